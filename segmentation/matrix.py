@@ -8,6 +8,9 @@ from functools import cached_property
 
 from segmentation.port import PortRange
 
+Labels = tuple[tuple[str, str], ...]
+"""Label keys with their values, sorted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -22,7 +25,7 @@ class Service:
     """
 
     name: str
-    pods: tuple[tuple[str, str], ...]
+    pods: Labels
     ports: tuple[PortRange, ...]
     ingress_policy: str
     egress_policy: str
@@ -42,7 +45,7 @@ class External:
     name: str
     ports: tuple[PortRange, ...]
     namespace: str | None
-    pods: tuple[tuple[str, str], ...]
+    pods: Labels
 
 
 Endpoint = Service | External

@@ -46,6 +46,10 @@ def udp(port: int) -> PortRange:
     return PortRange(Protocol.UDP, port, port)
 
 
+DNS_PORTS = (tcp(53), udp(53))
+"""DNS answers over UDP, and over TCP what is too long for it (RFC 7766)."""
+
+
 def listing(ports: tuple[PortRange, ...]) -> str:
     """Return ranges as people read them: ``TCP 3306,5432``, protocols in order, joined by ``, ``."""
     by_protocol: dict[Protocol, list[str]] = {}

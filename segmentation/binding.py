@@ -1,0 +1,227 @@
+"""The binding of one stack: where the matrix's names are, as written in Pulumi.<stack>.yaml."""
+
+from ipaddress import IPv4Address, ip_network
+from typing import Annotated, Any, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from segmentation.environment import (
+    Attachment,
+    CniName,
+    DnsMode,
+    KubeProxyMode,
+    Network,
+    PodEniMode,
+)
+from segmentation.field import Name, Ports
+from segmentation.flow_log import CLOUDWATCH_RETENTION_DAYS, LogDestination, OnDestroy
+from segmentation.validation import FileModel, refusal, shown, validated
+
+PROJECT = "flash-ticket-firewall"
+BINDING_KEY = f"{PROJECT}:binding"
+"""The configuration key of Pulumi that holds the binding."""
+
+
+def _network(value: object) -> Network:
+    try:
+        return ip_network(value) if isinstance(value, str) else _no_network(value)
+    except ValueError:
+        pass
+    try:
+        canonical = ip_network(str(value), strict=False)
+    except ValueError:
+        return _no_network(value)
+    # Some enforcers ignore such a block without a word (antrea 1764).
+    raise refusal(f"{shown(value)} has host bits set", f"Write {canonical}")
+
+
+def _no_network(value: object) -> Network:
+    raise refusal(f"{shown(value)} is not a CIDR", "Write one such as 10.20.0.0/16")
+
+
+def _tags(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not value:
+        raise refusal(f"{shown(value)} is not a set of tags", "Write tags, such as {Name: flash-ticket-dev}")
+    for key, text in value.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise refusal(f"the tag {shown(key)} has the value {shown(text)}, which YAML reads as no text", "Quote it")
+    return tuple(sorted(value.items()))
+
+
+Cidr = Annotated[Network, PlainValidator(_network), WithJsonSchema({"type": "string"})]
+Tags = Annotated[
+    tuple[tuple[str, str], ...],
+    PlainValidator(_tags),
+    WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}),
+]
+Text = Annotated[str, Field(min_length=1)]
+LinkLocal = Annotated[IPv4Address, Field(strict=False)]
+
+
+class One(FileModel):
+    """Exactly one thing of the AWS account, by tags, by name or by id."""
+
+    tags: Tags | None = None
+    name: Text | None = None
+    id: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        _only_one_of(self, "tags", "name", "id")
+        return self
+
+    def __str__(self) -> str:
+        """Return the selection in words: ``with the tags Name=x``, ``named x`` or ``with the id x``."""
+        if self.tags:
+            return _tagged(self.tags)
+        return f"named {self.name}" if self.name else f"with the id {self.id}"
+
+
+class Some(FileModel):
+    """One or more things of the AWS account: all that carry the tags, or each of the names or ids."""
+
+    tags: Tags | None = None
+    names: Annotated[list[Text], Field(min_length=1)] | None = None
+    ids: Annotated[list[Text], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        _only_one_of(self, "tags", "names", "ids")
+        return self
+
+    def __str__(self) -> str:
+        """Return the selection in words."""
+        return _tagged(self.tags or ()) if self.tags else " and ".join(str(one) for one in self.each())
+
+    def each(self) -> tuple[One, ...]:
+        """Return the single selections; empty when everything with the tags is meant."""
+        return tuple(One(name=name) for name in self.names or ()) + tuple(One(id=found) for found in self.ids or ())
+
+
+class Cni(FileModel):
+    """The network plug-in and what decides how it treats the two layers."""
+
+    name: CniName = Field(strict=False)
+    pod_eni_mode: PodEniMode = Field(PodEniMode.STANDARD, alias="podEniMode", strict=False)
+    kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
+
+
+class Dns(FileModel):
+    """How pods resolve names."""
+
+    mode: DnsMode = Field(strict=False)
+    address: LinkLocal = IPv4Address("169.254.20.10")
+    """Where NodeLocal DNSCache listens (Kubernetes documentation, NodeLocal DNSCache)."""
+
+
+class ClusterEntry(FileModel):
+    """The EKS cluster; its own security group and Service addresses are read from EKS."""
+
+    name: Text
+    nodes: One
+    """The security group of the nodes."""
+    attachment: Attachment = Field(strict=False)
+    cni: Cni
+    dns: Dns
+
+
+class Clients(FileModel):
+    """Who may open connections to the load balancer."""
+
+    cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
+    prefix_list: One | None = Field(None, alias="prefixList")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        _only_one_of(self, "cidrs", "prefixList")
+        return self
+
+
+class LoadBalancerEntry(FileModel):
+    """The application load balancer, whose security group this program makes."""
+
+    external: Name
+    listeners: Ports
+    clients: Clients
+
+
+class PlaceEntry(FileModel):
+    """Where an external is: addresses for the pod layer, and for the VPC layer its groups if it has any."""
+
+    subnets: Some | None = None
+    cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
+    prefix_list: One | None = Field(None, alias="prefixList")
+    groups: Annotated[list[One], Field(min_length=1)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if self.groups and not (self.subnets or self.cidrs or self.prefix_list):
+            raise refusal(
+                "only groups are given, and a NetworkPolicy knows addresses alone",
+                "Add subnets, cidrs or prefixList: where the interfaces with these groups are",
+            )
+        _only_one_of(self, "subnets", "cidrs", "prefixList")
+        return self
+
+
+class FlowLogsEntry(FileModel):
+    """Where the VPC's traffic is recorded, and for how long."""
+
+    destination: LogDestination = Field(strict=False)
+    retention_days: int = Field(alias="retentionDays", ge=1, le=3653)
+    on_destroy: OnDestroy = Field(alias="onDestroy", strict=False)
+
+    @model_validator(mode="after")
+    def _retention_exists(self) -> Self:
+        if self.destination is LogDestination.CLOUDWATCH and self.retention_days not in CLOUDWATCH_RETENTION_DAYS:
+            raise refusal(
+                f"CloudWatch Logs cannot keep events for {self.retention_days} days",
+                f"Write one of {', '.join(map(str, CLOUDWATCH_RETENTION_DAYS))}",
+            )
+        return self
+
+
+class QuotasEntry(FileModel):
+    """What the account may hold; the defaults are AWS's own (Amazon VPC quotas, security groups)."""
+
+    rules_per_group: int = Field(60, alias="rulesPerGroup", ge=1, le=1000)
+    groups_per_interface: int = Field(5, alias="groupsPerInterface", ge=1, le=16)
+
+
+class Binding(FileModel):
+    """Everything that one stack decides."""
+
+    vpc: One
+    cluster: ClusterEntry
+    load_balancer: LoadBalancerEntry = Field(alias="loadBalancer")
+    places: dict[Name, PlaceEntry]
+    flow_logs: FlowLogsEntry = Field(alias="flowLogs")
+    quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
+
+
+def _tagged(tags: tuple[tuple[str, str], ...]) -> str:
+    return f"with the tags {', '.join(f'{key}={value}' for key, value in tags)}"
+
+
+def _only_one_of(model: FileModel, *keys: str) -> None:
+    names = {field.alias or name: name for name, field in type(model).model_fields.items()}
+    given = [key for key in keys if getattr(model, names[key]) is not None]
+    if len(given) != 1:
+        raise refusal(
+            f"{' and '.join(given)} are given together" if given else "it names nothing",
+            f"Give exactly one of {', '.join(keys)}",
+        )
+
+
+def stack_file(stack: str) -> str:
+    """Return the name of the file that holds a stack's configuration."""
+    return f"Pulumi.{stack}.yaml"
+
+
+def parse_binding(content: Any, stack: str) -> Binding:  # noqa: ANN401 - parsed YAML or JSON has any shape
+    """Return the binding of a stack.
+
+    Raises:
+        InputError: With the stack's file, the key and the remedy of the first mistake.
+    """
+    return validated(Binding, content, stack_file(stack), BINDING_KEY)
