@@ -26,8 +26,8 @@ from segmentation.environment import (
     Place,
     PrefixList,
     Quotas,
+    Recording,
 )
-from segmentation.flow_log import FlowLogs
 from segmentation.input_error import InputError
 from segmentation.matrix import External, Matrix
 
@@ -128,7 +128,7 @@ class _Binder:
             cluster,
             self._load_balancer(binding.load_balancer, vpc),
             tuple((name, self._place(name, binding.places[name], vpc)) for name in outside),
-            FlowLogs(binding.flow_logs.destination, binding.flow_logs.retention_days, binding.flow_logs.on_destroy),
+            Recording(binding.flow_logs.destination, binding.flow_logs.retention_days, binding.flow_logs.on_destroy),
             Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface),
         )
 

@@ -10,11 +10,12 @@ from segmentation.environment import (
     CniName,
     DnsMode,
     KubeProxyMode,
+    LogDestination,
     Network,
+    OnDestroy,
     PodEniMode,
 )
 from segmentation.field import Name, Ports
-from segmentation.flow_log import CLOUDWATCH_RETENTION_DAYS, LogDestination, OnDestroy
 from segmentation.validation import FileModel, refusal, shown, validated
 
 PROJECT = "flash-ticket-firewall"
@@ -179,6 +180,12 @@ class FlowLogsEntry(FileModel):
                 f"Write one of {', '.join(map(str, CLOUDWATCH_RETENTION_DAYS))}",
             )
         return self
+
+
+CLOUDWATCH_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""CloudWatch Logs API reference, PutRetentionPolicy, retentionInDays."""
 
 
 class QuotasEntry(FileModel):

@@ -5,7 +5,6 @@ from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
-from segmentation.flow_log import FlowLogs
 from segmentation.port import PortRange
 
 Network = IPv4Network | IPv6Network
@@ -50,6 +49,20 @@ class DnsMode(StrEnum):
     """CoreDNS pods behind the Service kube-dns."""
     NODE_LOCAL = "node-local"
     """NodeLocal DNSCache, on the host network of each node."""
+
+
+class LogDestination(StrEnum):
+    """Where VPC flow logs are delivered."""
+
+    S3 = "s3"
+    CLOUDWATCH = "cloudwatch"
+
+
+class OnDestroy(StrEnum):
+    """What ``pulumi destroy`` does with recorded traffic."""
+
+    RETAIN = "retain"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -140,6 +153,15 @@ class Quotas:
     groups_per_interface: int
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the traffic of the VPC is recorded, for how many days, and what becomes of it on destroy."""
+
+    destination: LogDestination
+    retention_days: int
+    on_destroy: OnDestroy
+
+
 @dataclass(frozen=True)
 class Environment:
     """Everything that the compilers need to know of one stack.
@@ -159,7 +181,7 @@ class Environment:
     cluster: Cluster
     load_balancer: LoadBalancer
     places: tuple[tuple[str, Place], ...]
-    flow_logs: FlowLogs
+    recording: Recording
     quotas: Quotas
 
     def place(self, external: str) -> Place:
