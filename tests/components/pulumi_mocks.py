@@ -16,7 +16,7 @@ Every deployment is held to three promises of a well-made program: URNs are uniq
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pulumi
@@ -53,7 +53,7 @@ class Registered:
     type: str
     name: str
     custom: bool
-    inputs: Mapping[str, Any]
+    inputs: Mapping[str, Any] = field(hash=False)
     parent: str
     provider: str
     depends_on: frozenset[str]

@@ -1,0 +1,1 @@
+"""Pulumi resources only: values in, resources out. What they should be is decided in `segmentation`."""

@@ -1,0 +1,279 @@
+"""Records a VPC's traffic: one flow log, and the bucket or log group that keeps what it writes.
+
+Not here on purpose: queries over the records and alerts from them. A bucket serves one environment; sharing one among
+accounts needs another policy than the one that AWS would otherwise attach itself.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import pulumi
+from pulumi_aws import cloudwatch, ec2, iam, kms, s3
+
+from segmentation.environment import LogDestination, OnDestroy, Recording
+from segmentation.flow_log import AGGREGATION_SECONDS, Origin, log_format, log_group_prefix, name_prefix, s3_location
+from segmentation.flow_log_access import (
+    as_json,
+    bucket_key_policy,
+    bucket_policy,
+    delivery_role_permissions,
+    delivery_role_trust,
+    log_group_key_policy,
+)
+
+_KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
+"""How long AWS waits before it deletes a key for good: the most and the least that it allows."""
+
+_ABANDONED_UPLOAD_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLogsArgs:
+    """What `FlowLogs` needs to know, all of it before the program declares anything.
+
+    Attributes:
+        application: What is recorded, such as ``flash-ticket``: physical names begin with it.
+        environment: ``dev``, ``prod``: physical names go on with it.
+        vpc_id: The VPC whose interfaces are recorded, every one of them.
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+        region: The region of the VPC, which is the provider's.
+        account_id: The account of the VPC, which is the provider's; twelve digits.
+        recording: Where to, for how many days, and what becomes of the records on destroy. CloudWatch Logs offers
+            certain numbers of days only (PutRetentionPolicy); the provider refuses others at preview.
+    """
+
+    application: str
+    environment: str
+    vpc_id: str
+    partition: str
+    region: str
+    account_id: str
+    recording: Recording
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where the flow log delivers to, and what must stand before it does.
+
+    Attributes:
+        kind: The destination's type in CreateFlowLogs.
+        arn: The bucket or log group.
+        role_arn: What the service writes with; None where it writes as itself.
+        options: How files are laid out; None where there are no files.
+        ready: Everything without which the first record would be lost, unprotected, or kept too long.
+        location: Where a person or a query finds the records.
+        holds: The ARNs without which the records cannot be read.
+    """
+
+    kind: str
+    arn: pulumi.Output[str]
+    role_arn: pulumi.Output[str] | None
+    options: ec2.FlowLogDestinationOptionsArgs | None
+    ready: tuple[pulumi.Resource, ...]
+    location: pulumi.Output[str]
+    holds: pulumi.Output[list[str]]
+
+
+class FlowLogs(pulumi.ComponentResource):
+    """One flow log of a VPC with everything it writes to.
+
+    With `OnDestroy.RETAIN`, ``pulumi destroy`` ends the recording and leaves the bucket or log group, its settings and
+    its key as they are: the stack forgets them, and a later ``up`` makes new ones beside them.
+
+    Attributes:
+        flow_log_id: ``fl-...``.
+        location: The ARN of the folder in S3 under which the years are, or the name of the log group.
+        retained: The ARNs that ``pulumi destroy`` leaves in the account; empty when it leaves none.
+    """
+
+    flow_log_id: pulumi.Output[str]
+    location: pulumi.Output[str]
+    retained: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:FlowLogs", name, None, opts)
+        destination = self._bucket(name, args) if _goes_to_s3(args) else self._log_group(name, args)
+        flow_log = ec2.FlowLog(
+            name,
+            vpc_id=args.vpc_id,
+            traffic_type="ALL",
+            log_format=log_format(),
+            max_aggregation_interval=AGGREGATION_SECONDS,
+            log_destination_type=destination.kind,
+            log_destination=destination.arn,
+            destination_options=destination.options,
+            iam_role_arn=destination.role_arn,
+            tags={"Name": f"{args.application}-{args.environment}"},
+            # AWS changes no flow log, so any change replaces it, the new one first: a new one records only after some
+            # minutes. AWS accepts the two side by side because they differ, which is why one replaces the other; it
+            # refuses (FlowLogAlreadyExists) only an identical one, and then the old one still records.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=destination.ready),
+        )
+        self.flow_log_id = flow_log.id
+        self.location = destination.location
+        nothing: list[str] = []
+        self.retained = destination.holds if _keeps(args) else pulumi.Output.from_input(nothing)
+        self.register_outputs(
+            {"flow_log_id": self.flow_log_id, "location": self.location, "retained": self.retained},
+        )
+
+    def _bucket(self, name: str, args: FlowLogsArgs) -> _Destination:
+        """Declare a bucket that only log delivery fills, only over TLS, and that keeps records for their time."""
+        origin = _origin(args)
+        key = self._key(name, args, as_json(bucket_key_policy(origin)))
+        bucket = s3.Bucket(
+            f"{name}-bucket",
+            bucket_prefix=name_prefix(args.application, args.environment),
+            force_destroy=not _keeps(args),
+            opts=self._kept(args),
+        )
+        public_access = s3.BucketPublicAccessBlock(
+            f"{name}-public-access",
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=self._kept(args),
+        )
+        ownership = s3.BucketOwnershipControls(
+            f"{name}-ownership",
+            bucket=bucket.id,
+            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=self._kept(args),
+        )
+        encryption = s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption",
+            bucket=bucket.id,
+            rules=[
+                s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=(
+                        # By ARN: with a key's id, nothing is delivered (VPC User Guide, "Required key policy").
+                        s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
+                            sse_algorithm="aws:kms", kms_master_key_id=key.arn
+                        )
+                    ),
+                    bucket_key_enabled=True,
+                )
+            ],
+            opts=self._kept(args),
+        )
+        versioning = s3.BucketVersioning(
+            f"{name}-versioning",
+            bucket=bucket.id,
+            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
+            opts=self._kept(args),
+        )
+        lifecycle = s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.id,
+            rules=_lifecycle(args.recording.retention_days),
+            opts=self._kept(args, versioning),
+        )
+        policy = s3.BucketPolicy(
+            f"{name}-policy",
+            bucket=bucket.id,
+            policy=bucket.arn.apply(lambda arn: as_json(bucket_policy(arn, origin))),
+            opts=self._kept(args, public_access),
+        )
+        return _Destination(
+            kind="s3",
+            arn=bucket.arn,
+            role_arn=None,
+            options=ec2.FlowLogDestinationOptionsArgs(
+                file_format="parquet", hive_compatible_partitions=True, per_hour_partition=True
+            ),
+            ready=(public_access, ownership, encryption, versioning, lifecycle, policy),
+            location=bucket.arn.apply(partial(s3_location, origin=origin)),
+            holds=pulumi.Output.all(bucket.arn, key.arn).apply(list),
+        )
+
+    def _log_group(self, name: str, args: FlowLogsArgs) -> _Destination:
+        """Declare an encrypted log group and a role that may write to it and to nothing else."""
+        origin = _origin(args)
+        prefix = log_group_prefix(args.application, args.environment)
+        key = self._key(name, args, as_json(log_group_key_policy(prefix, origin)))
+        group = cloudwatch.LogGroup(
+            f"{name}-group",
+            name_prefix=prefix,
+            retention_in_days=args.recording.retention_days,
+            kms_key_id=key.arn,
+            opts=self._kept(args),
+        )
+        role = iam.Role(
+            f"{name}-delivery",
+            name_prefix=name_prefix(args.application, args.environment),
+            description=f"Lets VPC flow logs write the traffic of {args.application} {args.environment}",
+            assume_role_policy=as_json(delivery_role_trust(origin)),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        permissions = iam.RolePolicy(
+            f"{name}-delivery",
+            role=role.name,
+            policy=group.arn.apply(lambda arn: as_json(delivery_role_permissions(arn))),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return _Destination(
+            kind="cloud-watch-logs",
+            arn=group.arn,
+            role_arn=role.arn,
+            options=None,
+            ready=(permissions,),
+            location=group.name,
+            holds=pulumi.Output.all(group.arn, key.arn).apply(list),
+        )
+
+    def _key(self, name: str, args: FlowLogsArgs, policy: str) -> kms.Key:
+        return kms.Key(
+            f"{name}-key",
+            description=f"Encrypts the VPC flow logs of {args.application} {args.environment}",
+            enable_key_rotation=True,
+            deletion_window_in_days=_KEY_DELETION_DAYS[args.recording.on_destroy],
+            policy=policy,
+            opts=self._kept(args),
+        )
+
+    def _kept(self, args: FlowLogsArgs, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Return the options of what the records need: it shares their fate."""
+        return pulumi.ResourceOptions(parent=self, retain_on_delete=_keeps(args), depends_on=after)
+
+
+def _goes_to_s3(args: FlowLogsArgs) -> bool:
+    return args.recording.destination is LogDestination.S3
+
+
+def _keeps(args: FlowLogsArgs) -> bool:
+    return args.recording.on_destroy is OnDestroy.RETAIN
+
+
+def _origin(args: FlowLogsArgs) -> Origin:
+    return Origin(args.partition, args.region, args.account_id)
+
+
+def _lifecycle(days: int) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
+    """Return the rules that keep a record for its days, and a deleted or overwritten one recoverable for as many more.
+
+    What an expired record leaves is a delete marker, which S3 lets only a rule of its own remove (S3 User Guide,
+    "Lifecycle configuration elements", ExpiredObjectDeleteMarker).
+    """
+    everything = s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="")
+    return [
+        s3.BucketLifecycleConfigurationRuleArgs(
+            id="retention",
+            status="Enabled",
+            filter=everything,
+            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
+            noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
+                noncurrent_days=days
+            ),
+            abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
+                days_after_initiation=_ABANDONED_UPLOAD_DAYS
+            ),
+        ),
+        s3.BucketLifecycleConfigurationRuleArgs(
+            id="delete-markers",
+            status="Enabled",
+            filter=everything,
+            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(expired_object_delete_marker=True),
+        ),
+    ]

@@ -1,0 +1,290 @@
+"""What an environment's recorded traffic may rely on, whichever way it is recorded."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from components.flow_logs import FlowLogs, FlowLogsArgs
+from segmentation.environment import LogDestination, OnDestroy, Recording
+from segmentation.flow_log import log_format
+from tests.components.pulumi_mocks import Deployment, Registered, deploy
+
+BUCKET = "aws:s3/bucket:Bucket"
+COMPONENT = "flash-ticket-firewall:components:FlowLogs"
+FLOW_LOG = "aws:ec2/flowLog:FlowLog"
+GROUP = "aws:cloudwatch/logGroup:LogGroup"
+KEY = "aws:kms/key:Key"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+
+PROD = FlowLogsArgs(
+    application="flash-ticket",
+    environment="prod",
+    vpc_id="vpc-0123456789abcdef0",
+    partition="aws",
+    region="ap-northeast-2",
+    account_id="111122223333",
+    recording=Recording(LogDestination.S3, 365, OnDestroy.RETAIN),
+)
+DEV = replace(PROD, environment="dev", recording=Recording(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE))
+EVERY_RECORDING = [
+    Recording(destination, days, on_destroy)
+    for destination, days in ((LogDestination.S3, 365), (LogDestination.CLOUDWATCH, 14))
+    for on_destroy in OnDestroy
+]
+
+
+def recorded(args: FlowLogsArgs) -> Deployment:
+    return deploy(
+        lambda: FlowLogs("flow-logs", args),
+        computed={
+            BUCKET: {"arn": "arn:aws:s3:::records"},
+            GROUP: {"arn": "arn:aws:logs:ap-northeast-2:111122223333:log-group:records", "name": "records"},
+        },
+    )
+
+
+def setting(deployment: Deployment, kind: str) -> Registered:
+    return deployment.only(f"aws:s3/bucket{kind}:Bucket{kind}")
+
+
+def settings(deployment: Deployment) -> list[Registered]:
+    return [resource for resource in deployment.resources if resource.type.startswith("aws:s3/bucket")]
+
+
+def policy(resource: Registered, key: str = "policy") -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(resource.inputs[key])
+    return document
+
+
+def test_all_traffic_of_the_vpc_is_recorded_by_the_minute_in_the_declared_format() -> None:
+    inputs = recorded(PROD).only(FLOW_LOG).inputs
+
+    assert inputs["vpcId"] == PROD.vpc_id
+    assert inputs["trafficType"] == "ALL"
+    assert inputs["maxAggregationInterval"] == 60
+    assert inputs["logFormat"] == log_format()
+
+
+def test_prod_is_delivered_as_parquet_in_hourly_hive_folders() -> None:
+    inputs = recorded(PROD).only(FLOW_LOG).inputs
+
+    assert inputs["logDestinationType"] == "s3"
+    assert inputs["logDestination"] == "arn:aws:s3:::records"
+    assert inputs["destinationOptions"] == {
+        "fileFormat": "parquet",
+        "hiveCompatiblePartitions": True,
+        "perHourPartition": True,
+    }
+    assert "iamRoleArn" not in inputs
+
+
+def test_nothing_of_the_bucket_can_become_public() -> None:
+    inputs = setting(recorded(PROD), "PublicAccessBlock").inputs
+
+    assert {key: value for key, value in inputs.items() if key != "bucket"} == {
+        "blockPublicAcls": True,
+        "blockPublicPolicy": True,
+        "ignorePublicAcls": True,
+        "restrictPublicBuckets": True,
+    }
+
+
+def test_acls_decide_nothing() -> None:
+    assert setting(recorded(PROD), "OwnershipControls").inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
+
+
+def test_records_are_encrypted_with_a_key_of_their_own_that_rotates() -> None:
+    deployment = recorded(PROD)
+    key = deployment.only(KEY)
+    (rule,) = setting(deployment, "ServerSideEncryptionConfiguration").inputs["rules"]
+
+    assert key.inputs["enableKeyRotation"] is True
+    assert rule["bucketKeyEnabled"] is True
+    assert rule["applyServerSideEncryptionByDefault"] == {
+        "sseAlgorithm": "aws:kms",
+        "kmsMasterKeyId": "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-key",
+    }
+
+
+def test_deliveries_come_only_from_this_account_and_region_and_everything_over_tls() -> None:
+    deployment = recorded(PROD)
+    by_sid = {found["Sid"]: found for found in policy(setting(deployment, "Policy"))["Statement"]}
+
+    assert set(by_sid) == {"AWSLogDeliveryWrite", "AWSLogDeliveryAclCheck", "DenyInsecureTransport"}
+    for sid in ("AWSLogDeliveryWrite", "AWSLogDeliveryAclCheck"):
+        condition = by_sid[sid]["Condition"]
+        assert condition["StringEquals"]["aws:SourceAccount"] == "111122223333"
+        assert condition["ArnLike"]["aws:SourceArn"] == "arn:aws:logs:ap-northeast-2:111122223333:*"
+    assert by_sid["AWSLogDeliveryWrite"]["Resource"].startswith("arn:aws:s3:::records/AWSLogs/")
+    assert by_sid["DenyInsecureTransport"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_a_record_lives_for_its_retention_and_a_deleted_one_stays_recoverable_as_long() -> None:
+    deployment = recorded(PROD)
+    rules = {rule["id"]: rule for rule in setting(deployment, "LifecycleConfiguration").inputs["rules"]}
+
+    assert setting(deployment, "Versioning").inputs["versioningConfiguration"] == {"status": "Enabled"}
+    assert rules["retention"]["expiration"] == {"days": 365}
+    assert rules["retention"]["noncurrentVersionExpiration"] == {"noncurrentDays": 365}
+    assert rules["delete-markers"]["expiration"] == {"expiredObjectDeleteMarker": True}
+    assert {rule["status"] for rule in rules.values()} == {"Enabled"}
+
+
+def test_the_flow_log_waits_for_every_setting_of_its_bucket() -> None:
+    """Without its policy in place AWS writes one of its own, which the next update would find changed."""
+    deployment = recorded(PROD)
+    flow_log = deployment.only(FLOW_LOG)
+
+    assert len(settings(deployment)) == 7
+    for resource in [*settings(deployment), deployment.only(KEY)]:
+        assert deployment.waits_for(flow_log, resource), resource.urn
+
+
+def test_a_bucket_name_can_be_made_unique_within_what_s3_allows() -> None:
+    deployment = recorded(replace(PROD, environment="a-review-stack-with-quite-a-long-name"))
+
+    assert len(deployment.only(BUCKET).inputs["bucketPrefix"]) + 26 <= 63
+    assert "bucket" not in deployment.only(BUCKET).inputs
+
+
+def test_dev_is_delivered_to_a_log_group_with_its_retention_and_key() -> None:
+    deployment = recorded(DEV)
+    group, inputs = deployment.only(GROUP).inputs, deployment.only(FLOW_LOG).inputs
+
+    assert group["namePrefix"] == "/flash-ticket/dev/flow-logs-"
+    assert group["retentionInDays"] == 14
+    assert group["kmsKeyId"] == "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-key"
+    assert inputs["logDestinationType"] == "cloud-watch-logs"
+    assert inputs["logDestination"] == "arn:aws:logs:ap-northeast-2:111122223333:log-group:records"
+    assert inputs["iamRoleArn"] == "arn:aws:iam:ap-northeast-2:111122223333:flow-logs-delivery"
+    assert "destinationOptions" not in inputs
+
+
+def test_the_groups_key_serves_groups_of_that_name_alone() -> None:
+    deployment = recorded(DEV)
+    prefix = deployment.only(GROUP).inputs["namePrefix"]
+    service = policy(deployment.only(KEY))["Statement"][1]
+
+    assert service["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"] == (
+        f"arn:aws:logs:ap-northeast-2:111122223333:log-group:{prefix}*"
+    )
+
+
+def test_the_role_is_taken_by_flow_logs_and_writes_to_this_group_alone() -> None:
+    deployment = recorded(DEV)
+    (trust,) = policy(deployment.only(ROLE), "assumeRolePolicy")["Statement"]
+    (permission,) = policy(deployment.only(ROLE_POLICY))["Statement"]
+
+    assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
+    assert permission["Resource"] == "arn:aws:logs:ap-northeast-2:111122223333:log-group:records:*"
+
+
+def test_the_flow_log_waits_for_the_rights_of_its_role() -> None:
+    deployment = recorded(DEV)
+    flow_log = deployment.only(FLOW_LOG)
+
+    for resource in (deployment.only(ROLE_POLICY), deployment.only(GROUP), deployment.only(KEY)):
+        assert deployment.waits_for(flow_log, resource), resource.urn
+
+
+def test_prods_evidence_is_retained_with_all_that_makes_it_readable() -> None:
+    deployment = recorded(PROD)
+
+    for resource in [*settings(deployment), deployment.only(KEY)]:
+        assert resource.retain_on_delete, resource.urn
+    assert deployment.only(BUCKET).inputs["forceDestroy"] is False
+    assert deployment.outputs(deployment.only(COMPONENT))["retained"] == [
+        "arn:aws:s3:::records",
+        "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-key",
+    ]
+
+
+def test_a_retained_log_group_keeps_its_key_and_loses_its_writer() -> None:
+    recording = Recording(LogDestination.CLOUDWATCH, 365, OnDestroy.RETAIN)
+    deployment = recorded(replace(PROD, recording=recording))
+
+    for resource in (deployment.only(GROUP), deployment.only(KEY)):
+        assert resource.retain_on_delete
+    for resource in (deployment.only(ROLE), deployment.only(ROLE_POLICY)):
+        assert not resource.retain_on_delete
+    assert len(deployment.outputs(deployment.only(COMPONENT))["retained"]) == 2
+
+
+@pytest.mark.parametrize("destination", LogDestination)
+def test_what_is_not_retained_goes_whole_and_its_key_within_a_week(destination: LogDestination) -> None:
+    deployment = recorded(replace(DEV, recording=Recording(destination, 14, OnDestroy.DELETE)))
+
+    assert not any(resource.retain_on_delete for resource in deployment.resources)
+    assert all(bucket.inputs["forceDestroy"] is True for bucket in deployment.all(BUCKET))
+    assert deployment.only(KEY).inputs["deletionWindowInDays"] == 7
+    assert deployment.outputs(deployment.only(COMPONENT))["retained"] == []
+
+
+@pytest.mark.parametrize("recording", EVERY_RECORDING)
+def test_destroy_ends_the_recording_itself_and_nothing_refuses_it(recording: Recording) -> None:
+    deployment = recorded(replace(PROD, recording=recording))
+
+    assert not deployment.only(FLOW_LOG).retain_on_delete
+    assert not any(resource.protect for resource in deployment.resources)
+
+
+@pytest.mark.parametrize("recording", EVERY_RECORDING)
+def test_every_resource_is_a_child_and_named_after_the_component(recording: Recording) -> None:
+    deployment = recorded(replace(PROD, recording=recording))
+    component = deployment.only(COMPONENT)
+    others = set(deployment.resources) - {component}
+
+    assert set(deployment.children(component)) == others
+    assert all(resource.name.startswith("flow-logs") for resource in others)
+
+
+@pytest.mark.parametrize("recording", EVERY_RECORDING)
+def test_the_flow_log_has_one_name_wherever_it_delivers(recording: Recording) -> None:
+    assert recorded(replace(PROD, recording=recording)).only(FLOW_LOG).name == "flow-logs"
+
+
+def test_a_provider_given_to_the_component_reaches_every_resource() -> None:
+    def program() -> None:
+        elsewhere = aws.Provider("elsewhere", region="eu-west-1")
+        FlowLogs("flow-logs", PROD, pulumi.ResourceOptions(provider=elsewhere))
+
+    deployment = deploy(program)
+    children = deployment.children(deployment.only(COMPONENT))
+
+    assert children
+    assert all(resource.provider.endswith("::elsewhere::elsewhere-id") for resource in children)
+
+
+def test_a_parent_given_to_the_component_is_its_parent_and_not_its_childrens() -> None:
+    class Outer(pulumi.ComponentResource):
+        def __init__(self) -> None:
+            super().__init__("test:index:Outer", "outer")
+            FlowLogs("flow-logs", PROD, pulumi.ResourceOptions(parent=self))
+            self.register_outputs({})
+
+    deployment = deploy(Outer)
+
+    assert deployment.children(deployment.only("test:index:Outer")) == (deployment.only(COMPONENT),)
+
+
+def test_the_outputs_say_which_flow_log_and_where_its_records_are() -> None:
+    prod, dev = recorded(PROD), recorded(DEV)
+    folder = "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=ap-northeast-2/"
+
+    for deployment, location in ((prod, f"arn:aws:s3:::records/{folder}"), (dev, "records")):
+        outputs = deployment.outputs(deployment.only(COMPONENT))
+        assert set(outputs) == {"flow_log_id", "location", "retained"}
+        assert outputs["flow_log_id"] == "flow-logs-id"
+        assert outputs["location"] == location
+
+
+@pytest.mark.parametrize("recording", EVERY_RECORDING)
+def test_two_runs_ask_for_the_same(recording: Recording) -> None:
+    args = replace(PROD, recording=recording)
+
+    assert recorded(args).resources == recorded(args).resources
