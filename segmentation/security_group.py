@@ -12,6 +12,9 @@ from segmentation.environment import Attachment, Environment, Group, Network, Pr
 from segmentation.matrix import External, Flow, Labels, Matrix
 from segmentation.port import DNS_PORTS, PortRange
 
+STACK_TAG = "flash-firewall:stack"
+"""The tag by which a rule is known as this program's, with the stack's name as its value."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class OwnGroup:

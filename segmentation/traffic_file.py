@@ -229,3 +229,39 @@ def _flow_ports(
                 f"Write ports of {target} ({listing(declared)}), or add this one there",
             )
     return entry.ports or declared
+
+
+def declaration(matrix: Matrix) -> dict[str, Any]:
+    """Return the content of a traffic file that declares this matrix, every default written out.
+
+    Reading it again gives the same matrix, so that a deployment can be repeated from what it has exported.
+    """
+    return {
+        "namespace": matrix.namespace,
+        "services": {
+            service.name: {
+                "pods": dict(service.pods),
+                "ports": _written(service.ports),
+                "policies": {"ingress": service.ingress_policy, "egress": service.egress_policy},
+            }
+            for service in matrix.services
+        },
+        "externals": {external.name: _external_written(external) for external in matrix.externals},
+        "flows": [{"from": flow.source, "to": flow.target, "ports": _written(flow.ports)} for flow in matrix.flows],
+    }
+
+
+def _external_written(external: External) -> dict[str, Any]:
+    written: dict[str, Any] = {"ports": _written(external.ports)} if external.ports else {}
+    if external.namespace is not None:
+        written["namespace"] = external.namespace
+    if external.pods:
+        written["pods"] = dict(external.pods)
+    return written
+
+
+def _written(ports: tuple[PortRange, ...]) -> list[dict[str, Any]]:
+    return [
+        {"port": port.first if port.first == port.last else port.numbers, "protocol": port.protocol.value}
+        for port in ports
+    ]

@@ -1,0 +1,86 @@
+"""The whole firewall of one environment: both layers, and the record of what passes them."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from components.flow_logs import FlowLogs, FlowLogsArgs
+from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
+from components.security_groups import SecurityGroups, SecurityGroupsArgs
+from segmentation.environment import Environment
+from segmentation.network_policy import PodFirewall
+from segmentation.security_group import VpcFirewall
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallArgs:
+    """What `Firewall` declares: both compiled layers, and the environment that they were compiled for.
+
+    Attributes:
+        namespace: The namespace whose pods are firewalled.
+    """
+
+    namespace: str
+    environment: Environment
+    pods: PodFirewall
+    vpc: VpcFirewall
+
+
+class Firewall(pulumi.ComponentResource):
+    """Both firewalls of an environment and its flow logs.
+
+    Attributes:
+        load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress.
+        group_ids: Every group that this program makes, by the service's or load balancer's name.
+        policies: The names of the NetworkPolicies.
+        flow_log_id: ``fl-...``.
+        flow_log_location: Where records are delivered.
+        retained: The ARNs that ``pulumi destroy`` leaves in the account.
+    """
+
+    load_balancer_group_id: pulumi.Output[str]
+    group_ids: pulumi.Output[dict[str, str]]
+    policies: pulumi.Output[list[str]]
+    flow_log_id: pulumi.Output[str]
+    flow_log_location: pulumi.Output[str]
+    retained: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:Firewall", name, None, opts)
+        environment = args.environment
+        inside = pulumi.ResourceOptions(parent=self)
+        groups = SecurityGroups(
+            f"{name}-groups",
+            SecurityGroupsArgs(args.vpc, environment.vpc, args.namespace, environment.name),
+            inside,
+        )
+        policies = NetworkPolicies(f"{name}-policies", NetworkPoliciesArgs(args.pods), inside)
+        flow_logs = FlowLogs(
+            f"{name}-flow-logs",
+            FlowLogsArgs(
+                application=args.namespace,
+                environment=environment.name,
+                vpc_id=environment.vpc,
+                partition=environment.partition,
+                region=environment.region,
+                account_id=environment.account,
+                recording=environment.recording,
+            ),
+            inside,
+        )
+        self.group_ids = groups.group_ids
+        self.load_balancer_group_id = groups.group_ids[environment.load_balancer.external]
+        self.policies = policies.names
+        self.flow_log_id = flow_logs.flow_log_id
+        self.flow_log_location = flow_logs.location
+        self.retained = flow_logs.retained
+        self.register_outputs(
+            {
+                "load_balancer_group_id": self.load_balancer_group_id,
+                "group_ids": self.group_ids,
+                "policies": self.policies,
+                "flow_log_id": self.flow_log_id,
+                "flow_log_location": self.flow_log_location,
+                "retained": self.retained,
+            }
+        )

@@ -1,0 +1,47 @@
+"""The pod layer as Pulumi resources: the allow policies, and the one that denies the rest after them.
+
+Not here on purpose: the namespace, which somebody else owns, and any policy of another namespace.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
+
+from segmentation.network_policy import NetworkPolicy, PodFirewall
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPoliciesArgs:
+    """What `NetworkPolicies` declares: the compiled pod layer."""
+
+    firewall: PodFirewall
+
+
+class NetworkPolicies(pulumi.ComponentResource):
+    """The NetworkPolicies of one namespace.
+
+    Default-deny is created after every allow policy and deleted before them, so that no declared flow is cut on the
+    way in or out.
+
+    Attributes:
+        names: The names of the policies, in the order of their creation.
+    """
+
+    names: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:NetworkPolicies", name, None, opts)
+        allows = [self._declare(name, policy) for policy in args.firewall.allows]
+        default_deny = self._declare(name, args.firewall.default_deny, *allows)
+        self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
+        self.register_outputs({"names": self.names})
+
+    def _declare(self, name: str, policy: NetworkPolicy, *after: NetworkPolicyResource) -> NetworkPolicyResource:
+        manifest = policy.manifest()
+        return NetworkPolicyResource(
+            f"{name}-{policy.name}",
+            metadata=manifest["metadata"],
+            spec=manifest["spec"],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+        )

@@ -1,0 +1,132 @@
+"""The VPC layer as Pulumi resources: our groups, rules in ours and in existing ones, and what puts groups on pods.
+
+Not here on purpose: datastore, node and cluster groups, which somebody else owns, and inline rules, which would fight
+with rules as resources of their own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+import pulumi
+from pulumi_aws import ec2, vpc
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from segmentation.direction import Direction
+from segmentation.environment import Group, PrefixList
+from segmentation.network_policy import MANAGED_BY
+from segmentation.security_group import STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
+
+RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
+
+_RULE_TYPES = {
+    Direction.INGRESS: vpc.SecurityGroupIngressRule,
+    Direction.EGRESS: vpc.SecurityGroupEgressRule,
+}
+_DESCRIPTION_LIMIT = 255
+"""EC2 API reference, IpRange and UserIdGroupPair: characters of a rule's description."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroupsArgs:
+    """What `SecurityGroups` declares.
+
+    Attributes:
+        firewall: The compiled VPC layer.
+        vpc_id: The VPC of the groups.
+        namespace: The namespace whose pods carry them.
+        stack: The value of the tag by which this program's rules are known.
+    """
+
+    firewall: VpcFirewall
+    vpc_id: str
+    namespace: str
+    stack: str
+
+
+class SecurityGroups(pulumi.ComponentResource):
+    """The security groups of one environment, their rules, and the SecurityGroupPolicies that put them on pods.
+
+    A pod gets its group only once every rule of that group stands, and a group goes only after its pods' policy.
+
+    Attributes:
+        group_ids: The id of each group that this program makes, by the service's or load balancer's name.
+    """
+
+    group_ids: pulumi.Output[dict[str, str]]
+
+    def __init__(self, name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:SecurityGroups", name, None, opts)
+        self._name, self._args = name, args
+        self._groups = {group: self._group(group) for group in args.firewall.groups}
+        rules = [(rule, self._rule(rule)) for rule in args.firewall.rules]
+        for attachment in args.firewall.attachments:
+            about = [made for rule, made in rules if attachment.group in {rule.holder, rule.peer}]
+            self._attach(attachment, about)
+        self.group_ids = pulumi.Output.all(**{group.label: made.id for group, made in self._groups.items()})
+        self.register_outputs({"group_ids": self.group_ids})
+
+    def _group(self, group: OwnGroup) -> ec2.SecurityGroup:
+        # AWS replaces a group whose name, description or VPC changes, so none of them says anything that may change.
+        return ec2.SecurityGroup(
+            f"{self._name}-{group.label}",
+            description=f"Traffic of {group.label}, by rules of {MANAGED_BY}",
+            vpc_id=self._args.vpc_id,
+            tags={"Name": f"{self._args.namespace}-{self._args.stack}-{group.label}"},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _rule(self, rule: Rule) -> RuleResource:
+        declared: RuleResource = _RULE_TYPES[rule.direction](
+            f"{self._name}-{rule.name}",
+            security_group_id=self._id_of(rule.holder),
+            ip_protocol=rule.ports.protocol.lower(),
+            from_port=rule.ports.first,
+            to_port=rule.ports.last,
+            description=_description(rule.flows),
+            tags={"Name": rule.name, STACK_TAG: self._args.stack},
+            opts=pulumi.ResourceOptions(parent=self),
+            **self._peer(rule.peer),
+        )
+        return declared
+
+    def _peer(self, peer: Peer) -> dict[str, pulumi.Input[str]]:
+        match peer:
+            case PrefixList():
+                return {"prefix_list_id": peer.id}
+            case IPv4Network():
+                return {"cidr_ipv4": str(peer)}
+            case IPv6Network():
+                return {"cidr_ipv6": str(peer)}
+            case OwnGroup() | Group():
+                return {"referenced_security_group_id": self._id_of(peer)}
+
+    def _id_of(self, holder: Holder) -> pulumi.Input[str]:
+        return holder.id if isinstance(holder, Group) else self._groups[holder].id
+
+    def _attach(self, attachment: PodAttachment, rules: Iterable[RuleResource]) -> None:
+        CustomResource(
+            f"{self._name}-{attachment.service}-pods",
+            api_version="vpcresources.k8s.aws/v1beta1",
+            kind="SecurityGroupPolicy",
+            metadata={
+                "name": attachment.service,
+                "namespace": self._args.namespace,
+                "labels": {
+                    "app.kubernetes.io/managed-by": MANAGED_BY,
+                    "app.kubernetes.io/part-of": self._args.namespace,
+                },
+            },
+            spec={
+                "podSelector": {"matchLabels": dict(attachment.pods)},
+                "securityGroups": {"groupIds": [self._groups[attachment.group].id]},
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(rules)),
+        )
+
+
+def _description(flows: tuple[str, ...]) -> str:
+    words = ", ".join(flows)
+    if len(words) <= _DESCRIPTION_LIMIT:
+        return words
+    return f"{flows[0]} and {len(flows) - 1} more"

@@ -1,0 +1,220 @@
+"""The AWS account and region of a stack, asked for what the binding names."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from ipaddress import ip_network
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    TokenRetrievalError,
+)
+from botocore.exceptions import (
+    ConnectionError as UnreachableError,
+)
+
+from segmentation.bind import FoundCluster, FoundSubnet, FoundVpc
+from segmentation.binding import One, Some
+from segmentation.direction import Direction
+from segmentation.environment import Group, Network, PrefixList
+from segmentation.input_error import InputError
+from segmentation.security_group import STACK_TAG
+
+# One retry: an endpoint that is not there is told within 30 seconds, not after minutes.
+_PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
+
+AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
+"""What AWS's own lists count in a group (VPC User Guide, AWS-managed prefix lists); the API does not tell."""
+
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"}
+_FORBIDDEN = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
+
+
+@dataclass(frozen=True)
+class AwsAccount:
+    """The account that credentials lead to, in one region.
+
+    Implements ``segmentation.bind.Account``. Every question may raise InputError: no or expired credentials, a right
+    that is missing, an endpoint that does not answer within 30 seconds.
+    """
+
+    session: boto3.Session
+    stack: str
+
+    @staticmethod
+    def connect(region: str, profile: str | None, stack: str) -> "AwsAccount":
+        """Return the account; nothing is asked of AWS yet.
+
+        Raises:
+            InputError: There is no such profile.
+        """
+        try:
+            return AwsAccount(boto3.Session(region_name=region, profile_name=profile), stack)
+        except ProfileNotFound as error:
+            raise InputError(
+                "AWS", "profile", str(error), "Set AWS_PROFILE or aws:profile to one that exists"
+            ) from None
+
+    @property
+    def region(self) -> str:
+        """Such as ``ap-northeast-2``."""
+        return str(self.session.region_name)
+
+    @property
+    def id(self) -> str:
+        """Twelve digits."""
+        return self._identity[0]
+
+    @property
+    def partition(self) -> str:
+        """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        return self._identity[1]
+
+    def vpcs(self, selection: One) -> Sequence[FoundVpc]:
+        """Return every VPC that the selection fits; its name is its tag Name."""
+        chosen = _filters(selection, "vpc-id")
+        found = self._pages("ec2", "describe_vpcs", "Vpcs", Filters=chosen)
+        return [FoundVpc(vpc["VpcId"], _networks(vpc)) for vpc in found]
+
+    def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
+        """Return every subnet of the VPC that the selection fits; its name is its tag Name."""
+        chosen = [{"Name": "vpc-id", "Values": [vpc]}, *_filters(selection, "subnet-id")]
+        found = self._pages("ec2", "describe_subnets", "Subnets", Filters=chosen)
+        return [FoundSubnet(subnet["SubnetId"], _networks(subnet)) for subnet in found]
+
+    def groups(self, vpc: str, selection: One) -> Sequence[Group]:
+        """Return every security group of the VPC that the selection fits; its name is its own, not a tag."""
+        chosen = [{"Name": "vpc-id", "Values": [vpc]}, *_filters(selection, "group-id", "group-name")]
+        found = self._pages("ec2", "describe_security_groups", "SecurityGroups", Filters=chosen)
+        groups = [Group(group["GroupId"], group["GroupName"]) for group in found]
+        if len(groups) != 1:
+            return groups
+        return [replace(groups[0], foreign_rules=self._foreign_rules(groups[0].id))]
+
+    def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
+        """Return every managed prefix list that the selection fits, with its entries."""
+        chosen = _filters(selection, "prefix-list-id", "prefix-list-name")
+        found = self._pages("ec2", "describe_managed_prefix_lists", "PrefixLists", Filters=chosen)
+        return [self._prefix_list(described) for described in found]
+
+    def cluster(self, name: str) -> FoundCluster | None:
+        """Return the EKS cluster, or None if there is none of that name."""
+        try:
+            described = self._ask("eks", "describe_cluster", name=name)["cluster"]
+        except _NoSuchClusterError:
+            return None
+        placed, addressed = described["resourcesVpcConfig"], described["kubernetesNetworkConfig"]
+        services = addressed.get("serviceIpv4Cidr") or addressed["serviceIpv6Cidr"]
+        return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
+
+    @cached_property
+    def _identity(self) -> tuple[str, str]:
+        identity = self._ask("sts", "get_caller_identity")
+        return identity["Account"], identity["Arn"].split(":")[1]
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
+
+    def _prefix_list(self, described: dict[str, Any]) -> PrefixList:
+        entries = self._pages(
+            "ec2", "get_managed_prefix_list_entries", "Entries", PrefixListId=described["PrefixListId"]
+        )
+        networks = tuple(ip_network(entry["Cidr"]) for entry in entries)
+        name = described["PrefixListName"]
+        weight = AWS_PREFIX_LIST_WEIGHTS.get(name) or described.get("MaxEntries") or len(networks)
+        family = 6 if described.get("AddressFamily") == "IPv6" else 4
+        return PrefixList(described["PrefixListId"], name, family, weight, networks)
+
+    def _foreign_rules(self, group: str) -> tuple[tuple[str, int, int], ...]:
+        chosen = [{"Name": "group-id", "Values": [group]}]
+        rules = self._pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+        counted = Counter(
+            (Direction.EGRESS.value if rule["IsEgress"] else Direction.INGRESS.value, family)
+            for rule in rules
+            if not self._is_ours(rule)
+            for family in _families(rule)
+        )
+        return tuple((direction, family, count) for (direction, family), count in sorted(counted.items()))
+
+    def _is_ours(self, rule: dict[str, Any]) -> bool:
+        return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
+
+    def _pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:  # noqa: ANN401 - the SDK's
+        found: list[Any] = []
+        while True:
+            page = self._ask(service, operation, **arguments)
+            found += page[key]
+            if not page.get("NextToken"):
+                return found
+            arguments["NextToken"] = page["NextToken"]
+
+    def _ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
+        try:
+            if service not in self._clients:
+                make_client: Any = self.session.client
+                self._clients[service] = make_client(service, config=_PATIENCE)
+            return getattr(self._clients[service], operation)(**arguments)
+        except ClientError as error:
+            raise self._refused(service, operation, error) from None
+        except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError) as error:
+            remedy = "Sign in (aws sso login), or set AWS_PROFILE or the AWS_* variables"
+            raise InputError("AWS", "credentials", str(error).rstrip("."), remedy) from None
+        except (UnreachableError, HTTPClientError) as error:
+            remedy = "Check the network, the region and AWS_ENDPOINT_URL"
+            raise InputError("AWS", service, f"it cannot be reached ({error})".rstrip("."), remedy) from None
+        except BotoCoreError as error:
+            raise InputError("AWS", f"{service} {operation}", str(error).rstrip("."), "Mend the AWS settings") from None
+
+    def _refused(self, service: str, operation: str, error: ClientError) -> Exception:
+        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].rstrip(".")
+        if code == "ResourceNotFoundException" and service == "eks":
+            return _NoSuchClusterError()
+        if code in _EXPIRED:
+            return InputError("AWS", "credentials", f"AWS refuses them: {message}", "Sign in again (aws sso login)")
+        what = "".join(word.capitalize() for word in operation.split("_"))
+        remedy = f"Allow {service}:{what} to this identity" if code in _FORBIDDEN else "Try again, or mend what it says"
+        return InputError("AWS", f"{service}:{what}", f"{code}: {message}", remedy)
+
+
+class _NoSuchClusterError(Exception):
+    pass
+
+
+def _filters(selection: One | Some, id_key: str, name_key: str = "tag:Name") -> list[dict[str, Any]]:
+    if selection.tags:
+        return [{"Name": f"tag:{key}", "Values": [value]} for key, value in selection.tags]
+    if isinstance(selection, Some):
+        names, ids = selection.names, selection.ids
+    else:
+        names, ids = [selection.name] if selection.name else None, [selection.id] if selection.id else None
+    return [{"Name": name_key if names else id_key, "Values": names or ids or []}]
+
+
+def _networks(described: dict[str, Any]) -> tuple[Network, ...]:
+    return tuple(ip_network(block) for block in _blocks(described))
+
+
+def _blocks(described: dict[str, Any]) -> Iterator[str]:
+    associated = described.get("CidrBlockAssociationSet")
+    if associated is None:
+        yield described["CidrBlock"]
+    for block in associated or ():
+        yield block["CidrBlock"]
+    for block in described.get("Ipv6CidrBlockAssociationSet", ()):
+        yield block["Ipv6CidrBlock"]
+
+
+def _families(rule: dict[str, Any]) -> tuple[int, ...]:
+    if rule.get("CidrIpv4"):
+        return (4,)
+    return (6,) if rule.get("CidrIpv6") else (4, 6)

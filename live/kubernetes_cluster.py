@@ -1,0 +1,118 @@
+"""The cluster of a stack, asked for what the program must know before it declares anything."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import yaml
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from segmentation.input_error import InputError
+from segmentation.network_policy import MANAGED_BY
+from segmentation.quota import ForeignAttachment
+
+_TIMEOUT = (4, 10)
+"""Seconds to connect and to read: a cluster that is not there is told within 30 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesCluster:
+    """One cluster. Every question may raise InputError: unreachable, not signed in, a right that is missing."""
+
+    api: client.ApiClient
+    name: str
+
+    @staticmethod
+    def connect(kubeconfig: str | None, context: str | None) -> "KubernetesCluster":
+        """Return the cluster; nothing is asked of it yet.
+
+        Args:
+            kubeconfig: A path or the file's content; None for KUBECONFIG or ``~/.kube/config``.
+            context: A context of that file; None for its current one.
+
+        Raises:
+            InputError: There is no such file or context, or it is not understood.
+        """
+        try:
+            if kubeconfig and "\n" in kubeconfig:
+                api = config.new_client_from_config_dict(  # type: ignore[no-untyped-call]
+                    yaml.safe_load(kubeconfig), context=context
+                )
+            else:
+                api = config.new_client_from_config(  # type: ignore[no-untyped-call]
+                    config_file=kubeconfig, context=context
+                )
+        except (config.ConfigException, yaml.YAMLError, TypeError, ValueError) as error:
+            problem = " ".join(str(error).split()).rstrip(".")
+            remedy = "Set KUBECONFIG (aws eks update-kubeconfig), kubernetes:kubeconfig or kubernetes:context"
+            raise InputError("Kubernetes", "kubeconfig", problem, remedy) from None
+        api.configuration.retries = 1
+        return KubernetesCluster(client.ApiClient(api.configuration), context or "the current context")
+
+    def require_namespace(self, name: str) -> None:
+        """Check that the namespace is there and stays.
+
+        Raises:
+            InputError: It is absent or being deleted.
+        """
+        found = self._get(f"/api/v1/namespaces/{name}")
+        if found is None:
+            raise InputError(
+                "traffic.yaml",
+                "namespace",
+                f"{self.api.configuration.host} has no namespace {name}, and this program never makes one",
+                f"Run kubectl create namespace {name}, or correct the name",
+            )
+        if found["metadata"].get("deletionTimestamp"):
+            raise InputError("traffic.yaml", "namespace", f"{name} is being deleted", "Wait, and create it again")
+
+    def foreign_attachments(self, namespace: str) -> Sequence[ForeignAttachment]:
+        """Return the SecurityGroupPolicies of others that select pods by labels; none where the resource is unknown."""
+        found = self._get(f"/apis/vpcresources.k8s.aws/v1beta1/namespaces/{namespace}/securitygrouppolicies")
+        return [
+            ForeignAttachment(
+                policy["metadata"]["name"],
+                tuple(sorted(policy["spec"].get("podSelector", {}).get("matchLabels", {}).items())),
+                tuple(policy["spec"].get("securityGroups", {}).get("groupIds", ())),
+            )
+            for policy in (found or {}).get("items", ())
+            if "podSelector" in policy["spec"] and not _is_ours(policy)
+        ]
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        """Return the object at a path of the API, None if there is none."""
+        request = self.api.param_serialize("GET", path, auth_settings=["BearerToken"])
+        try:
+            response = self.api.call_api(*request, _request_timeout=_TIMEOUT)
+            body = response.read()  # type: ignore[no-untyped-call]
+        except ApiException as error:
+            raise self._refused(path, error.status, error.reason) from None
+        except (HTTPError, OSError) as error:
+            problem = f"{self.api.configuration.host} cannot be reached ({_cause(error)})"
+            raise InputError("Kubernetes", "API server", problem, "Check the network and the kubeconfig") from None
+        if response.status == HTTPStatus.NOT_FOUND:
+            return None
+        if response.status != HTTPStatus.OK:
+            raise self._refused(path, response.status, response.reason)
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    def _refused(self, path: str, status: int | None, reason: str | None) -> InputError:
+        if status == HTTPStatus.UNAUTHORIZED:
+            return InputError("Kubernetes", "credentials", "the API server refuses them", "Sign in again")
+        if status == HTTPStatus.FORBIDDEN:
+            return InputError("Kubernetes", path, "this identity may not read it", "Grant get and list on it")
+        return InputError("Kubernetes", path, f"the API server answers {status} {reason}", "Try again")
+
+
+def _is_ours(found: dict[str, Any]) -> bool:
+    return bool(found["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == MANAGED_BY)
+
+
+def _cause(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    return str(reason).rpartition(": ")[2].rstrip(".")
