@@ -201,10 +201,7 @@ def _ports(raw: object, path: str, place: Place) -> RulePorts:
             named.add(NamedPort(protocol, port))
         else:
             numbered.append(_range(protocol, port, end, at, place))
-    return RulePorts(
-        PortSet.of(numbered) if numbered else NO_PORTS,
-        tuple(sorted(named, key=lambda port: (port.protocol, port.name))),
-    )
+    return RulePorts(PortSet.of(numbered), tuple(sorted(named)))
 
 
 def _range(protocol: Protocol, port: object, end: object, path: str, place: Place) -> PortRange:

@@ -1,0 +1,1 @@
+"""Connections written down: for people, for spreadsheets, for programs, for drawing."""
