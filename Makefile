@@ -1,0 +1,53 @@
+# Two commands matter: `make demo` and `make test`. Each does all of its own set-up.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flash-ticket-firewall)
+UV_VERSION := 0.13.9
+PYTHON := .venv/bin/python
+
+.PHONY: help demo test check fmt lab bench tools clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: tools ## Preview, deploy, change and destroy dev and prod on the lab
+	@$(PYTHON) -m lab demo
+
+test: tools ## Run every test, the real engine's included
+	@$(PYTHON) -m pytest
+
+check: .venv/ready ## Types, style and the tests that need no engine
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && $(PYTHON) -m pytest -m 'not engine'
+
+fmt: .venv/ready ## Put the code in its form
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+lab: tools ## Leave the lab running and print the environment that points pulumi, kubectl and aws at it
+	@$(PYTHON) -m lab up
+
+bench: tools ## Measure, several runs side by side
+	@$(PYTHON) -m bench
+
+tools: .venv/ready ## Find or make the engine, the providers and the servers of the lab
+	@$(PYTHON) -m lab tools
+
+clean: ## Remove what was made here; the cache of built tools stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The lock decides every version. Where uv is missing, a virtual environment of its own brings it.
+.venv/ready: pyproject.toml uv.lock
+	@uv=$$(command -v uv || true); \
+	if [ -z "$$uv" ]; then \
+		uv="$(CACHE)/uv-$(UV_VERSION)/bin/uv"; \
+		if [ ! -x "$$uv" ]; then \
+			echo "Getting uv $(UV_VERSION), which installs what uv.lock names"; \
+			fresh="$(CACHE)/uv-$(UV_VERSION).$$$$"; \
+			mkdir -p "$(CACHE)"; python3 -m venv "$$fresh"; \
+			"$$fresh/bin/pip" install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; \
+			rm -rf "$(CACHE)/uv-$(UV_VERSION)"; mv "$$fresh" "$(CACHE)/uv-$(UV_VERSION)"; \
+		fi; \
+	fi; \
+	"$$uv" sync --frozen --quiet
+	@touch $@
