@@ -168,12 +168,14 @@ class FlowLogs(pulumi.ComponentResource):
             f"{name}-lifecycle",
             bucket=bucket.id,
             rules=_lifecycle(args.recording.retention_days),
+            # Rules for noncurrent versions want versioning to be on.
             opts=self._kept(args, versioning),
         )
         policy = s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.id,
             policy=bucket.arn.apply(lambda arn: as_json(bucket_policy(arn, origin))),
+            # No policy without the block that would stop a public one.
             opts=self._kept(args, public_access),
         )
         return _Destination(

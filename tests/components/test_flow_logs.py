@@ -94,6 +94,12 @@ def test_nothing_of_the_bucket_can_become_public() -> None:
     }
 
 
+def test_no_policy_exists_before_public_ones_are_blocked() -> None:
+    deployment = recorded(PROD)
+
+    assert deployment.waits_for(setting(deployment, "Policy"), setting(deployment, "PublicAccessBlock"))
+
+
 def test_acls_decide_nothing() -> None:
     assert setting(recorded(PROD), "OwnershipControls").inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
 
@@ -133,6 +139,12 @@ def test_a_record_lives_for_its_retention_and_a_deleted_one_stays_recoverable_as
     assert rules["retention"]["noncurrentVersionExpiration"] == {"noncurrentDays": 365}
     assert rules["delete-markers"]["expiration"] == {"expiredObjectDeleteMarker": True}
     assert {rule["status"] for rule in rules.values()} == {"Enabled"}
+
+
+def test_rules_for_old_versions_wait_for_versions() -> None:
+    deployment = recorded(PROD)
+
+    assert deployment.waits_for(setting(deployment, "LifecycleConfiguration"), setting(deployment, "Versioning"))
 
 
 def test_the_flow_log_waits_for_every_setting_of_its_bucket() -> None:
