@@ -1,0 +1,111 @@
+"""How long it takes to read manifests and list who reaches whom, by number of services and shape.
+
+    python -m bench.reachability [--shape chain] [--services 100,1000,10000] [--runs 3]
+
+Each run is a fresh process doing what ``flash-firewall list --dir`` does, start-up included, with the listing written
+to a pipe and counted. Printed are the median and the spread of the runs, and the most memory any of them held.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
+from typing import IO
+
+import yaml
+
+from bench.manifests import SHAPES, Manifest
+
+ROOT = Path(__file__).parents[1]
+_PER_FILE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Several runs on one cluster.
+
+    Attributes:
+        shape: How the services are connected.
+        services: How many there are, each with two policies.
+        connections: Lines listed.
+        seconds: Wall-clock time of each run.
+        peak_mib: The most memory that any process of this benchmark has held so far, in MiB.
+    """
+
+    shape: str
+    services: int
+    connections: int
+    seconds: tuple[float, ...]
+    peak_mib: float
+
+
+def write(manifests: Iterable[Manifest], directory: Path) -> None:
+    """Write manifests as YAML files of several documents."""
+    batch: list[Manifest] = []
+    count = 0
+    for manifest in manifests:
+        batch.append(manifest)
+        if len(batch) == _PER_FILE:
+            _write(batch, directory / f"{count:05}.yaml")
+            batch, count = [], count + 1
+    if batch:
+        _write(batch, directory / f"{count:05}.yaml")
+
+
+def _write(batch: list[Manifest], path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump_all(batch, file, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
+
+
+def measure(shape: str, services: int, runs: int) -> Measurement:
+    """Run the listing several times on one cluster."""
+    seconds: list[float] = []
+    connections = 0
+    with tempfile.TemporaryDirectory() as name:
+        write(SHAPES[shape](services), Path(name))
+        for _ in range(runs):
+            command = [sys.executable, "-m", "cli.main", "list", "--dir", name]
+            begin = time.perf_counter()
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:  # noqa: S603  # our own command
+                connections = _count_lines(process.stdout)
+            seconds.append(time.perf_counter() - begin)
+            if process.returncode:
+                raise SystemExit(process.returncode)
+    return Measurement(shape, services, connections, tuple(seconds), getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024)
+
+
+def _count_lines(pipe: IO[bytes] | None) -> int:
+    if pipe is None:
+        raise AssertionError
+    return sum(piece.count(b"\n") for piece in iter(lambda: pipe.read(1 << 20), b""))
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shape", choices=sorted(SHAPES), action="append")
+    parser.add_argument("--services", default="100,300,1000,3000,10000,30000")
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    print("| shape | services | policies | connections | median s | spread s | µs each | peak MiB |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for shape in arguments.shape or ["chain", "mesh"]:
+        for services in map(int, arguments.services.split(",")):
+            found = measure(shape, services, arguments.runs)
+            middle = statistics.median(found.seconds)
+            print(
+                f"| {shape} | {services:,} | {2 * services:,} | {found.connections:,} | {middle:.2f}"
+                f" | {min(found.seconds):.2f}-{max(found.seconds):.2f}"
+                f" | {1e6 * middle / (services + found.connections):.0f} | {found.peak_mib:.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""How the command ends: 0 holds, 1 violated or different, 2 bad input, said in one line."""
+
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+
+from segmentation.input_error import InputError
+
+Arguments = ParamSpec("Arguments")
+
+
+class ExitStatus(IntEnum):
+    """What the exit status tells a script."""
+
+    HOLDS = 0
+    VIOLATED = 1
+    BAD_INPUT = 2
+
+
+def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments, None]:
+    """Make a verb end the process with the status that it returns, and say bad input in one line on stderr."""
+
+    @wraps(verb)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            status = verb(*args, **kwargs)
+        except InputError as error:
+            sys.stderr.write(f"error: {error}\n")
+            status = ExitStatus.BAD_INPUT
+        raise typer.Exit(status)
+
+    return run

@@ -1,0 +1,25 @@
+"""The command ``flash-firewall``: its verbs, one module each.
+
+A verb's module may import at its top only what describes its options; what does the work is imported when it is called,
+so that every verb starts quickly.
+"""
+
+import typer
+
+from cli.diff import diff
+from cli.explain import explain
+from cli.list_connections import list_connections
+
+app = typer.Typer(
+    name="flash-firewall",
+    help="What Pulumi has no verb for: proof, listing, comparison and explanation of both firewalls.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("list")(list_connections)
+app.command("diff")(diff)
+app.command("explain")(explain)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,74 @@
+"""Verdicts written down: whether a connection passes each layer, and what decides."""
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+
+from segmentation.verdict import Side, Verdict
+
+
+class ExplanationFormat(StrEnum):
+    """A form of output for verdicts."""
+
+    TXT = "txt"
+    JSON = "json"
+
+
+def explained(verdicts: Sequence[Verdict], form: ExplanationFormat) -> str:
+    """Return the verdicts of each layer on one connection.
+
+    Args:
+        verdicts: At least one, all on the same connection, one for each layer.
+        form: How to write them.
+    """
+    return _json(verdicts) if form is ExplanationFormat.JSON else _text(verdicts)
+
+
+def _text(verdicts: Sequence[Verdict]) -> str:
+    first = verdicts[0]
+    said = "passes" if all(verdict.passes for verdict in verdicts) else "is stopped"
+    lines = [f"{first.source} => {first.destination} : {first.port} {said}"]
+    for verdict in verdicts:
+        lines.append(f"  {verdict.layer} layer: {'passes' if verdict.passes else 'stopped'}")
+        lines.extend(f"    {side}{_sources(side)}" for side in (verdict.egress, verdict.ingress))
+    return "\n".join(lines) + "\n"
+
+
+def _sources(side: Side) -> str:
+    sources = sorted({rule.source for rule in side.rules if rule.source})
+    return f" ({', '.join(sources)})" if sources else ""
+
+
+def _json(verdicts: Sequence[Verdict]) -> str:
+    first = verdicts[0]
+    return (
+        json.dumps(
+            {
+                "src": first.source,
+                "dst": first.destination,
+                "port": str(first.port),
+                "passes": all(verdict.passes for verdict in verdicts),
+                "layers": [
+                    {
+                        "layer": verdict.layer.value,
+                        "passes": verdict.passes,
+                        "sides": [_side(verdict.egress), _side(verdict.ingress)],
+                    }
+                    for verdict in verdicts
+                ],
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _side(side: Side) -> dict[str, object]:
+    return {
+        "direction": side.direction.value,
+        "endpoint": side.endpoint,
+        "passes": side.passes,
+        "why": side.outcome.value,
+        "governed_by": list(side.governors),
+        "rules": [{"owner": rule.owner, "rule": rule.rule, "source": rule.source} for rule in side.rules],
+    }

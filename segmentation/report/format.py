@@ -1,0 +1,31 @@
+"""The forms in which connections can be written."""
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+
+from segmentation.connection import Connections
+from segmentation.report import document, graph, table, text
+
+
+class Format(StrEnum):
+    """A form of output."""
+
+    TXT = "txt"
+    JSON = "json"
+    CSV = "csv"
+    MD = "md"
+    DOT = "dot"
+
+
+_WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
+    Format.TXT: text.lines,
+    Format.JSON: document.json_array,
+    Format.CSV: table.csv_rows,
+    Format.MD: table.markdown_rows,
+    Format.DOT: graph.dot,
+}
+
+
+def written(connections: Connections, form: Format) -> Iterator[str]:
+    """Yield the pieces of a listing in a form, in order."""
+    return _WRITERS[form](connections)
