@@ -123,8 +123,9 @@ class _Compiler:
         if self.environment.cluster.attachment is Attachment.NODES:
             return  # a kubelet reaches the pods of its own node without passing an interface
         for port in ports:
-            purpose = (f"kubelet probes to {service}",)
-            yield Rule(OwnGroup(service), Direction.INGRESS, self.environment.cluster.nodes, port, purpose)
+            yield from _both_ends(
+                self.environment.cluster.nodes, OwnGroup(service), port, f"kubelet probes to {service}"
+            )
 
     def _dns(self, service: str) -> Iterator[Rule]:
         for source in self._interfaces(service):
