@@ -48,7 +48,7 @@ def _deployment(index: int, labels: dict[str, str] | None = None) -> Manifest:
             "replicas": 2,
             "selector": {"matchLabels": {"app": f"svc-{index}"}},
             "template": {
-                "metadata": {"labels": of_pods},
+                "metadata": {"labels": dict(of_pods)},
                 "spec": {
                     "containers": [
                         {
