@@ -16,7 +16,8 @@ from segmentation.environment import (
     PodEniMode,
 )
 from segmentation.field import Name, Ports
-from segmentation.validation import FileModel, refusal, shown, validated
+from segmentation.input_error import shown
+from segmentation.validation import FileModel, refusal, validated
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from segmentation.input_error import shown
 from segmentation.port import MAX_PORT, PortRange, Protocol
-from segmentation.validation import refusal, shown
+from segmentation.validation import refusal
 
 DEFAULT_DENY = "00-default-deny"
 """The policy that selects every pod of the namespace; its name is not free for others."""

@@ -20,6 +20,22 @@ class InputError(Exception):
     remedy: str
 
     def __str__(self) -> str:
-        """Return one line: ``source: key: problem. remedy.``."""
+        """Return one line: ``source: key: problem. remedy.``; what would break or hide the line is escaped."""
         where = f"{self.source}: {self.key}" if self.key else self.source
-        return f"{where}: {self.problem}. {self.remedy}."
+        line = f"{where}: {self.problem}. {self.remedy}."
+        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+
+
+_YAML_WORDS = {None: "null", True: "true", False: "false"}
+_SHOWN_LENGTH = 60
+
+
+def shown(value: object) -> str:
+    """Return a user's value for an error's words: short, and as it was written where that is known."""
+    if value is None or isinstance(value, bool):
+        return _YAML_WORDS[value]
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        text = f"a {type(value).__name__} too large to show"
+    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."

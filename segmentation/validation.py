@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from segmentation.input_error import InputError
+from segmentation.input_error import InputError, shown
 
 
 class FileModel(BaseModel):
@@ -39,9 +39,8 @@ def validated(model: type[Model], content: Any, source: str, prefix: str = "") -
         return model.model_validate(content)
     except ValidationError as error:
         found = error.errors(include_url=False)
-    first = min(found, key=lambda detail: (detail["type"] != "extra_forbidden", found.index(detail)))
-    key = _key(prefix, first["loc"])
-    raise InputError(source, key, _problem(first), _remedy(model, first))
+    first = min(found, key=lambda detail: detail["type"] != "extra_forbidden")
+    raise InputError(source, _key(prefix, first["loc"]), *_told(model, first))
 
 
 def _key(prefix: str, location: tuple[int | str, ...]) -> str:
@@ -54,33 +53,46 @@ def _key(prefix: str, location: tuple[int | str, ...]) -> str:
     return key
 
 
-def _problem(detail: ErrorDetails) -> str:
-    match detail["type"]:
-        case "extra_forbidden":
-            return "this key is not known"
-        case "missing":
-            return "this key is missing"
-        case "refused":
-            return detail["msg"]
-        case _:
-            message = detail["msg"]
-            return f"{shown(detail['input'])} does not fit: {message[:1].lower()}{message[1:]}"
+_KEYS = "a set of keys with values"
+_TEXT = "Write a text, in quotes where YAML would read something else"
+_WORDS = {
+    "missing": ("this key is missing", "Add it"),
+    "refused": ("{problem}", "{remedy}"),
+    "model_type": (f"{{value}} is not {_KEYS}", "Write keys with values here, of {known}"),
+    "dict_type": (f"{{value}} is not {_KEYS}", "Write names with values, or {{}}"),
+    "list_type": ("{value} is not a list", "Write a list, in brackets"),
+    "too_short": ("it is empty", "Add at least one entry"),
+    "string_type": ("{value} is not a text", _TEXT),
+    "string_too_short": ("it is empty", _TEXT),
+    "invalid_key": ("this key is not a text", _TEXT),
+    "int_type": ("{value} is not a whole number", "Write a whole number, without quotes"),
+    "greater_than_equal": ("{value} is too small", "Write {ge} or more"),
+    "less_than_equal": ("{value} is too large", "Write {le} or less"),
+    "enum": ("{value} is not known here", "Write {expected}"),
+    "ip_v4_address": ("{value} is not an IPv4 address", "Write one such as 169.254.20.10"),
+}
+"""Problem and remedy by pydantic's type of the error, with its context filled in."""
 
 
-def _remedy(model: type[BaseModel], detail: ErrorDetails) -> str:
-    match detail["type"]:
-        case "refused":
-            return str(detail["ctx"]["remedy"])
-        case "missing":
-            return "Add it"
-        case "extra_forbidden":
-            known = _known_keys(model, detail["loc"][:-1])
-            close = get_close_matches(str(detail["loc"][-1]), known, n=1)
-            if close:
-                return f"Write {close[0]}"
-            return f"Remove it; known here: {', '.join(known)}" if known else "Remove it"
-        case _:
-            return "Correct the value"
+def _told(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
+    """Return the problem and the remedy."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        known = _known_keys(model, detail["loc"][:-1])
+        return "this key is not known", _known_instead(str(detail["loc"][-1]), known)
+    problem, remedy = _WORDS.get(kind, (f"{{value}} does not fit ({kind})", "Correct the value"))
+    if value is None and kind != "refused":
+        problem = "nothing is written here"
+    known = _known_keys(model, detail["loc"]) if kind == "model_type" else []
+    context = {**detail.get("ctx", {}), "value": shown(value), "known": ", ".join(known)}
+    return problem.format(**context), remedy.format(**context)
+
+
+def _known_instead(written: str, known: list[str]) -> str:
+    close = get_close_matches(written, known, n=1)
+    if close:
+        return f"Write {close[0]}, or remove it"
+    return f"Remove it; known here: {', '.join(known)}" if known else "Remove it"
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -102,10 +114,3 @@ def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     name = node.get("$ref", "").removeprefix("#/$defs/")
     resolved: dict[str, Any] = schema["$defs"][name] if name else node
     return resolved
-
-
-def shown(value: object) -> str:
-    """Return a user's value short and free of control characters."""
-    text = repr(value)
-    limit = 60
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -6,14 +6,27 @@ from typing import Any
 
 import yaml
 
-from segmentation.input_error import InputError
+from segmentation.input_error import InputError, shown
 
 MAX_BYTES = 10_000_000
 """More than ten times what a matrix of 1,000 services and 5,000 flows takes."""
 
 
+MAX_DEPTH = 50
+"""Levels of nesting; no file of ours comes near, and the parser in C overruns its stack at some ten thousand."""
+
+
 class _Loader(yaml.CSafeLoader):
-    """Refuses what YAML would resolve in silence: a key written twice."""
+    """Refuses what YAML would resolve in silence, a key written twice, and tells what it would crash on."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - PyYAML's signature
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError):  # such as the date 2026-02-30
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.MarkedYAMLError(
+                problem=f"{shown(node.value)} cannot be read as {kind}", problem_mark=node.start_mark
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         mapping = super().construct_mapping(node, deep)
@@ -55,7 +68,7 @@ def parse_document(text: str, source: str) -> Any:  # noqa: ANN401 - parsed YAML
         InputError: As ``read_document``.
     """
     try:
-        _refuse_aliases(text)
+        _refuse_aliases_and_depth(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader made stricter
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -66,11 +79,15 @@ def parse_document(text: str, source: str) -> Any:  # noqa: ANN401 - parsed YAML
         raise InputError(source, "", f"this is not YAML: {problem}", "Correct the YAML") from None
 
 
-def _refuse_aliases(text: str) -> None:
-    """Nested aliases grow without bound once followed, and no file of ours needs one."""
-    if "*" not in text:
-        return
+def _refuse_aliases_and_depth(text: str) -> None:
+    """Refuse what grows without bound once followed: aliases of aliases, and nesting."""
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        mark: Any = event.start_mark  # the stubs know only the mark of the slower parser
         if isinstance(event, yaml.AliasEvent):
-            mark: Any = event.start_mark  # the stubs know only the mark of the slower parser
             raise yaml.MarkedYAMLError(problem="an alias (*) is not allowed here", problem_mark=mark)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"more than {MAX_DEPTH} levels of nesting are not allowed here", problem_mark=mark
+            )
