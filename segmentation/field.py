@@ -18,11 +18,15 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
+_RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
 def _text(value: object, pattern: re.Pattern[str], what: str, remedy: str) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
+    if value is None:
+        raise refusal("nothing is written here", remedy)
+    if not isinstance(value, str):
+        raise refusal(f"{shown(value)} is not a text", "Write a text, in quotes where YAML would read something else")
+    if not pattern.fullmatch(value):
         raise refusal(f"{shown(value)} is not {what}", remedy)
     return value
 
@@ -67,7 +71,7 @@ def _port(value: object) -> PortRange:
     if isinstance(value, Mapping):
         unknown = sorted(str(key) for key in value if key not in {"port", "protocol"})
         if unknown or "port" not in value:
-            wrong = f"the key {unknown[0]} is not known" if unknown else "the key port is missing"
+            wrong = f"the key {shown(unknown[0])} is not known" if unknown else "the key port is missing"
             raise refusal(f"{shown(dict(value))} is not a port: {wrong}", "Write {port: 53, protocol: UDP}")
         protocol = _protocol(value.get("protocol", "TCP"))
         value = value["port"]
@@ -90,20 +94,20 @@ def _protocol(value: object) -> Protocol:
     if value == Protocol.SCTP:
         # EC2 API, IpPermission: port ranges exist for TCP, UDP and ICMP only.
         raise refusal("a security group cannot limit SCTP to ports", "Use TCP or UDP")
-    if value not in {Protocol.TCP, Protocol.UDP}:
+    if value not in (Protocol.TCP, Protocol.UDP):  # no set: what a file holds cannot always be hashed
         raise refusal(f"{shown(value)} is not a protocol", "Use TCP or UDP")
     return Protocol(str(value))
 
 
 def _names(value: object) -> tuple[str, ...]:
-    names = value if isinstance(value, list) else [value]
+    names: list[object] = value if isinstance(value, list) else [value]
     if not names:
         raise refusal("the list is empty", "Name at least one endpoint, or remove the flow")
     return tuple(_name(name) for name in names)
 
 
 _PORT_NUMBER = {"type": "integer", "minimum": 1, "maximum": MAX_PORT}
-_PORT_RANGE = {"type": "string", "pattern": r"^\d{1,5}-\d{1,5}$"}
+_PORT_RANGE = {"type": "string", "pattern": r"^[0-9]{1,5}-[0-9]{1,5}$"}
 _PORT_SCHEMA = {
     "description": "A TCP port, a range, or either with a protocol.",
     "anyOf": [

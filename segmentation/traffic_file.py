@@ -154,10 +154,8 @@ def _refuse_shared_pods(_: TrafficFile, services: tuple[Service, ...], source: s
 
 def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, Service]]:
     """Yield the pairs that no label key tells apart, without comparing every pair of a large matrix."""
-    keys = Counter(key for service in services for key, _ in service.pods)
-    if not keys:
-        return
-    dividing_key = max(sorted(keys), key=keys.__getitem__)
+    values = Counter(key for key, _ in {label for service in services for label in service.pods})
+    dividing_key = max(sorted(values), key=values.__getitem__)
     by_value: dict[str | None, list[Service]] = {}
     for service in services:
         by_value.setdefault(dict(service.pods).get(dividing_key), []).append(service)
