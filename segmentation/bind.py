@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
-from itertools import islice
 from typing import Protocol, TypeVar
 
 from segmentation.binding import (
@@ -33,6 +32,8 @@ from segmentation.matrix import External, Matrix
 
 _DNS_SERVICE_OFFSET = 10
 """EKS gives CoreDNS's Service the tenth address of the Service range (EKS user guide, kubernetesNetworkConfig)."""
+
+_IDS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class _Binder:
             raise self._refuse(
                 "loadBalancer.external",
                 f"{front} is no external of traffic.yaml outside the cluster",
-                f"Write one of: {', '.join(outside)}",
+                f"Write one of: {', '.join(outside)}" if outside else "Declare it under externals there",
             )
         if binding.places[front].groups:
             raise self._refuse(
@@ -172,10 +173,12 @@ class _Binder:
             raise self._refuse(
                 key, f"there is no {kind} {selection} in {where}", f"Correct it, or make the {kind} first"
             )
-        names = ", ".join(sorted(one.id for one in islice(found, 5)))
+        names = ", ".join(
+            [*sorted(one.id for one in found)[:_IDS_SHOWN], *(["..."] if len(found) > _IDS_SHOWN else ())]
+        )
         raise self._refuse(
             key,
-            f"{len(found)} of kind {kind} are {selection} in {where}: {names}",
+            f"not one {kind} {selection} but {len(found)} are in {where}: {names}",
             "Select exactly one, by id if need be",
         )
 
@@ -240,6 +243,12 @@ class _Binder:
         elif entry.prefix_list:
             prefix_list = self._prefix_list(f"{key}.prefixList", entry.prefix_list)
             networks = _ordered(prefix_list.networks)
+            if not networks:
+                raise self._refuse(
+                    f"{key}.prefixList",
+                    f"the managed prefix list {prefix_list.label} ({prefix_list.id}) has no entries",
+                    "Add entries to it, or give subnets or cidrs instead",
+                )
         else:
             networks = self._cidrs(f"{key}.cidrs", entry.cidrs or (), vpc)
         groups = {

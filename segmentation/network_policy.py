@@ -51,11 +51,19 @@ class AddressPeer:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One rule: these peers, on these ports, for this flow (said in an annotation)."""
+    """One rule: these peers, on these ports, for this flow (said in an annotation).
+
+    Raises:
+        ValueError: There are no peers or no ports, which Kubernetes takes to mean all of them.
+    """
 
     flow: str
     peers: tuple[PodPeer | AddressPeer, ...]
     ports: tuple[PortRange, ...]
+
+    def __post_init__(self) -> None:
+        if not (self.peers and self.ports):
+            raise ValueError(f"the rule {self.flow} names no {'ports' if self.peers else 'peers'}: it would allow all")
 
 
 @dataclass(frozen=True, slots=True)
