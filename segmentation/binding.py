@@ -195,6 +195,20 @@ class QuotasEntry(FileModel):
     rules_per_group: int = Field(60, alias="rulesPerGroup", ge=1, le=1000)
     groups_per_interface: int = Field(5, alias="groupsPerInterface", ge=1, le=16)
 
+    @model_validator(mode="after")
+    def _product_fits(self) -> Self:
+        if self.rules_per_group * self.groups_per_interface > MAX_RULES_PER_INTERFACE:
+            raise refusal(
+                f"{self.rules_per_group} rules a group times {self.groups_per_interface} groups an interface is more "
+                f"than the {MAX_RULES_PER_INTERFACE} that AWS allows",
+                "Write what AWS has granted",
+            )
+        return self
+
+
+MAX_RULES_PER_INTERFACE = 1000
+"""Amazon VPC quotas, security groups: the product of the two quotas."""
+
 
 class Binding(FileModel):
     """Everything that one stack decides."""

@@ -12,7 +12,7 @@ from segmentation.direction import Direction
 from segmentation.environment import Environment, Group, Network, PrefixList
 from segmentation.input_error import InputError
 from segmentation.matrix import Labels
-from segmentation.security_group import Holder, PodAttachment, Rule, VpcFirewall, label_of
+from segmentation.security_group import Holder, PodAttachment, Rule, VpcFirewall
 
 FAMILIES = (4, 6)
 
@@ -49,8 +49,9 @@ def refuse_excess(firewall: VpcFirewall, environment: Environment, foreign: Iter
                 f"({_sum(terms)}), and AWS allows {limit}",
                 "Declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here",
             )
+    others = tuple(foreign)
     for attachment in firewall.attachments:
-        _refuse_crowded_interface(attachment, environment, tuple(foreign))
+        _refuse_crowded_interface(attachment, environment, others)
 
 
 def _refuse_crowded_interface(
@@ -89,7 +90,7 @@ def _terms(rules: Iterable[Rule], family: int) -> Iterator[tuple[int, str]]:
         match rule.peer:
             case PrefixList() as listed:
                 if listed.family == family:
-                    yield listed.weight, f"{label_of(listed)} on {rule.ports}"
+                    yield listed.weight, f"{listed.label} on {rule.ports}"
             case peer:
                 single += not isinstance(peer, Network) or peer.version == family
     if single:

@@ -4,11 +4,12 @@ Groups refer to each other in rules only, never in a group itself, so that there
 nothing. Groups that exist already (datastores, nodes, cluster) get rules and are never owned.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from segmentation.direction import Direction
 from segmentation.environment import Attachment, Environment, Group, Network, PrefixList
+from segmentation.input_error import InputError
 from segmentation.matrix import External, Flow, Labels, Matrix
 from segmentation.port import DNS_PORTS, PortRange
 
@@ -71,11 +72,20 @@ class VpcFirewall:
 
 def label_of(peer: Peer) -> str:
     """Return how a rule's name and its readers call a peer."""
-    return str(peer) if isinstance(peer, Network) else peer.label
+    if isinstance(peer, Network):
+        return str(peer)
+    # Only AWS's own lists have names that are unique and never change (VPC User Guide, "Managed prefix lists").
+    if isinstance(peer, PrefixList) and not peer.label.startswith("com.amazonaws."):
+        return peer.id
+    return peer.label
 
 
 def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
-    """Return the groups and rules that let exactly the matrix's flows through, with probes and DNS for the pods."""
+    """Return the groups and rules that let exactly the matrix's flows through, with probes and DNS for the pods.
+
+    Raises:
+        InputError: Names are chosen so that two rules would have one name.
+    """
     compiler = _Compiler(matrix, environment)
     merged: dict[tuple[Holder, Direction, Peer, PortRange], set[str]] = {}
     for rule in compiler.rules():
@@ -83,7 +93,22 @@ def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
     rules = [Rule(*what, tuple(sorted(flows))) for what, flows in merged.items()]
     attachments = compiler.attachments()
     groups = {OwnGroup(environment.load_balancer.external), *(attachment.group for attachment in attachments)}
-    return VpcFirewall(tuple(sorted(groups)), tuple(sorted(rules, key=lambda rule: rule.name)), attachments)
+    return VpcFirewall(tuple(sorted(groups)), _by_name(rules), attachments)
+
+
+def _by_name(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    named: dict[str, Rule] = {}
+    for rule in rules:
+        other = named.setdefault(rule.name, rule)
+        if other is not rule:
+            raise InputError(
+                "traffic.yaml",
+                "",
+                f"a rule of the security group {other.holder.label} and one of {rule.holder.label} would both be named "
+                f"{rule.name}",
+                "Rename a service or external whose name reads like a rule's",
+            )
+    return tuple(named[name] for name in sorted(named))
 
 
 @dataclass(frozen=True, slots=True)
