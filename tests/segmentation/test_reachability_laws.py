@@ -12,8 +12,7 @@ from segmentation.port import PortRange, Protocol
 from segmentation.port_set import NO_PORTS
 from segmentation.reachability import Endpoint, Reachability
 from segmentation.report.text import lines
-from tests.segmentation import naive_evaluator
-from tests.segmentation.naive_evaluator import Address
+from tests.segmentation.naive_evaluator import Address, Question, passes
 from tests.segmentation.random_clusters import (
     INTERESTING_ADDRESSES,
     INTERESTING_PORTS,
@@ -50,7 +49,7 @@ def test_every_pair_may_use_the_ports_that_a_naive_reading_of_the_specification_
             allowed = reachability.allowed(analyzed_source, analyzed_destination)
             for protocol in PROTOCOLS:
                 for port in INTERESTING_PORTS:
-                    expected = naive_evaluator.passes(cluster.policies, naive_source, naive_destination, protocol, port)
+                    expected = passes(cluster.policies, Question(naive_source, naive_destination, protocol, port))
                     assert allowed.holds(Protocol(protocol), port) == expected, (source, destination, protocol, port)
 
 
@@ -149,9 +148,7 @@ def _closed(namespace: str, pod: str, direction: str) -> Manifest:
 def test_no_two_lines_of_a_listing_speak_of_the_same_pair_and_none_of_a_party_with_itself(
     cluster: RandomCluster,
 ) -> None:
-    pairs = [
-        (words(each.source), words(each.destination))
-        for each in Reachability(cluster_from(cluster.manifests)).connections()
-    ]
+    connections = Reachability(cluster_from(cluster.manifests)).connections()
+    pairs = [(words(each.source), words(each.destination)) for each in connections]
     assert pairs == sorted(set(pairs))
     assert all(source != destination for source, destination in pairs)
