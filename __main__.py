@@ -11,7 +11,9 @@ from live.stack_configuration import read_stack_configuration
 from segmentation.bind import bind
 from segmentation.input_error import InputError
 from segmentation.network_policy import compile_policies
+from segmentation.proof import prove
 from segmentation.quota import refuse_excess
+from segmentation.report.proof import proof_text
 from segmentation.security_group import compile_groups
 from segmentation.traffic_file import declaration, read_matrix
 from segmentation.trap import traps
@@ -26,11 +28,16 @@ try:
     pods = compile_policies(matrix, environment)
     vpc = compile_groups(matrix, environment)
     refuse_excess(vpc, environment, cluster.foreign_attachments(matrix.namespace))
+    proof = prove(matrix, environment, [policy.manifest() for policy in pods.policies], vpc)
 except InputError as error:
     raise pulumi.RunError(str(error)) from None
 
 for trap in traps(environment, pods):
     pulumi.log.warn(str(trap))
+
+if not proof.holds:
+    raise pulumi.RunError(proof_text(proof))
+pulumi.log.info(proof_text(proof))
 
 firewall = Firewall("firewall", FirewallArgs(matrix.namespace, environment, pods, vpc))
 
