@@ -221,11 +221,14 @@ class Reachability:
 
     @cached_property
     def parties(self) -> dict[str, Workload]:
-        """Each workload by the name that connections give it.
+        """Each workload by the name that connections give it, sorted by owner.
 
         That is its owner's name, unless policies tell the pods of that owner apart: then each goes by its own.
         """
-        return {name: self.cluster.workloads[number] for number, name in reversed(list(enumerate(self._party_names)))}
+        found: dict[str, Workload] = {}
+        for name, workload in zip(self._party_names, self.cluster.workloads, strict=True):
+            found.setdefault(name, workload)
+        return found
 
     @cached_property
     def _party_names(self) -> list[str]:
