@@ -60,7 +60,7 @@ class _Destination:
         arn: The bucket or log group.
         role_arn: What the service writes with; None where it writes as itself.
         options: How files are laid out; None where there are no files.
-        ready: Everything without which the first record would be lost, unprotected, or kept too long.
+        ready: Everything without which the first record would be lost or unprotected.
         location: Where a person or a query finds the records.
         holds: The ARNs without which the records cannot be read.
     """
@@ -164,7 +164,9 @@ class FlowLogs(pulumi.ComponentResource):
             versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
             opts=self._kept(args),
         )
-        lifecycle = s3.BucketLifecycleConfiguration(
+        # Nothing waits for it: the rules hold for records that are already there, and the provider takes a minute to
+        # make sure of them.
+        s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.id,
             rules=_lifecycle(args.recording.retention_days),
@@ -185,7 +187,7 @@ class FlowLogs(pulumi.ComponentResource):
             options=ec2.FlowLogDestinationOptionsArgs(
                 file_format="parquet", hive_compatible_partitions=True, per_hour_partition=True
             ),
-            ready=(public_access, ownership, encryption, versioning, lifecycle, policy),
+            ready=(public_access, ownership, encryption, versioning, policy),
             location=bucket.arn.apply(partial(s3_location, origin=origin)),
             holds=pulumi.Output.all(bucket.arn, key.arn).apply(list),
         )
