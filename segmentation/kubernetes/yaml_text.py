@@ -26,7 +26,7 @@ class YamlDocument(NamedTuple):
     """One document of a text.
 
     Attributes:
-        line: The line that it starts on, from 1.
+        line: The line that it starts on, from 1; that of its marker if it has one.
         value: What it holds; None for an empty document.
     """
 
@@ -53,7 +53,7 @@ def read_yaml(text: str, source: str) -> Iterator[YamlDocument]:
         part = text[begin : marker.start() if marker else len(text)]
         value = read_block(part)
         if value is Declined.DECLINED:
-            yield from _read_completely(part, source, line)
+            yield from (YamlDocument(line + 1, found.value) for found in _read_completely(part, source, line))
         elif value is not None:
             yield YamlDocument(line + 1, value)
         line += part.count("\n")

@@ -71,7 +71,7 @@ def test_policies_add_up() -> None:
 
 
 def test_protocols_are_listed_by_name_and_ranges_that_touch_are_joined() -> None:
-    ports = [
+    ports: list[dict[str, Any]] = [
         {"protocol": "UDP"},
         {"port": 443},
         {"port": 80, "endPort": 90},
