@@ -105,8 +105,8 @@ class FlowLogs(pulumi.ComponentResource):
             iam_role_arn=destination.role_arn,
             tags={"Name": f"{args.application}-{args.environment}"},
             # AWS changes no flow log, so any change replaces it, the new one first: a new one records only after some
-            # minutes. AWS accepts the two side by side because they differ, which is why one replaces the other; it
-            # refuses (FlowLogAlreadyExists) only an identical one, and then the old one still records.
+            # minutes. AWS refuses only "the specified configuration" a second time (EC2 API reference, "Error codes",
+            # FlowLogAlreadyExists); these differ, or nothing would be replaced. Were it refused, the old one goes on.
             opts=pulumi.ResourceOptions(parent=self, depends_on=destination.ready),
         )
         self.flow_log_id = flow_log.id
@@ -120,7 +120,7 @@ class FlowLogs(pulumi.ComponentResource):
     def _bucket(self, name: str, args: FlowLogsArgs) -> _Destination:
         """Declare a bucket that only log delivery fills, only over TLS, and that keeps records for their time."""
         origin = _origin(args)
-        key = self._key(name, args, as_json(bucket_key_policy(origin)))
+        key = self._key(f"{name}-bucket-key", args, as_json(bucket_key_policy(origin)))
         bucket = s3.Bucket(
             f"{name}-bucket",
             bucket_prefix=name_prefix(args.application, args.environment),
@@ -196,7 +196,7 @@ class FlowLogs(pulumi.ComponentResource):
         """Declare an encrypted log group and a role that may write to it and to nothing else."""
         origin = _origin(args)
         prefix = log_group_prefix(args.application, args.environment)
-        key = self._key(name, args, as_json(log_group_key_policy(prefix, origin)))
+        key = self._key(f"{name}-group-key", args, as_json(log_group_key_policy(prefix, origin)))
         group = cloudwatch.LogGroup(
             f"{name}-group",
             name_prefix=prefix,
@@ -228,8 +228,13 @@ class FlowLogs(pulumi.ComponentResource):
         )
 
     def _key(self, name: str, args: FlowLogsArgs, policy: str) -> kms.Key:
+        """Declare the key of one destination.
+
+        Each destination's key has a name of its own: under one name, a stack that changes its destination would give
+        the key to the new one, and what the old one retains could never be read again.
+        """
         return kms.Key(
-            f"{name}-key",
+            name,
             description=f"Encrypts the VPC flow logs of {args.application} {args.environment}",
             enable_key_rotation=True,
             deletion_window_in_days=_KEY_DELETION_DAYS[args.recording.on_destroy],

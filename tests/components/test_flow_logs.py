@@ -113,7 +113,7 @@ def test_records_are_encrypted_with_a_key_of_their_own_that_rotates() -> None:
     assert rule["bucketKeyEnabled"] is True
     assert rule["applyServerSideEncryptionByDefault"] == {
         "sseAlgorithm": "aws:kms",
-        "kmsMasterKeyId": "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-key",
+        "kmsMasterKeyId": "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-bucket-key",
     }
 
 
@@ -172,7 +172,7 @@ def test_dev_is_delivered_to_a_log_group_with_its_retention_and_key() -> None:
 
     assert group["namePrefix"] == "/flash-ticket/dev/flow-logs-"
     assert group["retentionInDays"] == 14
-    assert group["kmsKeyId"] == "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-key"
+    assert group["kmsKeyId"] == "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-group-key"
     assert inputs["logDestinationType"] == "cloud-watch-logs"
     assert inputs["logDestination"] == "arn:aws:logs:ap-northeast-2:111122223333:log-group:records"
     assert inputs["iamRoleArn"] == "arn:aws:iam:ap-northeast-2:111122223333:flow-logs-delivery"
@@ -214,7 +214,7 @@ def test_prods_evidence_is_retained_with_all_that_makes_it_readable() -> None:
     assert deployment.only(BUCKET).inputs["forceDestroy"] is False
     assert deployment.outputs(deployment.only(COMPONENT))["retained"] == [
         "arn:aws:s3:::records",
-        "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-key",
+        "arn:aws:kms:ap-northeast-2:111122223333:flow-logs-bucket-key",
     ]
 
 
@@ -227,6 +227,13 @@ def test_a_retained_log_group_keeps_its_key_and_loses_its_writer() -> None:
     for resource in (deployment.only(ROLE), deployment.only(ROLE_POLICY)):
         assert not resource.retain_on_delete
     assert len(deployment.outputs(deployment.only(COMPONENT))["retained"]) == 2
+
+
+def test_a_changed_destination_leaves_the_key_of_the_old_one_as_it_is() -> None:
+    """A key that changed hands would leave the records retained by its former owner unreadable."""
+    to_bucket, to_group = recorded(PROD).only(KEY), recorded(replace(PROD, recording=DEV.recording)).only(KEY)
+
+    assert to_bucket.urn != to_group.urn
 
 
 @pytest.mark.parametrize("destination", LogDestination)
