@@ -27,7 +27,7 @@ BLOCKS = {
 _KEYS = ("app", "tier", "env")
 _VALUES = ("a", "b", "c")
 _NAMES = ("http", "dns", "admin")
-_NAMESPACES = ("shop", "monitoring", "default")
+_NAMESPACES = ("shop", "default")
 
 labels = st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_VALUES), max_size=3)
 
@@ -58,7 +58,7 @@ def ports(draw: st.DrawFn) -> Manifest:
     found: Manifest = {}
     if draw(st.booleans()):
         found["protocol"] = draw(st.sampled_from(PROTOCOLS))
-    form = draw(st.sampled_from(("all", "number", "number", "range", "name")))
+    form = draw(st.sampled_from(("all", "number", "range", "range", "name")))
     if form in ("number", "range"):
         found["port"] = draw(st.sampled_from(INTERESTING_PORTS))
     if form == "range":
@@ -77,7 +77,7 @@ def peers(draw: st.DrawFn) -> Manifest:
         return {"ipBlock": {"cidr": cidr, **({"except": excepted} if excepted else {})}}
     found: Manifest = {}
     if form in ("pods", "both"):
-        found["podSelector"] = draw(selectors())
+        found["podSelector"] = draw(st.just({}) | selectors())
     if form in ("namespaces", "both"):
         found["namespaceSelector"] = draw(selectors() | st.sampled_from(_NAMESPACES).map(_by_name))
     return found
@@ -92,15 +92,15 @@ def rules(draw: st.DrawFn, peer_list: str) -> Manifest:
     found: Manifest = {}
     if draw(st.integers(0, 4)):
         found[peer_list] = draw(st.lists(peers(), max_size=3))
-    if draw(st.booleans()):
-        found["ports"] = draw(st.lists(ports(), max_size=3))
+    if draw(st.integers(0, 3)):
+        found["ports"] = draw(st.lists(ports(), min_size=draw(st.integers(0, 1)), max_size=3))
     return found
 
 
 @st.composite
 def policies(draw: st.DrawFn, name: str) -> Manifest:
-    spec: Manifest = {"podSelector": draw(selectors())}
-    if draw(st.booleans()):
+    spec: Manifest = {"podSelector": draw(st.just({}) | selectors())}
+    if draw(st.integers(0, 3)):
         spec["ingress"] = draw(st.lists(rules("from"), max_size=2))
     if draw(st.booleans()):
         spec["egress"] = draw(st.lists(rules("to"), max_size=2))
