@@ -43,3 +43,19 @@ func fillIn(token string, request *pulumirpc.CheckRequest) {
 	}
 	request.News.Fields[rule.property] = structpb.NewStringValue(value)
 }
+
+// setAside takes the prefix of a name out of a request, for the bridge would add a whole name and be told that the two conflict.
+// What it gives puts the prefix in the name's place in the answer.
+func setAside(request *pulumirpc.CheckRequest) func(*pulumirpc.CheckResponse) {
+	prefix := request.News.GetFields()["namePrefix"]
+	if prefix.GetStringValue() == "" {
+		return func(*pulumirpc.CheckResponse) {}
+	}
+	delete(request.News.Fields, "namePrefix")
+	return func(response *pulumirpc.CheckResponse) {
+		if response.Inputs != nil {
+			delete(response.Inputs.Fields, "name")
+			response.Inputs.Fields["namePrefix"] = prefix
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"google.golang.org/protobuf/types/known/structpb"
 )
@@ -27,6 +29,11 @@ type propertySet map[string]property
 // dialects lists every property of the served resources and functions that pulumi-aws spells differently, by pulumi-aws's token.
 // Found by comparing the property types of the Python SDK with the schema that the bridge serves.
 var dialects = map[string]propertySet{
+	providerToken: {
+		"assumeRoleWithWebIdentity": {name: "assumeRoleWithWebIdentities", listed: true},
+		"defaultTags":               {listed: true},
+		"ignoreTags":                {listed: true},
+	},
 	"aws:cloudwatch/metricAlarm:MetricAlarm":      {"name": {name: "alarmName"}},
 	"aws:ec2/securityGroup:SecurityGroup":         {"ingress": {name: "ingresses"}, "egress": {name: "egresses"}},
 	"aws:eks/getCluster:getCluster":               {"vpcConfig": {name: "vpcConfigs", listed: true}},
@@ -77,6 +84,9 @@ func (set propertySet) translate(object *structpb.Struct, to direction) *structp
 }
 
 func (p property) translate(value *structpb.Value, to direction) *structpb.Value {
+	if text, isText := value.GetKind().(*structpb.Value_StringValue); isText && (p.listed || len(p.inner) > 0) {
+		return structpb.NewStringValue(p.translateJSON(text.StringValue, to))
+	}
 	list := value.GetListValue()
 	if p.listed && to == toEngine && list != nil {
 		if len(list.Values) == 0 {
@@ -98,6 +108,20 @@ func (p property) translate(value *structpb.Value, to direction) *structpb.Value
 		value = structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{value}})
 	}
 	return value
+}
+
+// translateJSON translates the text of an object or list: the engine holds the nested settings of a provider in that form.
+// Any other text (an unknown value has a text of its own) stays as it is.
+func (p property) translateJSON(text string, to direction) string {
+	var value structpb.Value
+	if json.Unmarshal([]byte(text), &value) != nil || value.GetStructValue() == nil && value.GetListValue() == nil {
+		return text
+	}
+	translated, err := json.Marshal(p.translate(&value, to))
+	if err != nil {
+		return text
+	}
+	return string(translated)
 }
 
 // translatePath does for the path of a property (in a diff, a check failure, ignoreChanges) what translate does for the property.

@@ -19,6 +19,8 @@ import (
 // version is the one of the SDK that the program imports: the engine asks for a plugin of exactly that version.
 const version = "7.51.1"
 
+const providerToken = "pulumi:providers:aws"
+
 // proxy answers the engine as pulumi-aws would and passes everything else on to the bridge.
 type proxy struct {
 	bridge *grpc.ClientConn
@@ -60,8 +62,10 @@ func (p *proxy) answer(
 		return nil, status.Errorf(codes.Unimplemented, "%s is not served", name)
 	}
 	token := subject(request.ProtoReflect())
+	putBack := func(*pulumirpc.CheckResponse) {}
 	if check, isCheck := request.(*pulumirpc.CheckRequest); isCheck {
 		fillIn(token, check)
+		putBack = setAside(check)
 	}
 	if err := rewriteTokens(request.ProtoReflect()); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
@@ -73,6 +77,9 @@ func (p *proxy) answer(
 	}
 	if err := p.bridge.Invoke(ctx, path, request, response); err != nil {
 		return nil, dialects[token].rewriteStatus(err)
+	}
+	if checked, isCheck := response.(*pulumirpc.CheckResponse); isCheck {
+		putBack(checked)
 	}
 	dialects[token].rewrite(response.ProtoReflect(), toEngine)
 	return response, nil
@@ -86,8 +93,11 @@ func newMessage(descriptor protoreflect.MessageDescriptor) (proto.Message, error
 	return kind.New().Interface(), nil
 }
 
-// subject gives the token of the resource or function that a request is about, or nothing.
+// subject gives the token of the resource, function or provider that a request is about, or nothing.
 func subject(message protoreflect.Message) string {
+	if _, isConfigure := message.Interface().(*pulumirpc.ConfigureRequest); isConfigure {
+		return providerToken
+	}
 	if token := textField(message, "tok"); token != "" {
 		return token
 	}
@@ -152,6 +162,13 @@ func (set propertySet) rewrite(message protoreflect.Message, to direction) {
 		}
 	}
 	switch concrete := message.Interface().(type) {
+	case *pulumirpc.ConfigureRequest:
+		for key, text := range concrete.Variables {
+			prefix, name := key[:strings.LastIndex(key, ":")+1], key[strings.LastIndex(key, ":")+1:]
+			known, other := set.find(name, to)
+			delete(concrete.Variables, key)
+			concrete.Variables[prefix+other] = known.translateJSON(text, to)
+		}
 	case *pulumirpc.DiffRequest:
 		paths(concrete.IgnoreChanges)
 	case *pulumirpc.UpdateRequest:

@@ -1,0 +1,47 @@
+"""Serve AWS on a free port of the loopback interface: ``python -m lab.aws_api``.
+
+The first line of standard output is the endpoint; it is written when the account is seeded.
+"""
+
+import sys
+import threading
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from lab.aws_api.call import LayeredApplication
+from lab.aws_api.clusters import cluster_groups
+from lab.aws_api.flow_logs import DestinationOptions
+from lab.aws_api.security_groups import dependencies, quotas, rule_descriptions
+from lab.aws_api.seed import seed
+from lab.surroundings import REGION
+
+# "Available AWS-managed prefix lists": the weight of CloudFront's origin-facing list, whatever its number of entries.
+_CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
+_CLOUDFRONT_WEIGHT = 55
+
+
+def main() -> None:
+    """Serve until the process is ended."""
+    application = LayeredApplication(
+        (dependencies, quotas, rule_descriptions, DestinationOptions(), cluster_groups),
+        DomainDispatcherApplication(create_backend_app),
+    )
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    for prefix_list in ec2_backends[DEFAULT_ACCOUNT_ID][REGION].managed_prefix_lists.values():
+        if prefix_list.prefix_list_name == _CLOUDFRONT:
+            prefix_list.max_entries = str(_CLOUDFRONT_WEIGHT)
+    endpoint = f"http://127.0.0.1:{server.port}"
+    seed(endpoint)
+    sys.stdout.write(endpoint + "\n")
+    sys.stdout.flush()
+    thread.join()
+
+
+if __name__ == "__main__":
+    main()

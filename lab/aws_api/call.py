@@ -1,0 +1,128 @@
+"""One call of the AWS API as the layers around moto see it."""
+
+import io
+import re
+import urllib.parse
+import xml.sax.saxutils
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request.
+
+    Attributes:
+        service: The service it is signed for, such as ``ec2``; empty where it is not signed.
+        region: The region it is signed for.
+        action: The ``Action`` of a query API (EC2, IAM, STS), the operation of a JSON API (Logs, KMS), or method and path of
+            a REST API (S3, EKS), such as ``POST /clusters``.
+        parameters: The flat parameters of a query API, such as ``SecurityGroupId.1``.
+        body: The request's body.
+    """
+
+    service: str
+    region: str
+    action: str
+    parameters: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: a status line such as ``200 OK``, headers and body."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status is in the two hundreds."""
+        return self.status.startswith("2")
+
+    def with_body(self, body: bytes) -> "Answer":
+        """Return this answer with another body."""
+        kept = tuple((name, value) for name, value in self.headers if name.lower() != "content-length")
+        return Answer(self.status, (*kept, ("Content-Length", str(len(body)))), body)
+
+
+# What a layer is: it answers a call itself, or calls the function that it is given for the answer of the layers below.
+Layer = Callable[[Call, Callable[[], Answer]], Answer]
+
+
+def refused(code: str, message: str) -> Answer:
+    """Return the error document of EC2's query API."""
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error>'
+        f"<Code>{code}</Code><Message>{xml.sax.saxutils.escape(message)}</Message>"
+        "</Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+    )
+    return Answer("400 Bad Request", (("Content-Type", "text/xml;charset=UTF-8"),), b"").with_body(text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class LayeredApplication:
+    """A WSGI application: the layers in order, then the application below them all."""
+
+    layers: tuple[Layer, ...]
+    application: "WSGIApplication"
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Serve one request."""
+        call = _read(environ)
+        answer = self._answer(call, environ, 0)
+        start_response(answer.status, list(answer.headers))
+        return [answer.body]
+
+    def _answer(self, call: Call, environ: "WSGIEnvironment", depth: int) -> Answer:
+        if depth == len(self.layers):
+            return _pass_on(self.application, environ)
+        return self.layers[depth](call, lambda: self._answer(call, environ, depth + 1))
+
+
+def _read(environ: "WSGIEnvironment") -> Call:
+    length = environ.get("CONTENT_LENGTH")
+    stream = environ["wsgi.input"]
+    if length:
+        body: bytes = stream.read(int(length))
+    else:
+        body = stream.read() if environ.get("wsgi.input_terminated") else b""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    signature = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    parameters: dict[str, str] = {}
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        parameters = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    action = parameters.get("Action") or target or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}"
+    return Call(
+        service=signature["service"] if signature else "",
+        region=signature["region"] if signature else "",
+        action=action,
+        parameters=parameters,
+        body=body,
+    )
+
+
+def _pass_on(application: "WSGIApplication", environ: "WSGIEnvironment") -> Answer:
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], _error: object = None) -> Callable[[bytes], object]:
+        started[:] = [status, tuple(headers)]
+        return lambda _data: None
+
+    parts = application(environ, start_response)
+    try:
+        body = b"".join(parts)
+    finally:
+        close = getattr(parts, "close", None)
+        if close:
+            close()
+    return Answer(started[0], started[1], body)

@@ -1,0 +1,41 @@
+"""The security group that EKS makes for a cluster, which moto does not."""
+
+import json
+import zlib
+from collections.abc import Callable
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.eks.models import eks_backends
+
+from lab.aws_api.call import Answer, Call
+
+
+def cluster_groups(call: Call, proceed: Callable[[], Answer]) -> Answer:
+    """Give a new cluster its group and its VPC, as "Amazon EKS security group requirements" describes them."""
+    answer = proceed()
+    if call.service == "eks" and call.action == "POST /clusters" and answer.succeeded:
+        name = json.loads(call.body)["name"]
+        _add_group(name, call.region)
+    return answer
+
+
+def _add_group(name: str, region: str) -> None:
+    ec2 = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+    network = eks_backends[DEFAULT_ACCOUNT_ID][region].clusters[name].resources_vpc_config
+    vpc_id = ec2.get_subnet(network["subnetIds"][0]).vpc_id
+    group_name = f"eks-cluster-sg-{name}-{zlib.crc32(name.encode())}"
+    group = ec2.create_security_group(
+        group_name,
+        "EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, "
+        "as well as any managed workloads.",
+        vpc_id=vpc_id,
+        tags={"Name": group_name, "aws:eks:cluster-name": name, f"kubernetes.io/cluster/{name}": "owned"},
+    )
+    ec2.authorize_security_group_ingress(group.id, "-1", "", "", [], source_groups=[{"GroupId": group.id}], vpc_id=vpc_id)
+    network.update(
+        clusterSecurityGroupId=group.id,
+        vpcId=vpc_id,
+        endpointPublicAccess=network.get("endpointPublicAccess", True),
+        endpointPrivateAccess=network.get("endpointPrivateAccess", False),
+    )

@@ -1,0 +1,51 @@
+"""Child processes that end with their parent, however it ends."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+# Carried by every process that the lab starts, so that none can be missed when it ends.
+MARK = "FLASH_FIREWALL_LAB"
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends; on Linux only, elsewhere it does nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def start(
+    command: list[str], folder: Path, log: str, environment: Mapping[str, str] | None = None, output: int | None = None
+) -> subprocess.Popen[str]:
+    """Start a process in ``folder`` that writes to the file ``log`` there, or what is no error to ``output`` if given."""
+    with (folder / log).open("w") as errors:
+        return subprocess.Popen(  # noqa: S603 - the lab's own command lines
+            command,
+            cwd=folder,
+            env={**os.environ, **(environment or {}), MARK: str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=errors if output is None else output,
+            stderr=errors,
+            text=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one libc call, and no other thread has started yet
+        )
+
+
+def end_marked(mark: str) -> None:
+    """Kill every process of this user whose environment carries the mark, this one excepted (Linux only).
+
+    It reaches what a killed engine leaves behind: the engine gives each plugin a process group of its own.
+    """
+    wanted = f"{MARK}={mark}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            if wanted in variables and int(entry.name) != os.getpid():
+                os.kill(int(entry.name), signal.SIGKILL)
+        except (OSError, ValueError):
+            continue
