@@ -1,0 +1,18 @@
+"""The options of this project's tests."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine, not of the code; 50 keep the suite within a minute.
+settings.register_profile("untimed", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew instead of comparing")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written."""
+    return bool(request.config.getoption("--update-golden"))
