@@ -1,6 +1,5 @@
 """A directory of manifests, analysed; what was read past goes to stderr."""
 
-import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ def analysed(directory: Path) -> "Reachability":
     from segmentation.kubernetes.cluster import read_cluster
     from segmentation.reachability import Reachability
 
-    gc.disable()  # all that is read stays until the process ends; looking for garbage in it doubles the time
     reachability = Reachability(read_cluster(directory))
     notes = reachability.notes
     for note in notes[:_MOST_NOTES]:

@@ -24,21 +24,22 @@ BLOCKS = {
     "2001:db8::/32": ("2001:db8:1::/48",),
     "fd00::/8": (),
 }
-_KEYS = ("app", "tier", "env")
+_KEYS = ("app", "tier")
 _VALUES = ("a", "b", "c")
-_NAMES = ("http", "dns", "admin")
+_NAMES = ("http", "dns")
 _NAMESPACES = ("shop", "default")
 
-labels = st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_VALUES), max_size=3)
+labels = st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_VALUES), max_size=2)
 
 
 @st.composite
 def selectors(draw: st.DrawFn) -> Manifest:
+    form = draw(st.sampled_from(("label", "label", "expressions", "both", "empty")))
     found: Manifest = {}
-    if draw(st.booleans()):
-        found["matchLabels"] = draw(st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_VALUES), max_size=2))
-    if draw(st.integers(0, 2)) == 0:
-        found["matchExpressions"] = draw(st.lists(_expressions(), max_size=2))
+    if form in ("label", "both"):
+        found["matchLabels"] = {draw(st.sampled_from(_KEYS)): draw(st.sampled_from(_VALUES))}
+    if form in ("expressions", "both"):
+        found["matchExpressions"] = draw(st.lists(_expressions(), min_size=1, max_size=2))
     return found
 
 
@@ -77,7 +78,7 @@ def peers(draw: st.DrawFn) -> Manifest:
         return {"ipBlock": {"cidr": cidr, **({"except": excepted} if excepted else {})}}
     found: Manifest = {}
     if form in ("pods", "both"):
-        found["podSelector"] = draw(st.just({}) | selectors())
+        found["podSelector"] = draw(selectors())
     if form in ("namespaces", "both"):
         found["namespaceSelector"] = draw(selectors() | st.sampled_from(_NAMESPACES).map(_by_name))
     return found
@@ -99,7 +100,7 @@ def rules(draw: st.DrawFn, peer_list: str) -> Manifest:
 
 @st.composite
 def policies(draw: st.DrawFn, name: str) -> Manifest:
-    spec: Manifest = {"podSelector": draw(st.just({}) | selectors())}
+    spec: Manifest = {"podSelector": draw(selectors())}
     if draw(st.integers(0, 3)):
         spec["ingress"] = draw(st.lists(rules("from"), max_size=2))
     if draw(st.booleans()):
@@ -144,7 +145,7 @@ def clusters(draw: st.DrawFn, most_pods: int = 5, most_policies: int = 4) -> Ran
             manifests.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": own}})
         namespace_labels[namespace] = {"kubernetes.io/metadata.name": namespace, **(own if declared else {})}
     pods: dict[str, Pod] = {}
-    for index in range(draw(st.integers(1, most_pods))):
+    for index in range(draw(st.integers(2, most_pods))):
         pod = Pod(
             namespace := draw(st.sampled_from(_NAMESPACES)),
             namespace_labels[namespace],
@@ -160,7 +161,7 @@ def clusters(draw: st.DrawFn, most_pods: int = 5, most_policies: int = 4) -> Ran
                 "spec": {"containers": [{"name": "main", "image": "image", "ports": list(pod.container_ports)}]},
             }
         )
-    count = draw(st.integers(0, most_policies))
+    count = draw(st.integers(1, most_policies))
     manifests.extend(draw(policies(f"policy-{index}")) for index in range(count))
     return RandomCluster(manifests, pods)
 

@@ -1,0 +1,162 @@
+"""``list``, ``diff`` and ``explain`` on directories of manifests, as a user calls them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from cli.main import app
+from tests.segmentation.kubernetes_objects import deployment, from_app, pod, policy
+
+HTTP = {"name": "http", "containerPort": 8080}
+
+
+def write(directory: Path, *objects: dict[str, Any]) -> Path:
+    directory.mkdir(exist_ok=True)
+    (directory / "all.yaml").write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+    return directory
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "shop",
+        deployment("api", [HTTP]),
+        deployment("pay", [HTTP]),
+        policy("pay", "pay", policyTypes=["Ingress", "Egress"], ingress=[from_app("api", {"port": "http"})]),
+    )
+
+
+def test_list_prints_the_connections_and_holds(shop: Path) -> None:
+    result = run("list", "--dir", shop)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "0.0.0.0-255.255.255.255[External] => shop/api[Deployment] : All Connections",
+        "shop/api[Deployment] => 0.0.0.0-255.255.255.255[External] : All Connections",
+        "shop/api[Deployment] => shop/pay[Deployment] : TCP 8080",
+    ]
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("form", ["txt", "json", "csv", "md", "dot"])
+def test_list_knows_every_form(shop: Path, form: str) -> None:
+    result = run("list", "--dir", shop, "--output", form)
+    assert result.exit_code == 0
+    assert "shop/pay[Deployment]" in result.stdout
+
+
+def test_what_is_read_past_is_said_on_stderr_and_not_in_the_listing(shop: Path) -> None:
+    write(shop / "more", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}, {"no": "kind"})
+    result = run("list", "--dir", shop)
+    assert result.exit_code == 0
+    assert "Secret default/s: this kind is not considered" in result.stderr
+    assert "not a Kubernetes object (no kind)" in result.stderr
+    assert "Secret" not in result.stdout
+
+
+def test_a_directory_with_policies_and_no_workloads_lists_nothing_and_says_why(tmp_path: Path) -> None:
+    result = run("list", "--dir", write(tmp_path / "d", policy("p")))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "no workload is in these manifests" in result.stderr
+
+
+def test_diff_exits_0_when_nothing_differs_and_1_when_something_does(shop: Path, tmp_path: Path) -> None:
+    open_ = write(tmp_path / "open", deployment("api", [HTTP]), deployment("pay", [HTTP]), policy("x", "none"))
+
+    same = run("diff", "--dir", shop, "--dir", shop)
+    other = run("diff", "--dir", shop, "--dir", open_)
+
+    assert (same.exit_code, same.stdout) == (0, "no connection differs\n")
+    assert other.exit_code == 1
+    assert "changed  shop/api[Deployment] => shop/pay[Deployment] : TCP 8080 -> All Connections" in other.stdout
+
+
+def test_diff_needs_two_directories(shop: Path) -> None:
+    result = run("diff", "--dir", shop)
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "error: --dir: given 1 times. Give it twice: before, then after.\n",
+    )
+
+
+def test_explain_names_the_policy_and_rule_that_allow_and_exits_0(shop: Path) -> None:
+    result = run("explain", "api", "shop/pay", "http", "--dir", shop)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "shop/api[Deployment] => shop/pay[Deployment] : TCP 8080 passes",
+        "  pod layer: passes",
+        "    Egress: nothing governs shop/api[Deployment], so everything passes",
+        f"    Ingress: allowed by shop/pay ingress[0] ({shop / 'all.yaml'})",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "port", "reason"),
+    [
+        (
+            "api",
+            "443",
+            "shop/pay governs shop/pay[Deployment]; shop/pay ingress[0] names shop/api[Deployment]",
+        ),
+        ("api", "udp/8080", "but not this port"),
+        ("198.51.100.7", "8080", "and no rule names 198.51.100.7-198.51.100.7[External]"),
+        ("10.0.0.0/8", "8000-8100", "and no rule names 10.0.0.0-10.255.255.255[External]"),
+    ],
+)
+def test_explain_says_why_not_and_exits_1(shop: Path, source: str, port: str, reason: str) -> None:
+    result = run("explain", source, "pay", port, "--dir", shop)
+    assert result.exit_code == 1
+    assert reason in result.stdout
+
+
+def test_explain_in_json_holds_both_sides(shop: Path) -> None:
+    found = json.loads(run("explain", "api", "pay", "8080", "--dir", shop, "--output", "json").stdout)
+    assert found["passes"]
+    (layer,) = found["layers"]
+    assert layer["layer"] == "pod"
+    assert [side["direction"] for side in layer["sides"]] == ["Egress", "Ingress"]
+    assert layer["sides"][1]["rules"] == [{"owner": "shop/pay", "rule": "ingress[0]", "source": str(shop / "all.yaml")}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("pays", "api", "80"),
+            "pays: no workload and no address is called so. Name one of the workloads, such as shop",
+        ),
+        (("api", "pay", "https"), "PORT: https: shop/pay[Deployment] names no port so. Use http or a number"),
+        (("api", "pay", "0"), "PORT: 0: not a port or a range of ports"),
+        (("api", "pay", "icmp/1"), "PORT: icmp/1: unknown protocol 'ICMP'"),
+        (("api", "10.0.0.1", "http"), "PORT: http: an address has no named ports"),
+    ],
+)
+def test_an_unknown_endpoint_or_port_is_bad_input_and_never_denied(
+    shop: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    result = run("explain", *arguments, "--dir", shop)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_name_that_two_workloads_share_has_to_be_said_in_full(tmp_path: Path) -> None:
+    directory = write(tmp_path / "d", deployment("api"), pod("api", namespace="other"), policy("p"))
+    result = run("explain", "api", "other/api", "80", "--dir", directory)
+    assert result.exit_code == 2
+    assert "2 workloads are called so. Say which: other/api[Pod], shop/api[Deployment]" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [["list"], ["diff", "--dir", "."], ["explain", "a", "b", "80"]])
+def test_bad_input_is_one_line_and_exit_2(tmp_path: Path, verb: list[str]) -> None:
+    result = run(*verb, "--dir", tmp_path / "missing")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.stderr
