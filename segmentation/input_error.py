@@ -38,4 +38,5 @@ def shown(value: object) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
         text = f"a {type(value).__name__} too large to show"
-    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."
+    half = _SHOWN_LENGTH // 2 - 2
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:half]}...{text[-half:]}"

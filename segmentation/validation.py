@@ -58,8 +58,8 @@ _TEXT = "Write a text, in quotes where YAML would read something else"
 _WORDS = {
     "missing": ("this key is missing", "Add it"),
     "refused": ("{problem}", "{remedy}"),
-    "model_type": (f"{{value}} is not {_KEYS}", "Write keys with values here, of {known}"),
-    "dict_type": (f"{{value}} is not {_KEYS}", "Write names with values, or {{}}"),
+    "model_type": (f"{{value}} is not {_KEYS}", "Write {known}"),
+    "dict_type": (f"{{value}} is not {_KEYS}", "Write names with values"),
     "list_type": ("{value} is not a list", "Write a list, in brackets"),
     "too_short": ("it is empty", "Add at least one entry"),
     "string_type": ("{value} is not a text", _TEXT),
@@ -78,24 +78,29 @@ def _told(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
     """Return the problem and the remedy."""
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
-        known = _known_keys(model, detail["loc"][:-1])
-        return "this key is not known", _known_instead(str(detail["loc"][-1]), known)
+        known_keys = sorted(_node(model, detail["loc"][:-1]).get("properties", {}))
+        return "this key is not known", _known_instead(str(detail["loc"][-1]), known_keys)
     problem, remedy = _WORDS.get(kind, (f"{{value}} does not fit ({kind})", "Correct the value"))
     if value is None and kind != "refused":
         problem = "nothing is written here"
-    known = _known_keys(model, detail["loc"]) if kind == "model_type" else []
-    context = {**detail.get("ctx", {}), "value": shown(value), "known": ", ".join(known)}
+    known = _keys_to_write(_node(model, detail["loc"])) if kind == "model_type" else ""
+    context = {**detail.get("ctx", {}), "value": shown(value), "known": known}
     return problem.format(**context), remedy.format(**context)
 
 
 def _known_instead(written: str, known: list[str]) -> str:
     close = get_close_matches(written, known, n=1)
     if close:
-        return f"Write {close[0]}, or remove it"
+        return f"Write {close[0]!r} instead, or remove it"
     return f"Remove it; known here: {', '.join(known)}" if known else "Remove it"
 
 
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _keys_to_write(node: dict[str, Any]) -> str:
+    keys = ", ".join(node.get("properties", {}))
+    return f"keys with values here: {keys}" if node.get("required") else f"{{}} or keys with values here: {keys}"
+
+
+def _node(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, Any]:
     """Follow a location through the JSON schema, which resolves optionals, lists and maps alike."""
     schema = model.model_json_schema(by_alias=True)
     here = schema
@@ -103,7 +108,7 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
         here = _resolved(here, schema)
         inner = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
         here = inner or next(iter(here.get("patternProperties", {}).values()), here.get("additionalProperties")) or {}
-    return sorted(_resolved(here, schema).get("properties", {}))
+    return _resolved(here, schema)
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

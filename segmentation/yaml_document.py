@@ -36,7 +36,9 @@ class _Loader(yaml.CSafeLoader):
                 key = self.construct_object(key_node)
                 if key in seen:
                     raise yaml.MarkedYAMLError(
-                        problem=f"the key {key!r} stands twice", problem_mark=key_node.start_mark
+                        problem=f"the key {shown(key)} stands twice",
+                        problem_mark=key_node.start_mark,
+                        note="Remove one of them",
                     )
                 seen.add(key)
         return mapping
@@ -73,7 +75,9 @@ def parse_document(text: str, source: str) -> Any:  # noqa: ANN401 - parsed YAML
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(source, where, error.problem or "this is not YAML", "Correct the YAML there") from None
+        raise InputError(
+            source, where, error.problem or "this is not YAML", error.note or "Correct the YAML there"
+        ) from None
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise InputError(source, "", f"this is not YAML: {problem}", "Correct the YAML") from None
@@ -85,9 +89,13 @@ def _refuse_aliases_and_depth(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         mark: Any = event.start_mark  # the stubs know only the mark of the slower parser
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="an alias (*) is not allowed here", problem_mark=mark)
+            raise yaml.MarkedYAMLError(
+                problem="an alias (*) is not allowed here", problem_mark=mark, note="Write its value out"
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(
-                problem=f"more than {MAX_DEPTH} levels of nesting are not allowed here", problem_mark=mark
+                problem=f"more than {MAX_DEPTH} levels of nesting are not allowed here",
+                problem_mark=mark,
+                note="Write it with fewer brackets or less indentation",
             )
