@@ -29,8 +29,10 @@ func fillIn(token string, request *pulumirpc.CheckRequest) {
 	if !known || request.News == nil {
 		return
 	}
-	if _, given := request.News.Fields[rule.property]; given {
-		return
+	for _, property := range []string{rule.property, rule.property + "Prefix"} {
+		if _, given := request.News.Fields[property]; given {
+			return
+		}
 	}
 	if old, deployed := request.Olds.GetFields()[rule.property]; deployed {
 		request.News.Fields[rule.property] = old

@@ -1,0 +1,10 @@
+import pytest
+
+from lab.environment import Lab
+from tests.engine.life import Life, live
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def life(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """Each environment's life, from its committed stack file; run once and looked at by many tests."""
+    return live(lab, request.param, tmp_path_factory.mktemp(request.param))
