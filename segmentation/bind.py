@@ -173,9 +173,9 @@ class _Binder:
             raise self._refuse(
                 key, f"there is no {kind} {selection} in {where}", f"Correct it, or make the {kind} first"
             )
-        names = ", ".join(
-            [*sorted(one.id for one in found)[:_IDS_SHOWN], *(["..."] if len(found) > _IDS_SHOWN else ())]
-        )
+        names = ", ".join(sorted(one.id for one in found)[:_IDS_SHOWN])
+        if len(found) > _IDS_SHOWN:
+            names += f" and {len(found) - _IDS_SHOWN} more"
         raise self._refuse(
             key,
             f"not one {kind} {selection} but {len(found)} are in {where}: {names}",

@@ -17,7 +17,7 @@ from segmentation.environment import (
 )
 from segmentation.field import Name, Ports
 from segmentation.input_error import shown
-from segmentation.validation import FileModel, refusal, validated
+from segmentation.validation import NOT_EMPTY, FileModel, refusal, validated
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"
@@ -41,6 +41,17 @@ def _no_network(value: object) -> Network:
     raise refusal(f"{shown(value)} is not a CIDR", "Write one such as 10.20.0.0/16")
 
 
+def _resolver_address(value: object) -> IPv4Address:
+    try:
+        return IPv4Address(value) if isinstance(value, str) else _no_address(value)
+    except ValueError:
+        return _no_address(value)
+
+
+def _no_address(value: object) -> IPv4Address:
+    raise refusal(f"{shown(value)} is not an IPv4 address", "Write one such as 169.254.20.10")
+
+
 def _tags(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, dict) or not value:
         raise refusal(f"{shown(value)} is not a set of tags", "Write tags, such as {Name: flash-ticket-dev}")
@@ -57,11 +68,13 @@ Tags = Annotated[
     WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}),
 ]
 Text = Annotated[str, Field(min_length=1)]
-LinkLocal = Annotated[IPv4Address, Field(strict=False)]
+ResolverAddress = Annotated[IPv4Address, PlainValidator(_resolver_address), WithJsonSchema({"type": "string"})]
 
 
 class One(FileModel):
     """Exactly one thing of the AWS account, by tags, by name or by id."""
+
+    model_config = NOT_EMPTY
 
     tags: Tags | None = None
     name: Text | None = None
@@ -81,6 +94,8 @@ class One(FileModel):
 
 class Some(FileModel):
     """One or more things of the AWS account: all that carry the tags, or each of the names or ids."""
+
+    model_config = NOT_EMPTY
 
     tags: Tags | None = None
     names: Annotated[list[Text], Field(min_length=1)] | None = None
@@ -112,7 +127,7 @@ class Dns(FileModel):
     """How pods resolve names."""
 
     mode: DnsMode = Field(strict=False)
-    address: LinkLocal = IPv4Address("169.254.20.10")
+    address: ResolverAddress = IPv4Address("169.254.20.10")
     """Where NodeLocal DNSCache listens (Kubernetes documentation, NodeLocal DNSCache)."""
 
 
@@ -129,6 +144,8 @@ class ClusterEntry(FileModel):
 
 class Clients(FileModel):
     """Who may open connections to the load balancer."""
+
+    model_config = NOT_EMPTY
 
     cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
     prefix_list: One | None = Field(None, alias="prefixList")
@@ -149,6 +166,8 @@ class LoadBalancerEntry(FileModel):
 
 class PlaceEntry(FileModel):
     """Where an external is: addresses for the pod layer, and for the VPC layer its groups if it has any."""
+
+    model_config = NOT_EMPTY
 
     subnets: Some | None = None
     cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None

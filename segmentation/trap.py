@@ -69,6 +69,13 @@ def _port_combinations(policy: NetworkPolicy) -> Counter[str]:
 
 
 def _pod_groups(cluster: Cluster) -> Iterator[Trap]:
+    if cluster.cni is CniName.CILIUM:
+        yield Trap(
+            "cluster.attachment pods with cilium",
+            "only the VPC CNI puts groups on pods: unless Cilium is chained to it, every pod keeps the nodes' group, "
+            "which the services' rules do not let through",
+            "Chain Cilium to the VPC CNI, or choose attachment nodes",
+        )
     if cluster.kube_proxy is KubeProxyMode.IPVS:
         yield Trap(
             "cluster.attachment pods with cni.kubeProxy ipvs",

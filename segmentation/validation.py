@@ -15,6 +15,9 @@ class FileModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_enum_values=False)
 
 
+NOT_EMPTY = ConfigDict(json_schema_extra={"minProperties": 1})
+"""For a model of optional keys, of which its own validator wants one."""
+
 Model = TypeVar("Model", bound=FileModel)
 
 
@@ -69,7 +72,6 @@ _WORDS = {
     "greater_than_equal": ("{value} is too small", "Write {ge} or more"),
     "less_than_equal": ("{value} is too large", "Write {le} or less"),
     "enum": ("{value} is not known here", "Write {expected}"),
-    "ip_v4_address": ("{value} is not an IPv4 address", "Write one such as 169.254.20.10"),
 }
 """Problem and remedy by pydantic's type of the error, with its context filled in."""
 
@@ -97,7 +99,8 @@ def _known_instead(written: str, known: list[str]) -> str:
 
 def _keys_to_write(node: dict[str, Any]) -> str:
     keys = ", ".join(node.get("properties", {}))
-    return f"keys with values here: {keys}" if node.get("required") else f"{{}} or keys with values here: {keys}"
+    needed = node.get("required") or node.get("minProperties")
+    return f"keys with values here: {keys}" if needed else f"{{}} or keys with values here: {keys}"
 
 
 def _node(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, Any]:
