@@ -6,15 +6,19 @@ The first line of standard output is the endpoint; it is written when the accoun
 import sys
 import threading
 
+from flask import Flask
+from moto.backends import SERVICE_NAMES
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from lab.aws_api.athena import named_query_deletion
 from lab.aws_api.call import LayeredApplication
 from lab.aws_api.clusters import cluster_groups
 from lab.aws_api.flow_logs import DestinationOptions
-from lab.aws_api.security_groups import dependencies, quotas, rule_descriptions
+from lab.aws_api.rules import Rules
+from lab.aws_api.security_groups import dependencies, quotas
 from lab.aws_api.seed import seed
 from lab.surroundings import REGION
 
@@ -23,11 +27,18 @@ _CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 _CLOUDFRONT_WEIGHT = 55
 
 
+def _service(name: SERVICE_NAMES) -> Flask:
+    application = create_backend_app(name)
+    # What moto has not implemented is then told by name, in place of an error 500 that clients retry for minutes.
+    application.config["PROPAGATE_EXCEPTIONS"] = True
+    return application
+
+
 def main() -> None:
     """Serve until the process is ended."""
     application = LayeredApplication(
-        (dependencies, quotas, rule_descriptions, DestinationOptions(), cluster_groups),
-        DomainDispatcherApplication(create_backend_app),
+        (dependencies, quotas, Rules(), DestinationOptions(), cluster_groups, named_query_deletion),
+        DomainDispatcherApplication(_service),
     )
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     server.daemon_threads = True

@@ -1,11 +1,13 @@
 """One call of the AWS API as the layers around moto see it."""
 
 import io
+import json
 import re
+import threading
 import urllib.parse
 import xml.sax.saxutils
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -67,23 +69,37 @@ def refused(code: str, message: str) -> Answer:
     return Answer("400 Bad Request", (("Content-Type", "text/xml;charset=UTF-8"),), b"").with_body(text.encode())
 
 
+def unknown(call: Call, message: str) -> Answer:
+    """Return an error that no client tries again, for an operation that the lab does not have."""
+    if call.parameters:
+        return refused("UnsupportedOperation", message)
+    body = json.dumps({"__type": "UnsupportedOperation", "message": message}).encode()
+    return Answer("400 Bad Request", (("Content-Type", "application/x-amz-json-1.1"),), b"").with_body(body)
+
+
 @dataclass(frozen=True, slots=True)
 class LayeredApplication:
     """A WSGI application: the layers in order, then the application below them all."""
 
     layers: tuple[Layer, ...]
     application: "WSGIApplication"
+    # moto loses changes that two threads make to one object at a time; the real service does not.
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve one request."""
         call = _read(environ)
-        answer = self._answer(call, environ, 0)
+        with self._one_at_a_time:
+            answer = self._answer(call, environ, 0)
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 
     def _answer(self, call: Call, environ: "WSGIEnvironment", depth: int) -> Answer:
         if depth == len(self.layers):
-            return _pass_on(self.application, environ)
+            try:
+                return _pass_on(self.application, environ)
+            except NotImplementedError as error:
+                return unknown(call, str(error))
         return self.layers[depth](call, lambda: self._answer(call, environ, depth + 1))
 
 

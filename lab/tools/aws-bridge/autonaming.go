@@ -29,6 +29,9 @@ func fillIn(token string, request *pulumirpc.CheckRequest) {
 	if !known || request.News == nil {
 		return
 	}
+	if request.News.Fields == nil {
+		request.News.Fields = map[string]*structpb.Value{}
+	}
 	for _, property := range []string{rule.property, rule.property + "Prefix"} {
 		if _, given := request.News.Fields[property]; given {
 			return

@@ -13,13 +13,15 @@ type direction int
 const (
 	toBridge direction = iota // from pulumi-aws's names to the bridge's
 	toEngine                  // and back
+	// toState adds pulumi-aws's names to the bridge's: what the bridge reads back out of a deployed resource's state must be
+	// exactly what it wrote.
+	toState
 )
 
 // property tells how the bridge spells one property of pulumi-aws.
 type property struct {
 	name   string      // in the bridge; the same name where empty
 	listed bool        // the bridge holds in a list of one what pulumi-aws holds bare
-	kept   bool        // the bridge's name stands in pulumi-aws's answers too
 	inner  propertySet // the properties of the object (or of each object of the list) under it
 }
 
@@ -37,7 +39,7 @@ var dialects = map[string]propertySet{
 	"aws:cloudwatch/metricAlarm:MetricAlarm":      {"name": {name: "alarmName"}},
 	"aws:ec2/securityGroup:SecurityGroup":         {"ingress": {name: "ingresses"}, "egress": {name: "egresses"}},
 	"aws:eks/getCluster:getCluster":               {"vpcConfig": {name: "vpcConfigs", listed: true}},
-	"aws:index/getRegion:getRegion":               {"region": {name: "name", kept: true}},
+	"aws:index/getRegion:getRegion":               {"region": {name: "name"}},
 	"aws:sns/topicSubscription:TopicSubscription": {"topic": {name: "topicArn"}},
 	"aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {"rules": {inner: propertySet{
 		"abortIncompleteMultipartUpload": {name: "abortIncompleteMultipartUploads", listed: true},
@@ -75,9 +77,14 @@ func (set propertySet) translate(object *structpb.Struct, to direction) *structp
 	fields := make(map[string]*structpb.Value, len(object.Fields))
 	for name, value := range object.Fields {
 		known, other := set.find(name, to)
-		fields[other] = known.translate(value, to)
-		if known.kept && to == toEngine {
-			fields[name] = value
+		_, both := object.Fields[other]
+		switch {
+		case other == name:
+			fields[name] = known.translate(value, to)
+		case to == toState:
+			fields[name], fields[other] = value, known.translate(value, toEngine)
+		case to == toEngine || !both:
+			fields[other] = known.translate(value, to)
 		}
 	}
 	return &structpb.Struct{Fields: fields}
@@ -88,7 +95,7 @@ func (p property) translate(value *structpb.Value, to direction) *structpb.Value
 		return structpb.NewStringValue(p.translateJSON(text.StringValue, to))
 	}
 	list := value.GetListValue()
-	if p.listed && to == toEngine && list != nil {
+	if p.listed && to != toBridge && list != nil {
 		if len(list.Values) == 0 {
 			return structpb.NewNullValue()
 		}
@@ -142,7 +149,7 @@ func (set propertySet) translatePath(text string, to direction) string {
 		if known.listed && to == toBridge {
 			translated = append(translated, 0)
 		}
-		if known.listed && to == toEngine {
+		if known.listed && to != toBridge {
 			i++
 		}
 	}

@@ -189,7 +189,11 @@ func (set propertySet) rewrite(message protoreflect.Message, to direction) {
 	message.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		if field.Message() != nil && !field.IsList() && !field.IsMap() {
 			if object, isStruct := value.Message().Interface().(*structpb.Struct); isStruct {
-				message.Set(field, protoreflect.ValueOfMessage(set.translate(object, to).ProtoReflect()))
+				way := to
+				if to == toEngine && (field.Name() == "properties" || field.Name() == "return") {
+					way = toState
+				}
+				message.Set(field, protoreflect.ValueOfMessage(set.translate(object, way).ProtoReflect()))
 			}
 		}
 		return true
