@@ -37,6 +37,6 @@ def shown(value: object) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
-        text = f"a {type(value).__name__} too large to show"
+        text = "a value too long to show"
     half = _SHOWN_LENGTH // 2 - 2
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:half]}...{text[-half:]}"
