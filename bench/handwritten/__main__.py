@@ -135,10 +135,16 @@ front = addresses(blocks("public"))
 allows: list[pulumi.Resource] = []
 allows = [
     policy("01-allow-gateway-from-alb", pods("gateway"), ["Ingress"], ingress=[{"from": front, "ports": on(3000)}]),
-    policy("02-allow-api-from-gateway", pods("api"), ["Ingress"], ingress=[{"from": [pods("gateway")], "ports": on(4000)}]),
+    policy(
+        "02-allow-api-from-gateway", pods("api"), ["Ingress"], ingress=[{"from": [pods("gateway")], "ports": on(4000)}]
+    ),
     policy("03-allow-pay-from-api", pods("pay"), ["Ingress"], ingress=[{"from": [pods("api")], "ports": on(3100)}]),
-    policy("04-allow-egress-gateway", pods("gateway"), ["Egress"], egress=[{"to": [pods("api")], "ports": on(4000)}, dns]),
-    policy("04-allow-egress-api", pods("api"), ["Egress"], egress=[{"to": [pods("pay")], "ports": on(3100)}, *stores, dns]),
+    policy(
+        "04-allow-egress-gateway", pods("gateway"), ["Egress"], egress=[{"to": [pods("api")], "ports": on(4000)}, dns]
+    ),
+    policy(
+        "04-allow-egress-api", pods("api"), ["Egress"], egress=[{"to": [pods("pay")], "ports": on(3100)}, *stores, dns]
+    ),
     policy("04-allow-egress-pay", pods("pay"), ["Egress"], egress=[*stores, dns]),
 ]
 policy("00-default-deny", {"podSelector": {}}, ["Ingress", "Egress"])
@@ -164,7 +170,13 @@ key = aws.kms.Key(
                 {
                     "Effect": "Allow",
                     "Principal": {"Service": "delivery.logs.amazonaws.com"},
-                    "Action": ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+                    "Action": [
+                        "kms:Encrypt",
+                        "kms:Decrypt",
+                        "kms:ReEncrypt*",
+                        "kms:GenerateDataKey*",
+                        "kms:DescribeKey",
+                    ],
                     "Resource": "*",
                     "Condition": {"StringEquals": {"aws:SourceAccount": account}},
                 },

@@ -1,0 +1,20 @@
+"""Every benchmark, one after the other: ``python -m bench``."""
+
+import subprocess
+import sys
+
+BENCHMARKS = ("compile", "reachability", "preview")
+
+
+def main() -> int:
+    """Run each in a process of its own; return the first exit code that is not 0."""
+    for name in BENCHMARKS:
+        print(f"\n## {name}\n", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False)  # noqa: S603 - this package's own
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
