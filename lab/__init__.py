@@ -1,12 +1,14 @@
-"""An AWS and a Kubernetes API on this machine, and the real Pulumi engine to run on them. For demo and tests; no product code imports it.
+"""An AWS and a Kubernetes API on this machine, and the real Pulumi engine to run on them.
+
+For demo and tests; no product code imports it.
 
     from lab.environment import Lab
     from lab.engine import Engine
     from lab.program import copy_program
 
-    with Lab.start() as lab:                            # some 10 s once the tools are built; nothing is left afterwards
+    with Lab.start() as lab:                            # some 8 s once the tools are built; nothing is left after it
         program = copy_program(Path("."), lab.folder / "program", {"traffic.yaml": changed})
-        engine = Engine(lab, "dev", program)            # or "prod": each environment has a VPC and an API server of its own
+        engine = Engine(lab, "dev", program)            # or "prod": each has a VPC and an API server of its own
         result = engine.up()                            # preview, up, refresh, destroy; extra arguments go to the CLI
         result.code, result.stdout, result.seconds      # result.checked() raises EngineError where the code is not 0
         result.steps                                    # Step(operation, urn, changed) with .type and .name, in order
@@ -21,5 +23,6 @@
     lab.kubeconfigs["dev"]  # pathlib.Path
     lab.toolchain.path("kubectl")
 
-On the command line: ``python -m lab up`` leaves a lab running and prints the variables, ``python -m lab tools`` only makes the tools.
+On the command line: ``python -m lab up`` leaves a lab running and prints the variables, ``python -m lab tools`` only
+makes the tools.
 """

@@ -35,7 +35,8 @@ def fingerprint(*parts: str | Path) -> str:
 class Cache:
     """A folder of finished entries.
 
-    An entry is made under a temporary name and renamed when it is whole: what can be seen under its own name is never half-made.
+    An entry is made under a temporary name and renamed when it is whole: what can be seen under its own name is never
+    half-made.
     """
 
     root: Path

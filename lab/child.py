@@ -22,7 +22,7 @@ def die_with_parent() -> None:
 def start(
     command: list[str], folder: Path, log: str, environment: Mapping[str, str] | None = None, output: int | None = None
 ) -> subprocess.Popen[str]:
-    """Start a process in ``folder`` that writes to the file ``log`` there, or what is no error to ``output`` if given."""
+    """Start a process in ``folder`` that writes to the file ``log`` there; its plain output to ``output`` if given."""
     with (folder / log).open("w") as errors:
         return subprocess.Popen(  # noqa: S603 - the lab's own command lines
             command,

@@ -88,10 +88,7 @@ def _policies(lab: Lab, stack: str, engine: Engine) -> None:
     _kubectl(lab, stack, "get", "networkpolicies")
     _say("kubectl describe networkpolicy 02-allow-api-from-gateway --namespace flash-ticket")
     _kubectl(lab, stack, "describe", "networkpolicy", "02-allow-api-from-gateway")
-    _say(
-        f"for the Ingress: alb.ingress.kubernetes.io/security-groups: "
-        f"{engine.outputs()['loadBalancerGroupId']}"
-    )
+    _say(f"for the Ingress: alb.ingress.kubernetes.io/security-groups: {engine.outputs()['loadBalancerGroupId']}")
 
 
 def _kubectl(lab: Lab, stack: str, *arguments: str) -> None:

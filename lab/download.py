@@ -1,7 +1,7 @@
 """Tools from the archives that their projects publish, where the network lets them through.
 
-Untried: written from the projects' published file names, on a machine that reaches package registries only. What goes wrong here is
-never an error: the build from Go modules follows.
+Untried: written from the projects' published file names, on a machine that reaches package registries only. What goes
+wrong here is never an error: the build from Go modules follows.
 """
 
 import concurrent.futures
@@ -29,8 +29,8 @@ class DownloadError(Exception):
 class Archive:
     """A pinned ``.tar.gz`` of a GitHub release with the checksum file that is published beside it.
 
-    ``{system}`` and ``{machine}`` stand for Go's names of this platform (``linux``, ``amd64``), ``{x64}`` for the name that
-    Pulumi's own archives use in place of ``amd64``.
+    ``{system}`` and ``{machine}`` stand for Go's names of this platform (``linux``, ``amd64``), ``{x64}`` for the name
+    that Pulumi's own archives use in place of ``amd64``.
 
     Attributes:
         release: The release's address below the host, such as ``pulumi/pulumi/releases/download/v3.259.0``.
@@ -56,7 +56,9 @@ class Archive:
             content = _fetch(f"https://{_HOST}/{self.release}/{name}")
         except (OSError, ValueError) as error:
             raise DownloadError(f"{name}: {error}") from error
-        expected = {line.split()[-1].lstrip("*"): line.split()[0] for line in sums.splitlines() if line.split()}.get(name, "")
+        expected = {line.split()[-1].lstrip("*"): line.split()[0] for line in sums.splitlines() if line.split()}.get(
+            name, ""
+        )
         algorithm = "sha512" if len(expected) == hashlib.sha512().digest_size * 2 else "sha256"
         if hashlib.new(algorithm, content).hexdigest() != expected:
             raise DownloadError(f"{name}: its checksum is not the published one")
@@ -84,7 +86,7 @@ class Archive:
 
 
 def reachable() -> bool:
-    """Say within four seconds whether the archives' host answers; never where ``FLASH_FIREWALL_DOWNLOADS`` is ``off``."""
+    """Say within four seconds whether the archives' host answers; no where ``FLASH_FIREWALL_DOWNLOADS`` is ``off``."""
     if os.environ.get("FLASH_FIREWALL_DOWNLOADS") == "off":
         return False
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=1)

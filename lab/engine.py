@@ -97,7 +97,8 @@ class Engine:
     Attributes:
         lab: The lab to run on.
         stack: ``dev`` or ``prod``: which environment of the lab, and the stack's name.
-        program: A folder with a ``Pulumi.yaml``. The engine may write into it: give it a copy, see `lab.program.copy_program`.
+        program: A folder with a ``Pulumi.yaml``. The engine may write into it: give it a copy, see
+            `lab.program.copy_program`.
         variables: Environment variables that differ from the lab's.
     """
 
@@ -145,7 +146,13 @@ class Engine:
         with tempfile.TemporaryDirectory(dir=self.lab.folder) as own:
             log = Path(own) / "events.json"
             logged = ["--event-log", str(log)] if arguments[0] in ("preview", "up", "refresh", "destroy") else []
-            command = [str(self.lab.toolchain.path("pulumi")), *arguments, *logged, "--non-interactive", "--color=never"]
+            command = [
+                str(self.lab.toolchain.path("pulumi")),
+                *arguments,
+                *logged,
+                "--non-interactive",
+                "--color=never",
+            ]
             start = time.monotonic()
             try:
                 process = subprocess.run(  # noqa: S603 - the pulumi of the lab's toolchain

@@ -104,7 +104,9 @@ class Lab:
         }
 
     def env(self, stack: str) -> dict[str, str]:
-        """Return a whole environment for a process: the caller's without what would lead past the lab, and `variables`."""
+        """Return a process's whole environment: the caller's without what would lead past the lab, and `variables`."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        kept.pop("PYTHONDONTWRITEBYTECODE", None)  # compiling the SDK of AWS takes a program longer than all else that it does
+        kept.pop(
+            "PYTHONDONTWRITEBYTECODE", None
+        )  # compiling the SDK of AWS takes a program longer than all else that it does
         return {**kept, **self.variables(stack)}

@@ -45,7 +45,7 @@ class GoBuild:
     finish: Callable[[Path], None] = _nothing_more
 
     def key(self) -> str:
-        """Return what the cache knows this build by: it changes with the sources, the pinned modules and the Go release."""
+        """Return what the cache knows this build by: it changes with sources, pinned modules and the Go release."""
         settings = repr((self.package, self.variables, [build.key() for build in self.beside]))
         files = sorted(path for path in (MODULES / self.module).iterdir() if path.is_file())
         return fingerprint(settings, go_version(), *files)
@@ -97,7 +97,12 @@ def go_version() -> str:
 
 
 def module_folder(module: str, path: str) -> Path:
-    """Return where the Go module ``path@version`` lies unpacked, downloaded if need be, with the pins of ``lab/tools/<module>``."""
+    """Return where the Go module ``path@version`` lies unpacked, downloaded if need be.
+
+    Args:
+        module: The folder under ``lab/tools`` that pins it.
+        path: The module's path and version.
+    """
     _go_output("mod", "download", path, folder=MODULES / module)
     return Path(_go_output("list", "-m", "-f", "{{.Dir}}", path.partition("@")[0], folder=MODULES / module))
 

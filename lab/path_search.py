@@ -86,9 +86,9 @@ def parse_version(text: str) -> Version | None:
 def terraform_provider(name: str, major: int) -> Path | None:
     """Return the newest binary of a HashiCorp provider in a Terraform filesystem mirror, or None.
 
-    Mirrors are unpacked as ``registry.terraform.io/hashicorp/NAME/VERSION/SYSTEM_MACHINE/`` below the folders that Terraform
-    documents ("Provider Installation": the CLI configuration's ``filesystem_mirror`` and the implied mirror folders), and below
-    any folder in the system's folder for optional software.
+    Mirrors are unpacked as ``registry.terraform.io/hashicorp/NAME/VERSION/SYSTEM_MACHINE/`` below the folders that
+    Terraform documents ("Provider Installation": the CLI configuration's ``filesystem_mirror`` and the implied mirror
+    folders), and below any folder in the system's folder for optional software.
     """
     found = [
         (version, binary)

@@ -1,7 +1,7 @@
-"""The process that owns a lab: starts its servers, and ends them and removes its folder when whoever asked for it is gone.
+"""The process that owns a lab: it starts the servers, and ends them when whoever asked for the lab is gone.
 
-``python -m lab.supervisor FOLDER`` says on standard output, in one line of JSON, where the servers listen. It ends when its standard
-input does, which happens however its parent ends.
+``python -m lab.supervisor FOLDER`` says on standard output, in one line of JSON, where the servers listen. It ends, and
+removes the folder, when its standard input ends, which happens however its parent does.
 """
 
 import concurrent.futures

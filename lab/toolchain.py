@@ -1,6 +1,7 @@
 """The programs that the lab runs, found or made.
 
-Each is looked for on this machine, then in the cache, then in its project's published archive, and is otherwise built from Go modules.
+Each is looked for on this machine, then in the cache, then in its project's published archive, and is otherwise built
+from Go modules.
 """
 
 import os
@@ -103,8 +104,8 @@ def _add_launcher(folder: Path) -> None:
 
 _KUBERNETES_VERSION = (
     ("k8s.io/component-base/version.gitVersion", f"v{_KUBERNETES}"),
-    ("k8s.io/component-base/version.gitMajor", _KUBERNETES.split(".")[0]),
-    ("k8s.io/component-base/version.gitMinor", _KUBERNETES.split(".")[1]),
+    ("k8s.io/component-base/version.gitMajor", "1"),
+    ("k8s.io/component-base/version.gitMinor", "36"),
 )
 
 _ENGINE = Kit(
@@ -276,7 +277,7 @@ def _terraform_provider() -> Path:
     provider = terraform_provider("aws", _TERRAFORM_PROVIDER_MAJOR)
     if provider is None:
         raise BuildError(
-            "the lab needs either Pulumi's official AWS plugin or HashiCorp's Terraform provider 5.x in a filesystem mirror, and "
-            "finds neither: run `pulumi plugin install resource aws 7.51.1`"
+            "the lab needs either Pulumi's official AWS plugin or HashiCorp's Terraform provider 5.x in a filesystem "
+            "mirror, and finds neither: run `pulumi plugin install resource aws 7.51.1`"
         )
     return provider

@@ -8,9 +8,9 @@ import threading
 
 from flask import Flask
 from moto.backends import SERVICE_NAMES
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
-from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from lab.aws_api.athena import named_query_deletion
@@ -41,7 +41,6 @@ def main() -> None:
         DomainDispatcherApplication(_service),
     )
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
-    server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     for prefix_list in ec2_backends[DEFAULT_ACCOUNT_ID][REGION].managed_prefix_lists.values():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from moto.athena.models import athena_backends
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from lab.aws_api.call import Answer, Call
 

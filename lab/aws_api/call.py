@@ -23,8 +23,8 @@ class Call:
     Attributes:
         service: The service it is signed for, such as ``ec2``; empty where it is not signed.
         region: The region it is signed for.
-        action: The ``Action`` of a query API (EC2, IAM, STS), the operation of a JSON API (Logs, KMS), or method and path of
-            a REST API (S3, EKS), such as ``POST /clusters``.
+        action: The ``Action`` of a query API (EC2, IAM, STS), the operation of a JSON API (Logs, KMS), or method and
+            path of a REST API (S3, EKS), such as ``POST /clusters``.
         parameters: The flat parameters of a query API, such as ``SecurityGroupId.1``.
         body: The request's body.
     """

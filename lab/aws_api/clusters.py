@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Callable
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
 
@@ -32,7 +32,9 @@ def _add_group(name: str, region: str) -> None:
         vpc_id=vpc_id,
         tags={"Name": group_name, "aws:eks:cluster-name": name, f"kubernetes.io/cluster/{name}": "owned"},
     )
-    ec2.authorize_security_group_ingress(group.id, "-1", "", "", [], source_groups=[{"GroupId": group.id}], vpc_id=vpc_id)
+    ec2.authorize_security_group_ingress(
+        group.id, "-1", "", "", [], source_groups=[{"GroupId": group.id}], vpc_id=vpc_id
+    )
     network.update(
         clusterSecurityGroupId=group.id,
         vpcId=vpc_id,

@@ -1,4 +1,4 @@
-"""Single security group rules: their change in place and their descriptions, both of which moto knows for IPv4 ranges only."""
+"""Single security group rules: their change in place and their descriptions, which moto knows for IPv4 ranges only."""
 
 import re
 from collections.abc import Callable
@@ -20,9 +20,13 @@ _MODIFIED = (
 )
 
 
+def _identifiers(answer: Answer) -> list[str]:
+    return [identifier for identifier, _ in items(parse(answer), "securityGroupRuleId")]
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A layer that keeps the descriptions of rules whose peer is a group or a prefix list, and changes rules in place."""
+    """A layer that keeps the descriptions of rules whose peer is a group or prefix list, and changes rules in place."""
 
     _descriptions: dict[str, str] = field(default_factory=dict)
 
@@ -36,13 +40,12 @@ class Rules:
         if not answer.succeeded:
             return answer
         if call.action in ("AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"):
-            given = [text for name, text in call.parameters.items() if _DESCRIPTION.fullmatch(name)]
-            for identifier, _ in items(parse(answer), "securityGroupRuleId"):
-                self._descriptions.update({identifier: text for text in given})
-            return self._complete(answer)
-        if call.action == "DescribeSecurityGroupRules":
-            return self._complete(answer)
-        return answer
+            given = (text for name, text in call.parameters.items() if _DESCRIPTION.fullmatch(name))
+            description = next(given, "")
+            self._descriptions.update(dict.fromkeys(_identifiers(answer), description))
+        elif call.action != "DescribeSecurityGroupRules":
+            return answer
+        return self._complete(answer)
 
     def _complete(self, answer: Answer) -> Answer:
         document = parse(answer)
@@ -78,5 +81,7 @@ class Rules:
         rule.ip_range = {**ranges, "Description": description} if ranges else {}
         rule.prefix_list_id = wanted.get("PrefixListId")
         referenced = wanted.get("ReferencedGroupId")
-        rule.source_group = {**rule.source_group, "GroupId": referenced, "Description": description} if referenced else {}
+        rule.source_group = (
+            {**rule.source_group, "GroupId": referenced, "Description": description} if referenced else {}
+        )
         self._descriptions[rule.id] = description

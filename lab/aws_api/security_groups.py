@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
 
 from lab.aws_api.call import Answer, Call, refused
@@ -18,7 +18,9 @@ RULES_IN_A_DIRECTION = 60
 GROUPS_ON_AN_INTERFACE = 5
 
 _PREFIX_LIST = re.compile(r"IpPermissions\.\d+\.PrefixListIds\.\d+\.PrefixListId")
-_OTHER_PEER = re.compile(r"IpPermissions\.\d+\.(IpRanges\.\d+\.CidrIp|Ipv6Ranges\.\d+\.CidrIpv6|(User)?Groups\.\d+\.GroupId)")
+_OTHER_PEER = re.compile(
+    r"IpPermissions\.\d+\.(IpRanges\.\d+\.CidrIp|Ipv6Ranges\.\d+\.CidrIpv6|(User)?Groups\.\d+\.GroupId)"
+)
 _GROUP_OF_AN_INTERFACE = re.compile(r"(NetworkInterface\.\d+\.)?SecurityGroupId\.\d+")
 
 

@@ -1,15 +1,11 @@
 """The AWS account that the committed stacks find: two environments of the shop in one region, made through the API."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import Any
 
 import boto3
 
 from lab.surroundings import REGION, SERVICE_CIDR, SURROUNDINGS, Surroundings
-
-if TYPE_CHECKING:
-    from types_boto3_ec2 import EC2Client
-    from types_boto3_ec2.type_defs import TagTypeDef
 
 _ZONES = ("ap-northeast-2a", "ap-northeast-2c")
 # Tier, and the third octet of its first subnet; the second is the next.
@@ -50,7 +46,7 @@ def seed(endpoint: str) -> None:
         )
 
 
-def _make_network(ec2: "EC2Client", surroundings: Surroundings) -> list[str]:
+def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: ANN401 - clients are made at run time
     """Make the VPC with its subnets and groups, and return the private subnets' ids."""
     name = f"flash-ticket-{surroundings.stack}"
     vpc = ec2.create_vpc(CidrBlock=f"{surroundings.network}.0.0/16")["Vpc"]["VpcId"]
@@ -69,7 +65,5 @@ def _make_network(ec2: "EC2Client", surroundings: Surroundings) -> list[str]:
     return private
 
 
-def _tags(surroundings: Surroundings, **tags: str) -> "list[TagTypeDef]":
-    return [
-        {"Key": key, "Value": value} for key, value in {**tags, "Environment": surroundings.stack}.items()
-    ]
+def _tags(surroundings: Surroundings, **tags: str) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in {**tags, "Environment": surroundings.stack}.items()]

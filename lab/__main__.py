@@ -1,0 +1,60 @@
+"""The lab on the command line: ``python -m lab up`` and ``python -m lab tools``."""
+
+import argparse
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from lab.engine import Engine
+from lab.environment import Lab, LabError
+from lab.go_build import BuildError
+from lab.program import link_program
+from lab.toolchain import provide
+
+_REPOSITORY = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """Run one command and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m lab", description=sys.modules["lab"].__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="leave a lab running until Ctrl-C and print the variables that point programs at it")
+    commands.add_parser("tools", help="make the tools that the lab runs on, if they are not there")
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "tools":
+            provide()
+        else:
+            _stay_up()
+    except (BuildError, LabError) as error:
+        sys.stderr.write(f"lab: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nlab: ended, nothing is left\n")
+    return 0
+
+
+def _stay_up() -> None:
+    with Lab.start() as lab:
+        program = link_program(_REPOSITORY, lab.folder / "program")
+        for stack in lab.kubeconfigs:
+            Engine(lab, stack, program).run("stack", "init", stack).checked()
+        sys.stdout.write(
+            "# In another terminal; the folder holds links to the project, so that what you edit there counts here:\n"
+        )
+        for name, value in lab.variables("dev").items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+        sys.stdout.write(f"cd {shlex.quote(str(program))}\n")
+        sys.stdout.write("pulumi preview --stack dev\n")
+        sys.stdout.write(
+            f"# The cluster of prod is another one: export KUBECONFIG={shlex.quote(str(lab.kubeconfigs['prod']))}\n"
+        )
+        sys.stdout.flush()
+        sys.stderr.write("lab: running until Ctrl-C\n")
+        signal.pause()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
