@@ -1,4 +1,4 @@
-"""The lab on the command line: ``python -m lab up`` and ``python -m lab tools``."""
+"""The lab on the command line: ``python -m lab demo``, ``up`` and ``tools``."""
 
 import argparse
 import shlex
@@ -6,7 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from lab.engine import Engine
+from lab.demo import tell
+from lab.engine import Engine, EngineError
 from lab.environment import Lab, LabError
 from lab.go_build import BuildError
 from lab.program import link_program
@@ -21,14 +22,17 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="leave a lab running until Ctrl-C and print the variables that point programs at it")
+    commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and tell what happens")
     commands.add_parser("tools", help="make the tools that the lab runs on, if they are not there")
     arguments = parser.parse_args()
     try:
         if arguments.command == "tools":
             provide()
+        elif arguments.command == "demo":
+            tell()
         else:
             _stay_up()
-    except (BuildError, LabError) as error:
+    except (BuildError, LabError, EngineError) as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
     except KeyboardInterrupt:

@@ -59,16 +59,20 @@ def _environment(lab: Lab, stack: str) -> None:
     _summary(engine.preview().checked())
     _title(f"{stack}: pulumi up")
     _summary(engine.up().checked())
-    _title(f"{stack}: what stands now")
-    _policies(lab, stack, engine)
-    _rules(lab, engine)
+    if stack == "dev":
+        _title(f"{stack}: what stands now")
+        _policies(lab, stack, engine)
+        _rules(lab, engine)
     _title(f"{stack}: pulumi preview again, nothing to change")
     _summary(engine.preview("--expect-no-changes").checked())
     if stack == "dev":
         _change(lab, engine)
     _title(f"{stack}: pulumi destroy")
     retained = engine.outputs()["retainedOnDestroy"]
-    _changes(engine.destroy().checked())
+    destroyed = engine.destroy().checked()
+    policies = [step.name for step in destroyed.changes if step.type.endswith(":NetworkPolicy")]
+    _say(f"first of the policies to go: {policies[0]}")
+    _summary(destroyed)
     for arn in retained:
         _say(f"kept: {arn}")
 
@@ -129,7 +133,7 @@ def _summary(result: Result) -> None:
 
 def _changes(result: Result) -> None:
     """Show every step by its name."""
-    for step in result.changes:
+    for step in sorted(result.changes, key=lambda step: (step.type, step.name)):
         if ":components:" not in step.type:
             sign = _SIGNS.get(step.operation, step.operation)
             changed = f" ({', '.join(step.changed)})" if step.changed else ""

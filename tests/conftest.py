@@ -1,7 +1,11 @@
 """The options of this project's tests."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from lab.environment import Lab
 
 # How long an example takes says something of the machine, not of the code; 50 keep the suite within a minute.
 settings.register_profile("untimed", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,3 +20,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """One lab for all tests that need the real engine and its servers."""
+    with Lab.start() as running:
+        yield running

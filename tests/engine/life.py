@@ -109,7 +109,7 @@ class Apis:
             attachments = _items(
                 objects.list_cluster_custom_object("vpcresources.k8s.aws", "v1beta1", "securitygrouppolicies")
             )
-            namespaces = client.CoreV1Api(api).list_namespace().items
+            namespaces: list[Any] = client.CoreV1Api(api).list_namespace().items
         ec2, s3 = self.aws("ec2"), self.aws("s3")
         vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"flash-ticket-{self.stack}"]}])["Vpcs"][0]
         groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["SecurityGroups"]

@@ -1,0 +1,40 @@
+"""The demo's transcript: what of it differs from run to run, and where the README keeps it."""
+
+import re
+
+_START, _END = "<!-- transcript: make demo -->\n```text\n", "```\n<!-- end of transcript -->"
+
+_VARYING = (
+    (re.compile(r"\bsg-[0-9a-f]{17}\b"), "sg-<id>"),
+    (re.compile(r"\b(eks-cluster-sg-[a-z-]+)-\d+"), r"\1-<number>"),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+]0000 UTC"), "<time>"),
+    (re.compile(r"(?m)^(    0\S+ +\S+ +)\S+$"), r"\1<age>"),
+    (re.compile(r"(?m)^(  pulumi \w+): \d+ s$"), r"\1: <seconds> s"),
+    (re.compile(r"(arn:aws:s3:::\S+-)\d+"), r"\1<number>"),
+    (re.compile(r"(arn:aws:kms:\S+:key/)[0-9a-f-]+"), r"\1<id>"),
+)
+
+
+def settled(transcript: str) -> str:
+    """Return a transcript with everything that varies between runs put in angle brackets."""
+    for pattern, replacement in _VARYING:
+        transcript = pattern.sub(replacement, transcript)
+    return transcript.strip() + "\n"
+
+
+def kept_in(readme: str) -> str:
+    """Return the transcript that a README holds.
+
+    Raises:
+        ValueError: It holds none.
+    """
+    return readme[readme.index(_START) + len(_START) : readme.index(_END)]
+
+
+def put_in(readme: str, transcript: str) -> str:
+    """Return a README with another transcript.
+
+    Raises:
+        ValueError: It holds none yet.
+    """
+    return readme.replace(kept_in(readme), transcript.strip() + "\n")
