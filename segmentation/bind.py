@@ -216,18 +216,24 @@ class _Binder:
     def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:
         clients: tuple[Network, ...] | PrefixList
         if entry.clients.prefix_list:
-            clients = self._prefix_list("loadBalancer.clients.prefixList", entry.clients.prefix_list)
+            clients = self._prefix_list("loadBalancer.clients.prefixList", entry.clients.prefix_list, vpc)
         else:
             clients = self._cidrs("loadBalancer.clients.cidrs", entry.clients.cidrs or (), vpc)
         return LoadBalancer(entry.external, tuple(sorted(set(entry.listeners))), clients)
 
-    def _prefix_list(self, key: str, selection: One) -> PrefixList:
-        return self._one(key, "managed prefix list", selection, self.account.prefix_lists(selection))
+    def _prefix_list(self, key: str, selection: One, vpc: FoundVpc) -> PrefixList:
+        found = self._one(key, "managed prefix list", selection, self.account.prefix_lists(selection))
+        if found.family not in _families(vpc):
+            raise self._refuse(
+                key,
+                f"the managed prefix list {found.label} holds IPv{found.family}, and {vpc.id} has no such block",
+                "Select a list of the VPC's family",
+            )
+        return found
 
     def _cidrs(self, key: str, networks: Sequence[Network], vpc: FoundVpc) -> tuple[Network, ...]:
-        families = {network.version for network in vpc.networks}
         for index, network in enumerate(networks):
-            if network.version not in families:
+            if network.version not in _families(vpc):
                 raise self._refuse(
                     f"{key}[{index}]",
                     f"{network} is IPv{network.version}, and {vpc.id} has no IPv{network.version} block",
@@ -241,7 +247,7 @@ class _Binder:
         if entry.subnets:
             networks = self._subnet_networks(f"{key}.subnets", entry.subnets, vpc)
         elif entry.prefix_list:
-            prefix_list = self._prefix_list(f"{key}.prefixList", entry.prefix_list)
+            prefix_list = self._prefix_list(f"{key}.prefixList", entry.prefix_list, vpc)
             networks = _ordered(prefix_list.networks)
             if not networks:
                 raise self._refuse(
@@ -264,6 +270,10 @@ class _Binder:
             if not found:
                 raise self._refuse(key, f"there is no {kind} {selection}", "Correct the tags")
         return _ordered(network for subnet in found for network in subnet.networks)
+
+
+def _families(vpc: FoundVpc) -> set[int]:
+    return {network.version for network in vpc.networks}
 
 
 def _ordered(networks: Iterable[Network]) -> tuple[Network, ...]:
