@@ -15,7 +15,8 @@ DEFAULT_DENY = "00-default-deny"
 
 # RFC 1123 label and subdomain, and the label syntax of the Kubernetes documentation "Labels and Selectors".
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_DNS_SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+_DNS_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_SUBDOMAIN}")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
@@ -125,6 +126,7 @@ _NAME_SCHEMA: dict[str, Any] = {"type": "string", "pattern": f"^{_DNS_LABEL.patt
 _LABELS_SCHEMA = {
     "type": "object",
     "minProperties": 1,
+    "propertyNames": {"pattern": f"^({_SUBDOMAIN}/)?{_LABEL_NAME.pattern}$"},
     "additionalProperties": {"type": "string", "pattern": f"^{_LABEL_VALUE.pattern}$"},
 }
 
@@ -132,7 +134,7 @@ Name = Annotated[str, PlainValidator(_name), WithJsonSchema(_NAME_SCHEMA)]
 PolicyName = Annotated[
     str,
     PlainValidator(_policy_name),
-    WithJsonSchema({"type": "string", "maxLength": 253, "not": {"const": DEFAULT_DENY}}),
+    WithJsonSchema({"type": "string", "maxLength": 253, "pattern": f"^{_SUBDOMAIN}$", "not": {"const": DEFAULT_DENY}}),
 ]
 Labels = Annotated[tuple[tuple[str, str], ...], PlainValidator(_labels), WithJsonSchema(_LABELS_SCHEMA)]
 Port = Annotated[PortRange, PlainValidator(_port), WithJsonSchema(_PORT_SCHEMA)]

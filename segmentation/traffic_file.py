@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
+from pydantic.config import JsonDict
 
 from segmentation.field import Labels, Name, Names, PolicyName, Ports
 from segmentation.input_error import InputError
@@ -54,12 +55,16 @@ class FlowEntry(FileModel):
     ports: Ports | None = None
 
 
+_NAMES_ALONE: JsonDict = {"additionalProperties": False}
+"""Without it a JSON schema takes any entry under a key that is no name."""
+
+
 class TrafficFile(FileModel):
     """Who may talk to whom, the same in every environment. What is not here is denied."""
 
     namespace: Name
-    services: dict[Name, ServiceEntry] = Field(min_length=1)
-    externals: dict[Name, ExternalEntry] = Field(default_factory=dict)
+    services: dict[Name, ServiceEntry] = Field(min_length=1, json_schema_extra=_NAMES_ALONE)
+    externals: dict[Name, ExternalEntry] = Field(default_factory=dict, json_schema_extra=_NAMES_ALONE)
     flows: list[FlowEntry] = Field(default_factory=list)
 
 
