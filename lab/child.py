@@ -1,5 +1,6 @@
 """Child processes that end with their parent, however it ends."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -36,16 +37,27 @@ def start(
         )
 
 
-def end_marked(mark: str) -> None:
-    """Kill every process of this user whose environment carries the mark, this one excepted (Linux only).
+def end_marked(folder: str) -> None:
+    """Kill every process that carries the mark of a folder or of a folder below it, this process excepted (Linux only).
 
     It reaches what a killed engine leaves behind: the engine gives each plugin a process group of its own.
     """
-    wanted = f"{MARK}={mark}".encode()
+    while marked := find_marked(folder):
+        for process in marked:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def find_marked(folder: str) -> list[int]:
+    """Return the ids of the other running processes that carry the mark of a folder or of one below it."""
+    wanted = f"{MARK}={folder}".encode()
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             variables = (entry / "environ").read_bytes().split(b"\0")
-            if wanted in variables and int(entry.name) != os.getpid():
-                os.kill(int(entry.name), signal.SIGKILL)
-        except (OSError, ValueError):
-            continue
+        except OSError:
+            continue  # another user's, or it has ended meanwhile
+        marked = any(variable == wanted or variable.startswith(wanted + b"/") for variable in variables)
+        if marked and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found

@@ -100,6 +100,8 @@ class Lab:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "KUBECONFIG": str(self.kubeconfigs[stack]),
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
             **self.toolchain.environment,
         }
 
