@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from lab.environment import Lab
 
 from lab.environment import Lab
 
@@ -25,5 +29,12 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """One lab for all tests that need the real engine and its servers."""
+    with Lab.start() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """One lab for all tests that need one; those that mark `engine` change only what is their own in it."""
     with Lab.start() as running:
         yield running
