@@ -1,7 +1,7 @@
 """Sets of ports over all protocols: what a rule lets through, and what two endpoints may use."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from segmentation.port import MAX_PORT, PortRange, Protocol
@@ -18,6 +18,13 @@ class PortSet:
     """
 
     ranges: tuple[PortRange, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)  # asked for often, and dear to compute
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.ranges))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @staticmethod
     def of(ranges: Iterable[PortRange]) -> "PortSet":
@@ -39,10 +46,10 @@ class PortSet:
         return iter(self.ranges)
 
     def __or__(self, other: "PortSet") -> "PortSet":
-        return _union(self, other)
+        return self if self is other else _union(self, other)
 
     def __and__(self, other: "PortSet") -> "PortSet":
-        return _intersection(self, other)
+        return self if self is other else _intersection(self, other)
 
     def __sub__(self, other: "PortSet") -> "PortSet":
         return _difference(self, other)

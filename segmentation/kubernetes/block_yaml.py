@@ -29,7 +29,8 @@ _Holder = dict[str, object] | list[object]
 
 
 class _Line(NamedTuple):
-    dash: int  # column of the dash, -1 without one
+    start: int  # column of the dash, or of the key without one
+    is_item: bool  # whether there is a dash
     column: int  # column of what follows the dash
     key: str | None  # None for a bare item of a sequence
     value: object
@@ -46,26 +47,26 @@ _BARE_DASH = re.compile(r" *-(?: +#.*)? *")
 _FORMS = ("plain", "double", "single", "map", "list")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 17)
 def _take_apart(text: str) -> _Line | _Shape:
     if _BLANK.fullmatch(text):
         return _Shape.BLANK
     if _BARE_DASH.fullmatch(text):
         column = text.index("-")
-        return _Line(column, column + 1, None, _Shape.BELOW)
+        return _Line(column, True, column + 1, None, _Shape.BELOW)  # noqa: FBT003  # the field's name says it
     found = _LINE.fullmatch(text)
     if found is None:
         return _Shape.UNUSUAL
     key, prefix = found["key"], ("item_" if found["key"] is None else "")
     if key is None and found["dash"] is None:
         return _Shape.UNUSUAL
-    dash = len(found["indent"]) if found["dash"] else -1
-    column = len(found["indent"]) + len(found["dash"] or "")
+    start = len(found["indent"])
+    column = start + len(found["dash"] or "")
     for form in _FORMS:
         written = found[prefix + form]
         if written is not None:
-            return _Line(dash, column, key, _value(form, written))
-    return _Line(dash, column, key, _Shape.BELOW)
+            return _Line(start, found["dash"] is not None, column, key, _value(form, written))
+    return _Line(start, found["dash"] is not None, column, key, _Shape.BELOW)
 
 
 def _value(form: str, written: str) -> object:
@@ -76,86 +77,58 @@ def _value(form: str, written: str) -> object:
     return [] if form == "list" else written
 
 
-def read_block(text: str) -> object:
+def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call for each line would double the time
     """Return the one document that the text holds, or ``Declined.DECLINED``.
 
     The text holds no document marker. Empty mappings and sequences may be shared between places: do not change them.
     """
-    reader = _Reader()
+    root: _Holder | None = None
+    holder: _Holder | None = None  # the mapping or sequence that the last line belongs to, and the column it stands in
+    at = -1
+    above: list[tuple[int, _Holder]] = []  # those that holder is in, outermost first
+    waiting: _Holder | None = None  # whose value, at waiting_key, the next line begins if it stands further in
+    waiting_key: str | int = 0
+    waiting_at = 0
     for line in text.split("\n"):
         parts = _take_apart(line)
         if parts is _Shape.BLANK:
             continue
-        if not isinstance(parts, _Line) or not reader.accepts(parts):
+        if parts is _Shape.UNUSUAL:
             return Declined.DECLINED
-    return reader.root
-
-
-class _Reader:
-    __slots__ = ("_open", "_waiting", "root")
-
-    def __init__(self) -> None:
-        self.root: object = None
-        self._open: list[tuple[int, _Holder]] = []
-        self._waiting: tuple[int, _Holder, str] | None = None
-
-    def accepts(self, line: _Line) -> bool:
-        """Take in one line; False if its place or form is unusual."""
-        dash, column, key, value = line
-        start = column if dash < 0 else dash
-        if self._waiting is not None:
-            self._settle(start, is_item=dash >= 0)
-        holder = self._holder_at(start, is_item=dash >= 0)
-        if dash >= 0:
+        start, is_item, column, key, value = parts  # type: ignore[misc]  # the two shapes are dealt with
+        if waiting is not None:
+            if start > waiting_at or (start == waiting_at and is_item and type(waiting) is dict):
+                below: _Holder = [] if is_item else {}
+                waiting[waiting_key] = below  # type: ignore[index]  # a key in a mapping, -1 in a sequence
+                if holder is not None:
+                    above.append((at, holder))
+                at, holder = start, below
+            waiting = None
+        while at > start and above:
+            at, holder = above.pop()
+        if not is_item and at == start and type(holder) is list and above:
+            at, holder = above.pop()  # a sequence may begin in its key's column; the next key ends it
+        if root is None:
+            at, holder = start, ([] if is_item else {})
+            root = holder
+        if at != start:
+            return Declined.DECLINED
+        if is_item:
             if type(holder) is not list:
-                return False
+                return Declined.DECLINED
             if key is None:
                 holder.append(None if value is _Shape.BELOW else value)
                 if value is _Shape.BELOW:
-                    self._waiting = (start, holder, "")
-                return True
-            entry: _Holder = {}
-            holder.append(entry)
-            self._open.append((column, entry))
-            holder = entry
+                    waiting, waiting_key, waiting_at = holder, -1, start
+                continue
+            above.append((at, holder))
+            at, holder = column, {}
+            above[-1][1].append(holder)  # type: ignore[union-attr]  # seen to be a list above
         if type(holder) is not dict or key is None or key in holder:
-            return False
+            return Declined.DECLINED
         if value is _Shape.BELOW:
             holder[key] = None
-            self._waiting = (column, holder, key)
+            waiting, waiting_key, waiting_at = holder, key, column
         else:
             holder[key] = value
-        return True
-
-    def _holder_at(self, start: int, *, is_item: bool) -> "_Holder | None":
-        """Return the mapping or sequence that a line beginning in this column belongs to."""
-        open_ = self._open
-        while open_ and (
-            open_[-1][0] > start or (not is_item and open_[-1][0] == start and type(open_[-1][1]) is list)
-        ):
-            open_.pop()
-        if open_:
-            at, holder = open_[-1]
-            return holder if at == start else None
-        if self.root is not None:
-            return None
-        root: _Holder = [] if is_item else {}
-        self.root = root
-        open_.append((start, root))
-        return root
-
-    def _settle(self, start: int, *, is_item: bool) -> None:
-        """Open the mapping or sequence that a key or a dash announced, unless the next line shows it to be null."""
-        if self._waiting is None:
-            return
-        column, holder, key = self._waiting
-        self._waiting = None
-        same_column = start == column and is_item and isinstance(holder, dict)
-        if start <= column and not same_column:
-            return
-        below: _Holder = [] if is_item else {}
-        if isinstance(holder, dict):
-            holder[key] = below
-        else:
-            holder[-1] = below
-        self._open.append((start, below))
+    return root

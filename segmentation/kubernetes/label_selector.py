@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from enum import StrEnum
+from functools import lru_cache
 
 from segmentation.kubernetes import field
 from segmentation.kubernetes.field import Place
@@ -54,11 +56,18 @@ class Selector:
     """
 
     requirements: tuple[Requirement, ...] = ()
+    _hash: int = dataclass_field(init=False, repr=False, compare=False)  # asked for often, and dear to compute
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.requirements))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @staticmethod
     def of(labels: Mapping[str, str]) -> "Selector":
         """Return the selector of exactly these labels (``matchLabels``)."""
-        return Selector(tuple(Requirement(key, Operator.IN, (labels[key],)) for key in sorted(labels)))
+        return _of_labels(tuple(sorted(labels.items())))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Tell whether labels meet every requirement."""
@@ -70,6 +79,11 @@ class Selector:
 
 
 EVERYTHING = Selector()
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_labels(pairs: tuple[tuple[str, str], ...]) -> Selector:
+    return Selector(tuple(Requirement(key, Operator.IN, (value,)) for key, value in pairs))
 
 
 def _written(requirement: Requirement) -> str:

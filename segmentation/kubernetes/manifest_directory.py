@@ -16,7 +16,7 @@ from segmentation.kubernetes.yaml_text import read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_YAML_BYTES = 64 << 20
-LARGEST_JSON_BYTES = 256 << 20
+LARGEST_JSON_BYTES = 128 << 20
 
 
 class Manifest(NamedTuple):
@@ -24,7 +24,7 @@ class Manifest(NamedTuple):
 
     Attributes:
         source: The file that holds it, as given on the command line and below; ``memory`` for one that is in no file.
-        place: Where in the file: ``line 12``, ``items[3]``; empty when the file holds nothing else.
+        place: Where in the file: ``line 12``, ``items[3]``; empty for the whole of a JSON file.
         body: The object.
     """
 
@@ -88,9 +88,8 @@ def _objects(path: Path) -> Iterator[Manifest]:
         if found is not None:
             yield from _unpacked(Manifest(source, "", _mapping(found.value, source, "")))
             return
-    documents = list(read_yaml(text, source))
-    for line, value in documents:
-        place = f"line {line}" if len(documents) > 1 else ""
+    for line, value in read_yaml(text, source):
+        place = f"line {line}"
         yield from _unpacked(Manifest(source, place, _mapping(value, source, place)))
 
 

@@ -6,6 +6,7 @@ when written out. The text itself is read event by event, so that a bomb is foun
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple, Never
 
 import yaml
@@ -16,6 +17,7 @@ from segmentation.kubernetes.scalar import plain
 
 MOST_VALUES_WITH_ALIASES = 1_000_000
 DEEPEST_NESTING = 200
+LONGEST_QUICK_DOCUMENT = 8 << 20  # the quick reader holds all lines of a document at once
 
 _MARKER = re.compile(r"^---(?:[ ]*(?:#.*)?$|(?=[ \t]))", re.MULTILINE)
 _NEEDS_WHOLE_TEXT = re.compile(r"^(?:\.\.\.|%)|^---[ \t]*[^ \t#\n-]", re.MULTILINE)
@@ -49,9 +51,9 @@ def read_yaml(text: str, source: str) -> Iterator[YamlDocument]:
         yield from _read_completely(text, source, 0)
         return
     begin, line = 0, 0
-    for marker in [*_MARKER.finditer(text), None]:
+    for marker in chain(_MARKER.finditer(text), (None,)):
         part = text[begin : marker.start() if marker else len(text)]
-        value = read_block(part)
+        value = read_block(part) if len(part) <= LONGEST_QUICK_DOCUMENT else Declined.DECLINED
         if value is Declined.DECLINED:
             yield from (YamlDocument(line + 1, found.value) for found in _read_completely(part, source, line))
         elif value is not None:

@@ -122,6 +122,16 @@ def test_a_namespace_selector_beside_a_pod_selector_needs_both_and_apart_either(
     assert callers(apart) == ["other/a[Pod]", "other/b[Pod]", "shop/a[Pod]"]
 
 
+def test_the_same_pod_selector_means_other_pods_in_each_policys_namespace() -> None:
+    objects = [pod("a"), pod("b"), pod("a", namespace="other"), pod("b", namespace="other")]
+    rules = [policy("p", "b", namespace=name, ingress=[from_app("a")]) for name in ("shop", "other")]
+    inside = [line for line in listing(reach(*objects, *rules)) if "=> other/b" in line or "=> shop/b" in line]
+    assert inside == [
+        "other/a[Pod] => other/b[Pod] : All Connections",
+        "shop/a[Pod] => shop/b[Pod] : All Connections",
+    ]
+
+
 def test_an_undeclared_namespace_is_known_by_its_name_label() -> None:
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "other"}}}
     found = reach(pod("a"), pod("b", namespace="other"), policy("p", "a", ingress=[{"from": [peer]}]))
