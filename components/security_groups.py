@@ -4,6 +4,7 @@ Not here on purpose: datastore, node and cluster groups, which somebody else own
 with rules as resources of their own.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -59,10 +60,13 @@ class SecurityGroups(pulumi.ComponentResource):
         super().__init__("flash-ticket-firewall:components:SecurityGroups", name, None, opts)
         self._name, self._args = name, args
         self._groups = {group: self._group(group) for group in args.firewall.groups}
-        rules = [(rule, self._rule(rule)) for rule in args.firewall.rules]
+        about: dict[Peer, list[RuleResource]] = defaultdict(list)
+        for rule in args.firewall.rules:
+            made = self._rule(rule)
+            for end in {rule.holder, rule.peer}:
+                about[end].append(made)
         for attachment in args.firewall.attachments:
-            about = [made for rule, made in rules if attachment.group in {rule.holder, rule.peer}]
-            self._attach(attachment, about)
+            self._attach(attachment, about[attachment.group])
         self.group_ids = pulumi.Output.all(**{group.label: made.id for group, made in self._groups.items()})
         self.register_outputs({"group_ids": self.group_ids})
 
