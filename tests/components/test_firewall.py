@@ -1,0 +1,154 @@
+"""The whole firewall of an environment as one component, for this program and for another that uses it."""
+
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+import pytest
+
+from components.firewall import Firewall, FirewallArgs
+from segmentation.environment import Environment
+from segmentation.matrix import Matrix
+from segmentation.network_policy import compile_policies
+from segmentation.security_group import compile_groups
+from segmentation.traffic_file import parse_matrix
+from tests.components.pulumi_mocks import Deployment, deploy
+from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
+from tests.segmentation.stacks import CASES, traffic_content
+
+PREFIX = "flash-ticket-firewall:components"
+COMPONENT = f"{PREFIX}:Firewall"
+PARTS = {f"{PREFIX}:{part}" for part in ("NetworkPolicies", "SecurityGroups", "FlowLogs")}
+COMPUTED = {
+    "aws:s3/bucket:Bucket": {"arn": "arn:aws:s3:::records"},
+    "aws:cloudwatch/logGroup:LogGroup": {"arn": "arn:aws:logs:x", "name": "records"},
+}
+
+
+def args_of(matrix: Matrix, environment: Environment) -> FirewallArgs:
+    return FirewallArgs(
+        matrix.namespace, environment, compile_policies(matrix, environment), compile_groups(matrix, environment)
+    )
+
+
+def stack(name: str) -> FirewallArgs:
+    return args_of(shop_matrix(), environment_of(name))
+
+
+def deployed(args: FirewallArgs) -> Deployment:
+    return deploy(lambda: Firewall("firewall", args), computed=COMPUTED)
+
+
+def identities(deployment: Deployment) -> set[tuple[str, str]]:
+    return {(resource.type, resource.name) for resource in deployment.resources}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_it_is_made_of_both_layers_and_the_record_of_what_passes_them(name: str) -> None:
+    deployment = deployed(stack(name))
+
+    assert {part.type for part in deployment.children(deployment.only(COMPONENT))} >= PARTS
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_resource_is_below_it_and_called_after_it(name: str) -> None:
+    deployment = deployed(stack(name))
+    parents = {resource.urn: resource.parent for resource in deployment.resources}
+    top = deployment.only(COMPONENT).urn
+
+    for resource in deployment.resources:
+        assert resource.name.startswith("firewall")
+        above = resource.urn
+        while above != top:
+            above = parents[above]
+
+
+def test_its_outputs_are_what_a_team_needs_next() -> None:
+    deployment = deployed(stack("prod"))
+    outputs = deployment.outputs(deployment.only(COMPONENT))
+    groups = {name: f"firewall-groups-{name}-id" for name in ("alb", "api", "gateway", "pay")}
+
+    assert outputs["load_balancer_group_id"] == "firewall-groups-alb-id"
+    assert outputs["group_ids"] == groups
+    assert outputs["policies"][-1] == "00-default-deny"
+    assert outputs["flow_log_id"] == "firewall-flow-logs-id"
+    assert outputs["flow_log_location"].startswith("arn:aws:s3:::records/AWSLogs/")
+    assert outputs["retained"]
+
+
+def test_providers_given_to_it_reach_every_resource_of_every_part() -> None:
+    def program() -> None:
+        providers = {
+            "aws": aws.Provider("other-aws", region="eu-west-1"),
+            "kubernetes": kubernetes.Provider("other-cluster", context="x"),
+        }
+        Firewall("firewall", stack("prod"), pulumi.ResourceOptions(providers=providers))
+
+    own = [resource for resource in deploy(program, computed=COMPUTED).resources if resource.custom]
+    seen = set()
+    for resource in own:
+        kind = resource.type.partition(":")[0]
+        if kind == "pulumi":
+            continue
+        name = {"aws": "other-aws", "kubernetes": "other-cluster"}[kind]
+        seen.add(name)
+        assert resource.provider.endswith(f"::{name}::{name}-id"), resource.urn
+    assert seen == {"other-aws", "other-cluster"}
+
+
+def test_a_parent_given_to_it_is_its_parent_alone() -> None:
+    class Platform(pulumi.ComponentResource):
+        def __init__(self) -> None:
+            super().__init__("test:index:Platform", "platform")
+            Firewall("firewall", stack("dev"), pulumi.ResourceOptions(parent=self))
+            self.register_outputs({})
+
+    deployment = deploy(Platform, computed=COMPUTED)
+
+    assert deployment.children(deployment.only("test:index:Platform")) == (deployment.only(COMPONENT),)
+
+
+def test_two_of_them_live_in_one_program() -> None:
+    def program() -> None:
+        Firewall("blue", stack("dev"))
+        Firewall("green", stack("prod"))
+
+    assert len(deploy(program, computed=COMPUTED).all(COMPONENT)) == 2
+
+
+def with_changes(content: dict[str, Any]) -> FirewallArgs:
+    matrix = parse_matrix(content, "traffic.yaml")
+    return args_of(matrix, environment_of("dev", matrix=matrix))
+
+
+def test_a_flow_more_adds_rules_and_replaces_or_renames_nothing() -> None:
+    before = deployed(stack("dev"))
+    content = traffic_content()
+    content["flows"].append({"from": "gateway", "to": "redis"})
+    after = deployed(with_changes(content))
+    added = {name for _, name in identities(after) - identities(before)}
+
+    assert identities(before) <= identities(after)
+    assert added == {
+        "firewall-groups-gateway-egress-tcp-6379-to-flash-ticket-dev-redis",
+        "firewall-groups-flash-ticket-dev-redis-ingress-tcp-6379-from-gateway",
+    }
+    for old in before.all("aws:ec2/securityGroup:SecurityGroup"):
+        assert after.only(old.type, old.name).inputs == old.inputs
+
+
+def test_another_port_keeps_every_group_and_policy() -> None:
+    content = traffic_content()
+    content["services"]["api"]["ports"] = [4001]
+    before, after = deployed(stack("dev")), deployed(with_changes(content))
+    kept = {each for each in identities(before) if "Rule" not in each[0]}
+
+    assert kept == {each for each in identities(after) if "Rule" not in each[0]}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_runs_ask_for_the_same(case: str) -> None:
+    args = args_of(*CASES[case]())
+
+    assert deployed(args).resources == deployed(args).resources

@@ -1,0 +1,108 @@
+"""The pod layer as the engine is asked for it: every allow first, default-deny last, one namespace."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pytest
+from hypothesis import given, settings
+
+from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
+from segmentation.environment import Environment
+from segmentation.matrix import Matrix
+from segmentation.network_policy import PodFirewall, compile_policies
+from tests.components.pulumi_mocks import Deployment, Registered, deploy
+from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
+from tests.segmentation.matrices import shops
+
+COMPONENT = "flash-ticket-firewall:components:NetworkPolicies"
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+
+
+def firewall_of(stack: str) -> PodFirewall:
+    return compile_policies(shop_matrix(), environment_of(stack))
+
+
+def deployed(firewall: PodFirewall) -> Deployment:
+    return deploy(lambda: NetworkPolicies("pods", NetworkPoliciesArgs(firewall)).names)
+
+
+def by_name(deployment: Deployment) -> dict[str, Registered]:
+    return {policy.inputs["metadata"]["name"]: policy for policy in deployment.all(POLICY)}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_compiled_policy_is_declared_as_it_was_compiled(stack: str) -> None:
+    firewall = firewall_of(stack)
+    policies = by_name(deployed(firewall))
+
+    assert set(policies) == {policy.name for policy in firewall.policies}
+    for policy in firewall.policies:
+        inputs, manifest = policies[policy.name].inputs, policy.manifest()
+        assert {key: inputs[key] for key in manifest} == manifest
+
+
+def test_default_deny_waits_for_every_allow_and_is_therefore_deleted_first() -> None:
+    deployment = deployed(firewall_of("dev"))
+    policies = by_name(deployment)
+    deny = policies.pop("00-default-deny")
+
+    assert len(policies) == 6
+    for allow in policies.values():
+        assert deployment.waits_for(deny, allow)
+        assert not deployment.waits_for(allow, deny)
+
+
+def test_the_allows_wait_for_nothing_so_that_one_refusal_does_not_hold_the_others() -> None:
+    policies = by_name(deployed(firewall_of("dev")))
+    del policies["00-default-deny"]
+
+    assert all(not allow.depends_on for allow in policies.values())
+
+
+def test_only_the_declared_namespace_is_touched_and_never_owned() -> None:
+    deployment = deployed(firewall_of("prod"))
+
+    assert {resource.type for resource in deployment.resources} == {COMPONENT, POLICY}
+    assert {policy.inputs["metadata"]["namespace"] for policy in deployment.all(POLICY)} == {"flash-ticket"}
+
+
+def test_every_policy_is_the_components_child_and_called_after_its_object() -> None:
+    deployment = deployed(firewall_of("dev"))
+
+    assert set(deployment.children(deployment.only(COMPONENT))) == set(deployment.all(POLICY))
+    assert {policy.name for policy in deployment.all(POLICY)} == {f"pods-{name}" for name in by_name(deployment)}
+
+
+def test_the_names_are_given_in_the_order_of_creation() -> None:
+    deployment = deployed(firewall_of("dev"))
+    names = deployment.outputs(deployment.only(COMPONENT))["names"]
+
+    assert names == deployment.result
+    assert names == [policy.name for policy in firewall_of("dev").policies]
+    assert names[-1] == "00-default-deny"
+
+
+def test_a_provider_given_to_the_component_reaches_every_policy() -> None:
+    def program() -> None:
+        elsewhere = kubernetes.Provider("elsewhere", context="other")
+        options = pulumi.ResourceOptions(provider=elsewhere)
+        NetworkPolicies("pods", NetworkPoliciesArgs(firewall_of("dev")), options)
+
+    for policy in deploy(program).all(POLICY):
+        assert policy.provider.endswith("::elsewhere::elsewhere-id")
+
+
+def test_nothing_is_replaced_protected_or_left_behind_by_option() -> None:
+    for policy in by_name(deployed(firewall_of("prod"))).values():
+        assert not any((policy.protect, policy.retain_on_delete, policy.delete_before_replace, policy.ignore_changes))
+
+
+@settings(max_examples=15)
+@given(shops())
+def test_every_matrix_deploys_under_names_of_its_own_with_default_deny_last(shop: tuple[Matrix, Environment]) -> None:
+    firewall = compile_policies(*shop)
+    deployment = deployed(firewall)
+    policies = by_name(deployment)
+    deny = policies["00-default-deny"]
+
+    assert len(policies) == len(deployment.all(POLICY)) == len(firewall.policies)
+    assert deny.depends_on == {policy.urn for name, policy in policies.items() if name != "00-default-deny"}
