@@ -1,0 +1,51 @@
+"""The account that the committed stacks look things up in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Aws = Callable[[str], Any]
+
+
+@pytest.mark.parametrize(("stack", "cidr"), [("dev", "10.10.0.0/16"), ("prod", "10.20.0.0/16")])
+def test_an_environment_has_one_vpc_by_its_name(aws: Aws, stack: str, cidr: str) -> None:
+    vpcs = aws("ec2").describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"flash-ticket-{stack}"]}])["Vpcs"]
+
+    assert [vpc["CidrBlock"] for vpc in vpcs] == [cidr]
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("tier", ["public", "private", "data"])
+def test_each_tier_has_subnets_in_two_zones(aws: Aws, stack: str, tier: str) -> None:
+    filters = [{"Name": "tag:Environment", "Values": [stack]}, {"Name": "tag:Tier", "Values": [tier]}]
+
+    subnets = aws("ec2").describe_subnets(Filters=filters)["Subnets"]
+
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == len(subnets) == 2
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+@pytest.mark.parametrize("name", ["nodes", "rabbitmq", "redis", "database"])
+def test_the_groups_that_a_stack_names_are_there(aws: Aws, stack: str, name: str) -> None:
+    filters = [{"Name": "tag:Name", "Values": [f"flash-ticket-{stack}-{name}"]}]
+
+    assert len(aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]) == 1
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_cluster_has_a_security_group_of_its_own_in_its_vpc(aws: Aws, stack: str) -> None:
+    network = aws("eks").describe_cluster(name=f"flash-ticket-{stack}")["cluster"]["resourcesVpcConfig"]
+
+    groups = aws("ec2").describe_security_groups(GroupIds=[network["clusterSecurityGroupId"]])["SecurityGroups"]
+
+    assert groups[0]["VpcId"] == network["vpcId"]
+    assert {"Key": "aws:eks:cluster-name", "Value": f"flash-ticket-{stack}"} in groups[0]["Tags"]
+
+
+def test_cloudfronts_prefix_list_belongs_to_aws_and_has_its_weight(aws: Aws) -> None:
+    filters = [{"Name": "prefix-list-name", "Values": ["com.amazonaws.global.cloudfront.origin-facing"]}]
+
+    prefix_lists = aws("ec2").describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
+
+    assert [(each["OwnerId"], each["MaxEntries"]) for each in prefix_lists] == [("AWS", 55)]

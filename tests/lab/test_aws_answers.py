@@ -1,0 +1,78 @@
+"""What the real service remembers, the lab's remembers too: else the provider would change it at every preview."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lab.surroundings import REGION
+
+Aws = Callable[[str], Any]
+
+
+def ingress(ec2: Any, group: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3's clients have no static type
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    return [rule for rule in rules if not rule["IsEgress"]]
+
+
+def authorize(ec2: Any, group: str, **peer: list[dict[str, str]]) -> str:  # noqa: ANN401 - likewise
+    permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, **peer}
+    answer = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
+
+
+def test_a_rule_keeps_its_description_whatever_its_peer(aws: Aws, group: str) -> None:
+    ec2 = aws("ec2")
+    prefix_list = ec2.describe_managed_prefix_lists()["PrefixLists"][0]["PrefixListId"]
+    authorize(ec2, group, UserIdGroupPairs=[{"GroupId": group, "Description": "a group"}])
+    authorize(ec2, group, PrefixListIds=[{"PrefixListId": prefix_list, "Description": "a prefix list"}])
+    authorize(ec2, group, IpRanges=[{"CidrIp": "192.0.2.0/24", "Description": "a range"}])
+
+    assert [rule["Description"] for rule in ingress(ec2, group)] == ["a group", "a prefix list", "a range"]
+
+
+def test_a_rule_is_changed_in_place(aws: Aws, group: str) -> None:
+    ec2 = aws("ec2")
+    rule = authorize(ec2, group, UserIdGroupPairs=[{"GroupId": group, "Description": "before"}])
+    wanted = {"IpProtocol": "tcp", "FromPort": 81, "ToPort": 82, "ReferencedGroupId": group, "Description": "after"}
+
+    ec2.modify_security_group_rules(
+        GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": rule, "SecurityGroupRule": wanted}]
+    )
+
+    (changed,) = ingress(ec2, group)
+    assert (changed["SecurityGroupRuleId"], changed["FromPort"], changed["ToPort"]) == (rule, 81, 82)
+    assert (changed["ReferencedGroupInfo"]["GroupId"], changed["Description"]) == (group, "after")
+
+
+@pytest.mark.parametrize(
+    ("given", "answered"),
+    [
+        (
+            {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True},
+            {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True},
+        ),
+        (
+            {"FileFormat": "parquet"},
+            {"FileFormat": "parquet", "HiveCompatiblePartitions": False, "PerHourPartition": False},
+        ),
+    ],
+)
+def test_a_flow_log_keeps_its_destination_options(
+    aws: Aws, vpc: str, given: dict[str, Any], answered: dict[str, Any]
+) -> None:
+    ec2 = aws("ec2")
+    bucket = f"flow-logs-{len(given)}"
+    aws("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    (identifier,) = ec2.create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination=f"arn:aws:s3:::{bucket}",
+        DestinationOptions=given,
+    )["FlowLogIds"]
+
+    (flow_log,) = ec2.describe_flow_logs(FlowLogIds=[identifier])["FlowLogs"]
+    assert flow_log["DestinationOptions"] == answered
