@@ -2,12 +2,8 @@
 
 from collections.abc import Iterator
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import HealthCheck, settings
-
-from lab.environment import Lab
 
 from lab.environment import Lab
 
@@ -24,13 +20,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written."""
     return bool(request.config.getoption("--update-golden"))
-
-
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
-    """One lab for all tests that need the real engine and its servers."""
-    with Lab.start() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], An
 @pytest.fixture
 def vpc(aws: Callable[[str], Any]) -> str:
     """The id of a VPC."""
-    return str(aws("ec2").describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["flash-ticket-dev"]}])["Vpcs"][0]["VpcId"])
+    return str(
+        aws("ec2").describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["flash-ticket-dev"]}])["Vpcs"][0]["VpcId"]
+    )
 
 
 @pytest.fixture
