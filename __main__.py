@@ -7,6 +7,7 @@ import pulumi
 from components.firewall import Firewall, FirewallArgs
 from live.aws_account import AwsAccount
 from live.kubernetes_cluster import KubernetesCluster
+from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
 from segmentation.bind import bind
 from segmentation.input_error import InputError
@@ -30,13 +31,13 @@ try:
     refuse_excess(vpc, environment, cluster.foreign_attachments(matrix.namespace))
     proof = prove(matrix, environment, [policy.manifest() for policy in pods.policies], vpc)
 except InputError as error:
-    raise pulumi.RunError(str(error)) from None
+    refuse(str(error))
 
 for trap in traps(environment, pods):
     pulumi.log.warn(str(trap))
 
 if not proof.holds:
-    raise pulumi.RunError(proof_text(proof))
+    refuse(proof_text(proof))
 pulumi.log.info(proof_text(proof))
 
 firewall = Firewall("firewall", FirewallArgs(matrix.namespace, environment, pods, vpc))
