@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lab import child
 from lab.environment import Lab
 
@@ -92,14 +94,14 @@ class EngineError(Exception):
 class Engine:
     """A stack of a program on the lab.
 
-    The stack's state lies in the lab; different programs of one project share it if the stack is the same.
+    The stack's state lies in the lab, by the project's name; it is made before the first operation.
 
     Attributes:
         lab: The lab to run on.
         stack: ``dev`` or ``prod``: which environment of the lab, and the stack's name.
         program: A folder with a ``Pulumi.yaml``. The engine may write into it: give it a copy, see
             `lab.program.copy_program`.
-        variables: Environment variables that differ from the lab's.
+        variables: Environment variables that differ from the lab's; a backend other than the lab's is a ``file://``.
     """
 
     lab: Lab
@@ -185,8 +187,9 @@ class Engine:
         return self.run(*arguments, "--stack", self.stack)
 
     def _exists(self) -> bool:
-        stacks = self.lab.folder / "state" / ".pulumi" / "stacks"
-        return any(stacks.glob(f"*/{self.stack}.json"))
+        backend = {**self.lab.variables(self.stack), **self.variables}["PULUMI_BACKEND_URL"]
+        project = str(yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"])
+        return (Path(backend.removeprefix("file://")) / ".pulumi" / "stacks" / project / f"{self.stack}.json").exists()
 
 
 def _steps(events: list[dict[str, Any]]) -> Iterator[Step]:
