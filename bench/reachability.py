@@ -4,9 +4,14 @@
 
 Each run is a fresh process doing what ``flash-firewall list --dir`` does, start-up included, with the listing written
 to a pipe and counted. Printed are the median and the spread of the runs, and the most memory any of them held.
+
+With ``--cyclonus N``, clusters of up to N services are put to cyclonus too: its matcher, in one process that has
+started already, says of each pair whether the one TCP port in use passes. It is asked nothing about addresses, other
+ports or other protocols, and its answers must be as many connections as are listed. 1,000 services take it minutes.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -15,12 +20,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RUSAGE_CHILDREN, getrusage
 from typing import IO
 
 import yaml
 
-from bench.manifests import SHAPES, Manifest
+from bench.manifests import PORT, SHAPES, Manifest
+from tests.conformance.cyclonus_oracle import Cyclonus
 
 ROOT = Path(__file__).parents[1]
 _PER_FILE = 1000
@@ -35,7 +40,7 @@ class Measurement:
         services: How many there are, each with two policies.
         connections: Lines listed.
         seconds: Wall-clock time of each run.
-        peak_mib: The most memory that any process of this benchmark has held so far, in MiB.
+        peak_mib: The most memory that a run held, in MiB.
     """
 
     shape: str
@@ -66,7 +71,7 @@ def _write(batch: list[Manifest], path: Path) -> None:
 def measure(shape: str, services: int, runs: int) -> Measurement:
     """Run the listing several times on one cluster."""
     seconds: list[float] = []
-    connections = 0
+    connections = peak = 0
     with tempfile.TemporaryDirectory() as name:
         write(SHAPES[shape](services), Path(name))
         for _ in range(runs):
@@ -74,10 +79,34 @@ def measure(shape: str, services: int, runs: int) -> Measurement:
             begin = time.perf_counter()
             with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:  # noqa: S603  # our own command
                 connections = _count_lines(process.stdout)
+                _, status, usage = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
             seconds.append(time.perf_counter() - begin)
+            peak = max(peak, usage.ru_maxrss)
             if process.returncode:
                 raise SystemExit(process.returncode)
-    return Measurement(shape, services, connections, tuple(seconds), getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024)
+    return Measurement(shape, services, connections, tuple(seconds), peak / 1024)
+
+
+def measure_cyclonus(shape: str, services: int, cyclonus: Cyclonus) -> tuple[float, int]:
+    """Return the seconds that cyclonus takes for one port of every pair, and the connections that it finds."""
+    manifests = list(SHAPES[shape](services))
+    policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
+    peers = [
+        {
+            "Internal": {
+                "Namespace": manifest["metadata"]["namespace"],
+                "PodLabels": manifest["metadata"]["labels"],
+                "NamespaceLabels": {},
+            },
+            "IP": "203.0.113.9",
+        }
+        for manifest in manifests
+        if manifest["kind"] == "Deployment"
+    ]
+    begin = time.perf_counter()
+    answers = cyclonus.answers(Policies=policies, Peers=peers, Port=PORT)
+    return time.perf_counter() - begin, sum(answers)
 
 
 def _count_lines(pipe: IO[bytes] | None) -> int:
@@ -92,19 +121,40 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(SHAPES), action="append")
     parser.add_argument("--services", default="100,300,1000,3000,10000,30000")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cyclonus", type=int, default=0, metavar="N")
     arguments = parser.parse_args()
-    print("| shape | services | policies | connections | median s | spread s | µs each | peak MiB |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    cyclonus = Cyclonus() if arguments.cyclonus else None
+    print("| shape | services | policies | connections | median s | spread s | µs each | peak MiB | cyclonus s |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
     for shape in arguments.shape or ["chain", "mesh"]:
         for services in map(int, arguments.services.split(",")):
             found = measure(shape, services, arguments.runs)
-            middle = statistics.median(found.seconds)
-            print(
-                f"| {shape} | {services:,} | {2 * services:,} | {found.connections:,} | {middle:.2f}"
-                f" | {min(found.seconds):.2f}-{max(found.seconds):.2f}"
-                f" | {1e6 * middle / (services + found.connections):.0f} | {found.peak_mib:.0f} |",
-                flush=True,
-            )
+            asked = measure_cyclonus(shape, services, cyclonus) if cyclonus and services <= arguments.cyclonus else None
+            print(_row(found, asked), flush=True)
+    if cyclonus:
+        cyclonus.stop()
+
+
+def _row(found: Measurement, asked: tuple[float, int] | None) -> str:
+    middle = statistics.median(found.seconds)
+    other = ""
+    if asked:
+        seconds, connections = asked
+        if connections != found.connections:
+            raise SystemExit(f"cyclonus finds {connections} connections, the listing has {found.connections}")
+        other = f"{seconds:.2f} ({seconds / middle:.0f} times)"
+    cells = [
+        found.shape,
+        f"{found.services:,}",
+        f"{2 * found.services:,}",
+        f"{found.connections:,}",
+        f"{middle:.2f}",
+        f"{min(found.seconds):.2f}-{max(found.seconds):.2f}",
+        f"{1e6 * middle / (found.services + found.connections):.0f}",
+        f"{found.peak_mib:.0f}",
+        other,
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from segmentation.input_error import InputError
 from segmentation.kubernetes.yaml_text import read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
-LARGEST_YAML_BYTES = 64 << 20
-LARGEST_JSON_BYTES = 128 << 20
+LARGEST_BYTES = 64 << 20
 
 
 class Manifest(NamedTuple):
@@ -109,16 +108,15 @@ def _json(text: str, source: str, *, strict: bool) -> _Json | None:
 
 
 def _text(path: Path) -> str:
-    largest = LARGEST_JSON_BYTES if path.suffix == ".json" else LARGEST_YAML_BYTES
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise InputError(str(path), "", "not a regular file", "Move it out of the directory")
-        if found.st_size > largest:
+        if found.st_size > LARGEST_BYTES:
             raise InputError(
                 str(path),
                 "",
-                f"{found.st_size >> 20} MiB, and files of up to {largest >> 20} MiB are read",
+                f"{found.st_size >> 20} MiB, and files of up to {LARGEST_BYTES >> 20} MiB are read",
                 "Split the file",
             )
         return path.read_bytes().decode("utf-8-sig")

@@ -6,51 +6,28 @@ ipBlocks mean pods by their addresses too, which Kubernetes leaves open, so pods
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lab.cache import Cache, default_root
-from lab.go_build import GoBuild
 from segmentation.address_range import AddressRange
 from segmentation.kubernetes.cluster import cluster_from
 from segmentation.port import Protocol
 from segmentation.reachability import Endpoint, Reachability
+from tests.conformance.cyclonus_oracle import Cyclonus
 from tests.segmentation.naive_evaluator import Pod
 from tests.segmentation.random_clusters import INTERESTING_PORTS, PROTOCOLS, RandomCluster, clusters
 
-BUILD = GoBuild("oracle", str(Path(__file__).parent / "cyclonus"), ".")
 LABELS = ("app", "tier")
 NO_BLOCK = "203.0.113.9"
 OUTSIDE = ("10.0.0.5", "10.1.0.0", "192.168.1.7", "2001:db8::1", "fd00::5")
 
 
-class Cyclonus:
-    """A running oracle: a question a line in, the answers a line out."""
-
-    def __init__(self, executable: Path) -> None:
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen([executable], stdin=pipe, stdout=pipe, text=True)  # noqa: S603  # just built
-
-    def answers(self, policies: list[dict[str, Any]], traffic: list[dict[str, Any]]) -> list[bool]:
-        if self._process.stdin is None or self._process.stdout is None:
-            raise AssertionError
-        self._process.stdin.write(json.dumps({"Policies": policies, "Traffic": traffic}) + "\n")
-        self._process.stdin.flush()
-        found: list[bool] = json.loads(self._process.stdout.readline())
-        return found
-
-    def stop(self) -> None:
-        self._process.communicate()
-
-
 @pytest.fixture(scope="module")
 def cyclonus() -> Iterator[Cyclonus]:
-    running = Cyclonus(BUILD.get(Cache(default_root())) / "oracle")
+    running = Cyclonus()
     yield running
     running.stop()
 
@@ -124,6 +101,6 @@ def test_cyclonus_gives_the_same_answers(cyclonus: Cyclonus, cluster: RandomClus
                         }
                     )
     policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
-    answers = cyclonus.answers(policies, traffic)
+    answers = cyclonus.answers(Policies=policies, Traffic=traffic)
     differing = [asked for asked, one, other in zip(traffic, expected, answers, strict=True) if one != other]
     assert not differing

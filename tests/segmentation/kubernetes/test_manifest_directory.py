@@ -120,7 +120,7 @@ def test_a_file_that_is_no_manifest_is_one_error(tmp_path: Path, name: str, cont
 
 
 def test_a_file_too_large_to_be_manifests_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_directory, "LARGEST_YAML_BYTES", 1 << 20)
+    monkeypatch.setattr(manifest_directory, "LARGEST_BYTES", 1 << 20)
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(3 << 20)
     assert "3 MiB, and files of up to 1 MiB are read" in error_of(tmp_path).problem
