@@ -123,3 +123,8 @@ class _Survey:
 
 def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:
     return tuple(AddressRange.of(str(network)) for network in networks)
+
+
+def any_overlap(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> bool:
+    """Tell whether an address is in one of each."""
+    return any(one.overlaps(other) for one in ranges for other in others)

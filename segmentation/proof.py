@@ -8,25 +8,19 @@ layer knows interfaces by their groups. What neither can tell from something dec
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from segmentation.address_range import AddressRange
 from segmentation.environment import Environment
-from segmentation.group_reachability import GroupReachability
-from segmentation.kubernetes.cluster import NAME_LABEL, cluster_from
+from segmentation.layers import Layers, Openings, Pair, has_say
 from segmentation.matrix import Matrix
-from segmentation.port import DNS_PORTS, PortRange
+from segmentation.port import DNS_PORTS
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
-from segmentation.position import DNS, KUBELET, NODE_DNS, Position, Role, positions
-from segmentation.reachability import Endpoint, Reachability
+from segmentation.position import DNS, KUBELET, NODE_DNS, Position, Role, any_overlap
 from segmentation.security_group import VpcFirewall
-from segmentation.verdict import Layer, Side, Verdict
-
-Pair = tuple[Position, Position]
-Openings = Mapping[Pair, PortSet]
+from segmentation.verdict import Layer, Side
 
 
 class Fault(StrEnum):
@@ -100,15 +94,12 @@ def prove(
     Raises:
         InputError: A manifest is not a valid NetworkPolicy.
     """
-    return _Prover(matrix, environment, tuple(manifests), firewall).proof()
+    return _Prover(Layers(matrix, environment, tuple(manifests), firewall)).proof()
 
 
 @dataclass(frozen=True)
 class _Prover:
-    matrix: Matrix
-    environment: Environment
-    manifests: tuple[Mapping[str, Any], ...]
-    firewall: VpcFirewall
+    layers: Layers
 
     def proof(self) -> Proof:
         violations = [*self._cuts(), *self._excess(Layer.POD), *self._excess(Layer.VPC)]
@@ -117,96 +108,32 @@ class _Prover:
         return Proof(tuple(violations), blurs, sum(len(list(ports)) for ports in self._declared.values()), stopped)
 
     @cached_property
-    def _positions(self) -> tuple[Position, ...]:
-        return positions(self.matrix, self.environment, self.firewall)
-
-    @cached_property
-    def _named(self) -> dict[str, Position]:
-        return {position.name: position for position in self._positions}
-
-    @cached_property
     def _declared(self) -> dict[Pair, PortSet]:
         """Every connection that must pass, with those that every cluster needs."""
-        named = self._named
-        declared = {(named[flow.source], named[flow.target]): PortSet.of(flow.ports) for flow in self.matrix.flows}
-        for service in self.matrix.services:
+        named, matrix = self.layers.named, self.layers.matrix
+        declared = {(named[flow.source], named[flow.target]): PortSet.of(flow.ports) for flow in matrix.flows}
+        for service in matrix.services:
             declared[named[service.name], named[DNS]] = PortSet.of(DNS_PORTS)
             if NODE_DNS in named:
                 declared[named[service.name], named[NODE_DNS]] = PortSet.of(DNS_PORTS)
             if KUBELET in named:
                 declared[named[KUBELET], named[service.name]] = PortSet.of(service.ports)
-        front = self.environment.load_balancer
+        front = self.layers.environment.load_balancer
         declared[named[f"clients of {front.external}"], named[front.external]] = PortSet.of(front.listeners)
         return declared
-
-    @cached_property
-    def _groups(self) -> GroupReachability:
-        return GroupReachability(self.firewall.rules, self._positions)
-
-    @cached_property
-    def _pods(self) -> Reachability:
-        cluster = cluster_from(self.manifests, "compiled policies")
-        workloads = tuple(position.workload for position in self._positions if position.workload)
-        namespaces = {workload.namespace: {NAME_LABEL: workload.namespace} for workload in workloads}
-        return Reachability(replace(cluster, workloads=workloads, namespaces=namespaces))
 
     def _cuts(self) -> Iterator[Violation]:
         for (source, destination), ports in self._declared.items():
             for layer in Layer:
-                missing = ports - self._allowed(layer, source, destination)
+                missing = ports - self.layers.allowed(layer, source, destination)
                 if missing:
                     yield self._violation(Fault.CUT, layer, (source, destination), missing)
 
     def _excess(self, layer: Layer) -> Iterator[Violation]:
-        openings = self._pod_openings if layer is Layer.POD else self._vpc_openings
-        for pair, ports in openings.items():
+        for pair, ports in self.layers.openings(layer).items():
             excess = ports - self._indistinct[layer].get(pair, NO_PORTS)
             if excess:
                 yield self._violation(Fault.OPEN, layer, pair, excess)
-
-    def _allowed(self, layer: Layer, source: Position, destination: Position) -> PortSet:
-        if layer is Layer.VPC:
-            # What a pod sends to its own node crosses no interface.
-            return ALL_PORTS if destination.name == NODE_DNS else self._groups.allowed(source, destination)
-        if not _pod_layer_decides(source, destination):
-            return ALL_PORTS
-        allowed = ALL_PORTS
-        for one in _endpoints(source):
-            for other in _endpoints(destination):
-                allowed &= self._pods.allowed(one, other)
-        return allowed
-
-    @cached_property
-    def _pod_openings(self) -> Openings:
-        """What the pod layer opens between positions one of which it governs."""
-        by_party: dict[object, list[Position]] = defaultdict(list)
-        for position in self._positions:
-            if position.workload:
-                by_party[str(position.workload)].append(position)
-        found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
-        for source, row in self._pods.connections().rows():
-            for destination, ports in row:
-                for one in self._at(source, by_party):
-                    for other in self._at(destination, by_party):
-                        if one is not other and (self._is_governed(one) or self._is_governed(other)):
-                            found[one, other] |= ports
-        return found
-
-    def _at(self, party: object, known: dict[object, list[Position]]) -> list[Position]:
-        if isinstance(party, AddressRange) and party not in known:
-            known[party] = [
-                position
-                for position in self._positions
-                if not position.workload and position.name != KUBELET and _any_overlap(position.ranges, (party,))
-            ]
-        return known[party]
-
-    def _is_governed(self, position: Position) -> bool:
-        return position.workload is not None and position.workload.namespace == self.matrix.namespace
-
-    @cached_property
-    def _vpc_openings(self) -> Openings:
-        return self._groups.openings()
 
     @cached_property
     def _indistinct(self) -> Mapping[Layer, Openings]:
@@ -214,7 +141,7 @@ class _Prover:
         found: dict[Layer, dict[Pair, PortSet]] = {layer: defaultdict(lambda: NO_PORTS) for layer in Layer}
         for layer, like in ((Layer.POD, _alike_to_pods), (Layer.VPC, _alike_to_vpc)):
             alike = {
-                position: [other for other in self._positions if other is position or like(position, other)]
+                position: [other for other in self.layers.positions if other is position or like(position, other)]
                 for position in {end for pair in self._declared for end in pair}
             }
             for (source, destination), ports in self._declared.items():
@@ -225,15 +152,17 @@ class _Prover:
 
     def _undeclared(self) -> tuple[tuple[Blur, ...], dict[int, int]]:
         """Count, for pairs with a service and the ports in play, how many layers stop what is not declared."""
-        services = {position for position in self._positions if position.role is Role.SERVICE}
-        pairs = len(services) * (2 * len(self._positions) - len(services) - 1)
+        services = {position for position in self.layers.positions if position.role is Role.SERVICE}
+        pairs = len(services) * (2 * len(self.layers.positions) - len(services) - 1)
         in_play = PortSet.of(port for ports in self._declared.values() for port in ports)
         blurs, through, by_one = [], 0, 0
-        for pair in {*self._pod_openings, *self._vpc_openings}:
+        for pair in {pair for layer in Layer for pair in self.layers.openings(layer)}:
             if not services & set(pair):
                 continue
-            pod = self._pod_openings.get(pair, NO_PORTS) if _pod_layer_decides(*pair) else ALL_PORTS
-            vpc = self._vpc_openings.get(pair, NO_PORTS)
+            pod, vpc = (
+                self.layers.openings(layer).get(pair, NO_PORTS) if has_say(layer, *pair) else ALL_PORTS
+                for layer in Layer
+            )
             declared = self._declared.get(pair, NO_PORTS)
             both = pod & vpc
             if both - declared:
@@ -248,7 +177,7 @@ class _Prover:
 
     def _violation(self, fault: Fault, layer: Layer, pair: Pair, ports: PortSet) -> Violation:
         source, destination = pair
-        verdict = self._verdict(layer, source, destination, next(iter(ports)))
+        verdict = self.layers.verdict(layer, source, destination, next(iter(ports)))
         sides = verdict.deciding if verdict else ()
         rules = ", ".join(str(rule) for side in sides for rule in side.rules)
         if fault is Fault.OPEN:
@@ -258,23 +187,6 @@ class _Prover:
             remedy = f"Add the missing rule to {governors or 'what stops it'}, or remove the flow from traffic.yaml"
         return Violation(fault, layer, source.name, destination.name, ports, sides, remedy)
 
-    def _verdict(self, layer: Layer, source: Position, destination: Position, port: PortRange) -> Verdict | None:
-        if layer is Layer.VPC:
-            return self._groups.verdict(source, destination, port)
-        verdicts = [
-            self._pods.verdict(one, other, port) for one in _endpoints(source) for other in _endpoints(destination)
-        ]
-        return next((verdict for verdict in verdicts if not verdict.passes), verdicts[0] if verdicts else None)
-
-
-def _pod_layer_decides(source: Position, destination: Position) -> bool:
-    """Tell whether the pod layer has a say: between hosts, and from a kubelet to its own pods, it has none."""
-    return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
-
-
-def _endpoints(position: Position) -> tuple[Endpoint, ...]:
-    return (position.workload,) if position.workload else position.ranges
-
 
 def _alike_to_pods(declared: Position, other: Position) -> bool:
     """Tell whether the pod layer may take some of another position for a declared one."""
@@ -283,18 +195,14 @@ def _alike_to_pods(declared: Position, other: Position) -> bool:
     if declared.workload and other.workload:
         same_place = declared.workload.namespace == other.workload.namespace
         return same_place and set(declared.workload.labels.items()) <= set(other.workload.labels.items())
-    return not declared.workload and not other.workload and _any_overlap(declared.ranges, other.ranges)
+    return not declared.workload and not other.workload and any_overlap(declared.ranges, other.ranges)
 
 
 def _alike_to_vpc(declared: Position, other: Position) -> bool:
     """Tell whether the VPC layer may take some of another position for a declared one."""
     if declared.groups:
         return not declared.groups.isdisjoint(other.groups)
-    return not other.wears_own_group and _any_overlap(declared.ranges, other.ranges)
-
-
-def _any_overlap(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> bool:
-    return any(one.overlaps(other) for one in ranges for other in others)
+    return not other.wears_own_group and any_overlap(declared.ranges, other.ranges)
 
 
 def _count(ports: PortSet) -> int:

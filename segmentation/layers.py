@@ -1,0 +1,178 @@
+"""Both layers of one environment, asked alike: who reaches whom, and what decides.
+
+Built from the compiled policies and rules as they would be sent, or from any others, such as those deployed before.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from segmentation.address_range import AddressRange
+from segmentation.connection import Block, Connections
+from segmentation.environment import Environment
+from segmentation.group_reachability import GroupReachability
+from segmentation.input_error import InputError
+from segmentation.kubernetes.cluster import NAME_LABEL, cluster_from
+from segmentation.matrix import Matrix
+from segmentation.port import PortRange
+from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
+from segmentation.position import KUBELET, NODE_DNS, Position, Role, any_overlap, positions
+from segmentation.reachability import Endpoint, Reachability
+from segmentation.security_group import VpcFirewall
+from segmentation.verdict import Layer, Verdict
+
+Pair = tuple[Position, Position]
+Openings = Mapping[Pair, PortSet]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The pod layer and the VPC layer of one environment.
+
+    Attributes:
+        manifests: NetworkPolicies as the API server takes them.
+        firewall: Groups, rules and attachments.
+    """
+
+    matrix: Matrix
+    environment: Environment
+    manifests: tuple[Mapping[str, Any], ...]
+    firewall: VpcFirewall
+
+    @cached_property
+    def positions(self) -> tuple[Position, ...]:
+        """Everything that connections can begin or end at."""
+        return positions(self.matrix, self.environment, self.firewall)
+
+    @cached_property
+    def named(self) -> Mapping[str, Position]:
+        """The positions by name."""
+        return {position.name: position for position in self.positions}
+
+    def position(self, name: str) -> Position:
+        """Return a position by its name.
+
+        Raises:
+            InputError: There is none of that name.
+        """
+        try:
+            return self.named[name]
+        except KeyError:
+            known = ", ".join(sorted(repr(each) if " " in each else each for each in self.named))
+            raise InputError(self.environment.name, name, "it is not an endpoint", f"Name one of: {known}") from None
+
+    def openings(self, layer: Layer) -> Openings:
+        """Return what a layer lets some of one position open at some of another.
+
+        Pairs on which it has no say are left out: see ``has_say``.
+        """
+        return self._pod_openings if layer is Layer.POD else self._vpc_openings
+
+    def allowed(self, layer: Layer, source: Position, destination: Position) -> PortSet:
+        """Return what a layer lets every one of a position open at every one of another."""
+        if not has_say(layer, source, destination):
+            return ALL_PORTS
+        if layer is Layer.VPC:
+            return self._groups.allowed(source, destination)
+        allowed = ALL_PORTS
+        for one in _endpoints(source):
+            for other in _endpoints(destination):
+                allowed &= self._pods.allowed(one, other)
+        return allowed
+
+    def passing(self, source: Position, destination: Position) -> PortSet:
+        """Return what both layers let some of one position open at some of another."""
+        ports = ALL_PORTS
+        for layer in Layer:
+            if has_say(layer, source, destination):
+                ports &= self.openings(layer).get((source, destination), NO_PORTS)
+        return ports
+
+    def connections(self) -> Connections:
+        """Return what passes both layers from or to a service."""
+        pairs = {
+            pair
+            for layer in Layer
+            for pair in self.openings(layer)
+            if Role.SERVICE in {position.role for position in pair}
+        }
+        blocks = [
+            Block((source.name,), (destination.name,), ports)
+            for source, destination in pairs
+            if (ports := self.passing(source, destination))
+        ]
+        return Connections((position.name for position in self.positions), blocks)
+
+    def verdict(self, layer: Layer, source: Position, destination: Position, port: PortRange) -> Verdict | None:
+        """Return what a layer says of one connection and why; None if it has no say.
+
+        Of addresses that policies treat differently, the verdict on some that are stopped is returned.
+        """
+        if not has_say(layer, source, destination):
+            return None
+        if layer is Layer.VPC:
+            return self._groups.verdict(source, destination, port)
+        verdicts = [
+            self._pods.verdict(one, other, port) for one in _endpoints(source) for other in _endpoints(destination)
+        ]
+        return next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
+
+    @cached_property
+    def _groups(self) -> GroupReachability:
+        return GroupReachability(self.firewall.rules, self.positions)
+
+    @cached_property
+    def _pods(self) -> Reachability:
+        cluster = cluster_from(self.manifests, "compiled policies")
+        workloads = tuple(position.workload for position in self.positions if position.workload)
+        namespaces = {workload.namespace: {NAME_LABEL: workload.namespace} for workload in workloads}
+        return Reachability(replace(cluster, workloads=workloads, namespaces=namespaces))
+
+    @cached_property
+    def _vpc_openings(self) -> Openings:
+        return self._groups.openings()
+
+    @cached_property
+    def _pod_openings(self) -> Openings:
+        """What the pod layer opens between positions one of which it governs."""
+        by_party: dict[object, list[Position]] = defaultdict(list)
+        for position in self.positions:
+            if position.workload:
+                by_party[str(position.workload)].append(position)
+        found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
+        for source, row in self._pods.connections().rows():
+            for destination, ports in row:
+                for one in self._at(source, by_party):
+                    for other in self._at(destination, by_party):
+                        if one is not other and (self._is_governed(one) or self._is_governed(other)):
+                            found[one, other] |= ports
+        return found
+
+    def _at(self, party: object, known: dict[object, list[Position]]) -> list[Position]:
+        if isinstance(party, AddressRange) and party not in known:
+            known[party] = [
+                position
+                for position in self.positions
+                if not position.workload and position.name != KUBELET and any_overlap(position.ranges, (party,))
+            ]
+        return known[party]
+
+    def _is_governed(self, position: Position) -> bool:
+        return position.workload is not None and position.workload.namespace == self.matrix.namespace
+
+
+def has_say(layer: Layer, source: Position, destination: Position) -> bool:
+    """Tell whether a layer decides anything between two positions.
+
+    The pod layer has no say between hosts, nor from a kubelet to its own pods; the VPC layer has none over what a pod
+    sends to its own node, which crosses no interface.
+    """
+    if layer is Layer.VPC:
+        return destination.name != NODE_DNS
+    return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
+
+
+def _endpoints(position: Position) -> tuple[Endpoint, ...]:
+    return (position.workload,) if position.workload else position.ranges
