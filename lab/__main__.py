@@ -25,6 +25,8 @@ def main() -> int:
     commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and tell what happens")
     commands.add_parser("tools", help="make the tools that the lab runs on, if they are not there")
     arguments = parser.parse_args()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with the first ignored
+        signal.signal(ending, signal.default_int_handler)
     try:
         if arguments.command == "tools":
             provide()
