@@ -37,4 +37,5 @@ def put_in(readme: str, transcript: str) -> str:
     Raises:
         ValueError: It holds none yet.
     """
-    return readme.replace(kept_in(readme), transcript.strip() + "\n")
+    start = readme.index(_START) + len(_START)
+    return readme[:start] + transcript.strip() + "\n" + readme[readme.index(_END) :]

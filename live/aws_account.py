@@ -27,13 +27,11 @@ from segmentation.binding import One, Some
 from segmentation.direction import Direction
 from segmentation.environment import Group, Network, PrefixList
 from segmentation.input_error import InputError
+from segmentation.quota import AWS_PREFIX_LIST_WEIGHTS
 from segmentation.security_group import STACK_TAG
 
 # One retry: an endpoint that is not there is told within 30 seconds, not after minutes.
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
-
-AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
-"""What AWS's own lists count in a group (VPC User Guide, AWS-managed prefix lists); the API does not tell."""
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"}
 _FORBIDDEN = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}

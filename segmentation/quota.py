@@ -16,6 +16,9 @@ from segmentation.security_group import Holder, PodAttachment, Rule, VpcFirewall
 
 FAMILIES = (4, 6)
 
+AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
+"""What AWS's own lists count in a group (VPC User Guide, AWS-managed prefix lists); the API does not tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class ForeignAttachment:
