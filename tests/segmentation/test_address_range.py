@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation.address_range import AddressRange, Family, Partition, whole, without
@@ -37,6 +37,7 @@ def test_what_is_no_range_is_refused(text: str) -> None:
         AddressRange.of(text)
 
 
+@settings(deadline=None)
 @given(small, st.lists(small, max_size=4))
 def test_a_block_without_its_exceptions_is_the_difference(block: AddressRange, holes: list[AddressRange]) -> None:
     left = without(block, holes)
@@ -44,6 +45,7 @@ def test_a_block_without_its_exceptions_is_the_difference(block: AddressRange, h
     assert all(one.last + 1 < other.first for one, other in pairwise(left))
 
 
+@settings(deadline=None)
 @given(st.lists(small, max_size=5))
 def test_a_partition_covers_its_family_once_and_no_range_holds_a_part_of_a_piece(ranges: list[AddressRange]) -> None:
     partition = Partition(Family.V4, ranges)

@@ -1,6 +1,6 @@
 """Sets of ports behave as sets, and are written in netpol-analyzer's words."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation.port import PortRange, Protocol, tcp, udp
@@ -22,6 +22,7 @@ def members(ports: PortSet) -> set[tuple[Protocol, int]]:
     return {(protocol, port) for protocol in Protocol for port in range(1, SMALL + 1) if ports.holds(protocol, port)}
 
 
+@settings(deadline=None)
 @given(port_sets, port_sets)
 def test_union_intersection_and_difference_are_those_of_sets(one: PortSet, other: PortSet) -> None:
     assert members(one | other) == members(one) | members(other)
@@ -30,6 +31,7 @@ def test_union_intersection_and_difference_are_those_of_sets(one: PortSet, other
     assert one.covers(other) == (members(one) >= members(other))
 
 
+@settings(deadline=None)
 @given(port_sets, port_sets)
 def test_sets_of_the_same_ports_are_equal(one: PortSet, other: PortSet) -> None:
     assert (one == other) == (members(one) == members(other))

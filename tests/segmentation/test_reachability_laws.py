@@ -37,7 +37,7 @@ def endpoints(cluster: RandomCluster, reachability: Reachability) -> dict[str, t
     return pods | {text: (AddressRange.of(text), Address(text)) for text in INTERESTING_ADDRESSES}
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(clusters())
 def test_every_pair_may_use_the_ports_that_a_naive_reading_of_the_specification_gives(cluster: RandomCluster) -> None:
     reachability = Reachability(cluster_from(cluster.manifests))
@@ -53,7 +53,7 @@ def test_every_pair_may_use_the_ports_that_a_naive_reading_of_the_specification_
                     assert allowed.holds(Protocol(protocol), port) == expected, (source, destination, protocol, port)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(clusters(most_pods=7, most_policies=6))
 def test_the_listing_holds_exactly_what_is_allowed_pair_by_pair(cluster: RandomCluster) -> None:
     reachability = Reachability(cluster_from(cluster.manifests))
@@ -78,7 +78,7 @@ def test_the_listing_holds_exactly_what_is_allowed_pair_by_pair(cluster: RandomC
             assert listed.get((source_party, destination_party), NO_PORTS) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(clusters(), st.data())
 def test_a_verdict_passes_exactly_when_the_port_is_allowed(cluster: RandomCluster, data: st.DataObject) -> None:
     reachability = Reachability(cluster_from(cluster.manifests))
@@ -92,7 +92,7 @@ def test_a_verdict_passes_exactly_when_the_port_is_allowed(cluster: RandomCluste
     assert verdict.passes == reachability.allowed(source, destination).holds(protocol, port)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(clusters(), st.data())
 def test_adding_an_allow_rule_never_removes_a_connection(cluster: RandomCluster, data: st.DataObject) -> None:
     before = Reachability(cluster_from(cluster.manifests))
@@ -115,7 +115,7 @@ def test_the_order_of_the_input_changes_no_byte_of_the_output(cluster: RandomClu
     assert listing(shuffled) == listing(cluster.manifests)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(clusters())
 def test_a_reply_needs_no_rule(cluster: RandomCluster) -> None:
     """Closing the callee's egress and the caller's ingress does not stop a connection between them."""

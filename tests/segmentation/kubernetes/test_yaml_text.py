@@ -42,7 +42,7 @@ _trees: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=3000)
+@settings(max_examples=1500, deadline=None)
 @given(st.lists(_lines, max_size=6).map("\n".join))
 def test_the_quick_reader_means_what_the_complete_one_means_or_leaves_it_alone(text: str) -> None:
     quick = read_block(text)
@@ -51,7 +51,7 @@ def test_the_quick_reader_means_what_the_complete_one_means_or_leaves_it_alone(t
     assert repr([quick]) == repr(completely(text) or [None])
 
 
-@settings(max_examples=500)
+@settings(max_examples=300, deadline=None)
 @given(_trees)
 def test_what_is_written_is_read_back(tree: Any) -> None:  # noqa: ANN401  # any value of YAML
     text = yaml.safe_dump(tree, default_flow_style=False, allow_unicode=True, width=10_000)
