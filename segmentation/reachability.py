@@ -18,6 +18,7 @@ from functools import cached_property
 
 from segmentation.address_range import AddressRange, Family, whole
 from segmentation.connection import Block, Connections, Party, words
+from segmentation.direction import Direction
 from segmentation.kubernetes.cluster import Cluster, Note
 from segmentation.kubernetes.equivalence import Equivalence, outside
 from segmentation.kubernetes.ingress_controller import INGRESS_CONTROLLER, entrances
@@ -26,12 +27,11 @@ from segmentation.kubernetes.selection import HostNetwork, Selection
 from segmentation.kubernetes.workload import Network, Workload
 from segmentation.port import PortRange
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
-from segmentation.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
+from segmentation.verdict import Layer, Outcome, RuleReference, Side, Verdict
 
 Endpoint = Workload | AddressRange
 """What can be asked about: a workload, in the cluster or only thought of, or addresses outside the cluster."""
 
-_SECTIONS = {Direction.EGRESS: "egress", Direction.INGRESS: "ingress"}
 _Match = tuple[Policy, int, PortSet]
 
 
@@ -115,10 +115,7 @@ class Reachability:
             outcome, deciding = Outcome.ALLOWED, on_port
         else:
             outcome, deciding = (Outcome.NO_RULE_FOR_PORT if matches else Outcome.NO_RULE_FOR_PEER), matches
-        rules = (
-            RuleReference(str(policy), f"{_SECTIONS[direction]}[{index}]", policy.source)
-            for policy, index, _ in deciding
-        )
+        rules = (RuleReference(str(policy), f"{direction}[{index}]", policy.source) for policy, index, _ in deciding)
         names = tuple(str(policy) for policy in governors)
         return Side(direction, _words(endpoint), _words(peer), outcome, names, tuple(rules))
 

@@ -7,6 +7,7 @@ connection is governed by some policies or groups, and their rules let it throug
 from dataclasses import dataclass
 from enum import StrEnum
 
+from segmentation.direction import Direction
 from segmentation.port import PortRange
 
 
@@ -15,13 +16,6 @@ class Layer(StrEnum):
 
     POD = "pod"
     VPC = "vpc"
-
-
-class Direction(StrEnum):
-    """Which end of a connection a rule stands at, seen from the endpoint that it governs."""
-
-    EGRESS = "Egress"
-    INGRESS = "Ingress"
 
 
 class Outcome(StrEnum):
@@ -85,19 +79,20 @@ class Side:
 
     def __str__(self) -> str:
         """Return one sentence, such as ``Ingress: shop/deny-all selects shop/api; no rule names shop/pay``."""
-        governed = f"{self.direction}: {', '.join(self.governors)} governs {self.endpoint}"
+        way = self.direction.policy_type
+        governed = f"{way}: {', '.join(self.governors)} governs {self.endpoint}"
         rules = ", ".join(map(str, self.rules))
         match self.outcome:
             case Outcome.UNGOVERNED:
-                return f"{self.direction}: nothing governs {self.endpoint}, so everything passes"
+                return f"{way}: nothing governs {self.endpoint}, so everything passes"
             case Outcome.ALLOWED:
-                return f"{self.direction}: allowed by {rules}"
+                return f"{way}: allowed by {rules}"
             case Outcome.NO_RULE_FOR_PEER:
                 return f"{governed}, and no rule names {self.peer}"
             case Outcome.NO_RULE_FOR_PORT:
                 return f"{governed}; {rules} names {self.peer}, but not this port"
             case Outcome.REPLY:
-                return f"{self.direction}: a reply needs no rule"
+                return f"{way}: a reply needs no rule"
 
 
 @dataclass(frozen=True, slots=True)

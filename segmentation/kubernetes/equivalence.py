@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from segmentation.address_range import AddressRange, Family, Partition, whole
+from segmentation.direction import Direction
 from segmentation.kubernetes.cluster import Cluster
 from segmentation.kubernetes.policy import AddressPeer, NamedPort, Policy, RulePorts
 from segmentation.kubernetes.selection import Selection
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
-from segmentation.verdict import Direction
 
 _EVERYBODY = -1
 _PortIds = frozenset[int]

@@ -5,11 +5,11 @@ Where the controller runs is not in the manifests, so it is taken for a pod with
 
 from collections.abc import Callable, Mapping
 
+from segmentation.direction import Direction
 from segmentation.kubernetes.cluster import Cluster
 from segmentation.kubernetes.service import opened_by
 from segmentation.kubernetes.workload import Workload
 from segmentation.port_set import NO_PORTS, PortSet
-from segmentation.verdict import Direction
 
 INGRESS_CONTROLLER = "{ingress-controller}"
 """How connections name the controller."""

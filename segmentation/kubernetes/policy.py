@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from segmentation.address_range import AddressRange, without
+from segmentation.direction import Direction
 from segmentation.kubernetes import field
 from segmentation.kubernetes.field import Place
 from segmentation.kubernetes.label_selector import Selector, read_selector
 from segmentation.kubernetes.workload import Workload, read_protocol
 from segmentation.port import MAX_PORT, PortRange, Protocol
 from segmentation.port_set import ALL_PORTS, PortSet
-from segmentation.verdict import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Policy:
 
 
 _SECTIONS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress", "to")}
+_TYPES = {direction.policy_type: direction for direction in Direction}
 
 
 def read_policy(body: Mapping[str, object], namespace: str, name: str, place: Place) -> Policy:
@@ -134,10 +135,10 @@ def _directions(spec: Mapping[str, object], place: Place) -> set[Direction]:
     found: set[Direction] = set()
     for index, entry in enumerate(written):
         path = f"spec.policyTypes[{index}]"
-        try:
-            found.add(Direction(field.text(entry, path, place)))
-        except ValueError:
+        direction = _TYPES.get(field.text(entry, path, place))
+        if direction is None:
             place.fail(path, f"unknown policy type {field.shown(entry)}", "Use Ingress or Egress")
+        found.add(direction)
     return found
 
 

@@ -65,7 +65,7 @@ def _json(verdicts: Sequence[Verdict]) -> str:
 
 def _side(side: Side) -> dict[str, object]:
     return {
-        "direction": side.direction.value,
+        "direction": side.direction.policy_type,
         "endpoint": side.endpoint,
         "passes": side.passes,
         "why": side.outcome.value,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from segmentation.address_range import AddressRange
+from segmentation.direction import Direction
 from segmentation.kubernetes.cluster import cluster_from
 from segmentation.kubernetes.selection import HostNetwork
 from segmentation.kubernetes.workload import Workload
@@ -10,7 +11,7 @@ from segmentation.port import PortRange, Protocol, tcp, udp
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
 from segmentation.reachability import Reachability
 from segmentation.report.text import lines
-from segmentation.verdict import Direction, Layer, Outcome, RuleReference
+from segmentation.verdict import Layer, Outcome, RuleReference
 from tests.segmentation.kubernetes_objects import (
     deployment,
     from_app,

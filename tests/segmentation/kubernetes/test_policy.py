@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from segmentation.direction import Direction
 from segmentation.input_error import InputError
 from segmentation.kubernetes.cluster import cluster_from
-from segmentation.verdict import Direction
 from tests.segmentation.kubernetes_objects import policy
 
 
