@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from ipaddress import ip_network
 from itertools import product
 from random import Random
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation.direction import Direction
-from segmentation.environment import Attachment, Environment, Group, PrefixList
+from segmentation.environment import Attachment, Environment, Group, Place, PrefixList
 from segmentation.input_error import InputError
 from segmentation.matrix import Matrix
 from segmentation.port import Protocol
@@ -192,6 +193,17 @@ def test_a_customers_prefix_list_is_named_by_its_id() -> None:
         found |= {rule.name for rule in compile_groups(matrix, replace(environment, load_balancer=front)).rules}
 
     assert {"alb-ingress-tcp-443-from-pl-1", "alb-ingress-tcp-443-from-pl-2"} <= found
+
+
+def test_a_place_by_prefix_list_is_the_list_itself_whatever_it_holds_today() -> None:
+    """A rule by the list follows the list; one for each of today's entries would not."""
+    matrix, environment = CASES["dev"]()
+    listed = PrefixList("pl-1", "office", 4, 20, (ip_network("192.0.2.0/25"), ip_network("198.51.100.0/24")))
+    places = {**dict(environment.places), "redis": Place(listed.networks, listed, ())}
+    rules = compile_groups(matrix, replace(environment, places=tuple(sorted(places.items())))).rules
+
+    assert [rule.peer for rule in rules if rule.name == "api-egress-tcp-6379-to-pl-1"] == [listed]
+    assert not [rule for rule in rules if rule.peer in listed.networks]
 
 
 def test_services_named_so_that_two_rules_would_have_one_name_are_refused() -> None:
