@@ -6,18 +6,18 @@ import pulumi
 
 from components.firewall import Firewall, FirewallArgs
 from live.aws_account import AwsAccount
+from live.deployed import read_deployed
 from live.kubernetes_cluster import KubernetesCluster
 from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
 from segmentation.bind import bind
+from segmentation.compiled_firewall import compiled
+from segmentation.impact import impact
 from segmentation.input_error import InputError
-from segmentation.network_policy import compile_policies
-from segmentation.proof import prove
 from segmentation.quota import refuse_excess
+from segmentation.report.impact import impact_text, impact_warnings
 from segmentation.report.proof import proof_text
-from segmentation.security_group import compile_groups
 from segmentation.traffic_file import declaration, read_matrix
-from segmentation.trap import traps
 
 try:
     matrix = read_matrix(Path(__file__).with_name("traffic.yaml"))
@@ -25,22 +25,21 @@ try:
     cluster = KubernetesCluster.connect(configuration.kubeconfig, configuration.context)
     cluster.require_namespace(matrix.namespace)
     account = AwsAccount.connect(configuration.region, configuration.profile, configuration.stack)
-    environment = bind(matrix, configuration.binding, configuration.stack, account)
-    pods = compile_policies(matrix, environment)
-    vpc = compile_groups(matrix, environment)
-    refuse_excess(vpc, environment, cluster.foreign_attachments(matrix.namespace))
-    proof = prove(matrix, environment, [policy.manifest() for policy in pods.policies], vpc)
+    planned = compiled(matrix, bind(matrix, configuration.binding, configuration.stack, account))
+    deployed = read_deployed(cluster, account, matrix.namespace)
+    refuse_excess(planned.vpc, planned.environment, deployed.crowding)
+    proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:
     refuse(str(error))
 
-for trap in traps(environment, pods):
-    pulumi.log.warn(str(trap))
-
+for warning in (*map(str, planned.traps()), *impact_warnings(change)):
+    pulumi.log.warn(warning)
 if not proof.holds:
     refuse(proof_text(proof))
 pulumi.log.info(proof_text(proof))
+pulumi.log.info(impact_text(change))
 
-firewall = Firewall("firewall", FirewallArgs(matrix.namespace, environment, pods, vpc))
+firewall = Firewall("firewall", FirewallArgs(matrix.namespace, planned.environment, planned.pods, planned.vpc))
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)
 pulumi.export("groupIds", firewall.group_ids)

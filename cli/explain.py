@@ -7,15 +7,22 @@ from typing import Annotated
 import typer
 
 from cli.exit_status import ExitStatus, ends_in_status
+from cli.project import HERE, Project, Stack, read
 from segmentation.report.explanation import ExplanationFormat
 
 
 @ends_in_status
-def explain(
-    source: Annotated[str, typer.Argument(metavar="SRC", help="A workload, an address or a range of addresses.")],
+def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="A workload, an address or a range; of this project, an endpoint.")
+    ],
     destination: Annotated[str, typer.Argument(metavar="DST", help="Likewise.")],
     port: Annotated[str, typer.Argument(metavar="PORT", help="4000, udp/53, 8000-8010, or a container port's name.")],
-    directory: Annotated[Path, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file.")],
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file; else this project.")
+    ] = None,
+    stack: Stack = None,
+    project: Project = HERE,
     output: Annotated[ExplanationFormat, typer.Option(help="The form of the answer.")] = ExplanationFormat.TXT,
 ) -> ExitStatus:
     """Say whether a connection passes and which policies and rules decide. Exits 0 if it passes, 1 if not."""
@@ -23,8 +30,11 @@ def explain(
     from segmentation.kubernetes.endpoint_name import find_endpoint, find_port
     from segmentation.report.explanation import explained
 
-    reachability = analysed(directory)
-    ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]
-    verdict = reachability.verdict(ends[0], ends[1], find_port(port, ends[1]))
-    sys.stdout.write(explained([verdict], output))
-    return ExitStatus.HOLDS if verdict.passes else ExitStatus.VIOLATED
+    if directory:
+        reachability = analysed(directory)
+        ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]
+        verdicts = [reachability.verdict(ends[0], ends[1], find_port(port, ends[1]))]
+    else:
+        verdicts = read(project, stack).layers().verdicts(source, destination, port)
+    sys.stdout.write(explained(verdicts, output))
+    return ExitStatus.HOLDS if all(verdict.passes for verdict in verdicts) else ExitStatus.VIOLATED

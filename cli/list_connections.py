@@ -7,18 +7,24 @@ from typing import Annotated
 import typer
 
 from cli.exit_status import ExitStatus, ends_in_status
+from cli.project import HERE, Project, Stack, read
 from segmentation.report.format import Format
 
 
 @ends_in_status
 def list_connections(
-    directory: Annotated[Path, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file.")],
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file; else this project.")
+    ] = None,
+    stack: Stack = None,
+    project: Project = HERE,
     output: Annotated[Format, typer.Option(help="The form of the listing.")] = Format.TXT,
 ) -> ExitStatus:
-    """List who reaches whom over which ports."""
+    """List who reaches whom over which ports: in manifests, or through both layers of this project."""
     from cli.manifests import analysed
     from segmentation.report.format import written
 
-    for piece in written(analysed(directory).connections(), output):
+    connections = analysed(directory).connections() if directory else read(project, stack).layers().connections()
+    for piece in written(connections, output):
         sys.stdout.write(piece)
     return ExitStatus.HOLDS

@@ -6,6 +6,7 @@ so that every verb starts quickly.
 
 import typer
 
+from cli.check import check
 from cli.diff import diff
 from cli.explain import explain
 from cli.list_connections import list_connections
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(check)
 app.command("list")(list_connections)
 app.command("diff")(diff)
 app.command("explain")(explain)

@@ -16,7 +16,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from segmentation.direction import Direction
 from segmentation.environment import Group, PrefixList
 from segmentation.network_policy import MANAGED_BY
-from segmentation.security_group import STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
+from segmentation.security_group import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
 
 RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
 
@@ -76,7 +76,11 @@ class SecurityGroups(pulumi.ComponentResource):
             f"{self._name}-{group.label}",
             description=f"Traffic of {group.label}, by rules of {MANAGED_BY}",
             vpc_id=self._args.vpc_id,
-            tags={"Name": f"{self._args.namespace}-{self._args.stack}-{group.label}"},
+            tags={
+                "Name": f"{self._args.namespace}-{self._args.stack}-{group.label}",
+                STACK_TAG: self._args.stack,
+                GROUP_TAG: group.label,
+            },
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -84,7 +84,9 @@ def _change(lab: Lab, engine: Engine) -> None:
     declared = (_REPOSITORY / "traffic.yaml").read_text()
     changed = {"traffic.yaml": declared.replace(_REMOVED_FLOW, _REMAINING_FLOW)}
     program = copy_program(_REPOSITORY, lab.folder / "demo" / "changed", changed)
-    _changes(Engine(lab, engine.stack, program).up().checked())
+    changing = Engine(lab, engine.stack, program)
+    _summary(changing.preview().checked())
+    _changes(changing.up().checked())
 
 
 def _policies(lab: Lab, stack: str, engine: Engine) -> None:
@@ -122,8 +124,9 @@ def _rules(lab: Lab, engine: Engine) -> None:
 def _summary(result: Result) -> None:
     """Show the proof, and how many resources of each type a step is about."""
     for line in result.diagnostics:
-        if "proof" in line:
-            _say(line.removeprefix("info: "))
+        if "proof" in line or "opens and closes" in line:
+            for told in line.removeprefix("info: ").splitlines():
+                _say(told)
     if not result.changes:
         _say(f"{len(result.having('same'))} resources unchanged.")
     for (sign, kind), count in sorted(Counter(_kinds(result)).items()):

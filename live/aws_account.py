@@ -114,6 +114,18 @@ class AwsAccount:
         services = addressed.get("serviceIpv4Cidr") or addressed["serviceIpv6Cidr"]
         return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
 
+    def own_groups(self) -> Sequence[dict[str, Any]]:
+        """Return the security groups that this program made for the stack, as DescribeSecurityGroups tells them."""
+        return self._pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
+
+    def own_rules(self) -> Sequence[dict[str, Any]]:
+        """Return the rules that this program made for the stack, as DescribeSecurityGroupRules tells them."""
+        return self._pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
+
+    @property
+    def _of_stack(self) -> dict[str, Any]:
+        return {"Name": f"tag:{STACK_TAG}", "Values": [self.stack]}
+
     @cached_property
     def _identity(self) -> tuple[str, str]:
         identity = self._ask("sts", "get_caller_identity")

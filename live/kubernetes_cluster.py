@@ -12,8 +12,6 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from segmentation.input_error import InputError
-from segmentation.network_policy import MANAGED_BY
-from segmentation.quota import ForeignAttachment
 
 _TIMEOUT = (4, 10)
 """Seconds to connect and to read: a cluster that is not there is told within 30 seconds."""
@@ -70,18 +68,23 @@ class KubernetesCluster:
         if found["metadata"].get("deletionTimestamp"):
             raise InputError("traffic.yaml", "namespace", f"{name} is being deleted", "Wait, and create it again")
 
-    def foreign_attachments(self, namespace: str) -> Sequence[ForeignAttachment]:
-        """Return the SecurityGroupPolicies of others that select pods by labels; none where the resource is unknown."""
-        found = self._get(f"/apis/vpcresources.k8s.aws/v1beta1/namespaces/{namespace}/securitygrouppolicies")
-        return [
-            ForeignAttachment(
-                policy["metadata"]["name"],
-                tuple(sorted(policy["spec"].get("podSelector", {}).get("matchLabels", {}).items())),
-                tuple(policy["spec"].get("securityGroups", {}).get("groupIds", ())),
-            )
-            for policy in (found or {}).get("items", ())
-            if "podSelector" in policy["spec"] and not _is_ours(policy)
-        ]
+    def attachments(self, namespace: str) -> Sequence[dict[str, Any]]:
+        """Return the SecurityGroupPolicies of a namespace; none where the cluster does not know the resource."""
+        return self._list(f"/apis/vpcresources.k8s.aws/v1beta1/namespaces/{namespace}/securitygrouppolicies")
+
+    def network_policies(self, namespace: str) -> Sequence[dict[str, Any]]:
+        """Return the NetworkPolicies of a namespace."""
+        kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+        found = self._list(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
+        return [{**kind, **policy} for policy in found]
+
+    def cluster_network_policies(self) -> Sequence[str]:
+        """Return the names of the ClusterNetworkPolicies; none where the cluster does not know the resource."""
+        found = self._list("/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies")
+        return sorted(policy["metadata"]["name"] for policy in found)
+
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        return list((self._get(path) or {}).get("items", ()))
 
     def _get(self, path: str) -> dict[str, Any] | None:
         """Return the object at a path of the API, None if there is none."""
@@ -107,10 +110,6 @@ class KubernetesCluster:
         if status == HTTPStatus.FORBIDDEN:
             return InputError("Kubernetes", path, "this identity may not read it", "Grant get and list on it")
         return InputError("Kubernetes", path, f"the API server answers {status} {reason}", "Try again")
-
-
-def _is_ours(found: dict[str, Any]) -> bool:
-    return bool(found["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == MANAGED_BY)
 
 
 def _cause(error: Exception) -> str:

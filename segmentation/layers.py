@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from segmentation.address_range import AddressRange
+from segmentation.address_range import AddressRange, Family, whole
 from segmentation.connection import Block, Connections
 from segmentation.environment import Environment
 from segmentation.group_reachability import GroupReachability
 from segmentation.input_error import InputError
 from segmentation.kubernetes.cluster import NAME_LABEL, cluster_from
+from segmentation.kubernetes.endpoint_name import find_port
 from segmentation.matrix import Matrix
 from segmentation.port import PortRange
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
@@ -22,6 +23,8 @@ from segmentation.position import KUBELET, NODE_DNS, Position, Role, any_overlap
 from segmentation.reachability import Endpoint, Reachability
 from segmentation.security_group import VpcFirewall
 from segmentation.verdict import Layer, Verdict
+
+ANYWHERE = whole(Family.V4)
 
 Pair = tuple[Position, Position]
 Openings = Mapping[Pair, PortSet]
@@ -117,7 +120,22 @@ class Layers:
         verdicts = [
             self._pods.verdict(one, other, port) for one in _endpoints(source) for other in _endpoints(destination)
         ]
-        return next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
+        found = next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
+        return _in_our_words(found, source.name, destination.name)
+
+    def verdicts(self, source: str, destination: str, port: str) -> list[Verdict]:
+        """Return what each layer that has a say answers to one connection, its ends and port as people write them.
+
+        Raises:
+            InputError: There is no such endpoint, it is the same twice, the port is none, or no layer has a say.
+        """
+        one, other = self.position(source), self.position(destination)
+        asked = find_port(port, _endpoints(other)[0] if _endpoints(other) else ANYWHERE)
+        found = [self.verdict(layer, one, other, asked) for layer in Layer]
+        said = [verdict for verdict in found if verdict and one is not other]
+        if not said:
+            raise InputError(source, destination, "no layer stands between the two", "Name a service at one end")
+        return said
 
     @cached_property
     def _groups(self) -> GroupReachability:
@@ -176,3 +194,17 @@ def has_say(layer: Layer, source: Position, destination: Position) -> bool:
 
 def _endpoints(position: Position) -> tuple[Endpoint, ...]:
     return (position.workload,) if position.workload else position.ranges
+
+
+def _in_our_words(verdict: Verdict, source: str, destination: str) -> Verdict:
+    """Put the names of the matrix in place of what the pod layer calls pods and addresses."""
+    egress, ingress = (
+        replace(
+            side,
+            endpoint=source if side is verdict.egress else destination,
+            peer=destination if side is verdict.egress else source,
+            rules=tuple(replace(rule, source="") for rule in side.rules),
+        )
+        for side in (verdict.egress, verdict.ingress)
+    )
+    return replace(verdict, source=source, destination=destination, egress=egress, ingress=ingress)

@@ -17,6 +17,9 @@ MANAGED_BY = "flash-ticket-firewall"
 ANNOTATION_PREFIX = "flash-firewall"
 """Annotations ``flash-firewall/<direction>.<n>`` say which flow the n-th rule serves."""
 
+NAME_LABEL = "app.kubernetes.io/name"
+"""The label that says whose policy it is: the service by its name in the matrix."""
+
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server itself puts on every namespace (Kubernetes documentation, Namespaces)."""
 
@@ -74,6 +77,7 @@ class NetworkPolicy:
         pods: The pods it selects; empty selects every pod of the namespace.
         directions: Its policyTypes.
         rules: The rules of its one direction; empty denies all.
+        service: The service it is for; None for default-deny.
         purpose: A sentence for the person who reads ``kubectl describe``.
     """
 
@@ -82,6 +86,7 @@ class NetworkPolicy:
     pods: Labels
     directions: tuple[Direction, ...]
     rules: tuple[PolicyRule, ...]
+    service: str | None
     purpose: str
 
     def manifest(self) -> dict[str, Any]:
@@ -96,17 +101,20 @@ class NetworkPolicy:
             spec[direction.value] = [_rule_manifest(rule, side) for rule in self.rules]
             for index, rule in enumerate(self.rules):
                 annotations[f"{ANNOTATION_PREFIX}/{direction.value}.{index}"] = f"{rule.flow} : {listing(rule.ports)}"
+        labels = {
+            "app.kubernetes.io/managed-by": MANAGED_BY,
+            "app.kubernetes.io/part-of": self.namespace,
+            "app.kubernetes.io/component": "network-policy",
+        }
+        if self.service is not None:
+            labels[NAME_LABEL] = self.service
         return {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
             "metadata": {
                 "name": self.name,
                 "namespace": self.namespace,
-                "labels": {
-                    "app.kubernetes.io/managed-by": MANAGED_BY,
-                    "app.kubernetes.io/part-of": self.namespace,
-                    "app.kubernetes.io/component": "network-policy",
-                },
+                "labels": labels,
                 "annotations": annotations,
             },
             "spec": spec,
@@ -138,6 +146,7 @@ def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
             (),
             (Direction.INGRESS, Direction.EGRESS),
             (),
+            None,
             "denies what no other policy here allows, for every pod of the namespace",
         ),
     )
@@ -156,7 +165,13 @@ class _Compiler:
         sources = ", ".join(flow.source for flow in flows)
         purpose = f"who may reach {service.name}: {sources or 'nobody, no flow names it'}"
         return NetworkPolicy(
-            service.ingress_policy, self.matrix.namespace, service.pods, (Direction.INGRESS,), rules, purpose
+            service.ingress_policy,
+            self.matrix.namespace,
+            service.pods,
+            (Direction.INGRESS,),
+            rules,
+            service.name,
+            purpose,
         )
 
     def egress(self, service: Service) -> NetworkPolicy:
@@ -166,7 +181,13 @@ class _Compiler:
         targets = ", ".join([*(flow.target for flow in flows), "DNS"])
         purpose = f"whom {service.name} may reach: {targets}"
         return NetworkPolicy(
-            service.egress_policy, self.matrix.namespace, service.pods, (Direction.EGRESS,), tuple(rules), purpose
+            service.egress_policy,
+            self.matrix.namespace,
+            service.pods,
+            (Direction.EGRESS,),
+            tuple(rules),
+            service.name,
+            purpose,
         )
 
     def _peers(self, name: str) -> tuple[PodPeer | AddressPeer, ...]:

@@ -1,59 +1,20 @@
 """The project's own firewall, read and compiled from its files alone, without AWS and without a cluster."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from segmentation.bind import bind
 from segmentation.binding import BINDING_KEY, parse_binding, stack_file
-from segmentation.environment import Environment
+from segmentation.compiled_firewall import CompiledFirewall, compiled
 from segmentation.input_error import InputError
-from segmentation.layers import Layers
-from segmentation.matrix import Matrix
-from segmentation.network_policy import PodFirewall, compile_policies
-from segmentation.proof import Proof, prove
 from segmentation.quota import refuse_excess
-from segmentation.security_group import VpcFirewall, compile_groups
 from segmentation.symbolic_account import SymbolicAccount
 from segmentation.traffic_file import read_matrix
-from segmentation.trap import Trap, traps
 from segmentation.yaml_document import read_document
 
 MATRIX_FILE = "traffic.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Firewall:
-    """Both compiled layers of one stack, with what they were compiled from."""
-
-    matrix: Matrix
-    environment: Environment
-    pods: PodFirewall
-    vpc: VpcFirewall
-
-    def proof(self) -> Proof:
-        """Hold the compiled layers against the matrix."""
-        return prove(self.matrix, self.environment, self._manifests, self.vpc)
-
-    def layers(self) -> Layers:
-        """Return both layers, to be asked."""
-        return Layers(self.matrix, self.environment, self._manifests, self.vpc)
-
-    def traps(self) -> tuple[Trap, ...]:
-        """Return the settings that do not do what they seem to."""
-        return traps(self.environment, self.pods)
-
-    @property
-    def _manifests(self) -> tuple[dict[str, Any], ...]:
-        return tuple(policy.manifest() for policy in self.pods.policies)
-
-
-def compiled(matrix: Matrix, environment: Environment) -> Firewall:
-    """Return both layers of an environment."""
-    return Firewall(matrix, environment, compile_policies(matrix, environment), compile_groups(matrix, environment))
-
-
-def read_project(folder: Path, stack: str) -> Firewall:
+def read_project(folder: Path, stack: str) -> CompiledFirewall:
     """Return a stack's firewall with symbolic places: real names, invented addresses.
 
     Args:

@@ -14,7 +14,10 @@ from segmentation.matrix import External, Flow, Labels, Matrix
 from segmentation.port import DNS_PORTS, PortRange
 
 STACK_TAG = "flash-firewall:stack"
-"""The tag by which a rule is known as this program's, with the stack's name as its value."""
+"""The tag by which groups and rules are known as this program's, with the stack's name as its value."""
+
+GROUP_TAG = "flash-firewall:group"
+"""The tag that says whose group it is: the service or load balancer by its name in the matrix."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -5,10 +5,20 @@ network policies"; EKS Best Practices Guide, "Security Groups Per Pod"; issues o
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from segmentation.environment import Attachment, Cluster, CniName, DnsMode, Environment, KubeProxyMode, PodEniMode
+from segmentation.address_range import AddressRange
+from segmentation.environment import (
+    Attachment,
+    Cluster,
+    CniName,
+    DnsMode,
+    Environment,
+    KubeProxyMode,
+    Network,
+    PodEniMode,
+)
 from segmentation.network_policy import NetworkPolicy, PodFirewall
 
 MAX_PORT_COMBINATIONS = 24
@@ -39,7 +49,7 @@ def traps(environment: Environment, firewall: PodFirewall) -> tuple[Trap, ...]:
     cluster = environment.cluster
     found = [*_any_attachment(cluster), *_many_ports(cluster, firewall)]
     if cluster.attachment is Attachment.PODS:
-        found += [*_pod_groups(cluster), *_strict(cluster), *_standard(cluster)]
+        found += [*_pod_groups(cluster), *_strict(cluster), *_standard(environment)]
     return tuple(found)
 
 
@@ -113,11 +123,21 @@ def _strict(cluster: Cluster) -> Iterator[Trap]:
     )
 
 
-def _standard(cluster: Cluster) -> Iterator[Trap]:
-    if cluster.pod_eni_mode is PodEniMode.STANDARD:
+def _standard(environment: Environment) -> Iterator[Trap]:
+    beyond = sorted(
+        name
+        for name, place in environment.places
+        if name != environment.load_balancer.external and not _within(place.networks, environment.vpc_networks)
+    )
+    if environment.cluster.pod_eni_mode is PodEniMode.STANDARD and beyond:
         yield Trap(
             "cni.podEniMode standard",
-            "pods' groups do not apply between pods of one node, where the pod layer alone decides, and traffic that "
-            "leaves the VPC is under the node's group unless AWS_VPC_K8S_CNI_EXTERNALSNAT=true",
-            "Keep both layers on; set EXTERNALSNAT where pods reach addresses outside the VPC",
+            f"{', '.join(beyond)} can be outside the VPC, and there the node's group counts instead of the pods' own, "
+            "unless AWS_VPC_K8S_CNI_EXTERNALSNAT=true",
+            "Set it on the VPC CNI's node agent, with a NAT gateway to take its place",
         )
+
+
+def _within(networks: Iterable[Network], blocks: Iterable[Network]) -> bool:
+    covering = [AddressRange.of(str(block)) for block in blocks]
+    return all(any(block.covers(AddressRange.of(str(network))) for block in covering) for network in networks)

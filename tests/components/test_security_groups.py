@@ -61,7 +61,11 @@ def test_nothing_that_would_replace_a_group_says_what_may_change() -> None:
     assert groups["groups-api"] == {
         "description": "Traffic of api, by rules of flash-ticket-firewall",
         "vpcId": "vpc-prod",
-        "tags": {"Name": "flash-ticket-prod-api"},
+        "tags": {
+            "Name": "flash-ticket-prod-api",
+            "flash-firewall:stack": "prod",
+            "flash-firewall:group": "api",
+        },
     }
     assert all("ingress" not in inputs and "egress" not in inputs for inputs in groups.values())
 

@@ -1,6 +1,7 @@
 """Settings that do not do what they seem to are a warning at preview, with what will happen and what to do."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -14,8 +15,6 @@ from segmentation.trap import Trap, traps
 from tests.segmentation.accounts import environment_of
 from tests.segmentation.matrices import shops
 
-POD_GROUPS_AS_A_RULE = "cni.podEniMode standard"
-
 
 def found(matrix: Matrix | None = None, **cluster: Any) -> dict[str, Trap]:  # noqa: ANN401 - fields of the cluster
     environment = environment_of("dev")
@@ -27,11 +26,20 @@ def found(matrix: Matrix | None = None, **cluster: Any) -> dict[str, Trap]:  # n
 ONE_SERVICE = {"namespace": "shop", "services": {"api": {"pods": {"app": "api"}, "ports": [80]}}}
 
 
-def test_the_committed_stacks_are_told_where_the_pod_layer_alone_decides() -> None:
-    (trap,) = found().values()
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_committed_stacks_walk_into_no_trap(stack: str) -> None:
+    environment = environment_of(stack)
+    assert traps(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
 
-    assert trap.setting == POD_GROUPS_AS_A_RULE
-    assert "do not apply between pods of one node" in str(trap)
+
+def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_it() -> None:
+    environment = environment_of("dev")
+    outside = replace(environment.place("redis"), networks=(ip_network("192.0.2.0/24"),))
+    places = tuple((name, outside if name == "redis" else place) for name, place in environment.places)
+    firewall = compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)
+    (trap,) = traps(replace(environment, places=places), firewall)
+    assert trap.setting == "cni.podEniMode standard"
+    assert trap.consequence.startswith("redis can be outside the VPC")
 
 
 @pytest.mark.parametrize(
@@ -91,8 +99,8 @@ def many_ports(count: int) -> Matrix:
 
 
 def test_the_vpc_cni_enforces_24_ports_a_policy_and_a_25th_is_told() -> None:
-    assert set(found(many_ports(24))) == {POD_GROUPS_AS_A_RULE, "policy allow-egress-web"}  # and DNS's own port
-    assert set(found(many_ports(23))) == {POD_GROUPS_AS_A_RULE}
+    assert set(found(many_ports(24))) == {"policy allow-egress-web"}  # and DNS's own port
+    assert set(found(many_ports(23))) == set()
     assert found(many_ports(25))["policy allow-ingress-api"].consequence == (
         "it has 25 TCP port combinations, and the VPC CNI enforces 24 for a selector"
     )

@@ -1,0 +1,39 @@
+"""The project's files as they were at a revision of git."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from segmentation.input_error import InputError
+
+
+@contextmanager
+def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[Path]:
+    """Give a folder that holds files of a project's folder as a revision has them, for the length of a block.
+
+    Raises:
+        InputError: There is no git, no such revision, or a file is not in it.
+    """
+    with TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / name).write_bytes(_file_at(project, revision, name))
+        yield Path(folder)
+
+
+def _file_at(project: Path, revision: str, name: str) -> bytes:
+    if revision.startswith("-"):
+        raise InputError("--since", "", f"{revision} is no revision", "Name a commit, tag or branch")
+    try:
+        shown = subprocess.run(  # noqa: S603 - a fixed command; the revision cannot be an option
+            ["git", "-C", str(project), "show", f"{revision}:./{name}"],  # noqa: S607 - git is found as everywhere
+            capture_output=True,
+            check=True,
+        )
+    except FileNotFoundError:
+        raise InputError("--since", "", "git is not installed", "Install it, or compare with --dir") from None
+    except subprocess.CalledProcessError as error:
+        problem = " ".join(error.stderr.decode(errors="replace").split()).rstrip(".")
+        raise InputError("--since", revision, problem, "Name a commit, tag or branch that has the file") from None
+    return shown.stdout

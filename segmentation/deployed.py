@@ -1,0 +1,152 @@
+"""What a stack has deployed, in the terms of the compilers: read back from descriptions that the two APIs give."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from typing import Any
+
+from segmentation.direction import Direction
+from segmentation.environment import Environment, Group, LoadBalancer, PrefixList
+from segmentation.layers import Layers
+from segmentation.matrix import Labels, Matrix, Service
+from segmentation.network_policy import MANAGED_BY, NAME_LABEL
+from segmentation.port import MAX_PORT, PortRange, Protocol
+from segmentation.quota import ForeignAttachment
+from segmentation.security_group import GROUP_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
+
+Described = Mapping[str, Any]
+"""An object as an API describes it: boto3's dictionaries, Kubernetes manifests."""
+
+_MANAGER_LABEL = "app.kubernetes.io/managed-by"
+_ALL_PROTOCOLS = "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What stands now.
+
+    Attributes:
+        policies: This program's NetworkPolicies, as manifests.
+        foreign_policies: Those of others in the same namespace.
+        overruling: The names of ClusterNetworkPolicies, which no NetworkPolicy can contradict.
+        attachments: This program's SecurityGroupPolicies, as manifests.
+        foreign_attachments: Those of others in the same namespace.
+        groups: This stack's security groups, as DescribeSecurityGroups tells them.
+        rules: This stack's rules in any group, as DescribeSecurityGroupRules tells them.
+    """
+
+    policies: tuple[Described, ...]
+    foreign_policies: tuple[Described, ...]
+    overruling: tuple[str, ...]
+    attachments: tuple[Described, ...]
+    foreign_attachments: tuple[Described, ...]
+    groups: tuple[Described, ...]
+    rules: tuple[Described, ...]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing of the firewall stands yet."""
+        return not (self.policies or self.rules)
+
+    @property
+    def crowding(self) -> tuple[ForeignAttachment, ...]:
+        """What others put on pods of the namespace, for the count of groups on an interface."""
+        return tuple(
+            ForeignAttachment(
+                policy["metadata"]["name"],
+                _labels(policy["spec"]["podSelector"]),
+                tuple(policy["spec"].get("securityGroups", {}).get("groupIds", ())),
+            )
+            for policy in self.foreign_attachments
+            if "podSelector" in policy["spec"]
+        )
+
+    def matrix(self, declared: Matrix) -> Matrix:
+        """Return the declared matrix with the services that stand now and are no longer declared, without flows."""
+        known = {service.name for service in declared.services}
+        gone = {
+            name: Service(name, pods, (), "", "")
+            for name, pods in (_selected(policy) for policy in self.policies)
+            if name and name not in known
+        }
+        return replace(declared, services=(*declared.services, *gone.values()))
+
+    def layers(self, declared: Matrix, environment: Environment) -> Layers:
+        """Return both layers as they stand, asked about everything that is declared or stands."""
+        return Layers(self.matrix(declared), environment, self.policies, self.firewall(environment))
+
+    def firewall(self, environment: Environment) -> VpcFirewall:
+        """Return the VPC layer as it stands."""
+        own = {group["GroupId"]: OwnGroup(_tag(group, GROUP_TAG)) for group in self.groups}
+        reader = _RuleReader(environment, {**_existing(environment), **own})
+        attachments = tuple(
+            PodAttachment(
+                policy["metadata"]["name"],
+                _labels(policy["spec"].get("podSelector", {})),
+                own[group],
+            )
+            for policy in self.attachments
+            for group in policy["spec"].get("securityGroups", {}).get("groupIds", ())
+            if group in own
+        )
+        return VpcFirewall(tuple(sorted(own.values())), tuple(map(reader.rule, self.rules)), attachments)
+
+
+def is_ours(manifest: Described) -> bool:
+    """Tell whether an object of the cluster was made by this program."""
+    return bool(manifest["metadata"].get("labels", {}).get(_MANAGER_LABEL) == MANAGED_BY)
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleReader:
+    environment: Environment
+    groups: Mapping[str, Holder]
+
+    def rule(self, described: Described) -> Rule:
+        direction = Direction.EGRESS if described["IsEgress"] else Direction.INGRESS
+        holder = self._group(described["GroupId"])
+        flows = tuple(described.get("Description", "").split(", "))
+        return Rule(holder, direction, self._peer(described), _ports(described), flows)
+
+    def _group(self, group: str) -> Holder:
+        return self.groups.get(group) or Group(group, group)
+
+    def _peer(self, described: Described) -> Peer:
+        if "ReferencedGroupInfo" in described:
+            return self._group(described["ReferencedGroupInfo"]["GroupId"])
+        if described.get("PrefixListId"):
+            found = described["PrefixListId"]
+            known = {each.id: each for each in _prefix_lists(self.environment)}
+            return known.get(found) or PrefixList(found, found, 4, 1, ())
+        return ip_network(described.get("CidrIpv4") or described["CidrIpv6"])
+
+
+def _ports(described: Described) -> PortRange:
+    if described["IpProtocol"] == _ALL_PROTOCOLS:
+        return PortRange(Protocol.TCP, 1, MAX_PORT)
+    return PortRange(Protocol(described["IpProtocol"].upper()), described["FromPort"], described["ToPort"])
+
+
+def _existing(environment: Environment) -> dict[str, Holder]:
+    groups = [environment.cluster.group, environment.cluster.nodes]
+    groups += [group for _, place in environment.places for group in place.groups]
+    return {group.id: group for group in groups}
+
+
+def _prefix_lists(environment: Environment) -> Iterator[PrefixList]:
+    front: LoadBalancer = environment.load_balancer
+    candidates = [front.clients, *(place.prefix_list for _, place in environment.places)]
+    return (each for each in candidates if isinstance(each, PrefixList))
+
+
+def _selected(policy: Described) -> tuple[str, Labels]:
+    return policy["metadata"].get("labels", {}).get(NAME_LABEL, ""), _labels(policy["spec"].get("podSelector", {}))
+
+
+def _labels(selector: Described) -> Labels:
+    return tuple(sorted(selector.get("matchLabels", {}).items()))
+
+
+def _tag(described: Described, key: str) -> str:
+    tags: Iterable[Mapping[str, str]] = described.get("Tags", ())
+    return next((tag["Value"] for tag in tags if tag["Key"] == key), str(described["GroupId"]))

@@ -1,0 +1,49 @@
+"""What a deployment opens and closes, in the few lines that a preview shows."""
+
+from collections.abc import Iterator, Sequence
+
+from segmentation.diff import Change
+from segmentation.impact import Difference, Impact
+
+_MOST_LINES = 30
+
+
+def impact_text(impact: Impact) -> str:
+    """Return what a deployment changes; one line when nothing does."""
+    if impact.difference is None:
+        return "Nothing is deployed yet: this opens what is declared and closes the rest."
+    return difference_text(impact.difference)
+
+
+def difference_text(difference: Difference) -> str:
+    """Return what opens and closes; one line when nothing does."""
+    if not difference:
+        return "No connection is opened or closed."
+    lines = ["What this opens and closes:", *_indented(difference.through_both, "through both layers")]
+    told = {(change.source, change.destination) for change in difference.through_both}
+    for layer, changes in difference.by_layer.items():
+        alone = [change for change in changes if (change.source, change.destination) not in told]
+        if alone:
+            lines += _indented(alone, f"in the {layer.value} layer alone, stopped by the other")
+    return "\n".join(lines)
+
+
+def impact_warnings(impact: Impact) -> Iterator[str]:
+    """Yield what others have put in the cluster that goes beyond what is declared."""
+    for name, changes in impact.foreign.items():
+        lines = "\n".join(_indented(changes, f"The NetworkPolicy {name} is not this program's and opens more"))
+        yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
+    if impact.overruling:
+        yield (
+            f"ClusterNetworkPolicies can overrule every NetworkPolicy here: {', '.join(impact.overruling)}. "
+            "Read them beside this proof, which does not cover them."
+        )
+
+
+def _indented(changes: Sequence[Change], heading: str) -> list[str]:
+    if not changes:
+        return [f"  {heading}: nothing"]
+    lines = [f"  {heading}:", *(f"    {change}" for change in changes[:_MOST_LINES])]
+    if len(changes) > _MOST_LINES:
+        lines.append(f"    and {len(changes) - _MOST_LINES} more")
+    return lines
