@@ -1,5 +1,6 @@
 """The whole firewall of an environment as one component, for this program and for another that uses it."""
 
+from functools import cache
 from typing import Any
 
 import pulumi
@@ -36,6 +37,7 @@ def stack(name: str) -> FirewallArgs:
     return args_of(shop_matrix(), environment_of(name))
 
 
+@cache
 def deployed(args: FirewallArgs) -> Deployment:
     return deploy(lambda: Firewall("firewall", args), computed=COMPUTED)
 
@@ -151,4 +153,4 @@ def test_another_port_keeps_every_group_and_policy() -> None:
 def test_two_runs_ask_for_the_same(case: str) -> None:
     args = args_of(*CASES[case]())
 
-    assert deployed(args).resources == deployed(args).resources
+    assert deployed.__wrapped__(args).resources == deployed(args).resources

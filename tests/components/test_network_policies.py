@@ -1,5 +1,7 @@
 """The pod layer as the engine is asked for it: every allow first, default-deny last, one namespace."""
 
+from functools import cache
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pytest
@@ -21,6 +23,7 @@ def firewall_of(stack: str) -> PodFirewall:
     return compile_policies(shop_matrix(), environment_of(stack))
 
 
+@cache
 def deployed(firewall: PodFirewall) -> Deployment:
     return deploy(lambda: NetworkPolicies("pods", NetworkPoliciesArgs(firewall)).names)
 

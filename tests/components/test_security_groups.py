@@ -1,6 +1,7 @@
 """The VPC layer as the engine is asked for it: our groups, rules in ours and in existing ones, groups on pods."""
 
 from dataclasses import replace
+from functools import cache
 
 import pulumi
 import pulumi_aws as aws
@@ -34,6 +35,7 @@ def arguments(firewall: VpcFirewall, environment: Environment) -> SecurityGroups
     return SecurityGroupsArgs(firewall, environment.vpc, "flash-ticket", environment.name)
 
 
+@cache
 def deployed(args: SecurityGroupsArgs) -> Deployment:
     return deploy(lambda: SecurityGroups("groups", args).group_ids)
 
