@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from segmentation.connection import Connections
 from segmentation.report import document, graph, table, text
+from segmentation.report.connection_picture import connections_svg
 
 
 class Format(StrEnum):
@@ -15,6 +16,7 @@ class Format(StrEnum):
     CSV = "csv"
     MD = "md"
     DOT = "dot"
+    SVG = "svg"
 
 
 _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
@@ -23,9 +25,14 @@ _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
     Format.CSV: table.csv_rows,
     Format.MD: table.markdown_rows,
     Format.DOT: graph.dot,
+    Format.SVG: lambda connections: iter((connections_svg(connections),)),
 }
 
 
 def written(connections: Connections, form: Format) -> Iterator[str]:
-    """Yield the pieces of a listing in a form, in order."""
+    """Yield the pieces of a listing in a form, in order.
+
+    Raises:
+        InputError: There is too much for a picture.
+    """
     return _WRITERS[form](connections)
