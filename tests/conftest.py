@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 
 from lab.environment import Lab
 
-# How long an example takes says something of the machine, not of the code; 50 keep the suite within a minute.
-settings.register_profile("untimed", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says something of the machine, not of the code; 30 keep the suite within a minute.
+settings.register_profile("untimed", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
