@@ -10,6 +10,9 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResour
 
 from segmentation.network_policy import NetworkPolicy, PodFirewall
 
+# What somebody changed by hand is ours again at the next update; a conflict would leave it as it is.
+_TAKE_BACK = {"pulumi.com/patchForce": "true"}
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkPoliciesArgs:
@@ -41,7 +44,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         manifest = policy.manifest()
         return NetworkPolicyResource(
             f"{name}-{policy.name}",
-            metadata=manifest["metadata"],
+            metadata={**manifest["metadata"], "annotations": {**manifest["metadata"]["annotations"], **_TAKE_BACK}},
             spec=manifest["spec"],
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )

@@ -12,7 +12,10 @@ def impact_text(impact: Impact) -> str:
     """Return what a deployment changes; one line when nothing does."""
     if impact.difference is None:
         return "Nothing is deployed yet: this opens what is declared and closes the rest."
-    return difference_text(impact.difference)
+    text = difference_text(impact.difference)
+    if not impact.difference:
+        return text
+    return f"{text}\nIf no resource below changes for it, somebody changed it outside Pulumi: add --refresh."
 
 
 def difference_text(difference: Difference) -> str:

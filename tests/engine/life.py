@@ -1,5 +1,6 @@
 """One life of a stack on the lab, from first preview to destroy, and what the APIs show on the way."""
 
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,8 @@ class Life:
     Attributes:
         changed_preview: A preview of the program with another matrix.
         changed: Its update.
+        drifted_preview: A preview with refresh, after somebody changed one policy by hand and deleted another.
+        mended: An update with refresh, after that.
         targeted: An update of one policy alone, before the rest of the change.
     """
 
@@ -74,6 +77,9 @@ class Life:
     outputs: Mapping[str, Any]
     second_preview: Result
     refresh: Result
+    drifted_preview: Result
+    mended: Result
+    after_mending: Sight
     changed_preview: Result
     targeted: Result
     changed: Result
@@ -99,6 +105,16 @@ class Apis:
             aws_access_key_id="lab",
             aws_secret_access_key="lab",  # noqa: S106 - moto takes any
         )
+
+    def tamper(self) -> None:
+        """Change one policy and delete another, as somebody with kubectl would."""
+        wrong_port = '[{"op": "replace", "path": "/spec/ingress/0/ports/0/port", "value": 9999}]'
+        for arguments in (
+            ["patch", "networkpolicy", "03-allow-pay-from-api", "--type=json", "--patch", wrong_port],
+            ["delete", "networkpolicy", "04-allow-egress-api"],
+        ):
+            command = [str(self.lab.toolchain.path("kubectl")), "--namespace", NAMESPACE, *arguments]
+            subprocess.run(command, env=self.lab.env(self.stack), check=True, capture_output=True)  # noqa: S603 - the lab's
 
     def look(self) -> Sight:
         """Return what the APIs show now."""
@@ -160,6 +176,9 @@ def live(lab: Lab, stack: str, folder: Path) -> Life:
     up, deployed = engine.up().checked(), apis.look()
     outputs = engine.outputs()
     second_preview, refresh = engine.preview().checked(), engine.refresh().checked()
+    apis.tamper()
+    drifted_preview = engine.preview("--refresh").checked()
+    mended, after_mending = engine.up("--refresh").checked(), apis.look()
     changed_preview = changing.preview().checked()
     targeted = changing.up("--target", f"**firewall-policies-{TARGET}").checked()
     changed, after_change = changing.up().checked(), apis.look()
@@ -173,6 +192,9 @@ def live(lab: Lab, stack: str, folder: Path) -> Life:
         outputs,
         second_preview,
         refresh,
+        drifted_preview,
+        mended,
+        after_mending,
         changed_preview,
         targeted,
         changed,

@@ -74,13 +74,19 @@ def test_a_second_preview_and_a_refresh_find_nothing_to_change(life: Life) -> No
     assert life.refresh.changes == ()
 
 
+def test_what_somebody_changed_by_hand_is_shown_and_mended_by_an_update_with_refresh(life: Life) -> None:
+    assert any("added    api => pay : TCP 3100" in line for line in life.drifted_preview.diagnostics)
+    specs = {name: policy["spec"] for name, policy in life.deployed.policies.items()}
+    assert specs == {name: policy["spec"] for name, policy in life.after_mending.policies.items()}
+
+
 def test_a_changed_matrix_replaces_no_group_and_no_policy(life: Life) -> None:
     for result in (life.changed_preview, life.changed):
         assert not REPLACEMENTS & {step.operation for step in result.changes}
     kept = set(life.deployed.groups)
     assert kept <= set(life.after_change.groups)
     for name in POLICIES:
-        before, after = life.deployed.policies[name], life.after_change.policies[name]
+        before, after = life.after_mending.policies[name], life.after_change.policies[name]
         assert before["metadata"]["uid"] == after["metadata"]["uid"]
 
 
