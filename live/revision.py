@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,13 +14,18 @@ from segmentation.input_error import InputError
 def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[Path]:
     """Give a folder that holds files of a project's folder as a revision has them, for the length of a block.
 
+    An InputError of the block is raised with the revision beside the file that it names.
+
     Raises:
         InputError: There is no git, no such revision, or a file is not in it.
     """
     with TemporaryDirectory() as folder:
         for name in names:
             (Path(folder) / name).write_bytes(_file_at(project, revision, name))
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except InputError as error:
+            raise replace(error, source=f"{error.source} at {revision}") from None
 
 
 def _file_at(project: Path, revision: str, name: str) -> bytes:
@@ -27,7 +33,7 @@ def _file_at(project: Path, revision: str, name: str) -> bytes:
         raise InputError("--since", "", f"{revision} is no revision", "Name a commit, tag or branch")
     try:
         shown = subprocess.run(  # noqa: S603 - a fixed command; the revision cannot be an option
-            ["git", "-C", str(project), "show", f"{revision}:./{name}"],  # noqa: S607 - git is found as everywhere
+            ["git", "-C", str(project), "cat-file", "blob", f"{revision}:./{name}"],  # noqa: S607 - git is found as everywhere
             capture_output=True,
             check=True,
         )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen: Python itself sets an exception's traceback where it passes a context manager.
+@dataclass(slots=True, eq=False)
 class InputError(Exception):
     """Bad input, told as where it stands, what is wrong and what to do.
 
