@@ -4,19 +4,21 @@ Built from the compiled policies and rules as they would be sent, or from any ot
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 from segmentation.address_range import AddressRange, Family, whole
 from segmentation.connection import Block, Connections
 from segmentation.environment import Environment
-from segmentation.group_reachability import GroupReachability
+from segmentation.group_reachability import GroupPermissions, GroupReachability
 from segmentation.input_error import InputError
-from segmentation.kubernetes.cluster import NAME_LABEL, cluster_from
+from segmentation.kubernetes.cluster import Cluster, cluster_from
 from segmentation.kubernetes.endpoint_name import find_port
 from segmentation.matrix import Matrix
+from segmentation.policy_permissions import PodPermissions, policy_permissions
 from segmentation.port import PortRange
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
 from segmentation.position import KUBELET, NODE_DNS, Position, Role, any_overlap, positions
@@ -25,6 +27,8 @@ from segmentation.security_group import VpcFirewall
 from segmentation.verdict import Layer, Verdict
 
 ANYWHERE = whole(Family.V4)
+
+_NAMES_SHOWN = 12
 
 Pair = tuple[Position, Position]
 Openings = Mapping[Pair, PortSet]
@@ -47,7 +51,7 @@ class Layers:
     @cached_property
     def positions(self) -> tuple[Position, ...]:
         """Everything that connections can begin or end at."""
-        return positions(self.matrix, self.environment, self.firewall)
+        return positions(self.matrix, self.environment, self.firewall, self._policies.policies)
 
     @cached_property
     def named(self) -> Mapping[str, Position]:
@@ -63,8 +67,11 @@ class Layers:
         try:
             return self.named[name]
         except KeyError:
-            known = ", ".join(sorted(repr(each) if " " in each else each for each in self.named))
-            raise InputError(self.environment.name, name, "it is not an endpoint", f"Name one of: {known}") from None
+            near = get_close_matches(name, self.named, n=3, cutoff=0.5) or sorted(self.named)
+            known = ", ".join(repr(each) if " " in each else each for each in near[:_NAMES_SHOWN])
+            raise InputError(
+                self.environment.name, name, "it is not an endpoint", f"Name one such as {known}"
+            ) from None
 
     def openings(self, layer: Layer) -> Openings:
         """Return what a layer lets some of one position open at some of another.
@@ -73,38 +80,51 @@ class Layers:
         """
         return self._pod_openings if layer is Layer.POD else self._vpc_openings
 
-    def allowed(self, layer: Layer, source: Position, destination: Position) -> PortSet:
-        """Return what a layer lets every one of a position open at every one of another."""
+    @cached_property
+    def pod_permissions(self) -> PodPermissions:
+        """What policies let through at each end that they govern; an end that is not there is open."""
+        return policy_permissions(self._cluster, self._in_pods)
+
+    @cached_property
+    def group_permissions(self) -> GroupPermissions:
+        """What the rules in each group let through."""
+        return self._groups.permissions()
+
+    @property
+    def group_blocks(self) -> Iterator[tuple[tuple[Position, ...], tuple[Position, ...], PortSet]]:
+        """What the VPC layer opens, with positions that it cannot tell apart taken together."""
+        return self._groups.blocks()
+
+    def opened(self, layer: Layer, source: Position, destination: Position) -> PortSet:
+        """Return what a layer lets some of one position open at some of another; everything if it has no say."""
         if not has_say(layer, source, destination):
             return ALL_PORTS
         if layer is Layer.VPC:
-            return self._groups.allowed(source, destination)
-        allowed = ALL_PORTS
-        for one in _endpoints(source):
-            for other in _endpoints(destination):
-                allowed &= self._pods.allowed(one, other)
-        return allowed
+            return self._groups.opened(source, destination)
+        return self._pod_openings.get((source, destination), NO_PORTS)
 
-    def passing(self, source: Position, destination: Position) -> PortSet:
-        """Return what both layers let some of one position open at some of another."""
-        ports = ALL_PORTS
-        for layer in Layer:
-            if has_say(layer, source, destination):
-                ports &= self.openings(layer).get((source, destination), NO_PORTS)
-        return ports
+    def passing(self) -> Iterator[tuple[Pair, PortSet]]:
+        """Yield what both layers let some of one position open at some of another, a service at either end."""
+        for source, destination in self._considered:
+            ports = self.opened(Layer.POD, source, destination) & self.opened(Layer.VPC, source, destination)
+            if ports:
+                yield (source, destination), ports
+
+    @property
+    def _considered(self) -> Iterator[Pair]:
+        """The pairs with a service that the pod layer does not close."""
+        for pair in self._pod_openings:
+            if Role.SERVICE in {pair[0].role, pair[1].role}:
+                yield pair
+        if kubelet := self.named.get(KUBELET):
+            for position in self.positions:
+                if position.role is Role.SERVICE:
+                    yield from ((kubelet, position), (position, kubelet))
 
     def connections(self) -> Connections:
         """Return what passes both layers from or to a service."""
-        pairs = {
-            pair
-            for layer in Layer
-            for pair in self.openings(layer)
-            if Role.SERVICE in {position.role for position in pair}
-        }
         blocks = [
-            Block((source.name,), (destination.name,), ports)
-            for source, destination in pairs
-            if (ports := self.passing(source, destination))
+            Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()
         ]
         return Connections((position.name for position in self.positions), blocks)
 
@@ -130,11 +150,16 @@ class Layers:
             InputError: There is no such endpoint, it is the same twice, the port is none, or no layer has a say.
         """
         one, other = self.position(source), self.position(destination)
+        if one is other:
+            raise InputError(
+                self.environment.name, source, "both ends are the same endpoint", "Name two different ones"
+            )
         asked = find_port(port, _endpoints(other)[0] if _endpoints(other) else ANYWHERE)
         found = [self.verdict(layer, one, other, asked) for layer in Layer]
-        said = [verdict for verdict in found if verdict and one is not other]
+        said = [verdict for verdict in found if verdict]
         if not said:
-            raise InputError(source, destination, "no layer stands between the two", "Name a service at one end")
+            problem = f"no layer stands between it and {destination}"
+            raise InputError(self.environment.name, source, problem, "Name a service at one end")
         return said
 
     @cached_property
@@ -142,24 +167,39 @@ class Layers:
         return GroupReachability(self.firewall.rules, self.positions)
 
     @cached_property
+    def _policies(self) -> Cluster:
+        return cluster_from(self.manifests, "compiled policies")
+
+    @cached_property
+    def _in_pods(self) -> tuple[Position, ...]:
+        return tuple(position for position in self.positions if position.workload)
+
+    @cached_property
+    def _cluster(self) -> Cluster:
+        """The policies with the pods and namespaces that are asked about."""
+        workloads = tuple(position.workload for position in self._in_pods if position.workload)
+        namespaces = {pod.workload.namespace: pod.namespace_labels for pod in self._in_pods if pod.workload}
+        return replace(self._policies, workloads=workloads, namespaces=namespaces)
+
+    @cached_property
     def _pods(self) -> Reachability:
-        cluster = cluster_from(self.manifests, "compiled policies")
-        workloads = tuple(position.workload for position in self.positions if position.workload)
-        namespaces = {workload.namespace: {NAME_LABEL: workload.namespace} for workload in workloads}
-        return Reachability(replace(cluster, workloads=workloads, namespaces=namespaces))
+        return Reachability(self._cluster)
 
     @cached_property
     def _vpc_openings(self) -> Openings:
-        return self._groups.openings()
+        return {
+            (source, destination): ports
+            for sources, destinations, ports in self._groups.blocks()
+            for source in sources
+            for destination in destinations
+            if source is not destination
+        }
 
     @cached_property
     def _pod_openings(self) -> Openings:
         """What the pod layer opens between positions one of which it governs."""
-        by_party: dict[object, list[Position]] = defaultdict(list)
-        for position in self.positions:
-            if position.workload:
-                by_party[str(position.workload)].append(position)
         found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
+        by_party: dict[object, list[Position]] = {str(each.workload): [each] for each in self._in_pods}
         for source, row in self._pods.connections().rows():
             for destination, ports in row:
                 for one in self._at(source, by_party):

@@ -8,6 +8,9 @@ from segmentation.input_error import InputError
 from segmentation.kubernetes.workload import Workload
 from segmentation.port import MAX_PORT, PortRange, Protocol
 
+_MOST_DIGITS = 10
+"""Python reads no number of more than some thousand digits."""
+
 
 def find_endpoint(name: str, parties: Mapping[str, Workload], source: str) -> Workload | AddressRange:
     """Return the workload or the addresses that a name means.
@@ -64,7 +67,8 @@ def find_port(text: str, destination: Workload | AddressRange) -> PortRange:
     protocol = Protocol(written)
     first, dash, last = number.partition("-")
     if first.isdecimal() and (not dash or last.isdecimal()):
-        ends = int(first), int(last or first)
+        digits = max(len(first), len(last))
+        ends = (int(first), int(last or first)) if digits <= _MOST_DIGITS else (0, 0)
         if 1 <= ends[0] <= ends[1] <= MAX_PORT:
             return PortRange(protocol, *ends)
         raise InputError("PORT", text, "not a port or a range of ports", f"Write 1 to {MAX_PORT}, or 8000-8010")
