@@ -19,11 +19,12 @@ def read_project(folder: Path, stack: str) -> CompiledFirewall:
 
     Args:
         folder: Where traffic.yaml and Pulumi.<stack>.yaml are.
-        stack: Such as ``dev``.
+        stack: Such as ``dev``; of Pulumi's full name (``organization/project/dev``) the last part counts.
 
     Raises:
         InputError: With the file, the key and the remedy of the first mistake.
     """
+    stack = stack.rpartition("/")[2]
     matrix = read_matrix(folder / MATRIX_FILE)
     path = folder / stack_file(stack)
     settings = read_document(path)
