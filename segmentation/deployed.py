@@ -18,7 +18,9 @@ Described = Mapping[str, Any]
 """An object as an API describes it: boto3's dictionaries, Kubernetes manifests."""
 
 _MANAGER_LABEL = "app.kubernetes.io/managed-by"
-_ALL_PROTOCOLS = "-1"
+_ANY = -1
+_PROTOCOL_NUMBERS = {"6": Protocol.TCP, "17": Protocol.UDP, "132": Protocol.SCTP}
+"""IANA's numbers: the EC2 API names TCP and UDP and takes their numbers too; SCTP it knows by number alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +54,17 @@ class Deployed:
     def crowding(self) -> tuple[ForeignAttachment, ...]:
         """What others put on pods of the namespace, for the count of groups on an interface."""
         return tuple(
-            ForeignAttachment(
-                policy["metadata"]["name"],
-                _labels(policy["spec"]["podSelector"]),
-                tuple(policy["spec"].get("securityGroups", {}).get("groupIds", ())),
-            )
+            ForeignAttachment(policy["metadata"]["name"], _labels(policy["spec"]["podSelector"]), _attached(policy))
             for policy in self.foreign_attachments
-            if "podSelector" in policy["spec"]
+            if "podSelector" in policy.get("spec", {})
         )
 
     def matrix(self, declared: Matrix) -> Matrix:
         """Return the declared matrix with the services that stand now and are no longer declared, without flows."""
         known = {service.name for service in declared.services}
+        outside = {external.name for external in declared.externals}
         gone = {
-            name: Service(name, pods, (), "", "")
+            name: Service(f"{name} in the cluster" if name in outside else name, pods, (), "", "")
             for name, pods in (_selected(policy) for policy in self.policies)
             if name and name not in known
         }
@@ -82,14 +81,15 @@ class Deployed:
         attachments = tuple(
             PodAttachment(
                 policy["metadata"]["name"],
-                _labels(policy["spec"].get("podSelector", {})),
+                _labels(policy.get("spec", {}).get("podSelector", {})),
                 own[group],
             )
             for policy in self.attachments
-            for group in policy["spec"].get("securityGroups", {}).get("groupIds", ())
+            for group in _attached(policy)
             if group in own
         )
-        return VpcFirewall(tuple(sorted(own.values())), tuple(map(reader.rule, self.rules)), attachments)
+        rules = tuple(rule for described in self.rules for rule in reader.rules(described))
+        return VpcFirewall(tuple(sorted(own.values())), rules, attachments)
 
 
 def is_ours(manifest: Described) -> bool:
@@ -102,11 +102,13 @@ class _RuleReader:
     environment: Environment
     groups: Mapping[str, Holder]
 
-    def rule(self, described: Described) -> Rule:
+    def rules(self, described: Described) -> Iterator[Rule]:
+        """Yield what a described rule opens, for each protocol that has ports; ICMP and the like open none."""
         direction = Direction.EGRESS if described["IsEgress"] else Direction.INGRESS
         holder = self._group(described["GroupId"])
         flows = tuple(described.get("Description", "").split(", "))
-        return Rule(holder, direction, self._peer(described), _ports(described), flows)
+        for ports in _ports(described):
+            yield Rule(holder, direction, self._peer(described), ports, flows)
 
     def _group(self, group: str) -> Holder:
         return self.groups.get(group) or Group(group, group)
@@ -121,10 +123,17 @@ class _RuleReader:
         return ip_network(described.get("CidrIpv4") or described["CidrIpv6"])
 
 
-def _ports(described: Described) -> PortRange:
-    if described["IpProtocol"] == _ALL_PROTOCOLS:
-        return PortRange(Protocol.TCP, 1, MAX_PORT)
-    return PortRange(Protocol(described["IpProtocol"].upper()), described["FromPort"], described["ToPort"])
+def _ports(described: Described) -> Iterator[PortRange]:
+    written, first, last = described["IpProtocol"], described.get("FromPort", _ANY), described.get("ToPort", _ANY)
+    if written == str(_ANY):
+        yield from (PortRange(protocol, 1, MAX_PORT) for protocol in Protocol)
+    for protocol in Protocol:
+        if protocol in {written.upper(), _PROTOCOL_NUMBERS.get(written)} and last != 0:
+            yield PortRange(protocol, max(first, 1), MAX_PORT if last == _ANY else last)
+
+
+def _attached(policy: Described) -> tuple[str, ...]:
+    return tuple(policy.get("spec", {}).get("securityGroups", {}).get("groupIds", ()))
 
 
 def _existing(environment: Environment) -> dict[str, Holder]:
