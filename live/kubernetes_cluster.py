@@ -70,7 +70,7 @@ class KubernetesCluster:
 
     def attachments(self, namespace: str) -> Sequence[dict[str, Any]]:
         """Return the SecurityGroupPolicies of a namespace; none where the cluster does not know the resource."""
-        return self._list(f"/apis/vpcresources.k8s.aws/v1beta1/namespaces/{namespace}/securitygrouppolicies")
+        return self._list_if_known("vpcresources.k8s.aws/v1beta1", f"namespaces/{namespace}/securitygrouppolicies")
 
     def network_policies(self, namespace: str) -> Sequence[dict[str, Any]]:
         """Return the NetworkPolicies of a namespace."""
@@ -80,8 +80,12 @@ class KubernetesCluster:
 
     def cluster_network_policies(self) -> Sequence[str]:
         """Return the names of the ClusterNetworkPolicies; none where the cluster does not know the resource."""
-        found = self._list("/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies")
+        found = self._list_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
         return sorted(policy["metadata"]["name"] for policy in found)
+
+    def _list_if_known(self, version: str, path: str) -> list[dict[str, Any]]:
+        # Whoever is signed in may ask what is known; an identity of few rights is refused a list that is not known.
+        return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
 
     def _list(self, path: str) -> list[dict[str, Any]]:
         return list((self._get(path) or {}).get("items", ()))
@@ -101,7 +105,11 @@ class KubernetesCluster:
             return None
         if response.status != HTTPStatus.OK:
             raise self._refused(path, response.status, response.reason)
-        found: dict[str, Any] = json.loads(body)
+        try:
+            found: dict[str, Any] = json.loads(body)
+        except ValueError:
+            problem = f"{self.api.configuration.host} answers, but not as a Kubernetes API"
+            raise InputError("Kubernetes", "API server", problem, "Correct the server in the kubeconfig") from None
         return found
 
     def _refused(self, path: str, status: int | None, reason: str | None) -> InputError:
