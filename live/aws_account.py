@@ -16,6 +16,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSOError,
     TokenRetrievalError,
 )
 from botocore.exceptions import (
@@ -33,7 +34,10 @@ from segmentation.security_group import STACK_TAG
 # One retry: an endpoint that is not there is told within 30 seconds, not after minutes.
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"}
+_EXPIRED = {
+    *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"),
+    *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
+}
 _FORBIDDEN = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 
 
@@ -111,6 +115,8 @@ class AwsAccount:
         except _NoSuchClusterError:
             return None
         placed, addressed = described["resourcesVpcConfig"], described["kubernetesNetworkConfig"]
+        if not placed.get("clusterSecurityGroupId"):
+            raise InputError("AWS", f"EKS cluster {name}", "it is still being created", "Wait until it is active")
         services = addressed.get("serviceIpv4Cidr") or addressed["serviceIpv6Cidr"]
         return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
 
@@ -148,13 +154,21 @@ class AwsAccount:
     def _foreign_rules(self, group: str) -> tuple[tuple[str, int, int], ...]:
         chosen = [{"Name": "group-id", "Values": [group]}]
         rules = self._pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
-        counted = Counter(
-            (Direction.EGRESS.value if rule["IsEgress"] else Direction.INGRESS.value, family)
-            for rule in rules
-            if not self._is_ours(rule)
-            for family in _families(rule)
-        )
+        counted: Counter[tuple[str, int]] = Counter()
+        for rule in rules:
+            direction = Direction.EGRESS if rule["IsEgress"] else Direction.INGRESS
+            for family, weight in () if self._is_ours(rule) else self._weights(rule):
+                counted[direction.value, family] += weight
         return tuple((direction, family, count) for (direction, family), count in sorted(counted.items()))
+
+    def _weights(self, rule: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+        """Return what a rule counts, by family: one, or what a prefix list weighs."""
+        if rule.get("PrefixListId"):
+            listed = self.prefix_lists(One(id=rule["PrefixListId"]))
+            return tuple((each.family, each.weight) for each in listed)
+        if rule.get("CidrIpv4"):
+            return ((4, 1),)
+        return ((6, 1),) if rule.get("CidrIpv6") else ((4, 1), (6, 1))
 
     def _is_ours(self, rule: dict[str, Any]) -> bool:
         return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
@@ -176,7 +190,7 @@ class AwsAccount:
             return getattr(self._clients[service], operation)(**arguments)
         except ClientError as error:
             raise self._refused(service, operation, error) from None
-        except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError) as error:
+        except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, SSOError) as error:
             remedy = "Sign in (aws sso login), or set AWS_PROFILE or the AWS_* variables"
             raise InputError("AWS", "credentials", str(error).rstrip("."), remedy) from None
         except (UnreachableError, HTTPClientError) as error:
@@ -222,9 +236,3 @@ def _blocks(described: dict[str, Any]) -> Iterator[str]:
         yield block["CidrBlock"]
     for block in described.get("Ipv6CidrBlockAssociationSet", ()):
         yield block["Ipv6CidrBlock"]
-
-
-def _families(rule: dict[str, Any]) -> tuple[int, ...]:
-    if rule.get("CidrIpv4"):
-        return (4,)
-    return (6,) if rule.get("CidrIpv6") else (4, 6)
