@@ -24,7 +24,10 @@ def list_connections(
     from cli.manifests import analysed
     from segmentation.report.format import written
 
-    connections = analysed(directory).connections() if directory else read(project, stack).layers().connections()
-    for piece in written(connections, output):
-        sys.stdout.write(piece)
+    if directory:
+        sys.stdout.writelines(written(analysed(directory).connections(), output))
+    else:
+        from segmentation.report.project_listing import project_listing
+
+        sys.stdout.writelines(project_listing(read(project, stack), output))
     return ExitStatus.HOLDS

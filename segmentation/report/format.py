@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
 from segmentation.connection import Connections
+from segmentation.input_error import InputError
 from segmentation.report import document, graph, table, text
 from segmentation.report.connection_picture import connections_svg
 
@@ -17,6 +18,8 @@ class Format(StrEnum):
     MD = "md"
     DOT = "dot"
     SVG = "svg"
+    HTML = "html"
+    """A page of this project: matrix, proof and picture."""
 
 
 _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
@@ -33,6 +36,8 @@ def written(connections: Connections, form: Format) -> Iterator[str]:
     """Yield the pieces of a listing in a form, in order.
 
     Raises:
-        InputError: There is too much for a picture.
+        InputError: There is too much for a picture, or the form is for this project alone.
     """
+    if form is Format.HTML:
+        raise InputError("--output", "html", "the page is of this project", "Leave out --dir, or choose another form")
     return _WRITERS[form](connections)
