@@ -56,5 +56,5 @@ class SymbolicAccount:
     def _block(self, what: str, within: IPv4Network) -> IPv4Network:
         if what not in self._blocks:
             taken = sum(block.subnet_of(within) for block in self._blocks.values())
-            self._blocks[what] = IPv4Network((int(within.network_address) + (taken << 8), 24))
+            self._blocks[what] = IPv4Network((int(within.network_address) + (taken << 4), 28))
         return self._blocks[what]
