@@ -111,9 +111,9 @@ def drawn(station: Station, shape: Shape, at: Placed) -> Iterator[Markup]:
     """Yield a station: its frame, its card, its words, its ports with their arrows."""
     parts: list[Markup] = [element("title", None, station.about)] if station.about else []
     card = Placed(
-        at.x + shape.before + shape.frame,
+        at.x + shape.before + (shape.frame if station.frame else 0.0),
         at.y + (at.height - station.card_height) / 2,
-        shape.text + 2 * _PAD,
+        shape.text + 2 * _PAD + (0.0 if station.frame else 2 * shape.frame),
         station.card_height,
     )
     if station.frame:

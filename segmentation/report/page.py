@@ -187,7 +187,11 @@ class _Page:
             "What is not declared is denied, in both directions. What nobody declares, tried on every service:",
         )
         services = sorted(self.matrix.services, key=lambda service: self._ordered.index(service.name))
-        undeclared = [each for each in self._layers.positions if each.role is Role.UNDECLARED]
+        undeclared = [
+            each
+            for each in self._layers.positions
+            if each.role is Role.UNDECLARED and (each.workload or each.ranges)  # a place may leave no other host
+        ]
         rows = []
         for stranger in undeclared:
             cells = []
