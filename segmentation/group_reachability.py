@@ -8,24 +8,33 @@ adds are: there a connection counts as stopped by the other end alone.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from segmentation.address_range import AddressRange
 from segmentation.direction import Direction
 from segmentation.environment import Group, PrefixList
+from segmentation.permission import Permissions
 from segmentation.port import PortRange
-from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
+from segmentation.port_set import NO_PORTS, PortSet
 from segmentation.position import Position
 from segmentation.security_group import Holder, OwnGroup, Peer, Rule
 from segmentation.verdict import Layer, Outcome, RuleReference, Side, Verdict
 
-_Sides = dict[tuple[Position, Position], PortSet]
+Carrier = Position | Holder | PrefixList
+"""What the VPC layer knows as itself: what carries groups of ours, another group, a list whose entries are unknown."""
+
+GroupPermissions = dict[tuple[Carrier, Direction], Permissions[Carrier]]
+
+_Ports = dict[tuple[Position, Position], PortSet]
 
 
 class GroupReachability:
-    """The VPC layer's answers for one environment."""
+    """The VPC layer's answers for one environment.
+
+    Positions that carry the same groups at the same addresses are one class: no rule can tell them apart.
+    """
 
     def __init__(self, rules: Iterable[Rule], positions: Iterable[Position]) -> None:
         """Take in rules and the positions that connections may have.
@@ -34,36 +43,43 @@ class GroupReachability:
             rules: Rules as they would be deployed.
             positions: Everything that can be asked about.
         """
-        self._positions = tuple(positions)
         self._rules: dict[tuple[Holder, Direction], list[Rule]] = defaultdict(list)
         for rule in rules:
             self._rules[rule.holder, rule.direction].append(rule)
+        classes: dict[object, list[Position]] = defaultdict(list)
+        for position in positions:
+            classes[position.groups, position.ranges].append(position)
+        self._members = {members[0]: tuple(members) for members in classes.values()}
+        self._class_of = {position: members[0] for members in classes.values() for position in members}
+        self._by_address: dict[Peer, Sequence[Position]] = {}
 
-    def openings(self) -> dict[tuple[Position, Position], PortSet]:
-        """Return what some address or interface of one position may open at some of another, by our rules.
-
-        A pair about which no rule says anything is not there.
-        """
-        egress, ingress = self._matched(Direction.EGRESS), self._matched(Direction.INGRESS)
-        found: _Sides = {}
-        for source, destination in {*egress, *((source, inside) for inside, source in ingress), *self._by_address()}:
-            out = egress.get((source, destination), NO_PORTS) | self._within_vpc(source, destination, Direction.EGRESS)
-            into = ingress.get((destination, source), NO_PORTS) | self._within_vpc(
-                destination, source, Direction.INGRESS
-            )
-            ports = self._joined(source, destination, out, into)
-            if ports:
-                found[source, destination] = ports
+    def permissions(self) -> GroupPermissions:
+        """Return what the rules in each group let through; what is not there is closed as far as it is known."""
+        found: GroupPermissions = {}
+        for (holder, direction), rules in self._rules.items():
+            for inside in self._carriers(holder):
+                permissions = found.setdefault((inside, direction), Permissions())
+                for rule in rules:
+                    if isinstance(rule.peer, OwnGroup | Group):
+                        permissions.open(self._carriers(rule.peer), (), (rule.ports,))
+                    elif blocks := _blocks(rule.peer):
+                        permissions.open((), blocks, (rule.ports,))
+                    elif isinstance(rule.peer, PrefixList):
+                        permissions.open((rule.peer,), (), (rule.ports,))
         return found
 
-    def allowed(self, source: Position, destination: Position) -> PortSet:
-        """Return what every address and interface of one position may open at every one of another, by our rules."""
-        out, into = ALL_PORTS, ALL_PORTS
-        if source.groups:
-            out = self._side_ports(source, destination, Direction.EGRESS)
-        if destination.groups:
-            into = self._side_ports(destination, source, Direction.INGRESS)
-        return out & into
+    def blocks(self) -> Iterator[tuple[tuple[Position, ...], tuple[Position, ...], PortSet]]:
+        """Yield positions, those that some of each may reach by our rules, and the ports; no pair twice.
+
+        A position is not connected with itself by this.
+        """
+        for (source, destination), ports in self._openings.items():
+            yield self._members[source], self._members[destination], ports
+
+    def opened(self, source: Position, destination: Position) -> PortSet:
+        """Return what some address or interface of one position may open at some of another, by our rules."""
+        pair = (self._class_of.get(source, source), self._class_of.get(destination, destination))
+        return self._openings.get(pair, NO_PORTS)
 
     def verdict(self, source: Position, destination: Position, port: PortRange) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side."""
@@ -75,6 +91,22 @@ class GroupReachability:
             self._side(source, destination, Direction.EGRESS, port),
             self._side(destination, source, Direction.INGRESS, port),
         )
+
+    @cached_property
+    def _openings(self) -> _Ports:
+        """What opens between classes; a pair about which no rule says anything is not there."""
+        egress, ingress = self._matched(Direction.EGRESS), self._matched(Direction.INGRESS)
+        found: _Ports = {}
+        pairs = {*egress, *((source, inside) for inside, source in ingress), *self._pairs_by_address()}
+        for source, destination in pairs:
+            out = egress.get((source, destination), NO_PORTS) | self._within_vpc(source, destination, Direction.EGRESS)
+            into = ingress.get((destination, source), NO_PORTS) | self._within_vpc(
+                destination, source, Direction.INGRESS
+            )
+            ports = self._joined(source, destination, out, into)
+            if ports:
+                found[source, destination] = ports
+        return found
 
     @staticmethod
     def _joined(source: Position, destination: Position, out: PortSet, into: PortSet) -> PortSet:
@@ -91,34 +123,37 @@ class GroupReachability:
     @cached_property
     def _wearers(self) -> dict[Holder, list[Position]]:
         wearers: dict[Holder, list[Position]] = defaultdict(list)
-        for position in self._positions:
+        for position in self._members:
             for group in position.groups:
                 wearers[group].append(position)
         return wearers
 
-    def _matched(self, direction: Direction) -> _Sides:
+    def _carriers(self, group: Holder) -> Sequence[Carrier]:
+        """Return what a group stands for: what carries groups of ours, or else everything that carries this one."""
+        own = [each for first in self._wearers[group] if first.wears_own_group for each in self._members[first]]
+        return own or [group]
+
+    def _matched(self, direction: Direction) -> _Ports:
         """Return the ports that rules of one direction open, by who is inside and the peer."""
-        found: _Sides = defaultdict(lambda: NO_PORTS)
+        found: dict[tuple[Position, Position], set[PortRange]] = defaultdict(set)
         for (holder, way), rules in self._rules.items():
-            if way is not direction:
-                continue
-            for rule in rules:
-                ports = PortSet((rule.ports,))
+            for rule in rules if way is direction else ():
                 for peer in self._peers(rule.peer):
                     for inside in self._wearers[holder]:
-                        if inside is not peer:
-                            found[inside, peer] |= ports
-        return found
+                        found[inside, peer].add(rule.ports)
+        return {pair: PortSet.of(ports) for pair, ports in found.items()}
 
-    def _peers(self, peer: Peer) -> Iterable[Position]:
+    def _peers(self, peer: Peer) -> Sequence[Position]:
         if isinstance(peer, OwnGroup | Group):
             return self._wearers[peer]
-        blocks = _blocks(peer)
-        return [
-            position
-            for position in self._positions
-            if not position.wears_own_group and any(_overlap(position.ranges, block) for block in blocks)
-        ]
+        if peer not in self._by_address:
+            blocks = _blocks(peer)
+            self._by_address[peer] = [
+                position
+                for position in self._members
+                if not position.wears_own_group and any(_overlap(position.ranges, block) for block in blocks)
+            ]
+        return self._by_address[peer]
 
     def _within_vpc(self, inside: Position, peer: Position, direction: Direction) -> PortSet:
         """Return what rules by address open towards a peer in a group of ours, wherever in the VPC it is."""
@@ -128,7 +163,7 @@ class GroupReachability:
 
     @cached_property
     def _vpc_wide(self) -> dict[Direction, dict[Position, PortSet]]:
-        own = next((position for position in self._positions if position.wears_own_group and position.workload), None)
+        own = next((position for position in self._members if position.wears_own_group and position.workload), None)
         found: dict[Direction, dict[Position, PortSet]] = {direction: {} for direction in Direction}
         for (holder, direction), rules in self._rules.items():
             for rule in rules if own else ():
@@ -139,7 +174,7 @@ class GroupReachability:
                         found[direction][inside] = found[direction].get(inside, NO_PORTS) | PortSet((rule.ports,))
         return found
 
-    def _by_address(self) -> Iterator[tuple[Position, Position]]:
+    def _pairs_by_address(self) -> Iterator[tuple[Position, Position]]:
         """Yield the pairs of positions in our groups that rules by address alone could connect."""
         for source in self._vpc_wide[Direction.EGRESS]:
             for destination in self._vpc_wide[Direction.INGRESS]:
@@ -150,30 +185,30 @@ class GroupReachability:
         for group in position.groups:
             yield from self._rules.get((group, direction), ())
 
-    def _side_ports(self, inside: Position, peer: Position, direction: Direction) -> PortSet:
-        """Return what every interface inside may use with every interface or address of the peer."""
-        common = ALL_PORTS
-        for group in inside.groups:
-            rules = self._rules.get((group, direction), ())
-            for part in _parts(peer):
-                common &= PortSet.of(rule.ports for rule in rules if _means(rule.peer, part))
-        return common
-
     def _side(self, inside: Position, peer: Position, direction: Direction, port: PortRange) -> Side:
         if not inside.groups:
             return Side(direction, inside.name, peer.name, Outcome.UNGOVERNED)
-        naming = [
-            rule for rule in self._rules_of(inside, direction) if any(_means(rule.peer, part) for part in _parts(peer))
-        ]
-        wanted = PortSet((port,))
-        on_port = [rule for rule in naming if PortSet((rule.ports,)) & wanted]
-        if PortSet.of(rule.ports for rule in on_port).covers(wanted):
-            outcome, deciding = Outcome.ALLOWED, on_port
+        parts, wanted = list(_parts(peer)), PortSet((port,))
+        every = [rule for group in inside.groups for rule in self._rules.get((group, direction), ())]
+        naming = [rule for rule in every if any(_means(rule.peer, part) for part in parts)]
+        if all(_open(rules, part).covers(wanted) for rules in self._alternatives(inside, every) for part in parts):
+            outcome, deciding = Outcome.ALLOWED, [rule for rule in naming if PortSet((rule.ports,)) & wanted]
         else:
             outcome, deciding = (Outcome.NO_RULE_FOR_PORT if naming else Outcome.NO_RULE_FOR_PEER), naming
         references = sorted(RuleReference(rule.holder.label, rule.name) for rule in deciding)
         governors = tuple(sorted(group.label for group in inside.groups))
         return Side(direction, inside.name, peer.name, outcome, governors, tuple(references))
+
+    @staticmethod
+    def _alternatives(inside: Position, rules: list[Rule]) -> list[list[Rule]]:
+        """Return the rules that each interface inside has: pods those of all their groups, a place those of any."""
+        if inside.workload:
+            return [rules]
+        return [[rule for rule in rules if rule.holder == group] for group in inside.groups]
+
+
+def _open(rules: Iterable[Rule], part: Position) -> PortSet:
+    return PortSet.of(rule.ports for rule in rules if _means(rule.peer, part))
 
 
 def _parts(position: Position) -> Iterator[Position]:
@@ -182,14 +217,18 @@ def _parts(position: Position) -> Iterator[Position]:
         yield replace(position, groups=frozenset({group}))
     for each in () if position.groups else position.ranges:
         yield replace(position, ranges=(each,))
+    if not (position.groups or position.ranges):
+        yield position
 
 
 def _means(peer: Peer, position: Position) -> bool:
     """Tell whether a rule's peer stands for every interface and address of a position."""
     if isinstance(peer, OwnGroup | Group):
         return peer in position.groups
+    if not position.ranges:
+        return isinstance(peer, PrefixList) and peer == position.listed
     blocks = _blocks(peer)
-    return bool(position.ranges) and all(any(block.covers(each) for block in blocks) for each in position.ranges)
+    return all(any(block.covers(each) for block in blocks) for each in position.ranges)
 
 
 def _blocks(peer: Peer) -> tuple[AddressRange, ...]:

@@ -4,7 +4,7 @@ Built from the compiled policies and rules as they would be sent, or from any ot
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -90,10 +90,16 @@ class Layers:
         """What the rules in each group let through."""
         return self._groups.permissions()
 
-    @property
-    def group_blocks(self) -> Iterator[tuple[tuple[Position, ...], tuple[Position, ...], PortSet]]:
-        """What the VPC layer opens, with positions that it cannot tell apart taken together."""
-        return self._groups.blocks()
+    def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Position], Sequence[Position], PortSet]]:
+        """Yield what ``openings`` holds, positions that the layer cannot tell apart taken together.
+
+        A position that is on both sides is not connected with itself by this.
+        """
+        if layer is Layer.VPC:
+            yield from self._groups.blocks()
+        else:
+            for (source, destination), ports in self._pod_openings.items():
+                yield (source,), (destination,), ports
 
     def opened(self, layer: Layer, source: Position, destination: Position) -> PortSet:
         """Return what a layer lets some of one position open at some of another; everything if it has no say."""
@@ -123,9 +129,7 @@ class Layers:
 
     def connections(self) -> Connections:
         """Return what passes both layers from or to a service."""
-        blocks = [
-            Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()
-        ]
+        blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()]
         return Connections((position.name for position in self.positions), blocks)
 
     def verdict(self, layer: Layer, source: Position, destination: Position, port: PortRange) -> Verdict | None:
@@ -164,7 +168,7 @@ class Layers:
 
     @cached_property
     def _groups(self) -> GroupReachability:
-        return GroupReachability(self.firewall.rules, self.positions)
+        return GroupReachability(self.firewall.rules, [each for each in self.positions if each.name != NODE_DNS])
 
     @cached_property
     def _policies(self) -> Cluster:

@@ -1,23 +1,32 @@
 """Where a connection can begin or end, as both layers see it: what the proof asks about.
 
 Beside the services and externals of the matrix these are the ones that nobody declares and an attacker or a mistake
-would use: another pod of the namespace, a pod elsewhere in the cluster, another host of the VPC, the internet.
+would use: another pod of the namespace, a pod elsewhere in the cluster, another host of the VPC, the internet; and any
+pod that a selector of the compiled output means though the matrix does not.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from segmentation.address_range import AddressRange, Family, whole, without
 from segmentation.environment import Attachment, Environment, Network, PrefixList
+from segmentation.kubernetes.cluster import NAME_LABEL
+from segmentation.kubernetes.label_selector import Operator, Selector
+from segmentation.kubernetes.policy import PodPeer, Policy
 from segmentation.kubernetes.workload import Workload
-from segmentation.matrix import External, Labels, Matrix
+from segmentation.matrix import External, Matrix
 from segmentation.security_group import Holder, OwnGroup, PodAttachment, VpcFirewall
 
 DNS = "DNS"
-KUBELET = "kubelet"
+KUBELET = "the kubelet"
 NODE_DNS = "DNS on the node"
 _KUBE_SYSTEM = "kube-system"
+
+# Names that no service, external or namespace can have: theirs hold no blanks.
+_ELSEWHERE = "another namespace"
+_ANY_VALUE = "any value"
 
 
 class Role(StrEnum):
@@ -38,7 +47,9 @@ class Position:
         name: How reports call it.
         workload: The pods, as the pod layer sees them; None for hosts.
         ranges: The addresses that it may have; where there are pods, those of the VPC.
-        groups: The security groups that its interfaces carry, as far as they are known.
+        groups: The security groups that it carries, as far as they are known: pods all of them, a place any of them.
+        namespace_labels: Those of the namespace of the pods.
+        listed: The prefix list that its addresses are taken from.
     """
 
     name: str
@@ -46,6 +57,8 @@ class Position:
     workload: Workload | None
     ranges: tuple[AddressRange, ...]
     groups: frozenset[Holder]
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    listed: PrefixList | None = None
 
     @property
     def wears_own_group(self) -> bool:
@@ -53,12 +66,16 @@ class Position:
         return any(isinstance(group, OwnGroup) for group in self.groups)
 
 
-def positions(matrix: Matrix, environment: Environment, firewall: VpcFirewall) -> tuple[Position, ...]:
+def positions(
+    matrix: Matrix, environment: Environment, firewall: VpcFirewall, policies: Iterable[Policy]
+) -> tuple[Position, ...]:
     """Return every position of an environment; what pods carry is read from the compiled attachments."""
-    return tuple(_Survey(matrix, environment, firewall).positions())
+    survey = _Survey(matrix, environment, firewall)
+    known = tuple(survey.positions())
+    return (*known, *survey.strangers(known, policies))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Survey:
     matrix: Matrix
     environment: Environment
@@ -67,46 +84,102 @@ class _Survey:
     def positions(self) -> Iterator[Position]:
         namespace, cluster = self.matrix.namespace, self.environment.cluster
         for service in self.matrix.services:
-            yield self._pods(service.name, Role.SERVICE, namespace, service.pods)
+            yield self._pods(service.name, Role.SERVICE, namespace, dict(service.pods))
         for external in self.matrix.externals:
             yield self._external(external)
         resolver = Workload(_KUBE_SYSTEM, "kube-dns", DNS, {"k8s-app": "kube-dns"})
-        yield Position(DNS, Role.IMPLIED, resolver, self._vpc, frozenset({cluster.group}))
+        groups: frozenset[Holder] = frozenset({cluster.group})
+        yield Position(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if cluster.attachment is Attachment.PODS:
             yield Position(KUBELET, Role.IMPLIED, None, (), frozenset({cluster.nodes}))
         if cluster.resolvers:
             yield Position(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
         clients = self.environment.load_balancer.clients
+        listed = clients if isinstance(clients, PrefixList) else None
         networks = clients.networks if isinstance(clients, PrefixList) else clients
         front = self.environment.load_balancer.external
-        yield Position(f"clients of {front}", Role.CLIENTS, None, _ranges(networks), frozenset())
-        yield self._pods(f"another pod of {namespace}", Role.UNDECLARED, namespace, ())
-        yield self._pods("a pod elsewhere in the cluster", Role.UNDECLARED, "elsewhere", ())
+        yield Position(f"clients of {front}", Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
+        yield self._pods(f"another pod of {namespace}", Role.UNDECLARED, namespace, {})
+        yield self._pods("a pod elsewhere in the cluster", Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
+
+    def strangers(self, known: Iterable[Position], policies: Iterable[Policy]) -> Iterator[Position]:
+        """Yield a pod for each thing that a selector of a policy or an attachment means and that is not known."""
+        seen = {
+            (position.workload.namespace, frozenset(position.workload.labels.items()))
+            for position in known
+            if position.workload
+        }
+        for namespace, labels in self._meant(policies):
+            name = namespace.get(NAME_LABEL) or (_written(namespace) if namespace else _ELSEWHERE)
+            key = (name, frozenset(labels.items()))
+            if key not in seen:
+                seen.add(key)
+                words = f"a pod of {name}" + (f" with {_written(labels)}" if labels else "")
+                yield self._pods(words, Role.UNDECLARED, name, labels, namespace)
+
+    def _meant(self, policies: Iterable[Policy]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Yield the labels of namespaces, with those of pods in them."""
+        own = {NAME_LABEL: self.matrix.namespace}
+        for attachment in self.firewall.attachments:
+            yield own, dict(attachment.pods)
+        told: set[tuple[str, PodPeer]] = set()
+        for policy in policies:
+            told.add((policy.namespace, PodPeer(None, policy.pods)))
+            for rules in policy.rules.values():
+                for peer in (peer for rule in rules for peer in rule.peers or ()):
+                    if isinstance(peer, PodPeer):
+                        told.add((policy.namespace, peer))
+        for of_policy, peer in sorted(told, key=repr):
+            namespaces = [{NAME_LABEL: of_policy}] if peer.namespaces is None else _examples(peer.namespaces)
+            for namespace in namespaces:
+                for labels in _examples(peer.pods):
+                    yield namespace, labels
 
     @property
     def _vpc(self) -> tuple[AddressRange, ...]:
         return _ranges(self.environment.vpc_networks)
 
-    def _pods(self, name: str, role: Role, namespace: str, labels: Labels) -> Position:
-        workload = Workload(namespace, name, "pods", dict(labels))
+    def _pods(
+        self,
+        name: str,
+        role: Role,
+        namespace: str,
+        labels: Mapping[str, str],
+        namespace_labels: Mapping[str, str] | None = None,
+    ) -> Position:
+        workload = Workload(namespace, name, "pods", labels)
         worn: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
         groups = frozenset(worn or [self.environment.cluster.nodes])
-        return Position(name, role, workload, self._vpc, groups)
+        of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
+        return Position(name, role, workload, self._vpc, groups, of_namespace)
 
-    def _attachments(self, namespace: str, labels: Labels) -> Iterator[PodAttachment]:
-        if namespace != self.matrix.namespace:
-            return iter(())
-        return (each for each in self.firewall.attachments if set(each.pods) <= set(labels))
+    def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
+        for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():
+            for each in self._attachments_by_label.get(pair, ()):
+                if set(each.pods) <= labels.items() and each.group in self._made:
+                    yield each
+
+    @cached_property
+    def _made(self) -> frozenset[Holder]:
+        return frozenset(self.firewall.groups)
+
+    @cached_property
+    def _attachments_by_label(self) -> Mapping[tuple[str, str] | None, list[PodAttachment]]:
+        """The attachments by the first label that they ask for, so that a pod need not be held against each."""
+        found: dict[tuple[str, str] | None, list[PodAttachment]] = {}
+        for each in self.firewall.attachments:
+            found.setdefault(each.pods[0] if each.pods else None, []).append(each)
+        return found
 
     def _external(self, external: External) -> Position:
         if external.namespace is not None:
-            return self._pods(external.name, Role.EXTERNAL, external.namespace, external.pods)
+            return self._pods(external.name, Role.EXTERNAL, external.namespace, dict(external.pods))
         place = self.environment.place(external.name)
         groups: frozenset[Holder] = frozenset(place.groups)
         if external.name == self.environment.load_balancer.external:
-            groups = frozenset({OwnGroup(external.name)})
-        return Position(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups)
+            groups = self._made & {OwnGroup(external.name)}
+        return Position(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
     def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Position]:
         """Yield the hosts of the VPC and of the internet, without those whose addresses alone make them an external."""
@@ -119,6 +192,20 @@ class _Survey:
         beyond = (*taken, *self._vpc, *_ranges(self.environment.cluster.resolvers))
         internet = tuple(left for family in Family for left in without(whole(family), beyond))
         yield Position("the internet", Role.UNDECLARED, None, internet, frozenset())
+
+
+def _examples(selector: Selector) -> Iterator[dict[str, str]]:
+    """Yield the least labels that a selector matches, a set for each value that it names."""
+    named = [each for each in selector.requirements if each.operator is Operator.IN]
+    least = {each.key: _ANY_VALUE for each in selector.requirements if each.operator is Operator.EXISTS}
+    least |= {each.key: each.values[0] for each in named}
+    for labels in (least, *({**least, each.key: value} for each in named for value in each.values[1:])):
+        if selector.matches(labels):
+            yield labels
+
+
+def _written(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
 def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:

@@ -1,26 +1,33 @@
-"""The proof: both layers let through exactly what is declared, each as exactly as it can tell endpoints apart.
+"""The proof: both layers let through exactly what is declared, each end of each as finely as it can tell things apart.
 
 It reads the compiled policies and rules, never the matrix's own idea of them, so that a bug in a compiler cannot prove
-itself right. Each layer by itself must open what is declared and no more: what only the other layer stops today would
-be open tomorrow. A layer cannot tell everything apart, though: the pod layer knows hosts by address alone, and the VPC
-layer knows interfaces by their groups. What neither can tell from something declared passes both, and is said.
+itself right. Each layer by itself, and each end of a connection by itself, must open what is declared and no more: what
+only the other stops today would be open tomorrow. A layer cannot tell everything apart, though: the pod layer knows
+hosts by address alone, and the VPC layer knows interfaces by their groups. What neither can tell from something
+declared passes both, and is said.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from segmentation.environment import Environment
-from segmentation.layers import Layers, Openings, Pair, has_say
+from segmentation.address_range import AddressRange
+from segmentation.declared_permissions import for_groups, for_pods
+from segmentation.direction import Direction
+from segmentation.environment import Environment, PrefixList
+from segmentation.field import DEFAULT_DENY
+from segmentation.group_reachability import Carrier
+from segmentation.layers import Layers, Pair, has_say
 from segmentation.matrix import Matrix
+from segmentation.permission import Permissions
 from segmentation.port import DNS_PORTS
-from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
+from segmentation.port_set import NO_PORTS, PortSet
 from segmentation.position import DNS, KUBELET, NODE_DNS, Position, Role, any_overlap
 from segmentation.security_group import VpcFirewall
-from segmentation.verdict import Layer, Side
+from segmentation.verdict import Layer, Outcome, Side
 
 
 class Fault(StrEnum):
@@ -32,21 +39,38 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One connection that a layer does not treat as declared.
+    """Connections that one end of a layer does not treat as declared, all for one reason.
 
     Attributes:
+        sources: Names; more than one where the layer cannot tell them apart.
+        destinations: Likewise, or all that the same rules concern.
         ports: The ports concerned.
-        sides: What decides at each end, of the first of the ports.
+        side: What decides at the end that is wrong, of the first of the connections and ports.
         remedy: What to change.
     """
 
     fault: Fault
     layer: Layer
-    source: str
-    destination: str
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
     ports: PortSet
-    sides: tuple[Side, ...]
+    side: Side
     remedy: str
+
+    @property
+    def source(self) -> str:
+        """The sources in a few words."""
+        return _few(self.sources)
+
+    @property
+    def destination(self) -> str:
+        """The destinations in a few words."""
+        return _few(self.destinations)
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """What decides."""
+        return (self.side,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +121,20 @@ def prove(
     return _Prover(Layers(matrix, environment, tuple(manifests), firewall)).proof()
 
 
+_SHOWN = 3
+_MOST_PAIRS = 100_000
+_Peer = Carrier | AddressRange
+_Known = TypeVar("_Known", Position, Carrier)
+_End = tuple[Carrier, Direction]
+
+
 @dataclass(frozen=True)
 class _Prover:
     layers: Layers
 
     def proof(self) -> Proof:
-        violations = [*self._cuts(), *self._excess(Layer.POD), *self._excess(Layer.VPC)]
-        violations.sort(key=lambda each: (each.fault, each.source, each.destination, each.layer))
+        violations = [*self._of_pods(), *self._of_groups()]
+        violations.sort(key=lambda each: (each.fault, each.sources, each.destinations, each.layer, str(each.ports)))
         blurs, stopped = self._undeclared()
         return Proof(tuple(violations), blurs, sum(len(list(ports)) for ports in self._declared.values()), stopped)
 
@@ -122,87 +153,144 @@ class _Prover:
         declared[named[f"clients of {front.external}"], named[front.external]] = PortSet.of(front.listeners)
         return declared
 
-    def _cuts(self) -> Iterator[Violation]:
-        for (source, destination), ports in self._declared.items():
-            for layer in Layer:
-                missing = ports - self.layers.allowed(layer, source, destination)
-                if missing:
-                    yield self._violation(Fault.CUT, layer, (source, destination), missing)
+    def _of_pods(self) -> Iterator[Violation]:
+        pods = [position for position in self.layers.positions if position.workload]
+        actual = self.layers.pod_permissions
+        wanted = for_pods(self._declared, pods, self.layers.matrix.namespace)
+        everything = Permissions.everything(pods)
+        for end in {**wanted, **actual}:
+            # An end that no policy governs is open, and in another namespace it has to be.
+            yield from self._compared(Layer.POD, end, wanted.get(end, everything), actual.get(end, everything))
 
-    def _excess(self, layer: Layer) -> Iterator[Violation]:
-        for pair, ports in self.layers.openings(layer).items():
-            excess = ports - self._indistinct[layer].get(pair, NO_PORTS)
-            if excess:
-                yield self._violation(Fault.OPEN, layer, pair, excess)
+    def _of_groups(self) -> Iterator[Violation]:
+        actual, wanted = self.layers.group_permissions, for_groups(self._declared)
+        closed: Permissions[Carrier] = Permissions()
+        for end in {**wanted, **actual}:
+            yield from self._compared(Layer.VPC, end, wanted.get(end, closed), actual.get(end, closed))
 
-    @cached_property
-    def _indistinct(self) -> Mapping[Layer, Openings]:
-        """What each layer must open because something declared is there that it cannot tell apart."""
-        found: dict[Layer, dict[Pair, PortSet]] = {layer: defaultdict(lambda: NO_PORTS) for layer in Layer}
-        for layer, like in ((Layer.POD, _alike_to_pods), (Layer.VPC, _alike_to_vpc)):
-            alike = {
-                position: [other for other in self.layers.positions if other is position or like(position, other)]
-                for position in {end for pair in self._declared for end in pair}
-            }
-            for (source, destination), ports in self._declared.items():
-                for one in alike[source]:
-                    for other in alike[destination]:
-                        found[layer][one, other] |= ports
-        return found
+    def _compared(
+        self, layer: Layer, end: _End, wanted: Permissions[_Known], actual: Permissions[_Known]
+    ) -> Iterator[Violation]:
+        for fault, differences in ((Fault.CUT, wanted.beyond(actual)), (Fault.OPEN, actual.beyond(wanted))):
+            by_ports: dict[PortSet, list[_Peer]] = defaultdict(list)
+            for peer, ports in differences:
+                by_ports[ports].append(peer)
+            for ports, peers in by_ports.items():
+                yield self._violation(fault, layer, end, peers, ports)
+
+    def _violation(self, fault: Fault, layer: Layer, end: _End, peers: Sequence[_Peer], ports: PortSet) -> Violation:
+        inside, direction = end
+        here = self._at(layer, inside)
+        there = list(dict.fromkeys(position for peer in peers for position in self._at(layer, peer)))
+        here, there = self._concerned(fault, direction, here, there, ports)
+        one, other = _standing_for(inside, here), _standing_for(peers[0], there)
+        leaving = direction is Direction.EGRESS
+        verdict = self.layers.verdict(layer, *((one, other) if leaving else (other, one)), next(iter(ports)))
+        if verdict is None:
+            raise AssertionError  # a layer has a say at the ends that it governs
+        side = verdict.egress if leaving else verdict.ingress
+        ends = (_names(here), _names(there)) if leaving else (_names(there), _names(here))
+        return Violation(fault, layer, *ends, ports, side, _remedy(fault, side, there))
+
+    def _at(self, layer: Layer, peer: _Peer) -> list[Position]:
+        """Return the positions that a layer takes for something it knows."""
+        every = self.layers.positions
+        if isinstance(peer, Position):
+            return [peer]
+        if isinstance(peer, AddressRange):
+            hosts = [each for each in every if layer is Layer.VPC or not each.workload]
+            found = [each for each in hosts if each.name != NODE_DNS and any_overlap(each.ranges, (peer,))]
+        elif isinstance(peer, PrefixList):
+            found = [each for each in every if each.listed == peer]
+        else:
+            found = [each for each in every if peer in each.groups]
+        return found or [_standing_for(peer, ())]
+
+    def _concerned(
+        self, fault: Fault, direction: Direction, here: list[Position], there: list[Position], ports: PortSet
+    ) -> tuple[list[Position], list[Position]]:
+        """Leave out those between whom there is nothing wrong, where a layer takes several for the same."""
+        if len(here) * len(there) in range(2, _MOST_PAIRS):
+            pairs = [
+                (one, other) for one in here for other in there if self._is_wrong(fault, direction, one, other, ports)
+            ]
+            if pairs:
+                return list(dict.fromkeys(one for one, _ in pairs)), list(dict.fromkeys(other for _, other in pairs))
+        return here, there
+
+    def _is_wrong(self, fault: Fault, direction: Direction, here: Position, there: Position, ports: PortSet) -> bool:
+        pair = (here, there) if direction is Direction.EGRESS else (there, here)
+        declared = self._declared.get(pair, NO_PORTS)
+        return bool(ports & declared if fault is Fault.CUT else ports - declared)
 
     def _undeclared(self) -> tuple[tuple[Blur, ...], dict[int, int]]:
         """Count, for pairs with a service and the ports in play, how many layers stop what is not declared."""
-        services = {position for position in self.layers.positions if position.role is Role.SERVICE}
-        pairs = len(services) * (2 * len(self.layers.positions) - len(services) - 1)
         in_play = PortSet.of(port for ports in self._declared.values() for port in ports)
-        blurs, through, by_one = [], 0, 0
-        for pair in {pair for layer in Layer for pair in self.layers.openings(layer)}:
-            if not services & set(pair):
-                continue
-            pod, vpc = (
-                self.layers.openings(layer).get(pair, NO_PORTS) if has_say(layer, *pair) else ALL_PORTS
-                for layer in Layer
-            )
-            declared = self._declared.get(pair, NO_PORTS)
-            both = pod & vpc
-            if both - declared:
-                blurs.append(Blur(pair[0].name, pair[1].name, both - declared))
-            through += _count(both & in_play)
-            by_one += _count(((pod | vpc) - both) & in_play)
-        total = pairs * _count(in_play)
-        return tuple(sorted(blurs, key=lambda blur: (blur.source, blur.destination))), {
-            1: by_one,
-            2: total - through - by_one,
-        }
+        blurs, through = [], 0
+        for pair, ports in self.layers.passing():
+            through += _count(ports & in_play)
+            if extra := ports - self._declared.get(pair, NO_PORTS):
+                blurs.append(Blur(pair[0].name, pair[1].name, extra))
+        by_one = sum(self._open_in(layer, in_play) for layer in Layer) - 2 * through
+        services = sum(position.role is Role.SERVICE for position in self.layers.positions)
+        pairs = services * (2 * len(self.layers.positions) - services - 1)
+        both = pairs * _count(in_play) - through - by_one
+        return tuple(sorted(blurs, key=lambda blur: (blur.source, blur.destination))), {1: by_one, 2: both}
 
-    def _violation(self, fault: Fault, layer: Layer, pair: Pair, ports: PortSet) -> Violation:
-        source, destination = pair
-        verdict = self.layers.verdict(layer, source, destination, next(iter(ports)))
-        sides = verdict.deciding if verdict else ()
-        rules = ", ".join(str(rule) for side in sides for rule in side.rules)
-        if fault is Fault.OPEN:
-            remedy = f"Remove {rules or 'what opens it'}, or declare the flow in traffic.yaml"
-        else:
-            governors = ", ".join(name for side in sides for name in side.governors)
-            remedy = f"Add the missing rule to {governors or 'what stops it'}, or remove the flow from traffic.yaml"
-        return Violation(fault, layer, source.name, destination.name, ports, sides, remedy)
+    def _open_in(self, layer: Layer, in_play: PortSet) -> int:
+        """Count what a layer opens from or to services; where it has no say it opens everything."""
+        services = [position for position in self.layers.positions if position.role is Role.SERVICE]
+        silent = sum(
+            _count(in_play)
+            for end in (KUBELET, NODE_DNS)
+            if (other := self.layers.named.get(end))
+            for service in services
+            for pair in ((service, other), (other, service))
+            if not has_say(layer, *pair)
+        )
+        return silent + sum(
+            _count(ports & in_play) * _pairs(sources, destinations)
+            for sources, destinations, ports in self.layers.blocks(layer)
+        )
 
 
-def _alike_to_pods(declared: Position, other: Position) -> bool:
-    """Tell whether the pod layer may take some of another position for a declared one."""
-    if KUBELET in {declared.name, other.name}:
-        return False
-    if declared.workload and other.workload:
-        same_place = declared.workload.namespace == other.workload.namespace
-        return same_place and set(declared.workload.labels.items()) <= set(other.workload.labels.items())
-    return not declared.workload and not other.workload and any_overlap(declared.ranges, other.ranges)
+def _pairs(sources: Sequence[Position], destinations: Sequence[Position]) -> int:
+    """Count the pairs with a service at either end, without those of a position with itself."""
+    strangers = [sum(each.role is not Role.SERVICE for each in end) for end in (sources, destinations)]
+    services = {each for each in sources if each.role is Role.SERVICE} & set(destinations)
+    return len(sources) * len(destinations) - strangers[0] * strangers[1] - len(services)
 
 
-def _alike_to_vpc(declared: Position, other: Position) -> bool:
-    """Tell whether the VPC layer may take some of another position for a declared one."""
-    if declared.groups:
-        return not declared.groups.isdisjoint(other.groups)
-    return not other.wears_own_group and any_overlap(declared.ranges, other.ranges)
+def _standing_for(peer: _Peer, positions: Sequence[Position]) -> Position:
+    """Return something that a layer takes for this, under the name of the positions that it may be."""
+    if isinstance(peer, Position):
+        return peer
+    name = _few(_names(positions))
+    if isinstance(peer, AddressRange):
+        return Position(name or str(peer), Role.UNDECLARED, None, (peer,), frozenset())
+    if isinstance(peer, PrefixList):
+        return Position(name or f"whatever {peer.label} lists", Role.UNDECLARED, None, (), frozenset(), {}, peer)
+    return Position(name or f"whatever carries {peer.label}", Role.UNDECLARED, None, (), frozenset({peer}))
+
+
+def _names(positions: Iterable[Position]) -> tuple[str, ...]:
+    return tuple(sorted({position.name for position in positions}))
+
+
+def _few(names: Sequence[str]) -> str:
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[: _SHOWN - 1])} and {len(names) - _SHOWN + 1:,} more"
+
+
+def _remedy(fault: Fault, side: Side, there: Sequence[Position]) -> str:
+    if fault is Fault.OPEN:
+        if side.outcome is Outcome.UNGOVERNED:
+            return f"Add {DEFAULT_DENY}, which denies what no other policy allows"
+        return "Remove or narrow this rule, or declare the flow in traffic.yaml"
+    if all(position.role is Role.IMPLIED for position in there):
+        return "Add a rule for it: every service needs it"
+    return "Add a rule for it, or remove the flow from traffic.yaml"
 
 
 def _count(ports: PortSet) -> int:

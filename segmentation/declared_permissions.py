@@ -1,0 +1,86 @@
+"""What each end has to let through, exactly: the declared connections in the terms that a layer knows.
+
+A layer that cannot tell an endpoint from another has to treat both alike: the pod layer knows hosts by their address
+alone, the VPC layer knows interfaces by their group, and hosts without one of ours by their address.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from segmentation.direction import Direction
+from segmentation.group_reachability import Carrier, GroupPermissions
+from segmentation.layers import Pair, has_say
+from segmentation.permission import Permissions
+from segmentation.policy_permissions import PodPermissions
+from segmentation.port_set import PortSet
+from segmentation.position import Position
+from segmentation.verdict import Layer
+
+Declared = Mapping[Pair, PortSet]
+
+
+def for_pods(declared: Declared, pods: Iterable[Position], namespace: str) -> PodPermissions:
+    """Return what policies have to let through at each end in the namespace.
+
+    Args:
+        declared: Every connection that has to pass.
+        pods: Every position that is pods.
+        namespace: The one whose pods are firewalled.
+    """
+    found: PodPermissions = {
+        (pod, direction): Permissions()
+        for pod in pods
+        if pod.workload and pod.workload.namespace == namespace
+        for direction in Direction
+    }
+    alike = _alike(declared, pods)
+    for (source, destination), ports in declared.items():
+        if not has_say(Layer.POD, source, destination):
+            continue
+        ends = ((Direction.EGRESS, source, destination), (Direction.INGRESS, destination, source))
+        for direction, inside, peer in ends:
+            addresses = () if peer.workload else peer.ranges
+            for each in alike[inside]:
+                if (each, direction) in found:
+                    found[each, direction].open(alike[peer], addresses, ports)
+    return found
+
+
+def _alike(declared: Declared, pods: Iterable[Position]) -> Mapping[Position, list[Position]]:
+    """Return the pods that are a declared end: those of its namespace with its labels, and maybe with others."""
+    by_label: dict[tuple[str, tuple[str, str] | None], list[Position]] = defaultdict(list)
+    for end in dict.fromkeys(chain.from_iterable(declared)):
+        if end.workload:
+            by_label[end.workload.namespace, next(iter(sorted(end.workload.labels.items())), None)].append(end)
+    found: dict[Position, list[Position]] = defaultdict(list)
+    for pod in pods:
+        if pod.workload:
+            labels = pod.workload.labels.items()
+            for end in chain.from_iterable(by_label.get((pod.workload.namespace, key), ()) for key in (None, *labels)):
+                if end.workload and end.workload.labels.items() <= labels:
+                    found[end].append(pod)
+    return found
+
+
+def for_groups(declared: Declared) -> GroupPermissions:
+    """Return what rules have to let through at each end that has a group to hold them."""
+    found: GroupPermissions = defaultdict(Permissions)
+    for (source, destination), ports in declared.items():
+        if not has_say(Layer.VPC, source, destination):
+            continue
+        ends = ((Direction.EGRESS, source, destination), (Direction.INGRESS, destination, source))
+        for direction, inside, peer in ends:
+            addresses = () if peer.groups else peer.ranges
+            for each in _carriers(inside) if inside.groups else ():
+                found[each, direction].open(_carriers(peer), addresses, ports)
+    return found
+
+
+def _carriers(position: Position) -> Iterator[Carrier]:
+    if position.wears_own_group:
+        yield position
+    else:
+        yield from position.groups
+        if position.listed and not position.ranges:
+            yield position.listed

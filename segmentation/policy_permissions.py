@@ -1,0 +1,53 @@
+"""What the NetworkPolicies that govern pods let through at their own end."""
+
+from collections.abc import Sequence
+
+from segmentation.address_range import AddressRange
+from segmentation.direction import Direction
+from segmentation.kubernetes.cluster import Cluster
+from segmentation.kubernetes.policy import AddressPeer, PodPeer, Policy, RulePorts
+from segmentation.kubernetes.selection import HostNetwork, Selection
+from segmentation.permission import Permissions
+from segmentation.port_set import ALL_PORTS, PortSet
+from segmentation.position import Position
+
+PodPermissions = dict[tuple[Position, Direction], Permissions[Position]]
+
+
+def policy_permissions(cluster: Cluster, pods: Sequence[Position]) -> PodPermissions:
+    """Return what policies let through at each end that they govern; an end that is not there is open.
+
+    Args:
+        cluster: Its workloads are those of the positions, in the same order.
+        pods: Positions that are pods.
+    """
+    selection = Selection(cluster, HostNetwork.PODS)
+    found: PodPermissions = {}
+    for policy in cluster.policies:
+        insides = [pods[number] for number in selection.governed_by(policy)]
+        for direction, rules in policy.rules.items():
+            permissions = [found.setdefault((inside, direction), Permissions()) for inside in insides]
+            for rule in rules:
+                ports = _at_most(rule.ports)
+                if rule.peers is None:
+                    everything = Permissions.everything(pods)
+                    peers, addresses = list(everything.peers), list(everything.addresses)
+                else:
+                    peers = [pods[number] for peer in rule.peers for number in _named(selection, peer, policy)]
+                    addresses = [block for peer in rule.peers for block in _blocks(peer)]
+                for each in permissions:
+                    each.open(peers, addresses, ports)
+    return found
+
+
+def _named(selection: Selection, peer: PodPeer | AddressPeer, policy: Policy) -> Sequence[int]:
+    return selection.named_by(peer, policy) if isinstance(peer, PodPeer) else ()
+
+
+def _blocks(peer: PodPeer | AddressPeer) -> Sequence[AddressRange]:
+    return peer.ranges if isinstance(peer, AddressPeer) else ()
+
+
+def _at_most(ports: RulePorts) -> PortSet:
+    """A named port is whatever number a pod gives it, so that it may be any."""
+    return ALL_PORTS if ports.named else ports.numbered
