@@ -81,6 +81,8 @@ class _Page:
         looks = "verdict" if self.proof.holds else "verdict fails"
         if self.proof.holds:
             said, more = "\u2713 The proof holds.", " Both layers let through what is declared, and nothing else."
+            if self.proof.blurs:
+                more = " Both layers let through what is declared, and what they cannot tell from it: see below."
         else:
             said, more = (
                 "\u2717 The proof does not hold.",
@@ -157,17 +159,16 @@ class _Page:
     def _decides(self) -> Iterator[Markup]:
         yield element("p", None, "For each connection the rule that lets it through, in each layer and at each end.")
         named = self._layers.named
+        wrong = {(violation.source, violation.destination) for violation in self.proof.violations}
         place = {name: number for number, name in enumerate(self._ordered)}
         declared = sorted(self._flows, key=lambda flow: (place.get(flow.source, -1), place[flow.target]))
         for flow in (*declared, *self._implied):
             source, target = named[flow.source], named[flow.target]
             parts: list[Markup] = []
-            passes = True
             for port in flow.ports:
                 for layer, verdict in self._verdicts(source, target, port):
-                    passes = passes and (verdict is None or verdict.passes)
                     parts += _decision(layer, port, verdict)
-            outcome = "passes both layers" if passes else "is stopped"
+            outcome = "not as declared: see the proof" if (flow.source, flow.target) in wrong else "passes both layers"
             summary = element(
                 "summary",
                 None,

@@ -40,7 +40,7 @@ STYLE = (
     "caption{text-align:left;color:var(--faint);padding:.6rem .9rem}"
     "th,td{text-align:left;vertical-align:top;padding:.5rem .9rem;border-top:1px solid var(--line)}"
     "thead th{background:var(--band);white-space:nowrap}"
-    "tbody th{font-weight:600;white-space:nowrap}"
+    "tbody th{font-weight:600;white-space:nowrap;position:sticky;left:0;background:var(--ground)}"
     "td{white-space:nowrap}"
     "td.open{background:var(--inside);font-weight:600}"
     "td.shut{color:var(--faint)}"

@@ -111,6 +111,9 @@ def test_a_proof_that_does_not_hold_is_said_first_and_shown_as_a_table() -> None
 
     assert "The proof does not hold" in text_of(document.iter("header"))
     assert first[:5] == ["api", "pay", "TCP 3100", "pod", "declared, but stopped"]
+    assert "api \u2192 pay TCP 3100, not as declared: see the proof" in [
+        text_of([each]) for each in document.iter("summary")
+    ]
 
 
 def test_the_page_asks_nothing_of_a_network_and_runs_nothing() -> None:
