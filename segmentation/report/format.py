@@ -6,7 +6,6 @@ from enum import StrEnum
 from segmentation.connection import Connections
 from segmentation.input_error import InputError
 from segmentation.report import document, graph, table, text
-from segmentation.report.connection_picture import connections_svg
 
 
 class Format(StrEnum):
@@ -22,13 +21,19 @@ class Format(StrEnum):
     """A page of this project: matrix, proof and picture."""
 
 
+def _svg(connections: Connections) -> Iterator[str]:
+    from segmentation.report.connection_picture import connections_svg  # noqa: PLC0415 - every verb reads the forms
+
+    yield connections_svg(connections)
+
+
 _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
     Format.TXT: text.lines,
     Format.JSON: document.json_array,
     Format.CSV: table.csv_rows,
     Format.MD: table.markdown_rows,
     Format.DOT: graph.dot,
-    Format.SVG: lambda connections: iter((connections_svg(connections),)),
+    Format.SVG: _svg,
 }
 
 
