@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from itertools import product
 
 from segmentation.compiled_firewall import compiled
 from segmentation.environment import Environment
@@ -152,14 +153,14 @@ class _Page:
             yield element("ul", None, *(element("li", None, _blur(blur)) for blur in self.proof.blurs))
         if self.proof.violations:
             head = ["From", "To", "Ports", "Layer", "What is wrong", "What decides", "What to change"]
-            rows = [(each.source, _violation(each)) for each in self.proof.violations]
+            rows = [(", ".join(each.sources), _violation(each)) for each in self.proof.violations]
             said = "Connections that are not as declared."
             yield _scrolling("The violations", _table(said, head, rows))
 
     def _decides(self) -> Iterator[Markup]:
         yield element("p", None, "For each connection the rule that lets it through, in each layer and at each end.")
         named = self._layers.named
-        wrong = {(violation.source, violation.destination) for violation in self.proof.violations}
+        wrong = {pair for each in self.proof.violations for pair in product(each.sources, each.destinations)}
         place = {name: number for number, name in enumerate(self._ordered)}
         declared = sorted(self._flows, key=lambda flow: (place.get(flow.source, -1), place[flow.target]))
         for flow in (*declared, *self._implied):
@@ -251,8 +252,9 @@ def _decision(layer: Layer, port: PortRange, verdict: Verdict | None) -> Iterato
 
 
 def _violation(each: Violation) -> list[Markup]:
-    short = [each.destination, str(each.ports), each.layer.value, each.fault.value]
-    long = ["; ".join(map(str, each.sides)), each.remedy]
+    targets, ports = ", ".join(each.destinations), str(each.ports).replace(",", ", ")
+    short = [targets, ports, each.layer.value, each.fault.value]
+    long = [str(each.side), each.remedy]
     return [element("td", None, cell) for cell in short] + [element("td", {"class": "told"}, cell) for cell in long]
 
 

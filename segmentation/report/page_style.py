@@ -60,5 +60,5 @@ STYLE = (
     "nav,.skip{display:none}.wide{overflow:visible;border:0}figure svg{min-width:0}"
     "details::details-content{content-visibility:visible;height:auto}"
     "figure,tr,details{break-inside:avoid}body{font-size:11pt}th,td{padding:.2rem .4rem}"
-    "td,td.told{min-width:0;white-space:normal}}"
+    "td,td.told{min-width:0;white-space:normal;overflow-wrap:anywhere}}"
 )

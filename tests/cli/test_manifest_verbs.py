@@ -45,7 +45,7 @@ def test_list_prints_the_connections_and_holds(shop: Path) -> None:
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize("form", ["txt", "json", "csv", "md", "dot"])
+@pytest.mark.parametrize("form", ["txt", "json", "csv", "md", "dot", "svg"])
 def test_list_knows_every_form(shop: Path, form: str) -> None:
     result = run("list", "--dir", shop, "--output", form)
     assert result.exit_code == 0
