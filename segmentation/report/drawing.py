@@ -214,8 +214,8 @@ def words(content: str, at: Point, looks: str, size: float, room: float, *, bold
 
 
 def document(size: tuple[float, float], title: str, description: str, *parts: str) -> Markup:
-    """Return a whole SVG document, of a width and a height, with its style."""
-    return element(
+    """Return a whole SVG document, of a width and a height, with its style; a text file ends with its line."""
+    svg = element(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
@@ -232,6 +232,7 @@ def document(size: tuple[float, float], title: str, description: str, *parts: st
         element("style", None, Markup(STYLE)),
         *parts,
     )
+    return Markup(f"{svg}\n")
 
 
 def _rules(colours: Palette) -> str:

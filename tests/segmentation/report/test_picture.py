@@ -250,7 +250,7 @@ def test_colours_can_be_told_apart_in_light_and_dark(palette: Palette) -> None:
 
 def test_the_picture_in_the_documents_is_that_of_the_committed_files(request: pytest.FixtureRequest) -> None:
     firewall = read_project(ROOT, "prod")
-    text = picture(firewall.matrix, firewall.environment) + "\n"
+    text = picture(firewall.matrix, firewall.environment)
     path = ROOT / "docs" / "shop.svg"
 
     if request.config.getoption("--update-golden"):
