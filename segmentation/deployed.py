@@ -1,15 +1,16 @@
 """What a stack has deployed, in the terms of the compilers: read back from descriptions that the two APIs give."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
 from segmentation.direction import Direction
 from segmentation.environment import Environment, Group, LoadBalancer, PrefixList
+from segmentation.former_endpoint import FormerEndpoints, labels_of
 from segmentation.layers import Layers
-from segmentation.matrix import Labels, Matrix, Service
-from segmentation.network_policy import MANAGED_BY, NAME_LABEL
+from segmentation.matrix import Matrix
+from segmentation.network_policy import MANAGED_BY
 from segmentation.port import MAX_PORT, PortRange, Protocol
 from segmentation.quota import ForeignAttachment
 from segmentation.security_group import GROUP_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
@@ -54,25 +55,16 @@ class Deployed:
     def crowding(self) -> tuple[ForeignAttachment, ...]:
         """What others put on pods of the namespace, for the count of groups on an interface."""
         return tuple(
-            ForeignAttachment(policy["metadata"]["name"], _labels(policy["spec"]["podSelector"]), _attached(policy))
+            ForeignAttachment(policy["metadata"]["name"], labels_of(policy["spec"]), _attached(policy))
             for policy in self.foreign_attachments
             if "podSelector" in policy.get("spec", {})
         )
 
-    def matrix(self, declared: Matrix) -> Matrix:
-        """Return the declared matrix with the services that stand now and are no longer declared, without flows."""
-        known = {service.name for service in declared.services}
-        outside = {external.name for external in declared.externals}
-        gone = {
-            name: Service(f"{name} in the cluster" if name in outside else name, pods, (), "", "")
-            for name, pods in (_selected(policy) for policy in self.policies)
-            if name and name not in known
-        }
-        return replace(declared, services=(*declared.services, *gone.values()))
-
     def layers(self, declared: Matrix, environment: Environment) -> Layers:
-        """Return both layers as they stand, asked about everything that is declared or stands."""
-        return Layers(self.matrix(declared), environment, self.policies, self.firewall(environment))
+        """Return both layers as they stand, with all that is declared and all that is declared no longer."""
+        former = FormerEndpoints(declared, self.policies, self.firewall(environment).rules)
+        known = former.environment(environment)
+        return Layers(former.matrix(), known, self.policies, self.firewall(known))
 
     def firewall(self, environment: Environment) -> VpcFirewall:
         """Return the VPC layer as it stands."""
@@ -81,7 +73,7 @@ class Deployed:
         attachments = tuple(
             PodAttachment(
                 policy["metadata"]["name"],
-                _labels(policy.get("spec", {}).get("podSelector", {})),
+                labels_of(policy.get("spec", {})),
                 own[group],
             )
             for policy in self.attachments
@@ -146,14 +138,6 @@ def _prefix_lists(environment: Environment) -> Iterator[PrefixList]:
     front: LoadBalancer = environment.load_balancer
     candidates = [front.clients, *(place.prefix_list for _, place in environment.places)]
     return (each for each in candidates if isinstance(each, PrefixList))
-
-
-def _selected(policy: Described) -> tuple[str, Labels]:
-    return policy["metadata"].get("labels", {}).get(NAME_LABEL, ""), _labels(policy["spec"].get("podSelector", {}))
-
-
-def _labels(selector: Described) -> Labels:
-    return tuple(sorted(selector.get("matchLabels", {}).items()))
 
 
 def _tag(described: Described, key: str) -> str:

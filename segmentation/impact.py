@@ -1,24 +1,23 @@
 """What a deployment opens and closes, by layer, against what stands now; and what others would add to it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from segmentation.connection import Party
-from segmentation.deployed import Deployed
+from segmentation.deployed import Deployed, Described
 from segmentation.diff import Change, changes_between
 from segmentation.layers import Layers
 from segmentation.port_set import PortSet
-from segmentation.position import Role
 from segmentation.verdict import Layer
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two states of both layers, of connections with a service at one end.
+    """What differs between two states of both layers.
 
     Attributes:
-        through_both: What passes both layers and changes.
-        by_layer: The same for each layer alone.
+        through_both: What passes both layers and changes, with a service at one end.
+        by_layer: The same for each layer alone, with any pod of the namespace at one end.
     """
 
     through_both: tuple[Change, ...]
@@ -36,11 +35,13 @@ class Impact:
     Attributes:
         difference: Between what stands and what would; None if nothing stands yet, so that all undeclared closes.
         foreign: What NetworkPolicies of others open beyond the declared, by their names.
+        replaced: The names of those that have a name of this program's.
         overruling: ClusterNetworkPolicies, which may overrule all of it.
     """
 
     difference: Difference | None
     foreign: Mapping[str, tuple[Change, ...]]
+    replaced: tuple[str, ...]
     overruling: tuple[str, ...]
 
 
@@ -58,17 +59,25 @@ def impact(deployed: Deployed, planned: Layers) -> Impact:
     Raises:
         InputError: A policy that stands is not understood.
     """
-    before = deployed.layers(planned.matrix, planned.environment)
-    after = Layers(before.matrix, planned.environment, planned.manifests, planned.firewall)
+    before = replace(deployed.layers(planned.matrix, planned.environment), beside=planned.manifests)
+    after = Layers(before.matrix, before.environment, planned.manifests, planned.firewall, deployed.policies)
     changed = None if deployed.is_first else difference(before, after)
-    return Impact(changed, dict(_foreign(deployed, after)), deployed.overruling)
+    names = {policy["metadata"]["name"] for policy in planned.manifests}
+    replaced = [policy for policy in deployed.foreign_policies if policy["metadata"]["name"] in names]
+    others = tuple(policy for policy in deployed.foreign_policies if policy not in replaced)
+    return Impact(
+        changed,
+        dict(_foreign(others, after)),
+        tuple(policy["metadata"]["name"] for policy in replaced),
+        deployed.overruling,
+    )
 
 
-def _foreign(deployed: Deployed, planned: Layers) -> Iterator[tuple[str, tuple[Change, ...]]]:
-    alone = _openings(planned, Layer.POD)
-    for policy in deployed.foreign_policies:
-        joined = Layers(planned.matrix, planned.environment, (*planned.manifests, policy), planned.firewall)
-        changes = changes_between(alone, _openings(joined, Layer.POD))
+def _foreign(others: tuple[Described, ...], planned: Layers) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    alone = replace(planned, beside=others)
+    for policy in others:
+        joined = replace(alone, manifests=(*alone.manifests, policy))
+        changes = changes_between(_openings(alone, Layer.POD), _openings(joined, Layer.POD))
         if changes:
             yield policy["metadata"]["name"], changes
 
@@ -77,5 +86,5 @@ def _openings(layers: Layers, layer: Layer) -> dict[tuple[Party, Party], PortSet
     return {
         (source.name, destination.name): ports
         for (source, destination), ports in layers.openings(layer).items()
-        if Role.SERVICE in {source.role, destination.role}
+        if any(end.workload and end.workload.namespace == layers.matrix.namespace for end in (source, destination))
     }

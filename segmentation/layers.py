@@ -41,17 +41,20 @@ class Layers:
     Attributes:
         manifests: NetworkPolicies as the API server takes them.
         firewall: Groups, rules and attachments.
+        beside: NetworkPolicies that decide nothing here, though what they select is asked about too.
     """
 
     matrix: Matrix
     environment: Environment
     manifests: tuple[Mapping[str, Any], ...]
     firewall: VpcFirewall
+    beside: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
     def positions(self) -> tuple[Position, ...]:
         """Everything that connections can begin or end at."""
-        return positions(self.matrix, self.environment, self.firewall, self._policies.policies)
+        policies = (*self._policies.policies, *cluster_from(self.beside, "policies beside").policies)
+        return positions(self.matrix, self.environment, self.firewall, policies)
 
     @cached_property
     def named(self) -> Mapping[str, Position]:

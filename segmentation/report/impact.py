@@ -36,6 +36,11 @@ def impact_warnings(impact: Impact) -> Iterator[str]:
     for name, changes in impact.foreign.items():
         lines = "\n".join(_indented(changes, f"The NetworkPolicy {name} is not this program's and opens more"))
         yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
+    if impact.replaced:
+        yield (
+            f"NetworkPolicies that are not this program's stand under its names: {', '.join(impact.replaced)}. "
+            "A deployment replaces their rules, and destroy removes them."
+        )
     if impact.overruling:
         yield (
             f"ClusterNetworkPolicies can overrule every NetworkPolicy here: {', '.join(impact.overruling)}. "

@@ -78,7 +78,7 @@ def test_before_the_first_deployment_nothing_stands() -> None:
     first = nothing_deployed()
 
     assert first.is_first
-    assert first.matrix(shop_matrix()) == shop_matrix()
+    assert first.layers(shop_matrix(), environment_of("dev")).matrix == shop_matrix()
     assert first.firewall(environment_of("dev")).rules == ()
     assert not deployed(shop()).is_first
 
@@ -96,7 +96,7 @@ def test_a_service_that_is_no_longer_declared_is_still_seen() -> None:
         flows=tuple(flow for flow in declared.flows if "pay" not in {flow.source, flow.target}),
     )
 
-    seen = deployed(shop()).matrix(smaller)
+    seen = deployed(shop()).layers(smaller, environment_of("dev")).matrix
 
     assert [service.name for service in seen.services] == ["api", "gateway", "pay"]
     assert seen.services[-1].pods == (("app", "flash-pay"),)
