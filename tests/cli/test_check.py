@@ -1,0 +1,187 @@
+"""``check``: the proof for pre-commit and CI, without engine, cluster or AWS."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from segmentation import compiled_firewall
+from segmentation.environment import Environment
+from segmentation.matrix import Matrix
+from segmentation.network_policy import PodFirewall, compile_policies
+from segmentation.security_group import VpcFirewall, compile_groups
+from tests.cli.flash_firewall import copy_project, edit, run
+from tests.segmentation.accounts import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture
+def forgets_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler of groups that drops what api needs to reach redis."""
+
+    def forgetful(matrix: Matrix, environment: Environment) -> VpcFirewall:
+        firewall = compile_groups(matrix, environment)
+        kept = tuple(rule for rule in firewall.rules if not rule.name.startswith("api-egress-tcp-6379"))
+        return replace(firewall, rules=kept)
+
+    monkeypatch.setattr(compiled_firewall, "compile_groups", forgetful)
+
+
+@pytest.fixture
+def widens_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler of policies that lets api reach every port of what it may reach."""
+
+    def generous(matrix: Matrix, environment: Environment) -> PodFirewall:
+        firewall = compile_policies(matrix, environment)
+        every = next(policy for policy in firewall.allows if policy.name == "04-allow-egress-api")
+        rules = tuple(
+            replace(rule, ports=tuple(replace(port, first=1, last=65535) for port in rule.ports[:1]))
+            for rule in every.rules
+        )
+        allows = tuple(replace(each, rules=rules) if each is every else each for each in firewall.allows)
+        return replace(firewall, allows=allows)
+
+    monkeypatch.setattr(compiled_firewall, "compile_policies", generous)
+
+
+def parsed(*arguments: str | Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run("check", *arguments, "--output", "json").stdout)
+    return found
+
+
+def test_all_stacks_are_proven_where_none_is_named(project: Path) -> None:
+    result = run("check", "--project", project)
+
+    assert result.exit_code == 0
+    assert [line.partition(":")[0] for line in result.stdout.splitlines()] == ["dev", "prod"]
+    assert all("The proof holds: " in line for line in result.stdout.splitlines())
+    assert result.stderr == ""
+
+
+def test_a_stack_is_proven_alone_and_several_in_the_order_in_which_they_are_named(project: Path) -> None:
+    one = run("check", "--project", project, "--stack", "prod")
+    two = run("check", "--project", project, "--stack", "prod", "--stack", "dev")
+
+    assert [line.partition(":")[0] for line in one.stdout.splitlines()] == ["prod"]
+    assert [line.partition(":")[0] for line in two.stdout.splitlines()] == ["prod", "dev"]
+
+
+def test_one_broken_stack_is_bad_input_for_all_and_none_for_another(project: Path) -> None:
+    edit(project / "Pulumi.prod.yaml", "  redis:", "  reddis:")
+
+    assert run("check", "--project", project).exit_code == 2
+    assert run("check", "--project", project, "--stack", "dev").exit_code == 0
+
+
+def test_for_machines_a_proof_is_an_object(project: Path) -> None:
+    dev, prod = parsed("--project", project)
+
+    assert (dev["stack"], prod["stack"]) == ("dev", "prod")
+    assert dev["holds"]
+    assert dev["violations"] == dev["indistinguishable"] == []
+    assert set(dev["stopped_by_layers"]) == {"1", "2"}
+    assert dev["declared"] >= 11  # the ports of the flows; and DNS, probes and the clients
+
+
+@pytest.mark.usefixtures("forgets_a_rule")
+def test_a_dropped_rule_is_a_violation_with_exit_1_and_a_table(project: Path) -> None:
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert result.exit_code == 1
+    summary, empty, head, row = result.stdout.splitlines()
+    assert summary == "dev: The proof does not hold: 1 connection is not as declared."
+    assert empty == ""
+    assert head.split()[:4] == ["from", "to", "ports", "layer"]
+    assert row.split("  ")[0] == "api"
+    assert [cell.strip() for cell in row.split("  ") if cell.strip()][:5] == [
+        *("api", "redis", "TCP 6379", "vpc", "declared, but stopped")
+    ]
+
+
+@pytest.mark.usefixtures("forgets_a_rule")
+def test_for_machines_a_violation_names_the_pair_the_layer_and_what_to_do(project: Path) -> None:
+    (dev,) = parsed("--project", project, "--stack", "dev")
+
+    assert not dev["holds"]
+    (violation,) = dev["violations"]
+    assert (violation["src"], violation["dst"], violation["ports"]) == ("api", "redis", "TCP 6379")
+    assert (violation["layer"], violation["fault"]) == ("vpc", "declared, but stopped")
+    assert violation["decides"]
+    assert violation["remedy"]
+
+
+@pytest.mark.usefixtures("widens_a_rule")
+def test_a_widened_rule_is_a_violation_that_names_the_rule(project: Path) -> None:
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert result.exit_code == 1
+    assert "not declared, but open" in result.stdout
+    assert "04-allow-egress-api" in result.stdout
+
+
+@pytest.mark.usefixtures("forgets_a_rule")
+def test_one_violated_stack_of_several_is_exit_1(project: Path) -> None:
+    assert run("check", "--project", project).exit_code == 1
+
+
+def test_a_setting_that_does_not_do_what_it_seems_to_is_a_warning_and_no_violation(project: Path) -> None:
+    edit(project / "Pulumi.dev.yaml", "attachment: pods", "attachment: nodes")
+
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert result.exit_code == 0
+    assert "dev: warning: cluster.attachment nodes: " in result.stdout
+    assert parsed("--project", project, "--stack", "dev")[0]["warnings"][0]["setting"] == "cluster.attachment nodes"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("traffic.yaml", "to: gateway", "to: gatway", "error: traffic.yaml: flows[0].to: gatway is neither"),
+        ("traffic.yaml", "services:", "servces:", "error: traffic.yaml: servces: this key is not known"),
+        ("Pulumi.dev.yaml", "retentionDays: 14", "retentionDays: 15", "error: Pulumi.dev.yaml: flash-ticket-firewall:"),
+        ("Pulumi.dev.yaml", "config:", "config: [", "error: Pulumi.dev.yaml: line "),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_2(project: Path, name: str, old: str, new: str, message: str) -> None:
+    edit(project / name, old, new)
+
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(message)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_is_no_project_is_bad_input(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        result = run("check", "--project", folder)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "there is no Pulumi.<stack>.yaml. Name the project's folder with --project." in result.stderr
+
+
+def test_it_needs_no_engine_no_cloud_and_no_cluster_and_loads_none_of_them() -> None:
+    code = (
+        "import sys\nfrom cli.main import app\n"
+        "try:\n    app(['check'])\nexcept SystemExit as end:\n    print(end.code, *sys.modules)"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KUBE", "PULUMI_"))}
+
+    run = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+
+    last = run.stdout.splitlines()[-1].split()
+    assert last[0] == "0"
+    loaded = {module.partition(".")[0] for module in last[1:]}
+    assert "segmentation" in loaded
+    assert not loaded & {"boto3", "botocore", "pulumi", "pulumi_aws", "pulumi_kubernetes", "kubernetes", "urllib3"}
