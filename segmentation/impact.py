@@ -16,7 +16,7 @@ class Difference:
     """What differs between two states of both layers.
 
     Attributes:
-        through_both: What passes both layers and changes, with a service at one end.
+        through_both: What passes both layers and changes, with a service or the load balancer at one end.
         by_layer: The same for each layer alone, with any pod of the namespace at one end.
     """
 
@@ -48,7 +48,7 @@ class Impact:
 def difference(before: Layers, after: Layers) -> Difference:
     """Compare two states of both layers."""
     return Difference(
-        changes_between(before.connections().as_map(), after.connections().as_map()),
+        changes_between(_through_both(before), _through_both(after)),
         {layer: changes_between(_openings(before, layer), _openings(after, layer)) for layer in Layer},
     )
 
@@ -80,6 +80,17 @@ def _foreign(others: tuple[Described, ...], planned: Layers) -> Iterator[tuple[s
         changes = changes_between(_openings(alone, Layer.POD), _openings(joined, Layer.POD))
         if changes:
             yield policy["metadata"]["name"], changes
+
+
+def _through_both(layers: Layers) -> dict[tuple[Party, Party], PortSet]:
+    front = layers.named[layers.environment.load_balancer.external]
+    at_front = (pair for other in layers.positions if other is not front for pair in ((other, front), (front, other)))
+    found = layers.connections().as_map()
+    for pair in at_front:
+        ports = layers.opened(Layer.POD, *pair) & layers.opened(Layer.VPC, *pair)
+        if ports:
+            found[pair[0].name, pair[1].name] = ports
+    return found
 
 
 def _openings(layers: Layers, layer: Layer) -> dict[tuple[Party, Party], PortSet]:

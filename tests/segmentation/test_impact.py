@@ -109,6 +109,17 @@ def test_a_changed_port_is_a_line_for_each_flow_to_it() -> None:
     ]
 
 
+def test_who_may_reach_the_load_balancer_on_which_port_is_told() -> None:
+    binding = binding_content("dev")
+    binding["loadBalancer"]["listeners"] = [80, 443]
+    both = firewall(None, binding)
+    binding["loadBalancer"]["clients"] = {"cidrs": ["0.0.0.0/0"]}
+    anybody = firewall(None, binding)
+
+    assert through_both(firewall(), both) == ["changed  clients of alb => alb : TCP 443 -> TCP 80,443"]
+    assert "removed  the internet => alb : TCP 80,443" in through_both(anybody, both)
+
+
 def test_what_the_pod_layer_knows_by_address_alone_is_told_apart() -> None:
     """All datastores share their subnets: to the pod layer a port towards one is a port towards all."""
     content = traffic_content()
