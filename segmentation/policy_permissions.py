@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from segmentation.address_range import AddressRange
+from segmentation.address_range import AddressRange, Family, whole
 from segmentation.direction import Direction
 from segmentation.kubernetes.cluster import Cluster
 from segmentation.kubernetes.policy import AddressPeer, PodPeer, Policy, RulePorts
@@ -28,15 +28,14 @@ def policy_permissions(cluster: Cluster, pods: Sequence[Position]) -> PodPermiss
         for direction, rules in policy.rules.items():
             permissions = [found.setdefault((inside, direction), Permissions()) for inside in insides]
             for rule in rules:
-                ports = _at_most(rule.ports)
                 if rule.peers is None:
-                    everything = Permissions.everything(pods)
-                    peers, addresses = list(everything.peers), list(everything.addresses)
+                    peers, addresses = list(pods), [whole(family) for family in Family]
                 else:
                     peers = [pods[number] for peer in rule.peers for number in _named(selection, peer, policy)]
                     addresses = [block for peer in rule.peers for block in _blocks(peer)]
                 for each in permissions:
-                    each.open(peers, addresses, ports)
+                    each.open(peers, (), _at_most(rule.ports))
+                    each.open((), addresses, rule.ports.numbered)
     return found
 
 
@@ -49,5 +48,5 @@ def _blocks(peer: PodPeer | AddressPeer) -> Sequence[AddressRange]:
 
 
 def _at_most(ports: RulePorts) -> PortSet:
-    """A named port is whatever number a pod gives it, so that it may be any."""
+    """Return what a rule may open on a pod, which gives a named port whatever number it likes."""
     return ALL_PORTS if ports.named else ports.numbered

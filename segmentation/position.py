@@ -91,7 +91,7 @@ class _Survey:
         groups: frozenset[Holder] = frozenset({cluster.group})
         yield Position(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if cluster.attachment is Attachment.PODS:
-            yield Position(KUBELET, Role.IMPLIED, None, (), frozenset({cluster.nodes}))
+            yield Position(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
         if cluster.resolvers:
             yield Position(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
         clients = self.environment.load_balancer.clients

@@ -198,8 +198,8 @@ class _Prover:
         if isinstance(peer, Position):
             return [peer]
         if isinstance(peer, AddressRange):
-            hosts = [each for each in every if layer is Layer.VPC or not each.workload]
-            found = [each for each in hosts if each.name != NODE_DNS and any_overlap(each.ranges, (peer,))]
+            near = (each for each in every if any_overlap(each.ranges, (peer,)))
+            found = [each for each in near if _is_known_by_address(layer, each)]
         elif isinstance(peer, PrefixList):
             found = [each for each in every if each.listed == peer]
         else:
@@ -252,6 +252,13 @@ class _Prover:
             _count(ports & in_play) * _pairs(sources, destinations)
             for sources, destinations, ports in self.layers.blocks(layer)
         )
+
+
+def _is_known_by_address(layer: Layer, position: Position) -> bool:
+    """Tell whether a layer may take a position for an address; it must have a say there."""
+    if layer is Layer.VPC:
+        return position.name != NODE_DNS
+    return not position.workload and position.name != KUBELET
 
 
 def _pairs(sources: Sequence[Position], destinations: Sequence[Position]) -> int:

@@ -7,6 +7,7 @@ the Kubernetes documentation ("Network Policies") and of the API reference (Netw
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 Manifest = Mapping[str, Any]
@@ -37,15 +38,15 @@ class Question:
 
 def passes(policies: Sequence[Manifest], asked: Question) -> bool:
     # A connection needs both the egress policies of the source and the ingress policies of the destination to allow it.
-    return _side(policies, "Egress", asked) and _side(policies, "Ingress", asked)
+    return side_passes(policies, "Egress", asked) and side_passes(policies, "Ingress", asked)
 
 
-def _side(policies: Sequence[Manifest], direction: str, asked: Question) -> bool:
+def side_passes(policies: Sequence[Manifest], direction: str, asked: Question) -> bool:
     ingress = direction == "Ingress"
     pod, peer = (asked.destination, asked.source) if ingress else (asked.source, asked.destination)
     if isinstance(pod, Address):
         return True  # policies select pods
-    isolating = [policy for policy in policies if _isolates(policy, pod, direction)]
+    isolating = [policy for policy in policies if isolates(policy, pod, direction)]
     if not isolating:
         return True  # by default a pod is non-isolated: all connections are allowed
     # The effects of policies combine additively: any rule of any of them is enough.
@@ -63,7 +64,7 @@ def _side(policies: Sequence[Manifest], direction: str, asked: Question) -> bool
     return False
 
 
-def _isolates(policy: Manifest, pod: Pod, direction: str) -> bool:
+def isolates(policy: Manifest, pod: Pod, direction: str) -> bool:
     if policy["metadata"].get("namespace", "default") != pod.namespace:
         return False
     types = policy["spec"].get("policyTypes")
@@ -92,7 +93,7 @@ def _matches(selector: Manifest, labels: Mapping[str, str]) -> bool:
 
 def _is_meant(peer: Manifest, policy: Manifest, endpoint: Pod | Address) -> bool:
     if isinstance(endpoint, Address):
-        return "ipBlock" in peer and _in_block(peer["ipBlock"], ipaddress.ip_address(endpoint.text))
+        return "ipBlock" in peer and _in_block(peer["ipBlock"], _address(endpoint.text))
     if "ipBlock" in peer:
         return False  # these should be cluster-external IPs
     if "namespaceSelector" in peer:
@@ -103,10 +104,14 @@ def _is_meant(peer: Manifest, policy: Manifest, endpoint: Pod | Address) -> bool
     return _matches(peer.get("podSelector") or {}, endpoint.labels)
 
 
+_address = cache(ipaddress.ip_address)  # reading the same few again and again takes most of the time
+_network = cache(ipaddress.ip_network)
+
+
 def _in_block(block: Manifest, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if address not in ipaddress.ip_network(block["cidr"]):
+    if address not in _network(block["cidr"]):
         return False
-    return all(address not in ipaddress.ip_network(each) for each in block.get("except") or [])
+    return all(address not in _network(each) for each in block.get("except") or [])
 
 
 def _is_port(entry: Manifest, asked: Question) -> bool:

@@ -5,12 +5,15 @@ It knows of groups and rules only what AWS would be told, and nothing of matrice
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 
 from segmentation.direction import Direction
 from segmentation.environment import Group, PrefixList
 from segmentation.port import Protocol
 from segmentation.security_group import OwnGroup, Peer, Rule
+
+_address = cache(ip_address)  # reading the same few again and again takes most of the time
 
 
 @dataclass(frozen=True)
@@ -62,5 +65,5 @@ def _is(peer: Peer, interface: Interface) -> bool:
         # "instances that are associated with the referenced security group"
         return peer in interface.groups
     if isinstance(peer, PrefixList):
-        return any(ip_address(interface.address) in network for network in peer.networks)
-    return ip_address(interface.address) in peer
+        return any(_address(interface.address) in network for network in peer.networks)
+    return _address(interface.address) in peer
