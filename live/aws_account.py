@@ -34,6 +34,8 @@ from segmentation.security_group import STACK_TAG
 # One retry: an endpoint that is not there is told within 30 seconds, not after minutes.
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
+_FILTER_VALUES = 200
+
 _EXPIRED = {
     *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"),
     *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
@@ -95,12 +97,15 @@ class AwsAccount:
 
     def groups(self, vpc: str, selection: One) -> Sequence[Group]:
         """Return every security group of the VPC that the selection fits; its name is its own, not a tag."""
-        chosen = [{"Name": "vpc-id", "Values": [vpc]}, *_filters(selection, "group-id", "group-name")]
-        found = self._pages("ec2", "describe_security_groups", "SecurityGroups", Filters=chosen)
-        groups = [Group(group["GroupId"], group["GroupName"]) for group in found]
-        if len(groups) != 1:
-            return groups
-        return [replace(groups[0], foreign_rules=self._foreign_rules(groups[0].id))]
+        of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+        listed = self._pages("ec2", "describe_security_groups", "SecurityGroups", Filters=of_vpc)
+        chosen = [Group(group["GroupId"], group["GroupName"]) for group in listed if _fits(selection, group)]
+        if len(chosen) != 1:
+            return chosen
+        known = [group["GroupId"] for group in listed]
+        # One question for all groups, as far as a filter takes them (EC2 API reference, Filter: 200 values).
+        asked = known if len(known) <= _FILTER_VALUES else [chosen[0].id]
+        return [replace(chosen[0], foreign_rules=self._foreign_rules(chosen[0].id, asked))]
 
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
         """Return every managed prefix list that the selection fits, with its entries."""
@@ -138,6 +143,10 @@ class AwsAccount:
         return identity["Account"], identity["Arn"].split(":")[1]
 
     @cached_property
+    def _answers(self) -> dict[str, list[Any]]:
+        return {}
+
+    @cached_property
     def _clients(self) -> dict[str, Any]:
         return {}
 
@@ -151,11 +160,13 @@ class AwsAccount:
         family = 6 if described.get("AddressFamily") == "IPv6" else 4
         return PrefixList(described["PrefixListId"], name, family, weight, networks)
 
-    def _foreign_rules(self, group: str) -> tuple[tuple[str, int, int], ...]:
-        chosen = [{"Name": "group-id", "Values": [group]}]
+    def _foreign_rules(self, group: str, asked: list[str]) -> tuple[tuple[str, int, int], ...]:
+        chosen = [{"Name": "group-id", "Values": asked}]
         rules = self._pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
         counted: Counter[tuple[str, int]] = Counter()
         for rule in rules:
+            if rule["GroupId"] != group:
+                continue
             direction = Direction.EGRESS if rule["IsEgress"] else Direction.INGRESS
             for family, weight in () if self._is_ours(rule) else self._weights(rule):
                 counted[direction.value, family] += weight
@@ -174,13 +185,18 @@ class AwsAccount:
         return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
 
     def _pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:  # noqa: ANN401 - the SDK's
-        found: list[Any] = []
-        while True:
-            page = self._ask(service, operation, **arguments)
-            found += page[key]
-            if not page.get("NextToken"):
-                return found
-            arguments["NextToken"] = page["NextToken"]
+        """Return all pages of an answer; the same question is asked once."""
+        question = f"{operation} {arguments}"
+        if question not in self._answers:
+            found: list[Any] = []
+            while True:
+                page = self._ask(service, operation, **arguments)
+                found += page[key]
+                if not page.get("NextToken"):
+                    break
+                arguments["NextToken"] = page["NextToken"]
+            self._answers[question] = found
+        return self._answers[question]
 
     def _ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
         try:
@@ -222,6 +238,15 @@ def _filters(selection: One | Some, id_key: str, name_key: str = "tag:Name") -> 
     else:
         names, ids = [selection.name] if selection.name else None, [selection.id] if selection.id else None
     return [{"Name": name_key if names else id_key, "Values": names or ids or []}]
+
+
+def _fits(selection: One, group: dict[str, Any]) -> bool:
+    if selection.tags:
+        tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", ())}
+        return all(tags.get(key) == value for key, value in selection.tags)
+    if selection.name:
+        return bool(group["GroupName"] == selection.name)
+    return bool(group["GroupId"] == selection.id)
 
 
 def _networks(described: dict[str, Any]) -> tuple[Network, ...]:
