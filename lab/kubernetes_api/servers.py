@@ -101,14 +101,16 @@ class ApiServer:
     def fill(self) -> None:
         """Wait until the server is ready, create what runs in the cluster, and write the kubeconfig."""
         self.endpoint.wait_for("/readyz", _READY_SECONDS)
-        for document in self._manifests("security_group_policy.yaml"):
-            self.endpoint.create(document)
+        for file in ("security_group_policy.yaml", "cluster_network_policy.yaml"):
+            for document in self._manifests(file):
+                self.endpoint.create(document)
         for document in self._manifests("cluster.yaml"):
             if document["metadata"].get("namespace") == "kube-system":
                 # The server makes this namespace itself, a moment after it is ready.
                 self.endpoint.wait_for("/api/v1/namespaces/kube-system", _READY_SECONDS)
             self.endpoint.create(document)
-        self.endpoint.wait_for("/apis/vpcresources.k8s.aws/v1beta1", _READY_SECONDS)
+        for version in ("vpcresources.k8s.aws/v1beta1", "policy.networking.k8s.io/v1alpha2"):
+            self.endpoint.wait_for(f"/apis/{version}", _READY_SECONDS)
         self.endpoint.write_kubeconfig(self.kubeconfig, f"flash-ticket-{self.surroundings.stack}")
 
     def _manifests(self, file: str) -> list[dict[str, Any]]:
