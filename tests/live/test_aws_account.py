@@ -1,0 +1,391 @@
+"""What an account is asked, by tag, name or id, and the one line that each refusal becomes."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
+from botocore.stub import Stubber
+
+from lab.environment import Lab
+from lab.surroundings import REGION
+from live import aws_account
+from live.aws_account import AwsAccount
+from segmentation.binding import One, Some
+from segmentation.input_error import InputError
+from segmentation.security_group import STACK_TAG
+
+CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
+
+
+def refusal(question: Callable[[], object]) -> str:
+    with pytest.raises(InputError) as refused:
+        question()
+    return str(refused.value)
+
+
+def tagged(**tags: str) -> One:
+    return One.model_validate({"tags": tags})
+
+
+def some(**tags: str) -> Some:
+    return Some.model_validate({"tags": tags})
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of AWS at all, as on a machine where nobody has signed in."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def account(lab: Lab, bare: None, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:  # noqa: ARG001 - clears what differs
+    """The lab's account, through the variables that ``pulumi`` gets."""
+    for name, value in lab.variables("dev").items():
+        if name.startswith("AWS_") or name.lower() == "no_proxy":
+            monkeypatch.setenv(name, value)
+    return AwsAccount.connect(REGION, None, "dev")
+
+
+@pytest.fixture
+def ec2(account: AwsAccount) -> Any:  # noqa: ANN401 - boto3's clients have no static type
+    make: Any = account.session.client
+    return make("ec2")
+
+
+@pytest.fixture
+def group(ec2: Any, account: AwsAccount, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ANN401 - likewise
+    """A security group of the test's own in the VPC of dev, without rules."""
+    (vpc,) = account.vpcs(tagged(Name="flash-ticket-dev"))
+    made = ec2.create_security_group(GroupName=request.node.name[:60], Description="test", VpcId=vpc.id)["GroupId"]
+    egress = ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]["IpPermissionsEgress"]
+    ec2.revoke_security_group_egress(GroupId=made, IpPermissions=egress)
+    yield made
+    ec2.delete_security_group(GroupId=made)
+
+
+def open_port(ec2: Any, group: str, port: int, peer: dict[str, Any], **tags: str) -> None:  # noqa: ANN401 - likewise
+    specification = [
+        {"ResourceType": "security-group-rule", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    ]
+    permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **peer}
+    more = {"TagSpecifications": specification} if tags else {}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission], **more)
+
+
+@pytest.mark.engine
+def test_a_vpc_is_found_by_tag_by_name_and_by_id(account: AwsAccount) -> None:
+    (by_tag,) = account.vpcs(tagged(Name="flash-ticket-dev", Environment="dev"))
+
+    assert by_tag.networks == (ip_network("10.10.0.0/16"),)
+    assert list(account.vpcs(One(name="flash-ticket-dev"))) == [by_tag]
+    assert list(account.vpcs(One(id=by_tag.id))) == [by_tag]
+    assert list(account.vpcs(tagged(Name="flash-ticket-dev", Environment="prod"))) == []
+    assert list(account.vpcs(One(id="vpc-00000000"))) == []
+
+
+@pytest.mark.engine
+def test_subnets_are_found_within_their_vpc_alone(account: AwsAccount) -> None:
+    (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
+    by_tag = account.subnets(vpc.id, some(Tier="data"))
+
+    assert sorted(str(network) for subnet in by_tag for network in subnet.networks) == [
+        "10.10.20.0/24",
+        "10.10.21.0/24",
+    ]
+    names = Some(names=["flash-ticket-dev-data-a", "flash-ticket-dev-data-c"])
+    ids = Some(ids=[subnet.id for subnet in by_tag])
+    for selection in (names, ids):
+        assert sorted(each.id for each in account.subnets(vpc.id, selection)) == sorted(each.id for each in by_tag)
+    assert list(account.subnets(vpc.id, some(Environment="prod"))) == []
+
+
+@pytest.mark.engine
+def test_a_group_is_found_by_tag_by_its_own_name_and_by_id(account: AwsAccount) -> None:
+    (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
+    (by_tag,) = account.groups(vpc.id, tagged(Name="flash-ticket-dev-redis"))
+
+    assert by_tag.label == "flash-ticket-dev-redis"
+    assert list(account.groups(vpc.id, One(name="flash-ticket-dev-redis"))) == [by_tag]
+    assert list(account.groups(vpc.id, One(id=by_tag.id))) == [by_tag]
+    assert len(account.groups(vpc.id, tagged(Environment="dev"))) > 1
+
+
+@pytest.mark.engine
+def test_the_rules_of_others_are_counted_by_direction_and_family_and_ours_are_not(
+    account: AwsAccount,
+    ec2: Any,  # noqa: ANN401 - boto3's clients have no static type
+    group: str,
+) -> None:
+    v4, v6 = {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]}, {"Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    open_port(ec2, group, 1, v4)
+    open_port(ec2, group, 2, v4, Name="somebody's")
+    open_port(ec2, group, 3, v6)
+    open_port(ec2, group, 4, {"UserIdGroupPairs": [{"GroupId": group}]})
+    open_port(ec2, group, 5, v4, **{STACK_TAG: "prod"})
+    open_port(ec2, group, 6, v4, **{STACK_TAG: "dev"})
+    (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
+
+    (found,) = account.groups(vpc.id, One(id=group))
+
+    assert found.foreign_rules == (("ingress", 4, 4), ("ingress", 6, 2))
+
+
+@pytest.mark.engine
+def test_a_prefix_list_weighs_its_maximum_and_awss_own_what_aws_says(account: AwsAccount, ec2: Any) -> None:  # noqa: ANN401 - likewise
+    made = ec2.create_managed_prefix_list(
+        PrefixListName="offices",
+        MaxEntries=20,
+        AddressFamily="IPv4",
+        Entries=[{"Cidr": "192.0.2.0/25"}, {"Cidr": "203.0.113.0/24"}],
+    )["PrefixList"]["PrefixListId"]
+    try:
+        (by_name,) = account.prefix_lists(One(name="offices"))
+        (by_id,) = account.prefix_lists(One(id=made))
+    finally:
+        ec2.delete_managed_prefix_list(PrefixListId=made)
+
+    assert by_name == by_id
+    assert (by_name.family, by_name.weight) == (4, 20)
+    assert set(by_name.networks) == {ip_network("192.0.2.0/25"), ip_network("203.0.113.0/24")}
+    (cloudfront,) = account.prefix_lists(One(name=CLOUDFRONT))
+    assert cloudfront.weight == 55
+
+
+@pytest.mark.engine
+def test_a_cluster_is_found_by_name_with_what_eks_made_for_it(account: AwsAccount) -> None:
+    (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
+    cluster = account.cluster("flash-ticket-dev")
+
+    assert cluster
+    assert (cluster.vpc, cluster.services) == (vpc.id, ip_network("172.20.0.0/16"))
+    assert len(account.groups(vpc.id, One(id=cluster.group))) == 1
+    assert account.cluster("flash-ticket-qa") is None
+
+
+@pytest.mark.engine
+def test_what_a_stack_has_made_is_told_by_its_tag_alone(
+    account: AwsAccount,
+    ec2: Any,  # noqa: ANN401 - likewise
+    group: str,
+) -> None:
+    ec2.create_tags(Resources=[group], Tags=[{"Key": STACK_TAG, "Value": "qa"}])
+    v4 = {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+    open_port(ec2, group, 1, v4, **{STACK_TAG: "qa"})
+    open_port(ec2, group, 2, v4)
+    staging = AwsAccount.connect(REGION, None, "qa")
+
+    assert [each["GroupId"] for each in staging.own_groups()] == [group]
+    assert [each["FromPort"] for each in staging.own_rules()] == [1]
+    assert group not in {each["GroupId"] for each in account.own_groups()}
+
+
+@pytest.mark.engine
+def test_who_asks_is_told_by_sts(account: AwsAccount) -> None:
+    assert (len(account.id), account.partition, account.region) == (12, "aws", REGION)
+
+
+class Session:
+    """A session whose clients answer what a test says, in order; asking for more is an error."""
+
+    region_name = REGION
+
+    def __init__(self, *services: str) -> None:
+        self._clients: dict[str, Any] = {}
+        self.answers: dict[str, Stubber] = {}
+        for service in services:
+            make: Any = boto3.Session("x", "x", region_name=REGION).client
+            self._clients[service] = make(service)
+            self.answers[service] = Stubber(self._clients[service])
+            self.answers[service].activate()
+
+    def client(self, service: str, **_: object) -> object:
+        return self._clients[service]
+
+    def account(self) -> AwsAccount:
+        stands_in: Any = self
+        return AwsAccount(stands_in, "dev")
+
+
+@pytest.mark.parametrize(
+    "code", ["ExpiredToken", "RequestExpired", "InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"]
+)
+def test_refused_credentials_are_told_with_how_to_renew_them(code: str) -> None:
+    session = Session("ec2")
+    session.answers["ec2"].add_client_error("describe_vpcs", code, "The security token is expired.")
+
+    assert refusal(lambda: session.account().vpcs(One(id="vpc-1"))) == (
+        "AWS: credentials: AWS refuses them: The security token is expired. Sign in again (aws sso login)."
+    )
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"])
+def test_a_missing_right_is_told_by_the_action_to_allow(code: str) -> None:
+    session = Session("ec2")
+    session.answers["ec2"].add_client_error("describe_security_group_rules", code, "You are not authorized.")
+
+    assert refusal(session.account().own_rules) == (
+        f"AWS: ec2:DescribeSecurityGroupRules: {code}: You are not authorized. "
+        "Allow ec2:DescribeSecurityGroupRules to this identity."
+    )
+
+
+def test_another_refusal_is_told_as_aws_says_it() -> None:
+    session = Session("sts")
+    session.answers["sts"].add_client_error("get_caller_identity", "Throttling", "Rate exceeded")
+
+    assert refusal(lambda: session.account().id) == (
+        "AWS: sts:GetCallerIdentity: Throttling: Rate exceeded. Try again, or mend what it says."
+    )
+
+
+def test_every_page_is_read() -> None:
+    session = Session("ec2")
+    for rule, token in (("sgr-1", "more"), ("sgr-2", "still more"), ("sgr-3", "")):
+        page: dict[str, Any] = {"SecurityGroupRules": [{"SecurityGroupRuleId": rule}]}
+        session.answers["ec2"].add_response(
+            "describe_security_group_rules", page | ({"NextToken": token} if token else {})
+        )
+
+    assert [rule["SecurityGroupRuleId"] for rule in session.account().own_rules()] == ["sgr-1", "sgr-2", "sgr-3"]
+
+
+def test_a_prefix_list_in_somebody_elses_rule_counts_at_its_weight() -> None:
+    session = Session("ec2")
+    answers = session.answers["ec2"]
+    answers.add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "redis"}]})
+    rules = [
+        {"IsEgress": False, "PrefixListId": "pl-1"},
+        {"IsEgress": False, "CidrIpv4": "10.0.0.0/8"},
+        {"IsEgress": True, "PrefixListId": "pl-gone"},
+    ]
+    answers.add_response("describe_security_group_rules", {"SecurityGroupRules": rules})
+    listed = {"PrefixListId": "pl-1", "PrefixListName": "offices", "MaxEntries": 20, "AddressFamily": "IPv4"}
+    answers.add_response("describe_managed_prefix_lists", {"PrefixLists": [listed]})
+    answers.add_response("get_managed_prefix_list_entries", {"Entries": [{"Cidr": "192.0.2.0/24"}]})
+    answers.add_response("describe_managed_prefix_lists", {"PrefixLists": []})
+
+    (found,) = session.account().groups("vpc-1", One(id="sg-1"))
+
+    assert found.foreign_rules == (("ingress", 4, 21),)
+
+
+def test_a_cluster_that_is_still_being_created_is_told() -> None:
+    session = Session("eks")
+    described = {
+        "resourcesVpcConfig": {"vpcId": "vpc-1"},
+        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16"},
+    }
+    session.answers["eks"].add_response("describe_cluster", {"cluster": {"status": "CREATING", **described}})
+
+    assert refusal(lambda: session.account().cluster("shop")) == (
+        "AWS: EKS cluster shop: it is still being created. Wait until it is active."
+    )
+
+
+def test_the_service_addresses_of_a_cluster_may_be_ipv6() -> None:
+    session = Session("eks")
+    described = {
+        "resourcesVpcConfig": {"vpcId": "vpc-1", "clusterSecurityGroupId": "sg-1"},
+        "kubernetesNetworkConfig": {"serviceIpv6Cidr": "fd00::/108"},
+    }
+    session.answers["eks"].add_response("describe_cluster", {"cluster": described})
+
+    found = session.account().cluster("shop")
+
+    assert found
+    assert found.services == ip_network("fd00::/108")
+
+
+def test_a_vpc_has_all_its_blocks_of_both_families() -> None:
+    session = Session("ec2")
+    described = {
+        "VpcId": "vpc-1",
+        "CidrBlock": "10.0.0.0/16",
+        "CidrBlockAssociationSet": [{"CidrBlock": "10.0.0.0/16"}, {"CidrBlock": "100.64.0.0/16"}],
+        "Ipv6CidrBlockAssociationSet": [{"Ipv6CidrBlock": "2001:db8::/56"}],
+    }
+    session.answers["ec2"].add_response("describe_vpcs", {"Vpcs": [described]})
+
+    (vpc,) = session.account().vpcs(One(id="vpc-1"))
+
+    assert [str(network) for network in vpc.networks] == ["10.0.0.0/16", "100.64.0.0/16", "2001:db8::/56"]
+
+
+@pytest.mark.usefixtures("bare")
+def test_no_credentials_are_told_with_how_to_get_some() -> None:
+    account = AwsAccount.connect(REGION, None, "dev")
+
+    assert refusal(lambda: account.vpcs(One(id="vpc-1"))) == (
+        "AWS: credentials: Unable to locate credentials. Sign in (aws sso login), or set AWS_PROFILE or the AWS_* "
+        "variables."
+    )
+
+
+@pytest.mark.usefixtures("bare")
+def test_half_of_the_credentials_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+
+    account = AwsAccount.connect(REGION, None, "dev")
+
+    assert refusal(lambda: account.vpcs(One(id="vpc-1"))).startswith(
+        "AWS: credentials: Partial credentials found in env"
+    )
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_profile_that_is_not_there_is_told() -> None:
+    assert refusal(lambda: AwsAccount.connect(REGION, "acme-prod", "dev")) == (
+        "AWS: profile: The config profile (acme-prod) could not be found. Set AWS_PROFILE or aws:profile to one that "
+        "exists."
+    )
+
+
+@pytest.mark.usefixtures("bare")
+def test_an_endpoint_where_nobody_listens_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+
+    line = refusal(lambda: AwsAccount.connect(REGION, None, "dev").vpcs(One(id="vpc-1")))
+
+    assert line.startswith(
+        'AWS: ec2: it cannot be reached (Could not connect to the endpoint URL: "http://127.0.0.1:9/"'
+    )
+    assert line.endswith("Check the network, the region and AWS_ENDPOINT_URL.")
+
+
+def test_waiting_for_an_endpoint_that_never_answers_ends_within_30_seconds() -> None:
+    """Two attempts, each to connect and to read, and up to a second between them."""
+    patience: Any = aws_account._PATIENCE  # noqa: SLF001 - the budget itself is the promise
+    attempts = patience.retries["total_max_attempts"]
+
+    assert attempts * (patience.connect_timeout + patience.read_timeout) + 1 < 30
+
+
+@pytest.mark.parametrize("kind", [ConnectTimeoutError, ReadTimeoutError])
+def test_an_endpoint_that_never_answers_is_told(kind: type[BotoCoreError], monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session("ec2")
+
+    def silent(*_: object, **__: object) -> object:
+        raise kind(endpoint_url="https://ec2.example")
+
+    monkeypatch.setattr(session.client("ec2"), "describe_vpcs", silent)
+
+    assert refusal(lambda: session.account().vpcs(One(id="vpc-1"))).startswith("AWS: ec2: it cannot be reached (")
+
+
+def test_nothing_is_asked_twice_for_who_asks() -> None:
+    session = Session("sts")
+    identity = {"Account": "111122223333", "Arn": "arn:aws-cn:iam::111122223333:user/x", "UserId": "x"}
+    session.answers["sts"].add_response("get_caller_identity", identity)
+    account = session.account()
+
+    assert Counter((account.id, account.partition, account.id)) == {"111122223333": 2, "aws-cn": 1}

@@ -1,0 +1,296 @@
+"""What a cluster is asked before anything is declared, and the one line that each refusal becomes."""
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.environment import Lab
+from live.kubernetes_cluster import KubernetesCluster
+from segmentation.deployed import is_ours
+from segmentation.input_error import InputError
+
+OWN = "clusters-of-tests"
+"""A namespace of these tests alone."""
+
+
+def kubectl(lab: Lab, *arguments: str, given: Iterable[object] = ()) -> str:
+    run: subprocess.CompletedProcess[str] = subprocess.run(  # noqa: S603 - the kubectl of the lab's toolchain
+        [str(lab.toolchain.path("kubectl")), *arguments],
+        env=lab.env("prod"),
+        input=yaml.safe_dump_all(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout
+
+
+def labelled(kind: str, version: str, name: str, spec: object, manager: str | None = None) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/managed-by": manager} if manager else {}
+    metadata = {"name": name, "namespace": OWN, "labels": labels}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def refusal(question: Callable[[], object]) -> str:
+    with pytest.raises(InputError) as refused:
+        question()
+    return str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def namespace(lab: Lab) -> Iterator[str]:
+    """A namespace with policies and attachments, some with our label."""
+    attach = {"podSelector": {"matchLabels": {"app": "a"}}, "securityGroups": {"groupIds": ["sg-1"]}}
+    sgp = "vpcresources.k8s.aws/v1beta1"
+    objects = [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OWN}},
+        labelled("NetworkPolicy", "networking.k8s.io/v1", "ours", {"podSelector": {}}, "flash-ticket-firewall"),
+        labelled("NetworkPolicy", "networking.k8s.io/v1", "theirs", {"podSelector": {}}, "Helm"),
+        labelled("NetworkPolicy", "networking.k8s.io/v1", "nobodys", {"podSelector": {}}),
+        labelled("SecurityGroupPolicy", sgp, "ours", attach, "flash-ticket-firewall"),
+        labelled("SecurityGroupPolicy", sgp, "theirs", attach),
+    ]
+    kubectl(lab, "create", "--filename=-", given=objects)
+    yield OWN
+    kubectl(lab, "delete", "namespace", OWN, "--wait=false")
+
+
+@pytest.fixture
+def cluster(lab: Lab) -> KubernetesCluster:
+    return KubernetesCluster.connect(str(lab.kubeconfigs["prod"]), None)
+
+
+@pytest.mark.engine
+def test_a_namespace_that_is_there_is_nothing_to_say(cluster: KubernetesCluster, namespace: str) -> None:
+    cluster.require_namespace(namespace)
+
+
+@pytest.mark.engine
+def test_an_absent_namespace_is_told_with_how_to_make_it(cluster: KubernetesCluster) -> None:
+    line = refusal(lambda: cluster.require_namespace("flash-tickets"))
+
+    assert line.startswith("traffic.yaml: namespace: https://127.0.0.1:")
+    assert line.endswith(
+        "has no namespace flash-tickets, and this program never makes one. Run kubectl create namespace "
+        "flash-tickets, or correct the name."
+    )
+
+
+@pytest.mark.engine
+def test_a_namespace_that_is_being_deleted_is_told(lab: Lab, cluster: KubernetesCluster) -> None:
+    """The lab has no controller that would finish the deletion, as in a cluster where one hangs."""
+    kubectl(lab, "create", "namespace", "going")
+    kubectl(lab, "delete", "namespace", "going", "--wait=false")
+
+    assert refusal(lambda: cluster.require_namespace("going")) == (
+        "traffic.yaml: namespace: going is being deleted. Wait, and create it again."
+    )
+
+
+@pytest.mark.engine
+def test_policies_are_manifests_and_tell_whose_they_are(cluster: KubernetesCluster, namespace: str) -> None:
+    policies = cluster.network_policies(namespace)
+
+    assert {policy["metadata"]["name"]: is_ours(policy) for policy in policies} == {
+        "ours": True,
+        "theirs": False,
+        "nobodys": False,
+    }
+    assert {(policy["apiVersion"], policy["kind"]) for policy in policies} == {
+        ("networking.k8s.io/v1", "NetworkPolicy")
+    }
+
+
+@pytest.mark.engine
+def test_attachments_tell_whose_they_are(cluster: KubernetesCluster, namespace: str) -> None:
+    attachments = cluster.attachments(namespace)
+
+    assert {each["metadata"]["name"]: is_ours(each) for each in attachments} == {"ours": True, "theirs": False}
+    assert all(each["spec"]["securityGroups"]["groupIds"] == ["sg-1"] for each in attachments)
+
+
+@pytest.mark.engine
+def test_an_empty_namespace_holds_nothing(cluster: KubernetesCluster) -> None:
+    assert list(cluster.network_policies("argocd")) == []
+    assert list(cluster.attachments("argocd")) == []
+
+
+@pytest.mark.engine
+def test_cluster_network_policies_are_told_by_name(lab: Lab, cluster: KubernetesCluster) -> None:
+    spec = {"tier": "Baseline", "priority": 1}
+    version = "policy.networking.k8s.io/v1alpha2"
+    policies = [
+        {"apiVersion": version, "kind": "ClusterNetworkPolicy", "metadata": {"name": name}, "spec": spec}
+        for name in ("two", "one")
+    ]
+    kubectl(lab, "create", "--filename=-", given=policies)
+    try:
+        assert list(cluster.cluster_network_policies()) == ["one", "two"]
+    finally:
+        kubectl(lab, "delete", "clusternetworkpolicies", "one", "two")
+    assert list(cluster.cluster_network_policies()) == []
+
+
+@pytest.mark.engine
+def test_an_identity_of_few_rights_is_told_which_one_is_missing(lab: Lab, namespace: str, tmp_path: Path) -> None:
+    kubectl(lab, "create", "serviceaccount", "ci", f"--namespace={namespace}")
+    token = kubectl(lab, "create", "token", "ci", f"--namespace={namespace}").strip()
+    kubeconfig = yaml.safe_load(lab.kubeconfigs["prod"].read_text())
+    kubeconfig["users"][0]["user"] = {"token": token}
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(kubeconfig))
+    limited = KubernetesCluster.connect(str(path), None)
+
+    line = refusal(lambda: limited.network_policies(namespace))
+
+    assert line == (
+        f"Kubernetes: /apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies: this identity may not read "
+        "it. Grant get and list on it."
+    )
+    assert "securitygrouppolicies: this identity may not read it" in refusal(lambda: limited.attachments(namespace))
+
+
+@pytest.mark.engine
+def test_refused_credentials_are_told(lab: Lab, tmp_path: Path) -> None:
+    kubeconfig = yaml.safe_load(lab.kubeconfigs["prod"].read_text())
+    kubeconfig["users"][0]["user"] = {"token": "expired"}
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(kubeconfig))
+    stranger = KubernetesCluster.connect(str(path), None)
+
+    assert refusal(lambda: stranger.require_namespace("flash-ticket")) == (
+        "Kubernetes: credentials: the API server refuses them. Sign in again."
+    )
+
+
+@contextmanager
+def answering(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
+    """Serve answers by path over plain HTTP; everything else is not found."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = answers.get(self.path, (404, b"{}"))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def connected(url: str, **user: str) -> KubernetesCluster:
+    """Return the cluster at a URL, by the content of a kubeconfig."""
+    return KubernetesCluster.connect(
+        yaml.safe_dump(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": {"server": url}}],
+                "users": [{"name": "u", "user": user}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "x",
+            }
+        ),
+        None,
+    )
+
+
+def test_a_cluster_that_does_not_know_a_resource_has_none_of_it() -> None:
+    with answering({}) as url:
+        cluster = connected(url)
+
+        assert list(cluster.attachments("shop")) == []
+        assert list(cluster.cluster_network_policies()) == []
+
+
+def test_what_a_cluster_does_not_know_it_is_not_asked_to_list() -> None:
+    """An API server forbids to list what it does not know, to whoever may not list everything."""
+    path = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
+    with answering({path: (403, b"{}")}) as url:
+        assert list(connected(url).cluster_network_policies()) == []
+
+
+def test_where_a_list_is_known_but_forbidden_the_missing_right_is_told() -> None:
+    version = "/apis/policy.networking.k8s.io/v1alpha2"
+    answers = {version: (200, b'{"kind": "APIResourceList"}'), f"{version}/clusternetworkpolicies": (403, b"{}")}
+    with answering(answers) as url:
+        line = refusal(connected(url).cluster_network_policies)
+
+    assert (
+        line
+        == f"Kubernetes: {version}/clusternetworkpolicies: this identity may not read it. Grant get and list on it."
+    )
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_server_in_trouble_is_one_line(status: int) -> None:
+    with answering({"/api/v1/namespaces/shop": (status, b"{}")}) as url:
+        line = refusal(lambda: connected(url).require_namespace("shop"))
+
+    assert line.startswith(f"Kubernetes: /api/v1/namespaces/shop: the API server answers {status}")
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b"", b"\xff\xfe"])
+def test_something_else_than_an_api_server_is_told(body: bytes) -> None:
+    with answering({"/api/v1/namespaces/shop": (200, body)}) as url:
+        line = refusal(lambda: connected(url).require_namespace("shop"))
+
+    assert (
+        line
+        == f"Kubernetes: API server: {url} answers, but not as a Kubernetes API. Correct the server in the kubeconfig."
+    )
+
+
+def test_a_list_is_taken_as_it_comes() -> None:
+    items = [{"metadata": {"name": "p"}, "spec": {"podSelector": {}}}]
+    answers = {
+        "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies": (200, json.dumps({"items": items}).encode())
+    }
+    with answering(answers) as url:
+        (policy,) = connected(url).network_policies("shop")
+
+    assert policy == {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **items[0]}
+
+
+def test_a_server_that_is_not_there_is_told_at_once() -> None:
+    line = refusal(lambda: connected("http://127.0.0.1:9").require_namespace("shop"))
+
+    assert line.startswith("Kubernetes: API server: http://127.0.0.1:9 cannot be reached (")
+    assert line.endswith("Check the network and the kubeconfig.")
+
+
+@pytest.mark.parametrize(
+    "kubeconfig",
+    ["/nowhere/config", "not: a\nkubeconfig: 1\n", "a: [\n", "- 1\n- 2\n", "apiVersion: v1\nkind: Config\n"],
+    ids=["no such file", "another document", "no YAML", "a list", "without a context"],
+)
+def test_a_kubeconfig_that_cannot_be_used_is_one_line(kubeconfig: str) -> None:
+    line = refusal(lambda: KubernetesCluster.connect(kubeconfig, None))
+
+    assert line.startswith("Kubernetes: kubeconfig: ")
+    assert line.endswith("Set KUBECONFIG (aws eks update-kubeconfig), kubernetes:kubeconfig or kubernetes:context.")
+
+
+def test_a_context_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump({"contexts": [], "clusters": [], "users": []}))
+
+    assert refusal(lambda: KubernetesCluster.connect(str(path), "prod")).startswith("Kubernetes: kubeconfig: ")
