@@ -4,7 +4,7 @@ Built from the compiled policies and rules as they would be sent, or from any ot
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -23,7 +23,7 @@ from segmentation.port import PortRange
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
 from segmentation.position import KUBELET, NODE_DNS, Position, Role, any_overlap, positions
 from segmentation.reachability import Endpoint, Reachability
-from segmentation.security_group import VpcFirewall
+from segmentation.security_group import OwnGroup, Peer, VpcFirewall
 from segmentation.verdict import Layer, Verdict
 
 ANYWHERE = whole(Family.V4)
@@ -171,7 +171,9 @@ class Layers:
 
     @cached_property
     def _groups(self) -> GroupReachability:
-        return GroupReachability(self.firewall.rules, [each for each in self.positions if each.name != NODE_DNS])
+        made = frozenset(self.firewall.groups)
+        rules = (rule for rule in self.firewall.rules if all(end in made for end in _own((rule.holder, rule.peer))))
+        return GroupReachability(rules, [each for each in self.positions if each.name != NODE_DNS])
 
     @cached_property
     def _policies(self) -> Cluster:
@@ -237,6 +239,10 @@ def has_say(layer: Layer, source: Position, destination: Position) -> bool:
     if layer is Layer.VPC:
         return destination.name != NODE_DNS
     return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
+
+
+def _own(ends: Iterable[Peer]) -> Iterator[OwnGroup]:
+    return (end for end in ends if isinstance(end, OwnGroup))
 
 
 def _endpoints(position: Position) -> tuple[Endpoint, ...]:

@@ -33,9 +33,11 @@ def policy_permissions(cluster: Cluster, pods: Sequence[Position]) -> PodPermiss
                 else:
                     peers = [pods[number] for peer in rule.peers for number in _named(selection, peer, policy)]
                     addresses = [block for peer in rule.peers for block in _blocks(peer)]
+                on_pods = _at_most(rule.ports)
+                on_hosts = on_pods if direction is Direction.INGRESS else rule.ports.numbered
                 for each in permissions:
-                    each.open(peers, (), _at_most(rule.ports))
-                    each.open((), addresses, rule.ports.numbered)
+                    each.open(peers, (), on_pods)
+                    each.open((), addresses, on_hosts)
     return found
 
 

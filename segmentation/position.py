@@ -157,12 +157,8 @@ class _Survey:
     def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
         for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():
             for each in self._attachments_by_label.get(pair, ()):
-                if set(each.pods) <= labels.items() and each.group in self._made:
+                if set(each.pods) <= labels.items():
                     yield each
-
-    @cached_property
-    def _made(self) -> frozenset[Holder]:
-        return frozenset(self.firewall.groups)
 
     @cached_property
     def _attachments_by_label(self) -> Mapping[tuple[str, str] | None, list[PodAttachment]]:
@@ -178,7 +174,7 @@ class _Survey:
         place = self.environment.place(external.name)
         groups: frozenset[Holder] = frozenset(place.groups)
         if external.name == self.environment.load_balancer.external:
-            groups = self._made & {OwnGroup(external.name)}
+            groups = frozenset({OwnGroup(external.name)})
         return Position(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
     def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Position]:

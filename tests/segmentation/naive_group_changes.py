@@ -45,7 +45,8 @@ def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
     touched = [
         was.groups != now.groups or not holders.isdisjoint((*was.groups, *now.groups)) for _, (was, now) in subjects
     ]
-    asked = list(ports((rule.ports.first, rule.ports.last) for rule in (differing or {*old.rules, *new.rules})))
+    near = (rule for rule in {*old.rules, *new.rules} if not differing or rule.holder in holders)
+    asked = list(ports((rule.ports.first, rule.ports.last) for rule in near))
     for (one, sources), is_one in zip(subjects, touched, strict=True):
         for (other, destinations), is_other in zip(subjects, touched, strict=True):
             if not (is_one or is_other):
