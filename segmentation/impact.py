@@ -59,8 +59,9 @@ def impact(deployed: Deployed, planned: Layers) -> Impact:
     Raises:
         InputError: A policy that stands is not understood.
     """
-    before = replace(deployed.layers(planned.matrix, planned.environment), beside=planned.manifests)
-    after = Layers(before.matrix, before.environment, planned.manifests, planned.firewall, deployed.policies)
+    gone, new = _unlike(deployed.policies, planned.manifests), _unlike(planned.manifests, deployed.policies)
+    before = replace(deployed.layers(planned.matrix, planned.environment), beside=new)
+    after = Layers(before.matrix, before.environment, planned.manifests, planned.firewall, gone)
     changed = None if deployed.is_first else difference(before, after)
     names = {policy["metadata"]["name"] for policy in planned.manifests}
     replaced = [policy for policy in deployed.foreign_policies if policy["metadata"]["name"] in names]
@@ -71,6 +72,12 @@ def impact(deployed: Deployed, planned: Layers) -> Impact:
         tuple(policy["metadata"]["name"] for policy in replaced),
         deployed.overruling,
     )
+
+
+def _unlike(policies: tuple[Described, ...], others: tuple[Described, ...]) -> tuple[Described, ...]:
+    """Return the policies whose like is not among the others: only they can name pods that the others do not."""
+    known = {policy["metadata"]["name"]: policy["spec"] for policy in others}
+    return tuple(policy for policy in policies if known.get(policy["metadata"]["name"]) != policy["spec"])
 
 
 def _foreign(others: tuple[Described, ...], planned: Layers) -> Iterator[tuple[str, tuple[Change, ...]]]:
