@@ -263,9 +263,9 @@ def test_a_prefix_list_in_somebody_elses_rule_counts_at_its_weight() -> None:
     answers = session.answers["ec2"]
     answers.add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "redis"}]})
     rules = [
-        {"IsEgress": False, "PrefixListId": "pl-1"},
-        {"IsEgress": False, "CidrIpv4": "10.0.0.0/8"},
-        {"IsEgress": True, "PrefixListId": "pl-gone"},
+        {"GroupId": "sg-1", "IsEgress": False, "PrefixListId": "pl-1"},
+        {"GroupId": "sg-1", "IsEgress": False, "CidrIpv4": "10.0.0.0/8"},
+        {"GroupId": "sg-1", "IsEgress": True, "PrefixListId": "pl-gone"},
     ]
     answers.add_response("describe_security_group_rules", {"SecurityGroupRules": rules})
     listed = {"PrefixListId": "pl-1", "PrefixListName": "offices", "MaxEntries": 20, "AddressFamily": "IPv4"}
