@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from segmentation.compiled_firewall import CompiledFirewall
-    from segmentation.proof import Proof, Violation
+    from segmentation.proof import Proof
+    from segmentation.violation import Violation
 
     Checked = Sequence[tuple[CompiledFirewall, Proof]]
 

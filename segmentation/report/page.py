@@ -17,13 +17,14 @@ from segmentation.layers import Layers
 from segmentation.matrix import Flow, Matrix
 from segmentation.port import DNS_PORTS, PortRange, listing
 from segmentation.position import DNS, KUBELET, NODE_DNS, Position, Role
-from segmentation.proof import Blur, Proof, Violation
+from segmentation.proof import Blur, Proof
 from segmentation.report import drawing, page_style
 from segmentation.report.layering import columns
 from segmentation.report.markup import Markup, element
 from segmentation.report.picture import flows_shown, picture
 from segmentation.symbolic_account import SymbolicAccount
 from segmentation.verdict import Layer, Verdict
+from segmentation.violation import Violation
 
 _LAYERS = {Layer.POD: "Pod layer (NetworkPolicies)", Layer.VPC: "VPC layer (security groups)"}
 _SECTIONS = (

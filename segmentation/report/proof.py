@@ -1,49 +1,84 @@
 """A proof in words: one line when it holds, a table of what to mend when it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from textwrap import wrap
 
-from segmentation.proof import Blur, Proof, Violation
+from segmentation.proof import Blur, Proof, Rest
+from segmentation.violation import Fault, Violation
 
-_HEADINGS = ("from", "to", "ports", "layer", "what is wrong", "what decides", "what to change")
+_COLUMNS = (("from", 17), ("to", 17), ("ports", 12), ("layer", 5), ("what decides", 33), ("what to change", 26))
+_MOST_VIOLATIONS = 20
+_MOST_LINES = 5
 
 
 def proof_text(proof: Proof) -> str:
-    """Return the summary, what no layer can tell apart, and the violations."""
-    lines = [_summary(proof), *(_blur(blur) for blur in proof.blurs)]
+    """Return the summary, the violations or what rests on one layer, and what none can tell apart.
+
+    No line is longer than 120 columns where names are not.
+    """
+    lines = [_summary(proof)]
+    if proof.holds and proof.rests:
+        lines.append("Services share a group: of these the pod layer alone stops what is not declared.")
+        lines += _first(_MOST_LINES, [_rest(rest) for rest in proof.rests])
+    if proof.blurs:
+        lines.append("Neither layer can stop these, for they look like something declared:")
+        lines += _first(_MOST_LINES, [_blur(blur) for blur in proof.blurs])
     if proof.violations:
-        lines += ["", *_table([_HEADINGS, *(_row(violation) for violation in proof.violations)])]
-    return "\n".join(lines)
+        lines += _violations(proof.violations)
+    return "\n".join(_printable(line) for line in lines)
 
 
 def _summary(proof: Proof) -> str:
     if not proof.holds:
         count = len(proof.violations)
-        return f"The proof does not hold: {count} connection{'s are' if count > 1 else ' is'} not as declared."
+        return f"The proof does not hold: {count:,} thing{'s are' if count > 1 else ' is'} not as declared."
     return (
         f"The proof holds: {proof.declared:,} declared connections pass both layers, and of the undeclared ones "
         f"{proof.stopped[2]:,} are stopped by both and {proof.stopped[1]:,} by one."
     )
 
 
+def _first(most: int, lines: Sequence[str]) -> list[str]:
+    shown = [f"  {line}" for line in lines[:most]]
+    return shown if len(lines) <= most else [*shown, f"  and {len(lines) - most:,} more"]
+
+
+def _rest(rest: Rest) -> str:
+    return f"{rest.source} => {rest.destination} : {rest.ports}"
+
+
 def _blur(blur: Blur) -> str:
-    return (
-        f"Neither layer can stop {blur.source} -> {blur.destination} : {blur.ports}; it looks like something declared."
-    )
+    return f"{blur.source} => {blur.destination} : {blur.ports}"
 
 
-def _row(violation: Violation) -> tuple[str, ...]:
-    decides = "; ".join(str(side) for side in violation.sides)
-    return (
-        violation.source,
-        violation.destination,
-        str(violation.ports),
-        violation.layer.value,
-        violation.fault.value,
-        decides,
-        violation.remedy,
-    )
+def _violations(violations: Sequence[Violation]) -> Iterator[str]:
+    shown = violations[:_MOST_VIOLATIONS]
+    for fault in Fault:
+        found = [violation for violation in shown if violation.fault is fault]
+        if found:
+            yield ""
+            yield f"{fault.capitalize()}:"
+            yield from _rows([name for name, _ in _COLUMNS])
+            for violation in found:
+                yield from _rows(_cells(violation))
+    if len(violations) > len(shown):
+        yield ""
+        yield f"and {len(violations) - len(shown):,} more"
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+def _cells(violation: Violation) -> tuple[str, ...]:
+    ports = str(violation.ports).replace(",", ", ")
+    decides = str(violation.side)
+    return violation.source, violation.destination, ports, violation.layer.value, decides, violation.remedy
+
+
+def _rows(cells: Sequence[str]) -> Iterator[str]:
+    """Yield one row of the table in as many lines as its longest cell takes."""
+    wrapped = [wrap(cell, width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)]
+    for parts in zip_longest(*wrapped, fillvalue=""):
+        yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()
+
+
+def _printable(line: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in line)

@@ -97,14 +97,12 @@ def test_a_dropped_rule_is_a_violation_with_exit_1_and_a_table(project: Path) ->
     result = run("check", "--project", project, "--stack", "dev")
 
     assert result.exit_code == 1
-    summary, empty, head, row = result.stdout.splitlines()
-    assert summary == "dev: The proof does not hold: 1 connection is not as declared."
+    summary, empty, fault, head, row, *_ = result.stdout.splitlines()
+    assert summary == "dev: The proof does not hold: 1 thing is not as declared."
     assert empty == ""
+    assert fault == "Declared, but stopped:"
     assert head.split()[:4] == ["from", "to", "ports", "layer"]
-    assert row.split("  ")[0] == "api"
-    assert [cell.strip() for cell in row.split("  ") if cell.strip()][:5] == [
-        *("api", "redis", "TCP 6379", "vpc", "declared, but stopped")
-    ]
+    assert [cell.strip() for cell in row.split("  ") if cell.strip()][:4] == ["api", "redis", "TCP 6379", "vpc"]
 
 
 @pytest.mark.usefixtures("forgets_a_rule")
@@ -124,8 +122,8 @@ def test_a_widened_rule_is_a_violation_that_names_the_rule(project: Path) -> Non
     result = run("check", "--project", project, "--stack", "dev")
 
     assert result.exit_code == 1
-    assert "not declared, but open" in result.stdout
-    assert "04-allow-egress-api" in result.stdout
+    assert "Not declared, but open:" in result.stdout
+    assert "04-allow-egress-api" in result.stdout.replace("\n", "").replace(" ", "")
 
 
 @pytest.mark.usefixtures("forgets_a_rule")

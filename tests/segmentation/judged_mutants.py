@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from segmentation.proof import Violation
 from segmentation.verdict import Layer
+from segmentation.violation import Violation
 from tests.segmentation.mutations import Compiled, Mutant
 from tests.segmentation.naive_changes import Changed, Effect, pod_changes
 from tests.segmentation.naive_group_changes import group_changes
