@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("compile", "reachability", "preview")
+BENCHMARKS = ("compile", "proof", "reachability", "preview")
 
 
 def main() -> int:

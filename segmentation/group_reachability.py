@@ -212,13 +212,14 @@ def _open(rules: Iterable[Rule], part: Position) -> PortSet:
 
 
 def _parts(position: Position) -> Iterator[Position]:
-    """Yield what a rule has to mean one by one: interfaces by the group they carry, hosts by their range."""
+    """Yield what a rule has to mean one by one: pods whole, a place by each of its groups, hosts by their ranges."""
+    if position.workload or not (position.groups or position.ranges):
+        yield position
+        return
     for group in position.groups:
         yield replace(position, groups=frozenset({group}))
     for each in () if position.groups else position.ranges:
         yield replace(position, ranges=(each,))
-    if not (position.groups or position.ranges):
-        yield position
 
 
 def _means(peer: Peer, position: Position) -> bool:

@@ -5,6 +5,9 @@ itself right. Each layer by itself, and each end of a connection by itself, must
 only the other stops today would be open tomorrow. A layer cannot tell everything apart, though: the pod layer knows
 hosts by address alone, and the VPC layer knows interfaces by their groups. What neither can tell from something
 declared passes both, and is said.
+
+Taken for granted is that an ipBlock means no pod. Some CNIs hold it against the addresses of pods too: there a place
+must not share its subnets with pods, or what it may reach, they may.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
