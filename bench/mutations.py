@@ -5,7 +5,8 @@
 Each thing in the compiled output of the shop (dev, prod, on nodes, with NodeLocal DNS, scraped) and of random
 declarations is dropped, added, narrowed, widened or mistaken for another. The naive evaluators of the tests, which know
 neither the proof nor the matrix's compilers, ask of every connection whether it changes: between endpoints (who
-reaches whom), at one end only (where the other end still stops it), or not at all.
+reaches whom), at one end only (where the other end still stops it), or not at all. All of it takes half an hour on two cores; ``--share 0.05
+--random-share 0.01`` takes two minutes.
 """
 
 import argparse
@@ -93,8 +94,11 @@ def main() -> int:
     begin = time.perf_counter()
     work = [("the shop", case(), arguments.share) for case in CASES.values()]
     work += [("random declarations", case, arguments.random_share) for case in random_cases(arguments.random)]
+    rows: list[Row] = []
     with ProcessPoolExecutor(arguments.processes) as pool:
-        rows = [row for found in pool.map(judge, *zip(*work, strict=True)) for row in found]
+        for done, found in enumerate(pool.map(judge, *zip(*work, strict=True)), start=1):
+            rows += found
+            print(f"{done} of {len(work)} declarations, {len(rows):,} mutants", file=sys.stderr, flush=True)
     for line in table(rows):
         print(line)
     changing = [row for row in rows if row[3] is not Effect.NONE]
