@@ -1,0 +1,60 @@
+"""Who has which address: pods, interfaces and places at one moment, read live or from a saved file."""
+
+from dataclasses import dataclass
+
+from segmentation.deployed import Deployed
+from segmentation.environment import Environment
+from segmentation.matrix import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod with its addresses.
+
+    Attributes:
+        labels: Sorted pairs.
+        addresses: In canonical form; its node's where it runs on the host network.
+        node: The address of its node; empty where it is not known.
+        since: When it was started, in seconds since 1970; None where it is not known.
+        until: When it ended; None while it runs.
+    """
+
+    namespace: str
+    name: str
+    labels: Labels
+    addresses: tuple[str, ...]
+    node: str
+    since: float | None
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of the VPC (DescribeNetworkInterfaces).
+
+    Attributes:
+        id: ``eni-...``.
+        addresses: In canonical form, private ones.
+        groups: The ids of its security groups, sorted.
+    """
+
+    id: str
+    addresses: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """One stack's addresses and what stood at one moment.
+
+    Attributes:
+        taken: When, in seconds since 1970.
+        environment: The binding's places, found; None where only pods were saved.
+        deployed: What stood in the cluster and the account; None where that was not saved.
+    """
+
+    taken: float
+    environment: Environment | None
+    deployed: Deployed | None
+    pods: tuple[Pod, ...]
+    interfaces: tuple[Interface, ...]
