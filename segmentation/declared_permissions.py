@@ -1,4 +1,4 @@
-"""What each end has to let through, exactly: the declared connections in the terms that a layer knows.
+"""What is declared, and what each end has to let through for it, exactly, in the terms that a layer knows.
 
 A layer that cannot tell an endpoint from another has to treat both alike: the pod layer knows hosts by their address
 alone, the VPC layer knows interfaces by their group, and hosts without one of ours by their address.
@@ -10,14 +10,30 @@ from itertools import chain
 
 from segmentation.direction import Direction
 from segmentation.group_reachability import Carrier, GroupPermissions
-from segmentation.layers import Pair, has_say
+from segmentation.layers import Layers, Pair, has_say
 from segmentation.permission import Permissions
 from segmentation.policy_permissions import PodPermissions
+from segmentation.port import DNS_PORTS
 from segmentation.port_set import PortSet
-from segmentation.position import Position
+from segmentation.position import DNS, KUBELET, NODE_DNS, Position
 from segmentation.verdict import Layer
 
 Declared = Mapping[Pair, PortSet]
+
+
+def declared_connections(layers: Layers) -> dict[Pair, PortSet]:
+    """Return every connection that must pass: the flows, and what every cluster needs (DNS, probes, clients)."""
+    named, matrix = layers.named, layers.matrix
+    declared = {(named[flow.source], named[flow.target]): PortSet.of(flow.ports) for flow in matrix.flows}
+    for service in matrix.services:
+        declared[named[service.name], named[DNS]] = PortSet.of(DNS_PORTS)
+        if NODE_DNS in named:
+            declared[named[service.name], named[NODE_DNS]] = PortSet.of(DNS_PORTS)
+        if KUBELET in named:
+            declared[named[KUBELET], named[service.name]] = PortSet.of(service.ports)
+    front = layers.environment.load_balancer
+    declared[named[f"clients of {front.external}"], named[front.external]] = PortSet.of(front.listeners)
+    return declared
 
 
 def for_pods(declared: Declared, pods: Iterable[Position], namespace: str) -> PodPermissions:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from segmentation.declared_permissions import declared_connections
 from segmentation.environment import Environment
 from segmentation.layers import Layers, Pair, has_say
 from segmentation.matrix import Matrix
-from segmentation.port import DNS_PORTS
 from segmentation.port_set import NO_PORTS, PortSet
-from segmentation.position import DNS, KUBELET, NODE_DNS, Position, Role
+from segmentation.position import KUBELET, NODE_DNS, Position, Role
 from segmentation.security_group import VpcFirewall
 from segmentation.verdict import Layer
 from segmentation.violation import MOST_PAIRS, Violation, few, names, violations
@@ -112,18 +112,7 @@ class _Prover:
 
     @cached_property
     def _declared(self) -> dict[Pair, PortSet]:
-        """Every connection that must pass, with those that every cluster needs."""
-        named, matrix = self.layers.named, self.layers.matrix
-        declared = {(named[flow.source], named[flow.target]): PortSet.of(flow.ports) for flow in matrix.flows}
-        for service in matrix.services:
-            declared[named[service.name], named[DNS]] = PortSet.of(DNS_PORTS)
-            if NODE_DNS in named:
-                declared[named[service.name], named[NODE_DNS]] = PortSet.of(DNS_PORTS)
-            if KUBELET in named:
-                declared[named[KUBELET], named[service.name]] = PortSet.of(service.ports)
-        front = self.layers.environment.load_balancer
-        declared[named[f"clients of {front.external}"], named[front.external]] = PortSet.of(front.listeners)
-        return declared
+        return declared_connections(self.layers)
 
     def _undeclared(self) -> tuple[tuple[Blur, ...], dict[int, int]]:
         """Count, for pairs with a service and the ports in play, how many layers stop what is not declared."""

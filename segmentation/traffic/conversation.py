@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from segmentation.direction import Direction
 from segmentation.port import PortRange
 from segmentation.position import Position
-from segmentation.records.record import Disposition, Evidence
+from segmentation.records.record import Disposition, Evidence, PodIdentity
 
 MOST_EXAMPLES = 3
 
@@ -27,6 +27,9 @@ class Conversation:
         count: How many lines of the log.
         first: Seconds since 1970, UTC.
         last: Likewise.
+        callers: Pods of the source as the log or the inventory names them, up to ``MOST_EXAMPLES``, sorted.
+        called: Likewise of the destination.
+        early: How many of the lines tell of nothing but a pod's first seconds, before its policies may be enforced.
     """
 
     evidence: Evidence
@@ -43,6 +46,9 @@ class Conversation:
     count: int
     first: float
     last: float
+    callers: tuple[PodIdentity, ...] = ()
+    called: tuple[PodIdentity, ...] = ()
+    early: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class Attribution:
 
     Attributes:
         conversations: Both ends are known; sorted by source, destination, port, evidence.
-        unattributed: Lines with an end that is not known, by the reason why (``the address 10.0.0.9 changed hands``).
+        unattributed: Lines with an end that is not known, by the reason why (``segmentation.traffic.unknown_end``).
         examples: For each of those reasons, one address.
     """
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from segmentation.deployed import Deployed
 from segmentation.environment import Environment
 from segmentation.matrix import Labels
+from segmentation.port import PortRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,23 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterService:
+    """A Kubernetes Service: logs of what filters before DNAT show its address instead of a pod's.
+
+    Attributes:
+        addresses: Its cluster addresses, in canonical form; none for a headless one.
+        selector: The labels of its pods, sorted pairs; empty where it selects none.
+        ports: The Service's port with the port of the pods; a named one of these is left out.
+    """
+
+    namespace: str
+    name: str
+    addresses: tuple[str, ...]
+    selector: Labels
+    ports: tuple[tuple[PortRange, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """One stack's addresses and what stood at one moment.
 
@@ -51,6 +69,8 @@ class Inventory:
         taken: When, in seconds since 1970.
         environment: The binding's places, found; None where only pods were saved.
         deployed: What stood in the cluster and the account; None where that was not saved.
+        services: The cluster's Services; empty where they were not saved.
+        listed: When the first of the listings of pods was taken that this was merged from; None for ``taken`` alone.
     """
 
     taken: float
@@ -58,3 +78,5 @@ class Inventory:
     deployed: Deployed | None
     pods: tuple[Pod, ...]
     interfaces: tuple[Interface, ...]
+    services: tuple[ClusterService, ...] = ()
+    listed: float | None = None
