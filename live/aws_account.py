@@ -9,20 +9,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
-from botocore.exceptions import (
-    ConnectionError as UnreachableError,
-)
+from botocore.exceptions import ProfileNotFound
 
+from live.aws_refusal import RefusedError, refusals_told
 from segmentation.bind import FoundCluster, FoundSubnet, FoundVpc
 from segmentation.binding import One, Some
 from segmentation.direction import Direction
@@ -35,12 +24,6 @@ from segmentation.security_group import STACK_TAG
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _FILTER_VALUES = 200
-
-_EXPIRED = {
-    *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"),
-    *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
-}
-_FORBIDDEN = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 
 
 @dataclass(frozen=True)
@@ -55,8 +38,13 @@ class AwsAccount:
     stack: str
 
     @staticmethod
-    def connect(region: str, profile: str | None, stack: str) -> "AwsAccount":
+    def connect(region: str | None, profile: str | None, stack: str) -> "AwsAccount":
         """Return the account; nothing is asked of AWS yet.
+
+        Args:
+            region: Such as ``ap-northeast-2``; None for what the environment or the profile says.
+            profile: A profile of the AWS settings; None for the environment's choice.
+            stack: Whose tags count as this program's own.
 
         Raises:
             InputError: There is no such profile.
@@ -86,19 +74,19 @@ class AwsAccount:
     def vpcs(self, selection: One) -> Sequence[FoundVpc]:
         """Return every VPC that the selection fits; its name is its tag Name."""
         chosen = _filters(selection, "vpc-id")
-        found = self._pages("ec2", "describe_vpcs", "Vpcs", Filters=chosen)
+        found = self.pages("ec2", "describe_vpcs", "Vpcs", Filters=chosen)
         return [FoundVpc(vpc["VpcId"], _networks(vpc)) for vpc in found]
 
     def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
         """Return every subnet of the VPC that the selection fits; its name is its tag Name."""
         chosen = [{"Name": "vpc-id", "Values": [vpc]}, *_filters(selection, "subnet-id")]
-        found = self._pages("ec2", "describe_subnets", "Subnets", Filters=chosen)
+        found = self.pages("ec2", "describe_subnets", "Subnets", Filters=chosen)
         return [FoundSubnet(subnet["SubnetId"], _networks(subnet)) for subnet in found]
 
     def groups(self, vpc: str, selection: One) -> Sequence[Group]:
         """Return every security group of the VPC that the selection fits; its name is its own, not a tag."""
         of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
-        listed = self._pages("ec2", "describe_security_groups", "SecurityGroups", Filters=of_vpc)
+        listed = self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=of_vpc)
         chosen = [Group(group["GroupId"], group["GroupName"]) for group in listed if _fits(selection, group)]
         if len(chosen) != 1:
             return chosen
@@ -110,15 +98,17 @@ class AwsAccount:
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
         """Return every managed prefix list that the selection fits, with its entries."""
         chosen = _filters(selection, "prefix-list-id", "prefix-list-name")
-        found = self._pages("ec2", "describe_managed_prefix_lists", "PrefixLists", Filters=chosen)
+        found = self.pages("ec2", "describe_managed_prefix_lists", "PrefixLists", Filters=chosen)
         return [self._prefix_list(described) for described in found]
 
     def cluster(self, name: str) -> FoundCluster | None:
         """Return the EKS cluster, or None if there is none of that name."""
         try:
-            described = self._ask("eks", "describe_cluster", name=name)["cluster"]
-        except _NoSuchClusterError:
-            return None
+            described = self.ask("eks", "describe_cluster", name=name)["cluster"]
+        except RefusedError as refused:
+            if refused.code == "ResourceNotFoundException":
+                return None
+            raise
         placed, addressed = described["resourcesVpcConfig"], described["kubernetesNetworkConfig"]
         if not placed.get("clusterSecurityGroupId"):
             raise InputError("AWS", f"EKS cluster {name}", "it is still being created", "Wait until it is active")
@@ -127,11 +117,43 @@ class AwsAccount:
 
     def own_groups(self) -> Sequence[dict[str, Any]]:
         """Return the security groups that this program made for the stack, as DescribeSecurityGroups tells them."""
-        return self._pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
+        return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
 
     def own_rules(self) -> Sequence[dict[str, Any]]:
         """Return the rules that this program made for the stack, as DescribeSecurityGroupRules tells them."""
-        return self._pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
+        return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
+
+    def pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:  # noqa: ANN401 - the SDK's
+        """Return what stands under ``key`` on all pages of an answer; the same question is asked once."""
+        question = f"{operation} {arguments}"
+        if question not in self._answers:
+            found: list[Any] = []
+            while True:
+                page = self.ask(service, operation, **arguments)
+                found += page[key]
+                if not page.get("NextToken"):
+                    break
+                arguments["NextToken"] = page["NextToken"]
+            self._answers[question] = found
+        return self._answers[question]
+
+    def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
+        """Return one answer as the SDK gives it.
+
+        Args:
+            service: Such as ``ec2``.
+            operation: The method of the SDK's client, such as ``describe_vpcs``.
+            arguments: The operation's own.
+
+        Raises:
+            RefusedError: AWS refuses.
+            InputError: AWS cannot be asked.
+        """
+        with refusals_told(service, operation):
+            if service not in self._clients:
+                make_client: Any = self.session.client
+                self._clients[service] = make_client(service, config=_PATIENCE)
+            return getattr(self._clients[service], operation)(**arguments)
 
     @property
     def _of_stack(self) -> dict[str, Any]:
@@ -139,7 +161,7 @@ class AwsAccount:
 
     @cached_property
     def _identity(self) -> tuple[str, str]:
-        identity = self._ask("sts", "get_caller_identity")
+        identity = self.ask("sts", "get_caller_identity")
         return identity["Account"], identity["Arn"].split(":")[1]
 
     @cached_property
@@ -151,7 +173,7 @@ class AwsAccount:
         return {}
 
     def _prefix_list(self, described: dict[str, Any]) -> PrefixList:
-        entries = self._pages(
+        entries = self.pages(
             "ec2", "get_managed_prefix_list_entries", "Entries", PrefixListId=described["PrefixListId"]
         )
         networks = tuple(ip_network(entry["Cidr"]) for entry in entries)
@@ -162,7 +184,7 @@ class AwsAccount:
 
     def _foreign_rules(self, group: str, asked: list[str]) -> tuple[tuple[str, int, int], ...]:
         chosen = [{"Name": "group-id", "Values": asked}]
-        rules = self._pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+        rules = self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
         counted: Counter[tuple[str, int]] = Counter()
         for rule in rules:
             if rule["GroupId"] != group:
@@ -183,51 +205,6 @@ class AwsAccount:
 
     def _is_ours(self, rule: dict[str, Any]) -> bool:
         return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
-
-    def _pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:  # noqa: ANN401 - the SDK's
-        """Return all pages of an answer; the same question is asked once."""
-        question = f"{operation} {arguments}"
-        if question not in self._answers:
-            found: list[Any] = []
-            while True:
-                page = self._ask(service, operation, **arguments)
-                found += page[key]
-                if not page.get("NextToken"):
-                    break
-                arguments["NextToken"] = page["NextToken"]
-            self._answers[question] = found
-        return self._answers[question]
-
-    def _ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
-        try:
-            if service not in self._clients:
-                make_client: Any = self.session.client
-                self._clients[service] = make_client(service, config=_PATIENCE)
-            return getattr(self._clients[service], operation)(**arguments)
-        except ClientError as error:
-            raise self._refused(service, operation, error) from None
-        except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, SSOError) as error:
-            remedy = "Sign in (aws sso login), or set AWS_PROFILE or the AWS_* variables"
-            raise InputError("AWS", "credentials", str(error).rstrip("."), remedy) from None
-        except (UnreachableError, HTTPClientError) as error:
-            remedy = "Check the network, the region and AWS_ENDPOINT_URL"
-            raise InputError("AWS", service, f"it cannot be reached ({error})".rstrip("."), remedy) from None
-        except BotoCoreError as error:
-            raise InputError("AWS", f"{service} {operation}", str(error).rstrip("."), "Mend the AWS settings") from None
-
-    def _refused(self, service: str, operation: str, error: ClientError) -> Exception:
-        code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].rstrip(".")
-        if code == "ResourceNotFoundException" and service == "eks":
-            return _NoSuchClusterError()
-        if code in _EXPIRED:
-            return InputError("AWS", "credentials", f"AWS refuses them: {message}", "Sign in again (aws sso login)")
-        what = "".join(word.capitalize() for word in operation.split("_"))
-        remedy = f"Allow {service}:{what} to this identity" if code in _FORBIDDEN else "Try again, or mend what it says"
-        return InputError("AWS", f"{service}:{what}", f"{code}: {message}", remedy)
-
-
-class _NoSuchClusterError(Exception):
-    pass
 
 
 def _filters(selection: One | Some, id_key: str, name_key: str = "tag:Name") -> list[dict[str, Any]]:
