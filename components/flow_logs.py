@@ -1,15 +1,16 @@
 """Records a VPC's traffic: one flow log, and the bucket or log group that keeps what it writes.
 
-Not here on purpose: queries over the records and alerts from them. A bucket serves one environment; sharing one among
-accounts needs another policy than the one that AWS would otherwise attach itself.
+Not here on purpose: queries over the records (`components.traffic_queries`) and alerts from them. A bucket serves one
+environment; sharing one among accounts needs another policy than the one that AWS would otherwise attach itself.
 """
 
 from dataclasses import dataclass
 from functools import partial
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam, kms, s3
+from pulumi_aws import cloudwatch, ec2, iam, kms
 
+from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from segmentation.environment import LogDestination, OnDestroy, Recording
 from segmentation.flow_log import AGGREGATION_SECONDS, Origin, log_format, log_group_prefix, name_prefix, s3_location
 from segmentation.flow_log_access import (
@@ -23,8 +24,6 @@ from segmentation.flow_log_access import (
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
 """How long AWS waits before it deletes a key for good: the most and the least that it allows."""
-
-_ABANDONED_UPLOAD_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class _Destination:
         options: How files are laid out; None where there are no files.
         ready: Everything without which the first record would be lost or unprotected.
         location: Where a person or a query finds the records.
-        holds: The ARNs without which the records cannot be read.
+        key_arn: What the records are encrypted with.
     """
 
     kind: str
@@ -71,7 +70,7 @@ class _Destination:
     options: ec2.FlowLogDestinationOptionsArgs | None
     ready: tuple[pulumi.Resource, ...]
     location: pulumi.Output[str]
-    holds: pulumi.Output[list[str]]
+    key_arn: pulumi.Output[str]
 
 
 class FlowLogs(pulumi.ComponentResource):
@@ -83,11 +82,13 @@ class FlowLogs(pulumi.ComponentResource):
     Attributes:
         flow_log_id: ``fl-...``.
         location: The ARN of the folder in S3 under which the years are, or the name of the log group.
+        key_arn: The key that the records are encrypted with.
         retained: The ARNs that ``pulumi destroy`` leaves in the account; empty when it leaves none.
     """
 
     flow_log_id: pulumi.Output[str]
     location: pulumi.Output[str]
+    key_arn: pulumi.Output[str]
     retained: pulumi.Output[list[str]]
 
     def __init__(self, name: str, args: FlowLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -111,8 +112,9 @@ class FlowLogs(pulumi.ComponentResource):
         )
         self.flow_log_id = flow_log.id
         self.location = destination.location
-        nothing: list[str] = []
-        self.retained = destination.holds if _keeps(args) else pulumi.Output.from_input(nothing)
+        self.key_arn = destination.key_arn
+        held = (destination.arn, destination.key_arn) if _keeps(args) else ()
+        self.retained = pulumi.Output.all(*held).apply(list)
         self.register_outputs(
             {"flow_log_id": self.flow_log_id, "location": self.location, "retained": self.retained},
         )
@@ -121,64 +123,18 @@ class FlowLogs(pulumi.ComponentResource):
         """Declare a bucket that only log delivery fills, only over TLS, and that keeps records for their time."""
         origin = _origin(args)
         key = self._key(f"{name}-bucket-key", args, as_json(bucket_key_policy(origin)))
-        bucket = s3.Bucket(
+        days = args.recording.retention_days
+        bucket = PrivateBucket(
             f"{name}-bucket",
-            bucket_prefix=name_prefix(args.application, args.environment),
-            force_destroy=not _keeps(args),
-            opts=self._kept(args),
-        )
-        public_access = s3.BucketPublicAccessBlock(
-            f"{name}-public-access",
-            bucket=bucket.id,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=self._kept(args),
-        )
-        ownership = s3.BucketOwnershipControls(
-            f"{name}-ownership",
-            bucket=bucket.id,
-            rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-            opts=self._kept(args),
-        )
-        encryption = s3.BucketServerSideEncryptionConfiguration(
-            f"{name}-encryption",
-            bucket=bucket.id,
-            rules=[
-                s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                    apply_server_side_encryption_by_default=(
-                        # By ARN: with a key's id, nothing is delivered (VPC User Guide, "Required key policy").
-                        s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-                            sse_algorithm="aws:kms", kms_master_key_id=key.arn
-                        )
-                    ),
-                    bucket_key_enabled=True,
-                )
-            ],
-            opts=self._kept(args),
-        )
-        versioning = s3.BucketVersioning(
-            f"{name}-versioning",
-            bucket=bucket.id,
-            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=self._kept(args),
-        )
-        # Nothing waits for it: the rules hold for records that are already there, and the provider takes a minute to
-        # make sure of them.
-        s3.BucketLifecycleConfiguration(
-            f"{name}-lifecycle",
-            bucket=bucket.id,
-            rules=_lifecycle(args.recording.retention_days),
-            # Rules for noncurrent versions want versioning to be on.
-            opts=self._kept(args, versioning),
-        )
-        policy = s3.BucketPolicy(
-            f"{name}-policy",
-            bucket=bucket.id,
-            policy=bucket.arn.apply(lambda arn: as_json(bucket_policy(arn, origin))),
-            # No policy without the block that would stop a public one.
-            opts=self._kept(args, public_access),
+            PrivateBucketArgs(
+                prefix=name_prefix(args.application, args.environment),
+                key_arn=key.arn,
+                policy=partial(bucket_policy, origin=origin),
+                days=days,
+                recoverable_days=days,
+                on_destroy=args.recording.on_destroy,
+            ),
+            pulumi.ResourceOptions(parent=self),
         )
         return _Destination(
             kind="s3",
@@ -187,9 +143,9 @@ class FlowLogs(pulumi.ComponentResource):
             options=ec2.FlowLogDestinationOptionsArgs(
                 file_format="parquet", hive_compatible_partitions=True, per_hour_partition=True
             ),
-            ready=(public_access, ownership, encryption, versioning, policy),
+            ready=bucket.ready,
             location=bucket.arn.apply(partial(s3_location, origin=origin)),
-            holds=pulumi.Output.all(bucket.arn, key.arn).apply(list),
+            key_arn=key.arn,
         )
 
     def _log_group(self, name: str, args: FlowLogsArgs) -> _Destination:
@@ -224,7 +180,7 @@ class FlowLogs(pulumi.ComponentResource):
             options=None,
             ready=(permissions,),
             location=group.name,
-            holds=pulumi.Output.all(group.arn, key.arn).apply(list),
+            key_arn=key.arn,
         )
 
     def _key(self, name: str, args: FlowLogsArgs, policy: str) -> kms.Key:
@@ -242,9 +198,9 @@ class FlowLogs(pulumi.ComponentResource):
             opts=self._kept(args),
         )
 
-    def _kept(self, args: FlowLogsArgs, *after: pulumi.Resource) -> pulumi.ResourceOptions:
+    def _kept(self, args: FlowLogsArgs) -> pulumi.ResourceOptions:
         """Return the options of what the records need: it shares their fate."""
-        return pulumi.ResourceOptions(parent=self, retain_on_delete=_keeps(args), depends_on=after)
+        return pulumi.ResourceOptions(parent=self, retain_on_delete=_keeps(args))
 
 
 def _goes_to_s3(args: FlowLogsArgs) -> bool:
@@ -257,32 +213,3 @@ def _keeps(args: FlowLogsArgs) -> bool:
 
 def _origin(args: FlowLogsArgs) -> Origin:
     return Origin(args.partition, args.region, args.account_id)
-
-
-def _lifecycle(days: int) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
-    """Return the rules that keep a record for its days, and a deleted or overwritten one recoverable for as many more.
-
-    What an expired record leaves is a delete marker, which S3 lets only a rule of its own remove (S3 User Guide,
-    "Lifecycle configuration elements", ExpiredObjectDeleteMarker).
-    """
-    everything = s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="")
-    return [
-        s3.BucketLifecycleConfigurationRuleArgs(
-            id="retention",
-            status="Enabled",
-            filter=everything,
-            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=days),
-            noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-                noncurrent_days=days
-            ),
-            abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-                days_after_initiation=_ABANDONED_UPLOAD_DAYS
-            ),
-        ),
-        s3.BucketLifecycleConfigurationRuleArgs(
-            id="delete-markers",
-            status="Enabled",
-            filter=everything,
-            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(expired_object_delete_marker=True),
-        ),
-    ]

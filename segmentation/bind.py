@@ -9,6 +9,7 @@ from segmentation.binding import (
     BINDING_KEY,
     Binding,
     ClusterEntry,
+    FlowLogsEntry,
     LoadBalancerEntry,
     One,
     PlaceEntry,
@@ -129,7 +130,7 @@ class _Binder:
             cluster,
             self._load_balancer(binding.load_balancer, vpc),
             tuple((name, self._place(name, binding.places[name], vpc)) for name in outside),
-            Recording(binding.flow_logs.destination, binding.flow_logs.retention_days, binding.flow_logs.on_destroy),
+            _recording(binding.flow_logs),
             Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface),
         )
 
@@ -270,6 +271,10 @@ class _Binder:
             if not found:
                 raise self._refuse(key, f"there is no {kind} {selection}", "Correct the tags")
         return _ordered(network for subnet in found for network in subnet.networks)
+
+
+def _recording(entry: FlowLogsEntry) -> Recording:
+    return Recording(entry.destination, entry.retention_days, entry.on_destroy, entry.scan_limit_gibibytes)
 
 
 def _families(vpc: FoundVpc) -> set[int]:

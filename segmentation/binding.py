@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from segmentation.environment import (
+    DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
     CniName,
     DnsMode,
@@ -191,6 +192,16 @@ class FlowLogsEntry(FileModel):
     destination: LogDestination = Field(strict=False)
     retention_days: int = Field(alias="retentionDays", ge=1, le=3653)
     on_destroy: OnDestroy = Field(alias="onDestroy", strict=False)
+    scan_limit_gibibytes: int = Field(DEFAULT_SCAN_LIMIT_GIBIBYTES, alias="scanLimitGibibytes", ge=1, le=1_000_000)
+    """How much one Athena query may read; Athena is there with the destination s3 alone."""
+
+    @model_validator(mode="after")
+    def _limit_limits(self) -> Self:
+        if self.destination is not LogDestination.S3 and "scan_limit_gibibytes" in self.model_fields_set:
+            raise refusal(
+                "scanLimitGibibytes limits Athena's queries, and Athena reads the destination s3 alone", "Remove it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _retention_exists(self) -> Self:

@@ -153,13 +153,22 @@ class Quotas:
     groups_per_interface: int
 
 
+DEFAULT_SCAN_LIMIT_GIBIBYTES = 100
+"""About half a dollar a query, where a terabyte costs five (Amazon Athena pricing)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where the traffic of the VPC is recorded, for how many days, and what becomes of it on destroy."""
+    """Where the traffic of the VPC is recorded, for how many days, and what becomes of it on destroy.
+
+    Attributes:
+        scan_limit_gibibytes: How much one query over records in S3 may read before Athena ends it.
+    """
 
     destination: LogDestination
     retention_days: int
     on_destroy: OnDestroy
+    scan_limit_gibibytes: int = DEFAULT_SCAN_LIMIT_GIBIBYTES
 
 
 @dataclass(frozen=True)

@@ -74,12 +74,12 @@ def log_format() -> str:
     return " ".join(f"${{{field}}}" for field in RECORD_FIELDS)
 
 
-def name_prefix(application: str, environment: str) -> str:
-    """Return how the names of the bucket and the role begin: at most 37 characters that S3 and IAM accept.
+def name_prefix(application: str, environment: str, content: str = "flow-logs") -> str:
+    """Return how the names of a bucket or a role begin: at most 37 characters that S3 and IAM accept.
 
     A longer name is cut and told apart by a hash of the whole.
     """
-    wanted = re.sub(r"[^a-z0-9-]+", "-", f"{application}-{environment}-flow-logs-".lower()).lstrip("-")
+    wanted = re.sub(r"[^a-z0-9-]+", "-", f"{application}-{environment}-{content}-".lower()).lstrip("-")
     if len(wanted) <= _PREFIX_LENGTH:
         return wanted
     digest = hashlib.sha256(wanted.encode()).hexdigest()[:8]

@@ -52,15 +52,16 @@ def bucket_policy(bucket_arn: str, origin: Origin) -> Policy:
             "Resource": bucket_arn,
             "Condition": _acts_for(origin, origin.arn("logs", "*")),
         },
-        {
-            "Sid": "DenyInsecureTransport",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [bucket_arn, f"{bucket_arn}/*"],
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
+        _only_over_tls(bucket_arn),
     )
+
+
+def results_bucket_policy(bucket_arn: str) -> Policy:
+    """Return who may do what with the bucket of query results: whom IAM allows it, and all of it over TLS.
+
+    Athena writes and reads there as the person who asks (Athena User Guide, "Access to Amazon S3 from Athena").
+    """
+    return _document(_only_over_tls(bucket_arn))
 
 
 def bucket_key_policy(origin: Origin) -> Policy:
@@ -140,6 +141,17 @@ def delivery_role_permissions(group_arn: str) -> Policy:
 
 def _document(*statements: Policy) -> Policy:
     return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _only_over_tls(bucket_arn: str) -> Policy:
+    return {
+        "Sid": "DenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
 
 
 def _acts_for(origin: Origin, source_arn: str) -> Policy:

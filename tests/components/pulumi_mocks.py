@@ -97,6 +97,11 @@ class Deployment:
         """Return the resources directly under one resource."""
         return tuple(resource for resource in self.resources if resource.parent == parent.urn)
 
+    def below(self, ancestor: Registered) -> tuple[Registered, ...]:
+        """Return the resources under one resource, at any depth."""
+        found = self.children(ancestor)
+        return found + tuple(deeper for child in found for deeper in self.below(child))
+
     def outputs(self, component: Registered) -> Mapping[str, Any]:
         """Return what a component registered as its outputs."""
         return self.registered_outputs[component.urn]

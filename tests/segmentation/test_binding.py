@@ -104,6 +104,11 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".flowLogs.retentionDays: 3654 is too large. Write 3653 or less."),
     ("a truth value for days", "flowLogs.retentionDays", True,
         ".flowLogs.retentionDays: true is not a whole number. Write a whole number, without quotes."),
+    ("a scan limit where nothing is scanned", "flowLogs.scanLimitGibibytes", 5,
+        (".flowLogs: scanLimitGibibytes limits Athena's queries, and Athena reads the destination s3 alone. "
+        "Remove it.")),
+    ("a scan limit of nothing", "flowLogs.scanLimitGibibytes", 0,
+        ".flowLogs.scanLimitGibibytes: 0 is too small. Write 1 or more."),
     ("an unknown destination", "flowLogs.destination", "kinesis",
         ".flowLogs.destination: 'kinesis' is not known here. Write 's3' or 'cloudwatch'."),
     ("an unknown end", "flowLogs.onDestroy", "keep",
@@ -177,3 +182,11 @@ def test_s3_keeps_records_for_any_number_of_days_and_cloudwatch_for_those_it_kno
     assert parse_binding(put(content, ("flowLogs", "destination"), "s3"), "dev").flow_logs.retention_days == 15
     with pytest.raises(InputError, match="cannot keep events for 15 days"):
         parse_binding(content, "dev")
+
+
+def test_a_query_over_records_in_s3_reads_a_hundred_gibibytes_unless_another_limit_is_written() -> None:
+    content = binding_content("prod")
+    own = put(content, ("flowLogs", "scanLimitGibibytes"), 5)
+
+    assert parse_binding(content, "prod").flow_logs.scan_limit_gibibytes == 100
+    assert parse_binding(own, "prod").flow_logs.scan_limit_gibibytes == 5
