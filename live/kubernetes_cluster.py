@@ -1,7 +1,7 @@
 """The cluster of a stack, asked for what the program must know before it declares anything."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +15,9 @@ from segmentation.input_error import InputError
 
 _TIMEOUT = (4, 10)
 """Seconds to connect and to read: a cluster that is not there is told within 30 seconds."""
+
+_PAGE = 500
+"""Objects a page, as kubectl asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,20 @@ class KubernetesCluster:
         found = self._list_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
         return sorted(policy["metadata"]["name"] for policy in found)
 
+    def objects(self, path: str) -> Iterator[dict[str, Any]]:
+        """Yield the objects of a list of the API, such as ``/api/v1/pods``, by pages: of many no more is held at once.
+
+        Needs the right to list them. The API server forgets after five minutes or more where a listing was (API
+        reference, "continue"); it then says 410 and is to be asked anew.
+        """
+        token = ""
+        while True:
+            page = self._get(path, limit=_PAGE, **({"continue": token} if token else {})) or {}
+            yield from page.get("items", ())
+            token = page.get("metadata", {}).get("continue", "")
+            if not token:
+                return
+
     def _list_if_known(self, version: str, path: str) -> list[dict[str, Any]]:
         # Whoever is signed in may ask what is known; an identity of few rights is refused a list that is not known.
         return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
@@ -90,9 +107,9 @@ class KubernetesCluster:
     def _list(self, path: str) -> list[dict[str, Any]]:
         return list((self._get(path) or {}).get("items", ()))
 
-    def _get(self, path: str) -> dict[str, Any] | None:
+    def _get(self, path: str, **query: str | int) -> dict[str, Any] | None:
         """Return the object at a path of the API, None if there is none."""
-        request = self.api.param_serialize("GET", path, auth_settings=["BearerToken"])
+        request = self.api.param_serialize("GET", path, query_params=list(query.items()), auth_settings=["BearerToken"])
         try:
             response = self.api.call_api(*request, _request_timeout=_TIMEOUT)
             body = response.read()  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """The project's own firewall, read and compiled from its files alone, without AWS and without a cluster."""
 
 from pathlib import Path
+from typing import Any
 
 from segmentation.bind import bind
 from segmentation.binding import BINDING_KEY, parse_binding, stack_file
@@ -26,15 +27,25 @@ def read_project(folder: Path, stack: str) -> CompiledFirewall:
     """
     stack = stack.rpartition("/")[2]
     matrix = read_matrix(folder / MATRIX_FILE)
+    content = read_settings(folder, stack)
+    account = SymbolicAccount(str(content.get("aws:region", "")))
+    firewall = compiled(matrix, bind(matrix, parse_binding(content[BINDING_KEY], stack), stack, account))
+    refuse_excess(firewall.vpc, firewall.environment)
+    return firewall
+
+
+def read_settings(folder: Path, stack: str) -> dict[str, Any]:
+    """Return what stands under ``config`` in Pulumi.<stack>.yaml, by full keys such as ``aws:region``.
+
+    Raises:
+        InputError: The file cannot be read, or it holds no binding.
+    """
     path = folder / stack_file(stack)
     settings = read_document(path)
     content = settings.get("config") if isinstance(settings, dict) else None
     if not isinstance(content, dict) or BINDING_KEY not in content:
         raise InputError(path.name, f"config.{BINDING_KEY}", "this key is missing", "Add it as in Pulumi.dev.yaml")
-    account = SymbolicAccount(str(content.get("aws:region", "")))
-    firewall = compiled(matrix, bind(matrix, parse_binding(content[BINDING_KEY], stack), stack, account))
-    refuse_excess(firewall.vpc, firewall.environment)
-    return firewall
+    return content
 
 
 def stacks(folder: Path) -> tuple[str, ...]:
