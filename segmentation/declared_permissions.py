@@ -15,7 +15,7 @@ from segmentation.permission import Permissions
 from segmentation.policy_permissions import PodPermissions
 from segmentation.port import DNS_PORTS
 from segmentation.port_set import PortSet
-from segmentation.position import DNS, KUBELET, NODE_DNS, Position
+from segmentation.position import DNS, KUBELET, NODE_DNS, Position, clients_of
 from segmentation.verdict import Layer
 
 Declared = Mapping[Pair, PortSet]
@@ -32,7 +32,7 @@ def declared_connections(layers: Layers) -> dict[Pair, PortSet]:
         if KUBELET in named:
             declared[named[KUBELET], named[service.name]] = PortSet.of(service.ports)
     front = layers.environment.load_balancer
-    declared[named[f"clients of {front.external}"], named[front.external]] = PortSet.of(front.listeners)
+    declared[named[clients_of(front.external)], named[front.external]] = PortSet.of(front.listeners)
     return declared
 
 

@@ -60,6 +60,11 @@ class Deployed:
             if "podSelector" in policy.get("spec", {})
         )
 
+    @property
+    def group_labels(self) -> dict[str, str]:
+        """The services, or the load balancer, that this stack's security groups are of, by the groups' ids."""
+        return {group["GroupId"]: _tag(group, GROUP_TAG) for group in self.groups}
+
     def layers(self, declared: Matrix, environment: Environment) -> Layers:
         """Return both layers as they stand, with all that is declared and all that is declared no longer."""
         former = FormerEndpoints(declared, self.policies, self.firewall(environment).rules)
@@ -68,7 +73,7 @@ class Deployed:
 
     def firewall(self, environment: Environment) -> VpcFirewall:
         """Return the VPC layer as it stands."""
-        own = {group["GroupId"]: OwnGroup(_tag(group, GROUP_TAG)) for group in self.groups}
+        own = {group: OwnGroup(label) for group, label in self.group_labels.items()}
         reader = _RuleReader(environment, {**_existing(environment), **own})
         attachments = tuple(
             PodAttachment(

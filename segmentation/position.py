@@ -22,6 +22,9 @@ from segmentation.security_group import Holder, OwnGroup, PodAttachment, VpcFire
 DNS = "DNS"
 KUBELET = "the kubelet"
 NODE_DNS = "DNS on the node"
+POD_ELSEWHERE = "a pod elsewhere in the cluster"
+VPC_HOST = "another host of the VPC"
+INTERNET = "the internet"
 _KUBE_SYSTEM = "kube-system"
 
 # Names that no service, external or namespace can have: theirs hold no blanks.
@@ -66,6 +69,16 @@ class Position:
         return any(isinstance(group, OwnGroup) for group in self.groups)
 
 
+def another_pod(namespace: str) -> str:
+    """Return how the pods of the firewalled namespace are called that are no service's."""
+    return f"another pod of {namespace}"
+
+
+def clients_of(load_balancer: str) -> str:
+    """Return how those are called that may reach the load balancer."""
+    return f"clients of {load_balancer}"
+
+
 def positions(
     matrix: Matrix, environment: Environment, firewall: VpcFirewall, policies: Iterable[Policy]
 ) -> tuple[Position, ...]:
@@ -98,9 +111,9 @@ class _Survey:
         listed = clients if isinstance(clients, PrefixList) else None
         networks = clients.networks if isinstance(clients, PrefixList) else clients
         front = self.environment.load_balancer.external
-        yield Position(f"clients of {front}", Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
-        yield self._pods(f"another pod of {namespace}", Role.UNDECLARED, namespace, {})
-        yield self._pods("a pod elsewhere in the cluster", Role.UNDECLARED, _ELSEWHERE, {})
+        yield Position(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
+        yield self._pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
+        yield self._pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
 
     def strangers(self, known: Iterable[Position], policies: Iterable[Policy]) -> Iterator[Position]:
@@ -184,10 +197,10 @@ class _Survey:
         named = [network for network in by_address if network not in front.networks]
         taken = _ranges([*named, *clients])
         vpc = tuple(left for block in self._vpc for left in without(block, taken))
-        yield Position("another host of the VPC", Role.UNDECLARED, None, vpc, frozenset())
+        yield Position(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
         beyond = (*taken, *self._vpc, *_ranges(self.environment.cluster.resolvers))
         internet = tuple(left for family in Family for left in without(whole(family), beyond))
-        yield Position("the internet", Role.UNDECLARED, None, internet, frozenset())
+        yield Position(INTERNET, Role.UNDECLARED, None, internet, frozenset())
 
 
 def _examples(selector: Selector) -> Iterator[dict[str, str]]:

@@ -1,0 +1,66 @@
+"""Recorded traffic held against one environment: what ``denied``, ``replay`` and ``learn`` start from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from segmentation.compiled_firewall import CompiledFirewall, compiled
+from segmentation.input_error import InputError
+from segmentation.layers import Layers
+from segmentation.matrix import Matrix
+from segmentation.records.record import Log
+from segmentation.traffic.address_book import AddressBook
+from segmentation.traffic.attribution import SourceTotals, attribute, scope
+from segmentation.traffic.conversation import Attribution
+from segmentation.traffic.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What logs tell, by whom it concerns.
+
+    Attributes:
+        firewall: Compiled for the environment that the inventory tells.
+        layers: Its layers; the positions of the conversations are theirs, and are compared by identity.
+        inventory: What the addresses were known from.
+        attribution: All logs together.
+        totals: Of each log.
+    """
+
+    firewall: CompiledFirewall
+    layers: Layers
+    inventory: Inventory
+    attribution: Attribution
+    totals: tuple[SourceTotals, ...]
+
+
+def recorded(
+    matrix: Matrix, inventory: Inventory, logs: Sequence[Log], since: float | None = None, until: float | None = None
+) -> Recorded:
+    """Read logs and attribute what they tell.
+
+    Args:
+        matrix: By whose services and externals the traffic is told.
+        inventory: With an environment that has a place for each external of the matrix.
+        logs: Each is read once.
+        since: Only what ended at this time or later, in seconds since 1970; None for everything.
+        until: Only what began before this time.
+
+    Raises:
+        InputError: There is no environment, an external has no place in it, or a log cannot be read.
+    """
+    if inventory.environment is None:
+        raise InputError("--inventory", "", "it tells no environment", "Save one with flash-firewall inventory")
+    known = {name for name, _ in inventory.environment.places}
+    for external in matrix.externals:
+        if external.namespace is None and external.name not in known:
+            raise InputError(
+                "traffic.yaml",
+                f"externals.{external.name}",
+                f"it has no place in the environment {inventory.environment.name}",
+                "Bind it in the stack's settings, and take the inventory again",
+            )
+    firewall = compiled(matrix, inventory.environment)
+    layers = firewall.layers()
+    book = AddressBook(layers, inventory)
+    attribution, totals = attribute(logs, book, scope(book, since, until))
+    return Recorded(firewall, layers, inventory, attribution, totals)
