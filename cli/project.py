@@ -19,10 +19,21 @@ def read(project: Path, stack: str | None) -> "CompiledFirewall":
     Raises:
         InputError: No stack is named and there are several, or its files hold a mistake.
     """
+    from segmentation.project import read_project
+
+    return read_project(project, chosen(project, stack))
+
+
+def chosen(project: Path, stack: str | None) -> str:
+    """Return the stack that is meant: the named one, or the only one there is.
+
+    Raises:
+        InputError: No stack is named, and there are several or none.
+    """
     from segmentation.input_error import InputError
-    from segmentation.project import read_project, stacks
+    from segmentation.project import stacks
 
     known = (stack,) if stack else stacks(project)
     if len(known) > 1:
         raise InputError("--stack", "", "it is not said which environment is meant", f"Name one of: {', '.join(known)}")
-    return read_project(project, known[0])
+    return known[0]

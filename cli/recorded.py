@@ -78,11 +78,14 @@ def inventory(project: Path, stack: str | None, files: "Sequence[Path] | None") 
     """
     from segmentation.traffic.inventory_file import read_inventory
     from segmentation.traffic.pod_history import merged
+    from segmentation.traffic.recorded import refuse_other_stack
 
     saved = [read_inventory(path) for path in files or ()]
     if not any(each.environment for each in saved):
         saved.append(_live(project, stack))
-    return merged(saved)
+    found = merged(saved)
+    refuse_other_stack(found, stack)
+    return found
 
 
 def logs(sources: "Sequence[str]", engine: Engine) -> "tuple[Log, ...]":
@@ -97,6 +100,17 @@ def logs(sources: "Sequence[str]", engine: Engine) -> "tuple[Log, ...]":
 
 
 def _live(project: Path, stack: str | None) -> "Inventory":
-    from segmentation.input_error import InputError
+    import time
 
-    raise InputError("--inventory", "", f"none tells the environment of {stack} ({project})", "Give a saved one")
+    from cli.project import chosen
+    from live.aws_account import AwsAccount
+    from live.inventory import take_inventory
+    from live.kubernetes_cluster import KubernetesCluster
+    from live.stack_file import read_stack_file
+    from segmentation.project import MATRIX_FILE
+    from segmentation.traffic_file import read_matrix
+
+    settings = read_stack_file(project, chosen(project, stack))
+    cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
+    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+    return take_inventory(cluster, account, read_matrix(project / MATRIX_FILE), settings.binding, time.time())

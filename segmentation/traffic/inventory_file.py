@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from segmentation.input_error import InputError
+from segmentation.traffic.cluster_listing import listed_pods, listed_services
 from segmentation.traffic.inventory import Inventory
-from segmentation.traffic.kubernetes_listing import pods_in, services_in
 
 _FORMAT = "flash-firewall inventory 1"
 _HOW = "Save one with flash-firewall inventory, or with kubectl get pods,services -A -o json"
@@ -56,9 +56,9 @@ def _saved(content: object, source: str) -> Inventory:
 
 def _listed(items: list[Mapping[str, Any]], taken: float, source: str) -> Inventory:
     try:
-        pods = tuple(pods_in(each for each in items if each.get("kind") == "Pod"))
-        services = tuple(services_in(each for each in items if each.get("kind") == "Service"))
-    except (KeyError, TypeError, AttributeError) as error:
+        pods = tuple(listed_pods(each for each in items if each.get("kind") == "Pod"))
+        services = tuple(listed_services(each for each in items if each.get("kind") == "Service"))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(source, "items", f"an object is not as Kubernetes lists it ({error})", _HOW) from None
     if not pods and not services:
         raise InputError(source, "items", "there is no pod with an address in it", _HOW)

@@ -64,3 +64,14 @@ def recorded(
     book = AddressBook(layers, inventory)
     attribution, totals = attribute(logs, book, scope(book, since, until))
     return Recorded(firewall, layers, inventory, attribution, totals)
+
+
+def refuse_other_stack(inventory: Inventory, stack: str | None) -> None:
+    """Check that an inventory is of the stack that was named, if one was.
+
+    Raises:
+        InputError: It is of another one.
+    """
+    wanted, environment = (stack or "").rpartition("/")[2], inventory.environment
+    if wanted and environment and environment.name != wanted:
+        raise InputError("--inventory", "", f"it is of {environment.name}, not of {wanted}", "Name one of this stack")
