@@ -1,6 +1,7 @@
 """How the command ends: 0 holds, 1 violated or different, 2 bad input, said in one line."""
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -30,8 +31,15 @@ def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments,
         gc.disable()  # what a verb reads it keeps to the end; searching that for garbage doubles its time
         try:
             status = verb(*args, **kwargs)
+            sys.stdout.flush()
         except InputError as error:
             sys.stderr.write(f"error: {error}\n")
+            status = ExitStatus.BAD_INPUT
+        except BrokenPipeError:  # the reader has enough, such as head; the command line's library ends quietly
+            raise
+        except OSError as error:  # what is read fails as InputError: this is the answer's way out, such as a full disk
+            sys.stderr.write(f"error: the answer cannot be written: {error.strerror}. Make room, or write elsewhere.\n")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest shall not fail again at the end
             status = ExitStatus.BAD_INPUT
         finally:
             gc.enable()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from segmentation.escape import escaped
+
 
 # Not frozen: Python itself sets an exception's traceback where it passes a context manager.
 @dataclass(slots=True, eq=False)
@@ -23,8 +25,7 @@ class InputError(Exception):
     def __str__(self) -> str:
         """Return one line: ``source: key: problem. remedy.``; what would break or hide the line is escaped."""
         where = f"{self.source}: {self.key}" if self.key else self.source
-        line = f"{where}: {self.problem}. {self.remedy}."
-        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+        return escaped(f"{where}: {self.problem}. {self.remedy}.")
 
 
 _YAML_WORDS = {None: "null", True: "true", False: "false"}

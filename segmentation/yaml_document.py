@@ -56,7 +56,7 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - parsed YAML has any shap
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(
-            path.name, "", f"there is no such file in {path.parent}", "Create it or name another"
+            path.name, "", f"there is no such file in {path.parent.absolute()}", "Create it or name another"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path.name, "", f"the file cannot be read ({error})", "Make it a readable UTF-8 file") from None

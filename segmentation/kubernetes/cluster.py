@@ -1,9 +1,11 @@
 """A cluster as its manifests declare it: everything that decides who can reach whom."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from segmentation.escape import escaped
 from segmentation.input_error import InputError
 from segmentation.kubernetes import field
 from segmentation.kubernetes.field import Place
@@ -14,6 +16,9 @@ from segmentation.kubernetes.workload import TEMPLATE_PATHS, Workload, read_work
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label that the API server gives each namespace (Kubernetes documentation, well-known labels)."""
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""Wider than the API server's DNS names, which have no capitals, and narrow enough to be harmless wherever shown."""
 
 _WORKLOADS = {
     "": {"Pod", "ReplicationController"},
@@ -50,8 +55,8 @@ class Note:
     says: str
 
     def __str__(self) -> str:
-        """Return one line."""
-        return f"{self.source}: {self.about}: {self.says}"
+        """Return one line; what would break or hide it is escaped."""
+        return escaped(f"{self.source}: {self.about}: {self.says}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,9 @@ class _Reading:
             return
         if not isinstance(name, str) or not isinstance(namespace, str) or not name:
             whole.fail("metadata.name", f"a {kind} without a name", "Name it")
+        for key, value in (("name", name), ("namespace", namespace)):
+            if not _NAME.fullmatch(value):
+                whole.fail(f"metadata.{key}", f"{field.shown(value)} is no name", "Use letters, digits, '-' and '.'")
         self._once(kind, namespace, name, whole)
         self._read(body, kind, namespace, name, Place(manifest.source, about))
 

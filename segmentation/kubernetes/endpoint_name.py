@@ -66,7 +66,7 @@ def find_port(text: str, destination: Workload | AddressRange) -> PortRange:
         raise InputError("PORT", text, f"unknown protocol {written!r}", f"Use {', '.join(Protocol)}")
     protocol = Protocol(written)
     first, dash, last = number.partition("-")
-    if first.isdecimal() and (not dash or last.isdecimal()):
+    if number.isascii() and first.isdecimal() and (not dash or last.isdecimal()):
         digits = max(len(first), len(last))
         ends = (int(first), int(last or first)) if digits <= _MOST_DIGITS else (0, 0)
         if 1 <= ends[0] <= ends[1] <= MAX_PORT:

@@ -1,7 +1,8 @@
 """The manifests in a directory, one object at a time, each knowing where it stands.
 
 Read are the files that end in .yaml, .yml or .json, in all folders below; names that begin with a dot are left out, as
-version control and Kubernetes volumes use them for their own. Symbolic links are followed, a loop is an error.
+version control and Kubernetes volumes use them for their own. Symbolic links are followed, a loop is an error, and a
+folder that several links lead to is read once.
 """
 
 import json
@@ -16,6 +17,7 @@ from segmentation.kubernetes.yaml_text import read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_BYTES = 64 << 20
+DEEPEST_FOLDER = 100
 
 
 class Manifest(NamedTuple):
@@ -54,10 +56,14 @@ def _files(directory: Path) -> Iterator[Path]:
             yield directory
             return
         raise InputError(str(directory), "", "no such directory", "Name a directory of manifests")
-    yield from _files_below(directory, (os.path.realpath(directory),))
+    real = os.path.realpath(directory)
+    yield from _files_below(directory, (real,), {real})
 
 
-def _files_below(directory: Path, above: tuple[str, ...]) -> Iterator[Path]:
+def _files_below(directory: Path, above: tuple[str, ...], walked: set[str]) -> Iterator[Path]:
+    """Yield the files of a directory and those below, a directory that several links lead to once."""
+    if len(above) > DEEPEST_FOLDER:
+        raise InputError(above[0], "", f"folders more than {DEEPEST_FOLDER} deep in one another", "Flatten them")
     try:
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
     except OSError as error:
@@ -74,7 +80,9 @@ def _files_below(directory: Path, above: tuple[str, ...]) -> Iterator[Path]:
             real = os.path.realpath(path)
             if real in above:
                 raise InputError(str(path), "", f"a symbolic link that leads back to {real}", "Remove the link")
-            yield from _files_below(path, (*above, real))
+            if real not in walked:
+                walked.add(real)
+                yield from _files_below(path, (*above, real), walked)
         elif entry.name.endswith(SUFFIXES):
             yield path
 

@@ -182,4 +182,15 @@ def test_it_needs_no_engine_no_cloud_and_no_cluster_and_loads_none_of_them() -> 
     assert last[0] == "0"
     loaded = {module.partition(".")[0] for module in last[1:]}
     assert "segmentation" in loaded
-    assert not loaded & {"boto3", "botocore", "pulumi", "pulumi_aws", "pulumi_kubernetes", "kubernetes", "urllib3"}
+    assert not loaded & {
+        "boto3",
+        "botocore",
+        "pulumi",
+        "pulumi_aws",
+        "pulumi_kubernetes",
+        "kubernetes",
+        "urllib3",
+        "duckdb",
+        "sqlglot",
+        "msgspec",
+    }

@@ -1,6 +1,8 @@
 """``list``, ``diff`` and ``explain`` on directories of manifests, as a user calls them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from tests.segmentation.kubernetes_objects import deployment, from_app, pod, policy
 
+ROOT = Path(__file__).parents[2]
 HTTP = {"name": "http", "containerPort": 8080}
 
 
@@ -160,3 +163,30 @@ def test_bad_input_is_one_line_and_exit_2(tmp_path: Path, verb: list[str]) -> No
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
     assert "Traceback" not in result.stderr
+
+
+def test_what_others_wrote_cannot_write_lines_or_colours_of_its_own(shop: Path) -> None:
+    write(shop / "more", {"apiVersion": "v1", "kind": "\x1b[31mEvil", "metadata": {"name": "a\nerror: forged"}})
+    result = run("list", "--dir", shop)
+    assert result.exit_code == 0
+    assert "\\x1b[31mEvil default/a\\nerror: forged: this kind is not considered\n" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["=1+1", "\x1b[31ma", "a b", "a\nb => c : All Connections", "-a", "a|b", "<b>"])
+def test_a_name_that_is_none_is_refused_before_it_is_shown_anywhere(tmp_path: Path, name: str) -> None:
+    result = run("list", "--dir", write(tmp_path / "d", pod(name), policy("p")))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "metadata.name: " in result.stderr
+    assert "is no name" in result.stderr
+    assert result.stderr.rstrip("\n").isprintable()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_an_answer_that_cannot_be_written_is_one_line_and_exit_2(shop: Path) -> None:
+    command = [sys.executable, "-m", "cli.main", "list", "--dir", str(shop)]
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own command
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the answer cannot be written: ")
+    assert done.stderr.count("\n") == 1

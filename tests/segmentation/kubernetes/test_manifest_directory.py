@@ -85,6 +85,21 @@ def test_links_to_the_same_folder_from_two_places_are_no_loop(tmp_path: Path) ->
     assert names(tmp_path / "one") == ["a"]
 
 
+def test_links_that_fan_out_are_followed_once_each_and_not_once_for_every_way(tmp_path: Path) -> None:
+    for depth in range(40):
+        (tmp_path / f"level-{depth}").mkdir()
+        for link in ("one", "two"):
+            (tmp_path / f"level-{depth}" / link).symlink_to(tmp_path / f"level-{depth + 1}")
+    (tmp_path / "level-40").mkdir()
+    (tmp_path / "level-40" / "a.yaml").write_text(POD, encoding="utf-8")
+    assert names(tmp_path / "level-0") == ["a"]
+
+
+def test_folders_without_end_are_one_error(tmp_path: Path) -> None:
+    (tmp_path / Path(*["d"] * 101)).mkdir(parents=True)
+    assert "more than 100 deep" in error_of(tmp_path).problem
+
+
 def test_an_unreadable_file_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(POD, encoding="utf-8")

@@ -92,6 +92,8 @@ def port(entry: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever is wrong
         (port({"port": 80.5}), "spec.egress[1].ports[0].port", "80.5 is not a port"),
         (port({"port": 80, "endPort": 79}), "spec.egress[1].ports[0].endPort", "79 is below the port 80"),
         (port({"port": "http", "endPort": 90}), "spec.egress[1].ports[0].endPort", "beside a named port"),
+        (port({"port": "80"}), "spec.egress[1].ports[0].port", "'80' is no port name"),
+        (port({"port": ""}), "spec.egress[1].ports[0].port", "no port name"),
         (port({"endPort": 90}), "spec.egress[1].ports[0].endPort", "an endPort without a port"),
         (port({"protocol": "ICMP"}), "spec.egress[1].ports[0].protocol", "unknown protocol 'ICMP'"),
         (port({"protocol": "tcp"}), "spec.egress[1].ports[0].protocol", "unknown protocol 'tcp'"),
