@@ -6,7 +6,7 @@ import re
 import threading
 import urllib.parse
 import xml.sax.saxutils
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -112,16 +112,32 @@ def _read(environ: "WSGIEnvironment") -> Call:
         body = stream.read() if environ.get("wsgi.input_terminated") else b""
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
-    signature = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    headers = {
+        "authorization": environ.get("HTTP_AUTHORIZATION", ""),
+        "content-type": environ.get("CONTENT_TYPE", ""),
+        "x-amz-target": environ.get("HTTP_X_AMZ_TARGET", ""),
+    }
+    return parsed(environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/"), headers, body)
+
+
+def parsed(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Call:
+    """Return the call that a request makes.
+
+    Args:
+        method: Of HTTP.
+        path: Of the URL.
+        headers: By their names in lower case.
+        body: The request's.
+    """
+    signature = _CREDENTIAL.search(headers.get("authorization", ""))
     parameters: dict[str, str] = {}
-    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         parameters = dict(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
-    target = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
-    action = parameters.get("Action") or target or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}"
+    target = headers.get("x-amz-target", "").rpartition(".")[2]
     return Call(
         service=signature["service"] if signature else "",
         region=signature["region"] if signature else "",
-        action=action,
+        action=parameters.get("Action") or target or f"{method} {path}",
         parameters=parameters,
         body=body,
     )

@@ -1,0 +1,48 @@
+"""What a request to the Kubernetes API writes, and how that API says no."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+from lab.recording.fault import How
+from lab.recording.message import Request, Response
+
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+# Questions that are put as the creation of an object (Kubernetes API reference, authorization and authentication).
+_QUESTIONS = ("/apis/authorization.k8s.io/", "/apis/authentication.k8s.io/")
+_ANSWERS = {
+    How.SERVER_ERROR: (500, "InternalError", "an error on the server has prevented the request from succeeding"),
+    How.THROTTLED: (429, "TooManyRequests", "the server has received too many requests"),
+    How.CONFLICT: (409, "Conflict", "the object has been modified; please apply your changes to the latest version"),
+    How.EXPIRED: (401, "Unauthorized", "Unauthorized"),
+}
+
+
+class KubernetesApi:
+    """The API of one cluster."""
+
+    name = "kubernetes"
+
+    def action(self, request: Request) -> str:
+        """Return the method with resource and name, such as ``PATCH networkpolicies/00-default-deny``."""
+        parts = urlsplit(request.path)
+        dry = "dryRun" in parse_qs(parts.query)
+        if request.method not in _WRITES or dry or parts.path.startswith(_QUESTIONS):
+            return ""
+        _, namespaced, rest = parts.path.partition("/namespaces/")
+        resource = rest.partition("/")[2] if namespaced else parts.path.rpartition("/")[2]
+        return f"{request.method} {resource}"
+
+    def refusal(self, request: Request, how: How) -> Response:
+        """Return a Status (Kubernetes API conventions, "Response Status Kind")."""
+        code, reason, message = _ANSWERS[how]
+        status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+            "code": code,
+        }
+        _ = request
+        return Response(code, (("Content-Type", "application/json"),), json.dumps(status).encode())

@@ -1,0 +1,124 @@
+"""A recorded stretch of one stack's life: proxies before both APIs, and the variables that lead the engine to them."""
+
+import datetime as dt
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import boto3
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from lab.environment import Lab
+from lab.recording.aws import AwsApi
+from lab.recording.fault import Fault
+from lab.recording.journal import Journal
+from lab.recording.kubernetes import KubernetesApi
+from lab.recording.proxy import Upstream, proxied
+from lab.surroundings import REGION
+from live.aws_account import AwsAccount
+from live.deployed import read_deployed
+from live.kubernetes_cluster import KubernetesCluster
+from segmentation.deployed import Deployed
+
+_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What is recorded, and how to have an engine recorded.
+
+    Attributes:
+        journal: The writes.
+        variables: For `lab.engine.Engine`.
+    """
+
+    journal: Journal
+    variables: dict[str, str]
+
+
+@contextmanager
+def recorded(
+    lab: Lab, stack: str, namespace: str, fault: Fault | None = None, kill: Callable[[], None] | None = None
+) -> Iterator[Recording]:
+    """Record every write to the APIs of one environment for the length of a block.
+
+    Args:
+        lab: Where the environment is.
+        stack: ``dev`` or ``prod``.
+        namespace: The one that is firewalled.
+        fault: What to put in the way of the writes.
+        kill: How to kill the engine, where the fault is to.
+    """
+    kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
+    cluster = kubeconfig["clusters"][0]["cluster"]
+    trust = ssl.create_default_context(cafile=cluster["certificate-authority"])
+    past = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
+    look = partial(_standing, _LabSession(lab.aws_endpoint), past, stack, namespace)
+    journal = Journal(look, fault, kill or (lambda: None))
+    with ExitStack() as held:
+        own = Path(held.enter_context(TemporaryDirectory(dir=lab.folder)))
+        certificate = _certificate(own)
+        identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        identity.load_cert_chain(certificate)
+        kubernetes = Upstream(cluster["server"], trust)
+        server = held.enter_context(proxied(kubernetes, partial(journal.handle, KubernetesApi()), identity))
+        aws = held.enter_context(proxied(Upstream(lab.aws_endpoint, None), partial(journal.handle, AwsApi())))
+        cluster |= {"server": server, "certificate-authority": str(certificate)}
+        (own / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
+        (own / "kubeconfig").chmod(0o600)
+        yield Recording(journal, {"KUBECONFIG": str(own / "kubeconfig"), "AWS_ENDPOINT_URL": aws})
+
+
+class _LabSession(boto3.Session):
+    """Credentials that lead to the lab whatever this process's environment says; a client of a service is made once."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__("lab", "lab", region_name=REGION)
+        self._endpoint = endpoint
+        self._made: dict[str, Any] = {}
+
+    def client(self, service: str, **settings: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as boto3 has it
+        """Return the client of a service."""
+        if service not in self._made:
+            make: Any = super().client
+            self._made[service] = make(service, endpoint_url=self._endpoint, **settings)
+        return self._made[service]
+
+
+def _standing(session: boto3.Session, cluster: KubernetesCluster, stack: str, namespace: str) -> Deployed:
+    return read_deployed(cluster, AwsAccount(session, stack), namespace)
+
+
+def _certificate(folder: Path) -> Path:
+    """Write a key and its certificate for the loopback address, good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "recording")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _DAY)
+        .not_valid_after(now + _DAY)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "recording.pem"
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    path.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
+    path.chmod(0o600)
+    return path
