@@ -1,0 +1,28 @@
+"""Asking again where AWS says that it was asked too fast."""
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from live.aws_refusal import RefusedError
+
+WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each further attempt: a minute in all."""
+
+Answer = TypeVar("Answer")
+
+
+def patiently(question: Callable[[], Answer], pause: Callable[[float], None] = time.sleep) -> Answer:
+    """Return the answer, asked for again and again, each time a little later, while AWS throttles.
+
+    Raises:
+        InputError: AWS refuses for another reason, or still throttles after the last wait.
+    """
+    for seconds in WAITS:
+        try:
+            return question()
+        except RefusedError as refused:
+            if not refused.asks_for_patience:
+                raise
+        pause(seconds)
+    return question()

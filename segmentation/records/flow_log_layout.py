@@ -1,0 +1,91 @@
+"""Where flow logs lie in Amazon S3, by time: which folders and files can hold what was recorded when.
+
+Source: Amazon VPC User Guide, "Flow log files": hive-compatible and plain prefixes, by day or by hour, and the file's
+name. The files of a folder are those that were named in its hour or day; a file gathers five minutes, which the page
+has described as those before and as those after the time in its name.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Final
+
+from segmentation.records.flow_log_query import PARTITION_MARGIN
+
+PARQUET_ENDING: Final = ".parquet"
+TEXT_ENDINGS: Final = (".log.gz", ".log", ".txt.gz", ".txt")
+
+_FILE_SECONDS = 5 * 60
+
+_HIVE = re.compile(
+    r"(?:^|/)AWSLogs/aws-account-id=\d{12}/aws-service=(?P<service>[^/]+)/"
+    r"(?:aws-region=[^/]+/(?:year=(?P<year>\d{4})/(?:month=(?P<month>\d\d)/(?:day=(?P<day>\d\d)/"
+    r"(?:hour=(?P<hour>\d\d)/)?)?)?)?)?$"
+)
+_PLAIN = re.compile(
+    r"(?:^|/)AWSLogs/\d{12}/(?P<service>[^/]+)/"
+    r"(?:[^/]+/(?:(?P<year>\d{4})/(?:(?P<month>\d\d)/(?:(?P<day>\d\d)/(?:(?P<hour>\d\d)/)?)?)?)?)?$"
+)
+_FILE = re.compile(r"_vpcflowlogs_[^_]+_fl-[0-9a-f]+_(?P<time>\d{8}T\d{4}Z)_[^/]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time that is wanted, in seconds since 1970; None has no limit."""
+
+    since: float | None
+    until: float | None
+
+    def may_hold(self, key: str) -> bool:
+        """Tell whether a folder (its key ends with a slash) or a file may hold records of the time."""
+        span = _span(key)
+        return span is None or self._touches(*span)
+
+    def holds_all(self, folder: str) -> bool:
+        """Tell whether everything in a folder is wanted, so that it need not be looked through by parts."""
+        if self.since is None and self.until is None:
+            return is_of_flow_logs(folder)
+        span = _span(folder)
+        return span is not None and (
+            (self.since is None or self.since <= span[0]) and (self.until is None or span[1] <= self.until)
+        )
+
+    def _touches(self, first: float, last: float) -> bool:
+        return (self.since is None or self.since - PARTITION_MARGIN < last) and (
+            self.until is None or first < self.until + PARTITION_MARGIN
+        )
+
+
+def is_of_others(folder: str) -> bool:
+    """Tell whether another service of AWS delivers into a folder, such as ``AWSLogs/111122223333/CloudTrail/``."""
+    found = _HIVE.search(folder) or _PLAIN.search(folder)
+    return found is not None and found["service"] != "vpcflowlogs"
+
+
+def is_of_flow_logs(folder: str) -> bool:
+    """Tell whether a folder is the one of flow logs that an account delivers, or one in it."""
+    found = _HIVE.search(folder) or _PLAIN.search(folder)
+    return found is not None and found["service"] == "vpcflowlogs"
+
+
+def _span(key: str) -> tuple[float, float] | None:
+    """Return from when to when the files of a folder, or a file, are named; None where the key does not tell."""
+    try:
+        if named := _FILE.search(PurePosixPath(key).name):
+            opened = datetime.strptime(named["time"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC).timestamp()
+            return opened, opened + _FILE_SECONDS
+        found = _HIVE.search(key) or _PLAIN.search(key)
+        if not found or not found["year"]:
+            return None
+        year, month, day, hour = (int(each) if each else None for each in found.group("year", "month", "day", "hour"))
+        first = datetime(year or 1, month or 1, day or 1, hour or 0, tzinfo=UTC)
+        if hour is not None:
+            last = first + timedelta(hours=1)
+        elif day:
+            last = first + timedelta(days=1)
+        else:
+            last = (first + timedelta(days=31)).replace(day=1) if month else first.replace(year=first.year + 1)
+        return first.timestamp(), last.timestamp()
+    except (ValueError, OverflowError):  # such as month=13: somebody else's folder
+        return None
