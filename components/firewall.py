@@ -7,7 +7,8 @@ import pulumi
 from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
-from segmentation.environment import Environment
+from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
+from segmentation.environment import Environment, LogDestination
 from segmentation.network_policy import PodFirewall
 from segmentation.security_group import VpcFirewall
 
@@ -36,6 +37,7 @@ class Firewall(pulumi.ComponentResource):
         flow_log_id: ``fl-...``.
         flow_log_location: Where records are delivered.
         retained: The ARNs that ``pulumi destroy`` leaves in the account.
+        traffic_queries: Where Athena is asked about records in S3: its workgroup and table; empty for CloudWatch Logs.
     """
 
     load_balancer_group_id: pulumi.Output[str]
@@ -44,6 +46,7 @@ class Firewall(pulumi.ComponentResource):
     flow_log_id: pulumi.Output[str]
     flow_log_location: pulumi.Output[str]
     retained: pulumi.Output[list[str]]
+    traffic_queries: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:Firewall", name, None, opts)
@@ -74,6 +77,21 @@ class Firewall(pulumi.ComponentResource):
         self.flow_log_id = flow_logs.flow_log_id
         self.flow_log_location = flow_logs.location
         self.retained = flow_logs.retained
+        self.traffic_queries = {}
+        if environment.recording.destination is LogDestination.S3:
+            queries = TrafficQueries(
+                f"{name}-queries",
+                TrafficQueriesArgs(
+                    application=args.namespace,
+                    environment=environment.name,
+                    account_id=environment.account,
+                    recording=environment.recording,
+                    location=flow_logs.location,
+                    key_arn=flow_logs.key_arn,
+                ),
+                inside,
+            )
+            self.traffic_queries = {"workgroup": queries.workgroup, "table": queries.table}
         self.register_outputs(
             {
                 "load_balancer_group_id": self.load_balancer_group_id,
@@ -82,5 +100,6 @@ class Firewall(pulumi.ComponentResource):
                 "flow_log_id": self.flow_log_id,
                 "flow_log_location": self.flow_log_location,
                 "retained": self.retained,
+                "traffic_queries": self.traffic_queries,
             }
         )

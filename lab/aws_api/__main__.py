@@ -13,7 +13,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from lab.aws_api.athena import named_query_deletion
+from lab.aws_api.athena import workgroups_and_queries
 from lab.aws_api.call import LayeredApplication
 from lab.aws_api.clusters import cluster_groups
 from lab.aws_api.flow_logs import DestinationOptions
@@ -37,7 +37,7 @@ def _service(name: SERVICE_NAMES) -> Flask:
 def main() -> None:
     """Serve until the process is ended."""
     application = LayeredApplication(
-        (dependencies, quotas, Rules(), DestinationOptions(), cluster_groups, named_query_deletion),
+        (dependencies, quotas, Rules(), DestinationOptions(), cluster_groups, workgroups_and_queries),
         DomainDispatcherApplication(_service),
     )
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)

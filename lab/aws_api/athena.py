@@ -1,18 +1,59 @@
-"""The deletion of saved queries, which moto lacks."""
+"""What moto lacks of Athena: saved queries deleted, workgroups changed, and what is not there refused."""
 
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from moto.athena.models import athena_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from lab.aws_api.call import Answer, Call
 
+if TYPE_CHECKING:
+    from moto.athena.models import AthenaBackend
 
-def named_query_deletion(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Serve DeleteNamedQuery."""
-    if call.service != "athena" or call.action != "DeleteNamedQuery":
+
+def workgroups_and_queries(call: Call, proceed: Callable[[], Answer]) -> Answer:
+    """Serve DeleteNamedQuery and UpdateWorkGroup, and the refusal of a workgroup or saved query that is not there."""
+    if call.service != "athena":
         return proceed()
-    queries = athena_backends[DEFAULT_ACCOUNT_ID][call.region].named_queries
-    queries.pop(json.loads(call.body)["NamedQueryId"], None)
-    return Answer("200 OK", (("Content-Type", "application/x-amz-json-1.1"),), b"").with_body(b"{}")
+    backend = athena_backends[DEFAULT_ACCOUNT_ID][call.region]
+    asked: dict[str, Any] = json.loads(call.body or b"{}")
+    workgroup, query = asked.get("WorkGroup"), asked.get("NamedQueryId")
+    if workgroup is not None and workgroup not in backend.work_groups:
+        return _answer("400 Bad Request", {"__type": "InvalidRequestException", "message": "WorkGroup is not found."})
+    if query is not None and query not in backend.named_queries:
+        return _answer(
+            "400 Bad Request",
+            {"__type": "InvalidRequestException", "message": f"NamedQuery {query} does not exist"},
+        )
+    if call.action == "DeleteNamedQuery":
+        del backend.named_queries[str(query)]
+        return _answer("200 OK", {})
+    if call.action == "UpdateWorkGroup":
+        _change(backend, asked)
+        return _answer("200 OK", {})
+    return proceed()
+
+
+def _change(backend: "AthenaBackend", asked: dict[str, Any]) -> None:
+    """Do as UpdateWorkGroup documents ConfigurationUpdates: what is not named stays."""
+    workgroup = backend.work_groups[asked["WorkGroup"]]
+    workgroup.description = asked.get("Description", workgroup.description)
+    workgroup.state = asked.get("State", workgroup.state)
+    changes = dict(asked.get("ConfigurationUpdates", {}))
+    results = changes.pop("ResultConfigurationUpdates", {})
+    if changes.pop("RemoveBytesScannedCutoffPerQuery", False):
+        workgroup.configuration.pop("BytesScannedCutoffPerQuery", None)
+    workgroup.configuration.update(changes)
+    configured = workgroup.configuration.setdefault("ResultConfiguration", {})
+    for name, value in results.items():
+        if not name.startswith("Remove"):
+            configured[name] = value
+        elif value:
+            configured.pop(name.removeprefix("Remove"), None)
+
+
+def _answer(status: str, document: dict[str, Any]) -> Answer:
+    empty = Answer(status, (("Content-Type", "application/x-amz-json-1.1"),), b"")
+    return empty.with_body(json.dumps(document).encode())

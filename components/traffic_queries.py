@@ -1,0 +1,168 @@
+"""Amazon Athena over recorded traffic: table, workgroup, results and saved queries.
+
+It makes no IAM identity. Who asks (by ``--engine athena``, or with the saved queries in the console) needs these rights
+and no more; NAME is `segmentation.athena.stack_name`, the rest is among the stack's outputs (Athena User Guide,
+"Example policies for workgroups", "Access to databases and tables in AWS Glue", "Access to Amazon S3 from Athena")::
+
+    athena:GetWorkGroup, athena:StartQueryExecution, athena:GetQueryExecution, athena:GetQueryResults,
+    athena:StopQueryExecution, athena:ListNamedQueries, athena:GetNamedQuery
+        arn:aws:athena:REGION:ACCOUNT:workgroup/NAME
+    glue:GetDatabase, glue:GetTable
+        arn:aws:glue:REGION:ACCOUNT:catalog, .../database/NAME, .../table/NAME/flow_logs
+    s3:GetBucketLocation, s3:ListBucket   both buckets
+    s3:GetObject                          the records, RECORDS/AWSLogs/*
+    s3:GetObject, s3:PutObject, s3:AbortMultipartUpload, s3:ListMultipartUploadParts
+                                          the results, RESULTS/*
+    kms:Decrypt, kms:GenerateDataKey      the key of the records, which encrypts the results too
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import pulumi
+from pulumi_aws import athena, glue
+
+from components.private_bucket import PrivateBucket, PrivateBucketArgs
+from segmentation.athena import (
+    HOUR_COLUMNS,
+    RECORD_COLUMNS,
+    RESULT_DAYS,
+    TABLE,
+    Column,
+    s3_url,
+    stack_name,
+    table_parameters,
+)
+from segmentation.environment import OnDestroy, Recording
+from segmentation.flow_log import name_prefix
+from segmentation.flow_log_access import results_bucket_policy
+from segmentation.saved_queries import saved_queries
+
+_BYTES_OF_A_GIBIBYTE = 1024**3
+_PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
+"""Athena User Guide, "Parquet SerDe"."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficQueriesArgs:
+    """What `TrafficQueries` needs to know.
+
+    Attributes:
+        application: Whose traffic it is, such as ``flash-ticket``.
+        environment: The stack: ``dev``, ``prod``.
+        account_id: Twelve digits.
+        recording: For how long records live, and how much one query may read.
+        location: The ARN of the folder under which the years are.
+        key_arn: The key of the records. It encrypts the results too: they are made of nothing else.
+    """
+
+    application: str
+    environment: str
+    account_id: str
+    recording: Recording
+    location: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+
+
+class TrafficQueries(pulumi.ComponentResource):
+    """A table over the records of a stack, and a workgroup that alone reads it within limits.
+
+    ``pulumi destroy`` removes all of it, the results of past queries included; the records themselves are not touched.
+
+    Attributes:
+        workgroup: Its name.
+        table: With its database: ``flash_ticket__prod.flow_logs``.
+    """
+
+    workgroup: pulumi.Output[str]
+    table: pulumi.Output[str]
+
+    def __init__(self, name: str, args: TrafficQueriesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:TrafficQueries", name, None, opts)
+        stack = stack_name(args.application, args.environment)
+        described = f"Recorded traffic of {args.application} {args.environment}"
+        workgroup = self._workgroup(name, args, stack, described)
+        database = glue.CatalogDatabase(
+            name, name=stack, description=described, opts=pulumi.ResourceOptions(parent=self)
+        )
+        table = self._table(name, args, database.name)
+        for query in saved_queries(stack):
+            athena.NamedQuery(
+                f"{name}-{query.name}",
+                name=query.name,
+                description=query.description,
+                database=database.name,
+                workgroup=workgroup.name,
+                query=query.sql,
+                # Whoever finds it can run it.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[table]),
+            )
+        self.workgroup = workgroup.name
+        self.table = pulumi.Output.concat(database.name, ".", table.name)
+        self.register_outputs({"workgroup": self.workgroup, "table": self.table})
+
+    def _workgroup(self, name: str, args: TrafficQueriesArgs, stack: str, described: str) -> athena.Workgroup:
+        """Declare who may cost how much, and where results go; no client can ask for anything else."""
+        results = PrivateBucket(
+            f"{name}-results",
+            PrivateBucketArgs(
+                prefix=name_prefix(args.application, args.environment, "query-results"),
+                key_arn=args.key_arn,
+                policy=results_bucket_policy,
+                days=RESULT_DAYS,
+                recoverable_days=0,
+                on_destroy=OnDestroy.DELETE,
+            ),
+            pulumi.ResourceOptions(parent=self),
+        )
+        return athena.Workgroup(
+            name,
+            name=stack,
+            description=described,
+            # With the history of its queries; AWS keeps that for 45 days and deletes no workgroup that has one.
+            force_destroy=True,
+            configuration=athena.WorkgroupConfigurationArgs(
+                enforce_workgroup_configuration=True,
+                publish_cloudwatch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=args.recording.scan_limit_gibibytes * _BYTES_OF_A_GIBIBYTE,
+                result_configuration=athena.WorkgroupConfigurationResultConfigurationArgs(
+                    output_location=results.name.apply("s3://{}/".format),
+                    # A bucket of somebody else under that name gets nothing.
+                    expected_bucket_owner=args.account_id,
+                    encryption_configuration=(
+                        athena.WorkgroupConfigurationResultConfigurationEncryptionConfigurationArgs(
+                            encryption_option="SSE_KMS", kms_key_arn=args.key_arn
+                        )
+                    ),
+                ),
+            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=results.ready),
+        )
+
+    def _table(self, name: str, args: TrafficQueriesArgs, database: pulumi.Input[str]) -> glue.CatalogTable:
+        folder = pulumi.Output.from_input(args.location).apply(s3_url)
+        return glue.CatalogTable(
+            name,
+            name=TABLE,
+            database_name=database,
+            table_type="EXTERNAL_TABLE",
+            parameters=folder.apply(partial(table_parameters, retention_days=args.recording.retention_days)),
+            partition_keys=[
+                glue.CatalogTablePartitionKeyArgs(name=column.name, type=column.type) for column in HOUR_COLUMNS
+            ],
+            storage_descriptor=glue.CatalogTableStorageDescriptorArgs(
+                location=folder,
+                input_format=f"{_PARQUET}.MapredParquetInputFormat",
+                output_format=f"{_PARQUET}.MapredParquetOutputFormat",
+                ser_de_info=glue.CatalogTableStorageDescriptorSerDeInfoArgs(
+                    serialization_library=f"{_PARQUET}.serde.ParquetHiveSerDe",
+                    parameters={"serialization.format": "1"},
+                ),
+                columns=[_column(column) for column in RECORD_COLUMNS],
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _column(column: Column) -> glue.CatalogTableStorageDescriptorColumnArgs:
+    return glue.CatalogTableStorageDescriptorColumnArgs(name=column.name, type=column.type)
