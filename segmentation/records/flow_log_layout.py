@@ -18,15 +18,11 @@ TEXT_ENDINGS: Final = (".log.gz", ".log", ".txt.gz", ".txt")
 
 _FILE_SECONDS = 5 * 60
 
-_HIVE = re.compile(
-    r"(?:^|/)AWSLogs/aws-account-id=\d{12}/aws-service=(?P<service>[^/]+)/"
-    r"(?:aws-region=[^/]+/(?:year=(?P<year>\d{4})/(?:month=(?P<month>\d\d)/(?:day=(?P<day>\d\d)/"
-    r"(?:hour=(?P<hour>\d\d)/)?)?)?)?)?$"
-)
-_PLAIN = re.compile(
-    r"(?:^|/)AWSLogs/\d{12}/(?P<service>[^/]+)/"
-    r"(?:[^/]+/(?:(?P<year>\d{4})/(?:(?P<month>\d\d)/(?:(?P<day>\d\d)/(?:(?P<hour>\d\d)/)?)?)?)?)?$"
-)
+_MONTHS = r"(?:{}(?P<month>\d\d)/(?:{}(?P<day>\d\d)/(?:{}(?P<hour>\d\d)/)?)?)?$"
+_HIVE_DATE = re.compile(r"(?:^|/)year=(?P<year>\d{4})/" + _MONTHS.format("month=", "day=", "hour="))
+# Without the service and the region before it, a date may be anybody's own way to keep copies.
+_PLAIN_DATE = re.compile(r"(?:^|/)vpcflowlogs/[^/]+/(?P<year>\d{4})/" + _MONTHS.format("", "", ""))
+_SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:\d{12}/|aws-account-id=\d{12}/aws-service=)(?P<service>[^/]+)/")
 _FILE = re.compile(r"_vpcflowlogs_[^_]+_fl-[0-9a-f]+_(?P<time>\d{8}T\d{4}Z)_[^/]*$")
 
 
@@ -59,13 +55,13 @@ class Window:
 
 def is_of_others(folder: str) -> bool:
     """Tell whether another service of AWS delivers into a folder, such as ``AWSLogs/111122223333/CloudTrail/``."""
-    found = _HIVE.search(folder) or _PLAIN.search(folder)
+    found = _SERVICE.search(folder)
     return found is not None and found["service"] != "vpcflowlogs"
 
 
 def is_of_flow_logs(folder: str) -> bool:
     """Tell whether a folder is the one of flow logs that an account delivers, or one in it."""
-    found = _HIVE.search(folder) or _PLAIN.search(folder)
+    found = _SERVICE.search(folder)
     return found is not None and found["service"] == "vpcflowlogs"
 
 
@@ -75,8 +71,9 @@ def _span(key: str) -> tuple[float, float] | None:
         if named := _FILE.search(PurePosixPath(key).name):
             opened = datetime.strptime(named["time"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC).timestamp()
             return opened, opened + _FILE_SECONDS
-        found = _HIVE.search(key) or _PLAIN.search(key)
-        if not found or not found["year"]:
+        folder = key[: key.rfind("/") + 1]
+        found = _HIVE_DATE.search(folder) or _PLAIN_DATE.search(folder)
+        if not found:
             return None
         year, month, day, hour = (int(each) if each else None for each in found.group("year", "month", "day", "hour"))
         first = datetime(year or 1, month or 1, day or 1, hour or 0, tzinfo=UTC)
