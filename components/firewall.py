@@ -57,7 +57,7 @@ class Firewall(pulumi.ComponentResource):
             SecurityGroupsArgs(args.vpc, environment.vpc, args.namespace, environment.name),
             inside,
         )
-        policies = NetworkPolicies(f"{name}-policies", NetworkPoliciesArgs(args.pods), inside)
+        policies = NetworkPolicies(f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,)), inside)
         flow_logs = FlowLogs(
             f"{name}-flow-logs",
             FlowLogsArgs(

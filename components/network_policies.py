@@ -16,16 +16,21 @@ _TAKE_BACK = {"pulumi.com/patchForce": "true"}
 
 @dataclass(frozen=True, slots=True)
 class NetworkPoliciesArgs:
-    """What `NetworkPolicies` declares: the compiled pod layer."""
+    """What `NetworkPolicies` declares: the compiled pod layer.
+
+    Attributes:
+        before_denial: What else must stand as long as default-deny does, such as the groups and their rules.
+    """
 
     firewall: PodFirewall
+    before_denial: tuple[pulumi.Resource, ...] = ()
 
 
 class NetworkPolicies(pulumi.ComponentResource):
     """The NetworkPolicies of one namespace.
 
-    Default-deny is created after every allow policy and deleted before them, so that no declared flow is cut on the
-    way in or out.
+    Default-deny is created after every allow policy and all else that is declared, and deleted before them, so that no
+    declared flow is cut on the way in or out.
 
     Attributes:
         names: The names of the policies, in the order of their creation.
@@ -36,11 +41,11 @@ class NetworkPolicies(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:NetworkPolicies", name, None, opts)
         allows = [self._declare(name, policy) for policy in args.firewall.allows]
-        default_deny = self._declare(name, args.firewall.default_deny, *allows)
+        default_deny = self._declare(name, args.firewall.default_deny, *allows, *args.before_denial)
         self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
         self.register_outputs({"names": self.names})
 
-    def _declare(self, name: str, policy: NetworkPolicy, *after: NetworkPolicyResource) -> NetworkPolicyResource:
+    def _declare(self, name: str, policy: NetworkPolicy, *after: pulumi.Resource) -> NetworkPolicyResource:
         manifest = policy.manifest()
         return NetworkPolicyResource(
             f"{name}-{policy.name}",

@@ -70,8 +70,8 @@ class _Serving(BaseHTTPRequestHandler):
     answer: Handler
 
     def handle(self) -> None:
-        # A client that is killed in the middle is what this is for.
-        with suppress(OSError):
+        # Engines that are killed and servers that end in the middle of an answer are what this is for.
+        with suppress(OSError, http.client.HTTPException):
             super().handle()
 
     def finish(self) -> None:

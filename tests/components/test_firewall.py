@@ -66,6 +66,15 @@ def test_every_resource_is_below_it_and_called_after_it(name: str) -> None:
             above = parents[above]
 
 
+def test_default_deny_stands_only_where_the_whole_vpc_layer_does() -> None:
+    deployment = deployed(stack("prod"))
+    (deny,) = (policy for policy in deployment.resources if policy.name == "firewall-policies-00-default-deny")
+    layer = [each for each in deployment.resources if each.name.startswith("firewall-groups-")]
+
+    assert len(layer) > 40
+    assert all(deployment.waits_for(deny, each) for each in layer)
+
+
 def test_its_outputs_are_what_a_team_needs_next() -> None:
     deployment = deployed(stack("prod"))
     outputs = deployment.outputs(deployment.only(COMPONENT))
