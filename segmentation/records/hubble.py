@@ -1,0 +1,239 @@
+"""Hubble's export, or ``hubble observe --output json``, as records of what Cilium passed and stopped.
+
+Sources: Cilium's api/v1/flow/flow.proto for the fields, pkg/hubble/parser/threefour/parser.go for what they mean.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from segmentation.direction import Direction
+from segmentation.records.address_text import canonical_address
+from segmentation.records.gathering import Gathering
+from segmentation.records.hubble_line import Addresses, Flow, Layer4, hubble_line, pod_identity
+from segmentation.records.lines import Lines
+from segmentation.records.orientation import is_reply, turned
+from segmentation.records.reading import Reading
+from segmentation.records.record import Disposition, End, Evidence, Record, Scope
+
+_STOPPED = Disposition.STOPPED
+_POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
+
+_REASON_NAMES: Final = {133: "POLICY_DENIED", 181: "POLICY_DENY"}
+
+_DISPOSITIONS: Final = {
+    **dict.fromkeys(("FORWARDED", 1), Disposition.PASSED),
+    **dict.fromkeys(("DROPPED", 2), Disposition.STOPPED),
+    # Of policies that only watch (policy audit mode): they would drop it, and it goes through.
+    **dict.fromkeys(("AUDIT", 4), Disposition.PASSED),
+    **dict.fromkeys(("REDIRECTED", 5), Disposition.PASSED),
+}
+_REASONS_TO_PASS: Final = {"AUDIT": "AUDIT", 4: "AUDIT"}
+_NO_DECISION = frozenset({"", "VERDICT_UNKNOWN", 0, "ERROR", 3, "TRACED", 6, "TRANSLATED", 7})
+
+_NOT_YET_DECIDED = frozenset(
+    {"FROM_ENDPOINT", 5, "FROM_PROXY", 6, "FROM_HOST", 7, "FROM_STACK", 8, "FROM_OVERLAY", 9, "FROM_NETWORK", 10}
+    | {"FROM_CRYPTO", 12}
+)
+"""Trace points where a packet comes in: it is called forwarded there, before any policy has seen it."""
+
+_DIRECTIONS: Final = {
+    "INGRESS": Direction.INGRESS,
+    1: Direction.INGRESS,
+    "EGRESS": Direction.EGRESS,
+    2: Direction.EGRESS,
+}
+_NO_DIRECTION = frozenset({"", "TRAFFIC_DIRECTION_UNKNOWN", 0})
+
+_TCP, _UDP, _SCTP, _ICMP, _ICMPV6, _UNKNOWN = 6, 17, 132, 1, 58, 0
+
+_NO_ADDRESSES, _NO_LAYER4 = Addresses(), Layer4()
+
+_MOST_ENDS = 20_000
+"""Ends held at once, as they are written."""
+
+
+def is_policys(reason: str) -> bool:
+    """Tell whether a drop was a policy's doing, by the reason of a record; any other has causes of its own."""
+    return reason.partition(" ")[0] in _POLICY_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class HubbleLog:
+    """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or the flow alone, also out of a container's log.
+
+    - Passed are FORWARDED, REDIRECTED and AUDIT (with that word as reason), stopped is DROPPED. Other verdicts, and
+      traces of packets that no policy has seen yet, decide nothing; neither do lost events, the status of nodes and
+      what Cilium's agent says of itself.
+    - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; ask `is_policys` before a policy is
+      blamed. A policy that denied by a rule of its own is named after it:
+      ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default denial names none (cilium #48588).
+    - A reply is told as the connection that it answers. Where Hubble does not know (``is_reply`` is absent from all
+      drops), SYN tells a call and SYN with ACK a reply, else `segmentation.records.orientation`.
+    - Labels are those of Kubernetes, without those that Cilium adds. An end outside of the cluster has no pod.
+    - The protocol is 0 where the line tells none, and an address empty.
+    - A dropped packet makes two lines where policy verdicts are exported: counted are lines, not packets.
+    """
+
+    name: str
+    lines: Lines
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
+
+        Raises:
+            InputError: The lines cannot be read.
+        """
+        return _HubbleReader(scope, reading).records(self.lines)
+
+
+_Kind = tuple[object, ...]
+
+
+class _NumberedEnd(NamedTuple):
+    """An end of flows.
+
+    Attributes:
+        number: Its own; two ends that are written differently have two.
+        written: How Hubble writes it, but for its address.
+    """
+
+    number: int
+    written: Raw
+    end: End
+
+
+class _HubbleReader:
+    """One reading of one log."""
+
+    __slots__ = ("_ends", "_ends_seen", "_gathered", "_latest", "_listening", "_reading")
+
+    def __init__(self, scope: Scope, reading: Reading) -> None:
+        self._reading = reading
+        self._listening = scope.listening
+        self._gathered: Gathering[_Kind] = Gathering(scope, reading)
+        self._latest: dict[str, _NumberedEnd] = {}
+        self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
+        self._ends_seen = 0
+
+    def records(self, lines: Lines) -> Iterator[Record]:
+        gathered, reading, count = self._gathered, self._reading, self._count
+        for batch in lines.batches(reading):
+            for index, text in enumerate(batch.lines):
+                try:
+                    flow = hubble_line(text).flow
+                    if flow is None or not count(flow):
+                        reading.other += 1
+                # A line can be wrong in every way that JSON, a time or an address can.
+                except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                    reading.refuse(batch.place(index), str(error))
+            if gathered.is_full:
+                yield from gathered.tell()
+        yield from gathered.tell()
+
+    def _count(self, flow: Flow) -> bool:
+        """Count a flow; False for one that decides nothing."""
+        verdict = flow.verdict
+        disposition = _DISPOSITIONS.get(verdict)
+        if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
+            if disposition is None and verdict not in _NO_DECISION:
+                raise ValueError(f"{verdict!r} is no verdict of Hubble's")
+            return False
+        if flow.time is None:
+            raise ValueError("no time")
+        moment = flow.time.timestamp()
+        protocol, port, reply = _call(flow, self._listening)
+        addresses = flow.addresses or _NO_ADDRESSES
+        source = self._latest.get(addresses.source)
+        if source is None or source.written != flow.source:
+            source = self._end(addresses.source, flow.source)
+        destination = self._latest.get(addresses.destination)
+        if destination is None or destination.written != flow.destination:
+            destination = self._end(addresses.destination, flow.destination)
+        if reply:
+            source, destination = destination, source
+        # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
+        turn = reply and not flow.is_reply
+        denied_by = flow.denied_by if disposition is _STOPPED else ""
+        kind = (
+            source.number,
+            destination.number,
+            protocol,
+            port,
+            turn,
+            verdict,
+            flow.traffic_direction,
+            flow.drop_reason_desc,
+            flow.drop_reason,
+            denied_by,
+        )
+        if not self._gathered.add(kind, moment):
+            direction = _direction(flow.traffic_direction)
+            record = Record(
+                Evidence.HUBBLE,
+                disposition,
+                source.end,
+                destination.end,
+                protocol,
+                port,
+                turned(direction) if turn else direction,
+                _reason(flow),
+                interface="",
+                count=1,
+                first=moment,
+                last=moment,
+            )
+            self._gathered.begin(kind, moment, record)
+        return True
+
+    def _end(self, address: str, written: Raw) -> _NumberedEnd:
+        """Return one end, with the number that it has been given; the latest at its address is the quickest to find."""
+        key = (address, bytes(written))
+        found = self._ends.get(key)
+        if found is None:
+            if len(self._ends) >= _MOST_ENDS:
+                self._ends.clear()
+                self._latest.clear()
+            end = End(canonical_address(address) if address else "", pod_identity(key[1]))
+            self._ends_seen += 1
+            found = self._ends[key] = _NumberedEnd(self._ends_seen, written.copy(), end)
+        self._latest[address] = found
+        return found
+
+
+def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
+    """Return the protocol, the port that was called (0 where there is none), and whether the packet is a reply."""
+    layer4, reply = flow.l4 or _NO_LAYER4, flow.is_reply
+    tcp = layer4.tcp
+    if tcp:
+        protocol, source, destination = _TCP, tcp.source_port, tcp.destination_port
+        if reply is None and tcp.flags and tcp.flags.SYN:
+            reply = tcp.flags.ACK
+    elif ports := layer4.udp or layer4.sctp:
+        protocol, source, destination = _UDP if layer4.udp else _SCTP, ports.source_port, ports.destination_port
+    else:
+        return _ICMP if layer4.icmp else _ICMPV6 if layer4.icmpv6 else _UNKNOWN, 0, bool(reply)
+    if reply is None:
+        reply = is_reply(protocol, source, destination, listening)
+    port = source if reply else destination
+    if not port:
+        raise ValueError("no port was called")
+    return protocol, port, reply
+
+
+def _direction(word: str | int) -> Direction | None:
+    direction = _DIRECTIONS.get(word)
+    if direction is None and word not in _NO_DIRECTION:
+        raise ValueError(f"{word!r} is no direction of Hubble's")
+    return direction
+
+
+def _reason(flow: Flow) -> str:
+    if _DISPOSITIONS[flow.verdict] is Disposition.PASSED:
+        return _REASONS_TO_PASS.get(flow.verdict, "")
+    word = flow.drop_reason_desc or flow.drop_reason
+    reason = word if isinstance(word, str) else _REASON_NAMES.get(word, f"drop reason {word}" if word else "")
+    return f"{reason} by {flow.denied_by}" if flow.denied_by else reason
