@@ -7,7 +7,7 @@ CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fla
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test check fmt lab bench tools browser clean
+.PHONY: help demo test check fmt lab bench tools promtool browser clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,7 +15,7 @@ help: ## Say what there is
 demo: tools ## Preview, deploy, change and destroy dev and prod on the lab
 	@$(PYTHON) -m lab demo
 
-test: tools browser ## Run every test, the real engine's included
+test: tools promtool browser ## Run every test, the real engine's included
 	@$(PYTHON) -m pytest
 
 check: .venv/ready ## Types, style and the tests that need no engine
@@ -32,6 +32,9 @@ bench: tools ## Measure, several runs side by side
 
 tools: .venv/ready ## Find or make the engine, the providers and the servers of the lab
 	@$(PYTHON) -m lab tools
+
+promtool: .venv/ready ## Fetch promtool for the tests of the alert rules
+	@$(PYTHON) -m lab promtool
 
 # The page's tests run in Debian's browser; where it is neither there nor to be had, they say so and are skipped.
 browser: ## Install Chromium for the page's tests, as root where apt-get is

@@ -1,4 +1,4 @@
-"""The lab on the command line: ``python -m lab demo``, ``up`` and ``tools``."""
+"""The lab on the command line: ``python -m lab demo``, ``up``, ``tools`` and ``promtool``."""
 
 import argparse
 import shlex
@@ -11,6 +11,7 @@ from lab.engine import Engine, EngineError
 from lab.environment import Lab, LabError
 from lab.go_build import BuildError
 from lab.program import link_program
+from lab.promtool import PromtoolError, promtool
 from lab.toolchain import provide
 
 _REPOSITORY = Path(__file__).parent.parent
@@ -24,12 +25,15 @@ def main() -> int:
     commands.add_parser("up", help="leave a lab running until Ctrl-C and print the variables that point programs at it")
     commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and tell what happens")
     commands.add_parser("tools", help="make the tools that the lab runs on, if they are not there")
+    commands.add_parser("promtool", help="fetch promtool, with which the alert rules are tested, if it is not there")
     arguments = parser.parse_args()
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with the first ignored
         signal.signal(ending, signal.default_int_handler)
     try:
         if arguments.command == "tools":
             provide()
+        elif arguments.command == "promtool":
+            _fetch_promtool()
         elif arguments.command == "demo":
             tell()
         else:
@@ -40,6 +44,14 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nlab: ended, nothing is left\n")
     return 0
+
+
+def _fetch_promtool() -> None:
+    """Fetch it, or say that the tests of the alert rules will be skipped: nothing else needs it."""
+    try:
+        promtool()
+    except PromtoolError as error:
+        sys.stderr.write(f"lab: {error}: the tests of the alert rules are skipped\n")
 
 
 def _stay_up() -> None:

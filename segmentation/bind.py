@@ -1,10 +1,11 @@
 """The binding and what an account holds, brought together as one environment; or the one thing to mend."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Protocol, TypeVar
 
+from segmentation.alerts.bind import bind_alerts
 from segmentation.binding import (
     BINDING_KEY,
     Binding,
@@ -105,9 +106,11 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
     """Return the environment in which every name of the matrix has its place.
 
     Raises:
-        InputError: A name has no place, a place names no external, or a selection fits nothing or too much.
+        InputError: A name has no place, a place names no external, a selection fits nothing or too much, or alerts do
+            not fit the rest.
     """
-    return _Binder(matrix, stack, account).environment(binding)
+    environment = _Binder(matrix, stack, account).environment(binding)
+    return replace(environment, alerting=bind_alerts(binding.alerts, environment))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
+from segmentation.alerts.entry import AlertsEntry
 from segmentation.environment import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
@@ -249,6 +250,8 @@ class Binding(FileModel):
     places: dict[Name, PlaceEntry]
     flow_logs: FlowLogsEntry = Field(alias="flowLogs")
     quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
+    alerts: AlertsEntry | None = None
+    """What watches the firewall; nothing is made for it unless it is asked for."""
 
 
 def _tagged(tags: tuple[tuple[str, str], ...]) -> str:

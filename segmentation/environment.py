@@ -5,6 +5,7 @@ from enum import StrEnum
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
+from segmentation.alerts.alerting import Alerting
 from segmentation.port import PortRange
 
 Network = IPv4Network | IPv6Network
@@ -179,6 +180,7 @@ class Environment:
         name: The stack: ``dev``, ``prod``.
         account: Twelve digits.
         places: Sorted by name; one for each external outside the cluster.
+        alerting: What alerts are asked for; None for none.
     """
 
     name: str
@@ -192,6 +194,7 @@ class Environment:
     places: tuple[tuple[str, Place], ...]
     recording: Recording
     quotas: Quotas
+    alerting: Alerting | None = None
 
     def place(self, external: str) -> Place:
         """Return where an external is.

@@ -1,0 +1,63 @@
+"""The rules for Prometheus, fitted to the plug-in, and the object that carries them."""
+
+import json
+from typing import Any
+
+from segmentation.alerts.alerting import Alerting
+from segmentation.alerts.hubble import hubble_group
+from segmentation.alerts.policy_agent import policy_agent_group
+from segmentation.alerts.prometheus_rule import RuleGroup, rules_document
+from segmentation.binding import BINDING_KEY, stack_file
+from segmentation.environment import CniName, Environment
+from segmentation.input_error import InputError
+from segmentation.matrix import Matrix
+from segmentation.network_policy import MANAGED_BY
+
+MAX_OBJECT_BYTES = 1_000_000
+"""etcd takes 1.5 MiB a request (etcd documentation, "System limits"), and the API server adds what it manages."""
+
+
+def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) -> tuple[RuleGroup, ...]:
+    """Return the rules of one environment; none for a plug-in without a metric."""
+    match environment.cluster.cni:
+        case CniName.CILIUM:
+            return (hubble_group(matrix, environment, alerting),)
+        case CniName.VPC_CNI:
+            return (policy_agent_group(matrix, alerting),)
+        case CniName.CALICO:
+            return ()
+
+
+def prometheus_rule(matrix: Matrix, environment: Environment, alerting: Alerting) -> dict[str, Any] | None:
+    """Return the PrometheusRule (``monitoring.coreos.com/v1``), or None if none is asked for.
+
+    Raises:
+        InputError: It is larger than the API server takes.
+    """
+    if alerting.rule_labels is None:
+        return None
+    manifest = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": metadata(matrix.namespace, "network-policy-alerts", dict(alerting.rule_labels)),
+        "spec": rules_document(rule_groups(matrix, environment, alerting)),
+    }
+    size = len(json.dumps(manifest).encode())
+    if size > MAX_OBJECT_BYTES:
+        raise InputError(
+            stack_file(environment.name),
+            f"{BINDING_KEY}.alerts.prometheus",
+            f"the rules of this matrix take {size:,} bytes, and an object of Kubernetes holds {MAX_OBJECT_BYTES:,}",
+            "Remove it, or declare flows between fewer endpoints",
+        )
+    return manifest
+
+
+def metadata(namespace: str, name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """Return the metadata of an object that watches a firewall; the stack's labels win over ours."""
+    own = {
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        "app.kubernetes.io/part-of": namespace,
+        "app.kubernetes.io/component": "network-policy-alerts",
+    }
+    return {"name": name, "namespace": namespace, "labels": own | labels}
