@@ -33,7 +33,7 @@ class PlaceDirectory:
     def called(self, address: str, port: PortRange | None) -> Position | UnknownEnd | None:
         """Return the place that was called at an address; None if it is no place's."""
         wearing = self._wearing(address)
-        candidates: Sequence[Position] = wearing or self._around(address)
+        candidates: Sequence[Position] = wearing or self.around(address)
         listening = [each for each in candidates if port and self._listens[each].covers(PortSet((port,)))]
         if len(listening) > 1:
             return UnknownEnd.SHARED
@@ -43,7 +43,7 @@ class PlaceDirectory:
 
     def caller(self, address: str, called: Position, port: PortRange | None) -> Position | UnknownEnd | None:
         """Return the place that called from an address; None if it is no place's."""
-        candidates = self._wearing(address) or self._by_address_alone(address, self._around(address))
+        candidates = self._wearing(address) or self._by_address_alone(address, self.around(address))
         declared = [
             each
             for each in candidates
@@ -80,7 +80,7 @@ class PlaceDirectory:
                 self._ranges[address] = None
         return self._ranges[address]
 
-    def _around(self, address: str) -> list[Position]:
+    def around(self, address: str) -> list[Position]:
         """Return the places in whose networks an address is."""
         return [each for each in self._places if self.within(address, each.ranges)]
 

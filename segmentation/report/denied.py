@@ -1,0 +1,95 @@
+"""What was denied, written down.
+
+As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``unanswered``, each a list of
+
+    {"src", "dst", "port", "protocol", "layer", "disposition", "declared", "lines", "unanswered_lines", "passed_lines",
+     "first", "last", "evidence": [..], "addresses": {"src": [..], "dst": [..]}, "pods": {"src": [..], "dst": [..]},
+     "decides": [..], "causes": [{"suspect", "problem", "remedy"}], "allow": {"line", "before": [..]} or null}
+
+(``port`` is null where the protocol has none, ``protocol`` IANA's number, times are ISO 8601 in UTC); ``passed`` and
+``elsewhere`` as counts of lines; ``sources``, each
+
+    {"name", "read", "attributed", "unattributed", "malformed", "first_malformed", "no_data", "skip_data", "other"}
+
+and ``total`` with the same counts, where read = attributed + unattributed + malformed; ``unattributed`` as a list of
+``{"reason", "lines", "example", "remedy"}``; ``blind_to``, what these logs cannot show, empty if nothing.
+"""
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segmentation.records.record import PodIdentity
+    from segmentation.traffic.denied import Denial, Denied
+    from segmentation.traffic.recorded import Recorded
+
+
+class DeniedFormat(StrEnum):
+    """A form of output for denied traffic."""
+
+    TXT = "txt"
+    JSON = "json"
+
+
+def written_denied(found: "Denied", traffic: "Recorded", form: DeniedFormat) -> str:
+    """Return what was denied and what was read, in a form."""
+    if form is DeniedFormat.JSON:
+        return json.dumps(_document(found, traffic), indent=2) + "\n"
+    from segmentation.report.denied_text import denied_text  # noqa: PLC0415 - the form alone is asked for at every start
+
+    return denied_text(found, traffic)
+
+
+def _document(found: "Denied", traffic: "Recorded") -> dict[str, object]:
+    from segmentation.traffic.totals import blind_spot, counts, unattributed  # noqa: PLC0415 - as above
+
+    return {
+        "stack": traffic.firewall.environment.name,
+        "holds": found.holds,
+        "denials": [_denial(each) for each in found.denials],
+        "unanswered": [_denial(each) for each in found.unanswered],
+        "passed": found.passed,
+        "elsewhere": found.beside,
+        "sources": [
+            {"name": each.name, **counts([each]), "first_malformed": each.reading.first_malformed}
+            for each in traffic.totals
+        ],
+        "total": counts(traffic.totals),
+        "unattributed": [
+            {"reason": each.reason, "lines": each.count, "example": each.example, "remedy": each.remedy}
+            for each in unattributed(traffic.attribution)
+        ],
+        "blind_to": blind_spot(traffic.totals),
+    }
+
+
+def _denial(denial: "Denial") -> dict[str, object]:
+    from segmentation.traffic.moment import written  # noqa: PLC0415 - as above
+
+    return {
+        "src": denial.source.name,
+        "dst": denial.destination.name,
+        "port": denial.port.first if denial.port else None,
+        "protocol": denial.protocol,
+        "layer": denial.layer.value,
+        "disposition": denial.disposition.value,
+        "declared": denial.allowance is None,
+        "lines": denial.count,
+        "unanswered_lines": denial.unanswered,
+        "passed_lines": denial.passed,
+        "first": written(denial.first),
+        "last": written(denial.last),
+        "evidence": [each.value for each in denial.evidence],
+        "addresses": {"src": list(denial.sources), "dst": list(denial.destinations)},
+        "pods": {"src": [_pod(each) for each in denial.callers], "dst": [_pod(each) for each in denial.called]},
+        "decides": list(denial.decided),
+        "causes": [
+            {"suspect": each.suspect.value, "problem": each.problem, "remedy": each.remedy} for each in denial.causes
+        ],
+        "allow": denial.allowance and {"line": denial.allowance.line, "before": list(denial.allowance.before)},
+    }
+
+
+def _pod(pod: "PodIdentity") -> dict[str, object]:
+    return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}

@@ -1,0 +1,163 @@
+"""What was denied, as people read it: what is declared first, each with what to do; at the end what was read."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from segmentation.escape import escaped
+from segmentation.port import PortRange, listing
+from segmentation.port_set import PortSet
+from segmentation.records.record import Disposition, PodIdentity
+from segmentation.traffic.attribution import SourceTotals
+from segmentation.traffic.denied import Denial, Denied, Standing
+from segmentation.traffic.moment import written
+from segmentation.traffic.recorded import Recorded
+from segmentation.traffic.totals import blind_spot, counts, unattributed
+
+_MOST_ROWS = 50
+_MANY_PORTS = 5
+"""From so many ports on the undeclared denials of a pair are told together: somebody tries them all."""
+
+_OPENS = "would allow it, and open it (that it should be open nobody has declared)"
+
+
+def denied_text(found: Denied, traffic: Recorded) -> str:
+    """Return all of it; what came from logs is made harmless to show."""
+    ours = [each for each in found.denials if each.standing is Standing.DECLARED]
+    others = [each for each in found.denials if each.standing is Standing.UNDECLARED]
+    lines = [
+        *_section("Declared, and denied: ours to mend", ours),
+        *_section("Not declared, and denied", others),
+        *_section(
+            "Let through by the security groups, never answered: stopped at the pod, or nobody listens",
+            found.unanswered,
+        ),
+    ]
+    if not lines:
+        lines = ["Nothing was denied.", ""]
+    return "".join(f"{escaped(line)}\n" for line in (*lines, *_totals(found, traffic)))
+
+
+def denial_lines(denial: Denial) -> Iterator[str]:
+    """Yield one denial."""
+    yield f"{_ends(denial)}  {_lines(denial.count)}, {_time(denial)}"
+    yield f"  {_how(denial)}"
+    yield f"  from {_who(denial.sources, denial.callers)}; to {_who(denial.destinations, denial.called)}"
+    for sentence in denial.decided:
+        yield f"  {sentence}"
+    for cause in denial.causes:
+        yield f"  likely: {cause.problem}"
+        yield f"    {cause.remedy}"
+    if denial.allowance:
+        if denial.allowance.line:
+            yield f"  {_OPENS}:"
+            yield f"    {denial.allowance.line}"
+        for each in denial.allowance.before:
+            yield f"    {'before that: ' if denial.allowance.line else ''}{each}"
+
+
+def _section(title: str, denials: Sequence[Denial]) -> Iterator[str]:
+    if not denials:
+        return
+    yield f"{title} ({len(denials)})"
+    yield ""
+    together = _together(denials)
+    for rows in together[:_MOST_ROWS]:
+        yield from denial_lines(rows[0]) if len(rows) == 1 else _many_ports(rows)
+        yield ""
+    left = sum(len(rows) for rows in together[_MOST_ROWS:])
+    if left:
+        yield f"and {left} more; --output json tells all"
+        yield ""
+
+
+def _together(denials: Sequence[Denial]) -> list[list[Denial]]:
+    """Put the denials of a pair together that differ in nothing but many ports."""
+    by_pair: dict[object, list[Denial]] = defaultdict(list)
+    for each in denials:
+        alike = each.standing is Standing.UNDECLARED and not each.causes and each.port
+        by_pair[(each.source, each.destination, each.layer, each.disposition) if alike else id(each)].append(each)
+    found: list[list[Denial]] = []
+    for rows in by_pair.values():
+        found += [rows] if len(rows) >= _MANY_PORTS else [[row] for row in rows]
+    return sorted(found, key=lambda rows: denials.index(rows[0]))
+
+
+def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
+    first = rows[0]
+    ports = PortSet.of(each.port for each in rows if each.port)
+    told = _few_ports(tuple(ports))
+    since, until = written(min(each.first for each in rows)), written(max(each.last for each in rows))
+    count = sum(each.count for each in rows)
+    yield f"{first.source.name} => {first.destination.name} : {told}  {_lines(count)}, {since} to {until}"
+    yield f"  {_how(first)}; on {len(rows)} ports, none of them declared"
+    addresses = sorted({address for each in rows for address in each.sources})
+    yield f"  from {_who(addresses, first.callers)}; to {_who(first.destinations, first.called)}"
+
+
+def _few_ports(ports: tuple[PortRange, ...]) -> str:
+    return listing(ports[:_MANY_PORTS]) + (", ..." if len(ports) > _MANY_PORTS else "")
+
+
+def _ends(denial: Denial) -> str:
+    port = str(denial.port) if denial.port else f"protocol {denial.protocol}"
+    return f"{denial.source.name} => {denial.destination.name} : {port}"
+
+
+def _time(denial: Denial) -> str:
+    first, last = written(denial.first), written(denial.last)
+    return first if first == last else f"{first} to {last}"
+
+
+def _how(denial: Denial) -> str:
+    logs = ", ".join(denial.evidence)
+    if denial.disposition is Disposition.UNANSWERED:
+        said = f"no answer ({logs})"
+    else:
+        said = f"stopped by the {denial.layer} layer ({logs})"
+    if denial.unanswered:
+        said += f"; {_lines(denial.unanswered)} of flow logs without an answer belong to it"
+    if denial.passed:
+        said += f"; {_lines(denial.passed)} passed that layer"
+    return said
+
+
+def _who(addresses: Sequence[str], pods: Sequence[PodIdentity]) -> str:
+    named = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods if pod.name)
+    told = ", ".join(addresses) or "an address that is not told"
+    return f"{told} ({named})" if named else told
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+_COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
+
+
+def _totals(found: Denied, traffic: Recorded) -> Iterator[str]:
+    rows = [("source", *_COLUMNS), *((each.name, *_numbers([each])) for each in traffic.totals)]
+    if len(traffic.totals) > 1:
+        rows.append(("all", *_numbers(traffic.totals)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        yield "  ".join((row[0].ljust(widths[0]), *cells))
+    total = counts(traffic.totals)
+    yield (
+        f"read = attributed + unattributed + malformed: {total['read']:,} = {total['attributed']:,} + "
+        f"{total['unattributed']:,} + {total['malformed']:,}"
+    )
+    yield f"{_lines(found.passed)} tell of traffic that passed, {found.beside:,} of traffic stopped elsewhere"
+    for each in unattributed(traffic.attribution):
+        yield f"unattributed, {_lines(each.count)}: {each.reason} (such as {each.example or 'none'}). {each.remedy}."
+    for source in traffic.totals:
+        if source.reading.first_malformed:
+            yield f"malformed, the first: {source.reading.first_malformed}"
+    if total["skip_data"]:
+        yield f"SKIPDATA: AWS lost records of {total['skip_data']:,} intervals, and what they held is not here"
+    if blind := blind_spot(traffic.totals):
+        yield f"note: {blind}"
+
+
+def _numbers(totals: Sequence[SourceTotals]) -> tuple[str, ...]:
+    return tuple(f"{number:,}" for number in counts(totals).values())

@@ -1,0 +1,181 @@
+"""What would let an undeclared connection through: the line of traffic.yaml, and what has to be declared before it."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from segmentation.binding import stack_file
+from segmentation.layers import Layers
+from segmentation.matrix import Labels, Service
+from segmentation.port import PortRange, Protocol
+from segmentation.position import KUBELET, Position, Role, clients_of
+from segmentation.records.record import PodIdentity
+from segmentation.traffic.conversation import Conversation
+
+_TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+"""What names an application, best first (Kubernetes documentation, "Recommended Labels", and what is usual)."""
+
+_OF_ONE_ROLLOUT = {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How a connection would be opened. It widens the firewall: nobody has said that it should be open.
+
+    Attributes:
+        line: For ``flows`` of traffic.yaml; empty where no line can allow it.
+        before: What has to be declared or known first, in the imperative.
+    """
+
+    line: str
+    before: tuple[str, ...]
+
+
+def allowance(layers: Layers, conversations: Sequence[Conversation]) -> Allowance:
+    """Return what would let through what was denied.
+
+    Args:
+        layers: Of the environment.
+        conversations: Of one pair on one port that is not declared; at least one.
+    """
+    return _Writer(layers, conversations).allowance()
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """How traffic.yaml calls an end; empty where it cannot."""
+
+    text: str
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    layers: Layers
+    conversations: Sequence[Conversation]
+
+    def allowance(self) -> Allowance:
+        first = self.conversations[0]
+        source, destination, port = first.source, first.destination, first.port
+        if port is None or port.protocol is Protocol.SCTP:
+            return Allowance("", ("Nothing in traffic.yaml can allow it: TCP and UDP ports alone are declared",))
+        front = self.layers.environment.load_balancer.external
+        if source.name == clients_of(front):
+            return Allowance("", tuple(self._clients(destination, port, front)))
+        if source is destination:
+            remedy = f"No flow leads from {source.name} to itself: declare the pods that talk as two services"
+            return Allowance("", (remedy,))
+        caller, called = self._caller(source), self._called(destination, port)
+        before = (*caller.before, *called.before)
+        if not caller.text or not called.text:
+            return Allowance("", before)
+        return Allowance(f"- {{from: {caller.text}, to: {called.text}, ports: [{_port(port)}]}}", before)
+
+    def _clients(self, destination: Position, port: PortRange, front: str) -> Iterator[str]:
+        if destination.name == front:
+            yield f"Add {_port(port)} to loadBalancer.listeners in {self._settings}: clients call what is listed there"
+        else:
+            yield f"Clients reach {front} alone: declare these addresses as an external of their own"
+
+    def _caller(self, source: Position) -> _Name:
+        addresses = sorted({address for each in self.conversations for address in each.sources})
+        pods = [pod for each in self.conversations for pod in each.callers]
+        return self._named(source, "{}", addresses, pods, "")
+
+    def _called(self, destination: Position, port: PortRange) -> _Name:
+        addresses = sorted({address for each in self.conversations for address in each.destinations})
+        pods = [pod for each in self.conversations for pod in each.called]
+        endpoint = self.layers.matrix.endpoints.get(destination.name)
+        if endpoint and not any(known.covers(port) for known in endpoint.ports):
+            kind = "services" if isinstance(endpoint, Service) else "externals"
+            opens = self._opened_too(destination.name) if endpoint.ports else ""
+            return _Name(endpoint.name, (f"Add {_port(port)} to {kind}.{endpoint.name}.ports{opens}",))
+        return self._named(destination, f"{{ports: [{_port(port)}]}}", addresses, pods, f"ports: [{_port(port)}]")
+
+    def _opened_too(self, target: str) -> str:
+        flows = [flow.source for flow in self.layers.matrix.flows_into[target]]
+        return f"; every flow to it that names no ports opens it too (from {', '.join(flows)})" if flows else ""
+
+    def _named(
+        self, position: Position, entry: str, addresses: Sequence[str], pods: Sequence[PodIdentity], ports: str
+    ) -> _Name:
+        """Return the name of an end, with what has to be declared to give it one."""
+        if position.role in {Role.SERVICE, Role.EXTERNAL}:
+            return _Name(position.name)
+        if position.name == KUBELET:
+            return _Name("", ("Kubelets are no end of flows: what they probe is a port of the service",))
+        if position.workload and position.workload.namespace == self.layers.matrix.namespace:
+            return _Name("", (self._service_first(pods),))
+        if position.workload:
+            return self._pods_elsewhere(position, pods, ports)
+        return self._host(position, entry, addresses)
+
+    def _service_first(self, pods: Sequence[PodIdentity]) -> str:
+        told = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
+        return f"Declare the pod under services by its labels{told}, or give it the labels of the service that it is"
+
+    def _pods_elsewhere(self, position: Position, pods: Sequence[PodIdentity], ports: str) -> _Name:
+        known = position.workload if position.role is Role.IMPLIED else None
+        if known:
+            namespace, labels = known.namespace, tuple(known.labels.items())
+        elif pods:
+            namespace, labels = pods[0].namespace, pods[0].labels
+        else:
+            return _Name("", ("Find out which pod that is, and declare it under externals by namespace and labels",))
+        chosen = _telling(labels)
+        name = self._free(chosen[0][1] if chosen else namespace)
+        parts = (f"namespace: {namespace}", f"pods: {{{_yaml(chosen)}}}" if chosen else "", ports)
+        entry = ", ".join(part for part in parts if part)
+        return _Name(name, (f"Add to externals of traffic.yaml: {name}: {{{entry}}}",))
+
+    def _host(self, position: Position, entry: str, addresses: Sequence[str]) -> _Name:
+        if not addresses:
+            return _Name("", (f"Find out which address of {position.name} that is, and declare it under externals",))
+        name = self._free(f"host-{addresses[0].replace('.', '-').replace(':', '-')}")
+        networks = ", ".join(f'"{ip_network(ip_address(each))}"' for each in addresses)
+        return _Name(
+            name,
+            (
+                f"Add to externals of traffic.yaml: {name}: {entry}",
+                f"Add to places of {self._settings}: {name}: {{cidrs: [{networks}]}}",
+            ),
+        )
+
+    @property
+    def _settings(self) -> str:
+        return stack_file(self.layers.environment.name)
+
+    def _free(self, wanted: str) -> str:
+        """Return a name that traffic.yaml takes and that nobody has: small letters, digits and dashes (RFC 1123)."""
+        small = "".join(each if each.isascii() and each.isalnum() else "-" for each in wanted.lower())
+        name = small.strip("-")[:56].rstrip("-") or "stranger"
+        taken = self.layers.matrix.endpoints
+        return next(each for each in _numbered(name) if each not in taken)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
+
+
+def _telling(labels: Labels) -> Labels:
+    """Return the one label that names an application; all of them where none is known to."""
+    known = dict(labels)
+    lasting = tuple(each for each in labels if each[0] not in _OF_ONE_ROLLOUT)
+    return next((((key, known[key]),) for key in _TELLING_LABELS if known.get(key)), lasting)
+
+
+def _yaml(labels: Labels) -> str:
+    return ", ".join(f"{key}: {json.dumps(value)}" for key, value in labels)
+
+
+def _labels(labels: Labels) -> str:
+    return ", ".join(f"{key}={value}" for key, value in labels)
+
+
+def _port(port: PortRange) -> str:
+    return port.numbers if port.protocol is Protocol.TCP else f"{{port: {port.numbers}, protocol: {port.protocol}}}"

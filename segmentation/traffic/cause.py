@@ -1,0 +1,35 @@
+"""A likely cause of a denial, and what to do about it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Suspect(StrEnum):
+    """What a cause blames."""
+
+    NO_POLICY = "not a policy"
+    NOT_ENFORCED_YET = "not enforced yet"
+    COMPILED = "the compiled firewall"
+    DRIFT = "drifted or missing"
+    OVERRULED = "overruled"
+    MISSING_GROUP = "missing group"
+    OUTSIDE = "outside of its subnets"
+    REJECT_REASON = "AWS's reason"
+    NETWORK_ACL = "network ACL"
+    LABELS = "labels"
+    PORT = "port"
+    UNKNOWN = "not known from here"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A likely cause.
+
+    Attributes:
+        problem: In words, with the names that matter.
+        remedy: In the imperative.
+    """
+
+    suspect: Suspect
+    problem: str
+    remedy: str
