@@ -136,7 +136,7 @@ class Layers:
         return Connections((position.name for position in self.positions), blocks)
 
     def verdict(self, layer: Layer, source: Position, destination: Position, port: PortRange) -> Verdict | None:
-        """Return what a layer says of one connection and why; None if it has no say.
+        """Return what a layer says of one connection and why; None if it has no say, or no address is left to an end.
 
         Of addresses that policies treat differently, the verdict on some that are stopped is returned.
         """
@@ -147,6 +147,8 @@ class Layers:
         verdicts = [
             self._pods.verdict(one, other, port) for one in _endpoints(source) for other in _endpoints(destination)
         ]
+        if not verdicts:
+            return None
         found = next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
         return _in_our_words(found, source.name, destination.name)
 
