@@ -7,12 +7,7 @@ As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``
      "decides": [..], "causes": [{"suspect", "problem", "remedy"}], "allow": {"line", "before": [..]} or null}
 
 (``port`` is null where the protocol has none, ``protocol`` IANA's number, times are ISO 8601 in UTC); ``passed`` and
-``elsewhere`` as counts of lines; ``sources``, each
-
-    {"name", "read", "attributed", "unattributed", "malformed", "first_malformed", "no_data", "skip_data", "other"}
-
-and ``total`` with the same counts, where read = attributed + unattributed + malformed; ``unattributed`` as a list of
-``{"reason", "lines", "example", "remedy"}``; ``blind_to``, what these logs cannot show, empty if nothing.
+``elsewhere`` as counts of lines; and what was read, as ``segmentation.report.reading_totals`` says.
 """
 
 import json
@@ -42,7 +37,7 @@ def written_denied(found: "Denied", traffic: "Recorded", form: DeniedFormat) -> 
 
 
 def _document(found: "Denied", traffic: "Recorded") -> dict[str, object]:
-    from segmentation.traffic.totals import blind_spot, counts, unattributed  # noqa: PLC0415 - as above
+    from segmentation.report.reading_totals import totals_document  # noqa: PLC0415 - as above
 
     return {
         "stack": traffic.firewall.environment.name,
@@ -51,16 +46,7 @@ def _document(found: "Denied", traffic: "Recorded") -> dict[str, object]:
         "unanswered": [_denial(each) for each in found.unanswered],
         "passed": found.passed,
         "elsewhere": found.beside,
-        "sources": [
-            {"name": each.name, **counts([each]), "first_malformed": each.reading.first_malformed}
-            for each in traffic.totals
-        ],
-        "total": counts(traffic.totals),
-        "unattributed": [
-            {"reason": each.reason, "lines": each.count, "example": each.example, "remedy": each.remedy}
-            for each in unattributed(traffic.attribution)
-        ],
-        "blind_to": blind_spot(traffic.totals),
+        **totals_document(traffic.totals, traffic.attribution),
     }
 
 

@@ -7,11 +7,10 @@ from segmentation.escape import escaped
 from segmentation.port import PortRange, listing
 from segmentation.port_set import PortSet
 from segmentation.records.record import Disposition, PodIdentity
-from segmentation.traffic.attribution import SourceTotals
+from segmentation.report.reading_totals import gap_lines, line_count, totals_lines
 from segmentation.traffic.denied import Denial, Denied, Standing
 from segmentation.traffic.moment import written
 from segmentation.traffic.recorded import Recorded
-from segmentation.traffic.totals import blind_spot, counts, unattributed
 
 _MOST_ROWS = 50
 _MANY_PORTS = 5
@@ -39,7 +38,7 @@ def denied_text(found: Denied, traffic: Recorded) -> str:
 
 def denial_lines(denial: Denial) -> Iterator[str]:
     """Yield one denial."""
-    yield f"{_ends(denial)}  {_lines(denial.count)}, {_time(denial)}"
+    yield f"{_ends(denial)}  {line_count(denial.count)}, {_time(denial)}"
     yield f"  {_how(denial)}"
     yield f"  from {_who(denial.sources, denial.callers)}; to {_who(denial.destinations, denial.called)}"
     for sentence in denial.decided:
@@ -88,7 +87,7 @@ def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
     told = _few_ports(tuple(ports))
     since, until = written(min(each.first for each in rows)), written(max(each.last for each in rows))
     count = sum(each.count for each in rows)
-    yield f"{first.source.name} => {first.destination.name} : {told}  {_lines(count)}, {since} to {until}"
+    yield f"{first.source.name} => {first.destination.name} : {told}  {line_count(count)}, {since} to {until}"
     yield f"  {_how(first)}; on {len(rows)} ports, none of them declared"
     addresses = sorted({address for each in rows for address in each.sources})
     yield f"  from {_who(addresses, first.callers)}; to {_who(first.destinations, first.called)}"
@@ -115,9 +114,9 @@ def _how(denial: Denial) -> str:
     else:
         said = f"stopped by the {denial.layer} layer ({logs})"
     if denial.unanswered:
-        said += f"; {_lines(denial.unanswered)} of flow logs without an answer belong to it"
+        said += f"; {line_count(denial.unanswered)} of flow logs without an answer belong to it"
     if denial.passed:
-        said += f"; {_lines(denial.passed)} passed that layer"
+        said += f"; {line_count(denial.passed)} passed that layer"
     return said
 
 
@@ -127,37 +126,7 @@ def _who(addresses: Sequence[str], pods: Sequence[PodIdentity]) -> str:
     return f"{told} ({named})" if named else told
 
 
-def _lines(count: int) -> str:
-    return f"{count:,} line" if count == 1 else f"{count:,} lines"
-
-
-_COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
-
-
 def _totals(found: Denied, traffic: Recorded) -> Iterator[str]:
-    rows = [("source", *_COLUMNS), *((each.name, *_numbers([each])) for each in traffic.totals)]
-    if len(traffic.totals) > 1:
-        rows.append(("all", *_numbers(traffic.totals)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        yield "  ".join((row[0].ljust(widths[0]), *cells))
-    total = counts(traffic.totals)
-    yield (
-        f"read = attributed + unattributed + malformed: {total['read']:,} = {total['attributed']:,} + "
-        f"{total['unattributed']:,} + {total['malformed']:,}"
-    )
-    yield f"{_lines(found.passed)} tell of traffic that passed, {found.beside:,} of traffic stopped elsewhere"
-    for each in unattributed(traffic.attribution):
-        yield f"unattributed, {_lines(each.count)}: {each.reason} (such as {each.example or 'none'}). {each.remedy}."
-    for source in traffic.totals:
-        if source.reading.first_malformed:
-            yield f"malformed, the first: {source.reading.first_malformed}"
-    if total["skip_data"]:
-        yield f"SKIPDATA: AWS lost records of {total['skip_data']:,} intervals, and what they held is not here"
-    if blind := blind_spot(traffic.totals):
-        yield f"note: {blind}"
-
-
-def _numbers(totals: Sequence[SourceTotals]) -> tuple[str, ...]:
-    return tuple(f"{number:,}" for number in counts(totals).values())
+    yield from totals_lines(traffic.totals)
+    yield f"{line_count(found.passed)} tell of traffic that passed, {found.beside:,} of traffic stopped elsewhere"
+    yield from gap_lines(traffic.totals, traffic.attribution)

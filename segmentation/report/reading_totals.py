@@ -1,0 +1,71 @@
+"""What was read of each log and what became of it, under every report of recorded traffic.
+
+As JSON: ``sources``, each
+
+    {"name", "read", "attributed", "unattributed", "malformed", "first_malformed", "no_data", "skip_data", "other"}
+
+``total`` with the same counts, where read = attributed + unattributed + malformed; ``unattributed`` as a list of
+``{"reason", "lines", "example", "remedy"}``; ``blind_to``, what these logs cannot show, empty if nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from segmentation.traffic.attribution import SourceTotals
+from segmentation.traffic.conversation import Attribution
+from segmentation.traffic.totals import blind_spot, counts, unattributed
+
+_COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
+
+
+def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) -> dict[str, object]:
+    """Return the members of a JSON document that tell what was read."""
+    return {
+        "sources": [
+            {"name": each.name, **counts([each]), "first_malformed": each.reading.first_malformed} for each in totals
+        ],
+        "total": counts(totals),
+        "unattributed": [
+            {"reason": each.reason, "lines": each.count, "example": each.example, "remedy": each.remedy}
+            for each in unattributed(attribution)
+        ],
+        "blind_to": blind_spot(totals),
+    }
+
+
+def totals_lines(totals: Sequence[SourceTotals]) -> Iterator[str]:
+    """Yield a table of the sources and the sum that holds of it."""
+    rows = [("source", *_COLUMNS), *((each.name, *_numbers([each])) for each in totals)]
+    if len(totals) > 1:
+        rows.append(("all", *_numbers(totals)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        yield "  ".join((row[0].ljust(widths[0]), *cells))
+    total = counts(totals)
+    yield (
+        f"read = attributed + unattributed + malformed: {total['read']:,} = {total['attributed']:,} + "
+        f"{total['unattributed']:,} + {total['malformed']:,}"
+    )
+
+
+def gap_lines(totals: Sequence[SourceTotals], attribution: Attribution) -> Iterator[str]:
+    """Yield what was left out of a report and why, and what such logs cannot show."""
+    for each in unattributed(attribution):
+        example = each.example or "none"
+        yield f"unattributed, {line_count(each.count)}: {each.reason} (such as {example}). {each.remedy}."
+    for source in totals:
+        if source.reading.first_malformed:
+            yield f"malformed, the first: {source.reading.first_malformed}"
+    if lost := counts(totals)["skip_data"]:
+        yield f"SKIPDATA: AWS lost records of {lost:,} intervals, and what they held is not here"
+    if blind := blind_spot(totals):
+        yield f"note: {blind}"
+
+
+def line_count(count: int) -> str:
+    """Return ``1 line`` or ``2,000 lines``."""
+    return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+def _numbers(totals: Sequence[SourceTotals]) -> tuple[str, ...]:
+    return tuple(f"{number:,}" for number in counts(totals).values())
