@@ -9,6 +9,7 @@ import typer
 from cli.check import check
 from cli.diff import diff
 from cli.explain import explain
+from cli.inventory import inventory
 from cli.list_connections import list_connections
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command()(check)
 app.command("list")(list_connections)
 app.command("diff")(diff)
 app.command("explain")(explain)
+app.command("inventory")(inventory)
 
 if __name__ == "__main__":
     app()

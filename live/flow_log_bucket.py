@@ -7,6 +7,7 @@ the bucket is encrypted with one.
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -166,7 +167,7 @@ class FlowLogBucket:
         path.parent.mkdir()
         try:
             answer = patiently(partial(self.account.ask, "s3", "get_object", Bucket=self.bucket, Key=wanted.key))
-            with answer["Body"] as body, path.open("wb") as file, refusals_told("s3", "get_object"):
+            with closing(answer["Body"]) as body, path.open("wb") as file, refusals_told("s3", "get_object"):
                 try:
                     for chunk in body.iter_chunks(_CHUNK_BYTES):
                         file.write(chunk)
