@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from segmentation.escape import escaped
 from segmentation.port import PortRange, listing
 from segmentation.port_set import PortSet
-from segmentation.records.record import Disposition, PodIdentity
-from segmentation.report.reading_totals import gap_lines, line_count, totals_lines
+from segmentation.records.record import Disposition
+from segmentation.report.reading_totals import gap_lines, totals_lines
+from segmentation.report.traffic_words import line_count, span, who
 from segmentation.traffic.denied import Denial, Denied, Standing
-from segmentation.traffic.moment import written
 from segmentation.traffic.recorded import Recorded
 
 _MOST_ROWS = 50
@@ -38,9 +38,9 @@ def denied_text(found: Denied, traffic: Recorded) -> str:
 
 def denial_lines(denial: Denial) -> Iterator[str]:
     """Yield one denial."""
-    yield f"{_ends(denial)}  {line_count(denial.count)}, {_time(denial)}"
+    yield f"{_ends(denial)}  {line_count(denial.count)}, {span(denial.first, denial.last)}"
     yield f"  {_how(denial)}"
-    yield f"  from {_who(denial.sources, denial.callers)}; to {_who(denial.destinations, denial.called)}"
+    yield f"  from {who(denial.sources, denial.callers)}; to {who(denial.destinations, denial.called)}"
     for sentence in denial.decided:
         yield f"  {sentence}"
     for cause in denial.causes:
@@ -85,12 +85,12 @@ def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
     first = rows[0]
     ports = PortSet.of(each.port for each in rows if each.port)
     told = _few_ports(tuple(ports))
-    since, until = written(min(each.first for each in rows)), written(max(each.last for each in rows))
+    time = span(min(each.first for each in rows), max(each.last for each in rows))
     count = sum(each.count for each in rows)
-    yield f"{first.source.name} => {first.destination.name} : {told}  {line_count(count)}, {since} to {until}"
+    yield f"{first.source.name} => {first.destination.name} : {told}  {line_count(count)}, {time}"
     yield f"  {_how(first)}; on {len(rows)} ports, none of them declared"
     addresses = sorted({address for each in rows for address in each.sources})
-    yield f"  from {_who(addresses, first.callers)}; to {_who(first.destinations, first.called)}"
+    yield f"  from {who(addresses, first.callers)}; to {who(first.destinations, first.called)}"
 
 
 def _few_ports(ports: tuple[PortRange, ...]) -> str:
@@ -100,11 +100,6 @@ def _few_ports(ports: tuple[PortRange, ...]) -> str:
 def _ends(denial: Denial) -> str:
     port = str(denial.port) if denial.port else f"protocol {denial.protocol}"
     return f"{denial.source.name} => {denial.destination.name} : {port}"
-
-
-def _time(denial: Denial) -> str:
-    first, last = written(denial.first), written(denial.last)
-    return first if first == last else f"{first} to {last}"
 
 
 def _how(denial: Denial) -> str:
@@ -118,12 +113,6 @@ def _how(denial: Denial) -> str:
     if denial.passed:
         said += f"; {line_count(denial.passed)} passed that layer"
     return said
-
-
-def _who(addresses: Sequence[str], pods: Sequence[PodIdentity]) -> str:
-    named = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods if pod.name)
-    told = ", ".join(addresses) or "an address that is not told"
-    return f"{told} ({named})" if named else told
 
 
 def _totals(found: Denied, traffic: Recorded) -> Iterator[str]:

@@ -10,6 +10,7 @@ As JSON: ``sources``, each
 
 from collections.abc import Iterator, Sequence
 
+from segmentation.report.traffic_words import line_count
 from segmentation.traffic.attribution import SourceTotals
 from segmentation.traffic.conversation import Attribution
 from segmentation.traffic.totals import blind_spot, counts, unattributed
@@ -60,11 +61,6 @@ def gap_lines(totals: Sequence[SourceTotals], attribution: Attribution) -> Itera
         yield f"SKIPDATA: AWS lost records of {lost:,} intervals, and what they held is not here"
     if blind := blind_spot(totals):
         yield f"note: {blind}"
-
-
-def line_count(count: int) -> str:
-    """Return ``1 line`` or ``2,000 lines``."""
-    return f"{count:,} line" if count == 1 else f"{count:,} lines"
 
 
 def _numbers(totals: Sequence[SourceTotals]) -> tuple[str, ...]:
