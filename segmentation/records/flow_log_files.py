@@ -14,7 +14,14 @@ from segmentation.records.flow_log_layout import Window
 from segmentation.records.flow_log_parquet import PARQUET_COLUMNS_QUERY, listed, parquet_table
 from segmentation.records.flow_log_query import Dialect, flow_log_query, malformed_query
 from segmentation.records.flow_log_rows import Unplaced, records_of
-from segmentation.records.flow_log_text import column_count_problem, line_number, placed_text_table, text_table
+from segmentation.records.flow_log_text import (
+    REJECTED_QUERY,
+    column_count_problem,
+    line_place,
+    placed_text_table,
+    text_table,
+)
+from segmentation.records.lines import LONGEST_LINE
 from segmentation.records.reading import Reading
 from segmentation.records.record import Record, Scope
 
@@ -63,13 +70,36 @@ class FlowLogFiles:
         if not paths:
             return
         unplaced = Unplaced()
-        with _database() as database, _named_by_file(database, paths, self.form):
+        with _database() as database, self._named_by_file(database, paths):
             table = _table(database, paths, self.form)
-            rows = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
-            yield from records_of(_fetched(rows), reading, unplaced)
+            answer = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
+            yield from records_of(_fetched(answer), reading, unplaced)
             if unplaced.count:
                 place, problem = _first_malformed(database, scope, paths, self.form, sorted(unplaced.addresses))
                 reading.refuse(place, problem, unplaced.count)
+            if self.form is FlowLogForm.TEXT:
+                shown = {str(path.absolute()): path for path in paths}
+                for file, line in database.execute(REJECTED_QUERY).fetchall():
+                    reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
+
+    @contextmanager
+    def _named_by_file(self, database: "DuckDBPyConnection", paths: Sequence[Path]) -> Iterator[None]:
+        """Turn an error of DuckDB into one that names the file."""
+        import duckdb  # noqa: PLC0415 - it is loaded already
+
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            problem = f"more groups than memory and the temporary folder hold: {_in_short(error)}"
+            remedy = "Free space where TMPDIR points, or ask for a shorter time"
+            raise InputError(self.name, "", problem, remedy) from None
+        except duckdb.Error as error:
+            named = [path for path in paths if str(path.absolute()) in str(error)]
+            broken = max(named, key=lambda path: len(str(path)), default=None) or next(
+                (path for path in paths if not _is_readable(database, path, self.form)), self.name
+            )
+            problem = f"cannot be read as {self.form}: {_in_short(error)}"
+            raise InputError(str(broken), "", problem, "Fetch the file again, or leave it out") from None
 
 
 @contextmanager
@@ -118,25 +148,13 @@ def _first_malformed(
         _, row, line, problem = found
         if form is FlowLogForm.PARQUET:
             return f"{path}: row {row + 1}", problem
-        return f"{path}:{line_number(path, line)}", column_count_problem(path, line) or problem
+        return line_place(path, line), column_count_problem(path, line) or problem
     raise AssertionError("a malformed line that was counted is in one of the files")
 
 
-@contextmanager
-def _named_by_file(database: "DuckDBPyConnection", paths: Sequence[Path], form: FlowLogForm) -> Iterator[None]:
-    """Turn an error of DuckDB into one that names the file."""
-    import duckdb  # noqa: PLC0415 - it is loaded already
-
-    try:
-        yield
-    except duckdb.Error as error:
-        words = str(error)
-        path = next((path for path in paths if str(path) in words), None)
-        if path is None:
-            path = next((path for path in paths if not _is_readable(database, path, form)), paths[0])
-        problem = words.partition("\n")[0].partition(": ")[2] or words
-        remedy = "Fetch the file again, or leave it out"
-        raise InputError(str(path), "", f"cannot be read as {form}: {problem}", remedy) from None
+def _in_short(error: Exception) -> str:
+    """Return what DuckDB says, without the class of the error before it and the advice after it."""
+    return str(error).partition("\n")[0].partition(": ")[2].rstrip(".")
 
 
 def _is_readable(database: "DuckDBPyConnection", path: Path, form: FlowLogForm) -> bool:

@@ -37,10 +37,11 @@ def parquet_table(
         InputError: A file lacks a column, or has one of another type.
     """
     known: set[str] = set()
+    shown = {str(path.absolute()): str(path) for path in paths}
     for file, names, types in sorted(schemas):
         columns = dict(zip(names, types, strict=True))
         for field in (*TEXT_FIELDS, *NUMBER_FIELDS):
-            _check(file, field, columns)
+            _check(shown[file], field, columns)
         known |= columns.keys()
     place = ', filename AS file, file_row_number AS "row", NULL::VARCHAR AS line' if placed else ""
     return f"""(SELECT {", ".join(_columns(known))}{place}
