@@ -9,9 +9,7 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import boto3
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -25,11 +23,7 @@ from lab.recording.fault import Fault
 from lab.recording.journal import Journal
 from lab.recording.kubernetes import KubernetesApi
 from lab.recording.proxy import Upstream, proxied
-from lab.surroundings import REGION
-from live.aws_account import AwsAccount
-from live.deployed import read_deployed
-from live.kubernetes_cluster import KubernetesCluster
-from segmentation.deployed import Deployed
+from lab.recording.surveyor import Surveyor
 
 _DAY = dt.timedelta(days=1)
 
@@ -63,9 +57,7 @@ def recorded(
     kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
     trust = ssl.create_default_context(cafile=cluster["certificate-authority"])
-    past = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
-    look = partial(_standing, _LabSession(lab.aws_endpoint), past, stack, namespace)
-    journal = Journal(look, fault, kill or (lambda: None))
+    journal = Journal(partial(Surveyor.of(lab, stack).standing, namespace), fault, kill or (lambda: None))
     with ExitStack() as held:
         own = Path(held.enter_context(TemporaryDirectory(dir=lab.folder)))
         certificate = _certificate(own)
@@ -78,26 +70,6 @@ def recorded(
         (own / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
         (own / "kubeconfig").chmod(0o600)
         yield Recording(journal, {"KUBECONFIG": str(own / "kubeconfig"), "AWS_ENDPOINT_URL": aws})
-
-
-class _LabSession(boto3.Session):
-    """Credentials that lead to the lab whatever this process's environment says; a client of a service is made once."""
-
-    def __init__(self, endpoint: str) -> None:
-        super().__init__("lab", "lab", region_name=REGION)
-        self._endpoint = endpoint
-        self._made: dict[str, Any] = {}
-
-    def client(self, service: str, **settings: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as boto3 has it
-        """Return the client of a service."""
-        if service not in self._made:
-            make: Any = super().client
-            self._made[service] = make(service, endpoint_url=self._endpoint, **settings)
-        return self._made[service]
-
-
-def _standing(session: boto3.Session, cluster: KubernetesCluster, stack: str, namespace: str) -> Deployed:
-    return read_deployed(cluster, AwsAccount(session, stack), namespace)
 
 
 def _certificate(folder: Path) -> Path:

@@ -1,0 +1,67 @@
+"""Both APIs of one environment, asked past every proxy for what stands and for where the binding's names are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from lab.environment import Lab
+from lab.surroundings import REGION
+from live.aws_account import AwsAccount
+from live.deployed import read_deployed
+from live.kubernetes_cluster import KubernetesCluster
+from segmentation.bind import bind
+from segmentation.binding import BINDING_KEY, parse_binding, stack_file
+from segmentation.compiled_firewall import CompiledFirewall, compiled
+from segmentation.deployed import Deployed
+from segmentation.project import MATRIX_FILE
+from segmentation.traffic_file import read_matrix
+from segmentation.yaml_document import read_document
+
+
+class _LabSession(boto3.Session):
+    """Credentials that lead to the lab whatever this process's environment says; a client of a service is made once."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__("lab", "lab", region_name=REGION)
+        self._endpoint = endpoint
+        self._made: dict[str, Any] = {}
+
+    def client(self, service: str, **settings: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as boto3 has it
+        """Return the client of a service."""
+        if service not in self._made:
+            make: Any = super().client
+            self._made[service] = make(service, endpoint_url=self._endpoint, **settings)
+        return self._made[service]
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyor:
+    """Sees one environment of the lab as it is now."""
+
+    session: boto3.Session
+    cluster: KubernetesCluster
+    stack: str
+
+    @classmethod
+    def of(cls, lab: Lab, stack: str) -> "Surveyor":
+        """Return the surveyor of an environment."""
+        cluster = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
+        return cls(_LabSession(lab.aws_endpoint), cluster, stack)
+
+    def standing(self, namespace: str) -> Deployed:
+        """Return what stands of the firewall."""
+        return read_deployed(self.cluster, self._account, namespace)
+
+    def declared(self, program: Path) -> CompiledFirewall:
+        """Return what a program's folder declares, its names found where they are."""
+        matrix = read_matrix(program / MATRIX_FILE)
+        settings: Any = read_document(program / stack_file(self.stack))
+        binding = parse_binding(settings["config"][BINDING_KEY], self.stack)
+        return compiled(matrix, bind(matrix, binding, self.stack, self._account))
+
+    @property
+    def _account(self) -> AwsAccount:
+        # It asks each question once; what stands now is another answer each time.
+        return AwsAccount(self.session, self.stack)
