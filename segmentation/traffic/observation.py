@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from segmentation.direction import Direction
 from segmentation.port import PortRange
-from segmentation.records.record import Disposition, Evidence
+from segmentation.records.record import Disposition, Evidence, PodIdentity
 from segmentation.traffic.conversation import Conversation
 from segmentation.verdict import Layer
 
@@ -35,6 +35,8 @@ class Observation:
         count: How many lines, over all logs.
         sources: Addresses of the source, as many as the conversations gave; sorted.
         destinations: Likewise.
+        callers: Pods of the source, as many as the conversations gave; sorted.
+        called: Likewise of the destination.
         evidence: The logs that tell of it.
         first: Seconds since 1970, UTC.
         last: Likewise.
@@ -47,6 +49,8 @@ class Observation:
     count: int
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
+    callers: tuple[PodIdentity, ...]
+    called: tuple[PodIdentity, ...]
     evidence: tuple[Evidence, ...]
     first: float
     last: float
@@ -100,7 +104,13 @@ def _observation(
         sum(each.count for each in found),
         tuple(sorted({address for each in found for address in each.sources})),
         tuple(sorted({address for each in found for address in each.destinations})),
+        _pods(pod for each in found for pod in each.callers),
+        _pods(pod for each in found for pod in each.called),
         tuple(sorted({each.evidence for each in found})),
         min(each.first for each in found),
         max(each.last for each in found),
     )
+
+
+def _pods(pods: Iterable[PodIdentity]) -> tuple[PodIdentity, ...]:
+    return tuple(sorted(set(pods), key=lambda pod: (pod.namespace, pod.name, pod.labels)))

@@ -5,7 +5,7 @@ as that service's, and traffic of one that it adds as that one's.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,6 +17,9 @@ from segmentation.layers import Layers
 from segmentation.matrix import Endpoint, External, Flow, Matrix, Service
 from segmentation.port import PortRange
 from segmentation.project import MATRIX_FILE
+from segmentation.records.record import Log
+from segmentation.traffic.inventory import Inventory
+from segmentation.traffic.recorded import Recorded, known_environment, recorded_at, refuse_unplaced
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,28 @@ class Proposal:
                 f"{self.proposed.namespace} is another namespace than today's, {self.today.namespace}",
                 "Propose a matrix for the same pods",
             )
+
+    @staticmethod
+    def of(today: Matrix, proposed: Matrix, inventory: Inventory, source: str) -> "Proposal":
+        """Return the proposal in the environment that an inventory tells.
+
+        Raises:
+            InputError: It tells none, or the two matrices speak of different namespaces.
+        """
+        return Proposal(today, proposed, known_environment(inventory), source)
+
+    def recorded(self, inventory: Inventory, logs: Sequence[Log], since: float | None = None) -> Recorded:
+        """Read logs and attribute what they tell to the ends of both matrices.
+
+        Args:
+            inventory: Of the environment.
+            logs: Each is read once.
+            since: Only what ended at this time or later, in seconds since 1970; None for everything.
+
+        Raises:
+            InputError: An external of either matrix has no place in the environment, or a log cannot be read.
+        """
+        return recorded_at(self._compiled_proposed, self.after, inventory, logs, since)
 
     @cached_property
     def before(self) -> Layers:
@@ -131,15 +156,14 @@ def fitted(environment: Environment, matrix: Matrix, source: str) -> Environment
     Raises:
         InputError: An external has no place, or the load balancer is none of the externals.
     """
-    known = dict(environment.places)
-    outside = [external.name for external in matrix.externals if external.namespace is None]
-    where = stack_file(environment.name)
-    for name in outside:
-        if name not in known:
-            problem = f"the external {name} of {source} has no place in this stack"
-            raise InputError(where, f"{BINDING_KEY}.places", problem, f"Add places.{name}")
+    refuse_unplaced(matrix, environment, source)
+    outside = {external.name for external in matrix.externals if external.namespace is None}
     front = environment.load_balancer.external
     if front not in outside:
-        problem = f"{front} is no external of {source} outside the cluster"
-        raise InputError(where, f"{BINDING_KEY}.loadBalancer.external", problem, "Declare it under externals there")
-    return replace(environment, places=tuple((name, known[name]) for name in sorted(outside)))
+        raise InputError(
+            stack_file(environment.name),
+            f"{BINDING_KEY}.loadBalancer.external",
+            f"{front} is no external of {source} outside the cluster",
+            "Declare it under externals there",
+        )
+    return replace(environment, places=tuple(place for place in environment.places if place[0] in outside))

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from segmentation.compiled_firewall import CompiledFirewall, compiled
+from segmentation.environment import Environment
 from segmentation.input_error import InputError
 from segmentation.layers import Layers
 from segmentation.matrix import Matrix
+from segmentation.project import MATRIX_FILE
 from segmentation.records.record import Log
 from segmentation.traffic.address_book import AddressBook
 from segmentation.traffic.attribution import SourceTotals, attribute, scope
@@ -48,22 +50,57 @@ def recorded(
     Raises:
         InputError: There is no environment, an external has no place in it, or a log cannot be read.
     """
-    if inventory.environment is None:
-        raise InputError("--inventory", "", "it tells no environment", "Save one with flash-firewall inventory")
-    known = {name for name, _ in inventory.environment.places}
-    for external in matrix.externals:
-        if external.namespace is None and external.name not in known:
-            raise InputError(
-                "traffic.yaml",
-                f"externals.{external.name}",
-                f"it has no place in the environment {inventory.environment.name}",
-                "Bind it in the stack's settings, and take the inventory again",
-            )
-    firewall = compiled(matrix, inventory.environment)
-    layers = firewall.layers()
+    environment = known_environment(inventory)
+    refuse_unplaced(matrix, environment, MATRIX_FILE)
+    firewall = compiled(matrix, environment)
+    return recorded_at(firewall, firewall.layers(), inventory, logs, since, until)
+
+
+def recorded_at(  # noqa: PLR0913, PLR0917 - the period is the last two
+    firewall: CompiledFirewall,
+    layers: Layers,
+    inventory: Inventory,
+    logs: Sequence[Log],
+    since: float | None = None,
+    until: float | None = None,
+) -> Recorded:
+    """Read logs and attribute what they tell to the positions of these layers; else as ``recorded``."""
     book = AddressBook(layers, inventory)
     attribution, totals = attribute(logs, book, scope(book, since, until))
     return Recorded(firewall, layers, inventory, attribution, totals)
+
+
+def known_environment(inventory: Inventory) -> Environment:
+    """Return the environment that an inventory tells.
+
+    Raises:
+        InputError: It tells none.
+    """
+    if inventory.environment is None:
+        raise InputError("--inventory", "", "it tells no environment", "Save one with flash-firewall inventory")
+    return inventory.environment
+
+
+def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> None:
+    """Check that every external outside the cluster has a place.
+
+    Args:
+        matrix: What is declared.
+        environment: With the places.
+        source: The file that declares it, for the error.
+
+    Raises:
+        InputError: One has none.
+    """
+    known = {name for name, _ in environment.places}
+    for external in matrix.externals:
+        if external.namespace is None and external.name not in known:
+            raise InputError(
+                source,
+                f"externals.{external.name}",
+                f"it has no place in the environment {environment.name}",
+                "Bind it in the stack's settings, and take the inventory again",
+            )
 
 
 def refuse_other_stack(inventory: Inventory, stack: str | None) -> None:

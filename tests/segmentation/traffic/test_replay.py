@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from segmentation.binding import BINDING_KEY
 from segmentation.direction import Direction
 from segmentation.input_error import InputError
 from segmentation.matrix import Flow, Matrix
@@ -258,8 +257,8 @@ def test_an_external_without_a_place_is_one_clear_error() -> None:
         replay(attributed([]), proposal(parse_matrix(content, "new.yaml")))
 
     assert str(error.value) == (
-        f"Pulumi.dev.yaml: {BINDING_KEY}.places: the external smtp of new.yaml has no place in this stack. "
-        "Add places.smtp."
+        "new.yaml: externals.smtp: it has no place in the environment dev. "
+        "Bind it in the stack's settings, and take the inventory again."
     )
 
 
