@@ -11,6 +11,7 @@ from cli.diff import diff
 from cli.explain import explain
 from cli.inventory import inventory
 from cli.list_connections import list_connections
+from cli.replay import replay
 
 app = typer.Typer(
     name="flash-firewall",
@@ -25,6 +26,7 @@ app.command("list")(list_connections)
 app.command("diff")(diff)
 app.command("explain")(explain)
 app.command("inventory")(inventory)
+app.command("replay")(replay)
 
 if __name__ == "__main__":
     app()

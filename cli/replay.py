@@ -1,0 +1,48 @@
+"""``flash-firewall replay``: recorded traffic against a proposed matrix, before it is deployed."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.exit_status import ExitStatus, ends_in_status
+from cli.project import HERE, Project, Stack
+from cli.recorded import Engine, EngineChoice, InventoryFiles, Since, Sources, inventory, logs
+from segmentation.report.replay import ReplayFormat
+
+
+@ends_in_status
+def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    sources: Sources = None,
+    matrix: Annotated[
+        Path | None, typer.Option("--matrix", help="A proposed traffic.yaml; this project's if left out.")
+    ] = None,
+    stack: Stack = None,
+    since: Since = None,
+    inventories: InventoryFiles = None,
+    engine: EngineChoice = Engine.DUCKDB,
+    project: Project = HERE,
+    output: Annotated[ReplayFormat, typer.Option(help="The form of the answer.")] = ReplayFormat.TXT,
+) -> ExitStatus:
+    """Say what a matrix would cut of the traffic that worked, and what it opens that nothing used.
+
+    Exits 0 if nothing recorded would be cut, 1 if something would.
+    """
+    import time
+
+    from segmentation.project import MATRIX_FILE
+    from segmentation.report.replay import written_replay
+    from segmentation.traffic.moment import moment
+    from segmentation.traffic.proposal import Proposal
+    from segmentation.traffic.replay import replay as replayed
+    from segmentation.traffic_file import read_matrix
+
+    begin, file = None if since is None else moment(since, time.time()), matrix or project / MATRIX_FILE
+    today, proposed = read_matrix(project / MATRIX_FILE), read_matrix(file)
+    known = inventory(project, stack, inventories)
+    proposal = Proposal.of(today, proposed, known, file.name)
+    traffic = proposal.recorded(known, logs(project, sources or (), engine, today, proposal.environment), begin)
+    found = replayed(traffic.attribution, proposal)
+    sys.stdout.write(written_replay(found, traffic, file.name, output))
+    return ExitStatus.HOLDS if found.holds else ExitStatus.VIOLATED
