@@ -1,23 +1,20 @@
 """The manifests in a directory, one object at a time, each knowing where it stands.
 
-Read are the files that end in .yaml, .yml or .json, in all folders below; names that begin with a dot are left out, as
-version control and Kubernetes volumes use them for their own. Symbolic links are followed, a loop is an error, and a
-folder that several links lead to is read once.
+Read are the files that end in .yaml, .yml or .json; `segmentation.folder` tells of the folders below.
 """
 
 import json
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from segmentation.folder import files_below, unreadable
 from segmentation.input_error import InputError
 from segmentation.kubernetes.yaml_text import read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_BYTES = 64 << 20
-DEEPEST_FOLDER = 100
 
 
 class Manifest(NamedTuple):
@@ -56,35 +53,7 @@ def _files(directory: Path) -> Iterator[Path]:
             yield directory
             return
         raise InputError(str(directory), "", "no such directory", "Name a directory of manifests")
-    real = os.path.realpath(directory)
-    yield from _files_below(directory, (real,), {real})
-
-
-def _files_below(directory: Path, above: tuple[str, ...], walked: set[str]) -> Iterator[Path]:
-    """Yield the files of a directory and those below, a directory that several links lead to once."""
-    if len(above) > DEEPEST_FOLDER:
-        raise InputError(above[0], "", f"folders more than {DEEPEST_FOLDER} deep in one another", "Flatten them")
-    try:
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-    except OSError as error:
-        raise _unreadable(directory, error) from None
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        path = Path(entry.path)
-        try:
-            is_directory = entry.is_dir()
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        if is_directory:
-            real = os.path.realpath(path)
-            if real in above:
-                raise InputError(str(path), "", f"a symbolic link that leads back to {real}", "Remove the link")
-            if real not in walked:
-                walked.add(real)
-                yield from _files_below(path, (*above, real), walked)
-        elif entry.name.endswith(SUFFIXES):
-            yield path
+    yield from (file for file in files_below(directory) if file.name.endswith(SUFFIXES))
 
 
 def _objects(path: Path) -> Iterator[Manifest]:
@@ -129,13 +98,9 @@ def _text(path: Path) -> str:
             )
         return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         raise InputError(str(path), f"byte {error.start}", "not UTF-8 text", "Save the file as UTF-8") from None
-
-
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(str(path), "", f"cannot be read: {error.strerror}", "Make it readable or move it away")
 
 
 def _mapping(value: object, source: str, place: str) -> dict[str, object]:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from segmentation.folder import unreadable
 from segmentation.input_error import InputError, shown
 from segmentation.records.file_name_pattern import exactly
 from segmentation.records.flow_log_query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
-from segmentation.records.lines import LONGEST_LINE, unpacked, unreadable
+from segmentation.records.lines import LONGEST_LINE, unpacked
 
 _LONGEST_HEADER: Final = 1 << 16
 

@@ -1,4 +1,4 @@
-"""Lines of bytes, in batches that know where they stand, of files, standard input or whatever gives some."""
+"""Lines of bytes, in batches that know where they stand, of files or whatever gives some."""
 
 import gzip
 import itertools
@@ -9,6 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from segmentation.folder import unreadable
 from segmentation.input_error import InputError
 from segmentation.records.reading import Reading
 
@@ -64,27 +65,7 @@ class TextFiles:
                 with path.open("rb") as file:
                     yield from _batches(file, str(path), reading)
             except OSError as error:
-                raise unreadable(str(path), error) from None
-
-
-@dataclass(frozen=True, slots=True)
-class TextStream:
-    """What can be read once: standard input or a pipe, plain or packed with gzip.
-
-    Attributes:
-        source: What errors call it.
-        stream: At its beginning.
-    """
-
-    source: str
-    stream: BufferedReader
-
-    def batches(self, reading: Reading) -> Iterator[Batch]:
-        """Yield the lines as they arrive."""
-        try:
-            yield from _batches(self.stream, self.source, reading)
-        except OSError as error:
-            raise unreadable(self.source, error) from None
+                raise unreadable(path, error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +89,6 @@ class GivenLines:
             number += len(batch)
 
 
-def unreadable(source: str, error: OSError) -> InputError:
-    """Return the error for what the system, or gzip, does not let one read."""
-    return InputError(source, "", f"cannot be read: {error.strerror or error}", "Make it readable or leave it out")
-
-
 def unpacked(stream: BufferedReader) -> BufferedReader | gzip.GzipFile:
     """Return the stream, or what gzip packed in it."""
     packed = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
@@ -130,7 +106,6 @@ def _batches(stream: BufferedReader, source: str, reading: Reading) -> Iterator[
 
 def _split(stream: BufferedReader | gzip.GzipFile, source: str, reading: Reading) -> Iterator[Batch]:
     rest, number, dropping = b"", 1, False
-    # read1 returns what is there: the lines of a live source are told when they come.
     for position, piece in enumerate(iter(lambda: stream.read1(LONGEST_LINE), b"")):
         lines = piece.removeprefix(_BYTE_ORDER_MARK if position == 0 else b"").split(b"\n")
         if len(lines) == 1 and dropping:
