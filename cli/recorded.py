@@ -9,6 +9,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from live.aws_account import AwsAccount
+    from segmentation.environment import Environment
     from segmentation.matrix import Matrix
     from segmentation.records.record import Log
     from segmentation.traffic.inventory import Inventory
@@ -16,17 +18,18 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """What reads Parquet in S3."""
+    """What reads flow logs."""
 
     DUCKDB = "duckdb"
     ATHENA = "athena"
 
 
 Sources = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="SOURCE...",
-        help="A file or folder of logs, s3://BUCKET/PREFIX, cloudwatch:GROUP, or - for standard input.",
+        metavar="[SOURCE]...",
+        help="A file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP; "
+        "left out, what records the stack's own traffic.",
         show_default=False,
     ),
 ]
@@ -41,33 +44,45 @@ InventoryFiles = Annotated[
         "With one that holds an environment nothing live is asked.",
     ),
 ]
-EngineChoice = Annotated[Engine, typer.Option("--engine", help="What reads Parquet in S3.")]
+EngineChoice = Annotated[
+    Engine, typer.Option("--engine", help="What reads the stack's flow log; athena: where it lies.")
+]
 
 
 def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     project: Path,
     stack: str | None,
-    sources: "Sequence[str]",
+    sources: "Sequence[str] | None",
     since: str | None = None,
     inventories: "Sequence[Path] | None" = None,
     engine: Engine = Engine.DUCKDB,
-    matrix: "Matrix | None" = None,
 ) -> "Recorded":
-    """Return what the sources tell, attributed by the project's matrix, or by another one.
+    """Return what the sources tell, attributed by the project's matrix.
 
     Raises:
         InputError: An option, a file of the project, an inventory or a source cannot be used.
     """
-    import time
-
     from segmentation.project import MATRIX_FILE
-    from segmentation.traffic.moment import moment
-    from segmentation.traffic.recorded import recorded
+    from segmentation.traffic.recorded import known_environment, recorded
     from segmentation.traffic_file import read_matrix
 
-    begin = None if since is None else moment(since, time.time())
-    declared = matrix or read_matrix(project / MATRIX_FILE)
-    return recorded(declared, inventory(project, stack, inventories), logs(sources, engine), begin)
+    wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
+    known = inventory(project, stack, inventories)
+    told = logs(project, sources or (), engine, declared, known_environment(known))
+    return recorded(declared, known, told, wanted)
+
+
+def begin(since: str | None) -> float | None:
+    """Return from when on traffic is wanted, in seconds since 1970; None for all of it.
+
+    Raises:
+        InputError: It is no time.
+    """
+    import time
+
+    from segmentation.traffic.moment import moment
+
+    return None if since is None else moment(since, time.time())
 
 
 def inventory(project: Path, stack: str | None, files: "Sequence[Path] | None") -> "Inventory":
@@ -88,15 +103,32 @@ def inventory(project: Path, stack: str | None, files: "Sequence[Path] | None") 
     return found
 
 
-def logs(sources: "Sequence[str]", engine: Engine) -> "tuple[Log, ...]":
-    """Return the logs that the sources name.
+def logs(
+    project: Path, sources: "Sequence[str]", engine: Engine, matrix: "Matrix", environment: "Environment"
+) -> "tuple[Log, ...]":
+    """Return the logs that the sources name, or those of the stack itself; none is read yet.
 
     Raises:
-        InputError: There is no such source.
+        InputError: There is no such source, or the stack records nothing.
     """
-    from segmentation.input_error import InputError
+    from live.athena import athena_source
+    from live.source import open_source, own_logs
 
-    raise InputError(sources[0], "", f"no source can be read yet with {engine}", "Wait")
+    def connect() -> "AwsAccount":
+        return _account(project, environment.name)
+
+    named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, connect))
+    if engine is Engine.ATHENA:
+        return (*athena_source(connect(), matrix.namespace, environment.name), *named)
+    return named or own_logs(connect(), environment, matrix.namespace)
+
+
+def _account(project: Path, stack: str) -> "AwsAccount":
+    from live.aws_account import AwsAccount
+    from live.stack_file import read_stack_file
+
+    settings = read_stack_file(project, stack)
+    return AwsAccount.connect(settings.region, settings.profile, settings.stack)
 
 
 def _live(project: Path, stack: str | None) -> "Inventory":

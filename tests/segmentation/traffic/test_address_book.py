@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from segmentation.compiled_firewall import compiled
 from segmentation.port import PortRange, Protocol, tcp, udp
 from segmentation.records.record import End, PodIdentity
 from segmentation.traffic.address_book import AddressBook, KnownEnd, Span
-from segmentation.traffic.inventory import Interface, Inventory
+from segmentation.traffic.inventory import Interface, Inventory, Pod
 from segmentation.traffic.unknown_end import UnknownEnd
 from tests.segmentation.stacks import CASES
 from tests.segmentation.traffic import incident
@@ -58,13 +59,13 @@ def caller(
         (incident.RESOLVER, "DNS"),
     ],
 )
-def test_a_pod_is_the_service_whose_labels_it_has(pod: incident.Pod, name: str) -> None:
+def test_a_pod_is_the_service_whose_labels_it_has(pod: Pod, name: str) -> None:
     assert called(pod.addresses[0], tcp(9)) == caller(pod.addresses[0], "api", tcp(4000)) == name
 
 
 def test_pods_of_another_namespace_are_the_external_that_names_them() -> None:
     matrix, environment = CASES["dev-prometheus"]()
-    layers = incident.compiled(matrix, environment).layers()
+    layers = compiled(matrix, environment).layers()
     labels = (("app.kubernetes.io/name", "prometheus"), ("pod-template-hash", "1"))
     asked = AddressBook(layers, INVENTORY)
 
@@ -142,7 +143,7 @@ def test_two_places_that_listen_on_one_port_at_one_address_are_not_guessed_betwe
         + tuple(each for each in incident.SHOP.externals if each.name == "alb"),
         flows=(),
     )
-    asked = AddressBook(incident.compiled(matrix, incident.DEV).layers(), replace(INVENTORY, interfaces=()))
+    asked = AddressBook(compiled(matrix, incident.DEV).layers(), replace(INVENTORY, interfaces=()))
 
     assert asked.destination(End(UNKNOWN_STORE), tcp(6379), SOON) is UnknownEnd.SHARED
 
@@ -199,7 +200,7 @@ def test_what_is_no_address_is_nobody(text: str) -> None:
 
 def test_the_resolver_on_the_node_is_known_by_its_address() -> None:
     matrix, environment = CASES["dev-node-local-dns"]()
-    asked = AddressBook(incident.compiled(matrix, environment).layers(), INVENTORY)
+    asked = AddressBook(compiled(matrix, environment).layers(), INVENTORY)
 
     found = asked.destination(End("169.254.20.10"), udp(53), SOON)
 

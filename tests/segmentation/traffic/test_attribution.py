@@ -164,7 +164,15 @@ def test_a_naive_evaluator_that_asks_about_every_line_agrees(inventory: Inventor
 ends = st.sampled_from([*ADDRESSES, "", "-", "fe80::1", "2001:db8::1", "10.10.10.21 ", "nonsense"])
 anything = st.builds(
     lambda ends, port, number, kinds, at, count: line(
-        *ends, port, protocol=number, evidence=kinds[0], disposition=kinds[1], at=at, count=count, reason=kinds[2]
+        ends[0],
+        ends[1],
+        port,
+        protocol=number,
+        evidence=kinds[0],
+        disposition=kinds[1],
+        at=at,
+        count=count,
+        reason=kinds[2],
     ),
     st.tuples(ends, ends),
     st.integers(0, 70_000),

@@ -19,7 +19,7 @@ def listing(taken: float, *pods: Pod) -> Inventory:
 
 def holder(at: float, *listings: Inventory, until: float | None = None) -> str | None:
     found = PodHistory(merged(listings).pods).holder(ADDRESS, at, at if until is None else until)
-    return found and found.name
+    return found.name if found else None
 
 
 def test_a_pod_that_the_next_listing_does_not_show_was_there_as_long_as_it_was_seen() -> None:
