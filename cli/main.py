@@ -7,6 +7,7 @@ so that every verb starts quickly.
 import typer
 
 from cli.check import check
+from cli.denied import denied
 from cli.diff import diff
 from cli.explain import explain
 from cli.inventory import inventory
@@ -25,6 +26,7 @@ app.command()(check)
 app.command("list")(list_connections)
 app.command("diff")(diff)
 app.command("explain")(explain)
+app.command("denied")(denied)
 app.command("inventory")(inventory)
 app.command("replay")(replay)
 
