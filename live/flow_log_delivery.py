@@ -3,13 +3,13 @@
 Right needed: ec2:DescribeFlowLogs. Source: EC2 API reference, FlowLog.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from live.aws_account import AwsAccount
 from segmentation.flow_log import Origin, s3_location
+from segmentation.records.flow_log_events import format_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,10 @@ def _delivery(account: AwsAccount, described: dict[str, Any]) -> Delivery:
         bucket, _, folder = destination.partition(":::")[2].partition("/")
         prefix = _folder(account, described, folder.rstrip("/"))
     tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", ())}
-    fields = tuple(re.findall(r"\$\{([^}]+)\}", described.get("LogFormat", "")))
     return Delivery(
         described["FlowLogId"],
         tags.get("Name", ""),
-        fields,
+        format_fields(described.get("LogFormat", "")),
         group,
         bucket,
         prefix,

@@ -5,10 +5,10 @@ Source: CloudWatch Logs API reference, FilterLogEvents: a page may be empty and 
 milliseconds; events of several streams come in no order that could be relied upon.
 """
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from time import sleep, time
 from typing import Any, Final, NamedTuple
 
 from live.aws_account import AwsAccount
@@ -81,9 +81,7 @@ class LogGroup:
         finally:
             self.progress.end()
 
-    def arrivals(
-        self, since: float, clock: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
-    ) -> Iterator[tuple[Event, ...]]:
+    def arrivals(self, since: float) -> Iterator[tuple[Event, ...]]:
         """Yield what has arrived since the last look, for ever; nothing where nothing has.
 
         Streams arrive late and each at its own pace, so that every look goes back by `LATE_SECONDS` and leaves out
@@ -94,12 +92,12 @@ class LogGroup:
         """
         told: dict[str, float] = {}
         while True:
-            begin = max(since, clock() - LATE_SECONDS)
+            begin = max(since, time() - LATE_SECONDS)
             told = {each: moment for each, moment in told.items() if moment >= begin}
             new = tuple(event for event in self.events(begin, None) if event.id not in told)
             told |= {event.id: event.time for event in new}
             yield new
-            pause(POLL_SECONDS)
+            sleep(POLL_SECONDS)
 
     def _page(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -1,7 +1,7 @@
 """Asking again where AWS says that it was asked too fast."""
 
-import time
 from collections.abc import Callable
+from time import sleep
 from typing import Final, TypeVar
 
 from live.aws_refusal import RefusedError
@@ -12,7 +12,7 @@ WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 Answer = TypeVar("Answer")
 
 
-def patiently(question: Callable[[], Answer], pause: Callable[[float], None] = time.sleep) -> Answer:
+def patiently(question: Callable[[], Answer]) -> Answer:
     """Return the answer, asked for again and again, each time a little later, while AWS throttles.
 
     Raises:
@@ -24,5 +24,5 @@ def patiently(question: Callable[[], Answer], pause: Callable[[float], None] = t
         except RefusedError as refused:
             if not refused.asks_for_patience:
                 raise
-        pause(seconds)
+        sleep(seconds)
     return question()

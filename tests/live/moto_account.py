@@ -42,12 +42,13 @@ class MotoAccount:
     def allowing(self, *actions: str) -> Iterator[None]:
         """Let the code under test be a user with these rights alone, which moto checks."""
         iam = self.client("iam")
-        iam.create_user(UserName="reader")
+        user = f"reader-{len(iam.list_users()['Users'])}"
+        iam.create_user(UserName=user)
         if actions:
             statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
             document = json.dumps({"Version": "2012-10-17", "Statement": statement})
-            iam.put_user_policy(UserName="reader", PolicyName="rights", PolicyDocument=document)
-        key = iam.create_access_key(UserName="reader")["AccessKey"]
+            iam.put_user_policy(UserName=user, PolicyName="rights", PolicyDocument=document)
+        key = iam.create_access_key(UserName=user)["AccessKey"]
         with self.monkeypatch.context() as patch, enable_iam_authentication():
             patch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
             patch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])

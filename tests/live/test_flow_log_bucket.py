@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,7 @@ def test_what_lies_on_the_disk_at_one_time_is_bounded(
     monkeypatch.setattr(flow_log_bucket, "BATCH_BYTES", 1)
     seen = set()
 
-    records = FlowLogBucket(moto.connect(), BUCKET, "").records(Scope(), Reading())
+    records: Any = FlowLogBucket(moto.connect(), BUCKET, "").records(Scope(), Reading())
     for _ in range(5):
         next(records)
         seen.add(len([path for path in spool.rglob("*") if path.suffix == ".parquet"]))

@@ -1,0 +1,102 @@
+"""What a log group tells of traffic: the lines of flow logs, or those of the AWS network policy agent."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Final, Protocol
+
+from live.log_group import Event, LogGroup
+from segmentation.records.flow_log_events import FlowLogEvents
+from segmentation.records.lines import GivenLines
+from segmentation.records.policy_agent import PolicyAgentLog
+from segmentation.records.reading import Reading
+from segmentation.records.record import Log, Record, Scope
+
+AGENT_STREAMS: Final = "aws-network-policy-agent-audit-"
+"""How the agent's streams begin in the group of an EKS cluster."""
+
+MOST_KEPT: Final = 500_000
+"""Lines of flow logs that are on the disk at one time, about 100 MB."""
+
+_LONGEST_INTERVAL = 600
+"""An event of a flow log has the time at which its record begins, and a record sums up ten minutes at most."""
+
+
+class FollowedLog(Log, Protocol):
+    """A log that goes on growing."""
+
+    def arrivals(self, scope: Scope, reading: Reading, since: float) -> Iterator[tuple[Record, ...]]:
+        """Yield what has been told since the last look, from a time on, for ever; nothing where nothing has.
+
+        Records of one look are summed up, those of different looks are not.
+
+        Raises:
+            InputError: The log cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLogGroup:
+    """A log group that flow logs deliver to. Implements ``FollowedLog``.
+
+    Attributes:
+        fields: Those of the flow log's format, in order.
+    """
+
+    group: LogGroup
+    fields: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Return ``cloudwatch:GROUP``."""
+        return self.group.name
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield what the events of the time tell.
+
+        Raises:
+            InputError: The group cannot be read.
+        """
+        since = None if scope.since is None else scope.since - _LONGEST_INTERVAL
+        return self._told(self.group.events(since, scope.until), scope, reading)
+
+    def arrivals(self, scope: Scope, reading: Reading, since: float) -> Iterator[tuple[Record, ...]]:
+        """Yield what has arrived since the last look."""
+        for events in self.group.arrivals(since - _LONGEST_INTERVAL):
+            yield tuple(self._told(events, scope, reading))
+
+    def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
+        lines = (event.line for event in events)
+        for first in lines:
+            some = chain((first,), islice(lines, MOST_KEPT - 1))
+            yield from FlowLogEvents(self.name, self.fields, some).records(scope, reading)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAgentGroup:
+    """The log group of an EKS cluster, of which the agent's streams are read. Implements ``FollowedLog``."""
+
+    group: LogGroup
+
+    @property
+    def name(self) -> str:
+        """Return ``cloudwatch:GROUP``."""
+        return self.group.name
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield what the agent's lines of the time tell.
+
+        Raises:
+            InputError: The group cannot be read.
+        """
+        return self._told(self.group.events(scope.since, scope.until), scope, reading)
+
+    def arrivals(self, scope: Scope, reading: Reading, since: float) -> Iterator[tuple[Record, ...]]:
+        """Yield what has arrived since the last look."""
+        for events in self.group.arrivals(since):
+            yield tuple(self._told(events, scope, reading))
+
+    def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
+        # The agent's line has no time of its own; the event's stands before it, in milliseconds.
+        lines = (f"{round(event.time * 1000)} {event.line}".encode() for event in events)
+        return PolicyAgentLog(self.name, GivenLines(self.name, lines)).records(scope, reading)
