@@ -39,7 +39,10 @@ if not proof.holds:
 pulumi.log.info(proof_text(proof))
 pulumi.log.info(impact_text(change))
 
-firewall = Firewall("firewall", FirewallArgs(matrix.namespace, planned.environment, planned.pods, planned.vpc))
+firewall = Firewall(
+    "firewall",
+    FirewallArgs(matrix.namespace, planned.environment, planned.pods, planned.vpc, planned.watch),
+)
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)
 pulumi.export("groupIds", firewall.group_ids)

@@ -1,13 +1,16 @@
-"""The whole firewall of one environment: both layers, and the record of what passes them."""
+"""The whole firewall of one environment: both layers, the record of what passes them, and what watches them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
+from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs
 from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
+from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
+from segmentation.alerts.watch import Watch
 from segmentation.environment import Environment, LogDestination
 from segmentation.network_policy import PodFirewall
 from segmentation.security_group import VpcFirewall
@@ -19,16 +22,18 @@ class FirewallArgs:
 
     Attributes:
         namespace: The namespace whose pods are firewalled.
+        watch: The alerts and dashboards; by default none.
     """
 
     namespace: str
     environment: Environment
     pods: PodFirewall
     vpc: VpcFirewall
+    watch: Watch = field(default_factory=Watch)
 
 
 class Firewall(pulumi.ComponentResource):
-    """Both firewalls of an environment and its flow logs.
+    """Both firewalls of an environment, its flow logs, and the alerts that the stack asks for.
 
     Attributes:
         load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress.
@@ -85,13 +90,22 @@ class Firewall(pulumi.ComponentResource):
                     application=args.namespace,
                     environment=environment.name,
                     account_id=environment.account,
-                    recording=environment.recording,
+                    scan_limit_gibibytes=environment.recording.scan_limit_gibibytes,
                     location=flow_logs.location,
                     key_arn=flow_logs.key_arn,
                 ),
                 inside,
             )
             self.traffic_queries = {"workgroup": queries.workgroup, "table": queries.table}
+        watch = args.watch
+        if watch.rule or watch.dashboard:
+            PrometheusAlerts(f"{name}-alerts", PrometheusAlertsArgs(watch.rule, watch.dashboard), inside)
+        if watch.cloudwatch:
+            CloudWatchAlerts(
+                f"{name}-alarms",
+                CloudWatchAlertsArgs(watch.cloudwatch, environment, flow_logs.location),
+                inside,
+            )
         self.register_outputs(
             {
                 "load_balancer_group_id": self.load_balancer_group_id,

@@ -1,8 +1,10 @@
-"""Both layers of one environment, compiled: what is proven, shown and deployed."""
+"""Both layers of one environment, compiled, with what watches them: what is proven, shown and deployed."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from segmentation.alerts.trap import alert_traps
+from segmentation.alerts.watch import Watch, compile_watch
 from segmentation.environment import Environment
 from segmentation.layers import Layers
 from segmentation.matrix import Matrix
@@ -14,12 +16,13 @@ from segmentation.trap import Trap, traps
 
 @dataclass(frozen=True, slots=True)
 class CompiledFirewall:
-    """Both compiled layers of one stack, with what they were compiled from."""
+    """Both compiled layers of one stack and their alerts, with what they were compiled from."""
 
     matrix: Matrix
     environment: Environment
     pods: PodFirewall
     vpc: VpcFirewall
+    watch: Watch
 
     def proof(self) -> Proof:
         """Hold the compiled layers against the matrix."""
@@ -31,7 +34,7 @@ class CompiledFirewall:
 
     def traps(self) -> tuple[Trap, ...]:
         """Return the settings that do not do what they seem to."""
-        return traps(self.environment, self.pods)
+        return (*traps(self.environment, self.pods), *alert_traps(self.matrix, self.environment))
 
     @property
     def _manifests(self) -> tuple[dict[str, Any], ...]:
@@ -39,7 +42,15 @@ class CompiledFirewall:
 
 
 def compiled(matrix: Matrix, environment: Environment) -> CompiledFirewall:
-    """Return both layers of an environment."""
+    """Return both layers of an environment and their alerts.
+
+    Raises:
+        InputError: The alerts that are asked for do not fit what would carry them.
+    """
     return CompiledFirewall(
-        matrix, environment, compile_policies(matrix, environment), compile_groups(matrix, environment)
+        matrix,
+        environment,
+        compile_policies(matrix, environment),
+        compile_groups(matrix, environment),
+        compile_watch(matrix, environment),
     )

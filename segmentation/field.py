@@ -47,7 +47,7 @@ def _policy_name(value: object) -> str:
 
 def _labels(value: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(value, Mapping) or not value:
-        raise refusal(f"{shown(value)} is not a set of pod labels", "Write labels, such as {app: flash-api}")
+        raise refusal(f"{shown(value)} is not a set of labels", "Write labels, such as {app: flash-api}")
     for key, text in value.items():
         prefix, slash, name = key.rpartition("/") if isinstance(key, str) else ("", "", "")
         if not _LABEL_NAME.fullmatch(name) or (slash and not _DNS_SUBDOMAIN.fullmatch(prefix)):

@@ -95,4 +95,6 @@ class AlertsEntry(FileModel):
     def _somewhere(self) -> Self:
         if not (self.prometheus or self.grafana or self.cloudwatch):
             raise refusal("no alert goes anywhere", "Add prometheus, grafana or cloudwatch, or remove alerts")
+        if self.grafana and not self.prometheus:
+            raise refusal("the dashboard of grafana shows what the rules of prometheus record", "Add prometheus: {}")
         return self

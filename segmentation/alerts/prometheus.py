@@ -1,17 +1,16 @@
-"""The rules for Prometheus, fitted to the plug-in, and the object that carries them."""
+"""The rules for Prometheus, fitted to the plug-in that enforces the policies."""
 
 import json
-from typing import Any
 
 from segmentation.alerts.alerting import Alerting
 from segmentation.alerts.hubble import hubble_group
 from segmentation.alerts.policy_agent import policy_agent_group
-from segmentation.alerts.prometheus_rule import RuleGroup, rules_document
+from segmentation.alerts.prometheus_rule import RuleGroup
+from segmentation.alerts.watch_object import PrometheusRule
 from segmentation.binding import BINDING_KEY, stack_file
 from segmentation.environment import CniName, Environment
 from segmentation.input_error import InputError
 from segmentation.matrix import Matrix
-from segmentation.network_policy import MANAGED_BY
 
 MAX_OBJECT_BYTES = 1_000_000
 """etcd takes 1.5 MiB a request (etcd documentation, "System limits"), and the API server adds what it manages."""
@@ -28,21 +27,16 @@ def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) ->
             return ()
 
 
-def prometheus_rule(matrix: Matrix, environment: Environment, alerting: Alerting) -> dict[str, Any] | None:
-    """Return the PrometheusRule (``monitoring.coreos.com/v1``), or None if none is asked for.
+def prometheus_rule(matrix: Matrix, environment: Environment, alerting: Alerting) -> PrometheusRule | None:
+    """Return the object with the rules, or None if none is asked for.
 
     Raises:
         InputError: It is larger than the API server takes.
     """
     if alerting.rule_labels is None:
         return None
-    manifest = {
-        "apiVersion": "monitoring.coreos.com/v1",
-        "kind": "PrometheusRule",
-        "metadata": metadata(matrix.namespace, "network-policy-alerts", dict(alerting.rule_labels)),
-        "spec": rules_document(rule_groups(matrix, environment, alerting)),
-    }
-    size = len(json.dumps(manifest).encode())
+    rule = PrometheusRule(matrix.namespace, alerting.rule_labels, rule_groups(matrix, environment, alerting))
+    size = len(json.dumps(rule.manifest()).encode())
     if size > MAX_OBJECT_BYTES:
         raise InputError(
             stack_file(environment.name),
@@ -50,14 +44,4 @@ def prometheus_rule(matrix: Matrix, environment: Environment, alerting: Alerting
             f"the rules of this matrix take {size:,} bytes, and an object of Kubernetes holds {MAX_OBJECT_BYTES:,}",
             "Remove it, or declare flows between fewer endpoints",
         )
-    return manifest
-
-
-def metadata(namespace: str, name: str, labels: dict[str, str]) -> dict[str, Any]:
-    """Return the metadata of an object that watches a firewall; the stack's labels win over ours."""
-    own = {
-        "app.kubernetes.io/managed-by": MANAGED_BY,
-        "app.kubernetes.io/part-of": namespace,
-        "app.kubernetes.io/component": "network-policy-alerts",
-    }
-    return {"name": name, "namespace": namespace, "labels": own | labels}
+    return rule

@@ -136,9 +136,9 @@ MISTAKES = [
         ("services.gateway.pods: 'a/b/c' is not a label key that Kubernetes takes. Use [dns-prefix/]name with "
         "at most 63 letters, digits, dashes, underscores and dots.")),
     ("no labels", LABELS, "pods: {}",
-        "services.gateway.pods: {} is not a set of pod labels. Write labels, such as {app: flash-api}."),
+        "services.gateway.pods: {} is not a set of labels. Write labels, such as {app: flash-api}."),
     ("a word for labels", LABELS, "pods: flash-gateway",
-        ("services.gateway.pods: 'flash-gateway' is not a set of pod labels. Write labels, such as {app: "
+        ("services.gateway.pods: 'flash-gateway' is not a set of labels. Write labels, such as {app: "
         "flash-api}.")),
     ("two services with the same labels", LABELS, "pods: {app: flash-api}",
         ("services.gateway.pods: a pod can match both api and gateway, and would get the permissions of both. "

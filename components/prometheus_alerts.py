@@ -1,0 +1,52 @@
+"""What the Prometheus operator and Grafana find of one firewall in the cluster: its rules and its dashboard.
+
+Not here on purpose: Prometheus, Grafana, what they scrape, and any object of another namespace.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import ConfigMap
+
+from segmentation.alerts.watch_object import DashboardConfigMap, PrometheusRule
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusAlertsArgs:
+    """What `PrometheusAlerts` declares; None for what is not asked for."""
+
+    rule: PrometheusRule | None
+    dashboard: DashboardConfigMap | None
+
+
+class PrometheusAlerts(pulumi.ComponentResource):
+    """The PrometheusRule of one firewall, and the ConfigMap with its Grafana dashboard.
+
+    Attributes:
+        objects: The names of the objects.
+    """
+
+    objects: pulumi.Output[list[str]]
+
+    def __init__(self, name: str, args: PrometheusAlertsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:PrometheusAlerts", name, None, opts)
+        inside = pulumi.ResourceOptions(parent=self)
+        names = []
+        if args.rule:
+            manifest = args.rule.manifest()
+            CustomResource(
+                f"{name}-rule",
+                api_version=manifest["apiVersion"],
+                kind=manifest["kind"],
+                metadata=manifest["metadata"],
+                spec=manifest["spec"],
+                opts=inside,
+            )
+            names.append(manifest["metadata"]["name"])
+        if args.dashboard:
+            manifest = args.dashboard.manifest()
+            ConfigMap(f"{name}-dashboard", metadata=manifest["metadata"], data=manifest["data"], opts=inside)
+            names.append(manifest["metadata"]["name"])
+        self.objects = pulumi.Output.from_input(names)
+        self.register_outputs({"objects": self.objects})

@@ -1,0 +1,43 @@
+"""Everything that watches one firewall, compiled from the matrix and the environment."""
+
+from dataclasses import dataclass
+
+from segmentation.alerts.alerting import Alerting
+from segmentation.alerts.cloudwatch import cloudwatch_watch
+from segmentation.alerts.cloudwatch_alarm import CloudWatchWatch
+from segmentation.alerts.grafana_dashboard import grafana_dashboard
+from segmentation.alerts.prometheus import prometheus_rule
+from segmentation.alerts.watch_object import DashboardConfigMap, PrometheusRule
+from segmentation.environment import Environment
+from segmentation.matrix import Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is made; None for what nobody asked for."""
+
+    rule: PrometheusRule | None = None
+    dashboard: DashboardConfigMap | None = None
+    cloudwatch: CloudWatchWatch | None = None
+
+
+def compile_watch(matrix: Matrix, environment: Environment) -> Watch:
+    """Return what the environment asks for.
+
+    Raises:
+        InputError: The matrix is too large for what would carry it.
+    """
+    alerting = environment.alerting
+    if alerting is None:
+        return Watch()
+    return Watch(
+        prometheus_rule(matrix, environment, alerting),
+        _dashboard(matrix, environment, alerting),
+        cloudwatch_watch(matrix, environment, alerting),
+    )
+
+
+def _dashboard(matrix: Matrix, environment: Environment, alerting: Alerting) -> DashboardConfigMap | None:
+    if alerting.dashboard_labels is None:
+        return None
+    return DashboardConfigMap(matrix.namespace, alerting.dashboard_labels, grafana_dashboard(matrix, environment))
