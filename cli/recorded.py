@@ -111,16 +111,21 @@ def logs(
     Raises:
         InputError: There is no such source, or the stack records nothing.
     """
-    from live.athena import athena_source
-    from live.source import open_source, own_logs
+    from live.source import open_source
 
     def connect() -> "AwsAccount":
         return _account(project, environment.name)
 
     named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, connect))
     if engine is Engine.ATHENA:
+        from live.athena import athena_source
+
         return (*athena_source(connect(), matrix.namespace, environment.name), *named)
-    return named or own_logs(connect(), environment, matrix.namespace)
+    if named:
+        return named
+    from live.aws_source import own_logs
+
+    return own_logs(connect(), environment, matrix.namespace)
 
 
 def _account(project: Path, stack: str) -> "AwsAccount":

@@ -1,7 +1,6 @@
 """What a SOURCE of recorded traffic on the command line means."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,8 @@ from segmentation.records.record import Log
 from segmentation.records.source import logs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from live.aws_account import AwsAccount
 
 FORMS: Final = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP"
