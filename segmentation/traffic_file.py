@@ -166,12 +166,13 @@ def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, S
         by_value.setdefault(dict(service.pods).get(dividing_key), []).append(service)
     without = by_value.pop(None, [])
     for group in by_value.values():
-        yield from (pair for pair in combinations(group, 2) if not _told_apart(*pair))
+        yield from (pair for pair in combinations(group, 2) if not told_apart(*pair))
     for lone in without:
-        yield from ((lone, other) for other in services if other is not lone and not _told_apart(lone, other))
+        yield from ((lone, other) for other in services if other is not lone and not told_apart(lone, other))
 
 
-def _told_apart(first: Service, second: Service) -> bool:
+def told_apart(first: Service, second: Service) -> bool:
+    """Tell whether no pod can match both services: a label key has different values."""
     labels = dict(first.pods)
     return any(labels.get(key, value) != value for key, value in second.pods)
 

@@ -11,12 +11,8 @@ from segmentation.matrix import Labels, Service
 from segmentation.port import PortRange, Protocol
 from segmentation.position import KUBELET, Position, Role, clients_of
 from segmentation.records.record import PodIdentity
+from segmentation.traffic.application_name import free_name, telling
 from segmentation.traffic.conversation import Conversation
-
-_TELLING_LABELS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-"""What names an application, best first (Kubernetes documentation, "Recommended Labels", and what is usual)."""
-
-_OF_ONE_ROLLOUT = {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +119,8 @@ class _Writer:
             namespace, labels = pods[0].namespace, pods[0].labels
         else:
             return _Name("", ("Find out which pod that is, and declare it under externals by namespace and labels",))
-        chosen = _telling(labels)
-        name = self._free(chosen[0][1] if chosen else namespace)
+        chosen = telling(labels)
+        name = free_name(chosen[0][1] if chosen else namespace, self.layers.matrix.endpoints)
         parts = (f"namespace: {namespace}", f"pods: {{{_yaml(chosen)}}}" if chosen else "", ports)
         entry = ", ".join(part for part in parts if part)
         return _Name(name, (f"Add to externals of traffic.yaml: {name}: {{{entry}}}",))
@@ -132,7 +128,7 @@ class _Writer:
     def _host(self, position: Position, entry: str, addresses: Sequence[str]) -> _Name:
         if not addresses:
             return _Name("", (f"Find out which address of {position.name} that is, and declare it under externals",))
-        name = self._free(f"host-{addresses[0].replace('.', '-').replace(':', '-')}")
+        name = free_name(f"host-{addresses[0]}", self.layers.matrix.endpoints)
         networks = ", ".join(f'"{ip_network(ip_address(each))}"' for each in addresses)
         return _Name(
             name,
@@ -145,28 +141,6 @@ class _Writer:
     @property
     def _settings(self) -> str:
         return stack_file(self.layers.environment.name)
-
-    def _free(self, wanted: str) -> str:
-        """Return a name that traffic.yaml takes and that nobody has: small letters, digits and dashes (RFC 1123)."""
-        small = "".join(each if each.isascii() and each.isalnum() else "-" for each in wanted.lower())
-        name = small.strip("-")[:56].rstrip("-") or "stranger"
-        taken = self.layers.matrix.endpoints
-        return next(each for each in _numbered(name) if each not in taken)
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    number = 2
-    while True:
-        yield f"{name}-{number}"
-        number += 1
-
-
-def _telling(labels: Labels) -> Labels:
-    """Return the one label that names an application; all of them where none is known to."""
-    known = dict(labels)
-    lasting = tuple(each for each in labels if each[0] not in _OF_ONE_ROLLOUT)
-    return next((((key, known[key]),) for key in _TELLING_LABELS if known.get(key)), lasting)
 
 
 def _yaml(labels: Labels) -> str:
