@@ -11,6 +11,7 @@ from cli.denied import denied
 from cli.diff import diff
 from cli.explain import explain
 from cli.inventory import inventory
+from cli.learn import learn
 from cli.list_connections import list_connections
 from cli.replay import replay
 
@@ -29,6 +30,7 @@ app.command("explain")(explain)
 app.command("denied")(denied)
 app.command("inventory")(inventory)
 app.command("replay")(replay)
+app.command("learn")(learn)
 
 if __name__ == "__main__":
     app()

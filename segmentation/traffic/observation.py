@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from segmentation.direction import Direction
+from segmentation.layers import Layers
 from segmentation.port import PortRange
 from segmentation.records.record import Disposition, Evidence, PodIdentity
 from segmentation.traffic.conversation import Conversation
@@ -54,6 +55,15 @@ class Observation:
     evidence: tuple[Evidence, ...]
     first: float
     last: float
+
+
+def concerns(layers: Layers, conversation: Conversation) -> bool:
+    """Tell whether an end is in the namespace, whose every pod default-deny selects, or is the load balancer."""
+    front = layers.environment.load_balancer.external
+    return any(
+        end.name == front or (end.workload is not None and end.workload.namespace == layers.matrix.namespace)
+        for end in (conversation.source, conversation.destination)
+    )
 
 
 def observations(conversations: Iterable[Conversation]) -> tuple[Observation, ...]:

@@ -14,7 +14,7 @@ from segmentation.port import PortRange
 from segmentation.position import Position, Role
 from segmentation.records.record import Evidence
 from segmentation.traffic.conversation import Attribution, Conversation
-from segmentation.traffic.observation import Fate, Observation, observations
+from segmentation.traffic.observation import Fate, Observation, concerns, observations
 from segmentation.traffic.proposal import Proposal
 from segmentation.verdict import Layer, Side, Verdict
 
@@ -142,7 +142,7 @@ class _Replaying:
         kinds = dict.fromkeys(Lines, 0)
         concerned: list[Conversation] = []
         for conversation in attribution.conversations:
-            if not self._concerns(conversation):
+            if not concerns(self.after, conversation):
                 kinds[Lines.ELSEWHERE] += conversation.count
             elif not conversation.port:
                 kinds[Lines.WITHOUT_PORT] += conversation.count
@@ -175,14 +175,6 @@ class _Replaying:
                 return Lines.STOPPED
             case Fate.WORKED:
                 return Lines.CUT if self._stops(seen) else Lines.KEPT
-
-    def _concerns(self, conversation: Conversation) -> bool:
-        """Tell whether an end is in the namespace, whose every pod default-deny selects, or is the load balancer."""
-        front = self.after.environment.load_balancer.external
-        return any(
-            end.name == front or (end.workload is not None and end.workload.namespace == self.after.matrix.namespace)
-            for end in (conversation.source, conversation.destination)
-        )
 
     def _stops(self, seen: Observation) -> tuple[Stop, ...]:
         found = _stops(self.after, seen)
