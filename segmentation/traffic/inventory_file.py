@@ -8,11 +8,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from segmentation.input_error import InputError
+from segmentation.matrix import Matrix
 from segmentation.traffic.cluster_listing import listed_pods, listed_services
 from segmentation.traffic.inventory import Inventory
 
 _FORMAT = "flash-firewall inventory 1"
 _HOW = "Save one with flash-firewall inventory, or with kubectl get pods,services -A -o json"
+
+_NOTHING_DECLARED = Matrix("", (), (), ())
 
 _ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
 
@@ -47,11 +50,24 @@ def read_inventory(path: Path) -> Inventory:
 
 def _saved(content: object, source: str) -> Inventory:
     try:
-        return _ADAPTER.validate_json(json.dumps(content))
+        found = _ADAPTER.validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(source, f"inventory.{key}", first["msg"], "Save it again") from None
+        key = ".".join(("inventory", *map(str, first["loc"])))
+        raise InputError(source, key, first["msg"], "Save it again") from None
+    _refuse_unreadable(found, source)
+    return found
+
+
+def _refuse_unreadable(inventory: Inventory, source: str) -> None:
+    """Check that what stood can be read: its objects are saved as the two APIs tell them, whatever those are."""
+    if not inventory.deployed or not inventory.environment:
+        return
+    try:
+        _ = inventory.deployed.layers(_NOTHING_DECLARED, inventory.environment).pod_permissions
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
+        raise InputError(source, "inventory.deployed", problem, "Save it again") from None
 
 
 def _listed(items: list[Mapping[str, Any]], taken: float, source: str) -> Inventory:

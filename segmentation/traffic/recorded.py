@@ -82,7 +82,7 @@ def known_environment(inventory: Inventory) -> Environment:
 
 
 def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> None:
-    """Check that every external outside the cluster has a place.
+    """Check that every external outside the cluster has a place, and that the load balancer is one of them.
 
     Args:
         matrix: What is declared.
@@ -93,6 +93,14 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
         InputError: One has none.
     """
     known = {name for name, _ in environment.places}
+    front = environment.load_balancer.external
+    if front not in {external.name for external in matrix.externals if external.namespace is None}:
+        raise InputError(
+            source,
+            f"externals.{front}",
+            f"it is the load balancer of the environment {environment.name}, and is not declared",
+            "Declare it, or bind another in the stack's settings and take the inventory again",
+        )
     for external in matrix.externals:
         if external.namespace is None and external.name not in known:
             raise InputError(
