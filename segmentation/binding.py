@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from segmentation.alerts.entry import AlertsEntry
+from segmentation.alerts.entry import AlertsEntry, Asked
 from segmentation.environment import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
@@ -250,7 +250,7 @@ class Binding(FileModel):
     places: dict[Name, PlaceEntry]
     flow_logs: FlowLogsEntry = Field(alias="flowLogs")
     quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
-    alerts: AlertsEntry | None = None
+    alerts: Asked[AlertsEntry] = None
     """What watches the firewall; nothing is made for it unless it is asked for."""
 
 

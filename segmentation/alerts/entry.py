@@ -1,9 +1,9 @@
 """The binding's optional key ``alerts``, as people write it."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from segmentation.field import Labels
 from segmentation.input_error import shown
@@ -43,6 +43,17 @@ def _rate(value: object) -> float:
         raise refusal(f"{shown(value)} is not a rate", "Write a number above 0, without quotes")
     return float(value)
 
+
+def _written(value: object) -> object:
+    # YAML reads a key without a value as nothing, and what is asked for this way would silently not be made.
+    if value is None:
+        raise refusal("nothing is written here", "Write {} or keys with values, or remove it")
+    return value
+
+
+Part = TypeVar("Part")
+Asked = Annotated[Part | None, BeforeValidator(_written)]
+"""Something that is made only where its key stands."""
 
 _TEXT = WithJsonSchema({"type": "string"})
 
@@ -87,9 +98,9 @@ class AlertsEntry(FileModel):
 
     runbook: Annotated[str, PlainValidator(_url), _TEXT]
     thresholds: ThresholdsEntry = Field(default_factory=lambda: ThresholdsEntry.model_validate({}))
-    prometheus: PrometheusEntry | None = None
-    grafana: GrafanaEntry | None = None
-    cloudwatch: CloudWatchEntry | None = None
+    prometheus: Asked[PrometheusEntry] = None
+    grafana: Asked[GrafanaEntry] = None
+    cloudwatch: Asked[CloudWatchEntry] = None
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

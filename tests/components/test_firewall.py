@@ -1,5 +1,6 @@
 """The whole firewall of an environment as one component, for this program and for another that uses it."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.firewall import Firewall, FirewallArgs
+from segmentation.alerts.watch import compile_watch
 from segmentation.environment import Environment
 from segmentation.matrix import Matrix
 from segmentation.network_policy import compile_policies
@@ -16,6 +18,7 @@ from segmentation.security_group import compile_groups
 from segmentation.traffic_file import parse_matrix
 from tests.components.pulumi_mocks import Deployment, deploy
 from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
+from tests.segmentation.alerts.alerted import EVERYTHING, alerted
 from tests.segmentation.stacks import CASES, traffic_content
 
 PREFIX = "flash-ticket-firewall:components"
@@ -163,3 +166,15 @@ def test_two_runs_ask_for_the_same(case: str) -> None:
     args = args_of(*CASES[case]())
 
     assert deployed.__wrapped__(args).resources == deployed(args).resources
+
+
+def test_alerts_are_made_where_the_stack_asks_for_them_and_change_nothing_else() -> None:
+    environment, _ = alerted("vpc-cni", alerts=EVERYTHING)
+    watch = compile_watch(shop_matrix(), environment)
+    args = replace(args_of(shop_matrix(), environment), watch=watch)
+    plain, watched = deployed(stack("dev")), deployed(args)
+    added = {resource.type for resource in watched.resources} - {resource.type for resource in plain.resources}
+
+    assert identities(plain) <= identities(watched)
+    assert added >= {f"{PREFIX}:PrometheusAlerts", f"{PREFIX}:CloudWatchAlerts"}
+    assert not {f"{PREFIX}:PrometheusAlerts", f"{PREFIX}:CloudWatchAlerts"} & {each.type for each in plain.resources}

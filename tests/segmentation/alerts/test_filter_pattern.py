@@ -73,7 +73,7 @@ def test_a_reject_is_counted_and_nothing_else() -> None:
         ({"pkt_srcaddr": "10.10.1.200", "pkt_dstaddr": "10.10.10.21", "dstport": "3000"}, 1),
         ({"pkt_srcaddr": "10.10.10.22", "pkt_dstaddr": "10.10.10.21", "dstport": "3000"}, 0),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_a_declared_port_between_places_that_have_a_flow_is_counted_once(changed: dict[str, str], times: int) -> None:
     assert counted(declared_in_flow_log(shop_matrix(), environment_of("dev")), record(**changed)) == times
@@ -91,7 +91,7 @@ def test_a_declared_port_between_places_that_have_a_flow_is_counted_once(changed
         (("10.10.11.24", 3100), 1),
         (("10.10.11.24", 9999), 0),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_the_agents_denials_are_counted_the_same_in_both_forms_of_its_lines(
     line: tuple[str, int], times: int, tier: str
