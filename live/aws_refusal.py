@@ -9,6 +9,7 @@ from botocore.exceptions import (
     ClientError,
     HTTPClientError,
     NoCredentialsError,
+    NoRegionError,
     PartialCredentialsError,
     SSOError,
     TokenRetrievalError,
@@ -68,6 +69,8 @@ def refusals_told(service: str, operation: str) -> Iterator[None]:
     except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, SSOError) as error:
         remedy = "Sign in (aws sso login), or set AWS_PROFILE or the AWS_* variables"
         raise InputError("AWS", "credentials", str(error).rstrip("."), remedy) from None
+    except NoRegionError:
+        raise InputError("AWS", "region", "none is named", "Set AWS_REGION, or name a region in the profile") from None
     except (UnreachableError, HTTPClientError) as error:
         remedy = "Check the network, the region and AWS_ENDPOINT_URL"
         raise InputError("AWS", service, f"it cannot be reached ({error})".rstrip("."), remedy) from None

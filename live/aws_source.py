@@ -1,5 +1,6 @@
 """Recorded traffic in an AWS account: what is named there, and what a stack records by itself."""
 
+import os
 import re
 
 from live.aws_account import AwsAccount
@@ -22,10 +23,12 @@ _OWN_GROUP = re.compile(r"/[^/]+/[^/]+/flow-logs-[^/]*")
 def environments_account() -> AwsAccount:
     """Return the account and region that the variables and settings of AWS lead to.
 
+    The SDK for Python alone among AWS's knows AWS_DEFAULT_REGION and no AWS_REGION; here both count.
+
     Raises:
         InputError: There is no such profile.
     """
-    return AwsAccount.connect(None, None, "")
+    return AwsAccount.connect(os.environ.get("AWS_REGION"), None, "")
 
 
 def log_of_bucket(account: AwsAccount, text: str) -> Log:

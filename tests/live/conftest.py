@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.moto_account import MotoAccount, moto_account
+from tests.live.moto_account import MotoAccount, moto_account, moto_server
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> Iterator[str]:
+    """A server that stands for AWS."""
+    with moto_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
-def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAccount]:
+def moto(moto_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAccount]:
     """An empty AWS account."""
-    with moto_account(monkeypatch) as account:
+    with moto_account(moto_endpoint, monkeypatch) as account:
         yield account

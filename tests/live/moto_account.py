@@ -1,4 +1,7 @@
-"""An AWS account of a test's own: real moto on the loopback interface, in this process."""
+"""An AWS account of a test's own: real moto on the loopback interface, in this process.
+
+The server, and the SDK's descriptions of AWS, which take it longer to read than all else here, serve all tests.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -32,11 +36,11 @@ class MotoAccount:
     monkeypatch: pytest.MonkeyPatch
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no static type
-        make: Any = boto3.Session("admin", "admin", region_name=REGION).client
-        return make(service, endpoint_url=self.endpoint)
+        return _client(service, self.endpoint)
 
     def connect(self) -> AwsAccount:
-        return AwsAccount.connect(REGION, None, "dev")
+        """Return the account as the variables lead to it; nothing has been asked by it yet."""
+        return AwsAccount(_session(self.endpoint, os.environ["AWS_ACCESS_KEY_ID"]), "dev")
 
     @contextmanager
     def allowing(self, *actions: str) -> Iterator[None]:
@@ -55,14 +59,40 @@ class MotoAccount:
             yield
 
 
+@cache
+def _client(service: str, endpoint: str) -> Any:  # noqa: ANN401 - likewise
+    make: Any = _administration.client
+    return make(service, endpoint_url=endpoint)
+
+
+@cache
+def _session(endpoint: str, key: str) -> boto3.Session:
+    assert os.environ["AWS_ENDPOINT_URL"] == endpoint
+    assert key
+    return AwsAccount.connect(REGION, None, "dev").session
+
+
+_administration = boto3.Session("admin", "admin", region_name=REGION)
+
+
 @contextmanager
-def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAccount]:
-    """Run an empty account, and lead the variables of AWS to it."""
+def moto_server() -> Iterator[str]:
+    """Run a server, and give its URL."""
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def moto_account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAccount]:
+    """Give an empty account at a server, and lead the variables of AWS to it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     variables = {
@@ -78,10 +108,5 @@ def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAccount]:
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    try:
-        yield MotoAccount(endpoint, monkeypatch)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        moto_api_backend.reset()
+    yield MotoAccount(endpoint, monkeypatch)
+    moto_api_backend.reset()
