@@ -1,0 +1,146 @@
+"""``replay`` on the command line: logs, a saved inventory and a proposed matrix in, an answer and a status out."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from segmentation.traffic.inventory_file import inventory_json
+from tests.cli.flash_firewall import copy_project, edit, run
+from tests.segmentation.traffic.incident import API, GATEWAY, INVENTORY, NIGHT, PAY, REDIS, address_of
+
+HEADER = (
+    "version account-id interface-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr srcport dstport protocol packets bytes "
+    "start end action log-status tcp-flags flow-direction"
+)
+FLOW_REMOVED = ("{from: pay, to: [rabbitmq, redis, database]}", "{from: pay, to: [rabbitmq, database]}")
+
+
+def call(source: str, destination: str, port: int, action: str = "ACCEPT") -> list[str]:
+    """Return what the source's interface sees of one connection: the call, and the reply where there is one."""
+    begin, end = int(NIGHT) + 60, int(NIGHT) + 120
+    head, tail = "7 111122223333 eni-0123456789abcdef0", f"{begin} {end} {action} OK"
+    said = [f"{head} {source} {destination} {source} {destination} 40001 {port} 6 9 900 {tail} 2 egress"]
+    if action == "ACCEPT":
+        said.append(f"{head} {destination} {source} {destination} {source} {port} 40001 6 9 900 {tail} 18 ingress")
+    return said
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return copy_project(tmp_path / "project", "dev")
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Path:
+    path = tmp_path / "inventory.json"
+    path.write_text(inventory_json(INVENTORY), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def flow_log(tmp_path: Path) -> Path:
+    """Gateway calls api and pay calls Redis; pay also tries a stranger's address, in vain."""
+    path = tmp_path / "flows.log"
+    lines = [
+        HEADER,
+        *call(address_of(GATEWAY), address_of(API), 4000),
+        *call(address_of(PAY), REDIS, 6379),
+        *call(address_of(PAY), "192.0.2.66", 4444, "REJECT"),
+        "this is no line of a flow log",
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def proposed(project: Path, tmp_path: Path) -> Path:
+    """The matrix without pay's flow to Redis."""
+    path = tmp_path / "proposed.yaml"
+    path.write_text((project / "traffic.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    edit(path, *FLOW_REMOVED)
+    return path
+
+
+def test_replay_of_what_holds_today_cuts_nothing(project: Path, inventory: Path, flow_log: Path) -> None:
+    result = run("replay", flow_log, "--project", project, "--stack", "dev", "--inventory", inventory)
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Nothing that was recorded as working would be cut by traffic.yaml.\n")
+    assert "2 connections (pair and port) worked and would go on to." in result.stdout
+    assert "read = attributed + unattributed + malformed: 6 = 5 + 0 + 1" in result.stdout
+    assert "only flow logs were read" in result.stdout
+
+
+def test_replay_says_what_a_proposed_matrix_would_cut_and_exits_1(
+    project: Path, inventory: Path, flow_log: Path, proposed: Path
+) -> None:
+    result = run(
+        "replay", flow_log, "--matrix", proposed, "--project", project, "--stack", "dev", "--inventory", inventory
+    )
+
+    assert result.exit_code == 1, result.output
+    cut, _, rest = result.stdout.partition("Open, and used by nothing recorded")
+    assert cut.startswith("Would be cut by proposed.yaml (1)\n")
+    assert "  pay => redis : TCP 6379  2 lines, " in cut
+    assert "stopped by the pod layer: Egress: flash-ticket/00-default-deny" in cut
+    assert "stopped by the vpc layer: Egress: pay governs pay" in cut
+    assert "  api => rabbitmq : TCP 5672\n" in rest
+    assert "pay => redis" not in rest
+
+
+def test_replay_tells_programs_the_same(project: Path, inventory: Path, flow_log: Path, proposed: Path) -> None:
+    result = run(
+        *("replay", flow_log, "--matrix", proposed, "--project", project, "--inventory", inventory),
+        *("--output", "json"),
+    )
+
+    told = json.loads(result.stdout)
+    assert (told["stack"], told["matrix"], told["holds"]) == ("dev", "proposed.yaml", False)
+    assert [(cut["src"], cut["dst"], cut["port"], cut["lines"]) for cut in told["cuts"]] == [("pay", "redis", 6379, 2)]
+    assert [stop["layer"] for stop in told["cuts"][0]["stops"]] == ["pod", "vpc"]
+    assert told["cuts"][0]["allowed_today"] is True
+    total = told["total"]
+    assert total["read"] == total["attributed"] + total["unattributed"] + total["malformed"]
+    assert sum(told["lines"].values()) == total["attributed"]
+
+
+def test_replay_takes_only_what_is_later_than_it_is_told(
+    project: Path, inventory: Path, flow_log: Path, proposed: Path
+) -> None:
+    result = run(
+        *("replay", flow_log, "--matrix", proposed, "--project", project, "--inventory", inventory),
+        *("--since", "2026-11-24T04:00Z"),
+    )
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("redis: {ports: [6379]}", "cache: {ports: [6379]}", "redis is neither a service nor an external"),
+        ("externals:", "externals:\n  smtp: {ports: [25]}", "externals.smtp: it has no place in the environment dev"),
+        ("namespace: flash-ticket", "namespace: shop", "shop is another namespace than today's"),
+    ],
+)
+def test_a_matrix_that_cannot_be_replayed_is_one_clear_line(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    project: Path, inventory: Path, flow_log: Path, proposed: Path, old: str, new: str, said: str
+) -> None:
+    edit(proposed, old, new)
+
+    result = run("replay", flow_log, "--matrix", proposed, "--project", project, "--inventory", inventory)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: proposed.yaml: ")
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_matrix_or_a_log_that_is_not_there_is_one_clear_line(project: Path, inventory: Path, flow_log: Path) -> None:
+    for arguments in ((flow_log, "--matrix", project / "none.yaml"), (project / "none.log",)):
+        result = run("replay", *arguments, "--project", project, "--inventory", inventory)
+
+        assert result.exit_code == 2
+        assert result.stderr.startswith("error: ")
+        assert len(result.stderr.splitlines()) == 1
