@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from segmentation.input_error import InputError
 from segmentation.matrix import Matrix
+from segmentation.port import MAX_PORT
 from segmentation.traffic.cluster_listing import listed_pods, listed_services
 from segmentation.traffic.inventory import Inventory
 
@@ -64,7 +65,11 @@ def _refuse_unreadable(inventory: Inventory, source: str) -> None:
     if not inventory.deployed or not inventory.environment:
         return
     try:
-        _ = inventory.deployed.layers(_NOTHING_DECLARED, inventory.environment).pod_permissions
+        layers = inventory.deployed.layers(_NOTHING_DECLARED, inventory.environment)
+        _ = layers.pod_permissions, hash(layers.firewall.rules)
+        for rule in layers.firewall.rules:
+            if not 1 <= rule.ports.first <= rule.ports.last <= MAX_PORT:
+                raise ValueError(f"{rule.ports} is no range of ports")  # noqa: TRY301 - told like the others
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
         raise InputError(source, "inventory.deployed", problem, "Save it again") from None
