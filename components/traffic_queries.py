@@ -17,7 +17,6 @@ and no more; NAME is `segmentation.athena.stack_name`, the rest is among the sta
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import pulumi
 from pulumi_aws import athena, glue
@@ -33,7 +32,7 @@ from segmentation.athena import (
     stack_name,
     table_parameters,
 )
-from segmentation.environment import OnDestroy, Recording
+from segmentation.environment import OnDestroy
 from segmentation.flow_log import name_prefix
 from segmentation.flow_log_access import results_bucket_policy
 from segmentation.saved_queries import saved_queries
@@ -51,7 +50,7 @@ class TrafficQueriesArgs:
         application: Whose traffic it is, such as ``flash-ticket``.
         environment: The stack: ``dev``, ``prod``.
         account_id: Twelve digits.
-        recording: For how long records live, and how much one query may read.
+        scan_limit_gibibytes: How much one query may read.
         location: The ARN of the folder under which the years are.
         key_arn: The key of the records. It encrypts the results too: they are made of nothing else.
     """
@@ -59,7 +58,7 @@ class TrafficQueriesArgs:
     application: str
     environment: str
     account_id: str
-    recording: Recording
+    scan_limit_gibibytes: int
     location: pulumi.Input[str]
     key_arn: pulumi.Input[str]
 
@@ -124,7 +123,7 @@ class TrafficQueries(pulumi.ComponentResource):
             configuration=athena.WorkgroupConfigurationArgs(
                 enforce_workgroup_configuration=True,
                 publish_cloudwatch_metrics_enabled=True,
-                bytes_scanned_cutoff_per_query=args.recording.scan_limit_gibibytes * _BYTES_OF_A_GIBIBYTE,
+                bytes_scanned_cutoff_per_query=args.scan_limit_gibibytes * _BYTES_OF_A_GIBIBYTE,
                 result_configuration=athena.WorkgroupConfigurationResultConfigurationArgs(
                     output_location=results.name.apply("s3://{}/".format),
                     # A bucket of somebody else under that name gets nothing.
@@ -146,7 +145,7 @@ class TrafficQueries(pulumi.ComponentResource):
             name=TABLE,
             database_name=database,
             table_type="EXTERNAL_TABLE",
-            parameters=folder.apply(partial(table_parameters, retention_days=args.recording.retention_days)),
+            parameters=folder.apply(table_parameters),
             partition_keys=[
                 glue.CatalogTablePartitionKeyArgs(name=column.name, type=column.type) for column in HOUR_COLUMNS
             ],

@@ -4,14 +4,16 @@ Source: Amazon Athena API reference, StartQueryExecution, GetQueryExecution and 
 "Data usage controls" (a query over the limit is cancelled).
 """
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TextIO
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NoReturn, Protocol
 
 from live.aws_refusal import RefusedError
+from live.patience import patiently
+from live.progress import Progress
 from segmentation.athena import TABLE, stack_name, table_name
 from segmentation.input_error import InputError
 from segmentation.records.flow_log_query import Dialect, flow_log_query
@@ -55,13 +57,13 @@ class AthenaFlowLog:
     Attributes:
         workgroup: Which is the database's name too.
         stack: The Pulumi stack that made them.
-        screen: Where waiting is shown, if it is a terminal.
+        progress: Where waiting is shown.
     """
 
     account: AthenaAccount
     workgroup: str
     stack: str
-    screen: TextIO = sys.stderr
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def name(self) -> str:
@@ -86,7 +88,7 @@ class AthenaFlowLog:
 
     def _start(self, query: str) -> str:
         try:
-            started = self.account.ask("athena", "start_query_execution", QueryString=query, WorkGroup=self.workgroup)
+            started = self._ask("start_query_execution", QueryString=query, WorkGroup=self.workgroup)
         except RefusedError as refused:
             if refused.code == "InvalidRequestException" and "WorkGroup" in refused.message:
                 raise self._absent("workgroup", refused.message) from None
@@ -97,36 +99,29 @@ class AthenaFlowLog:
         """Return when the query has succeeded; whatever else ends the waiting ends the query too, which costs money."""
         begun, pause = time.monotonic(), _FIRST_PAUSE
         try:
-            while (execution := self._execution(query)) is None or execution["Status"]["State"] in _UNDER_WAY:
-                self._show(f"Athena reads {self.workgroup}.{TABLE}: {time.monotonic() - begun:.0f} s{_read(execution)}")
+            while (execution := self._execution(query))["Status"]["State"] in _UNDER_WAY:
+                self.progress.say(f"{self.name}: {time.monotonic() - begun:.0f} s{_read(execution)}")
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
         except BaseException:
             with suppress(InputError):
-                self.account.ask("athena", "stop_query_execution", QueryExecutionId=query)
+                self._ask("stop_query_execution", QueryExecutionId=query)
             raise
         finally:
-            self._show("")
+            self.progress.end()
         if execution["Status"]["State"] != "SUCCEEDED":
             self._tell(execution["Status"])
 
-    def _execution(self, query: str) -> dict[str, Any] | None:
-        """Return what became of the query so far; None where AWS wants to be asked later."""
-        try:
-            return dict(self.account.ask("athena", "get_query_execution", QueryExecutionId=query)["QueryExecution"])
-        except RefusedError as refused:
-            if refused.asks_for_patience:
-                return None
-            raise
+    def _execution(self, query: str) -> dict[str, Any]:
+        """Return what became of the query so far."""
+        return dict(self._ask("get_query_execution", QueryExecutionId=query)["QueryExecution"])
 
     def _rows(self, query: str) -> Iterator[Sequence[str | None]]:
         """Yield the rows of the answer; the first of all repeats the columns' names."""
         page: dict[str, Any] = {}
         while not page or page.get("NextToken"):
             further = {"NextToken": page["NextToken"]} if page else {}
-            page = self.account.ask(
-                "athena", "get_query_results", QueryExecutionId=query, MaxResults=_PAGE_ROWS, **further
-            )
+            page = self._ask("get_query_results", QueryExecutionId=query, MaxResults=_PAGE_ROWS, **further)
             rows = page["ResultSet"]["Rows"]
             for row in rows if further else rows[1:]:
                 yield [cell.get("VarCharValue") for cell in row["Data"]]
@@ -159,13 +154,10 @@ class AthenaFlowLog:
             f"Deploy the stack {self.stack} with flowLogs.destination s3, or leave out --engine athena",
         )
 
-    def _show(self, text: str) -> None:
-        """Write over the terminal's line; an empty text clears it."""
-        if self.screen.isatty():
-            self.screen.write(f"\r\x1b[K{text}")
-            self.screen.flush()
+    def _ask(self, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
+        return patiently(partial(self.account.ask, "athena", operation, **arguments))
 
 
-def _read(execution: dict[str, Any] | None) -> str:
-    scanned = (execution or {}).get("Statistics", {}).get("DataScannedInBytes", 0)
+def _read(execution: dict[str, Any]) -> str:
+    scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
     return f", {scanned / _BYTES_OF_A_MEBIBYTE:,.0f} MiB read" if scanned else ""

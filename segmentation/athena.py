@@ -25,7 +25,8 @@ _LONG_INTEGERS = {"packets", "bytes", "start", "end"}
 
 _LONGEST_NAME = 128
 _DIGEST = 8
-_DAYS_OF_A_YEAR = 365
+_FIRST_YEAR = 2026
+"""No stack of this program recorded anything before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +85,23 @@ def s3_url(folder_arn: str) -> str:
     return f"s3://{folder_arn.rpartition(':')[2]}"
 
 
-def table_parameters(folder: str, retention_days: int) -> dict[str, str]:
+def table_parameters(folder: str) -> dict[str, str]:
     """Return the table's properties: an hour's folder follows from its name, so nothing has to register it.
 
-    The years go back no further than records live: Athena looks into each folder that a query does not exclude.
+    Athena looks into each folder that a query does not exclude, 8,928 a year.
 
     Args:
         folder: Under which the years are: ``s3://.../aws-region=ap-northeast-2/``.
-        retention_days: How long records live.
     """
-    years = -(-retention_days // _DAYS_OF_A_YEAR)
     return {
         "EXTERNAL": "TRUE",
         "classification": "parquet",
         "projection.enabled": "true",
-        # Only dates know NOW; a number's range would end one day. Precision of a year needs the interval.
+        # Only dates know NOW; a number's range would end one day. No start by NOW-1YEARS: years are counted from the
+        # start, and one in the middle of a year may pass over this one. Precision of a year needs the interval.
         "projection.year.type": "date",
         "projection.year.format": "yyyy",
-        "projection.year.range": f"NOW-{years}YEARS,NOW",
+        "projection.year.range": f"{_FIRST_YEAR},NOW",
         "projection.year.interval": "1",
         "projection.year.interval.unit": "YEARS",
         **_numbered("month", "1,12"),
