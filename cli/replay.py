@@ -34,6 +34,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     from segmentation.project import MATRIX_FILE
     from segmentation.report.replay import written_replay
     from segmentation.traffic.moment import moment
+    from segmentation.traffic.pod_history import PodHistory
     from segmentation.traffic.proposal import Proposal
     from segmentation.traffic.replay import replay as replayed
     from segmentation.traffic_file import read_matrix
@@ -43,6 +44,6 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     known = inventory(project, stack, inventories)
     proposal = Proposal.of(today, proposed, known, file.name)
     traffic = proposal.recorded(known, logs(project, sources or (), engine, today, proposal.environment), begin)
-    found = replayed(traffic.attribution, proposal)
+    found = replayed(traffic.attribution, proposal, PodHistory(known.pods).nodes)
     sys.stdout.write(written_replay(found, traffic, file.name, output))
     return ExitStatus.HOLDS if found.holds else ExitStatus.VIOLATED

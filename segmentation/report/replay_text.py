@@ -10,6 +10,7 @@ from segmentation.traffic.conversation import MOST_EXAMPLES
 from segmentation.traffic.observation import Observation
 from segmentation.traffic.recorded import Recorded
 from segmentation.traffic.replay import Cut, Lines, Opened, Replay, Today, Unused
+from segmentation.traffic.totals import counts
 
 _MOST_ENTRIES = 50
 
@@ -24,13 +25,9 @@ def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
     """
     against = [each for each in found.opened if each.today is Today.NOT_ALLOWED]
     denied = [each for each in found.opened if each.today is Today.ALLOWED]
-    if not found.cuts:
-        verdict = f"Nothing that was recorded as working would be cut by {matrix}."
-    else:
-        verdict = f"Would be cut by {matrix} ({len(found.cuts)})"
     lines = (
-        [verdict, ""],
-        *_section("", [_cut(each) for each in found.cuts]),
+        _verdict(found, traffic, matrix),
+        *_section(f"Would be cut by {matrix}", [_cut(each) for each in found.cuts]),
         *_section(f"WARNING: was stopped, and {matrix} would open it", [_opened(each) for each in against]),
         *_section("Was stopped though declared; flash-firewall denied tells why", [_opened(each) for each in denied]),
         *_section(
@@ -46,11 +43,23 @@ def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
     return "".join(f"{escaped(line)}\n" for line in chain.from_iterable(lines))
 
 
+def _verdict(found: Replay, traffic: Recorded, matrix: str) -> Iterator[str]:
+    """Yield what can be said in one line; where something would be cut, that is told at once."""
+    if not found.cuts and found.kept:
+        yield f"Nothing that was recorded as working would be cut by {matrix}."
+        yield ""
+    elif not found.cuts:
+        yield f"Nothing was recorded as working, so nothing can be said of {matrix}."
+        yield ""
+    if unknown := counts(traffic.totals)["unattributed"]:
+        yield f"{line_count(unknown)} with an unknown end could not be judged: see the end."
+        yield ""
+
+
 def _section(title: str, entries: Sequence[Iterable[str]]) -> Iterator[Iterable[str]]:
     if not entries:
         return
-    if title:
-        yield (f"{title} ({len(entries)})", "")
+    yield (f"{title} ({len(entries)})", "")
     yield from entries[:_MOST_ENTRIES]
     if len(entries) > _MOST_ENTRIES:
         yield (f"  and {len(entries) - _MOST_ENTRIES:,} more; --output json tells all",)
@@ -70,6 +79,8 @@ def _cut(cut: Cut) -> Iterator[str]:
     for stop in cut.stops:
         for side in stop.sides:
             yield f"    stopped by the {stop.layer} layer: {side}"
+    if cut.seen.early:
+        yield f"    {line_count(cut.seen.early)} in a pod's first seconds, before its policies may be enforced"
     if cut.today is Today.NOT_ALLOWED:
         yield "    today's matrix does not allow it either, and it passed: its firewall was not in force there"
 

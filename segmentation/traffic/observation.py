@@ -41,6 +41,7 @@ class Observation:
         evidence: The logs that tell of it.
         first: Seconds since 1970, UTC.
         last: Likewise.
+        early: How many of the lines tell of nothing but a pod's first seconds, before its policies may be enforced.
     """
 
     source: str
@@ -55,6 +56,7 @@ class Observation:
     evidence: tuple[Evidence, ...]
     first: float
     last: float
+    early: int
 
 
 def concerns(layers: Layers, conversation: Conversation) -> bool:
@@ -119,6 +121,7 @@ def _observation(
         tuple(sorted({each.evidence for each in found})),
         min(each.first for each in found),
         max(each.last for each in found),
+        sum(each.early for each in found),
     )
 
 

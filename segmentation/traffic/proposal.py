@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from segmentation.binding import BINDING_KEY, stack_file
 from segmentation.compiled_firewall import CompiledFirewall, compiled
 from segmentation.environment import Environment
 from segmentation.input_error import InputError
@@ -158,12 +157,4 @@ def fitted(environment: Environment, matrix: Matrix, source: str) -> Environment
     """
     refuse_unplaced(matrix, environment, source)
     outside = {external.name for external in matrix.externals if external.namespace is None}
-    front = environment.load_balancer.external
-    if front not in outside:
-        raise InputError(
-            stack_file(environment.name),
-            f"{BINDING_KEY}.loadBalancer.external",
-            f"{front} is no external of {source} outside the cluster",
-            "Declare it under externals there",
-        )
     return replace(environment, places=tuple(place for place in environment.places if place[0] in outside))

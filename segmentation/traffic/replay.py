@@ -4,14 +4,15 @@ Only what has worked can be cut. Where a record shows less than that (no reply, 
 arrive) it is told apart. A record tells nothing of what did not happen in its time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from segmentation.address_range import AddressRange
 from segmentation.layers import Layers
+from segmentation.matrix import Service
 from segmentation.port import PortRange
-from segmentation.position import Position, Role
+from segmentation.position import KUBELET, VPC_HOST, Position, Role
 from segmentation.records.record import Evidence
 from segmentation.traffic.conversation import Attribution, Conversation
 from segmentation.traffic.observation import Fate, Observation, concerns, observations
@@ -112,6 +113,7 @@ class Lines(StrEnum):
     """What attributed lines were taken for."""
 
     KEPT = "worked, and would go on to"
+    PROBES = "from nodes to ports of services, taken for their kubelets' probes"
     CUT = "worked, and would be cut"
     UNANSWERED = "had no reply"
     STOPPED = "were stopped"
@@ -119,17 +121,19 @@ class Lines(StrEnum):
     ELSEWHERE = "with neither a pod of the namespace nor the load balancer at an end"
 
 
-def replay(attribution: Attribution, proposal: Proposal) -> Replay:
+def replay(attribution: Attribution, proposal: Proposal, nodes: Iterable[str] = ()) -> Replay:
     """Hold recorded traffic against a proposed matrix.
 
     Args:
         attribution: By the positions of the proposal's layers.
         proposal: The matrix and what holds today.
+        nodes: The addresses of nodes. Where services share the nodes' groups no layer knows a kubelet, and nothing can
+            stop it: what nodes send to a port of a service is then taken for its probes.
 
     Raises:
         InputError: An external of either matrix has no place in the environment.
     """
-    return _Replaying(proposal.before, proposal.after, proposal).replay(attribution)
+    return _Replaying(proposal.before, proposal.after, proposal, frozenset(nodes)).replay(attribution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class _Replaying:
     before: Layers
     after: Layers
     proposal: Proposal
+    nodes: frozenset[str]
 
     def replay(self, attribution: Attribution) -> Replay:
         kinds = dict.fromkeys(Lines, 0)
@@ -173,8 +178,22 @@ class _Replaying:
                 return Lines.UNANSWERED
             case Fate.STOPPED:
                 return Lines.STOPPED
+            case Fate.WORKED if self._is_probe(seen):
+                return Lines.PROBES
             case Fate.WORKED:
                 return Lines.CUT if self._stops(seen) else Lines.KEPT
+
+    def _is_probe(self, seen: Observation) -> bool:
+        """Tell whether nodes alone, as far as examples tell, call a port of a service, and no position is a kubelet."""
+        called = self.after.matrix.endpoints.get(seen.destination)
+        return (
+            KUBELET not in self.after.named
+            and seen.source == VPC_HOST
+            and isinstance(called, Service)
+            and any(port.covers(seen.port) for port in called.ports)
+            and bool(seen.sources)
+            and self.nodes.issuperset(seen.sources)
+        )
 
     def _stops(self, seen: Observation) -> tuple[Stop, ...]:
         found = _stops(self.after, seen)

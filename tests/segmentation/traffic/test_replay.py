@@ -241,6 +241,23 @@ def test_what_every_cluster_needs_is_neither_cut_nor_asked_for() -> None:
     assert not {each.target for each in found.unused} & {"DNS"}
 
 
+def test_where_no_layer_knows_a_kubelet_what_nodes_send_to_a_probed_port_is_its_probes() -> None:
+    """On the nodes' group a kubelet is a host like others to both layers, and yet no policy keeps it from its pods."""
+    matrix, environment = CASES["dev-nodes"]()
+    same = unchanged(matrix, environment)
+    node, bastion = "10.10.10.2", "10.10.0.9"
+
+    def from_hosts(port: int, *sources: str) -> Replay:
+        heard = said(same.after, "another host of the VPC", "api", tcp(port), sources=sources)
+        return replay(attributed([heard]), same, [node])
+
+    assert from_hosts(4000, node).lines[Lines.PROBES] == 1
+    assert from_hosts(4000, node).holds
+    assert not from_hosts(22, node).holds
+    assert not from_hosts(4000, bastion, node).holds
+    assert not from_hosts(4000).holds
+
+
 def test_the_period_spans_all_that_was_read() -> None:
     same = unchanged(SHOP, DEV)
     early, late = (said(same.after, "gateway", "api", tcp(4000), first=NOON + hour * 3600) for hour in (0, 5))
@@ -267,7 +284,10 @@ def test_a_load_balancer_that_is_not_declared_is_one_clear_error() -> None:
     del content["externals"]["alb"]
     flows = [flow for flow in content["flows"] if flow["from"] != "alb"]
 
-    with pytest.raises(InputError, match="alb is no external of new"):
+    with pytest.raises(
+        InputError,
+        match=r"new\.yaml: externals\.alb: it is the load balancer of the environment dev, and is not declared",
+    ):
         replay(attributed([]), proposal(parse_matrix({**content, "flows": flows}, "new.yaml")))
 
 
