@@ -30,12 +30,16 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 _FIELD = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _MOST_FIELDS = 100
+_BARE_FLOW_LOG = re.compile(rb"[\w.-]{1,40} [^{\"]{0,1000}\beni-")
 _FLOW_LOG_LINE = re.compile(rb"\beni-[0-9a-f]{8,17}\b.{0,1000}\b(?:ACCEPT|REJECT|NODATA|SKIPDATA)\b")
 # The quotes are escaped where Docker keeps the line within JSON of its own.
 _HUBBLE = re.compile(
     rb'\\?"(?:flow|lost_events|node_status|agent_event|debug_event)\\?": ?\{|\\?"verdict\\?": ?(?:\\?"|\d)'
 )
 _POLICY_EVENT = re.compile(rb"Flow Info:|\bSIP: [^;\n]{1,64};SPORT: ")
+_HUBBLE_FOR_PEOPLE = re.compile(
+    rb" (?:->|<-|<>) .{1,1000} (?:FORWARDED|DROPPED|DENIED|ALLOWED|REDIRECTED|TRACED|AUDITED)\b"
+)
 _AGENT_MESSAGE = re.compile(rb'\\?"level\\?": ?\\?".{0,4096}\\?"msg\\?": ?\\?"')
 
 
@@ -75,14 +79,22 @@ def _kind_of_text(head: bytes, path: Path) -> LogKind | None:
     if event:
         return LogKind.POLICY_AGENT
     if _FLOW_LOG_LINE.search(head):
-        raise InputError(
-            str(path),
-            "line 1",
-            "names no fields, and lines of a flow log follow",
-            "Write the names of the fields before them, in their order, as in `version account-id interface-id ...`",
-        )
+        raise _flow_log_without_fields(head, str(path))
+    if _HUBBLE_FOR_PEOPLE.search(head):
+        problem = "is what `hubble observe` prints for people to read"
+        raise InputError(str(path), "", problem, "Save it with `hubble observe --output json`")
     # Last, as Cilium's agent writes such messages too, among which flows stand.
     return LogKind.POLICY_AGENT if _AGENT_MESSAGE.search(head) else None
+
+
+def _flow_log_without_fields(head: bytes, source: str) -> InputError:
+    if _BARE_FLOW_LOG.match(head):
+        remedy = (
+            "Write the names of the fields before them, in their order, as in `version account-id interface-id ...`"
+        )
+        return InputError(source, "line 1", "names no fields, and lines of a flow log follow", remedy)
+    problem = "holds lines of a flow log within answers of CloudWatch Logs, which name no fields"
+    return InputError(source, "", problem, "Name the log group itself, as cloudwatch:LOG_GROUP")
 
 
 def _is_header(line: bytes) -> bool:

@@ -88,8 +88,8 @@ class AgentLine(Struct, gc=False):
     Before 1.2.2 the parts of an event are fields of their own.
     """
 
-    ts: str | float | None = None
-    timestamp: str | float | None = None
+    ts: Word | float | None = None
+    timestamp: Word | float | None = None
     msg: str | None = None
     source: Word | None = msgspec.field(default=None, name="Src IP")
     source_port: Port = msgspec.field(default=0, name="Src Port")

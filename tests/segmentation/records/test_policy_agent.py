@@ -235,6 +235,7 @@ def test_every_protocol_of_the_agent_has_its_number(word: str, protocol: int, po
         b'{"msg":"x","more":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"log":"{}"}',
         zap(WORDS, ts="yesterday"),
+        zap(WORDS, ts="y" * 100_000),
         zap(WORDS, ts=1e300),
         OLD.replace(b"14.234Z", b"1"),
         zap(WORDS.replace("TCP", "QUIC")),
@@ -255,6 +256,7 @@ def test_a_malformed_line_is_counted_and_shown_and_stops_nothing(text: bytes) ->
     assert [record.count for record in records] == [2]
     assert (reading.told, reading.malformed, reading.other) == (2, 1, 0)
     assert reading.first_malformed.startswith("agent:2: ")
+    assert len(reading.first_malformed) < 300
 
 
 def test_one_bad_event_of_a_page_leaves_the_others() -> None:

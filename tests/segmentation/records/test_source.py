@@ -179,6 +179,29 @@ def test_lines_of_a_flow_log_without_names_of_fields_are_an_error_with_its_remed
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    [json.dumps({"events": [{"timestamp": 1, "message": ROW}]}, indent=4), f"2026-11-24T01:32:14.000Z {ROW}\n"],
+    ids=["as JSON", "with a time before it"],
+)
+def test_a_flow_log_saved_from_cloudwatch_is_an_error_with_its_remedy(write: Write, content: str) -> None:
+    path = write("flow.json", content.encode())
+
+    assert error_of(path) == (
+        f"{path}: holds lines of a flow log within answers of CloudWatch Logs, which name no fields. "
+        "Name the log group itself, as cloudwatch:LOG_GROUP."
+    )
+
+
+def test_what_hubble_prints_for_people_is_an_error_with_its_remedy(write: Write) -> None:
+    told = b"Nov 24 01:32:14.234: shop/api-1:40001 (ID:24009) <> shop/pay-1:3100 (ID:24010) Policy denied DROPPED (TCP)"
+    path = write("hubble.txt", told)
+
+    assert error_of(path) == (
+        f"{path}: is what `hubble observe` prints for people to read. Save it with `hubble observe --output json`."
+    )
+
+
 def test_text_in_utf_16_is_an_error_with_its_remedy(write: Write) -> None:
     path = write("hubble.log", HUBBLE.decode().encode("utf-16"))
 
