@@ -56,8 +56,9 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     since: str | None = None,
     inventories: "Sequence[Path] | None" = None,
     engine: Engine = Engine.DUCKDB,
+    earlier: "Inventory | None" = None,
 ) -> "Recorded":
-    """Return what the sources tell, attributed by the project's matrix.
+    """Return what the sources tell, attributed by the project's matrix; ``earlier`` is known beside the inventory.
 
     Raises:
         InputError: An option, a file of the project, an inventory or a source cannot be used.
@@ -67,7 +68,7 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     from segmentation.traffic_file import read_matrix
 
     wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
-    known = inventory(project, stack, inventories)
+    known = inventory(project, stack, inventories, earlier)
     told = logs(project, sources or (), engine, declared, known_environment(known))
     return recorded(declared, known, told, wanted)
 
@@ -85,8 +86,31 @@ def begin(since: str | None) -> float | None:
     return None if since is None else moment(since, time.time())
 
 
-def inventory(project: Path, stack: str | None, files: "Sequence[Path] | None") -> "Inventory":
+def refuse_to_follow(sources: "Sequence[str] | None", engine: Engine) -> None:
+    """Refuse what cannot be looked at again and again.
+
+    Raises:
+        InputError: It is standard input, or each look would be a query that is paid for.
+    """
+    from segmentation.input_error import InputError
+
+    if "-" in (sources or ()):
+        problem = "standard input can be read once, and --follow looks again and again"
+        raise InputError("-", "", problem, "Write it to a file, and follow that")
+    if engine is Engine.ATHENA:
+        raise InputError("--engine", "athena", "each look of --follow would be a query to pay for", "Leave one out")
+
+
+def inventory(
+    project: Path, stack: str | None, files: "Sequence[Path] | None", earlier: "Inventory | None" = None
+) -> "Inventory":
     """Return the saved inventories as one, with what runs now where they tell no environment.
+
+    Args:
+        project: Where traffic.yaml is.
+        stack: The one that is meant, if it was named.
+        files: Saved inventories.
+        earlier: What was known before; the rest comes before it.
 
     Raises:
         InputError: A file cannot be used, or cluster and account cannot be asked.
@@ -98,7 +122,7 @@ def inventory(project: Path, stack: str | None, files: "Sequence[Path] | None") 
     saved = [read_inventory(path) for path in files or ()]
     if not any(each.environment for each in saved):
         saved.append(_live(project, stack))
-    found = merged(saved)
+    found = merged([*([earlier] if earlier else []), *saved])
     refuse_other_stack(found, stack)
     return found
 

@@ -36,6 +36,15 @@ def written_denied(found: "Denied", traffic: "Recorded", form: DeniedFormat) -> 
     return denied_text(found, traffic)
 
 
+def written_denial(denial: "Denial", form: DeniedFormat) -> str:
+    """Return one denial in a form: a paragraph, or an object on one line."""
+    if form is DeniedFormat.JSON:
+        return json.dumps(_denial(denial)) + "\n"
+    from segmentation.report.denied_text import denial_text  # noqa: PLC0415 - as above
+
+    return denial_text(denial)
+
+
 def _document(found: "Denied", traffic: "Recorded") -> dict[str, object]:
     from segmentation.report.reading_totals import totals_document  # noqa: PLC0415 - as above
 

@@ -36,8 +36,13 @@ def denied_text(found: Denied, traffic: Recorded) -> str:
     return "".join(f"{escaped(line)}\n" for line in (*lines, *_totals(found, traffic)))
 
 
-def denial_lines(denial: Denial) -> Iterator[str]:
-    """Yield one denial."""
+def denial_text(denial: Denial) -> str:
+    """Return one denial, whether it is declared at its head; what came from logs is made harmless to show."""
+    lines = (f"{denial.standing}: {first}" if not number else first for number, first in enumerate(_denial(denial)))
+    return "".join(f"{escaped(line)}\n" for line in (*lines, ""))
+
+
+def _denial(denial: Denial) -> Iterator[str]:
     yield f"{_ends(denial)}  {line_count(denial.count)}, {span(denial.first, denial.last)}"
     yield f"  {_how(denial)}"
     yield f"  from {who(denial.sources, denial.callers)}; to {who(denial.destinations, denial.called)}"
@@ -61,7 +66,7 @@ def _section(title: str, denials: Sequence[Denial]) -> Iterator[str]:
     yield ""
     together = _together(denials)
     for rows in together[:_MOST_ROWS]:
-        yield from denial_lines(rows[0]) if len(rows) == 1 else _many_ports(rows)
+        yield from _denial(rows[0]) if len(rows) == 1 else _many_ports(rows)
         yield ""
     left = sum(len(rows) for rows in together[_MOST_ROWS:])
     if left:
