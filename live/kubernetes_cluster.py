@@ -94,7 +94,9 @@ class KubernetesCluster:
         """
         token = ""
         while True:
-            page = self._get(path, limit=_PAGE, **({"continue": token} if token else {})) or {}
+            page = self._get(path, limit=_PAGE, **({"continue": token} if token else {}))
+            if page is None:
+                raise self._refused(path, HTTPStatus.NOT_FOUND, "Not Found")
             yield from page.get("items", ())
             token = page.get("metadata", {}).get("continue", "")
             if not token:

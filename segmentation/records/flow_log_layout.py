@@ -75,14 +75,17 @@ def _span(key: str) -> tuple[float, float] | None:
         found = _HIVE_DATE.search(folder) or _PLAIN_DATE.search(folder)
         if not found:
             return None
-        year, month, day, hour = (int(each) if each else None for each in found.group("year", "month", "day", "hour"))
-        first = datetime(year or 1, month or 1, day or 1, hour or 0, tzinfo=UTC)
-        if hour is not None:
-            last = first + timedelta(hours=1)
-        elif day:
-            last = first + timedelta(days=1)
-        else:
-            last = (first + timedelta(days=31)).replace(day=1) if month else first.replace(year=first.year + 1)
+        year, *parts = (int(each) for each in found.group("year", "month", "day", "hour") if each)
+        first = datetime(year, *(*parts, 1, 1)[: max(2, len(parts))], tzinfo=UTC)
+        match len(parts):
+            case 0:
+                last = first.replace(year=year + 1)
+            case 1:
+                last = (first + timedelta(days=31)).replace(day=1)
+            case 2:
+                last = first + timedelta(days=1)
+            case _:
+                last = first + timedelta(hours=1)
         return first.timestamp(), last.timestamp()
     except (ValueError, OverflowError):  # such as month=13: somebody else's folder
         return None

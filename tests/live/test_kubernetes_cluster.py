@@ -2,10 +2,7 @@
 
 import json
 import subprocess
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from lab.environment import Lab
 from live.kubernetes_cluster import KubernetesCluster
 from segmentation.deployed import is_ours
 from segmentation.input_error import InputError
+from tests.live.api_server import answering, connected
 
 OWN = "clusters-of-tests"
 """A namespace of these tests alone."""
@@ -171,48 +169,6 @@ def test_refused_credentials_are_told(lab: Lab, tmp_path: Path) -> None:
     )
 
 
-@contextmanager
-def answering(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
-    """Serve answers by path over plain HTTP; everything else is not found."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = answers.get(self.path, (404, b"{}"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def connected(url: str, **user: str) -> KubernetesCluster:
-    """Return the cluster at a URL, by the content of a kubeconfig."""
-    return KubernetesCluster.connect(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "clusters": [{"name": "c", "cluster": {"server": url}}],
-                "users": [{"name": "u", "user": user}],
-                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-                "current-context": "x",
-            }
-        ),
-        None,
-    )
-
-
 def test_a_cluster_that_does_not_know_a_resource_has_none_of_it() -> None:
     with answering({}) as url:
         cluster = connected(url)
@@ -294,3 +250,36 @@ def test_a_context_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"contexts": [], "clusters": [], "users": []}))
 
     assert refusal(lambda: KubernetesCluster.connect(str(path), "prod")).startswith("Kubernetes: kubeconfig: ")
+
+
+PODS = "/api/v1/pods"
+
+
+def page(names: str, token: str = "") -> tuple[int, bytes]:
+    items = [{"metadata": {"name": name}} for name in names]
+    return 200, json.dumps({"metadata": {"continue": token}, "items": items}).encode()
+
+
+def test_a_long_list_is_read_page_by_page() -> None:
+    answers = {
+        f"{PODS}?limit=500": page("ab", "one/two="),
+        f"{PODS}?limit=500&continue=one/two%3D": page("", "three"),
+        f"{PODS}?limit=500&continue=three": page("c"),
+    }
+    with answering(answers) as url:
+        assert [pod["metadata"]["name"] for pod in connected(url).objects(PODS)] == ["a", "b", "c"]
+
+
+def test_a_page_that_the_server_has_forgotten_is_told() -> None:
+    answers = {f"{PODS}?limit=500": page("a", "old"), f"{PODS}?limit=500&continue=old": (410, b"{}")}
+    with answering(answers) as url:
+        line = refusal(lambda: list(connected(url).objects(PODS)))
+
+    assert line == "Kubernetes: /api/v1/pods: the API server answers 410 Gone. Try again."
+
+
+def test_a_list_that_is_not_there_is_not_taken_for_an_empty_one() -> None:
+    with answering({f"{PODS}?limit=500": page("a", "next")}) as url:
+        line = refusal(lambda: list(connected(url).objects(PODS)))
+
+    assert line == "Kubernetes: /api/v1/pods: the API server answers 404 Not Found. Try again."
