@@ -8,6 +8,7 @@ BENCHMARKS = (
     ("proof",),
     ("reachability", "--cyclonus", "300"),  # that takes it seconds; 1,000 services would take it minutes
     ("mutations", "--share", "0.05", "--random-share", "0.01"),
+    ("hubble",),
     ("preview",),
 )
 
