@@ -9,6 +9,8 @@ from segmentation.port_set import PortSet
 from segmentation.records.record import Disposition
 from segmentation.report.reading_totals import gap_lines, totals_lines
 from segmentation.report.traffic_words import line_count, span, who
+from segmentation.traffic.cause import Suspect
+from segmentation.traffic.conversation import MOST_EXAMPLES
 from segmentation.traffic.denied import Denial, Denied, Standing
 from segmentation.traffic.recorded import Recorded
 
@@ -78,7 +80,9 @@ def _together(denials: Sequence[Denial]) -> list[list[Denial]]:
     """Put the denials of a pair together that differ in nothing but many ports."""
     by_pair: dict[object, list[Denial]] = defaultdict(list)
     for each in denials:
-        alike = each.standing is Standing.UNDECLARED and not each.causes and each.port
+        alike = (
+            each.port and each.standing is Standing.UNDECLARED and {of.suspect for of in each.causes} <= {Suspect.PORT}
+        )
         by_pair[(each.source, each.destination, each.layer, each.disposition) if alike else id(each)].append(each)
     found: list[list[Denial]] = []
     for rows in by_pair.values():
@@ -93,9 +97,9 @@ def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
     time = span(min(each.first for each in rows), max(each.last for each in rows))
     count = sum(each.count for each in rows)
     yield f"{first.source.name} => {first.destination.name} : {told}  {line_count(count)}, {time}"
-    yield f"  {_how(first)}; on {len(rows)} ports, none of them declared"
-    addresses = sorted({address for each in rows for address in each.sources})
-    yield f"  from {who(addresses, first.callers)}; to {who(first.destinations, first.called)}"
+    yield f"  {_layer(first)}; on {len(rows)} ports, none of them declared"
+    sources = sorted({address for each in rows for address in each.sources})[:MOST_EXAMPLES]
+    yield f"  from {who(sources, first.callers)}; to {who(first.destinations, first.called)}"
 
 
 def _few_ports(ports: tuple[PortRange, ...]) -> str:
@@ -107,12 +111,15 @@ def _ends(denial: Denial) -> str:
     return f"{denial.source.name} => {denial.destination.name} : {port}"
 
 
-def _how(denial: Denial) -> str:
+def _layer(denial: Denial) -> str:
     logs = ", ".join(denial.evidence)
     if denial.disposition is Disposition.UNANSWERED:
-        said = f"no answer ({logs})"
-    else:
-        said = f"stopped by the {denial.layer} layer ({logs})"
+        return f"no answer ({logs})"
+    return f"stopped by the {denial.layer} layer ({logs})"
+
+
+def _how(denial: Denial) -> str:
+    said = _layer(denial)
     if denial.unanswered:
         said += f"; {line_count(denial.unanswered)} of flow logs without an answer belong to it"
     if denial.passed:

@@ -1,0 +1,345 @@
+"""``denied`` over real files of a made-up night: each layer's logs, both forms, and every way to ask wrongly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from segmentation.traffic.inventory import Inventory
+from segmentation.traffic.inventory_file import inventory_json
+from tests.cli.flash_firewall import copy_project, run
+from tests.segmentation.accounts import ROOT
+from tests.segmentation.records.flow_log_writing import write_parquet
+from tests.segmentation.records.naive_flow_log import Line
+from tests.segmentation.traffic.incident import DATABASE, INVENTORY, NIGHT, RABBITMQ, REDIS, STRANGER
+
+GATEWAY, API, API_BARE, PAY = "10.10.10.11", "10.10.10.21", "10.10.10.22", "10.10.10.31"
+DEBUG, PAY_MISLABELLED, REUSED = "10.10.10.41", "10.10.10.42", "10.10.10.60"
+
+
+def flow(source: str, destination: str, port: int, *, at: float = 60, action: str = "REJECT") -> Line:
+    """Return a line of a flow log, of an opening packet."""
+    begin = int(NIGHT + at)
+    ends = (source, destination, source, destination)
+    return Line("eni-x", *ends, 40_000, port, 6, 2, "ingress", begin, begin + 5, action)
+
+
+def answer(call: Line) -> Line:
+    """Return the line of what came back."""
+    ends = {"srcaddr": call.dstaddr, "dstaddr": call.srcaddr, "pkt_srcaddr": call.dstaddr, "pkt_dstaddr": call.srcaddr}
+    return replace(call, **ends, srcport=call.dstport, dstport=call.srcport, tcp_flags=18)
+
+
+def agent(source: str, destination: str, port: int, *, at: float = 60, direction: str = "ingress") -> str:
+    """Return a line of the AWS network policy agent's log, as from 1.3.0."""
+    written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(NIGHT + at))
+    message = (
+        f"Flow Info: Src IP: {source} Src Port: 40000 Dest IP: {destination} Dest Port: {port} Proto TCP Verdict DENY "
+        f"Direction {direction}, Tier NETWORK_POLICY"
+    )
+    caller = "events/events.go:193"
+    return json.dumps({"level": "info", "ts": written, "logger": "ebpf-client", "caller": caller, "msg": message})
+
+
+def hubble(source: str, labels: list[str], destination: str, port: int) -> str:
+    """Return a line of Hubble's export."""
+    flow_ = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NIGHT + 60)),
+        "verdict": "DROPPED",
+        "drop_reason_desc": "POLICY_DENIED",
+        "IP": {"source": source, "destination": destination, "ipVersion": "IPv4"},
+        "l4": {"TCP": {"source_port": 40000, "destination_port": port, "flags": {"SYN": True}}},
+        "source": {"namespace": "flash-ticket", "labels": labels, "pod_name": "stray-1"},
+        "traffic_direction": "EGRESS",
+    }
+    return json.dumps({"flow": flow_, "node_name": "n"})
+
+
+ANSWERED = [flow(API, REDIS, 6379, at=at, action="ACCEPT") for at in range(0, 600, 60)]
+FLOWS = [
+    *(flow(API_BARE, REDIS, 6379, at=at) for at in range(0, 300, 60)),
+    *ANSWERED,
+    *map(answer, ANSWERED),
+    flow(STRANGER, PAY, 22),
+    flow(API, REDIS, 6380),
+    flow(REUSED, PAY, 3100, at=100),
+    flow(REUSED, PAY, 3100, at=1100),
+    replace(flow(API, REDIS, 6379), log_status="NODATA"),
+    replace(flow(API, REDIS, 6379), log_status="SKIPDATA"),
+    replace(flow(API, REDIS, 6379), action="MAYBE"),
+]
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Path:
+    """Both layers' logs and the inventory."""
+    write_parquet(tmp_path / "flows" / "a.parquet", FLOWS)
+    lines = [agent(DEBUG, PAY, 3100), agent(DEBUG, PAY, 3100, at=90), agent(API, PAY_MISLABELLED, 3100)]
+    (tmp_path / "agent.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "inventory.json").write_text(inventory_json(INVENTORY), encoding="utf-8")
+    return tmp_path
+
+
+def ask(night: Path, *arguments: str | Path) -> Result:
+    return run("denied", *arguments, "--stack", "dev", "--project", ROOT, "--inventory", night / "inventory.json")
+
+
+def document(night: Path, *arguments: str | Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ask(night, *arguments, "--output", "json").stdout)
+    return found
+
+
+def test_the_night_is_told_with_what_is_ours_to_mend_first(night: Path) -> None:
+    result = ask(night, night / "flows", night / "agent.log")
+
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    told = result.stdout.splitlines()
+    heads = [each for each in told if " => " in each or each.startswith(("Declared", "Not declared"))]
+    assert heads == [
+        "Declared, and denied: ours to mend (2)",
+        "api => redis : TCP 6379  5 lines, 2026-11-24T03:00:00Z to 2026-11-24T03:04:05Z",
+        "api => pay : TCP 3100  1 line, 2026-11-24T03:01:40Z to 2026-11-24T03:01:45Z",
+        "Not declared, and denied (4)",
+        "api => another pod of flash-ticket : TCP 3100  1 line, 2026-11-24T03:01:00Z",
+        "api => redis : TCP 6380  1 line, 2026-11-24T03:01:00Z to 2026-11-24T03:01:05Z",
+        "another pod of flash-ticket => pay : TCP 3100  2 lines, 2026-11-24T03:01:00Z to 2026-11-24T03:01:30Z",
+        "the internet => pay : TCP 22  1 line, 2026-11-24T03:01:00Z to 2026-11-24T03:01:05Z",
+    ]
+    assert "  likely: the interface eni-api-2 of api (10.10.10.22) lacks the group sg-own-api" in told
+    assert "    - {from: host-192-0-2-66, to: pay, ports: [22]}" in told
+
+
+def test_the_report_ends_with_totals_that_add_up(night: Path) -> None:
+    flows, policy = night / "flows", night / "agent.log"
+
+    told = ask(night, flows, policy).stdout.splitlines()
+
+    begin = next(number for number, each in enumerate(told) if each.startswith("source "))
+    assert [each.split()[1:] for each in told[begin : begin + 4]] == [
+        ["read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other"],
+        ["30", "28", "1", "1", "1", "1", "0"],
+        ["3", "3", "0", "0", "0", "0", "0"],
+        ["33", "31", "1", "1", "1", "1", "0"],
+    ]
+    assert "read = attributed + unattributed + malformed: 33 = 31 + 1 + 1" in told
+    assert any(each.startswith("unattributed, 1 line: uncertain: ") and REUSED in each for each in told)
+    assert any(each.startswith("malformed, the first: ") and "a.parquet" in each for each in told)
+    assert any(each.startswith("SKIPDATA: AWS lost records") for each in told)
+
+
+def test_of_one_layers_logs_alone_it_is_said_what_they_cannot_show(night: Path) -> None:
+    flows, policy, both = (
+        ask(night, *paths).stdout
+        for paths in ([night / "flows"], [night / "agent.log"], [night / "flows", night / "agent.log"])
+    )
+
+    assert "note: only flow logs were read: drops by NetworkPolicies do not show" in flows
+    assert "note: only the pod layer's logs were read (AWS network policy agent)" in policy
+    assert "note: only" not in both
+
+
+def test_machines_get_all_of_it(night: Path) -> None:
+    found = document(night, night / "flows", night / "agent.log")
+
+    assert (found["stack"], found["holds"], found["passed"], found["elsewhere"]) == ("dev", False, 20, 0)
+    first = found["denials"][0]
+    assert (first["src"], first["dst"], first["port"], first["layer"]) == ("api", "redis", 6379, "vpc")
+    assert (first["declared"], first["lines"], first["passed_lines"], first["allow"]) == (True, 5, 20, None)
+    assert first["causes"][0]["suspect"] == "missing group"
+    assert found["total"]["read"] == sum(found["total"][key] for key in ("attributed", "unattributed", "malformed"))
+    assert [each["name"] for each in found["sources"]] == [str(night / "flows"), str(night / "agent.log")]
+
+
+def test_hubbles_own_word_for_a_pod_is_taken(night: Path) -> None:
+    path = night / "hubble.json"
+    path.write_text(hubble("10.10.10.99", ["k8s:app=flash-gatewayy"], API, 4000) + "\n", encoding="utf-8")
+
+    (denial,) = document(night, path)["denials"]
+
+    assert (denial["src"], denial["dst"]) == ("another pod of flash-ticket", "api")
+    assert denial["causes"][0]["suspect"] == "labels"
+    assert denial["pods"]["src"] == [
+        {"namespace": "flash-ticket", "name": "stray-1", "labels": {"app": "flash-gatewayy"}}
+    ]
+
+
+def test_one_service_and_a_time_narrow_it(night: Path) -> None:
+    narrowed = document(night, night / "flows", "--service", "pay", "--since", "2026-11-24T03:01:30Z")
+
+    assert [(each["src"], each["lines"]) for each in narrowed["denials"]] == [("api", 1)]
+    assert narrowed["total"]["read"] < 33
+
+
+def test_a_night_without_declared_denials_holds(night: Path) -> None:
+    quiet = write_parquet(night / "quiet" / "a.parquet", [flow(STRANGER, PAY, 22)])
+
+    assert ask(night, quiet.parent).exit_code == 0
+    assert ask(night, quiet.parent, "--service", "api").stdout.startswith("Nothing was denied.")
+
+
+def test_a_scan_of_many_ports_is_one_paragraph(night: Path) -> None:
+    write_parquet(night / "scan" / "a.parquet", [flow(STRANGER, PAY, port) for port in range(1, 900)])
+
+    told = ask(night, night / "scan").stdout.splitlines()
+
+    assert told[2].startswith("the internet => pay : TCP 1-899  899 lines")
+    assert "; on 899 ports, none of them declared" in told[3]
+    assert len(told) < 15
+
+
+def test_more_than_can_be_read_is_cut_and_said(night: Path) -> None:
+    """Four ports of a pair are told one by one: these are 64 paragraphs."""
+    stores = (REDIS, RABBITMQ, DATABASE, STRANGER)
+    write_parquet(
+        night / "many" / "a.parquet",
+        [flow(pod, to, 7000 + port) for pod in (GATEWAY, API, PAY, DEBUG) for to in stores for port in range(4)],
+    )
+
+    told = ask(night, night / "many").stdout.splitlines()
+
+    assert len([each for each in told if " => " in each]) == 50
+    assert "and 14 more; --output json tells all" in told
+    assert len(document(night, night / "many")["denials"]) == 64
+
+
+EVIL = "\x1b[31mred\x1b[0m\u202e=cmd()"
+
+
+def test_text_of_logs_is_shown_harmless(night: Path) -> None:
+    path = night / "hubble.json"
+    path.write_text(hubble("10.10.10.99", [f"k8s:app={EVIL}"], API, 4000) + "\n" + EVIL + "\n", encoding="utf-8")
+
+    for form in ("txt", "json"):
+        told = ask(night, path, "--output", form).stdout
+        assert all(each.isprintable() for each in told.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.log"], "SOURCE: 'nowhere.log' is not there"),
+        (["agent.log", "--since", "yesterday"], "--since: 'yesterday' is neither a time nor how long ago"),
+        (["agent.log", "--since", "2026-13-01"], "--since: "),
+        (["agent.log", "--service", "redis"], "--service: 'redis' is no service. Name one of: api, gateway, pay."),
+        (["agent.log", "--inventory", "none.json"], "none.json: it cannot be read"),
+        (["agent.log", "--inventory", "agent.log"], "agent.log: it is not JSON"),
+        (["gopher://x/y"], "SOURCE: "),
+        (["s3://"], "s3://: it names no bucket"),
+        (["-", "--follow"], "-: standard input can be read once"),
+        (["agent.log", "--follow", "--engine", "athena"], "--engine: athena: "),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(
+    night: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(night)
+
+    result = ask(night, *arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_an_inventory_of_another_stack_or_matrix_is_refused(night: Path, tmp_path: Path) -> None:
+    other = run(
+        "denied", night / "agent.log", "--stack", "prod", "--inventory", night / "inventory.json", "--project", ROOT
+    )
+    project = copy_project(tmp_path / "project")
+    text = (project / "traffic.yaml").read_text(encoding="utf-8")
+    (project / "traffic.yaml").write_text(
+        text.replace("externals:", "externals:\n  smtp: {ports: [25]}"), encoding="utf-8"
+    )
+    unbound = run("denied", night / "agent.log", "--inventory", night / "inventory.json", "--project", project)
+
+    assert other.stderr == "error: --inventory: it is of dev, not of prod. Name one of this stack.\n"
+    assert unbound.exit_code == 2
+    assert "externals.smtp: it has no place in the environment dev" in unbound.stderr
+
+
+def kept_alive(inventory: Inventory) -> Inventory:
+    """Return the inventory as if its pods had always been there."""
+    pods = tuple(replace(each, since=None, until=None) for each in inventory.pods)
+    return replace(inventory, pods=tuple({each.addresses: each for each in pods}.values()))
+
+
+def test_following_tells_what_is_new_once_and_ends_on_interruption(
+    night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time() - NIGHT
+    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
+    path = night / "growing.log"
+    path.write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
+    rounds = iter([agent(GATEWAY, API, 4000, at=now - 5), "", agent(DEBUG, PAY, 3100, at=now - 1)])
+
+    def sleep(_: float) -> None:
+        more = next(rounds, None)
+        if more is None:
+            raise KeyboardInterrupt
+        with path.open("a", encoding="utf-8") as file:
+            file.write(more + "\n" if more else "")
+
+    monkeypatch.setattr("cli.follow.time.sleep", sleep)
+
+    result = ask(night, path, "--follow", "--output", "json")
+
+    told = [json.loads(each) for each in result.stdout.splitlines()]
+    assert [(each["src"], each["declared"], each["lines"]) for each in told] == [
+        ("another pod of flash-ticket", False, 1),
+        ("gateway", True, 1),
+        ("another pod of flash-ticket", False, 2),
+    ]
+    assert result.exit_code == 1
+
+
+def test_a_look_that_fails_later_is_said_and_the_next_one_told(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = night / "agent.log"
+    kept = path.read_text(encoding="utf-8")
+    rounds = iter(["gone", "back"])
+
+    def sleep(_: float) -> None:
+        match next(rounds, ""):
+            case "gone":
+                path.unlink()
+            case "back":
+                path.write_text(kept, encoding="utf-8")
+            case _:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.follow.time.sleep", sleep)
+
+    result = ask(night, path, "--follow")
+
+    assert result.exit_code == 0
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("note: ")
+    assert result.stderr.endswith("Looking again in 10 s.\n")
+
+
+def test_an_interrupt_from_the_keyboard_ends_it_cleanly(night: Path) -> None:
+    now = time.time() - NIGHT
+    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
+    (night / "agent.log").write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "cli.main", "denied", str(night / "agent.log"), "--follow", "--stack", "dev"]
+    command += ["--inventory", str(night / "inventory.json")]
+    with subprocess.Popen(  # noqa: S603 - our own code
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+
+    assert first.startswith("not declared: another pod of flash-ticket => pay : TCP 3100")
+    assert (process.returncode, stderr) == (0, "")
