@@ -1,17 +1,21 @@
 """The story of the firewall on the lab: previewed, deployed, looked at, changed and destroyed, for dev and for prod."""
 
 import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import typer
 
 from lab.engine import Engine, Result
 from lab.environment import Lab
+from lab.incident import Incident
 from lab.program import copy_program
-from lab.surroundings import REGION
+from lab.surroundings import REGION, SURROUNDINGS
 from segmentation.port import listing
 from segmentation.traffic_file import read_matrix
 
@@ -67,6 +71,8 @@ def _environment(lab: Lab, stack: str) -> None:
     _summary(engine.preview("--expect-no-changes").checked())
     if stack == "dev":
         _change(lab, engine)
+    else:
+        _incident(lab, engine)
     _title(f"{stack}: pulumi destroy")
     retained = engine.outputs()["retainedOnDestroy"]
     destroyed = engine.destroy().checked()
@@ -89,6 +95,40 @@ def _change(lab: Lab, engine: Engine) -> None:
     _changes(changing.up().checked())
 
 
+def _incident(lab: Lab, engine: Engine) -> None:
+    _title(f"{engine.stack}: an hour later, orders fail: what is denied?")
+    outputs, name = engine.outputs(), f"flash-ticket-{engine.stack}"
+    ec2 = _aws(lab, "ec2")
+    of_stack = [{"Name": "tag:Environment", "Values": [engine.stack]}]
+    groups = {
+        group["GroupName"].removeprefix(f"{name}-"): group["GroupId"]
+        for group in ec2.describe_security_groups(Filters=of_stack)["SecurityGroups"]
+    }
+    subnets = ec2.describe_subnets(Filters=of_stack)["Subnets"]
+    Incident(
+        next(each.network for each in SURROUNDINGS if each.stack == engine.stack),
+        {**groups, **outputs["groupIds"]},
+        {subnet["CidrBlock"].rpartition(".")[0]: subnet["SubnetId"] for subnet in subnets},
+        outputs["flowLogLocation"].removeprefix("arn:aws:s3:::").partition("/")[0],
+        REGION,
+        name,
+    ).happen(ec2, _aws(lab, "s3"), _aws(lab, "logs"), time.time())
+    _say(f"flash-firewall denied --stack {engine.stack} --since 2h")
+    command = [
+        str(Path(sys.executable).with_name("flash-firewall")),
+        "denied",
+        "--stack",
+        engine.stack,
+        "--since",
+        "2h",
+    ]
+    told = subprocess.run(  # noqa: S603 - this project's own
+        command, cwd=engine.program, env=lab.env(engine.stack), capture_output=True, text=True, check=False
+    )
+    for line in (told.stdout or told.stderr).splitlines():
+        typer.echo(f"    {line}".rstrip())
+
+
 def _policies(lab: Lab, stack: str, engine: Engine) -> None:
     _say("kubectl get networkpolicies --namespace flash-ticket")
     _kubectl(lab, stack, "get", "networkpolicies")
@@ -106,19 +146,24 @@ def _kubectl(lab: Lab, stack: str, *arguments: str) -> None:
 
 def _rules(lab: Lab, engine: Engine) -> None:
     """Show the rules of the service in the middle, as AWS has them."""
-    ec2 = boto3.client(
-        "ec2",
-        endpoint_url=lab.aws_endpoint,
-        region_name=REGION,
-        aws_access_key_id="lab",
-        aws_secret_access_key="lab",  # noqa: S106 - moto takes any
-    )
+    ec2 = _aws(lab, "ec2")
     group = engine.outputs()["groupIds"]["api"]
     _say(f"aws ec2 describe-security-group-rules --filters Name=group-id,Values={group}")
     found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
     names = [tag["Value"] for rule in found["SecurityGroupRules"] for tag in rule["Tags"] if tag["Key"] == "Name"]
     for name in sorted(names):
         typer.echo(f"    {name}")
+
+
+def _aws(lab: Lab, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
+    make: Any = boto3.client
+    return make(
+        service,
+        endpoint_url=lab.aws_endpoint,
+        region_name=REGION,
+        aws_access_key_id="lab",
+        aws_secret_access_key="lab",  # noqa: S106 - moto takes any
+    )
 
 
 def _summary(result: Result) -> None:

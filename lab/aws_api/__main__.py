@@ -14,6 +14,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from lab.aws_api.athena import workgroups_and_queries
+from lab.aws_api.buckets import hold_conditions
 from lab.aws_api.call import LayeredApplication
 from lab.aws_api.clusters import cluster_groups
 from lab.aws_api.flow_logs import DestinationOptions
@@ -36,6 +37,7 @@ def _service(name: SERVICE_NAMES) -> Flask:
 
 def main() -> None:
     """Serve until the process is ended."""
+    hold_conditions()
     application = LayeredApplication(
         (dependencies, quotas, Rules(), DestinationOptions(), cluster_groups, workgroups_and_queries),
         DomainDispatcherApplication(_service),
