@@ -1,5 +1,6 @@
 """Looking again and again until Ctrl-C."""
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ def follow(look: Callable[[], None], pause: float) -> None:
     Raises:
         InputError: The first look failed.
     """
+    gc.enable()  # this goes on for days: what a verb keeps to its end may not heap up here
     try:
         look()
         while True:
