@@ -75,11 +75,12 @@ def _span(key: str) -> tuple[float, float] | None:
         found = _HIVE_DATE.search(folder) or _PLAIN_DATE.search(folder)
         if not found:
             return None
-        year, *parts = (int(each) for each in found.group("year", "month", "day", "hour") if each)
-        first = datetime(year, *(*parts, 1, 1)[: max(2, len(parts))], tzinfo=UTC)
+        parts = [int(each) for each in found.group("month", "day", "hour") if each]
+        month, day, hour = (*parts, *(1, 1, 0)[len(parts) :])
+        first = datetime(int(found["year"]), month, day, hour, tzinfo=UTC)
         match len(parts):
             case 0:
-                last = first.replace(year=year + 1)
+                last = first.replace(year=first.year + 1)
             case 1:
                 last = (first + timedelta(days=31)).replace(day=1)
             case 2:

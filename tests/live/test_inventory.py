@@ -1,0 +1,189 @@
+"""Who has which address: of a real API server and an AWS account of moto, and printed by the command."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.environment import Lab
+from live.aws_account import AwsAccount
+from live.inventory import interfaces_of, take_inventory
+from live.kubernetes_cluster import KubernetesCluster
+from live.stack_file import read_stack_file
+from segmentation.traffic.inventory import Interface, Inventory, Pod
+from segmentation.traffic.inventory_file import read_inventory
+from tests.live.moto_account import MotoAccount
+from tests.segmentation.accounts import ROOT, shop_matrix
+
+
+@pytest.fixture
+def network(moto: MotoAccount) -> tuple[str, str]:
+    """A VPC and a subnet in it."""
+    ec2 = moto.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.10.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.10.0.0/24")["Subnet"]["SubnetId"]
+    return vpc, subnet
+
+
+def test_interfaces_are_told_with_all_their_addresses_and_groups(moto: MotoAccount, network: tuple[str, str]) -> None:
+    ec2, (vpc, subnet) = moto.client("ec2"), network
+    groups = [ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in "ba"]
+    made = ec2.create_network_interface(
+        SubnetId=subnet,
+        Groups=groups,
+        PrivateIpAddress="10.10.0.5",
+        Ipv6Addresses=[{"Ipv6Address": "2001:DB8::5"}],
+    )["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.assign_private_ip_addresses(NetworkInterfaceId=made, PrivateIpAddresses=["10.10.0.6", "10.10.0.7"])
+
+    (found,) = interfaces_of(moto.connect(), vpc)
+
+    assert found.id == made
+    assert found.groups == tuple(sorted(groups))
+    assert set(found.addresses) >= {"10.10.0.5", "10.10.0.6", "10.10.0.7", "2001:db8::5"}
+
+
+def test_interfaces_of_other_vpcs_are_left_out(moto: MotoAccount, network: tuple[str, str]) -> None:
+    ec2, (vpc, subnet) = moto.client("ec2"), network
+    ec2.create_network_interface(SubnetId=subnet)
+    other = ec2.create_vpc(CidrBlock="10.11.0.0/16")["Vpc"]["VpcId"]
+
+    assert len(interfaces_of(moto.connect(), vpc)) == 1
+    assert interfaces_of(moto.connect(), other) == ()
+
+
+def test_the_addresses_of_a_delegated_prefix_are_the_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    described = {
+        "NetworkInterfaceId": "eni-1",
+        "PrivateIpAddresses": [{"PrivateIpAddress": "10.10.0.5"}],
+        "Ipv4Prefixes": [{"Ipv4Prefix": "10.10.0.16/28"}],
+        "Ipv6Prefixes": [{"Ipv6Prefix": "2001:db8::/80"}],
+    }
+    monkeypatch.setattr(AwsAccount, "pages", lambda *_, **__: [described])
+
+    (found,) = interfaces_of(AwsAccount.connect("ap-northeast-2", None, "dev"), "vpc-1")
+
+    assert found == Interface("eni-1", ("10.10.0.5", *(f"10.10.0.{last}" for last in range(16, 32))), ())
+
+
+NAMESPACE = "inventory-of-tests"
+
+
+def kubectl(lab: Lab, *arguments: str, given: object = None) -> None:
+    subprocess.run(  # noqa: S603 - the kubectl of the lab's toolchain
+        [str(lab.toolchain.path("kubectl")), *arguments],
+        env=lab.env("dev"),
+        input=yaml.safe_dump(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def make_pod(lab: Lab, name: str, status: dict[str, Any], *, host_network: bool = False) -> None:
+    """Make a pod, and say of it what a kubelet would."""
+    labels = {"app": "flash-api", "pod-template-hash": "1"}
+    container = {"name": "c", "image": "registry.invalid/none"}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        "spec": {"containers": [container], "hostNetwork": host_network, "nodeName": "node-1"},
+    }
+    kubectl(lab, "create", "--filename=-", given=pod)
+    patch = f"--patch={json.dumps({'status': status})}"
+    kubectl(lab, "patch", "pod", name, f"--namespace={NAMESPACE}", "--subresource=status", "--type=merge", patch)
+
+
+@pytest.fixture(scope="module")
+def pods(lab: Lab) -> Iterator[None]:
+    """Pods that run, on the host network too, and one that has ended."""
+    kubectl(
+        lab, "create", "--filename=-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    )
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}}
+    kubectl(lab, "apply", "--filename=-", given=account)
+    running = {"phase": "Running", "hostIP": "10.10.10.9", "startTime": "2026-11-24T03:00:00Z"}
+    make_pod(lab, "api-1", {**running, "podIP": "10.10.10.21", "podIPs": [{"ip": "10.10.10.21"}]})
+    make_pod(lab, "agent", {**running, "podIP": "10.10.10.9", "podIPs": [{"ip": "10.10.10.9"}]}, host_network=True)
+    terminated = {"exitCode": 0, "finishedAt": "2026-11-24T04:00:00Z", "startedAt": "2026-11-24T03:00:00Z"}
+    ended = {
+        "name": "c",
+        "state": {"terminated": terminated},
+        "ready": False,
+        "restartCount": 0,
+        "image": "i",
+        "imageID": "i",
+    }
+    make_pod(lab, "job", {**ended, "podIP": "10.10.10.22", "podIPs": [{"ip": "10.10.10.22"}]})
+    yield
+    kubectl(lab, "delete", "pods", "--all", f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
+    kubectl(lab, "delete", "namespace", NAMESPACE, "--wait=false")
+
+
+START, END = 1795489200.0, 1795492800.0
+LABELS = (("app", "flash-api"), ("pod-template-hash", "1"))
+PODS = [
+    Pod(NAMESPACE, "agent", LABELS, ("10.10.10.9",), "10.10.10.9", START, None),
+    Pod(NAMESPACE, "api-1", LABELS, ("10.10.10.21",), "10.10.10.9", START, None),
+    Pod(NAMESPACE, "job", LABELS, ("10.10.10.22",), "10.10.10.9", START, END),
+]
+
+
+def of_tests(inventory: Inventory) -> list[Pod]:
+    return [pod for pod in inventory.pods if pod.namespace == NAMESPACE]
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("pods")
+def test_an_inventory_tells_pods_places_interfaces_and_what_stands(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in lab.variables("dev").items():
+        monkeypatch.setenv(name, value)
+    settings = read_stack_file(ROOT, "dev")
+    cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
+    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+
+    found = take_inventory(cluster, account, shop_matrix(), settings.binding, 1000.0)
+
+    assert of_tests(found) == PODS
+    assert found.taken == 1000.0
+    assert found.environment
+    assert found.environment.name == "dev"
+    assert found.deployed
+    assert {service.name for service in found.services} >= {"kubernetes"}
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("pods")
+def test_the_command_prints_an_inventory_that_is_read_back(lab: Lab, tmp_path: Path) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "cli.main", "inventory", "--stack", "dev"],
+        cwd=ROOT,
+        env=lab.env("dev"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    path = tmp_path / "inventory.json"
+    path.write_text(printed)
+
+    found = read_inventory(path)
+
+    assert of_tests(found) == PODS
+    assert time.time() - 600 < found.taken <= time.time()
+    assert found.environment
+    assert found.deployed
+    secrets = [lab.variables("dev")["AWS_SECRET_ACCESS_KEY"], *_credentials(lab.kubeconfigs["dev"])]
+    assert secrets
+    assert not [secret for secret in secrets if len(secret) > 5 and secret in printed]
+
+
+def _credentials(kubeconfig: Path) -> list[str]:
+    user = yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]
+    return [str(value) for value in user.values() if not Path(str(value)).exists()]
