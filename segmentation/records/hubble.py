@@ -19,10 +19,9 @@ from segmentation.records.orientation import is_reply, turned
 from segmentation.records.reading import Reading
 from segmentation.records.record import Disposition, End, Evidence, Record, Scope
 
-_STOPPED = Disposition.STOPPED
 _POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
 
-_REASON_NAMES: Final = {133: "POLICY_DENIED", 181: "POLICY_DENY"}
+_REASON_NAMES: Final = {133: "POLICY_DENIED", 181: "POLICY_DENY", 0: "", "DROP_REASON_UNKNOWN": ""}
 
 _DISPOSITIONS: Final = {
     **dict.fromkeys(("FORWARDED", 1), Disposition.PASSED),
@@ -52,8 +51,9 @@ _TCP, _UDP, _SCTP, _ICMP, _ICMPV6, _UNKNOWN = 6, 17, 132, 1, 58, 0
 
 _NO_ADDRESSES, _NO_LAYER4 = Addresses(), Layer4()
 
-_MOST_ENDS = 20_000
-"""Ends held at once, as they are written."""
+_MOST_HELD = 32 << 20
+"""Bytes of ends as they are written, the room that each takes besides among them; some 20,000 pods."""
+_BESIDES = 1 << 10
 
 
 def is_policys(reason: str) -> bool:
@@ -109,7 +109,7 @@ class _NumberedEnd(NamedTuple):
 class _HubbleReader:
     """One reading of one log."""
 
-    __slots__ = ("_ends", "_ends_seen", "_gathered", "_latest", "_listening", "_reading")
+    __slots__ = ("_ends", "_ends_seen", "_gathered", "_held", "_latest", "_listening", "_reading")
 
     def __init__(self, scope: Scope, reading: Reading) -> None:
         self._reading = reading
@@ -118,6 +118,7 @@ class _HubbleReader:
         self._latest: dict[str, _NumberedEnd] = {}
         self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
         self._ends_seen = 0
+        self._held = 0
 
     def records(self, lines: Lines) -> Iterator[Record]:
         gathered, reading, count = self._gathered, self._reading, self._count
@@ -130,9 +131,15 @@ class _HubbleReader:
                 # A line can be wrong in every way that JSON, a time or an address can.
                 except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                     reading.refuse(batch.place(index), str(error))
-            if gathered.is_full:
+            if gathered.is_full or self._held > _MOST_HELD:
                 yield from gathered.tell()
+                self._forget_ends()
         yield from gathered.tell()
+
+    def _forget_ends(self) -> None:
+        self._latest.clear()
+        self._ends.clear()
+        self._held = 0
 
     def _count(self, flow: Flow) -> bool:
         """Count a flow; False for one that decides nothing."""
@@ -157,7 +164,7 @@ class _HubbleReader:
             source, destination = destination, source
         # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
         turn = reply and not flow.is_reply
-        denied_by = flow.denied_by if disposition is _STOPPED else ""
+        denied_by = flow.denied_by if disposition is Disposition.STOPPED else ""
         kind = (
             source.number,
             destination.number,
@@ -194,11 +201,9 @@ class _HubbleReader:
         key = (address, bytes(written))
         found = self._ends.get(key)
         if found is None:
-            if len(self._ends) >= _MOST_ENDS:
-                self._ends.clear()
-                self._latest.clear()
             end = End(canonical_address(address) if address else "", pod_identity(key[1]))
             self._ends_seen += 1
+            self._held += len(key[1]) + _BESIDES
             found = self._ends[key] = _NumberedEnd(self._ends_seen, written.copy(), end)
         self._latest[address] = found
         return found
@@ -235,5 +240,5 @@ def _reason(flow: Flow) -> str:
     if _DISPOSITIONS[flow.verdict] is Disposition.PASSED:
         return _REASONS_TO_PASS.get(flow.verdict, "")
     word = flow.drop_reason_desc or flow.drop_reason
-    reason = word if isinstance(word, str) else _REASON_NAMES.get(word, f"drop reason {word}" if word else "")
+    reason = _REASON_NAMES.get(word, word if isinstance(word, str) else f"drop reason {word}")
     return f"{reason} by {flow.denied_by}" if flow.denied_by else reason

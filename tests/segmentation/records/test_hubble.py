@@ -155,6 +155,7 @@ def test_a_packet_that_no_policy_has_seen_yet_has_not_passed(point: object) -> N
         ({"drop_reason_desc": "CT_MAP_INSERTION_FAILED", "drop_reason": 155}, "CT_MAP_INSERTION_FAILED", False),
         ({"drop_reason_desc": None, "drop_reason": 151}, "drop reason 151", False),
         ({"drop_reason_desc": None, "drop_reason": None}, "", False),
+        ({"drop_reason_desc": "DROP_REASON_UNKNOWN", "drop_reason": None}, "", False),
         (
             {
                 "drop_reason_desc": "POLICY_DENY",

@@ -196,3 +196,19 @@ def test_lines_that_differ_in_what_they_tell_are_kept_apart(change: dict[str, ob
 
     assert [record.count for record in records] == [2, 1]
     assert len(set(map(told, records))) == 2
+
+
+def test_what_is_held_of_the_ends_is_bounded_and_nothing_is_lost_when_it_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pods = [{"namespace": "shop", "pod_name": f"api-{number}"} for number in range(2500)]
+    texts = [json.dumps({"flow": {**REPLY, "source": pod}}).encode() for pod in [*pods, *pods]]
+    reading, log = Reading(), HubbleLog("export", GivenLines("export", texts))
+
+    together = Counter(record.count for record in log.records(Scope(), Reading()))
+    monkeypatch.setattr("segmentation.records.hubble._MOST_HELD", 100_000)
+    apart = Counter(record.count for record in log.records(Scope(), reading))
+
+    assert together == {2: 2500}
+    assert apart == {1: 5000}  # 1000 lines are looked at at a time, and none of them have a pod in common
+    assert reading.told == 5000
