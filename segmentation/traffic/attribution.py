@@ -1,8 +1,10 @@
 """Records of logs summed up by whom they concern."""
 
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import TypeVar
 
 from segmentation.port import MAX_PORT, PortRange
@@ -18,6 +20,8 @@ EARLY_SECONDS = 10
 
 
 Example = TypeVar("Example", str, PodIdentity)
+_Examples = list[tuple[tuple[str, ...], Example]]
+"""Examples with what orders them, sorted."""
 
 
 @dataclass(slots=True)
@@ -67,11 +71,11 @@ class _Entry:
     """A conversation while it grows."""
 
     conversation: Conversation
-    interfaces: set[str] = field(default_factory=set)
-    sources: set[str] = field(default_factory=set)
-    destinations: set[str] = field(default_factory=set)
-    callers: set[PodIdentity] = field(default_factory=set)
-    called: set[PodIdentity] = field(default_factory=set)
+    interfaces: _Examples[str] = field(default_factory=list)
+    sources: _Examples[str] = field(default_factory=list)
+    destinations: _Examples[str] = field(default_factory=list)
+    callers: _Examples[PodIdentity] = field(default_factory=list)
+    called: _Examples[PodIdentity] = field(default_factory=list)
     count: int = 0
     early: int = 0
     first: float = float("inf")
@@ -91,14 +95,14 @@ class _Entry:
     def summed(self) -> Conversation:
         return replace(
             self.conversation,
-            interfaces=_few(self.interfaces),
-            sources=_few(self.sources),
-            destinations=_few(self.destinations),
+            interfaces=tuple(example for _, example in self.interfaces),
+            sources=tuple(example for _, example in self.sources),
+            destinations=tuple(example for _, example in self.destinations),
             count=self.count,
             first=self.first,
             last=self.last,
-            callers=_few(self.callers),
-            called=_few(self.called),
+            callers=tuple(example for _, example in self.callers),
+            called=tuple(example for _, example in self.called),
             early=self.early,
         )
 
@@ -196,13 +200,16 @@ def _is_early(end: KnownEnd, record: Record) -> bool:
     return end.started is not None and end.started <= record.first and record.last < end.started + EARLY_SECONDS
 
 
-def _note(examples: set[Example], example: Example | None) -> None:
+def _note(examples: _Examples[Example], example: Example | None) -> None:
     """Keep an example; among more than are kept the least are, so that the order of records does not matter."""
-    if not example or example in examples:
+    if not example:
         return
-    examples.add(example)
-    if len(examples) > MOST_EXAMPLES:
-        examples.remove(max(examples, key=_example_order))
+    entry = (_example_order(example), example)
+    if len(examples) == MOST_EXAMPLES and examples[-1][0] <= entry[0]:
+        return
+    if entry not in examples:
+        insort(examples, entry, key=itemgetter(0))
+        del examples[MOST_EXAMPLES:]
 
 
 def _example_order(example: str | PodIdentity) -> tuple[str, ...]:
