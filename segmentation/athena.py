@@ -17,9 +17,6 @@ TABLE: Final = "flow_logs"
 RESULT_DAYS: Final = 7
 """How long the result of a query can be read again."""
 
-LEAST_SCAN_LIMIT_BYTES: Final = 10 * 1024 * 1024
-"""What AWS takes as the least BytesScannedCutoffPerQuery."""
-
 _INTEGERS = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path"}
 _LONG_INTEGERS = {"packets", "bytes", "start", "end"}
 

@@ -50,7 +50,7 @@ def _of_the_last(days: int, database: str, condition: str) -> str:
 
     query = flow_log_query(Scope(), Dialect.ATHENA, "recent")
     readable = transpile(query, read=Dialect.ATHENA, write=Dialect.ATHENA, pretty=True)[0]
-    since = f"CURRENT_TIMESTAMP AT TIME ZONE 'UTC' - INTERVAL '{days}' DAY"
+    since = f"CURRENT_TIMESTAMP - INTERVAL '{days}' DAY"  # Athena's clock is in UTC, as the folders are
     folder = f"{since} - INTERVAL '{PARTITION_MARGIN}' SECOND"
     hour = " || ".join(f'"{each.name}"' for each in HOUR_COLUMNS)
     return f"""\

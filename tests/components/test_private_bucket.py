@@ -1,0 +1,72 @@
+"""What a bucket of this program may be relied on for, whatever is in it."""
+
+import json
+
+import pytest
+
+from components.private_bucket import PrivateBucket, PrivateBucketArgs
+from segmentation.environment import OnDestroy
+from segmentation.flow_log_access import results_bucket_policy
+from tests.components.pulumi_mocks import Deployment, Registered, deploy
+
+BUCKET = "aws:s3/bucket:Bucket"
+KEY = "arn:aws:kms:ap-northeast-2:111122223333:key/1"
+
+
+def made(*, days: int = 7, recoverable_days: int = 0, on_destroy: OnDestroy = OnDestroy.DELETE) -> Deployment:
+    args = PrivateBucketArgs("shop-", KEY, results_bucket_policy, days, recoverable_days, on_destroy)
+    return deploy(lambda: PrivateBucket("things", args), computed={BUCKET: {"arn": "arn:aws:s3:::things"}})
+
+
+def setting(deployment: Deployment, kind: str) -> Registered:
+    return deployment.only(f"aws:s3/bucket{kind}:Bucket{kind}")
+
+
+def test_it_is_nobodys_but_the_accounts() -> None:
+    deployment = made()
+    public = setting(deployment, "PublicAccessBlock").inputs
+
+    assert [public[key] for key in public if key != "bucket"] == [True] * 4
+    assert setting(deployment, "OwnershipControls").inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
+
+
+def test_every_object_is_encrypted_with_the_given_key() -> None:
+    (rule,) = setting(made(), "ServerSideEncryptionConfiguration").inputs["rules"]
+
+    assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY}
+
+
+def test_nothing_comes_or_goes_without_tls() -> None:
+    (statement,) = json.loads(setting(made(), "Policy").inputs["policy"])["Statement"]
+
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Resource"] == ["arn:aws:s3:::things", "arn:aws:s3:::things/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_objects_go_after_their_days_and_for_good_where_nothing_is_recoverable() -> None:
+    deployment = made(days=7)
+    (rule,) = setting(deployment, "LifecycleConfiguration").inputs["rules"]
+
+    assert (rule["status"], rule["expiration"]) == ("Enabled", {"days": 7})
+    assert "noncurrentVersionExpiration" not in rule
+    assert not deployment.all("aws:s3/bucketVersioning:BucketVersioning")
+
+
+def test_what_is_recoverable_has_versions_for_so_long() -> None:
+    deployment = made(days=7, recoverable_days=3)
+    retention, markers = setting(deployment, "LifecycleConfiguration").inputs["rules"]
+
+    assert retention["noncurrentVersionExpiration"] == {"noncurrentDays": 3}
+    assert markers["expiration"] == {"expiredObjectDeleteMarker": True}
+    assert setting(deployment, "Versioning").inputs["versioningConfiguration"] == {"status": "Enabled"}
+
+
+@pytest.mark.parametrize("on_destroy", OnDestroy)
+def test_all_of_it_shares_one_fate(on_destroy: OnDestroy) -> None:
+    deployment = made(recoverable_days=3, on_destroy=on_destroy)
+    own = [each for each in deployment.resources if each.custom]
+
+    assert len(own) == 7
+    assert {each.retain_on_delete for each in own} == {on_destroy is OnDestroy.RETAIN}
+    assert deployment.only(BUCKET).inputs["forceDestroy"] is (on_destroy is OnDestroy.DELETE)
