@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -32,10 +32,16 @@ LONGEST = 262_144
 
 def line(hours_ago: float, **changes: str | int | None) -> Line:
     end = int(NOW.timestamp() - hours_ago * HOUR)
-    values = {"srcaddr": "10.0.0.1", "dstaddr": "10.0.0.2", "srcport": 40000, "dstport": 6379, "protocol": 6}
-    rest = {"tcp_flags": 3, "start": end - 60, "end": end, "action": "ACCEPT", "interface_id": "eni-1"}
+    values: dict[str, Any] = {
+        "srcaddr": "10.0.0.1",
+        "dstaddr": "10.0.0.2",
+        "srcport": 40000,
+        "dstport": 6379,
+        "protocol": 6,
+    }
+    rest: dict[str, Any] = {"tcp_flags": 3, "start": end - 60, "end": end, "action": "ACCEPT", "interface_id": "eni-1"}
     names = Line.__dataclass_fields__
-    return Line(**{**dict.fromkeys(names), **values, **rest, **changes})  # type: ignore[arg-type] - of many types
+    return Line(**{**dict.fromkeys(names), **values, **rest, **changes})
 
 
 @contextmanager
