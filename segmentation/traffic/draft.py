@@ -87,13 +87,16 @@ class _Drafting:
         flows = [each for each in worked if self._can_be_declared(each)]
         strangers = [each for each in worked if not self._can_be_declared(each)]
         named = {name for each in flows for name in (each.source, each.destination)} | set(self.today.endpoints)
-        services = [each for each in self.layers.matrix.services if each.name in named]
-        externals = [each for each in self.layers.matrix.externals if each.name in named]
+        matrix = self.layers.matrix
+        services = [replace(each, ports=self._ports(each, flows)) for each in matrix.services if each.name in named]
+        externals = [replace(each, ports=self._ports(each, flows)) for each in matrix.externals if each.name in named]
+        listening = {service.name: service.ports for service in services}
+        listening |= {external.name: external.ports for external in externals}
         return Draft(
             self.today.namespace,
-            tuple(replace(each, ports=self._ports(each, flows)) for each in services),
-            tuple(replace(each, ports=self._ports(each, flows)) for each in externals),
-            tuple(_flows(flows)),
+            tuple(services),
+            tuple(externals),
+            tuple(_flows(flows, listening)),
             tuple(Stranger(each, self._allowance(each, concerned)) for each in sorted(strangers, key=_weight)),
             {
                 "had no reply": _lines(each for each in seen if each.fate is Fate.UNANSWERED),
@@ -143,14 +146,19 @@ class _Drafting:
         )
 
 
-def _flows(flows: Iterable[Observation]) -> Iterator[DraftedFlow]:
+def _flows(flows: Iterable[Observation], listening: Mapping[str, tuple[PortRange, ...]]) -> Iterator[DraftedFlow]:
+    """Yield the flows, ports next to each other together as far as one declared range of the target holds them."""
     by_pair: dict[tuple[str, str], list[Observation]] = {}
     for each in flows:
         by_pair.setdefault((each.source, each.destination), []).append(each)
     for pair, together in sorted(by_pair.items()):
-        for ports in PortSet.of(each.port for each in together):
-            found = [each for each in together if ports.covers(each.port)]
-            yield DraftedFlow(*pair, ports, _lines(found), max(each.last for each in found))
+        left = PortSet.of(each.port for each in together)
+        for declared in listening[pair[1]]:
+            called = left & PortSet((declared,))
+            left -= called
+            for ports in called:
+                found = [each for each in together if ports.covers(each.port)]
+                yield DraftedFlow(*pair, ports, _lines(found), max(each.last for each in found))
 
 
 def _lines(seen: Iterable[Observation]) -> int:

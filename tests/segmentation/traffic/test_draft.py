@@ -110,6 +110,14 @@ def test_only_what_worked_is_in_it_and_only_on_the_ports_that_were_called() -> N
     assert permitted(found) == {("gateway", "api"): PortSet.of([PortRange(Protocol.TCP, 4000, 4000)])}
 
 
+def test_ports_next_to_each_other_are_one_line_unless_the_target_declares_them_apart() -> None:
+    """A port of a flow has to lie within one port of its target (traffic_file); 4000 is declared, 4001 is not."""
+    found = drafted(*(worked(address_of(GATEWAY), address_of(API), port) for port in (4000, 4001, 4002)))
+
+    assert [str(each.ports) for each in found.flows] == ["TCP 4000", "TCP 4001-4002"]
+    assert permitted(learned(worked(address_of(GATEWAY), address_of(API), 4001)))
+
+
 def test_every_line_says_how_much_and_how_lately() -> None:
     text = text_of(worked(address_of(GATEWAY), address_of(API), 4000, count=1234))
 
