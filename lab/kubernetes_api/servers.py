@@ -101,7 +101,7 @@ class ApiServer:
     def fill(self) -> None:
         """Wait until the server is ready, create what runs in the cluster, and write the kubeconfig."""
         self.endpoint.wait_for("/readyz", _READY_SECONDS)
-        for file in ("security_group_policy.yaml", "cluster_network_policy.yaml"):
+        for file in ("security_group_policy.yaml", "cluster_network_policy.yaml", "prometheus_rule.yaml"):
             for document in self._manifests(file):
                 self.endpoint.create(document)
         for document in self._manifests("cluster.yaml"):
@@ -109,7 +109,11 @@ class ApiServer:
                 # The server makes this namespace itself, a moment after it is ready.
                 self.endpoint.wait_for("/api/v1/namespaces/kube-system", _READY_SECONDS)
             self.endpoint.create(document)
-        for version in ("vpcresources.k8s.aws/v1beta1", "policy.networking.k8s.io/v1alpha2"):
+        for version in (
+            "vpcresources.k8s.aws/v1beta1",
+            "policy.networking.k8s.io/v1alpha2",
+            "monitoring.coreos.com/v1",
+        ):
             self.endpoint.wait_for(f"/apis/{version}", _READY_SECONDS)
         self.endpoint.write_kubeconfig(self.kubeconfig, f"flash-ticket-{self.surroundings.stack}")
 
