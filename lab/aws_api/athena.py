@@ -22,13 +22,14 @@ def workgroups_and_queries(call: Call, proceed: Callable[[], Answer]) -> Answer:
     workgroup, query = asked.get("WorkGroup"), asked.get("NamedQueryId")
     if workgroup is not None and workgroup not in backend.work_groups:
         return _answer("400 Bad Request", {"__type": "InvalidRequestException", "message": "WorkGroup is not found."})
-    if query is not None and query not in backend.named_queries:
+    if call.action == "GetNamedQuery" and query not in backend.named_queries:
         return _answer(
             "400 Bad Request",
             {"__type": "InvalidRequestException", "message": f"NamedQuery {query} does not exist"},
         )
     if call.action == "DeleteNamedQuery":
-        del backend.named_queries[str(query)]
+        # The provider may ask twice: to delete what is gone is no error.
+        backend.named_queries.pop(str(query), None)
         return _answer("200 OK", {})
     if call.action == "UpdateWorkGroup":
         _change(backend, asked)

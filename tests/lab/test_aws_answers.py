@@ -76,3 +76,35 @@ def test_a_flow_log_keeps_its_destination_options(
 
     (flow_log,) = ec2.describe_flow_logs(FlowLogIds=[identifier])["FlowLogs"]
     assert flow_log["DestinationOptions"] == answered
+
+
+def test_a_workgroup_keeps_what_an_update_does_not_name(aws: Aws) -> None:
+    athena = aws("athena")
+    results = {"OutputLocation": "s3://results/", "ExpectedBucketOwner": "111122223333"}
+    athena.create_work_group(
+        Name="changed", Configuration={"ResultConfiguration": results, "BytesScannedCutoffPerQuery": 10_000_000}
+    )
+
+    athena.update_work_group(
+        WorkGroup="changed",
+        ConfigurationUpdates={
+            "BytesScannedCutoffPerQuery": 20_000_000,
+            "ResultConfigurationUpdates": {"OutputLocation": "s3://others/", "RemoveExpectedBucketOwner": True},
+        },
+    )
+
+    configuration = athena.get_work_group(WorkGroup="changed")["WorkGroup"]["Configuration"]
+    assert configuration["BytesScannedCutoffPerQuery"] == 20_000_000
+    assert configuration["ResultConfiguration"] == {"OutputLocation": "s3://others/"}
+
+
+def test_what_athena_does_not_have_is_refused_by_name(aws: Aws) -> None:
+    athena = aws("athena")
+    absent = athena.exceptions.InvalidRequestException
+
+    with pytest.raises(absent, match="WorkGroup is not found"):
+        athena.get_work_group(WorkGroup="absent")
+    query = athena.create_named_query(Name="q", Database="d", QueryString="SELECT 1")["NamedQueryId"]
+    athena.delete_named_query(NamedQueryId=query)
+    with pytest.raises(absent, match=query):
+        athena.get_named_query(NamedQueryId=query)
