@@ -91,6 +91,19 @@ def test_its_outputs_are_what_a_team_needs_next() -> None:
     assert outputs["retained"]
 
 
+def test_records_in_s3_can_be_asked_about_where_they_are() -> None:
+    deployment = deployed(stack("prod"))
+    table = deployment.only("aws:glue/catalogTable:CatalogTable").inputs
+    location = deployment.outputs(deployment.only(COMPONENT))["flow_log_location"]
+
+    assert table["storageDescriptor"]["location"] == location.replace("arn:aws:s3:::", "s3://")
+    assert deployment.outputs(deployment.only(COMPONENT))["traffic_queries"] == {
+        "workgroup": "flash_ticket__prod",
+        "table": "flash_ticket__prod.flow_logs",
+    }
+    assert deployed(stack("dev")).all(f"{PREFIX}:TrafficQueries") == ()
+
+
 def test_providers_given_to_it_reach_every_resource_of_every_part() -> None:
     def program() -> None:
         providers = {
