@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Final, Protocol
+from typing import Final
 
 from live.log_group import Event, LogGroup
 from segmentation.records.flow_log_events import FlowLogEvents
 from segmentation.records.lines import GivenLines
 from segmentation.records.policy_agent import PolicyAgentLog
 from segmentation.records.reading import Reading
-from segmentation.records.record import Log, Record, Scope
+from segmentation.records.record import Record, Scope
 
 AGENT_STREAMS: Final = "aws-network-policy-agent-audit-"
 """How the agent's streams begin in the group of an EKS cluster."""
@@ -22,22 +22,9 @@ _LONGEST_INTERVAL = 600
 """An event of a flow log has the time at which its record begins, and a record sums up ten minutes at most."""
 
 
-class FollowedLog(Log, Protocol):
-    """A log that goes on growing."""
-
-    def arrivals(self, scope: Scope, reading: Reading, since: float) -> Iterator[tuple[Record, ...]]:
-        """Yield what has been told since the last look, from a time on, for ever; nothing where nothing has.
-
-        Records of one look are summed up, those of different looks are not.
-
-        Raises:
-            InputError: The log cannot be read.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class FlowLogGroup:
-    """A log group that flow logs deliver to. Implements ``FollowedLog``.
+    """A log group that flow logs deliver to. Implements ``segmentation.records.record.Log``.
 
     Attributes:
         fields: Those of the flow log's format, in order.
@@ -60,11 +47,6 @@ class FlowLogGroup:
         since = None if scope.since is None else scope.since - _LONGEST_INTERVAL
         return self._told(self.group.events(since, scope.until), scope, reading)
 
-    def arrivals(self, scope: Scope, reading: Reading, since: float) -> Iterator[tuple[Record, ...]]:
-        """Yield what has arrived since the last look."""
-        for events in self.group.arrivals(since - _LONGEST_INTERVAL):
-            yield tuple(self._told(events, scope, reading))
-
     def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
         lines = (event.line for event in events)
         for first in lines:
@@ -74,7 +56,7 @@ class FlowLogGroup:
 
 @dataclass(frozen=True, slots=True)
 class PolicyAgentGroup:
-    """The log group of an EKS cluster, of which the agent's streams are read. Implements ``FollowedLog``."""
+    """The agent's streams in the log group of an EKS cluster. Implements ``segmentation.records.record.Log``."""
 
     group: LogGroup
 
@@ -90,11 +72,6 @@ class PolicyAgentGroup:
             InputError: The group cannot be read.
         """
         return self._told(self.group.events(scope.since, scope.until), scope, reading)
-
-    def arrivals(self, scope: Scope, reading: Reading, since: float) -> Iterator[tuple[Record, ...]]:
-        """Yield what has arrived since the last look."""
-        for events in self.group.arrivals(since):
-            yield tuple(self._told(events, scope, reading))
 
     def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
         # The agent's line has no time of its own; the event's stands before it, in milliseconds.

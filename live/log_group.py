@@ -1,4 +1,4 @@
-"""A group of CloudWatch Logs, read page by page, once or as it grows.
+"""A group of CloudWatch Logs, read page by page.
 
 Right needed: logs:FilterLogEvents on the group, and kms:Decrypt on its key where it has one.
 Source: CloudWatch Logs API reference, FilterLogEvents: a page may be empty and yet have a next one; times are
@@ -8,8 +8,7 @@ milliseconds; events of several streams come in no order that could be relied up
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from time import sleep, time
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from live.aws_account import AwsAccount
 from live.aws_refusal import RefusedError
@@ -17,24 +16,15 @@ from live.patience import patiently
 from live.progress import Progress
 from segmentation.input_error import InputError
 
-POLL_SECONDS: Final = 10.0
-"""Between two looks at a group that is followed: FilterLogEvents may be asked only a few times a second by all."""
-
-LATE_SECONDS: Final = 15 * 60
-"""How long after its time an event may still arrive: flow logs take about five minutes, ten at a ten-minute interval
-(VPC User Guide, "Flow log limitations")."""
-
 
 class Event(NamedTuple):
     """An event of a log group.
 
     Attributes:
-        id: Unique in the group.
         time: In seconds since 1970.
         line: Its message.
     """
 
-    id: str
     time: float
     line: str
 
@@ -73,31 +63,13 @@ class LogGroup:
                 for event in page["events"]:
                     if event.get("logStreamName", "").startswith(self.stream_prefix):
                         count += 1
-                        yield Event(event["eventId"], event["timestamp"] / 1000, event["message"])
+                        yield Event(event["timestamp"] / 1000, event["message"])
                 self.progress.say(f"{self.name}: {count:,} events")
                 if not page.get("nextToken"):
                     return
                 wanted["nextToken"] = page["nextToken"]
         finally:
             self.progress.end()
-
-    def arrivals(self, since: float) -> Iterator[tuple[Event, ...]]:
-        """Yield what has arrived since the last look, for ever; nothing where nothing has.
-
-        Streams arrive late and each at its own pace, so that every look goes back by `LATE_SECONDS` and leaves out
-        what was told already.
-
-        Raises:
-            InputError: As ``events``.
-        """
-        told: dict[str, float] = {}
-        while True:
-            begin = max(since, time() - LATE_SECONDS)
-            told = {each: moment for each, moment in told.items() if moment >= begin}
-            new = tuple(event for event in self.events(begin, None) if event.id not in told)
-            told |= {event.id: event.time for event in new}
-            yield new
-            sleep(POLL_SECONDS)
 
     def _page(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
         try:

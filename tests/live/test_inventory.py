@@ -104,23 +104,15 @@ def make_pod(lab: Lab, name: str, status: dict[str, Any], *, host_network: bool 
 @pytest.fixture(scope="module")
 def pods(lab: Lab) -> Iterator[None]:
     """Pods that run, on the host network too, and one that has ended."""
-    kubectl(
-        lab, "create", "--filename=-", given={"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    )
+    kubectl(lab, "create", "namespace", NAMESPACE)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}}
     kubectl(lab, "apply", "--filename=-", given=account)
     running = {"phase": "Running", "hostIP": "10.10.10.9", "startTime": "2026-11-24T03:00:00Z"}
     make_pod(lab, "api-1", {**running, "podIP": "10.10.10.21", "podIPs": [{"ip": "10.10.10.21"}]})
     make_pod(lab, "agent", {**running, "podIP": "10.10.10.9", "podIPs": [{"ip": "10.10.10.9"}]}, host_network=True)
     terminated = {"exitCode": 0, "finishedAt": "2026-11-24T04:00:00Z", "startedAt": "2026-11-24T03:00:00Z"}
-    ended = {
-        "name": "c",
-        "state": {"terminated": terminated},
-        "ready": False,
-        "restartCount": 0,
-        "image": "i",
-        "imageID": "i",
-    }
+    container = {"name": "c", "ready": False, "restartCount": 0, "image": "i", "imageID": "i"}
+    ended = {**running, "phase": "Succeeded", "containerStatuses": [{**container, "state": {"terminated": terminated}}]}
     make_pod(lab, "job", {**ended, "podIP": "10.10.10.22", "podIPs": [{"ip": "10.10.10.22"}]})
     yield
     kubectl(lab, "delete", "pods", "--all", f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
@@ -146,7 +138,8 @@ def test_an_inventory_tells_pods_places_interfaces_and_what_stands(lab: Lab, mon
     for name, value in lab.variables("dev").items():
         monkeypatch.setenv(name, value)
     settings = read_stack_file(ROOT, "dev")
-    cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
+    # The client looks for KUBECONFIG once, when it is imported, so that this process cannot name it there any more.
+    cluster = KubernetesCluster.connect(str(lab.kubeconfigs["dev"]), settings.context)
     account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
 
     found = take_inventory(cluster, account, shop_matrix(), settings.binding, 1000.0)

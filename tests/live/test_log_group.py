@@ -1,8 +1,7 @@
-"""Flow logs and the network policy agent's lines out of CloudWatch Logs, once and as they arrive."""
+"""Flow logs and the network policy agent's lines out of CloudWatch Logs."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,7 +9,7 @@ from botocore.exceptions import ClientError
 from live import flow_log_group
 from live.aws_account import AwsAccount
 from live.flow_log_group import AGENT_STREAMS, FlowLogGroup, PolicyAgentGroup
-from live.log_group import LATE_SECONDS, POLL_SECONDS, LogGroup
+from live.log_group import LogGroup
 from live.patience import WAITS
 from segmentation.input_error import InputError
 from segmentation.records.reading import Reading
@@ -127,53 +126,6 @@ def test_of_a_clusters_group_only_the_agents_streams_are_read(moto: MotoAccount)
     assert (one.source.address, one.disposition, one.count) == ("10.0.0.1", Disposition.STOPPED, 1)
     assert (two.source.address, two.first, two.last) == ("10.0.0.2", NOW - 20 * 60, NOW - 10 * 60)
     assert (reading.told, reading.malformed, reading.other) == (3, 0, 0)
-
-
-def follow(log: FlowLogGroup | PolicyAgentGroup, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Yield the sources that each look tells; the clock stands at `NOW`, and nothing is waited for."""
-    waits: list[float] = []
-    monkeypatch.setattr("live.log_group.sleep", waits.append)
-    monkeypatch.setattr("live.log_group.time", lambda: NOW)
-    for told in log.arrivals(Scope(), Reading(), NOW - 60):
-        assert set(waits) <= {POLL_SECONDS}
-        yield sources(told)
-
-
-@pytest.mark.parametrize("kind", ["flow logs", "agent"])
-def test_what_arrives_is_told_once_also_late_and_out_of_order(
-    moto: MotoAccount, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    group, event, log = (GROUP, refused, flow_logs(moto)) if kind == "flow logs" else (CLUSTER, denied, agent(moto))
-    put(moto, group, f"{AGENT_STREAMS}0", event(30, "10.0.0.1"), event(0.2, "10.0.0.2"))
-    looks = follow(log, monkeypatch)
-
-    assert next(looks) == ["10.0.0.2"]
-    assert next(looks) == []
-    put(moto, group, f"{AGENT_STREAMS}0", event(0.1, "10.0.0.3"))
-    put(moto, group, f"{AGENT_STREAMS}1", event(0.4, "10.0.0.4"))
-    assert next(looks) == ["10.0.0.3", "10.0.0.4"]
-    assert next(looks) == []
-
-
-def test_what_was_told_is_remembered_only_as_long_as_it_may_be_seen_again(
-    moto: MotoAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(moto, GROUP, "eni-1-all", refused(0.1, "10.0.0.1"))
-    begins: list[float | None] = []
-    events = LogGroup.events
-
-    def noted(self: LogGroup, since: float | None, until: float | None) -> object:
-        begins.append(since)
-        return events(self, since, until)
-
-    monkeypatch.setattr(LogGroup, "events", noted)
-    monkeypatch.setattr("live.log_group.sleep", lambda _: None)
-    clock = iter([NOW, NOW + LATE_SECONDS])
-    monkeypatch.setattr("live.log_group.time", lambda: next(clock))
-
-    list(islice(LogGroup(moto.connect(), GROUP).arrivals(NOW - 60), 2))
-
-    assert begins == [NOW - 60, NOW]
 
 
 def refusal(log: FlowLogGroup) -> str:
