@@ -112,7 +112,7 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
             SELECT kind, source, destination, number, port, action, direction, reason, interface,
                 moment, crossing_start, crossing_end,
                 COUNT(*) AS lines, MIN("start") AS first_start, MAX("end") AS last_end,
-                BOOL_OR({_SHOWS_ANSWER}) AS answered,
+                BOOL_OR(action = 'ACCEPT' AND ({_SHOWS_ANSWER})) AS shows_answer,
                 BOOL_AND(COALESCE(protocol = 6 AND tcp_flags = 2, FALSE)) AS only_opens
             FROM keyed
             GROUP BY kind, source, destination, number, port, action, direction, reason, interface,
@@ -120,17 +120,18 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
         ),
         compared AS (
             SELECT *,
-                {_of_first_rejection("action")} AS first_action,
-                {_of_first_rejection("direction")} AS first_direction,
-                {_of_first_rejection("reason")} AS first_reason,
-                {_of_first_rejection("interface")} AS first_interface
+                {_of_all_alike("BOOL_OR(shows_answer)")} AS answered,
+                {_of_all_alike("FIRST_VALUE(action)")} AS first_action,
+                {_of_all_alike("FIRST_VALUE(direction)")} AS first_direction,
+                {_of_all_alike("FIRST_VALUE(reason)")} AS first_reason,
+                {_of_all_alike("FIRST_VALUE(interface)")} AS first_interface
             FROM grouped
         ),
         judged AS (SELECT *, {_DISPOSITION} AS disposition FROM compared)
         SELECT kind, disposition, source, destination, number AS protocol, port,
-            CASE WHEN disposition = 'stopped' THEN COALESCE(direction, first_direction) END AS direction,
-            CASE WHEN disposition = 'stopped' THEN COALESCE(reason, first_reason) END AS reason,
-            CASE WHEN disposition = 'stopped' THEN COALESCE(interface, first_interface) END AS interface,
+            {_of_stopped("direction")} AS direction,
+            {_of_stopped("reason")} AS reason,
+            {_of_stopped("interface")} AS interface,
             lines, first_start, last_end
         FROM judged
     """  # noqa: S608 - names and numbers of our own
@@ -227,7 +228,9 @@ def _is_reply(scope: Scope) -> str:
     known = ""
     if scope.listening:
         numbers = ", ".join(str(protocol * 65536 + port) for protocol, port in sorted(scope.listening))
-        source, destination = (f"protocol * 65536 + {end} IN ({numbers})" for end in ("srcport", "dstport"))
+        source, destination = (
+            f"CAST(protocol AS BIGINT) * 65536 + {end} IN ({numbers})" for end in ("srcport", "dstport")
+        )
         known = f"WHEN {destination} AND NOT {source} THEN FALSE WHEN {source} AND NOT {destination} THEN TRUE"
     return f"""CASE WHEN NOT {_HAS_PORTS} THEN FALSE
         WHEN protocol = 6 AND tcp_flags & 18 = 18 THEN TRUE
@@ -273,12 +276,16 @@ _DISPOSITION: Final = """CASE WHEN kind <> 'told' THEN NULL
     ELSE 'passed' END"""
 
 
-def _of_first_rejection(value: str) -> str:
-    """Return a value of the first group with the same ends, port and moment, rejected ones before others."""
-    return f"""FIRST_VALUE({value}) OVER (
+def _of_all_alike(function: str) -> str:
+    """Return what a function tells of all groups with the same ends, port and moment, the rejected ones first."""
+    return f"""{function} OVER (
         PARTITION BY kind, source, destination, number, port, moment
         ORDER BY action DESC, direction, interface, reason
         ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"""
+
+
+def _of_stopped(value: str) -> str:
+    return f"CASE WHEN action = 'REJECT' THEN {value} WHEN disposition = 'stopped' THEN first_{value} END"
 
 
 def _rendered(text: str, dialect: Dialect) -> str:

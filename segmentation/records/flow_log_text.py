@@ -60,7 +60,9 @@ def line_place(path: Path, line: str) -> str:
     """Return where in a file a line first stands: ``flows.log:17``."""
     wanted = line.encode("latin-1").rstrip()
     with path.open("rb") as file:
-        numbers = (number for number, text in enumerate(unpacked(file), 1) if text.rstrip() == wanted)
+        lines = enumerate(unpacked(file), 1)
+        next(lines)  # the names of the fields
+        numbers = (number for number, text in lines if text.rstrip() == wanted)
         return f"{path}:{next(numbers, 0)}"
 
 
