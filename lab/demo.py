@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import typer
 
-from lab.engine import Engine, Result
+from lab.engine import Engine, EngineError, Result
 from lab.environment import Lab
 from lab.incident import Incident
 from lab.program import copy_program
@@ -22,6 +22,9 @@ from segmentation.traffic_file import read_matrix
 _REPOSITORY = Path(__file__).parent.parent
 _REMOVED_FLOW = "  - {from: pay, to: [rabbitmq, redis, database]}"
 _REMAINING_FLOW = "  - {from: pay, to: [rabbitmq, database]}"
+_NEEDED_FLOW = "  - {from: api, to: [pay, rabbitmq, redis, database]}"
+_PROPOSED_FLOW = "  - {from: api, to: [pay, rabbitmq, database]}"
+_SOMETHING_FOUND = 1
 _SIGNS = {
     "create": "+",
     "update": "~",
@@ -37,7 +40,7 @@ def tell() -> None:
     """Run the story on a lab of its own, which is gone afterwards.
 
     Raises:
-        EngineError: A step of the engine failed.
+        EngineError: A step of the engine or a command failed.
     """
     _title("The lab")
     _say("A Kubernetes API server and AWS (moto) for each of dev and prod, on loopback; the engine and the providers")
@@ -113,19 +116,29 @@ def _incident(lab: Lab, engine: Engine) -> None:
         REGION,
         name,
     ).happen(ec2, _aws(lab, "s3"), _aws(lab, "logs"), time.time())
-    _say(f"flash-firewall denied --stack {engine.stack} --since 2h")
-    command = [
-        str(Path(sys.executable).with_name("flash-firewall")),
-        "denied",
-        "--stack",
-        engine.stack,
-        "--since",
-        "2h",
-    ]
+    _flash_firewall(lab, engine, "denied", "--stack", engine.stack, "--since", "2h")
+    _title(f"{engine.stack}: what would it cut if api no longer needed Redis?")
+    _say(f"- {_NEEDED_FLOW.strip()}")
+    _say(f"+ {_PROPOSED_FLOW.strip()}")
+    declared = (_REPOSITORY / "traffic.yaml").read_text()
+    (engine.program / "proposed.yaml").write_text(declared.replace(_NEEDED_FLOW, _PROPOSED_FLOW))
+    _flash_firewall(lab, engine, "replay", "--stack", engine.stack, "--since", "2h", "--matrix", "proposed.yaml")
+
+
+def _flash_firewall(lab: Lab, engine: Engine, *arguments: str) -> None:
+    """Show what the command answers; that something is denied, or would be cut, is what it is asked about."""
+    _say(f"flash-firewall {' '.join(arguments)}")
     told = subprocess.run(  # noqa: S603 - this project's own
-        command, cwd=engine.program, env=lab.env(engine.stack), capture_output=True, text=True, check=False
+        [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
+        cwd=engine.program,
+        env=lab.env(engine.stack),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    for line in (told.stdout or told.stderr).splitlines():
+    if told.returncode != _SOMETHING_FOUND:
+        raise EngineError(f"flash-firewall {arguments[0]} exits with {told.returncode}:\n{told.stderr}")
+    for line in told.stdout.splitlines():
         typer.echo(f"    {line}".rstrip())
 
 

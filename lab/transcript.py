@@ -10,7 +10,9 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+]0000 UTC"), "<time>"),
     (re.compile(r"(?m)^(    0\S+ +\S+ +)\S+$"), r"\1<age>"),
     (re.compile(r"(?m)^(  pulumi \w+): \d+ s$"), r"\1: <seconds> s"),
-    (re.compile(r"(arn:aws:s3:::\S+-)\d+"), r"\1<number>"),
+    (re.compile(r"((?:arn:aws:s3:::|s3://)\S+?-flow-logs-)\d+"), r"\1<number>"),
+    (re.compile(r"\beni-[0-9a-f]{17}\b"), "eni-<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"(arn:aws:kms:\S+:key/)[0-9a-f-]+"), r"\1<id>"),
 )
 

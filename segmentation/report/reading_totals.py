@@ -35,13 +35,13 @@ def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) ->
 
 def totals_lines(totals: Sequence[SourceTotals]) -> Iterator[str]:
     """Yield a table of the sources and the sum that holds of it."""
-    rows = [("source", *_COLUMNS), *((each.name, *_numbers([each])) for each in totals)]
+    rows = [(_COLUMNS, "source"), *((_numbers([each]), each.name) for each in totals)]
     if len(totals) > 1:
-        rows.append(("all", *_numbers(totals)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        yield "  ".join((row[0].ljust(widths[0]), *cells))
+        rows.append((_numbers(totals), "all"))
+    widths = [max(len(cell) for cell in column) for column in zip(*(numbers for numbers, _ in rows), strict=True)]
+    for numbers, source in rows:
+        # The name comes last: of a bucket's folder it is longer than the line.
+        yield "  ".join((*(cell.rjust(width) for cell, width in zip(numbers, widths, strict=True)), source))
     total = counts(totals)
     yield (
         f"read = attributed + unattributed + malformed: {total['read']:,} = {total['attributed']:,} + "
