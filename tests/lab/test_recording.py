@@ -7,7 +7,7 @@ import pytest
 from lab.engine import Engine, Result
 from lab.environment import Lab
 from lab.program import copy_program
-from lab.recording.fault import Fault, How
+from lab.recording.fault import Fault
 from lab.recording.journal import Journal
 from lab.recording.recording import recorded
 from tests.engine.life import NAMESPACE, REPOSITORY
