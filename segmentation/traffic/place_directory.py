@@ -14,6 +14,9 @@ from segmentation.position import Position
 from segmentation.traffic.inventory import Inventory
 from segmentation.traffic.unknown_end import UnknownEnd
 
+_MOST_ADDRESSES = 100_000
+"""Held at once, as they are read: a scan of the internet's brings more than memory should hold."""
+
 
 @dataclass(frozen=True)
 class PlaceDirectory:
@@ -74,6 +77,8 @@ class PlaceDirectory:
 
     def _range(self, address: str) -> AddressRange | None:
         if address not in self._ranges:
+            if len(self._ranges) >= _MOST_ADDRESSES:
+                self._ranges.clear()
             try:
                 self._ranges[address] = AddressRange.of(str(ip_address(address)))
             except ValueError:

@@ -34,8 +34,8 @@ def flow(source: str, destination: str, port: int, *, at: float = 60, action: st
 
 def answer(call: Line) -> Line:
     """Return the line of what came back."""
-    ends = {"srcaddr": call.dstaddr, "dstaddr": call.srcaddr, "pkt_srcaddr": call.dstaddr, "pkt_dstaddr": call.srcaddr}
-    return replace(call, **ends, srcport=call.dstport, dstport=call.srcport, tcp_flags=18)
+    back = replace(call, srcaddr=call.dstaddr, dstaddr=call.srcaddr, srcport=call.dstport, dstport=call.srcport)
+    return replace(back, pkt_srcaddr=call.pkt_dstaddr, pkt_dstaddr=call.pkt_srcaddr, tcp_flags=18)
 
 
 def agent(source: str, destination: str, port: int, *, at: float = 60, direction: str = "ingress") -> str:
@@ -123,12 +123,12 @@ def test_the_report_ends_with_totals_that_add_up(night: Path) -> None:
 
     told = ask(night, flows, policy).stdout.splitlines()
 
-    begin = next(number for number, each in enumerate(told) if each.startswith("source "))
-    assert [each.split()[1:] for each in told[begin : begin + 4]] == [
-        ["read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other"],
-        ["30", "28", "1", "1", "1", "1", "0"],
-        ["3", "3", "0", "0", "0", "0", "0"],
-        ["33", "31", "1", "1", "1", "1", "0"],
+    begin = next(number for number, each in enumerate(told) if each.endswith(" source"))
+    assert [each.split() for each in told[begin : begin + 4]] == [
+        ["read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other", "source"],
+        ["30", "28", "1", "1", "1", "1", "0", str(flows)],
+        ["3", "3", "0", "0", "0", "0", "0", str(policy)],
+        ["33", "31", "1", "1", "1", "1", "0", "all"],
     ]
     assert "read = attributed + unattributed + malformed: 33 = 31 + 1 + 1" in told
     assert any(each.startswith("unattributed, 1 line: uncertain: ") and REUSED in each for each in told)
