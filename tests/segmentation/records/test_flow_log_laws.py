@@ -11,7 +11,7 @@ from segmentation.records.record import Scope
 from tests.segmentation.records.flow_log_writing import counts, lines, read, scopes, write_parquet, write_text
 from tests.segmentation.records.naive_flow_log import NAMES, Line, outcome
 
-LINES = st.lists(lines(), min_size=1, max_size=40)
+LINES = st.lists(lines(), min_size=1, max_size=60)
 
 
 @given(LINES, scopes())

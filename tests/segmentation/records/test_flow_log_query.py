@@ -52,9 +52,13 @@ def test_without_a_syn_the_port_that_is_known_to_be_called_decides_then_the_smal
     upwards = replace(CALL, srcport=1024, dstport=50051, tcp_flags=0)
     known = Scope(listening=frozenset({(6, 50051)}))
     other = Scope(listening=frozenset({(17, 50051)}))
+    both = Scope(listening=frozenset({(6, 50051), (6, 1024)}))
 
     assert told(tmp_path, upwards, scope=known) == {("passed", "10.0.0.1", "10.0.0.2", 6, 50051): 1}
-    assert told(tmp_path, upwards, scope=other) == {("passed", "10.0.0.2", "10.0.0.1", 6, 1024): 1}
+    for scope in (other, both):
+        assert told(tmp_path, upwards, scope=scope) == {("passed", "10.0.0.2", "10.0.0.1", 6, 1024): 1}
+    downwards = replace(upwards, srcport=50051, dstport=1024)
+    assert told(tmp_path, downwards, scope=both) == {("passed", "10.0.0.1", "10.0.0.2", 6, 1024): 1}
 
 
 def test_pods_are_seen_behind_the_address_of_their_interface(tmp_path: Path) -> None:
@@ -67,6 +71,39 @@ def test_what_one_interface_let_out_and_another_refused_was_stopped_by_the_other
     assert told(tmp_path, CALL, REFUSED) == {
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2,
     }
+
+
+@pytest.mark.parametrize("line", [REPLY, replace(CALL, srcport=40001, tcp_flags=3)])
+def test_what_was_refused_once_and_let_through_otherwise_is_told_as_both(tmp_path: Path, line: Line) -> None:
+    assert told(tmp_path, line, REFUSED) == {
+        ("passed", "10.0.0.1", "10.0.0.2", 6, 80): 1,
+        ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 1,
+    }
+
+
+def test_a_refused_reply_answers_nobody(tmp_path: Path) -> None:
+    refused = replace(REPLY, action="REJECT", flow_direction="egress", interface_id="eni-called")
+
+    assert told(tmp_path, CALL, refused) == {("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2}
+
+
+def test_of_several_refusals_let_out_lines_belong_to_one_and_the_same_whatever_their_order(tmp_path: Path) -> None:
+    elsewhere = replace(REFUSED, flow_direction="egress", interface_id="eni-2")
+    by_vpc = replace(REFUSED, reject_reason="BPA")
+
+    for refusals in ((by_vpc, elsewhere), (elsewhere, by_vpc)):
+        assert told(tmp_path, CALL, *refusals) == {
+            ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "egress", "eni-2"): 2,
+            ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "BPA", "eni-called"): 1,
+        }
+
+
+def test_an_answer_before_an_address_changed_hands_is_none_afterwards(tmp_path: Path) -> None:
+    answered = [replace(line, start=0, end=9) for line in (CALL, REPLY)]
+
+    found = told(tmp_path, *answered, replace(CALL, start=10, end=20), scope=Scope(moments=(10,)))
+
+    assert sorted(key[0] for key in found) == ["passed", "unanswered"]
 
 
 def test_a_syn_that_both_interfaces_let_through_and_nobody_answers_is_unanswered(tmp_path: Path) -> None:
@@ -96,9 +133,11 @@ def test_where_no_flags_tell_silence_proves_nothing(tmp_path: Path, call: Line) 
 
 def test_a_refused_reply_was_seen_at_the_called_end(tmp_path: Path) -> None:
     refused = replace(REPLY, action="REJECT", flow_direction="egress", interface_id="eni-called", reject_reason="BPA")
+    on_arrival = replace(refused, flow_direction="ingress", interface_id="eni-caller")
 
-    assert told(tmp_path, refused) == {
+    assert told(tmp_path, refused, on_arrival) == {
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "BPA", "eni-called"): 1,
+        ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "egress", "BPA", "eni-caller"): 1,
     }
 
 
@@ -111,22 +150,31 @@ def test_of_a_protocol_without_ports_the_port_is_none(tmp_path: Path) -> None:
 
 
 def test_lines_on_both_sides_of_a_moment_stay_apart_and_so_does_one_that_reaches_over_it(tmp_path: Path) -> None:
-    before, over, after = (replace(CALL, start=start, end=end) for start, end in ((0, 9), (5, 10), (10, 20)))
-    path = write_parquet(tmp_path / "flow.parquet", [before, before, over, after])
+    times = [(0, 9), (1, 8), (5, 10), (5, 12), (5, 12), (10, 20)]
+    path = write_parquet(tmp_path / "flow.parquet", [replace(CALL, start=start, end=end) for start, end in times])
 
-    records = read([path], FlowLogForm.PARQUET, Scope(moments=(10,)))[1]
+    records = read([path], FlowLogForm.PARQUET, Scope(moments=(9.5,)))[1]
 
-    assert sorted(records.values()) == [(1, 5, 10), (1, 10, 20), (2, 0, 9)]
+    assert sorted(records.values()) == [(1, 5, 10), (1, 10, 20), (2, 0, 9), (2, 5, 12)]
 
 
-def test_a_silence_that_may_be_of_two_holders_of_an_address_is_nobodys(tmp_path: Path) -> None:
-    assert {key[0] for key in told(tmp_path, replace(CALL, start=5, end=15), scope=Scope(moments=(10,)))} == {"passed"}
+@pytest.mark.parametrize("moment", [10, 15])
+def test_a_silence_that_may_be_of_two_holders_of_an_address_is_nobodys(tmp_path: Path, moment: int) -> None:
+    assert {key[0] for key in told(tmp_path, replace(CALL, start=5, end=15), scope=Scope(moments=(moment,)))} == {
+        "passed"
+    }
 
 
 def test_only_lines_of_the_time_are_told(tmp_path: Path) -> None:
     times = [replace(CALL, start=start, end=start + 10) for start in range(0, 100, 10)]
 
     assert sum(told(tmp_path, *times, scope=Scope(since=39.5, until=70.5)).values()) == 5
+
+
+def test_a_line_without_a_time_is_malformed_whatever_time_is_asked_for(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "flow.parquet", [CALL, replace(CALL, start=None), replace(CALL, end=None)])
+
+    assert read([path], FlowLogForm.PARQUET, Scope(since=150, until=200))[0].malformed == 2
 
 
 # What Trino has of each name is in its documentation, "Functions and operators"; all else here is its grammar.
