@@ -108,7 +108,7 @@ def _incident(lab: Lab, engine: Engine) -> None:
         for group in ec2.describe_security_groups(Filters=of_stack)["SecurityGroups"]
     }
     subnets = ec2.describe_subnets(Filters=of_stack)["Subnets"]
-    Incident(
+    interfaces = Incident(
         next(each.network for each in SURROUNDINGS if each.stack == engine.stack),
         {**groups, **outputs["groupIds"]},
         {subnet["CidrBlock"].rpartition(".")[0]: subnet["SubnetId"] for subnet in subnets},
@@ -123,6 +123,8 @@ def _incident(lab: Lab, engine: Engine) -> None:
     declared = (_REPOSITORY / "traffic.yaml").read_text()
     (engine.program / "proposed.yaml").write_text(declared.replace(_NEEDED_FLOW, _PROPOSED_FLOW))
     _flash_firewall(lab, engine, "replay", "--stack", engine.stack, "--since", "2h", "--matrix", "proposed.yaml")
+    for interface in interfaces:  # its pod ends: AWS keeps a group that one carries
+        ec2.delete_network_interface(NetworkInterfaceId=interface)
 
 
 def _flash_firewall(lab: Lab, engine: Engine, *arguments: str) -> None:

@@ -85,8 +85,10 @@ class Incident:
     region: str
     cluster: str
 
-    def happen(self, ec2: Any, s3: Any, logs: Any, now: float) -> None:  # noqa: ANN401 - clients are made at run time
+    def happen(self, ec2: Any, s3: Any, logs: Any, now: float) -> tuple[str, ...]:  # noqa: ANN401 - clients are made at run time
         """Make the interfaces, deliver the flow log's records, and write what the agent decided.
+
+        Returns the ids of the interfaces: as long as they are there, the groups that they carry cannot be deleted.
 
         Args:
             ec2: A client of EC2.
@@ -99,6 +101,7 @@ class Incident:
         rows = list(self._rows(begin, interfaces))
         self._deliver(s3, rows, begin)
         self._decide(logs, begin)
+        return tuple(interfaces.values())
 
     def _interface(self, ec2: Any, host: _Host) -> str:  # noqa: ANN401 - clients are made at run time
         address = f"{self.network}.{host.address}"
