@@ -9,6 +9,7 @@ BENCHMARKS = (
     ("reachability", "--cyclonus", "300"),  # that takes it seconds; 1,000 services would take it minutes
     ("mutations", "--share", "0.05", "--random-share", "0.01"),
     ("hubble",),
+    ("flow_logs",),
     ("preview",),
 )
 
