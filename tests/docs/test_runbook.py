@@ -1,0 +1,68 @@
+"""The runbook has an answer to every alert, in both languages, and leads nowhere that is not there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from cli.main import app
+from segmentation.alerts.alert import Alert
+from tests.docs.runbook import DOCS, ENGLISH, KOREAN, anchors, commands, headings, links
+
+BOTH = pytest.mark.parametrize("runbook", [ENGLISH, KOREAN], ids=lambda path: path.name)
+
+UNTRIED = {
+    "kubectl -n kube-system get configmap cilium-config -o jsonpath='{.data.hubble-metrics}'": "Cilium",
+    'aws eks describe-addon --cluster-name "flash-ticket-$PULUMI_STACK" --addon-name vpc-cni'
+    " --query addon.configurationValues --output text": "EKS add-ons",
+    "kubectl -n kube-system logs daemonset/aws-node -c aws-eks-nodeagent --tail 50": "a kubelet",
+    "kubectl -n flash-ticket exec <pod> -- nc -vz -w 3 <address> 6379": "a kubelet",
+    "kubectl -n flash-ticket exec <pod> -- nslookup kubernetes.default.svc.cluster.local": "a kubelet",
+}
+"""What the lab cannot try: it runs no kubelet and no Cilium, and moto knows no add-ons of EKS."""
+
+
+@BOTH
+def test_each_alert_has_one_heading_of_its_name(runbook: Path) -> None:
+    assert [heading for heading in headings(runbook) if heading.startswith("NetworkPolicy")] == [*Alert]
+
+
+@BOTH
+@pytest.mark.parametrize("alert", Alert)
+def test_the_address_in_an_alert_lands_on_its_heading(runbook: Path, alert: Alert) -> None:
+    assert alert.runbook_url("https://wiki.example.com/runbook").partition("#")[2] in anchors(runbook)
+
+
+@BOTH
+def test_each_link_leads_to_a_heading_or_a_file(runbook: Path) -> None:
+    for link in links(runbook):
+        file, _, anchor = link.partition("#")
+        assert (DOCS / file).exists()
+        assert not anchor or anchor in anchors(DOCS / file if file else runbook), link
+
+
+@BOTH
+def test_each_path_is_of_numbered_steps_with_one_command_each(runbook: Path) -> None:
+    for section in re.split(r"^## ", runbook.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        steps = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
+        assert [step.count("```sh\n") for step in steps] == [1] * len(steps), section.splitlines()[0]
+
+
+def test_both_languages_hold_the_same_commands_in_the_same_order() -> None:
+    assert [each.text for each in commands(KOREAN)] == [each.text for each in commands(ENGLISH)]
+    assert [bool(each.lacks) for each in commands(KOREAN)] == [bool(each.lacks) for each in commands(ENGLISH)]
+    assert len(headings(KOREAN)) == len(headings(ENGLISH))
+
+
+def test_what_is_not_tried_is_marked_with_what_it_lacks() -> None:
+    assert {each.text: each.lacks for each in commands(ENGLISH) if each.lacks} == UNTRIED
+
+
+@BOTH
+def test_every_verb_and_option_of_this_project_exists(runbook: Path) -> None:
+    """Those in the prose, too, which no block holds."""
+    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group, since the app has verbs
+    for verb, options in re.findall(r"flash-firewall ([a-z]+)([^`\n]*)", runbook.read_text(encoding="utf-8")):
+        known = {option for parameter in verbs[verb].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", options)) <= known
