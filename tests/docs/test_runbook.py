@@ -13,14 +13,14 @@ from tests.docs.runbook import DOCS, ENGLISH, KOREAN, anchors, commands, heading
 BOTH = pytest.mark.parametrize("runbook", [ENGLISH, KOREAN], ids=lambda path: path.name)
 
 UNTRIED = {
-    "kubectl -n kube-system get configmap cilium-config -o jsonpath='{.data.hubble-metrics}'": "Cilium",
-    'aws eks describe-addon --cluster-name "flash-ticket-$PULUMI_STACK" --addon-name vpc-cni'
-    " --query addon.configurationValues --output text": "EKS add-ons",
-    "kubectl -n kube-system logs daemonset/aws-node -c aws-eks-nodeagent --tail 50": "a kubelet",
+    "kubectl -n kube-system exec ds/cilium -- hubble observe --verdict DROPPED --since 1h -o json"
+    " | flash-firewall denied -": "Cilium",
+    "kubectl debug node/<node> -it --image=busybox --"
+    " tail -n 50 /host/var/log/aws-routed-eni/network-policy-agent.log": "a kubelet",
     "kubectl -n flash-ticket exec <pod> -- nc -vz -w 3 <address> 6379": "a kubelet",
     "kubectl -n flash-ticket exec <pod> -- nslookup kubernetes.default.svc.cluster.local": "a kubelet",
 }
-"""What the lab cannot try: it runs no kubelet and no Cilium, and moto knows no add-ons of EKS."""
+"""What the lab cannot try: it runs no kubelet and no Cilium."""
 
 
 @BOTH

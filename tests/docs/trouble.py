@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import yaml
@@ -35,16 +34,51 @@ _ALERTS = {
 _DECLARED = "{from: api, to: [pay, rabbitmq, redis, database]}"
 _CUT = "{from: api, to: [pay, redis, database]}"
 _NEW_MATRIX = "new-traffic.yaml"
-_DEPLOYMENT = """
+_OBJECTS = """
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: pay}
+metadata: {name: pay, namespace: flash-ticket}
 spec:
   selector: {matchLabels: {app: flash-pay}}
   template:
     metadata: {labels: {app: flash-pay}}
     spec: {containers: [{name: pay, image: registry.example.com/flash/pay}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: gateway
+  namespace: flash-ticket
+  annotations: {alb.ingress.kubernetes.io/target-type: ip}
+spec: {defaultBackend: {service: {name: gateway, port: {name: http}}}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: kube-dns-1, namespace: kube-system, labels: {kubernetes.io/service-name: kube-dns}}
+addressType: IPv4
+endpoints: [{addresses: [10.10.10.53]}]
+ports: [{name: dns, port: 53, protocol: UDP}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: cilium-config, namespace: kube-system}
+data: {hubble-metrics: "drop tcp"}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: aws-node, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: aws-node}}
+  template:
+    metadata: {labels: {k8s-app: aws-node}}
+    spec:
+      containers:
+        - {name: aws-node, image: registry.example.com/aws-node}
+        - name: aws-eks-nodeagent
+          image: registry.example.com/aws-network-policy-agent
+          args: ["--enable-network-policy=true", "--enable-policy-event-logs=true", "--enable-cloudwatch-logs=false"]
 """
+"""What controllers or people would make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +115,45 @@ class Trouble:
             StateValue="ALARM",
             StateReason="Threshold crossed",
         )
-        target_group = apis.aws("elbv2").create_target_group(
-            Name="gateway", Protocol="HTTP", Port=3000, VpcId=next(iter(subnets.values()))["VpcId"], TargetType="ip"
-        )["TargetGroups"][0]["TargetGroupArn"]
-        _kubectl(lab, "apply", "-f", "-", given=_DEPLOYMENT)
-        _kubectl(lab, "delete", "networkpolicy", "04-allow-egress-pay")
-        places = {
-            "pod": "pay-0",
-            "pod-ip": f"{_NETWORK}.11.23",
-            "node": "ip-10-10-11-5.ap-northeast-2.compute.internal",
-            "deployment": "pay",
-            "group": groups["pay"],
-            "datastore-group": groups["redis"],
-            "target-group-arn": target_group,
-            "bucket": _BUCKET,
-            "key": key,
-            "new-matrix": _NEW_MATRIX,
-        }
-        yield cls(program, places)
-        _kubectl(lab, "delete", "deployment", "pay")
-        apis.aws("elbv2").delete_target_group(TargetGroupArn=target_group)
-        for each in ec2.describe_network_interfaces(Filters=[{"Name": "vpc-id", "Values": _vpcs(subnets)}])[
-            "NetworkInterfaces"
-        ]:
-            ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])
-        engine.destroy().checked()
-        apis.aws("logs").delete_log_group(logGroupName=_AGENT_GROUP)
-        _empty(apis.aws("s3"))
+        with _balancer(apis, groups, subnets) as target_group:
+            _kubectl(lab, "apply", "-f", "-", given=_OBJECTS)
+            _kubectl(lab, "--namespace", NAMESPACE, "delete", "networkpolicy", "04-allow-egress-pay")
+            places = {
+                "pod": "pay-0",
+                "pod-ip": f"{_NETWORK}.11.23",
+                "node": "ip-10-10-11-5.ap-northeast-2.compute.internal",
+                "deployment": "pay",
+                "group": groups["pay"],
+                "datastore-group": groups["redis"],
+                "target-group-arn": target_group,
+                "bucket": _BUCKET,
+                "key": key,
+                "new-matrix": _NEW_MATRIX,
+            }
+            try:
+                yield cls(program, places)
+            finally:
+                _kubectl(lab, "delete", "-f", "-", given=_OBJECTS)
+                _end_recording(apis, subnets)
+                engine.destroy().checked()
+
+
+@contextmanager
+def _balancer(apis: Apis, groups: Mapping[str, str], subnets: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Stand a load balancer before the gateway, and give the ARN of its target group."""
+    elb, public = apis.aws("elbv2"), [subnets[f"{_NETWORK}.{octet}"] for octet in (0, 1)]
+    target_group = elb.create_target_group(
+        Name="gateway", Protocol="HTTP", Port=3000, VpcId=public[0]["VpcId"], TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=target_group, Targets=[{"Id": f"{_NETWORK}.10.21", "Port": 3000}])
+    balancer = elb.create_load_balancer(
+        Name="shop", Subnets=[each["SubnetId"] for each in public], SecurityGroups=[groups["alb"]]
+    )["LoadBalancers"][0]["LoadBalancerArn"]
+    try:
+        yield str(target_group)
+    finally:
+        elb.delete_load_balancer(LoadBalancerArn=balancer)
+        elb.delete_target_group(TargetGroupArn=target_group)
 
 
 def _program(folder: Path) -> Path:
@@ -156,18 +202,21 @@ def _line(row: Mapping[str, object]) -> str:
     return " ".join("-" if value is None else str(value) for value in values)
 
 
-def _vpcs(subnets: Mapping[str, Mapping[str, str]]) -> list[str]:
-    return list({each["VpcId"] for each in subnets.values()})
-
-
-def _empty(s3: Any) -> None:  # noqa: ANN401 - clients are made at run time
+def _end_recording(apis: Apis, subnets: Mapping[str, Mapping[str, str]]) -> None:
+    """Remove what the incident made beside the stack."""
+    ec2, s3 = apis.aws("ec2"), apis.aws("s3")
+    here = [{"Name": "vpc-id", "Values": list({each["VpcId"] for each in subnets.values()})}]
+    for each in ec2.describe_network_interfaces(Filters=here)["NetworkInterfaces"]:
+        if not each.get("Attachment"):
+            ec2.delete_network_interface(NetworkInterfaceId=each["NetworkInterfaceId"])
+    apis.aws("logs").delete_log_group(logGroupName=_AGENT_GROUP)
     for each in s3.list_objects_v2(Bucket=_BUCKET).get("Contents", ()):
         s3.delete_object(Bucket=_BUCKET, Key=each["Key"])
     s3.delete_bucket(Bucket=_BUCKET)
 
 
 def _kubectl(lab: Lab, *arguments: str, given: str = "") -> None:
-    command = [str(lab.toolchain.path("kubectl")), "--namespace", NAMESPACE, *arguments]
+    command = [str(lab.toolchain.path("kubectl")), *arguments]
     subprocess.run(command, env=lab.env(STACK), input=given, text=True, check=True, capture_output=True)  # noqa: S603 - the lab's
 
 
