@@ -117,9 +117,17 @@ def messages_of(text: bytes) -> list[PolicyEvent | Message]:
     if runtime := _CONTAINER_RUNTIME.match(text):
         text = text[runtime.end() :]
     brace = text.find(b"{")
-    if brace >= 0 and text.endswith(b"}"):
-        return _of_json(_decode(text[brace:]), text[:brace].decode(errors="replace"))
-    return [_of_text(text.decode(errors="replace"))]
+    if brace < 0 or not text.endswith(b"}"):
+        return [_of_text(text.decode(errors="replace"))]
+    before = text[:brace].decode(errors="replace")
+    try:
+        line = _decode(text[brace:])
+    except msgspec.MsgspecError:
+        # Words of a message may stand in braces too.
+        if not before:
+            raise
+        return [_of_text(text.decode(errors="replace"))]
+    return _of_json(line, before)
 
 
 def event_in(message: Message) -> PolicyEvent | None:
