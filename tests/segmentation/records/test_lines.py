@@ -16,7 +16,9 @@ from segmentation.records.reading import Reading
 def numbered(lines: Lines) -> tuple[list[tuple[int, bytes]], Reading]:
     reading = Reading()
     batches = lines.batches(reading)
-    return [(batch.first + index, line) for batch in batches for index, line in enumerate(batch.lines)], reading
+    return [
+        (batch.first + index, line.removesuffix(b"\n")) for batch in batches for index, line in enumerate(batch.lines)
+    ], reading
 
 
 @pytest.fixture
@@ -71,8 +73,8 @@ def test_files_are_numbered_each_from_1_and_lose_their_byte_order_mark(tmp_path:
     batches = list(TextFiles(paths).batches(Reading()))
 
     assert [(batch.place(0), batch.lines) for batch in batches] == [
-        (f"{paths[0]}:1", [b"one", b"two"]),
-        (f"{paths[2]}:1", [b"three\r"]),
+        (f"{paths[0]}:1", [b"one\n", b"two\n"]),
+        (f"{paths[2]}:1", [b"three\r\n"]),
     ]
 
 
