@@ -5,8 +5,8 @@
 Each thing in the compiled output of the shop (dev, prod, on nodes, with NodeLocal DNS, scraped) and of random
 declarations is dropped, added, narrowed, widened or mistaken for another. The naive evaluators of the tests, which know
 neither the proof nor the matrix's compilers, ask of every connection whether it changes: between endpoints (who
-reaches whom), at one end only (where the other end still stops it), or not at all. All of it takes half an hour on two cores; ``--share 0.05
---random-share 0.01`` takes two minutes.
+reaches whom), at one end only (where the other end still stops it), or not at all. All of it takes half an hour on two
+cores; ``--share 0.05 --random-share 0.01`` takes two minutes.
 """
 
 import argparse

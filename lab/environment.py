@@ -96,6 +96,7 @@ class Lab:
             "AWS_ACCESS_KEY_ID": "lab",
             "AWS_SECRET_ACCESS_KEY": "lab",
             "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,  # what version 1 of the CLI reads
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
