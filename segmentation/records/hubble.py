@@ -93,15 +93,9 @@ class HubbleLog:
 
 
 class _Telling(NamedTuple):
-    """What a flow tells besides its ends and its time.
+    """What a flow that decides something tells besides its ends and its time."""
 
-    Attributes:
-        number: Its own, no end's either.
-        disposition: None where the flow decides nothing.
-    """
-
-    number: int
-    disposition: Disposition | None
+    disposition: Disposition
     protocol: int
     port: int
     direction: Direction | None
@@ -112,7 +106,7 @@ class _NumberedEnd(NamedTuple):
     """An end of flows.
 
     Attributes:
-        number: Its own; two ends that are written differently have two.
+        number: The end's own, however it is written.
         written: How Hubble writes it, but for its address.
     """
 
@@ -124,7 +118,7 @@ class _NumberedEnd(NamedTuple):
 class _HubbleReader:
     """One reading of one log."""
 
-    __slots__ = ("_ends", "_gathered", "_held", "_latest", "_listening", "_numbered", "_reading", "_tellings")
+    __slots__ = ("_ends", "_gathered", "_held", "_latest", "_listening", "_numbers", "_reading", "_tellings")
 
     def __init__(self, scope: Scope, reading: Reading) -> None:
         self._reading = reading
@@ -132,8 +126,8 @@ class _HubbleReader:
         self._gathered: Gathering[int] = Gathering(scope, reading)
         self._latest: dict[str, _NumberedEnd] = {}
         self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
-        self._tellings: dict[tuple[object, ...], _Telling] = {}
-        self._numbered = 0
+        self._tellings: dict[tuple[object, ...], tuple[int, _Telling | None]] = {}
+        self._numbers: dict[End | _Telling | None, int] = {}
         self._held = 0
 
     def records(self, lines: Lines) -> Iterator[Record]:
@@ -156,6 +150,7 @@ class _HubbleReader:
         self._latest.clear()
         self._ends.clear()
         self._tellings.clear()
+        self._numbers.clear()
         self._held = 0
 
     def _count(self, flow: Flow) -> bool:
@@ -174,10 +169,12 @@ class _HubbleReader:
             flow.drop_reason,
             flow.denied_by if flow.egress_denied_by or flow.ingress_denied_by else "",
         )
-        telling = self._tellings.get(words)
+        found = self._tellings.get(words)
+        if found is None:
+            told = _telling(flow, protocol, port, turn=turn)
+            found = self._tellings[words] = self._number(told, 0), told
+        number, telling = found
         if telling is None:
-            telling = self._tellings[words] = self._telling(flow, protocol, port, turn=turn)
-        if telling.disposition is None:
             return False
         if flow.time is None:
             raise ValueError("no time")
@@ -192,24 +189,10 @@ class _HubbleReader:
         if reply:
             source, destination = destination, source
         # One number is found in less memory than what it stands for, of which there is much.
-        kind = (source.number << 2 * _NUMBER_BITS) | (destination.number << _NUMBER_BITS) | telling.number
+        kind = (source.number << 2 * _NUMBER_BITS) | (destination.number << _NUMBER_BITS) | number
         if not self._gathered.add(kind, moment):
-            self._gathered.begin(kind, moment, _record(telling, telling.disposition, source.end, destination.end))
+            self._gathered.begin(kind, moment, _record(telling, source.end, destination.end))
         return True
-
-    def _telling(self, flow: Flow, protocol: int, port: int, *, turn: bool) -> _Telling:
-        disposition = _DISPOSITIONS.get(flow.verdict)
-        if disposition is None and flow.verdict not in _NO_DECISION:
-            raise ValueError(f"{flow.verdict!r} is no verdict of Hubble's")
-        if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
-            return _Telling(self._next(0), None, protocol, port, None, "")
-        if not port and protocol in _WITH_PORTS:
-            raise ValueError("no port was called")
-        direction = _DIRECTIONS.get(flow.traffic_direction)
-        if direction is None and flow.traffic_direction not in _NO_DIRECTION:
-            raise ValueError(f"{flow.traffic_direction!r} is no direction of Hubble's")
-        direction = turned(direction) if turn else direction
-        return _Telling(self._next(0), disposition, protocol, port, direction, _reason(flow, disposition))
 
     def _end(self, address: str, written: Raw) -> _NumberedEnd:
         """Return one end, with the number that it has been given; the latest at its address is the quickest to find."""
@@ -217,15 +200,14 @@ class _HubbleReader:
         found = self._ends.get(key)
         if found is None:
             end = End(canonical_address(address) if address else "", pod_identity(key[1]))
-            found = self._ends[key] = _NumberedEnd(self._next(len(key[1])), written.copy(), end)
+            found = self._ends[key] = _NumberedEnd(self._number(end, len(key[1])), written.copy(), end)
         self._latest[address] = found
         return found
 
-    def _next(self, size: int) -> int:
-        """Return a number that nothing has yet, for something of this size that is held from now on."""
+    def _number(self, meaning: End | _Telling | None, size: int) -> int:
+        """Return the number of something that is written in so many bytes; they are held from now on."""
         self._held += size + _BESIDES
-        self._numbered += 1
-        return self._numbered
+        return self._numbers.setdefault(meaning, len(self._numbers))
 
 
 def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
@@ -245,11 +227,30 @@ def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, 
     return protocol, source if reply else destination, reply
 
 
-def _record(telling: _Telling, disposition: Disposition, source: End, destination: End) -> Record:
+def _telling(flow: Flow, protocol: int, port: int, *, turn: bool) -> _Telling | None:
+    """Return what a flow tells, None for one that decides nothing.
+
+    Raises:
+        ValueError: A word is none of Hubble's, or no port was called.
+    """
+    disposition = _DISPOSITIONS.get(flow.verdict)
+    if disposition is None and flow.verdict not in _NO_DECISION:
+        raise ValueError(f"{flow.verdict!r} is no verdict of Hubble's")
+    if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
+        return None
+    if not port and protocol in _WITH_PORTS:
+        raise ValueError("no port was called")
+    direction = _DIRECTIONS.get(flow.traffic_direction)
+    if direction is None and flow.traffic_direction not in _NO_DIRECTION:
+        raise ValueError(f"{flow.traffic_direction!r} is no direction of Hubble's")
+    return _Telling(disposition, protocol, port, turned(direction) if turn else direction, _reason(flow, disposition))
+
+
+def _record(telling: _Telling, source: End, destination: End) -> Record:
     """Return a record whose lines are not counted yet."""
     return Record(
         Evidence.HUBBLE,
-        disposition,
+        telling.disposition,
         source,
         destination,
         telling.protocol,
