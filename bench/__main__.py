@@ -10,6 +10,7 @@ BENCHMARKS = (
     ("mutations", "--share", "0.05", "--random-share", "0.01"),
     ("hubble",),
     ("flow_logs",),
+    ("replay", "--lines", "4000000", "--runs", "3"),
     ("preview",),
 )
 
