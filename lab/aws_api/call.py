@@ -3,9 +3,11 @@
 import io
 import json
 import re
+import sys
 import threading
 import urllib.parse
 import xml.sax.saxutils
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+_REMEMBERED = 512
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 
 
@@ -85,12 +88,23 @@ class LayeredApplication:
     application: "WSGIApplication"
     # moto loses changes that two threads make to one object at a time; the real service does not.
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+    _answered: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve one request."""
         call = _read(environ)
+        # An SDK that did not hear an answer asks again under the same id (AWS SDKs and Tools Reference Guide, "Retry
+        # behavior"). moto would do it twice, and say of a deletion that there is nothing to delete.
+        invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
         with self._one_at_a_time:
-            answer = self._answer(call, environ, 0)
+            known = self._answered.get(invocation)
+            answer = known or self._answer(call, environ, 0)
+            if invocation and answer.succeeded:
+                self._answered[invocation] = answer
+                if len(self._answered) > _REMEMBERED:
+                    self._answered.popitem(last=False)
+        if known:
+            sys.stderr.write(f"answered again: {call.service} {call.action}\n")
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 

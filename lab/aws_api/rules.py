@@ -10,9 +10,10 @@ from lab.aws_api.document import add, items, parse, replaced
 from lab.aws_api.security_groups import all_groups, backend_of
 
 if TYPE_CHECKING:
-    from moto.ec2.models.security_groups import SecurityGroupRule
+    from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
 _DESCRIPTION = re.compile(r"IpPermissions\.\d+\.(Groups|PrefixListIds)\.\d+\.Description")
+_REVOKED = re.compile(r"SecurityGroupRuleId\.\d+")
 _CHANGED = re.compile(r"SecurityGroupRule\.\d+\.SecurityGroupRuleId")
 _MODIFIED = (
     '<ModifySecurityGroupRulesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
@@ -22,6 +23,15 @@ _MODIFIED = (
 
 def _identifiers(answer: Answer) -> list[str]:
     return [identifier for identifier, _ in items(parse(answer), "securityGroupRuleId")]
+
+
+def _rules_of(group: "SecurityGroup") -> "tuple[SecurityGroupRule, ...]":
+    return (*group.ingress_rules, *group.egress_rules)
+
+
+def _no_such_rule(identifier: str) -> Answer:
+    message = f"The security group rule ID '{identifier}' does not exist"
+    return refused("InvalidSecurityGroupRuleId.NotFound", message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,11 @@ class Rules:
             return proceed()
         if call.action == "ModifySecurityGroupRules":
             return self._modify(call)
+        if call.action in ("RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress"):
+            known = {rule.id for group in all_groups(backend_of(call)) for rule in _rules_of(group)}
+            asked = [text for name, text in call.parameters.items() if _REVOKED.fullmatch(name)]
+            if missing := next((identifier for identifier in asked if identifier not in known), None):
+                return _no_such_rule(missing)
         answer = proceed()
         if not answer.succeeded:
             return answer
@@ -55,17 +70,12 @@ class Rules:
         return replaced(answer, document)
 
     def _modify(self, call: Call) -> Answer:
-        rules = {
-            rule.id: rule
-            for group in all_groups(backend_of(call))
-            for rule in (*group.ingress_rules, *group.egress_rules)
-        }
+        rules = {rule.id: rule for group in all_groups(backend_of(call)) for rule in _rules_of(group)}
         for name, identifier in call.parameters.items():
             if not _CHANGED.fullmatch(name):
                 continue
             if identifier not in rules:
-                message = f"The security group rule ID '{identifier}' does not exist"
-                return refused("InvalidSecurityGroupRuleId.NotFound", message)
+                return _no_such_rule(identifier)
             prefix = name.removesuffix("SecurityGroupRuleId") + "SecurityGroupRule."
             wanted = {key.removeprefix(prefix): text for key, text in call.parameters.items() if key.startswith(prefix)}
             self._change(rules[identifier], wanted)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.surroundings import REGION
 
@@ -108,3 +109,22 @@ def test_what_athena_does_not_have_is_refused_by_name(aws: Aws) -> None:
     athena.delete_named_query(NamedQueryId=query)
     with pytest.raises(absent, match=query):
         athena.get_named_query(NamedQueryId=query)
+
+
+def test_a_rule_that_is_gone_is_told_by_its_id(aws: Aws, group: str) -> None:
+    with pytest.raises(ClientError) as told:
+        aws("ec2").revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=["sgr-00000000000000000"])
+
+    assert told.value.response["Error"]["Code"] == "InvalidSecurityGroupRuleId.NotFound"
+
+
+def test_a_request_that_is_repeated_for_want_of_an_answer_is_done_once(aws: Aws, vpc: str) -> None:
+    ec2 = aws("ec2")
+
+    def repeat(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's request has no static type
+        request.headers["amz-sdk-invocation-id"] = "the same"
+
+    ec2.meta.events.register("before-send.ec2.CreateSecurityGroup", repeat)
+    made = [ec2.create_security_group(GroupName="repeated", Description="test", VpcId=vpc)["GroupId"] for _ in range(2)]
+
+    assert made[0] == made[1]
