@@ -17,22 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segmentation.flow_log import RECORD_FIELDS
+from segmentation.athena import RECORD_COLUMNS
 
 _HOUR = 3600
 _ACCOUNT = "123456789012"
-_NUMBERS = {
-    "version",
-    "srcport",
-    "dstport",
-    "protocol",
-    "tcp_flags",
-    "traffic_path",
-    "packets",
-    "bytes",
-    "start",
-    "end",
-}
 _SYN, _SYN_ACK = 2, 18
 
 
@@ -162,7 +150,7 @@ class Incident:
             "action": action,
             "log_status": "OK",
         }
-        return {column: told.get(column) for column in _columns()}
+        return {each.name: told.get(each.name) for each in RECORD_COLUMNS}
 
     def _deliver(self, s3: Any, rows: list[dict[str, object]], begin: int) -> None:  # noqa: ANN401 - clients are made at run time
         hour = datetime.fromtimestamp(begin, UTC)
@@ -170,7 +158,7 @@ class Incident:
             f"AWSLogs/aws-account-id={_ACCOUNT}/aws-service=vpcflowlogs/aws-region={self.region}/"
             f"year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
         )
-        types = [(name, pa.int64() if name in _NUMBERS else pa.string()) for name in _columns()]
+        types = [(each.name, pa.string() if each.type == "string" else pa.int64()) for each in RECORD_COLUMNS]
         with TemporaryDirectory() as own:
             file = Path(own) / "records.parquet"
             pq.write_table(pa.Table.from_pylist(rows, pa.schema(types)), file)
@@ -190,7 +178,3 @@ class Incident:
             for number in range(18)
         ]
         logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
-
-
-def _columns() -> list[str]:
-    return [name.replace("-", "_") for name in RECORD_FIELDS]

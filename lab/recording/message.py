@@ -15,10 +15,6 @@ class Request:
     headers: Headers
     body: bytes
 
-    def header(self, name: str) -> str:
-        """Return a header's value, empty if it is not there."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
-
 
 @dataclass(frozen=True, slots=True)
 class Response:
