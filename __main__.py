@@ -25,9 +25,10 @@ try:
     cluster = KubernetesCluster.connect(configuration.kubeconfig, configuration.context)
     cluster.require_namespace(matrix.namespace)
     account = AwsAccount.connect(configuration.region, configuration.profile, configuration.stack)
-    planned = compiled(matrix, bind(matrix, configuration.binding, configuration.stack, account))
+    environment = bind(matrix, configuration.binding, configuration.stack, account)
+    planned = compiled(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
-    refuse_excess(planned.vpc, planned.environment, deployed.crowding)
+    refuse_excess(planned.vpc, environment, deployed.crowding)
     proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:
     refuse(str(error))
@@ -41,7 +42,7 @@ pulumi.log.info(impact_text(change))
 
 firewall = Firewall(
     "firewall",
-    FirewallArgs(matrix.namespace, planned.environment, planned.pods, planned.vpc, planned.watch),
+    FirewallArgs(matrix.namespace, environment, planned.deployed_pods, planned.vpc, planned.watch),
 )
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)

@@ -17,10 +17,12 @@ def check(
     output: Annotated[CheckFormat, typer.Option(help="The form of the answer.")] = CheckFormat.TXT,
 ) -> ExitStatus:
     """Prove both layers of each stack against the matrix. Exits 0 if every proof holds, 1 if one does not."""
+    from datetime import UTC, datetime
+
     from segmentation.project import read_project, stacks
     from segmentation.report.check import checked
 
-    firewalls = [read_project(project, each) for each in stack or stacks(project)]
+    firewalls = [read_project(project, each, datetime.now(UTC)) for each in stack or stacks(project)]
     proofs = [(firewall, firewall.proof()) for firewall in firewalls]
     sys.stdout.write(checked(proofs, output))
     return ExitStatus.HOLDS if all(proof.holds for _, proof in proofs) else ExitStatus.VIOLATED

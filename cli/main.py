@@ -14,6 +14,8 @@ from cli.inventory import inventory
 from cli.learn import learn
 from cli.list_connections import list_connections
 from cli.replay import replay
+from cli.resume import resume
+from cli.suspend import suspend
 
 app = typer.Typer(
     name="flash-firewall",
@@ -31,6 +33,8 @@ app.command("denied")(denied)
 app.command("inventory")(inventory)
 app.command("replay")(replay)
 app.command("learn")(learn)
+app.command("suspend")(suspend)
+app.command("resume")(resume)
 
 if __name__ == "__main__":
     app()

@@ -19,9 +19,11 @@ def read(project: Path, stack: str | None) -> "CompiledFirewall":
     Raises:
         InputError: No stack is named and there are several, or its files hold a mistake.
     """
+    from datetime import UTC, datetime
+
     from segmentation.project import read_project
 
-    return read_project(project, chosen(project, stack))
+    return read_project(project, chosen(project, stack), datetime.now(UTC))
 
 
 def chosen(project: Path, stack: str | None) -> str:

@@ -102,6 +102,7 @@ class Engine:
         program: A folder with a ``Pulumi.yaml``. The engine may write into it: give it a copy, see
             `lab.program.copy_program`.
         variables: Environment variables that differ from the lab's; a backend other than the lab's is a ``file://``.
+            With `lab.child.MARK` a folder, whatever runs can be ended by `lab.child.end_marked` of it.
     """
 
     lab: Lab
@@ -142,7 +143,7 @@ class Engine:
         Raises:
             subprocess.TimeoutExpired: It takes longer than ``seconds``; it is ended then.
         """
-        mark = f"{self.lab.folder}/{uuid.uuid4()}"
+        mark = f"{self.variables.get(child.MARK, self.lab.folder)}/{uuid.uuid4()}"
         # --event-log is one of the commands for those who debug the engine.
         own_variables = {"NO_COLOR": "1", "PULUMI_DEBUG_COMMANDS": "true", child.MARK: mark}
         with tempfile.TemporaryDirectory(dir=self.lab.folder) as own:

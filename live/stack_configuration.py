@@ -5,6 +5,7 @@ from pulumi.runtime.config import CONFIG
 
 from live.stack_settings import StackConfiguration, configuration
 from segmentation.binding import BINDING_KEY, PROJECT
+from segmentation.suspension import SUSPENSIONS_KEY
 
 
 def read_stack_configuration() -> StackConfiguration:
@@ -13,5 +14,8 @@ def read_stack_configuration() -> StackConfiguration:
     Raises:
         InputError: A key of this project is unknown or missing, or the binding does not hold.
     """
-    binding: object = pulumi.Config(PROJECT).get_object("binding")
-    return configuration(pulumi.get_stack(), {**CONFIG.get(), BINDING_KEY: binding})
+    own = pulumi.Config(PROJECT)
+    parsed: dict[str, object] = {
+        key: own.get_object(key.removeprefix(f"{PROJECT}:")) for key in (BINDING_KEY, SUSPENSIONS_KEY)
+    }
+    return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from segmentation.binding import BINDING_KEY, PROJECT, Binding, parse_binding, stack_file
 from segmentation.input_error import InputError
+from segmentation.suspension import SUSPENSIONS_KEY, Suspensions
+from segmentation.suspension_entry import parse_suspensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,7 @@ class StackConfiguration:
         profile: From aws:profile; None leaves the choice to the environment.
         kubeconfig: From kubernetes:kubeconfig, a path or content.
         context: From kubernetes:context.
+        suspensions: What somebody has opened for a while, and what of it is open now.
     """
 
     stack: str
@@ -25,6 +29,7 @@ class StackConfiguration:
     profile: str | None
     kubeconfig: str | None
     context: str | None
+    suspensions: Suspensions
 
 
 def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration:
@@ -32,13 +37,14 @@ def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration
 
     Args:
         stack: The last part of its name, such as ``dev``.
-        settings: Values by their full keys, such as ``aws:region``; the binding as parsed YAML, the others as text.
+        settings: Values by their full keys, such as ``aws:region``; the binding and the suspensions
+            as parsed YAML, the others as text.
 
     Raises:
         InputError: A key of this project is unknown or missing, or the binding does not hold.
     """
     for key in sorted(settings):
-        if key.startswith(f"{PROJECT}:") and key != BINDING_KEY:
+        if key.startswith(f"{PROJECT}:") and key not in {BINDING_KEY, SUSPENSIONS_KEY}:
             raise InputError(stack_file(stack), key, "this key is not known", f"Everything goes under {BINDING_KEY}")
     for key in ("aws:assumeRole", "aws:assumeRoles"):
         if settings.get(key):
@@ -61,4 +67,5 @@ def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration
         settings.get("aws:profile"),
         settings.get("kubernetes:kubeconfig"),
         settings.get("kubernetes:context"),
+        parse_suspensions(settings.get(SUSPENSIONS_KEY), stack, datetime.now(UTC)),
     )

@@ -5,52 +5,72 @@ from typing import Any
 
 from segmentation.alerts.trap import alert_traps
 from segmentation.alerts.watch import Watch, compile_watch
+from segmentation.binding import stack_file
 from segmentation.environment import Environment
 from segmentation.layers import Layers
 from segmentation.matrix import Matrix
 from segmentation.network_policy import PodFirewall, compile_policies
 from segmentation.proof import Proof, prove
 from segmentation.security_group import VpcFirewall, compile_groups
+from segmentation.suspension import NONE_SUSPENDED, Suspensions
 from segmentation.trap import Trap, traps
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledFirewall:
-    """Both compiled layers of one stack and their alerts, with what they were compiled from."""
+    """Both compiled layers of one stack and their alerts, with what they were compiled from.
+
+    Attributes:
+        pods: The pod layer as it is declared.
+        suspensions: What of it somebody has opened for a while; by default nothing.
+    """
 
     matrix: Matrix
     environment: Environment
     pods: PodFirewall
     vpc: VpcFirewall
     watch: Watch
+    suspensions: Suspensions = NONE_SUSPENDED
+
+    @property
+    def deployed_pods(self) -> PodFirewall:
+        """The pod layer as it is to be deployed: as declared, but for what is suspended."""
+        return self.suspensions.opened(self.pods)
 
     def proof(self) -> Proof:
-        """Hold the compiled layers against the matrix."""
-        return prove(self.matrix, self.environment, self._manifests, self.vpc)
+        """Hold the compiled layers against the matrix: what is declared, whatever is suspended of it."""
+        return prove(self.matrix, self.environment, _manifests(self.pods), self.vpc)
 
     def layers(self) -> Layers:
-        """Return both layers, to be asked."""
-        return Layers(self.matrix, self.environment, self._manifests, self.vpc)
+        """Return both layers, to be asked: with all that is suspended open."""
+        return Layers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
 
     def traps(self) -> tuple[Trap, ...]:
         """Return the settings that do not do what they seem to."""
-        return (*traps(self.environment, self.pods), *alert_traps(self.matrix, self.environment))
+        return (
+            *self.suspensions.traps(),
+            *traps(self.environment, self.pods),
+            *alert_traps(self.matrix, self.environment),
+        )
 
-    @property
-    def _manifests(self) -> tuple[dict[str, Any], ...]:
-        return tuple(policy.manifest() for policy in self.pods.policies)
 
-
-def compiled(matrix: Matrix, environment: Environment) -> CompiledFirewall:
+def compiled(matrix: Matrix, environment: Environment, suspensions: Suspensions = NONE_SUSPENDED) -> CompiledFirewall:
     """Return both layers of an environment and their alerts.
 
     Raises:
-        InputError: The alerts that are asked for do not fit what would carry them.
+        InputError: A suspended policy is unknown, or the alerts that are asked for do not fit what would carry them.
     """
+    pods = compile_policies(matrix, environment)
+    suspensions.require_known(pods, stack_file(environment.name))
     return CompiledFirewall(
         matrix,
         environment,
-        compile_policies(matrix, environment),
+        pods,
         compile_groups(matrix, environment),
-        compile_watch(matrix, environment),
+        compile_watch(matrix, environment, suspensions),
+        suspensions,
     )
+
+
+def _manifests(pods: PodFirewall) -> tuple[dict[str, Any], ...]:
+    return tuple(policy.manifest() for policy in pods.policies)

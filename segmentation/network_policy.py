@@ -9,6 +9,7 @@ from typing import Any
 
 from segmentation.direction import Direction
 from segmentation.environment import Environment, Network
+from segmentation.escape import escaped
 from segmentation.field import DEFAULT_DENY
 from segmentation.matrix import Endpoint, External, Labels, Matrix, Service
 from segmentation.port import DNS_PORTS, PortRange, listing
@@ -70,6 +71,15 @@ class PolicyRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """A policy lets everything through for a while: until when (ISO 8601), by whom, and why."""
+
+    until: str
+    author: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkPolicy:
     """One NetworkPolicy.
 
@@ -79,6 +89,7 @@ class NetworkPolicy:
         rules: The rules of its one direction; empty denies all.
         service: The service it is for; None for default-deny.
         purpose: A sentence for the person who reads ``kubectl describe``.
+        opening: While it stands, the rules do not count: the policy lets everything through in its directions.
     """
 
     name: str
@@ -88,6 +99,7 @@ class NetworkPolicy:
     rules: tuple[PolicyRule, ...]
     service: str | None
     purpose: str
+    opening: Opening | None = None
 
     def manifest(self) -> dict[str, Any]:
         """Return the object as the API server takes it."""
@@ -96,7 +108,15 @@ class NetworkPolicy:
             "policyTypes": [direction.value.capitalize() for direction in self.directions],
         }
         annotations = {f"{ANNOTATION_PREFIX}/purpose": self.purpose}
-        for direction in self.directions if self.rules else ():
+        if self.opening:
+            # One rule without peers and ports allows all (NetworkPolicy API reference, spec.ingress).
+            spec |= {direction.value: [{}] for direction in self.directions}
+            annotations |= {
+                f"{ANNOTATION_PREFIX}/suspended-until": self.opening.until,
+                f"{ANNOTATION_PREFIX}/suspended-by": escaped(self.opening.author),
+                f"{ANNOTATION_PREFIX}/suspended-because": escaped(self.opening.reason),
+            }
+        for direction in self.directions if self.rules and not self.opening else ():
             side = "from" if direction is Direction.INGRESS else "to"
             spec[direction.value] = [_rule_manifest(rule, side) for rule in self.rules]
             for index, rule in enumerate(self.rules):

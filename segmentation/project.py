@@ -1,5 +1,6 @@
 """The project's own firewall, read and compiled from its files alone, without AWS and without a cluster."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from segmentation.binding import BINDING_KEY, parse_binding, stack_file
 from segmentation.compiled_firewall import CompiledFirewall, compiled
 from segmentation.input_error import InputError
 from segmentation.quota import refuse_excess
+from segmentation.suspension import NONE_SUSPENDED, SUSPENSIONS_KEY
+from segmentation.suspension_entry import parse_suspensions
 from segmentation.symbolic_account import SymbolicAccount
 from segmentation.traffic_file import read_matrix
 from segmentation.yaml_document import read_document
@@ -15,12 +18,13 @@ from segmentation.yaml_document import read_document
 MATRIX_FILE = "traffic.yaml"
 
 
-def read_project(folder: Path, stack: str) -> CompiledFirewall:
+def read_project(folder: Path, stack: str, at: datetime | None = None) -> CompiledFirewall:
     """Return a stack's firewall with symbolic places: real names, invented addresses.
 
     Args:
         folder: Where traffic.yaml and Pulumi.<stack>.yaml are.
         stack: Such as ``dev``; of Pulumi's full name (``organization/project/dev``) the last part counts.
+        at: The present, by which a suspension is open or over; without it the firewall is as declared.
 
     Raises:
         InputError: With the file, the key and the remedy of the first mistake.
@@ -29,7 +33,9 @@ def read_project(folder: Path, stack: str) -> CompiledFirewall:
     matrix = read_matrix(folder / MATRIX_FILE)
     content = read_settings(folder, stack)
     account = SymbolicAccount(str(content.get("aws:region", "")))
-    firewall = compiled(matrix, bind(matrix, parse_binding(content[BINDING_KEY], stack), stack, account))
+    environment = bind(matrix, parse_binding(content[BINDING_KEY], stack), stack, account)
+    listed = parse_suspensions(content.get(SUSPENSIONS_KEY), stack, at) if at else NONE_SUSPENDED
+    firewall = compiled(matrix, environment, listed)
     refuse_excess(firewall.vpc, firewall.environment)
     return firewall
 

@@ -1,13 +1,28 @@
 """The writes of one engine run in the order in which they were made, and what stood after each."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from lab.recording.fault import Fault, How
 from lab.recording.message import Forward, Request, Response
 from segmentation.deployed import Deployed
+
+PATIENCE_SECONDS = 5.0
+"""How long a write stays without an answer before the connection breaks."""
+
+_UNHEARD = {How.KILL, How.UNHEARD}
+_UNMADE = {
+    How.KILL_BEFORE,
+    How.SERVER_ERROR,
+    How.THROTTLED,
+    How.CONFLICT,
+    How.EXPIRED,
+    How.SILENT,
+    How.GONE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +67,19 @@ class Journal:
     Attributes:
         look: How to see what stands, past the journal.
         fault: What to put in the way; None for nothing.
-        kill: How the engine is killed.
+        incidents: What a fault does besides the APIs: how an engine is killed, a disk filled, a rival started.
         before: What stood before the first write.
         writes: What was written so far.
     """
 
     look: Callable[[], Deployed]
     fault: Fault | None = None
-    kill: Callable[[], None] = field(default=lambda: None)
+    incidents: Mapping[How, Callable[[], None]] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
     before: Deployed = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _gone: set[str] = field(default_factory=set)
+    _killed: bool = False
 
     def __post_init__(self) -> None:
         self.before = self.look()
@@ -76,15 +92,21 @@ class Journal:
         if not action:
             return forward()
         with self._lock:
+            if self._killed:
+                return None  # whoever asked is no more
             number = len(self.writes) + 1
             how = self.fault.how if self.fault and self.fault.hits(number) else None
             response = self._answer(api, request, forward, how)
-            made = how in {None, How.KILL, How.UNHEARD} and response is not None and response.succeeded
+            made = how not in _UNMADE and response is not None and response.succeeded
             standing = self.look() if made else self._standing
             self.writes.append(Write(number, api.name, action, made, how, standing))
-            if how is How.KILL:
-                self.kill()
-        return None if how in {How.KILL, How.UNHEARD} else response
+            if how in {How.KILL, How.KILL_BEFORE}:
+                self._killed = True
+            if how in self.incidents:
+                self.incidents[how]()
+        if how is How.SILENT:
+            time.sleep(PATIENCE_SECONDS)
+        return None if how in _UNHEARD else response
 
     @property
     def _standing(self) -> Deployed:
@@ -92,10 +114,12 @@ class Journal:
 
     def _answer(self, api: Api, request: Request, forward: Forward, how: How | None) -> Response | None:
         match how:
-            case None | How.KILL | How.UNHEARD:
+            case None | How.KILL | How.UNHEARD | How.DISK_FULL | How.RIVAL:
                 return forward()
             case How.GONE:
                 self._gone.add(api.name)
+                return None
+            case How.KILL_BEFORE | How.SILENT:
                 return None
             case _:
                 return api.refusal(request, how)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from lab import child
 from lab.environment import Lab
 from lab.recording.aws import AwsApi
-from lab.recording.fault import Fault
+from lab.recording.fault import Fault, How
 from lab.recording.journal import Journal
 from lab.recording.kubernetes import KubernetesApi
 from lab.recording.proxy import Upstream, proxied
@@ -43,7 +44,11 @@ class Recording:
 
 @contextmanager
 def recorded(
-    lab: Lab, stack: str, namespace: str, fault: Fault | None = None, kill: Callable[[], None] | None = None
+    lab: Lab,
+    stack: str,
+    namespace: str,
+    fault: Fault | None = None,
+    incidents: Mapping[How, Callable[[], None]] | None = None,
 ) -> Iterator[Recording]:
     """Record every write to the APIs of one environment for the length of a block.
 
@@ -52,15 +57,18 @@ def recorded(
         stack: ``dev`` or ``prod``.
         namespace: The one that is firewalled.
         fault: What to put in the way of the writes.
-        kill: How to kill the engine, where the fault is to.
+        incidents: What a fault does besides the APIs, such as filling a disk. Killing needs no word: it ends whatever
+            runs with the recording's variables.
     """
     kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
     trust = ssl.create_default_context(cafile=cluster["certificate-authority"])
-    journal = Journal(partial(Surveyor.of(lab, stack).standing, namespace), fault, kill or (lambda: None))
     with ExitStack() as held:
         own = Path(held.enter_context(TemporaryDirectory(dir=lab.folder)))
         certificate = _certificate(own)
+        kill = partial(child.end_marked, str(own))
+        harm = {How.KILL: kill, How.KILL_BEFORE: kill, **(incidents or {})}
+        journal = Journal(partial(Surveyor.of(lab, stack).standing, namespace), fault, harm)
         identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         identity.load_cert_chain(certificate)
         kubernetes = Upstream(cluster["server"], trust)
@@ -69,7 +77,7 @@ def recorded(
         cluster |= {"server": server, "certificate-authority": str(certificate)}
         (own / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
         (own / "kubeconfig").chmod(0o600)
-        yield Recording(journal, {"KUBECONFIG": str(own / "kubeconfig"), "AWS_ENDPOINT_URL": aws})
+        yield Recording(journal, {"KUBECONFIG": str(own / "kubeconfig"), "AWS_ENDPOINT_URL": aws, child.MARK: str(own)})
 
 
 def _certificate(folder: Path) -> Path:

@@ -22,6 +22,8 @@ class Alert(StrEnum):
     FLOW_LOG_MISSING = "NetworkPolicyFlowLogMissing"
     FLOW_LOG_REFUSED = "NetworkPolicyFlowLogRefused"
     AGENT_LOG_MISSING = "NetworkPolicyAgentLogMissing"
+    SUSPENDED = "NetworkPolicySuspended"
+    SUSPENSION_OVER = "NetworkPolicySuspensionOver"
 
     @property
     def severity(self) -> Severity:
@@ -29,7 +31,7 @@ class Alert(StrEnum):
         match self:
             case Alert.DECLARED_FLOW_DENIED:
                 return Severity.CRITICAL
-            case Alert.NEW_DENIED_PAIR:
+            case Alert.NEW_DENIED_PAIR | Alert.SUSPENDED:
                 return Severity.INFO
             case _:
                 return Severity.WARNING
@@ -53,4 +55,6 @@ _SUMMARIES = {
     Alert.FLOW_LOG_MISSING: "The VPC flow log has stopped.",
     Alert.FLOW_LOG_REFUSED: "Requests to the bucket of the VPC flow log are refused.",
     Alert.AGENT_LOG_MISSING: "The network policy agent's log has stopped.",
+    Alert.SUSPENDED: "A NetworkPolicy is suspended: it lets everything through.",
+    Alert.SUSPENSION_OVER: "The suspension of a NetworkPolicy is over, and nothing has closed it.",
 }

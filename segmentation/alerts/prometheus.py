@@ -6,11 +6,13 @@ from segmentation.alerts.alerting import Alerting
 from segmentation.alerts.hubble import hubble_group
 from segmentation.alerts.policy_agent import policy_agent_group
 from segmentation.alerts.prometheus_rule import RuleGroup
+from segmentation.alerts.suspension import suspension_groups
 from segmentation.alerts.watch_object import PrometheusRule
 from segmentation.binding import BINDING_KEY, stack_file
 from segmentation.environment import CniName, Environment
 from segmentation.input_error import InputError
 from segmentation.matrix import Matrix
+from segmentation.suspension import Suspensions
 
 MAX_OBJECT_BYTES = 1_000_000
 """etcd takes 1.5 MiB a request (etcd documentation, "System limits"), and the API server adds what it manages."""
@@ -27,7 +29,9 @@ def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) ->
             return ()
 
 
-def prometheus_rule(matrix: Matrix, environment: Environment, alerting: Alerting) -> PrometheusRule | None:
+def prometheus_rule(
+    matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions
+) -> PrometheusRule | None:
     """Return the object with the rules, or None if none is asked for.
 
     Raises:
@@ -35,7 +39,8 @@ def prometheus_rule(matrix: Matrix, environment: Environment, alerting: Alerting
     """
     if alerting.rule_labels is None:
         return None
-    rule = PrometheusRule(matrix.namespace, alerting.rule_labels, rule_groups(matrix, environment, alerting))
+    groups = (*rule_groups(matrix, environment, alerting), *suspension_groups(matrix, suspensions, alerting))
+    rule = PrometheusRule(matrix.namespace, alerting.rule_labels, groups)
     size = len(json.dumps(rule.manifest()).encode())
     if size > MAX_OBJECT_BYTES:
         raise InputError(

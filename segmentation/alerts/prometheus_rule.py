@@ -33,6 +33,7 @@ class AlertingRule:
         minutes: How long the expression must hold first.
         description: A template of Prometheus.
         runbook: Where the runbook is published.
+        labels: Added to the severity.
     """
 
     alert: Alert
@@ -40,6 +41,7 @@ class AlertingRule:
     minutes: int
     description: str
     runbook: str
+    labels: Labels = ()
 
     def document(self) -> dict[str, Any]:
         """Return the rule as Prometheus reads it."""
@@ -47,7 +49,7 @@ class AlertingRule:
             "alert": self.alert.value,
             "expr": self.expression,
             "for": f"{self.minutes}m",
-            "labels": {"severity": self.alert.severity.value},
+            "labels": {"severity": self.alert.severity.value, **dict(self.labels)},
             "annotations": {
                 "summary": self.alert.summary,
                 "description": self.description,

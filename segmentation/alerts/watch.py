@@ -10,6 +10,7 @@ from segmentation.alerts.prometheus import prometheus_rule
 from segmentation.alerts.watch_object import DashboardConfigMap, PrometheusRule
 from segmentation.environment import Environment
 from segmentation.matrix import Matrix
+from segmentation.suspension import Suspensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Watch:
     cloudwatch: CloudWatchWatch | None = None
 
 
-def compile_watch(matrix: Matrix, environment: Environment) -> Watch:
+def compile_watch(matrix: Matrix, environment: Environment, suspensions: Suspensions) -> Watch:
     """Return what the environment asks for.
 
     Raises:
@@ -31,7 +32,7 @@ def compile_watch(matrix: Matrix, environment: Environment) -> Watch:
     if alerting is None:
         return Watch()
     return Watch(
-        prometheus_rule(matrix, environment, alerting),
+        prometheus_rule(matrix, environment, alerting, suspensions),
         _dashboard(matrix, environment, alerting),
         cloudwatch_watch(matrix, environment, alerting),
     )

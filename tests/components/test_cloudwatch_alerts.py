@@ -8,6 +8,7 @@ import pytest
 
 from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs
 from segmentation.alerts.watch import compile_watch
+from segmentation.suspension import NONE_SUSPENDED
 from tests.components.pulumi_mocks import Deployment, Registered, deploy
 from tests.segmentation.accounts import STACKS, shop_matrix
 from tests.segmentation.alerts.alerted import RUNBOOK, TOPIC, alerted
@@ -29,7 +30,7 @@ LOCATIONS = {
 def deployed(stack: str, **asked: str) -> Deployment:
     alerts = {"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call", **asked}}
     environment, _ = alerted("vpc-cni", stack, alerts)
-    watch = compile_watch(shop_matrix(), environment).cloudwatch
+    watch = compile_watch(shop_matrix(), environment, NONE_SUSPENDED).cloudwatch
     assert watch
     location = LOCATIONS[stack]
 

@@ -15,6 +15,7 @@ from segmentation.environment import Environment
 from segmentation.matrix import Matrix
 from segmentation.network_policy import compile_policies
 from segmentation.security_group import compile_groups
+from segmentation.suspension import NONE_SUSPENDED
 from segmentation.traffic_file import parse_matrix
 from tests.components.pulumi_mocks import Deployment, deploy
 from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
@@ -183,7 +184,7 @@ def test_two_runs_ask_for_the_same(case: str) -> None:
 
 def test_alerts_are_made_where_the_stack_asks_for_them_and_change_nothing_else() -> None:
     environment, _ = alerted("vpc-cni", alerts=EVERYTHING)
-    watch = compile_watch(shop_matrix(), environment)
+    watch = compile_watch(shop_matrix(), environment, NONE_SUSPENDED)
     args = replace(args_of(shop_matrix(), environment), watch=watch)
     plain, watched = deployed(stack("dev")), deployed(args)
     added = {resource.type for resource in watched.resources} - {resource.type for resource in plain.resources}

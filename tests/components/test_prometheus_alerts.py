@@ -4,6 +4,7 @@ import json
 
 from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
 from segmentation.alerts.watch import compile_watch
+from segmentation.suspension import NONE_SUSPENDED
 from tests.components.pulumi_mocks import Deployment, deploy
 from tests.segmentation.accounts import shop_matrix
 from tests.segmentation.alerts.alerted import RUNBOOK, alerted
@@ -15,7 +16,7 @@ RULE = "kubernetes:monitoring.coreos.com/v1:PrometheusRule"
 
 def args(*asked: str) -> PrometheusAlertsArgs:
     environment, _ = alerted(alerts={"runbook": RUNBOOK, **{key: {} for key in asked}})
-    watch = compile_watch(shop_matrix(), environment)
+    watch = compile_watch(shop_matrix(), environment, NONE_SUSPENDED)
     return PrometheusAlertsArgs(watch.rule, watch.dashboard)
 
 

@@ -35,9 +35,10 @@ def refusal(folder: Path, **settings: Any) -> str:  # noqa: ANN401 - likewise
 def test_the_committed_stacks_are_read_as_they_are(stack: str, owner: str) -> None:
     binding = parse_binding(binding_content(stack), stack)
 
-    assert read_stack_file(ROOT, owner + stack) == StackConfiguration(
-        stack, binding, "ap-northeast-2", None, None, None
-    )
+    found = read_stack_file(ROOT, owner + stack)
+
+    assert found == StackConfiguration(stack, binding, "ap-northeast-2", None, None, None, found.suspensions)
+    assert found.suspensions.listed == ()
 
 
 def test_what_is_named_beside_the_binding_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from segmentation.environment import CniName, Environment
 from segmentation.input_error import InputError
 from segmentation.matrix import Flow, Matrix, Service
 from segmentation.port import tcp
+from segmentation.suspension import NONE_SUSPENDED
 from segmentation.traffic_file import parse_matrix
 from tests.segmentation.accounts import shop_matrix
 from tests.segmentation.alerts.alerted import alerted
@@ -108,4 +109,4 @@ def test_rules_that_no_object_holds_are_refused_before_anything_is_touched() -> 
 
     assert environment.cluster.cni is CniName.CILIUM
     with pytest.raises(InputError, match=r"alerts\.prometheus: the rules of this matrix take [0-9,]+ bytes"):
-        prometheus_rule(crowd, environment, alerting)
+        prometheus_rule(crowd, environment, alerting, NONE_SUSPENDED)

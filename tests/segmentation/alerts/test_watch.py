@@ -9,19 +9,20 @@ from segmentation.alerts.trap import alert_traps
 from segmentation.alerts.watch import Watch, compile_watch
 from segmentation.compiled_firewall import compiled
 from segmentation.environment import CniName
+from segmentation.suspension import NONE_SUSPENDED
 from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
 from tests.segmentation.alerts.alerted import EVERYTHING, RUNBOOK, alerted
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_committed_stacks_ask_for_nothing_and_get_nothing(stack: str) -> None:
-    assert compile_watch(shop_matrix(), environment_of(stack)) == Watch()
+    assert compile_watch(shop_matrix(), environment_of(stack), NONE_SUSPENDED) == Watch()
     assert alert_traps(shop_matrix(), environment_of(stack)) == ()
 
 
 @pytest.mark.parametrize("cni", ["cilium", "vpc-cni"])
 def test_every_object_is_in_the_firewalls_own_namespace_and_found_by_its_labels(cni: str) -> None:
-    watch = compile_watch(shop_matrix(), alerted(cni)[0])
+    watch = compile_watch(shop_matrix(), alerted(cni)[0], NONE_SUSPENDED)
     assert watch.rule
     assert watch.dashboard
     rule, dashboard = watch.rule.manifest()["metadata"], watch.dashboard.manifest()["metadata"]
@@ -32,8 +33,10 @@ def test_every_object_is_in_the_firewalls_own_namespace_and_found_by_its_labels(
 
 
 def test_only_what_is_asked_for_is_made() -> None:
-    rules = compile_watch(shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "prometheus": {}})[0])
-    alarms = compile_watch(shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "t"}})[0])
+    rules = compile_watch(shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "prometheus": {}})[0], NONE_SUSPENDED)
+    alarms = compile_watch(
+        shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "t"}})[0], NONE_SUSPENDED
+    )
 
     assert rules.rule
     assert (rules.dashboard, rules.cloudwatch) == (None, None)
@@ -45,7 +48,7 @@ def test_calico_is_watched_from_the_vpcs_side() -> None:
     environment, _ = alerted("calico", alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call"}})
 
     assert environment.cluster.cni is CniName.CALICO
-    assert compile_watch(shop_matrix(), environment).cloudwatch
+    assert compile_watch(shop_matrix(), environment, NONE_SUSPENDED).cloudwatch
 
 
 def test_what_a_metric_cannot_tell_is_a_warning_at_preview() -> None:

@@ -1,0 +1,35 @@
+"""``flash-firewall resume``: what was opened for a while closed at once."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.exit_status import ExitStatus, ends_in_status
+from cli.project import HERE, Project, Stack, chosen
+
+
+@ends_in_status
+def resume(
+    policy: Annotated[str | None, typer.Argument(help="The suspended policy's name.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every suspended policy.")] = False,
+    stack: Stack = None,
+    project: Project = HERE,
+) -> ExitStatus:
+    """Close a suspended policy at once, and strike its suspension from Pulumi.<stack>.yaml."""
+    from datetime import UTC, datetime
+
+    from live.suspended_policies import SuspendedPolicies
+    from segmentation.project import read_project
+    from segmentation.report.suspension import resuming_text
+
+    name = chosen(project, stack)
+    firewall = read_project(project, name, datetime.now(UTC))
+    ended = firewall.suspensions.chosen(policy, every=every)
+    sys.stdout.write(resuming_text(ended))
+    sys.stdout.flush()
+    if ended:
+        wanted = firewall.suspensions.without(*(each.policy for each in ended))
+        SuspendedPolicies(project, name, firewall).resume(wanted)
+    return ExitStatus.HOLDS

@@ -1,0 +1,52 @@
+"""``flash-firewall suspend``: one policy opened for a while."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cli.exit_status import ExitStatus, ends_in_status
+from cli.project import HERE, Project, Stack, chosen
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@ends_in_status
+def suspend(  # noqa: PLR0913 - each is an option of the command
+    policy: Annotated[str | None, typer.Argument(help="Its name, as kubectl get networkpolicies prints it.")] = None,
+    *,
+    duration: Annotated[str, typer.Option("--for", help="How long: 1m to 24h, such as 30m or 2h.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever finds it open.")],
+    every: Annotated[bool, typer.Option("--all", help="Every policy, default-deny too; asks first.")] = False,
+    stack: Stack = None,
+    project: Project = HERE,
+    yes: Yes = False,
+) -> ExitStatus:
+    """Open one policy's pods and direction at the pod layer for a while; the VPC layer stays as it is.
+
+    Deleting an allow policy opens nothing: it closes, because default-deny remains. This opens. It is written into
+    Pulumi.<stack>.yaml with reason, author and end, deployed at once and alone, and said at every preview. After its
+    end the next pulumi up closes it; flash-firewall resume closes it at once.
+    """
+    from datetime import UTC, datetime
+
+    from live.author import author
+    from live.consent import require_consent
+    from live.suspended_policies import SuspendedPolicies
+    from segmentation.project import read_project
+    from segmentation.report.suspension import consent_text, suspending_text
+    from segmentation.suspension import chosen_policies, needs_consent
+    from segmentation.suspension_entry import entered, lasting
+
+    name, now = chosen(project, stack), datetime.now(UTC)
+    firewall = read_project(project, name, now)
+    policies = chosen_policies(firewall.pods, policy, every=every)
+    until = now + lasting(duration)
+    new = tuple(entered(each.name, until, reason, author()) for each in policies)
+    wanted = firewall.suspensions.adding(*new)
+    sys.stdout.write(suspending_text(firewall, new, wanted))
+    sys.stdout.flush()
+    if needs_consent(policies):
+        require_consent(consent_text(policies), given=yes)
+    SuspendedPolicies(project, name, firewall).suspend(wanted)
+    return ExitStatus.HOLDS

@@ -1,0 +1,95 @@
+"""Opening and closing policies for a while: the stack's settings file says it, an update does it."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.deployment import Deployment
+from segmentation.binding import stack_file
+from segmentation.compiled_firewall import CompiledFirewall
+from segmentation.input_error import InputError
+from segmentation.suspension import Suspensions
+from segmentation.suspension_entry import with_suspensions
+from segmentation.yaml_document import parse_document
+
+_ALERTS = "firewall-alerts-rule"
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendedPolicies:
+    """The suspensions of one stack.
+
+    Attributes:
+        folder: Where Pulumi.yaml and the settings file are.
+        stack: By Pulumi's name.
+        firewall: What is compiled from the files as they are now.
+    """
+
+    folder: Path
+    stack: str
+    firewall: CompiledFirewall
+
+    def suspend(self, wanted: Suspensions) -> None:
+        """Write the suspensions down and deploy their policies, and nothing else that the files may have changed.
+
+        Raises:
+            InputError: The file cannot be written, or the update failed; the file is then as it was.
+        """
+        before = self._path.read_text(encoding="utf-8")
+        self._write(before, wanted)
+        try:
+            self._deploy(wanted)
+        except BaseException as error:
+            _replace(self._path, before)
+            if not isinstance(error, InputError):
+                raise
+            raise InputError(
+                error.source,
+                "",
+                f"{error.problem}; {self._path.name} is as it was before",
+                f"{error.remedy}; pulumi up --refresh closes what it may have opened",
+            ) from None
+
+    def resume(self, wanted: Suspensions) -> None:
+        """Strike the suspensions that are no longer wanted, and deploy their policies.
+
+        Raises:
+            InputError: The file cannot be written, or the update failed; the suspensions are struck all the same.
+        """
+        self._write(self._path.read_text(encoding="utf-8"), wanted)
+        try:
+            self._deploy(wanted)
+        except InputError as error:
+            remedy = f"{error.remedy}, and run pulumi up: the suspension is struck, and every update closes it"
+            raise InputError(error.source, "", error.problem, remedy) from None
+
+    @property
+    def _path(self) -> Path:
+        return (self.folder / stack_file(self.firewall.environment.name)).resolve()
+
+    def _write(self, before: str, wanted: Suspensions) -> None:
+        after = with_suspensions(before, wanted, self._path.name)
+        parse_document(after, self._path.name)
+        _replace(self._path, after)
+
+    def _deploy(self, wanted: Suspensions) -> None:
+        now = self.firewall.suspensions
+        changed = {each.policy for each in (*now.over, *set(now.listed) ^ set(wanted.listed))}
+        policies = [policy.name for policy in self.firewall.pods.policies if policy.name in changed]
+        alerts = [_ALERTS] if self.firewall.watch.rule else []
+        Deployment(self.folder, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a text in place of a file's, all of it or nothing."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        shutil.copymode(path, fresh)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise InputError(
+            path.name, "", f"it cannot be written: {error.strerror}", "Make room, or the file writable"
+        ) from None
