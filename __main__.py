@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.declared_versions import DeclaredVersions, DeclaredVersionsArgs
 from components.firewall import Firewall, FirewallArgs
 from live.aws_account import AwsAccount
 from live.deployed import read_deployed
@@ -12,12 +13,13 @@ from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
 from segmentation.bind import bind
 from segmentation.compiled_firewall import compiled
+from segmentation.declared_version import VERSIONS_OUTPUT, declared_at
 from segmentation.impact import impact
 from segmentation.input_error import InputError
 from segmentation.quota import refuse_excess
 from segmentation.report.impact import impact_text, impact_warnings
 from segmentation.report.proof import proof_text
-from segmentation.traffic_file import declaration, read_matrix
+from segmentation.traffic_file import read_matrix
 
 try:
     matrix = read_matrix(Path(__file__).with_name("traffic.yaml"))
@@ -26,6 +28,7 @@ try:
     cluster.require_namespace(matrix.namespace)
     account = AwsAccount.connect(configuration.region, configuration.profile, configuration.stack)
     environment = bind(matrix, configuration.binding, configuration.stack, account)
+    declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
     planned = compiled(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
@@ -52,4 +55,4 @@ pulumi.export("flowLogId", firewall.flow_log_id)
 pulumi.export("flowLogLocation", firewall.flow_log_location)
 pulumi.export("trafficQueries", firewall.traffic_queries)
 pulumi.export("retainedOnDestroy", firewall.retained)
-pulumi.export("matrix", declaration(matrix))
+pulumi.export(VERSIONS_OUTPUT, DeclaredVersions("declared", DeclaredVersionsArgs(declared)).record)

@@ -15,6 +15,7 @@ from cli.learn import learn
 from cli.list_connections import list_connections
 from cli.replay import replay
 from cli.resume import resume
+from cli.rollback import rollback
 from cli.suspend import suspend
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app.command("replay")(replay)
 app.command("learn")(learn)
 app.command("suspend")(suspend)
 app.command("resume")(resume)
+app.command("rollback")(rollback)
 
 if __name__ == "__main__":
     app()

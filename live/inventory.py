@@ -21,8 +21,14 @@ from segmentation.traffic.cluster_listing import listed_pods, listed_services
 from segmentation.traffic.inventory import Interface, Inventory
 
 
-def take_inventory(
-    cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, binding: Binding, now: float
+def take_inventory(  # noqa: PLR0913 - where, what of it, and when
+    cluster: KubernetesCluster,
+    account: AwsAccount,
+    matrix: Matrix,
+    binding: Binding,
+    now: float,
+    *,
+    within: str | None = None,
 ) -> Inventory:
     """Return who has which address now, and what stands.
 
@@ -33,18 +39,20 @@ def take_inventory(
         binding: Of the same stack.
         now: The time of asking, in seconds since 1970. An address that changes hands while it is asked may be told of
             either holder.
+        within: The one namespace whose pods and Services are wanted, and may be listed; None for all of them.
 
     Raises:
         InputError: An API cannot be asked, a right is missing, or a name of the binding fits nothing or too much.
     """
     environment = bind(matrix, binding, account.stack, account)
+    core = f"/api/v1/namespaces/{within}" if within else "/api/v1"
     return Inventory(
         taken=now,
         environment=environment,
         deployed=read_deployed(cluster, account, matrix.namespace),
-        pods=tuple(listed_pods(cluster.objects("/api/v1/pods"))),
+        pods=tuple(listed_pods(cluster.objects(f"{core}/pods"))),
         interfaces=interfaces_of(account, environment.vpc),
-        services=tuple(listed_services(cluster.objects("/api/v1/services"))),
+        services=tuple(listed_services(cluster.objects(f"{core}/services"))),
     )
 
 

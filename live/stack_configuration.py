@@ -1,10 +1,11 @@
 """The configuration of the stack that the engine runs."""
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, is_config_secret
 
 from live.stack_settings import StackConfiguration, configuration
-from segmentation.binding import BINDING_KEY, PROJECT
+from segmentation.binding import BINDING_KEY, PROJECT, stack_file
+from segmentation.input_error import InputError
 from segmentation.suspension import SUSPENSIONS_KEY
 
 
@@ -12,8 +13,15 @@ def read_stack_configuration() -> StackConfiguration:
     """Return the configuration of the running program's stack.
 
     Raises:
-        InputError: A key of this project is unknown or missing, or the binding does not hold.
+        InputError: A key of this project is unknown, missing or encrypted, or the binding does not hold.
     """
+    if is_config_secret(BINDING_KEY):
+        raise InputError(
+            stack_file(pulumi.get_stack()),
+            BINDING_KEY,
+            "it is encrypted, and it is recorded in the clear",
+            "Write it in the clear: nothing in it is a secret",
+        )
     own = pulumi.Config(PROJECT)
     parsed: dict[str, object] = {
         key: own.get_object(key.removeprefix(f"{PROJECT}:")) for key in (BINDING_KEY, SUSPENSIONS_KEY)

@@ -20,6 +20,7 @@ class StackConfiguration:
         profile: From aws:profile; None leaves the choice to the environment.
         kubeconfig: From kubernetes:kubeconfig, a path or content.
         context: From kubernetes:context.
+        written: The binding, as it was written.
         suspensions: What somebody has opened for a while, and what of it is open now.
     """
 
@@ -29,6 +30,7 @@ class StackConfiguration:
     profile: str | None
     kubeconfig: str | None
     context: str | None
+    written: Mapping[str, Any]
     suspensions: Suspensions
 
 
@@ -67,5 +69,6 @@ def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration
         settings.get("aws:profile"),
         settings.get("kubernetes:kubeconfig"),
         settings.get("kubernetes:context"),
+        content,
         parse_suspensions(settings.get(SUSPENSIONS_KEY), stack, datetime.now(UTC)),
     )

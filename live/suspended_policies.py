@@ -5,7 +5,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from live.declared_project import declared_project
 from live.deployment import Deployment
+from live.stack_record import StackRecord
 from segmentation.binding import stack_file
 from segmentation.compiled_firewall import CompiledFirewall
 from segmentation.input_error import InputError
@@ -78,7 +80,9 @@ class SuspendedPolicies:
         changed = {each.policy for each in (*now.over, *set(now.listed) ^ set(wanted.listed))}
         policies = [policy.name for policy in self.firewall.pods.policies if policy.name in changed]
         alerts = [_ALERTS] if self.firewall.watch.rule else []
-        Deployment(self.folder, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
+        stands = StackRecord(self.folder, self.stack).versions()[-1]
+        with declared_project(self.folder, self.firewall.environment.name, stands) as project:
+            Deployment(project, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
 
 
 def _replace(path: Path, text: str) -> None:

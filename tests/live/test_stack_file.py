@@ -37,7 +37,9 @@ def test_the_committed_stacks_are_read_as_they_are(stack: str, owner: str) -> No
 
     found = read_stack_file(ROOT, owner + stack)
 
-    assert found == StackConfiguration(stack, binding, "ap-northeast-2", None, None, None, found.suspensions)
+    assert found == StackConfiguration(
+        stack, binding, "ap-northeast-2", None, None, None, binding_content(stack), found.suspensions
+    )
     assert found.suspensions.listed == ()
 
 

@@ -1,0 +1,105 @@
+"""Going back: an earlier declaration deployed by the present program."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from live.consent import require_consent
+from live.declared_project import declared_project
+from live.deployment import Deployment
+from live.revision import files_at
+from live.stack_file import read_stack_file
+from live.stack_record import StackRecord
+from live.stack_settings import StackConfiguration
+from segmentation.binding import stack_file
+from segmentation.declared_version import DeclaredVersion, Versions, declared_at, require_region, version_of
+from segmentation.input_error import InputError
+from segmentation.project import MATRIX_FILE
+from segmentation.report.proof import proof_text
+from segmentation.report.rollback import files_text, going_back_text
+from segmentation.traffic_file import read_matrix
+
+_COMMITS = 100
+"""How far back a commit is looked for that has what is deployed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """A stack that may go back.
+
+    Attributes:
+        folder: The project's.
+        name: The last part of the stack's name.
+        versions: What it has declared.
+    """
+
+    folder: Path
+    name: str
+    record: StackRecord
+    settings: StackConfiguration
+    versions: Versions
+
+    @staticmethod
+    def of(folder: Path, stack: str) -> "Rollback":
+        """Return a stack that may go back.
+
+        Raises:
+            InputError: Its settings or records cannot be read, or it was never deployed.
+        """
+        settings = read_stack_file(folder, stack)
+        record = StackRecord(folder, stack)
+        return Rollback(folder, settings.stack, record, settings, record.versions())
+
+    def go(self, number: int, *, agreed: bool) -> Iterator[str]:
+        """Deploy a version again, and yield what is to be shown, before and after.
+
+        Args:
+            number: The version's.
+            agreed: Whether nobody is to be asked.
+
+        Raises:
+            InputError: There is no such version, its proof does not hold, nobody agrees, or the update fails.
+        """
+        version, runs = version_of(self.versions, number, self.name), self.versions[-1]
+        if version.same_as(runs):
+            yield f"Version {runs.number}, which runs, declares the same: nothing to do.\n"
+            return
+        require_region(version, self.settings.region, self.name)
+        now = runs.firewall(self.name, self.settings.suspensions)
+        then = version.firewall(self.name, self.settings.suspensions)
+        yield going_back_text(now, then, version)
+        if not then.proof().holds:
+            raise InputError("--to", "", f"the proof of version {number} does not hold", proof_text(then.proof()))
+        require_consent(f"Deploy version {number} again?", given=agreed)
+        with declared_project(self.folder, self.name, version) as project:
+            Deployment(project, self.record.stack).up()
+        yield files_text(version, self._files, (MATRIX_FILE, stack_file(self.name)), self._commit_of(version))
+
+    @property
+    def _files(self) -> DeclaredVersion:
+        return _declared(self.folder, self.name)
+
+    def _commit_of(self, version: DeclaredVersion) -> str | None:
+        names = (MATRIX_FILE, stack_file(self.name))
+        for commit in _commits(self.folder, names):
+            try:
+                with files_at(self.folder, commit, names) as folder:
+                    if _declared(folder, self.name).same_as(version):
+                        return commit
+            except InputError:
+                continue
+        return None
+
+
+def _declared(folder: Path, stack: str) -> DeclaredVersion:
+    settings = read_stack_file(folder, stack)
+    return declared_at(settings.suspensions.at, read_matrix(folder / MATRIX_FILE), settings.written, settings.region)
+
+
+def _commits(folder: Path, names: tuple[str, ...]) -> list[str]:
+    command = ["git", "-C", str(folder), "log", f"--max-count={_COMMITS}", "--format=%h", "--", *names]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - a fixed command
+    except FileNotFoundError:
+        return []
