@@ -16,6 +16,7 @@ def analysed(directory: Path) -> "Reachability":
     Raises:
         InputError: The manifests cannot be used.
     """
+    from segmentation.escape import escaped_lines
     from segmentation.kubernetes.cluster import read_cluster
     from segmentation.reachability import Reachability
 
@@ -26,5 +27,6 @@ def analysed(directory: Path) -> "Reachability":
     if len(notes) > _MOST_NOTES:
         sys.stderr.write(f"note: and {len(notes) - _MOST_NOTES} more like these\n")
     if not reachability.parties:
-        sys.stderr.write(f"note: {directory}: no workload is in these manifests, so there is nobody to reach\n")
+        said = f"note: {directory}: no workload is in these manifests, so there is nobody to reach"
+        sys.stderr.write(escaped_lines([said]))
     return reachability

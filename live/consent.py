@@ -2,6 +2,7 @@
 
 import sys
 
+from segmentation.escape import escaped
 from segmentation.input_error import InputError
 
 
@@ -15,7 +16,7 @@ def require_consent(question: str, *, given: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise InputError("--yes", "", "there is no terminal to ask at", "Add --yes where a script has decided")
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{escaped(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise InputError("--yes", "", "nothing has been changed", "Answer y to go on")

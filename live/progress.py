@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from segmentation.escape import escaped
+
 _RENEWED_SECONDS = 0.2
 
 
@@ -27,8 +29,7 @@ class Progress:
         """Show what goes on; of many words in a short time, some."""
         now = time.monotonic()
         if self.stream.isatty() and (self._written is None or now - self._written > _RENEWED_SECONDS):
-            harmless = "".join(each if each.isprintable() else "?" for each in what)
-            self.stream.write(f"\r\033[K{harmless}")
+            self.stream.write(f"\r\033[K{escaped(what)}")
             self.stream.flush()
             self._written = now
 

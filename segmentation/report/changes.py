@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from segmentation.connection import words
 from segmentation.diff import Change
+from segmentation.escape import escaped_lines
 from segmentation.report.document import ports_as_json
 from segmentation.report.table import as_csv, as_markdown
 
@@ -27,9 +28,7 @@ def written_changes(changes: Sequence[Change], form: ChangeFormat) -> Iterator[s
 
 
 def _text(changes: Sequence[Change]) -> Iterator[str]:
-    yield from (f"{change}\n" for change in changes)
-    if not changes:
-        yield "no connection differs\n"
+    yield escaped_lines(map(str, changes)) if changes else "no connection differs\n"
 
 
 def _json(changes: Sequence[Change]) -> Iterator[str]:

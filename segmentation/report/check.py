@@ -28,12 +28,13 @@ def checked(proofs: "Checked", form: CheckFormat) -> str:
 
 
 def _text(proofs: "Checked") -> str:
-    from segmentation.report.proof import proof_text  # noqa: PLC0415 - the form alone is asked for at every start
+    from segmentation.escape import escaped  # noqa: PLC0415 - the form alone is asked for at every start
+    from segmentation.report.proof import proof_text  # noqa: PLC0415 - as above
 
     lines = []
     for firewall, proof in proofs:
-        lines.append(f"{firewall.environment.name}: {proof_text(proof)}")
-        lines += [f"{firewall.environment.name}: warning: {trap}" for trap in firewall.traps()]
+        lines.append(f"{escaped(firewall.environment.name)}: {proof_text(proof)}")
+        lines += [escaped(f"{firewall.environment.name}: warning: {trap}") for trap in firewall.traps()]
     return "\n".join(lines) + "\n"
 
 

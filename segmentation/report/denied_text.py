@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from segmentation.escape import escaped
+from segmentation.escape import escaped_lines
 from segmentation.port import PortRange, listing
 from segmentation.port_set import PortSet
 from segmentation.records.record import Disposition
@@ -35,13 +35,13 @@ def denied_text(found: Denied, traffic: Recorded) -> str:
     ]
     if not lines:
         lines = ["Nothing was denied.", ""]
-    return "".join(f"{escaped(line)}\n" for line in (*lines, *_totals(found, traffic)))
+    return escaped_lines((*lines, *_totals(found, traffic)))
 
 
 def denial_text(denial: Denial) -> str:
     """Return one denial, whether it is declared at its head; what came from logs is made harmless to show."""
     lines = (f"{denial.standing}: {first}" if not number else first for number, first in enumerate(_denial(denial)))
-    return "".join(f"{escaped(line)}\n" for line in (*lines, ""))
+    return escaped_lines((*lines, ""))
 
 
 def _denial(denial: Denial) -> Iterator[str]:

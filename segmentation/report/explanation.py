@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from enum import StrEnum
 
+from segmentation.escape import escaped_lines
 from segmentation.verdict import Side, Verdict
 
 
@@ -31,7 +32,7 @@ def _text(verdicts: Sequence[Verdict]) -> str:
     for verdict in verdicts:
         lines.append(f"  {verdict.layer} layer: {'passes' if verdict.passes else 'stopped'}")
         lines.extend(f"    {side}{_sources(side)}" for side in (verdict.egress, verdict.ingress))
-    return "\n".join(lines) + "\n"
+    return escaped_lines(lines)
 
 
 def _sources(side: Side) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from segmentation.address_range import AddressRange
 from segmentation.connection import Connections, words
+from segmentation.escape import escaped
 
 _OUTSIDE = "#b3261e"
 _INSIDE = "#1a56a0"
@@ -42,4 +43,4 @@ def _node(name: str, label: str, color: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + escaped(text).replace("\\", "\\\\").replace('"', '\\"') + '"'

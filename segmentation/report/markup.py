@@ -1,11 +1,9 @@
 """Elements of XML and HTML as text, with everything escaped that did not come out of here."""
 
-import re
 from collections.abc import Mapping
 from html import escape
 
-# What XML 1.0 forbids even as a character reference (section 2.2, Char).
-_UNSPEAKABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from segmentation.escape import escaped
 
 
 class Markup(str):
@@ -15,8 +13,11 @@ class Markup(str):
 
 
 def text(content: str) -> Markup:
-    """Return content as a reader shall see it, harmless within an element or a quoted attribute."""
-    return content if isinstance(content, Markup) else Markup(escape(_UNSPEAKABLE.sub("\ufffd", content)))
+    """Return content as a reader shall see it, harmless within an element or a quoted attribute.
+
+    What XML 1.0 forbids even as a character reference (section 2.2, Char) is none of what ``escaped`` leaves.
+    """
+    return content if isinstance(content, Markup) else Markup(escape(escaped(content)))
 
 
 def element(name: str, attributes: Mapping[str, str | float] | None = None, *children: str) -> Markup:

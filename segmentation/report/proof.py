@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from textwrap import wrap
 
+from segmentation.escape import escaped
 from segmentation.proof import Blur, Proof, Rest
 from segmentation.violation import Fault, Violation
 
@@ -26,7 +27,7 @@ def proof_text(proof: Proof) -> str:
         lines += _first(_MOST_LINES, [_blur(blur) for blur in proof.blurs])
     if proof.violations:
         lines += _violations(proof.violations)
-    return "\n".join(_printable(line) for line in lines)
+    return "\n".join(escaped(line) for line in lines)
 
 
 def _summary(proof: Proof) -> str:
@@ -75,10 +76,6 @@ def _cells(violation: Violation) -> tuple[str, ...]:
 
 def _rows(cells: Sequence[str]) -> Iterator[str]:
     """Yield one row of the table in as many lines as its longest cell takes."""
-    wrapped = [wrap(cell, width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)]
+    wrapped = [wrap(escaped(cell), width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)]
     for parts in zip_longest(*wrapped, fillvalue=""):
         yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()
-
-
-def _printable(line: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in line)

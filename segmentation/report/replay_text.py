@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from segmentation.escape import escaped
+from segmentation.escape import escaped_lines
 from segmentation.report.reading_totals import gap_lines, totals_lines
 from segmentation.report.traffic_words import line_count, span, who
 from segmentation.traffic.conversation import MOST_EXAMPLES
@@ -40,7 +40,7 @@ def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
         ),
         _totals(found, traffic),
     )
-    return "".join(f"{escaped(line)}\n" for line in chain.from_iterable(lines))
+    return escaped_lines(chain.from_iterable(lines))
 
 
 def _verdict(found: Replay, traffic: Recorded, matrix: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import yaml
 from segmentation.compiled_firewall import CompiledFirewall
 from segmentation.declared_version import DeclaredVersion, Versions
 from segmentation.diff import Change
-from segmentation.escape import escaped
+from segmentation.escape import escaped_lines
 from segmentation.impact import Difference, difference
 from segmentation.input_error import InputError
 from segmentation.report.impact import difference_text
@@ -52,7 +52,7 @@ def history_text(versions: Versions, updates: Sequence[StackUpdate], stack: str)
         if each.result != "succeeded" and each.begin >= first
     ]
     entries.sort(key=lambda entry: entry[0], reverse=True)
-    return "\n".join(line for _, lines in entries for line in lines) + "\n"
+    return escaped_lines(line for _, lines in entries for line in lines)
 
 
 def history_document(versions: Versions, updates: Sequence[StackUpdate], stack: str) -> dict[str, object]:
@@ -101,13 +101,15 @@ def files_text(stands: DeclaredVersion, files: DeclaredVersion, names: tuple[str
     where = f"git checkout {commit} -- {' '.join(names)}" if commit else "no commit was found that has it; edit them"
     return (
         "The files now differ from what is deployed, and the next pulumi up would bring back what they say.\n"
-        f"Make them say what runs: {where}\n" + "".join(f"  {escaped(line)}\n" for line in differing)
+        f"Make them say what runs: {where}\n" + escaped_lines(f"  {line}" for line in differing)
     )
 
 
 def _version_lines(listed: ListedVersion, *, runs: bool) -> Iterator[str]:
     version = listed.version
     yield f"{version.number:>7}  {version.since}{'  runs' if runs else ''}"
+    if version.number == 1:
+        yield "           first deployment"
     if listed.changed is None:
         return
     through = listed.changed.through_both

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from segmentation.compiled_firewall import CompiledFirewall
+from segmentation.escape import escaped_lines
 from segmentation.impact import difference
 from segmentation.network_policy import NetworkPolicy
 from segmentation.report.impact import difference_text
@@ -14,7 +15,7 @@ def suspending_text(firewall: CompiledFirewall, new: Sequence[Suspension], wante
     """Return what suspensions open, in lines."""
     opened = difference(firewall.layers(), replace(firewall, suspensions=wanted).layers())
     lines = [f"{each.policy}, open until {each.end}, {each.said()}" for each in new]
-    return "\n".join((*lines, difference_text(opened))) + "\n"
+    return escaped_lines(lines) + difference_text(opened) + "\n"
 
 
 def consent_text(policies: Sequence[NetworkPolicy]) -> str:
@@ -25,4 +26,4 @@ def consent_text(policies: Sequence[NetworkPolicy]) -> str:
 def resuming_text(ended: Sequence[Suspension]) -> str:
     """Return what is closed, in lines."""
     lines = [f"{each.policy}: closed, was open until {each.end}, {each.said()}" for each in ended]
-    return "\n".join(lines or ["Nothing is suspended."]) + "\n"
+    return escaped_lines(lines or ["Nothing is suspended."])

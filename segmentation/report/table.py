@@ -1,12 +1,21 @@
 """Rows for spreadsheets (CSV) and for documents (Markdown)."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from io import StringIO
 
 from segmentation.connection import Connections, words
+from segmentation.escape import escaped
 
 _HEAD = ("src", "dst", "conn")
+
+_FORMULA = re.compile(r"(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%])")
+"""Where a spreadsheet would begin to calculate: OWASP, "CSV Injection"; where ; separates, after it too."""
+
+_MARKS = re.compile(r"[\\|`*_~]|(?<=\])(?=[(\[])")
+"""What Markdown would read as more than text: GitHub Flavored Markdown, 6; ``[Kind]`` alone is no link."""
 
 
 def csv_rows(connections: Connections) -> Iterator[str]:
@@ -25,19 +34,23 @@ def _rows(connections: Connections) -> Iterator[Sequence[str]]:
 
 
 def as_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as comma-separated values, quoted where need be."""
+    """Yield rows as comma-separated values, quoted where need be; no cell is a formula."""
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for row in (head, *rows):
-        writer.writerow(row)
+        writer.writerow(_FORMULA.sub(r"\1'", escaped(each)) for each in row)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
 
 
 def as_markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as a Markdown table."""
+    """Yield rows as a Markdown table; no cell holds markup."""
     yield f"| {' | '.join(head)} |\n"
     yield f"|{'|'.join('-' * (len(each) + 2) for each in head)}|\n"
     for row in rows:
-        yield f"| {' | '.join(each.replace('|', chr(92) + '|') for each in row)} |\n"
+        yield f"| {' | '.join(map(_plain, row))} |\n"
+
+
+def _plain(cell: str) -> str:
+    return escape(_MARKS.sub(r"\\\g<0>", escaped(cell)), quote=False)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from segmentation.connection import Connections, words
+from segmentation.escape import escaped
 
 
 def lines(connections: Connections) -> Iterator[str]:
@@ -14,6 +15,9 @@ def lines(connections: Connections) -> Iterator[str]:
     of: object = None
     for source, found in connections.rows():
         if found is not of:
-            of, written = found, [(destination, f"{words(destination)} : {ports}\n") for destination, ports in found]
-        head = f"{words(source)} => "
+            of, written = (
+                found,
+                [(destination, f"{escaped(words(destination))} : {ports}\n") for destination, ports in found],
+            )
+        head = f"{escaped(words(source))} => "
         yield "".join([head + line for destination, line in written or () if destination != source])
