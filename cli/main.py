@@ -17,6 +17,7 @@ from cli.replay import replay
 from cli.resume import resume
 from cli.rollback import rollback
 from cli.suspend import suspend
+from cli.verify import verify
 
 app = typer.Typer(
     name="flash-firewall",
@@ -34,6 +35,7 @@ app.command("denied")(denied)
 app.command("inventory")(inventory)
 app.command("replay")(replay)
 app.command("learn")(learn)
+app.command("verify")(verify)
 app.command("suspend")(suspend)
 app.command("resume")(resume)
 app.command("rollback")(rollback)

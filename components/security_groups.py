@@ -24,8 +24,6 @@ _RULE_TYPES = {
     Direction.INGRESS: vpc.SecurityGroupIngressRule,
     Direction.EGRESS: vpc.SecurityGroupEgressRule,
 }
-_DESCRIPTION_LIMIT = 255
-"""EC2 API reference, IpRange and UserIdGroupPair: characters of a rule's description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ class SecurityGroups(pulumi.ComponentResource):
             ip_protocol=rule.ports.protocol.lower(),
             from_port=rule.ports.first,
             to_port=rule.ports.last,
-            description=_description(rule.flows),
+            description=rule.description,
             tags={"Name": rule.name, STACK_TAG: self._args.stack},
             opts=pulumi.ResourceOptions(parent=self),
             **self._peer(rule.peer),
@@ -131,10 +129,3 @@ class SecurityGroups(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(rules)),
         )
-
-
-def _description(flows: tuple[str, ...]) -> str:
-    words = ", ".join(flows)
-    if len(words) <= _DESCRIPTION_LIMIT:
-        return words
-    return f"{flows[0]} and {len(flows) - 1} more"

@@ -31,9 +31,7 @@ _NOT_SET = {
 """S3 API reference, "Error responses": what S3 says of a setting that a bucket does not have."""
 
 
-def observe(
-    cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, binding: Binding, now: float
-) -> Observed:
+def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, binding: Binding, now: float) -> Observed:
     """Return what stands and runs now, of the namespace alone.
 
     Args:
@@ -94,9 +92,7 @@ def _bucket(account: AwsAccount, name: str) -> SeenBucket | None:
     try:
         return SeenBucket(
             _of(asked("get_bucket_policy"), lambda found: json.loads(found["Policy"])),
-            _of(
-                asked("get_bucket_encryption"), lambda found: found["ServerSideEncryptionConfiguration"]["Rules"][0]
-            ),
+            _of(asked("get_bucket_encryption"), lambda found: found["ServerSideEncryptionConfiguration"]["Rules"][0]),
             _of(asked("get_public_access_block"), lambda found: found["PublicAccessBlockConfiguration"]),
         )
     except RefusedError as refused:

@@ -19,6 +19,9 @@ STACK_TAG = "flash-firewall:stack"
 GROUP_TAG = "flash-firewall:group"
 """The tag that says whose group it is: the service or load balancer by its name in the matrix."""
 
+_DESCRIPTION_LIMIT = 255
+"""EC2 API reference, IpRange and UserIdGroupPair: characters of a rule's description."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class OwnGroup:
@@ -53,6 +56,14 @@ class Rule:
         side = "from" if self.direction is Direction.INGRESS else "to"
         protocol = self.ports.protocol.lower()
         return f"{self.holder.label}-{self.direction}-{protocol}-{self.ports.numbers}-{side}-{label_of(self.peer)}"
+
+    @property
+    def description(self) -> str:
+        """What it is for, as long as AWS lets a description be."""
+        words = ", ".join(self.flows)
+        if len(words) <= _DESCRIPTION_LIMIT:
+            return words
+        return f"{self.flows[0]} and {len(self.flows) - 1} more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,82 @@
+"""What lives otherwise than it is declared, written down.
+
+As JSON one object: ``stack``; ``taken`` (ISO 8601 in UTC); ``holds``; ``findings``, the most urgent first, each
+
+    {"kind", "drift", "where", "what", "why", "remedy", "differences": [{"path", "declared", "live"}]}
+
+(``declared`` and ``live`` are JSON themselves, null where there is nothing); ``looked_at``, counts by what was looked
+at; and ``unseen``, what was not.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from segmentation.escape import escaped
+
+if TYPE_CHECKING:
+    from segmentation.verify.finding import Difference, Finding
+    from segmentation.verify.verification import Verification
+
+_LONGEST_VALUE = 120
+
+
+class VerificationFormat(StrEnum):
+    """A form of output for a verification."""
+
+    TXT = "txt"
+    JSON = "json"
+
+
+def written_verification(found: "Verification", form: VerificationFormat) -> str:
+    """Return a verification in a form; what came from an API is made harmless to show."""
+    if form is VerificationFormat.JSON:
+        return json.dumps(verification_document(found), indent=2) + "\n"
+    return "".join(f"{escaped(line)}\n" for line in _lines(found))
+
+
+def verification_document(found: "Verification") -> dict[str, object]:
+    """Return a verification as the object that JSON shows."""
+    from segmentation.traffic.moment import written  # noqa: PLC0415 - the form alone is asked for at every start
+
+    return {
+        "stack": found.stack,
+        "taken": written(found.taken),
+        "holds": found.holds,
+        "findings": [{**asdict(each), "kind": each.kind.value, "drift": each.is_drift} for each in found.findings],
+        "looked_at": dict(found.looked_at),
+        "unseen": list(found.unseen),
+    }
+
+
+def _lines(found: "Verification") -> Iterator[str]:
+    for finding in found.findings:
+        yield from _finding(finding)
+        yield ""
+    count = len(found.drift)
+    said = "as declared" if found.holds else f"{count} {'thing is' if count == 1 else 'things are'} not as declared"
+    at = ", ".join(f"{number} {what}" for what, number in found.looked_at)
+    yield f"{found.stack}: {said}. Looked at: {at}."
+    if found.unseen:
+        yield f"Not looked at: {', '.join(found.unseen)}."
+
+
+def _finding(finding: "Finding") -> Iterator[str]:
+    yield f"{finding.kind.value.upper()}  {finding.where}"
+    yield f"  {finding.what}"
+    yield from _differences(finding.differences)
+    yield f"  why it matters: {finding.why}"
+    yield f"  remedy: {finding.remedy}"
+
+
+def _differences(differences: "Sequence[Difference]") -> Iterator[str]:
+    for each in differences:
+        yield f"    {each.path}: declared {_value(each.declared)}, live {_value(each.live)}"
+
+
+def _value(written: str | None) -> str:
+    if written is None:
+        return "nothing"
+    return written if len(written) <= _LONGEST_VALUE else f"{written[: _LONGEST_VALUE - 3]}..."

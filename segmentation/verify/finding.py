@@ -1,0 +1,74 @@
+"""One thing that lives otherwise than it is declared: what, where, why it matters, and what mends it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What is wrong, the most urgent first."""
+
+    OPEN = "open"
+    """Pods that no policy governs in a direction."""
+    WIDENING = "widening"
+    """Something of others that opens more than is declared."""
+    OVERRULING = "overruling"
+    """Something of others that may decide before our policies do."""
+    CUT_OFF = "cut off"
+    """Pods whose declared flows cannot pass."""
+    MISSING = "missing"
+    CHANGED = "changed"
+    UNKNOWN_POD = "unknown pod"
+    """Pods whose labels match no service."""
+    LEFT_OVER = "left over"
+    """This program's own, and not declared any more."""
+    NOT_RECORDING = "not recording"
+    """A flow log that does not do its work."""
+    EXPIRED = "expired"
+    """A suspension that is over and still listed."""
+    SUSPENDED = "suspended"
+    """A suspension that goes on: declared, and told all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs.
+
+    Attributes:
+        path: Dotted, with indices: ``spec.egress[0].ports[0].port``. Of a list's entry the index is the declared one.
+        declared: As JSON; None where nothing is declared.
+        live: As JSON; None where there is nothing.
+    """
+
+    path: str
+    declared: str | None
+    live: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as declared.
+
+    Attributes:
+        where: The object, as its API calls it: ``NetworkPolicy flash-ticket/00-default-deny``.
+        what: What is so.
+        why: What follows from it.
+        remedy: What to run or to do.
+        differences: For something changed: field by field.
+    """
+
+    kind: Kind
+    where: str
+    what: str
+    why: str
+    remedy: str
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether something is to be done; a suspension that goes on is declared."""
+        return self.kind is not Kind.SUSPENDED
+
+
+def update_of(stack: str) -> str:
+    """Return the command that takes back what somebody changed, and makes again what is gone."""
+    return f"pulumi up --stack {stack} --refresh"
