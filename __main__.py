@@ -11,6 +11,7 @@ from live.deployed import read_deployed
 from live.kubernetes_cluster import KubernetesCluster
 from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
+from segmentation.adoption import adoption
 from segmentation.bind import bind
 from segmentation.compiled_firewall import compiled
 from segmentation.declared_version import VERSIONS_OUTPUT, declared_at
@@ -32,6 +33,7 @@ try:
     planned = compiled(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
+    adopted = adoption(deployed, environment.vpc)
     proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:
     refuse(str(error))
@@ -45,7 +47,7 @@ pulumi.log.info(impact_text(change))
 
 firewall = Firewall(
     "firewall",
-    FirewallArgs(matrix.namespace, environment, planned.deployed_pods, planned.vpc, planned.watch),
+    FirewallArgs(matrix.namespace, environment, planned.deployed_pods, planned.vpc, planned.watch, adopted),
 )
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)

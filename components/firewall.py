@@ -10,6 +10,7 @@ from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
+from segmentation.adoption import Adoption
 from segmentation.alerts.watch import Watch
 from segmentation.environment import Environment, LogDestination
 from segmentation.network_policy import PodFirewall
@@ -23,6 +24,7 @@ class FirewallArgs:
     Attributes:
         namespace: The namespace whose pods are firewalled.
         watch: The alerts and dashboards; by default none.
+        adoption: What stands already, to be taken over where the state does not know it.
     """
 
     namespace: str
@@ -30,6 +32,7 @@ class FirewallArgs:
     pods: PodFirewall
     vpc: VpcFirewall
     watch: Watch = field(default_factory=Watch)
+    adoption: Adoption = field(default_factory=Adoption)
 
 
 class Firewall(pulumi.ComponentResource):
@@ -59,7 +62,7 @@ class Firewall(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         groups = SecurityGroups(
             f"{name}-groups",
-            SecurityGroupsArgs(args.vpc, environment.vpc, args.namespace, environment.name),
+            SecurityGroupsArgs(args.vpc, environment.vpc, args.namespace, environment.name, args.adoption),
             inside,
         )
         policies = NetworkPolicies(f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,)), inside)
@@ -73,6 +76,7 @@ class Firewall(pulumi.ComponentResource):
                 region=environment.region,
                 account_id=environment.account,
                 recording=environment.recording,
+                standing=args.adoption.flow_log,
             ),
             inside,
         )

@@ -21,6 +21,7 @@ from segmentation.flow_log_access import (
     delivery_role_trust,
     log_group_key_policy,
 )
+from segmentation.security_group import STACK_TAG
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
 """How long AWS waits before it deletes a key for good: the most and the least that it allows."""
@@ -39,6 +40,7 @@ class FlowLogsArgs:
         account_id: The account of the VPC, which is the provider's; twelve digits.
         recording: Where to, for how many days, and what becomes of the records on destroy. CloudWatch Logs offers
             certain numbers of days only (PutRetentionPolicy); the provider refuses others at preview.
+        standing: The id of the flow log that stands already, to be taken over where the state does not know it.
     """
 
     application: str
@@ -48,6 +50,7 @@ class FlowLogsArgs:
     region: str
     account_id: str
     recording: Recording
+    standing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +107,11 @@ class FlowLogs(pulumi.ComponentResource):
             log_destination=destination.arn,
             destination_options=destination.options,
             iam_role_arn=destination.role_arn,
-            tags={"Name": f"{args.application}-{args.environment}"},
+            tags={"Name": f"{args.application}-{args.environment}", STACK_TAG: args.environment},
             # AWS changes no flow log, so any change replaces it, the new one first: a new one records only after some
             # minutes. AWS refuses only "the specified configuration" a second time (EC2 API reference, "Error codes",
             # FlowLogAlreadyExists); these differ, or nothing would be replaced. Were it refused, the old one goes on.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=destination.ready),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=destination.ready, import_=args.standing),
         )
         self.flow_log_id = flow_log.id
         self.location = destination.location

@@ -6,13 +6,14 @@ with rules as resources of their own.
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
 import pulumi
 from pulumi_aws import ec2, vpc
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from segmentation.adoption import Adoption
 from segmentation.direction import Direction
 from segmentation.environment import Group, PrefixList
 from segmentation.network_policy import MANAGED_BY
@@ -35,12 +36,14 @@ class SecurityGroupsArgs:
         vpc_id: The VPC of the groups.
         namespace: The namespace whose pods carry them.
         stack: The value of the tag by which this program's rules are known.
+        adoption: What stands already, to be taken over where the state does not know it.
     """
 
     firewall: VpcFirewall
     vpc_id: str
     namespace: str
     stack: str
+    adoption: Adoption = field(default_factory=Adoption)
 
 
 class SecurityGroups(pulumi.ComponentResource):
@@ -79,7 +82,7 @@ class SecurityGroups(pulumi.ComponentResource):
                 STACK_TAG: self._args.stack,
                 GROUP_TAG: group.label,
             },
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.group(group.label)),
         )
 
     def _rule(self, rule: Rule) -> RuleResource:
@@ -91,7 +94,7 @@ class SecurityGroups(pulumi.ComponentResource):
             to_port=rule.ports.last,
             description=rule.description,
             tags={"Name": rule.name, STACK_TAG: self._args.stack},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.rule(rule.name)),
             **self._peer(rule.peer),
         )
         return declared

@@ -123,6 +123,10 @@ class AwsAccount:
         """Return the rules that this program made for the stack, as DescribeSecurityGroupRules tells them."""
         return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
 
+    def own_flow_logs(self) -> Sequence[dict[str, Any]]:
+        """Return the flow logs that this program made for the stack, as DescribeFlowLogs tells them."""
+        return self.pages("ec2", "describe_flow_logs", "FlowLogs", Filters=[self._of_stack])
+
     def pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:  # noqa: ANN401 - the SDK's
         """Return what stands under ``key`` on all pages of an answer; the same question is asked once."""
         question = f"{operation} {arguments}"

@@ -21,4 +21,5 @@ def read_deployed(cluster: KubernetesCluster, account: AwsAccount, namespace: st
         tuple(policy for policy in attachments if not is_ours(policy)),
         tuple(account.own_groups()),
         tuple(account.own_rules()),
+        tuple(account.own_flow_logs()),
     )

@@ -36,6 +36,7 @@ class Deployed:
         foreign_attachments: Those of others in the same namespace.
         groups: This stack's security groups, as DescribeSecurityGroups tells them.
         rules: This stack's rules in any group, as DescribeSecurityGroupRules tells them.
+        flow_logs: This stack's flow logs, as DescribeFlowLogs tells them.
     """
 
     policies: tuple[Described, ...]
@@ -45,6 +46,7 @@ class Deployed:
     foreign_attachments: tuple[Described, ...]
     groups: tuple[Described, ...]
     rules: tuple[Described, ...]
+    flow_logs: tuple[Described, ...] = ()
 
     @property
     def is_first(self) -> bool:

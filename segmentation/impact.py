@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from segmentation.adoption import unfinished_groups
 from segmentation.connection import Party
 from segmentation.deployed import Deployed, Described
 from segmentation.diff import Change, changes_between
@@ -37,12 +38,14 @@ class Impact:
         foreign: What NetworkPolicies of others open beyond the declared, by their names.
         replaced: The names of those that have a name of this program's.
         overruling: ClusterNetworkPolicies, which may overrule all of it.
+        unfinished: Label and id of this stack's security groups that still let everything out.
     """
 
     difference: Difference | None
     foreign: Mapping[str, tuple[Change, ...]]
     replaced: tuple[str, ...]
     overruling: tuple[str, ...]
+    unfinished: tuple[tuple[str, str], ...] = ()
 
 
 def difference(before: Layers, after: Layers) -> Difference:
@@ -71,6 +74,7 @@ def impact(deployed: Deployed, planned: Layers) -> Impact:
         dict(_foreign(others, after)),
         tuple(policy["metadata"]["name"] for policy in replaced),
         deployed.overruling,
+        tuple(unfinished_groups(deployed)),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from segmentation.diff import Change
+from segmentation.escape import escaped
 from segmentation.impact import Difference, Impact
 
 _MOST_LINES = 30
@@ -36,22 +37,30 @@ def impact_warnings(impact: Impact) -> Iterator[str]:
     for name, changes in impact.foreign.items():
         lines = "\n".join(_indented(changes, f"The NetworkPolicy {name} is not this program's and opens more"))
         yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
+    replaced, overruling = (escaped(", ".join(each)) for each in (impact.replaced, impact.overruling))
     if impact.replaced:
         yield (
-            f"NetworkPolicies that are not this program's stand under its names: {', '.join(impact.replaced)}. "
+            f"NetworkPolicies that are not this program's stand under its names: {replaced}. "
             "A deployment replaces their rules, and destroy removes them."
         )
     if impact.overruling:
         yield (
-            f"ClusterNetworkPolicies can overrule every NetworkPolicy here: {', '.join(impact.overruling)}. "
+            f"ClusterNetworkPolicies can overrule every NetworkPolicy here: {overruling}. "
             "Read them beside this proof, which does not cover them."
+        )
+    for label, group in ((escaped(label), group) for label, group in impact.unfinished):
+        yield (
+            f"The security group {group} of {label} lets everything out: AWS makes a group so, and the deployment that "
+            "made it ended before it took that back. Before anything else:\n"
+            f"  aws ec2 revoke-security-group-egress --group-id {group} "
+            "--ip-permissions 'IpProtocol=-1,IpRanges=[{CidrIp=0.0.0.0/0}]'"
         )
 
 
 def _indented(changes: Sequence[Change], heading: str) -> list[str]:
     if not changes:
         return [f"  {heading}: nothing"]
-    lines = [f"  {heading}:", *(f"    {change}" for change in changes[:_MOST_LINES])]
+    lines = [f"  {escaped(heading)}:", *(f"    {escaped(str(change))}" for change in changes[:_MOST_LINES])]
     if len(changes) > _MOST_LINES:
         lines.append(f"    and {len(changes) - _MOST_LINES} more")
     return lines

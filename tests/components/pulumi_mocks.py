@@ -47,6 +47,7 @@ class Registered:
         delete_before_replace: Whether a replacement deletes first.
         aliases: Names under which earlier versions of the program knew it.
         ignore_changes: Inputs whose changes the engine overlooks.
+        import_id: What stands already and is taken over where the state does not know it; empty for nothing.
     """
 
     urn: str
@@ -62,6 +63,7 @@ class Registered:
     delete_before_replace: bool
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    import_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class _RecordingMonitor(mocks.MockMonitor):
             delete_before_replace=request.deleteBeforeReplace,
             aliases=tuple(alias.urn or alias.spec.name for alias in request.aliases),
             ignore_changes=tuple(request.ignoreChanges),
+            import_id=request.importId,
         )
         with self._lock:
             assert urn not in self._registered, f"two resources are {urn}"

@@ -61,6 +61,11 @@ def policy(resource: Registered, key: str = "policy") -> dict[str, Any]:
     return document
 
 
+def test_a_flow_log_that_stands_already_is_taken_over_and_otherwise_one_is_made() -> None:
+    assert recorded(replace(PROD, standing="fl-1")).only(FLOW_LOG).import_id == "fl-1"
+    assert recorded(PROD).only(FLOW_LOG).import_id == ""
+
+
 def test_all_traffic_of_the_vpc_is_recorded_by_the_minute_in_the_declared_format() -> None:
     inputs = recorded(PROD).only(FLOW_LOG).inputs
 

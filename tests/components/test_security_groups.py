@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
+from segmentation.adoption import Adoption
 from segmentation.environment import Environment, Group
 from segmentation.matrix import Matrix
 from segmentation.security_group import VpcFirewall, compile_groups
@@ -192,3 +193,14 @@ def test_every_matrix_deploys_under_names_of_its_own(shop: tuple[Matrix, Environ
     assert len(rules_of(deployment)) == len(firewall.rules)
     assert len(deployment.all(ATTACHMENT)) == len(firewall.attachments)
     assert len(deployment.all(GROUP)) == len(firewall.groups)
+
+
+def test_what_stands_already_is_taken_over_by_name_and_the_rest_is_made() -> None:
+    known = Adoption((("api", "sg-api"),), (("api-egress-tcp-3100-to-pay", "sgr-pay"),))
+    deployment = deployed(replace(args_of("dev"), adoption=known))
+
+    made = [*deployment.all(GROUP), *rules_of(deployment).values()]
+    assert {resource.name: resource.import_id for resource in made if resource.import_id} == {
+        "groups-api": "sg-api",
+        "groups-api-egress-tcp-3100-to-pay": "sgr-pay",
+    }

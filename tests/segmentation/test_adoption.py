@@ -1,0 +1,93 @@
+"""What a broken run left behind is known by its tags: taken over where it is one, named where it is half made."""
+
+from typing import Any
+
+from hypothesis import given
+
+from segmentation.adoption import Adoption, adoption, unfinished_groups
+from segmentation.compiled_firewall import CompiledFirewall, compiled
+from segmentation.deployed import Deployed
+from segmentation.environment import Environment
+from segmentation.impact import impact
+from segmentation.matrix import Matrix
+from segmentation.report.impact import impact_warnings
+from tests.segmentation.accounts import environment_of, shop_matrix
+from tests.segmentation.described import Described, deployed, nothing_deployed
+from tests.segmentation.matrices import shops
+
+ALL_OUT: Described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+def shop() -> CompiledFirewall:
+    return compiled(shop_matrix(), environment_of("dev"))
+
+
+def standing(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
+    groups = tuple({**group, "VpcId": firewall.environment.vpc} for group in deployed(firewall).groups)
+    return deployed(firewall, **{"groups": groups, **more})
+
+
+def found(stands: Deployed) -> Adoption:
+    return adoption(stands, environment_of("dev").vpc)
+
+
+@given(shops())
+def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
+    firewall = compiled(*drawn)
+
+    known = adoption(standing(firewall), firewall.environment.vpc)
+
+    assert {label for label, _ in known.groups} == {group.label for group in firewall.vpc.groups}
+    assert {name: known.rule(name) for name, _ in known.rules} == {
+        rule.name: f"sgr-{rule.name}" for rule in firewall.vpc.rules
+    }
+
+
+def test_nothing_is_taken_over_where_nothing_stands() -> None:
+    assert found(nothing_deployed()) == Adoption()
+    assert Adoption().group("api") is None
+    assert Adoption().rule("api-egress-tcp-3100-to-pay") is None
+
+
+def test_of_two_with_one_name_neither_is_taken_over() -> None:
+    groups = standing(shop()).groups
+    again = {**next(group for group in groups if group["GroupId"] == "sg-own-api"), "GroupId": "sg-again"}
+
+    known = found(standing(shop(), groups=(*groups, again)))
+
+    assert known.group("api") is None
+    assert known.group("pay") == "sg-own-pay"
+
+
+def test_a_group_of_another_vpc_is_not_taken_over() -> None:
+    groups = tuple({**group, "VpcId": "vpc-elsewhere"} for group in standing(shop()).groups)
+
+    assert found(standing(shop(), groups=groups)).groups == ()
+
+
+def test_the_flow_log_of_the_vpc_is_taken_over_and_no_other() -> None:
+    ours, other = (
+        {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc} for vpc in (environment_of("dev").vpc, "vpc-elsewhere")
+    )
+
+    assert found(standing(shop(), flow_logs=(ours, other))).flow_log == ours["FlowLogId"]
+    assert found(standing(shop(), flow_logs=(ours, ours))).flow_log is None
+    assert found(standing(shop(), flow_logs=(other,))).flow_log is None
+
+
+def test_a_group_that_still_lets_everything_out_is_named_with_the_command_that_ends_it() -> None:
+    half_made, *others = standing(shop()).groups
+    stands = standing(shop(), groups=({**half_made, "IpPermissionsEgress": [ALL_OUT]}, *others))
+
+    (warning,) = impact_warnings(impact(stands, shop().layers()))
+
+    assert list(unfinished_groups(stands)) == [("alb", "sg-own-alb")]
+    assert warning.startswith("The security group sg-own-alb of alb lets everything out")
+    assert "aws ec2 revoke-security-group-egress --group-id sg-own-alb " in warning
+
+
+def test_a_group_with_declared_rules_alone_is_finished() -> None:
+    declared = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    groups = tuple({**group, "IpPermissionsEgress": [declared]} for group in standing(shop()).groups)
+
+    assert list(unfinished_groups(standing(shop(), groups=groups))) == []
