@@ -1,7 +1,6 @@
 """The story of the firewall on the lab: previewed, deployed, looked at, changed and destroyed, for dev and for prod."""
 
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from typing import Any
 import boto3
 import typer
 
-from lab.engine import Engine, EngineError, Result
+from lab import night
+from lab.engine import Engine, Result
 from lab.environment import Lab
 from lab.incident import Incident
 from lab.program import copy_program
@@ -74,6 +74,10 @@ def _environment(lab: Lab, stack: str) -> None:
     _summary(engine.preview("--expect-no-changes").checked())
     if stack == "dev":
         _change(lab, engine)
+        _title(f"{stack}: pay needed Redis after all")
+        night.roll_back(engine)
+        _title(f"{stack}: orders fail at night, and nobody knows why: one policy opened for a while")
+        night.suspend(engine)
     else:
         _incident(lab, engine)
     _title(f"{stack}: pulumi destroy")
@@ -116,32 +120,16 @@ def _incident(lab: Lab, engine: Engine) -> None:
         REGION,
         name,
     ).happen(ec2, _aws(lab, "s3"), _aws(lab, "logs"), time.time())
-    _flash_firewall(lab, engine, "denied", "--stack", engine.stack, "--since", "2h")
+    night.flash_firewall(engine, "denied", "--since", "2h", status=_SOMETHING_FOUND)
     _title(f"{engine.stack}: what would it cut if api no longer needed Redis?")
     _say(f"- {_NEEDED_FLOW.strip()}")
     _say(f"+ {_PROPOSED_FLOW.strip()}")
     declared = (_REPOSITORY / "traffic.yaml").read_text()
     (engine.program / "proposed.yaml").write_text(declared.replace(_NEEDED_FLOW, _PROPOSED_FLOW))
-    _flash_firewall(lab, engine, "replay", "--stack", engine.stack, "--since", "2h", "--matrix", "proposed.yaml")
+    asked = ("replay", "--since", "2h", "--matrix", "proposed.yaml")
+    night.flash_firewall(engine, *asked, status=_SOMETHING_FOUND)
     for interface in interfaces:  # its pod ends: AWS keeps a group that one carries
         ec2.delete_network_interface(NetworkInterfaceId=interface)
-
-
-def _flash_firewall(lab: Lab, engine: Engine, *arguments: str) -> None:
-    """Show what the command answers; that something is denied, or would be cut, is what it is asked about."""
-    _say(f"flash-firewall {' '.join(arguments)}")
-    told = subprocess.run(  # noqa: S603 - this project's own
-        [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
-        cwd=engine.program,
-        env=lab.env(engine.stack),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if told.returncode != _SOMETHING_FOUND:
-        raise EngineError(f"flash-firewall {arguments[0]} exits with {told.returncode}:\n{told.stderr}")
-    for line in told.stdout.splitlines():
-        typer.echo(f"    {line}".rstrip())
 
 
 def _policies(lab: Lab, stack: str, engine: Engine) -> None:

@@ -13,6 +13,7 @@ _VARYING = (
     (re.compile(r"((?:arn:aws:s3:::|s3://)\S+?-flow-logs-)\d+"), r"\1<number>"),
     (re.compile(r"\beni-[0-9a-f]{17}\b"), "eni-<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
+    (re.compile(r"\(\d+ min\)"), "(<minutes> min)"),
     (re.compile(r"(arn:aws:kms:\S+:key/)[0-9a-f-]+"), r"\1<id>"),
 )
 

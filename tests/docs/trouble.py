@@ -99,6 +99,8 @@ class Trouble:
         """Deploy the stack in a folder that is not there yet, get it into trouble, and leave nothing afterwards."""
         engine, apis = Engine(lab, STACK, _program(program)), Apis(lab, STACK)
         engine.up().checked()
+        _cut(program)
+        engine.up().checked()
         outputs, ec2 = engine.outputs(), apis.aws("ec2")
         here = [{"Name": "tag:Environment", "Values": [STACK]}]
         subnets = {each["CidrBlock"].rpartition(".")[0]: each for each in ec2.describe_subnets(Filters=here)["Subnets"]}
@@ -129,6 +131,7 @@ class Trouble:
                 "bucket": _BUCKET,
                 "key": key,
                 "new-matrix": _NEW_MATRIX,
+                "version": "1",
             }
             try:
                 yield cls(program, places)
@@ -160,8 +163,7 @@ def _program(folder: Path) -> Path:
     settings = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
     settings["config"][BINDING_KEY]["alerts"] = _ALERTS
     program = copy_program(REPOSITORY, folder, {f"Pulumi.{STACK}.yaml": yaml.safe_dump(settings)})
-    matrix = program / "traffic.yaml"
-    declared = matrix.read_text(encoding="utf-8")
+    declared = (program / "traffic.yaml").read_text(encoding="utf-8")
     assert _DECLARED in declared
     (program / _NEW_MATRIX).write_text(declared, encoding="utf-8")
     _git(program, "init", "--quiet")
@@ -169,9 +171,13 @@ def _program(folder: Path) -> Path:
     _git(program, "config", "user.email", "on-call@example.com")
     _git(program, "add", "traffic.yaml", "Pulumi.yaml", *(each.name for each in program.glob("Pulumi.*.yaml")))
     _git(program, "commit", "--quiet", "-m", "The shop")
-    matrix.write_text(declared.replace(_DECLARED, _CUT), encoding="utf-8")
-    _git(program, "commit", "--quiet", "-a", "-m", "Cut api off from RabbitMQ")
     return program
+
+
+def _cut(program: Path) -> None:
+    matrix = program / "traffic.yaml"
+    matrix.write_text(matrix.read_text(encoding="utf-8").replace(_DECLARED, _CUT), encoding="utf-8")
+    _git(program, "commit", "--quiet", "traffic.yaml", "-m", "Cut api off from RabbitMQ")
 
 
 def _record(apis: Apis, groups: Mapping[str, str], subnets: Mapping[str, str], group: str, key: str) -> None:

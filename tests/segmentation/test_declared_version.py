@@ -151,6 +151,7 @@ def test_the_list_says_what_each_version_opened_and_closed_and_which_updates_fai
         "      2  2026-11-24T04:00:00Z\n"
         "           removed  pay => redis : TCP 6379\n"
         "      1  2026-11-24T03:00:00Z\n"
+        "           first deployment\n"
     )
     told: Any = history_document(versions, updates_of(HISTORY), "dev")
     assert [each["changed"] for each in told["versions"]] == [
@@ -165,7 +166,7 @@ def test_a_version_that_the_present_program_refuses_does_not_hide_the_others() -
     last = declared(without_redis(), at=NOW + timedelta(hours=1))
     text = history_text(recorded_versions(deployed(declared(), odd, last)), (), "dev")
 
-    assert [line.split()[0] for line in text.splitlines()] == ["3", "2", "1"]
+    assert [line.split()[0] for line in text.splitlines()] == ["3", "2", "1", "first"]
 
 
 def test_going_back_shows_the_change_and_the_proof_before() -> None:
