@@ -17,6 +17,7 @@ from lab.aws_api.athena import workgroups_and_queries
 from lab.aws_api.buckets import hold_conditions
 from lab.aws_api.call import LayeredApplication
 from lab.aws_api.clusters import cluster_groups
+from lab.aws_api.deliveries import deliveries
 from lab.aws_api.flow_logs import DestinationOptions
 from lab.aws_api.rules import Rules
 from lab.aws_api.security_groups import dependencies, quotas
@@ -39,7 +40,7 @@ def main() -> None:
     """Serve until the process is ended."""
     hold_conditions()
     application = LayeredApplication(
-        (dependencies, quotas, Rules(), DestinationOptions(), cluster_groups, workgroups_and_queries),
+        (dependencies, quotas, Rules(), DestinationOptions(), deliveries, cluster_groups, workgroups_and_queries),
         DomainDispatcherApplication(_service),
     )
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)

@@ -155,12 +155,13 @@ class RunningPods:
 
     @cached_property
     def _allowing(self) -> frozenset[str]:
-        """The names of live policies that are a service's."""
-        return frozenset(
+        """The names of policies that are a service's, whether they say so themselves or the declaration does."""
+        labelled = (
             each["metadata"]["name"]
             for each in self.observed.deployed.policies
             if NAME_LABEL in (each["metadata"].get("labels") or {})
         )
+        return frozenset((*labelled, *(policy.name for policy in self.planned.pods.allows)))
 
     @cached_property
     def _interfaces(self) -> Mapping[str, Interface]:

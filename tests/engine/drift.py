@@ -98,19 +98,6 @@ class Behind:
         permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
 
-    def redirect_the_flow_log(self, vpc: str, name: str) -> str:
-        """Put a flow log that cannot deliver in place of ours, and return its id."""
-        ec2 = self.apis.aws("ec2")
-        of_vpc = [{"Name": "resource-id", "Values": [vpc]}]
-        ids = [each["FlowLogId"] for each in ec2.describe_flow_logs(Filter=of_vpc)["FlowLogs"]]
-        ec2.delete_flow_logs(FlowLogIds=ids)
-        tags = {"ResourceType": "vpc-flow-log", "Tags": [{"Key": "Name", "Value": name}]}
-        made = ec2.create_flow_logs(
-            ResourceIds=[vpc],
-            ResourceType="VPC",
-            TrafficType="ALL",
-            LogGroupName="gone",
-            DeliverLogsPermissionArn="arn:aws:iam::123456789012:role/none",
-            TagSpecifications=[tags],
-        )
-        return str(made["FlowLogIds"][0])
+    def delete_the_log_group(self, name: str) -> None:
+        """Delete what the flow log delivers to."""
+        self.apis.aws("logs").delete_log_group(logGroupName=name)
