@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from segmentation.flow_log import log_group_prefix, name_prefix
+from segmentation.flow_log import name_prefix
 
 
 class Reach(StrEnum):
@@ -82,12 +82,12 @@ def verify_aws(partition: str, application: str, environment: str) -> tuple[AwsR
         environment: ``dev``, ``prod``: they go on with it.
     """
     bucket = f"arn:{partition}:s3:::{name_prefix(application, environment)}*"
-    group = f"arn:{partition}:logs:*:*:log-group:{log_group_prefix(application, environment)}*"
     return (
         *(AwsRight(f"ec2:{action}") for action in _EC2),
         AwsRight("eks:DescribeCluster"),
         *(AwsRight(f"s3:{action}", bucket) for action in _S3),
-        AwsRight("logs:DescribeLogGroups", group),
+        # What begins with a prefix is asked for, and IAM takes that for a question about all of them.
+        AwsRight("logs:DescribeLogGroups", f"arn:{partition}:logs:*:*:log-group:*"),
     )
 
 

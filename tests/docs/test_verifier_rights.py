@@ -1,0 +1,62 @@
+"""The documented rights of whoever verifies are those that the program knows, and every one of them only reads."""
+
+import json
+from typing import Any
+
+import yaml
+
+from segmentation.verify.rights import (
+    EPHEMERAL_PROBE_KUBERNETES,
+    PROBE_KUBERNETES,
+    VERIFY_KUBERNETES,
+    Reach,
+    policy_document,
+    rules,
+    verify_aws,
+)
+from tests.segmentation.accounts import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def roles() -> dict[tuple[str, str], list[dict[str, Any]]]:
+    documents = yaml.safe_load_all((DOCS / "verifier-rbac.yaml").read_text(encoding="utf-8"))
+    return {(each["kind"], each["metadata"]["name"]): each["rules"] for each in documents if "rules" in each}
+
+
+def test_the_roles_grant_exactly_what_verify_needs() -> None:
+    assert roles() == {
+        ("Role", "flash-firewall-verifier"): rules(VERIFY_KUBERNETES, Reach.NAMESPACE),
+        ("ClusterRole", "flash-firewall-verifier"): rules(VERIFY_KUBERNETES, Reach.CLUSTER),
+        ("Role", "flash-firewall-prober"): rules(PROBE_KUBERNETES, Reach.NAMESPACE),
+        ("Role", "flash-firewall-image-prober"): rules(EPHEMERAL_PROBE_KUBERNETES, Reach.NAMESPACE),
+    }
+
+
+def test_the_iam_policy_grants_exactly_what_verify_needs() -> None:
+    documented = json.loads((DOCS / "verifier-iam.json").read_text(encoding="utf-8"))
+
+    assert documented == policy_document(verify_aws("aws", "flash-ticket", "prod"))
+
+
+def test_verify_is_granted_nothing_but_to_read() -> None:
+    assert {verb for right in VERIFY_KUBERNETES for verb in right.verbs} <= {"get", "list"}
+    actions = [right.action.partition(":")[2] for right in verify_aws("aws", "flash-ticket", "prod")]
+    assert all(action.startswith(("Describe", "Get")) for action in actions)
+
+
+def test_the_cron_job_asks_as_the_documented_account_and_holds_no_secret() -> None:
+    job, kubeconfig = yaml.safe_load_all((DOCS / "verifier-cronjob.yaml").read_text(encoding="utf-8"))
+
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (account,) = (
+        each["metadata"]
+        for each in yaml.safe_load_all((DOCS / "verifier-rbac.yaml").read_text(encoding="utf-8"))
+        if each["kind"] == "ServiceAccount"
+    )
+    assert pod["serviceAccountName"] == account["name"]
+    assert job["metadata"]["namespace"] == account["namespace"]
+    assert "--quiet" in pod["containers"][0]["args"]
+    assert [user["user"] for user in kubeconfig["users"]] == [
+        {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
+    ]
