@@ -7,7 +7,7 @@ CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fla
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test check fmt lab bench tools promtool browser clean
+.PHONY: help demo test check fmt lab test-faults bench tools promtool browser clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ fmt: .venv/ready ## Put the code in its form
 
 lab: tools ## Leave the lab running and print the environment that points pulumi, kubectl and aws at it
 	@$(PYTHON) -m lab up
+
+test-faults: tools ## Try every fault at every write of the engine, for hours; FAULTS=kill EVERY=5 SECONDS_LEFT=3600 limit it
+	@$(PYTHON) -m tests.faults
 
 bench: tools ## Measure, several runs side by side
 	@$(PYTHON) -m bench

@@ -182,15 +182,21 @@ class Engine:
             time.monotonic() - start,
         )
 
-    def _operate(self, *arguments: str) -> Result:
-        if not self._exists():
-            self.run("stack", "init", self.stack).checked()
-        return self.run(*arguments, "--stack", self.stack)
-
-    def _exists(self) -> bool:
+    @property
+    def state_file(self) -> Path:
+        """Where the stack's state lies; the engine keeps the one before beside it, with ``.bak`` behind its name."""
         backend = {**self.lab.variables(self.stack), **self.variables}["PULUMI_BACKEND_URL"]
         project = str(yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"])
-        return (Path(backend.removeprefix("file://")) / ".pulumi" / "stacks" / project / f"{self.stack}.json").exists()
+        return Path(backend.removeprefix("file://")) / ".pulumi" / "stacks" / project / f"{self.stack}.json"
+
+    def _operate(self, *arguments: str) -> Result:
+        self.make_stack()
+        return self.run(*arguments, "--stack", self.stack)
+
+    def make_stack(self) -> None:
+        """Make the stack where it is not there yet."""
+        if not self.state_file.exists():
+            self.run("stack", "init", self.stack).checked()
 
 
 def _steps(events: list[dict[str, Any]]) -> Iterator[Step]:

@@ -102,7 +102,7 @@ class Journal:
             self.writes.append(Write(number, api.name, action, made, how, standing))
             if how in {How.KILL, How.KILL_BEFORE}:
                 self._killed = True
-            if how in self.incidents:
+            if how and how in self.incidents:
                 self.incidents[how]()
         if how is How.SILENT:
             time.sleep(PATIENCE_SECONDS)

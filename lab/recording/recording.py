@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from lab import child
 from lab.environment import Lab
+from lab.recording import state_disk
 from lab.recording.aws import AwsApi
 from lab.recording.fault import Fault, How
 from lab.recording.journal import Journal
@@ -57,8 +58,8 @@ def recorded(
         stack: ``dev`` or ``prod``.
         namespace: The one that is firewalled.
         fault: What to put in the way of the writes.
-        incidents: What a fault does besides the APIs, such as filling a disk. Killing needs no word: it ends whatever
-            runs with the recording's variables.
+        incidents: What a fault does besides the APIs, such as starting a rival. To kill and to fill the disk need no
+            word: they hit whatever runs with the recording's variables.
     """
     kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
@@ -67,7 +68,13 @@ def recorded(
         own = Path(held.enter_context(TemporaryDirectory(dir=lab.folder)))
         certificate = _certificate(own)
         kill = partial(child.end_marked, str(own))
-        harm = {How.KILL: kill, How.KILL_BEFORE: kill, **(incidents or {})}
+        fill = partial(state_disk.fill, str(own))
+        harm: dict[How, Callable[[], None]] = {
+            How.KILL: kill,
+            How.KILL_BEFORE: kill,
+            How.DISK_FULL: fill,
+            **(incidents or {}),
+        }
         journal = Journal(partial(Surveyor.of(lab, stack).standing, namespace), fault, harm)
         identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         identity.load_cert_chain(certificate)
