@@ -33,7 +33,7 @@ try:
     planned = compiled(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
-    adopted = adoption(deployed, environment.vpc)
+    adopted = adoption(deployed, environment)
     proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:
     refuse(str(error))

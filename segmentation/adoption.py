@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from segmentation.deployed import Deployed, Described
+from segmentation.environment import Environment
+from segmentation.flow_log import declared_settings
 from segmentation.security_group import GROUP_TAG
 
 _NAME_TAG = "Name"
@@ -40,14 +42,28 @@ class Adoption:
         return dict(self.rules).get(name)
 
 
-def adoption(deployed: Deployed, vpc: str) -> Adoption:
-    """Return what can be taken over in a VPC; of two with one name neither: which of them the state knows is unsaid."""
+def adoption(deployed: Deployed, environment: Environment) -> Adoption:
+    """Return what can be taken over in a VPC; of two with one name neither: which of them the state knows is unsaid.
+
+    Nor is a flow log that will be replaced: Pulumi replaces nothing that it is told to import.
+    """
+    vpc, settings = environment.vpc, declared_settings(environment.recording)
     flow_logs = [each["FlowLogId"] for each in deployed.flow_logs if each["ResourceId"] == vpc]
+    stays = [each["FlowLogId"] for each in deployed.flow_logs if _delivers(each) and _has(each, settings)]
     return Adoption(
         _unique((group for group in deployed.groups if group["VpcId"] == vpc), GROUP_TAG, "GroupId"),
         _unique(deployed.rules, _NAME_TAG, "SecurityGroupRuleId"),
-        flow_logs[0] if len(flow_logs) == 1 else None,
+        flow_logs[0] if len(flow_logs) == 1 and flow_logs[0] in stays else None,
     )
+
+
+def _has(flow_log: Described, settings: Described) -> bool:
+    return all(flow_log.get(key) == value for key, value in settings.items())
+
+
+def _delivers(flow_log: Described) -> bool:
+    """Tell whether a flow log's destination is there; made anew, that has another name, and so the log is replaced."""
+    return bool(flow_log.get("DeliverLogsStatus", "SUCCESS") == "SUCCESS")
 
 
 def unfinished_groups(deployed: Deployed) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from segmentation.environment import LogDestination, Recording
+
 RECORD_FIELDS: Final = (
     "version",
     "account-id",
@@ -67,6 +69,19 @@ class Origin:
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of something of a service here."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+def declared_settings(recording: Recording) -> dict[str, object]:
+    """Return what of a flow log is declared and never changes in its place, as DescribeFlowLogs tells it."""
+    to_s3 = recording.destination is LogDestination.S3
+    files = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
+    return {
+        "TrafficType": "ALL",
+        "LogFormat": log_format(),
+        "MaxAggregationInterval": AGGREGATION_SECONDS,
+        "LogDestinationType": "s3" if to_s3 else "cloud-watch-logs",
+        **({"DestinationOptions": files} if to_s3 else {}),
+    }
 
 
 def log_format() -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from segmentation.compiled_firewall import CompiledFirewall
 from segmentation.environment import LogDestination
-from segmentation.flow_log import AGGREGATION_SECONDS, Origin, log_format, log_group_prefix, name_prefix
+from segmentation.flow_log import Origin, declared_settings, log_group_prefix, name_prefix
 from segmentation.flow_log_access import bucket_policy
 from segmentation.verify.finding import Difference, Finding, Kind, update_of
 from segmentation.verify.object_difference import declared_part, differences
@@ -21,7 +21,6 @@ _ERRORS = {
     "Unknown error": "AWS says no more",
 }
 _PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_PARQUET = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +63,8 @@ class RecordedTraffic:
             yield Finding(Kind.NOT_RECORDING, where, what, why, self._update)
 
     def _changes(self, own: Described) -> Iterator[Difference]:
-        recording = self.planned.environment.recording
-        to_s3 = recording.destination is LogDestination.S3
-        declared: dict[str, object] = {
-            "TrafficType": "ALL",
-            "LogFormat": log_format(),
-            "MaxAggregationInterval": AGGREGATION_SECONDS,
-            "LogDestinationType": "s3" if to_s3 else "cloud-watch-logs",
-        }
-        if to_s3:
-            declared["DestinationOptions"] = _PARQUET
+        declared = declared_settings(self.planned.environment.recording)
+        to_s3 = self.planned.environment.recording.destination is LogDestination.S3
         yield from differences(declared, declared_part(declared, own))
         begins, destination = self._destination, str(own.get("LogDestination") or own.get("LogGroupName", ""))
         name = destination.partition(":::" if to_s3 else ":log-group:")[2] or destination

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from segmentation.adoption import Adoption, adoption, unfinished_groups
 from segmentation.compiled_firewall import CompiledFirewall, compiled
 from segmentation.deployed import Deployed
 from segmentation.environment import Environment
+from segmentation.flow_log import declared_settings
 from segmentation.impact import impact
 from segmentation.matrix import Matrix
 from segmentation.report.impact import impact_warnings
@@ -28,14 +30,14 @@ def standing(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN4
 
 
 def found(stands: Deployed) -> Adoption:
-    return adoption(stands, environment_of("dev").vpc)
+    return adoption(stands, environment_of("dev"))
 
 
 @given(shops())
 def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compiled(*drawn)
 
-    known = adoption(standing(firewall), firewall.environment.vpc)
+    known = adoption(standing(firewall), firewall.environment)
 
     assert {label for label, _ in known.groups} == {group.label for group in firewall.vpc.groups}
     assert {name: known.rule(name) for name, _ in known.rules} == {
@@ -65,14 +67,36 @@ def test_a_group_of_another_vpc_is_not_taken_over() -> None:
     assert found(standing(shop(), groups=groups)).groups == ()
 
 
+def flow_log(vpc: str, **changed: Any) -> Described:  # noqa: ANN401 - fields of FlowLog
+    """Return a flow log as it is declared, but for what is changed."""
+    settings = declared_settings(environment_of("dev").recording)
+    return {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc, **settings, "DeliverLogsStatus": "SUCCESS", **changed}
+
+
 def test_the_flow_log_of_the_vpc_is_taken_over_and_no_other() -> None:
-    ours, other = (
-        {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc} for vpc in (environment_of("dev").vpc, "vpc-elsewhere")
-    )
+    ours, other = (flow_log(vpc) for vpc in (environment_of("dev").vpc, "vpc-elsewhere"))
 
     assert found(standing(shop(), flow_logs=(ours, other))).flow_log == ours["FlowLogId"]
     assert found(standing(shop(), flow_logs=(ours, ours))).flow_log is None
     assert found(standing(shop(), flow_logs=(other,))).flow_log is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"LogFormat": "${version}"},
+        {"MaxAggregationInterval": 600},
+        {"TrafficType": "REJECT"},
+        {"LogDestinationType": "s3"},
+        {"DeliverLogsStatus": "FAILED"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_flow_log_that_has_to_be_replaced_is_not_taken_over(changed: dict[str, Any]) -> None:
+    """Pulumi refuses to replace what its program tells it to import, and no update would succeed any more."""
+    theirs = flow_log(environment_of("dev").vpc, **changed)
+
+    assert found(standing(shop(), flow_logs=(theirs,))).flow_log is None
 
 
 def test_a_group_that_still_lets_everything_out_is_named_with_the_command_that_ends_it() -> None:
