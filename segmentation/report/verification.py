@@ -5,7 +5,8 @@ As JSON one object: ``stack``; ``taken`` (ISO 8601 in UTC); ``holds``; ``finding
     {"kind", "drift", "where", "what", "why", "remedy", "differences": [{"path", "declared", "live"}]}
 
 (``declared`` and ``live`` are JSON themselves, null where there is nothing); ``looked_at``, counts by what was looked
-at; and ``unseen``, what was not.
+at; ``unseen``, what was not; and after a probe ``probe``, as
+`segmentation.report.probe` tells it.
 """
 
 import json
@@ -18,6 +19,7 @@ from segmentation.escape import escaped
 
 if TYPE_CHECKING:
     from segmentation.verify.finding import Difference, Finding
+    from segmentation.verify.probe_result import Probe
     from segmentation.verify.verification import Verification
 
 _LONGEST_VALUE = 120
@@ -30,11 +32,14 @@ class VerificationFormat(StrEnum):
     JSON = "json"
 
 
-def written_verification(found: "Verification", form: VerificationFormat) -> str:
-    """Return a verification in a form; what came from an API is made harmless to show."""
+def written_verification(found: "Verification", form: VerificationFormat, probe: "Probe | None" = None) -> str:
+    """Return a verification in a form, with its probe if there was one; what came from others is harmless to show."""
+    from segmentation.report.probe import probe_document, probe_text  # noqa: PLC0415 - see below
+
     if form is VerificationFormat.JSON:
-        return json.dumps(verification_document(found), indent=2) + "\n"
-    return "".join(f"{escaped(line)}\n" for line in _lines(found))
+        probed = {} if probe is None else {"probe": probe_document(probe)}
+        return json.dumps({**verification_document(found), **probed}, indent=2) + "\n"
+    return "".join(f"{escaped(line)}\n" for line in _lines(found)) + ("" if probe is None else probe_text(probe))
 
 
 def verification_document(found: "Verification") -> dict[str, object]:
