@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from segmentation.matrix import Labels
-from segmentation.port import PortRange, Protocol
+from segmentation.port import MAX_PORT, PortRange, Protocol
 from segmentation.traffic.inventory import ClusterService, Pod
 
 Described = Mapping[str, Any]
@@ -27,8 +27,8 @@ def listed_pods(described: Iterable[Described]) -> Iterator[Pod]:
         if addresses:
             since = _seconds(status.get("startTime") or metadata.get("creationTimestamp"))
             yield Pod(
-                metadata["namespace"],
-                metadata["name"],
+                _text(metadata["namespace"]),
+                _text(metadata["name"]),
                 _sorted(metadata.get("labels")),
                 addresses,
                 _canonical(status["hostIP"]) if status.get("hostIP") else "",
@@ -43,8 +43,8 @@ def listed_services(described: Iterable[Described]) -> Iterator[ClusterService]:
         metadata, spec = service["metadata"], service.get("spec") or {}
         given = spec.get("clusterIPs") or [spec.get("clusterIP")]
         yield ClusterService(
-            metadata["namespace"],
-            metadata["name"],
+            _text(metadata["namespace"]),
+            _text(metadata["name"]),
             tuple(_canonical(each) for each in given if each and each != "None"),
             _sorted(spec.get("selector")),
             tuple(_numbered(spec.get("ports") or ())),
@@ -53,10 +53,10 @@ def listed_services(described: Iterable[Described]) -> Iterator[ClusterService]:
 
 def _numbered(ports: Iterable[Described]) -> Iterator[tuple[PortRange, int]]:
     for port in ports:
-        protocol, number = port.get("protocol", Protocol.TCP.value), port["port"]
+        protocol, number = port.get("protocol", Protocol.TCP.value), _port(port["port"])
         target = port.get("targetPort", number)
         if isinstance(target, int) and protocol in set(Protocol):
-            yield PortRange(Protocol(protocol), number, number), target or number
+            yield PortRange(Protocol(protocol), number, number), _port(target or number)
 
 
 def _end(status: Described, since: float | None) -> float | None:
@@ -76,9 +76,21 @@ def _seconds(written: str | None) -> float | None:
     return datetime.fromisoformat(written).timestamp() if written else None
 
 
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"a {type(value).__name__} where a text should be")
+
+
+def _port(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_PORT:
+        return value
+    raise ValueError("a port that is none")
+
+
 def _canonical(address: str) -> str:
-    return str(ip_address(address))
+    return str(ip_address(_text(address)))
 
 
 def _sorted(labels: Mapping[str, str] | None) -> Labels:
-    return tuple(sorted((labels or {}).items()))
+    return tuple(sorted((_text(key), _text(value)) for key, value in (labels or {}).items()))
