@@ -62,7 +62,7 @@ def _lines(found: "Verification") -> Iterator[str]:
         yield ""
     count = len(found.drift)
     said = "as declared" if found.holds else f"{count} {'thing is' if count == 1 else 'things are'} not as declared"
-    at = ", ".join(f"{number} {what}" for what, number in found.looked_at)
+    at = ", ".join(f"{what} {number}" for what, number in found.looked_at)
     yield f"{found.stack}: {said}. Looked at: {at}."
     if found.unseen:
         yield f"Not looked at: {', '.join(found.unseen)}."

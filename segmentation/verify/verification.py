@@ -75,5 +75,5 @@ def _looked_at(planned: CompiledFirewall, observed: Observed) -> tuple[tuple[str
         ("security groups", len(deployed.groups)),
         ("rules", len(rules)),
         ("pods", len(pods)),
-        ("flow logs", len(observed.recording.flow_logs) if observed.recording else 0),
+        *((("flow logs", len(observed.recording.flow_logs)),) if observed.recording else ()),
     )

@@ -78,7 +78,7 @@ def findings(drift: Drift) -> list[dict[str, Any]]:
 
 def test_right_after_a_deployment_nothing_differs(drift: Drift) -> None:
     assert drift.fresh.returncode == 0, drift.fresh.stdout + drift.fresh.stderr
-    assert drift.fresh.stdout.startswith("dev: as declared. Looked at: 7 NetworkPolicies")
+    assert drift.fresh.stdout.startswith("dev: as declared. Looked at: NetworkPolicies 7")
     assert drift.fresh.stderr == ""
 
 

@@ -1,0 +1,119 @@
+"""``verify`` over saved inventories: what it exits with, what it says and when it is quiet, and every wrong input."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from segmentation.traffic.inventory import Inventory
+from segmentation.traffic.inventory_file import inventory_json
+from tests.cli.flash_firewall import copy_project, edit, run
+from tests.segmentation.accounts import ROOT
+from tests.segmentation.verify.standing import shop, standing, with_deployed, without
+
+
+def saved(folder: Path, inventory: Inventory) -> Path:
+    path = folder / "inventory.json"
+    path.write_text(inventory_json(inventory), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def as_declared(tmp_path: Path) -> Path:
+    return saved(tmp_path, standing(shop()).inventory)
+
+
+@pytest.fixture
+def drifted(tmp_path: Path) -> Path:
+    """Without the policy that lets api out."""
+    before = standing(shop())
+    policies = without(before.deployed.policies, "04-allow-egress-api")
+    return saved(tmp_path, with_deployed(before, policies=policies).inventory)
+
+
+def ask(inventory: Path, *arguments: str, stack: str = "dev", project: Path = ROOT) -> Result:
+    return run("verify", "--inventory", inventory, "--stack", stack, "--project", project, *arguments)
+
+
+def test_what_is_as_declared_exits_0_and_says_what_was_not_looked_at(as_declared: Path) -> None:
+    result = ask(as_declared)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "dev: as declared. Looked at: NetworkPolicies 7, SecurityGroupPolicies 3, security groups 4, rules 41, pods 3.",
+        "Not looked at: rules of others in the stack's groups, the flow log and what it fills.",
+    ]
+
+
+def test_what_differs_exits_1_and_says_what_mends_it(drifted: Path) -> None:
+    result = ask(drifted)
+
+    assert result.exit_code == 1
+    assert "MISSING  NetworkPolicy flash-ticket/04-allow-egress-api" in result.stdout
+    assert "  remedy: pulumi up --stack dev --refresh" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("form", ["txt", "json"])
+def test_quiet_says_nothing_while_all_is_as_declared_and_all_of_it_otherwise(
+    as_declared: Path, tmp_path: Path, form: str
+) -> None:
+    quiet = ask(as_declared, "--quiet", "--output", form)
+    before = standing(shop())
+    loud = saved(tmp_path, with_deployed(before, policies=()).inventory)
+
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    assert ask(loud, "--quiet", "--output", form).stdout == ask(loud, "--output", form).stdout != ""
+
+
+def test_json_is_one_document(drifted: Path) -> None:
+    document = json.loads(ask(drifted, "--output", "json").stdout)
+
+    assert not document["holds"]
+    assert {each["kind"] for each in document["findings"]} == {"missing", "cut off"}
+
+
+def test_a_change_of_the_files_that_nobody_deployed_is_drift(as_declared: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    edit(project / "traffic.yaml", "redis: {ports: [6379]}", "redis: {ports: [6380]}")
+
+    result = ask(as_declared, project=project)
+
+    assert result.exit_code == 1
+    assert "spec.egress[" in result.stdout
+
+
+def refusal(result: Result) -> str:
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_wrong_input_is_one_line_and_exits_2(as_declared: Path, tmp_path: Path) -> None:
+    pods = tmp_path / "pods.json"
+    pod = {"metadata": {"namespace": "a", "name": "b"}, "status": {"podIP": "10.0.0.1"}, "kind": "Pod"}
+    pods.write_text(json.dumps({"items": [pod]}), encoding="utf-8")
+
+    assert "it is of dev, not of prod" in refusal(ask(as_declared, stack="prod"))
+    assert "it does not tell it" in refusal(ask(pods))
+    assert "it cannot be read" in refusal(ask(tmp_path / "none.json"))
+    assert "mars" in refusal(ask(as_declared, stack="mars"))
+
+
+def test_an_external_without_a_place_in_a_saved_inventory_is_refused(as_declared: Path, tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    edit(project / "traffic.yaml", "externals:\n", "externals:\n  mail: {ports: [25]}\n")
+
+    assert "it has no place in the environment dev" in refusal(ask(as_declared, project=project))
+
+
+def test_of_several_inventories_the_latest_counts(as_declared: Path, tmp_path: Path) -> None:
+    before = standing(shop())
+    earlier = replace(with_deployed(before, policies=()).inventory, taken=before.inventory.taken - 3600)
+    old = tmp_path / "old.json"
+    old.write_text(inventory_json(earlier), encoding="utf-8")
+
+    assert ask(as_declared, "--inventory", str(old)).exit_code == 0
