@@ -215,6 +215,7 @@ class _Binder:
             entry.cni.kube_proxy,
             entry.dns.mode,
             resolvers,
+            entry.leaving,
         )
 
     def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:

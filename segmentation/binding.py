@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from segmentation.alerts.entry import AlertsEntry, Asked
 from segmentation.environment import (
@@ -140,8 +140,17 @@ class ClusterEntry(FileModel):
     nodes: One
     """The security group of the nodes."""
     attachment: Attachment = Field(strict=False)
+    leaving: Attachment | None = Field(None, strict=False)
+    """The attachment before, whose rules stay until every pod has been restarted."""
     cni: Cni
     dns: Dns
+
+    @field_validator("leaving")
+    @classmethod
+    def _is_another(cls, leaving: Attachment | None, info: ValidationInfo) -> Attachment | None:
+        if leaving and leaving == info.data.get("attachment"):
+            raise refusal(f"{leaving.value} is the attachment itself", "Write the one that is left, or remove the key")
+        return leaving
 
 
 class Clients(FileModel):

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from segmentation.direction import Direction
+from segmentation.environment import Attachment
 from segmentation.group_reachability import Carrier, GroupPermissions
 from segmentation.layers import Layers, Pair, has_say
 from segmentation.permission import Permissions
 from segmentation.policy_permissions import PodPermissions
 from segmentation.port import DNS_PORTS
 from segmentation.port_set import PortSet
-from segmentation.position import DNS, KUBELET, NODE_DNS, Position, clients_of
+from segmentation.position import DNS, KUBELET, NODE_DNS, Position, before_restart, clients_of
 from segmentation.verdict import Layer
 
 Declared = Mapping[Pair, PortSet]
@@ -24,16 +25,32 @@ Declared = Mapping[Pair, PortSet]
 def declared_connections(layers: Layers) -> dict[Pair, PortSet]:
     """Return every connection that must pass: the flows, and what every cluster needs (DNS, probes, clients)."""
     named, matrix = layers.named, layers.matrix
-    declared = {(named[flow.source], named[flow.target]): PortSet.of(flow.ports) for flow in matrix.flows}
+    declared = {
+        (source, target): PortSet.of(flow.ports)
+        for flow in matrix.flows
+        for source in _ends(named, flow.source)
+        for target in _ends(named, flow.target)
+    }
     for service in matrix.services:
-        declared[named[service.name], named[DNS]] = PortSet.of(DNS_PORTS)
-        if NODE_DNS in named:
-            declared[named[service.name], named[NODE_DNS]] = PortSet.of(DNS_PORTS)
+        for pods in _ends(named, service.name):
+            declared[pods, named[DNS]] = PortSet.of(DNS_PORTS)
+            if NODE_DNS in named:
+                declared[pods, named[NODE_DNS]] = PortSet.of(DNS_PORTS)
         if KUBELET in named:
-            declared[named[KUBELET], named[service.name]] = PortSet.of(service.ports)
+            # It reaches pods that share the group of its node without passing an interface.
+            on_pods = layers.environment.cluster.attachment is Attachment.PODS
+            probed = service.name if on_pods else before_restart(service.name)
+            declared[named[KUBELET], named[probed]] = PortSet.of(service.ports)
     front = layers.environment.load_balancer
     declared[named[clients_of(front.external)], named[front.external]] = PortSet.of(front.listeners)
     return declared
+
+
+def _ends(named: Mapping[str, Position], name: str) -> Iterator[Position]:
+    """Yield the positions that an endpoint of the matrix has: a service two while the attachment changes."""
+    for each in (name, before_restart(name)):
+        if each in named:
+            yield named[each]
 
 
 def for_pods(declared: Declared, pods: Iterable[Position], namespace: str) -> PodPermissions:

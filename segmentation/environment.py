@@ -133,6 +133,7 @@ class Cluster:
         group: The cluster security group, which CoreDNS carries as a rule.
         nodes: The security group of the nodes, which kubelets and ordinary pods carry.
         resolvers: Addresses that answer DNS beside the CoreDNS pods: NodeLocal DNSCache and the Service it stands for.
+        leaving: How pods that have not been restarted yet are attached; None where all are as ``attachment`` says.
     """
 
     name: str
@@ -144,6 +145,12 @@ class Cluster:
     kube_proxy: KubeProxyMode
     dns: DnsMode
     resolvers: tuple[Network, ...]
+    leaving: Attachment | None = None
+
+    @property
+    def in_use(self) -> tuple[Attachment, ...]:
+        """Return every way in which running pods are attached, the one of new pods first."""
+        return (self.attachment, self.leaving) if self.leaving else (self.attachment,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ pod that a selector of the compiled output means though the matrix does not.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -74,6 +74,11 @@ def another_pod(namespace: str) -> str:
     return f"another pod of {namespace}"
 
 
+def before_restart(service: str) -> str:
+    """Return how the pods of a service are called that are attached as they were before a change of attachment."""
+    return f"{service} before its restart"
+
+
 def clients_of(load_balancer: str) -> str:
     """Return how those are called that may reach the load balancer."""
     return f"clients of {load_balancer}"
@@ -103,7 +108,7 @@ class _Survey:
         resolver = Workload(_KUBE_SYSTEM, "kube-dns", DNS, {"k8s-app": "kube-dns"})
         groups: frozenset[Holder] = frozenset({cluster.group})
         yield Position(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
-        if cluster.attachment is Attachment.PODS:
+        if Attachment.PODS in cluster.in_use:
             yield Position(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
         if cluster.resolvers:
             yield Position(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
@@ -115,6 +120,16 @@ class _Survey:
         yield self._pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
         yield self._pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
+        if cluster.leaving:
+            yield from self._not_restarted(cluster.leaving)
+
+    def _not_restarted(self, attachment: Attachment) -> Iterator[Position]:
+        """Yield each service's pods as they were attached before: interfaces keep their groups until a restart."""
+        for service in self.matrix.services:
+            name = before_restart(service.name)
+            pods = self._pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
+            own = attachment is Attachment.PODS
+            yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
 
     def strangers(self, known: Iterable[Position], policies: Iterable[Policy]) -> Iterator[Position]:
         """Yield a pod for each thing that a selector of a policy or an attachment means and that is not known."""

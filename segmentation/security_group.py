@@ -106,7 +106,9 @@ def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
         merged.setdefault((rule.holder, rule.direction, rule.peer, rule.ports), set()).update(rule.flows)
     rules = [Rule(*what, tuple(sorted(flows))) for what, flows in merged.items()]
     attachments = compiler.attachments()
-    groups = {OwnGroup(environment.load_balancer.external), *(attachment.group for attachment in attachments)}
+    groups = {OwnGroup(environment.load_balancer.external)}
+    if Attachment.PODS in environment.cluster.in_use:
+        groups |= {OwnGroup(service.name) for service in matrix.services}
     return VpcFirewall(tuple(sorted(groups)), _by_name(rules), attachments)
 
 
@@ -159,7 +161,7 @@ class _Compiler:
                     yield from _both_ends(source, target, port, purpose)
 
     def _probes(self, service: str, ports: tuple[PortRange, ...]) -> Iterator[Rule]:
-        if self.environment.cluster.attachment is Attachment.NODES:
+        if Attachment.PODS not in self.environment.cluster.in_use:
             return  # a kubelet reaches the pods of its own node without passing an interface
         for port in ports:
             yield from _both_ends(
@@ -177,8 +179,8 @@ class _Compiler:
         if name == self.environment.load_balancer.external:
             return (OwnGroup(name),)
         if not isinstance(endpoint, External):
-            in_pods = self.environment.cluster.attachment is Attachment.PODS
-            return (OwnGroup(name) if in_pods else self.environment.cluster.nodes,)
+            cluster = self.environment.cluster
+            return tuple(OwnGroup(name) if each is Attachment.PODS else cluster.nodes for each in cluster.in_use)
         if endpoint.namespace is not None:
             return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy carry the node's groups
         place = self.environment.place(name)

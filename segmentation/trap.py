@@ -47,7 +47,7 @@ class Trap:
 def traps(environment: Environment, firewall: PodFirewall) -> tuple[Trap, ...]:
     """Return the traps that this environment walks into; an order that does not change."""
     cluster = environment.cluster
-    found = [*_any_attachment(cluster), *_many_ports(cluster, firewall)]
+    found = [*_any_attachment(cluster), *_leaving(cluster), *_many_ports(cluster, firewall)]
     if cluster.attachment is Attachment.PODS:
         found += [*_pod_groups(cluster), *_strict(cluster), *_standard(environment)]
     return tuple(found)
@@ -59,6 +59,16 @@ def _any_attachment(cluster: Cluster) -> Iterator[Trap]:
             "cluster.attachment nodes",
             "all pods of a node share its group, so between services the pod layer alone decides",
             "Choose pods where the instance types allow it (Nitro, no t family)",
+        )
+
+
+def _leaving(cluster: Cluster) -> Iterator[Trap]:
+    if cluster.leaving:
+        yield Trap(
+            f"cluster.leaving {cluster.leaving.value}",
+            "the rules of both attachments stand, so for pods that carry the nodes' group the pod layer alone decides "
+            "between services",
+            "Restart every pod of the namespace (kubectl rollout restart), then remove cluster.leaving",
         )
 
 

@@ -36,7 +36,7 @@ FRONT = "alb"
 """The external that every random environment takes for its load balancer."""
 
 _SERVICES = ("gateway", "api", "pay", "a", "b", "a-b", "x0", "egress")
-_PLACES = ("redis", "database", "queue", "office")
+PLACES = ("redis", "database", "queue", "office")
 _ELSEWHERE = ("prometheus", "mesh", "jobs")
 _NAMESPACES = ("monitoring", "kube-system", "tools")
 _NUMBERS = (1, 53, 80, 81, 443, 3000, 8005, 65535)
@@ -89,7 +89,7 @@ def _pods(draw: st.DrawFn, number: int, shape: int) -> dict[str, str]:
 @st.composite
 def _externals(draw: st.DrawFn) -> dict[str, Content]:
     found: dict[str, Content] = {FRONT: {"ports": draw(_port_lists)} if draw(st.booleans()) else {}}
-    for name in draw(st.lists(st.sampled_from(_PLACES), unique=True, max_size=3)):
+    for name in draw(st.lists(st.sampled_from(PLACES), unique=True, max_size=3)):
         found[name] = {"ports": draw(_port_lists)} if draw(st.integers(0, 3)) else {}
     for name in draw(st.lists(st.sampled_from(_ELSEWHERE), unique=True, max_size=2)):
         found[name] = {"namespace": draw(st.sampled_from(_NAMESPACES))}
@@ -164,6 +164,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
         for external in matrix.externals
         if external.namespace is None
     ]
+    attachment, *leaving = draw(st.permutations(tuple(Attachment)))
     return Environment(
         "dev",
         "aws",
@@ -175,12 +176,13 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
             "shop",
             _CLUSTER,
             draw(st.sampled_from((_NODES, _CLUSTER))),
-            draw(st.sampled_from(Attachment)),
+            attachment,
             draw(st.sampled_from(CniName)),
             draw(st.sampled_from(PodEniMode)),
             draw(st.sampled_from(KubeProxyMode)),
             dns,
             resolvers,
+            draw(st.sampled_from((None, None, *leaving))),
         ),
         LoadBalancer(
             FRONT,

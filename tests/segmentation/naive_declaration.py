@@ -93,7 +93,7 @@ def _is_dns_query(matrix: Matrix, environment: Environment, packet: Packet) -> b
 
 def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
     """A kubelet asks pods that carry their own group from outside it, on any port they listen on."""
-    if environment.cluster.attachment is Attachment.NODES or environment.cluster.nodes not in packet.source.groups:
+    if Attachment.PODS not in environment.cluster.in_use or environment.cluster.nodes not in packet.source.groups:
         return False
     return any(
         OwnGroup(service.name) in packet.target.groups and _any_holds(service.ports, packet.protocol, packet.port)
@@ -117,9 +117,13 @@ def _groups_of(matrix: Matrix, environment: Environment, name: str) -> tuple[Own
         return (OwnGroup(name),)
     if isinstance(known, External) and known.namespace is None:
         return environment.place(name).groups
-    if isinstance(known, External) or environment.cluster.attachment is Attachment.NODES:
+    if isinstance(known, External):
         return (environment.cluster.nodes,)
-    return (OwnGroup(name),)
+    worn: dict[Attachment, OwnGroup | Group] = {
+        Attachment.PODS: OwnGroup(name),
+        Attachment.NODES: environment.cluster.nodes,
+    }
+    return tuple(worn[each] for each in environment.cluster.in_use)
 
 
 def _carries(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:

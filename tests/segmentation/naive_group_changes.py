@@ -105,7 +105,7 @@ def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
     for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
         for each in labels({"matchLabels": dict(attachment.pods)}):
             yield _Subject(NOBODY, here, pods=each)
-    if environment.cluster.attachment is Attachment.PODS:
+    if Attachment.PODS in environment.cluster.in_use:
         yield _Subject(frozenset({"the kubelet"}), here, (environment.cluster.nodes,))
     yield _Subject(NOBODY, here, (Group("sg-strange", "strange"),))
     yield from _outside(before, after)

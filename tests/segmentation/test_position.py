@@ -7,7 +7,7 @@ from hypothesis import given
 from segmentation.environment import Attachment, Environment
 from segmentation.kubernetes.cluster import cluster_from
 from segmentation.matrix import Matrix
-from segmentation.position import KUBELET, NODE_DNS, Position, Role, positions
+from segmentation.position import KUBELET, NODE_DNS, Position, Role, before_restart, positions
 from segmentation.security_group import OwnGroup, PodAttachment
 from tests.segmentation.matrices import shops
 from tests.segmentation.mutations import Compiled, compiled
@@ -72,11 +72,23 @@ def test_what_compiled_selectors_mean_is_declared(shop: tuple[Matrix, Environmen
 @given(shops())
 def test_pods_carry_their_own_group_exactly_where_groups_sit_on_pods(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
-    on_pods = right.environment.cluster.attachment is Attachment.PODS
+    cluster, found = right.environment.cluster, positions_of(right)
 
-    for position in positions_of(right).values():
-        if position.role is Role.SERVICE:
-            assert position.wears_own_group == on_pods
+    for service in right.matrix.services:
+        assert found[service.name].wears_own_group == (cluster.attachment is Attachment.PODS)
+
+
+@given(shops())
+def test_pods_before_their_restart_are_attached_as_it_is_left(shop: tuple[Matrix, Environment]) -> None:
+    right = compiled(*shop)
+    leaving, found = right.environment.cluster.leaving, positions_of(right)
+
+    for service in right.matrix.services:
+        former = found.get(before_restart(service.name))
+        assert (former is not None) == (leaving is not None)
+        if former:
+            assert former.wears_own_group == (leaving is Attachment.PODS)
+            assert former.groups != found[service.name].groups
 
 
 def test_a_pod_carries_every_group_that_is_attached_to_its_labels() -> None:
