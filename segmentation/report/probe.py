@@ -42,8 +42,8 @@ def _lines(probe: Probe) -> Iterator[str]:
         yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_came_of(probe, each)}"
     yield from (f"NOT TRIED  {each}" for each in probe.plan.untried)
     count = Counter(each.verdict for each in probe.checked)
-    said = ", ".join(f"{count[each]} {each}" for each in reversed(Verdict))
-    yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {said}."
+    told = f"{count[Verdict.HOLDS]} hold, {count[Verdict.NOT_RUN]} not run, {count[Verdict.VIOLATED]} violated"
+    yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {told}."
 
 
 def _came_of(probe: Probe, checked: Checked) -> str:

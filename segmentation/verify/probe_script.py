@@ -34,6 +34,7 @@ SCRIPT: Final = r"""
 limit=$1; shift
 read_words() {
   case "$1" in
+    *sage:*) echo unknown ;; # it does not know our options, and its help speaks of time-outs
     *efused*) echo refused ;;
     *nreachable*|*'No route'*) echo unreachable ;;
     *esolve*|*'not known'*|*'bad address'*) echo unresolved ;;
