@@ -7,7 +7,7 @@ CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fla
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test check fmt lab test-faults bench tools promtool browser clean
+.PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,10 @@ test: tools promtool browser ## Run every test, the real engine's included
 
 check: .venv/ready ## Types, style and the tests that need no engine
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && $(PYTHON) -m pytest -m 'not engine'
+
+audit: .venv/ready ## Hold each dependency to its hash, and ask for known vulnerabilities
+	@$(PYTHON) -m pytest -q tests/test_dependencies.py
+	@uv=$$(command -v uv || echo "$(CACHE)/uv-$(UV_VERSION)/bin/uv"); $(PYTHON) .ci/audit.py "$$uv"
 
 fmt: .venv/ready ## Put the code in its form
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

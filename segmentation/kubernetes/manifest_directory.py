@@ -5,12 +5,13 @@ Read are the files that end in .yaml, .yml or .json; `segmentation.folder` tells
 
 import json
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from segmentation.folder import files_below, unreadable
-from segmentation.input_error import InputError
+from segmentation.input_error import InputError, shown
 from segmentation.kubernetes.yaml_text import read_yaml
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -75,13 +76,26 @@ class _Json(NamedTuple):
 
 def _json(text: str, source: str, *, strict: bool) -> _Json | None:
     try:
-        return _Json(json.loads(text))
+        return _Json(json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_number))
     except RecursionError:
         raise InputError(source, "", "nested too deeply", "Flatten it") from None
     except ValueError as error:
         if not strict:
             return None
         raise InputError(source, "", f"not JSON: {error}", "Mend the file") from None
+
+
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the members of an object; of one written twice, readers differ in which counts (RFC 8259, 4)."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {shown(twice)} is written twice")
+    return found
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _text(path: Path) -> str:

@@ -33,8 +33,8 @@ AGENT_LINES = (
 )
 
 _FIELDS = (
-    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status "
-    "tcp-flags pkt-srcaddr pkt-dstaddr flow-direction"
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action "
+    "log-status tcp-flags pkt-srcaddr pkt-dstaddr flow-direction"
 )
 _FLOWS = (
     "5 123456789012 eni-1 10.10.10.21 10.10.20.5 40000 6380 6 1 9 1795489260 1795489265 REJECT OK 2 - - egress",
