@@ -7,6 +7,7 @@ from segmentation.adoption import unfinished_groups
 from segmentation.connection import Party
 from segmentation.deployed import Deployed, Described
 from segmentation.diff import Change, changes_between
+from segmentation.interruption import Interruption, interruptions
 from segmentation.layers import Layers
 from segmentation.port_set import PortSet
 from segmentation.verdict import Layer
@@ -39,6 +40,7 @@ class Impact:
         replaced: The names of those that have a name of this program's.
         overruling: ClusterNetworkPolicies, which may overrule all of it.
         unfinished: Label and id of this stack's security groups that still let everything out.
+        interruptions: What the deployment interrupts on its way though it is declared before and after.
     """
 
     difference: Difference | None
@@ -46,6 +48,7 @@ class Impact:
     replaced: tuple[str, ...]
     overruling: tuple[str, ...]
     unfinished: tuple[tuple[str, str], ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
 
 
 def difference(before: Layers, after: Layers) -> Difference:
@@ -75,6 +78,7 @@ def impact(deployed: Deployed, planned: Layers) -> Impact:
         tuple(policy["metadata"]["name"] for policy in replaced),
         deployed.overruling,
         tuple(unfinished_groups(deployed)),
+        interruptions(deployed, planned),
     )
 
 

@@ -1,9 +1,10 @@
 """What both layers let through after every single write of an engine run, held to what is declared before and after."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import reduce
+from functools import cached_property, reduce
+from typing import Any
 
 from lab.recording.journal import Write
 from segmentation.compiled_firewall import CompiledFirewall
@@ -11,9 +12,9 @@ from segmentation.deployed import Deployed
 from segmentation.environment import Environment
 from segmentation.field import DEFAULT_DENY
 from segmentation.layers import Layers
-from segmentation.matrix import Matrix
+from segmentation.matrix import Labels, Matrix
 from segmentation.port_set import ALL_PORTS, NO_PORTS, PortSet
-from segmentation.position import Position, Role
+from segmentation.position import KUBELET, Position, Role
 from segmentation.security_group import VpcFirewall
 from segmentation.verdict import Layer
 
@@ -69,16 +70,28 @@ class Transition:
     Attributes:
         before: What is declared before; None where nothing is deployed yet.
         after: What is declared after; None where everything is removed.
+
+        labels: What running pods carry, by service, where it is not what is declared before.
     """
 
     before: CompiledFirewall | None
     after: CompiledFirewall | None
+    labels: Mapping[str, Labels] = field(default_factory=dict)
 
     def gaps(self, run: Run) -> Iterator[Gap]:
         """Yield what does not hold after a write."""
-        both_layers, pod_layer = self._declared(tuple(Layer)), self._declared((Layer.POD,))
-        kept = _in_all(both_layers)
-        ever = {tuple(Layer): _in_any(both_layers), (Layer.POD,): _in_any(pod_layer)}
+        kept = _in_all([self._openings_of(side, tuple(Layer), self._matrix(side)) for side in self._sides])
+        ever = {
+            (pods, deciding): _in_any(
+                [
+                    self._openings_of(side, deciding, matrix)
+                    for side in self._sides
+                    for matrix in (self._seen(pods), self._matrix(side))
+                ]
+            )
+            for pods in Pods
+            for deciding in (tuple(Layer), (Layer.POD,))
+        }
         for write in run.writes:
             denied = any(policy["metadata"]["name"] == DEFAULT_DENY for policy in write.standing.policies)
             name = f"{write.number}: {write.api} {write.action}"
@@ -87,13 +100,12 @@ class Transition:
                     for pair, ports in found.items():
                         if (denied or self.after) and (cut := kept.get(pair, NO_PORTS) - ports):
                             yield Gap(name, "declared before and after, and cut", pair, cut, pods)
-                        if denied and (opened := ports - ever[deciding].get(pair, NO_PORTS)):
+                        if denied and (opened := ports - ever[pods, deciding].get(pair, NO_PORTS)):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
 
-    def _declared(self, deciding: Deciding) -> list[Openings]:
-        sides = [side for side in (self.before, self.after) if side]
-        every = [self._layers(side.layers().manifests, side.vpc) for side in sides]
-        return [{pair: _opened(layers, deciding, ends) for pair, ends in _pairs(layers)} for layers in every]
+    def _openings_of(self, side: CompiledFirewall, deciding: Deciding, matrix: Matrix) -> Openings:
+        layers = self._layers(matrix, side.layers().manifests, side.vpc)
+        return {pair: _opened(layers, deciding, ends) for pair, ends in _pairs(layers)}
 
     def _openings(self, standing: Deployed, before: Deployed, pods: Pods) -> Iterator[tuple[Deciding, Openings]]:
         """Yield what is open, by the layers that decide it.
@@ -104,7 +116,7 @@ class Transition:
         firewall = standing.firewall(self._environment)
         worn = before.firewall(self._environment).attachments if pods is Pods.RUNNING else firewall.attachments
         wearing = frozenset(attachment.service for attachment in worn)
-        layers = self._layers(standing.policies, replace(firewall, attachments=worn))
+        layers = self._layers(self._seen(pods), standing.policies, replace(firewall, attachments=worn))
         by_both: dict[Pair, PortSet] = {}
         by_pod_layer: dict[Pair, PortSet] = {}
         for pair, ends in _pairs(layers):
@@ -115,38 +127,56 @@ class Transition:
         yield tuple(Layer), by_both
         yield (Layer.POD,), by_pod_layer
 
-    def _layers(self, manifests: tuple[Mapping[str, object], ...], firewall: VpcFirewall) -> Layers:
-        return Layers(self._matrix, self._environment, manifests, firewall)
+    def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> Layers:
+        return Layers(matrix, self._environment, manifests, firewall, self._ever_selected)
 
-    @property
+    @cached_property
+    def _sides(self) -> tuple[CompiledFirewall, ...]:
+        """What is declared, the newest last."""
+        return tuple(side for side in (self.before, self.after) if side)
+
+    @cached_property
+    def _ever_selected(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(
+            {**manifest, "metadata": {**manifest["metadata"], "name": f"{manifest['metadata']['name']}-{number}"}}
+            for number, side in enumerate(self._sides)
+            for manifest in side.layers().manifests
+        )
+
+    @cached_property
     def _environment(self) -> Environment:
-        environment = self._newest.environment
-        if not self.before or not self.after:
-            return environment
-        places = dict([*self.before.environment.places, *self.after.environment.places])
-        return replace(environment, places=tuple(sorted(places.items(), key=lambda place: place[0])))
+        """That of the newest, where what was bound before and is no more keeps its meaning."""
+        newest = self._sides[-1].environment
+        places = dict(newest.places)
+        for name, place in self._sides[0].environment.places:
+            if places.setdefault(name, place) != place:
+                places[f"{name} formerly"] = place
+        return replace(newest, places=tuple(sorted(places.items(), key=lambda place: place[0])))
 
-    @property
-    def _matrix(self) -> Matrix:
-        """Both matrices' endpoints; which flows there are does not matter to what stands."""
-        newest = self._newest.matrix
-        if not self.before or not self.after:
-            return newest
-        services = {each.name: each for each in (*self.before.matrix.services, *newest.services)}
-        externals = {each.name: each for each in (*self.before.matrix.externals, *newest.externals)}
+    def _seen(self, pods: Pods) -> Matrix:
+        """Return both matrices' endpoints, pods by the labels that they carry."""
+        if pods is Pods.NEW:
+            return self._matrix(self._sides[-1])
+        matrix = self._matrix(self._sides[0])
+        carried = (replace(each, pods=self.labels.get(each.name, each.pods)) for each in matrix.services)
+        return replace(matrix, services=tuple(carried))
+
+    def _matrix(self, side: CompiledFirewall) -> Matrix:
+        """Return both matrices' endpoints, services as one of them says; flows do not matter to what stands."""
+        every = [each.matrix for each in (*self._sides, side)]
+        services = {each.name: each for matrix in every for each in matrix.services}
+        externals = {each.name: each for matrix in (*every, self._sides[-1].matrix) for each in matrix.externals}
+        newest = self._sides[-1].matrix
         return replace(newest, services=tuple(services.values()), externals=tuple(externals.values()))
-
-    @property
-    def _newest(self) -> CompiledFirewall:
-        found = self.after or self.before
-        assert found, "a transition from nothing to nothing"
-        return found
 
 
 def _pairs(layers: Layers) -> Iterator[tuple[Pair, tuple[Position, Position]]]:
-    """Yield every pair with a service at an end."""
+    """Yield every pair with a service at an end, without kubelets and pods that share the group of their node."""
     for one in layers.positions:
         for other in layers.positions:
+            sharing = any(end.role is Role.SERVICE and not end.wears_own_group for end in (one, other))
+            if KUBELET in {one.name, other.name} and sharing:
+                continue
             if one is not other and Role.SERVICE in {one.role, other.role}:
                 yield (one.name, other.name), (one, other)
 
