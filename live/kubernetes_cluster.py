@@ -1,7 +1,7 @@
 """The cluster of a stack, asked for what the program must know before it declares anything."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -54,8 +54,8 @@ class KubernetesCluster:
         api.configuration.retries = 1
         return KubernetesCluster(client.ApiClient(api.configuration), context or "the current context")
 
-    def require_namespace(self, name: str) -> None:
-        """Check that the namespace is there and stays.
+    def require_namespace(self, name: str) -> Mapping[str, str]:
+        """Return the labels of the namespace, which has to be there and to stay.
 
         Raises:
             InputError: It is absent or being deleted.
@@ -70,10 +70,12 @@ class KubernetesCluster:
             )
         if found["metadata"].get("deletionTimestamp"):
             raise InputError("traffic.yaml", "namespace", f"{name} is being deleted", "Wait, and create it again")
+        labels: Mapping[str, str] = found["metadata"].get("labels") or {}
+        return labels
 
     def attachments(self, namespace: str) -> Sequence[dict[str, Any]]:
         """Return the SecurityGroupPolicies of a namespace; none where the cluster does not know the resource."""
-        return self._list_if_known("vpcresources.k8s.aws/v1beta1", f"namespaces/{namespace}/securitygrouppolicies")
+        return self.listed_if_known("vpcresources.k8s.aws/v1beta1", f"namespaces/{namespace}/securitygrouppolicies")
 
     def network_policies(self, namespace: str) -> Sequence[dict[str, Any]]:
         """Return the NetworkPolicies of a namespace."""
@@ -83,7 +85,7 @@ class KubernetesCluster:
 
     def cluster_network_policies(self) -> Sequence[str]:
         """Return the names of the ClusterNetworkPolicies; none where the cluster does not know the resource."""
-        found = self._list_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
+        found = self.listed_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
         return sorted(policy["metadata"]["name"] for policy in found)
 
     def objects(self, path: str) -> Iterator[dict[str, Any]]:
@@ -102,7 +104,13 @@ class KubernetesCluster:
             if not token:
                 return
 
-    def _list_if_known(self, version: str, path: str) -> list[dict[str, Any]]:
+    def listed_if_known(self, version: str, path: str) -> Sequence[dict[str, Any]]:
+        """Return the objects of a list; none where the cluster does not know the API or the kind.
+
+        Args:
+            version: Of the API with its group: ``cilium.io/v2``.
+            path: Of the list below it: ``ciliumclusterwidenetworkpolicies``, ``namespaces/shop/...``.
+        """
         # Whoever is signed in may ask what is known; an identity of few rights is refused a list that is not known.
         return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
 

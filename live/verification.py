@@ -4,7 +4,7 @@ Everything here is read; `segmentation.verify.rights` lists every right that it 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from live.aws_account import AwsAccount
@@ -15,6 +15,8 @@ from segmentation.binding import Binding
 from segmentation.environment import Environment
 from segmentation.matrix import Matrix
 from segmentation.verify.observed import Observed, SeenBucket, SeenRecording
+from segmentation.verify.overruling import OVERRULING_APIS, OtherPolicy
+from segmentation.verify.reach import Reach
 from segmentation.verify.recording import own_flow_log
 
 _FILTER_VALUES = 200
@@ -44,14 +46,22 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     Raises:
         InputError: An API cannot be asked, a right is missing, or a name of the binding fits nothing or too much.
     """
-    cluster.require_namespace(matrix.namespace)
+    labels = cluster.require_namespace(matrix.namespace)
     inventory = take_inventory(cluster, account, matrix, binding, now, within=matrix.namespace)
     seen = Observed(inventory)
     own = [group["GroupId"] for group in seen.deployed.groups]
     rules = _rules_in(account, sorted({*own, *_existing_groups(seen.environment)}))
     known = {rule["SecurityGroupRuleId"] for rule in rules}
     left = [rule for rule in seen.deployed.rules if rule["SecurityGroupRuleId"] not in known]
-    return Observed(inventory, (*rules, *left), _recording(account, seen.environment, matrix.namespace))
+    recording = _recording(account, seen.environment, matrix.namespace)
+    return Observed(inventory, (*rules, *left), recording, tuple(_others(cluster, matrix.namespace)), labels)
+
+
+def _others(cluster: KubernetesCluster, namespace: str) -> Iterator[OtherPolicy]:
+    for api in OVERRULING_APIS:
+        within = f"namespaces/{namespace}/" if api.reach is Reach.NAMESPACE else ""
+        for found in cluster.listed_if_known(f"{api.group}/{api.version}", f"{within}{api.plural}"):
+            yield OtherPolicy(api, found)
 
 
 def _existing_groups(environment: Environment) -> set[str]:

@@ -1,13 +1,14 @@
 """What stands and runs now, in the words of the two APIs: what verification looks at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from segmentation.deployed import Deployed
 from segmentation.environment import Environment
 from segmentation.input_error import InputError
 from segmentation.traffic.inventory import Inventory
+from segmentation.verify.overruling import OtherPolicy
 
 Described = Mapping[str, Any]
 
@@ -51,11 +52,15 @@ class Observed:
         group_rules: All rules, whoever made them, of the stack's own groups and of the existing ones that it puts
             rules in; None where they were not asked for.
         recording: None where it was not asked for.
+        others: Policies of other APIs that may decide over the same pods; None where they were not asked for.
+        namespace_labels: Of the firewalled namespace.
     """
 
     inventory: Inventory
     group_rules: tuple[Described, ...] | None = None
     recording: SeenRecording | None = None
+    others: tuple[OtherPolicy, ...] | None = None
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> Environment:
@@ -85,6 +90,7 @@ class Observed:
         return (
             *(() if self.group_rules is not None else ("rules of others in the stack's groups",)),
             *(() if self.recording is not None else ("the flow log and what it fills",)),
+            *(() if self.others is not None else ("what policies of other APIs decide",)),
         )
 
 

@@ -12,6 +12,7 @@ from segmentation.network_policy import ANNOTATION_PREFIX, NetworkPolicy
 from segmentation.verify.finding import Difference, Finding, Kind, update_of
 from segmentation.verify.object_difference import declared_part, differences
 from segmentation.verify.observed import Described, Observed
+from segmentation.verify.overruling import overruling, perhaps_overruling
 
 _MOST_CHANGES = 5
 
@@ -87,14 +88,10 @@ class PodLayer:
                 "policies add up: what one of them opens none of ours closes",
                 f"kubectl delete networkpolicy --namespace {namespace} {name}, or declare its flows in traffic.yaml",
             )
-        for name in found.overruling:
-            yield Finding(
-                Kind.OVERRULING,
-                f"ClusterNetworkPolicy {name}",
-                "it stands, and can allow or deny before any NetworkPolicy is asked",
-                "neither the proof nor this verification covers what it decides",
-                f"Read it: kubectl get clusternetworkpolicy {name} --output yaml",
-            )
+        if self.observed.others is None:
+            yield from perhaps_overruling(found.overruling)
+        else:
+            yield from overruling(self.observed.others, self.observed.namespace_labels)
 
     def _suspensions(self) -> Iterator[Finding]:
         suspensions, live = self.planned.suspensions, self._by_name

@@ -6,19 +6,11 @@ Authorization Reference for Amazon EC2, EKS, S3 and CloudWatch Logs.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from segmentation.flow_log import name_prefix
-
-
-class Reach(StrEnum):
-    """Where a right of the cluster counts."""
-
-    NAMESPACE = "namespace"
-    """In the firewalled namespace alone: a Role."""
-    CLUSTER = "cluster"
-    """On what lies in no namespace: a ClusterRole."""
+from segmentation.verify.overruling import OVERRULING_APIS
+from segmentation.verify.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +39,9 @@ VERIFY_KUBERNETES = (
     KubernetesRight("", "services", ("list",)),
     KubernetesRight("networking.k8s.io", "networkpolicies", ("list",)),
     KubernetesRight("vpcresources.k8s.aws", "securitygrouppolicies", ("list",)),
-    KubernetesRight("policy.networking.k8s.io", "clusternetworkpolicies", ("list",), Reach.CLUSTER),
+    *(KubernetesRight(each.group, each.plural, ("list",), each.reach) for each in OVERRULING_APIS),
 )
-"""What ``flash-firewall verify`` asks of the cluster."""
+"""What ``flash-firewall verify`` asks of the cluster; of kinds that the cluster does not know nothing is asked."""
 
 PROBE_KUBERNETES = (
     # A client that speaks WebSocket opens exec with GET; since Kubernetes 1.35 it must be allowed to create it too.

@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
+from segmentation.verify.reach import Reach
 from segmentation.verify.rights import (
     EPHEMERAL_PROBE_KUBERNETES,
     PROBE_KUBERNETES,
     VERIFY_KUBERNETES,
-    Reach,
     policy_document,
     rules,
     verify_aws,

@@ -118,3 +118,57 @@ def test_the_pod_from_before_its_group_is_told_since_when_it_runs(drift: Drift) 
 def test_once_it_is_taken_back_nothing_differs(drift: Drift) -> None:
     assert drift.mended.returncode == 0, drift.mended.stdout + drift.mended.stderr
     assert (drift.quiet.returncode, drift.quiet.stdout, drift.quiet.stderr) == (0, "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Bared:
+    """A stack that records to a bucket, as deployed, with the bucket's guards gone, and without its flow log."""
+
+    fresh: Ran
+    bare: Ran
+    absent: Ran
+
+
+@pytest.fixture(scope="module")
+def bared(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bared]:
+    program = copy_program(REPOSITORY, tmp_path_factory.mktemp("bared") / "shop")
+    engine, apis = Engine(lab, "prod", program), Apis(lab, "prod")
+    somebody = Behind(apis, program)
+    engine.up().checked()
+    outputs, interfaces = engine.outputs(), somebody.wear(engine)
+    asked = ("verify", "--stack", "prod", "--output", "json")
+    fresh = somebody.command(*asked)
+    s3, bucket = apis.aws("s3"), outputs["flowLogLocation"].removeprefix("arn:aws:s3:::").partition("/")[0]
+    s3.delete_bucket_policy(Bucket=bucket)
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.delete_bucket_encryption(Bucket=bucket)
+    bare = somebody.command(*asked)
+    apis.aws("ec2").delete_flow_logs(FlowLogIds=[outputs["flowLogId"]])
+    absent = somebody.command(*asked)
+    yield Bared(fresh, bare, absent)
+    somebody.undo(interfaces)
+    engine.destroy("--refresh").checked()
+
+
+def told(ran: Ran) -> list[tuple[str, str]]:
+    """Return kind and words of each finding."""
+    return [(each["kind"], each["what"]) for each in json.loads(ran.stdout)["findings"]]
+
+
+def test_a_stack_that_records_to_a_bucket_is_as_declared_too(bared: Bared) -> None:
+    assert bared.fresh.returncode == 0, bared.fresh.stdout + bared.fresh.stderr
+    assert told(bared.fresh) == []
+    assert json.loads(bared.fresh.stdout)["unseen"] == []
+
+
+def test_a_bucket_whose_guards_are_gone_is_told_guard_by_guard(bared: Bared) -> None:
+    assert bared.bare.returncode == 1
+    assert told(bared.bare) == [
+        ("changed", "its policy is not as declared"),
+        ("changed", "its records are not encrypted with the stack's key"),
+        ("changed", "public access is not blocked"),
+    ]
+
+
+def test_a_flow_log_that_somebody_deleted_is_missed(bared: Bared) -> None:
+    assert told(bared.absent) == [("not recording", "no flow log with the tag Name=flash-ticket-prod stands")]

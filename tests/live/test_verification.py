@@ -15,7 +15,9 @@ from live.stack_file import read_stack_file
 from live.verification import observe
 from segmentation.input_error import InputError
 from segmentation.verify.observed import Observed
-from segmentation.verify.rights import VERIFY_KUBERNETES, KubernetesRight, Reach, rules, verify_aws
+from segmentation.verify.overruling import OVERRULING_APIS, OverrulingApi
+from segmentation.verify.reach import Reach
+from segmentation.verify.rights import VERIFY_KUBERNETES, KubernetesRight, rules, verify_aws
 from tests.segmentation.accounts import ROOT, shop_matrix
 
 pytestmark = pytest.mark.engine
@@ -104,6 +106,7 @@ def test_the_account_is_asked_what_the_iam_policy_allows_and_all_of_it(lab: Lab,
     actions = {NAMES_OF_IAM.get(each, f"{each[0]}:{_pascal(each[1])}") for each in asked}
     granted = {right.action for right in verify_aws("aws", "flash-ticket", "prod")}
     assert actions - {"sts:GetCallerIdentity"} == granted
+    assert dev.others == ()
     assert dev.recording
     assert (dev.recording.log_group or {}).get("logGroupName") == "verified"
     assert prod.recording
@@ -114,8 +117,37 @@ def _pascal(operation: str) -> str:
     return "".join(word.capitalize() for word in operation.split("_"))
 
 
+def definition(api: OverrulingApi) -> dict[str, Any]:
+    """Return a stand-in for a kind of policy that the lab's cluster does not know."""
+    scope = "Namespaced" if api.reach is Reach.NAMESPACE else "Cluster"
+    names = {"kind": api.kind, "plural": api.plural, "singular": api.kind.lower(), "listKind": f"{api.kind}List"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": api.version, "served": True, "storage": True, "schema": schema}
+    annotations = {"api-approved.kubernetes.io": "unapproved, a permissive stand-in"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{api.plural}.{api.group}", "annotations": annotations},
+        "spec": {"group": api.group, "scope": scope, "names": names, "versions": [version]},
+    }
+
+
 @pytest.fixture(scope="module")
-def verifier(lab: Lab) -> Iterator[str]:
+def other_apis(lab: Lab) -> Iterator[None]:
+    """Every kind of policy that may overrule, known to the cluster, and one of Cilium's in the namespace."""
+    unknown = [definition(each) for each in OVERRULING_APIS if each.kind != "ClusterNetworkPolicy"]
+    names = [each["metadata"]["name"] for each in unknown]
+    kubectl(lab, "create", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": unknown})
+    kubectl(lab, "wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in names))
+    policy = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy"}
+    metadata = {"name": "debug", "namespace": "flash-ticket"}
+    kubectl(lab, "create", "--filename=-", given={**policy, "metadata": metadata, "spec": {"ingress": [{}]}})
+    yield
+    kubectl(lab, "delete", "crd", *names)
+
+
+@pytest.fixture(scope="module")
+def verifier(lab: Lab, other_apis: None) -> Iterator[str]:  # noqa: ARG001 - what it may list has to be there
     """The token of the documented service account, with the documented roles."""
     documented = str(ROOT / "docs" / "verifier-rbac.yaml")
     kubectl(lab, "apply", "--filename", documented)
@@ -125,7 +157,11 @@ def verifier(lab: Lab) -> Iterator[str]:
 
 @pytest.mark.usefixtures("asked")
 def test_the_documented_account_may_verify(lab: Lab, verifier: str) -> None:
-    assert {pod.name for pod in seen(lab, "prod", verifier).inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
+    found = seen(lab, "prod", verifier)
+
+    assert {pod.name for pod in found.inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
+    assert [(each.api.group, each.name) for each in found.others or ()] == [("cilium.io", "debug")]
+    assert found.namespace_labels["kubernetes.io/metadata.name"] == "flash-ticket"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +188,7 @@ def test_it_may_change_nothing_read_no_secret_and_run_nothing(lab: Lab, question
 
 
 def _name(right: KubernetesRight) -> str:
-    return right.resource
+    return f"{right.resource}.{right.group}"
 
 
 @pytest.mark.parametrize("right", VERIFY_KUBERNETES, ids=_name)

@@ -75,7 +75,7 @@ def test_a_suspension_alone_holds() -> None:
 
 def test_what_others_wrote_is_harmless_in_both_forms() -> None:
     difference = Difference(HOSTILE, json.dumps(HOSTILE), json.dumps(HOSTILE, ensure_ascii=False))
-    hostile = replace(FOUND, findings=(Finding(Kind.CHANGED, *[HOSTILE] * 4, (difference,)),))
+    hostile = replace(FOUND, findings=(Finding(Kind.CHANGED, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (difference,)),))
 
     for form in VerificationFormat:
         written = written_verification(hostile, form)

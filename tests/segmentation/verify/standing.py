@@ -50,7 +50,7 @@ def standing(firewall: CompiledFirewall) -> Observed:
         for number, service in enumerate(matrix.services, 1)
     )
     inventory = Inventory(TAKEN, environment, stands, pods, interfaces)
-    return deepcopy(Observed(inventory, stands.rules, recording(firewall)))
+    return deepcopy(Observed(inventory, stands.rules, recording(firewall), others=()))
 
 
 def recording(firewall: CompiledFirewall) -> SeenRecording:

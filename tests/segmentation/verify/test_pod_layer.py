@@ -132,14 +132,6 @@ def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() ->
     assert widening.remedy.startswith("kubectl delete networkpolicy --namespace flash-ticket debug, or declare")
 
 
-def test_a_cluster_network_policy_may_overrule_all_of_it() -> None:
-    firewall = shop()
-
-    overruling = only(firewall, with_deployed(standing(firewall), overruling=("admin-allow",)))
-
-    assert (overruling.kind, overruling.where) == (Kind.OVERRULING, "ClusterNetworkPolicy admin-allow")
-
-
 def suspended(until: datetime) -> CompiledFirewall:
     each = Suspension(API_EGRESS, until, "a \x1b[31mpartner", "night shift")
     return compiled(shop_matrix(), environment_of("dev"), Suspensions((each,), NOW))

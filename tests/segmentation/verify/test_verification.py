@@ -91,12 +91,16 @@ def test_the_most_urgent_comes_first() -> None:
 
 def test_a_saved_inventory_is_verified_as_far_as_it_tells_and_the_rest_is_said() -> None:
     firewall = shop()
-    saved = replace(standing(firewall), group_rules=None, recording=None)
+    saved = replace(standing(firewall), group_rules=None, recording=None, others=None)
 
     verification = verify(firewall, saved)
 
     assert verification.holds
-    assert verification.unseen == ("rules of others in the stack's groups", "the flow log and what it fills")
+    assert verification.unseen == (
+        "rules of others in the stack's groups",
+        "the flow log and what it fills",
+        "what policies of other APIs decide",
+    )
 
 
 @pytest.mark.parametrize("part", ["environment", "deployed"])
