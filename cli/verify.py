@@ -38,7 +38,10 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     probe_host: Annotated[
         list[str] | None, typer.Option(metavar="EXTERNAL=HOST", help="A host of an external, to be probed; repeatable.")
     ] = None,
-    probe_limit: Annotated[int, typer.Option(min=1, max=3600, help="Seconds to wait for a pod's probe.")] = 120,
+    probe_limit: Annotated[
+        int | None,
+        typer.Option(min=1, max=3600, help="Seconds to wait for a pod's probe; a minute more than it may take."),
+    ] = None,
 ) -> ExitStatus:
     """Hold the live cluster and AWS account against what is declared; only reads. Exits 1 if anything differs.
 
@@ -97,7 +100,7 @@ class _Wish(NamedTuple):
 
     image: str | None
     hosts: tuple[str, ...]
-    limit: int
+    limit: int | None
     consent: bool
     quiet: bool
 

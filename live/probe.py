@@ -28,10 +28,13 @@ _MOST_SAID = 64 * 1024
 _NOBODY = 65534
 """The user of the added container: Pod Security, restricted, asks for one that is not root."""
 
+_STARTING = 60
+"""Seconds that a shell or a container may take to begin, an image to be pulled among them."""
+
 _Run = Callable[[RunningPod, int], Said]
 
 
-def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int) -> Probe:
+def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int | None) -> Probe:
     """Try what is planned, all pods at once, and return what came of it.
 
     What cannot be run, by the cluster's word or for want of a right, is told in the result.
@@ -40,12 +43,18 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
         cluster: Where the pods run.
         plan: What is to be tried.
         image: Of the container to add to each pod; None to run in the pod's own.
-        limit: Seconds to wait for one pod.
+        limit: Seconds to wait for one pod; None for a minute more than its connections may take.
     """
     runs: _Run = _InContainer(cluster, plan) if image is None else _Beside(cluster, plan, image)
     asked = [pod for pod in plan.pods if plan.of(pod)]
     with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
-        said = dict(zip(asked, pool.map(lambda pod: _told(runs, pod, limit), asked), strict=True))
+        said = dict(
+            zip(
+                asked,
+                pool.map(lambda pod: _told(runs, pod, limit or plan.seconds(pod) + _STARTING), asked),
+                strict=True,
+            )
+        )
     return probe_result(plan, {pod: said.get(pod, Said("")) for pod in plan.pods})
 
 

@@ -1,0 +1,27 @@
+"""The options of ``verify --probe`` that do not fit, each refused in one line before anything is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.flash_firewall import copy_project, run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--consent",), "error: --consent: it says how to probe, and --probe is not there."),
+        (("--probe-image", "tools"), "error: --probe-image: it says how to probe"),
+        (("--probe-host", "redis=10.0.0.1"), "error: --probe-host: it says how to probe"),
+        (("--probe", "--inventory", "saved.json"), "error: --probe: --inventory: a saved inventory has no pods"),
+    ],
+    ids=lambda each: "" if isinstance(each, str) else " ".join(each),
+)
+def test_options_that_do_not_fit_are_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    project = copy_project(tmp_path / "shop", "dev")
+    result = run("verify", "--stack", "dev", "--project", project, *arguments)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(told)
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
