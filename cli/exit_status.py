@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 from functools import wraps
+from io import TextIOWrapper
 from typing import ParamSpec
 
 import typer
@@ -28,6 +29,9 @@ def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments,
 
     @wraps(verb)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than names do
         gc.disable()  # what a verb reads it keeps to the end; searching that for garbage doubles its time
         try:
             status = verb(*args, **kwargs)

@@ -1,6 +1,9 @@
 """Every verb in every form over files in which everything that others name is an attack: shown, and harmless."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from tests.cli.flash_firewall import copy_project, run
 from tests.hostile.forms import assert_harmless_in, verbs
 from tests.hostile.harmless import ATTACKS, EVERYTHING, assert_harmless, written
 from tests.hostile.recordings import AGENT_LINES, FLOW_LOG_TEXT, HUBBLE_LINES
+from tests.segmentation.accounts import ROOT
 from tests.segmentation.json_values import Path as Place
 from tests.segmentation.json_values import paths, put
 from tests.segmentation.kubernetes_objects import deployment, from_app, namespace, pod, policy
@@ -175,3 +179,13 @@ def test_an_attack_in_any_text_of_the_projects_files_is_shown_or_refused(name: s
         (project / name).write_text(yaml.safe_dump(put(content, place, EVERYTHING)), encoding="utf-8")
         for verb in ("check", "list"):
             assert_harmless(run(verb, "--project", project, "--stack", "dev"))
+
+
+def test_a_terminal_that_knows_ascii_alone_is_told_all_of_it() -> None:
+    command = [sys.executable, "-m", "cli.main", "list", "--output", "html", "--project", ".", "--stack", "dev"]
+    told = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False
+    )
+
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert told.stdout.rstrip().endswith(b"</html>")
