@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import websocket
@@ -15,6 +17,7 @@ from kubernetes.stream.ws_client import ERROR_CHANNEL, STDOUT_CHANNEL
 from urllib3.exceptions import HTTPError
 
 from live.kubernetes_cluster import KubernetesCluster
+from live.progress import Progress
 from segmentation.verify.probe_plan import CONNECTION_SECONDS, ProbePlan, RunningPod
 from segmentation.verify.probe_result import Probe, Said, probe_result
 from segmentation.verify.probe_script import command
@@ -31,7 +34,23 @@ _NOBODY = 65534
 _STARTING = 60
 """Seconds that a shell or a container may take to begin, an image to be pulled among them."""
 
-_Run = Callable[[RunningPod, int], Said]
+_STEP = 0.5
+"""Seconds between two looks at what goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long one pod is waited for, in seconds from now on, and what ends that early."""
+
+    seconds: int
+    stop: Event
+    begun: float = field(default_factory=monotonic)
+
+    def goes_on(self) -> bool:
+        return monotonic() < self.begun + self.seconds and not self.stop.is_set()
+
+
+_Run = Callable[[RunningPod, _Wait], Said]
 
 
 def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int | None) -> Probe:
@@ -47,18 +66,20 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
     """
     runs: _Run = _InContainer(cluster, plan) if image is None else _Beside(cluster, plan, image)
     asked = [pod for pod in plan.pods if plan.of(pod)]
+    stop, progress, begun = Event(), Progress(), monotonic()
     with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
-        said = dict(
-            zip(
-                asked,
-                pool.map(lambda pod: _told(runs, pod, limit or plan.seconds(pod) + _STARTING), asked),
-                strict=True,
-            )
-        )
-    return probe_result(plan, {pod: said.get(pod, Said("")) for pod in plan.pods})
+        waits = {pod: _Wait(limit or plan.seconds(pod) + _STARTING, stop) for pod in asked}
+        running = {pod: pool.submit(_told, runs, pod, waits[pod]) for pod in asked}
+        try:
+            while left := wait(running.values(), timeout=_STEP).not_done:
+                progress.say(f"probing: {len(left)} of {len(asked)} pods left, {monotonic() - begun:.0f} s")
+        finally:
+            stop.set()  # whoever interrupts does not wait for the rest
+            progress.end()
+    return probe_result(plan, {pod: running[pod].result() if pod in running else Said("") for pod in plan.pods})
 
 
-def _told(run: _Run, pod: RunningPod, limit: int) -> Said:
+def _told(run: _Run, pod: RunningPod, limit: _Wait) -> Said:
     try:
         return run(pod, limit)
     except ApiException as error:
@@ -78,7 +99,7 @@ class _InContainer:
     def __init__(self, cluster: KubernetesCluster, plan: ProbePlan) -> None:
         self._cluster, self._plan = cluster, plan
 
-    def __call__(self, pod: RunningPod, limit: int) -> Said:
+    def __call__(self, pod: RunningPod, limit: _Wait) -> Said:
         # The stream's client is changed while it is opened: each thread needs its own.
         core = client.CoreV1Api(client.ApiClient(self._cluster.api.configuration))
         websocket.setdefaulttimeout(sum(_TIMEOUT))
@@ -95,12 +116,12 @@ class _InContainer:
             _preload_content=False,
         )
         try:
-            end, said = monotonic() + limit, ""
-            while opened.is_open() and monotonic() < end and len(said) < _MOST_SAID:
-                opened.update(timeout=1)
+            said = ""
+            while opened.is_open() and limit.goes_on() and len(said) < _MOST_SAID:
+                opened.update(timeout=_STEP)
                 said += opened.read_channel(STDOUT_CHANNEL)
             if opened.is_open():
-                return Said(said, f"it has not ended within {limit} s; its connections end by themselves")
+                return Said(said, f"it has not ended within {limit.seconds} s; its connections end by themselves")
             return Said(said, _ended(opened.read_channel(ERROR_CHANNEL)))
         finally:
             opened.sock.shutdown()  # the client's own close leaves a socket open that the other side has closed
@@ -112,7 +133,7 @@ class _Beside:
     def __init__(self, cluster: KubernetesCluster, plan: ProbePlan, image: str) -> None:
         self._cluster, self._plan, self._image = cluster, plan, image
 
-    def __call__(self, pod: RunningPod, limit: int) -> Said:
+    def __call__(self, pod: RunningPod, limit: _Wait) -> Said:
         core = client.CoreV1Api(self._cluster.api)
         namespace = self._plan.namespace
         before = core.read_namespaced_pod(pod.name, namespace, _request_timeout=_TIMEOUT)
@@ -125,8 +146,8 @@ class _Beside:
             _content_type="application/strategic-merge-patch+json",
             _request_timeout=_TIMEOUT,
         )
-        end, state = monotonic() + limit, "has not been started"
-        while monotonic() < end:
+        state = "has not been started"
+        while limit.goes_on():
             found = core.read_namespaced_pod(pod.name, namespace, _request_timeout=_TIMEOUT)
             state = _state(found, name)
             if not state:
@@ -134,8 +155,8 @@ class _Beside:
                     pod.name, namespace, container=name, limit_bytes=_MOST_SAID, _request_timeout=_TIMEOUT
                 )
                 return Said(said, "its container has ended without an answer")
-            sleep(1)
-        return Said("", f"container {name} {state} within {limit} s; it ends by itself once it has run")
+            limit.stop.wait(_STEP)
+        return Said("", f"container {name} {state} within {limit.seconds} s; it ends by itself once it has run")
 
     def _container(self, name: str, pod: RunningPod) -> dict[str, Any]:
         return {

@@ -18,6 +18,9 @@ CONNECTION_SECONDS: Final = 3
 _HOSTS_EACH = 3
 """Addresses of a target that are tried: of a cluster one member may be standing by."""
 
+_PROXIES = frozenset({"istio-proxy", "linkerd-proxy"})
+"""Istio and Linkerd name their sidecars so; both accept a connection before they open one to its target."""
+
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
 
@@ -28,12 +31,14 @@ class RunningPod:
     Attributes:
         container: The one that kubectl exec would take.
         address: Of the pod, in canonical form.
+        proxy: The container of a service mesh that takes all connections of the pod; empty where there is none.
     """
 
     service: str
     name: str
     container: str
     address: str
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,8 @@ class ProbePlan:
     untried: tuple[str, ...]
 
     def of(self, pod: RunningPod) -> tuple[Check, ...]:
-        """Return the checks that this pod makes."""
-        return tuple(each for each in self.checks if each.source == pod.service and each.hosts)
+        """Return the checks that this pod makes: none where a proxy would answer in place of every target."""
+        return () if pod.proxy else tuple(each for each in self.checks if each.source == pod.service and each.hosts)
 
     def seconds(self, pod: RunningPod) -> int:
         """Return what the connections of this pod take at most."""
@@ -209,10 +214,13 @@ def _is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def _running(service: str, pod: Mapping[str, Any]) -> RunningPod:
-    metadata, containers = pod["metadata"], [each["name"] for each in pod["spec"]["containers"]]
+    metadata, spec = pod["metadata"], pod["spec"]
+    containers = [str(each["name"]) for each in spec["containers"]]
+    beside = [str(each["name"]) for each in spec.get("initContainers") or ()]  # where a native sidecar stands
     wanted = (metadata.get("annotations") or {}).get(_DEFAULT_CONTAINER)
-    container = str(wanted if wanted in containers else containers[0])
-    return RunningPod(service, metadata["name"], container, str(ip_address(pod["status"]["podIP"])))
+    container = str(wanted) if wanted in containers else containers[0]
+    proxy = next((each for each in (*containers, *beside) if each in _PROXIES), "")
+    return RunningPod(service, metadata["name"], container, str(ip_address(pod["status"]["podIP"])), proxy)
 
 
 def named_hosts(matrix: Matrix, written: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -65,8 +65,11 @@ def _judged(checks: tuple[Check, ...], said: Said) -> Iterator[Checked]:
 
 
 def _lacking(plan: ProbePlan, check: Check) -> str:
-    if check.source not in {pod.service for pod in plan.pods}:
+    pod = next((each for each in plan.pods if each.service == check.source), None)
+    if pod is None:
         return f"no pod of {check.source} runs"
+    if pod.proxy:
+        return f"{pod.proxy} in pod {pod.name} answers in place of every target: no connection shows anything"
     if check.target in plan.services:
         return f"no pod of {check.target} runs"
     return f"no address of {check.target} is known: name one with --probe-host {check.target}=HOST"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from live.probe import run_probe
+from live.progress import Progress
 from segmentation.port import tcp
 from segmentation.verify.probe_check import Check, Checked, Expectation, Verdict
 from segmentation.verify.probe_plan import ProbePlan, RunningPod
@@ -110,3 +111,12 @@ def test_an_api_server_that_is_gone_is_told(plan: ProbePlan) -> None:
         pass
 
     assert only_problem(run_probe(cluster, plan, None, 5).checked)
+
+
+def test_whoever_interrupts_waits_for_nothing_more(plan: ProbePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "say", interrupt)
+    with Kubelet(waiting="ContainerCreating").serve() as cluster, pytest.raises(KeyboardInterrupt):
+        run_probe(cluster, plan, "tools@sha256:0", 3600)
