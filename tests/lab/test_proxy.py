@@ -52,12 +52,13 @@ class Echo(BaseHTTPRequestHandler):
 @pytest.fixture
 def upstream() -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
     """The URL of an API that says back what it is told, and what it was told."""
-    echo = type("Echoing", (Echo,), {"asked": []})
+    asked: list[tuple[str, str, bytes]] = []
+    echo = type("Echoing", (Echo,), {"asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), echo)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", echo.asked
+    yield f"http://127.0.0.1:{server.server_port}", asked
     server.shutdown()
     server.server_close()
     thread.join()

@@ -1,0 +1,42 @@
+"""What became of the points of a sweep, counted."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from lab.recording.fault import How
+
+_CONVERGED, _NOT_REACHED = "converged", "not reached"
+_LOST = {
+    "gaps": "gap",
+    "trouble": "not converged",
+    "unlike": "differs",
+    "orphans": "orphan",
+}
+"""What makes a point lost, by the part of a trial that tells it, the worst first."""
+
+_COLUMNS = (_CONVERGED, *_LOST.values(), _NOT_REACHED)
+
+
+def lost(trial: Mapping[str, object]) -> str:
+    """Return in a word why a point is lost; empty if it is not."""
+    return next((word for part, word in _LOST.items() if trial[part]), "")
+
+
+def table(trials: Sequence[Mapping[str, object]]) -> str:
+    """Return a line for each kind of fault, and one for all: points tried, converged, lost and why, not reached.
+
+    A run with another order of its writes, or with fewer, may not reach a write; nothing is then shown by the point.
+    """
+    counted = Counter((str(trial["how"]), _verdict(trial)) for trial in trials)
+    rows = [("fault", "tried", *_COLUMNS)]
+    for kind in (*(how.name for how in How), "all"):
+        numbers = [
+            sum(n for (how, word), n in counted.items() if word == one and kind in {how, "all"}) for one in _COLUMNS
+        ]
+        if any(numbers):
+            rows.append((kind, *map(str, (sum(numbers), *numbers))))
+    return "".join("  ".join(cell.rjust(13) for cell in row) + "\n" for row in rows)
+
+
+def _verdict(trial: Mapping[str, object]) -> str:
+    return lost(trial) or (_CONVERGED if trial["hit"] else _NOT_REACHED)
