@@ -55,13 +55,17 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     from segmentation.traffic.recorded import refuse_unplaced
     from segmentation.traffic_file import read_matrix
     from segmentation.verify.verification import verify as verified
+    from segmentation.verify.verification import verify_saved
 
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
     matrix = read_matrix(project / MATRIX_FILE)
     observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
     refuse_unplaced(matrix, observed.environment, MATRIX_FILE)
-    found = verified(compiled(matrix, observed.environment, settings.suspensions), observed)
+    if inventory:
+        found = verify_saved(matrix, observed, settings.suspensions)
+    else:
+        found = verified(compiled(matrix, observed.environment, settings.suspensions), observed)
     probed = None
     if probe:
         tried = _Wish(probe_image, tuple(probe_host or ()), probe_limit, consent, quiet)

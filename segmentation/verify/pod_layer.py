@@ -14,7 +14,7 @@ from segmentation.verify.object_difference import declared_part, differences
 from segmentation.verify.observed import Described, Observed
 from segmentation.verify.overruling import overruling, perhaps_overruling
 
-_MOST_CHANGES = 5
+_MOST_CHANGES = 3
 
 
 @dataclass(frozen=True, slots=True)

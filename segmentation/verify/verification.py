@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from segmentation.compiled_firewall import CompiledFirewall
+from segmentation.compiled_firewall import CompiledFirewall, compiled
+from segmentation.input_error import InputError
+from segmentation.matrix import Matrix
+from segmentation.suspension import Suspensions
 from segmentation.verify.attachment import Attachments
 from segmentation.verify.finding import Finding, Kind
 from segmentation.verify.observed import Observed
@@ -63,6 +66,24 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
     findings = tuple(sorted(found, key=lambda each: (urgency[each.kind], each.where, each.what)))
     stack, taken = planned.environment.name, observed.inventory.taken
     return Verification(stack, taken, findings, _looked_at(planned, observed), observed.unseen)
+
+
+def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> Verification:
+    """Hold what is declared against what somebody saved; a file may hold anything, and objects as no API tells them.
+
+    Args:
+        matrix: What is declared.
+        observed: From saved inventories, with an environment.
+        suspensions: Of the same stack, at the present.
+
+    Raises:
+        InputError: As ``verify``, and where an object is not as the APIs tell it.
+    """
+    try:
+        return verify(compiled(matrix, observed.environment, suspensions), observed)
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
+        raise InputError("--inventory", "inventory", problem, "Save it again") from None
 
 
 def _looked_at(planned: CompiledFirewall, observed: Observed) -> tuple[tuple[str, int], ...]:

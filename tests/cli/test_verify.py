@@ -3,14 +3,19 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import Result
 
 from segmentation.traffic.inventory import Inventory
 from segmentation.traffic.inventory_file import inventory_json
 from tests.cli.flash_firewall import copy_project, edit, run
 from tests.segmentation.accounts import ROOT
+from tests.segmentation.json_values import Path as Place
+from tests.segmentation.json_values import paths, put
 from tests.segmentation.verify.standing import shop, standing, with_deployed, without
 
 UNSEEN = (
@@ -123,3 +128,22 @@ def test_of_several_inventories_the_latest_counts(as_declared: Path, tmp_path: P
     old.write_text(inventory_json(earlier), encoding="utf-8")
 
     assert ask(as_declared, "--inventory", str(old)).exit_code == 0
+
+
+SAVED = json.loads(inventory_json(standing(shop()).inventory))
+DEPLOYED = [place for place in paths(SAVED) if place[:2] == ("inventory", "deployed")]
+VALUES = st.sampled_from([None, 5, "x", [], {}, [5], {"a": 5}])
+
+
+@given(st.sampled_from(DEPLOYED), VALUES)
+def test_whatever_a_saved_object_holds_in_a_place_it_is_verified_or_refused_in_one_line(
+    place: Place, value: object
+) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "inventory.json"
+        file.write_text(json.dumps(put(SAVED, place, value)), encoding="utf-8")
+        result = ask(file)
+
+    assert isinstance(result.exception, SystemExit | None)
+    assert result.exit_code in {0, 1, 2}
+    assert len(result.stderr.splitlines()) == (result.exit_code == 2)

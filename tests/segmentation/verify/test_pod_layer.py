@@ -128,7 +128,8 @@ def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() ->
     widening = only(firewall, with_deployed(before, foreign_policies=(opening, closing)))
 
     assert (widening.kind, widening.where) == (Kind.WIDENING, "NetworkPolicy flash-ticket/debug")
-    assert "another host of the VPC => pay : All Connections" in widening.what
+    assert widening.what.startswith("it is not this program's, and opens DNS => pay : All Connections, ")
+    assert widening.what.endswith(" and 6 more")
     assert widening.remedy.startswith("kubectl delete networkpolicy --namespace flash-ticket debug, or declare")
 
 
