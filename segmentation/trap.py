@@ -19,6 +19,7 @@ from segmentation.environment import (
     Network,
     PodEniMode,
 )
+from segmentation.escape import escaped
 from segmentation.network_policy import NetworkPolicy, PodFirewall
 
 MAX_PORT_COMBINATIONS = 24
@@ -40,8 +41,8 @@ class Trap:
     remedy: str
 
     def __str__(self) -> str:
-        """Return one paragraph."""
-        return f"{self.setting}: {self.consequence}. {self.remedy}."
+        """Return one paragraph, harmless to show."""
+        return escaped(f"{self.setting}: {self.consequence}. {self.remedy}.")
 
 
 def traps(environment: Environment, firewall: PodFirewall) -> tuple[Trap, ...]:

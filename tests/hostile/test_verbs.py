@@ -152,8 +152,14 @@ def kinds_of_places(content: Any) -> list[Place]:  # noqa: ANN401 - parsed JSON 
 PLACES = [place for place in kinds_of_places(SAVED) if place[0] == "inventory"]
 
 
-@pytest.mark.parametrize("verb", [verb for verb in ("denied", "replay", "learn", "verify") if verb in verbs()])
-@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+TOLD = ("denied", "replay", "learn")
+
+
+@pytest.mark.parametrize(
+    ("verb", "place"),
+    [(verb, place) for number, place in enumerate(PLACES) for verb in ("verify", TOLD[number % len(TOLD)])],
+    ids=lambda each: each if isinstance(each, str) else ".".join(map(str, each)),
+)
 def test_an_inventory_with_an_attack_in_any_text_is_shown_or_refused(
     verb: str, place: Place, ground: Callable[[str], Path]
 ) -> None:
