@@ -9,7 +9,7 @@ import pytest
 from lab.environment import Lab
 from lab.recording.fault import Fault, How
 from tests.faults.point import Course, Point
-from tests.faults.stage import Stage, Trial
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.engine
 
@@ -22,10 +22,6 @@ SAMPLE = (
     Point(Course.DESTROY, Fault(How.SERVER_ERROR, 13, None)),
 )
 
-NAMES = tuple(map(str, SAMPLE))
-
-Tried = dict[str, Trial]
-
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
@@ -35,19 +31,11 @@ def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return stage
 
 
-@pytest.fixture(scope="module")
-def tried(stage: Stage) -> Tried:
-    """What became of each point."""
-    return {str(point): stage.try_point(point) for point in SAMPLE}
+@pytest.mark.parametrize("point", SAMPLE, ids=str)
+def test_a_broken_run_cuts_and_opens_nothing_and_one_more_makes_it_whole(stage: Stage, point: Point) -> None:
+    trial = stage.try_point(point)
 
-
-@pytest.mark.parametrize("point", NAMES)
-def test_no_state_on_the_way_cuts_or_opens_what_it_should_not(tried: Tried, point: str) -> None:
-    assert tried[point].hit
-    assert tried[point].gaps == ()
-
-
-@pytest.mark.parametrize("point", NAMES)
-def test_the_recovery_and_one_more_run_converge_to_what_stands_without_a_fault(tried: Tried, point: str) -> None:
-    assert tried[point].trouble == ()
-    assert tried[point].unlike == ()
+    assert trial.hit
+    assert trial.gaps == ()
+    assert trial.trouble == ()
+    assert trial.unlike == ()
