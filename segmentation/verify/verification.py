@@ -12,6 +12,7 @@ from segmentation.verify.observed import Observed
 from segmentation.verify.pod_layer import PodLayer
 from segmentation.verify.recording import RecordedTraffic
 from segmentation.verify.running_pods import RunningPods
+from segmentation.verify.service_address import ServiceAddresses
 from segmentation.verify.vpc_layer import VpcLayer
 
 
@@ -60,6 +61,7 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *vpc.findings(),
         *Attachments(planned, observed, vpc.group_ids).findings(),
         *RunningPods(planned, observed, vpc.group_ids).findings(),
+        *ServiceAddresses(planned, observed).findings(),
         *(RecordedTraffic(planned, observed.recording).findings() if observed.recording else ()),
     ]
     urgency = {kind: number for number, kind in enumerate(Kind)}

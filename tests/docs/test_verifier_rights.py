@@ -46,7 +46,8 @@ def test_verify_is_granted_nothing_but_to_read() -> None:
 
 
 def test_the_cron_job_asks_as_the_documented_account_and_holds_no_secret() -> None:
-    job, kubeconfig = yaml.safe_load_all((DOCS / "verifier-cronjob.yaml").read_text(encoding="utf-8"))
+    job, settings = yaml.safe_load_all((DOCS / "verifier-cronjob.yaml").read_text(encoding="utf-8"))
+    kubeconfig = yaml.safe_load(settings["data"]["kubeconfig"])
 
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (account,) = (
@@ -56,7 +57,7 @@ def test_the_cron_job_asks_as_the_documented_account_and_holds_no_secret() -> No
     )
     assert pod["serviceAccountName"] == account["name"]
     assert job["metadata"]["namespace"] == account["namespace"]
-    assert "--quiet" in pod["containers"][0]["args"]
+    assert "--quiet" in pod["containers"][0]["command"]
     assert [user["user"] for user in kubeconfig["users"]] == [
         {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
     ]

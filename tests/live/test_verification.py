@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,6 +163,24 @@ def test_the_documented_account_may_verify(lab: Lab, verifier: str) -> None:
     assert {pod.name for pod in found.inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
     assert [(each.api.group, each.name) for each in found.others or ()] == [("cilium.io", "debug")]
     assert found.namespace_labels["kubernetes.io/metadata.name"] == "flash-ticket"
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_documented_cron_job_is_taken_and_its_kubeconfig_leads_to_the_cluster(
+    lab: Lab, verifier: str, tmp_path: Path
+) -> None:
+    documented = ROOT / "docs" / "verifier-cronjob.yaml"
+    made = kubectl(lab, "create", "--dry-run=server", "--filename", str(documented))
+    text = next(each for each in yaml.safe_load_all(documented.read_text()) if each["kind"] == "ConfigMap")
+    content = yaml.safe_load(text["data"]["kubeconfig"])
+    (tmp_path / "token").write_text(verifier)
+    lab_cluster = yaml.safe_load(lab.kubeconfigs["prod"].read_text())["clusters"][0]["cluster"]
+    content["clusters"][0]["cluster"] = lab_cluster
+    content["users"][0]["user"]["tokenFile"] = str(tmp_path / "token")
+    cluster = KubernetesCluster.connect(yaml.safe_dump(content), None)
+
+    assert made.count("created (server dry run)") == 2
+    assert cluster.require_namespace("flash-ticket")
 
 
 @pytest.mark.parametrize(
