@@ -184,7 +184,7 @@ class Engine:
 
     @property
     def state_file(self) -> Path:
-        """Where the stack's state lies; the engine keeps the one before beside it, with ``.bak`` behind its name."""
+        """Where the stack's state lies."""
         backend = {**self.lab.variables(self.stack), **self.variables}["PULUMI_BACKEND_URL"]
         project = str(yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"])
         return Path(backend.removeprefix("file://")) / ".pulumi" / "stacks" / project / f"{self.stack}.json"

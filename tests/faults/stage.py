@@ -152,9 +152,6 @@ class Stage:
         """Do what the runbook says, the same after every fault; yield what fails of it."""
         engine = self._engine(course)
         engine.run("cancel", "--yes", "--stack", self.stack)
-        kept = engine.state_file.with_suffix(".json.bak")
-        if engine.run("stack", "export", "--stack", self.stack).code and kept.exists():
-            engine.state_file.write_bytes(kept.read_bytes())
         refresh = engine.refresh("--clear-pending-creates")
         if refresh.code:
             yield _words(refresh)
