@@ -14,7 +14,7 @@ def fill(mark: str) -> None:
     """Let the engines that carry a mark write no more than some bytes to any file, their state's included.
 
     The kernel then says EFBIG in place of ENOSPC (setrlimit(2), RLIMIT_FSIZE); the engine treats both as it treats any
-    error in writing. A state in files is then lost: the engine puts what it could still write of it in its place, and next
+    error in writing. A state in files is then lost: the engine puts what it could still write in its place, and next
     time in its backup's. Its plugins and its program are left as they are.
     """
     for process in child.find_marked(mark):
