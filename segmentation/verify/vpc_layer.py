@@ -30,6 +30,7 @@ class VpcLayer:
     def findings(self) -> Iterator[Finding]:
         """Yield what is not as declared."""
         yield from self._groups()
+        yield from self._load_balancer()
         yield from self._declared_rules()
         for identity, rule in sorted(self._live.items()):
             if identity not in self._wanted and rule["SecurityGroupRuleId"] not in self._taken_for:
@@ -62,6 +63,20 @@ class VpcLayer:
                     "an interface that carries it has rules that nobody maintains",
                     self._update,
                 )
+
+    def _load_balancer(self) -> Iterator[Finding]:
+        """Yield that nothing carries the load balancer's group, which an annotation of the Ingress has to name."""
+        front, interfaces = self.planned.environment.load_balancer.external, self.observed.inventory.interfaces
+        id_ = self.group_ids.get(OwnGroup(front))
+        worn = any(id_ in each.groups for each in interfaces)
+        if id_ and interfaces and not worn and self.planned.matrix.flows_out_of[front]:
+            yield Finding(
+                Kind.CUT_OFF,
+                f"load balancer {front}",
+                f"no interface of the VPC carries its group {id_}",
+                "its targets let in whoever carries it and nobody else",
+                f"Name it on the Ingress: alb.ingress.kubernetes.io/security-groups: {id_}",
+            )
 
     def _declared_rules(self) -> Iterator[Finding]:
         for identity, rule in sorted(self._wanted.items()):

@@ -12,8 +12,8 @@ from lab.engine import Engine
 from lab.surroundings import SURROUNDINGS
 from tests.engine.life import NAMESPACE, Apis
 
-PODS = {"gateway": "10.21", "api": "10.22", "pay": "11.23"}
-"""The pods of the lab that run before the firewall does, with the ends of their addresses."""
+HOSTS = {"alb": "0.8", "gateway": "10.21", "api": "10.22", "pay": "11.23"}
+"""The load balancer, and the pods of the lab that run before the firewall does, with the ends of their addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +47,16 @@ class Behind:
         ).stdout
 
     def wear(self, engine: Engine) -> dict[str, str]:
-        """Give each pod an interface with its service's group, and return the interfaces' ids by service."""
+        """Give the load balancer and each pod an interface with its own group, and return the interfaces' ids."""
         ec2, groups = self.apis.aws("ec2"), engine.outputs()["groupIds"]
         network = next(each.network for each in SURROUNDINGS if each.stack == self.apis.stack)
         subnets = {each["CidrBlock"]: each["SubnetId"] for each in ec2.describe_subnets()["Subnets"]}
         made = {}
-        for service, host in PODS.items():
+        for name, host in HOSTS.items():
             address = f"{network}.{host}"
             subnet = subnets[f"{address.rpartition('.')[0]}.0/24"]
-            interface = ec2.create_network_interface(
-                SubnetId=subnet, PrivateIpAddress=address, Groups=[groups[service]]
-            )
-            made[service] = interface["NetworkInterface"]["NetworkInterfaceId"]
+            interface = ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=address, Groups=[groups[name]])
+            made[name] = interface["NetworkInterface"]["NetworkInterfaceId"]
         return made
 
     def undo(self, interfaces: Mapping[str, str]) -> None:

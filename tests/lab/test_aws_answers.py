@@ -79,6 +79,29 @@ def test_a_flow_log_keeps_its_destination_options(
     assert flow_log["DestinationOptions"] == answered
 
 
+def test_a_flow_log_delivers_while_its_log_group_is_there(aws: Aws, vpc: str) -> None:
+    ec2, logs = aws("ec2"), aws("logs")
+    logs.create_log_group(logGroupName="delivered")
+    arn = logs.describe_log_groups(logGroupNamePrefix="delivered")["logGroups"][0]["arn"]
+
+    (identifier,) = ec2.create_flow_logs(
+        ResourceIds=[vpc],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="cloud-watch-logs",
+        LogDestination=arn,
+        DeliverLogsPermissionArn="arn:aws:iam::123456789012:role/none",
+    )["FlowLogIds"]
+
+    def told() -> tuple[str, str | None]:
+        (flow_log,) = ec2.describe_flow_logs(FlowLogIds=[identifier])["FlowLogs"]
+        return flow_log["DeliverLogsStatus"], flow_log.get("DeliverLogsErrorMessage")
+
+    assert told() == ("SUCCESS", None)
+    logs.delete_log_group(logGroupName="delivered")
+    assert told() == ("FAILED", "Access error")
+
+
 def test_a_workgroup_keeps_what_an_update_does_not_name(aws: Aws) -> None:
     athena = aws("athena")
     results = {"OutputLocation": "s3://results/", "ExpectedBucketOwner": "111122223333"}

@@ -49,7 +49,8 @@ def standing(firewall: CompiledFirewall) -> Observed:
         Interface(f"eni-{service.name}", (f"10.99.1.{number}",), (own.get(service.name, "sg-nodes"),))
         for number, service in enumerate(matrix.services, 1)
     )
-    inventory = Inventory(TAKEN, environment, stands, pods, interfaces)
+    front = Interface("eni-front", ("10.99.0.9",), (f"sg-own-{environment.load_balancer.external}",))
+    inventory = Inventory(TAKEN, environment, stands, pods, (*interfaces, front))
     return deepcopy(Observed(inventory, stands.rules, recording(firewall), others=()))
 
 

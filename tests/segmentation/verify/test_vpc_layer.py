@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from segmentation.verify.finding import Difference, Kind
-from tests.segmentation.verify.standing import edited, found, only, shop, standing, with_deployed
+from tests.segmentation.verify.standing import edited, found, only, shop, standing, with_deployed, with_inventory
 
 REDIS = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
 SSH: dict[str, Any] = {
@@ -173,3 +173,14 @@ def test_a_policy_of_ours_that_attaches_for_no_service_is_left_over() -> None:
     left_over = only(firewall, with_deployed(before, attachments=(*before.deployed.attachments, former)))
 
     assert (left_over.kind, left_over.where) == (Kind.LEFT_OVER, "SecurityGroupPolicy flash-ticket/mail")
+
+
+def test_a_load_balancer_that_does_not_carry_its_group_serves_nobody() -> None:
+    firewall = shop()
+    before = standing(firewall)
+    left = tuple(each for each in before.inventory.interfaces if each.id != "eni-front")
+
+    cut = only(firewall, with_inventory(before, interfaces=left))
+
+    assert (cut.kind, cut.where) == (Kind.CUT_OFF, "load balancer alb")
+    assert cut.remedy == "Name it on the Ingress: alb.ingress.kubernetes.io/security-groups: sg-own-alb"
