@@ -39,12 +39,14 @@ class Attachments:
             yield from self._against(attachment, live.get(name))
         for each in deployed.attachments:
             if each["metadata"]["name"] not in declared:
+                name = each["metadata"]["name"]
+                delete = f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}"
                 yield Finding(
                     Kind.LEFT_OVER,
-                    self._where(each["metadata"]["name"]),
+                    self._where(name),
                     "nothing declares it",
                     "the pods that it selects get groups that are not meant for them",
-                    self._update,
+                    f"{self._update}; if it stays, Pulumi does not know it: {delete}",
                 )
         for each in deployed.foreign_attachments:
             if each["metadata"]["name"] not in declared:

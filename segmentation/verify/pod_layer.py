@@ -75,9 +75,12 @@ class PodLayer:
 
     def _left_over(self, name: str) -> Finding:
         why = "what it allows is not declared any more, and open all the same"
-        return Finding(Kind.LEFT_OVER, self._where(name), "nothing declares it", why, self._update)
+        delete = f"kubectl delete networkpolicy --namespace {self.planned.matrix.namespace} {name}"
+        remedy = f"{self._update}; if it stays, Pulumi does not know it: {delete}"
+        return Finding(Kind.LEFT_OVER, self._where(name), "nothing declares it", why, remedy)
 
     def _of_others(self) -> Iterator[Finding]:
+        # Policies add up, and default-deny selects every pod: one of others can open something, and cut nothing.
         namespace = self.planned.matrix.namespace
         found = impact(self.observed.deployed, self.planned.layers())
         for name, changes in found.foreign.items():

@@ -1,4 +1,8 @@
-"""A stack's live cluster and account against what is declared: all findings, and what they were looked for in."""
+"""A stack's live cluster and account against what is declared: all findings, and what they were looked for in.
+
+Not here on purpose: alerts, saved queries and guard rails, which decide nothing about traffic; ``pulumi preview
+--refresh`` tells what somebody changed of them.
+"""
 
 from dataclasses import dataclass
 

@@ -61,7 +61,8 @@ class VpcLayer:
                     f"security group {id_}",
                     f"it is this stack's by its tags, of {label}, and nothing declares it",
                     "an interface that carries it has rules that nobody maintains",
-                    self._update,
+                    f"{self._update}; if it stays, Pulumi does not know it: "
+                    f"aws ec2 delete-security-group --group-id {id_}",
                 )
 
     def _load_balancer(self) -> Iterator[Finding]:
@@ -109,17 +110,21 @@ class VpcLayer:
         direction = "egress" if rule["IsEgress"] else "ingress"
         labels = {id_: group.label for group, id_ in self.group_ids.items()}
         holder = labels.get(rule["GroupId"], str(rule["GroupId"]))
+        revoke = (
+            f"aws ec2 revoke-security-group-{direction} --group-id {rule['GroupId']} "
+            f"--security-group-rule-ids {rule['SecurityGroupRuleId']}"
+        )
         if ours:
             why = "this program made it, and nothing declares it any more"
-            yield Finding(Kind.LEFT_OVER, _where(rule, holder), f"it opens {_opened(rule)}", why, self._update)
+            remedy = f"{self._update}; if it stays, Pulumi does not know it: {revoke}"
+            yield Finding(Kind.LEFT_OVER, _where(rule, holder), f"it opens {_opened(rule)}", why, remedy)
         else:
             yield Finding(
                 Kind.WIDENING,
                 _where(rule, holder),
                 f"it is not this program's, and opens {_opened(rule)}",
                 "rules add up: what one of them opens none of ours closes",
-                f"aws ec2 revoke-security-group-{direction} --group-id {rule['GroupId']} "
-                f"--security-group-rule-ids {rule['SecurityGroupRuleId']}",
+                revoke,
             )
 
     @cached_property
