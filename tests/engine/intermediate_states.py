@@ -9,7 +9,7 @@ from typing import Any
 from lab.recording.journal import Write
 from segmentation.compiled_firewall import CompiledFirewall
 from segmentation.deployed import Deployed
-from segmentation.environment import Environment
+from segmentation.environment import Attachment, Environment
 from segmentation.field import DEFAULT_DENY
 from segmentation.layers import Layers
 from segmentation.matrix import Labels, Matrix
@@ -100,8 +100,17 @@ class Transition:
                     for pair, ports in found.items():
                         if (denied or self.after) and (cut := kept.get(pair, NO_PORTS) - ports):
                             yield Gap(name, "declared before and after, and cut", pair, cut, pods)
-                        if denied and (opened := ports - ever[pods, deciding].get(pair, NO_PORTS)):
+                        if (
+                            denied
+                            and self._is_told_apart(pair)
+                            and (opened := ports - ever[pods, deciding].get(pair, NO_PORTS))
+                        ):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
+
+    def _is_told_apart(self, pair: Pair) -> bool:
+        """Tell whether a pair is no kubelet with pods that may carry the group of nodes too."""
+        shared = any(Attachment.NODES in side.environment.cluster.in_use for side in self._sides)
+        return not (shared and KUBELET in pair)
 
     def _openings_of(self, side: CompiledFirewall, deciding: Deciding, matrix: Matrix) -> Openings:
         layers = self._layers(matrix, side.layers().manifests, side.vpc)

@@ -54,9 +54,10 @@ def with_service(name: str, entry: Mapping[str, object], former: str | None = No
     return content
 
 
-ON_NODES, ON_PODS = {"attachment": Attachment.NODES}, {"attachment": Attachment.PODS}
-LEAVING_NODES = {**ON_PODS, "leaving": Attachment.NODES}
-LEAVING_PODS = {**ON_NODES, "leaving": Attachment.PODS}
+ON_NODES: Content = {"attachment": Attachment.NODES}
+ON_PODS: Content = {"attachment": Attachment.PODS}
+LEAVING_NODES: Content = {**ON_PODS, "leaving": Attachment.NODES}
+LEAVING_PODS: Content = {**ON_NODES, "leaving": Attachment.PODS}
 
 
 @given(shops())
