@@ -8,6 +8,7 @@ from components.declared_versions import DeclaredVersions, DeclaredVersionsArgs
 from components.firewall import Firewall, FirewallArgs
 from live.aws_account import AwsAccount
 from live.deployed import read_deployed
+from live.guard_rails import guard_rail_warnings
 from live.kubernetes_cluster import KubernetesCluster
 from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
@@ -33,22 +34,19 @@ try:
     planned = compiled(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
-    adopted = adoption(deployed, environment)
+    adopted, guarded = adoption(deployed, environment), tuple(guard_rail_warnings(cluster, planned))
     proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:
     refuse(str(error))
 
-for warning in (*map(str, planned.traps()), *impact_warnings(change)):
+for warning in (*map(str, planned.traps()), *impact_warnings(change), *guarded):
     pulumi.log.warn(warning)
 if not proof.holds:
     refuse(proof_text(proof))
 pulumi.log.info(proof_text(proof))
 pulumi.log.info(impact_text(change))
 
-firewall = Firewall(
-    "firewall",
-    FirewallArgs(matrix.namespace, environment, planned.deployed_pods, planned.vpc, planned.watch, adopted),
-)
+firewall = Firewall("firewall", FirewallArgs.of(planned, adopted))
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)
 pulumi.export("groupIds", firewall.group_ids)

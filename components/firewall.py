@@ -6,13 +6,16 @@ import pulumi
 
 from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs
 from components.flow_logs import FlowLogs, FlowLogsArgs
+from components.guard_rails import GuardRails, GuardRailsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
 from segmentation.adoption import Adoption
 from segmentation.alerts.watch import Watch
+from segmentation.compiled_firewall import CompiledFirewall
 from segmentation.environment import Environment, LogDestination
+from segmentation.guard_rails.guard import Guard
 from segmentation.network_policy import PodFirewall
 from segmentation.security_group import VpcFirewall
 
@@ -25,6 +28,7 @@ class FirewallArgs:
         namespace: The namespace whose pods are firewalled.
         watch: The alerts and dashboards; by default none.
         adoption: What stands already, to be taken over where the state does not know it.
+        guard: The guard rails in the cluster; by default none.
     """
 
     namespace: str
@@ -33,6 +37,13 @@ class FirewallArgs:
     vpc: VpcFirewall
     watch: Watch = field(default_factory=Watch)
     adoption: Adoption = field(default_factory=Adoption)
+    guard: Guard = field(default_factory=Guard)
+
+    @classmethod
+    def of(cls, planned: CompiledFirewall, adoption: Adoption) -> "FirewallArgs":
+        """Return what a compiled firewall takes to be deployed."""
+        pods, guard = planned.deployed_pods, planned.guard
+        return cls(planned.matrix.namespace, planned.environment, pods, planned.vpc, planned.watch, adoption, guard)
 
 
 class Firewall(pulumi.ComponentResource):
@@ -66,6 +77,8 @@ class Firewall(pulumi.ComponentResource):
             inside,
         )
         policies = NetworkPolicies(f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,)), inside)
+        if args.guard:
+            GuardRails(f"{name}-guard", GuardRailsArgs(args.namespace, args.guard, (policies,)), inside)
         flow_logs = FlowLogs(
             f"{name}-flow-logs",
             FlowLogsArgs(

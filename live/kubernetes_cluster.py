@@ -1,6 +1,7 @@
 """The cluster of a stack, asked for what the program must know before it declares anything."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +16,11 @@ from segmentation.input_error import InputError
 
 _TIMEOUT = (4, 10)
 """Seconds to connect and to read: a cluster that is not there is told within 30 seconds."""
+
+_MISSING = {"PATCH": ("ask what a change of it would do", "patch"), "POST": ("ask it", "create")}
+_WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+_WARNING = re.compile(r'\b299 - "((?:[^"\\]|\\.)*)"')
+"""Warnings of the API server (RFC 7234, 5.5; Kubernetes API reference): a code, no agent, and a quoted text."""
 
 _PAGE = 500
 """Objects a page, as kubectl asks for them."""
@@ -98,7 +104,7 @@ class KubernetesCluster:
         while True:
             page = self._get(path, limit=_PAGE, **({"continue": token} if token else {}))
             if page is None:
-                raise self._refused(path, HTTPStatus.NOT_FOUND, "Not Found")
+                raise self._refused("GET", path, HTTPStatus.NOT_FOUND, "Not Found")
             yield from page.get("items", ())
             token = page.get("metadata", {}).get("continue", "")
             if not token:
@@ -114,36 +120,68 @@ class KubernetesCluster:
         # Whoever is signed in may ask what is known; an identity of few rights is refused a list that is not known.
         return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
 
+    def whoami(self) -> tuple[str, tuple[str, ...]]:
+        """Return the user name and the groups by which the API server knows us."""
+        path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+        user = json.loads(self._answered("POST", path, _WHO)[0])["status"]["userInfo"]
+        return str(user["username"]), tuple(user.get("groups", ()))
+
+    def label_warnings(self, namespace: str, labels: Mapping[str, str]) -> Sequence[str]:
+        """Return what the API server would warn of if a namespace had labels; nothing is changed."""
+        content = {"metadata": {"labels": dict(labels)}}
+        _, warning = self._answered("PATCH", f"/api/v1/namespaces/{namespace}", content, dryRun="All")
+        return [found.replace('\\"', '"') for found in _WARNING.findall(warning)]
+
     def _list(self, path: str) -> list[dict[str, Any]]:
         return list((self._get(path) or {}).get("items", ()))
 
+    def _answered(self, method: str, path: str, content: dict[str, Any], **query: str) -> tuple[bytes, str]:
+        """Return the answer to a question that is put as a write, and the warnings that come with it."""
+        response = self._response(method, path, content, **query)
+        if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise self._refused(method, path, response.status, response.reason)
+        return response.data, ", ".join(response.getheaders().getlist("Warning"))
+
     def _get(self, path: str, **query: str | int) -> dict[str, Any] | None:
         """Return the object at a path of the API, None if there is none."""
-        request = self.api.param_serialize("GET", path, query_params=list(query.items()), auth_settings=["BearerToken"])
-        try:
-            response = self.api.call_api(*request, _request_timeout=_TIMEOUT)
-            body = response.read()  # type: ignore[no-untyped-call]
-        except ApiException as error:
-            raise self._refused(path, error.status, error.reason) from None
-        except (HTTPError, OSError) as error:
-            problem = f"{self.api.configuration.host} cannot be reached ({_cause(error)})"
-            raise InputError("Kubernetes", "API server", problem, "Check the network and the kubeconfig") from None
+        response = self._response("GET", path, None, **query)
         if response.status == HTTPStatus.NOT_FOUND:
             return None
         if response.status != HTTPStatus.OK:
-            raise self._refused(path, response.status, response.reason)
+            raise self._refused("GET", path, response.status, response.reason)
         try:
-            found: dict[str, Any] = json.loads(body)
+            found: dict[str, Any] = json.loads(response.data)
         except ValueError:
             problem = f"{self.api.configuration.host} answers, but not as a Kubernetes API"
             raise InputError("Kubernetes", "API server", problem, "Correct the server in the kubeconfig") from None
         return found
 
-    def _refused(self, path: str, status: int | None, reason: str | None) -> InputError:
+    def _response(self, method: str, path: str, content: dict[str, Any] | None, **query: str | int) -> Any:  # noqa: ANN401 - the client is generated without types
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        request = self.api.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Content-Type": kind} if content else {},
+            body=content,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response: Any = self.api.call_api(*request, _request_timeout=_TIMEOUT)
+            response.read()
+        except ApiException as error:
+            raise self._refused(method, path, error.status, error.reason) from None
+        except (HTTPError, OSError) as error:
+            problem = f"{self.api.configuration.host} cannot be reached ({_cause(error)})"
+            raise InputError("Kubernetes", "API server", problem, "Check the network and the kubeconfig") from None
+        return response
+
+    def _refused(self, method: str, path: str, status: int | None, reason: str | None) -> InputError:
         if status == HTTPStatus.UNAUTHORIZED:
             return InputError("Kubernetes", "credentials", "the API server refuses them", "Sign in again")
         if status == HTTPStatus.FORBIDDEN:
-            return InputError("Kubernetes", path, "this identity may not read it", "Grant get and list on it")
+            problem, right = _MISSING.get(method, ("read it", "get and list"))
+            return InputError("Kubernetes", path, f"this identity may not {problem}", f"Grant {right} on it")
         return InputError("Kubernetes", path, f"the API server answers {status} {reason}", "Try again")
 
 

@@ -110,7 +110,8 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
             not fit the rest.
     """
     environment = _Binder(matrix, stack, account).environment(binding)
-    return replace(environment, alerting=bind_alerts(binding.alerts, environment))
+    guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
+    return replace(environment, alerting=bind_alerts(binding.alerts, environment), guard_rails=guard)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from segmentation.environment import (
     PodEniMode,
 )
 from segmentation.field import Name, Ports
+from segmentation.guard_rails.entry import GuardRailsEntry
 from segmentation.input_error import shown
 from segmentation.validation import NOT_EMPTY, FileModel, refusal, validated
 
@@ -261,6 +262,7 @@ class Binding(FileModel):
     quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
     alerts: Asked[AlertsEntry] = None
     """What watches the firewall; nothing is made for it unless it is asked for."""
+    guard_rails: Asked[GuardRailsEntry] = Field(None, alias="guardRails")
 
 
 def _tagged(tags: tuple[tuple[str, str], ...]) -> str:

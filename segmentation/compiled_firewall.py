@@ -7,6 +7,7 @@ from segmentation.alerts.trap import alert_traps
 from segmentation.alerts.watch import Watch, compile_watch
 from segmentation.binding import stack_file
 from segmentation.environment import Environment
+from segmentation.guard_rails.guard import Guard, compile_guard
 from segmentation.layers import Layers
 from segmentation.matrix import Matrix
 from segmentation.network_policy import PodFirewall, compile_policies
@@ -36,6 +37,11 @@ class CompiledFirewall:
     def deployed_pods(self) -> PodFirewall:
         """The pod layer as it is to be deployed: as declared, but for what is suspended."""
         return self.suspensions.opened(self.pods)
+
+    @property
+    def guard(self) -> Guard:
+        """The guard rails in the cluster."""
+        return compile_guard(self.matrix, self.environment)
 
     def proof(self) -> Proof:
         """Hold the compiled layers against the matrix: what is declared, whatever is suspended of it."""

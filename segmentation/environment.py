@@ -6,6 +6,7 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 
 from segmentation.alerts.alerting import Alerting
+from segmentation.guard_rails.guard_rails import GuardRails
 from segmentation.port import PortRange
 
 Network = IPv4Network | IPv6Network
@@ -188,6 +189,7 @@ class Environment:
         account: Twelve digits.
         places: Sorted by name; one for each external outside the cluster.
         alerting: What alerts are asked for; None for none.
+        guard_rails: What of guard rails in the cluster is asked for; None for none.
     """
 
     name: str
@@ -202,6 +204,7 @@ class Environment:
     recording: Recording
     quotas: Quotas
     alerting: Alerting | None = None
+    guard_rails: GuardRails | None = None
 
     def place(self, external: str) -> Place:
         """Return where an external is.

@@ -124,13 +124,13 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".quotas.groupsPerInterface: 17 is too large. Write 16 or less."),
     ("an empty binding", "", None,
         (": nothing is written here. Write keys with values here: vpc, cluster, loadBalancer, places, "
-        "flowLogs, quotas, alerts.")),
+        "flowLogs, quotas, alerts, guardRails.")),
     ("a list", "", [],
         (": [] is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts.")),
+        "places, flowLogs, quotas, alerts, guardRails.")),
     ("a word", "", "dev",
         (": 'dev' is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts.")),
+        "places, flowLogs, quotas, alerts, guardRails.")),
 ]
 # fmt: on
 

@@ -1,0 +1,86 @@
+"""The guard rails of one firewall: admission policies, Pod Security labels, roles.
+
+Not here on purpose: the namespace, of which a patch holds the labels alone, and any object of another namespace.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_kubernetes.admissionregistration.v1 import ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding
+from pulumi_kubernetes.core.v1 import NamespacePatch
+from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+
+from segmentation.guard_rails.guard import Guard
+from segmentation.guard_rails.role import FirewallRole
+from segmentation.verify.reach import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRailsArgs:
+    """What `GuardRails` declares.
+
+    Attributes:
+        after: What must stand before policies are guarded: who deploys it may be guarded out of nothing half-way.
+    """
+
+    namespace: str
+    guard: Guard
+    after: tuple[pulumi.Resource, ...] = ()
+
+
+class GuardRails(pulumi.ComponentResource):
+    """The guard rails of one firewall: made last and removed first.
+
+    Attributes:
+        names: The names of the admission policies.
+    """
+
+    names: list[str]
+
+    def __init__(self, name: str, args: GuardRailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("flash-ticket-firewall:components:GuardRails", name, None, opts)
+        for role in args.guard.roles:
+            self._role(name, role)
+        if args.guard.labels:
+            NamespacePatch(
+                f"{name}-pod-security",
+                metadata={"name": args.namespace, "labels": dict(args.guard.labels)},
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+        for admission in args.guard.admission:
+            policy = ValidatingAdmissionPolicy(
+                f"{name}-{admission.name}",
+                metadata=admission.metadata,
+                spec=admission.spec,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=args.after),
+            )
+            ValidatingAdmissionPolicyBinding(
+                f"{name}-{admission.name}-binding",
+                metadata=admission.metadata,
+                spec=admission.binding,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+            )
+        self.names = [admission.name for admission in args.guard.admission]
+        self.register_outputs({"names": self.names})
+
+    def _role(self, name: str, role: FirewallRole) -> None:
+        inside = pulumi.ResourceOptions(parent=self)
+        made = f"{name}-{role.name}"
+        if role.reach is Reach.NAMESPACE:
+            kept = Role(made, metadata=role.metadata, rules=role.rules, opts=inside)
+            RoleBinding(
+                f"{made}-binding",
+                metadata=role.metadata,
+                role_ref=role.role_ref,
+                subjects=role.bound,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[kept]),
+            )
+            return
+        wide = ClusterRole(f"{made}-cluster", metadata=role.metadata, rules=role.rules, opts=inside)
+        ClusterRoleBinding(
+            f"{made}-cluster-binding",
+            metadata=role.metadata,
+            role_ref=role.role_ref,
+            subjects=role.bound,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[wide]),
+        )

@@ -1,0 +1,34 @@
+"""What guard rails would do to whoever deploys them, and to the pods that run: asked before anything is deployed."""
+
+from collections.abc import Iterator
+
+from live.kubernetes_cluster import KubernetesCluster
+from segmentation.binding import BINDING_KEY, stack_file
+from segmentation.compiled_firewall import CompiledFirewall
+from segmentation.guard_rails.guard_rails import Enforcement
+from segmentation.input_error import InputError
+
+
+def guard_rail_warnings(cluster: KubernetesCluster, firewall: CompiledFirewall) -> Iterator[str]:
+    """Yield which pods the Pod Security labels would refuse, in the API server's words.
+
+    Raises:
+        InputError: The admission policy would lock out whoever deploys it, or the cluster cannot be asked.
+    """
+    guard, namespace = firewall.environment.guard_rails, firewall.matrix.namespace
+    if guard is None:
+        return
+    if guard.admission and guard.admission.enforcement is Enforcement.DENY:
+        user, groups = cluster.whoami()
+        if not any(subject.includes(user, groups) for subject in guard.changers()):
+            raise InputError(
+                stack_file(firewall.environment.name),
+                f"{BINDING_KEY}.guardRails.admission.deployers",
+                f"you are {user}, of the groups {', '.join(groups)}, and would lock yourself out",
+                "Name yourself, or one of your groups",
+            )
+    labels = guard.pod_security.labels() if guard.pod_security else {}
+    if not labels.items() <= cluster.require_namespace(namespace).items():
+        found = cluster.label_warnings(namespace, labels)
+        if found:
+            yield f"Pod Security: {'; '.join(found)}. New pods of that kind are refused; those that run stay."
