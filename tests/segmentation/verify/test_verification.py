@@ -15,6 +15,7 @@ from segmentation.input_error import InputError
 from segmentation.matrix import Matrix
 from segmentation.verify.finding import Kind
 from segmentation.verify.verification import verify
+from tests.segmentation.json_values import Path, paths, put
 from tests.segmentation.matrices import shops
 from tests.segmentation.stacks import CASES
 from tests.segmentation.verify.standing import found, shop, standing, with_deployed, with_inventory
@@ -77,6 +78,46 @@ def test_whatever_one_value_of_a_policy_is_changed_it_is_told_with_both_values(
     (difference,) = changed[0].differences
     assert key in difference.path
     assert (difference.declared, difference.live) == (json.dumps(old), json.dumps("somebody else's words"))
+
+
+def other(value: Any) -> Any:  # noqa: ANN401 - JSON's scalars
+    """Return another value that may stand in the place of one."""
+    swapped = {"TCP": "UDP", "UDP": "TCP", "tcp": "udp", "udp": "tcp", "Ingress": "Egress", "Egress": "Ingress"}
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value % 65_535 + 1
+    return swapped.get(value) or ("198.51.100.0/24" if "/" in value else f"{value}-x")
+
+
+def leaves(content: Any) -> list[Path]:  # noqa: ANN401 - JSON
+    """Return the places of the scalars that say what an object does, in what it is made of."""
+    scalars = [place for place in paths(content) if not isinstance(at(content, place), dict | list | tuple)]
+    silent = {"apiVersion", "kind", "name", "namespace", "SecurityGroupRuleId", "UserId", "creationTimestamp", "Tags"}
+    return [place for place in scalars if not silent & set(place)]
+
+
+def at(content: Any, place: Path) -> Any:  # noqa: ANN401 - JSON
+    for part in place:
+        content = content[part]
+    return content
+
+
+@given(shops(min_flows=1), st.data())
+def test_whatever_one_value_that_decides_is_changed_live_is_drift(
+    drawn: tuple[Matrix, Environment], data: st.DataObject
+) -> None:
+    firewall = compiled(*drawn)
+    before = standing(firewall)
+    part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
+    objects = [dict(each) for each in getattr(before.deployed, part)]
+    if not objects:
+        return  # groups on nodes: nothing is attached
+    place = data.draw(st.sampled_from(leaves(objects)))
+
+    changed = put(objects, place, other(at(objects, place)))
+
+    assert found(firewall, with_deployed(before, **{part: tuple(changed)})) != []
 
 
 def test_the_most_urgent_comes_first() -> None:
