@@ -10,6 +10,7 @@ from live.aws_account import AwsAccount
 from live.deployed import read_deployed
 from live.guard_rails import guard_rail_warnings
 from live.kubernetes_cluster import KubernetesCluster
+from live.left_record import left_record_warnings
 from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
 from segmentation.adoption import adoption
@@ -35,18 +36,19 @@ try:
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
     adopted, guarded = adoption(deployed, environment), tuple(guard_rail_warnings(cluster, planned))
+    left = tuple(left_record_warnings(account, matrix.namespace, deployed))
     proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:
     refuse(str(error))
 
-for warning in (*map(str, planned.traps()), *impact_warnings(change), *guarded):
+for warning in (*map(str, planned.traps()), *impact_warnings(change), *guarded, *left):
     pulumi.log.warn(warning)
 if not proof.holds:
     refuse(proof_text(proof))
 pulumi.log.info(proof_text(proof))
 pulumi.log.info(impact_text(change))
 
-firewall = Firewall("firewall", FirewallArgs.of(planned, adopted))
+firewall = Firewall("firewall", FirewallArgs.of(planned, adopted, deployed))
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)
 pulumi.export("groupIds", firewall.group_ids)

@@ -21,6 +21,7 @@ from segmentation.flow_log_access import (
     delivery_role_trust,
     log_group_key_policy,
 )
+from segmentation.left_record import key_tags
 from segmentation.security_group import STACK_TAG
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
@@ -198,6 +199,7 @@ class FlowLogs(pulumi.ComponentResource):
             enable_key_rotation=True,
             deletion_window_in_days=_KEY_DELETION_DAYS[args.recording.on_destroy],
             policy=policy,
+            tags=key_tags(args.application, args.environment),
             opts=self._kept(args),
         )
 

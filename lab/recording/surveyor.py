@@ -11,10 +11,12 @@ from lab.surroundings import REGION
 from live.aws_account import AwsAccount
 from live.deployed import read_deployed
 from live.kubernetes_cluster import KubernetesCluster
+from live.left_record import left_record
 from segmentation.bind import bind
 from segmentation.binding import BINDING_KEY, parse_binding, stack_file
 from segmentation.compiled_firewall import CompiledFirewall, compiled
 from segmentation.deployed import Deployed
+from segmentation.left_record import Left
 from segmentation.project import MATRIX_FILE
 from segmentation.traffic_file import read_matrix
 from segmentation.yaml_document import read_document
@@ -53,6 +55,10 @@ class Surveyor:
     def standing(self, namespace: str) -> Deployed:
         """Return what stands of the firewall."""
         return read_deployed(self.cluster, self._account, namespace)
+
+    def left_record(self, namespace: str) -> list[Left]:
+        """Return what of the record is left over."""
+        return left_record(self._account, namespace, self.standing(namespace))
 
     def declared(self, program: Path) -> CompiledFirewall:
         """Return what a program's folder declares, its names found where they are."""

@@ -17,6 +17,8 @@ from tests.engine.intermediate_states import Run, Transition
 from tests.engine.life import CHANGES, NAMESPACE, REPOSITORY, Apis, changed_matrix
 from tests.faults.point import Course, Point
 from tests.faults.standing import Standing, standing
+from tests.faults.state_backup import restore
+from tests.faults.typed import typed
 
 # What the client of AWS tries again for minutes by default is tried twice.
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
@@ -103,6 +105,9 @@ class Stage:
         else:
             preview = self._engine(point.course).preview("--refresh") if after else None
             trouble += [f"preview: {step.operation} {step.name}" for step in (preview.changes if preview else ())]
+        for left in Surveyor.of(self.lab, self.stack).left_record(NAMESPACE):
+            for command in left.commands:
+                typed(command, self._apis.aws)
         gaps = self._gaps(point.course, journal, mending)
         self._sound = again.code == 0
         if self.rival and (self.rival.code == 0 or "locked" not in self.rival.stderr + self.rival.stdout):
@@ -151,6 +156,8 @@ class Stage:
     def _mend(self, course: Course) -> Iterator[str]:
         """Do what the runbook says, the same after every fault; yield what fails of it."""
         engine = self._engine(course)
+        restore(engine.state_file)
+        engine.make_stack()
         engine.run("cancel", "--yes", "--stack", self.stack)
         refresh = engine.refresh("--clear-pending-creates")
         if refresh.code:

@@ -1,0 +1,27 @@
+"""The commands of the AWS CLI that this program tells a person to type, done as the CLI does them."""
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from botocore import xform_name
+
+
+def typed(command: str, client: Callable[[str], Any]) -> None:
+    """Do ``aws SERVICE OPERATION --NAME VALUE ...``.
+
+    Args:
+        command: As a person would paste it.
+        client: Gives the SDK's client of a service; ``s3api`` is the CLI's name of S3.
+    """
+    aws, service, operation, *options = shlex.split(command)
+    assert aws == "aws"
+    made = client(service.removesuffix("api"))
+    method = operation.replace("-", "_")
+    shape = made.meta.service_model.operation_model(made.meta.method_to_api_mapping[method]).input_shape
+    known = {f"--{xform_name(name, '-')}": (name, member) for name, member in shape.members.items()}
+    asked: dict[str, object] = {}
+    for option, value in zip(options[::2], options[1::2], strict=True):
+        name, member = known[option]
+        asked[name] = int(value) if member.type_name == "integer" else value
+    getattr(made, method)(**asked)
