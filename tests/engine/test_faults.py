@@ -14,13 +14,18 @@ from tests.faults.stage import Stage
 pytestmark = pytest.mark.engine
 
 SAMPLE = (
-    Point(Course.FIRST, Fault(How.KILL, 3)),
-    Point(Course.CHANGE, Fault(How.KILL, 7)),
-    Point(Course.DESTROY, Fault(How.UNHEARD, 67)),
-    Point(Course.FIRST, Fault(How.SILENT, 55)),
-    Point(Course.CHANGE, Fault(How.SERVER_ERROR, 7, None)),
-    Point(Course.DESTROY, Fault(How.SERVER_ERROR, 13, None)),
+    Point(Course.FIRST, Fault(How.KILL, 2)),
+    Point(Course.CHANGE, Fault(How.THROTTLED, 5)),
+    Point(Course.BACK, Fault(How.CONFLICT, 3)),
+    Point(Course.CHANGE, Fault(How.EXPIRED, 8)),
+    Point(Course.BACK, Fault(How.KILL_BEFORE, 6)),
+    Point(Course.CHANGE, Fault(How.RIVAL, 3)),
+    Point(Course.BACK, Fault(How.SERVER_ERROR, 7, None)),
+    Point(Course.CHANGE, Fault(How.UNHEARD, 1)),
+    Point(Course.BACK, Fault(How.DISK_FULL, 4)),
+    Point(Course.DESTROY, Fault(How.SILENT, 66)),
 )
+"""In the order of a stack's life, so that no run is needed between two of them."""
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +44,4 @@ def test_a_broken_run_cuts_and_opens_nothing_and_one_more_makes_it_whole(stage: 
     assert trial.gaps == ()
     assert trial.trouble == ()
     assert trial.unlike == ()
+    assert trial.orphans == ()

@@ -18,6 +18,7 @@ class Course(StrEnum):
 
     FIRST = "first deployment"
     CHANGE = "change"
+    BACK = "change back"
     DESTROY = "destroy"
 
 

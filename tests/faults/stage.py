@@ -28,7 +28,8 @@ _EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 _ENDS: dict[Course, tuple[str | None, str | None]] = {
     Course.FIRST: (None, "shop"),
     Course.CHANGE: ("shop", "changed"),
-    Course.DESTROY: ("changed", None),
+    Course.BACK: ("changed", "shop"),
+    Course.DESTROY: ("shop", None),
 }
 
 
@@ -127,8 +128,10 @@ class Stage:
         )
 
     def _go_to(self, wanted: str | None) -> None:
+        courses = {ends: course for course, ends in _ENDS.items()}
         while self._at != wanted:
-            course = next(course for course, (before, _) in _ENDS.items() if before == self._at)
+            # All lead to "shop" or away from it.
+            course = courses.get((self._at, wanted)) or courses[self._at, "shop"]
             self._run(course, None)[1].checked()
 
     def _run(self, course: Course, point: Point | None) -> tuple[Journal, Result]:

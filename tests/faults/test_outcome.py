@@ -8,7 +8,7 @@ from lab.recording.fault import How
 from tests.faults.outcome import lost, table
 from tests.faults.point import Course, chosen_kinds, points
 
-WRITES = {Course.FIRST: 7, Course.CHANGE: 3, Course.DESTROY: 5}
+WRITES = {Course.FIRST: 7, Course.CHANGE: 3, Course.BACK: 4, Course.DESTROY: 5}
 CONVERGED: dict[str, object] = {
     "how": "KILL",
     "hit": "aws DeleteRole",
