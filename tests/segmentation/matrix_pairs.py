@@ -86,10 +86,10 @@ def _environment_before(draw: st.DrawFn, matrix: Matrix, after: Environment) -> 
 
 
 def _apart(environment: Environment, site: int) -> Environment:
-    """Give each place addresses that no other has: what shares them, the pod layer cannot tell apart."""
+    """Give each place addresses that no other and no pod has: a layer cannot tell apart what shares them."""
 
     def networks(number: int) -> tuple[Network, ...]:
-        return (ip_network(f"10.0.{100 * site + number}.0/24"), ip_network(f"2001:db8:{site}:{number}::/64"))
+        return (ip_network(f"172.31.{100 * site + number}.0/24"), ip_network(f"2001:db8:{site}:{number}::/64"))
 
     def place(number: int, drawn: Place) -> Place:
         if drawn.prefix_list:
