@@ -14,9 +14,11 @@ from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
 from segmentation.adoption import Adoption
 from segmentation.alerts.watch import Watch
 from segmentation.compiled_firewall import CompiledFirewall
+from segmentation.deployed import Deployed
 from segmentation.environment import Environment, LogDestination
 from segmentation.guard_rails.guard import Guard
 from segmentation.network_policy import PodFirewall
+from segmentation.rewriting import Rewriting, rewriting
 from segmentation.security_group import VpcFirewall
 
 
@@ -29,6 +31,7 @@ class FirewallArgs:
         watch: The alerts and dashboards; by default none.
         adoption: What stands already, to be taken over where the state does not know it.
         guard: The guard rails in the cluster; by default none.
+        rewriting: What is written anew, because somebody has changed it.
     """
 
     namespace: str
@@ -38,12 +41,21 @@ class FirewallArgs:
     watch: Watch = field(default_factory=Watch)
     adoption: Adoption = field(default_factory=Adoption)
     guard: Guard = field(default_factory=Guard)
+    rewriting: Rewriting = field(default_factory=Rewriting)
 
     @classmethod
-    def of(cls, planned: CompiledFirewall, adoption: Adoption) -> "FirewallArgs":
-        """Return what a compiled firewall takes to be deployed."""
-        pods, guard = planned.deployed_pods, planned.guard
-        return cls(planned.matrix.namespace, planned.environment, pods, planned.vpc, planned.watch, adoption, guard)
+    def of(cls, planned: CompiledFirewall, adoption: Adoption, deployed: Deployed) -> "FirewallArgs":
+        """Return what a compiled firewall takes to be deployed where something stands."""
+        return cls(
+            planned.matrix.namespace,
+            planned.environment,
+            planned.deployed_pods,
+            planned.vpc,
+            planned.watch,
+            adoption,
+            planned.guard,
+            rewriting(deployed, planned.deployed_pods, planned.vpc, planned.suspensions.at),
+        )
 
 
 class Firewall(pulumi.ComponentResource):
@@ -73,10 +85,14 @@ class Firewall(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         groups = SecurityGroups(
             f"{name}-groups",
-            SecurityGroupsArgs(args.vpc, environment.vpc, args.namespace, environment.name, args.adoption),
+            SecurityGroupsArgs(
+                args.vpc, environment.vpc, args.namespace, environment.name, args.adoption, args.rewriting
+            ),
             inside,
         )
-        policies = NetworkPolicies(f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,)), inside)
+        policies = NetworkPolicies(
+            f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,), args.rewriting), inside
+        )
         if args.guard:
             GuardRails(f"{name}-guard", GuardRailsArgs(args.namespace, args.guard, (policies,)), inside)
         flow_logs = FlowLogs(

@@ -3,12 +3,13 @@
 Not here on purpose: the namespace, which somebody else owns, and any policy of another namespace.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
 
 from segmentation.network_policy import NetworkPolicy, PodFirewall
+from segmentation.rewriting import Rewriting
 
 # What somebody changed by hand is ours again at the next update; a conflict would leave it as it is.
 _TAKE_BACK = {"pulumi.com/patchForce": "true"}
@@ -20,10 +21,12 @@ class NetworkPoliciesArgs:
 
     Attributes:
         before_denial: What else must stand as long as default-deny does, such as the groups and their rules.
+        rewriting: Which policies are written anew, because their rules are not what was deployed.
     """
 
     firewall: PodFirewall
     before_denial: tuple[pulumi.Resource, ...] = ()
+    rewriting: Rewriting = field(default_factory=Rewriting)
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -40,6 +43,7 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:NetworkPolicies", name, None, opts)
+        self._rewriting = args.rewriting
         allows = [self._declare(name, policy) for policy in args.firewall.allows]
         default_deny = self._declare(name, args.firewall.default_deny, *allows, *args.before_denial)
         self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
@@ -47,9 +51,10 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     def _declare(self, name: str, policy: NetworkPolicy, *after: pulumi.Resource) -> NetworkPolicyResource:
         manifest = policy.manifest()
+        annotations = {**manifest["metadata"]["annotations"], **_TAKE_BACK, **self._rewriting.of_policy(policy.name)}
         return NetworkPolicyResource(
             f"{name}-{policy.name}",
-            metadata={**manifest["metadata"], "annotations": {**manifest["metadata"]["annotations"], **_TAKE_BACK}},
+            metadata={**manifest["metadata"], "annotations": annotations},
             spec=manifest["spec"],
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),
         )

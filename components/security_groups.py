@@ -17,9 +17,12 @@ from segmentation.adoption import Adoption
 from segmentation.direction import Direction
 from segmentation.environment import Group, PrefixList
 from segmentation.network_policy import MANAGED_BY
+from segmentation.rewriting import Rewriting
 from segmentation.security_group import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
 
 RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
+
+_TAKE_BACK = {"pulumi.com/patchForce": "true"}
 
 _RULE_TYPES = {
     Direction.INGRESS: vpc.SecurityGroupIngressRule,
@@ -37,6 +40,7 @@ class SecurityGroupsArgs:
         namespace: The namespace whose pods carry them.
         stack: The value of the tag by which this program's rules are known.
         adoption: What stands already, to be taken over where the state does not know it.
+        rewriting: Which SecurityGroupPolicies are written anew, because they are not what was deployed.
     """
 
     firewall: VpcFirewall
@@ -44,6 +48,7 @@ class SecurityGroupsArgs:
     namespace: str
     stack: str
     adoption: Adoption = field(default_factory=Adoption)
+    rewriting: Rewriting = field(default_factory=Rewriting)
 
 
 class SecurityGroups(pulumi.ComponentResource):
@@ -114,6 +119,7 @@ class SecurityGroups(pulumi.ComponentResource):
         return holder.id if isinstance(holder, Group) else self._groups[holder].id
 
     def _attach(self, attachment: PodAttachment, rules: Iterable[RuleResource]) -> None:
+        rewritten = self._args.rewriting.of_attachment(attachment.service)
         CustomResource(
             f"{self._name}-{attachment.service}-pods",
             api_version="vpcresources.k8s.aws/v1beta1",
@@ -125,6 +131,7 @@ class SecurityGroups(pulumi.ComponentResource):
                     "app.kubernetes.io/managed-by": MANAGED_BY,
                     "app.kubernetes.io/part-of": self._args.namespace,
                 },
+                **({"annotations": {**_TAKE_BACK, **rewritten}} if rewritten else {}),
             },
             spec={
                 "podSelector": {"matchLabels": dict(attachment.pods)},

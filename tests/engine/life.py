@@ -107,10 +107,14 @@ class Apis:
         )
 
     def tamper(self) -> None:
-        """Change one policy and delete another, as somebody with kubectl would."""
+        """Change one policy, add to another and to a SecurityGroupPolicy, and delete one, as somebody with kubectl would."""
         wrong_port = '[{"op": "replace", "path": "/spec/ingress/0/ports/0/port", "value": 9999}]'
+        all_open = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
+        one_group = '[{"op": "add", "path": "/spec/securityGroups/groupIds/-", "value": "sg-0123456789abcdef0"}]'
         for arguments in (
             ["patch", "networkpolicy", "03-allow-pay-from-api", "--type=json", "--patch", wrong_port],
+            ["patch", "networkpolicy", "04-allow-egress-gateway", "--type=json", "--patch", all_open],
+            ["patch", "securitygrouppolicy", "api", "--type=json", "--patch", one_group],
             ["delete", "networkpolicy", "04-allow-egress-api"],
         ):
             command = [str(self.lab.toolchain.path("kubectl")), "--namespace", NAMESPACE, *arguments]

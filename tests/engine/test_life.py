@@ -78,6 +78,14 @@ def test_what_somebody_changed_by_hand_is_shown_and_mended_by_an_update_with_ref
     assert any("added    api => pay : TCP 3100" in line for line in life.drifted_preview.diagnostics)
     specs = {name: policy["spec"] for name, policy in life.deployed.policies.items()}
     assert specs == {name: policy["spec"] for name, policy in life.after_mending.policies.items()}
+    worn = {name: each["spec"] for name, each in life.deployed.attachments.items()}
+    assert worn == {name: each["spec"] for name, each in life.after_mending.attachments.items()}
+
+
+def test_what_somebody_added_by_hand_is_taken_back_though_the_engine_would_not_see_it(life: Life) -> None:
+    updated = set(life.drifted_preview.having("update"))
+
+    assert {"firewall-policies-04-allow-egress-gateway", "firewall-groups-api-pods"} <= updated
 
 
 def test_a_changed_matrix_replaces_no_group_and_no_policy(life: Life) -> None:
