@@ -9,6 +9,7 @@ from segmentation.diff import Change
 from segmentation.field import DEFAULT_DENY
 from segmentation.impact import impact
 from segmentation.network_policy import ANNOTATION_PREFIX, NetworkPolicy
+from segmentation.rewriting import REWRITTEN
 from segmentation.verify.finding import Difference, Finding, Kind, update_of
 from segmentation.verify.object_difference import declared_part, differences
 from segmentation.verify.observed import Described, Observed
@@ -70,7 +71,8 @@ class PodLayer:
         for part in ("labels", "annotations"):
             found = live.get(part) or {}
             ours = declared_part(declared[part], found)
-            ours |= {key: found[key] for key in found if key.startswith(f"{ANNOTATION_PREFIX}/")}
+            # When a policy was last written anew is a deployment's to say, and declared nowhere.
+            ours |= {key: found[key] for key in found if key.startswith(f"{ANNOTATION_PREFIX}/") and key != REWRITTEN}
             yield from differences(declared[part], ours, f"metadata.{part}")
 
     def _left_over(self, name: str) -> Finding:

@@ -82,6 +82,7 @@ def test_labels_and_annotations_of_others_are_no_change_and_ours_are() -> None:
     def add(object_: Any) -> None:  # noqa: ANN401 - a manifest
         object_["metadata"]["labels"]["argocd.argoproj.io/instance"] = "shop"
         object_["metadata"]["annotations"]["pulumi.com/patchForce"] = "true"
+        object_["metadata"]["annotations"]["flash-firewall/rewritten-at"] = "2026-11-24T03:00:00Z"
 
     def lie(object_: Any) -> None:  # noqa: ANN401 - a manifest
         object_["metadata"]["annotations"]["flash-firewall/suspended-until"] = "2030-01-01T00:00:00Z"
