@@ -93,7 +93,8 @@ def _apart(environment: Environment, site: int) -> Environment:
 
     def place(number: int, drawn: Place) -> Place:
         if drawn.prefix_list:
-            listed = replace(drawn.prefix_list, id=f"pl-{site}{number}", networks=networks(number)[:1])
+            own = f"pl-{site}{number}"
+            listed = replace(drawn.prefix_list, id=own, label=own, networks=networks(number)[:1])
             return Place(listed.networks, listed, ())
         return replace(drawn, networks=networks(number))
 
