@@ -78,6 +78,8 @@ def _environment(lab: Lab, stack: str) -> None:
         night.roll_back(engine)
         _title(f"{stack}: orders fail at night, and nobody knows why: one policy opened for a while")
         night.suspend(engine)
+        _title(f"{stack}: somebody changes policies by hand")
+        night.drift(engine)
     else:
         _incident(lab, engine)
     _title(f"{stack}: pulumi destroy")

@@ -52,6 +52,36 @@ def roll_back(engine: Engine) -> None:
     flash_firewall(engine, "rollback", "--to", "1", "--yes")
 
 
+def drift(engine: Engine) -> None:
+    """Delete a policy and open another by hand, have both found, and mend them.
+
+    Raises:
+        EngineError: A command failed.
+    """
+    # The lab's pods have no interfaces, which verify would tell of each.
+    _run(engine, "delete", "pods", "--all", "--force", "--grace-period=0")
+    _kubectl(engine, "delete", "networkpolicy", "03-allow-pay-from-api")
+    egress = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
+    _kubectl(engine, "patch", "networkpolicy", _POLICY, "--type=json", "--patch", egress)
+    flash_firewall(engine, "verify", status=1)
+    mended = engine.up("--refresh").checked()
+    _say("pulumi up --refresh")
+    for step in mended.changes:
+        typer.echo(f"    {step.operation} {step.name}")
+    flash_firewall(engine, "verify", status=0)
+
+
+def _kubectl(engine: Engine, *arguments: str) -> None:
+    shown = " ".join(f"'{each}'" if " " in each else each for each in arguments)
+    _say(f"kubectl -n flash-ticket {shown}")
+    _run(engine, *arguments)
+
+
+def _run(engine: Engine, *arguments: str) -> None:
+    command = [str(engine.lab.toolchain.path("kubectl")), "--namespace", "flash-ticket", *arguments]
+    subprocess.run(command, env=engine.lab.env(engine.stack), capture_output=True, check=True)  # noqa: S603 - the lab's
+
+
 def flash_firewall(engine: Engine, *arguments: str, status: int = 0) -> None:
     """Show what the command answers on the engine's stack; what the engine says within it in one line.
 

@@ -107,7 +107,7 @@ class Apis:
         )
 
     def tamper(self) -> None:
-        """Change one policy, add to another and to a SecurityGroupPolicy, and delete one, as somebody with kubectl would."""
+        """Change one policy, add to another and to a pod's groups, and delete one, as somebody with kubectl would."""
         wrong_port = '[{"op": "replace", "path": "/spec/ingress/0/ports/0/port", "value": 9999}]'
         all_open = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
         one_group = '[{"op": "add", "path": "/spec/securityGroups/groupIds/-", "value": "sg-0123456789abcdef0"}]'
