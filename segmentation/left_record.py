@@ -3,7 +3,7 @@
 AWS gives keys, roles, log groups and buckets new names each time, so an engine that ends before it hears of one leaves
 it known to no state; of a key it hears only when rotation and policy have arrived everywhere. They are not taken over:
 what ``onDestroy: retain`` leaves looks alike, and a new stack's end would then be the end of the old one's records.
-Nor is anything named that ever held a record.
+Nor is anything named that holds a record, or the key that one is read with.
 """
 
 from collections.abc import Collection, Iterator
