@@ -22,8 +22,6 @@ SAMPLE = (
     Point(Course.CHANGE, Fault(How.RIVAL, 3)),
     Point(Course.BACK, Fault(How.SERVER_ERROR, 7, None)),
     Point(Course.CHANGE, Fault(How.UNHEARD, 1)),
-    Point(Course.BACK, Fault(How.DISK_FULL, 4)),
-    Point(Course.DESTROY, Fault(How.SILENT, 66)),
 )
 """In the order of a stack's life, so that no run is needed between two of them."""
 
