@@ -21,7 +21,7 @@ SAMPLE = (
     Point(Course.BACK, Fault(How.KILL_BEFORE, 6)),
     Point(Course.CHANGE, Fault(How.RIVAL, 3)),
     Point(Course.BACK, Fault(How.SERVER_ERROR, 7, None)),
-    Point(Course.CHANGE, Fault(How.UNHEARD, 1)),
+    Point(Course.DESTROY, Fault(How.UNHEARD, 55)),
 )
 """In the order of a stack's life, so that no run is needed between two of them."""
 
