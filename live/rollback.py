@@ -16,7 +16,6 @@ from segmentation.binding import stack_file
 from segmentation.declared_version import DeclaredVersion, Versions, declared_at, require_region, version_of
 from segmentation.input_error import InputError
 from segmentation.project import MATRIX_FILE
-from segmentation.report.proof import proof_text
 from segmentation.report.rollback import files_text, going_back_text
 from segmentation.traffic_file import read_matrix
 
@@ -70,7 +69,9 @@ class Rollback:
         then = version.firewall(self.name, self.settings.suspensions)
         yield going_back_text(now, then, version)
         if not then.proof().holds:
-            raise InputError("--to", "", f"the proof of version {number} does not hold", proof_text(then.proof()))
+            raise InputError(
+                "--to", "", f"the proof of version {number} does not hold", "Name another: the proof above says why"
+            )
         require_consent(f"Deploy version {number} again?", given=agreed)
         with declared_project(self.folder, self.name, version) as project:
             Deployment(project, self.record.stack).up()

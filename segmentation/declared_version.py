@@ -24,6 +24,9 @@ VERSIONS_OUTPUT = "declaredVersions"
 KEPT = 20
 """Versions; the oldest go, so that a state does not grow without end."""
 
+MAX_BYTES = 100_000_000
+"""Of a record once unpacked: five times what twenty versions of a thousand services take."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeclaredVersion:
@@ -121,12 +124,25 @@ def recorded_versions(text: str | None) -> Versions:
     if not text:
         return ()
     try:
-        content = json.loads(zlib.decompress(b64decode(text, validate=True)))
-        return tuple(DeclaredVersion(**entry) for entry in content)
-    except (ValueError, TypeError, zlib.error):
+        packed = zlib.decompressobj()
+        content = json.loads(packed.decompress(b64decode(text, validate=True), MAX_BYTES))
+        return tuple(map(_version, content))
+    except (ValueError, TypeError, KeyError, RecursionError, zlib.error):
         raise InputError(
             "stack output", VERSIONS_OUTPUT, "it is not what this program writes", "Run pulumi up, which begins it anew"
         ) from None
+
+
+def _version(entry: Any) -> DeclaredVersion:  # noqa: ANN401 - parsed JSON has any shape
+    found = DeclaredVersion(**entry)
+    texts, contents = (found.since, found.region), (found.matrix, found.binding)
+    if not (
+        isinstance(found.number, int)
+        and all(isinstance(each, str) for each in texts)
+        and all(isinstance(each, dict) for each in contents)
+    ):
+        raise TypeError
+    return found
 
 
 def version_of(versions: Versions, number: int, stack: str) -> DeclaredVersion:

@@ -46,6 +46,7 @@ ANSWERS: dict[str, tuple[int, str]] = {
     "pulumi stack output groupIds": (0, '"pay"'),
     "pulumi preview --refresh": (0, "added    pay => redis : TCP 6379"),
     "pulumi up --refresh": (0, "04-allow-egress-pay"),
+    "flash-firewall verify": (_VIOLATED, "CUT OFF"),
     "flash-firewall rollback": (0, "removed  api => rabbitmq : TCP 5672"),
     "flash-firewall rollback --to <version> --yes": (0, "added    api => rabbitmq : TCP 5672"),
     "pulumi up": (0, "No connection is opened or closed."),

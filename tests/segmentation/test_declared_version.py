@@ -1,5 +1,7 @@
 """What a stack has declared is kept whole, version by version, and compiles to what it was."""
 
+import zlib
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from segmentation.declared_version import (
     KEPT,
+    MAX_BYTES,
     DeclaredVersion,
     continued,
     declared_at,
@@ -99,6 +102,24 @@ def test_what_this_program_did_not_write_is_refused_and_an_update_begins_anew(te
         with pytest.raises(InputError, match="it is not what this program writes"):
             recorded_versions(text)
     assert [each.number for each in recorded_versions(continued(text, declared()))] == [1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b"[1]",
+        b"{}7",
+        b'[{"number": "1", "since": "", "matrix": {}, "binding": {}, "region": ""}]',
+        b'[{"number": 1, "since": "", "matrix": [], "binding": {}, "region": ""}]',
+        b'[{"number": 1, "since": null, "matrix": {}, "binding": {}, "region": ""}]',
+        b" " * (MAX_BYTES + 1) + b"[]",
+    ],
+    ids=["nesting", "no object", "no JSON", "a number as text", "a list", "no time", "a bomb"],
+)
+def test_what_only_looks_like_a_record_is_refused(content: bytes) -> None:
+    with pytest.raises(InputError, match="it is not what this program writes"):
+        recorded_versions(b64encode(zlib.compress(content)).decode())
 
 
 def test_no_credential_can_get_into_a_record() -> None:
