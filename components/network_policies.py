@@ -9,10 +9,7 @@ import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
 
 from segmentation.network_policy import NetworkPolicy, PodFirewall
-from segmentation.rewriting import Rewriting
-
-# What somebody changed by hand is ours again at the next update; a conflict would leave it as it is.
-_TAKE_BACK = {"pulumi.com/patchForce": "true"}
+from segmentation.rewriting import TAKE_BACK, Rewriting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     def _declare(self, name: str, policy: NetworkPolicy, *after: pulumi.Resource) -> NetworkPolicyResource:
         manifest = policy.manifest()
-        annotations = {**manifest["metadata"]["annotations"], **_TAKE_BACK, **self._rewriting.of_policy(policy.name)}
+        annotations = {**manifest["metadata"]["annotations"], **TAKE_BACK, **self._rewriting.of_policy(policy.name)}
         return NetworkPolicyResource(
             f"{name}-{policy.name}",
             metadata={**manifest["metadata"], "annotations": annotations},

@@ -17,12 +17,10 @@ from segmentation.adoption import Adoption
 from segmentation.direction import Direction
 from segmentation.environment import Group, PrefixList
 from segmentation.network_policy import MANAGED_BY
-from segmentation.rewriting import Rewriting
+from segmentation.rewriting import TAKE_BACK, Rewriting
 from segmentation.security_group import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
 
 RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
-
-_TAKE_BACK = {"pulumi.com/patchForce": "true"}
 
 _RULE_TYPES = {
     Direction.INGRESS: vpc.SecurityGroupIngressRule,
@@ -131,7 +129,7 @@ class SecurityGroups(pulumi.ComponentResource):
                     "app.kubernetes.io/managed-by": MANAGED_BY,
                     "app.kubernetes.io/part-of": self._args.namespace,
                 },
-                **({"annotations": {**_TAKE_BACK, **rewritten}} if rewritten else {}),
+                **({"annotations": {**TAKE_BACK, **rewritten}} if rewritten else {}),
             },
             spec={
                 "podSelector": {"matchLabels": dict(attachment.pods)},

@@ -1,9 +1,9 @@
 """Running an update of a stack from the command line, as whoever runs the command would run it."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from live.pulumi_command import run_pulumi
 from segmentation.input_error import InputError
 
 
@@ -29,10 +29,7 @@ class Deployment:
             InputError: There is no Pulumi, or the update failed; what it said has been shown.
         """
         targets = [part for each in resources for part in ("--target", f"**{each}")]
-        command = ["pulumi", "up", "--yes", "--skip-preview", "--stack", self.stack, *targets]
-        try:
-            code = subprocess.run(command, cwd=self.folder, stdin=subprocess.DEVNULL, check=False).returncode  # noqa: S603 - a fixed command of the user's own pulumi
-        except FileNotFoundError:
-            raise InputError("pulumi", "", "it is not installed", "Install the Pulumi CLI") from None
+        told = ("up", "--yes", "--skip-preview", "--stack", self.stack, *targets)
+        code = run_pulumi(self.folder, *told, captured=False).returncode
         if code:
             raise InputError("pulumi up", "", f"it ended with {code}", "Mend what it says above")

@@ -1,11 +1,11 @@
 """What Pulumi's own records say of a stack: its outputs and its updates, whatever its backend."""
 
 import json
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from live.pulumi_command import run_pulumi
 from segmentation.declared_version import VERSIONS_OUTPUT, Versions, recorded_versions, require_versions
 from segmentation.input_error import InputError
 from segmentation.stack_update import StackUpdate, updates_of
@@ -41,13 +41,7 @@ class StackRecord:
         return updates_of(self._asked("stack", "history", "--json", "--full-dates", "--page-size", "100"))
 
     def _asked(self, *arguments: str) -> Any:  # noqa: ANN401 - parsed JSON has any shape
-        command = ["pulumi", *arguments, "--stack", self.stack, "--non-interactive"]
-        try:
-            asked = subprocess.run(  # noqa: S603 - a fixed command of the user's own pulumi
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-            )
-        except FileNotFoundError:
-            raise InputError("pulumi", "", "it is not installed", "Install the Pulumi CLI") from None
+        asked = run_pulumi(self.folder, *arguments, "--stack", self.stack, "--non-interactive", captured=True)
         if asked.returncode:
             problem = " ".join(asked.stderr.split()).removeprefix("error: ").rstrip(".")
             raise InputError(

@@ -17,6 +17,9 @@ from segmentation.security_group import PodAttachment, VpcFirewall
 from segmentation.traffic.moment import written
 from segmentation.verify.object_difference import differences
 
+TAKE_BACK = {"pulumi.com/patchForce": "true"}
+"""What somebody changed by hand is ours again at the next update; a conflict would leave it as it is."""
+
 REWRITTEN = f"{ANNOTATION_PREFIX}/rewritten-at"
 """The annotation with the moment, as ISO 8601; absent while nothing had to be written anew."""
 
