@@ -11,7 +11,6 @@ import pytest
 from lab.engine import Engine, Result
 from lab.environment import Lab
 from lab.program import copy_program
-from lab.recording.fault import Fault, How
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from tests.engine.intermediate_states import Gap, Run, Transition
@@ -21,6 +20,7 @@ pytestmark = pytest.mark.engine
 
 Told = subprocess.CompletedProcess[str]
 BAD_INPUT = 2
+NOWHERE = "http://127.0.0.1:9"  # the port of the discard service, where nothing listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,8 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     matrix.write_text(changed_matrix(FLOW_REMOVED)["traffic.yaml"])
     engine.up().checked()
     sights["2"], second = apis.look(), surveyor.declared(program)
-    with recorded(lab, "dev", NAMESPACE, Fault(How.EXPIRED, 1, None)) as recording:
-        matrix.write_text(changed_matrix(PORT_CHANGED)["traffic.yaml"])
-        failed = Engine(lab, "dev", program, recording.variables).up()
+    matrix.write_text(changed_matrix(PORT_CHANGED)["traffic.yaml"])
+    failed = Engine(lab, "dev", program, {"AWS_ENDPOINT_URL": NOWHERE}).up()
     matrix.write_text(changed_matrix(FLOW_REMOVED)["traffic.yaml"])
     settings.write_text(settings.read_text().replace("attachment: pods", "attachment: nodes"))
     engine.up("--refresh").checked()
