@@ -245,7 +245,7 @@ def test_a_name_that_would_write_on_the_terminal_does_not() -> None:
     terminal = Terminal()
     Progress(terminal).say("s3://flow-logs/\033[2J\nnow")
 
-    assert terminal.getvalue() == "\r\033[Ks3://flow-logs/?[2J?now"
+    assert terminal.getvalue() == "\r\033[Ks3://flow-logs/\\x1b[2J\\nnow"
 
 
 def test_elsewhere_nothing_is_written(bucket: MotoAccount) -> None:
