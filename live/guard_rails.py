@@ -1,6 +1,6 @@
 """What guard rails would do to whoever deploys them, and to the pods that run: asked before anything is deployed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from live.kubernetes_cluster import KubernetesCluster
 from segmentation.binding import BINDING_KEY, stack_file
@@ -9,8 +9,15 @@ from segmentation.guard_rails.guard_rails import Enforcement
 from segmentation.input_error import InputError
 
 
-def guard_rail_warnings(cluster: KubernetesCluster, firewall: CompiledFirewall) -> Iterator[str]:
+def guard_rail_warnings(
+    cluster: KubernetesCluster, firewall: CompiledFirewall, borne: Mapping[str, str]
+) -> Iterator[str]:
     """Yield which pods the Pod Security labels would refuse, in the API server's words.
+
+    Args:
+        cluster: The stack's.
+        firewall: What is to be deployed.
+        borne: The labels that the namespace bears.
 
     Raises:
         InputError: The admission policy would lock out whoever deploys it, or the cluster cannot be asked.
@@ -28,7 +35,7 @@ def guard_rail_warnings(cluster: KubernetesCluster, firewall: CompiledFirewall) 
                 "Name yourself, or one of your groups",
             )
     labels = guard.pod_security.labels() if guard.pod_security else {}
-    if not labels.items() <= cluster.require_namespace(namespace).items():
+    if not labels.items() <= borne.items():
         found = cluster.label_warnings(namespace, labels)
         if found:
             yield f"Pod Security: {'; '.join(found)}. New pods of that kind are refused; those that run stay."

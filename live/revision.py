@@ -43,3 +43,12 @@ def _file_at(project: Path, revision: str, name: str) -> bytes:
         problem = " ".join(error.stderr.decode(errors="replace").split()).rstrip(".")
         raise InputError("--since", revision, problem, "Name a commit, tag or branch that has the file") from None
     return shown.stdout
+
+
+def commits_of(project: Path, names: tuple[str, ...], most: int) -> list[str]:
+    """Return the last commits that changed files of a project's folder, the last first; none without git."""
+    command = ["git", "-C", str(project), "log", f"--max-count={most}", "--format=%h", "--", *names]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - a fixed command
+    except FileNotFoundError:
+        return []

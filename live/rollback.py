@@ -1,6 +1,5 @@
 """Going back: an earlier declaration deployed by the present program."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from live.consent import require_consent
 from live.declared_project import declared_project
 from live.deployment import Deployment
-from live.revision import files_at
+from live.revision import commits_of, files_at
 from live.stack_file import read_stack_file
 from live.stack_record import StackRecord
 from live.stack_settings import StackConfiguration
@@ -83,7 +82,7 @@ class Rollback:
 
     def _commit_of(self, version: DeclaredVersion) -> str | None:
         names = (MATRIX_FILE, stack_file(self.name))
-        for commit in _commits(self.folder, names):
+        for commit in commits_of(self.folder, names, _COMMITS):
             try:
                 with files_at(self.folder, commit, names) as folder:
                     if _declared(folder, self.name).same_as(version):
@@ -96,11 +95,3 @@ class Rollback:
 def _declared(folder: Path, stack: str) -> DeclaredVersion:
     settings = read_stack_file(folder, stack)
     return declared_at(settings.suspensions.at, read_matrix(folder / MATRIX_FILE), settings.written, settings.region)
-
-
-def _commits(folder: Path, names: tuple[str, ...]) -> list[str]:
-    command = ["git", "-C", str(folder), "log", f"--max-count={_COMMITS}", "--format=%h", "--", *names]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - a fixed command
-    except FileNotFoundError:
-        return []
