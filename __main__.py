@@ -6,6 +6,7 @@ import pulumi
 
 from components.declared_versions import DeclaredVersions, DeclaredVersionsArgs
 from components.firewall import Firewall, FirewallArgs
+from live.adoption import read_adoption
 from live.aws_account import AwsAccount
 from live.deployed import read_deployed
 from live.guard_rails import guard_rail_warnings
@@ -13,7 +14,6 @@ from live.kubernetes_cluster import KubernetesCluster
 from live.left_record import left_record_warnings
 from live.refusal import refuse
 from live.stack_configuration import read_stack_configuration
-from segmentation.adoption import adoption
 from segmentation.bind import bind
 from segmentation.compiled_firewall import compiled
 from segmentation.declared_version import VERSIONS_OUTPUT, declared_at
@@ -35,7 +35,7 @@ try:
     planned = compiled(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
-    adopted, guarded = adoption(deployed, environment), tuple(guard_rail_warnings(cluster, planned, labels))
+    adopted, guarded = read_adoption(account, deployed, planned), tuple(guard_rail_warnings(cluster, planned, labels))
     left = tuple(left_record_warnings(account, matrix.namespace, deployed))
     proof, change = planned.proof(), impact(deployed, planned.layers())
 except InputError as error:

@@ -126,6 +126,7 @@ class Firewall(pulumi.ComponentResource):
                     scan_limit_gibibytes=environment.recording.scan_limit_gibibytes,
                     location=flow_logs.location,
                     key_arn=flow_logs.key_arn,
+                    adoption=args.adoption.queries,
                 ),
                 inside,
             )

@@ -16,18 +16,21 @@ and no more; NAME is `segmentation.athena.stack_name`, the rest is among the sta
     kms:Decrypt, kms:GenerateDataKey      the key of the records, which encrypts the results too
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import athena, glue
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
+from segmentation.adoption import QueriesAdoption
 from segmentation.athena import (
     HOUR_COLUMNS,
     RECORD_COLUMNS,
     RESULT_DAYS,
+    RESULTS,
     TABLE,
     Column,
+    description,
     s3_url,
     stack_name,
     table_parameters,
@@ -53,6 +56,7 @@ class TrafficQueriesArgs:
         scan_limit_gibibytes: How much one query may read.
         location: The ARN of the folder under which the years are.
         key_arn: The key of the records. It encrypts the results too: they are made of nothing else.
+        adoption: What stands already, to be taken over where the state does not know it.
     """
 
     application: str
@@ -61,6 +65,7 @@ class TrafficQueriesArgs:
     scan_limit_gibibytes: int
     location: pulumi.Input[str]
     key_arn: pulumi.Input[str]
+    adoption: QueriesAdoption = field(default_factory=QueriesAdoption)
 
 
 class TrafficQueries(pulumi.ComponentResource):
@@ -79,10 +84,12 @@ class TrafficQueries(pulumi.ComponentResource):
     def __init__(self, name: str, args: TrafficQueriesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:TrafficQueries", name, None, opts)
         stack = stack_name(args.application, args.environment)
-        described = f"Recorded traffic of {args.application} {args.environment}"
-        workgroup = self._workgroup(name, args, stack, described)
+        workgroup = self._workgroup(name, args, stack)
         database = glue.CatalogDatabase(
-            name, name=stack, description=described, opts=pulumi.ResourceOptions(parent=self)
+            name,
+            name=stack,
+            description=description(args.application, args.environment),
+            opts=pulumi.ResourceOptions(parent=self, import_=args.adoption.database),
         )
         table = self._table(name, args, database.name)
         for query in saved_queries(stack):
@@ -94,18 +101,18 @@ class TrafficQueries(pulumi.ComponentResource):
                 workgroup=workgroup.name,
                 query=query.sql,
                 # Whoever finds it can run it.
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[table]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[table], import_=args.adoption.query(query.name)),
             )
         self.workgroup = workgroup.name
         self.table = pulumi.Output.concat(database.name, ".", table.name)
         self.register_outputs({"workgroup": self.workgroup, "table": self.table})
 
-    def _workgroup(self, name: str, args: TrafficQueriesArgs, stack: str, described: str) -> athena.Workgroup:
+    def _workgroup(self, name: str, args: TrafficQueriesArgs, stack: str) -> athena.Workgroup:
         """Declare who may cost how much, and where results go; no client can ask for anything else."""
         results = PrivateBucket(
             f"{name}-results",
             PrivateBucketArgs(
-                prefix=name_prefix(args.application, args.environment, "query-results"),
+                prefix=name_prefix(args.application, args.environment, RESULTS),
                 key_arn=args.key_arn,
                 policy=results_bucket_policy,
                 days=RESULT_DAYS,
@@ -117,7 +124,7 @@ class TrafficQueries(pulumi.ComponentResource):
         return athena.Workgroup(
             name,
             name=stack,
-            description=described,
+            description=description(args.application, args.environment),
             # With the history of its queries; AWS keeps that for 45 days and deletes no workgroup that has one.
             force_destroy=True,
             configuration=athena.WorkgroupConfigurationArgs(
@@ -135,7 +142,13 @@ class TrafficQueries(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=results.ready),
+            # AWS does not know the first; one that is taken over would never be as it is declared.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=results.ready,
+                ignore_changes=["forceDestroy"],
+                import_=args.adoption.workgroup,
+            ),
         )
 
     def _table(self, name: str, args: TrafficQueriesArgs, database: pulumi.Input[str]) -> glue.CatalogTable:
@@ -159,7 +172,7 @@ class TrafficQueries(pulumi.ComponentResource):
                 ),
                 columns=[_column(column) for column in RECORD_COLUMNS],
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, import_=args.adoption.table),
         )
 
 

@@ -127,17 +127,32 @@ class AwsAccount:
         """Return the flow logs that this program made for the stack, as DescribeFlowLogs tells them."""
         return self.pages("ec2", "describe_flow_logs", "FlowLogs", Filters=[self._of_stack])
 
-    def pages(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:  # noqa: ANN401 - the SDK's
-        """Return what stands under ``key`` on all pages of an answer; the same question is asked once."""
+    def pages(
+        self,
+        service: str,
+        operation: str,
+        key: str,
+        following: str = "NextToken",
+        **arguments: Any,  # noqa: ANN401 - the SDK's
+    ) -> list[Any]:
+        """Return what stands under ``key`` on all pages of an answer; the same question is asked once.
+
+        Args:
+            service: As for `ask`, as are the operation and its arguments.
+            operation: Likewise.
+            key: Such as ``Vpcs``.
+            following: What the operation calls the mark of the next page, in question and answer.
+            arguments: The operation's own.
+        """
         question = f"{operation} {arguments}"
         if question not in self._answers:
             found: list[Any] = []
             while True:
                 page = self.ask(service, operation, **arguments)
                 found += page[key]
-                if not page.get("NextToken"):
+                if not page.get(following):
                     break
-                arguments["NextToken"] = page["NextToken"]
+                arguments[following] = page[following]
             self._answers[question] = found
         return self._answers[question]
 

@@ -1,15 +1,17 @@
 """What of a stack's record no flow log uses, found by tags and by the beginnings of names.
 
 Rights needed: tag:GetResources, kms:DescribeKey, iam:ListRoles, iam:ListRolePolicies, logs:DescribeLogGroups,
-logs:DescribeLogStreams, s3:ListAllMyBuckets, s3:ListBucketVersions, s3:GetEncryptionConfiguration. Sources: the
-services' API references; GetResources of the Resource Groups Tagging API also tells of keys that wait for their end.
+logs:DescribeLogStreams, s3:ListAllMyBuckets, s3:ListBucketVersions, s3:GetEncryptionConfiguration, and where a bucket
+of Athena's results stands athena:GetWorkGroup. Sources: the services' API references; GetResources of the Resource
+Groups Tagging API also tells of keys that wait for their end.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from live.aws_account import AwsAccount
 from live.aws_refusal import RefusedError
+from live.standing_queries import standing_workgroup
+from segmentation.athena import RESULTS, stack_name
 from segmentation.deployed import Deployed
 from segmentation.flow_log import log_group_prefix, name_prefix
 from segmentation.left_record import Left, RecordParts, key_tags
@@ -39,6 +41,7 @@ def left_record(account: AwsAccount, application: str, deployed: Deployed) -> li
         return []
     prefix = name_prefix(application, account.stack)
     groups, buckets = dict(_groups(account, application)), dict(_buckets(account, prefix))
+    results = dict(_buckets(account, name_prefix(application, account.stack, RESULTS)))
     filled = {name for name in groups if _first(account, "logs", "describe_log_streams", "logStreams", name)}
     filled |= {name for name in buckets if _first(account, "s3", "list_object_versions", "Versions", name)}
     parts = RecordParts(
@@ -46,40 +49,55 @@ def left_record(account: AwsAccount, application: str, deployed: Deployed) -> li
         tuple(_keys(account, application)),
         tuple(_roles(account, prefix)),
         tuple(groups.items()),
-        tuple(buckets.items()),
+        (*buckets.items(), *results.items()),
         frozenset(filled),
+        _results_bucket(account, application) if results else None,
     )
     return list(parts.left())
 
 
 def _keys(account: AwsAccount, application: str) -> Iterator[str]:
     chosen = [{"Key": key, "Values": [value]} for key, value in key_tags(application, account.stack).items()]
-    pages = ("ResourceTagMappingList", "PaginationToken")
-    asked = {"ResourceTypeFilters": ["kms:key"], "TagFilters": chosen}
-    for key in _paged(account, "resourcegroupstaggingapi", "get_resources", pages, asked):
+    tagged = account.pages(
+        "resourcegroupstaggingapi",
+        "get_resources",
+        "ResourceTagMappingList",
+        "PaginationToken",
+        ResourceTypeFilters=["kms:key"],
+        TagFilters=chosen,
+    )
+    for key in tagged:
         described = account.ask("kms", "describe_key", KeyId=key["ResourceARN"])["KeyMetadata"]
         if described["KeyState"] == "Enabled":
             yield key["ResourceARN"]
 
 
 def _roles(account: AwsAccount, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for role in _paged(account, "iam", "list_roles", ("Roles", "Marker"), {}):
+    for role in account.pages("iam", "list_roles", "Roles", "Marker"):
         name = role["RoleName"]
         if name.startswith(prefix):
             yield role["Arn"], tuple(account.ask("iam", "list_role_policies", RoleName=name)["PolicyNames"])
 
 
 def _groups(account: AwsAccount, application: str) -> Iterator[tuple[str, str | None]]:
-    asked = {"logGroupNamePrefix": log_group_prefix(application, account.stack)}
-    for group in _paged(account, "logs", "describe_log_groups", ("logGroups", "nextToken"), asked):
+    prefix = log_group_prefix(application, account.stack)
+    for group in account.pages("logs", "describe_log_groups", "logGroups", "nextToken", logGroupNamePrefix=prefix):
         yield group["logGroupName"], group.get("kmsKeyId")
 
 
 def _buckets(account: AwsAccount, prefix: str) -> Iterator[tuple[str, str | None]]:
-    pages = ("Buckets", "ContinuationToken")
-    for bucket in _paged(account, "s3", "list_buckets", pages, {"Prefix": prefix}):
+    for bucket in account.pages("s3", "list_buckets", "Buckets", "ContinuationToken", Prefix=prefix):
         if bucket["Name"].startswith(prefix):
             yield bucket["Name"], _key_of_bucket(account, bucket["Name"])
+
+
+def _results_bucket(account: AwsAccount, application: str) -> str | None:
+    """Return where Athena writes what it found; an orphan holds nothing, for no workgroup was told of it."""
+    workgroup = standing_workgroup(account, stack_name(application, account.stack))
+    if workgroup is None:
+        return None
+    location = str(workgroup["Configuration"]["ResultConfiguration"]["OutputLocation"])
+    return location.removeprefix("s3://").rstrip("/")
 
 
 def _key_of_bucket(account: AwsAccount, name: str) -> str | None:
@@ -98,14 +116,3 @@ def _first(account: AwsAccount, service: str, operation: str, part: str, name: s
     asked = {"logGroupName": name, "limit": 1} if service == "logs" else {"Bucket": name, "MaxKeys": 1}
     found = account.ask(service, operation, **asked)
     return bool(found.get(part) or found.get("DeleteMarkers"))
-
-
-def _paged(
-    account: AwsAccount, service: str, operation: str, keys: tuple[str, str], asked: dict[str, Any]
-) -> Iterator[Any]:
-    """Yield what stands under the first key on all pages; the second is the name of the next page's token."""
-    part, token = keys
-    page: dict[str, Any] = {}
-    while not page or page.get(token):
-        page = account.ask(service, operation, **asked, **({token: page[token]} if page else {}))
-        yield from page.get(part, ())

@@ -14,6 +14,9 @@ from segmentation.flow_log import RECORD_FIELDS
 TABLE: Final = "flow_logs"
 """The name of the table, in a database of the stack's own."""
 
+RESULTS: Final = "query-results"
+"""What is in the bucket of the workgroup, in its name."""
+
 RESULT_DAYS: Final = 7
 """How long the result of a query can be read again."""
 
@@ -70,6 +73,11 @@ def stack_name(application: str, environment: str) -> str:
         return name
     digest = hashlib.sha256(f"{application}/{environment}".encode()).hexdigest()[:_DIGEST]
     return f"{name[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"
+
+
+def description(application: str, environment: str) -> str:
+    """Return what a stack's workgroup and database say of themselves."""
+    return f"Recorded traffic of {application} {environment}"
 
 
 def table_name(database: str) -> str:

@@ -53,6 +53,7 @@ class RecordParts:
         groups: The names of the log groups, with the keys' ARNs; None where there is no key.
         buckets: The names of the buckets, with the keys' ARNs or ids.
         filled: The names of log groups with a stream and of buckets with an object.
+        results: The name of the bucket that Athena's results go to; None where Athena has none.
     """
 
     flow_logs: tuple[Described, ...]
@@ -61,13 +62,14 @@ class RecordParts:
     groups: tuple[tuple[str, str | None], ...] = ()
     buckets: tuple[tuple[str, str | None], ...] = ()
     filled: frozenset[str] = frozenset()
+    results: str | None = None
 
     def left(self) -> Iterator[Left]:
         """Yield what is left over; nothing before a flow log stands: it may be on its way."""
         if not self.flow_logs:
             return
         writers = {str(each.get("DeliverLogsPermissionArn")) for each in self.flow_logs}
-        used = {*map(_destination, self.flow_logs), *self.filled}
+        used = {*map(_destination, self.flow_logs), *self.filled, self.results}
         yield from (_role(arn, policies) for arn, policies in self.roles if arn not in writers)
         yield from (
             _named("log group", f"aws logs delete-log-group --log-group-name {name}", name)
@@ -81,7 +83,7 @@ class RecordParts:
         )
         yield from map(_key, self._unused_keys(used))
 
-    def _unused_keys(self, used: Collection[str]) -> Iterator[str]:
+    def _unused_keys(self, used: Collection[str | None]) -> Iterator[str]:
         encrypting = {_id(key) for name, key in (*self.groups, *self.buckets) if key and name in used}
         yield from (_id(key) for key in self.keys if _id(key) not in encrypting)
 

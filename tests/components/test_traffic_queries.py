@@ -8,6 +8,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
+from segmentation.adoption import QueriesAdoption
 from segmentation.athena import HOUR_COLUMNS, RECORD_COLUMNS, table_parameters
 from segmentation.saved_queries import saved_queries
 from tests.components.pulumi_mocks import Deployment, Registered, deploy
@@ -173,3 +174,16 @@ def test_two_runs_ask_for_the_same(limit: int) -> None:
     args = replace(PROD, scan_limit_gibibytes=limit)
 
     assert made(args).resources == made(args).resources
+
+
+def test_what_stands_is_taken_over_where_the_state_does_not_know_it() -> None:
+    standing = QueriesAdoption(NAME, f"111122223333:{NAME}", f"111122223333:{NAME}:flow_logs", (("denied", "id-1"),))
+    deployment = made(replace(PROD, adoption=standing))
+
+    assert deployment.only(WORKGROUP).import_id == NAME
+    assert deployment.only(DATABASE).import_id == f"111122223333:{NAME}"
+    assert deployment.only(TABLE).import_id == f"111122223333:{NAME}:flow_logs"
+    assert {each.inputs["name"]: each.import_id for each in deployment.resources if each.type == QUERY} == {
+        "denied": "id-1",
+        "replay": "",
+    }

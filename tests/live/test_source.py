@@ -261,7 +261,7 @@ def test_a_stacks_own_bucket_is_found(
     flow_log(moto, environment.vpc, "arn:aws:s3:::dev-logs")
     pages = AwsAccount.pages
 
-    def with_options(self: AwsAccount, service: str, operation: str, key: str, **arguments: object) -> object:
+    def with_options(self: AwsAccount, service: str, operation: str, key: str, **arguments: Any) -> object:  # noqa: ANN401
         """Moto takes the options and forgets them."""
         found = pages(self, service, operation, key, **arguments)
         return [{**each, "DestinationOptions": options} for each in found]
@@ -295,7 +295,7 @@ def test_while_one_flow_log_replaces_another_only_the_newest_is_read(
     second = flow_log(moto, environment.vpc, group_arn("/two"))
     pages = AwsAccount.pages
 
-    def dated(self: AwsAccount, service: str, operation: str, key: str, **arguments: object) -> object:
+    def dated(self: AwsAccount, service: str, operation: str, key: str, **arguments: Any) -> object:  # noqa: ANN401
         times = {second: datetime(2026, 11, 24, tzinfo=UTC)}
         before = datetime(2026, 11, 23, tzinfo=UTC)
         found = pages(self, service, operation, key, **arguments)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from segmentation.adoption import Adoption, adoption, unfinished_groups
+from segmentation.adoption import Adoption, QueriesAdoption, StandingQueries, adoption, unfinished_groups
+from segmentation.athena import description, stack_name
 from segmentation.compiled_firewall import CompiledFirewall, compiled
 from segmentation.deployed import Deployed
 from segmentation.environment import Environment
@@ -13,10 +14,13 @@ from segmentation.flow_log import declared_settings
 from segmentation.impact import impact
 from segmentation.matrix import Matrix
 from segmentation.report.impact import impact_warnings
+from segmentation.saved_queries import saved_queries
 from tests.segmentation.accounts import environment_of, shop_matrix
 from tests.segmentation.described import Described, deployed, nothing_deployed
 from tests.segmentation.matrices import shops
 
+APPLICATION = "flash-ticket"
+NAME = stack_name(APPLICATION, "dev")
 ALL_OUT: Described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
@@ -30,14 +34,14 @@ def standing(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN4
 
 
 def found(stands: Deployed) -> Adoption:
-    return adoption(stands, environment_of("dev"))
+    return adoption(stands, environment_of("dev"), APPLICATION, StandingQueries())
 
 
 @given(shops())
 def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compiled(*drawn)
 
-    known = adoption(standing(firewall), firewall.environment)
+    known = adoption(standing(firewall), firewall.environment, APPLICATION, StandingQueries())
 
     assert {label for label, _ in known.groups} == {group.label for group in firewall.vpc.groups}
     assert {name: known.rule(name) for name, _ in known.rules} == {
@@ -115,3 +119,40 @@ def test_a_group_with_declared_rules_alone_is_finished() -> None:
     groups = tuple({**group, "IpPermissionsEgress": [declared]} for group in standing(shop()).groups)
 
     assert list(unfinished_groups(standing(shop(), groups=groups))) == []
+
+
+def queries(described: str = description(APPLICATION, "dev"), sql: str | None = None) -> StandingQueries:
+    """Return everything of Athena's, as its APIs tell it."""
+    saved = tuple(
+        {"Name": query.name, "QueryString": sql or query.sql, "NamedQueryId": f"id-{query.name}"}
+        for query in saved_queries(NAME)
+    )
+    return StandingQueries({"Description": described}, {"Description": described}, {"Name": "flow_logs"}, saved)
+
+
+def taken_over(standing: StandingQueries) -> QueriesAdoption:
+    return adoption(nothing_deployed(), environment_of("dev"), APPLICATION, standing).queries
+
+
+def test_what_athena_asks_is_taken_over_by_the_names_that_a_stack_gives_it() -> None:
+    account = environment_of("dev").account
+    known = taken_over(queries())
+
+    assert (known.workgroup, known.database) == (NAME, f"{account}:{NAME}")
+    assert known.table == f"{account}:{NAME}:flow_logs"
+    assert {name: known.query(name) for name, _ in known.saved} == {"denied": "id-denied", "replay": "id-replay"}
+
+
+def test_what_somebody_else_made_under_such_a_name_is_not_taken_over() -> None:
+    known = taken_over(queries("Ours"))
+
+    assert (known.workgroup, known.database, known.table) == (None, None, None)
+
+
+def test_a_saved_query_that_asks_something_else_is_not_taken_over() -> None:
+    """Athena changes none, and Pulumi replaces nothing that it is told to import."""
+    assert taken_over(queries(sql="SELECT 1")).query("denied") is None
+
+
+def test_nothing_of_athenas_is_taken_over_where_nothing_of_it_stands() -> None:
+    assert taken_over(StandingQueries()) == QueriesAdoption()
