@@ -1,6 +1,6 @@
 """What may go wrong at a write, and at which ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -20,6 +20,14 @@ class How(StrEnum):
     RIVAL = "a second engine starts on the same stack"
 
 
+class Span(StrEnum):
+    """Which writes a fault hits."""
+
+    ONCE = "one write, and what is asked after it passes, the same write too"
+    ON = "a write and all after it, as if nobody mended it"
+    EACH = "each write from there on when it is asked the first time; asked again, it passes"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A fault and the writes that it hits.
@@ -27,13 +35,23 @@ class Fault:
     Attributes:
         how: What happens.
         at: The number of the first write that is hit, from 1 on, over both APIs.
-        times: How many writes are hit; None for all from there on, as if nobody mended it.
+        span: Which others are hit.
+        met: What was asked already, over all runs that this fault is in the way of.
     """
 
     how: How
     at: int
-    times: int | None = 1
+    span: Span = Span.ONCE
+    met: set[bytes] = field(default_factory=set, compare=False)
 
-    def hits(self, number: int) -> bool:
-        """Tell whether the write of this number is hit."""
-        return number >= self.at and (self.times is None or number < self.at + self.times)
+    def hits(self, number: int, write: bytes) -> bool:
+        """Tell whether the write of this number is hit; two that are called the same are one, asked again."""
+        is_new = write not in self.met
+        self.met.add(write)
+        match self.span:
+            case Span.ONCE:
+                return number == self.at
+            case Span.ON:
+                return number >= self.at
+            case Span.EACH:
+                return number >= self.at and is_new

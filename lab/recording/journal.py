@@ -1,10 +1,12 @@
 """The writes of one engine run in the order in which they were made, and what stood after each."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from lab.recording.fault import Fault, How
 from lab.recording.message import Forward, Request, Response
@@ -12,6 +14,9 @@ from segmentation.deployed import Deployed
 
 PATIENCE_SECONDS = 5.0
 """How long a write stays without an answer before the connection breaks."""
+
+# What differs between two askings of one write: tokens against doing it twice, and the random ends of names.
+_RANDOM = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{18,}")
 
 _UNHEARD = {How.KILL, How.UNHEARD}
 _UNMADE = {
@@ -95,7 +100,7 @@ class Journal:
             if self._killed:
                 return None  # whoever asked is no more
             number = len(self.writes) + 1
-            how = self.fault.how if self.fault and self.fault.hits(number) else None
+            how = self.fault.how if self.fault and self.fault.hits(number, _identity(request)) else None
             response = self._answer(api, request, forward, how)
             made = how not in _UNMADE and response is not None and response.succeeded
             standing = self.look() if made else self._standing
@@ -123,3 +128,8 @@ class Journal:
                 return None
             case _:
                 return api.refusal(request, how)
+
+
+def _identity(request: Request) -> bytes:
+    """Return what two askings of one write have in common; a query holds who asks, or repeats the body."""
+    return _RANDOM.sub(b"", f"{request.method} {urlsplit(request.path).path} ".encode() + request.body)

@@ -7,7 +7,7 @@ runbook gives, and the same run again.
 import pytest
 
 from lab.environment import Lab
-from lab.recording.fault import Fault, How
+from lab.recording.fault import Fault, How, Span
 from tests.faults.point import Course, Point
 from tests.faults.stage import Stage
 
@@ -20,7 +20,7 @@ SAMPLE = (
     Point(Course.CHANGE, Fault(How.EXPIRED, 8)),
     Point(Course.BACK, Fault(How.KILL_BEFORE, 6)),
     Point(Course.CHANGE, Fault(How.RIVAL, 3)),
-    Point(Course.BACK, Fault(How.SERVER_ERROR, 7, None)),
+    Point(Course.BACK, Fault(How.SERVER_ERROR, 7, Span.ON)),
     Point(Course.DESTROY, Fault(How.UNHEARD, 55)),
 )
 """In the order of a stack's life, so that no run is needed between two of them."""

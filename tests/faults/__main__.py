@@ -1,8 +1,9 @@
 """The long sweep: ``make test-faults`` tries every fault at every write, or as many as there is time for.
 
 It goes on where the one before was ended: each outcome is a line of a file, and points in it are not tried again.
-These variables limit it: ``FAULTS=kill,gone`` the kinds, ``EVERY=5`` the writes, ``SECONDS_LEFT=3600`` the time,
-``STACK=prod`` the environment (dev), ``LABS=1`` how many labs run side by side (2), ``OUTCOMES`` the file.
+These variables limit it: ``FAULTS=kill,gone`` the kinds, ``SPANS=once,on,each`` what else they hit, ``EVERY=5`` the
+writes, ``SECONDS_LEFT=3600`` the time, ``STACK=prod`` the environment (dev), ``LABS=1`` how many labs run side by side
+(2), ``OUTCOMES`` the file.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from lab.environment import Lab
 from tests.faults.outcome import lost, table
-from tests.faults.point import Point, chosen_kinds, points
+from tests.faults.point import Point, chosen_kinds, chosen_spans, points
 from tests.faults.stage import Stage
 
 
@@ -64,7 +65,7 @@ class Sweep:
         with self._lock:
             if self._todo is None:
                 known = {trial["point"] for trial in self.read()}
-                every = points(stage.writes, chosen_kinds(), self.every)
+                every = points(stage.writes, chosen_kinds(), self.every, chosen_spans())
                 self._todo = [point for point in every if str(point) not in known]
                 writes = ", ".join(f"{course} {number}" for course, number in stage.writes.items())
                 _say(f"writes: {writes}; points: {len(every)}, tried before: {len(every) - len(self._todo)}")

@@ -23,18 +23,17 @@ def lost(trial: Mapping[str, object]) -> str:
 
 
 def table(trials: Sequence[Mapping[str, object]]) -> str:
-    """Return a line for each kind of fault, and one for all: points tried, converged, lost and why, not reached.
+    """Return a line for each kind of fault, and one for all: points, writes hit, converged, lost and why, not reached.
 
     A run with another order of its writes, or with fewer, may not reach a write; nothing is then shown by the point.
     """
-    counted = Counter((str(trial["how"]), _verdict(trial)) for trial in trials)
-    rows = [("fault", "tried", *_COLUMNS)]
+    rows = [("fault", "tried", "writes hit", *_COLUMNS)]
     for kind in (*(how.name for how in How), "all"):
-        numbers = [
-            sum(n for (how, word), n in counted.items() if word == one and kind in {how, "all"}) for one in _COLUMNS
-        ]
-        if any(numbers):
-            rows.append((kind, *map(str, (sum(numbers), *numbers))))
+        those = [trial for trial in trials if kind in {trial["how"], "all"}]
+        verdicts = Counter(map(_verdict, those))
+        if those:
+            hit = sum(int(str(trial["writes"])) for trial in those)
+            rows.append((kind, *map(str, (len(those), hit, *(verdicts[word] for word in _COLUMNS)))))
     return "".join("  ".join(cell.rjust(13) for cell in row) + "\n" for row in rows)
 
 

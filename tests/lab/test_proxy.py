@@ -17,7 +17,7 @@ from kubernetes.client.exceptions import ApiException
 
 from lab.recording import journal as recording_journal
 from lab.recording.aws import AwsApi
-from lab.recording.fault import Fault, How
+from lab.recording.fault import Fault, How, Span
 from lab.recording.journal import Api, Journal
 from lab.recording.kubernetes import KubernetesApi
 from lab.recording.proxy import Upstream, proxied
@@ -135,7 +135,7 @@ def test_an_answer_that_does_not_come_says_nothing_of_whether_the_write_was_made
 
 def test_an_api_that_is_gone_hangs_up_on_everything_and_the_other_goes_on(upstream: Asked) -> None:
     url, asked = upstream
-    journal = Journal(look, Fault(How.GONE, 1, None))
+    journal = Journal(look, Fault(How.GONE, 1))
     with before(url, journal) as kubernetes, before(url, journal, AwsApi()) as aws:
         for method in ("PATCH", "GET"):
             with pytest.raises(http.client.RemoteDisconnected):
@@ -152,6 +152,22 @@ def test_what_happens_beside_the_apis_happens_once_and_lets_the_write_through(up
     with before(url, Journal(look, Fault(how, 1), {how: lambda: happened.append(how)})) as connection:
         assert [ask(connection, "PATCH", f"{POLICIES}/{name}")[0] for name in ("a", "b")] == [201, 201]
     assert happened == [how]
+
+
+def test_each_write_is_refused_once_and_passes_when_it_is_asked_again_in_a_later_run_too(upstream: Asked) -> None:
+    url, asked = upstream
+    fault = Fault(How.SERVER_ERROR, 1, Span.EACH)
+    for answers in ([500, 500, 201], [201, 201, 201]):
+        with before(url, Journal(look, fault)) as connection:
+            assert [ask(connection, "PATCH", f"{POLICIES}/{name}")[0] for name in ("a", "b", "a")] == answers
+    assert len(asked) == 4
+
+
+def test_a_write_is_the_same_whatever_random_ends_its_names_have(upstream: Asked) -> None:
+    url, _ = upstream
+    with before(url, Journal(look, Fault(How.SERVER_ERROR, 1, Span.EACH)), AwsApi()) as connection:
+        names = ("records-20261124120000000000000001", "records-20261124120000000000000002", "results")
+        assert [ask(connection, "POST", f"/{name}")[0] for name in names] == [500, 201, 500]
 
 
 def kubernetes_says(url: str) -> str:
@@ -194,7 +210,7 @@ def test_each_client_understands_the_refusal_as_its_apis_own(
     upstream: Asked, how: How, kubernetes: str, aws: list[str]
 ) -> None:
     url, asked = upstream
-    journal = Journal(look, Fault(how, 1, None))
+    journal = Journal(look, Fault(how, 1, Span.ON))
     with proxied(Upstream(url, None), partial(journal.handle, KubernetesApi())) as proxy:
         assert kubernetes_says(proxy) == kubernetes
     with proxied(Upstream(url, None), partial(journal.handle, AwsApi())) as proxy:
