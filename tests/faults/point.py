@@ -9,10 +9,13 @@ from itertools import chain, zip_longest
 
 from lab.recording.fault import Fault, How, Span
 
+KILLS = (How.KILL, How.KILL_BEFORE)
+"""What ends the run, so that its stack is locked until somebody frees it."""
+
 _LASTING = (How.SERVER_ERROR, How.THROTTLED, How.CONFLICT, How.EXPIRED, How.SILENT)
 """What may also go on until the run ends; the rest happens once, or lasts by its nature."""
 
-_REPEATED = (*_LASTING, How.UNHEARD)
+_REPEATED = (*_LASTING, How.UNHEARD, *KILLS)
 """What may also meet each write of a run, and of the runs that finish it."""
 
 _SPAN_NAMES = {Span.ONCE: "at {}", Span.ON: "at {} and on", Span.EACH: "at each"}

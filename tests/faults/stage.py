@@ -15,7 +15,7 @@ from lab.recording.surveyor import Surveyor
 from segmentation.adoption import unfinished_groups
 from tests.engine.intermediate_states import Run, Transition
 from tests.engine.life import CHANGES, NAMESPACE, REPOSITORY, Apis, changed_matrix
-from tests.faults.point import Course, Point
+from tests.faults.point import KILLS, Course, Point
 from tests.faults.standing import Standing, standing
 from tests.faults.state_backup import restore
 from tests.faults.typed import typed
@@ -24,7 +24,7 @@ from tests.faults.typed import typed
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
 _LIMIT_SECONDS = 180.0
 """An engine whose API is gone waits longer; it is ended then, as a person would."""
-_ROUNDS = 30
+_ROUNDS = 150
 """So often a run is begun again where each write meets a fault; each round gets past at least one."""
 _EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 
@@ -103,8 +103,9 @@ class Stage:
         self._go_to(before)
         start = standing(self._apis)
         self.rival = None
-        rounds = list(self._rounds(point))
-        trouble = list(self._mend(point.course))
+        trouble: list[str] = []
+        rounds = list(self._rounds(point, trouble))
+        trouble += self._mend(point.course)
         mending, again = self._run(point.course, None)
         if again.code:
             trouble.append(_words(again))
@@ -141,13 +142,15 @@ class Stage:
             course = courses.get((self._at, wanted)) or courses[self._at, "shop"]
             self._run(course, None)[1].checked()
 
-    def _rounds(self, point: Point) -> Iterator[tuple[Journal, Result]]:
+    def _rounds(self, point: Point, trouble: list[str]) -> Iterator[tuple[Journal, Result]]:
         """Run into a fault once, or again and again until every write has met it and is made."""
-        for _ in range(_ROUNDS if point.fault.span is Span.EACH else 1):
+        for _ in range(_ROUNDS):
             journal, result = self._run(point.course, point)
             yield journal, result
-            if result.code == 0:
+            if result.code == 0 or point.fault.span is not Span.EACH:
                 return
+            if point.fault.how in KILLS:
+                trouble += self._mend(point.course)
 
     def _run(self, course: Course, point: Point | None) -> tuple[Journal, Result]:
         incidents = {How.RIVAL: self._start_rival}

@@ -24,7 +24,7 @@ def test_every_fault_is_put_at_every_write_once_and_what_can_last_also_lasts() -
     names = Counter(map(str, points(WRITES)))
 
     assert set(names.values()) == {1}
-    assert sum(names.values()) == sum(WRITES.values()) * (len(How) + 5) + len(WRITES) * 6
+    assert sum(names.values()) == sum(WRITES.values()) * (len(How) + 5) + len(WRITES) * 8
     assert {"change KILL at 3", "destroy THROTTLED at 5 and on", "change back UNHEARD at each"} <= set(names)
 
 
