@@ -7,14 +7,14 @@ import typer
 
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project
-from segmentation.report.check import CheckFormat
+from segmentation.report.answer_format import AnswerFormat
 
 
 @ends_in_status
 def check(
     stack: Annotated[list[str] | None, typer.Option("--stack", help="An environment; all of them if left out.")] = None,
     project: Project = HERE,
-    output: Annotated[CheckFormat, typer.Option(help="The form of the answer.")] = CheckFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Prove both layers of each stack against the matrix. Exits 0 if every proof holds, 1 if one does not."""
     from datetime import UTC, datetime

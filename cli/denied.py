@@ -8,7 +8,7 @@ import typer
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project, Stack
 from cli.recorded import Engine, EngineChoice, InventoryFiles, Since, Sources, recorded_traffic, refuse_to_follow
-from segmentation.report.denied import DeniedFormat
+from segmentation.report.answer_format import AnswerFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,8 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
     follow: Annotated[bool, typer.Option("--follow", help="Go on telling what is new, until Ctrl-C.")] = False,  # noqa: FBT002 - a flag of the command
     project: Project = HERE,
     output: Annotated[
-        DeniedFormat, typer.Option(help="The form of the answer; with --follow json is an object on each line.")
-    ] = DeniedFormat.TXT,
+        AnswerFormat, typer.Option(help="The form of the answer; with --follow json is an object on each line.")
+    ] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Say what was stopped and why. Exits 0 if nothing declared was, 1 if something declared was."""
     from segmentation.report.denied import written_denied
@@ -54,7 +54,7 @@ _PAUSE = 10.0
 
 
 def _followed(
-    read: "Callable[[str, Inventory | None], Recorded]", since: str | None, service: str | None, output: DeniedFormat
+    read: "Callable[[str, Inventory | None], Recorded]", since: str | None, service: str | None, output: AnswerFormat
 ) -> ExitStatus:
     from cli.follow import follow
     from segmentation.report.denied import written_denial

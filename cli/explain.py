@@ -8,7 +8,7 @@ import typer
 
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project, Stack, read
-from segmentation.report.explanation import ExplanationFormat
+from segmentation.report.answer_format import AnswerFormat
 
 
 @ends_in_status
@@ -23,7 +23,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = None,
     stack: Stack = None,
     project: Project = HERE,
-    output: Annotated[ExplanationFormat, typer.Option(help="The form of the answer.")] = ExplanationFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Say whether a connection passes and which policies and rules decide. Exits 0 if it passes, 1 if not."""
     from cli.manifests import analysed

@@ -9,7 +9,7 @@ import typer
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project, Stack
 from cli.recorded import Engine, EngineChoice, InventoryFiles, Since, Sources, inventory, logs
-from segmentation.report.replay import ReplayFormat
+from segmentation.report.answer_format import AnswerFormat
 
 
 @ends_in_status
@@ -23,7 +23,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     inventories: InventoryFiles = None,
     engine: EngineChoice = Engine.DUCKDB,
     project: Project = HERE,
-    output: Annotated[ReplayFormat, typer.Option(help="The form of the answer.")] = ReplayFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Say what a matrix would cut of the traffic that worked, and what it opens that nothing used.
 

@@ -1,20 +1,14 @@
 """``flash-firewall rollback``: what the stack has declared, and back to any of it."""
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from cli.consent import Yes
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project, Stack, chosen
-
-
-class HistoryFormat(StrEnum):
-    """A form of output for a stack's versions."""
-
-    TXT = "txt"
-    JSON = "json"
+from segmentation.report.answer_format import AnswerFormat
 
 
 @ends_in_status
@@ -25,8 +19,8 @@ def rollback(
     stack: Stack = None,
     project: Project = HERE,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    output: Annotated[HistoryFormat, typer.Option(help="The form of the list.")] = HistoryFormat.TXT,
+    yes: Yes = False,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the list.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """List what a stack has declared, or deploy an earlier version of it again.
 
@@ -42,7 +36,7 @@ def rollback(
     back = Rollback.of(project, chosen(project, stack))
     if to is None:
         updates = back.record.updates()
-        if output is HistoryFormat.JSON:
+        if output is AnswerFormat.JSON:
             sys.stdout.write(json.dumps(history_document(back.versions, updates, back.name), indent=2) + "\n")
         else:
             sys.stdout.write(history_text(back.versions, updates, back.name))

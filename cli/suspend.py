@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cli.consent import Yes
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project, Stack, chosen
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @ends_in_status

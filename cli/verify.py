@@ -8,7 +8,7 @@ import typer
 from cli.exit_status import ExitStatus, ends_in_status
 from cli.project import HERE, Project, Stack, chosen
 from cli.recorded import InventoryFiles
-from segmentation.report.verification import VerificationFormat
+from segmentation.report.answer_format import AnswerFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def verify(  # noqa: PLR0913 - each is an option of the command
     stack: Stack = None,
     project: Project = HERE,
-    output: Annotated[VerificationFormat, typer.Option(help="The form of the answer.")] = VerificationFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
     inventory: InventoryFiles = None,
     *,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while all is as declared.")] = False,

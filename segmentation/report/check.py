@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from segmentation.report.answer_format import AnswerFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,16 +16,9 @@ if TYPE_CHECKING:
     Checked = Sequence[tuple[CompiledFirewall, Proof]]
 
 
-class CheckFormat(StrEnum):
-    """A form of output for proofs."""
-
-    TXT = "txt"
-    JSON = "json"
-
-
-def checked(proofs: "Checked", form: CheckFormat) -> str:
+def checked(proofs: "Checked", form: AnswerFormat) -> str:
     """Return the proofs in a form, each with its stack's name and the settings that do not do what they seem to."""
-    return _json(proofs) if form is CheckFormat.JSON else _text(proofs)
+    return _json(proofs) if form is AnswerFormat.JSON else _text(proofs)
 
 
 def _text(proofs: "Checked") -> str:

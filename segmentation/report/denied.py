@@ -11,8 +11,9 @@ As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``
 """
 
 import json
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from segmentation.report.answer_format import AnswerFormat
 
 if TYPE_CHECKING:
     from segmentation.records.record import PodIdentity
@@ -20,25 +21,18 @@ if TYPE_CHECKING:
     from segmentation.traffic.recorded import Recorded
 
 
-class DeniedFormat(StrEnum):
-    """A form of output for denied traffic."""
-
-    TXT = "txt"
-    JSON = "json"
-
-
-def written_denied(found: "Denied", traffic: "Recorded", form: DeniedFormat) -> str:
+def written_denied(found: "Denied", traffic: "Recorded", form: AnswerFormat) -> str:
     """Return what was denied and what was read, in a form."""
-    if form is DeniedFormat.JSON:
+    if form is AnswerFormat.JSON:
         return json.dumps(_document(found, traffic), indent=2) + "\n"
     from segmentation.report.denied_text import denied_text  # noqa: PLC0415 - the form alone is asked for at every start
 
     return denied_text(found, traffic)
 
 
-def written_denial(denial: "Denial", form: DeniedFormat) -> str:
+def written_denial(denial: "Denial", form: AnswerFormat) -> str:
     """Return one denial in a form: a paragraph, or an object on one line."""
-    if form is DeniedFormat.JSON:
+    if form is AnswerFormat.JSON:
         return json.dumps(_denial(denial)) + "\n"
     from segmentation.report.denied_text import denial_text  # noqa: PLC0415 - as above
 

@@ -2,27 +2,20 @@
 
 import json
 from collections.abc import Sequence
-from enum import StrEnum
 
 from segmentation.escape import escaped_lines
+from segmentation.report.answer_format import AnswerFormat
 from segmentation.verdict import Side, Verdict
 
 
-class ExplanationFormat(StrEnum):
-    """A form of output for verdicts."""
-
-    TXT = "txt"
-    JSON = "json"
-
-
-def explained(verdicts: Sequence[Verdict], form: ExplanationFormat) -> str:
+def explained(verdicts: Sequence[Verdict], form: AnswerFormat) -> str:
     """Return the verdicts of each layer on one connection.
 
     Args:
         verdicts: At least one, all on the same connection, one for each layer.
         form: How to write them.
     """
-    return _json(verdicts) if form is ExplanationFormat.JSON else _text(verdicts)
+    return _json(verdicts) if form is AnswerFormat.JSON else _text(verdicts)
 
 
 def _text(verdicts: Sequence[Verdict]) -> str:

@@ -14,8 +14,9 @@ attributed ones by what they were taken for; ``period`` as ``{"first", "last"}``
 """
 
 import json
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from segmentation.report.answer_format import AnswerFormat
 
 if TYPE_CHECKING:
     from segmentation.records.record import PodIdentity
@@ -24,14 +25,7 @@ if TYPE_CHECKING:
     from segmentation.traffic.replay import Replay
 
 
-class ReplayFormat(StrEnum):
-    """A form of output for a replay."""
-
-    TXT = "txt"
-    JSON = "json"
-
-
-def written_replay(found: "Replay", traffic: "Recorded", matrix: str, form: ReplayFormat) -> str:
+def written_replay(found: "Replay", traffic: "Recorded", matrix: str, form: AnswerFormat) -> str:
     """Return what would be cut, opened and unused, and what was read, in a form.
 
     Args:
@@ -40,7 +34,7 @@ def written_replay(found: "Replay", traffic: "Recorded", matrix: str, form: Repl
         matrix: The file of the proposed matrix.
         form: How to write it.
     """
-    if form is ReplayFormat.JSON:
+    if form is AnswerFormat.JSON:
         return json.dumps(_document(found, traffic, matrix), indent=2) + "\n"
     from segmentation.report.replay_text import replay_text  # noqa: PLC0415 - the form alone is asked for at every start
 

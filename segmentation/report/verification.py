@@ -12,10 +12,10 @@ at; ``unseen``, what was not; and after a probe ``probe``, as
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from segmentation.escape import escaped
+from segmentation.report.answer_format import AnswerFormat
 
 if TYPE_CHECKING:
     from segmentation.verify.finding import Difference, Finding
@@ -25,18 +25,11 @@ if TYPE_CHECKING:
 _LONGEST_VALUE = 120
 
 
-class VerificationFormat(StrEnum):
-    """A form of output for a verification."""
-
-    TXT = "txt"
-    JSON = "json"
-
-
-def written_verification(found: "Verification", form: VerificationFormat, probe: "Probe | None" = None) -> str:
+def written_verification(found: "Verification", form: AnswerFormat, probe: "Probe | None" = None) -> str:
     """Return a verification in a form, with its probe if there was one; what came from others is harmless to show."""
     from segmentation.report.probe import probe_document, probe_text  # noqa: PLC0415 - see below
 
-    if form is VerificationFormat.JSON:
+    if form is AnswerFormat.JSON:
         probed = {} if probe is None else {"probe": probe_document(probe)}
         return json.dumps({**verification_document(found), **probed}, indent=2) + "\n"
     return "".join(f"{escaped(line)}\n" for line in _lines(found)) + ("" if probe is None else probe_text(probe))

@@ -19,6 +19,7 @@ from segmentation.compiled_firewall import CompiledFirewall
 from segmentation.matrix import Labels
 from segmentation.project import MATRIX_FILE
 from tests.engine.intermediate_states import Gap, Run, Transition
+from tests.engine.judgement import judged
 from tests.engine.life import NAMESPACE, REPOSITORY
 
 Content = dict[str, Any]
@@ -47,7 +48,7 @@ class Deployed:
     @property
     def gaps(self) -> list[Gap]:
         """What does not hold on the way."""
-        return list(self.transition.gaps(self.run))
+        return judged(self.transition, self.run)
 
     @property
     def warnings(self) -> list[str]:

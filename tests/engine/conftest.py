@@ -1,7 +1,14 @@
 import pytest
 
 from lab.environment import Lab
+from tests.engine.judgement import judgement
 from tests.engine.life import Life, live
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if told := judgement():
+        terminalreporter.section("intermediate states")
+        terminalreporter.write_line(told)
 
 
 @pytest.fixture(scope="session", params=["dev", "prod"])

@@ -11,6 +11,7 @@ from lab.program import copy_program
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from tests.engine.intermediate_states import Run, Transition
+from tests.engine.judgement import judged
 from tests.engine.life import CHANGES, NAMESPACE, REPOSITORY, changed_matrix
 
 pytestmark = pytest.mark.engine
@@ -50,7 +51,7 @@ def test_no_write_cuts_or_opens_what_it_should_not(runs: Runs, name: str) -> Non
     transition, run = runs[name]
 
     assert run.writes
-    assert list(transition.gaps(run)) == []
+    assert judged(transition, run) == []
 
 
 def test_a_policy_that_is_missing_for_one_write_is_seen_as_a_cut(runs: Runs) -> None:

@@ -14,6 +14,7 @@ from lab.program import copy_program
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from tests.engine.intermediate_states import Gap, Run, Transition
+from tests.engine.judgement import judged
 from tests.engine.life import FLOW_REMOVED, NAMESPACE, PORT_CHANGED, REPOSITORY, Apis, Sight, changed_matrix
 
 pytestmark = pytest.mark.engine
@@ -88,7 +89,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     same = {path.name: path.read_text() for path in (matrix, settings)}
     assert same == files
     engine.destroy().checked()
-    gaps = list(Transition(first, second).gaps(run))
+    gaps = judged(Transition(first, second), run)
     assert run.writes
     return Story(sights, failed, listed, unknown, unasked, back, preview, twice, nothing, gaps, files)
 

@@ -16,6 +16,7 @@ from lab.program import copy_program
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from tests.engine.intermediate_states import Gap, Run, Transition
+from tests.engine.judgement import judged
 from tests.engine.life import NAMESPACE, REPOSITORY, Apis, changed_matrix
 
 pytestmark = pytest.mark.engine
@@ -80,7 +81,9 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
         suspended = apis.look().policies[POLICY]
         run = Run(recording.journal.before, recording.journal.writes)
         # Of what opened it alone is neither before nor after: its own pods in its own direction.
-        gaps = [gap for gap in Transition(declared, declared).gaps(run) if gap.pair[0] != "api" or "cut" in gap.claim]
+        gaps = [
+            gap for gap in judged(Transition(declared, declared), run) if gap.pair[0] != "api" or "cut" in gap.claim
+        ]
     pending = engine.preview().checked()
     (program / "traffic.yaml").write_text((REPOSITORY / "traffic.yaml").read_text())
     settings, preview, check = file.read_text(), engine.preview().checked(), command("check", "--stack", "dev")

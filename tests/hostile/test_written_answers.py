@@ -18,9 +18,10 @@ from segmentation.impact import Impact
 from segmentation.port import tcp
 from segmentation.port_set import NO_PORTS, PortSet
 from segmentation.proof import Blur, Proof
+from segmentation.report.answer_format import AnswerFormat
 from segmentation.report.changes import ChangeFormat, written_changes
-from segmentation.report.check import CheckFormat, checked
-from segmentation.report.explanation import ExplanationFormat, explained
+from segmentation.report.check import checked
+from segmentation.report.explanation import explained
 from segmentation.report.format import Format, written
 from segmentation.report.impact import impact_warnings
 from segmentation.report.page import page
@@ -89,16 +90,16 @@ def test_changes_show_any_name_and_do_nothing(form: ChangeFormat, text: str) -> 
 
 
 @attack
-@pytest.mark.parametrize("form", ExplanationFormat)
-def test_an_explanation_shows_any_name_and_does_nothing(form: ExplanationFormat, text: str) -> None:
+@pytest.mark.parametrize("form", AnswerFormat)
+def test_an_explanation_shows_any_name_and_does_nothing(form: AnswerFormat, text: str) -> None:
     verdict = Verdict(Layer.POD, text, f"{text}2", tcp(80), _side(text), _side(text))
 
     assert_harmless_in(form, explained([verdict], form))
 
 
 @attack
-@pytest.mark.parametrize("form", CheckFormat)
-def test_checked_stacks_show_any_name_and_do_nothing(form: CheckFormat, text: str) -> None:
+@pytest.mark.parametrize("form", AnswerFormat)
+def test_checked_stacks_show_any_name_and_do_nothing(form: AnswerFormat, text: str) -> None:
     firewall = replace(FIREWALL, environment=replace(DEV, name=text))
 
     assert_harmless_in(form, checked([(firewall, disproved(text))], form))

@@ -3,7 +3,8 @@
 import json
 from dataclasses import replace
 
-from segmentation.report.verification import VerificationFormat, written_verification
+from segmentation.report.answer_format import AnswerFormat
+from segmentation.report.verification import written_verification
 from segmentation.verify.finding import Difference, Finding, Kind
 from segmentation.verify.verification import Verification
 
@@ -38,7 +39,7 @@ dev: 1 thing is not as declared. Looked at: pods 3, rules 41.
 
 
 def text(found: Verification) -> str:
-    return written_verification(found, VerificationFormat.TXT)
+    return written_verification(found, AnswerFormat.TXT)
 
 
 def test_each_finding_is_a_paragraph_and_the_sum_comes_last() -> None:
@@ -54,7 +55,7 @@ def test_what_was_not_looked_at_is_said() -> None:
 
 
 def test_json_is_one_object_with_each_finding_whole() -> None:
-    found = json.loads(written_verification(FOUND, VerificationFormat.JSON))
+    found = json.loads(written_verification(FOUND, AnswerFormat.JSON))
 
     assert found["stack"] == "dev"
     assert found["taken"] == "1970-01-01T00:00:00Z"
@@ -70,18 +71,18 @@ def test_json_is_one_object_with_each_finding_whole() -> None:
 
 
 def test_a_suspension_alone_holds() -> None:
-    assert json.loads(written_verification(replace(FOUND, findings=(SUSPENDED,)), VerificationFormat.JSON))["holds"]
+    assert json.loads(written_verification(replace(FOUND, findings=(SUSPENDED,)), AnswerFormat.JSON))["holds"]
 
 
 def test_what_others_wrote_is_harmless_in_both_forms() -> None:
     difference = Difference(HOSTILE, json.dumps(HOSTILE), json.dumps(HOSTILE, ensure_ascii=False))
     hostile = replace(FOUND, findings=(Finding(Kind.CHANGED, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (difference,)),))
 
-    for form in VerificationFormat:
+    for form in AnswerFormat:
         written = written_verification(hostile, form)
         assert all(line.isprintable() for line in written.splitlines())
         assert "\x1b" not in written
-    assert json.loads(written_verification(hostile, VerificationFormat.JSON))["findings"][0]["where"] == HOSTILE
+    assert json.loads(written_verification(hostile, AnswerFormat.JSON))["findings"][0]["where"] == HOSTILE
 
 
 def test_a_long_value_is_cut_for_people_and_whole_for_programs() -> None:
@@ -89,4 +90,4 @@ def test_a_long_value_is_cut_for_people_and_whole_for_programs() -> None:
     long = replace(FOUND, findings=(replace(CHANGED, differences=(Difference("policy", policy, None),)),))
 
     assert max(map(len, text(long).splitlines())) < 200
-    assert policy in written_verification(long, VerificationFormat.JSON).replace('\\"', '"')
+    assert policy in written_verification(long, AnswerFormat.JSON).replace('\\"', '"')
