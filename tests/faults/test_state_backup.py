@@ -53,3 +53,14 @@ def test_without_any_whole_copy_the_stack_begins_anew(state: Path) -> None:
     restore(state)
 
     assert list(state.parent.iterdir()) == []
+
+
+def test_attributes_that_are_cut_short_go_and_the_state_stays(state: Path) -> None:
+    cut, whole = (state.with_name(f"dev.json{end}.attrs") for end in ("", ".bak"))
+    cut.write_text("")
+    whole.write_text("{}")
+
+    restore(state)
+
+    assert (cut.exists(), whole.exists()) == (False, True)
+    assert state.read_text() == WHOLE
