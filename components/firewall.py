@@ -1,16 +1,15 @@
-"""The whole firewall of one environment: both layers, the record of what passes them, and what watches them."""
+"""The whole firewall of one environment: both layers, the record of what passes them, and what watches them.
+
+What a stack need not have is imported where it is declared: its part of the SDK takes up to half a second each.
+"""
 
 from dataclasses import dataclass, field
 
 import pulumi
 
-from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from components.guard_rails import GuardRails, GuardRailsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
-from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
-from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
 from segmentation.adoption import Adoption
 from segmentation.alerts.watch import Watch
 from segmentation.compiled_firewall import CompiledFirewall
@@ -94,6 +93,8 @@ class Firewall(pulumi.ComponentResource):
             f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,), args.rewriting), inside
         )
         if args.guard:
+            from components.guard_rails import GuardRails, GuardRailsArgs  # noqa: PLC0415 - see above
+
             GuardRails(f"{name}-guard", GuardRailsArgs(args.namespace, args.guard, (policies,)), inside)
         flow_logs = FlowLogs(
             f"{name}-flow-logs",
@@ -117,6 +118,8 @@ class Firewall(pulumi.ComponentResource):
         self.retained = flow_logs.retained
         self.traffic_queries = {}
         if environment.recording.destination is LogDestination.S3:
+            from components.traffic_queries import TrafficQueries, TrafficQueriesArgs  # noqa: PLC0415 - see above
+
             queries = TrafficQueries(
                 f"{name}-queries",
                 TrafficQueriesArgs(
@@ -133,8 +136,12 @@ class Firewall(pulumi.ComponentResource):
             self.traffic_queries = {"workgroup": queries.workgroup, "table": queries.table}
         watch = args.watch
         if watch.rule or watch.dashboard:
+            from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs  # noqa: PLC0415 - see above
+
             PrometheusAlerts(f"{name}-alerts", PrometheusAlertsArgs(watch.rule, watch.dashboard), inside)
         if watch.cloudwatch:
+            from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs  # noqa: PLC0415 - see above
+
             CloudWatchAlerts(
                 f"{name}-alarms",
                 CloudWatchAlertsArgs(watch.cloudwatch, environment, flow_logs.location),
