@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -187,7 +188,7 @@ class Engine:
         """Where the stack's state lies."""
         backend = {**self.lab.variables(self.stack), **self.variables}["PULUMI_BACKEND_URL"]
         project = str(yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"])
-        return Path(backend.removeprefix("file://")) / ".pulumi" / "stacks" / project / f"{self.stack}.json"
+        return Path(urlsplit(backend).path) / ".pulumi" / "stacks" / project / f"{self.stack}.json"
 
     def _operate(self, *arguments: str) -> Result:
         self.make_stack()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segmentation.athena import stack_name
 from segmentation.security_group import GROUP_TAG
 from tests.engine.life import NAMESPACE, Apis, Sight
 
@@ -18,7 +19,7 @@ class Standing:
 
     Attributes:
         firewall: Policies, attachments, groups and rules with their contents, and those of others beside them.
-        record: Flow logs and what they write to.
+        record: Flow logs, what they write to, and what Athena asks of it.
     """
 
     firewall: Counter[str]
@@ -68,6 +69,20 @@ def _record(apis: Apis, sight: Sight) -> Iterator[str]:
     yield from (f"key {state}" for state in sight.keys.values() if state == "Enabled")
     roles = apis.aws("iam").list_roles()["Roles"]
     yield from ("role" for role in roles if role["RoleName"].startswith(f"{NAMESPACE}-{apis.stack}"))
+    yield from _queries(apis, stack_name(NAMESPACE, apis.stack))
+
+
+def _queries(apis: Apis, name: str) -> Iterator[str]:
+    athena, glue = apis.aws("athena"), apis.aws("glue")
+    for workgroup in athena.list_work_groups()["WorkGroups"]:
+        if workgroup["Name"] == name:
+            yield "workgroup"
+            for query in athena.list_named_queries(WorkGroup=name)["NamedQueryIds"]:
+                yield f"saved query {athena.get_named_query(NamedQueryId=query)['NamedQuery']['Name']}"
+    for database in glue.get_databases()["DatabaseList"]:
+        if database["Name"] == name:
+            yield "database"
+            yield from (f"table {table['Name']}" for table in glue.get_tables(DatabaseName=name)["TableList"])
 
 
 def _label(group: Mapping[str, Any]) -> str:
