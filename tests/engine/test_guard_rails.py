@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,13 @@ class Guarded:
         asked = {"enforcement": enforcement, "deployers": {"users": [deployer]}}
         _put(self.program, {**GUARD_RAILS, "admission": asked})
         return self.engine().up()
+
+    def wait_for_refusal(self, manifest: str) -> None:
+        """Wait until nobody may make an object: the API server looks for changed admission policies once a second."""
+        end = time.monotonic() + 60
+        while self.kubectl("apply", "--dry-run=server", "-f", "-", *ANYBODY, given=manifest).returncode == 0:
+            assert time.monotonic() < end, "still allowed after a minute"
+            time.sleep(0.5)
 
     def namespace(self) -> dict[str, str]:
         """Return the labels of the namespace."""
@@ -201,6 +209,7 @@ def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
     policy = OWN_POLICY % NAMESPACE
     warned = guarded.kubectl("apply", "--dry-run=server", "-f", "-", *ANYBODY, given=policy)
     guarded.enforce("deny").checked()
+    guarded.wait_for_refusal(policy)
     denied = guarded.kubectl("apply", "-f", "-", *ANYBODY, given=policy)
     elsewhere = guarded.kubectl(
         "apply",
