@@ -142,7 +142,7 @@ class TrafficQueries(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            # AWS does not know the first; one that is taken over would never be as it is declared.
+            # AWS keeps no forceDestroy, so a workgroup that is taken over would never be as it is declared.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=results.ready,
