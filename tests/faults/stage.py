@@ -59,6 +59,15 @@ class Trial:
     trouble: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One run into a fault, and what failed of mending it before the next."""
+
+    journal: Journal
+    result: Result
+    trouble: tuple[str, ...]
+
+
 @dataclass
 class Stage:
     """A stack on the lab that goes through the courses again and again."""
@@ -103,9 +112,8 @@ class Stage:
         self._go_to(before)
         start = standing(self._apis)
         self.rival = None
-        trouble: list[str] = []
-        rounds = list(self._rounds(point, trouble))
-        trouble += self._mend(point.course)
+        rounds = list(self._rounds(point))
+        trouble = [each for told in rounds for each in told.trouble] + list(self._mend(point.course))
         mending, again = self._run(point.course, None)
         if again.code:
             trouble.append(_words(again))
@@ -115,7 +123,7 @@ class Stage:
         for left in Surveyor.of(self.lab, self.stack).left_record(NAMESPACE):
             for command in left.commands:
                 typed(command, self._apis.aws)
-        gaps = self._gaps(point.course, *(journal for journal, _ in rounds), mending)
+        gaps = self._gaps(point.course, *(told.journal for told in rounds), mending)
         self._sound = again.code == 0
         if self.rival and (self.rival.code == 0 or "locked" not in self.rival.stderr + self.rival.stdout):
             trouble.append(f"the second engine is not told of the lock: {_words(self.rival)}")
@@ -124,11 +132,11 @@ class Stage:
         unlike = [f"+ {each}" for each in (found.firewall - usual.firewall).elements()]
         unlike += [f"- {each}" for each in (usual.firewall - found.firewall).elements()]
         trouble += [f"- {each}" for each in (usual.record - found.record).elements()]
-        hit = [f"{write.api} {write.action}" for journal, _ in rounds for write in journal.writes if write.fault]
+        hit = [f"{write.api} {write.action}" for told in rounds for write in told.journal.writes if write.fault]
         return Trial(
             next(iter(hit), ""),
             len(hit),
-            any(result.code for _, result in rounds),
+            any(told.result.code for told in rounds),
             tuple(gaps),
             tuple(unlike),
             tuple((found.record - usual.record - beside).elements()),
@@ -142,15 +150,15 @@ class Stage:
             course = courses.get((self._at, wanted)) or courses[self._at, "shop"]
             self._run(course, None)[1].checked()
 
-    def _rounds(self, point: Point, trouble: list[str]) -> Iterator[tuple[Journal, Result]]:
-        """Run into a fault once, or again and again until every write has met it and is made."""
+    def _rounds(self, point: Point) -> Iterator[_Round]:
+        """Run into a fault once, or again and again until every write has met it and is made, mended after kills."""
         for _ in range(_ROUNDS):
             journal, result = self._run(point.course, point)
-            yield journal, result
-            if result.code == 0 or point.fault.span is not Span.EACH:
+            is_last = result.code == 0 or point.fault.span is not Span.EACH
+            is_locked = not is_last and point.fault.how in KILLS
+            yield _Round(journal, result, tuple(self._mend(point.course)) if is_locked else ())
+            if is_last:
                 return
-            if point.fault.how in KILLS:
-                trouble += self._mend(point.course)
 
     def _run(self, course: Course, point: Point | None) -> tuple[Journal, Result]:
         incidents = {How.RIVAL: self._start_rival}
