@@ -4,23 +4,22 @@ The engine writes a stack's encryption salt into the stack's settings file.
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-_LEFT_OUT = (".git", ".pulumi", "__pycache__")
+from live.imitated_folder import imitate
 
 
 def copy_program(source: Path, target: Path, changed: Mapping[str, str] | None = None) -> Path:
     """Make ``target`` a folder that runs as ``source`` does now, and return it.
-
-    The files of the top folder are copied, its folders (packages, the virtual environment) are links.
 
     Args:
         source: A folder with a ``Pulumi.yaml``.
         target: A folder that does not exist.
         changed: File names of the top folder with the text to put in place of what they hold, such as ``traffic.yaml``.
     """
-    _imitate(source, target, shutil.copy)
+    target.mkdir(parents=True)
+    imitate(source, target)
     for name, text in (changed or {}).items():
         (target / name).write_text(text)
     return target
@@ -35,16 +34,6 @@ def link_program(source: Path, target: Path) -> Path:
         else:
             link.symlink_to(entry.resolve())
 
-    _imitate(source, target, place)
-    return target
-
-
-def _imitate(source: Path, target: Path, place_file: Callable[[Path, Path], object]) -> None:
     target.mkdir(parents=True)
-    for entry in source.iterdir():
-        if entry.name in _LEFT_OUT:
-            continue
-        if entry.is_dir():
-            (target / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
-        else:
-            place_file(entry, target / entry.name)
+    imitate(source, target, place)
+    return target

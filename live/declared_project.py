@@ -1,6 +1,5 @@
 """The present program with what was declared at another time, in a folder of its own."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,11 +7,10 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
+from live.imitated_folder import imitate
 from segmentation.binding import BINDING_KEY, stack_file
 from segmentation.declared_version import DeclaredVersion
 from segmentation.project import MATRIX_FILE, read_settings
-
-_LEFT_OUT = {".git", ".pulumi", "__pycache__"}
 
 
 @contextmanager
@@ -31,13 +29,7 @@ def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iter
     """
     settings = {**read_settings(folder, stack), BINDING_KEY: dict(version.binding)}
     with TemporaryDirectory(prefix="flash-firewall-") as made:
-        for entry in folder.resolve().iterdir():
-            if entry.name in _LEFT_OUT:
-                continue
-            if entry.is_dir():
-                (Path(made) / entry.name).symlink_to(entry, target_is_directory=True)
-            else:
-                shutil.copy(entry, made)
+        imitate(folder, Path(made))
         (Path(made) / MATRIX_FILE).write_text(yaml.safe_dump(dict(version.matrix), sort_keys=False), encoding="utf-8")
         _put_settings(Path(made) / stack_file(stack), settings)
         yield Path(made)
