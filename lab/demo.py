@@ -122,14 +122,14 @@ def _incident(lab: Lab, engine: Engine) -> None:
         REGION,
         name,
     ).happen(ec2, _aws(lab, "s3"), _aws(lab, "logs"), time.time())
-    night.flash_firewall(engine, "denied", "--since", "2h", status=_SOMETHING_FOUND)
+    night.show_verb(engine, "denied", "--since", "2h", status=_SOMETHING_FOUND)
     _title(f"{engine.stack}: what would it cut if api no longer needed Redis?")
     _say(f"- {_NEEDED_FLOW.strip()}")
     _say(f"+ {_PROPOSED_FLOW.strip()}")
     declared = (_REPOSITORY / "traffic.yaml").read_text()
     (engine.program / "proposed.yaml").write_text(declared.replace(_NEEDED_FLOW, _PROPOSED_FLOW))
     asked = ("replay", "--since", "2h", "--matrix", "proposed.yaml")
-    night.flash_firewall(engine, *asked, status=_SOMETHING_FOUND)
+    night.show_verb(engine, *asked, status=_SOMETHING_FOUND)
     for interface in interfaces:  # its pod ends: AWS keeps a group that one carries
         ec2.delete_network_interface(NetworkInterfaceId=interface)
 

@@ -2,13 +2,12 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import typer
 
 from lab.engine import Engine, EngineError, Result
+from lab.firewall_command import flash_firewall
 
 _POLICY = "04-allow-egress-api"
 _GIT = {
@@ -27,7 +26,7 @@ def suspend(engine: Engine) -> None:
     Raises:
         EngineError: A command failed.
     """
-    flash_firewall(engine, "suspend", _POLICY, "--for", "30m", "--reason", "orders fail, cause unknown")
+    show_verb(engine, "suspend", _POLICY, "--for", "30m", "--reason", "orders fail, cause unknown")
     _say("pulumi preview")
     _warnings(engine.preview().checked())
     _say("half an hour later (here its end in Pulumi.dev.yaml is set to the past): pulumi up")
@@ -39,7 +38,7 @@ def suspend(engine: Engine) -> None:
     _warnings(closed)
     for name in closed.having("update"):
         _say(f"~ {name}")
-    flash_firewall(engine, "resume", _POLICY)
+    show_verb(engine, "resume", _POLICY)
 
 
 def roll_back(engine: Engine) -> None:
@@ -48,8 +47,8 @@ def roll_back(engine: Engine) -> None:
     Raises:
         EngineError: A command failed.
     """
-    flash_firewall(engine, "rollback")
-    flash_firewall(engine, "rollback", "--to", "1", "--yes")
+    show_verb(engine, "rollback")
+    show_verb(engine, "rollback", "--to", "1", "--yes")
 
 
 def drift(engine: Engine) -> None:
@@ -63,12 +62,12 @@ def drift(engine: Engine) -> None:
     _kubectl(engine, "delete", "networkpolicy", "03-allow-pay-from-api")
     egress = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
     _kubectl(engine, "patch", "networkpolicy", _POLICY, "--type=json", "--patch", egress)
-    flash_firewall(engine, "verify", status=1)
+    show_verb(engine, "verify", status=1)
     mended = engine.up("--refresh").checked()
     _say("pulumi up --refresh")
     for step in mended.changes:
         typer.echo(f"    {step.operation} {step.name}")
-    flash_firewall(engine, "verify", status=0)
+    show_verb(engine, "verify", status=0)
 
 
 def _kubectl(engine: Engine, *arguments: str) -> None:
@@ -82,7 +81,7 @@ def _run(engine: Engine, *arguments: str) -> None:
     subprocess.run(command, env=engine.lab.env(engine.stack), capture_output=True, check=True)  # noqa: S603 - the lab's
 
 
-def flash_firewall(engine: Engine, *arguments: str, status: int = 0) -> None:
+def show_verb(engine: Engine, *arguments: str, status: int = 0) -> None:
     """Show what the command answers on the engine's stack; what the engine says within it in one line.
 
     Raises:
@@ -90,15 +89,8 @@ def flash_firewall(engine: Engine, *arguments: str, status: int = 0) -> None:
     """
     shown = [f'"{each}"' if " " in each else each for each in arguments]
     _say(f"flash-firewall {' '.join(shown)}")
-    told = subprocess.run(  # noqa: S603 - this project's own
-        [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
-        cwd=engine.program,
-        env={**engine.lab.env(engine.stack), "PULUMI_STACK": engine.stack, **_GIT},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    variables = {"PULUMI_STACK": engine.stack, **_GIT}
+    told = flash_firewall(engine.lab, engine.stack, engine.program, *arguments, **variables)
     if told.returncode != status:
         raise EngineError(f"flash-firewall {arguments[0]} exits with {told.returncode}:\n{told.stdout}\n{told.stderr}")
     for line in _ENGINE.sub(_shortened, told.stdout).splitlines():

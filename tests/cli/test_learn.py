@@ -6,18 +6,9 @@ from pathlib import Path
 import pytest
 
 from segmentation.project import MATRIX_FILE
-from segmentation.traffic.inventory_file import inventory_json
 from segmentation.traffic_file import parse_matrix
 from segmentation.yaml_document import parse_document
 from tests.cli.flash_firewall import copy_project, run
-from tests.segmentation.traffic.incident import INVENTORY
-
-
-@pytest.fixture
-def inventory(tmp_path: Path) -> Path:
-    path = tmp_path / "inventory.json"
-    path.write_text(inventory_json(INVENTORY), encoding="utf-8")
-    return path
 
 
 @pytest.fixture

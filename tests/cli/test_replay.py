@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.traffic.inventory_file import inventory_json
 from tests.cli.flash_firewall import copy_project, edit, run
-from tests.segmentation.traffic.incident import API, GATEWAY, INVENTORY, NIGHT, PAY, REDIS, address_of
+from tests.segmentation.traffic.incident import API, GATEWAY, NIGHT, PAY, REDIS, address_of
 
 HEADER = (
     "version account-id interface-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr srcport dstport protocol packets bytes "
@@ -29,13 +28,6 @@ def call(source: str, destination: str, port: int, action: str = "ACCEPT") -> li
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return copy_project(tmp_path / "project", "dev")
-
-
-@pytest.fixture
-def inventory(tmp_path: Path) -> Path:
-    path = tmp_path / "inventory.json"
-    path.write_text(inventory_json(INVENTORY), encoding="utf-8")
-    return path
 
 
 @pytest.fixture

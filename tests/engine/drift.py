@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.engine import Engine
+from lab.firewall_command import Told, flash_firewall
 from lab.surroundings import SURROUNDINGS
 from tests.engine.life import NAMESPACE, Apis
 
@@ -23,17 +23,9 @@ class Behind:
     apis: Apis
     program: Path
 
-    def command(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, **variables: str) -> Told:
         """Run this project's own command in the program's folder."""
-        return subprocess.run(  # noqa: S603 - this project's own command
-            [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
-            cwd=self.program,
-            env={**self.apis.lab.env(self.apis.stack), **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return flash_firewall(self.apis.lab, self.apis.stack, self.program, *arguments, **variables)
 
     def kubectl(self, *arguments: str, given: object = None) -> str:
         """Run kubectl in the namespace, and return what it prints."""

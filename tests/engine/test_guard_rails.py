@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import yaml
 
 from lab.engine import Engine, Result
 from lab.environment import Lab
+from lab.firewall_command import Told, flash_firewall
 from lab.program import copy_program
 from segmentation.binding import BINDING_KEY
 from tests.engine.life import FLOW_REMOVED, NAMESPACE, REPOSITORY, changed_matrix
@@ -45,8 +45,6 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
 """
 ANYBODY = ("--as", "somebody", "--as-group", "system:masters")
 RELABEL = ("label", "pod", "web-0", "--namespace", NAMESPACE, "--overwrite")
-
-Told = subprocess.CompletedProcess[str]
 
 
 @dataclass(frozen=True)
@@ -288,12 +286,4 @@ def test_destroy_leaves_the_namespace_as_it_was(guarded: Guarded) -> None:
 
 
 def _firewall(guarded: Guarded, who: str, *arguments: str) -> Told:
-    return subprocess.run(  # noqa: S603 - this project's own command
-        [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
-        cwd=guarded.program,
-        env={**guarded.lab.env("dev"), "KUBECONFIG": str(guarded.kubeconfigs[who])},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return flash_firewall(guarded.lab, "dev", guarded.program, *arguments, KUBECONFIG=str(guarded.kubeconfigs[who]))

@@ -1,15 +1,13 @@
 """Going back on the real engine: twice, past a failed update, past another attachment, with a dirty checkout."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from lab.engine import Engine, Result
 from lab.environment import Lab
+from lab.firewall_command import Told, flash_firewall
 from lab.program import copy_program
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
@@ -19,7 +17,6 @@ from tests.engine.life import FLOW_REMOVED, NAMESPACE, PORT_CHANGED, REPOSITORY,
 
 pytestmark = pytest.mark.engine
 
-Told = subprocess.CompletedProcess[str]
 BAD_INPUT = 2
 NOWHERE = "http://127.0.0.1:9"  # the port of the discard service, where nothing listens
 
@@ -54,15 +51,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     surveyor = Surveyor.of(lab, "dev")
 
     def rollback(*arguments: str, **variables: str) -> Told:
-        return subprocess.run(  # noqa: S603 - this project's own command
-            [str(Path(sys.executable).with_name("flash-firewall")), "rollback", "--stack", "dev", *arguments],
-            cwd=program,
-            env={**lab.env("dev"), **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return flash_firewall(lab, "dev", program, "rollback", "--stack", "dev", *arguments, **variables)
 
     engine.up().checked()
     sights["1"], first = apis.look(), surveyor.declared(program)

@@ -1,17 +1,15 @@
 """A suspension on the real engine, from opening to its end: through Pulumi, alone, loud, and closed again."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.engine import Engine, Result
 from lab.environment import Lab
+from lab.firewall_command import Told, flash_firewall
 from lab.program import copy_program
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
@@ -34,17 +32,17 @@ class Night:
         gaps: What no write should have done.
     """
 
-    failed: subprocess.CompletedProcess[str]
+    failed: Told
     unwritten: bool
-    suspend: subprocess.CompletedProcess[str]
+    suspend: Told
     suspended: Mapping[str, Any]
     settings: str
     pending: Result
     preview: Result
-    check: subprocess.CompletedProcess[str]
+    check: Told
     closing: Result
     closed: Mapping[str, Any]
-    resume: subprocess.CompletedProcess[str]
+    resume: Told
     struck: bool
     gaps: list[Gap]
 
@@ -57,16 +55,8 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
     file = program / "Pulumi.dev.yaml"
     asked = ("suspend", POLICY, "--for", "30m", "--reason", REASON, "--stack", "dev")
 
-    def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - this project's own command
-            [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
-            cwd=program,
-            env={**lab.env("dev"), **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def command(*arguments: str, **variables: str) -> Told:
+        return flash_firewall(lab, "dev", program, *arguments, **variables)
 
     engine.up().checked()
     declared = Surveyor.of(lab, "dev").declared(program)

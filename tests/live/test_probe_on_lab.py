@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from lab.environment import Lab
+from lab.firewall_command import Told, flash_firewall
 from tests.segmentation.accounts import ROOT
 
 pytestmark = pytest.mark.engine
@@ -21,8 +21,6 @@ VERIFIER = "system:serviceaccount:monitoring:flash-firewall-verifier"
 SERVICES = ("api", "gateway", "pay")
 HOSTS = [f"--probe-host={name}=10.20.20.{number}" for number, name in enumerate(("database", "rabbitmq", "redis"), 5)]
 PROBE = ("--probe", "--consent", "--probe-limit=1", *HOSTS)
-
-Ran = subprocess.CompletedProcess[str]
 
 
 def kubectl(lab: Lab, *arguments: str, given: object = None) -> str:
@@ -73,16 +71,8 @@ def kubeconfig(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     subprocess.run([*apply[:1], "delete", *apply[2:]], env=lab.env(STACK), check=True, capture_output=True)  # noqa: S603 - the lab's
 
 
-def verify(lab: Lab, kubeconfig: Path, *arguments: str) -> Ran:
-    return subprocess.run(  # noqa: S603 - this project's own command
-        [str(Path(sys.executable).with_name("flash-firewall")), "verify", "--stack", STACK, *arguments],
-        cwd=ROOT,
-        env={**lab.env(STACK), "KUBECONFIG": str(kubeconfig)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def verify(lab: Lab, kubeconfig: Path, *arguments: str) -> Told:
+    return flash_firewall(lab, STACK, ROOT, "verify", "--stack", STACK, *arguments, KUBECONFIG=str(kubeconfig))
 
 
 @contextmanager
@@ -95,7 +85,7 @@ def bound(lab: Lab, role: str) -> Iterator[None]:
         kubectl(lab, "delete", "rolebinding", role)
 
 
-def checks(ran: Ran) -> list[dict[str, Any]]:
+def checks(ran: Told) -> list[dict[str, Any]]:
     assert ran.returncode == 1, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)["probe"]
     assert found["holds"] is False
