@@ -184,54 +184,63 @@ key = aws.kms.Key(
         }
     ),
 )
-bucket = aws.s3.Bucket("flow-logs")
-settings: list[pulumi.Resource] = [
-    aws.s3.BucketPublicAccessBlock(
-        "flow-logs",
-        bucket=bucket.id,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-    ),
-    aws.s3.BucketOwnershipControls("flow-logs", bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}),
-    aws.s3.BucketVersioning("flow-logs", bucket=bucket.id, versioning_configuration={"status": "Enabled"}),
-    aws.s3.BucketServerSideEncryptionConfiguration(
-        "flow-logs",
-        bucket=bucket.id,
-        rules=[
-            {
-                "apply_server_side_encryption_by_default": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn},
-                "bucket_key_enabled": True,
-            }
-        ],
-    ),
-    aws.s3.BucketLifecycleConfiguration(
-        "flow-logs",
-        bucket=bucket.id,
-        rules=[{"id": "retention", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": 365}}],
-    ),
-    aws.s3.BucketPolicy(
-        "flow-logs",
-        bucket=bucket.id,
-        policy=bucket.arn.apply(
-            lambda arn: json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": "delivery.logs.amazonaws.com"},
-                            "Action": "s3:PutObject",
-                            "Resource": f"{arn}/*",
-                            "Condition": {"StringEquals": delivery},
-                        }
-                    ],
-                }
-            )
+
+
+def private_bucket(
+    name: str, days: int, statements: list[dict[str, object]]
+) -> tuple[aws.s3.Bucket, list[pulumi.Resource]]:
+    bucket = aws.s3.Bucket(name)
+    settings: list[pulumi.Resource] = [
+        aws.s3.BucketPublicAccessBlock(
+            name,
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
         ),
-    ),
-]
+        aws.s3.BucketOwnershipControls(name, bucket=bucket.id, rule={"object_ownership": "BucketOwnerEnforced"}),
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {
+                        "sse_algorithm": "aws:kms",
+                        "kms_master_key_id": key.arn,
+                    },
+                    "bucket_key_enabled": True,
+                }
+            ],
+        ),
+        aws.s3.BucketLifecycleConfiguration(
+            name,
+            bucket=bucket.id,
+            rules=[{"id": "retention", "status": "Enabled", "filter": {"prefix": ""}, "expiration": {"days": days}}],
+        ),
+        aws.s3.BucketPolicy(
+            name,
+            bucket=bucket.id,
+            policy=bucket.arn.apply(
+                lambda arn: json.dumps(
+                    {"Version": "2012-10-17", "Statement": [{**each, "Resource": f"{arn}/*"} for each in statements]}
+                )
+            ),
+        ),
+    ]
+    return bucket, settings
+
+
+plain = {"Bool": {"aws:SecureTransport": "false"}}
+encrypted = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Condition": plain}
+delivered = {
+    "Effect": "Allow",
+    "Principal": {"Service": "delivery.logs.amazonaws.com"},
+    "Action": "s3:PutObject",
+    "Condition": {"StringEquals": delivery},
+}
+bucket, settings = private_bucket("flow-logs", 365, [delivered, encrypted])
+settings.append(aws.s3.BucketVersioning("flow-logs", bucket=bucket.id, versioning_configuration={"status": "Enabled"}))
 flow_log = aws.ec2.FlowLog(
     "flow-logs",
     vpc_id=vpc.id,
@@ -242,4 +251,54 @@ flow_log = aws.ec2.FlowLog(
     destination_options={"file_format": "parquet", "hive_compatible_partitions": True, "per_hour_partition": True},
     opts=pulumi.ResourceOptions(depends_on=settings),
 )
+
+results, results_settings = private_bucket("athena-results", 30, [encrypted])
+workgroup = aws.athena.Workgroup(
+    "flow-logs",
+    force_destroy=True,
+    configuration={
+        "enforce_workgroup_configuration": True,
+        "publish_cloudwatch_metrics_enabled": True,
+        "bytes_scanned_cutoff_per_query": 100 * 1024**3,
+        "result_configuration": {
+            "output_location": results.id.apply("s3://{}/".format),
+            "expected_bucket_owner": account,
+            "encryption_configuration": {"encryption_option": "SSE_KMS", "kms_key_arn": key.arn},
+        },
+    },
+    opts=pulumi.ResourceOptions(depends_on=results_settings),
+)
+database = aws.glue.CatalogDatabase("flow-logs", name=f"flash_ticket_{STACK}")
+HIVE = "org.apache.hadoop.hive.ql.io.parquet"
+TEXT = "srcaddr dstaddr action log_status interface_id pkt_srcaddr pkt_dstaddr flow_direction"
+NUMBERS = "srcport dstport protocol packets bytes start end tcp_flags"
+table = aws.glue.CatalogTable(
+    "flow-logs",
+    name="flow_logs",
+    database_name=database.name,
+    table_type="EXTERNAL_TABLE",
+    parameters={"projection.enabled": "true"},
+    partition_keys=[{"name": name, "type": "string"} for name in ("year", "month", "day", "hour")],
+    storage_descriptor={
+        "location": bucket.id.apply("s3://{}/AWSLogs/".format),
+        "input_format": f"{HIVE}.MapredParquetInputFormat",
+        "output_format": f"{HIVE}.MapredParquetOutputFormat",
+        "ser_de_info": {"serialization_library": f"{HIVE}.serde.ParquetHiveSerDe"},
+        "columns": [
+            *({"name": name, "type": "string"} for name in TEXT.split()),
+            *({"name": name, "type": "bigint"} for name in NUMBERS.split()),
+        ],
+    },
+)
+for name, sql in {
+    "denied": "SELECT srcaddr, dstaddr, dstport, count(*) FROM flow_logs WHERE action = 'REJECT' GROUP BY 1, 2, 3",
+    "passed": "SELECT srcaddr, dstaddr, dstport, count(*) FROM flow_logs WHERE action = 'ACCEPT' GROUP BY 1, 2, 3",
+}.items():
+    aws.athena.NamedQuery(
+        name,
+        database=database.name,
+        workgroup=workgroup.id,
+        query=sql,
+        opts=pulumi.ResourceOptions(depends_on=[table]),
+    )
 pulumi.export("flowLogId", flow_log.id)
