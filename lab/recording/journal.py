@@ -15,8 +15,9 @@ from segmentation.deployed import Deployed
 PATIENCE_SECONDS = 5.0
 """How long a write stays without an answer before the connection breaks."""
 
-# What differs between two askings of one write: tokens against doing it twice, and the random ends of names.
-_RANDOM = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{18,}")
+# What differs between two askings of one write: tokens against doing it twice, the random ends of names, and the moment
+# at which an object says that it was written anew.
+_PASSING = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{18,}|[0-9-]{10}T[0-9:]{8}Z")
 
 _UNHEARD = {How.KILL, How.UNHEARD}
 _UNMADE = {
@@ -132,4 +133,4 @@ class Journal:
 
 def _identity(request: Request) -> bytes:
     """Return what two askings of one write have in common; a query holds who asks, or repeats the body."""
-    return _RANDOM.sub(b"", f"{request.method} {urlsplit(request.path).path} ".encode() + request.body)
+    return _PASSING.sub(b"", f"{request.method} {urlsplit(request.path).path} ".encode() + request.body)

@@ -170,6 +170,14 @@ def test_a_write_is_the_same_whatever_random_ends_its_names_have(upstream: Asked
         assert [ask(connection, "POST", f"/{name}")[0] for name in names] == [500, 201, 500]
 
 
+def test_a_write_is_the_same_at_whatever_moment_it_says_that_it_is_made(upstream: Asked) -> None:
+    url, _ = upstream
+    moments = ("2026-11-24T12:00:00Z", "2026-11-24T12:00:20Z")
+    with before(url, Journal(look, Fault(How.SERVER_ERROR, 1, Span.EACH))) as connection:
+        bodies = (f'{{"flash-firewall/rewritten-at": "{moment}"}}'.encode() for moment in moments)
+        assert [ask(connection, "PATCH", f"{POLICIES}/a", body)[0] for body in bodies] == [500, 201]
+
+
 def kubernetes_says(url: str) -> str:
     settings = client.Configuration(host=url)
     settings.retries = False
