@@ -149,10 +149,7 @@ allows = [
 ]
 policy("00-default-deny", {"podSelector": {}}, ["Ingress", "Egress"])
 
-delivery = {
-    "aws:SourceAccount": account,
-    "aws:SourceArn": f"arn:aws:logs:{region}:{account}:*",
-}
+delivery = {"aws:SourceAccount": account, "aws:SourceArn": f"arn:aws:logs:{region}:{account}:*"}
 key = aws.kms.Key(
     "flow-logs",
     description="Encrypts the VPC flow logs",
@@ -190,6 +187,7 @@ def private_bucket(
     name: str, days: int, statements: list[dict[str, object]]
 ) -> tuple[aws.s3.Bucket, list[pulumi.Resource]]:
     bucket = aws.s3.Bucket(name)
+    encryption = {"sse_algorithm": "aws:kms", "kms_master_key_id": key.arn}
     settings: list[pulumi.Resource] = [
         aws.s3.BucketPublicAccessBlock(
             name,
@@ -203,15 +201,7 @@ def private_bucket(
         aws.s3.BucketServerSideEncryptionConfiguration(
             name,
             bucket=bucket.id,
-            rules=[
-                {
-                    "apply_server_side_encryption_by_default": {
-                        "sse_algorithm": "aws:kms",
-                        "kms_master_key_id": key.arn,
-                    },
-                    "bucket_key_enabled": True,
-                }
-            ],
+            rules=[{"apply_server_side_encryption_by_default": encryption, "bucket_key_enabled": True}],
         ),
         aws.s3.BucketLifecycleConfiguration(
             name,
