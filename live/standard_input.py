@@ -8,11 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from segmentation.records.source import logs_in
-
 from segmentation.input_error import InputError
 from segmentation.records.reading import Reading
 from segmentation.records.record import Record, Scope
+from segmentation.records.source import logs_in
 
 _CHUNK_BYTES = 1 << 20
 
