@@ -36,7 +36,7 @@ def suspend(engine: Engine) -> None:
     )
     closed = engine.up().checked()
     _warnings(closed)
-    for name in closed.having("update"):
+    for name in sorted(closed.having("update")):
         _say(f"~ {name}")
     show_verb(engine, "resume", _POLICY)
 
@@ -65,7 +65,7 @@ def drift(engine: Engine) -> None:
     show_verb(engine, "verify", status=1)
     mended = engine.up("--refresh").checked()
     _say("pulumi up --refresh")
-    for step in mended.changes:
+    for step in sorted(mended.changes, key=lambda step: step.name):
         typer.echo(f"    {step.operation} {step.name}")
     show_verb(engine, "verify", status=0)
 
