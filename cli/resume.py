@@ -21,15 +21,12 @@ def resume(
     from datetime import UTC, datetime
 
     from live.suspended_policies import SuspendedPolicies
-    from segmentation.project import read_project
     from segmentation.report.suspension import resuming_text
 
-    name = chosen(project, stack)
-    firewall = read_project(project, name, datetime.now(UTC))
-    ended = firewall.suspensions.chosen(policy, every=every)
+    suspended = SuspendedPolicies.of(project, chosen(project, stack), datetime.now(UTC))
+    ended = suspended.listed.chosen(policy, every=every)
     sys.stdout.write(resuming_text(ended))
     sys.stdout.flush()
     if ended:
-        wanted = firewall.suspensions.without(*(each.policy for each in ended))
-        SuspendedPolicies(project, name, firewall).resume(wanted)
+        suspended.resume(suspended.listed.without(*(each.policy for each in ended)))
     return ExitStatus.HOLDS

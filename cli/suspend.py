@@ -32,20 +32,20 @@ def suspend(  # noqa: PLR0913 - each is an option of the command
     from live.author import author
     from live.consent import require_consent
     from live.suspended_policies import SuspendedPolicies
-    from segmentation.project import read_project
     from segmentation.report.suspension import consent_text, suspending_text
     from segmentation.suspension import chosen_policies, needs_consent
     from segmentation.suspension_entry import entered, lasting
 
-    name, now = chosen(project, stack), datetime.now(UTC)
-    firewall = read_project(project, name, now)
-    policies = chosen_policies(firewall.pods, policy, every=every)
+    now = datetime.now(UTC)
     until, who = now + lasting(duration), author()
+    suspended = SuspendedPolicies.of(project, chosen(project, stack), now)
+    firewall = suspended.firewall
+    policies = chosen_policies(firewall.pods, policy, every=every)
     new = tuple(entered(each.name, until, reason, who) for each in policies)
-    wanted = firewall.suspensions.adding(*new)
+    wanted = suspended.listed.adding(*new)
     sys.stdout.write(suspending_text(firewall, new, wanted))
     sys.stdout.flush()
     if needs_consent(policies):
         require_consent(consent_text(policies), given=yes)
-    SuspendedPolicies(project, name, firewall).suspend(wanted)
+    suspended.suspend(wanted)
     return ExitStatus.HOLDS

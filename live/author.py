@@ -7,18 +7,18 @@ from segmentation.suspension import LONGEST_REASON
 
 
 def author() -> str:
-    """Return a name, with an address where git knows one; what it says is not proven."""
+    """Return a name, with an address where git knows one; what it says is not proven, and what is no text is ``?``."""
     name, address = (_git(f"user.{key}") for key in ("name", "email"))
     found = f"{name} <{address}>" if name and address else name or address
-    return (found or _user())[:LONGEST_REASON]
+    return (found or _user()).encode("utf-8", "replace").decode()[:LONGEST_REASON]
 
 
 def _git(key: str) -> str:
     try:
-        asked = subprocess.run(["git", "config", key], capture_output=True, text=True, check=False)  # noqa: S603, S607 - a fixed command
+        asked = subprocess.run(["git", "config", key], capture_output=True, check=False)  # noqa: S603, S607 - a fixed command
     except FileNotFoundError:
         return ""
-    return asked.stdout.strip()
+    return asked.stdout.decode("utf-8", "surrogateescape").strip()
 
 
 def _user() -> str:

@@ -3,6 +3,8 @@
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from live.declared_project import declared_project
@@ -10,27 +12,51 @@ from live.deployment import Deployment
 from live.stack_record import StackRecord
 from segmentation.binding import stack_file
 from segmentation.compiled_firewall import CompiledFirewall
+from segmentation.declared_version import DeclaredVersion
 from segmentation.input_error import InputError
-from segmentation.suspension import Suspensions
-from segmentation.suspension_entry import with_suspensions
+from segmentation.project import read_settings
+from segmentation.suspension import SUSPENSIONS_KEY, Suspensions
+from segmentation.suspension_entry import parse_suspensions, with_suspensions
 from segmentation.yaml_document import parse_document
 
 _ALERTS = "firewall-alerts-rule"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SuspendedPolicies:
-    """The suspensions of one stack.
+    """The suspensions of one stack, over the declaration that it runs: the files may say another by now.
 
     Attributes:
         folder: Where Pulumi.yaml and the settings file are.
         stack: By Pulumi's name.
-        firewall: What is compiled from the files as they are now.
+        name: The last part of that.
+        listed: What the settings file lists.
     """
 
     folder: Path
     stack: str
-    firewall: CompiledFirewall
+    name: str
+    listed: Suspensions
+
+    @staticmethod
+    def of(folder: Path, stack: str, at: datetime) -> "SuspendedPolicies":
+        """Return the suspensions of a stack at a moment.
+
+        Raises:
+            InputError: The settings file cannot be read.
+        """
+        name = stack.rpartition("/")[2]
+        listed = parse_suspensions(read_settings(folder, name).get(SUSPENSIONS_KEY), name, at)
+        return SuspendedPolicies(folder, stack, name, listed)
+
+    @property
+    def firewall(self) -> CompiledFirewall:
+        """What runs, with symbolic places.
+
+        Raises:
+            InputError: There is no Pulumi, nothing is deployed, or the file suspends what does not run.
+        """
+        return self._runs.firewall(self.name, self.listed)
 
     def suspend(self, wanted: Suspensions) -> None:
         """Write the suspensions down and deploy their policies, and nothing else that the files may have changed.
@@ -68,7 +94,11 @@ class SuspendedPolicies:
 
     @property
     def _path(self) -> Path:
-        return (self.folder / stack_file(self.firewall.environment.name)).resolve()
+        return (self.folder / stack_file(self.name)).resolve()
+
+    @cached_property
+    def _runs(self) -> DeclaredVersion:
+        return StackRecord(self.folder, self.stack).versions()[-1]
 
     def _write(self, before: str, wanted: Suspensions) -> None:
         after = with_suspensions(before, wanted, self._path.name)
@@ -76,12 +106,11 @@ class SuspendedPolicies:
         _replace(self._path, after)
 
     def _deploy(self, wanted: Suspensions) -> None:
-        now = self.firewall.suspensions
-        changed = {each.policy for each in (*now.over, *set(now.listed) ^ set(wanted.listed))}
-        policies = [policy.name for policy in self.firewall.pods.policies if policy.name in changed]
-        alerts = [_ALERTS] if self.firewall.watch.rule else []
-        stands = StackRecord(self.folder, self.stack).versions()[-1]
-        with declared_project(self.folder, self.firewall.environment.name, stands) as project:
+        changed = {each.policy for each in (*self.listed.over, *set(self.listed.listed) ^ set(wanted.listed))}
+        runs = self._runs.firewall(self.name)
+        policies = [policy.name for policy in runs.pods.policies if policy.name in changed]
+        alerts = [_ALERTS] if runs.watch.rule else []
+        with declared_project(self.folder, self.name, self._runs) as project:
             Deployment(project, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
 
 

@@ -31,6 +31,8 @@ def _said(value: object) -> str:
         raise refusal(f"{shown(value)} says nothing", "Write some words, in quotes")
     if len(value) > LONGEST_REASON:
         raise refusal(f"it has {len(value)} characters", f"Say it in {LONGEST_REASON}")
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise refusal("it holds bytes that are no text", "Write it in UTF-8")
     return value
 
 

@@ -1,36 +1,50 @@
-"""``suspend`` and ``resume``: what is refused before anything is touched."""
+"""``suspend`` and ``resume``: what is refused before anything is touched, and that they are about what runs."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.cli.flash_firewall import copy_project, run
+from tests.cli.flash_firewall import copy_project, edit, run
+from tests.cli.recorded_stack import record_stack
 
+POLICY = "04-allow-egress-api"
 ASKED = ("--for", "30m", "--reason", "x", "--stack", "dev")
 
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "an unknown policy": (("suspend", "04-allow-egress-pai", *ASKED), "POLICY: '04-allow-egress-pai' is no policy"),
     "no policy": (("suspend", *ASKED), "POLICY: it is not said which policy is meant"),
-    "a policy and all": (("suspend", "04-allow-egress-api", "--all", *ASKED), "POLICY: it is not said which"),
+    "a policy and all": (("suspend", POLICY, "--all", *ASKED), "POLICY: it is not said which"),
     "too long": (
-        ("suspend", "04-allow-egress-api", "--for", "3d", "--reason", "x", "--stack", "dev"),
+        ("suspend", POLICY, "--for", "3d", "--reason", "x", "--stack", "dev"),
         "--for: '3d' is not a time from 1m to 24h",
     ),
     "no reason": (
-        ("suspend", "04-allow-egress-api", "--for", "3m", "--reason", "", "--stack", "dev"),
+        ("suspend", POLICY, "--for", "3m", "--reason", "", "--stack", "dev"),
         "--reason: it says nothing",
     ),
     "default-deny without a terminal": (("suspend", "00-default-deny", *ASKED), "--yes: there is no terminal"),
     "all without a terminal": (("suspend", "--all", *ASKED), "--yes: there is no terminal"),
-    "what is not suspended": (("resume", "04-allow-egress-api", "--stack", "dev"), "is not suspended"),
+    "what is not suspended": (("resume", POLICY, "--stack", "dev"), "is not suspended"),
 }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project as it is committed."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture
+def asked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What pulumi is asked to do, where dev runs what is committed."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return record_stack(project, "dev", tmp_path)
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_meant_is_refused_in_one_line_and_writes_nothing(
-    case: tuple[tuple[str, ...], str], tmp_path: Path
+    case: tuple[tuple[str, ...], str], project: Path, asked: Path
 ) -> None:
-    project = copy_project(tmp_path / "project")
     before = {path.name: path.read_bytes() for path in project.iterdir()}
     result = run(*case[0], "--project", project)
 
@@ -39,21 +53,46 @@ def test_what_cannot_be_meant_is_refused_in_one_line_and_writes_nothing(
     assert case[1] in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert {path.name: path.read_bytes() for path in project.iterdir()} == before
+    assert not asked.exists()
 
 
-def test_where_there_is_no_pulumi_the_file_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = copy_project(tmp_path / "project")
+def test_where_there_is_no_pulumi_the_file_is_as_it_was(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = (project / "Pulumi.dev.yaml").read_text()
     monkeypatch.setenv("PATH", str(tmp_path))
-    result = run("suspend", "04-allow-egress-api", *ASKED, "--project", project)
+    result = run("suspend", POLICY, *ASKED, "--project", project)
 
     assert result.exit_code == 2
-    assert "pulumi: it is not installed; Pulumi.dev.yaml is as it was before" in result.stderr
+    assert "pulumi: it is not installed" in result.stderr
     assert (project / "Pulumi.dev.yaml").read_text() == before
 
 
-def test_nothing_suspended_is_no_mistake_of_all(tmp_path: Path) -> None:
-    result = run("resume", "--all", "--stack", "dev", "--project", copy_project(tmp_path / "project"))
+@pytest.mark.parametrize("unfinished", ["services: [", "", None], ids=["broken", "empty", "renamed"])
+def test_what_runs_is_opened_and_closed_whatever_traffic_yaml_says_by_then(
+    unfinished: str | None, project: Path, asked: Path
+) -> None:
+    before = (project / "Pulumi.dev.yaml").read_text()
+    if unfinished is None:
+        edit(project / "traffic.yaml", POLICY, "egress-of-api")
+    else:
+        (project / "traffic.yaml").write_text(unfinished)
+    opened = run("suspend", POLICY, *ASKED, "--project", project)
+
+    assert opened.exit_code == 0, opened.stderr
+    assert "added    api => the internet : All Connections" in opened.stdout
+    assert POLICY in (project / "Pulumi.dev.yaml").read_text()
+
+    closed = run("resume", POLICY, "--stack", "dev", "--project", project)
+
+    assert closed.exit_code == 0, closed.stderr
+    assert (project / "Pulumi.dev.yaml").read_text() == before
+    update = f"up --yes --skip-preview --stack dev --target **firewall-policies-{POLICY}"
+    assert asked.read_text().splitlines() == [update, update]
+
+
+def test_nothing_suspended_is_no_mistake_of_all(project: Path) -> None:
+    result = run("resume", "--all", "--stack", "dev", "--project", project)
 
     assert (result.exit_code, result.stdout) == (0, "Nothing is suspended.\n")
 

@@ -70,7 +70,6 @@ class Transition:
     Attributes:
         before: What is declared before; None where nothing is deployed yet.
         after: What is declared after; None where everything is removed.
-
         labels: What running pods carry, by service, where it is not what is declared before.
     """
 

@@ -84,15 +84,23 @@ def policies_of_api(ingress: str, pay: str) -> Change:
 API, PAY = "02-allow-api-from-gateway", "03-allow-pay-from-api"
 
 
-def test_another_attachment_cuts_running_pods_at_once_and_nobody_while_the_one_that_is_left_is_kept(dev: Chain) -> None:
-    kept = dev.deploy(attached("nodes", leaving="pods"))
-    left = dev.deploy(attached("nodes"))  # every pod has been restarted
-    at_once = dev.deploy(attached("pods"))
+def test_another_attachment_interrupts_nobody_while_the_one_that_is_left_is_kept_in_either_direction(
+    dev: Chain,
+) -> None:
+    for to, leaving in (("nodes", "pods"), ("pods", "nodes")):
+        kept = dev.deploy(attached(to, leaving))
+        left = dev.deploy(attached(to))  # every pod has been restarted
 
-    assert (interrupted(kept), kept.warnings) == (set(), [])
-    assert (interrupted(left), told(left)) == (set(), ["cluster.leaving pods ends"])
-    assert ("api", "redis") in interrupted(at_once)
-    assert told(at_once) == ["cluster.attachment changes from nodes to pods"]
+        assert (interrupted(kept), kept.warnings) == (set(), [])
+        assert (interrupted(left), told(left)) == (set(), [f"cluster.leaving {leaving} ends"])
+
+
+def test_another_attachment_at_once_cuts_running_pods(dev: Chain) -> None:
+    for leaving, to in (("pods", "nodes"), ("nodes", "pods")):
+        at_once = dev.deploy(attached(to))
+
+        assert ("api", "redis") in interrupted(at_once)
+        assert told(at_once) == [f"cluster.attachment changes from {leaving} to {to}"]
 
 
 def test_names_of_policies_changed_about_cut_who_is_left_without_for_a_write(dev: Chain) -> None:

@@ -41,11 +41,11 @@ def refusal(error: InputError) -> str:
     return told
 
 
-def assert_harmless(result: Result, *, changes: bool = False) -> str:
+def assert_harmless(result: Result) -> str:
     """Hold that a verb ended as it promises and showed nothing that acts; return what it showed."""
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     assert result.exit_code in {0, 1, 2}
-    if result.exit_code == 2 and not changes:
+    if result.exit_code == 2:
         assert result.stdout == ""
         assert result.stderr.splitlines()[-1].startswith("error: ")
     for shown in (result.stdout, result.stderr):

@@ -45,3 +45,10 @@ def test_a_name_of_any_length_fits_its_field(monkeypatch: pytest.MonkeyPatch) ->
     known(monkeypatch, name="x" * 1000)
 
     assert len(author()) == LONGEST_REASON
+
+
+def test_a_name_in_another_encoding_is_legible_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "config").write_bytes("[user]\n\tname = Andr\u00e9\n".encode("latin-1"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+
+    assert author() == "Andr?"

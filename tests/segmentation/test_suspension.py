@@ -120,6 +120,10 @@ MISTAKES: dict[str, tuple[Any, str]] = {
         [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "r" * 201, "author": "a"}],
         "suspensions[0].reason: it has 201 characters",
     ),
+    "half a character": (
+        [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "caf\udce9", "author": "a"}],
+        "suspensions[0].reason: it holds bytes that are no text",
+    ),
     "one policy twice": (
         [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "r", "author": "a"}] * 2,
         "suspensions: 'a' stands twice",
