@@ -24,9 +24,9 @@ def rollback(
 ) -> ExitStatus:
     """List what a stack has declared, or deploy an earlier version of it again.
 
-    Shows what that opens and closes and its proof, asks, and runs pulumi up with the earlier declaration and the
-    present program. The files stay as they are, and what they say that differs is shown: revert them, too. To remove
-    everything there is pulumi destroy.
+    Shows what that opens and closes and its proof, previews it, asks, and runs pulumi up with the earlier declaration
+    and the present program; with --yes it neither previews nor asks. The files stay as they are, and what they say
+    that differs is shown: revert them, too. To remove everything there is pulumi destroy.
     """
     import json
 
@@ -41,5 +41,7 @@ def rollback(
         else:
             sys.stdout.write(history_text(back.versions, updates, back.name))
         return ExitStatus.HOLDS
-    sys.stdout.writelines(back.go(to, agreed=yes))
+    for text in back.go(to, agreed=yes):
+        sys.stdout.write(text)
+        sys.stdout.flush()
     return ExitStatus.HOLDS

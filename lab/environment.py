@@ -110,7 +110,8 @@ class Lab:
     def env(self, stack: str) -> dict[str, str]:
         """Return a process's whole environment: the caller's without what would lead past the lab, and `variables`."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        kept.pop(
-            "PYTHONDONTWRITEBYTECODE", None
-        )  # compiling the SDK of AWS takes a program longer than all else that it does
+        # Compiling the SDK of AWS takes a program longer than all else that it does; and what it prints comes as it
+        # comes to anybody who pipes it.
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+            kept.pop(name, None)
         return {**kept, **self.variables(stack)}

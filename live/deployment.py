@@ -1,4 +1,4 @@
-"""Running an update of a stack from the command line, as whoever runs the command would run it."""
+"""A stack previewed and updated from the command line, as whoever runs the command would do it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,14 @@ class Deployment:
     folder: Path
     stack: str
 
+    def preview(self) -> None:
+        """Run ``pulumi preview`` to its end.
+
+        Raises:
+            InputError: There is no Pulumi, or the preview failed; what it said has been shown.
+        """
+        self._run("preview")
+
     def up(self, *resources: str) -> None:
         """Run ``pulumi up`` to its end, without asking.
 
@@ -29,7 +37,9 @@ class Deployment:
             InputError: There is no Pulumi, or the update failed; what it said has been shown.
         """
         targets = [part for each in resources for part in ("--target", f"**{each}")]
-        told = ("up", "--yes", "--skip-preview", "--stack", self.stack, *targets)
-        code = run_pulumi(self.folder, *told, captured=False).returncode
+        self._run("up", "--yes", "--skip-preview", *targets)
+
+    def _run(self, verb: str, *arguments: str) -> None:
+        code = run_pulumi(self.folder, verb, *arguments, "--stack", self.stack, captured=False).returncode
         if code:
-            raise InputError("pulumi up", "", f"it ended with {code}", "Mend what it says above")
+            raise InputError(f"pulumi {verb}", "", f"it ended with {code}", "Mend what it says above")

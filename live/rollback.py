@@ -15,7 +15,7 @@ from segmentation.binding import stack_file
 from segmentation.declared_version import DeclaredVersion, Versions, declared_at, require_region, version_of
 from segmentation.input_error import InputError
 from segmentation.project import MATRIX_FILE
-from segmentation.report.rollback import files_text, going_back_text
+from segmentation.report.rollback import files_text, going_back_text, unreadable_files_text
 from segmentation.traffic_file import read_matrix
 
 _COMMITS = 100
@@ -50,14 +50,14 @@ class Rollback:
         return Rollback(folder, settings.stack, record, settings, record.versions())
 
     def go(self, number: int, *, agreed: bool) -> Iterator[str]:
-        """Deploy a version again, and yield what is to be shown, before and after.
+        """Deploy a version again, and yield what is to be shown, before and after; who is asked sees a preview first.
 
         Args:
             number: The version's.
             agreed: Whether nobody is to be asked.
 
         Raises:
-            InputError: There is no such version, its proof does not hold, nobody agrees, or the update fails.
+            InputError: There is no such version, its proof does not hold, nobody agrees, or preview or update fails.
         """
         version, runs = version_of(self.versions, number, self.name), self.versions[-1]
         if version.same_as(runs):
@@ -71,20 +71,30 @@ class Rollback:
             raise InputError(
                 "--to", "", f"the proof of version {number} does not hold", "Name another: the proof above says why"
             )
-        require_consent(f"Deploy version {number} again?", given=agreed)
         with declared_project(self.folder, self.name, version) as project:
-            Deployment(project, self.record.stack).up()
-        yield files_text(version, self._files, (MATRIX_FILE, stack_file(self.name)), self._commit_of(version))
+            deployment = Deployment(project, self.record.stack)
+            if not agreed:
+                deployment.preview()  # against what stands: only that can tell what it interrupts on its way
+            require_consent(f"Deploy version {number} again?", given=agreed)
+            deployment.up()
+        yield self._files_text(version)
 
     @property
-    def _files(self) -> DeclaredVersion:
-        return _declared(self.folder, self.name)
+    def _names(self) -> tuple[str, str]:
+        return MATRIX_FILE, stack_file(self.name)
+
+    def _files_text(self, version: DeclaredVersion) -> str:
+        commit = self._commit_of(version)
+        try:
+            files = _declared(self.folder, self.name)
+        except InputError as error:
+            return unreadable_files_text(error, self._names, commit)
+        return files_text(version, files, self._names, commit)
 
     def _commit_of(self, version: DeclaredVersion) -> str | None:
-        names = (MATRIX_FILE, stack_file(self.name))
-        for commit in commits_of(self.folder, names, _COMMITS):
+        for commit in commits_of(self.folder, self._names, _COMMITS):
             try:
-                with files_at(self.folder, commit, names) as folder:
+                with files_at(self.folder, commit, self._names) as folder:
                     if _declared(folder, self.name).same_as(version):
                         return commit
             except InputError:

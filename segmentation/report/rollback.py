@@ -98,11 +98,28 @@ def files_text(stands: DeclaredVersion, files: DeclaredVersion, names: tuple[str
     ]
     if not differing:
         return "The files declare what is deployed now.\n"
-    where = f"git checkout {commit} -- {' '.join(names)}" if commit else "no commit was found that has it; edit them"
     return (
         "The files now differ from what is deployed, and the next pulumi up would bring back what they say.\n"
-        f"Make them say what runs: {where}\n" + escaped_lines(f"  {line}" for line in differing)
+        + _remedy(names, commit)
+        + escaped_lines(f"  {line}" for line in differing)
     )
+
+
+def unreadable_files_text(error: InputError, names: tuple[str, str], commit: str | None) -> str:
+    """Return that the files of the checkout declare nothing, whatever is deployed.
+
+    Args:
+        error: Why they cannot be read.
+        names: Those of the files with the matrix and with the binding.
+        commit: A commit whose files declare what stands; None if none was found.
+    """
+    told = "It is deployed. The files cannot be read, and until they can be no pulumi up will run"
+    return f"{told}: {error}\n{_remedy(names, commit)}"
+
+
+def _remedy(names: tuple[str, str], commit: str | None) -> str:
+    where = f"git checkout {commit} -- {' '.join(names)}" if commit else "no commit was found that has it; edit them"
+    return f"Make them say what runs: {where}\n"
 
 
 def _version_lines(listed: ListedVersion, *, runs: bool) -> Iterator[str]:

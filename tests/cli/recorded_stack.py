@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from segmentation.binding import BINDING_KEY
-from segmentation.declared_version import VERSIONS_OUTPUT, continued, declared_at
+from segmentation.declared_version import VERSIONS_OUTPUT, DeclaredVersion, continued, declared_at
 from segmentation.project import MATRIX_FILE, read_settings
 from segmentation.traffic_file import read_matrix
 
@@ -18,13 +18,19 @@ esac
 """
 
 
-def record_stack(project: Path, stack: str, folder: Path) -> Path:
-    """Put such a pulumi into a folder, for what a project's files say now; return where it writes what it is asked."""
+def declared_now(project: Path, stack: str) -> DeclaredVersion:
+    """Return what a project's files declare."""
     settings = read_settings(project, stack)
     matrix, region = read_matrix(project / MATRIX_FILE), str(settings["aws:region"])
-    declared = declared_at(datetime(2026, 1, 1, tzinfo=UTC), matrix, settings[BINDING_KEY], region)
-    outputs = json.dumps({VERSIONS_OUTPUT: continued(None, declared)})
+    return declared_at(datetime(2026, 1, 1, tzinfo=UTC), matrix, settings[BINDING_KEY], region)
+
+
+def record_stack(folder: Path, *declared: DeclaredVersion) -> Path:
+    """Put such a pulumi into a folder, for versions one after another; return where it writes what it is asked."""
+    recorded = None
+    for each in declared:
+        recorded = continued(recorded, each)
     command, asked = folder / "pulumi", folder / "asked"
-    command.write_text(_SCRIPT.format(outputs=outputs, asked=asked), encoding="utf-8")
+    command.write_text(_SCRIPT.format(outputs=json.dumps({VERSIONS_OUTPUT: recorded}), asked=asked), encoding="utf-8")
     command.chmod(0o700)
     return asked

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.flash_firewall import copy_project, edit, run
-from tests.cli.recorded_stack import record_stack
+from tests.cli.recorded_stack import declared_now, record_stack
 
 POLICY = "04-allow-egress-api"
 ASKED = ("--for", "30m", "--reason", "x", "--stack", "dev")
@@ -38,7 +38,7 @@ def project(tmp_path: Path) -> Path:
 def asked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What pulumi is asked to do, where dev runs what is committed."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    return record_stack(project, "dev", tmp_path)
+    return record_stack(tmp_path, declared_now(project, "dev"))
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
@@ -87,7 +87,7 @@ def test_what_runs_is_opened_and_closed_whatever_traffic_yaml_says_by_then(
 
     assert closed.exit_code == 0, closed.stderr
     assert (project / "Pulumi.dev.yaml").read_text() == before
-    update = f"up --yes --skip-preview --stack dev --target **firewall-policies-{POLICY}"
+    update = f"up --yes --skip-preview --target **firewall-policies-{POLICY} --stack dev"
     assert asked.read_text().splitlines() == [update, update]
 
 

@@ -114,6 +114,13 @@ def test_without_consent_nothing_is_deployed(story: Story) -> None:
     assert "The proof holds" in story.unasked.stdout
 
 
+def test_who_is_to_be_asked_sees_by_a_preview_what_going_back_interrupts(story: Story) -> None:
+    shown, _, previewed = story.unasked.stdout.partition("Previewing update (dev)")
+
+    assert "added    pay => redis : TCP 6379" in shown
+    assert "Interrupting step: cluster.attachment changes from nodes to pods" in " ".join(previewed.split())
+
+
 def test_past_a_failed_update_and_another_attachment_it_is_what_it_was(story: Story) -> None:
     assert story.back.returncode == 0, story.back.stdout + story.back.stderr
     assert firewall(story.sights["back to 1"]) == firewall(story.sights["1"])

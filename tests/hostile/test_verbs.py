@@ -14,7 +14,7 @@ import yaml
 from segmentation.suspension import LONGEST_REASON, SUSPENSIONS_KEY
 from segmentation.traffic.inventory_file import inventory_json
 from tests.cli.flash_firewall import copy_project, run
-from tests.cli.recorded_stack import record_stack
+from tests.cli.recorded_stack import declared_now, record_stack
 from tests.hostile.forms import assert_harmless_in, verbs
 from tests.hostile.harmless import ATTACKS, EVERYTHING, assert_harmless, written
 from tests.hostile.recordings import AGENT_LINES, FLOW_LOG_TEXT, HUBBLE_LINES
@@ -38,7 +38,7 @@ def ground(tmp_path: Path) -> Callable[[str], Path]:
 
     def lay(text: str) -> Path:
         project = copy_project(tmp_path / "project", "dev")
-        record_stack(project, "dev", tmp_path)
+        record_stack(tmp_path, declared_now(project, "dev"))
         _suspend(project / "Pulumi.dev.yaml", text)
         strange = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": text, "namespace": text}}
         unknown = {"apiVersion": "cilium.io/v2", "kind": f"{text}Policy", "metadata": {"name": text}}

@@ -1,0 +1,70 @@
+"""``rollback``: what it asks pulumi for and what it says, over a stack with two versions and no engine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.cli.flash_firewall import copy_project, edit, run
+from tests.cli.recorded_stack import declared_now, record_stack
+
+BACK = ("rollback", "--to", "1", "--stack", "dev")
+UPDATE = "up --yes --skip-preview --stack dev"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project, whose pay no longer needs Redis."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture
+def asked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What pulumi is asked to do, where dev runs what the files say and ran what is committed before."""
+    before = declared_now(project, "dev")
+    edit(project / "traffic.yaml", "to: [rabbitmq, redis, database]}", "to: [rabbitmq, database]}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return record_stack(tmp_path, before, declared_now(project, "dev"))
+
+
+def lines(asked: Path) -> Sequence[str]:
+    return asked.read_text().splitlines()
+
+
+def test_who_is_to_be_asked_sees_the_preview_of_it_and_without_a_terminal_nothing_is_deployed(
+    project: Path, asked: Path
+) -> None:
+    result = run(*BACK, "--project", project)
+
+    assert result.exit_code == 2
+    assert "added    pay => redis : TCP 6379" in result.stdout
+    assert "--yes: there is no terminal to ask at" in result.stderr
+    assert lines(asked) == ["preview --stack dev"]
+
+
+def test_with_yes_it_is_deployed_at_once(project: Path, asked: Path) -> None:
+    result = run(*BACK, "--yes", "--project", project)
+
+    assert result.exit_code == 0, result.stderr
+    assert lines(asked) == [UPDATE]
+    assert "The files now differ from what is deployed" in result.stdout
+
+
+@pytest.mark.parametrize("unfinished", ["services: [", "", "flows: 3\n"])
+def test_a_matrix_that_cannot_be_read_keeps_nobody_from_going_back(unfinished: str, project: Path, asked: Path) -> None:
+    (project / "traffic.yaml").write_text(unfinished)
+    result = run(*BACK, "--yes", "--project", project)
+
+    assert result.exit_code == 0, result.stderr
+    assert lines(asked) == [UPDATE]
+    assert "It is deployed. The files cannot be read, and until they can be no pulumi up will run: traffic.yaml: " in (
+        result.stdout
+    )
+    assert "Make them say what runs: " in result.stdout
+
+
+def test_a_version_that_runs_deploys_nothing(project: Path, asked: Path) -> None:
+    result = run("rollback", "--to", "2", "--stack", "dev", "--yes", "--project", project)
+
+    assert (result.exit_code, asked.exists()) == (0, False)
+    assert result.stdout == "Version 2, which runs, declares the same: nothing to do.\n"
