@@ -78,8 +78,8 @@ def history_document(versions: Versions, updates: Sequence[StackUpdate], stack: 
 
 def going_back_text(now: CompiledFirewall, then: CompiledFirewall, version: DeclaredVersion) -> str:
     """Return what going back to a version opens and closes, and its proof."""
-    head = f"Going back to version {version.number} of {version.since}:"
-    return f"{head}\n{difference_text(difference(now.layers(), then.layers()))}\n{proof_text(then.proof())}\n"
+    head = escaped_lines([f"Going back to version {version.number} of {version.since}:"])
+    return f"{head}{difference_text(difference(now.layers(), then.layers()))}\n{proof_text(then.proof())}\n"
 
 
 def files_text(stands: DeclaredVersion, files: DeclaredVersion, names: tuple[str, str], commit: str | None) -> str:
