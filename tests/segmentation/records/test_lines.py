@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from segmentation.records import lines as lines_module
@@ -35,6 +35,7 @@ def test_lines_are_those_between_line_feeds_but_for_those_that_are_too_long(
     ended: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     content = b"\n".join(lines) + b"\n" * ended
+    assume(not content.startswith(b"\xef\xbb\xbf"))  # a byte order mark is no part of the first line
     path.write_bytes(gzip.compress(content) if packed else content)
     expected = list(enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1))
 

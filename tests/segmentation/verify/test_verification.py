@@ -116,8 +116,13 @@ def test_whatever_one_value_that_decides_is_changed_live_is_drift(
     place = data.draw(st.sampled_from(leaves(objects)))
 
     changed = put(objects, place, other(at(objects, place)))
+    try:
+        told = found(firewall, with_deployed(before, **{part: tuple(changed)}))
+    except InputError as refused:  # a range that ends before it begins: no API server takes it
+        assert "endPort" in str(refused)  # noqa: PT017 - most changes are not refused
+        return
 
-    assert found(firewall, with_deployed(before, **{part: tuple(changed)})) != []
+    assert told != []
 
 
 def test_the_most_urgent_comes_first() -> None:
