@@ -32,10 +32,10 @@ lab: tools ## Leave the lab running and print the environment that points pulumi
 	@$(PYTHON) -m lab up
 
 test-faults: tools ## Try every fault at every write of the engine, for hours; FAULTS=kill EVERY=5 SECONDS_LEFT=3600 limit it
-	@$(PYTHON) -m tests.faults
+	@$(PYTHON) -m tests.support.faults
 
 bench: tools ## Measure, several runs side by side
-	@$(PYTHON) -m bench
+	@$(PYTHON) -m lab.bench
 
 tools: .venv/ready ## Find or make the engine, the providers and the servers of the lab
 	@$(PYTHON) -m lab tools

@@ -6,23 +6,23 @@ import pulumi
 
 from components.declared_versions import DeclaredVersions, DeclaredVersionsArgs
 from components.firewall import Firewall, FirewallArgs
-from live.adoption import read_adoption
-from live.aws_account import AwsAccount
-from live.deployed import read_deployed
-from live.guard_rails import guard_rail_warnings
-from live.kubernetes_cluster import KubernetesCluster
-from live.left_record import left_record_warnings
-from live.refusal import refuse
-from live.stack_configuration import read_stack_configuration
-from segmentation.bind import bind
-from segmentation.compiled_firewall import compiled
-from segmentation.declared_version import VERSIONS_OUTPUT, declared_at
-from segmentation.impact import impact
-from segmentation.input_error import InputError
-from segmentation.quota import refuse_excess
-from segmentation.report.impact import impact_text, impact_warnings
-from segmentation.report.proof import proof_text
-from segmentation.traffic_file import read_matrix
+from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, declared_at
+from flash_ticket.firewall.change.impact import impact
+from flash_ticket.firewall.compile.quota import refuse_excess
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.adoption import read_adoption
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.deployed import read_deployed
+from flash_ticket.live.guard_rails import guard_rail_warnings
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.left_behind import left_record_warnings
+from flash_ticket.live.stack.refusal import refuse
+from flash_ticket.live.stack.running_program import read_stack_configuration
+from flash_ticket.report.impact import impact_text, impact_warnings
+from flash_ticket.report.proof import proof_text
 
 try:
     matrix = read_matrix(Path(__file__).with_name("traffic.yaml"))

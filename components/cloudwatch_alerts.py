@@ -10,7 +10,8 @@ from functools import partial
 import pulumi
 from pulumi_aws import cloudwatch, s3
 
-from segmentation.alerts.cloudwatch_alarm import (
+from flash_ticket.firewall.bind.environment import Environment, LogDestination
+from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     Alarm,
     BucketRequests,
     CloudWatchWatch,
@@ -20,10 +21,9 @@ from segmentation.alerts.cloudwatch_alarm import (
     MetricFilter,
     TopPair,
 )
-from segmentation.alerts.cloudwatch_dashboard import dashboard_body
-from segmentation.alerts.flow_log_bucket import METRICS_NAME, RECORDS_PREFIX, bucket_name
-from segmentation.alerts.pairs_rule import pairs_expression, pairs_rule_definition
-from segmentation.environment import Environment, LogDestination
+from flash_ticket.firewall.compile.alerts.cloudwatch_dashboard import dashboard_body
+from flash_ticket.firewall.compile.alerts.flow_log_bucket import METRICS_NAME, RECORDS_PREFIX, bucket_name
+from flash_ticket.firewall.compile.alerts.pairs_rule import pairs_expression, pairs_rule_definition
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from segmentation.declared_version import VERSIONS_OUTPUT, DeclaredVersion, continued
+from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, DeclaredVersion, continued
 
 
 @dataclass(frozen=True, slots=True)

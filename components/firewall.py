@@ -10,15 +10,15 @@ import pulumi
 from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
-from segmentation.adoption import Adoption
-from segmentation.alerts.watch import Watch
-from segmentation.compiled_firewall import CompiledFirewall
-from segmentation.deployed import Deployed
-from segmentation.environment import Environment, LogDestination
-from segmentation.guard_rails.guard import Guard
-from segmentation.network_policy import PodFirewall
-from segmentation.rewriting import Rewriting, rewriting
-from segmentation.security_group import VpcFirewall
+from flash_ticket.firewall.bind.environment import Environment, LogDestination
+from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
+from flash_ticket.firewall.compile.alerts.watch import Watch
+from flash_ticket.firewall.compile.guard_rails.guard import Guard
+from flash_ticket.firewall.compile.pod_layer import PodFirewall
+from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
 
 
 @dataclass(frozen=True, slots=True)

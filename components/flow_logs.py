@@ -11,9 +11,17 @@ import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, kms
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from segmentation.environment import LogDestination, OnDestroy, Recording
-from segmentation.flow_log import AGGREGATION_SECONDS, Origin, log_format, log_group_prefix, name_prefix, s3_location
-from segmentation.flow_log_access import (
+from flash_ticket.firewall.bind.environment import LogDestination, OnDestroy, Recording
+from flash_ticket.firewall.change.left_behind import key_tags
+from flash_ticket.firewall.compile.flow_log import (
+    AGGREGATION_SECONDS,
+    Origin,
+    log_format,
+    log_group_prefix,
+    name_prefix,
+    s3_location,
+)
+from flash_ticket.firewall.compile.flow_log_access import (
     as_json,
     bucket_key_policy,
     bucket_policy,
@@ -21,8 +29,7 @@ from segmentation.flow_log_access import (
     delivery_role_trust,
     log_group_key_policy,
 )
-from segmentation.left_record import key_tags
-from segmentation.security_group import STACK_TAG
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
 """How long AWS waits before it deletes a key for good: the most and the least that it allows."""

@@ -10,9 +10,9 @@ from pulumi_kubernetes.admissionregistration.v1 import ValidatingAdmissionPolicy
 from pulumi_kubernetes.core.v1 import NamespacePatch
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 
-from segmentation.guard_rails.guard import Guard
-from segmentation.guard_rails.role import FirewallRole
-from segmentation.verify.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.guard import Guard
+from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.role import FirewallRole
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
 
-from segmentation.network_policy import NetworkPolicy, PodFirewall
-from segmentation.rewriting import TAKE_BACK, Rewriting
+from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
+from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 
 
 @dataclass(frozen=True, slots=True)

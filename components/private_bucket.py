@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
-from segmentation.environment import OnDestroy
-from segmentation.flow_log_access import Policy, as_json
+from flash_ticket.firewall.bind.environment import OnDestroy
+from flash_ticket.firewall.compile.flow_log_access import Policy, as_json
 
 _ABANDONED_UPLOAD_DAYS = 7
 

@@ -13,12 +13,21 @@ import pulumi
 from pulumi_aws import ec2, vpc
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from segmentation.adoption import Adoption
-from segmentation.direction import Direction
-from segmentation.environment import Group, PrefixList
-from segmentation.network_policy import MANAGED_BY
-from segmentation.rewriting import TAKE_BACK, Rewriting
-from segmentation.security_group import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
+from flash_ticket.firewall.bind.environment import Group, PrefixList
+from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.compile.vpc_layer import (
+    GROUP_TAG,
+    STACK_TAG,
+    Holder,
+    OwnGroup,
+    Peer,
+    PodAttachment,
+    Rule,
+    VpcFirewall,
+)
+from flash_ticket.firewall.terms.direction import Direction
 
 RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
 

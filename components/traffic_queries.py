@@ -1,7 +1,8 @@
 """Amazon Athena over recorded traffic: table, workgroup, results and saved queries.
 
 It makes no IAM identity. Who asks (by ``--engine athena``, or with the saved queries in the console) needs these rights
-and no more; NAME is `segmentation.athena.stack_name`, the rest is among the stack's outputs (Athena User Guide,
+and no more; NAME is `flash_ticket.traffic.flow_logs.athena.stack_name`, the rest is among the stack's outputs (Athena
+User Guide,
 "Example policies for workgroups", "Access to databases and tables in AWS Glue", "Access to Amazon S3 from Athena")::
 
     athena:GetWorkGroup, athena:StartQueryExecution, athena:GetQueryExecution, athena:GetQueryResults,
@@ -22,8 +23,11 @@ import pulumi
 from pulumi_aws import athena, glue
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from segmentation.adoption import QueriesAdoption
-from segmentation.athena import (
+from flash_ticket.firewall.bind.environment import OnDestroy
+from flash_ticket.firewall.change.adoption import QueriesAdoption
+from flash_ticket.firewall.compile.flow_log import name_prefix
+from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
+from flash_ticket.traffic.flow_logs.athena import (
     HOUR_COLUMNS,
     RECORD_COLUMNS,
     RESULT_DAYS,
@@ -35,10 +39,7 @@ from segmentation.athena import (
     stack_name,
     table_parameters,
 )
-from segmentation.environment import OnDestroy
-from segmentation.flow_log import name_prefix
-from segmentation.flow_log_access import results_bucket_policy
-from segmentation.saved_queries import saved_queries
+from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
 
 _BYTES_OF_A_GIBIBYTE = 1024**3
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"

@@ -2,9 +2,9 @@
 
 For demo and tests; no product code imports it.
 
-    from lab.environment import Lab
-    from lab.engine import Engine
-    from lab.program import copy_program
+    from lab.running.lab import Lab
+    from lab.running.engine import Engine
+    from lab.running.program import copy_program
 
     with Lab.start() as lab:                            # some 8 s once the tools are built; nothing is left after it
         program = copy_program(Path("."), lab.folder / "program", {"traffic.yaml": changed})

@@ -6,13 +6,13 @@ import signal
 import sys
 from pathlib import Path
 
-from lab.demo import tell
-from lab.engine import Engine, EngineError
-from lab.environment import Lab, LabError
-from lab.go_build import BuildError
-from lab.program import link_program
-from lab.promtool import PromtoolError, promtool
-from lab.toolchain import provide
+from lab.running.engine import Engine, EngineError
+from lab.running.lab import Lab, LabError
+from lab.running.program import link_program
+from lab.story.demo import tell
+from lab.toolchain.go_build import BuildError
+from lab.toolchain.kits import provide
+from lab.toolchain.promtool import PromtoolError, promtool
 
 _REPOSITORY = Path(__file__).parent.parent
 

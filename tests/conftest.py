@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from lab.environment import Lab
+from lab.running.lab import Lab
 
 # How long an example takes says something of the machine, not of the code; 30 keep the suite within a minute.
 settings.register_profile("untimed", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from flash_ticket.firewall.change.deployed import Deployed
 from lab.recording.fault import Fault, How
 from lab.recording.message import Forward, Request, Response
-from segmentation.deployed import Deployed
 
 PATIENCE_SECONDS = 5.0
 """How long a write stays without an answer before the connection breaks."""

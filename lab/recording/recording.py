@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from lab import child
-from lab.environment import Lab
 from lab.recording import state_disk
 from lab.recording.aws import AwsApi
 from lab.recording.fault import Fault, How
@@ -26,6 +24,8 @@ from lab.recording.journal import Journal
 from lab.recording.kubernetes import KubernetesApi
 from lab.recording.proxy import Upstream, proxied
 from lab.recording.surveyor import Surveyor
+from lab.running import child
+from lab.running.lab import Lab
 
 _DAY = dt.timedelta(days=1)
 
@@ -36,7 +36,7 @@ class Recording:
 
     Attributes:
         journal: The writes.
-        variables: For `lab.engine.Engine`.
+        variables: For `lab.running.engine.Engine`.
     """
 
     journal: Journal

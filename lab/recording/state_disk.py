@@ -4,7 +4,7 @@ import contextlib
 import resource
 from pathlib import Path
 
-from lab import child
+from lab.running import child
 
 _LEFT = 512
 """Bytes that a file may still have: less than any state."""

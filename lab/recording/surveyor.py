@@ -6,20 +6,20 @@ from typing import Any
 
 import boto3
 
-from lab.environment import Lab
+from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.left_behind import Left
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.declare.yaml_document import read_document
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.deployed import read_deployed
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.left_behind import left_record
+from lab.running.lab import Lab
 from lab.surroundings import REGION
-from live.aws_account import AwsAccount
-from live.deployed import read_deployed
-from live.kubernetes_cluster import KubernetesCluster
-from live.left_record import left_record
-from segmentation.bind import bind
-from segmentation.binding import BINDING_KEY, parse_binding, stack_file
-from segmentation.compiled_firewall import CompiledFirewall, compiled
-from segmentation.deployed import Deployed
-from segmentation.left_record import Left
-from segmentation.project import MATRIX_FILE
-from segmentation.traffic_file import read_matrix
-from segmentation.yaml_document import read_document
 
 
 class _LabSession(boto3.Session):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.traffic.inventory_file import inventory_json
-from tests.segmentation.traffic.incident import INVENTORY
+from flash_ticket.traffic.attribution.inventory_file import inventory_json
+from tests.support.traffic.incident import INVENTORY
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from segmentation import compiled_firewall
-from segmentation.environment import Environment
-from segmentation.matrix import Matrix
-from segmentation.network_policy import PodFirewall, compile_policies
-from segmentation.security_group import VpcFirewall, compile_groups
-from tests.cli.flash_firewall import copy_project, edit, run
-from tests.segmentation.accounts import ROOT
+from flash_ticket.firewall import compiled_firewall
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
+from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.declare.matrix import Matrix
+from tests.support.command.flash_firewall import copy_project, edit, run
+from tests.support.declared.accounts import ROOT
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_a_folder_that_is_no_project_is_bad_input(tmp_path: Path) -> None:
 
 def test_it_needs_no_engine_no_cloud_and_no_cluster_and_loads_none_of_them() -> None:
     code = (
-        "import sys\nfrom cli.main import app\n"
+        "import sys\nfrom flash_ticket.cli.main import app\n"
         "try:\n    app(['check'])\nexcept SystemExit as end:\n    print(end.code, *sys.modules)"
     )
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "KUBE", "PULUMI_"))}
@@ -181,7 +181,7 @@ def test_it_needs_no_engine_no_cloud_and_no_cluster_and_loads_none_of_them() -> 
     last = run.stdout.splitlines()[-1].split()
     assert last[0] == "0"
     loaded = {module.partition(".")[0] for module in last[1:]}
-    assert "segmentation" in loaded
+    assert "flash_ticket" in loaded
     assert not loaded & {
         "boto3",
         "botocore",

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from segmentation.traffic.inventory import Inventory
-from segmentation.traffic.inventory_file import inventory_json
-from tests.cli.flash_firewall import copy_project, run
-from tests.segmentation.accounts import ROOT
-from tests.segmentation.records.flow_log_writing import write_parquet
-from tests.segmentation.records.naive_flow_log import Line
-from tests.segmentation.traffic.incident import DATABASE, INVENTORY, NIGHT, RABBITMQ, REDIS, STRANGER
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory_file import inventory_json
+from tests.support.command.flash_firewall import copy_project, run
+from tests.support.declared.accounts import ROOT
+from tests.support.naive.naive_flow_log import Line
+from tests.support.traffic.flow_log_writing import write_parquet
+from tests.support.traffic.incident import DATABASE, INVENTORY, NIGHT, RABBITMQ, REDIS, STRANGER
 
 GATEWAY, API, API_BARE, PAY = "10.10.10.11", "10.10.10.21", "10.10.10.22", "10.10.10.31"
 DEBUG, PAY_MISLABELLED, REUSED = "10.10.10.41", "10.10.10.42", "10.10.10.60"
@@ -289,7 +289,7 @@ def test_following_tells_what_is_new_once_and_ends_on_interruption(
         with path.open("a", encoding="utf-8") as file:
             file.write(more + "\n" if more else "")
 
-    monkeypatch.setattr("cli.follow.time.sleep", sleep)
+    monkeypatch.setattr("flash_ticket.cli.follow.time.sleep", sleep)
 
     result = ask(night, path, "--follow", "--output", "json")
 
@@ -316,7 +316,7 @@ def test_a_look_that_fails_later_is_said_and_the_next_one_told(night: Path, monk
             case _:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("cli.follow.time.sleep", sleep)
+    monkeypatch.setattr("flash_ticket.cli.follow.time.sleep", sleep)
 
     result = ask(night, path, "--follow")
 
@@ -330,7 +330,16 @@ def test_an_interrupt_from_the_keyboard_ends_it_cleanly(night: Path) -> None:
     now = time.time() - NIGHT
     (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
     (night / "agent.log").write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "cli.main", "denied", str(night / "agent.log"), "--follow", "--stack", "dev"]
+    command = [
+        sys.executable,
+        "-m",
+        "flash_ticket.cli.main",
+        "denied",
+        str(night / "agent.log"),
+        "--follow",
+        "--stack",
+        "dev",
+    ]
     command += ["--inventory", str(night / "inventory.json")]
     with subprocess.Popen(  # noqa: S603 - our own code
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ}

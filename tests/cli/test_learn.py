@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.project import MATRIX_FILE
-from segmentation.traffic_file import parse_matrix
-from segmentation.yaml_document import parse_document
-from tests.cli.flash_firewall import copy_project, run
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.declare.yaml_document import parse_document
+from flash_ticket.firewall.project import MATRIX_FILE
+from tests.support.command.flash_firewall import copy_project, run
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from cli.main import app
-from tests.segmentation.kubernetes_objects import deployment, from_app, pod, policy
+from flash_ticket.cli.main import app
+from tests.support.declared.kubernetes_objects import deployment, from_app, pod, policy
 
 ROOT = Path(__file__).parents[2]
 HTTP = {"name": "http", "containerPort": 8080}
@@ -184,7 +184,7 @@ def test_a_name_that_is_none_is_refused_before_it_is_shown_anywhere(tmp_path: Pa
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_an_answer_that_cannot_be_written_is_one_line_and_exit_2(shop: Path) -> None:
-    command = [sys.executable, "-m", "cli.main", "list", "--dir", str(shop)]
+    command = [sys.executable, "-m", "flash_ticket.cli.main", "list", "--dir", str(shop)]
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own command
     assert done.returncode == 2

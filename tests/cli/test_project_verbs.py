@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cli.main import app
-from tests.cli.flash_firewall import copy_project, edit, run
-from tests.segmentation.accounts import ROOT
+from flash_ticket.cli.main import app
+from tests.support.command.flash_firewall import copy_project, edit, run
+from tests.support.declared.accounts import ROOT
 
 FLOW_REMOVED = ("{from: pay, to: [rabbitmq, redis, database]}", "{from: pay, to: [rabbitmq, database]}")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.flash_firewall import copy_project, edit, run
-from tests.segmentation.traffic.incident import API, GATEWAY, NIGHT, PAY, REDIS, address_of
+from tests.support.command.flash_firewall import copy_project, edit, run
+from tests.support.traffic.incident import API, GATEWAY, NIGHT, PAY, REDIS, address_of
 
 HEADER = (
     "version account-id interface-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr srcport dstport protocol packets bytes "

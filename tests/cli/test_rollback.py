@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.flash_firewall import copy_project, edit, run
-from tests.cli.recorded_stack import declared_now, record_stack
+from tests.support.command.flash_firewall import copy_project, edit, run
+from tests.support.command.recorded_stack import declared_now, record_stack
 
 BACK = ("rollback", "--to", "1", "--stack", "dev")
 UPDATE = "up --yes --skip-preview --stack dev"

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import Result
 
-from segmentation.traffic.inventory import Inventory
-from segmentation.traffic.inventory_file import inventory_json
-from tests.cli.flash_firewall import copy_project, edit, run
-from tests.segmentation.accounts import ROOT
-from tests.segmentation.json_values import Path as Place
-from tests.segmentation.json_values import paths, put
-from tests.segmentation.verify.standing import shop, standing, with_deployed, without
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory_file import inventory_json
+from tests.support.command.flash_firewall import copy_project, edit, run
+from tests.support.declared.accounts import ROOT
+from tests.support.declared.json_values import Path as Place
+from tests.support.declared.json_values import paths, put
+from tests.support.verify.standing import shop, standing, with_deployed, without
 
 UNSEEN = (
     "rules of others in the stack's groups",

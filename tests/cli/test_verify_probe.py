@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.flash_firewall import copy_project, run
+from tests.support.command.flash_firewall import copy_project, run
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import pulumi
 import pytest
 
 from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs
-from segmentation.alerts.watch import compile_watch
-from segmentation.suspension import NONE_SUSPENDED
-from tests.components.pulumi_mocks import Deployment, Registered, deploy
-from tests.segmentation.accounts import STACKS, shop_matrix
-from tests.segmentation.alerts.alerted import RUNBOOK, TOPIC, alerted
+from flash_ticket.firewall.compile.alerts.watch import compile_watch
+from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from tests.support.alerts.alerted import RUNBOOK, TOPIC, alerted
+from tests.support.declared.accounts import STACKS, shop_matrix
+from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 COMPONENT = "flash-ticket-firewall:components:CloudWatchAlerts"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"

@@ -7,17 +7,17 @@ from random import Random
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.interruption import interruptions
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.prove.endpoint import before_restart
 from lab.recording.journal import Write
-from segmentation.compiled_firewall import CompiledFirewall, compiled
-from segmentation.deployed import Deployed
-from segmentation.field import DEFAULT_DENY
-from segmentation.interruption import interruptions
-from segmentation.position import before_restart
-from tests.components.pulumi_order import states
-from tests.engine.intermediate_states import Gap, Run, Transition
-from tests.segmentation.described import deployed, nothing_deployed
-from tests.segmentation.matrix_pairs import FirewallPair, firewall_pairs, firewalls
-from tests.segmentation.stacks import CASES
+from tests.support.declared.described import deployed, nothing_deployed
+from tests.support.declared.matrix_pairs import FirewallPair, firewall_pairs, firewalls
+from tests.support.declared.stacks import CASES
+from tests.support.engine.intermediate_states import Gap, Run, Transition
+from tests.support.pulumi.pulumi_order import states
 
 STATES_LOOKED_AT = 5
 """Of one deployment: most of its states differ by one rule."""

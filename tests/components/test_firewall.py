@@ -10,17 +10,17 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.firewall import Firewall, FirewallArgs
-from segmentation.alerts.watch import compile_watch
-from segmentation.environment import Environment
-from segmentation.matrix import Matrix
-from segmentation.network_policy import compile_policies
-from segmentation.security_group import compile_groups
-from segmentation.suspension import NONE_SUSPENDED
-from segmentation.traffic_file import parse_matrix
-from tests.components.pulumi_mocks import Deployment, deploy
-from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
-from tests.segmentation.alerts.alerted import EVERYTHING, alerted
-from tests.segmentation.stacks import CASES, traffic_content
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.alerts.watch import compile_watch
+from flash_ticket.firewall.compile.pod_layer import compile_policies
+from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from flash_ticket.firewall.compile.vpc_layer import compile_groups
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from tests.support.alerts.alerted import EVERYTHING, alerted
+from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
+from tests.support.declared.stacks import CASES, traffic_content
+from tests.support.pulumi.pulumi_mocks import Deployment, deploy
 
 PREFIX = "flash-ticket-firewall:components"
 COMPONENT = f"{PREFIX}:Firewall"

@@ -9,9 +9,9 @@ import pulumi_aws as aws
 import pytest
 
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from segmentation.environment import LogDestination, OnDestroy, Recording
-from segmentation.flow_log import log_format
-from tests.components.pulumi_mocks import Deployment, Registered, deploy
+from flash_ticket.firewall.bind.environment import LogDestination, OnDestroy, Recording
+from flash_ticket.firewall.compile.flow_log import log_format
+from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
 COMPONENT = "flash-ticket-firewall:components:FlowLogs"

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
-from segmentation.environment import Environment
-from segmentation.matrix import Matrix
-from segmentation.network_policy import PodFirewall, compile_policies
-from tests.components.pulumi_mocks import Deployment, Registered, deploy
-from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
-from tests.segmentation.matrices import shops
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
+from flash_ticket.firewall.declare.matrix import Matrix
+from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
+from tests.support.declared.matrices import shops
+from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 COMPONENT = "flash-ticket-firewall:components:NetworkPolicies"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from segmentation.environment import OnDestroy
-from segmentation.flow_log_access import results_bucket_policy
-from tests.components.pulumi_mocks import Deployment, Registered, deploy
+from flash_ticket.firewall.bind.environment import OnDestroy
+from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
+from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
 KEY = "arn:aws:kms:ap-northeast-2:111122223333:key/1"

@@ -3,11 +3,11 @@
 import json
 
 from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
-from segmentation.alerts.watch import compile_watch
-from segmentation.suspension import NONE_SUSPENDED
-from tests.components.pulumi_mocks import Deployment, deploy
-from tests.segmentation.accounts import shop_matrix
-from tests.segmentation.alerts.alerted import RUNBOOK, alerted
+from flash_ticket.firewall.compile.alerts.watch import compile_watch
+from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from tests.support.alerts.alerted import RUNBOOK, alerted
+from tests.support.declared.accounts import shop_matrix
+from tests.support.pulumi.pulumi_mocks import Deployment, deploy
 
 COMPONENT = "flash-ticket-firewall:components:PrometheusAlerts"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"

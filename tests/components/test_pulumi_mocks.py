@@ -3,7 +3,7 @@
 import pulumi
 import pytest
 
-from tests.components.pulumi_mocks import deploy
+from tests.support.pulumi.pulumi_mocks import deploy
 
 
 class Thing(pulumi.CustomResource):

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
-from segmentation.adoption import Adoption
-from segmentation.environment import Environment, Group
-from segmentation.matrix import Matrix
-from segmentation.security_group import VpcFirewall, compile_groups
-from tests.components.pulumi_mocks import Deployment, Registered, deploy
-from tests.segmentation.accounts import STACKS, environment_of, shop_matrix
-from tests.segmentation.matrices import shops
-from tests.segmentation.stacks import CASES
+from flash_ticket.firewall.bind.environment import Environment, Group
+from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.declare.matrix import Matrix
+from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
+from tests.support.declared.matrices import shops
+from tests.support.declared.stacks import CASES
+from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 ATTACHMENT = "kubernetes:vpcresources.k8s.aws/v1beta1:SecurityGroupPolicy"
 COMPONENT = "flash-ticket-firewall:components:SecurityGroups"

@@ -8,10 +8,10 @@ import pulumi_aws as aws
 import pytest
 
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
-from segmentation.adoption import QueriesAdoption
-from segmentation.athena import HOUR_COLUMNS, RECORD_COLUMNS, table_parameters
-from segmentation.saved_queries import saved_queries
-from tests.components.pulumi_mocks import Deployment, Registered, deploy
+from flash_ticket.firewall.change.adoption import QueriesAdoption
+from flash_ticket.traffic.flow_logs.athena import HOUR_COLUMNS, RECORD_COLUMNS, table_parameters
+from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
+from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
 COMPONENT = "flash-ticket-firewall:components:TrafficQueries"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from cli.main import app
-from segmentation.alerts.alert import Alert
-from tests.docs.runbook import DOCS, ENGLISH, KOREAN, anchors, commands, headings, links
+from flash_ticket.cli.main import app
+from flash_ticket.firewall.compile.alerts.alert import Alert
+from tests.support.docs.runbook import DOCS, ENGLISH, KOREAN, anchors, commands, headings, links
 
 BOTH = pytest.mark.parametrize("runbook", [ENGLISH, KOREAN], ids=lambda path: path.name)
 

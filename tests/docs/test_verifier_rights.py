@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from segmentation.verify.reach import Reach
-from segmentation.verify.rights import (
+from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.rights import (
     EPHEMERAL_PROBE_KUBERNETES,
     PROBE_KUBERNETES,
     VERIFY_KUBERNETES,
@@ -14,7 +14,7 @@ from segmentation.verify.rights import (
     rules,
     verify_aws,
 )
-from tests.segmentation.accounts import ROOT
+from tests.support.declared.accounts import ROOT
 
 DOCS = ROOT / "docs"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.moto_account import MotoAccount, moto_account, moto_server
+from tests.support.clouds.moto_account import MotoAccount, moto_account, moto_server
 
 
 @pytest.fixture(scope="session")

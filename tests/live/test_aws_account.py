@@ -11,13 +11,13 @@ import pytest
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from lab.environment import Lab
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.declare.binding import One, Some
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live import aws_account
+from flash_ticket.live.aws_account import AwsAccount
+from lab.running.lab import Lab
 from lab.surroundings import REGION
-from live import aws_account
-from live.aws_account import AwsAccount
-from segmentation.binding import One, Some
-from segmentation.input_error import InputError
-from segmentation.security_group import STACK_TAG
 
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.environment import Lab
-from live.aws_account import AwsAccount
-from live.inventory import interfaces_of, take_inventory
-from live.kubernetes_cluster import KubernetesCluster
-from live.stack_file import read_stack_file
-from segmentation.traffic.inventory import Interface, Inventory, Pod
-from segmentation.traffic.inventory_file import read_inventory
-from tests.live.moto_account import MotoAccount
-from tests.segmentation.accounts import ROOT, shop_matrix
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.inventory import interfaces_of, take_inventory
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
+from flash_ticket.traffic.attribution.inventory_file import read_inventory
+from lab.running.lab import Lab
+from tests.support.clouds.moto_account import MotoAccount
+from tests.support.declared.accounts import ROOT, shop_matrix
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_an_inventory_tells_pods_places_interfaces_and_what_stands(lab: Lab, mon
 @pytest.mark.usefixtures("pods")
 def test_the_command_prints_an_inventory_that_is_read_back(lab: Lab, tmp_path: Path) -> None:
     printed = subprocess.run(
-        [sys.executable, "-m", "cli.main", "inventory", "--stack", "dev"],
+        [sys.executable, "-m", "flash_ticket.cli.main", "inventory", "--stack", "dev"],
         cwd=ROOT,
         env=lab.env("dev"),
         capture_output=True,

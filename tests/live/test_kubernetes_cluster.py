@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.environment import Lab
-from live.kubernetes_cluster import KubernetesCluster
-from segmentation.deployed import is_ours
-from segmentation.input_error import InputError
-from tests.live.api_server import answering, connected
+from flash_ticket.firewall.change.deployed import is_ours
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from lab.running.lab import Lab
+from tests.support.clouds.api_server import answering, connected
 
 OWN = "clusters-of-tests"
 """A namespace of these tests alone."""

@@ -1,0 +1,1 @@
+"""The firewall program: what is declared, what it compiles to, and what runs."""

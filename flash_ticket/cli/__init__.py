@@ -1,0 +1,1 @@
+"""The command ``flash-firewall``, a file for each verb: reads arguments, calls the program, prints. No logic."""

@@ -1,0 +1,28 @@
+"""``flash-firewall check``: the proof without engine, cluster or AWS."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project
+from flash_ticket.report.answer_format import AnswerFormat
+
+
+@ends_in_status
+def check(
+    stack: Annotated[list[str] | None, typer.Option("--stack", help="An environment; all of them if left out.")] = None,
+    project: Project = HERE,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+) -> ExitStatus:
+    """Prove both layers of each stack against the matrix. Exits 0 if every proof holds, 1 if one does not."""
+    from datetime import UTC, datetime
+
+    from flash_ticket.firewall.project import read_project, stacks
+    from flash_ticket.report.check import checked
+
+    firewalls = [read_project(project, each, datetime.now(UTC)) for each in stack or stacks(project)]
+    proofs = [(firewall, firewall.proof()) for firewall in firewalls]
+    sys.stdout.write(checked(proofs, output))
+    return ExitStatus.HOLDS if all(proof.holds for _, proof in proofs) else ExitStatus.VIOLATED

@@ -1,0 +1,84 @@
+"""``flash-firewall denied``: what was stopped, by which layer, why, and whether it is declared."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack
+from flash_ticket.cli.recorded_traffic import (
+    Engine,
+    EngineChoice,
+    InventoryFiles,
+    Since,
+    Sources,
+    recorded_traffic,
+    refuse_to_follow,
+)
+from flash_ticket.report.answer_format import AnswerFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flash_ticket.traffic.attribution.inventory import Inventory
+    from flash_ticket.traffic.attribution.recorded import Recorded
+
+
+@ends_in_status
+def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    sources: Sources = None,
+    stack: Stack = None,
+    since: Since = None,
+    service: Annotated[str | None, typer.Option("--service", help="Only what comes from or goes to it.")] = None,
+    inventories: InventoryFiles = None,
+    engine: EngineChoice = Engine.DUCKDB,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on telling what is new, until Ctrl-C.")] = False,  # noqa: FBT002 - a flag of the command
+    project: Project = HERE,
+    output: Annotated[
+        AnswerFormat, typer.Option(help="The form of the answer; with --follow json is an object on each line.")
+    ] = AnswerFormat.TXT,
+) -> ExitStatus:
+    """Say what was stopped and why. Exits 0 if nothing declared was, 1 if something declared was."""
+    from flash_ticket.report.denied import written_denied
+    from flash_ticket.traffic.denials.denied import denied as denied_in
+
+    def read(begin: str | None, earlier: "Inventory | None" = None) -> "Recorded":
+        return recorded_traffic(project, stack, sources, begin, inventories, engine, earlier)
+
+    if follow:
+        refuse_to_follow(sources, engine)
+        return _followed(read, since, service, output)
+    traffic = read(since)
+    found = denied_in(traffic, service)
+    sys.stdout.write(written_denied(found, traffic, output))
+    return ExitStatus.HOLDS if found.holds else ExitStatus.VIOLATED
+
+
+_LATE = "15m"
+"""How far each look reaches back: flow logs come after about 10 minutes (VPC User Guide, "Flow log basics")."""
+
+_PAUSE = 10.0
+
+
+def _followed(
+    read: "Callable[[str, Inventory | None], Recorded]", since: str | None, service: str | None, output: AnswerFormat
+) -> ExitStatus:
+    from flash_ticket.cli.follow import follow
+    from flash_ticket.report.denied import written_denial
+    from flash_ticket.traffic.denials.denied import denied as denied_in
+    from flash_ticket.traffic.denials.news import News
+
+    status, earlier, news = ExitStatus.HOLDS, None, News()
+
+    def look() -> None:
+        nonlocal status, earlier
+        traffic = read((since or _LATE) if earlier is None else _LATE, earlier)
+        found, earlier = denied_in(traffic, service), traffic.inventory
+        for each in news.of(found):
+            sys.stdout.write(written_denial(each, output))
+        if not found.holds:
+            status = ExitStatus.VIOLATED
+
+    follow(look, _PAUSE)
+    return status

@@ -1,0 +1,67 @@
+"""``flash-firewall diff``: what a change opens and closes."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack, read
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.report.changes import ChangeFormat
+
+if TYPE_CHECKING:
+    from flash_ticket.firewall.change.impact import Difference
+    from flash_ticket.firewall.terms.changes import Change
+
+
+@ends_in_status
+def diff(
+    directories: Annotated[
+        list[Path] | None, typer.Option("--dir", help="Given twice: the manifests before, then the manifests after.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option(help="Without --dir: the revision of git to compare this project with.")
+    ] = "HEAD",
+    stack: Stack = None,
+    project: Project = HERE,
+    output: Annotated[ChangeFormat, typer.Option(help="The form of the list of changes.")] = ChangeFormat.TXT,
+) -> ExitStatus:
+    """List the connections added, removed and changed. Exits 0 when there are none, 1 when there are."""
+    from flash_ticket.report.changes import written_changes
+
+    if not directories:
+        from flash_ticket.report.impact import difference_text
+
+        found = _since(project, stack, since)
+        if output is ChangeFormat.TXT:
+            sys.stdout.write(f"{difference_text(found)}\n")
+        else:
+            sys.stdout.writelines(written_changes(found.through_both, output))
+        return ExitStatus.VIOLATED if found else ExitStatus.HOLDS
+    changes = _between(directories)
+    sys.stdout.writelines(written_changes(changes, output))
+    return ExitStatus.VIOLATED if changes else ExitStatus.HOLDS
+
+
+def _between(directories: list[Path]) -> "tuple[Change, ...]":
+    from flash_ticket.cli.manifests import analysed
+    from flash_ticket.firewall.terms.changes import changes_between
+
+    if len(directories) != 2:  # noqa: PLR2004  # before and after
+        raise InputError("--dir", "", f"given {len(directories)} times", "Give it twice: before, then after")
+    before, after = (analysed(directory).connections().as_map() for directory in directories)
+    return changes_between(before, after)
+
+
+def _since(project: Path, stack: str | None, revision: str) -> "Difference":
+    from flash_ticket.firewall.change.impact import difference
+    from flash_ticket.firewall.declare.binding import stack_file
+    from flash_ticket.firewall.project import MATRIX_FILE
+    from flash_ticket.live.stack.git import files_at
+
+    after = read(project, stack)
+    name = after.environment.name
+    with files_at(project, revision, (MATRIX_FILE, stack_file(name))) as folder:
+        return difference(read(folder, name).layers(), after.layers())

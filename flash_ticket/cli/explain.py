@@ -1,0 +1,40 @@
+"""``flash-firewall explain``: one connection, and what decides it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack, read
+from flash_ticket.report.answer_format import AnswerFormat
+
+
+@ends_in_status
+def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    source: Annotated[
+        str, typer.Argument(metavar="SRC", help="A workload, an address or a range; of this project, an endpoint.")
+    ],
+    destination: Annotated[str, typer.Argument(metavar="DST", help="Likewise.")],
+    port: Annotated[str, typer.Argument(metavar="PORT", help="4000, udp/53, 8000-8010, or a container port's name.")],
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file; else this project.")
+    ] = None,
+    stack: Stack = None,
+    project: Project = HERE,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+) -> ExitStatus:
+    """Say whether a connection passes and which policies and rules decide. Exits 0 if it passes, 1 if not."""
+    from flash_ticket.cli.manifests import analysed
+    from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
+    from flash_ticket.report.explanation import explained
+
+    if directory:
+        reachability = analysed(directory)
+        ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]
+        verdicts = [reachability.verdict(ends[0], ends[1], find_port(port, ends[1]))]
+    else:
+        verdicts = read(project, stack).layers().verdicts(source, destination, port)
+    sys.stdout.write(explained(verdicts, output))
+    return ExitStatus.HOLDS if all(verdict.passes for verdict in verdicts) else ExitStatus.VIOLATED

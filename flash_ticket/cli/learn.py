@@ -1,0 +1,42 @@
+"""``flash-firewall learn``: a matrix drafted from recorded traffic."""
+
+import sys
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack
+from flash_ticket.cli.recorded_traffic import (
+    Engine,
+    EngineChoice,
+    InventoryFiles,
+    Since,
+    Sources,
+    begin,
+    inventory,
+    logs,
+)
+
+
+@ends_in_status
+def learn(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    sources: Sources = None,
+    stack: Stack = None,
+    since: Since = None,
+    inventories: InventoryFiles = None,
+    engine: EngineChoice = Engine.DUCKDB,
+    project: Project = HERE,
+) -> ExitStatus:
+    """Draft a traffic.yaml of what worked, to be reviewed line by line: an attack would be in it too."""
+    from flash_ticket.firewall.declare.traffic_file import read_matrix
+    from flash_ticket.firewall.project import MATRIX_FILE
+    from flash_ticket.report.draft import written_draft
+    from flash_ticket.traffic.attribution.recorded import known_environment, recorded
+    from flash_ticket.traffic.proposals.candidate import candidates
+    from flash_ticket.traffic.proposals.draft import draft
+
+    wanted, today = begin(since), read_matrix(project / MATRIX_FILE)
+    known = inventory(project, stack, inventories)
+    environment = known_environment(known)
+    every = candidates(today, known)
+    traffic = recorded(every, known, logs(project, sources or (), engine, today, environment), wanted)
+    sys.stdout.write(written_draft(draft(traffic, today), traffic))
+    return ExitStatus.HOLDS

@@ -1,0 +1,33 @@
+"""``flash-firewall list``: who reaches whom."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack, read
+from flash_ticket.report.connections import Format
+
+
+@ends_in_status
+def list_connections(
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file; else this project.")
+    ] = None,
+    stack: Stack = None,
+    project: Project = HERE,
+    output: Annotated[Format, typer.Option(help="The form of the listing.")] = Format.TXT,
+) -> ExitStatus:
+    """List who reaches whom over which ports: in manifests, or through both layers of this project."""
+    from flash_ticket.cli.manifests import analysed
+    from flash_ticket.report.connections import written
+
+    if directory:
+        sys.stdout.writelines(written(analysed(directory).connections(), output))
+    else:
+        from flash_ticket.report.project_listing import project_listing
+
+        sys.stdout.writelines(project_listing(read(project, stack), output))
+    return ExitStatus.HOLDS

@@ -1,0 +1,32 @@
+"""A directory of manifests, analysed; what was read past goes to stderr."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flash_ticket.firewall.analyse.reachability import Reachability
+
+_MOST_NOTES = 20
+
+
+def analysed(directory: Path) -> "Reachability":
+    """Return the reachability of a directory of manifests.
+
+    Raises:
+        InputError: The manifests cannot be used.
+    """
+    from flash_ticket.firewall.analyse.cluster import read_cluster
+    from flash_ticket.firewall.analyse.reachability import Reachability
+    from flash_ticket.firewall.terms.escape import escaped_lines
+
+    reachability = Reachability(read_cluster(directory))
+    notes = reachability.notes
+    for note in notes[:_MOST_NOTES]:
+        sys.stderr.write(f"note: {note}\n")
+    if len(notes) > _MOST_NOTES:
+        sys.stderr.write(f"note: and {len(notes) - _MOST_NOTES} more like these\n")
+    if not reachability.parties:
+        said = f"note: {directory}: no workload is in these manifests, so there is nobody to reach"
+        sys.stderr.write(escaped_lines([said]))
+    return reachability

@@ -1,0 +1,47 @@
+"""``flash-firewall rollback``: what the stack has declared, and back to any of it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flash_ticket.cli.consent import Yes
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack, chosen
+from flash_ticket.report.answer_format import AnswerFormat
+
+
+@ends_in_status
+def rollback(
+    to: Annotated[
+        int | None, typer.Option("--to", help="The version to go back to; without it they are listed.")
+    ] = None,
+    stack: Stack = None,
+    project: Project = HERE,
+    *,
+    yes: Yes = False,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the list.")] = AnswerFormat.TXT,
+) -> ExitStatus:
+    """List what a stack has declared, or deploy an earlier version of it again.
+
+    Shows what that opens and closes and its proof, previews it, asks, and runs pulumi up with the earlier declaration
+    and the present program; with --yes it neither previews nor asks. The files stay as they are, and what they say
+    that differs is shown: revert them, too. To remove everything there is pulumi destroy.
+    """
+    import json
+
+    from flash_ticket.operate.rollback import Rollback
+    from flash_ticket.report.rollback import history_document, history_text
+
+    back = Rollback.of(project, chosen(project, stack))
+    if to is None:
+        updates = back.record.updates()
+        if output is AnswerFormat.JSON:
+            sys.stdout.write(json.dumps(history_document(back.versions, updates, back.name), indent=2) + "\n")
+        else:
+            sys.stdout.write(history_text(back.versions, updates, back.name))
+        return ExitStatus.HOLDS
+    for text in back.go(to, agreed=yes):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    return ExitStatus.HOLDS

@@ -1,0 +1,51 @@
+"""``flash-firewall suspend``: one policy opened for a while."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flash_ticket.cli.consent import Yes
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack, chosen
+
+
+@ends_in_status
+def suspend(  # noqa: PLR0913 - each is an option of the command
+    policy: Annotated[str | None, typer.Argument(help="Its name, as kubectl get networkpolicies prints it.")] = None,
+    *,
+    duration: Annotated[str, typer.Option("--for", help="How long: 1m to 24h, such as 30m or 2h.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever finds it open.")],
+    every: Annotated[bool, typer.Option("--all", help="Every policy, default-deny too; asks first.")] = False,
+    stack: Stack = None,
+    project: Project = HERE,
+    yes: Yes = False,
+) -> ExitStatus:
+    """Open one policy's pods and direction at the pod layer for a while; the VPC layer stays as it is.
+
+    Deleting an allow policy opens nothing: it closes, because default-deny remains. This opens. It is written into
+    Pulumi.<stack>.yaml with reason, author and end, deployed at once and alone, and said at every preview. After its
+    end the next pulumi up closes it; flash-firewall resume closes it at once.
+    """
+    from datetime import UTC, datetime
+
+    from flash_ticket.firewall.compile.suspended import chosen_policies, needs_consent
+    from flash_ticket.firewall.declare.suspensions import entered, lasting
+    from flash_ticket.live.stack.author import author
+    from flash_ticket.operate.consent import require_consent
+    from flash_ticket.operate.suspend import SuspendedPolicies
+    from flash_ticket.report.suspension import consent_text, suspending_text
+
+    now = datetime.now(UTC)
+    until, who = now + lasting(duration), author()
+    suspended = SuspendedPolicies.of(project, chosen(project, stack), now)
+    firewall = suspended.firewall
+    policies = chosen_policies(firewall.pods, policy, every=every)
+    new = tuple(entered(each.name, until, reason, who) for each in policies)
+    wanted = suspended.listed.adding(*new)
+    sys.stdout.write(suspending_text(firewall, new, wanted))
+    sys.stdout.flush()
+    if needs_consent(policies):
+        require_consent(consent_text(policies), given=yes)
+    suspended.suspend(wanted)
+    return ExitStatus.HOLDS

@@ -1,0 +1,138 @@
+"""``flash-firewall verify``: the live cluster and account against what is declared."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.options import HERE, Project, Stack, chosen
+from flash_ticket.cli.recorded_traffic import InventoryFiles
+from flash_ticket.report.answer_format import AnswerFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from flash_ticket.firewall.declare.matrix import Matrix
+    from flash_ticket.live.stack.settings import StackConfiguration
+    from flash_ticket.verify.observed import Observed
+    from flash_ticket.verify.probe.result import Probe
+
+
+@ends_in_status
+def verify(  # noqa: PLR0913 - each is an option of the command
+    stack: Stack = None,
+    project: Project = HERE,
+    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+    inventory: InventoryFiles = None,
+    *,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while all is as declared.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Try connections from real pods too; needs --consent.")
+    ] = False,
+    consent: Annotated[bool, typer.Option("--consent", help="Let --probe run commands in pods.")] = False,
+    probe_image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Add a container of this image to the pods, and probe from it.")
+    ] = None,
+    probe_host: Annotated[
+        list[str] | None, typer.Option(metavar="EXTERNAL=HOST", help="A host of an external, to be probed; repeatable.")
+    ] = None,
+    probe_limit: Annotated[
+        int | None,
+        typer.Option(min=1, max=3600, help="Seconds to wait for a pod's probe; a minute more than it may take."),
+    ] = None,
+) -> ExitStatus:
+    """Hold the live cluster and AWS account against what is declared; only reads. Exits 1 if anything differs.
+
+    With --probe it also opens connections from one pod of each service: every declared one must connect, and every
+    undeclared one between services, or to an external whose hosts are known, must not.
+    """
+    from flash_ticket.firewall.compiled_firewall import compiled
+    from flash_ticket.firewall.declare.traffic_file import read_matrix
+    from flash_ticket.firewall.project import MATRIX_FILE
+    from flash_ticket.live.stack.stack_file import read_stack_file
+    from flash_ticket.report.verification import written_verification
+    from flash_ticket.traffic.attribution.recorded import refuse_unplaced
+    from flash_ticket.verify.verification import verify as verified
+    from flash_ticket.verify.verification import verify_saved
+
+    settings = read_stack_file(project, chosen(project, stack))
+    _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
+    matrix = read_matrix(project / MATRIX_FILE)
+    observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
+    refuse_unplaced(matrix, observed.environment, MATRIX_FILE)
+    if inventory:
+        found = verify_saved(matrix, observed, settings.suspensions)
+    else:
+        found = verified(compiled(matrix, observed.environment, settings.suspensions), observed)
+    probed = None
+    if probe:
+        tried = _Wish(probe_image, tuple(probe_host or ()), probe_limit, consent, quiet)
+        probed = _probed(settings, matrix, observed, tried)
+    holds = found.holds and (probed is None or probed.holds)
+    if not (quiet and holds):
+        sys.stdout.write(written_verification(found, output, probed))
+    return ExitStatus.HOLDS if holds else ExitStatus.VIOLATED
+
+
+def _live(settings: "StackConfiguration", matrix: "Matrix") -> "Observed":
+    import time
+
+    from flash_ticket.live.aws_account import AwsAccount
+    from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+    from flash_ticket.live.observed import observe
+
+    cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
+    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+    return observe(cluster, account, matrix, settings.binding, time.time())
+
+
+def _saved(files: "Sequence[Path]", stack: str) -> "Observed":
+    from flash_ticket.traffic.attribution.inventory_file import read_inventory
+    from flash_ticket.traffic.attribution.pod_history import merged
+    from flash_ticket.traffic.attribution.recorded import refuse_other_stack
+    from flash_ticket.verify.observed import Observed
+
+    found = merged([read_inventory(path) for path in files])
+    refuse_other_stack(found, stack)
+    return Observed(found)
+
+
+class _Wish(NamedTuple):
+    """What of a probe is wanted."""
+
+    image: str | None
+    hosts: tuple[str, ...]
+    limit: int | None
+    consent: bool
+    quiet: bool
+
+
+def _refuse_unfitting(inventory: object, image: str | None, hosts: object, *, probe: bool, consent: bool) -> None:
+    from flash_ticket.firewall.terms.input_error import InputError
+
+    if probe and inventory:
+        raise InputError("--probe", "--inventory", "a saved inventory has no pods to probe from", "Leave one out")
+    if not probe and (consent or image or hosts):
+        given = "--consent" if consent else "--probe-image" if image else "--probe-host"
+        raise InputError(given, "", "it says how to probe, and --probe is not there", "Add --probe, or leave it out")
+
+
+def _probed(settings: "StackConfiguration", matrix: "Matrix", observed: "Observed", wish: _Wish) -> "Probe":
+    from flash_ticket.firewall.terms.input_error import InputError
+    from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+    from flash_ticket.operate.probe import run_probe
+    from flash_ticket.report.probe import plan_text
+    from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
+
+    cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
+    pods = running_pods(matrix, cluster.objects(f"/api/v1/namespaces/{matrix.namespace}/pods"))
+    named = named_hosts(matrix, wish.hosts)
+    planned = plan(matrix, observed.environment, pods, observed.inventory.interfaces, named)
+    if not wish.consent or not wish.quiet:
+        sys.stderr.write(plan_text(planned, wish.image))
+        sys.stderr.flush()
+    if not wish.consent:
+        raise InputError("--probe", "--consent", "it is not there, and the probe runs in live pods", "Add --consent")
+    return run_probe(cluster, planned, wish.image, wish.limit)

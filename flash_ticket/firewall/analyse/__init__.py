@@ -1,0 +1,1 @@
+"""Who reaches whom, by any Kubernetes manifests."""

@@ -1,0 +1,203 @@
+"""A cluster as its manifests declare it: everything that decides who can reach whom."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from flash_ticket.firewall.analyse.manifests import fields as field
+from flash_ticket.firewall.analyse.manifests.directory import Manifest, read_manifests
+from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.policy import Policy, read_policy
+from flash_ticket.firewall.analyse.service import Backend, Service, read_ingress, read_route, read_service
+from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, read_workload
+from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import InputError
+
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""The label that the API server gives each namespace (Kubernetes documentation, well-known labels)."""
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+"""Wider than the API server's DNS names, which have no capitals, and narrow enough to be harmless wherever shown."""
+
+_WORKLOADS = {
+    "": {"Pod", "ReplicationController"},
+    "apps": {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"},
+    "extensions": {"Deployment", "ReplicaSet", "DaemonSet"},
+    "batch": {"Job", "CronJob"},
+}
+_POLICIES = {"networking.k8s.io": {"NetworkPolicy"}, "extensions": {"NetworkPolicy"}}
+_INGRESSES = {"networking.k8s.io": {"Ingress"}}
+_ROUTES = {"route.openshift.io": {"Route"}, "": {"Route"}}
+_OVERRULING = {
+    "policy.networking.k8s.io",
+    "cilium.io",
+    "crd.projectcalico.org",
+    "projectcalico.org",
+    "crd.antrea.io",
+    "k8s.cni.cncf.io",
+    "networking.k8s.aws",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something in the manifests that the result does not show.
+
+    Attributes:
+        source: The file.
+        about: The object, as ``ConfigMap shop/settings``.
+        says: What became of it.
+    """
+
+    source: str
+    about: str
+    says: str
+
+    def __str__(self) -> str:
+        """Return one line; what would break or hide it is escaped."""
+        return escaped(f"{self.source}: {self.about}: {self.says}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What decides reachability, in an order that does not depend on how the manifests were given.
+
+    Attributes:
+        namespaces: The labels of each namespace, declared or only used; each has ``kubernetes.io/metadata.name``.
+        workloads: Sorted by their words, then by pod.
+        policies: Sorted by namespace and name.
+        services: Sorted by namespace and name.
+        backends: What Ingresses and Routes point to.
+        notes: What was read past, for the caller to show.
+    """
+
+    namespaces: Mapping[str, Mapping[str, str]]
+    workloads: tuple[Workload, ...]
+    policies: tuple[Policy, ...]
+    services: tuple[Service, ...] = ()
+    backends: tuple[Backend, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def read_cluster(directory: Path) -> Cluster:
+    """Return the cluster that a directory of manifests (or one file) declares.
+
+    Raises:
+        InputError: The directory or a file in it cannot be used, an object is invalid or there twice, or there is no
+            NetworkPolicy at all.
+    """
+    cluster = cluster_of(read_manifests(directory))
+    if not cluster.policies:
+        raise InputError(
+            str(directory), "", "no NetworkPolicy is in these manifests, so nothing is restricted", "Add the policies"
+        )
+    return cluster
+
+
+def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory") -> Cluster:
+    """Return the cluster that objects in memory declare.
+
+    Args:
+        objects: Kubernetes objects as plain dictionaries, as a manifest would hold them.
+        source: What to call them in errors and rule references.
+
+    Raises:
+        InputError: An object is invalid or there twice.
+    """
+    return cluster_of(Manifest(source, f"object {index}", dict(body)) for index, body in enumerate(objects))
+
+
+def cluster_of(manifests: Iterable[Manifest]) -> Cluster:
+    """Return the cluster that manifests declare.
+
+    Raises:
+        InputError: An object is invalid or there twice.
+    """
+    reading = _Reading()
+    for manifest in manifests:
+        reading.take(manifest)
+    return reading.result()
+
+
+class _Reading:
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str, str], str] = {}
+        self._namespaces: dict[str, Mapping[str, str]] = {}
+        self._workloads: list[Workload] = []
+        self._policies: list[Policy] = []
+        self._services: list[Service] = []
+        self._backends: set[Backend] = set()
+        self._notes: list[Note] = []
+
+    def take(self, manifest: Manifest) -> None:
+        body = manifest.body
+        whole = Place(manifest.source, manifest.place or "the document")
+        kind = body.get("kind")
+        if not isinstance(kind, str) or not kind:
+            self._notes.append(Note(manifest.source, whole.object, "not a Kubernetes object (no kind), not considered"))
+            return
+        group = _group(body, kind, whole)
+        metadata = field.mapping(body.get("metadata"), "metadata", whole)
+        name = metadata.get("name")
+        namespace = metadata.get("namespace") or "default"
+        about = f"{kind} {namespace}/{name}"
+        if not self._is_known(group, kind):
+            overrules = group in _OVERRULING and "Policy" in kind
+            says = "it may overrule NetworkPolicies and is" if overrules else "this kind is"
+            self._notes.append(Note(manifest.source, about, f"{says} not considered"))
+            return
+        if not isinstance(name, str) or not isinstance(namespace, str) or not name:
+            whole.fail("metadata.name", f"a {kind} without a name", "Name it")
+        for key, value in (("name", name), ("namespace", namespace)):
+            if not _NAME.fullmatch(value):
+                whole.fail(f"metadata.{key}", f"{field.shown(value)} is no name", "Use letters, digits, '-' and '.'")
+        self._once(kind, namespace, name, whole)
+        self._read(body, kind, namespace, name, Place(manifest.source, about))
+
+    @staticmethod
+    def _is_known(group: str, kind: str) -> bool:
+        if group == "" and kind in ("Namespace", "Service"):
+            return True
+        return any(kind in kinds.get(group, ()) for kinds in (_WORKLOADS, _POLICIES, _INGRESSES, _ROUTES))
+
+    def _once(self, kind: str, namespace: str, name: str, place: Place) -> None:
+        at = f"{place.source} {place.object}"
+        key = (kind, "" if kind == "Namespace" else namespace, name)
+        first = self._seen.setdefault(key, at)
+        if first is not at:
+            place.fail("", f"{kind} {namespace}/{name} is already in {first}", "Keep one of the two")
+
+    def _read(self, body: Mapping[str, object], kind: str, namespace: str, name: str, place: Place) -> None:
+        if kind == "NetworkPolicy":
+            self._policies.append(read_policy(body, namespace, name, place))
+        elif kind == "Pod" or kind in TEMPLATE_PATHS:
+            self._workloads.append(read_workload(body, namespace, name, place))
+        elif kind == "Namespace":
+            metadata = field.mapping(body.get("metadata"), "metadata", place)
+            self._namespaces[name] = field.strings(metadata.get("labels"), "metadata.labels", place)
+        elif kind == "Service":
+            self._services.append(read_service(body, namespace, name, place))
+        elif kind == "Ingress":
+            self._backends.update(read_ingress(body, namespace, place))
+        else:
+            self._backends.update(read_route(body, namespace, place))
+
+    def result(self) -> Cluster:
+        used = {workload.namespace for workload in self._workloads} | set(self._namespaces)
+        return Cluster(
+            {name: {NAME_LABEL: name, **self._namespaces.get(name, {})} for name in sorted(used)},
+            tuple(sorted(self._workloads, key=lambda workload: (str(workload), workload.pod))),
+            tuple(sorted(self._policies, key=lambda policy: (policy.namespace, policy.name))),
+            tuple(sorted(self._services, key=lambda service: (service.namespace, service.name))),
+            tuple(sorted(self._backends, key=repr)),
+            tuple(sorted(self._notes, key=str)),
+        )
+
+
+def _group(body: Mapping[str, object], kind: str, place: Place) -> str:
+    version = body.get("apiVersion")
+    if version is None or version == "":
+        place.fail("apiVersion", f"a {kind} without one", "Write it, such as v1 or networking.k8s.io/v1")
+    group, slash, _ = field.text(version, "apiVersion", place).rpartition("/")
+    return group if slash else ""

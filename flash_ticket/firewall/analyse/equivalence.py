@@ -1,0 +1,276 @@
+"""Workloads that no policy tells apart, and which of these classes reach which.
+
+Comparing every workload with every other would cost the square of their number even where nothing connects. So
+workloads are put in classes: alike are those that the same rules govern, that the same peers name, and whose named
+ports resolve alike. Then each class looks only where a connection can be: at those that its own rules name, or at those
+whose rules name it, whichever are fewer.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from flash_ticket.firewall.analyse.cluster import Cluster
+from flash_ticket.firewall.analyse.policy import AddressPeer, NamedPort, Policy, RulePorts
+from flash_ticket.firewall.analyse.selection import Selection
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition, whole
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
+
+_EVERYBODY = -1
+_PortIds = frozenset[int]
+
+
+@dataclass(slots=True, eq=False)
+class _Grants:
+    """What the policies of a workload let through in one direction, whichever policy says so.
+
+    Attributes:
+        everybody: The ports open to all, inside and outside the cluster.
+        pods: The ports open to each set of workloads.
+        addresses: The ports open to each range.
+    """
+
+    everybody: _PortIds
+    pods: Mapping[int, _PortIds]
+    addresses: Mapping[AddressRange, _PortIds]
+
+
+@dataclass(slots=True, eq=False)
+class _Class:
+    members: list[int]
+    rules: Mapping[Direction, _Grants | None]
+    sets: frozenset[int]
+    resolution: int
+
+
+class Link(NamedTuple):
+    """Classes or ranges that reach others on the same ports.
+
+    Attributes:
+        sources: Numbers of workloads, or ranges.
+        destinations: Numbers of workloads, or ranges.
+        ports: Never empty.
+    """
+
+    sources: list[int] | list[AddressRange]
+    destinations: list[int] | list[AddressRange]
+    ports: PortSet
+
+
+class Equivalence:
+    """The classes of a cluster's workloads."""
+
+    def __init__(self, cluster: Cluster, selection: Selection) -> None:
+        self._cluster = cluster
+        self._selection = selection
+        self._ports: list[RulePorts] = []
+        self._port_ids: dict[RulePorts, int] = {}
+        self._sets: dict[tuple[int, ...], int] = {}
+        self._resolved: dict[tuple[_PortIds, int], PortSet] = {}
+        rules = {direction: self._rules_by_workload(direction) for direction in Direction}
+        self._resolutions, self._representatives = self._resolve()
+        self._classes = self._classify(rules)
+
+    def classes(self) -> Iterator[list[int]]:
+        """Yield the numbers of the workloads of each class."""
+        for each in self._classes:
+            yield each.members
+
+    def _rules_by_workload(self, direction: Direction) -> list[_Grants | None]:
+        """Return what governs each workload in a direction, None where nothing does."""
+        groups: dict[int, tuple[tuple[int, ...], list[Policy]]] = {}
+        for policy in self._cluster.policies:
+            if direction in policy.rules:
+                governed = self._selection.governed_by(policy)
+                if governed:
+                    groups.setdefault(id(governed), (governed, []))[1].append(policy)
+        governing: list[tuple[int, ...]] = [()] * len(self._cluster.workloads)
+        for key, (governed, _) in groups.items():
+            for number in governed:
+                governing[number] = (*governing[number], key)
+        of_groups: dict[tuple[int, ...], _Grants | None] = {(): None}
+        same: dict[object, _Grants] = {}
+        for keys in governing:
+            if keys not in of_groups:
+                granted = self._granted(direction, [policy for key in keys for policy in groups[key][1]])
+                content = (
+                    granted.everybody,
+                    frozenset(granted.pods.items()),
+                    frozenset(granted.addresses.items()),
+                )
+                of_groups[keys] = same.setdefault(content, granted)
+        return [of_groups[keys] for keys in governing]
+
+    def _granted(self, direction: Direction, policies: Iterable[Policy]) -> _Grants:
+        everybody: set[int] = set()
+        pods: dict[int, set[int]] = {}
+        addresses: dict[AddressRange, set[int]] = {}
+        for policy in policies:
+            for rule in policy.rules[direction]:
+                ports = self._port_ids.setdefault(rule.ports, len(self._ports))
+                if ports == len(self._ports):
+                    self._ports.append(rule.ports)
+                if rule.peers is None:
+                    everybody.add(ports)
+                    continue
+                for peer in rule.peers:
+                    if isinstance(peer, AddressPeer):
+                        for block in peer.ranges:
+                            addresses.setdefault(block, set()).add(ports)
+                            if block == whole(block.family):
+                                self._grant(pods, self._selection.on_nodes, ports)
+                    else:
+                        self._grant(pods, self._selection.named_by(peer, policy), ports)
+        return _Grants(
+            frozenset(everybody),
+            {key: frozenset(ids) for key, ids in pods.items()},
+            {block: frozenset(ids) for block, ids in addresses.items()},
+        )
+
+    def _grant(self, pods: dict[int, set[int]], named: tuple[int, ...], ports: int) -> None:
+        if named:
+            pods.setdefault(self._sets.setdefault(named, len(self._sets)), set()).add(ports)
+
+    def _resolve(self) -> tuple[list[int], list[int]]:
+        """Number the ways in which workloads resolve the named ports in use; keep one workload for each way."""
+        used = sorted({port for ports in self._ports for port in ports.named})
+        ways: dict[tuple[tuple[NamedPort, tuple[int, ...]], ...], int] = {}
+        resolutions: list[int] = []
+        representatives: list[int] = []
+        for number, workload in enumerate(self._cluster.workloads):
+            names = {port.name for port in workload.ports} if used else ()
+            way = tuple((port, workload.numbers_of(port.name, port.protocol)) for port in used if port.name in names)
+            resolution = ways.setdefault(way, len(ways))
+            if resolution == len(representatives):
+                representatives.append(number)
+            resolutions.append(resolution)
+        return resolutions, representatives
+
+    def _classify(self, rules: Mapping[Direction, list[_Grants | None]]) -> list[_Class]:
+        membership: list[list[int]] = [[] for _ in self._cluster.workloads]
+        for named, set_id in self._sets.items():
+            for number in named:
+                membership[number].append(set_id)
+        classes: dict[tuple[int, int, tuple[int, ...], int], _Class] = {}
+        for number, sets in enumerate(membership):
+            egress, ingress = rules[Direction.EGRESS][number], rules[Direction.INGRESS][number]
+            resolution = self._resolutions[number]
+            key = (id(egress), id(ingress), tuple(sets), resolution)
+            found = classes.get(key)
+            if found is None:
+                both = {Direction.EGRESS: egress, Direction.INGRESS: ingress}
+                found = classes[key] = _Class([], both, frozenset(sets), resolution)
+            found.members.append(number)
+        return list(classes.values())
+
+    def links_between_workloads(self) -> Iterator[Link]:
+        """Yield which classes reach which; a class of several may reach itself."""
+        in_set: dict[int, list[int]] = {_EVERYBODY: list(range(len(self._classes)))}
+        naming: dict[int, list[int]] = {_EVERYBODY: []}
+        for place, each in enumerate(self._classes):
+            for key in each.sets:
+                in_set.setdefault(key, []).append(place)
+            for key in _targets(each.rules[Direction.INGRESS]):
+                naming.setdefault(key, []).append(place)
+        for source in self._classes:
+            ahead = _targets(source.rules[Direction.EGRESS])
+            back = [_EVERYBODY, *source.sets]
+            if sum(len(in_set.get(key, ())) for key in ahead) <= sum(len(naming.get(key, ())) for key in back):
+                candidates = {place for key in ahead for place in in_set.get(key, ())}
+            else:
+                candidates = {place for key in back for place in naming.get(key, ())}
+            by_ports: dict[PortSet, list[int]] = {}
+            for place in sorted(candidates):
+                destination = self._classes[place]
+                ports = self._between(source, destination)
+                if ports and not (destination is source and len(source.members) == 1):
+                    by_ports.setdefault(ports, []).extend(destination.members)
+            for ports, destinations in by_ports.items():
+                yield Link(source.members, destinations, ports)
+
+    def _between(self, source: _Class, destination: _Class) -> PortSet:
+        leaving = self._open(source.rules[Direction.EGRESS], destination.sets, destination.resolution)
+        if not leaving:
+            return leaving
+        return leaving & self._open(destination.rules[Direction.INGRESS], source.sets, destination.resolution)
+
+    def _open(self, grants: _Grants | None, sets: frozenset[int], resolution: int) -> PortSet:
+        """Return what grants open to a peer in some sets, at a destination that resolves named ports in one way."""
+        if grants is None:
+            return ALL_PORTS
+        ids = grants.everybody
+        for key in sets if len(sets) < len(grants.pods) else grants.pods:
+            if key in sets and key in grants.pods:
+                ids |= grants.pods[key]
+        return self._ports_of(ids, resolution) if ids else NO_PORTS
+
+    def _ports_of(self, ids: _PortIds, resolution: int) -> PortSet:
+        found = self._resolved.get((ids, resolution))
+        if found is None:
+            found = NO_PORTS
+            workload = self._cluster.workloads[self._representatives[resolution]]
+            for each in ids:
+                found |= self._ports[each].on(workload)
+            self._resolved[ids, resolution] = found
+        return found
+
+    def links_with_addresses(self, direction: Direction, family: Family) -> Iterator[Link]:
+        """Yield which ranges outside reach which classes (ingress), or which classes reach which ranges (egress)."""
+        partition = outside(self._cluster, direction, family)
+        for each in self._classes:
+            for pieces, ports in self._reached(each, direction, partition):
+                if direction is Direction.INGRESS:
+                    yield Link(pieces, each.members, ports)
+                else:
+                    yield Link(each.members, pieces, ports)
+
+    def _reached(
+        self, each: _Class, direction: Direction, partition: Partition
+    ) -> Iterator[tuple[list[AddressRange], PortSet]]:
+        grants = each.rules[direction]
+        if grants is None:
+            yield list(partition.pieces), ALL_PORTS
+            return
+        ids_at: dict[int, _PortIds] = {}
+        for block, ids in grants.addresses.items():
+            if block.family == partition.pieces[0].family:
+                for place in partition.within(block):
+                    ids_at[place] = ids_at.get(place, grants.everybody) | ids
+        places = range(len(partition.pieces)) if grants.everybody else sorted(ids_at)
+        by_ids: dict[_PortIds, list[AddressRange]] = {}
+        for place in places:
+            by_ids.setdefault(ids_at.get(place, grants.everybody), []).append(partition.pieces[place])
+        for ids, pieces in by_ids.items():
+            ports = self._at_address(ids, each, direction)
+            if ports:
+                yield pieces, ports
+
+    def _at_address(self, ids: _PortIds, each: _Class, direction: Direction) -> PortSet:
+        if direction is Direction.INGRESS:
+            return self._ports_of(ids, each.resolution)
+        ports = NO_PORTS  # an address has no named ports
+        for key in ids:
+            ports |= self._ports[key].numbered
+        return ports
+
+
+def outside(cluster: Cluster, direction: Direction, family: Family) -> Partition:
+    """Return the addresses of a family, cut where any policy's rules of a direction cut them."""
+    return Partition(
+        family,
+        (
+            block
+            for policy in cluster.policies
+            for rule in policy.rules.get(direction, ())
+            for peer in rule.peers or ()
+            if isinstance(peer, AddressPeer)
+            for block in peer.ranges
+        ),
+    )
+
+
+def _targets(grants: _Grants | None) -> list[int]:
+    if grants is None or not grants.everybody:
+        return [_EVERYBODY] if grants is None else list(grants.pods)
+    return [_EVERYBODY]

@@ -1,0 +1,143 @@
+"""Label selectors: which labels match, in one canonical form (Kubernetes API, meta/v1 LabelSelector)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from enum import StrEnum
+from functools import lru_cache
+
+from flash_ticket.firewall.analyse.manifests import fields as field
+from flash_ticket.firewall.analyse.manifests.fields import Place
+
+
+class Operator(StrEnum):
+    """How a requirement compares a label with its values."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Requirement:
+    """One condition on one label.
+
+    Attributes:
+        key: The label's key.
+        operator: How to compare. ``NotIn`` also holds when the label is missing.
+        values: Sorted and distinct; empty for Exists and DoesNotExist.
+    """
+
+    key: str
+    operator: Operator
+    values: tuple[str, ...] = ()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether labels meet the condition."""
+        value = labels.get(self.key)
+        match self.operator:
+            case Operator.IN:
+                return value in self.values
+            case Operator.NOT_IN:
+                return value not in self.values
+            case Operator.EXISTS:
+                return value is not None
+            case Operator.DOES_NOT_EXIST:
+                return value is None
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """All of its requirements must hold; without any it matches everything.
+
+    Attributes:
+        requirements: Sorted and distinct, so that selectors that say the same compare equal.
+    """
+
+    requirements: tuple[Requirement, ...] = ()
+    _hash: int = dataclass_field(init=False, repr=False, compare=False)  # asked for often, and dear to compute
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash(self.requirements))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @staticmethod
+    def of(labels: Mapping[str, str]) -> "Selector":
+        """Return the selector of exactly these labels (``matchLabels``)."""
+        return _of_labels(tuple(sorted(labels.items())))
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether labels meet every requirement."""
+        return all(requirement.holds(labels) for requirement in self.requirements)
+
+    def __str__(self) -> str:
+        """Return the selector as kubectl writes it: ``app=api,tier in (a,b),!legacy``."""
+        return ",".join(map(_written, self.requirements)) or "everything"
+
+
+EVERYTHING = Selector()
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_labels(pairs: tuple[tuple[str, str], ...]) -> Selector:
+    return Selector(tuple(Requirement(key, Operator.IN, (value,)) for key, value in pairs))
+
+
+def _written(requirement: Requirement) -> str:
+    values = f"({','.join(requirement.values)})"
+    match requirement.operator:
+        case Operator.IN if len(requirement.values) == 1:
+            return f"{requirement.key}={requirement.values[0]}"
+        case Operator.IN:
+            return f"{requirement.key} in {values}"
+        case Operator.NOT_IN:
+            return f"{requirement.key} notin {values}"
+        case Operator.EXISTS:
+            return requirement.key
+        case Operator.DOES_NOT_EXIST:
+            return f"!{requirement.key}"
+
+
+def read_selector(raw: object, path: str, place: Place) -> Selector:
+    """Return the selector that a field holds; a null or empty one matches everything.
+
+    Raises:
+        InputError: A field has the wrong type, an operator is unknown, or its values do not fit it.
+    """
+    body = field.mapping(raw, path, place)
+    field.only(body, ("matchLabels", "matchExpressions"), path, place)
+    labels = field.strings(body.get("matchLabels"), f"{path}.matchLabels", place)
+    if "matchExpressions" not in body:
+        return Selector.of(labels)
+    found = set(Selector.of(labels).requirements)
+    expressions = field.mappings(body["matchExpressions"], f"{path}.matchExpressions", place)
+    found.update(_requirement(expression, at, place) for at, expression in expressions)
+    return Selector(tuple(sorted(found)))
+
+
+def _requirement(raw: Mapping[str, object], path: str, place: Place) -> Requirement:
+    key = field.text(raw.get("key"), f"{path}.key", place)
+    written = field.text(raw.get("operator"), f"{path}.operator", place)
+    try:
+        operator = Operator(written)
+    except ValueError:
+        place.fail(f"{path}.operator", f"unknown operator {written!r}", f"Use one of {', '.join(Operator)}")
+    values = tuple(
+        sorted(
+            {
+                field.text(value, f"{path}.values[{index}]", place)
+                for index, value in enumerate(field.items(raw.get("values"), f"{path}.values", place))
+            }
+        )
+    )
+    takes_values = operator in (Operator.IN, Operator.NOT_IN)
+    if takes_values != bool(values):
+        place.fail(
+            f"{path}.values",
+            f"{operator} with {'no values' if takes_values else 'values'}",
+            "Give it at least one value" if takes_values else "Leave values out",
+        )
+    return Requirement(key, operator, values)

@@ -1,0 +1,134 @@
+"""A quick reader of the YAML that manifests are mostly written in.
+
+It knows block mappings and sequences of plain and simply quoted scalars, one to a line, and gives up on anything else,
+so that the complete parser need read only what is unusual. It never gives a document another meaning than that parser
+does; a test compares the two. Manifests repeat their lines, so each distinct line is taken apart once.
+"""
+
+import re
+from enum import Enum
+from functools import lru_cache
+from typing import NamedTuple
+
+from flash_ticket.firewall.analyse.manifests.scalar import plain
+
+
+class Declined(Enum):
+    """The reader's answer to a document that it leaves to the complete parser."""
+
+    DECLINED = "declined"
+
+
+class _Shape(Enum):
+    BLANK = "blank"
+    UNUSUAL = "unusual"
+    BELOW = "the value is on the lines below"
+
+
+_Holder = dict[str, object] | list[object]
+
+
+class _Line(NamedTuple):
+    start: int  # column of the dash, or of the key without one
+    is_item: bool  # whether there is a dash
+    column: int  # column of what follows the dash
+    key: str | None  # None for a bare item of a sequence
+    value: object
+
+
+_WORD = r"[A-Za-z0-9_/.](?:[A-Za-z0-9_/.@+=,~()\-]|:(?=[^ ])| +(?=[^ #:]))*"
+_VALUE = rf"""(?P<plain>{_WORD})|"(?P<double>[^"\\]*)"|'(?P<single>[^']*)'|(?P<map>\{{\}})|(?P<list>\[\])"""
+_LINE = re.compile(
+    rf"(?P<indent> *)(?P<dash>- +)?(?:(?P<key>[A-Za-z0-9_/][A-Za-z0-9_/.\-]*):(?: +(?:{_VALUE}))?(?: +#.*)? *"
+    rf"|(?:{_VALUE.replace('(?P<', '(?P<item_')})(?: +#.*)? *)"
+)
+_BLANK = re.compile(r" *(?:#.*)?")
+_BARE_DASH = re.compile(r" *-(?: +#.*)? *")
+_FORMS = ("plain", "double", "single", "map", "list")
+
+
+@lru_cache(maxsize=1 << 17)
+def _take_apart(text: str) -> _Line | _Shape:
+    if _BLANK.fullmatch(text):
+        return _Shape.BLANK
+    if _BARE_DASH.fullmatch(text):
+        column = text.index("-")
+        return _Line(column, True, column + 1, None, _Shape.BELOW)  # noqa: FBT003  # the field's name says it
+    found = _LINE.fullmatch(text)
+    if found is None:
+        return _Shape.UNUSUAL
+    key, prefix = found["key"], ("item_" if found["key"] is None else "")
+    if key is None and found["dash"] is None:
+        return _Shape.UNUSUAL
+    start = len(found["indent"])
+    column = start + len(found["dash"] or "")
+    for form in _FORMS:
+        written = found[prefix + form]
+        if written is not None:
+            return _Line(start, found["dash"] is not None, column, key, _value(form, written))
+    return _Line(start, found["dash"] is not None, column, key, _Shape.BELOW)
+
+
+def _value(form: str, written: str) -> object:
+    if form == "plain":
+        return plain(written.rstrip(" "))
+    if form == "map":
+        return {}
+    return [] if form == "list" else written
+
+
+def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call for each line would double the time
+    """Return the one document that the text holds, or ``Declined.DECLINED``.
+
+    The text holds no document marker. Empty mappings and sequences may be shared between places: do not change them.
+    """
+    root: _Holder | None = None
+    holder: _Holder | None = None  # the mapping or sequence that the last line belongs to, and the column it stands in
+    at = -1
+    above: list[tuple[int, _Holder]] = []  # those that holder is in, outermost first
+    waiting: _Holder | None = None  # whose value, at waiting_key, the next line begins if it stands further in
+    waiting_key: str | int = 0
+    waiting_at = 0
+    for line in text.split("\n"):
+        parts = _take_apart(line)
+        if parts is _Shape.BLANK:
+            continue
+        if parts is _Shape.UNUSUAL:
+            return Declined.DECLINED
+        start, is_item, column, key, value = parts  # type: ignore[misc]  # the two shapes are dealt with
+        if waiting is not None:
+            if start > waiting_at or (start == waiting_at and is_item and type(waiting) is dict):
+                below: _Holder = [] if is_item else {}
+                waiting[waiting_key] = below  # type: ignore[index]  # a key in a mapping, -1 in a sequence
+                if holder is not None:
+                    above.append((at, holder))
+                at, holder = start, below
+            waiting = None
+        while at > start and above:
+            at, holder = above.pop()
+        if not is_item and at == start and type(holder) is list and above:
+            at, holder = above.pop()  # a sequence may begin in its key's column; the next key ends it
+        if root is None:
+            at, holder = start, ([] if is_item else {})
+            root = holder
+        if at != start:
+            return Declined.DECLINED
+        if is_item:
+            if type(holder) is not list:
+                return Declined.DECLINED
+            if key is None:
+                holder.append(None if value is _Shape.BELOW else value)
+                if value is _Shape.BELOW:
+                    waiting, waiting_key, waiting_at = holder, -1, start
+                continue
+            above.append((at, holder))
+            at, holder = column, {}
+            above[-1][1].append(holder)  # type: ignore[union-attr]  # seen to be a list above
+        if type(holder) is not dict or key is None or key in holder:
+            return Declined.DECLINED
+        if value is _Shape.BELOW:
+            holder[key] = None
+            waiting, waiting_key, waiting_at = holder, key, column
+        else:
+            holder[key] = value
+    return root

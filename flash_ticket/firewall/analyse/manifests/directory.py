@@ -1,0 +1,141 @@
+"""The manifests in a directory, one object at a time, each knowing where it stands.
+
+Read are the files that end in .yaml, .yml or .json; `flash_ticket.firewall.terms.folder` tells of the folders below.
+"""
+
+import json
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from flash_ticket.firewall.analyse.manifests.yaml_text import read_yaml
+from flash_ticket.firewall.terms.folder import files_below, unreadable
+from flash_ticket.firewall.terms.input_error import InputError, shown
+
+SUFFIXES = (".yaml", ".yml", ".json")
+LARGEST_BYTES = 64 << 20
+
+
+class Manifest(NamedTuple):
+    """One Kubernetes object as written.
+
+    Attributes:
+        source: The file that holds it, as given on the command line and below; ``memory`` for one that is in no file.
+        place: Where in the file: ``line 12``, ``items[3]``; empty for the whole of a JSON file.
+        body: The object.
+    """
+
+    source: str
+    place: str
+    body: dict[str, object]
+
+
+def read_manifests(directory: Path) -> Iterator[Manifest]:
+    """Yield every object of a directory (or of one file), the items of lists one by one, files in name order.
+
+    Raises:
+        InputError: The directory does not exist, is empty, holds no manifest, or loops; a file cannot be read, is too
+            large, or is neither YAML nor JSON.
+    """
+    files = list(_files(directory))
+    if not files:
+        raise InputError(
+            str(directory), "", "no .yaml, .yml or .json file is in this directory", "Name a directory of manifests"
+        )
+    for file in files:
+        yield from _objects(file)
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    if not directory.is_dir():
+        if directory.exists():
+            yield directory
+            return
+        raise InputError(str(directory), "", "no such directory", "Name a directory of manifests")
+    yield from (file for file in files_below(directory) if file.name.endswith(SUFFIXES))
+
+
+def _objects(path: Path) -> Iterator[Manifest]:
+    source = str(path)
+    text = _text(path)
+    if path.suffix == ".json" or text.lstrip()[:1] == "{":
+        found = _json(text, source, strict=path.suffix == ".json")
+        if found is not None:
+            yield from _unpacked(Manifest(source, "", _mapping(found.value, source, "")))
+            return
+    for line, value in read_yaml(text, source):
+        place = f"line {line}"
+        yield from _unpacked(Manifest(source, place, _mapping(value, source, place)))
+
+
+class _Json(NamedTuple):
+    value: object
+
+
+def _json(text: str, source: str, *, strict: bool) -> _Json | None:
+    try:
+        return _Json(json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_number))
+    except RecursionError:
+        raise InputError(source, "", "nested too deeply", "Flatten it") from None
+    except ValueError as error:
+        if not strict:
+            return None
+        raise InputError(source, "", f"not JSON: {error}", "Mend the file") from None
+
+
+def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the members of an object; of one written twice, readers differ in which counts (RFC 8259, 4)."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {shown(twice)} is written twice")
+    return found
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _text(path: Path) -> str:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise InputError(str(path), "", "not a regular file", "Move it out of the directory")
+        if found.st_size > LARGEST_BYTES:
+            raise InputError(
+                str(path),
+                "",
+                f"{found.st_size >> 20} MiB, and files of up to {LARGEST_BYTES >> 20} MiB are read",
+                "Split the file",
+            )
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start}", "not UTF-8 text", "Save the file as UTF-8") from None
+
+
+def _mapping(value: object, source: str, place: str) -> dict[str, object]:
+    if isinstance(value, dict):
+        return value
+    raise InputError(
+        source, place, f"a {type(value).__name__} where a Kubernetes object should be", "Write one object a document"
+    )
+
+
+def _unpacked(manifest: Manifest) -> Iterator[Manifest]:
+    """Yield the object, or the items of a List or of a typed list such as PodList."""
+    kind = manifest.body.get("kind")
+    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(manifest.body.get("items", []), list):
+        yield manifest
+        return
+    items = manifest.body.get("items") or []
+    of = {"kind": kind.removesuffix("List"), "apiVersion": manifest.body.get("apiVersion")}
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        place = f"{manifest.place} items[{index}]".lstrip()
+        body = _mapping(item, manifest.source, place)
+        if kind != "List" and "kind" not in body:
+            body = {**of, **body}
+        yield from _unpacked(Manifest(manifest.source, place, body))

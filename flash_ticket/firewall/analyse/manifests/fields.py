@@ -1,0 +1,86 @@
+"""Reading the fields of a manifest: each comes back in the type it must have, or the error says where and what."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Never
+
+from flash_ticket.firewall.terms.input_error import InputError
+
+NOTHING: Mapping[str, object] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the fields of one object stand, for errors.
+
+    Attributes:
+        source: The file.
+        object: The object: ``line 12: NetworkPolicy shop/api``.
+    """
+
+    source: str
+    object: str
+
+    def fail(self, path: str, problem: str, remedy: str) -> Never:
+        """Raise the InputError of a field."""
+        raise InputError(self.source, f"{self.object}: {path}" if path else self.object, problem, remedy)
+
+
+def mapping(value: object, path: str, place: Place) -> Mapping[str, object]:
+    """Return a mapping, empty if the field is null or missing."""
+    if value is None:
+        return NOTHING
+    if not isinstance(value, dict):
+        place.fail(path, f"{shown(value)} where a mapping should be", "Write `key: value` pairs")
+    return value
+
+
+def items(value: object, path: str, place: Place) -> list[object]:
+    """Return a list, empty if the field is null or missing."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        place.fail(path, f"{shown(value)} where a list should be", "Begin each entry with a dash")
+    return value
+
+
+def mappings(value: object, path: str, place: Place) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Yield the path and the mapping of each entry of a list; a null entry is an empty mapping."""
+    for index, entry in enumerate(items(value, path, place)):
+        at = f"{path}[{index}]"
+        yield at, mapping(entry, at, place)
+
+
+def only(raw: Mapping[str, object], known: tuple[str, ...], path: str, place: Place) -> None:
+    """Refuse fields that are not known: Kubernetes would drop them, which can turn a narrow rule into a wide one."""
+    for key in raw:
+        if key not in known:
+            place.fail(f"{path}.{key}", "no such field", f"Use {', '.join(known)}")
+
+
+def text(value: object, path: str, place: Place) -> str:
+    """Return a string."""
+    if not isinstance(value, str):
+        place.fail(path, f"{shown(value)} where a string should be", "Write a string, in quotes if need be")
+    return value
+
+
+def strings(value: object, path: str, place: Place) -> dict[str, str]:
+    """Return a mapping of strings to strings, such as labels; empty if the field is null or missing."""
+    found = mapping(value, path, place)
+    for key, entry in found.items():
+        if not isinstance(entry, str):
+            place.fail(f"{path}.{key}", f"{shown(entry)} where a string should be", "Put the value in quotes")
+    return found  # type: ignore[return-value]  # every value was just seen to be a string
+
+
+def shown(value: object) -> str:
+    """Return a value as an error shows it, short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    written = str(value).lower() if isinstance(value, bool) else repr(value)
+    return written if len(written) <= 60 else f"{written[:57]}..."  # noqa: PLR2004  # a line's worth

@@ -1,0 +1,274 @@
+"""Who reaches whom in a cluster over which ports, and which policy and rule decides.
+
+The semantics are those of networking.k8s.io/v1 NetworkPolicy as the Kubernetes documentation states them (concepts,
+network policies; API reference, NetworkPolicy):
+
+* A direction in which no policy selects a pod is open. One in which a policy selects it lets through what a rule of
+  any selecting policy allows, nothing else; policies add up and their order does not matter.
+* A connection passes when the source's egress side and the destination's ingress side both let it through. Replies
+  need no rule. Ports are those of the destination; a named port is whatever number the destination gives that name.
+* Selectors mean pods and ipBlocks mean addresses outside the cluster. Whether an ipBlock also means a pod's own address
+  differs between CNIs; here it does not.
+* A pod always reaches itself, and its node reaches it; neither is a connection here. ICMP is left undefined by
+  Kubernetes and is not covered.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from flash_ticket.firewall.analyse.cluster import Cluster, Note
+from flash_ticket.firewall.analyse.equivalence import Equivalence, outside
+from flash_ticket.firewall.analyse.ingress_controller import INGRESS_CONTROLLER, entrances
+from flash_ticket.firewall.analyse.policy import AddressPeer, Peer, Policy, RulePorts
+from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
+from flash_ticket.firewall.analyse.workload import Network, Workload
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
+from flash_ticket.firewall.terms.connections import Block, Connections, Party, words
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Layer, Outcome, RuleReference, Side, Verdict
+
+Endpoint = Workload | AddressRange
+"""What can be asked about: a workload, in the cluster or only thought of, or addresses outside the cluster."""
+
+_Match = tuple[Policy, int, PortSet]
+
+
+class Reachability:
+    """The pod layer's answers for one cluster.
+
+    ``connections`` gives everything at once, in time proportional to what there is and what connects. ``allowed`` and
+    ``verdict`` answer for one pair, whose ends need not be in the cluster: a ``Workload`` with a namespace, labels and
+    ports of one's own making stands for a pod that might come.
+    """
+
+    def __init__(self, cluster: Cluster, host_network: HostNetwork = HostNetwork.PODS) -> None:
+        """Take in a cluster.
+
+        Args:
+            cluster: From ``read_cluster`` (a directory) or ``cluster_from`` (dictionaries).
+            host_network: What to take pods on their node's network for.
+        """
+        self.cluster = cluster
+        self._host_network = host_network
+        self._selection = Selection(cluster, host_network)
+        self._by_namespace: dict[str, list[Policy]] = {}
+        for policy in cluster.policies:
+            self._by_namespace.setdefault(policy.namespace, []).append(policy)
+        self._governing: dict[tuple[Workload, Direction], tuple[Policy, ...]] = {}
+
+    def allowed(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        """Return the ports that the source may open at the destination.
+
+        Of a range of addresses, those that every address of the range may use or be used at.
+        """
+        return self._over_pieces(source, destination, PortSet.__and__)
+
+    def allowed_to_some(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        """Return the ports that at least one address of a range may use or be used at; else as ``allowed``."""
+        return self._over_pieces(source, destination, PortSet.__or__)
+
+    def _over_pieces(
+        self, source: Endpoint, destination: Endpoint, join: Callable[[PortSet, PortSet], PortSet]
+    ) -> PortSet:
+        found: PortSet | None = None
+        for one, other in self._uniform(source, destination):
+            ports = self._side_ports(Direction.EGRESS, one, other) & self._side_ports(Direction.INGRESS, other, one)
+            found = ports if found is None else join(found, ports)
+        return NO_PORTS if found is None else found
+
+    def verdict(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict:
+        """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side.
+
+        For a range of addresses that rules cut, the verdict is that of a part which is stopped, if there is one, and
+        names that part.
+        """
+        first: Verdict | None = None
+        for one, other in self._uniform(source, destination):
+            found = Verdict(
+                Layer.POD,
+                _words(one),
+                _words(other),
+                port,
+                self._side(Direction.EGRESS, one, other, port),
+                self._side(Direction.INGRESS, other, one, port),
+            )
+            if not found.passes:
+                return found
+            first = first or found
+        if first is None:
+            raise AssertionError  # a pair has at least one uniform part
+        return first
+
+    def _side(self, direction: Direction, endpoint: Endpoint, peer: Endpoint, port: PortRange) -> Side:
+        governors = self._governors(endpoint, direction)
+        if not governors:
+            return Side(direction, _words(endpoint), _words(peer), Outcome.UNGOVERNED)
+        wanted = PortSet((port,))
+        matches = list(self._matches(direction, governors, endpoint, peer))
+        on_port = [match for match in matches if match[2] & wanted]
+        open_ports = NO_PORTS
+        for match in on_port:
+            open_ports |= match[2]
+        if open_ports.covers(wanted):
+            outcome, deciding = Outcome.ALLOWED, on_port
+        else:
+            outcome, deciding = (Outcome.NO_RULE_FOR_PORT if matches else Outcome.NO_RULE_FOR_PEER), matches
+        rules = (RuleReference(str(policy), f"{direction}[{index}]", policy.source) for policy, index, _ in deciding)
+        names = tuple(str(policy) for policy in governors)
+        return Side(direction, _words(endpoint), _words(peer), outcome, names, tuple(rules))
+
+    def _side_ports(self, direction: Direction, endpoint: Endpoint, peer: Endpoint) -> PortSet:
+        governors = self._governors(endpoint, direction)
+        if not governors:
+            return ALL_PORTS
+        ports = NO_PORTS
+        for _, _, open_ports in self._matches(direction, governors, endpoint, peer):
+            ports |= open_ports
+        return ports
+
+    def _governors(self, endpoint: Endpoint, direction: Direction) -> tuple[Policy, ...]:
+        if isinstance(endpoint, AddressRange):
+            return ()
+        found = self._governing.get((endpoint, direction))
+        if found is None:
+            found = self._governing[endpoint, direction] = tuple(
+                policy
+                for policy in self._by_namespace.get(endpoint.namespace, ())
+                if direction in policy.rules and self._selection.governs(policy, endpoint)
+            )
+        return found
+
+    def _matches(
+        self, direction: Direction, governors: tuple[Policy, ...], endpoint: Endpoint, peer: Endpoint
+    ) -> Iterator[_Match]:
+        """Yield the rules that name the peer, each with the ports that it opens."""
+        destination = endpoint if direction is Direction.INGRESS else peer
+        for policy in governors:
+            for rule in policy.rules[direction]:
+                if rule.peers is None or any(self._means(each, policy, peer) for each in rule.peers):
+                    yield policy, rule.index, _on(rule.ports, destination)
+
+    def _means(self, peer: Peer, policy: Policy, endpoint: Endpoint) -> bool:
+        if isinstance(endpoint, AddressRange):
+            return isinstance(peer, AddressPeer) and any(block.covers(endpoint) for block in peer.ranges)
+        if isinstance(peer, AddressPeer):
+            on_node = not self._selection.is_selectable(endpoint)
+            return on_node and any(block == whole(block.family) for block in peer.ranges)
+        return self._selection.means(peer, policy, endpoint)
+
+    def _uniform(self, source: Endpoint, destination: Endpoint) -> Iterator[tuple[Endpoint, Endpoint]]:
+        """Yield the pair, an address range in the parts that no rule of the other end cuts further."""
+        for one in self._parts(source, destination, Direction.INGRESS):
+            for other in self._parts(destination, source, Direction.EGRESS):
+                yield one, other
+
+    def _parts(self, endpoint: Endpoint, peer: Endpoint, direction: Direction) -> Iterator[Endpoint]:
+        if not isinstance(endpoint, AddressRange):
+            yield endpoint
+            return
+        starts = {endpoint.first}
+        for policy in self._governors(peer, direction):
+            for rule in policy.rules[direction]:
+                for each in rule.peers or ():
+                    for block in each.ranges if isinstance(each, AddressPeer) else ():
+                        if block.overlaps(endpoint):
+                            starts.update((max(block.first, endpoint.first), min(block.last, endpoint.last) + 1))
+        starts.discard(endpoint.last + 1)
+        firsts = sorted(starts)
+        lasts = [*(first - 1 for first in firsts[1:]), endpoint.last]
+        for first, last in zip(firsts, lasts, strict=True):
+            yield AddressRange(endpoint.family, first, last)
+
+    def connections(self) -> Connections:
+        """Return every connection between workloads, and between workloads and the ranges outside.
+
+        The outside is divided where the policies divide it, for each direction by itself. IPv6 is shown if a policy
+        speaks of it. An Ingress or a Route adds ``{ingress-controller}`` as a source.
+        """
+        links = list(self._equivalence.links_between_workloads())
+        parties: list[Party] = list(self.parties)
+        for direction in Direction:
+            for family in self._families():
+                parties.extend(outside(self.cluster, direction, family).pieces)
+                links.extend(self._equivalence.links_with_addresses(direction, family))
+        blocks = [Block(self._distinct(link.sources), self._distinct(link.destinations), link.ports) for link in links]
+        for name, ports in self._entrances.items():
+            if ports:
+                blocks.append(Block((INGRESS_CONTROLLER,), (name,), ports))
+                parties.append(INGRESS_CONTROLLER)
+        return Connections(parties, blocks)
+
+    def _families(self) -> tuple[Family, ...]:
+        uses_v6 = any(
+            block.family is Family.V6
+            for policy in self.cluster.policies
+            for rules in policy.rules.values()
+            for rule in rules
+            for peer in rule.peers or ()
+            if isinstance(peer, AddressPeer)
+            for block in peer.ranges
+        )
+        return (Family.V4, Family.V6) if uses_v6 else (Family.V4,)
+
+    @cached_property
+    def _equivalence(self) -> Equivalence:
+        return Equivalence(self.cluster, self._selection)
+
+    @cached_property
+    def parties(self) -> dict[str, Workload]:
+        """Each workload by the name that connections give it, sorted by owner.
+
+        That is its owner's name, unless policies tell the pods of that owner apart: then each goes by its own.
+        """
+        found: dict[str, Workload] = {}
+        for name, workload in zip(self._party_names, self.cluster.workloads, strict=True):
+            found.setdefault(name, workload)
+        return found
+
+    @cached_property
+    def _party_names(self) -> list[str]:
+        names = [str(workload) for workload in self.cluster.workloads]
+        class_of: dict[str, int] = {}
+        split: set[str] = set()
+        for index, members in enumerate(self._equivalence.classes()):
+            for number in members:
+                if class_of.setdefault(names[number], index) != index:
+                    split.add(names[number])
+        for number, workload in enumerate(self.cluster.workloads) if split else ():
+            if names[number] in split and workload.pod != workload.name:
+                names[number] = f"{workload.namespace}/{workload.pod}[Pod]"
+        return names
+
+    def _distinct(self, ends: list[int] | list[AddressRange]) -> tuple[Party, ...]:
+        names = self._party_names
+        return tuple(dict.fromkeys(names[end] if isinstance(end, int) else end for end in ends))
+
+    @cached_property
+    def _entrances(self) -> dict[str, PortSet]:
+        return entrances(self.cluster, self.parties, self._side_ports)
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """What the connections do not show: objects read past, assumptions made, doors that stay shut."""
+        cluster = self.cluster
+        found = list(cluster.notes)
+        taken_for = f"on its node's network; taken for {self._host_network.value}, which Kubernetes leaves open"
+        for name, workload in self.parties.items():
+            if workload.network is Network.HOST and cluster.policies:
+                found.append(Note("hostNetwork", name, taken_for))
+            if name.endswith("[Pod]") and name != str(workload):
+                found.append(Note("ownerReferences", str(workload), f"its pods differ to policies; {name} is one"))
+        for name, ports in self._entrances.items():
+            if not ports:
+                found.append(Note("Ingress", name, "policies let no arbitrary pod in, so not its controller either"))
+        return tuple(found)
+
+
+def _words(endpoint: Endpoint) -> str:
+    return words(endpoint if isinstance(endpoint, AddressRange) else str(endpoint))
+
+
+def _on(ports: RulePorts, destination: Endpoint) -> PortSet:
+    return ports.numbered if isinstance(destination, AddressRange) else ports.on(destination)

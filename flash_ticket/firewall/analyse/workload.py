@@ -1,0 +1,152 @@
+"""Workloads: the pods that policies select, as manifests declare them, replicas told once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from flash_ticket.firewall.analyse.manifests import fields as field
+from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
+
+TEMPLATE_PATHS = {
+    "Deployment": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "ReplicationController": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+"""Where each kind keeps the template of its pods (Kubernetes API reference, workloads)."""
+
+
+class Network(Enum):
+    """Which network a pod is on."""
+
+    POD = "pod network"
+    HOST = "host network"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPort:
+    """A port that a container declares.
+
+    Attributes:
+        name: Its name, by which policies and services may call it; None without one.
+    """
+
+    name: str | None
+    protocol: Protocol
+    number: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """Pods that are alike: those of one owner, or one pod without an owner.
+
+    Attributes:
+        namespace: Where the pods are.
+        name: The owner's name, or the pod's.
+        kind: The owner's kind, or ``Pod``.
+        labels: The labels of the pods, not of the owner.
+        ports: What the containers declare.
+        network: Whether the pods share their node's network.
+        pod: The name of one pod, to tell pods of one owner apart when policies do; the workload's name for a template.
+    """
+
+    namespace: str
+    name: str
+    kind: str
+    labels: Mapping[str, str]
+    ports: tuple[ContainerPort, ...] = ()
+    network: Network = Network.POD
+    pod: str = ""
+
+    def __str__(self) -> str:
+        """Return ``shop/api[Deployment]``."""
+        return f"{self.namespace}/{self.name}[{self.kind}]"
+
+    def numbers_of(self, name: str, protocol: Protocol) -> tuple[int, ...]:
+        """Return the port numbers that a named port stands for on these pods, usually one or none."""
+        return tuple(sorted({port.number for port in self.ports if port.name == name and port.protocol == protocol}))
+
+
+def read_workload(body: Mapping[str, object], namespace: str, name: str, place: Place) -> Workload:
+    """Return the workload that a Pod or an object with a pod template declares.
+
+    A pod belongs to the owner that controls it, unless that is its node (static pods).
+
+    Raises:
+        InputError: A field that decides has the wrong type.
+    """
+    kind = str(body["kind"])
+    if kind == "Pod":
+        metadata = field.mapping(body.get("metadata"), "metadata", place)
+        owner = _controller(metadata, place)
+        labels = field.strings(metadata.get("labels"), "metadata.labels", place)
+        spec = field.mapping(body.get("spec"), "spec", place)
+        owner_name, owner_kind = owner or (name, kind)
+        return _of_pod(spec, "spec", Workload(namespace, owner_name, owner_kind, labels, pod=name), place)
+    template, path = body, ""
+    for step in TEMPLATE_PATHS[kind]:
+        path = f"{path}.{step}".lstrip(".")
+        template = field.mapping(template.get(step), path, place)
+    metadata = field.mapping(template.get("metadata"), f"{path}.metadata", place)
+    labels = field.strings(metadata.get("labels"), f"{path}.metadata.labels", place)
+    spec = field.mapping(template.get("spec"), f"{path}.spec", place)
+    return _of_pod(spec, f"{path}.spec", Workload(namespace, name, kind, labels, pod=name), place)
+
+
+def _controller(metadata: Mapping[str, object], place: Place) -> tuple[str, str] | None:
+    if "ownerReferences" not in metadata:
+        return None
+    for path, reference in field.mappings(metadata["ownerReferences"], "metadata.ownerReferences", place):
+        if reference.get("controller") is True:
+            kind = reference.get("kind") or "Pod"
+            return None if kind == "Node" else (field.text(reference.get("name"), f"{path}.name", place), str(kind))
+    return None
+
+
+def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: Place) -> Workload:
+    network = Network.HOST if spec.get("hostNetwork") is True else Network.POD
+    ports: list[ContainerPort] = []
+    for at, container in field.mappings(spec.get("containers"), f"{path}.containers", place):
+        ports.extend(_ports(container, at, place))
+    if "initContainers" in spec:
+        for at, container in field.mappings(spec["initContainers"], f"{path}.initContainers", place):
+            if container.get("restartPolicy") == "Always":  # a sidecar, which runs beside the containers
+                ports.extend(_ports(container, at, place))
+    return Workload(pod.namespace, pod.name, pod.kind, pod.labels, tuple(ports), network, pod.pod)
+
+
+def _ports(container: Mapping[str, object], path: str, place: Place) -> list[ContainerPort]:
+    found: list[ContainerPort] = []
+    for at, port in field.mappings(container.get("ports"), f"{path}.ports", place):
+        number = port.get("containerPort")
+        if number is None:
+            continue  # nothing can be reached by it, and no policy can mean it
+        if type(number) is not int or not 1 <= number <= MAX_PORT:
+            place.fail(f"{at}.containerPort", f"{field.shown(number)} is not a port", f"Write 1 to {MAX_PORT}")
+        name = port.get("name")
+        found.append(
+            ContainerPort(
+                None if name is None else field.text(name, f"{at}.name", place),
+                read_protocol(port.get("protocol"), f"{at}.protocol", place),
+                number,
+            )
+        )
+    return found
+
+
+def read_protocol(value: object, path: str, place: Place) -> Protocol:
+    """Return the protocol that a port names; TCP if it names none.
+
+    Raises:
+        InputError: Kubernetes knows no such protocol.
+    """
+    if value is None:
+        return Protocol.TCP
+    try:
+        return Protocol(field.text(value, path, place))
+    except ValueError:
+        place.fail(path, f"unknown protocol {field.shown(value)}", f"Use {', '.join(Protocol)}")

@@ -1,0 +1,290 @@
+"""The binding and what an account holds, brought together as one environment; or the one thing to mend."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from typing import Protocol, TypeVar
+
+from flash_ticket.firewall.bind.bind_alerts import bind_alerts
+from flash_ticket.firewall.bind.environment import (
+    Cluster,
+    DnsMode,
+    Environment,
+    Group,
+    LoadBalancer,
+    Network,
+    Place,
+    PrefixList,
+    Quotas,
+    Recording,
+)
+from flash_ticket.firewall.declare.binding import (
+    BINDING_KEY,
+    Binding,
+    ClusterEntry,
+    FlowLogsEntry,
+    LoadBalancerEntry,
+    One,
+    PlaceEntry,
+    Some,
+    stack_file,
+)
+from flash_ticket.firewall.declare.matrix import External, Matrix
+from flash_ticket.firewall.terms.input_error import InputError
+
+_DNS_SERVICE_OFFSET = 10
+"""EKS gives CoreDNS's Service the tenth address of the Service range (EKS user guide, kubernetesNetworkConfig)."""
+
+_IDS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCluster:
+    """What EKS says of a cluster (DescribeCluster)."""
+
+    vpc: str
+    group: str
+    services: Network
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVpc:
+    """A VPC and its address blocks."""
+
+    id: str
+    networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSubnet:
+    """A subnet and its address blocks."""
+
+    id: str
+    networks: tuple[Network, ...]
+
+
+class Account(Protocol):
+    """What the binding asks of an AWS account and region. Each question may raise InputError (no credentials, ...)."""
+
+    @property
+    def id(self) -> str:
+        """Twelve digits."""
+
+    @property
+    def partition(self) -> str:
+        """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+
+    @property
+    def region(self) -> str:
+        """Such as ``ap-northeast-2``."""
+
+    def vpcs(self, selection: One) -> Sequence[FoundVpc]:
+        """Return every VPC that the selection fits."""
+
+    def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
+        """Return every subnet of the VPC that the selection fits."""
+
+    def groups(self, vpc: str, selection: One) -> Sequence[Group]:
+        """Return every security group of the VPC that the selection fits."""
+
+    def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
+        """Return every managed prefix list that the selection fits, with its entries."""
+
+    def cluster(self, name: str) -> FoundCluster | None:
+        """Return the EKS cluster, or None if there is none of that name."""
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Found = TypeVar("Found", bound=_Identified)
+
+
+def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Environment:
+    """Return the environment in which every name of the matrix has its place.
+
+    Raises:
+        InputError: A name has no place, a place names no external, a selection fits nothing or too much, or alerts do
+            not fit the rest.
+    """
+    environment = _Binder(matrix, stack, account).environment(binding)
+    guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
+    return replace(environment, alerting=bind_alerts(binding.alerts, environment), guard_rails=guard)
+
+
+@dataclass(frozen=True, slots=True)
+class _Binder:
+    matrix: Matrix
+    stack: str
+    account: Account
+
+    def environment(self, binding: Binding) -> Environment:
+        outside = self._outside(binding)
+        vpc = self._one("vpc", "VPC", binding.vpc, self.account.vpcs(binding.vpc))
+        cluster = self._cluster(binding.cluster, vpc.id)
+        return Environment(
+            self.stack,
+            self.account.partition,
+            self.account.region,
+            self.account.id,
+            vpc.id,
+            vpc.networks,
+            cluster,
+            self._load_balancer(binding.load_balancer, vpc),
+            tuple((name, self._place(name, binding.places[name], vpc)) for name in outside),
+            _recording(binding.flow_logs),
+            Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface),
+        )
+
+    def _refuse(self, key: str, problem: str, remedy: str) -> InputError:
+        return InputError(stack_file(self.stack), f"{BINDING_KEY}.{key}", problem, remedy)
+
+    def _outside(self, binding: Binding) -> list[str]:
+        """Return the externals outside the cluster, after checking that the places are exactly theirs."""
+        outside = [external.name for external in self.matrix.externals if external.namespace is None]
+        for name in outside:
+            if name not in binding.places:
+                raise self._refuse(
+                    "places", f"the external {name} of traffic.yaml has no place in this stack", f"Add places.{name}"
+                )
+        for name in binding.places:
+            if name not in outside:
+                why = (
+                    "is pods of another namespace, which need no place"
+                    if isinstance(self.matrix.endpoints.get(name), External)
+                    else "is no external of traffic.yaml"
+                )
+                raise self._refuse(f"places.{name}", f"{name} {why}", "Remove it or correct its name")
+        front = binding.load_balancer.external
+        if front not in outside:
+            raise self._refuse(
+                "loadBalancer.external",
+                f"{front} is no external of traffic.yaml outside the cluster",
+                f"Write one of: {', '.join(outside)}" if outside else "Declare it under externals there",
+            )
+        if binding.places[front].groups:
+            raise self._refuse(
+                f"places.{front}.groups", "the load balancer's group is made by this program", "Remove the groups"
+            )
+        return outside
+
+    def _one(self, key: str, kind: str, selection: One, found: Sequence[Found]) -> Found:
+        if len(found) == 1:
+            return found[0]
+        where = f"account {self.account.id} in {self.account.region}"
+        if not found:
+            raise self._refuse(
+                key, f"there is no {kind} {selection} in {where}", f"Correct it, or make the {kind} first"
+            )
+        names = ", ".join(sorted(one.id for one in found)[:_IDS_SHOWN])
+        if len(found) > _IDS_SHOWN:
+            names += f" and {len(found) - _IDS_SHOWN} more"
+        raise self._refuse(
+            key,
+            f"not one {kind} {selection} but {len(found)} are in {where}: {names}",
+            "Select exactly one, by id if need be",
+        )
+
+    def _group(self, key: str, selection: One, vpc: str) -> Group:
+        found = self._one(key, f"security group of {vpc}", selection, self.account.groups(vpc, selection))
+        if found.label in self.matrix.endpoints:
+            return Group(found.id, found.id, found.foreign_rules)
+        return found
+
+    def _cluster(self, entry: ClusterEntry, vpc: str) -> Cluster:
+        found = self.account.cluster(entry.name)
+        if found is None:
+            where = f"account {self.account.id} in {self.account.region}"
+            raise self._refuse("cluster.name", f"there is no EKS cluster {entry.name} in {where}", "Correct the name")
+        if found.vpc != vpc:
+            raise self._refuse(
+                "cluster.name", f"the cluster {entry.name} is in {found.vpc}, the binding's VPC is {vpc}", "Correct one"
+            )
+        resolvers: tuple[Network, ...] = ()
+        if entry.dns.mode is DnsMode.NODE_LOCAL:
+            service = ip_network(found.services[_DNS_SERVICE_OFFSET])
+            resolvers = (ip_network(entry.dns.address), service)
+        return Cluster(
+            entry.name,
+            self._group("cluster.name", One(id=found.group), vpc),
+            self._group("cluster.nodes", entry.nodes, vpc),
+            entry.attachment,
+            entry.cni.name,
+            entry.cni.pod_eni_mode,
+            entry.cni.kube_proxy,
+            entry.dns.mode,
+            resolvers,
+            entry.leaving,
+        )
+
+    def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:
+        clients: tuple[Network, ...] | PrefixList
+        if entry.clients.prefix_list:
+            clients = self._prefix_list("loadBalancer.clients.prefixList", entry.clients.prefix_list, vpc)
+        else:
+            clients = self._cidrs("loadBalancer.clients.cidrs", entry.clients.cidrs or (), vpc)
+        return LoadBalancer(entry.external, tuple(sorted(set(entry.listeners))), clients)
+
+    def _prefix_list(self, key: str, selection: One, vpc: FoundVpc) -> PrefixList:
+        found = self._one(key, "managed prefix list", selection, self.account.prefix_lists(selection))
+        if found.family not in _families(vpc):
+            raise self._refuse(
+                key,
+                f"the managed prefix list {found.label} holds IPv{found.family}, and {vpc.id} has no such block",
+                "Select a list of the VPC's family",
+            )
+        return found
+
+    def _cidrs(self, key: str, networks: Sequence[Network], vpc: FoundVpc) -> tuple[Network, ...]:
+        for index, network in enumerate(networks):
+            if network.version not in _families(vpc):
+                raise self._refuse(
+                    f"{key}[{index}]",
+                    f"{network} is IPv{network.version}, and {vpc.id} has no IPv{network.version} block",
+                    "Write a CIDR of the VPC's family",
+                )
+        return _ordered(networks)
+
+    def _place(self, name: str, entry: PlaceEntry, vpc: FoundVpc) -> Place:
+        key = f"places.{name}"
+        prefix_list = None
+        if entry.subnets:
+            networks = self._subnet_networks(f"{key}.subnets", entry.subnets, vpc)
+        elif entry.prefix_list:
+            prefix_list = self._prefix_list(f"{key}.prefixList", entry.prefix_list, vpc)
+            networks = _ordered(prefix_list.networks)
+            if not networks:
+                raise self._refuse(
+                    f"{key}.prefixList",
+                    f"the managed prefix list {prefix_list.label} ({prefix_list.id}) has no entries",
+                    "Add entries to it, or give subnets or cidrs instead",
+                )
+        else:
+            networks = self._cidrs(f"{key}.cidrs", entry.cidrs or (), vpc)
+        groups = {
+            self._group(f"{key}.groups[{index}]", selection, vpc.id) for index, selection in enumerate(entry.groups)
+        }
+        return Place(networks, prefix_list, tuple(sorted(groups)))
+
+    def _subnet_networks(self, key: str, selection: Some, vpc: FoundVpc) -> tuple[Network, ...]:
+        kind = f"subnet of {vpc.id}"
+        found = [self._one(key, kind, one, self.account.subnets(vpc.id, one)) for one in selection.each()]
+        if selection.tags:
+            found.extend(self.account.subnets(vpc.id, selection))
+            if not found:
+                raise self._refuse(key, f"there is no {kind} {selection}", "Correct the tags")
+        return _ordered(network for subnet in found for network in subnet.networks)
+
+
+def _recording(entry: FlowLogsEntry) -> Recording:
+    return Recording(entry.destination, entry.retention_days, entry.on_destroy, entry.scan_limit_gibibytes)
+
+
+def _families(vpc: FoundVpc) -> set[int]:
+    return {network.version for network in vpc.networks}
+
+
+def _ordered(networks: Iterable[Network]) -> tuple[Network, ...]:
+    return tuple(sorted(set(networks), key=lambda network: (network.version, network)))

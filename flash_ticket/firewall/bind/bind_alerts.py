@@ -1,0 +1,68 @@
+"""What the binding asks for of alerts, held against the rest of the environment."""
+
+from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.compile.flow_log import Origin
+from flash_ticket.firewall.declare.alerting import Alerting, CloudWatchAlerting, Labels, Thresholds
+from flash_ticket.firewall.declare.alerts import AlertsEntry, CloudWatchEntry
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.terms.input_error import InputError
+
+_DASHBOARD_LABELS = (("grafana_dashboard", "1"),)
+"""The default of Grafana's chart, ``sidecar.dashboards.label``."""
+
+
+def bind_alerts(entry: AlertsEntry | None, environment: Environment) -> Alerting | None:
+    """Return what the stack asks for, or None if it asks for nothing.
+
+    Raises:
+        InputError: The plug-in has no such metric or log, or the topic is in another region.
+    """
+    if entry is None:
+        return None
+    cni = environment.cluster.cni
+    for key, part in (("prometheus", entry.prometheus), ("grafana", entry.grafana)):
+        if part and cni is CniName.CALICO:
+            raise _refuse(
+                environment,
+                key,
+                "Calico's open source counts denied packets in no metric of Prometheus",
+                "Remove it, and keep cloudwatch for the VPC's side",
+            )
+    return Alerting(
+        entry.runbook,
+        Thresholds(entry.thresholds.denied_per_second, entry.thresholds.denied_per_period),
+        _labels(entry.prometheus.labels, ()) if entry.prometheus else None,
+        _labels(entry.grafana.labels, _DASHBOARD_LABELS) if entry.grafana else None,
+        _cloudwatch(entry.cloudwatch, environment) if entry.cloudwatch else None,
+    )
+
+
+def _labels(written: Labels | None, otherwise: Labels) -> Labels:
+    return otherwise if written is None else written
+
+
+def _cloudwatch(entry: CloudWatchEntry, environment: Environment) -> CloudWatchAlerting:
+    cni = environment.cluster.cni
+    if entry.agent_log_group and cni is not CniName.VPC_CNI:
+        raise _refuse(
+            environment,
+            "cloudwatch.agentLogGroup",
+            f"with the plug-in {cni} no network policy agent writes there",
+            "Remove it",
+        )
+    if not entry.topic.startswith("arn:"):
+        origin = Origin(environment.partition, environment.region, environment.account)
+        return CloudWatchAlerting(origin.arn("sns", entry.topic), entry.agent_log_group)
+    region = entry.topic.split(":")[3]
+    if region != environment.region:
+        raise _refuse(
+            environment,
+            "cloudwatch.topic",
+            f"the topic is in {region}, and an alarm notifies topics of its own region, {environment.region}, alone",
+            "Name a topic there",
+        )
+    return CloudWatchAlerting(entry.topic, entry.agent_log_group)
+
+
+def _refuse(environment: Environment, key: str, problem: str, remedy: str) -> InputError:
+    return InputError(stack_file(environment.name), f"{BINDING_KEY}.alerts.{key}", problem, remedy)

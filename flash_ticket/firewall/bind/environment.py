@@ -1,0 +1,219 @@
+"""One environment with every name found: the values that the compilers take beside the matrix."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
+
+from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.declare.guard_rail_choice import GuardRails
+from flash_ticket.firewall.terms.ports import PortRange
+
+Network = IPv4Network | IPv6Network
+
+
+class Attachment(StrEnum):
+    """Where the VPC layer's service groups sit."""
+
+    PODS = "pods"
+    """Each service's pods carry a group of their own (SecurityGroupPolicy)."""
+    NODES = "nodes"
+    """All pods share the group of the nodes."""
+
+
+class CniName(StrEnum):
+    """What enforces NetworkPolicies in the cluster."""
+
+    VPC_CNI = "vpc-cni"
+    CILIUM = "cilium"
+    CALICO = "calico"
+
+
+class PodEniMode(StrEnum):
+    """POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+
+
+class KubeProxyMode(StrEnum):
+    """How the cluster implements Services."""
+
+    IPTABLES = "iptables"
+    IPVS = "ipvs"
+    NFTABLES = "nftables"
+
+
+class DnsMode(StrEnum):
+    """Who answers the pods' DNS queries."""
+
+    CLUSTER = "cluster"
+    """CoreDNS pods behind the Service kube-dns."""
+    NODE_LOCAL = "node-local"
+    """NodeLocal DNSCache, on the host network of each node."""
+
+
+class LogDestination(StrEnum):
+    """Where VPC flow logs are delivered."""
+
+    S3 = "s3"
+    CLOUDWATCH = "cloudwatch"
+
+
+class OnDestroy(StrEnum):
+    """What ``pulumi destroy`` does with recorded traffic."""
+
+    RETAIN = "retain"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Group:
+    """A security group that exists already; this program adds rules to it and never owns it.
+
+    Attributes:
+        id: ``sg-...``.
+        label: Its name, which AWS never changes; its id where a service or external has the same name.
+        foreign_rules: How many rules others have put there, as (direction, family, count) with the words
+            ``ingress`` or ``egress`` and the families 4 and 6.
+    """
+
+    id: str
+    label: str
+    foreign_rules: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixList:
+    """A managed prefix list.
+
+    Attributes:
+        id: ``pl-...``.
+        label: Its name.
+        family: 4 or 6.
+        weight: How many rules it counts in a security group: its maximum entries, or what AWS says of its own lists.
+        networks: The entries of today.
+    """
+
+    id: str
+    label: str
+    family: int
+    weight: int
+    networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an external outside the cluster is.
+
+    Attributes:
+        networks: Its addresses, collapsed and sorted: what a NetworkPolicy can say.
+        prefix_list: The list that the networks are taken from, if that is how the place is bound.
+        groups: The security groups its interfaces carry; empty where only addresses are known.
+    """
+
+    networks: tuple[Network, ...]
+    prefix_list: PrefixList | None
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """The load balancer in front: which external it is, its listeners, and who may reach those."""
+
+    external: str
+    listeners: tuple[PortRange, ...]
+    clients: tuple[Network, ...] | PrefixList
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The EKS cluster as both firewalls see it.
+
+    Attributes:
+        group: The cluster security group, which CoreDNS carries as a rule.
+        nodes: The security group of the nodes, which kubelets and ordinary pods carry.
+        resolvers: Addresses that answer DNS beside the CoreDNS pods: NodeLocal DNSCache and the Service it stands for.
+        leaving: How pods that have not been restarted yet are attached; None where all are as ``attachment`` says.
+    """
+
+    name: str
+    group: Group
+    nodes: Group
+    attachment: Attachment
+    cni: CniName
+    pod_eni_mode: PodEniMode
+    kube_proxy: KubeProxyMode
+    dns: DnsMode
+    resolvers: tuple[Network, ...]
+    leaving: Attachment | None = None
+
+    @property
+    def in_use(self) -> tuple[Attachment, ...]:
+        """Return every way in which running pods are attached, the one of new pods first."""
+        return (self.attachment, self.leaving) if self.leaving else (self.attachment,)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What AWS lets one group and one interface hold."""
+
+    rules_per_group: int
+    groups_per_interface: int
+
+
+DEFAULT_SCAN_LIMIT_GIBIBYTES = 100
+"""About half a dollar a query, where a terabyte costs five (Amazon Athena pricing)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where the traffic of the VPC is recorded, for how many days, and what becomes of it on destroy.
+
+    Attributes:
+        scan_limit_gibibytes: How much one query over records in S3 may read before Athena ends it.
+    """
+
+    destination: LogDestination
+    retention_days: int
+    on_destroy: OnDestroy
+    scan_limit_gibibytes: int = DEFAULT_SCAN_LIMIT_GIBIBYTES
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Everything that the compilers need to know of one stack.
+
+    Attributes:
+        name: The stack: ``dev``, ``prod``.
+        account: Twelve digits.
+        places: Sorted by name; one for each external outside the cluster.
+        alerting: What alerts are asked for; None for none.
+        guard_rails: What of guard rails in the cluster is asked for; None for none.
+    """
+
+    name: str
+    partition: str
+    region: str
+    account: str
+    vpc: str
+    vpc_networks: tuple[Network, ...]
+    cluster: Cluster
+    load_balancer: LoadBalancer
+    places: tuple[tuple[str, Place], ...]
+    recording: Recording
+    quotas: Quotas
+    alerting: Alerting | None = None
+    guard_rails: GuardRails | None = None
+
+    def place(self, external: str) -> Place:
+        """Return where an external is.
+
+        Raises:
+            KeyError: The external is no place outside the cluster.
+        """
+        return self._place_of[external]
+
+    @cached_property
+    def _place_of(self) -> dict[str, Place]:
+        return dict(self.places)

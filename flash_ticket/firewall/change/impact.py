@@ -1,0 +1,116 @@
+"""What a deployment opens and closes, by layer, against what stands now; and what others would add to it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from flash_ticket.firewall.change.adoption import unfinished_groups
+from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.change.interruption import Interruption, interruptions
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.terms.changes import Change, changes_between
+from flash_ticket.firewall.terms.connections import Party
+from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.verdict import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between two states of both layers.
+
+    Attributes:
+        through_both: What passes both layers and changes, with a service or the load balancer at one end.
+        by_layer: The same for each layer alone, with any pod of the namespace at one end.
+    """
+
+    through_both: tuple[Change, ...]
+    by_layer: Mapping[Layer, tuple[Change, ...]]
+
+    def __bool__(self) -> bool:
+        """Tell whether anything differs."""
+        return bool(self.through_both) or any(self.by_layer.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a deployment changes.
+
+    Attributes:
+        difference: Between what stands and what would; None if nothing stands yet, so that all undeclared closes.
+        foreign: What NetworkPolicies of others open beyond the declared, by their names.
+        replaced: The names of those that have a name of this program's.
+        overruling: ClusterNetworkPolicies, which may overrule all of it.
+        unfinished: Label and id of this stack's security groups that still let everything out.
+        interruptions: What the deployment interrupts on its way though it is declared before and after.
+    """
+
+    difference: Difference | None
+    foreign: Mapping[str, tuple[Change, ...]]
+    replaced: tuple[str, ...]
+    overruling: tuple[str, ...]
+    unfinished: tuple[tuple[str, str], ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
+
+
+def difference(before: Layers, after: Layers) -> Difference:
+    """Compare two states of both layers."""
+    return Difference(
+        changes_between(_through_both(before), _through_both(after)),
+        {layer: changes_between(_openings(before, layer), _openings(after, layer)) for layer in Layer},
+    )
+
+
+def impact(deployed: Deployed, planned: Layers) -> Impact:
+    """Compare what stands with what would be deployed.
+
+    Raises:
+        InputError: A policy that stands is not understood.
+    """
+    gone, new = _unlike(deployed.policies, planned.manifests), _unlike(planned.manifests, deployed.policies)
+    before = replace(deployed.layers(planned.matrix, planned.environment), beside=new)
+    after = Layers(before.matrix, before.environment, planned.manifests, planned.firewall, gone)
+    changed = None if deployed.is_first else difference(before, after)
+    names = {policy["metadata"]["name"] for policy in planned.manifests}
+    replaced = [policy for policy in deployed.foreign_policies if policy["metadata"]["name"] in names]
+    others = tuple(policy for policy in deployed.foreign_policies if policy not in replaced)
+    return Impact(
+        changed,
+        dict(_foreign(others, after)),
+        tuple(policy["metadata"]["name"] for policy in replaced),
+        deployed.overruling,
+        tuple(unfinished_groups(deployed)),
+        interruptions(deployed, planned),
+    )
+
+
+def _unlike(policies: tuple[Described, ...], others: tuple[Described, ...]) -> tuple[Described, ...]:
+    """Return the policies whose like is not among the others: only they can name pods that the others do not."""
+    known = {policy["metadata"]["name"]: policy["spec"] for policy in others}
+    return tuple(policy for policy in policies if known.get(policy["metadata"]["name"]) != policy["spec"])
+
+
+def _foreign(others: tuple[Described, ...], planned: Layers) -> Iterator[tuple[str, tuple[Change, ...]]]:
+    alone = replace(planned, beside=others)
+    for policy in others:
+        joined = replace(alone, manifests=(*alone.manifests, policy))
+        changes = changes_between(_openings(alone, Layer.POD), _openings(joined, Layer.POD))
+        if changes:
+            yield policy["metadata"]["name"], changes
+
+
+def _through_both(layers: Layers) -> dict[tuple[Party, Party], PortSet]:
+    front = layers.named[layers.environment.load_balancer.external]
+    at_front = (pair for other in layers.positions if other is not front for pair in ((other, front), (front, other)))
+    found = layers.connections().as_map()
+    for pair in at_front:
+        ports = layers.opened(Layer.POD, *pair) & layers.opened(Layer.VPC, *pair)
+        if ports:
+            found[pair[0].name, pair[1].name] = ports
+    return found
+
+
+def _openings(layers: Layers, layer: Layer) -> dict[tuple[Party, Party], PortSet]:
+    return {
+        (source.name, destination.name): ports
+        for (source, destination), ports in layers.openings(layer).items()
+        if any(end.workload and end.workload.namespace == layers.matrix.namespace for end in (source, destination))
+    }

@@ -1,0 +1,114 @@
+"""What this program made to record traffic, and no flow log uses: nobody will ever need it.
+
+AWS gives keys, roles, log groups and buckets new names each time, so an engine that ends before it hears of one leaves
+it known to no state; of a key it hears only when rotation and policy have arrived everywhere. They are not taken over:
+what ``onDestroy: retain`` leaves looks alike, and a new stack's end would then be the end of the old one's records.
+Nor is anything named that holds a record, or the key that one is read with.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from flash_ticket.firewall.change.deployed import Described
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.terms.escape import escaped
+
+_DAYS = 7
+"""How long AWS waits before it deletes a key for good, at least (KMS API reference, ScheduleKeyDeletion)."""
+
+
+def key_tags(application: str, environment: str) -> dict[str, str]:
+    """Return the tags by which a key is this stack's; CreateKey takes them with it."""
+    return {"Name": f"{application}-{environment}-flow-logs", STACK_TAG: environment}
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One thing that is left over.
+
+    Attributes:
+        what: Such as ``KMS key 1234abcd-...``.
+        commands: What takes it away, as typed: ``aws kms schedule-key-deletion --key-id ...``.
+    """
+
+    what: str
+    commands: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Say in some lines what it is and what to do."""
+        return escaped(
+            f"The {self.what} was made for this stack's flow logs, and nothing uses it: a deployment that made it "
+            "ended before Pulumi knew of it. If it is still named after an update that succeeds, take it away:"
+        ) + "".join(f"\n  {escaped(command)}" for command in self.commands)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordParts:
+    """What stands of this stack's record, by tags and by the beginnings of names.
+
+    Attributes:
+        flow_logs: This stack's, as DescribeFlowLogs tells them.
+        keys: The ARNs of the enabled keys.
+        roles: The names of the roles' inline policies, by the roles' ARNs.
+        groups: The names of the log groups, with the keys' ARNs; None where there is no key.
+        buckets: The names of the buckets, with the keys' ARNs or ids.
+        filled: The names of log groups with a stream and of buckets with an object.
+        results: The name of the bucket that Athena's results go to; None where Athena has none.
+    """
+
+    flow_logs: tuple[Described, ...]
+    keys: tuple[str, ...] = ()
+    roles: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    groups: tuple[tuple[str, str | None], ...] = ()
+    buckets: tuple[tuple[str, str | None], ...] = ()
+    filled: frozenset[str] = frozenset()
+    results: str | None = None
+
+    def left(self) -> Iterator[Left]:
+        """Yield what is left over; nothing before a flow log stands: it may be on its way."""
+        if not self.flow_logs:
+            return
+        writers = {str(each.get("DeliverLogsPermissionArn")) for each in self.flow_logs}
+        used = {*map(_destination, self.flow_logs), *self.filled, self.results}
+        yield from (_role(arn, policies) for arn, policies in self.roles if arn not in writers)
+        yield from (
+            _named("log group", f"aws logs delete-log-group --log-group-name {name}", name)
+            for name, _ in self.groups
+            if name not in used
+        )
+        yield from (
+            _named("bucket", f"aws s3api delete-bucket --bucket {name}", name)
+            for name, _ in self.buckets
+            if name not in used
+        )
+        yield from map(_key, self._unused_keys(used))
+
+    def _unused_keys(self, used: Collection[str | None]) -> Iterator[str]:
+        encrypting = {_id(key) for name, key in (*self.groups, *self.buckets) if key and name in used}
+        yield from (_id(key) for key in self.keys if _id(key) not in encrypting)
+
+
+def _destination(flow_log: Described) -> str:
+    """Return the name of a log group or bucket."""
+    arn = str(flow_log.get("LogDestination", ""))
+    if ":s3:" in arn:
+        return arn.partition(":::")[2].partition("/")[0]
+    return str(flow_log.get("LogGroupName") or arn.partition(":log-group:")[2].removesuffix(":*"))
+
+
+def _id(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
+def _key(key: str) -> Left:
+    return _named("KMS key", f"aws kms schedule-key-deletion --key-id {key} --pending-window-in-days {_DAYS}", key)
+
+
+def _role(arn: str, policies: tuple[str, ...]) -> Left:
+    name = _id(arn)
+    emptied = (f"aws iam delete-role-policy --role-name {name} --policy-name {policy}" for policy in policies)
+    return Left(f"role {name}", (*emptied, f"aws iam delete-role --role-name {name}"))
+
+
+def _named(kind: str, command: str, name: str) -> Left:
+    return Left(f"{kind} {name}", (command,))

@@ -1,0 +1,221 @@
+"""What CloudWatch watches of one environment: the flow log, and where asked for the network policy agent's log.
+
+No metric or event tells that a flow log cannot deliver: its error stands in DescribeFlowLogs alone. What can be seen is
+that nothing arrives, and in S3 that requests are refused. A VPC with interfaces is never silent: a minute without
+traffic is a record, too (Amazon VPC User Guide, "Flow log records", NODATA).
+"""
+
+from flash_ticket.firewall.bind.environment import Environment, LogDestination
+from flash_ticket.firewall.compile.alerts.alert import Alert
+from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
+    Alarm,
+    BucketRequests,
+    CloudWatchWatch,
+    Comparison,
+    Counted,
+    Log,
+    LogEvents,
+    MetricFilter,
+    Missing,
+    TopPair,
+)
+from flash_ticket.firewall.compile.alerts.declared_denial import declared_in_agent_log, declared_in_flow_log
+from flash_ticket.firewall.compile.alerts.patterns import AGENT_DENIALS, AGENT_VERDICTS, rejections
+from flash_ticket.firewall.declare.alerting import Alerting, CloudWatchAlerting
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.terms.input_error import InputError
+
+MAX_FILTERS = 100
+"""CloudWatch Logs quotas: metric filters of a log group."""
+
+_FIVE_MINUTES = 300
+_QUARTER_HOUR = 900
+
+REJECTED = "RejectedRecords"
+DECLARED_REJECTED = "DeclaredFlowRejectedRecords"
+DENIED = "PolicyAgentDenials"
+DECLARED_DENIED = "DeclaredFlowPolicyAgentDenials"
+_VERDICTS = "PolicyAgentVerdicts"
+
+_MAY_BE_ANOTHER = "The caller may also be somebody that no flow names: `flash-firewall denied` tells."
+
+
+def cloudwatch_watch(matrix: Matrix, environment: Environment, alerting: Alerting) -> CloudWatchWatch | None:
+    """Return what CloudWatch does, or None if it is not asked for.
+
+    Raises:
+        InputError: A log group would get more metric filters than CloudWatch takes.
+    """
+    asked = alerting.cloudwatch
+    if asked is None:
+        return None
+    filters: list[MetricFilter] = []
+    alarms: list[Alarm] = []
+    in_cloudwatch = environment.recording.destination is LogDestination.CLOUDWATCH
+    if in_cloudwatch:
+        filters += _flow_log_filters(matrix, environment)
+        alarms += [*_rejections(alerting), _silent_group()]
+    else:
+        alarms += _bucket()
+    if asked.agent_log_group:
+        filters += _agent_filters(matrix, environment)
+        alarms += _agent(alerting)
+    name = f"{matrix.namespace}-{environment.name}"
+    _refuse_excess(filters, asked, environment)
+    return CloudWatchWatch(
+        name,
+        f"{matrix.namespace}/{environment.name}/network-policy",
+        asked.topic,
+        asked.agent_log_group,
+        f"{name}-rejected-pairs" if in_cloudwatch else None,
+        tuple(filters),
+        tuple(alarms),
+        alerting.runbook,
+    )
+
+
+def _flow_log_filters(matrix: Matrix, environment: Environment) -> list[MetricFilter]:
+    declared = declared_in_flow_log(matrix, environment)
+    return [
+        MetricFilter("rejected", Log.FLOW_LOG, rejections(), REJECTED),
+        *_numbered("declared-rejected", Log.FLOW_LOG, declared, DECLARED_REJECTED),
+    ]
+
+
+def _agent_filters(matrix: Matrix, environment: Environment) -> list[MetricFilter]:
+    # The group is somebody else's, and so are other filters of it.
+    own = f"{matrix.namespace}-{environment.name}"
+    declared = declared_in_agent_log(matrix, environment)
+    return [
+        MetricFilter(f"{own}-denied", Log.AGENT, AGENT_DENIALS, DENIED),
+        MetricFilter(f"{own}-verdicts", Log.AGENT, AGENT_VERDICTS, _VERDICTS),
+        *_numbered(f"{own}-declared-denied", Log.AGENT, declared, DECLARED_DENIED),
+    ]
+
+
+def _numbered(name: str, log: Log, patterns: tuple[str, ...], metric: str) -> list[MetricFilter]:
+    return [MetricFilter(f"{name}-{number}", log, pattern, metric) for number, pattern in enumerate(patterns, 1)]
+
+
+def _rejections(alerting: Alerting) -> list[Alarm]:
+    return [
+        _declared("vpc", DECLARED_REJECTED, "The flow log shows REJECT"),
+        Alarm(
+            Alert.DENIED_TRAFFIC,
+            "vpc",
+            TopPair(),
+            Comparison.ABOVE,
+            alerting.thresholds.per_period,
+            _FIVE_MINUTES,
+            1,
+            1,
+            Missing.FINE,
+            f"More than {alerting.thresholds.per_period} records in five minutes are REJECT from one address to "
+            "another; the dashboard shows which.",
+        ),
+    ]
+
+
+def _declared(subject: str, metric: str, evidence: str) -> Alarm:
+    return Alarm(
+        Alert.DECLARED_FLOW_DENIED,
+        subject,
+        Counted(metric),
+        Comparison.ABOVE,
+        0,
+        _FIVE_MINUTES,
+        3,
+        2,
+        Missing.FINE,
+        f"{evidence} on a declared port of a declared target. {_MAY_BE_ANOTHER}",
+    )
+
+
+def _silent_group() -> Alarm:
+    return Alarm(
+        Alert.FLOW_LOG_MISSING,
+        "",
+        LogEvents(),
+        Comparison.BELOW,
+        1,
+        _FIVE_MINUTES,
+        6,
+        6,
+        Missing.ALARM,
+        "No record came for half an hour. `aws ec2 describe-flow-logs` shows the delivery's error.",
+    )
+
+
+def _bucket() -> list[Alarm]:
+    return [
+        Alarm(
+            Alert.FLOW_LOG_MISSING,
+            "",
+            BucketRequests("PutRequests"),
+            Comparison.BELOW,
+            1,
+            _QUARTER_HOUR,
+            4,
+            4,
+            Missing.ALARM,
+            "No file came for an hour. `aws ec2 describe-flow-logs` shows the delivery's error.",
+        ),
+        Alarm(
+            Alert.FLOW_LOG_REFUSED,
+            "",
+            BucketRequests("4xxErrors"),
+            Comparison.ABOVE,
+            0,
+            _QUARTER_HOUR,
+            2,
+            2,
+            Missing.FINE,
+            "They are the delivery's or a reader's: policy of the bucket, policy of its key.",
+        ),
+    ]
+
+
+def _agent(alerting: Alerting) -> list[Alarm]:
+    return [
+        _declared("pods", DECLARED_DENIED, "The network policy agent denies"),
+        Alarm(
+            Alert.DENIED_TRAFFIC,
+            "pods",
+            Counted(DENIED),
+            Comparison.ABOVE,
+            alerting.thresholds.per_period,
+            _FIVE_MINUTES,
+            1,
+            1,
+            Missing.FINE,
+            f"The network policy agents of the cluster denied more than {alerting.thresholds.per_period} packets in "
+            "five minutes; the dashboard shows whose.",
+        ),
+        Alarm(
+            Alert.AGENT_LOG_MISSING,
+            "",
+            Counted(_VERDICTS),
+            Comparison.BELOW,
+            1,
+            _QUARTER_HOUR,
+            4,
+            4,
+            Missing.ALARM,
+            "No verdict came for an hour. The add-on needs enablePolicyEventLogs and enableCloudWatchLogs.",
+        ),
+    ]
+
+
+def _refuse_excess(filters: list[MetricFilter], asked: CloudWatchAlerting, environment: Environment) -> None:
+    keys = {Log.FLOW_LOG: "cloudwatch", Log.AGENT: "cloudwatch.agentLogGroup"}
+    for log, key in keys.items():
+        count = sum(each.log is log for each in filters)
+        if count > MAX_FILTERS:
+            group = asked.agent_log_group if log is Log.AGENT else "the flow log's group"
+            raise InputError(
+                stack_file(environment.name),
+                f"{BINDING_KEY}.alerts.{key}",
+                f"the flows of this matrix take {count} metric filters in {group}, which holds {MAX_FILTERS}",
+                "Remove it, or give targets that are alike the same ports and subnets",
+            )

@@ -1,0 +1,131 @@
+"""What CloudWatch is told to count and to watch, as values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flash_ticket.firewall.compile.alerts.alert import Alert
+
+
+class Log(StrEnum):
+    """A log group that lines are counted in."""
+
+    FLOW_LOG = "flow-log"
+    """The group that the stack's flow log writes to; its name is known once it is made."""
+    AGENT = "agent"
+    """The group that the network policy agent writes to, which somebody else owns."""
+
+
+class Missing(StrEnum):
+    """What an alarm makes of a period without data (CloudWatch API reference, PutMetricAlarm, TreatMissingData)."""
+
+    FINE = "notBreaching"
+    ALARM = "breaching"
+
+
+class Comparison(StrEnum):
+    """CloudWatch API reference, PutMetricAlarm, ComparisonOperator."""
+
+    ABOVE = "GreaterThanThreshold"
+    BELOW = "LessThanThreshold"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFilter:
+    """Counts the lines of a log that a pattern matches.
+
+    Attributes:
+        name: Unique in the log group.
+        metric: The metric's name, in the namespace of `CloudWatchWatch`; several filters may count into one.
+    """
+
+    name: str
+    log: Log
+    pattern: str
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The sum of a metric that metric filters fill."""
+
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvents:
+    """How many events arrive in the flow log's group (``AWS/Logs``, IncomingLogEvents)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRequests:
+    """Requests to the flow log's part of its bucket (``AWS/S3``, request metrics).
+
+    Attributes:
+        metric: ``PutRequests`` or ``4xxErrors``.
+    """
+
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopPair:
+    """How many REJECT records the busiest pair of addresses has, by the Contributor Insights rule."""
+
+
+Metric = Counted | LogEvents | BucketRequests | TopPair
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm.
+
+    Attributes:
+        subject: What the same alert is about in this alarm, in a word; empty where there is one such alarm alone.
+        seconds: The length of a period.
+        periods: How many of the latest periods are looked at.
+        breaches: How many of them must be beyond the threshold.
+        description: What is said to the person who is called.
+    """
+
+    alert: Alert
+    subject: str
+    metric: Metric
+    comparison: Comparison
+    threshold: int
+    seconds: int
+    periods: int
+    breaches: int
+    missing: Missing
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloudWatchWatch:
+    """Everything that CloudWatch does for one firewall.
+
+    Attributes:
+        name: ``flash-ticket-dev``: what names end or begin with, since they are the account's.
+        namespace: Of the metrics that filters fill.
+        topic: The ARN of the topic that alarms notify.
+        agent_log_group: Where the network policy agent writes; None where that is not read.
+        pairs_rule: The name of the Contributor Insights rule; None without a flow log to read.
+        runbook: Where the runbook is published.
+    """
+
+    name: str
+    namespace: str
+    topic: str
+    agent_log_group: str | None
+    pairs_rule: str | None
+    filters: tuple[MetricFilter, ...]
+    alarms: tuple[Alarm, ...]
+    runbook: str
+
+    def alarm_name(self, alarm: Alarm) -> str:
+        """Return the alarm's name, which begins with the alert's."""
+        return "-".join(part for part in (alarm.alert.value, self.name, alarm.subject) if part)
+
+    def description(self, alarm: Alarm) -> str:
+        """Return what the notification says."""
+        alert = alarm.alert
+        return f"{alert.severity}: {alert.summary} {alarm.description} {alert.runbook_url(self.runbook)}"

@@ -1,0 +1,164 @@
+"""Rules for Cilium: who was denied whom, from Hubble's metric of drops, held against the matrix.
+
+Needs the Hubble metric ``drop`` with the options of `HUBBLE_OPTIONS`. It counts packets and knows no ports, so a pair
+stands for its flows: an undeclared port between a declared pair looks like a declared flow. Sources: Cilium
+documentation, "Monitoring & Metrics", Hubble metrics (``drop``, context options); cilium/cilium,
+pkg/hubble/metrics/drop/handler.go and pkg/hubble/metrics/api/context.go.
+"""
+
+from collections import defaultdict
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.alerts.address_pattern import address_regex
+from flash_ticket.firewall.compile.alerts.alert import Alert
+from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, RecordingRule, Rule, RuleGroup
+from flash_ticket.firewall.compile.alerts.promql import PERIOD_SECONDS, Selector, equal, grown, matching, not_equal
+from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
+
+HUBBLE_OPTIONS = (
+    "drop:sourceContext=app|workload-name|ip;destinationContext=app|workload-name|ip;"
+    "labelsContext=source_namespace,destination_namespace"
+)
+"""For Helm's ``hubble.metrics.enabled``: pods go by their app, what is no pod by its address."""
+
+APP_LABELS = ("app.kubernetes.io/name", "app", "k8s-app")
+"""Where Hubble finds a pod's app: the first of its labels, in the order of their names, that is one of these."""
+
+DENIED = "networkpolicy:denied_packets:increase5m"
+"""Packets denied in five minutes, by source and destination, that come from or go to the firewalled namespace."""
+
+DECLARED_DENIED = "networkpolicy:declared_denied_packets:increase5m"
+"""The same for pairs with a declared flow; the label ``flow_to`` names what the flow goes to."""
+
+_PAIR = "source_namespace, source, destination_namespace, destination"
+_POLICY = matching("reason", "POLICY_DENIED|POLICY_DENY")
+_SOURCE = '{{ or $labels.source_namespace "outside the cluster" }}/{{ $labels.source }}'
+_DESTINATION = '{{ or $labels.destination_namespace "outside the cluster" }}/{{ $labels.destination }}'
+
+End = tuple[str, ...]
+"""Matchers that choose one end of a pair."""
+
+
+def hubble_group(matrix: Matrix, environment: Environment, alerting: Alerting) -> RuleGroup:
+    """Return the rules of one firewall."""
+    # Several firewalls may share a Prometheus, and a pair may belong to two of them.
+    firewall = (("firewall", matrix.namespace),)
+    rules: list[Rule] = [RecordingRule(DENIED, _denied(matrix.namespace), firewall)]
+    rules += [
+        RecordingRule(DECLARED_DENIED, " or ".join(sorted(selectors)), (*firewall, ("flow_to", target)))
+        for target, selectors in sorted(_declared(matrix, environment).items())
+    ]
+    rules += _alerts(matrix.namespace, alerting)
+    return RuleGroup(f"{matrix.namespace}-network-policy", tuple(rules))
+
+
+def untellable(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
+    """Return the endpoints with a flow that the metric's labels cannot tell from others, sorted."""
+    concerned = {name for flow in matrix.flows for name in (flow.source, flow.target)}
+    return tuple(sorted(name for name in concerned if _end(name, "source", matrix, environment) is None))
+
+
+def _denied(namespace: str) -> str:
+    from_here = Selector("hubble_drop_total", (_POLICY, equal("source_namespace", namespace)))
+    to_here = Selector(
+        "hubble_drop_total",
+        (_POLICY, not_equal("source_namespace", namespace), equal("destination_namespace", namespace)),
+    )
+    return f"sum by ({_PAIR}) ({grown(from_here)} or {grown(to_here)})"
+
+
+def _declared(matrix: Matrix, environment: Environment) -> dict[str, set[str]]:
+    """Return selectors of the pairs with a flow, by what it goes to; targets at the same place are one."""
+    sources: dict[End, set[End]] = defaultdict(set)
+    names: dict[End, set[str]] = defaultdict(set)
+    for flow in matrix.flows:
+        source = _end(flow.source, "source", matrix, environment)
+        target = _end(flow.target, "destination", matrix, environment)
+        if source is not None and target is not None:
+            sources[target].add(source)
+            names[target].add(flow.target)
+    return {
+        ", ".join(sorted(names[target])): {
+            str(Selector(DENIED, (equal("firewall", matrix.namespace), *source, *target))) for source in found
+        }
+        for target, found in sources.items()
+    }
+
+
+def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> End | None:
+    """Return what chooses an endpoint at one side of the metric; None where its labels cannot."""
+    endpoint = matrix.endpoints[name]
+    if isinstance(endpoint, Service):
+        return _pods(side, matrix.namespace, endpoint.pods)
+    if isinstance(endpoint, External) and endpoint.namespace is not None:
+        return _pods(side, endpoint.namespace, endpoint.pods)
+    regex = address_regex(environment.place(name).networks)
+    return None if regex is None else (equal(f"{side}_namespace", ""), matching(side, regex))
+
+
+def _pods(side: str, namespace: str, pods: Labels) -> End | None:
+    inside = equal(f"{side}_namespace", namespace)
+    if not pods:
+        return (inside,)
+    app = next((dict(pods)[label] for label in APP_LABELS if label in dict(pods)), None)
+    return None if app is None else (inside, equal(side, app))
+
+
+def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
+    denied, declared_denied = (
+        Selector(record, (equal("firewall", namespace),)) for record in (DENIED, DECLARED_DENIED)
+    )
+    policy_drops = Selector("hubble_drop_total", (_POLICY,))
+    unnamed = [Selector("hubble_drop_total", (_POLICY, matching(side, "|.*/.*"))) for side in ("source", "destination")]
+    placed = [
+        Selector("hubble_drop_total", (_POLICY, not_equal(f"{side}_namespace", "")))
+        for side in ("source", "destination")
+    ]
+    agents_drop = Selector("cilium_drop_count_total", (matching("reason", "Policy denied.*"),))
+    return [
+        # Longer than the five minutes that one denied packet counts: what ends within a minute, such as the first
+        # packets of a new pod, is no alert.
+        AlertingRule(
+            Alert.DECLARED_FLOW_DENIED,
+            f"{declared_denied} > 0",
+            6,
+            f"{_SOURCE} is denied {_DESTINATION}, and traffic.yaml declares a flow to {{{{ $labels.flow_to }}}}; "
+            "{{ $value | humanize }} packets in five minutes. The metric tells no port; `flash-firewall denied` does.",
+            alerting.runbook,
+        ),
+        AlertingRule(
+            Alert.DENIED_TRAFFIC,
+            f"{denied} / {PERIOD_SECONDS} > {alerting.thresholds.per_second:g} unless on ({_PAIR}) {declared_denied}",
+            5,
+            f"{_SOURCE} is denied {_DESTINATION}, which no flow of traffic.yaml declares; "
+            "{{ $value | humanize }} packets a second.",
+            alerting.runbook,
+        ),
+        AlertingRule(
+            Alert.NEW_DENIED_PAIR,
+            f"{denied} > 0 unless max_over_time({denied}[1d] offset 10m) > 0",
+            0,
+            f"{_SOURCE} is denied {_DESTINATION}, and was not during the day before.",
+            alerting.runbook,
+        ),
+        AlertingRule(
+            Alert.METRIC_MISSING,
+            # A counter has no series before its first drop: Hubble's own counter of scrapes tells whether it is there.
+            "absent(hubble_drop_total or hubble_metrics_http_handler_requests_total)"
+            f" or (sum(increase({agents_drop}[15m])) > 0 unless on () {policy_drops})",
+            15,
+            "Prometheus has no hubble_drop_total, so no denied traffic can be seen. "
+            f"Hubble's metrics need {HUBBLE_OPTIONS} and a ServiceMonitor.",
+            alerting.runbook,
+        ),
+        AlertingRule(
+            Alert.METRIC_LABELS_MISSING,
+            f"count({' or '.join(map(str, unnamed))}) > 0"
+            f" or (count({policy_drops}) > 0 unless count({' or '.join(map(str, placed))}))",
+            15,
+            "hubble_drop_total lacks the labels that tell who was denied what, so no declared flow can be told from "
+            f"others. Hubble's metrics need {HUBBLE_OPTIONS}.",
+            alerting.runbook,
+        ),
+    ]

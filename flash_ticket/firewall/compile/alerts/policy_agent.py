@@ -1,0 +1,44 @@
+"""Rules for the VPC CNI: how much its network policy agent drops, by node.
+
+The agent counts by direction alone, for all pods of a node: which pods, which namespace and whether a flow is declared
+it cannot tell; its log and CloudWatch can. Source: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (metrics on
+port 8162), where the counters cover IPv4.
+"""
+
+from flash_ticket.firewall.compile.alerts.alert import Alert
+from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, RecordingRule, RuleGroup
+from flash_ticket.firewall.compile.alerts.promql import PERIOD_SECONDS, Selector, grown
+from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.declare.matrix import Matrix
+
+DROPPED = "networkpolicy:node_denied_packets:increase5m"
+"""Packets that one node's agent dropped in five minutes, by direction."""
+
+
+def policy_agent_group(matrix: Matrix, alerting: Alerting) -> RuleGroup:
+    """Return the rules of one firewall."""
+    dropped = grown(Selector("network_policy_drop_count_total"))
+    return RuleGroup(
+        f"{matrix.namespace}-network-policy",
+        (
+            RecordingRule(DROPPED, f"sum by (instance, direction) ({dropped})"),
+            AlertingRule(
+                Alert.DENIED_TRAFFIC,
+                f"{DROPPED} / {PERIOD_SECONDS} > {alerting.thresholds.per_second:g}",
+                5,
+                "The agent on {{ $labels.instance }} drops {{ $value | humanize }} packets a second "
+                "({{ $labels.direction }}). Its metric tells neither the pods nor the namespace; its log does, "
+                "`flash-firewall denied`.",
+                alerting.runbook,
+            ),
+            AlertingRule(
+                Alert.METRIC_MISSING,
+                # A counter has no series before its first drop: what the agent counts at every policy tells whether
+                # it is there.
+                "absent(network_policy_drop_count_total or awsnodeagent_aws_ebpf_sdk_latency_ms_count)",
+                15,
+                "Prometheus scrapes no network policy agent (port 8162 of aws-node), so no denied traffic can be seen.",
+                alerting.runbook,
+            ),
+        ),
+    )

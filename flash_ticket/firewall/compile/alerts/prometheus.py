@@ -1,0 +1,52 @@
+"""The rules for Prometheus, fitted to the plug-in that enforces the policies."""
+
+import json
+
+from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.compile.alerts.hubble import hubble_group
+from flash_ticket.firewall.compile.alerts.policy_agent import policy_agent_group
+from flash_ticket.firewall.compile.alerts.prometheus_rule import RuleGroup
+from flash_ticket.firewall.compile.alerts.suspension import suspension_groups
+from flash_ticket.firewall.compile.alerts.watch_object import PrometheusRule
+from flash_ticket.firewall.compile.suspended import Suspensions
+from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.terms.input_error import InputError
+
+MAX_OBJECT_BYTES = 1_000_000
+"""etcd takes 1.5 MiB a request (etcd documentation, "System limits"), and the API server adds what it manages."""
+
+
+def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) -> tuple[RuleGroup, ...]:
+    """Return the rules of one environment; none for a plug-in without a metric."""
+    match environment.cluster.cni:
+        case CniName.CILIUM:
+            return (hubble_group(matrix, environment, alerting),)
+        case CniName.VPC_CNI:
+            return (policy_agent_group(matrix, alerting),)
+        case CniName.CALICO:
+            return ()
+
+
+def prometheus_rule(
+    matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions
+) -> PrometheusRule | None:
+    """Return the object with the rules, or None if none is asked for.
+
+    Raises:
+        InputError: It is larger than the API server takes.
+    """
+    if alerting.rule_labels is None:
+        return None
+    groups = (*rule_groups(matrix, environment, alerting), *suspension_groups(matrix, suspensions, alerting))
+    rule = PrometheusRule(matrix.namespace, alerting.rule_labels, groups)
+    size = len(json.dumps(rule.manifest()).encode())
+    if size > MAX_OBJECT_BYTES:
+        raise InputError(
+            stack_file(environment.name),
+            f"{BINDING_KEY}.alerts.prometheus",
+            f"the rules of this matrix take {size:,} bytes, and an object of Kubernetes holds {MAX_OBJECT_BYTES:,}",
+            "Remove it, or declare flows between fewer endpoints",
+        )
+    return rule

@@ -1,0 +1,114 @@
+"""The VPC flow log as values: what each record holds, for whom, and where it is found.
+
+Source: Amazon VPC User Guide, "Flow log records" (fields), "Flow log files" (S3 layout), "Flow log limitations".
+Where a stack records its traffic and for how long is its own choice:
+`flash_ticket.firewall.bind.environment.Recording`.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from flash_ticket.firewall.bind.environment import LogDestination, Recording
+
+RECORD_FIELDS: Final = (
+    "version",
+    "account-id",
+    "vpc-id",
+    "subnet-id",
+    "interface-id",
+    "instance-id",
+    # srcaddr and dstaddr are the interface's own first address; a pod on that interface shows in pkt-* alone.
+    "srcaddr",
+    "dstaddr",
+    "pkt-srcaddr",
+    "pkt-dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "tcp-flags",
+    "pkt-src-aws-service",
+    "pkt-dst-aws-service",
+    "flow-direction",
+    "traffic-path",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    # Tells a rejection by VPC Block Public Access or by encryption controls from one by a group or a network ACL.
+    "reject-reason",
+    "log-status",
+)
+"""The fields of a record, in the order in which CloudWatch Logs writes them and Parquet lays out its columns.
+
+A flow log cannot be changed: a field more, less or elsewhere replaces it, and earlier files keep the old columns.
+"""
+
+AGGREGATION_SECONDS: Final = 60
+"""The longest time that one record sums up; AWS knows 60 and 600."""
+
+_PREFIX_LENGTH = 37
+"""AWS's 63 characters of a bucket's name, less the 26 that make it unique. An IAM role's prefix may have 38."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The account and region whose traffic is recorded, and from where alone records are accepted.
+
+    Attributes:
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+        region: ``ap-northeast-2``.
+        account_id: Twelve digits.
+    """
+
+    partition: str
+    region: str
+    account_id: str
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something of a service here."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
+
+
+def declared_settings(recording: Recording) -> dict[str, object]:
+    """Return what of a flow log is declared and never changes in its place, as DescribeFlowLogs tells it."""
+    to_s3 = recording.destination is LogDestination.S3
+    files = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
+    return {
+        "TrafficType": "ALL",
+        "LogFormat": log_format(),
+        "MaxAggregationInterval": AGGREGATION_SECONDS,
+        "LogDestinationType": "s3" if to_s3 else "cloud-watch-logs",
+        **({"DestinationOptions": files} if to_s3 else {}),
+    }
+
+
+def log_format() -> str:
+    """Return the fields as CreateFlowLogs takes them: ``${version} ${account-id} ...``."""
+    return " ".join(f"${{{field}}}" for field in RECORD_FIELDS)
+
+
+def name_prefix(application: str, environment: str, content: str = "flow-logs") -> str:
+    """Return how the names of a bucket or a role begin: at most 37 characters that S3 and IAM accept.
+
+    A longer name is cut and told apart by a hash of the whole.
+    """
+    wanted = re.sub(r"[^a-z0-9-]+", "-", f"{application}-{environment}-{content}-".lower()).lstrip("-")
+    if len(wanted) <= _PREFIX_LENGTH:
+        return wanted
+    digest = hashlib.sha256(wanted.encode()).hexdigest()[:8]
+    return f"{wanted[: _PREFIX_LENGTH - 10].rstrip('-')}-{digest}-"
+
+
+def log_group_prefix(application: str, environment: str) -> str:
+    """Return how the name of the log group begins: ``/flash-ticket/prod/flow-logs-``."""
+    return f"/{application}/{environment}/flow-logs-"
+
+
+def s3_location(bucket_arn: str, origin: Origin) -> str:
+    """Return the ARN of the folder that holds the years of hive-compatible records ("Flow log files")."""
+    return (
+        f"{bucket_arn}/AWSLogs/aws-account-id={origin.account_id}/aws-service=vpcflowlogs/aws-region={origin.region}/"
+    )

@@ -1,0 +1,176 @@
+"""Who may write a flow log's records and who may read them: every policy, as AWS documents it, as plain data.
+
+Each service is trusted only when it acts for this account and region (`Origin`): without those conditions the same
+service could be made to act here for somebody else (IAM User Guide, "The confused deputy problem").
+"""
+
+import json
+from typing import Any
+
+from flash_ticket.firewall.compile.flow_log import Origin
+
+Policy = dict[str, Any]
+"""A policy document as JSON will show it."""
+
+_DELIVERY_SERVICE = "delivery.logs.amazonaws.com"
+_USE_KEY = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"]
+
+
+def as_json(policy: Policy) -> str:
+    """Return the document as text, the same for the same policy, so that a second preview finds no change."""
+    return json.dumps(policy)
+
+
+def bucket_policy(bucket_arn: str, origin: Origin) -> Policy:
+    """Return who may do what with the bucket: log delivery writes this account's records, and all of it over TLS.
+
+    The first two statements are those that AWS attaches, overwriting what is there, when it misses them at the creation
+    of a flow log: they must be in place before it, to the letter, ``Sid`` included (VPC User Guide, "Amazon S3 bucket
+    permissions for flow logs", hive-compatible prefixes). Records come with the ACL ``bucket-owner-full-control``, the
+    only one that a bucket without ACLs accepts (S3 User Guide, "Controlling ownership of objects").
+    """
+    return _document(
+        {
+            "Sid": "AWSLogDeliveryWrite",
+            "Effect": "Allow",
+            "Principal": {"Service": _DELIVERY_SERVICE},
+            "Action": "s3:PutObject",
+            "Resource": f"{bucket_arn}/AWSLogs/aws-account-id={origin.account_id}/*",
+            "Condition": {
+                "StringEquals": {
+                    "aws:SourceAccount": origin.account_id,
+                    "s3:x-amz-acl": "bucket-owner-full-control",
+                },
+                "ArnLike": {"aws:SourceArn": origin.arn("logs", "*")},
+            },
+        },
+        {
+            "Sid": "AWSLogDeliveryAclCheck",
+            "Effect": "Allow",
+            "Principal": {"Service": _DELIVERY_SERVICE},
+            "Action": ["s3:GetBucketAcl", "s3:ListBucket"],
+            "Resource": bucket_arn,
+            "Condition": _acts_for(origin, origin.arn("logs", "*")),
+        },
+        _only_over_tls(bucket_arn),
+    )
+
+
+def results_bucket_policy(bucket_arn: str) -> Policy:
+    """Return who may do what with the bucket of query results: whom IAM allows it, and all of it over TLS.
+
+    Athena writes and reads there as the person who asks (Athena User Guide, "Access to Amazon S3 from Athena").
+    """
+    return _document(_only_over_tls(bucket_arn))
+
+
+def bucket_key_policy(origin: Origin) -> Policy:
+    """Return who may use the bucket's key: the account by its IAM policies, and log delivery.
+
+    CloudWatch Logs User Guide, "Logs sent to Amazon S3", "Amazon S3 bucket server-side encryption"; AWS KMS Developer
+    Guide, "Default key policy", for the account.
+    """
+    return _document(
+        _account_decides(origin),
+        {
+            "Sid": "AllowLogDelivery",
+            "Effect": "Allow",
+            "Principal": {"Service": _DELIVERY_SERVICE},
+            "Action": [*_USE_KEY, "kms:DescribeKey"],
+            "Resource": "*",
+            "Condition": _acts_for(origin, origin.arn("logs", "*")),
+        },
+    )
+
+
+def log_group_key_policy(group_prefix: str, origin: Origin) -> Policy:
+    """Return who may use the log group's key: the account by its IAM policies, and CloudWatch Logs for such groups.
+
+    CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service". The key comes
+    before the group, whose name is only then made unique: it is bound to all names that begin with the prefix.
+    """
+    return _document(
+        _account_decides(origin),
+        {
+            "Sid": "AllowCloudWatchLogs",
+            "Effect": "Allow",
+            "Principal": {"Service": f"logs.{origin.region}.{_dns_suffix(origin.partition)}"},
+            "Action": [*_USE_KEY, "kms:Describe*"],
+            "Resource": "*",
+            "Condition": {
+                "ArnLike": {"kms:EncryptionContext:aws:logs:arn": origin.arn("logs", f"log-group:{group_prefix}*")}
+            },
+        },
+    )
+
+
+def delivery_role_trust(origin: Origin) -> Policy:
+    """Return who may take the role that writes to the log group: the flow logs of this account and region.
+
+    VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs". The ARN ends in ``*`` because the flow log's
+    id exists only after the role does, as that page proposes.
+    """
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": _acts_for(origin, origin.arn("ec2", "vpc-flow-log/*")),
+        }
+    )
+
+
+def delivery_role_permissions(group_arn: str) -> Policy:
+    """Return what that role may do: find and make the streams of this group, one for each interface, and fill them.
+
+    That page grants two more, on every group of the account. ``CreateLogGroup`` would let a delivery still under way
+    bring the deleted group back, without key and retention. ``DescribeLogGroups`` would show every other group. Neither
+    is used once the group exists: AWS's own CDK grants these three (aws-cdk-lib/aws-ec2, ``vpc-flow-logs.ts``).
+
+    Args:
+        group_arn: The group's ARN, without ``:*`` at its end.
+    """
+    return _document(
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+            "Resource": f"{group_arn}:*",
+        }
+    )
+
+
+def _document(*statements: Policy) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _only_over_tls(bucket_arn: str) -> Policy:
+    return {
+        "Sid": "DenyInsecureTransport",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def _acts_for(origin: Origin, source_arn: str) -> Policy:
+    return {
+        "StringEquals": {"aws:SourceAccount": origin.account_id},
+        "ArnLike": {"aws:SourceArn": source_arn},
+    }
+
+
+def _account_decides(origin: Origin) -> Policy:
+    return {
+        "Sid": "AccountDecidesByIam",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:{origin.partition}:iam::{origin.account_id}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+
+
+def _dns_suffix(partition: str) -> str:
+    """Return the end of the service's name; CloudWatch Logs has its own in China, the other services here do not."""
+    return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"

@@ -1,0 +1,141 @@
+"""The admission policies (admissionregistration.k8s.io/v1): who may change policies, and that pods stay what they are.
+
+They are expressions that the API server itself evaluates: no webhook that could be down. What cannot be evaluated is
+refused (failurePolicy Fail). Whoever may change these objects themselves, a cluster administrator, can open the
+namespace again: the way out for a deployer who is locked out. Creating pods stays free, or no controller could make
+one: who may create pods with a service's labels is for RBAC. Source: Kubernetes documentation, "Validating Admission
+Policy".
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.declare.guard_rail_choice import Admission, GuardRails, Subject, SubjectKind
+from flash_ticket.firewall.declare.matrix import Labels, Matrix
+
+_VERSION = "admissionregistration.k8s.io/v1"
+_CONTROLLERS = (
+    # These remove what a namespace holds once somebody deletes it, and what has lost its owner.
+    "system:serviceaccount:kube-system:namespace-controller",
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:kube-controller-manager",
+)
+_PODS = ("pods", "pods/status")
+"""Where labels of a pod can be changed."""
+
+
+def _same(path: str) -> str:
+    new, old = f"object.{path}", f"oldObject.{path}"
+    return f"(has({new}) ? (has({old}) && {new} == {old}) : !has({old}))"
+
+
+# Controllers of the network plug-in put finalizers on policies: what decides must stay, nothing else.
+_DECIDING = ("spec", "metadata.labels", "metadata.annotations", "metadata.ownerReferences")
+_UNCHANGED = " && ".join(('request.operation == "UPDATE"', *map(_same, _DECIDING)))
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionPolicy:
+    """One policy and its binding to the namespace: both have the same name and no namespace.
+
+    Attributes:
+        spec: Of the ValidatingAdmissionPolicy.
+        binding: The spec of its binding.
+    """
+
+    name: str
+    namespace: str
+    spec: dict[str, Any] = field(hash=False)
+    binding: dict[str, Any] = field(hash=False)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of both."""
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": self.namespace}
+        return {"name": self.name, "labels": labels}
+
+    def manifests(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return both objects as the API server takes them."""
+        kinds = (("ValidatingAdmissionPolicy", self.spec), ("ValidatingAdmissionPolicyBinding", self.binding))
+        policy, binding = (
+            {"apiVersion": _VERSION, "kind": kind, "metadata": self.metadata, "spec": spec} for kind, spec in kinds
+        )
+        return policy, binding
+
+
+def admission_policies(matrix: Matrix, guard: GuardRails) -> tuple[AdmissionPolicy, ...]:
+    """Return the policies of one firewall; none where admission is not asked for."""
+    if guard.admission is None:
+        return ()
+    namespace, admission = matrix.namespace, guard.admission
+    return (
+        _policy(f"{namespace}-firewall-policies", namespace, admission, _policies_spec(namespace, guard.changers())),
+        _policy(f"{namespace}-firewall-pods", namespace, admission, _pods_spec(matrix)),
+    )
+
+
+def _policy(name: str, namespace: str, admission: Admission, spec: dict[str, Any]) -> AdmissionPolicy:
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    binding = {
+        "policyName": name,
+        "validationActions": admission.enforcement.actions,
+        "matchResources": {"namespaceSelector": selector},
+    }
+    return AdmissionPolicy(name, namespace, spec, binding)
+
+
+def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, Any]:
+    return {
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "resourceRules": [
+                _rule("networking.k8s.io", "v1", "networkpolicies", ["CREATE", "UPDATE", "DELETE"]),
+                _rule("vpcresources.k8s.aws", "v1beta1", "securitygrouppolicies", ["CREATE", "UPDATE", "DELETE"]),
+            ]
+        },
+        "validations": [
+            {
+                "expression": f"{_is_one_of(changers)} || ({_UNCHANGED})",
+                "message": f"the firewall of {namespace} is deployed from traffic.yaml, and by its deployers alone",
+                "reason": "Forbidden",
+            }
+        ],
+    }
+
+
+def _pods_spec(matrix: Matrix) -> dict[str, Any]:
+    return {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [_rule("", "v1", resource, ["UPDATE"]) for resource in _PODS]},
+        "validations": [
+            {
+                "expression": f"!({_bears('object', service.pods)}) || ({_bears('oldObject', service.pods)})",
+                "message": f"a running pod cannot become {service.name}: labels are what the firewall knows it by",
+                "reason": "Forbidden",
+            }
+            for service in matrix.services
+        ],
+    }
+
+
+def _rule(group: str, version: str, resource: str, operations: list[str]) -> dict[str, Any]:
+    return {"apiGroups": [group], "apiVersions": [version], "resources": [resource], "operations": operations}
+
+
+def _is_one_of(subjects: tuple[Subject, ...]) -> str:
+    users = [each.known_as for each in subjects if each.kind is not SubjectKind.GROUP]
+    groups = [each.known_as for each in subjects if each.kind is SubjectKind.GROUP]
+    terms = [f"request.userInfo.username in {json.dumps([*users, *_CONTROLLERS])}"]
+    if groups:
+        named = f"request.userInfo.groups.exists(group, group in {json.dumps(groups)})"
+        terms.append(f"(has(request.userInfo.groups) && {named})")
+    return " || ".join(terms)
+
+
+def _bears(name: str, labels: Labels) -> str:
+    """Return whether an object bears labels, as an expression; keys and values need no escape, as the matrix checks."""
+    found = f"{name}.metadata.labels"
+    terms = (f'"{key}" in {found} && {found}["{key}"] == "{value}"' for key, value in labels)
+    return " && ".join((f"has({found})", *terms))

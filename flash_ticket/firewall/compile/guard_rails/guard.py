@@ -1,0 +1,34 @@
+"""All guard rails of one firewall, compiled."""
+
+from dataclasses import dataclass
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.guard_rails.admission import AdmissionPolicy, admission_policies
+from flash_ticket.firewall.compile.guard_rails.role import FirewallRole, firewall_roles
+from flash_ticket.firewall.declare.matrix import Labels, Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is made in the cluster beside the policies; by default nothing.
+
+    Attributes:
+        labels: Of the namespace, for Pod Security.
+    """
+
+    admission: tuple[AdmissionPolicy, ...] = ()
+    labels: Labels = ()
+    roles: tuple[FirewallRole, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is made."""
+        return bool(self.admission or self.labels or self.roles)
+
+
+def compile_guard(matrix: Matrix, environment: Environment) -> Guard:
+    """Return the guard rails that an environment asks for."""
+    asked = environment.guard_rails
+    if asked is None:
+        return Guard()
+    labels = tuple(asked.pod_security.labels().items()) if asked.pod_security else ()
+    return Guard(admission_policies(matrix, asked), labels, firewall_roles(matrix.namespace, environment, asked))

@@ -1,0 +1,100 @@
+"""RBAC for the three duties, each with the least that its verbs need (rbac.authorization.k8s.io/v1).
+
+``deployer`` runs ``pulumi preview``, ``up`` and ``rollback`` of the firewall; the guard rails themselves it can only
+read: whoever makes and removes them is an administrator. ``verifier`` runs ``flash-firewall verify``. ``on-call`` runs
+``denied``, ``inventory``, ``verify``, ``suspend`` and ``resume``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, rules
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.declare.guard_rail_choice import Duty, GuardRails, Subject, SubjectKind
+
+_RBAC = "rbac.authorization.k8s.io"
+_CHANGE = ("get", "watch", "create", "update", "patch", "delete")
+_OPEN = ("get", "patch")
+_ADMISSION = "admissionregistration.k8s.io"
+_GUARDS = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallRole:
+    """What one duty may do within a reach, and who has it.
+
+    Attributes:
+        rules: PolicyRules.
+    """
+
+    name: str
+    namespace: str
+    reach: Reach
+    rules: list[dict[str, Any]] = field(hash=False)
+    subjects: tuple[Subject, ...]
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The metadata of role and binding."""
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": self.namespace}
+        within = {"namespace": self.namespace} if self.reach is Reach.NAMESPACE else {}
+        return {"name": self.name, **within, "labels": labels}
+
+    @property
+    def role_ref(self) -> dict[str, str]:
+        """What the binding binds."""
+        kind = "Role" if self.reach is Reach.NAMESPACE else "ClusterRole"
+        return {"apiGroup": _RBAC, "kind": kind, "name": self.name}
+
+    @property
+    def bound(self) -> list[dict[str, str]]:
+        """The subjects of the binding."""
+        return [_bound(subject) for subject in self.subjects]
+
+
+def firewall_roles(namespace: str, environment: Environment, guard: GuardRails) -> tuple[FirewallRole, ...]:
+    """Return the roles of one firewall; none where none is asked for."""
+    return tuple(
+        FirewallRole(f"{namespace}-firewall-{duty.value}", namespace, reach, granted, subjects)
+        for duty, subjects in guard.duties
+        for rights in [tuple(rights_of(duty, environment))]
+        for reach in Reach
+        if (granted := rules(rights, reach))
+    )
+
+
+def rights_of(duty: Duty, environment: Environment) -> Iterator[KubernetesRight]:
+    """Yield the rights of a duty."""
+    yield from VERIFY_KUBERNETES
+    policies, alerts = ("networking.k8s.io", "networkpolicies"), ("monitoring.coreos.com", "prometheusrules")
+    alerting = environment.alerting
+    match duty:
+        case Duty.VERIFIER:
+            return
+        case Duty.DEPLOYER:
+            yield KubernetesRight(*policies, _CHANGE)
+            yield KubernetesRight("vpcresources.k8s.aws", "securitygrouppolicies", _CHANGE)
+            if alerting and alerting.rule_labels is not None:
+                yield KubernetesRight(*alerts, _CHANGE)
+            if alerting and alerting.dashboard_labels is not None:
+                yield KubernetesRight("", "configmaps", _CHANGE)
+            yield from (KubernetesRight(_RBAC, kind, ("get",)) for kind in ("roles", "rolebindings"))
+            yield from (KubernetesRight(_ADMISSION, kind, ("get",), Reach.CLUSTER) for kind in _GUARDS)
+            yield from (
+                KubernetesRight(_RBAC, kind, ("get",), Reach.CLUSTER)
+                for kind in ("clusterroles", "clusterrolebindings")
+            )
+        case Duty.ON_CALL:
+            yield KubernetesRight(*policies, _OPEN)
+            if alerting and alerting.rule_labels is not None:
+                yield KubernetesRight(*alerts, _OPEN)
+            yield from (KubernetesRight("", kind, ("list",), Reach.CLUSTER) for kind in ("pods", "services"))
+
+
+def _bound(subject: Subject) -> dict[str, str]:
+    if subject.kind is SubjectKind.SERVICE_ACCOUNT:
+        return {"kind": subject.kind.value, "name": subject.name, "namespace": subject.namespace}
+    return {"kind": subject.kind.value, "apiGroup": _RBAC, "name": subject.name}

@@ -1,0 +1,235 @@
+"""The pod layer: the matrix compiled to Kubernetes NetworkPolicies (networking.k8s.io/v1).
+
+One allow policy for each service and direction, so that every change of a pod's rules is one atomic write, and one
+policy that denies the rest. Only numeric ports: named ports are dropped or resolved wrongly by several enforcers.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Environment, Network
+from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.matrix import Endpoint, External, Labels, Matrix, Service
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
+
+MANAGED_BY = "flash-ticket-firewall"
+ANNOTATION_PREFIX = "flash-firewall"
+"""Annotations ``flash-firewall/<direction>.<n>`` say which flow the n-th rule serves."""
+
+NAME_LABEL = "app.kubernetes.io/name"
+"""The label that says whose policy it is: the service by its name in the matrix."""
+
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that the API server itself puts on every namespace (Kubernetes documentation, Namespaces)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodPeer:
+    """Pods with these labels (all pods if empty), in the policy's own namespace or in a named one."""
+
+    pods: Labels
+    namespace: str | None
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the NetworkPolicyPeer."""
+        peer: dict[str, Any] = {}
+        if self.namespace is not None:
+            peer["namespaceSelector"] = {"matchLabels": {_NAMESPACE_NAME: self.namespace}}
+        if self.pods or self.namespace is None:
+            peer["podSelector"] = {"matchLabels": dict(self.pods)}
+        return peer
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPeer:
+    """Addresses outside the cluster, as one canonical block."""
+
+    network: Network
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the NetworkPolicyPeer."""
+        return {"ipBlock": {"cidr": str(self.network)}}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRule:
+    """One rule: these peers, on these ports, for this flow (said in an annotation).
+
+    Raises:
+        ValueError: There are no peers or no ports, which Kubernetes takes to mean all of them.
+    """
+
+    flow: str
+    peers: tuple[PodPeer | AddressPeer, ...]
+    ports: tuple[PortRange, ...]
+
+    def __post_init__(self) -> None:
+        if not (self.peers and self.ports):
+            raise ValueError(f"the rule {self.flow} names no {'ports' if self.peers else 'peers'}: it would allow all")
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A policy lets everything through for a while: until when (ISO 8601), by whom, and why."""
+
+    until: str
+    author: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """One NetworkPolicy.
+
+    Attributes:
+        pods: The pods it selects; empty selects every pod of the namespace.
+        directions: Its policyTypes.
+        rules: The rules of its one direction; empty denies all.
+        service: The service it is for; None for default-deny.
+        purpose: A sentence for the person who reads ``kubectl describe``.
+        opening: While it stands, the rules do not count: the policy lets everything through in its directions.
+    """
+
+    name: str
+    namespace: str
+    pods: Labels
+    directions: tuple[Direction, ...]
+    rules: tuple[PolicyRule, ...]
+    service: str | None
+    purpose: str
+    opening: Opening | None = None
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the object as the API server takes it."""
+        spec: dict[str, Any] = {
+            "podSelector": {"matchLabels": dict(self.pods)} if self.pods else {},
+            "policyTypes": [direction.value.capitalize() for direction in self.directions],
+        }
+        annotations = {f"{ANNOTATION_PREFIX}/purpose": self.purpose}
+        if self.opening:
+            # One rule without peers and ports allows all (NetworkPolicy API reference, spec.ingress).
+            spec |= {direction.value: [{}] for direction in self.directions}
+            annotations |= {
+                f"{ANNOTATION_PREFIX}/suspended-until": self.opening.until,
+                f"{ANNOTATION_PREFIX}/suspended-by": escaped(self.opening.author),
+                f"{ANNOTATION_PREFIX}/suspended-because": escaped(self.opening.reason),
+            }
+        for direction in self.directions if self.rules and not self.opening else ():
+            side = "from" if direction is Direction.INGRESS else "to"
+            spec[direction.value] = [_rule_manifest(rule, side) for rule in self.rules]
+            for index, rule in enumerate(self.rules):
+                annotations[f"{ANNOTATION_PREFIX}/{direction.value}.{index}"] = f"{rule.flow} : {listing(rule.ports)}"
+        labels = {
+            "app.kubernetes.io/managed-by": MANAGED_BY,
+            "app.kubernetes.io/part-of": self.namespace,
+            "app.kubernetes.io/component": "network-policy",
+        }
+        if self.service is not None:
+            labels[NAME_LABEL] = self.service
+        return {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                "labels": labels,
+                "annotations": annotations,
+            },
+            "spec": spec,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PodFirewall:
+    """The compiled pod layer: ``default_deny`` must be created after every one of ``allows``, and deleted before."""
+
+    allows: tuple[NetworkPolicy, ...]
+    default_deny: NetworkPolicy
+
+    @property
+    def policies(self) -> tuple[NetworkPolicy, ...]:
+        """Every policy, in the order in which they may be created."""
+        return (*self.allows, self.default_deny)
+
+
+def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
+    """Return the policies that let exactly the matrix's flows through, and DNS for every service."""
+    compiler = _Compiler(matrix, environment)
+    allows = [policy for service in matrix.services for policy in (compiler.ingress(service), compiler.egress(service))]
+    return PodFirewall(
+        tuple(sorted(allows, key=lambda policy: policy.name)),
+        NetworkPolicy(
+            DEFAULT_DENY,
+            matrix.namespace,
+            (),
+            (Direction.INGRESS, Direction.EGRESS),
+            (),
+            None,
+            "denies what no other policy here allows, for every pod of the namespace",
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    matrix: Matrix
+    environment: Environment
+
+    def ingress(self, service: Service) -> NetworkPolicy:
+        flows = self.matrix.flows_into[service.name]
+        rules = tuple(
+            PolicyRule(f"{flow.source} -> {service.name}", self._peers(flow.source), flow.ports) for flow in flows
+        )
+        sources = ", ".join(flow.source for flow in flows)
+        purpose = f"who may reach {service.name}: {sources or 'nobody, no flow names it'}"
+        return NetworkPolicy(
+            service.ingress_policy,
+            self.matrix.namespace,
+            service.pods,
+            (Direction.INGRESS,),
+            rules,
+            service.name,
+            purpose,
+        )
+
+    def egress(self, service: Service) -> NetworkPolicy:
+        flows = self.matrix.flows_out_of[service.name]
+        rules = [PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target), flow.ports) for flow in flows]
+        rules.append(PolicyRule(f"{service.name} -> DNS", self._dns_peers(), DNS_PORTS))
+        targets = ", ".join([*(flow.target for flow in flows), "DNS"])
+        purpose = f"whom {service.name} may reach: {targets}"
+        return NetworkPolicy(
+            service.egress_policy,
+            self.matrix.namespace,
+            service.pods,
+            (Direction.EGRESS,),
+            tuple(rules),
+            service.name,
+            purpose,
+        )
+
+    def _peers(self, name: str) -> tuple[PodPeer | AddressPeer, ...]:
+        endpoint: Endpoint = self.matrix.endpoints[name]
+        if isinstance(endpoint, External):
+            if endpoint.namespace is None:
+                return tuple(AddressPeer(network) for network in self.environment.place(name).networks)
+            return (PodPeer(endpoint.pods, endpoint.namespace),)
+        return (PodPeer(endpoint.pods, None),)
+
+    def _dns_peers(self) -> tuple[PodPeer | AddressPeer, ...]:
+        # NodeLocal DNSCache runs on the host network, where no pod selector finds it (kubernetes 70555).
+        resolvers = (AddressPeer(network) for network in self.environment.cluster.resolvers)
+        return (PodPeer((("k8s-app", "kube-dns"),), "kube-system"), *resolvers)
+
+
+def _rule_manifest(rule: PolicyRule, side: str) -> dict[str, Any]:
+    return {side: [peer.manifest() for peer in rule.peers], "ports": [_port_manifest(port) for port in rule.ports]}
+
+
+def _port_manifest(port: PortRange) -> dict[str, Any]:
+    manifest: dict[str, Any] = {"protocol": port.protocol.value, "port": port.first}
+    if port.last != port.first:
+        manifest["endPort"] = port.last
+    return manifest

@@ -1,0 +1,104 @@
+"""AWS's quotas on security groups, counted before anything is asked of AWS.
+
+Amazon VPC User Guide, "Amazon VPC quotas", security groups: rules count for each direction, and apart for IPv4 and
+IPv6; a rule with a prefix list counts as the list's weight; one with another group counts once in both families.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from flash_ticket.firewall.bind.environment import Environment, Group, Network, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import Holder, PodAttachment, Rule, VpcFirewall
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.matrix import Labels
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.input_error import InputError
+
+FAMILIES = (4, 6)
+
+AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
+"""What AWS's own lists count in a group (VPC User Guide, AWS-managed prefix lists); the API does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAttachment:
+    """A SecurityGroupPolicy of somebody else in the namespace; its groups add to those that pods carry already."""
+
+    name: str
+    pods: Labels
+    groups: tuple[str, ...]
+
+
+def refuse_excess(firewall: VpcFirewall, environment: Environment, foreign: Iterable[ForeignAttachment] = ()) -> None:
+    """Count what the compiled groups would hold.
+
+    Args:
+        firewall: The compiled VPC layer.
+        environment: Its quotas, and in its groups the number of rules that others have put there.
+        foreign: The SecurityGroupPolicies of others in the namespace.
+
+    Raises:
+        InputError: A group would hold too many rules, or an interface too many groups; with the sum.
+    """
+    limit = environment.quotas.rules_per_group
+    for (holder, direction, family), rules in _by_group(firewall).items():
+        terms = [*_foreign_terms(holder, direction, family), *_terms(rules, family)]
+        total = sum(weight for weight, _ in terms)
+        if total > limit:
+            raise InputError(
+                stack_file(environment.name),
+                f"{BINDING_KEY}.quotas.rulesPerGroup",
+                f"the security group {holder.label} would hold {total} {direction} rules for IPv{family} "
+                f"({_sum(terms)}), and AWS allows {limit}",
+                "Declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here",
+            )
+    others = tuple(foreign)
+    for attachment in firewall.attachments:
+        _refuse_crowded_interface(attachment, environment, others)
+
+
+def _refuse_crowded_interface(
+    attachment: PodAttachment, environment: Environment, foreign: tuple[ForeignAttachment, ...]
+) -> None:
+    also = [other for other in foreign if set(other.pods) <= set(attachment.pods)]
+    terms = [(1, attachment.service), *((len(other.groups), other.name) for other in also)]
+    total, limit = sum(weight for weight, _ in terms), environment.quotas.groups_per_interface
+    if total > limit:
+        raise InputError(
+            stack_file(environment.name),
+            f"{BINDING_KEY}.quotas.groupsPerInterface",
+            f"the pods of {attachment.service} would carry {total} security groups ({_sum(terms)}), "
+            f"and AWS allows {limit}",
+            "Remove groups from the SecurityGroupPolicies named, or have AWS raise the quota and write it here",
+        )
+
+
+def _by_group(firewall: VpcFirewall) -> Mapping[tuple[Holder, Direction, int], list[Rule]]:
+    grouped: dict[tuple[Holder, Direction, int], list[Rule]] = {}
+    for rule in firewall.rules:
+        for family in FAMILIES:
+            grouped.setdefault((rule.holder, rule.direction, family), []).append(rule)
+    return grouped
+
+
+def _foreign_terms(holder: Holder, direction: Direction, family: int) -> Iterator[tuple[int, str]]:
+    for way, of_family, count in holder.foreign_rules if isinstance(holder, Group) else ():
+        if (way, of_family) == (direction, family) and count:
+            yield count, "rules of others"
+
+
+def _terms(rules: Iterable[Rule], family: int) -> Iterator[tuple[int, str]]:
+    single = 0
+    for rule in rules:
+        match rule.peer:
+            case PrefixList() as listed:
+                if listed.family == family:
+                    yield listed.weight, f"{listed.label} on {rule.ports}"
+            case peer:
+                single += not isinstance(peer, Network) or peer.version == family
+    if single:
+        yield single, "groups and CIDRs"
+
+
+def _sum(terms: Iterable[tuple[int, str]]) -> str:
+    return " + ".join(f"{weight} {what}" for weight, what in terms)

@@ -1,0 +1,197 @@
+"""The VPC layer: the matrix compiled to security groups, their rules, and what carries the groups.
+
+Groups refer to each other in rules only, never in a group itself, so that there is no cycle and a new flow replaces
+nothing. Groups that exist already (datastores, nodes, cluster) get rules and are never owned.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, Network, PrefixList
+from flash_ticket.firewall.declare.matrix import External, Flow, Labels, Matrix
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange
+
+STACK_TAG = "flash-firewall:stack"
+"""The tag by which groups and rules are known as this program's, with the stack's name as its value."""
+
+GROUP_TAG = "flash-firewall:group"
+"""The tag that says whose group it is: the service or load balancer by its name in the matrix."""
+
+_DESCRIPTION_LIMIT = 255
+"""EC2 API reference, IpRange and UserIdGroupPair: characters of a rule's description."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OwnGroup:
+    """A security group that this program makes: the load balancer's, or a service's."""
+
+    label: str
+
+
+Holder = OwnGroup | Group
+Peer = OwnGroup | Group | PrefixList | Network
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of one security group.
+
+    Attributes:
+        holder: The group it is in.
+        peer: Who may connect (ingress) or be connected to (egress).
+        flows: What it is for, sorted: ``api to redis``.
+    """
+
+    holder: Holder
+    direction: Direction
+    peer: Peer
+    ports: PortRange
+    flows: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What the rule allows, such as ``api-egress-tcp-4000-to-pay``; two rules never share it."""
+        side = "from" if self.direction is Direction.INGRESS else "to"
+        protocol = self.ports.protocol.lower()
+        return f"{self.holder.label}-{self.direction}-{protocol}-{self.ports.numbers}-{side}-{label_of(self.peer)}"
+
+    @property
+    def description(self) -> str:
+        """What it is for, as long as AWS lets a description be."""
+        words = ", ".join(self.flows)
+        if len(words) <= _DESCRIPTION_LIMIT:
+            return words
+        return f"{self.flows[0]} and {len(self.flows) - 1} more"
+
+
+@dataclass(frozen=True, slots=True)
+class PodAttachment:
+    """The group that the pods of a service carry (a SecurityGroupPolicy, vpcresources.k8s.aws/v1beta1)."""
+
+    service: str
+    pods: Labels
+    group: OwnGroup
+
+
+@dataclass(frozen=True, slots=True)
+class VpcFirewall:
+    """The compiled VPC layer, sorted by name."""
+
+    groups: tuple[OwnGroup, ...]
+    rules: tuple[Rule, ...]
+    attachments: tuple[PodAttachment, ...]
+
+
+def label_of(peer: Peer) -> str:
+    """Return how a rule's name and its readers call a peer."""
+    if isinstance(peer, Network):
+        return str(peer)
+    # Only AWS's own lists have names that are unique and never change (VPC User Guide, "Managed prefix lists").
+    if isinstance(peer, PrefixList) and not peer.label.startswith("com.amazonaws."):
+        return peer.id
+    return peer.label
+
+
+def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
+    """Return the groups and rules that let exactly the matrix's flows through, with probes and DNS for the pods.
+
+    Raises:
+        InputError: Names are chosen so that two rules would have one name.
+    """
+    compiler = _Compiler(matrix, environment)
+    merged: dict[tuple[Holder, Direction, Peer, PortRange], set[str]] = {}
+    for rule in compiler.rules():
+        merged.setdefault((rule.holder, rule.direction, rule.peer, rule.ports), set()).update(rule.flows)
+    rules = [Rule(*what, tuple(sorted(flows))) for what, flows in merged.items()]
+    attachments = compiler.attachments()
+    groups = {OwnGroup(environment.load_balancer.external)}
+    if Attachment.PODS in environment.cluster.in_use:
+        groups |= {OwnGroup(service.name) for service in matrix.services}
+    return VpcFirewall(tuple(sorted(groups)), _by_name(rules), attachments)
+
+
+def _by_name(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    named: dict[str, Rule] = {}
+    for rule in rules:
+        other = named.setdefault(rule.name, rule)
+        if other is not rule:
+            raise InputError(
+                "traffic.yaml",
+                "",
+                f"a rule of the security group {other.holder.label} and one of {rule.holder.label} would both be named "
+                f"{rule.name}",
+                "Rename a service or external whose name reads like a rule's",
+            )
+    return tuple(named[name] for name in sorted(named))
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    matrix: Matrix
+    environment: Environment
+
+    def attachments(self) -> tuple[PodAttachment, ...]:
+        if self.environment.cluster.attachment is Attachment.NODES:
+            return ()
+        return tuple(PodAttachment(each.name, each.pods, OwnGroup(each.name)) for each in self.matrix.services)
+
+    def rules(self) -> Iterator[Rule]:
+        yield from self._clients()
+        for flow in self.matrix.flows:
+            yield from self._flow(flow)
+        for service in self.matrix.services:
+            yield from self._probes(service.name, service.ports)
+            yield from self._dns(service.name)
+
+    def _clients(self) -> Iterator[Rule]:
+        front = self.environment.load_balancer
+        peers: tuple[Peer, ...] = (front.clients,) if isinstance(front.clients, PrefixList) else front.clients
+        for peer in peers:
+            for port in front.listeners:
+                purpose = (f"clients to {front.external}",)
+                yield Rule(OwnGroup(front.external), Direction.INGRESS, peer, port, purpose)
+
+    def _flow(self, flow: Flow) -> Iterator[Rule]:
+        purpose = f"{flow.source} to {flow.target}"
+        for source in self._interfaces(flow.source):
+            for target in self._interfaces(flow.target):
+                for port in flow.ports:
+                    yield from _both_ends(source, target, port, purpose)
+
+    def _probes(self, service: str, ports: tuple[PortRange, ...]) -> Iterator[Rule]:
+        if Attachment.PODS not in self.environment.cluster.in_use:
+            return  # a kubelet reaches the pods of its own node without passing an interface
+        for port in ports:
+            yield from _both_ends(
+                self.environment.cluster.nodes, OwnGroup(service), port, f"kubelet probes to {service}"
+            )
+
+    def _dns(self, service: str) -> Iterator[Rule]:
+        for source in self._interfaces(service):
+            for port in DNS_PORTS:
+                yield from _both_ends(source, self.environment.cluster.group, port, f"{service} to DNS")
+
+    def _interfaces(self, name: str) -> tuple[Peer, ...]:
+        """Return what an endpoint's network interfaces are known by."""
+        endpoint = self.matrix.endpoints[name]
+        if name == self.environment.load_balancer.external:
+            return (OwnGroup(name),)
+        if not isinstance(endpoint, External):
+            cluster = self.environment.cluster
+            return tuple(OwnGroup(name) if each is Attachment.PODS else cluster.nodes for each in cluster.in_use)
+        if endpoint.namespace is not None:
+            return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy carry the node's groups
+        place = self.environment.place(name)
+        if place.groups:
+            return place.groups
+        return (place.prefix_list,) if place.prefix_list else place.networks
+
+
+def _both_ends(source: Peer, target: Peer, port: PortRange, purpose: str) -> Iterator[Rule]:
+    """Yield the rule at each end that has a group to hold it; replies need none, groups are stateful."""
+    if isinstance(source, Holder):
+        yield Rule(source, Direction.EGRESS, target, port, (purpose,))
+    if isinstance(target, Holder):
+        yield Rule(target, Direction.INGRESS, source, port, (purpose,))

@@ -1,0 +1,82 @@
+"""Both layers of one environment, compiled, with what watches them: what is proven, shown and deployed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.alerts.trap import alert_traps
+from flash_ticket.firewall.compile.alerts.watch import Watch, compile_watch
+from flash_ticket.firewall.compile.guard_rails.guard import Guard, compile_guard
+from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
+from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED, Suspensions
+from flash_ticket.firewall.compile.trap import Trap, traps
+from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.proof import Proof, prove
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFirewall:
+    """Both compiled layers of one stack and their alerts, with what they were compiled from.
+
+    Attributes:
+        pods: The pod layer as it is declared.
+        suspensions: What of it somebody has opened for a while; by default nothing.
+    """
+
+    matrix: Matrix
+    environment: Environment
+    pods: PodFirewall
+    vpc: VpcFirewall
+    watch: Watch
+    suspensions: Suspensions = NONE_SUSPENDED
+
+    @property
+    def deployed_pods(self) -> PodFirewall:
+        """The pod layer as it is to be deployed: as declared, but for what is suspended."""
+        return self.suspensions.opened(self.pods)
+
+    @property
+    def guard(self) -> Guard:
+        """The guard rails in the cluster."""
+        return compile_guard(self.matrix, self.environment)
+
+    def proof(self) -> Proof:
+        """Hold the compiled layers against the matrix: what is declared, whatever is suspended of it."""
+        return prove(self.matrix, self.environment, _manifests(self.pods), self.vpc)
+
+    def layers(self) -> Layers:
+        """Return both layers, to be asked: with all that is suspended open."""
+        return Layers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
+
+    def traps(self) -> tuple[Trap, ...]:
+        """Return the settings that do not do what they seem to."""
+        return (
+            *self.suspensions.traps(),
+            *traps(self.environment, self.pods),
+            *alert_traps(self.matrix, self.environment),
+        )
+
+
+def compiled(matrix: Matrix, environment: Environment, suspensions: Suspensions = NONE_SUSPENDED) -> CompiledFirewall:
+    """Return both layers of an environment and their alerts.
+
+    Raises:
+        InputError: A suspended policy is unknown, or the alerts that are asked for do not fit what would carry them.
+    """
+    pods = compile_policies(matrix, environment)
+    suspensions.require_known(pods, stack_file(environment.name))
+    return CompiledFirewall(
+        matrix,
+        environment,
+        pods,
+        compile_groups(matrix, environment),
+        compile_watch(matrix, environment, suspensions),
+        suspensions,
+    )
+
+
+def _manifests(pods: PodFirewall) -> tuple[dict[str, Any], ...]:
+    return tuple(policy.manifest() for policy in pods.policies)

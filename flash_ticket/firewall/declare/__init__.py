@@ -1,0 +1,1 @@
+"""``traffic.yaml`` and ``Pulumi.<stack>.yaml`` as typed values."""

@@ -1,0 +1,111 @@
+"""The binding's optional key ``alerts``, as people write it."""
+
+import re
+from typing import Annotated, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from flash_ticket.firewall.declare.fields import Labels
+from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
+from flash_ticket.firewall.terms.input_error import shown
+
+# No braces: what stands in an annotation is a template to Prometheus.
+_URL = re.compile(r"https?://[A-Za-z0-9.:_~/?=&%+@-]+")
+# SNS API reference, CreateTopic: a name's characters. Alarms cannot notify FIFO topics (CloudWatch User Guide).
+_TOPIC = re.compile(r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:)?[A-Za-z0-9_-]{1,256}")
+# CloudWatch Logs API reference, CreateLogGroup.
+_LOG_GROUP = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
+
+
+def _url(value: object) -> str:
+    if not isinstance(value, str) or not _URL.fullmatch(value):
+        raise refusal(
+            f"{shown(value)} is not the address of a page",
+            "Write where docs/runbook.md is published, such as https://wiki.example.com/runbook, without an anchor",
+        )
+    return value
+
+
+def _topic(value: object) -> str:
+    if not isinstance(value, str) or not _TOPIC.fullmatch(value):
+        raise refusal(f"{shown(value)} is not an SNS topic", "Write the name or the ARN of a standard topic")
+    return value
+
+
+def _log_group(value: object) -> str:
+    if not isinstance(value, str) or not _LOG_GROUP.fullmatch(value):
+        raise refusal(f"{shown(value)} is not a log group", "Write its name, such as /aws/eks/<cluster>/cluster")
+    return value
+
+
+def _rate(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise refusal(f"{shown(value)} is not a rate", "Write a number above 0, without quotes")
+    return float(value)
+
+
+def _written(value: object) -> object:
+    # YAML reads a key without a value as nothing, and what is asked for this way would silently not be made.
+    if value is None:
+        raise refusal("nothing is written here", "Write {} or keys with values, or remove it")
+    return value
+
+
+Part = TypeVar("Part")
+Asked = Annotated[Part | None, BeforeValidator(_written)]
+"""Something that is made only where its key stands."""
+
+_TEXT = WithJsonSchema({"type": "string"})
+
+
+class ThresholdsEntry(FileModel):
+    """From when on undeclared traffic that is denied is worth an alert."""
+
+    denied_per_second: Annotated[float, PlainValidator(_rate), WithJsonSchema({"type": "number"})] = Field(
+        1.0, alias="deniedPerSecond"
+    )
+    """Packets a second from one source to one destination (with the VPC CNI: on one node), over five minutes."""
+    denied_per_period: int = Field(100, alias="deniedPerPeriod", ge=1)
+    """Log records in five minutes from one source to one destination (of the agent's log: in all)."""
+
+
+class PrometheusEntry(FileModel):
+    """A PrometheusRule in the firewall's own namespace."""
+
+    labels: Labels | None = None
+    """What Prometheus selects rules by: ``{release: kube-prometheus-stack}`` with the chart of that name."""
+
+
+class GrafanaEntry(FileModel):
+    """A ConfigMap with the dashboard in the firewall's own namespace."""
+
+    labels: Labels | None = None
+    """What Grafana's sidecar looks for; by default ``{grafana_dashboard: "1"}``, the chart's own default."""
+
+
+class CloudWatchEntry(FileModel):
+    """Metric filters, alarms and a dashboard."""
+
+    topic: Annotated[str, PlainValidator(_topic), _TEXT]
+    agent_log_group: Annotated[str, PlainValidator(_log_group), _TEXT] | None = Field(None, alias="agentLogGroup")
+    """Where the network policy agent of the VPC CNI writes, ``/aws/eks/<cluster>/cluster``; somebody else's group."""
+
+
+class AlertsEntry(FileModel):
+    """What is to be made; without this key, nothing is."""
+
+    model_config = NOT_EMPTY
+
+    runbook: Annotated[str, PlainValidator(_url), _TEXT]
+    thresholds: ThresholdsEntry = Field(default_factory=lambda: ThresholdsEntry.model_validate({}))
+    prometheus: Asked[PrometheusEntry] = None
+    grafana: Asked[GrafanaEntry] = None
+    cloudwatch: Asked[CloudWatchEntry] = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if not (self.prometheus or self.grafana or self.cloudwatch):
+            raise refusal("no alert goes anywhere", "Add prometheus, grafana or cloudwatch, or remove alerts")
+        if self.grafana and not self.prometheus:
+            raise refusal("the dashboard of grafana shows what the rules of prometheus record", "Add prometheus: {}")
+        return self

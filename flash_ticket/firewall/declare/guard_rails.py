@@ -1,0 +1,140 @@
+"""The binding's optional key ``guardRails``, as people write it."""
+
+import re
+from typing import Annotated, Self
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from flash_ticket.firewall.declare.alerts import Asked
+from flash_ticket.firewall.declare.guard_rail_choice import (
+    Admission,
+    Duty,
+    Enforcement,
+    GuardRails,
+    PodSecurity,
+    PodSecurityLevel,
+    Subject,
+    SubjectKind,
+)
+from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
+from flash_ticket.firewall.terms.input_error import shown
+
+# What identity providers make of people: mail addresses, ARNs, names with colons; in quotes within an expression.
+_NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,253}")
+_ACCOUNT = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise refusal(f"{shown(value)} is no name of a user or group", "Write it as kubectl auth whoami shows it")
+    return value
+
+
+def _account(value: object) -> str:
+    if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
+        raise refusal(f"{shown(value)} is no service account", "Write namespace/name")
+    return value
+
+
+_TEXT = WithJsonSchema({"type": "string"})
+Names = Annotated[list[Annotated[str, PlainValidator(_name), _TEXT]], Field(min_length=1)]
+Accounts = Annotated[list[Annotated[str, PlainValidator(_account), _TEXT]], Field(min_length=1)]
+
+
+class SubjectsEntry(FileModel):
+    """Who is meant."""
+
+    model_config = NOT_EMPTY
+
+    users: Names | None = None
+    groups: Names | None = None
+    service_accounts: Accounts | None = Field(None, alias="serviceAccounts")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if not (self.users or self.groups or self.service_accounts):
+            raise refusal("nobody is named", "Name users, groups or serviceAccounts")
+        return self
+
+    def subjects(self) -> tuple[Subject, ...]:
+        """Return who is meant, sorted."""
+        accounts = (account.split("/") for account in self.service_accounts or ())
+        return tuple(
+            sorted(
+                [
+                    *(Subject(SubjectKind.USER, name) for name in self.users or ()),
+                    *(Subject(SubjectKind.GROUP, name) for name in self.groups or ()),
+                    *(Subject(SubjectKind.SERVICE_ACCOUNT, name, namespace) for namespace, name in accounts),
+                ]
+            )
+        )
+
+
+class AdmissionEntry(FileModel):
+    """Who alone may change the policies, and pods that stay what they are."""
+
+    enforcement: Enforcement = Field(strict=False)
+    deployers: SubjectsEntry
+
+
+class PodSecurityEntry(FileModel):
+    """Pod Security levels of the namespace."""
+
+    model_config = NOT_EMPTY
+
+    enforce: PodSecurityLevel | None = Field(None, strict=False)
+    warn: PodSecurityLevel | None = Field(None, strict=False)
+    audit: PodSecurityLevel | None = Field(None, strict=False)
+
+    @model_validator(mode="after")
+    def _some_mode(self) -> Self:
+        if not (self.enforce or self.warn or self.audit):
+            raise refusal("no mode is set", "Set enforce, warn or audit, or remove podSecurity")
+        return self
+
+
+class RolesEntry(FileModel):
+    """Who has which duty; a role is made for each that is named."""
+
+    model_config = NOT_EMPTY
+
+    deployer: SubjectsEntry | None = None
+    verifier: SubjectsEntry | None = None
+    on_call: SubjectsEntry | None = Field(None, alias="onCall")
+
+    @model_validator(mode="after")
+    def _some_duty(self) -> Self:
+        if not (self.deployer or self.verifier or self.on_call):
+            raise refusal("no role is named", "Name deployer, verifier or onCall, or remove roles")
+        return self
+
+
+class GuardRailsEntry(FileModel):
+    """What is to be made in the cluster; without this key, nothing is."""
+
+    model_config = NOT_EMPTY
+
+    admission: Asked[AdmissionEntry] = None
+    pod_security: Asked[PodSecurityEntry] = Field(None, alias="podSecurity")
+    roles: Asked[RolesEntry] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.admission or self.pod_security or self.roles):
+            raise refusal("nothing is asked for", "Add admission, podSecurity or roles, or remove guardRails")
+        return self
+
+    def guard_rails(self) -> GuardRails:
+        """Return what is asked for, as values."""
+        roles = self.roles
+        named = (
+            ((Duty.DEPLOYER, roles.deployer), (Duty.VERIFIER, roles.verifier), (Duty.ON_CALL, roles.on_call))
+            if roles
+            else ()
+        )
+        security = self.pod_security
+        return GuardRails(
+            Admission(self.admission.enforcement, self.admission.deployers.subjects()) if self.admission else None,
+            PodSecurity(security.enforce, security.warn, security.audit) if security else None,
+            tuple((duty, entry.subjects()) for duty, entry in named if entry),
+        )

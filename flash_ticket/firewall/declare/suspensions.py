@@ -1,0 +1,162 @@
+"""The configuration key ``flash-ticket-firewall:suspensions``, as it stands in Pulumi.<stack>.yaml."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, PlainValidator
+
+from flash_ticket.firewall.compile.suspended import (
+    LONGEST,
+    LONGEST_REASON,
+    SHORTEST,
+    SUSPENSIONS_KEY,
+    Suspension,
+    Suspensions,
+)
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.validation import FileModel, refusal, validated
+from flash_ticket.firewall.terms.input_error import InputError, shown
+
+_DURATION = re.compile(r"([0-9]{1,5})([mh])")
+_UNITS = {"m": "minutes", "h": "hours"}
+
+
+def _until(value: object) -> datetime:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        found = None
+    if not isinstance(found, datetime) or found.tzinfo is None:
+        raise refusal(f"{shown(value)} is not a time with its zone", "Write one such as '2026-11-24T03:00:00Z'")
+    return found.astimezone(UTC)
+
+
+def _said(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise refusal(f"{shown(value)} says nothing", "Write some words, in quotes")
+    if len(value) > LONGEST_REASON:
+        raise refusal(f"it has {len(value)} characters", f"Say it in {LONGEST_REASON}")
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise refusal("it holds bytes that are no text", "Write it in UTF-8")
+    return value
+
+
+Said = Annotated[str, PlainValidator(_said)]
+
+
+class SuspensionEntry(FileModel):
+    """One suspension."""
+
+    policy: Annotated[str, Field(min_length=1)]
+    until: Annotated[datetime, PlainValidator(_until)]
+    reason: Said
+    author: Said
+
+
+def parse_suspensions(content: Any, stack: str, at: datetime) -> Suspensions:  # noqa: ANN401 - parsed YAML or JSON
+    """Return the suspensions of a stack; none where the key is absent.
+
+    Args:
+        content: What stands under the key; None if it is absent.
+        stack: Whose configuration it is, for the error.
+        at: The present, in UTC.
+
+    Raises:
+        InputError: With the stack's file, the key and the remedy of the first mistake.
+    """
+    source = stack_file(stack)
+    if not isinstance(content, list | None):
+        raise InputError(source, SUSPENSIONS_KEY, f"{shown(content)} is not a list", "Write a list, or remove the key")
+    entries = [
+        validated(SuspensionEntry, entry, source, f"{SUSPENSIONS_KEY}[{index}]")
+        for index, entry in enumerate(content or ())
+    ]
+    listed = tuple(map(_suspension, entries))
+    names = [each.policy for each in listed]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(source, SUSPENSIONS_KEY, f"{shown(name)} stands twice", "Remove one of them")
+    return Suspensions(listed, at)
+
+
+def entered(policy: str, until: datetime, reason: str, author: str) -> Suspension:
+    """Return a new suspension, held to what the file would be held to.
+
+    Raises:
+        InputError: The reason is empty or too long.
+    """
+    if not reason.strip():
+        raise InputError("--reason", "", "it says nothing", "Say why, for whoever finds the policy open")
+    content = {"policy": policy, "until": until.replace(microsecond=0), "reason": reason, "author": author}
+    return _suspension(validated(SuspensionEntry, content, "suspend", ""))
+
+
+def lasting(text: str) -> timedelta:
+    """Return how long a suspension is to last, such as ``30m`` or ``2h``.
+
+    Raises:
+        InputError: It is no duration, or shorter or longer than is sane.
+    """
+    written = _DURATION.fullmatch(text)
+    found = timedelta(**{_UNITS[written[2]]: int(written[1])}) if written else timedelta(0)
+    if not SHORTEST <= found <= LONGEST:
+        raise InputError("--for", "", f"{shown(text)} is not a time from 1m to 24h", "Write one such as 30m or 2h")
+    return found
+
+
+def _suspension(entry: SuspensionEntry) -> Suspension:
+    return Suspension(entry.policy, entry.until, entry.reason, entry.author)
+
+
+def with_suspensions(text: str, suspensions: Suspensions, source: str) -> str:
+    """Return a settings file with other suspensions; all else, comments included, stays as it is.
+
+    Args:
+        text: The file as it is.
+        suspensions: What it is to list; without any the key goes.
+        source: The file's name, for the error.
+
+    Raises:
+        InputError: The file is not written in lines of keys under ``config:``.
+    """
+    root: Any = yaml.compose(text, Loader=yaml.CSafeLoader)
+    config = next((value for key, value in root.value if key.value == "config"), None)
+    if not isinstance(config, yaml.MappingNode) or config.flow_style or not config.value:
+        raise InputError(source, "config", "its keys do not stand on lines of their own", "Write one key a line")
+    lines = text.splitlines(keepends=True)
+    indent = " " * config.value[0][0].start_mark.column
+    begin = end = _last_line(config.value[-1][1], lines)
+    for key, value in config.value:
+        if key.value == SUSPENSIONS_KEY:
+            begin, end = key.start_mark.line, _last_line(value, lines)
+    if begin and not lines[begin - 1].endswith("\n"):
+        lines[begin - 1] += "\n"
+    return "".join((*lines[:begin], *_entry_lines(suspensions, indent), *lines[end:]))
+
+
+def _last_line(value: yaml.Node, lines: list[str]) -> int:
+    """Return the number of the line after a value; a block's own end lies after the blanks and comments behind it."""
+    last: Any = value
+    while isinstance(last, yaml.CollectionNode) and not last.flow_style and last.value:
+        last = last.value[-1]
+        last = last[1] if isinstance(last, tuple) else last
+    mark = last.end_mark
+    return int(mark.line if mark.column == 0 and mark.line > last.start_mark.line else min(mark.line + 1, len(lines)))
+
+
+def _entry_lines(suspensions: Suspensions, indent: str) -> list[str]:
+    entries = [
+        {"policy": each.policy, "until": each.end, "reason": each.reason, "author": each.author}
+        for each in suspensions.listed
+    ]
+    items = [
+        f"{indent}  - {{{', '.join(f'{key}: {_quoted(text)}' for key, text in each.items())}}}" for each in entries
+    ]
+    return [f"{line}\n" for line in (f"{indent}{SUSPENSIONS_KEY}:", *items)] if items else []
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes, in one line and in ASCII, whatever somebody writes as a reason."""
+    return str(yaml.safe_dump(text, default_style='"', width=10_000)).rstrip("\n")

@@ -1,0 +1,124 @@
+"""The file boundary: what pydantic refuses, told as one InputError."""
+
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from flash_ticket.firewall.terms.input_error import InputError, shown
+
+
+class FileModel(BaseModel):
+    """A part of a file that people write: unknown keys are refused, values are not coerced, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_enum_values=False)
+
+
+NOT_EMPTY = ConfigDict(json_schema_extra={"minProperties": 1})
+"""For a model of optional keys, of which its own validator wants one."""
+
+Model = TypeVar("Model", bound=FileModel)
+
+
+def refusal(problem: str, remedy: str) -> PydanticCustomError:
+    """Return an error for a pydantic validator to raise, with the remedy that the user is told."""
+    return PydanticCustomError("refused", "{problem}", {"problem": problem, "remedy": remedy})
+
+
+def validated(model: type[Model], content: Any, source: str, prefix: str = "") -> Model:  # noqa: ANN401 - parsed YAML
+    """Return the content as a model.
+
+    Args:
+        model: What the content should be.
+        content: Parsed YAML or JSON.
+        source: The file, as the user names it.
+        prefix: The key that holds the content within the file; empty for the whole file.
+
+    Raises:
+        InputError: With the first mistake, an unknown key before a missing one: a misspelling causes both.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    first = min(found, key=lambda detail: detail["type"] != "extra_forbidden")
+    raise InputError(source, _key(prefix, first["loc"]), *_told(model, first))
+
+
+def _key(prefix: str, location: tuple[int | str, ...]) -> str:
+    key = prefix
+    for part in location:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif part != "[key]":
+            key += f".{part}" if key else part
+    return key
+
+
+_KEYS = "a set of keys with values"
+_TEXT = "Write a text, in quotes where YAML would read something else"
+_WORDS = {
+    "missing": ("this key is missing", "Add it"),
+    "refused": ("{problem}", "{remedy}"),
+    "model_type": (f"{{value}} is not {_KEYS}", "Write {known}"),
+    "dict_type": (f"{{value}} is not {_KEYS}", "Write names with values"),
+    "list_type": ("{value} is not a list", "Write a list, in brackets"),
+    "too_short": ("it is empty", "Add at least one entry"),
+    "string_type": ("{value} is not a text", _TEXT),
+    "string_too_short": ("it is empty", _TEXT),
+    "invalid_key": ("this key is not a text", _TEXT),
+    "int_type": ("{value} is not a whole number", "Write a whole number, without quotes"),
+    "greater_than_equal": ("{value} is too small", "Write {ge} or more"),
+    "less_than_equal": ("{value} is too large", "Write {le} or less"),
+    "enum": ("{value} is not known here", "Write {expected}"),
+}
+"""Problem and remedy by pydantic's type of the error, with its context filled in."""
+
+
+def _told(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
+    """Return the problem and the remedy."""
+    kind, value = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        known_keys = sorted(_node(model, detail["loc"][:-1]).get("properties", {}))
+        return "this key is not known", _known_instead(str(detail["loc"][-1]), known_keys)
+    problem, remedy = _WORDS.get(kind, (f"{{value}} does not fit ({kind})", "Correct the value"))
+    if value is None and kind != "refused":
+        problem = "nothing is written here"
+    known = _keys_to_write(_node(model, detail["loc"])) if kind == "model_type" else ""
+    context = {**detail.get("ctx", {}), "value": shown(value), "known": known}
+    return problem.format(**context), remedy.format(**context)
+
+
+def _known_instead(written: str, known: list[str]) -> str:
+    close = get_close_matches(written, known, n=1)
+    if close:
+        return f"Write {close[0]!r} instead, or remove it"
+    return f"Remove it; known here: {', '.join(known)}" if known else "Remove it"
+
+
+def _keys_to_write(node: dict[str, Any]) -> str:
+    keys = ", ".join(node.get("properties", {}))
+    needed = node.get("required") or node.get("minProperties")
+    return f"keys with values here: {keys}" if needed else f"{{}} or keys with values here: {keys}"
+
+
+def _node(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, Any]:
+    """Follow a location through the JSON schema, which resolves optionals, lists and maps alike."""
+    schema = model.model_json_schema(by_alias=True)
+    here = schema
+    for part in location:
+        here = _resolved(here, schema)
+        inner = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
+        here = inner or next(iter(here.get("patternProperties", {}).values()), here.get("additionalProperties")) or {}
+    return _resolved(here, schema)
+
+
+def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    for option in node.get("anyOf", ()):
+        if option.get("type") != "null":
+            node = option
+            break
+    name = node.get("$ref", "").removeprefix("#/$defs/")
+    resolved: dict[str, Any] = schema["$defs"][name] if name else node
+    return resolved

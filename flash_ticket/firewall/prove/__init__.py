@@ -1,0 +1,1 @@
+"""Both layers over every pair of endpoints, held against the declaration."""

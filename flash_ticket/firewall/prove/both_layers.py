@@ -1,0 +1,265 @@
+"""Both layers of one environment, asked alike: who reaches whom, and what decides.
+
+Built from the compiled policies and rules as they would be sent, or from any others, such as those deployed before.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+from flash_ticket.firewall.analyse.cluster import Cluster, cluster_from
+from flash_ticket.firewall.analyse.endpoint_name import find_port
+from flash_ticket.firewall.analyse.reachability import Endpoint, Reachability
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role, any_overlap, positions
+from flash_ticket.firewall.prove.group_reachability import GroupPermissions, GroupReachability
+from flash_ticket.firewall.prove.policy_permissions import PodPermissions, policy_permissions
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
+from flash_ticket.firewall.terms.connections import Block, Connections
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Layer, Verdict
+
+ANYWHERE = whole(Family.V4)
+
+_NAMES_SHOWN = 12
+
+Pair = tuple[Position, Position]
+Openings = Mapping[Pair, PortSet]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The pod layer and the VPC layer of one environment.
+
+    Attributes:
+        manifests: NetworkPolicies as the API server takes them.
+        firewall: Groups, rules and attachments.
+        beside: NetworkPolicies that decide nothing here, though what they select is asked about too.
+    """
+
+    matrix: Matrix
+    environment: Environment
+    manifests: tuple[Mapping[str, Any], ...]
+    firewall: VpcFirewall
+    beside: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def positions(self) -> tuple[Position, ...]:
+        """Everything that connections can begin or end at."""
+        policies = (*self._policies.policies, *cluster_from(self.beside, "policies beside").policies)
+        return positions(self.matrix, self.environment, self.firewall, policies)
+
+    @cached_property
+    def named(self) -> Mapping[str, Position]:
+        """The positions by name."""
+        return {position.name: position for position in self.positions}
+
+    def position(self, name: str) -> Position:
+        """Return a position by its name.
+
+        Raises:
+            InputError: There is none of that name.
+        """
+        try:
+            return self.named[name]
+        except KeyError:
+            near = get_close_matches(name, self.named, n=3, cutoff=0.5) or sorted(self.named)
+            known = ", ".join(repr(each) if " " in each else each for each in near[:_NAMES_SHOWN])
+            raise InputError(
+                self.environment.name, name, "it is not an endpoint", f"Name one such as {known}"
+            ) from None
+
+    def openings(self, layer: Layer) -> Openings:
+        """Return what a layer lets some of one position open at some of another.
+
+        Pairs on which it has no say are left out: see ``has_say``.
+        """
+        return self._pod_openings if layer is Layer.POD else self._vpc_openings
+
+    @cached_property
+    def pod_permissions(self) -> PodPermissions:
+        """What policies let through at each end that they govern; an end that is not there is open."""
+        return policy_permissions(self._cluster, self._in_pods)
+
+    @cached_property
+    def group_permissions(self) -> GroupPermissions:
+        """What the rules in each group let through."""
+        return self._groups.permissions()
+
+    def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Position], Sequence[Position], PortSet]]:
+        """Yield what ``openings`` holds, positions that the layer cannot tell apart taken together.
+
+        A position that is on both sides is not connected with itself by this.
+        """
+        if layer is Layer.VPC:
+            yield from self._groups.blocks()
+        else:
+            for (source, destination), ports in self._pod_openings.items():
+                yield (source,), (destination,), ports
+
+    def opened(self, layer: Layer, source: Position, destination: Position) -> PortSet:
+        """Return what a layer lets some of one position open at some of another; everything if it has no say."""
+        if not has_say(layer, source, destination):
+            return ALL_PORTS
+        if layer is Layer.VPC:
+            return self._groups.opened(source, destination)
+        return self._pod_openings.get((source, destination), NO_PORTS)
+
+    def passing(self) -> Iterator[tuple[Pair, PortSet]]:
+        """Yield what both layers let some of one position open at some of another, a service at either end."""
+        for source, destination in self._considered:
+            ports = self.opened(Layer.POD, source, destination) & self.opened(Layer.VPC, source, destination)
+            if ports:
+                yield (source, destination), ports
+
+    @property
+    def _considered(self) -> Iterator[Pair]:
+        """The pairs with a service that the pod layer does not close."""
+        for pair in self._pod_openings:
+            if Role.SERVICE in {pair[0].role, pair[1].role}:
+                yield pair
+        if kubelet := self.named.get(KUBELET):
+            for position in self.positions:
+                if position.role is Role.SERVICE:
+                    yield from ((kubelet, position), (position, kubelet))
+
+    def connections(self) -> Connections:
+        """Return what passes both layers from or to a service."""
+        blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()]
+        return Connections((position.name for position in self.positions), blocks)
+
+    def verdict(self, layer: Layer, source: Position, destination: Position, port: PortRange) -> Verdict | None:
+        """Return what a layer says of one connection and why; None if it has no say, or no address is left to an end.
+
+        Of addresses that policies treat differently, the verdict on some that are stopped is returned.
+        """
+        if not has_say(layer, source, destination):
+            return None
+        if layer is Layer.VPC:
+            return self._groups.verdict(source, destination, port)
+        verdicts = [
+            self._pods.verdict(one, other, port) for one in _endpoints(source) for other in _endpoints(destination)
+        ]
+        if not verdicts:
+            return None
+        found = next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
+        return _in_our_words(found, source.name, destination.name)
+
+    def verdicts(self, source: str, destination: str, port: str) -> list[Verdict]:
+        """Return what each layer that has a say answers to one connection, its ends and port as people write them.
+
+        Raises:
+            InputError: There is no such endpoint, it is the same twice, the port is none, or no layer has a say.
+        """
+        one, other = self.position(source), self.position(destination)
+        if one is other:
+            raise InputError(
+                self.environment.name, source, "both ends are the same endpoint", "Name two different ones"
+            )
+        asked = find_port(port, _endpoints(other)[0] if _endpoints(other) else ANYWHERE)
+        found = [self.verdict(layer, one, other, asked) for layer in Layer]
+        said = [verdict for verdict in found if verdict]
+        if not said:
+            problem = f"no layer stands between it and {destination}"
+            raise InputError(self.environment.name, source, problem, "Name a service at one end")
+        return said
+
+    @cached_property
+    def _groups(self) -> GroupReachability:
+        made = frozenset(self.firewall.groups)
+        rules = (rule for rule in self.firewall.rules if all(end in made for end in _own((rule.holder, rule.peer))))
+        return GroupReachability(rules, [each for each in self.positions if each.name != NODE_DNS])
+
+    @cached_property
+    def _policies(self) -> Cluster:
+        return cluster_from(self.manifests, "compiled policies")
+
+    @cached_property
+    def _in_pods(self) -> tuple[Position, ...]:
+        return tuple(position for position in self.positions if position.workload)
+
+    @cached_property
+    def _cluster(self) -> Cluster:
+        """The policies with the pods and namespaces that are asked about."""
+        workloads = tuple(position.workload for position in self._in_pods if position.workload)
+        namespaces = {pod.workload.namespace: pod.namespace_labels for pod in self._in_pods if pod.workload}
+        return replace(self._policies, workloads=workloads, namespaces=namespaces)
+
+    @cached_property
+    def _pods(self) -> Reachability:
+        return Reachability(self._cluster)
+
+    @cached_property
+    def _vpc_openings(self) -> Openings:
+        return {
+            (source, destination): ports
+            for sources, destinations, ports in self._groups.blocks()
+            for source in sources
+            for destination in destinations
+            if source is not destination
+        }
+
+    @cached_property
+    def _pod_openings(self) -> Openings:
+        """What the pod layer opens between positions one of which it governs."""
+        found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
+        by_party: dict[object, list[Position]] = {str(each.workload): [each] for each in self._in_pods}
+        for source, row in self._pods.connections().rows():
+            for destination, ports in row:
+                for one in self._at(source, by_party):
+                    for other in self._at(destination, by_party):
+                        if one is not other and (self._is_governed(one) or self._is_governed(other)):
+                            found[one, other] |= ports
+        return found
+
+    def _at(self, party: object, known: dict[object, list[Position]]) -> list[Position]:
+        if isinstance(party, AddressRange) and party not in known:
+            known[party] = [
+                position
+                for position in self.positions
+                if not position.workload and position.name != KUBELET and any_overlap(position.ranges, (party,))
+            ]
+        return known[party]
+
+    def _is_governed(self, position: Position) -> bool:
+        return position.workload is not None and position.workload.namespace == self.matrix.namespace
+
+
+def has_say(layer: Layer, source: Position, destination: Position) -> bool:
+    """Tell whether a layer decides anything between two positions.
+
+    The pod layer has no say between hosts, nor from a kubelet to its own pods; the VPC layer has none over what a pod
+    sends to its own node, which crosses no interface.
+    """
+    if layer is Layer.VPC:
+        return destination.name != NODE_DNS
+    return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
+
+
+def _own(ends: Iterable[Peer]) -> Iterator[OwnGroup]:
+    return (end for end in ends if isinstance(end, OwnGroup))
+
+
+def _endpoints(position: Position) -> tuple[Endpoint, ...]:
+    return (position.workload,) if position.workload else position.ranges
+
+
+def _in_our_words(verdict: Verdict, source: str, destination: str) -> Verdict:
+    """Put the names of the matrix in place of what the pod layer calls pods and addresses."""
+    egress, ingress = (
+        replace(
+            side,
+            endpoint=source if side is verdict.egress else destination,
+            peer=destination if side is verdict.egress else source,
+            rules=tuple(replace(rule, source="") for rule in side.rules),
+        )
+        for side in (verdict.egress, verdict.ingress)
+    )
+    return replace(verdict, source=source, destination=destination, egress=egress, ingress=ingress)

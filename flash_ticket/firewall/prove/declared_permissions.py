@@ -1,0 +1,119 @@
+"""What is declared, and what each end has to let through for it, exactly, in the terms that a layer knows.
+
+A layer that cannot tell an endpoint from another has to treat both alike: the pod layer knows hosts by their address
+alone, the VPC layer knows interfaces by their group, and hosts without one of ours by their address.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+from flash_ticket.firewall.bind.environment import Attachment
+from flash_ticket.firewall.prove.both_layers import Layers, Pair, has_say
+from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Position, before_restart, clients_of
+from flash_ticket.firewall.prove.group_reachability import Carrier, GroupPermissions
+from flash_ticket.firewall.prove.permissions import Permissions
+from flash_ticket.firewall.prove.policy_permissions import PodPermissions
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import DNS_PORTS
+from flash_ticket.firewall.terms.verdict import Layer
+
+Declared = Mapping[Pair, PortSet]
+
+
+def declared_connections(layers: Layers) -> dict[Pair, PortSet]:
+    """Return every connection that must pass: the flows, and what every cluster needs (DNS, probes, clients)."""
+    named, matrix = layers.named, layers.matrix
+    declared = {
+        (source, target): PortSet.of(flow.ports)
+        for flow in matrix.flows
+        for source in _ends(named, flow.source)
+        for target in _ends(named, flow.target)
+    }
+    for service in matrix.services:
+        for pods in _ends(named, service.name):
+            declared[pods, named[DNS]] = PortSet.of(DNS_PORTS)
+            if NODE_DNS in named:
+                declared[pods, named[NODE_DNS]] = PortSet.of(DNS_PORTS)
+        if KUBELET in named:
+            # It reaches pods that share the group of its node without passing an interface.
+            on_pods = layers.environment.cluster.attachment is Attachment.PODS
+            probed = service.name if on_pods else before_restart(service.name)
+            declared[named[KUBELET], named[probed]] = PortSet.of(service.ports)
+    front = layers.environment.load_balancer
+    declared[named[clients_of(front.external)], named[front.external]] = PortSet.of(front.listeners)
+    return declared
+
+
+def _ends(named: Mapping[str, Position], name: str) -> Iterator[Position]:
+    """Yield the positions that an endpoint of the matrix has: a service two while the attachment changes."""
+    for each in (name, before_restart(name)):
+        if each in named:
+            yield named[each]
+
+
+def for_pods(declared: Declared, pods: Iterable[Position], namespace: str) -> PodPermissions:
+    """Return what policies have to let through at each end in the namespace.
+
+    Args:
+        declared: Every connection that has to pass.
+        pods: Every position that is pods.
+        namespace: The one whose pods are firewalled.
+    """
+    found: PodPermissions = {
+        (pod, direction): Permissions()
+        for pod in pods
+        if pod.workload and pod.workload.namespace == namespace
+        for direction in Direction
+    }
+    alike = _alike(declared, pods)
+    for (source, destination), ports in declared.items():
+        if not has_say(Layer.POD, source, destination):
+            continue
+        ends = ((Direction.EGRESS, source, destination), (Direction.INGRESS, destination, source))
+        for direction, inside, peer in ends:
+            addresses = () if peer.workload else peer.ranges
+            for each in alike[inside]:
+                if (each, direction) in found:
+                    found[each, direction].open(alike[peer], addresses, ports)
+    return found
+
+
+def _alike(declared: Declared, pods: Iterable[Position]) -> Mapping[Position, list[Position]]:
+    """Return the pods that are a declared end: those of its namespace with its labels, and maybe with others."""
+    by_label: dict[tuple[str, tuple[str, str] | None], list[Position]] = defaultdict(list)
+    for end in dict.fromkeys(chain.from_iterable(declared)):
+        if end.workload:
+            by_label[end.workload.namespace, next(iter(sorted(end.workload.labels.items())), None)].append(end)
+    found: dict[Position, list[Position]] = defaultdict(list)
+    for pod in pods:
+        if pod.workload:
+            labels = pod.workload.labels.items()
+            for end in chain.from_iterable(by_label.get((pod.workload.namespace, key), ()) for key in (None, *labels)):
+                if end.workload and end.workload.labels.items() <= labels:
+                    found[end].append(pod)
+    return found
+
+
+def for_groups(declared: Declared) -> GroupPermissions:
+    """Return what rules have to let through at each end that has a group to hold them."""
+    found: GroupPermissions = defaultdict(Permissions)
+    for (source, destination), ports in declared.items():
+        if not has_say(Layer.VPC, source, destination):
+            continue
+        ends = ((Direction.EGRESS, source, destination), (Direction.INGRESS, destination, source))
+        for direction, inside, peer in ends:
+            addresses = () if peer.groups else peer.ranges
+            for each in _carriers(inside) if inside.groups else ():
+                found[each, direction].open(_carriers(peer), addresses, ports)
+    return found
+
+
+def _carriers(position: Position) -> Iterator[Carrier]:
+    if position.wears_own_group:
+        yield position
+    else:
+        yield from position.groups
+        if position.listed and not position.ranges:
+            yield position.listed

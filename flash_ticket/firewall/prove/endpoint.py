@@ -1,0 +1,241 @@
+"""Where a connection can begin or end, as both layers see it: what the proof asks about.
+
+Beside the services and externals of the matrix these are the ones that nobody declares and an attacker or a mistake
+would use: another pod of the namespace, a pod elsewhere in the cluster, another host of the VPC, the internet; and any
+pod that a selector of the compiled output means though the matrix does not.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+
+from flash_ticket.firewall.analyse.cluster import NAME_LABEL
+from flash_ticket.firewall.analyse.label_selector import Operator, Selector
+from flash_ticket.firewall.analyse.policy import PodPeer, Policy
+from flash_ticket.firewall.analyse.workload import Workload
+from flash_ticket.firewall.bind.environment import Attachment, Environment, Network, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall
+from flash_ticket.firewall.declare.matrix import External, Matrix
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole, without
+
+DNS = "DNS"
+KUBELET = "the kubelet"
+NODE_DNS = "DNS on the node"
+POD_ELSEWHERE = "a pod elsewhere in the cluster"
+VPC_HOST = "another host of the VPC"
+INTERNET = "the internet"
+_KUBE_SYSTEM = "kube-system"
+
+# Names that no service, external or namespace can have: theirs hold no blanks.
+_ELSEWHERE = "another namespace"
+_ANY_VALUE = "any value"
+
+
+class Role(StrEnum):
+    """What a position is to the matrix."""
+
+    SERVICE = "a service"
+    EXTERNAL = "an external"
+    IMPLIED = "what every cluster needs"
+    CLIENTS = "who may reach the load balancer"
+    UNDECLARED = "what nobody declares"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Position:
+    """One end of connections.
+
+    Attributes:
+        name: How reports call it.
+        workload: The pods, as the pod layer sees them; None for hosts.
+        ranges: The addresses that it may have; where there are pods, those of the VPC.
+        groups: The security groups that it carries, as far as they are known: pods all of them, a place any of them.
+        namespace_labels: Those of the namespace of the pods.
+        listed: The prefix list that its addresses are taken from.
+    """
+
+    name: str
+    role: Role
+    workload: Workload | None
+    ranges: tuple[AddressRange, ...]
+    groups: frozenset[Holder]
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    listed: PrefixList | None = None
+
+    @property
+    def wears_own_group(self) -> bool:
+        """Whether a group of this program stands around it: its other rules are known, for there are none."""
+        return any(isinstance(group, OwnGroup) for group in self.groups)
+
+
+def another_pod(namespace: str) -> str:
+    """Return how the pods of the firewalled namespace are called that are no service's."""
+    return f"another pod of {namespace}"
+
+
+def before_restart(service: str) -> str:
+    """Return how the pods of a service are called that are attached as they were before a change of attachment."""
+    return f"{service} before its restart"
+
+
+def clients_of(load_balancer: str) -> str:
+    """Return how those are called that may reach the load balancer."""
+    return f"clients of {load_balancer}"
+
+
+def positions(
+    matrix: Matrix, environment: Environment, firewall: VpcFirewall, policies: Iterable[Policy]
+) -> tuple[Position, ...]:
+    """Return every position of an environment; what pods carry is read from the compiled attachments."""
+    survey = _Survey(matrix, environment, firewall)
+    known = tuple(survey.positions())
+    return (*known, *survey.strangers(known, policies))
+
+
+@dataclass(frozen=True)
+class _Survey:
+    matrix: Matrix
+    environment: Environment
+    firewall: VpcFirewall
+
+    def positions(self) -> Iterator[Position]:
+        namespace, cluster = self.matrix.namespace, self.environment.cluster
+        for service in self.matrix.services:
+            yield self._pods(service.name, Role.SERVICE, namespace, dict(service.pods))
+        for external in self.matrix.externals:
+            yield self._external(external)
+        resolver = Workload(_KUBE_SYSTEM, "kube-dns", DNS, {"k8s-app": "kube-dns"})
+        groups: frozenset[Holder] = frozenset({cluster.group})
+        yield Position(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
+        if Attachment.PODS in cluster.in_use:
+            yield Position(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
+        if cluster.resolvers:
+            yield Position(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
+        clients = self.environment.load_balancer.clients
+        listed = clients if isinstance(clients, PrefixList) else None
+        networks = clients.networks if isinstance(clients, PrefixList) else clients
+        front = self.environment.load_balancer.external
+        yield Position(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
+        yield self._pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
+        yield self._pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
+        yield from self._hosts(networks)
+        if cluster.leaving:
+            yield from self._not_restarted(cluster.leaving)
+
+    def _not_restarted(self, attachment: Attachment) -> Iterator[Position]:
+        """Yield each service's pods as they were attached before: interfaces keep their groups until a restart."""
+        for service in self.matrix.services:
+            name = before_restart(service.name)
+            pods = self._pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
+            own = attachment is Attachment.PODS
+            yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
+
+    def strangers(self, known: Iterable[Position], policies: Iterable[Policy]) -> Iterator[Position]:
+        """Yield a pod for each thing that a selector of a policy or an attachment means and that is not known."""
+        seen = {
+            (position.workload.namespace, frozenset(position.workload.labels.items()))
+            for position in known
+            if position.workload
+        }
+        for namespace, labels in self._meant(policies):
+            name = namespace.get(NAME_LABEL) or (_written(namespace) if namespace else _ELSEWHERE)
+            key = (name, frozenset(labels.items()))
+            if key not in seen:
+                seen.add(key)
+                words = f"a pod of {name}" + (f" with {_written(labels)}" if labels else "")
+                yield self._pods(words, Role.UNDECLARED, name, labels, namespace)
+
+    def _meant(self, policies: Iterable[Policy]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+        """Yield the labels of namespaces, with those of pods in them."""
+        own = {NAME_LABEL: self.matrix.namespace}
+        for attachment in self.firewall.attachments:
+            yield own, dict(attachment.pods)
+        told: set[tuple[str, PodPeer]] = set()
+        for policy in policies:
+            told.add((policy.namespace, PodPeer(None, policy.pods)))
+            for rules in policy.rules.values():
+                for peer in (peer for rule in rules for peer in rule.peers or ()):
+                    if isinstance(peer, PodPeer):
+                        told.add((policy.namespace, peer))
+        for of_policy, peer in sorted(told, key=repr):
+            namespaces = [{NAME_LABEL: of_policy}] if peer.namespaces is None else _examples(peer.namespaces)
+            for namespace in namespaces:
+                for labels in _examples(peer.pods):
+                    yield namespace, labels
+
+    @property
+    def _vpc(self) -> tuple[AddressRange, ...]:
+        return _ranges(self.environment.vpc_networks)
+
+    def _pods(
+        self,
+        name: str,
+        role: Role,
+        namespace: str,
+        labels: Mapping[str, str],
+        namespace_labels: Mapping[str, str] | None = None,
+    ) -> Position:
+        workload = Workload(namespace, name, "pods", labels)
+        worn: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
+        groups = frozenset(worn or [self.environment.cluster.nodes])
+        of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
+        return Position(name, role, workload, self._vpc, groups, of_namespace)
+
+    def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
+        for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():
+            for each in self._attachments_by_label.get(pair, ()):
+                if set(each.pods) <= labels.items():
+                    yield each
+
+    @cached_property
+    def _attachments_by_label(self) -> Mapping[tuple[str, str] | None, list[PodAttachment]]:
+        """The attachments by the first label that they ask for, so that a pod need not be held against each."""
+        found: dict[tuple[str, str] | None, list[PodAttachment]] = {}
+        for each in self.firewall.attachments:
+            found.setdefault(each.pods[0] if each.pods else None, []).append(each)
+        return found
+
+    def _external(self, external: External) -> Position:
+        if external.namespace is not None:
+            return self._pods(external.name, Role.EXTERNAL, external.namespace, dict(external.pods))
+        place = self.environment.place(external.name)
+        groups: frozenset[Holder] = frozenset(place.groups)
+        if external.name == self.environment.load_balancer.external:
+            groups = frozenset({OwnGroup(external.name)})
+        return Position(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
+
+    def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Position]:
+        """Yield the hosts of the VPC and of the internet, without those whose addresses alone make them an external."""
+        by_address = [network for _, place in self.environment.places if not place.groups for network in place.networks]
+        front = self.environment.place(self.environment.load_balancer.external)
+        named = [network for network in by_address if network not in front.networks]
+        taken = _ranges([*named, *clients])
+        vpc = tuple(left for block in self._vpc for left in without(block, taken))
+        yield Position(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
+        beyond = (*taken, *self._vpc, *_ranges(self.environment.cluster.resolvers))
+        internet = tuple(left for family in Family for left in without(whole(family), beyond))
+        yield Position(INTERNET, Role.UNDECLARED, None, internet, frozenset())
+
+
+def _examples(selector: Selector) -> Iterator[dict[str, str]]:
+    """Yield the least labels that a selector matches, a set for each value that it names."""
+    named = [each for each in selector.requirements if each.operator is Operator.IN]
+    least = {each.key: _ANY_VALUE for each in selector.requirements if each.operator is Operator.EXISTS}
+    least |= {each.key: each.values[0] for each in named}
+    for labels in (least, *({**least, each.key: value} for each in named for value in each.values[1:])):
+        if selector.matches(labels):
+            yield labels
+
+
+def _written(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:
+    return tuple(AddressRange.of(str(network)) for network in networks)
+
+
+def any_overlap(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> bool:
+    """Tell whether an address is in one of each."""
+    return any(one.overlaps(other) for one in ranges for other in others)

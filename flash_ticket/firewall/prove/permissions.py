@@ -1,0 +1,65 @@
+"""What one end of connections lets through, as finely as a layer can tell the other ends apart.
+
+A layer knows peers as themselves (pods by their labels, interfaces by their group) or by their address.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
+from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import PortRange
+
+Peer = TypeVar("Peer", bound=Hashable)
+
+
+@dataclass(slots=True)
+class Permissions(Generic[Peer]):
+    """The ports that are open to each peer, and to each range of addresses.
+
+    Attributes:
+        peers: Ports as they were opened, to be read as one set.
+        addresses: Likewise; the ranges may overlap, and then add up.
+    """
+
+    peers: dict[Peer, set[PortRange]] = field(default_factory=dict)
+    addresses: dict[AddressRange, set[PortRange]] = field(default_factory=dict)
+
+    @staticmethod
+    def everything(peers: Iterable[Peer]) -> "Permissions[Peer]":
+        """Return all ports to all of some peers and to every address."""
+        found: Permissions[Peer] = Permissions()
+        found.open(peers, (whole(family) for family in Family), ALL_PORTS)
+        return found
+
+    def open(self, peers: Iterable[Peer], addresses: Iterable[AddressRange], ports: Iterable[PortRange]) -> None:
+        """Open ports to peers and addresses."""
+        ports = tuple(ports)
+        for peer in peers:
+            self.peers.setdefault(peer, set()).update(ports)
+        for block in addresses:
+            self.addresses.setdefault(block, set()).update(ports)
+
+    def beyond(self, other: "Permissions[Peer]") -> Iterator[tuple[Peer | AddressRange, PortSet]]:
+        """Yield what is open here and not there; addresses in parts that are treated alike."""
+        for peer, ports in self.peers.items():
+            known = other.peers.get(peer, set())
+            if not ports <= known and (left := PortSet.of(ports) - PortSet.of(known)):
+                yield peer, left
+        for block, ports in self.addresses.items():
+            if not ports <= other.addresses.get(block, set()):
+                yield from other.missing_of(block, PortSet.of(ports))
+
+    def missing_of(self, block: AddressRange, ports: PortSet) -> Iterator[tuple[AddressRange, PortSet]]:
+        """Yield the parts of a range to which not all of some ports are open here, with those that are not."""
+        overlapping = [each for each in self.addresses if each.overlaps(block)]
+        starts = {block.first}
+        for each in overlapping:
+            starts |= {max(each.first, block.first), min(each.last, block.last) + 1}
+        firsts = sorted(starts - {block.last + 1})
+        for first, after in zip(firsts, [*firsts[1:], block.last + 1], strict=True):
+            part = AddressRange(block.family, first, after - 1)
+            known = PortSet.of(port for each in overlapping if each.covers(part) for port in self.addresses[each])
+            if left := ports - known:
+                yield part, left

@@ -1,0 +1,54 @@
+"""What the NetworkPolicies that govern pods let through at their own end."""
+
+from collections.abc import Sequence
+
+from flash_ticket.firewall.analyse.cluster import Cluster
+from flash_ticket.firewall.analyse.policy import AddressPeer, PodPeer, Policy, RulePorts
+from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
+from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.prove.permissions import Permissions
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
+
+PodPermissions = dict[tuple[Position, Direction], Permissions[Position]]
+
+
+def policy_permissions(cluster: Cluster, pods: Sequence[Position]) -> PodPermissions:
+    """Return what policies let through at each end that they govern; an end that is not there is open.
+
+    Args:
+        cluster: Its workloads are those of the positions, in the same order.
+        pods: Positions that are pods.
+    """
+    selection = Selection(cluster, HostNetwork.PODS)
+    found: PodPermissions = {}
+    for policy in cluster.policies:
+        insides = [pods[number] for number in selection.governed_by(policy)]
+        for direction, rules in policy.rules.items():
+            permissions = [found.setdefault((inside, direction), Permissions()) for inside in insides]
+            for rule in rules:
+                if rule.peers is None:
+                    peers, addresses = list(pods), [whole(family) for family in Family]
+                else:
+                    peers = [pods[number] for peer in rule.peers for number in _named(selection, peer, policy)]
+                    addresses = [block for peer in rule.peers for block in _blocks(peer)]
+                on_pods = _at_most(rule.ports)
+                on_hosts = on_pods if direction is Direction.INGRESS else rule.ports.numbered
+                for each in permissions:
+                    each.open(peers, (), on_pods)
+                    each.open((), addresses, on_hosts)
+    return found
+
+
+def _named(selection: Selection, peer: PodPeer | AddressPeer, policy: Policy) -> Sequence[int]:
+    return selection.named_by(peer, policy) if isinstance(peer, PodPeer) else ()
+
+
+def _blocks(peer: PodPeer | AddressPeer) -> Sequence[AddressRange]:
+    return peer.ranges if isinstance(peer, AddressPeer) else ()
+
+
+def _at_most(ports: RulePorts) -> PortSet:
+    """Return what a rule may open on a pod, which gives a named port whatever number it likes."""
+    return ALL_PORTS if ports.named else ports.numbered

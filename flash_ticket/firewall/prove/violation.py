@@ -1,0 +1,202 @@
+"""What is wrong with compiled output, end by end: what is declared and stopped, what is open and not declared."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from flash_ticket.firewall.bind.environment import PrefixList
+from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.declared_permissions import Declared, for_groups, for_pods
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role, any_overlap
+from flash_ticket.firewall.prove.group_reachability import Carrier
+from flash_ticket.firewall.prove.permissions import Permissions
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Layer, Outcome, Side
+
+_SHOWN = 3
+MOST_PAIRS = 10_000
+"""How many pairs that a layer takes for the same are looked at one by one, to leave out those that are as declared."""
+_Peer = Carrier | AddressRange
+_Known = TypeVar("_Known", Position, Carrier)
+_End = tuple[Carrier, Direction]
+
+
+class Fault(StrEnum):
+    """What is wrong with a connection."""
+
+    CUT = "declared, but stopped"
+    OPEN = "not declared, but open"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Connections that one end of a layer does not treat as declared, all for one reason.
+
+    Attributes:
+        sources: Names; more than one where the layer cannot tell them apart.
+        destinations: Likewise, or all that the same rules concern.
+        ports: The ports concerned.
+        side: What decides at the end that is wrong, of the first of the connections and ports.
+        remedy: What to change.
+    """
+
+    fault: Fault
+    layer: Layer
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    ports: PortSet
+    side: Side
+    remedy: str
+
+    @property
+    def source(self) -> str:
+        """The sources in a few words."""
+        return few(self.sources)
+
+    @property
+    def destination(self) -> str:
+        """The destinations in a few words."""
+        return few(self.destinations)
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """What decides."""
+        return (self.side,)
+
+
+def violations(layers: Layers, declared: Declared) -> tuple[Violation, ...]:
+    """Return what is wrong at each end of each layer, sorted.
+
+    Args:
+        layers: The compiled output.
+        declared: Every connection that has to pass.
+    """
+    comparison = _Comparison(layers, declared)
+    found = [*comparison.of_pods(), *comparison.of_groups()]
+    return tuple(
+        sorted(found, key=lambda each: (each.fault, each.sources, each.destinations, each.layer, str(each.ports)))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    layers: Layers
+    declared: Declared
+
+    def of_pods(self) -> Iterator[Violation]:
+        pods = [position for position in self.layers.positions if position.workload]
+        actual = self.layers.pod_permissions
+        wanted = for_pods(self.declared, pods, self.layers.matrix.namespace)
+        everything = Permissions.everything(pods)
+        for end in {**wanted, **actual}:
+            # An end that no policy governs is open, and in another namespace it has to be.
+            yield from self._compared(Layer.POD, end, wanted.get(end, everything), actual.get(end, everything))
+
+    def of_groups(self) -> Iterator[Violation]:
+        actual, wanted = self.layers.group_permissions, for_groups(self.declared)
+        closed: Permissions[Carrier] = Permissions()
+        for end in {**wanted, **actual}:
+            yield from self._compared(Layer.VPC, end, wanted.get(end, closed), actual.get(end, closed))
+
+    def _compared(
+        self, layer: Layer, end: _End, wanted: Permissions[_Known], actual: Permissions[_Known]
+    ) -> Iterator[Violation]:
+        for fault, differences in ((Fault.CUT, wanted.beyond(actual)), (Fault.OPEN, actual.beyond(wanted))):
+            by_ports: dict[PortSet, list[_Peer]] = defaultdict(list)
+            for peer, ports in differences:
+                by_ports[ports].append(peer)
+            for ports, peers in by_ports.items():
+                yield self._violation(fault, layer, end, peers, ports)
+
+    def _violation(self, fault: Fault, layer: Layer, end: _End, peers: Sequence[_Peer], ports: PortSet) -> Violation:
+        inside, direction = end
+        here = self._at(layer, inside)
+        there = list(dict.fromkeys(position for peer in peers for position in self._at(layer, peer)))
+        here, there = self._concerned(fault, direction, here, there, ports)
+        one, other = _standing_for(inside, here), _standing_for(peers[0], there)
+        leaving = direction is Direction.EGRESS
+        verdict = self.layers.verdict(layer, *((one, other) if leaving else (other, one)), next(iter(ports)))
+        if verdict is None:
+            raise AssertionError  # a layer has a say at the ends that it governs
+        side = verdict.egress if leaving else verdict.ingress
+        ends = (names(here), names(there)) if leaving else (names(there), names(here))
+        return Violation(fault, layer, *ends, ports, side, self._remedy(fault, side, [*here, *there], inside))
+
+    def _remedy(self, fault: Fault, side: Side, ends: Sequence[Position], inside: Carrier) -> str:
+        if fault is Fault.OPEN:
+            if side.outcome is Outcome.UNGOVERNED:
+                return f"Add {DEFAULT_DENY}, which denies what no other policy allows"
+            return "Remove or narrow this rule, or declare the flow in traffic.yaml"
+        pods = inside.workload if isinstance(inside, Position) else None
+        if pods and pods.namespace != self.layers.matrix.namespace:
+            return f"Remove this policy: {pods.namespace} is not the namespace that is firewalled"
+        if any(position.role is Role.IMPLIED for position in ends):
+            return "Add a rule for it: every service needs it"
+        return "Add a rule for it, or remove the flow from traffic.yaml"
+
+    def _at(self, layer: Layer, peer: _Peer) -> list[Position]:
+        """Return the positions that a layer takes for something it knows."""
+        every = self.layers.positions
+        if isinstance(peer, Position):
+            return [peer]
+        if isinstance(peer, AddressRange):
+            near = (each for each in every if any_overlap(each.ranges, (peer,)))
+            found = [each for each in near if _is_known_by_address(layer, each)]
+        elif isinstance(peer, PrefixList):
+            found = [each for each in every if each.listed == peer]
+        else:
+            found = [each for each in every if peer in each.groups]
+        return found or [_standing_for(peer, ())]
+
+    def _concerned(
+        self, fault: Fault, direction: Direction, here: list[Position], there: list[Position], ports: PortSet
+    ) -> tuple[list[Position], list[Position]]:
+        """Leave out those between whom there is nothing wrong, where a layer takes several for the same."""
+        if 1 < len(here) * len(there) <= MOST_PAIRS:
+            pairs = [
+                (one, other) for one in here for other in there if self._is_wrong(fault, direction, one, other, ports)
+            ]
+            if pairs:
+                return list(dict.fromkeys(one for one, _ in pairs)), list(dict.fromkeys(other for _, other in pairs))
+        return here, there
+
+    def _is_wrong(self, fault: Fault, direction: Direction, here: Position, there: Position, ports: PortSet) -> bool:
+        pair = (here, there) if direction is Direction.EGRESS else (there, here)
+        declared = self.declared.get(pair, NO_PORTS)
+        return bool(ports & declared if fault is Fault.CUT else ports - declared)
+
+
+def _is_known_by_address(layer: Layer, position: Position) -> bool:
+    """Tell whether a layer may take a position for an address; it must have a say there."""
+    if layer is Layer.VPC:
+        return position.name != NODE_DNS
+    return not position.workload and position.name != KUBELET
+
+
+def _standing_for(peer: _Peer, positions: Sequence[Position]) -> Position:
+    """Return something that a layer takes for this, under the name of the positions that it may be."""
+    if isinstance(peer, Position):
+        return peer
+    name = few(names(positions))
+    if isinstance(peer, AddressRange):
+        return Position(name or str(peer), Role.UNDECLARED, None, (peer,), frozenset())
+    if isinstance(peer, PrefixList):
+        return Position(name or f"whatever {peer.label} lists", Role.UNDECLARED, None, (), frozenset(), {}, peer)
+    return Position(name or f"whatever carries {peer.label}", Role.UNDECLARED, None, (), frozenset({peer}))
+
+
+def names(positions: Iterable[Position]) -> tuple[str, ...]:
+    """Return how the positions are called, each once."""
+    return tuple(dict.fromkeys(position.name for position in positions))
+
+
+def few(words: Sequence[str]) -> str:
+    """Return words as they fit a line."""
+    if len(words) <= _SHOWN:
+        return ", ".join(words)
+    return f"{', '.join(words[: _SHOWN - 1])} and {len(words) - _SHOWN + 1:,} more"

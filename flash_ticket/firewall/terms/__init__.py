@@ -1,0 +1,1 @@
+"""The vocabulary: ports, addresses, connections, changes, verdicts, input errors."""

@@ -1,0 +1,141 @@
+"""What a change opens and closes: two analyses compared, of any layer."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
+from flash_ticket.firewall.terms.connections import Party, words
+from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+
+ConnectionMap = Mapping[tuple[Party, Party], PortSet]
+"""The ports that each pair may use, source first. Ranges of one end do not overlap."""
+
+
+class ChangeKind(StrEnum):
+    """What happened to the ports between two parties."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A pair that could use other ports before than after.
+
+    Attributes:
+        source: Who opens connections.
+        destination: Who is called.
+        before: The ports before, empty if none.
+        after: The ports after, empty if none; never the same as before.
+    """
+
+    source: Party
+    destination: Party
+    before: PortSet
+    after: PortSet
+
+    @property
+    def kind(self) -> ChangeKind:
+        """Whether the pair is newly connected, no longer connected, or connected otherwise."""
+        if not self.before:
+            return ChangeKind.ADDED
+        return ChangeKind.CHANGED if self.after else ChangeKind.REMOVED
+
+    @property
+    def opened(self) -> PortSet:
+        """The ports that could not be used before."""
+        return self.after - self.before
+
+    @property
+    def closed(self) -> PortSet:
+        """The ports that can no longer be used."""
+        return self.before - self.after
+
+    def __str__(self) -> str:
+        """Return one line: ``changed  a => b : TCP 80 -> TCP 443``."""
+        ports = {
+            ChangeKind.ADDED: str(self.after),
+            ChangeKind.REMOVED: str(self.before),
+            ChangeKind.CHANGED: f"{self.before} -> {self.after}",
+        }
+        return f"{self.kind:<8} {words(self.source)} => {words(self.destination)} : {ports[self.kind]}"
+
+
+def changes_between(before: ConnectionMap, after: ConnectionMap) -> tuple[Change, ...]:
+    """Return every pair whose ports differ, sorted by source then destination.
+
+    Ranges that the two cut differently are compared address by address, and neighbours that changed alike are told as
+    one range.
+    """
+    old, new = _on_common_ranges(before, after)
+    changes = [
+        Change(*pair, old.get(pair, NO_PORTS), new.get(pair, NO_PORTS))
+        for pair in {**old, **new}
+        if old.get(pair) != new.get(pair)
+    ]
+    joined = _joined(changes, "destination") if _has_ranges(changes, "source") else changes
+    joined = _joined(joined, "source") if _has_ranges(joined, "destination") else joined
+    return tuple(sorted(joined, key=lambda change: (words(change.source), words(change.destination))))
+
+
+def _on_common_ranges(before: ConnectionMap, after: ConnectionMap) -> tuple[ConnectionMap, ConnectionMap]:
+    ranges = [{pair[end] for each in (before, after) for pair in each} for end in (0, 1)]
+    cuts = [
+        {family: Partition(family, (each for each in found if isinstance(each, AddressRange))) for family in Family}
+        for found in ranges
+    ]
+
+    def refined(connections: ConnectionMap) -> ConnectionMap:
+        return {
+            (source, destination): ports
+            for pair, ports in connections.items()
+            for source in _pieces(pair[0], cuts[0])
+            for destination in _pieces(pair[1], cuts[1])
+        }
+
+    if not any(isinstance(party, AddressRange) for found in ranges for party in found):
+        return before, after
+    return refined(before), refined(after)
+
+
+def _pieces(party: Party, cuts: Mapping[Family, Partition]) -> Iterator[Party]:
+    if isinstance(party, AddressRange):
+        partition = cuts[party.family]
+        yield from (partition.pieces[place] for place in partition.within(party))
+    else:
+        yield party
+
+
+def _has_ranges(changes: Iterable[Change], end: str) -> bool:
+    return any(isinstance(getattr(change, end), AddressRange) for change in changes)
+
+
+def _joined(changes: Iterable[Change], fixed: str) -> list[Change]:
+    """Join ranges that touch and changed alike towards one party, which stands at the end called ``fixed``."""
+    moving = "source" if fixed == "destination" else "destination"
+    alike: dict[tuple[Party, PortSet, PortSet], list[AddressRange]] = {}
+    result: list[Change] = []
+    for change in changes:
+        party = getattr(change, moving)
+        if isinstance(party, AddressRange):
+            alike.setdefault((getattr(change, fixed), change.before, change.after), []).append(party)
+        else:
+            result.append(change)
+    for (other, before, after), ranges in alike.items():
+        for each in _touching_joined(ranges):
+            source, destination = (each, other) if moving == "source" else (other, each)
+            result.append(Change(source, destination, before, after))
+    return result
+
+
+def _touching_joined(ranges: Iterable[AddressRange]) -> list[AddressRange]:
+    joined: list[AddressRange] = []
+    for each in sorted(ranges):
+        last = joined[-1] if joined else None
+        if last and last.family == each.family and last.last + 1 == each.first:
+            joined[-1] = AddressRange(last.family, last.first, each.last)
+        else:
+            joined.append(each)
+    return joined

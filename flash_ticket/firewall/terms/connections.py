@@ -1,0 +1,97 @@
+"""Who may talk to whom over which ports: the result of an analysis, of any layer."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.port_set import PortSet
+
+Party = str | AddressRange
+"""One end of a connection: a workload or place by its name, or a range of addresses outside the cluster."""
+
+
+def words(party: Party) -> str:
+    """Return a party as netpol-analyzer writes it: ``shop/api[Deployment]``, ``10.0.0.0-10.255.255.255[External]``."""
+    return party if isinstance(party, str) else f"{party}[External]"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What ``source`` may open to ``destination``: at least one port."""
+
+    source: Party
+    destination: Party
+    ports: PortSet
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Connections that many share: every source may open these ports to every destination.
+
+    A party in both is not connected with itself by the block.
+
+    Attributes:
+        sources: At least one.
+        destinations: At least one.
+        ports: Never empty.
+    """
+
+    sources: tuple[Party, ...]
+    destinations: tuple[Party, ...]
+    ports: PortSet
+
+
+class Connections:
+    """All connections of an analysis, few blocks standing for many.
+
+    Iterating yields each connection once, sorted by the words of its source, then of its destination.
+
+    Attributes:
+        parties: Every workload and range that was looked at, sorted by its words, connected or not.
+        blocks: What the connections are made of; no two blocks speak of the same pair.
+    """
+
+    __slots__ = ("blocks", "parties")
+
+    def __init__(self, parties: Iterable[Party], blocks: Iterable[Block]) -> None:
+        self.parties = tuple(sorted(set(parties), key=words))
+        self.blocks = tuple(blocks)
+
+    def __iter__(self) -> Iterator[Connection]:
+        for source, found in self.rows():
+            for destination, ports in found:
+                if destination != source:
+                    yield Connection(source, destination, ports)
+
+    def rows(self) -> Iterator[tuple[Party, list[tuple[Party, PortSet]]]]:
+        """Yield each source with its destinations and their ports, both sorted; the source itself may be among them.
+
+        Sources that reach the same share one list.
+        """
+        by_source: dict[Party, list[int]] = {}
+        for index, block in enumerate(self.blocks):
+            for source in block.sources:
+                by_source.setdefault(source, []).append(index)
+        shared: dict[tuple[int, ...], list[tuple[Party, PortSet]]] = {}
+        uses: dict[tuple[int, ...], int] = {}
+        keys = {source: tuple(indices) for source, indices in by_source.items()}
+        for key in keys.values():
+            uses[key] = uses.get(key, 0) + 1
+        for source in sorted(keys, key=words):
+            key = keys[source]
+            found = shared.get(key)
+            if found is None:
+                found = shared[key] = [
+                    (destination, self.blocks[index].ports)
+                    for index in key
+                    for destination in self.blocks[index].destinations
+                ]
+                found.sort(key=lambda pair: words(pair[0]))
+            yield source, found
+            uses[key] -= 1
+            if not uses[key]:
+                del shared[key]
+
+    def as_map(self) -> dict[tuple[Party, Party], PortSet]:
+        """Return the ports of each connected pair."""
+        return {(connection.source, connection.destination): connection.ports for connection in self}

@@ -1,0 +1,1 @@
+"""Reads the cluster, the AWS account, the logs and the stack; never writes."""

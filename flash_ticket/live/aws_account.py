@@ -1,0 +1,259 @@
+"""The AWS account and region of a stack, asked for what the binding names."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from ipaddress import ip_network
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ProfileNotFound
+
+from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.environment import Group, Network, PrefixList
+from flash_ticket.firewall.compile.quota import AWS_PREFIX_LIST_WEIGHTS
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.declare.binding import One, Some
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.aws_refusal import RefusedError, refusals_told
+
+# One retry: an endpoint that is not there is told within 30 seconds, not after minutes.
+_PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
+
+_FILTER_VALUES = 200
+
+
+@dataclass(frozen=True)
+class AwsAccount:
+    """The account that credentials lead to, in one region.
+
+    Implements ``flash_ticket.firewall.bind.bind.Account``. Every question may raise InputError: no or expired
+    credentials, a right that is missing, an endpoint that does not answer within 30 seconds.
+    """
+
+    session: boto3.Session
+    stack: str
+
+    @staticmethod
+    def connect(region: str | None, profile: str | None, stack: str) -> "AwsAccount":
+        """Return the account; nothing is asked of AWS yet.
+
+        Args:
+            region: Such as ``ap-northeast-2``; None for what the environment or the profile says.
+            profile: A profile of the AWS settings; None for the environment's choice.
+            stack: Whose tags count as this program's own.
+
+        Raises:
+            InputError: There is no such profile.
+        """
+        try:
+            return AwsAccount(boto3.Session(region_name=region, profile_name=profile), stack)
+        except ProfileNotFound as error:
+            raise InputError(
+                "AWS", "profile", str(error), "Set AWS_PROFILE or aws:profile to one that exists"
+            ) from None
+
+    @property
+    def region(self) -> str:
+        """Such as ``ap-northeast-2``."""
+        return str(self.session.region_name)
+
+    @property
+    def id(self) -> str:
+        """Twelve digits."""
+        return self._identity[0]
+
+    @property
+    def partition(self) -> str:
+        """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        return self._identity[1]
+
+    def vpcs(self, selection: One) -> Sequence[FoundVpc]:
+        """Return every VPC that the selection fits; its name is its tag Name."""
+        chosen = _filters(selection, "vpc-id")
+        found = self.pages("ec2", "describe_vpcs", "Vpcs", Filters=chosen)
+        return [FoundVpc(vpc["VpcId"], _networks(vpc)) for vpc in found]
+
+    def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
+        """Return every subnet of the VPC that the selection fits; its name is its tag Name."""
+        chosen = [{"Name": "vpc-id", "Values": [vpc]}, *_filters(selection, "subnet-id")]
+        found = self.pages("ec2", "describe_subnets", "Subnets", Filters=chosen)
+        return [FoundSubnet(subnet["SubnetId"], _networks(subnet)) for subnet in found]
+
+    def groups(self, vpc: str, selection: One) -> Sequence[Group]:
+        """Return every security group of the VPC that the selection fits; its name is its own, not a tag."""
+        of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+        listed = self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=of_vpc)
+        chosen = [Group(group["GroupId"], group["GroupName"]) for group in listed if _fits(selection, group)]
+        if len(chosen) != 1:
+            return chosen
+        known = [group["GroupId"] for group in listed]
+        # One question for all groups, as far as a filter takes them (EC2 API reference, Filter: 200 values).
+        asked = known if len(known) <= _FILTER_VALUES else [chosen[0].id]
+        return [replace(chosen[0], foreign_rules=self._foreign_rules(chosen[0].id, asked))]
+
+    def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
+        """Return every managed prefix list that the selection fits, with its entries."""
+        chosen = _filters(selection, "prefix-list-id", "prefix-list-name")
+        found = self.pages("ec2", "describe_managed_prefix_lists", "PrefixLists", Filters=chosen)
+        return [self._prefix_list(described) for described in found]
+
+    def cluster(self, name: str) -> FoundCluster | None:
+        """Return the EKS cluster, or None if there is none of that name."""
+        try:
+            described = self.ask("eks", "describe_cluster", name=name)["cluster"]
+        except RefusedError as refused:
+            if refused.code == "ResourceNotFoundException":
+                return None
+            raise
+        placed, addressed = described["resourcesVpcConfig"], described["kubernetesNetworkConfig"]
+        if not placed.get("clusterSecurityGroupId"):
+            raise InputError("AWS", f"EKS cluster {name}", "it is still being created", "Wait until it is active")
+        services = addressed.get("serviceIpv4Cidr") or addressed["serviceIpv6Cidr"]
+        return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
+
+    def own_groups(self) -> Sequence[dict[str, Any]]:
+        """Return the security groups that this program made for the stack, as DescribeSecurityGroups tells them."""
+        return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
+
+    def own_rules(self) -> Sequence[dict[str, Any]]:
+        """Return the rules that this program made for the stack, as DescribeSecurityGroupRules tells them."""
+        return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
+
+    def own_flow_logs(self) -> Sequence[dict[str, Any]]:
+        """Return the flow logs that this program made for the stack, as DescribeFlowLogs tells them."""
+        return self.pages("ec2", "describe_flow_logs", "FlowLogs", Filters=[self._of_stack])
+
+    def pages(
+        self,
+        service: str,
+        operation: str,
+        key: str,
+        following: str = "NextToken",
+        **arguments: Any,  # noqa: ANN401 - the SDK's
+    ) -> list[Any]:
+        """Return what stands under ``key`` on all pages of an answer; the same question is asked once.
+
+        Args:
+            service: As for `ask`, as are the operation and its arguments.
+            operation: Likewise.
+            key: Such as ``Vpcs``.
+            following: What the operation calls the mark of the next page, in question and answer.
+            arguments: The operation's own.
+        """
+        question = f"{operation} {arguments}"
+        if question not in self._answers:
+            found: list[Any] = []
+            while True:
+                page = self.ask(service, operation, **arguments)
+                found += page[key]
+                if not page.get(following):
+                    break
+                arguments[following] = page[following]
+            self._answers[question] = found
+        return self._answers[question]
+
+    def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
+        """Return one answer as the SDK gives it.
+
+        Args:
+            service: Such as ``ec2``.
+            operation: The method of the SDK's client, such as ``describe_vpcs``.
+            arguments: The operation's own.
+
+        Raises:
+            RefusedError: AWS refuses.
+            InputError: AWS cannot be asked.
+        """
+        with refusals_told(service, operation):
+            if service not in self._clients:
+                make_client: Any = self.session.client
+                self._clients[service] = make_client(service, config=_PATIENCE)
+            return getattr(self._clients[service], operation)(**arguments)
+
+    @property
+    def _of_stack(self) -> dict[str, Any]:
+        return {"Name": f"tag:{STACK_TAG}", "Values": [self.stack]}
+
+    @cached_property
+    def _identity(self) -> tuple[str, str]:
+        identity = self.ask("sts", "get_caller_identity")
+        return identity["Account"], identity["Arn"].split(":")[1]
+
+    @cached_property
+    def _answers(self) -> dict[str, list[Any]]:
+        return {}
+
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
+
+    def _prefix_list(self, described: dict[str, Any]) -> PrefixList:
+        entries = self.pages(
+            "ec2", "get_managed_prefix_list_entries", "Entries", PrefixListId=described["PrefixListId"]
+        )
+        networks = tuple(ip_network(entry["Cidr"]) for entry in entries)
+        name = described["PrefixListName"]
+        weight = AWS_PREFIX_LIST_WEIGHTS.get(name) or described.get("MaxEntries") or len(networks)
+        family = 6 if described.get("AddressFamily") == "IPv6" else 4
+        return PrefixList(described["PrefixListId"], name, family, weight, networks)
+
+    def _foreign_rules(self, group: str, asked: list[str]) -> tuple[tuple[str, int, int], ...]:
+        chosen = [{"Name": "group-id", "Values": asked}]
+        rules = self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+        counted: Counter[tuple[str, int]] = Counter()
+        for rule in rules:
+            if rule["GroupId"] != group:
+                continue
+            direction = Direction.EGRESS if rule["IsEgress"] else Direction.INGRESS
+            for family, weight in () if self._is_ours(rule) else self._weights(rule):
+                counted[direction.value, family] += weight
+        return tuple((direction, family, count) for (direction, family), count in sorted(counted.items()))
+
+    def _weights(self, rule: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+        """Return what a rule counts, by family: one, or what a prefix list weighs."""
+        if rule.get("PrefixListId"):
+            listed = self.prefix_lists(One(id=rule["PrefixListId"]))
+            return tuple((each.family, each.weight) for each in listed)
+        if rule.get("CidrIpv4"):
+            return ((4, 1),)
+        return ((6, 1),) if rule.get("CidrIpv6") else ((4, 1), (6, 1))
+
+    def _is_ours(self, rule: dict[str, Any]) -> bool:
+        return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
+
+
+def _filters(selection: One | Some, id_key: str, name_key: str = "tag:Name") -> list[dict[str, Any]]:
+    if selection.tags:
+        return [{"Name": f"tag:{key}", "Values": [value]} for key, value in selection.tags]
+    if isinstance(selection, Some):
+        names, ids = selection.names, selection.ids
+    else:
+        names, ids = [selection.name] if selection.name else None, [selection.id] if selection.id else None
+    return [{"Name": name_key if names else id_key, "Values": names or ids or []}]
+
+
+def _fits(selection: One, group: dict[str, Any]) -> bool:
+    if selection.tags:
+        tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", ())}
+        return all(tags.get(key) == value for key, value in selection.tags)
+    if selection.name:
+        return bool(group["GroupName"] == selection.name)
+    return bool(group["GroupId"] == selection.id)
+
+
+def _networks(described: dict[str, Any]) -> tuple[Network, ...]:
+    return tuple(ip_network(block) for block in _blocks(described))
+
+
+def _blocks(described: dict[str, Any]) -> Iterator[str]:
+    associated = described.get("CidrBlockAssociationSet")
+    if associated is None:
+        yield described["CidrBlock"]
+    for block in associated or ():
+        yield block["CidrBlock"]
+    for block in described.get("Ipv6CidrBlockAssociationSet", ()):
+        yield block["Ipv6CidrBlock"]

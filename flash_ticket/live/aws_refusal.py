@@ -1,0 +1,88 @@
+"""What AWS or its client library refuses, told as the one line for whoever can mend it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import (
+    ConnectionError as UnreachableError,
+)
+
+from flash_ticket.firewall.terms.input_error import InputError
+
+_EXPIRED = {
+    *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"),
+    *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
+    # Amazon S3 has words of its own (S3 API reference, "Error responses").
+    *("InvalidAccessKeyId", "TokenRefreshRequired", "InvalidToken"),
+}
+_FORBIDDEN = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
+_TOO_FAST = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
+
+
+# Not frozen, as every exception: see InputError.
+@dataclass(slots=True, eq=False)
+class RefusedError(InputError):
+    """A refusal by AWS itself; whoever knows more of the question may catch it and say more.
+
+    Attributes:
+        code: AWS's word, such as ``AccessDenied``.
+        message: AWS's sentence, without its full stop.
+    """
+
+    code: str
+    message: str
+
+    @property
+    def forbids(self) -> bool:
+        """Whether a right is missing."""
+        return self.code in _FORBIDDEN
+
+    @property
+    def asks_for_patience(self) -> bool:
+        """Whether the same question may be answered a little later."""
+        return self.code in _TOO_FAST
+
+
+@contextmanager
+def refusals_told(service: str, operation: str) -> Iterator[None]:
+    """Raise what goes wrong in a call of the SDK as InputError; a refusal by AWS as RefusedError.
+
+    Args:
+        service: Such as ``ec2``.
+        operation: The method of the client, such as ``describe_vpcs``.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _refused(service, operation, error) from None
+    except (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, SSOError) as error:
+        remedy = "Sign in (aws sso login), or set AWS_PROFILE or the AWS_* variables"
+        raise InputError("AWS", "credentials", str(error).rstrip("."), remedy) from None
+    except NoRegionError:
+        raise InputError("AWS", "region", "none is named", "Set AWS_REGION, or name a region in the profile") from None
+    except (UnreachableError, HTTPClientError) as error:
+        remedy = "Check the network, the region and AWS_ENDPOINT_URL"
+        raise InputError("AWS", service, f"it cannot be reached ({error})".rstrip("."), remedy) from None
+    except BotoCoreError as error:
+        raise InputError("AWS", f"{service} {operation}", str(error).rstrip("."), "Mend the AWS settings") from None
+
+
+def _refused(service: str, operation: str, error: ClientError) -> RefusedError:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "").rstrip(".")
+    if code in _EXPIRED:
+        problem = f"AWS refuses them: {message}"
+        return RefusedError("AWS", "credentials", problem, "Sign in again (aws sso login)", code, message)
+    what = "".join(word.capitalize() for word in operation.split("_"))
+    remedy = f"Allow {service}:{what} to this identity" if code in _FORBIDDEN else "Try again, or mend what it says"
+    return RefusedError("AWS", f"{service}:{what}", f"{code}: {message}", remedy, code, message)

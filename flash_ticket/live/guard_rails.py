@@ -1,0 +1,41 @@
+"""What guard rails would do to whoever deploys them, and to the pods that run: asked before anything is deployed."""
+
+from collections.abc import Iterator, Mapping
+
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.guard_rail_choice import Enforcement
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+
+
+def guard_rail_warnings(
+    cluster: KubernetesCluster, firewall: CompiledFirewall, borne: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield which pods the Pod Security labels would refuse, in the API server's words.
+
+    Args:
+        cluster: The stack's.
+        firewall: What is to be deployed.
+        borne: The labels that the namespace bears.
+
+    Raises:
+        InputError: The admission policy would lock out whoever deploys it, or the cluster cannot be asked.
+    """
+    guard, namespace = firewall.environment.guard_rails, firewall.matrix.namespace
+    if guard is None:
+        return
+    if guard.admission and guard.admission.enforcement is Enforcement.DENY:
+        user, groups = cluster.whoami()
+        if not any(subject.includes(user, groups) for subject in guard.changers()):
+            raise InputError(
+                stack_file(firewall.environment.name),
+                f"{BINDING_KEY}.guardRails.admission.deployers",
+                f"you are {user}, of the groups {', '.join(groups)}, and would lock yourself out",
+                "Name yourself, or one of your groups",
+            )
+    labels = guard.pod_security.labels() if guard.pod_security else {}
+    if not labels.items() <= borne.items():
+        found = cluster.label_warnings(namespace, labels)
+        if found:
+            yield f"Pod Security: {'; '.join(found)}. New pods of that kind are refused; those that run stay."

@@ -1,0 +1,118 @@
+"""What of a stack's record no flow log uses, found by tags and by the beginnings of names.
+
+Rights needed: tag:GetResources, kms:DescribeKey, iam:ListRoles, iam:ListRolePolicies, logs:DescribeLogGroups,
+logs:DescribeLogStreams, s3:ListAllMyBuckets, s3:ListBucketVersions, s3:GetEncryptionConfiguration, and where a bucket
+of Athena's results stands athena:GetWorkGroup. Sources: the services' API references; GetResources of the Resource
+Groups Tagging API also tells of keys that wait for their end.
+"""
+
+from collections.abc import Iterator
+
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.left_behind import Left, RecordParts, key_tags
+from flash_ticket.firewall.compile.flow_log import log_group_prefix, name_prefix
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import RefusedError
+from flash_ticket.live.standing_queries import standing_workgroup
+from flash_ticket.traffic.flow_logs.athena import RESULTS, stack_name
+
+_NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
+
+
+def left_record_warnings(account: AwsAccount, application: str, deployed: Deployed) -> Iterator[str]:
+    """Yield what is left over and what takes it away; an account that refuses to tell ends no preview.
+
+    Raises:
+        InputError: AWS cannot be asked at all.
+    """
+    try:
+        yield from map(str, left_record(account, application, deployed))
+    except RefusedError as refused:
+        yield f"Whether something of an earlier record is left over cannot be told. {refused}"
+
+
+def left_record(account: AwsAccount, application: str, deployed: Deployed) -> list[Left]:
+    """Return what is left over.
+
+    Raises:
+        InputError: AWS cannot be asked, or a right is missing.
+    """
+    if not deployed.flow_logs:
+        return []
+    prefix = name_prefix(application, account.stack)
+    groups, buckets = dict(_groups(account, application)), dict(_buckets(account, prefix))
+    results = dict(_buckets(account, name_prefix(application, account.stack, RESULTS)))
+    filled = {name for name in groups if _first(account, "logs", "describe_log_streams", "logStreams", name)}
+    filled |= {name for name in buckets if _first(account, "s3", "list_object_versions", "Versions", name)}
+    parts = RecordParts(
+        deployed.flow_logs,
+        tuple(_keys(account, application)),
+        tuple(_roles(account, prefix)),
+        tuple(groups.items()),
+        (*buckets.items(), *results.items()),
+        frozenset(filled),
+        _results_bucket(account, application) if results else None,
+    )
+    return list(parts.left())
+
+
+def _keys(account: AwsAccount, application: str) -> Iterator[str]:
+    chosen = [{"Key": key, "Values": [value]} for key, value in key_tags(application, account.stack).items()]
+    tagged = account.pages(
+        "resourcegroupstaggingapi",
+        "get_resources",
+        "ResourceTagMappingList",
+        "PaginationToken",
+        ResourceTypeFilters=["kms:key"],
+        TagFilters=chosen,
+    )
+    for key in tagged:
+        described = account.ask("kms", "describe_key", KeyId=key["ResourceARN"])["KeyMetadata"]
+        if described["KeyState"] == "Enabled":
+            yield key["ResourceARN"]
+
+
+def _roles(account: AwsAccount, prefix: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for role in account.pages("iam", "list_roles", "Roles", "Marker"):
+        name = role["RoleName"]
+        if name.startswith(prefix):
+            yield role["Arn"], tuple(account.ask("iam", "list_role_policies", RoleName=name)["PolicyNames"])
+
+
+def _groups(account: AwsAccount, application: str) -> Iterator[tuple[str, str | None]]:
+    prefix = log_group_prefix(application, account.stack)
+    for group in account.pages("logs", "describe_log_groups", "logGroups", "nextToken", logGroupNamePrefix=prefix):
+        yield group["logGroupName"], group.get("kmsKeyId")
+
+
+def _buckets(account: AwsAccount, prefix: str) -> Iterator[tuple[str, str | None]]:
+    for bucket in account.pages("s3", "list_buckets", "Buckets", "ContinuationToken", Prefix=prefix):
+        if bucket["Name"].startswith(prefix):
+            yield bucket["Name"], _key_of_bucket(account, bucket["Name"])
+
+
+def _results_bucket(account: AwsAccount, application: str) -> str | None:
+    """Return where Athena writes what it found; an orphan holds nothing, for no workgroup was told of it."""
+    workgroup = standing_workgroup(account, stack_name(application, account.stack))
+    if workgroup is None:
+        return None
+    location = str(workgroup["Configuration"]["ResultConfiguration"]["OutputLocation"])
+    return location.removeprefix("s3://").rstrip("/")
+
+
+def _key_of_bucket(account: AwsAccount, name: str) -> str | None:
+    try:
+        (rule,) = account.ask("s3", "get_bucket_encryption", Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    except RefusedError as refused:
+        if refused.code == _NO_ENCRYPTION:
+            return None
+        raise
+    key = rule["ApplyServerSideEncryptionByDefault"].get("KMSMasterKeyID")
+    return None if key is None else str(key)
+
+
+def _first(account: AwsAccount, service: str, operation: str, part: str, name: str) -> bool:
+    """Tell whether a log group or bucket holds, or held, anything."""
+    asked = {"logGroupName": name, "limit": 1} if service == "logs" else {"Bucket": name, "MaxKeys": 1}
+    found = account.ask(service, operation, **asked)
+    return bool(found.get(part) or found.get("DeleteMarkers"))

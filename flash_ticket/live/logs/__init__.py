@@ -1,0 +1,1 @@
+"""Reads recorded traffic where the stack keeps it."""

@@ -1,0 +1,126 @@
+"""Recorded traffic in an AWS account: what is named there, and what a stack records by itself."""
+
+import os
+import re
+
+from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import RefusedError
+from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
+from flash_ticket.live.logs.flow_log_delivery import Delivery, deliveries_of_vpc, deliveries_to_group
+from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, PolicyAgentGroup
+from flash_ticket.live.logs.log_group_errors import LogGroup
+from flash_ticket.live.logs.source import FORMS
+from flash_ticket.traffic.records.record import Log
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_CLUSTER_GROUP = re.compile(r"/aws/eks/[^/]+/cluster")
+_OWN_GROUP = re.compile(r"/[^/]+/[^/]+/flow-logs-[^/]*")
+
+
+def environments_account() -> AwsAccount:
+    """Return the account and region that the variables and settings of AWS lead to.
+
+    The SDK for Python alone among AWS's knows AWS_DEFAULT_REGION and no AWS_REGION; here both count.
+
+    Raises:
+        InputError: There is no such profile.
+    """
+    return AwsAccount.connect(os.environ.get("AWS_REGION"), None, "")
+
+
+def log_of_bucket(account: AwsAccount, text: str) -> Log:
+    """Return the flow logs at ``s3://BUCKET/PREFIX``.
+
+    Raises:
+        InputError: There is no bucket in it.
+    """
+    bucket, _, prefix = text.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise InputError(text, "", "it names no bucket", "Write s3://BUCKET/PREFIX")
+    return FlowLogBucket(account, bucket, prefix)
+
+
+def log_of_group(account: AwsAccount, text: str) -> Log:
+    """Return what is told by the log group of ``cloudwatch:LOG_GROUP``.
+
+    The format of a flow log is the flow log's own; the group alone does not tell it. Right needed:
+    ec2:DescribeFlowLogs, and for a group that no flow log delivers to logs:DescribeLogStreams.
+
+    Raises:
+        InputError: There is no such group, or it tells nothing of traffic.
+    """
+    group = text.removeprefix("cloudwatch:")
+    if not group:
+        raise InputError(text, "", "it names no log group", "Write cloudwatch:LOG_GROUP")
+    if _CLUSTER_GROUP.fullmatch(group):
+        return _agent(account, group)
+    formats = {each.fields for each in deliveries_to_group(account, group)}
+    if not formats and _OWN_GROUP.fullmatch(group):
+        formats = {RECORD_FIELDS}  # what a stack has left behind when it was destroyed
+    if len(formats) > 1:
+        problem = "several flow logs deliver to it in different formats, and no line tells whose it is"
+        raise InputError(text, "", problem, "Give each flow log a group of its own")
+    if formats:
+        return FlowLogGroup(LogGroup(account, group), formats.pop())
+    if _has_agent(account, group):
+        return _agent(account, group)
+    problem = "no flow log of this account and region delivers to it, and no network policy agent writes to it"
+    remedy = "Name the group of a flow log or /aws/eks/CLUSTER/cluster, and check the region (AWS_REGION)"
+    raise InputError(text, "", problem, remedy)
+
+
+def own_logs(account: AwsAccount, environment: Environment, namespace: str) -> tuple[Log, ...]:
+    """Return what records the traffic of a stack: its flow log and, with the VPC CNI, the policy agent's lines.
+
+    The agent writes to CloudWatch where the add-on is told to (EKS User Guide, "Limit Pod traffic"); where it does
+    not, the flow log is all. Rights needed: ec2:DescribeFlowLogs, logs:DescribeLogStreams, and those of reading.
+
+    Args:
+        account: The stack's.
+        environment: The stack's; by its VPC and name the flow log is known.
+        namespace: The matrix's.
+
+    Raises:
+        InputError: The stack records nothing, or may not be asked where.
+    """
+    name = f"{namespace}-{environment.name}"
+    found = deliveries_of_vpc(account, environment.vpc)
+    # The newest: while one replaces another, both record the same traffic.
+    own = next((each for each in found if each.name == name), None)
+    if own is None:
+        others = ", ".join(each.id for each in found)
+        problem = f"{environment.vpc} has no flow log with the tag Name={name}" + (f", only {others}" if others else "")
+        remedy = f"Deploy the stack with pulumi up, or name {FORMS}"
+        raise InputError(f"stack {environment.name}", "", problem, remedy)
+    cluster_group = f"/aws/eks/{environment.cluster.name}/cluster"
+    if environment.cluster.cni is CniName.VPC_CNI and _has_agent(account, cluster_group):
+        return (_log_of(account, own), _agent(account, cluster_group))
+    return (_log_of(account, own),)
+
+
+def _log_of(account: AwsAccount, delivery: Delivery) -> Log:
+    if delivery.bucket:
+        return FlowLogBucket(account, delivery.bucket, delivery.prefix)
+    if delivery.group:
+        return FlowLogGroup(LogGroup(account, delivery.group), delivery.fields)
+    problem = "it delivers neither to S3 nor to CloudWatch Logs"
+    raise InputError(f"flow log {delivery.id}", "", problem, f"Save what it delivers, and name {FORMS}")
+
+
+def _agent(account: AwsAccount, group: str) -> Log:
+    return PolicyAgentGroup(LogGroup(account, group, AGENT_STREAMS))
+
+
+def _has_agent(account: AwsAccount, group: str) -> bool:
+    try:
+        found = account.ask(
+            "logs", "describe_log_streams", logGroupName=group, logStreamNamePrefix=AGENT_STREAMS, limit=1
+        )
+    except RefusedError as refused:
+        if refused.code == "ResourceNotFoundException":
+            return False
+        raise
+    return bool(found["logStreams"])

@@ -1,0 +1,50 @@
+"""What a SOURCE of recorded traffic on the command line means."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.live.logs.standard_input import StandardInput
+from flash_ticket.traffic.records.record import Log
+from flash_ticket.traffic.source import logs_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flash_ticket.live.aws_account import AwsAccount
+
+FORMS: Final = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP"
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
+
+def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None) -> tuple[Log, ...]:
+    """Return the logs that a word means; they are read when their records are asked for.
+
+    Args:
+        text: `FORMS` tells what it may be.
+        connect: Gives the account where the word names something in one, and is called only then; None for the one
+            that the variables and settings of AWS lead to.
+
+    Raises:
+        InputError: The word means nothing, or what it names is not there or may not be looked up.
+    """
+    if text == "-":
+        return (StandardInput(),)
+    if text.startswith(("s3://", "cloudwatch:")):
+        from flash_ticket.live.logs import aws_source  # noqa: PLC0415 - whoever reads files need not wait for the SDK of AWS
+
+        find = aws_source.log_of_bucket if text.startswith("s3://") else aws_source.log_of_group
+        return (find((connect or aws_source.environments_account)(), text),)
+    return logs_in(_existing(text))
+
+
+def _existing(text: str) -> Path:
+    try:
+        if text and Path(text).exists():
+            return Path(text)
+        problem = "is no source of recorded traffic" if _SCHEME.match(text) or not text else "is not there"
+    except OSError as error:  # such as a name that is too long
+        problem = f"cannot be read: {error.strerror}"
+    raise InputError("SOURCE", "", f"{shown(text)} {problem}", f"Name {FORMS}")

@@ -1,0 +1,120 @@
+"""What verification looks at beyond who has which address: rules of others, and how the traffic is recorded.
+
+Everything here is read; `flash_ticket.firewall.compile.guard_rails.rights` lists every right that it takes.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.declare.binding import Binding
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import RefusedError
+from flash_ticket.live.inventory import take_inventory
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.verify.flow_log import own_flow_log
+from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
+from flash_ticket.verify.overruling import OVERRULING_APIS, OtherPolicy
+
+_FILTER_VALUES = 200
+"""EC2 API reference, Filter."""
+
+_LOG_GROUPS = 50
+"""CloudWatch Logs API reference, DescribeLogGroups, limit."""
+
+_NOT_SET = {
+    "NoSuchBucketPolicy",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "NoSuchPublicAccessBlockConfiguration",
+}
+"""S3 API reference, "Error responses": what S3 says of a setting that a bucket does not have."""
+
+
+def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, binding: Binding, now: float) -> Observed:
+    """Return what stands and runs now, of the namespace alone.
+
+    Args:
+        cluster: The stack's cluster.
+        account: The stack's account and region.
+        matrix: What the binding gives places to.
+        binding: Of the same stack.
+        now: The time of asking, in seconds since 1970.
+
+    Raises:
+        InputError: An API cannot be asked, a right is missing, or a name of the binding fits nothing or too much.
+    """
+    labels = cluster.require_namespace(matrix.namespace)
+    inventory = take_inventory(cluster, account, matrix, binding, now, within=matrix.namespace)
+    seen = Observed(inventory)
+    own = [group["GroupId"] for group in seen.deployed.groups]
+    rules = _rules_in(account, sorted({*own, *_existing_groups(seen.environment)}))
+    known = {rule["SecurityGroupRuleId"] for rule in rules}
+    left = [rule for rule in seen.deployed.rules if rule["SecurityGroupRuleId"] not in known]
+    recording = _recording(account, seen.environment, matrix.namespace)
+    return Observed(inventory, (*rules, *left), recording, tuple(_others(cluster, matrix.namespace)), labels)
+
+
+def _others(cluster: KubernetesCluster, namespace: str) -> Iterator[OtherPolicy]:
+    for api in OVERRULING_APIS:
+        within = f"namespaces/{namespace}/" if api.reach is Reach.NAMESPACE else ""
+        for found in cluster.listed_if_known(f"{api.group}/{api.version}", f"{within}{api.plural}"):
+            yield OtherPolicy(api, found)
+
+
+def _existing_groups(environment: Environment) -> set[str]:
+    places = {group.id for _, place in environment.places for group in place.groups}
+    return {environment.cluster.group.id, environment.cluster.nodes.id, *places}
+
+
+def _rules_in(account: AwsAccount, groups: Sequence[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for first in range(0, len(groups), _FILTER_VALUES):
+        chosen = [{"Name": "group-id", "Values": list(groups[first : first + _FILTER_VALUES])}]
+        found += account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+    return found
+
+
+def _recording(account: AwsAccount, environment: Environment, namespace: str) -> SeenRecording:
+    of_vpc = [{"Name": "resource-id", "Values": [environment.vpc]}]
+    flow_logs = tuple(account.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=of_vpc))
+    own = own_flow_log(flow_logs, namespace, environment.name)
+    destination = str((own or {}).get("LogDestination", ""))
+    if ":s3:" in destination:
+        return SeenRecording(flow_logs, bucket=_bucket(account, destination.partition(":::")[2].partition("/")[0]))
+    name = str((own or {}).get("LogGroupName") or destination.partition(":log-group:")[2].removesuffix(":*"))
+    return SeenRecording(flow_logs, log_group=_log_group(account, name) if name else None)
+
+
+def _bucket(account: AwsAccount, name: str) -> SeenBucket | None:
+    """Return a bucket's settings; None if there is no such bucket."""
+
+    def asked(operation: str) -> Any:  # noqa: ANN401 - the SDK's
+        try:
+            return account.ask("s3", operation, Bucket=name)
+        except RefusedError as refused:
+            if refused.code in _NOT_SET:
+                return None
+            raise
+
+    try:
+        return SeenBucket(
+            _of(asked("get_bucket_policy"), lambda found: json.loads(found["Policy"])),
+            _of(asked("get_bucket_encryption"), lambda found: found["ServerSideEncryptionConfiguration"]["Rules"][0]),
+            _of(asked("get_public_access_block"), lambda found: found["PublicAccessBlockConfiguration"]),
+        )
+    except RefusedError as refused:
+        if refused.code == "NoSuchBucket":
+            return None
+        raise
+
+
+def _of(found: Any, part: Callable[[Any], dict[str, Any]]) -> dict[str, Any] | None:  # noqa: ANN401 - the SDK's
+    return None if found is None else part(found)
+
+
+def _log_group(account: AwsAccount, name: str) -> dict[str, Any] | None:
+    found = account.ask("logs", "describe_log_groups", logGroupNamePrefix=name, limit=_LOG_GROUPS)
+    return next((group for group in found["logGroups"] if group["logGroupName"] == name), None)

@@ -1,0 +1,1 @@
+"""Reads the stack: its settings file, its running program, its git history."""

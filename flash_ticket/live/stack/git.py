@@ -1,0 +1,54 @@
+"""The project's files as they were at a revision of git."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from flash_ticket.firewall.terms.input_error import InputError
+
+
+@contextmanager
+def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[Path]:
+    """Give a folder that holds files of a project's folder as a revision has them, for the length of a block.
+
+    An InputError of the block is raised with the revision beside the file that it names.
+
+    Raises:
+        InputError: There is no git, no such revision, or a file is not in it.
+    """
+    with TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / name).write_bytes(_file_at(project, revision, name))
+        try:
+            yield Path(folder)
+        except InputError as error:
+            raise replace(error, source=f"{error.source} at {revision}") from None
+
+
+def _file_at(project: Path, revision: str, name: str) -> bytes:
+    if revision.startswith("-"):
+        raise InputError("--since", "", f"{revision} is no revision", "Name a commit, tag or branch")
+    try:
+        shown = subprocess.run(  # noqa: S603 - a fixed command; the revision cannot be an option
+            ["git", "-C", str(project), "cat-file", "blob", f"{revision}:./{name}"],  # noqa: S607 - git is found as everywhere
+            capture_output=True,
+            check=True,
+        )
+    except FileNotFoundError:
+        raise InputError("--since", "", "git is not installed", "Install it, or compare with --dir") from None
+    except subprocess.CalledProcessError as error:
+        problem = " ".join(error.stderr.decode(errors="replace").split()).rstrip(".")
+        raise InputError("--since", revision, problem, "Name a commit, tag or branch that has the file") from None
+    return shown.stdout
+
+
+def commits_of(project: Path, names: tuple[str, ...], most: int) -> list[str]:
+    """Return the last commits that changed files of a project's folder, the last first; none without git."""
+    command = ["git", "-C", str(project), "log", f"--max-count={most}", "--format=%h", "--", *names]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - a fixed command
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,29 @@
+"""The configuration of the stack that the engine runs."""
+
+import pulumi
+from pulumi.runtime.config import CONFIG, is_config_secret
+
+from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY
+from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.stack.settings import StackConfiguration, configuration
+
+
+def read_stack_configuration() -> StackConfiguration:
+    """Return the configuration of the running program's stack.
+
+    Raises:
+        InputError: A key of this project is unknown, missing or encrypted, or the binding does not hold.
+    """
+    if is_config_secret(BINDING_KEY):
+        raise InputError(
+            stack_file(pulumi.get_stack()),
+            BINDING_KEY,
+            "it is encrypted, and it is recorded in the clear",
+            "Write it in the clear: nothing in it is a secret",
+        )
+    own = pulumi.Config(PROJECT)
+    parsed: dict[str, object] = {
+        key: own.get_object(key.removeprefix(f"{PROJECT}:")) for key in (BINDING_KEY, SUSPENSIONS_KEY)
+    }
+    return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})

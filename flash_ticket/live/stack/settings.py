@@ -1,0 +1,74 @@
+"""What the configuration of a stack says, typed once, whether the engine or its file tells it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY, Suspensions
+from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, Binding, parse_binding, stack_file
+from flash_ticket.firewall.declare.suspensions import parse_suspensions
+from flash_ticket.firewall.terms.input_error import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class StackConfiguration:
+    """What Pulumi.<stack>.yaml says.
+
+    Attributes:
+        region: From aws:region.
+        profile: From aws:profile; None leaves the choice to the environment.
+        kubeconfig: From kubernetes:kubeconfig, a path or content.
+        context: From kubernetes:context.
+        written: The binding, as it was written.
+        suspensions: What somebody has opened for a while, and what of it is open now.
+    """
+
+    stack: str
+    binding: Binding
+    region: str
+    profile: str | None
+    kubeconfig: str | None
+    context: str | None
+    written: Mapping[str, Any]
+    suspensions: Suspensions
+
+
+def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration:
+    """Return the configuration of a stack.
+
+    Args:
+        stack: The last part of its name, such as ``dev``.
+        settings: Values by their full keys, such as ``aws:region``; the binding and the suspensions
+            as parsed YAML, the others as text.
+
+    Raises:
+        InputError: A key of this project is unknown or missing, or the binding does not hold.
+    """
+    for key in sorted(settings):
+        if key.startswith(f"{PROJECT}:") and key not in {BINDING_KEY, SUSPENSIONS_KEY}:
+            raise InputError(stack_file(stack), key, "this key is not known", f"Everything goes under {BINDING_KEY}")
+    for key in ("aws:assumeRole", "aws:assumeRoles"):
+        if settings.get(key):
+            raise InputError(
+                stack_file(stack),
+                key,
+                "places are looked up before the provider starts, and would be looked up as somebody else",
+                "Name the role in an AWS profile (role_arn), and the profile in aws:profile or AWS_PROFILE",
+            )
+    region = settings.get("aws:region")
+    if not region:
+        raise InputError(stack_file(stack), "aws:region", "this key is missing", "Add it, such as ap-northeast-2")
+    content = settings.get(BINDING_KEY)
+    if content is None:
+        raise InputError(stack_file(stack), BINDING_KEY, "this key is missing", "Add it as in Pulumi.dev.yaml")
+    return StackConfiguration(
+        stack,
+        parse_binding(content, stack),
+        region,
+        settings.get("aws:profile"),
+        settings.get("kubernetes:kubeconfig"),
+        settings.get("kubernetes:context"),
+        content,
+        parse_suspensions(settings.get(SUSPENSIONS_KEY), stack, datetime.now(UTC)),
+    )

@@ -1,0 +1,41 @@
+"""The present program with what was declared at another time, in a folder of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from flash_ticket.firewall.change.history import DeclaredVersion
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.project import MATRIX_FILE, read_settings
+from flash_ticket.operate.imitated_folder import imitate
+
+
+@contextmanager
+def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iterator[Path]:
+    """Give a folder that runs as the project's does, but declares a version, for the length of a block.
+
+    What else the stack's settings say, suspensions too, is as it is now.
+
+    Args:
+        folder: The project's own, which is not written to.
+        stack: Such as ``dev``.
+        version: What is to be declared.
+
+    Raises:
+        InputError: The stack's settings cannot be read.
+    """
+    settings = {**read_settings(folder, stack), BINDING_KEY: dict(version.binding)}
+    with TemporaryDirectory(prefix="flash-firewall-") as made:
+        imitate(folder, Path(made))
+        (Path(made) / MATRIX_FILE).write_text(yaml.safe_dump(dict(version.matrix), sort_keys=False), encoding="utf-8")
+        _put_settings(Path(made) / stack_file(stack), settings)
+        yield Path(made)
+
+
+def _put_settings(path: Path, settings: dict[str, object]) -> None:
+    # The keys beside config hold how the stack's secrets are encrypted.
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**document, "config": settings}, sort_keys=False), encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Running the probe's script in pods of the cluster: in their own containers, or in one that is added to each."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import Event
+from time import monotonic
+from typing import Any
+
+import websocket
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDOUT_CHANNEL
+from urllib3.exceptions import HTTPError
+
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.progress import Progress
+from flash_ticket.verify.probe.plan import CONNECTION_SECONDS, ProbePlan, RunningPod
+from flash_ticket.verify.probe.result import Probe, Said, probe_result
+from flash_ticket.verify.probe.script import command
+
+_TIMEOUT = (4, 10)
+"""Seconds to connect and to read, as for every other question to the cluster."""
+
+_MOST_SAID = 64 * 1024
+"""Characters that are read of what a container prints: the script prints some 20 for each connection."""
+
+_NOBODY = 65534
+"""The user of the added container: Pod Security, restricted, asks for one that is not root."""
+
+_STARTING = 60
+"""Seconds that a shell or a container may take to begin, an image to be pulled among them."""
+
+_STEP = 0.5
+"""Seconds between two looks at what goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long one pod is waited for, in seconds from now on, and what ends that early."""
+
+    seconds: int
+    stop: Event
+    begun: float = field(default_factory=monotonic)
+
+    def goes_on(self) -> bool:
+        return monotonic() < self.begun + self.seconds and not self.stop.is_set()
+
+
+_Run = Callable[[RunningPod, _Wait], Said]
+
+
+def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int | None) -> Probe:
+    """Try what is planned, all pods at once, and return what came of it.
+
+    What cannot be run, by the cluster's word or for want of a right, is told in the result.
+
+    Args:
+        cluster: Where the pods run.
+        plan: What is to be tried.
+        image: Of the container to add to each pod; None to run in the pod's own.
+        limit: Seconds to wait for one pod; None for a minute more than its connections may take.
+    """
+    runs: _Run = _InContainer(cluster, plan) if image is None else _Beside(cluster, plan, image)
+    asked = [pod for pod in plan.pods if plan.of(pod)]
+    stop, progress, begun = Event(), Progress(), monotonic()
+    with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
+        waits = {pod: _Wait(limit or plan.seconds(pod) + _STARTING, stop) for pod in asked}
+        running = {pod: pool.submit(_told, runs, pod, waits[pod]) for pod in asked}
+        try:
+            while left := wait(running.values(), timeout=_STEP).not_done:
+                progress.say(f"probing: {len(left)} of {len(asked)} pods left, {monotonic() - begun:.0f} s")
+        finally:
+            stop.set()  # whoever interrupts does not wait for the rest
+            progress.end()
+    return probe_result(plan, {pod: running[pod].result() if pod in running else Said("") for pod in plan.pods})
+
+
+def _told(run: _Run, pod: RunningPod, limit: _Wait) -> Said:
+    try:
+        return run(pod, limit)
+    except ApiException as error:
+        return Said("", _problem(error))
+    except (HTTPError, websocket.WebSocketException, OSError) as error:
+        return Said("", f"the connection to the API server broke: {error}")
+
+
+def _command(plan: ProbePlan, pod: RunningPod) -> list[str]:
+    ends = [(host, each.port) for each in plan.of(pod) for host in each.hosts]
+    return command(CONNECTION_SECONDS, ends)
+
+
+class _InContainer:
+    """Kubernetes API, pods/exec, over a WebSocket."""
+
+    def __init__(self, cluster: KubernetesCluster, plan: ProbePlan) -> None:
+        self._cluster, self._plan = cluster, plan
+
+    def __call__(self, pod: RunningPod, limit: _Wait) -> Said:
+        # The stream's client is changed while it is opened: each thread needs its own.
+        core = client.CoreV1Api(client.ApiClient(self._cluster.api.configuration))
+        websocket.setdefaulttimeout(sum(_TIMEOUT))
+        opened = stream(
+            core.connect_get_namespaced_pod_exec,
+            pod.name,
+            self._plan.namespace,
+            command=_command(self._plan, pod),
+            container=pod.container,
+            stdin=False,
+            stdout=True,
+            stderr=False,
+            tty=False,
+            _preload_content=False,
+        )
+        try:
+            said = ""
+            while opened.is_open() and limit.goes_on() and len(said) < _MOST_SAID:
+                opened.update(timeout=_STEP)
+                said += opened.read_channel(STDOUT_CHANNEL)
+            if opened.is_open():
+                return Said(said, f"it has not ended within {limit.seconds} s; its connections end by themselves")
+            return Said(said, _ended(opened.read_channel(ERROR_CHANNEL)))
+        finally:
+            opened.sock.shutdown()  # the client's own close leaves a socket open that the other side has closed
+
+
+class _Beside:
+    """Kubernetes API, pods/ephemeralcontainers."""
+
+    def __init__(self, cluster: KubernetesCluster, plan: ProbePlan, image: str) -> None:
+        self._cluster, self._plan, self._image = cluster, plan, image
+
+    def __call__(self, pod: RunningPod, limit: _Wait) -> Said:
+        core = client.CoreV1Api(self._cluster.api)
+        namespace = self._plan.namespace
+        before = core.read_namespaced_pod(pod.name, namespace, _request_timeout=_TIMEOUT)
+        earlier = before.spec.ephemeral_containers if before.spec else None
+        name = f"flash-firewall-probe-{len(earlier or ())}"
+        core.patch_namespaced_pod_ephemeralcontainers(
+            pod.name,
+            namespace,
+            {"spec": {"ephemeralContainers": [self._container(name, pod)]}},
+            _content_type="application/strategic-merge-patch+json",
+            _request_timeout=_TIMEOUT,
+        )
+        state = "has not been started"
+        while limit.goes_on():
+            found = core.read_namespaced_pod(pod.name, namespace, _request_timeout=_TIMEOUT)
+            state = _state(found, name)
+            if not state:
+                said = core.read_namespaced_pod_log(
+                    pod.name, namespace, container=name, limit_bytes=_MOST_SAID, _request_timeout=_TIMEOUT
+                )
+                return Said(said, "its container has ended without an answer")
+            limit.stop.wait(_STEP)
+        return Said("", f"container {name} {state} within {limit.seconds} s; it ends by itself once it has run")
+
+    def _container(self, name: str, pod: RunningPod) -> dict[str, Any]:
+        return {
+            "name": name,
+            "image": self._image,
+            "command": _command(self._plan, pod),
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+                "runAsNonRoot": True,
+                "runAsUser": _NOBODY,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+        }
+
+
+def _state(pod: Any, name: str) -> str:  # noqa: ANN401 - the client's model of a pod
+    """Return why a container has not ended; nothing if it has."""
+    for each in pod.status.ephemeral_container_statuses or ():
+        if each.name == name and each.state is not None:
+            if each.state.terminated is not None:
+                return ""
+            if each.state.waiting is not None:
+                return f"waits ({each.state.waiting.reason}) and has not ended"
+            return "has not ended"
+    return "has not been started"
+
+
+def _ended(status: str) -> str:
+    """Return why a command has failed, by the Status that ends its stream; nothing if it has not."""
+    try:
+        found = json.loads(status)
+    except ValueError:
+        return "its stream broke off"
+    return "" if found.get("status") == "Success" else _words(str(found.get("message", "the command failed")))
+
+
+def _problem(error: ApiException) -> str:
+    """Return what the API server says; of a WebSocket that it refuses, the client hands on the cause alone."""
+    status: int | None = error.status
+    body: str | bytes = error.body or ""
+    cause = error.__context__
+    if isinstance(cause, websocket.WebSocketBadStatusException):
+        status, body = cause.status_code, cause.resp_body or ""
+    try:
+        message = str(json.loads(body)["message"])
+    except (TypeError, ValueError, KeyError):
+        message = str(error.reason or cause)
+    if status == HTTPStatus.FORBIDDEN:
+        return f"this identity may not: {_words(message)}"
+    return f"the API server answers {status}: {_words(message)}" if status else _words(message)
+
+
+def _words(message: str) -> str:
+    """Return a message on one line, and not too much of it."""
+    return " ".join(message.split())[:300]

@@ -1,0 +1,107 @@
+"""Going back: an earlier declaration deployed by the present program."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from flash_ticket.firewall.change.history import DeclaredVersion, Versions, declared_at, require_region, version_of
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.stack.git import commits_of, files_at
+from flash_ticket.live.stack.settings import StackConfiguration
+from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.operate.consent import require_consent
+from flash_ticket.operate.declared_project import declared_project
+from flash_ticket.operate.pulumi import Deployment
+from flash_ticket.operate.stack_record import StackRecord
+from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
+
+_COMMITS = 100
+"""How far back a commit is looked for that has what is deployed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """A stack that may go back.
+
+    Attributes:
+        folder: The project's.
+        name: The last part of the stack's name.
+        versions: What it has declared.
+    """
+
+    folder: Path
+    name: str
+    record: StackRecord
+    settings: StackConfiguration
+    versions: Versions
+
+    @staticmethod
+    def of(folder: Path, stack: str) -> "Rollback":
+        """Return a stack that may go back.
+
+        Raises:
+            InputError: Its settings or records cannot be read, or it was never deployed.
+        """
+        settings = read_stack_file(folder, stack)
+        record = StackRecord(folder, stack)
+        return Rollback(folder, settings.stack, record, settings, record.versions())
+
+    def go(self, number: int, *, agreed: bool) -> Iterator[str]:
+        """Deploy a version again, and yield what is to be shown, before and after; who is asked sees a preview first.
+
+        Args:
+            number: The version's.
+            agreed: Whether nobody is to be asked.
+
+        Raises:
+            InputError: There is no such version, its proof does not hold, nobody agrees, or preview or update fails.
+        """
+        version, runs = version_of(self.versions, number, self.name), self.versions[-1]
+        if version.same_as(runs):
+            yield f"Version {runs.number}, which runs, declares the same: nothing to do.\n"
+            return
+        require_region(version, self.settings.region, self.name)
+        now = runs.firewall(self.name, self.settings.suspensions)
+        then = version.firewall(self.name, self.settings.suspensions)
+        yield going_back_text(now, then, version)
+        if not then.proof().holds:
+            raise InputError(
+                "--to", "", f"the proof of version {number} does not hold", "Name another: the proof above says why"
+            )
+        with declared_project(self.folder, self.name, version) as project:
+            deployment = Deployment(project, self.record.stack)
+            if not agreed:
+                deployment.preview()  # against what stands: only that can tell what it interrupts on its way
+            require_consent(f"Deploy version {number} again?", given=agreed)
+            deployment.up()
+        yield self._files_text(version)
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return MATRIX_FILE, stack_file(self.name)
+
+    def _files_text(self, version: DeclaredVersion) -> str:
+        commit = self._commit_of(version)
+        try:
+            files = _declared(self.folder, self.name)
+        except InputError as error:
+            return unreadable_files_text(error, self._names, commit)
+        return files_text(version, files, self._names, commit)
+
+    def _commit_of(self, version: DeclaredVersion) -> str | None:
+        for commit in commits_of(self.folder, self._names, _COMMITS):
+            try:
+                with files_at(self.folder, commit, self._names) as folder:
+                    if _declared(folder, self.name).same_as(version):
+                        return commit
+            except InputError:
+                continue
+        return None
+
+
+def _declared(folder: Path, stack: str) -> DeclaredVersion:
+    settings = read_stack_file(folder, stack)
+    return declared_at(settings.suspensions.at, read_matrix(folder / MATRIX_FILE), settings.written, settings.region)

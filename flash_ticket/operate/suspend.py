@@ -1,0 +1,128 @@
+"""Opening and closing policies for a while: the stack's settings file says it, an update does it."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from flash_ticket.firewall.change.history import DeclaredVersion
+from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY, Suspensions
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.suspensions import parse_suspensions, with_suspensions
+from flash_ticket.firewall.declare.yaml_document import parse_document
+from flash_ticket.firewall.project import read_settings
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.operate.declared_project import declared_project
+from flash_ticket.operate.pulumi import Deployment
+from flash_ticket.operate.stack_record import StackRecord
+
+_ALERTS = "firewall-alerts-rule"
+
+
+@dataclass(frozen=True)
+class SuspendedPolicies:
+    """The suspensions of one stack, over the declaration that it runs: the files may say another by now.
+
+    Attributes:
+        folder: Where Pulumi.yaml and the settings file are.
+        stack: By Pulumi's name.
+        name: The last part of that.
+        listed: What the settings file lists.
+    """
+
+    folder: Path
+    stack: str
+    name: str
+    listed: Suspensions
+
+    @staticmethod
+    def of(folder: Path, stack: str, at: datetime) -> "SuspendedPolicies":
+        """Return the suspensions of a stack at a moment.
+
+        Raises:
+            InputError: The settings file cannot be read.
+        """
+        name = stack.rpartition("/")[2]
+        listed = parse_suspensions(read_settings(folder, name).get(SUSPENSIONS_KEY), name, at)
+        return SuspendedPolicies(folder, stack, name, listed)
+
+    @property
+    def firewall(self) -> CompiledFirewall:
+        """What runs, with symbolic places.
+
+        Raises:
+            InputError: There is no Pulumi, nothing is deployed, or the file suspends what does not run.
+        """
+        return self._runs.firewall(self.name, self.listed)
+
+    def suspend(self, wanted: Suspensions) -> None:
+        """Write the suspensions down and deploy their policies, and nothing else that the files may have changed.
+
+        Raises:
+            InputError: The file cannot be written, or the update failed; the file is then as it was.
+        """
+        before = self._path.read_text(encoding="utf-8")
+        self._write(before, wanted)
+        try:
+            self._deploy(wanted)
+        except BaseException as error:
+            _replace(self._path, before)
+            if not isinstance(error, InputError):
+                raise
+            raise InputError(
+                error.source,
+                "",
+                f"{error.problem}; {self._path.name} is as it was before",
+                f"{error.remedy}; pulumi up --refresh closes what it may have opened",
+            ) from None
+
+    def resume(self, wanted: Suspensions) -> None:
+        """Strike the suspensions that are no longer wanted, and deploy their policies.
+
+        Raises:
+            InputError: The file cannot be written, or the update failed; the suspensions are struck all the same.
+        """
+        self._write(self._path.read_text(encoding="utf-8"), wanted)
+        try:
+            self._deploy(wanted)
+        except InputError as error:
+            remedy = f"{error.remedy}, and run pulumi up: the suspension is struck, and every update closes it"
+            raise InputError(error.source, "", error.problem, remedy) from None
+
+    @property
+    def _path(self) -> Path:
+        return (self.folder / stack_file(self.name)).resolve()
+
+    @cached_property
+    def _runs(self) -> DeclaredVersion:
+        return StackRecord(self.folder, self.stack).versions()[-1]
+
+    def _write(self, before: str, wanted: Suspensions) -> None:
+        after = with_suspensions(before, wanted, self._path.name)
+        parse_document(after, self._path.name)
+        _replace(self._path, after)
+
+    def _deploy(self, wanted: Suspensions) -> None:
+        changed = {each.policy for each in (*self.listed.over, *set(self.listed.listed) ^ set(wanted.listed))}
+        runs = self._runs.firewall(self.name)
+        policies = [policy.name for policy in runs.pods.policies if policy.name in changed]
+        alerts = [_ALERTS] if runs.watch.rule else []
+        with declared_project(self.folder, self.name, self._runs) as project:
+            Deployment(project, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a text in place of a file's, all of it or nothing."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        shutil.copymode(path, fresh)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise InputError(
+            path.name, "", f"it cannot be written: {error.strerror}", "Make room, or the file writable"
+        ) from None

@@ -1,0 +1,126 @@
+"""A drafted matrix as a traffic file: what it rests on beside each line, what it leaves out at its head and foot."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import yaml
+
+from flash_ticket.firewall.declare.matrix import External, Service
+from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.moment import written
+from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.report.reading_totals import gap_lines, totals_lines
+from flash_ticket.report.traffic_words import line_count, span, who
+from flash_ticket.traffic.attribution.conversation import MOST_EXAMPLES
+from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger
+
+UNSEEN_PORT = 1
+"""What a service is given that nobody called: a port on which nothing listens (tcpmux, RFC 1078), for one is needed."""
+
+_MOST_STRANGERS = 100
+_ANY_WIDTH = 1 << 20
+
+
+def written_draft(draft: Draft, traffic: Recorded) -> str:
+    """Return a traffic file that ``declare.traffic_file`` reads; text from logs is made harmless.
+
+    Args:
+        draft: Of this traffic.
+        traffic: What was read.
+    """
+    parts = (
+        map(_comment, _head(draft, traffic)),
+        (_entry("namespace", draft.namespace), "", "services:"),
+        chain.from_iterable(_service(each) for each in draft.services),
+        ("", "# Outside the namespace; Pulumi.<stack>.yaml says where those are that name no namespace."),
+        ("externals:" if draft.externals else "externals: {}",),
+        (f"  {_external(each)}" for each in draft.externals),
+        ("", "flows:" if draft.flows else "flows: []"),
+        (f"  - {_flow(each)}" for each in draft.flows),
+        map(_comment, _foot(draft.strangers)),
+    )
+    return "".join(f"{line}\n" for line in chain.from_iterable(parts))
+
+
+def _comment(text: str) -> str:
+    return f"# {escaped(text)}" if text else "#"
+
+
+def _head(draft: Draft, traffic: Recorded) -> Iterator[str]:
+    conversations = traffic.attribution.conversations
+    yield "DRAFT, to be reviewed line by line before anybody deploys it. It allows what was recorded as working,"
+    yield "wanted or not: an attack that succeeded in that time, a forgotten job, a mistake are in it like all else."
+    yield f"Stack: {traffic.firewall.environment.name}."
+    if conversations:
+        time = span(min(each.first for each in conversations), max(each.last for each in conversations))
+        yield f"Recorded: {time}. What runs more seldom, such as a monthly job, is not in it and would be cut."
+    for kind, count in draft.left_out.items():
+        if count:
+            yield f"Left out: {line_count(count)} that {kind}."
+    yield ""
+    yield from totals_lines(traffic.totals)
+    yield from gap_lines(traffic.totals, traffic.attribution)
+
+
+def _service(service: Service) -> Iterator[str]:
+    ports = service.ports or (PortRange(Protocol.TCP, UNSEEN_PORT, UNSEEN_PORT),)
+    entry: dict[str, object] = {"pods": dict(service.pods), "ports": _ports(ports)}
+    names = {"ingress": service.ingress_policy, "egress": service.egress_policy}
+    policies = {way: name for way, name in names.items() if name != f"allow-{way}-{service.name}"}
+    if policies:
+        entry["policies"] = policies
+    line = f"  {_entry(service.name, entry)}"
+    yield line if service.ports else f"{line} # nobody called it: write the port that it listens on"
+
+
+def _external(external: External) -> str:
+    entry: dict[str, object] = {"ports": _ports(external.ports)} if external.ports else {}
+    if external.namespace is not None:
+        entry["namespace"] = external.namespace
+    if external.pods:
+        entry["pods"] = dict(external.pods)
+    return _entry(external.name, entry)
+
+
+def _flow(flow: DraftedFlow) -> str:
+    entry = {"from": flow.source, "to": flow.target, "ports": _ports((flow.ports,))}
+    return f"{_yaml(entry)} # {line_count(flow.count)}, last {written(flow.last)}"
+
+
+def _ports(ports: Sequence[PortRange]) -> list[object]:
+    numbers = [(port, port.first if port.first == port.last else port.numbers) for port in ports]
+    return [
+        number if port.protocol is Protocol.TCP else {"port": number, "protocol": port.protocol.value}
+        for port, number in numbers
+    ]
+
+
+def _foot(strangers: Sequence[Stranger]) -> Iterator[str]:
+    if not strangers:
+        return
+    yield ""
+    yield f"Worked too, and cannot stand above as it is ({len(strangers)}). Declare what of it is wanted:"
+    for stranger in strangers[:_MOST_STRANGERS]:
+        seen = stranger.seen
+        told = f"{line_count(seen.count)}, last {written(seen.last)}"
+        yield f"  {seen.source} => {seen.destination} : {seen.port}  {told}"
+        source = who(seen.sources[:MOST_EXAMPLES], seen.callers[:MOST_EXAMPLES])
+        yield f"    from {source}; to {who(seen.destinations[:MOST_EXAMPLES], seen.called[:MOST_EXAMPLES])}"
+        if stranger.allowance.line:
+            yield f"    {stranger.allowance.line}"
+        yield from (
+            f"    {'before that: ' if stranger.allowance.line else ''}{each}" for each in stranger.allowance.before
+        )
+    if len(strangers) > _MOST_STRANGERS:
+        yield f"  and {len(strangers) - _MOST_STRANGERS:,} more"
+
+
+def _entry(key: str, value: object) -> str:
+    """Return one key with its value, quoted where YAML would read something else."""
+    return _yaml({key: value}).removeprefix("{").removesuffix("}")
+
+
+def _yaml(value: object) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ANY_WIDTH)
+    return text.strip()

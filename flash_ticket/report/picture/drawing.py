@@ -1,0 +1,275 @@
+"""How a diagram of endpoints and flows is drawn: stations with ports, frames, lines, and the style of all of it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import pairwise
+
+from flash_ticket.report.picture.layered_layout import Box, Layout, Placed, Point
+from flash_ticket.report.picture.markup import Markup, element, number
+from flash_ticket.report.picture.style import DARK, FONT, LIGHT, Palette
+from flash_ticket.report.picture.text_width import fitted, width
+
+_NAME, _DETAIL, _PORT, _GROUP = 15.0, 12.0, 12.0, 11.0
+_MOST_TEXT = 230.0
+_PAD = 10.0
+_PORT_HEIGHT, _PORT_STEP, _PORT_PAD = 20.0, 25.0, 8.0
+_ARROW = 16.0
+_FRAME, _CAPTION = 7.0, 15.0
+_BEND = 20.0
+_ROUND = 7.0
+
+
+class Kind(StrEnum):
+    """What a station is, which decides how its border looks."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One endpoint in a diagram.
+
+    Attributes:
+        key: Its name among the stations.
+        column: Counted from the left.
+        details: Lesser lines under the name.
+        ports: What flows to it are on, one entry for each set of ports.
+        frame: The security groups around it, as a caption; empty for no frame.
+        about: The whole truth, for a pointer that rests on it.
+    """
+
+    key: str
+    column: int
+    name: str
+    kind: Kind
+    details: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    frame: str = ""
+    about: str = ""
+
+    @property
+    def text_width(self) -> float:
+        """How wide its words want to be, up to a limit."""
+        wanted = [width(self.name, _NAME, bold=True), *(width(each, _DETAIL) for each in self.details)]
+        wanted.append(width(self.frame, _GROUP) - 2 * (_PAD + _FRAME) + 4)
+        return min(_MOST_TEXT, max(wanted))
+
+    @property
+    def card_height(self) -> float:
+        """How high its card is."""
+        return max(2 * _PAD + 14 + 17 * len(self.details), _PORT_STEP * len(self.ports))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The measures that stations of one column share, so that they line up."""
+
+    text: float
+    ports: float
+    frame: float
+
+    @staticmethod
+    def of(stations: Iterable[Station]) -> "Shape":
+        """Return the measures that fit every station."""
+        every = tuple(stations)
+        ports = [min(width(each, _PORT), _MOST_TEXT) + 2 * _PORT_PAD for one in every for each in one.ports]
+        framed = any(one.frame for one in every)
+        return Shape(max(one.text_width for one in every), max(ports, default=0.0), _FRAME if framed else 0.0)
+
+    @property
+    def before(self) -> float:
+        """How much room ports and their arrows take left of a frame."""
+        return self.ports + _ARROW if self.ports else 0.0
+
+    @property
+    def width(self) -> float:
+        """The whole width of a station."""
+        return self.before + 2 * self.frame + self.text + 2 * _PAD
+
+
+def shapes(stations: Sequence[Station]) -> dict[int, Shape]:
+    """Return the shape of each column."""
+    return {
+        column: Shape.of(one for one in stations if one.column == column)
+        for column in sorted({one.column for one in stations})
+    }
+
+
+def box(station: Station, shape: Shape) -> Box:
+    """Return what a layout needs to know of a station."""
+    framed = 2 * (_FRAME + _CAPTION) if station.frame else 0.0
+    height = station.card_height + framed
+    first = height / 2 - _PORT_STEP * (len(station.ports) - 1) / 2
+    entries = tuple(first + _PORT_STEP * place for place in range(len(station.ports)))
+    return Box(station.key, station.column, shape.width, height, entries)
+
+
+def drawn(station: Station, shape: Shape, at: Placed) -> Iterator[Markup]:
+    """Yield a station: its frame, its card, its words, its ports with their arrows."""
+    parts: list[Markup] = [element("title", None, station.about)] if station.about else []
+    card = Placed(
+        at.x + shape.before + (shape.frame if station.frame else 0.0),
+        at.y + (at.height - station.card_height) / 2,
+        shape.text + 2 * _PAD + (0.0 if station.frame else 2 * shape.frame),
+        station.card_height,
+    )
+    if station.frame:
+        around = grown(card, _FRAME)
+        parts += [
+            rectangle(around, "guard", _ROUND + 3),
+            words(station.frame, (around.x + 2, around.y - 5), "caption", _GROUP, around.width - 4),
+        ]
+    parts.append(rectangle(card, f"card {station.kind}", _ROUND))
+    left, y = card.x + _PAD, card.y + _PAD + 12
+    parts.append(words(station.name, (left, y), "name", _NAME, shape.text, bold=True))
+    parts += [
+        words(detail, (left, y + 18 + 17 * place), "detail", _DETAIL, shape.text)
+        for place, detail in enumerate(station.details)
+    ]
+    for label, entry in zip(station.ports, box(station, shape).entries, strict=True):
+        parts += _port(label, at.x + shape.ports, at.y + entry, card)
+    yield element("g", {"class": "station"}, *parts)
+
+
+def _port(label: str, right: float, y: float, card: Placed) -> Iterator[Markup]:
+    """Yield a set of ports ending at ``right``, and the arrow from there into the card."""
+    shown = fitted(label, _PORT, _MOST_TEXT)
+    wide = width(shown, _PORT) + 2 * _PORT_PAD
+    yield element("path", {"class": "flow", "d": f"M{_at((right, y))}H{number(card.x - 6)}"})
+    yield element("path", {"class": "tip", "d": f"M{_at((card.x, y))}l-9 -5v10z"})
+    yield rectangle(Placed(right - wide, y - _PORT_HEIGHT / 2, wide, _PORT_HEIGHT), "port", _PORT_HEIGHT / 2)
+    yield element(
+        "text", {"class": "on-port", "x": right - wide / 2, "y": y + 4.2, "data-room": wide - _PORT_PAD}, shown
+    )
+
+
+def port_left(label: str, shape: Shape, at: Placed) -> float:
+    """Return where the lines to a set of ports end."""
+    return at.x + shape.ports - width(fitted(label, _PORT, _MOST_TEXT), _PORT) - 2 * _PORT_PAD
+
+
+def flow(points: Sequence[Point], end: float, about: str, data: Mapping[str, str]) -> Markup:
+    """Return the line of one flow, led straight on to ``end``."""
+    path = curve(points) + f"H{number(end)}"
+    return element("path", {"class": "flow", "d": path, **data}, element("title", None, about))
+
+
+def curve(points: Sequence[Point]) -> str:
+    """Return a path that curves from the first point to the second, runs straight to the third, and so on."""
+    pieces = [f"M{_at(points[0])}"]
+    heading = 1.0
+    for place, (one, other) in enumerate(pairwise(points)):
+        if place % 2:
+            heading = 1.0 if other[0] >= one[0] else -1.0
+            pieces.append(f"L{_at(other)}")
+            continue
+        onward = points[place + 2][0] < other[0] if place + 2 < len(points) else False
+        ahead = -1.0 if onward else 1.0
+        if heading == ahead:
+            reach = (other[0] - one[0]) / 2
+            bend = (one[0] + reach, one[1]), (other[0] - reach, other[1])
+        else:  # a turn: out in the old heading, back in the new one
+            edge = max(one[0], other[0]) + _BEND if heading > 0 else min(one[0], other[0]) - _BEND
+            bend = (edge, one[1]), (edge, other[1])
+        pieces.append(f"C{_at(bend[0])} {_at(bend[1])} {_at(other)}")
+    return "".join(pieces)
+
+
+def _at(point: Point) -> str:
+    return f"{number(point[0])} {number(point[1])}"
+
+
+def grown(inner: Placed, by: float) -> Placed:
+    """Return the rectangle with a margin around it."""
+    return Placed(inner.x - by, inner.y - by, inner.width + 2 * by, inner.height + 2 * by)
+
+
+def shifted(layout: Layout, x: float, y: float) -> Layout:
+    """Return a layout moved to the right and down."""
+
+    def move(each: Placed) -> Placed:
+        return replace(each, x=each.x + x, y=each.y + y)
+
+    return Layout(
+        {key: move(each) for key, each in layout.boxes.items()},
+        {column: tuple(map(move, lanes)) for column, lanes in layout.lanes.items()},
+        {line: tuple((px + x, py + y) for px, py in points) for line, points in layout.routes.items()},
+    )
+
+
+def rectangle(at: Placed, looks: str, rounded: float) -> Markup:
+    """Return a rectangle with round corners."""
+    return element(
+        "rect", {"class": looks, "x": at.x, "y": at.y, "width": at.width, "height": at.height, "rx": rounded}
+    )
+
+
+def words(content: str, at: Point, looks: str, size: float, room: float, *, bold: bool = False) -> Markup:  # noqa: PLR0913 - a text has a place, a look and its room
+    """Return text that begins at a point of its base line and keeps within its room, cut if need be."""
+    shown = fitted(content, size, room, bold=bold)
+    return element("text", {"class": looks, "x": at[0], "y": at[1], "data-room": room}, shown)
+
+
+def document(size: tuple[float, float], title: str, description: str, *parts: str) -> Markup:
+    """Return a whole SVG document, of a width and a height, with its style; a text file ends with its line."""
+    svg = element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "class": "diagram",
+            "role": "img",
+            "aria-labelledby": "diagram-title",
+            "aria-describedby": "diagram-description",
+            "viewBox": f"0 0 {number(size[0])} {number(size[1])}",
+            "width": size[0],
+            "height": size[1],
+        },
+        element("title", {"id": "diagram-title"}, title),
+        element("desc", {"id": "diagram-description"}, description),
+        element("style", None, Markup(STYLE)),
+        *parts,
+    )
+    return Markup(f"{svg}\n")
+
+
+def _rules(colours: Palette) -> str:
+    return (
+        f".diagram .ground{{fill:{colours.ground}}}"
+        f".diagram text{{fill:{colours.ink}}}"
+        f".diagram .detail,.diagram .note{{fill:{colours.faint}}}"
+        f".diagram .caption{{fill:{colours.guard}}}"
+        f".diagram .guard{{stroke:{colours.guard}}}"
+        f".diagram .network{{fill:{colours.network};stroke:{colours.network_edge}}}"
+        f".diagram .namespace{{fill:{colours.inside};stroke:{colours.inside_edge}}}"
+        f".diagram .card{{fill:{colours.card};stroke:{colours.card_edge}}}"
+        f".diagram .card.inside{{stroke:{colours.inside_edge}}}"
+        f".diagram .flow{{stroke:{colours.flow}}}"
+        f".diagram .tip,.diagram .port{{fill:{colours.flow}}}"
+        f".diagram text.on-port{{fill:{colours.on_flow}}}"
+    )
+
+
+STYLE = (
+    f".diagram{{font-family:{FONT}}}"
+    ".diagram .title{font-size:22px;font-weight:700}"
+    f".diagram .name{{font-size:{number(_NAME)}px;font-weight:600}}"
+    f".diagram .detail{{font-size:{number(_DETAIL)}px}}"
+    f".diagram .caption{{font-size:{number(_GROUP)}px;font-weight:500}}"
+    f".diagram .on-port{{font-size:{number(_PORT)}px;font-weight:500;text-anchor:middle}}"
+    ".diagram .place{font-size:14px;font-weight:600}"
+    ".diagram .note,.diagram .said{font-size:14px}"
+    ".diagram .said{font-weight:600}"
+    ".diagram .guard{fill:none;stroke-width:1.5;stroke-dasharray:6 4}"
+    ".diagram .network,.diagram .namespace{stroke-width:1.5}"
+    ".diagram .card{stroke-width:1.5}"
+    ".diagram .card.elsewhere{stroke-dasharray:2 3}"
+    ".diagram .flow{fill:none;stroke-width:1.8;stroke-linecap:round}"
+    ".diagram .flow:hover{stroke-width:3.5}"
+    f"{_rules(LIGHT)}"
+    f"@media (prefers-color-scheme:dark){{{_rules(DARK)}}}"
+    f"@media print{{{_rules(LIGHT)}}}"
+)
+"""All of a diagram's style: no markup in it, so that it stands in XML and HTML alike."""

@@ -1,0 +1,285 @@
+"""The declared traffic of one environment as a page: picture, matrix, proof, and what decides each connection.
+
+One file that asks nothing of any network: no script, no font, no image beside the picture within. Its content security
+policy says so, and allows the two style sheets by their hashes.
+"""
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from itertools import product
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.declare.matrix import Flow, Matrix
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Position, Role
+from flash_ticket.firewall.prove.proof import Blur, Proof
+from flash_ticket.firewall.prove.violation import Violation
+from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
+from flash_ticket.firewall.terms.verdict import Layer, Verdict
+from flash_ticket.report.picture import drawing, page_style
+from flash_ticket.report.picture.layering import columns
+from flash_ticket.report.picture.markup import Markup, element
+from flash_ticket.report.picture.picture import flows_shown, picture
+
+_LAYERS = {Layer.POD: "Pod layer (NetworkPolicies)", Layer.VPC: "VPC layer (security groups)"}
+_SECTIONS = (
+    ("picture", "Picture"),
+    ("matrix", "Matrix"),
+    ("proof", "Proof"),
+    ("decides", "What decides"),
+    ("denied", "What is denied"),
+)
+
+
+def page(matrix: Matrix, environment: Environment, proof: Proof) -> str:
+    """Return an HTML document of one environment's traffic, without a date."""
+    return _Page(matrix, environment, proof).document()
+
+
+@dataclass(frozen=True)
+class _Page:
+    matrix: Matrix
+    environment: Environment
+    proof: Proof
+
+    def document(self) -> str:
+        title = f"Who may talk to whom: {self.matrix.namespace} in {self.environment.name}"
+        hashes = " ".join(f"'sha256-{_digest(style)}'" for style in (page_style.STYLE, drawing.STYLE))
+        policy = f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
+        head = element(
+            "head",
+            None,
+            element("meta", {"charset": "utf-8"}),
+            element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
+            element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+            element("title", None, title),
+            element("style", None, Markup(page_style.STYLE)),
+        )
+        body = element(
+            "body",
+            None,
+            element("a", {"class": "skip", "href": "#content"}, "Skip to the content"),
+            element("header", None, *self._header(title)),
+            element("main", {"id": "content", "tabindex": "-1"}, *self._sections()),
+            element(
+                "footer", None, element("p", None, "Made by flash-firewall from traffic.yaml and the stack's binding.")
+            ),
+        )
+        return "<!DOCTYPE html>\n" + element("html", {"lang": "en"}, head, body) + "\n"
+
+    def _header(self, title: str) -> Iterator[Markup]:
+        cluster = self.environment.cluster
+        yield element("h1", None, title)
+        yield element(
+            "p", {"class": "lead"}, f"Cluster {cluster.name}, {self.environment.region}, groups on {cluster.attachment}"
+        )
+        links = [element("li", None, element("a", {"href": f"#{key}"}, said)) for key, said in _SECTIONS]
+        yield element("nav", {"aria-label": "Sections"}, element("ul", None, *links))
+        looks = "verdict" if self.proof.holds else "verdict fails"
+        if self.proof.holds:
+            said, more = "\u2713 The proof holds.", " Both layers let through what is declared, and nothing else."
+            if self.proof.blurs:
+                more = " Both layers let through what is declared, and what they cannot tell from it: see below."
+        else:
+            said, more = (
+                "\u2717 The proof does not hold.",
+                " Nothing is deployed until it does: see what is wrong below.",
+            )
+        yield element("div", {"class": looks}, element("p", None, element("strong", None, said), more))
+
+    def _sections(self) -> Iterator[Markup]:
+        content = (self._picture(), self._matrix(), self._proof(), self._decides(), self._denied())
+        for (key, said), parts in zip(_SECTIONS, content, strict=True):
+            heading = element("h2", {"id": f"{key}-heading"}, said)
+            yield element("section", {"id": key, "aria-labelledby": f"{key}-heading"}, heading, *parts)
+
+    def _picture(self) -> Iterator[Markup]:
+        drawing_ = _scrolling("The picture", Markup(picture(self.matrix, self.environment)))
+        caption = "Every declared connection. The matrix below says the same in words."
+        yield element(
+            "figure", {"aria-label": "Picture of the traffic"}, drawing_, element("figcaption", None, caption)
+        )
+
+    def _matrix(self) -> Iterator[Markup]:
+        allowed = {(flow.source, flow.target): listing(flow.ports) for flow in self._flows}
+        targets = [name for name in self._ordered if self._can_be_called(name)]
+        rows = []
+        for source in (self._flows[0].source, *self._ordered):
+            cells = []
+            for target in targets:
+                ports = allowed.get((source, target))
+                closed = "itself" if source == target else self._unless_declared(source, target)
+                cells.append(element("td", {"class": "open" if ports else "shut"}, ports or closed))
+            rows.append((source, cells))
+        said = (
+            "Rows may open connections to columns, on the ports in the cell; replies pass by themselves. "
+            "Between two externals this firewall has no say."
+        )
+        yield _scrolling("The matrix", _table(said, ["From \\ to", *targets], rows))
+        yield element(
+            "p",
+            None,
+            f"Implied for every service: DNS ({listing(DNS_PORTS)})"
+            + (", and probes from the kubelet of its node on its ports." if KUBELET in self._layers.named else "."),
+        )
+
+    def _unless_declared(self, source: str, target: str) -> str:
+        governed = {*(service.name for service in self.matrix.services), self.environment.load_balancer.external}
+        return "denied" if governed & {source, target} else "no say"
+
+    def _can_be_called(self, name: str) -> bool:
+        endpoint = self.matrix.endpoints[name]
+        return bool(endpoint.ports) or any(flow.target == name for flow in self._flows)
+
+    def _summary(self) -> str:
+        count, proof = len(self.proof.violations), self.proof
+        if count:
+            return f"{count} connection{'s are' if count > 1 else ' is'} not as declared."
+        return (
+            f"{proof.declared:,} declared connections pass both layers. Of the undeclared ones on the ports in play "
+            f"{proof.stopped[2]:,} are stopped by both layers and {proof.stopped[1]:,} by one."
+        )
+
+    def _proof(self) -> Iterator[Markup]:
+        yield element("p", None, self._summary())
+        if self.environment.account == SymbolicAccount(self.environment.region).id:
+            yield element("p", None, "Made from the files alone: addresses of places are stand-ins, names are real.")
+        if self.proof.blurs:
+            yield element("p", None, "What neither layer can tell from something declared, and so lets through:")
+            yield element("ul", None, *(element("li", None, _blur(blur)) for blur in self.proof.blurs))
+        if self.proof.violations:
+            head = ["From", "To", "Ports", "Layer", "What is wrong", "What decides", "What to change"]
+            rows = [(", ".join(each.sources), _violation(each)) for each in self.proof.violations]
+            said = "Connections that are not as declared."
+            yield _scrolling("The violations", _table(said, head, rows))
+
+    def _decides(self) -> Iterator[Markup]:
+        yield element("p", None, "For each connection the rule that lets it through, in each layer and at each end.")
+        named = self._layers.named
+        wrong = {pair for each in self.proof.violations for pair in product(each.sources, each.destinations)}
+        place = {name: number for number, name in enumerate(self._ordered)}
+        declared = sorted(self._flows, key=lambda flow: (place.get(flow.source, -1), place[flow.target]))
+        for flow in (*declared, *self._implied):
+            source, target = named[flow.source], named[flow.target]
+            parts: list[Markup] = []
+            for port in flow.ports:
+                for layer, verdict in self._verdicts(source, target, port):
+                    parts += _decision(layer, port, verdict)
+            outcome = "not as declared: see the proof" if (flow.source, flow.target) in wrong else "passes both layers"
+            summary = element(
+                "summary",
+                None,
+                element("b", None, f"{flow.source} \u2192 {flow.target}"),
+                element("span", None, f" {listing(flow.ports)}, {outcome}"),
+            )
+            yield element("details", None, summary, element("dl", None, *parts))
+
+    def _verdicts(self, source: Position, target: Position, port: PortRange) -> Iterator[tuple[Layer, Verdict | None]]:
+        for layer in Layer:
+            yield layer, self._layers.verdict(layer, source, target, port)
+
+    def _denied(self) -> Iterator[Markup]:
+        yield element(
+            "p",
+            None,
+            "What is not declared is denied, in both directions. What nobody declares, tried on every service:",
+        )
+        services = sorted(self.matrix.services, key=lambda service: self._ordered.index(service.name))
+        undeclared = [
+            each
+            for each in self._layers.positions
+            if each.role is Role.UNDECLARED and (each.workload or each.ranges)  # a place may leave no other host
+        ]
+        rows = []
+        for stranger in undeclared:
+            cells = []
+            for service in services:
+                stopping = self._stopping(stranger, self._layers.named[service.name], service.ports)
+                cells.append(element("td", {"class": "both" if len(stopping) > 1 else "shut"}, _by(stopping)))
+            rows.append((stranger.name, cells))
+        said = "From strangers (rows) to services (columns), on the service's ports: which layers stop it."
+        head = ["From \\ to", *(service.name for service in services)]
+        yield _scrolling("What is denied", _table(said, head, rows))
+
+    def _stopping(self, source: Position, target: Position, ports: Iterable[PortRange]) -> list[Layer]:
+        """Return the layers that stop every one of some ports."""
+        found = [[verdict for _, verdict in self._verdicts(source, target, port)] for port in ports]
+        return [
+            layer
+            for layer, verdicts in zip(Layer, zip(*found, strict=True), strict=True)
+            if all(verdict is not None and not verdict.passes for verdict in verdicts)
+        ]
+
+    @cached_property
+    def _flows(self) -> tuple[Flow, ...]:
+        return flows_shown(self.matrix, self.environment)
+
+    @cached_property
+    def _implied(self) -> tuple[Flow, ...]:
+        named, found = self._layers.named, []
+        for service in self.matrix.services:
+            found += [Flow(service.name, each, DNS_PORTS) for each in (DNS, NODE_DNS) if each in named]
+            if KUBELET in named:
+                found.append(Flow(KUBELET, service.name, service.ports))
+        return tuple(found)
+
+    @cached_property
+    def _ordered(self) -> list[str]:
+        """Who calls the services, the services as they call each other, what only is called."""
+        callers = [each.name for each in self.matrix.externals if self.matrix.flows_out_of[each.name]]
+        calls = ((flow.source, flow.target) for flow in self.matrix.flows)
+        column = columns(self.matrix.endpoints, calls)
+        services = sorted((each.name for each in self.matrix.services), key=lambda name: (column[name], name))
+        rest = [each.name for each in self.matrix.externals if each.name not in callers]
+        return [*callers, *services, *rest]
+
+    @cached_property
+    def _layers(self) -> Layers:
+        return compiled(self.matrix, self.environment).layers()
+
+
+def _decision(layer: Layer, port: PortRange, verdict: Verdict | None) -> Iterator[Markup]:
+    yield element("dt", None, f"{_LAYERS[layer]}, {port}")
+    if verdict is None:
+        yield element("dd", None, "has no say here")
+    else:
+        for side in (verdict.egress, verdict.ingress):
+            yield element("dd", None, str(side))
+
+
+def _violation(each: Violation) -> list[Markup]:
+    targets, ports = ", ".join(each.destinations), str(each.ports).replace(",", ", ")
+    short = [targets, ports, each.layer.value, each.fault.value]
+    long = [str(each.side), each.remedy]
+    return [element("td", None, cell) for cell in short] + [element("td", {"class": "told"}, cell) for cell in long]
+
+
+def _blur(blur: Blur) -> str:
+    return f"{blur.source} \u2192 {blur.destination}: {str(blur.ports).replace(',', ', ')}"
+
+
+def _by(layers: list[Layer]) -> str:
+    if len(layers) == len(Layer):
+        return "both layers"
+    return f"{layers[0].value} layer alone" if layers else "neither: see the proof"
+
+
+def _table(caption: str, head: list[str], rows: Iterable[tuple[str, list[Markup]]]) -> Markup:
+    top = element("tr", None, *(element("th", {"scope": "col"}, each) for each in head))
+    body = [element("tr", None, element("th", {"scope": "row"}, name), *cells) for name, cells in rows]
+    parts = (element("caption", None, caption), element("thead", None, top), element("tbody", None, *body))
+    return element("table", None, *parts)
+
+
+def _scrolling(name: str, content: Markup) -> Markup:
+    """Return content that scrolls by itself where it is wider than the page, with the keyboard, too."""
+    return element("div", {"class": "wide", "role": "region", "aria-label": name, "tabindex": "0"}, content)
+
+
+def _digest(style: str) -> str:
+    return b64encode(sha256(style.encode()).digest()).decode()

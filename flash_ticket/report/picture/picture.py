@@ -1,0 +1,280 @@
+"""The declared traffic of one environment as a picture for a design review: one SVG document.
+
+From left to right: who may reach the load balancer, what calls the services, the services in the order in which
+they call each other, and what they call. Around the services is their namespace, around what is in the VPC the VPC.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
+from flash_ticket.firewall.bind.environment import Attachment, Environment, Network, PrefixList
+from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.matrix import External, Flow, Matrix, Service
+from flash_ticket.firewall.terms.ports import listing
+from flash_ticket.report.picture.drawing import (
+    Kind,
+    Shape,
+    Station,
+    box,
+    document,
+    drawn,
+    flow,
+    grown,
+    port_left,
+    rectangle,
+    shapes,
+    shifted,
+    words,
+)
+from flash_ticket.report.picture.layered_layout import Layout, Line, Placed, placed
+from flash_ticket.report.picture.layering import columns
+from flash_ticket.report.picture.markup import Markup
+from flash_ticket.report.picture.text_width import wrapped
+
+_EDGE = 28.0
+_HEADER = 70.0
+_INNER = 18.0
+_HEADING = 34.0
+_LEAST_WIDTH = 720.0
+_NOTE = 14.0
+
+
+def picture(matrix: Matrix, environment: Environment) -> str:
+    """Return an SVG document of who may talk to whom in one environment.
+
+    The same matrix and environment give the same text, which holds no date, and no address of a place.
+    """
+    return _Picture(matrix, environment).document()
+
+
+def clients(environment: Environment) -> str:
+    """Return how the proof and the picture call those who may reach the load balancer."""
+    return f"clients of {environment.load_balancer.external}"
+
+
+def flows_shown(matrix: Matrix, environment: Environment) -> tuple[Flow, ...]:
+    """Return the declared flows, after the one that leads to the load balancer."""
+    front = environment.load_balancer
+    return (Flow(clients(environment), front.external, front.listeners), *matrix.flows)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    matrix: Matrix
+    environment: Environment
+
+    def document(self) -> str:
+        above = min(at.y for at, *_ in self._frames(self._layout))
+        layout = shifted(self._layout, _EDGE, _EDGE + _HEADER - above)
+        frames = tuple(self._frames(layout))
+        right = max([*(each.right for each in layout.boxes.values()), *(at.right for at, *_ in frames)])
+        bottom = max([*(each.bottom for each in layout.boxes.values()), *(at.bottom for at, *_ in frames)])
+        width = max(_LEAST_WIDTH, right + _EDGE)
+        notes = tuple(self._notes(width - 2 * _EDGE, bottom + 34))
+        height = bottom + 34 + 24 * len(notes) + _EDGE / 2
+        return document(
+            (width, height),
+            f"{self._title}: who may talk to whom",
+            self._description,
+            rectangle(Placed(0, 0, width, height), "ground", 0),
+            words(self._title, (_EDGE, _EDGE + 22), "title", 22, width - 2 * _EDGE, bold=True),
+            words(self._subtitle, (_EDGE, _EDGE + 46), "note", _NOTE, width - 2 * _EDGE),
+            *(part for frame in frames for part in _drawn_frame(*frame)),
+            *self._lines(layout),
+            *(part for one in self._stations for part in drawn(one, self._shapes[one.column], layout.boxes[one.key])),
+            *notes,
+        )
+
+    @property
+    def _title(self) -> str:
+        return f"{self.matrix.namespace} in {self.environment.name}"
+
+    @property
+    def _subtitle(self) -> str:
+        return f"Who may talk to whom on cluster {self.environment.cluster.name}, {self.environment.region}"
+
+    @property
+    def _description(self) -> str:
+        said = "; ".join(f"{each.source} to {each.target} on {listing(each.ports)}" for each in self._flows)
+        return f"Allowed: {said}. Everything else is denied."
+
+    @cached_property
+    def _flows(self) -> tuple[Flow, ...]:
+        return flows_shown(self.matrix, self.environment)
+
+    @cached_property
+    def _on_nodes(self) -> bool:
+        return self.environment.cluster.attachment is Attachment.NODES
+
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        """Columns: 0 callers beyond the VPC, 1 callers in it, then services, then the called in it, then beyond."""
+        names = {service.name for service in self.matrix.services}
+        calls = [(each.source, each.target) for each in self.matrix.flows if {each.source, each.target} <= names]
+        found = {name: 2 + column for name, column in columns(sorted(names), calls).items()}
+        after = max(found.values(), default=1) + 1
+        for external in self.matrix.externals:
+            if self._calls_only(external):
+                found[external.name] = 1 if self._is_in_vpc(external) else 0
+            else:
+                found[external.name] = after if self._is_in_vpc(external) else after + 1
+        found[clients(self.environment)] = 0
+        return found
+
+    @cached_property
+    def _services_end(self) -> int:
+        return max((self._columns[service.name] for service in self.matrix.services), default=1)
+
+    def _calls_only(self, external: External) -> bool:
+        if external.name == self.environment.load_balancer.external:
+            return True
+        called = self.matrix.flows_into[external.name]
+        return not called and (bool(self.matrix.flows_out_of[external.name]) or not external.ports)
+
+    def _is_in_vpc(self, external: External) -> bool:
+        if external.namespace is not None or external.name == self.environment.load_balancer.external:
+            return True
+        place = self.environment.place(external.name)
+        return bool(place.groups) or any(
+            network.version == block.version and network.overlaps(block)
+            for network in place.networks
+            for block in self.environment.vpc_networks
+        )
+
+    @cached_property
+    def _ports(self) -> dict[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {name: {} for name in self._columns}
+        for each in sorted(self._flows, key=lambda each: each.ports):
+            found[each.target][listing(each.ports)] = None
+        return {name: tuple(labels) for name, labels in found.items()}
+
+    @cached_property
+    def _stations(self) -> tuple[Station, ...]:
+        return (
+            self._clients(),
+            *(self._external(external) for external in self.matrix.externals),
+            *(self._service(service) for service in self.matrix.services),
+        )
+
+    def _station(self, name: str, kind: Kind, details: tuple[str, ...], frame: str, shown: str = "") -> Station:
+        about = "; ".join([name, *details, *([f"security group: {frame}"] if frame else [])])
+        caption = f"sg {frame}" if frame else ""
+        return Station(name, self._columns[name], shown or name, kind, details, self._ports[name], caption, about)
+
+    def _clients(self) -> Station:
+        name, allowed = clients(self.environment), self.environment.load_balancer.clients
+        if isinstance(allowed, PrefixList):
+            details: tuple[str, ...] = ("prefix list", allowed.label.removeprefix("com.amazonaws.global."))
+        else:
+            details = _some(allowed)
+        return self._station(name, Kind.OUTSIDE, details, "", "clients")
+
+    def _service(self, service: Service) -> Station:
+        details = [f"{key.rpartition('/')[2]}={value}" for key, value in service.pods]
+        if not self.matrix.flows_into[service.name] and not self.matrix.flows_out_of[service.name]:
+            details.append("no flow: all denied")
+        return self._station(service.name, Kind.INSIDE, tuple(details), "" if self._on_nodes else service.name)
+
+    def _external(self, external: External) -> Station:
+        if external.namespace is not None:
+            labels = [f"{key.rpartition('/')[2]}={value}" for key, value in external.pods] or ["all pods"]
+            where = (f"namespace {external.namespace}", *labels)
+            return self._station(external.name, Kind.ELSEWHERE, where, self.environment.cluster.nodes.label)
+        if external.name == self.environment.load_balancer.external:
+            return self._station(external.name, Kind.OUTSIDE, ("load balancer",), external.name)
+        place = self.environment.place(external.name)
+        groups = " + ".join(group.label for group in place.groups)
+        details: tuple[str, ...] = ("external",) if place.groups else ("external, by address",)
+        if place.prefix_list:
+            details = ("external, prefix list", place.prefix_list.label)
+        return self._station(external.name, Kind.OUTSIDE, details, groups)
+
+    @cached_property
+    def _shapes(self) -> dict[int, Shape]:
+        return shapes(self._stations)
+
+    @cached_property
+    def _layout(self) -> Layout:
+        boxes = [box(one, self._shapes[one.column]) for one in self._stations]
+        inner = _INNER * (2 if self._on_nodes else 1)
+        margins = {
+            1: _INNER,
+            2: inner,
+            self._services_end + 1: inner,
+            self._services_end + 2: _INNER * 2,
+        }
+        return placed(boxes, [self._line(each) for each in self._flows], margins)
+
+    def _line(self, each: Flow) -> Line:
+        return Line(each.source, each.target, self._ports[each.target].index(listing(each.ports)))
+
+    def _lines(self, layout: Layout) -> Iterator[Markup]:
+        for each in self._flows:
+            label, at = listing(each.ports), layout.boxes[each.target]
+            end = port_left(label, self._shapes[self._columns[each.target]], at)
+            data = {"data-from": each.source, "data-to": each.target, "data-ports": label}
+            about = f"{each.source} to {each.target}: {label}"
+            yield flow(layout.routes[self._line(each)], end, about, data)
+
+    def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
+        """Yield the VPC, the namespace and a group of all services if there is one, with words and where they begin."""
+        inside = _around(layout, self._columns, 2, self._services_end)
+        vpc = _around(layout, self._columns, 1, self._services_end + 1)
+        if self._on_nodes:
+            guard = Placed(inside.x - 12, inside.y - _HEADING, inside.width + 24, inside.height + _HEADING + 16)
+            namespace = grown(guard, 10)
+        else:
+            namespace = grown(inside, 14)
+        namespace = Placed(namespace.x, namespace.y - _HEADING + 8, namespace.width, namespace.height + _HEADING - 8)
+        top = min(vpc.y - 8, namespace.y - 12) - _HEADING + 6
+        bottom = max(vpc.bottom, namespace.bottom) + 14
+        left, right = min(vpc.x - 14, namespace.x - 12), max(vpc.right + 14, namespace.right + 12)
+        yield Placed(left, top, right - left, bottom - top), "network", "VPC", vpc.x
+        said = f"namespace {self.matrix.namespace}"
+        yield namespace, "namespace", said, inside.x
+        if self._on_nodes:
+            yield guard, "guard", f"sg {self.environment.cluster.nodes.label}", inside.x
+
+    def _notes(self, room: float, top: float) -> Iterator[Markup]:
+        y = top
+        for looks, sentence in self._sentences():
+            for line in wrapped(sentence, _NOTE * (1.12 if looks == "said" else 1.0), room):
+                yield words(line, (_EDGE, y), looks, _NOTE, room, bold=looks == "said")
+                y += 24
+
+    def _sentences(self) -> Iterator[tuple[str, str]]:
+        yield (
+            "said",
+            f"Everything else is denied: at pods by NetworkPolicies ({DEFAULT_DENY}), in the VPC by security groups.",
+        )
+        if self._on_nodes:
+            yield "note", "Between services NetworkPolicies alone decide: all their pods carry the group of the nodes."
+            yield "note", "Implied for every service: DNS (TCP 53, UDP 53)."
+        else:
+            yield "note", "Implied for every service: DNS (TCP 53, UDP 53), and kubelet probes on its ports."
+        yield (
+            "note",
+            "Arrows are connections that may be opened, on the ports at their head. Dashed: a security group (sg).",
+        )
+
+
+def _around(layout: Layout, column_of: dict[str, int], first: int, last: int) -> Placed:
+    """Return the rectangle that holds everything in some columns."""
+    within = [layout.boxes[key] for key, column in column_of.items() if first <= column <= last]
+    within += [lane for column, lanes in layout.lanes.items() if first <= column <= last for lane in lanes]
+    left, top = min((each.x for each in within), default=inf), min((each.y for each in within), default=inf)
+    right, bottom = max(each.right for each in within), max(each.bottom for each in within)
+    return Placed(left, top, right - left, bottom - top)
+
+
+def _drawn_frame(at: Placed, looks: str, said: str, left: float) -> Iterator[Markup]:
+    yield rectangle(at, looks, 12)
+    caption = "caption" if looks == "guard" else "place"
+    yield words(said, (left, at.y + 22), caption, 12 if looks == "guard" else 14, at.right - left - 12, bold=True)
+
+
+def _some(networks: tuple[Network, ...]) -> tuple[str, ...]:
+    shown = tuple(str(network) for network in networks[:2])
+    return shown if len(networks) <= len(shown) else (shown[0], f"and {len(networks) - 1} more")

@@ -1,0 +1,81 @@
+"""A proof in words: one line when it holds, a table of what to mend when it does not."""
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from textwrap import wrap
+
+from flash_ticket.firewall.prove.proof import Blur, Proof, Rest
+from flash_ticket.firewall.prove.violation import Fault, Violation
+from flash_ticket.firewall.terms.escape import escaped
+
+_COLUMNS = (("from", 17), ("to", 17), ("ports", 12), ("layer", 5), ("what decides", 33), ("what to change", 26))
+_MOST_VIOLATIONS = 20
+_MOST_LINES = 5
+
+
+def proof_text(proof: Proof) -> str:
+    """Return the summary, the violations or what rests on one layer, and what none can tell apart.
+
+    No line is longer than 120 columns where names are not.
+    """
+    lines = [_summary(proof)]
+    if proof.holds and proof.rests:
+        lines.append("Services share a group: of these the pod layer alone stops what is not declared.")
+        lines += _first(_MOST_LINES, [_rest(rest) for rest in proof.rests])
+    if proof.blurs:
+        lines.append("Neither layer can stop these, for they look like something declared:")
+        lines += _first(_MOST_LINES, [_blur(blur) for blur in proof.blurs])
+    if proof.violations:
+        lines += _violations(proof.violations)
+    return "\n".join(escaped(line) for line in lines)
+
+
+def _summary(proof: Proof) -> str:
+    if not proof.holds:
+        count = len(proof.violations)
+        return f"The proof does not hold: {count:,} thing{'s are' if count > 1 else ' is'} not as declared."
+    return (
+        f"The proof holds: {proof.declared:,} declared connections pass both layers, and of the undeclared ones "
+        f"{proof.stopped[2]:,} are stopped by both and {proof.stopped[1]:,} by one."
+    )
+
+
+def _first(most: int, lines: Sequence[str]) -> list[str]:
+    shown = [f"  {line}" for line in lines[:most]]
+    return shown if len(lines) <= most else [*shown, f"  and {len(lines) - most:,} more"]
+
+
+def _rest(rest: Rest) -> str:
+    return f"{rest.source} => {rest.destination} : {rest.ports}"
+
+
+def _blur(blur: Blur) -> str:
+    return f"{blur.source} => {blur.destination} : {blur.ports}"
+
+
+def _violations(violations: Sequence[Violation]) -> Iterator[str]:
+    shown = violations[:_MOST_VIOLATIONS]
+    for fault in Fault:
+        found = [violation for violation in shown if violation.fault is fault]
+        if found:
+            yield ""
+            yield f"{fault.capitalize()}:"
+            yield from _rows([name for name, _ in _COLUMNS])
+            for violation in found:
+                yield from _rows(_cells(violation))
+    if len(violations) > len(shown):
+        yield ""
+        yield f"and {len(violations) - len(shown):,} more"
+
+
+def _cells(violation: Violation) -> tuple[str, ...]:
+    ports = str(violation.ports).replace(",", ", ")
+    decides = str(violation.side)
+    return violation.source, violation.destination, ports, violation.layer.value, decides, violation.remedy
+
+
+def _rows(cells: Sequence[str]) -> Iterator[str]:
+    """Yield one row of the table in as many lines as its longest cell takes."""
+    wrapped = [wrap(escaped(cell), width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)]
+    for parts in zip_longest(*wrapped, fillvalue=""):
+        yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()

@@ -1,0 +1,1 @@
+"""From the addresses of a record to the endpoints of the matrix."""

@@ -1,0 +1,222 @@
+"""Records of logs summed up by whom they concern."""
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
+from typing import TypeVar
+
+from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange
+from flash_ticket.traffic.attribution.address_book import PROTOCOLS, AddressBook, KnownEnd, Span
+from flash_ticket.traffic.attribution.conversation import MOST_EXAMPLES, Attribution, Conversation
+from flash_ticket.traffic.attribution.unknown_end import UnknownEnd
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Disposition, Evidence, Log, PodIdentity, Record, Scope
+
+EARLY_SECONDS = 10
+"""How long a pod's policies may be missing or half there: the AWS agent's standard mode takes 1 to 2 s (EKS User Guide,
+"Limit Pod traffic"), and replies on connections opened before are dropped for some more."""
+
+
+Example = TypeVar("Example", str, PodIdentity)
+_Examples = list[tuple[tuple[str, ...], Example]]
+"""Examples with what orders them, sorted."""
+
+
+@dataclass(slots=True)
+class SourceTotals:
+    """What was read of one log and what became of it.
+
+    Attributes:
+        name: The log, as the user named it.
+        attributed: Lines both of whose ends are known.
+        unattributed: The others.
+        evidence: The kinds of log that were in it.
+    """
+
+    name: str
+    reading: Reading = field(default_factory=Reading)
+    attributed: int = 0
+    unattributed: int = 0
+    evidence: set[Evidence] = field(default_factory=set)
+
+
+def scope(book: AddressBook, since: float | None = None, until: float | None = None) -> Scope:
+    """Return what is asked of logs so that their records can be attributed: split where addresses changed hands."""
+    return Scope(since, until, book.history.moments(since), book.listening)
+
+
+def attribute(logs: Sequence[Log], book: AddressBook, wanted: Scope) -> tuple[Attribution, tuple[SourceTotals, ...]]:
+    """Read logs and sum up what they tell by source, destination and port.
+
+    Args:
+        logs: Each is read once, in order.
+        book: Whose the addresses are.
+        wanted: As ``scope`` makes it.
+
+    Raises:
+        InputError: A log cannot be read.
+    """
+    ledger = _Ledger(book)
+    totals = tuple(SourceTotals(log.name) for log in logs)
+    for log, total in zip(logs, totals, strict=True):
+        for record in log.records(wanted, total.reading):
+            ledger.enter(record, total)
+    return ledger.attribution(), totals
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A conversation while it grows."""
+
+    conversation: Conversation
+    interfaces: _Examples[str] = field(default_factory=list)
+    sources: _Examples[str] = field(default_factory=list)
+    destinations: _Examples[str] = field(default_factory=list)
+    callers: _Examples[PodIdentity] = field(default_factory=list)
+    called: _Examples[PodIdentity] = field(default_factory=list)
+    count: int = 0
+    early: int = 0
+    first: float = float("inf")
+    last: float = float("-inf")
+
+    def add(self, record: Record, source: KnownEnd, destination: KnownEnd) -> None:
+        self.count += record.count
+        self.first, self.last = min(self.first, record.first), max(self.last, record.last)
+        if any(_is_early(end, record) for end in (source, destination)):
+            self.early += record.count
+        _note(self.interfaces, record.interface)
+        _note(self.sources, record.source.address)
+        _note(self.destinations, record.destination.address)
+        _note(self.callers, source.pod)
+        _note(self.called, destination.pod)
+
+    def summed(self) -> Conversation:
+        return replace(
+            self.conversation,
+            interfaces=tuple(example for _, example in self.interfaces),
+            sources=tuple(example for _, example in self.sources),
+            destinations=tuple(example for _, example in self.destinations),
+            count=self.count,
+            first=self.first,
+            last=self.last,
+            callers=tuple(example for _, example in self.callers),
+            called=tuple(example for _, example in self.called),
+            early=self.early,
+        )
+
+
+@dataclass(slots=True)
+class _Ledger:
+    book: AddressBook
+    entries: dict[object, _Entry] = field(default_factory=dict)
+    unknown: dict[UnknownEnd, int] = field(default_factory=lambda: defaultdict(int))
+    examples: dict[UnknownEnd, str] = field(default_factory=dict)
+
+    def enter(self, record: Record, total: SourceTotals) -> None:
+        total.evidence.add(record.evidence)
+        span, port = Span(record.first, record.last), _port(record)
+        destination = self.book.destination(record.destination, port, span)
+        if isinstance(destination, UnknownEnd):
+            self._refuse(destination, record, record.destination.address, total)
+            return
+        source = self.book.source(record.source, destination, span)
+        if isinstance(source, UnknownEnd):
+            self._refuse(source, record, record.source.address, total)
+            return
+        total.attributed += record.count
+        key = (
+            *(record.evidence, record.disposition, source.position, destination.position),
+            *(destination.port, record.protocol, record.direction, record.reason),
+        )
+        if key not in self.entries:
+            self.entries[key] = _Entry(Conversation(*key, (), (), (), 0, 0, 0))
+        self.entries[key].add(record, source, destination)
+
+    def attribution(self) -> Attribution:
+        every = sorted(_merged(entry.summed() for entry in self.entries.values()), key=_order)
+        reasons = sorted(self.unknown, key=lambda each: (-self.unknown[each], each.words))
+        return Attribution(
+            tuple(every),
+            tuple((each.words, self.unknown[each]) for each in reasons),
+            tuple((each.words, self.examples[each]) for each in reasons),
+        )
+
+    def _refuse(self, unknown: UnknownEnd, record: Record, address: str, total: SourceTotals) -> None:
+        total.unattributed += record.count
+        self.unknown[unknown] += record.count
+        self.examples.setdefault(unknown, address)
+
+
+def _merged(conversations: Iterable[Conversation]) -> Iterator[Conversation]:
+    """Yield the conversations; what went unanswered once and passed at another time counts as passed."""
+    every = list(conversations)
+    passed = {_pair(each): each for each in sorted(every, key=_order) if each.disposition is Disposition.PASSED}
+    joined: dict[object, list[Conversation]] = defaultdict(list)
+    for each in every:
+        if each.disposition is Disposition.UNANSWERED and _pair(each) in passed:
+            joined[_pair(each)].append(each)
+        elif passed.get(_pair(each)) is not each:
+            yield each
+    for pair, each in passed.items():
+        yield _joined(each, joined[pair])
+
+
+def _pair(each: Conversation) -> object:
+    return each.evidence, each.source, each.destination, each.port, each.protocol
+
+
+def _joined(one: Conversation, others: Sequence[Conversation]) -> Conversation:
+    every = (one, *others)
+    return replace(
+        one,
+        sources=_few({address for each in every for address in each.sources}),
+        destinations=_few({address for each in every for address in each.destinations}),
+        count=sum(each.count for each in every),
+        first=min(each.first for each in every),
+        last=max(each.last for each in every),
+        callers=_few({pod for each in every for pod in each.callers}),
+        called=_few({pod for each in every for pod in each.called}),
+        early=sum(each.early for each in every),
+    )
+
+
+def _order(each: Conversation) -> tuple[object, ...]:
+    port = each.port or PortRange(PROTOCOLS[6], 0, 0)
+    direction = each.direction.value if each.direction else ""
+    ends = (each.source.name, each.destination.name)
+    return (*ends, each.protocol, port, each.evidence, each.disposition, direction, each.reason)
+
+
+def _port(record: Record) -> PortRange | None:
+    protocol = PROTOCOLS.get(record.protocol)
+    if protocol is None or not 0 < record.port <= MAX_PORT:
+        return None
+    return PortRange(protocol, record.port, record.port)
+
+
+def _is_early(end: KnownEnd, record: Record) -> bool:
+    return end.started is not None and end.started <= record.first and record.last < end.started + EARLY_SECONDS
+
+
+def _note(examples: _Examples[Example], example: Example | None) -> None:
+    """Keep an example; among more than are kept the least are, so that the order of records does not matter."""
+    if not example:
+        return
+    entry = (_example_order(example), example)
+    if len(examples) == MOST_EXAMPLES and examples[-1][0] <= entry[0]:
+        return
+    if entry not in examples:
+        insort(examples, entry, key=itemgetter(0))
+        del examples[MOST_EXAMPLES:]
+
+
+def _example_order(example: str | PodIdentity) -> tuple[str, ...]:
+    if isinstance(example, str):
+        return (example,)
+    return (example.namespace, example.name, *(text for pair in example.labels for text in pair))
+
+
+def _few(examples: set[Example]) -> tuple[Example, ...]:
+    return tuple(sorted(examples, key=_example_order))[:MOST_EXAMPLES]

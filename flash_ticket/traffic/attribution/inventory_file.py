@@ -1,0 +1,86 @@
+"""An inventory as a file: written and read back whole, or read from what kubectl prints."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import MAX_PORT
+from flash_ticket.traffic.attribution.cluster_listing import listed_pods, listed_services
+from flash_ticket.traffic.attribution.inventory import Inventory
+
+_FORMAT = "flash-firewall inventory 1"
+_HOW = "Save one with flash-firewall inventory, or with kubectl get pods,services -A -o json"
+
+_NOTHING_DECLARED = Matrix("", (), (), ())
+
+_ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
+
+
+def inventory_json(inventory: Inventory) -> str:
+    """Return an inventory as the text of a file that ``read_inventory`` reads."""
+    return json.dumps({"format": _FORMAT, "inventory": _ADAPTER.dump_python(inventory, mode="json")}, indent=1) + "\n"
+
+
+def read_inventory(path: Path) -> Inventory:
+    """Return a saved inventory, or pods and Services from a list of the API server's.
+
+    Such a list does not say when it was printed: the file's time of modification counts.
+
+    Raises:
+        InputError: The file cannot be read or is neither.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+        modified = path.stat().st_mtime
+    except OSError as error:
+        raise InputError(str(path), "", f"it cannot be read ({error.strerror})", "Name a saved inventory") from None
+    except (ValueError, RecursionError):
+        raise InputError(str(path), "", "it is not JSON", _HOW) from None
+    if isinstance(content, dict) and content.get("format") == _FORMAT:
+        return _saved(content.get("inventory"), str(path))
+    items = content.get("items") if isinstance(content, dict) else None
+    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+        raise InputError(str(path), "", "it is neither an inventory nor a list of objects", _HOW)
+    return _listed(items, modified, str(path))
+
+
+def _saved(content: object, source: str) -> Inventory:
+    try:
+        found = _ADAPTER.validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(("inventory", *map(str, first["loc"])))
+        raise InputError(source, key, first["msg"], "Save it again") from None
+    _refuse_unreadable(found, source)
+    return found
+
+
+def _refuse_unreadable(inventory: Inventory, source: str) -> None:
+    """Check that what stood can be read: its objects are saved as the two APIs tell them, whatever those are."""
+    if not inventory.deployed or not inventory.environment:
+        return
+    try:
+        layers = inventory.deployed.layers(_NOTHING_DECLARED, inventory.environment)
+        _ = layers.pod_permissions, hash(layers.firewall.rules)
+        for rule in layers.firewall.rules:
+            if not 1 <= rule.ports.first <= rule.ports.last <= MAX_PORT:
+                raise ValueError(f"{rule.ports} is no range of ports")  # noqa: TRY301 - told like the others
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
+        raise InputError(source, "inventory.deployed", problem, "Save it again") from None
+
+
+def _listed(items: list[Mapping[str, Any]], taken: float, source: str) -> Inventory:
+    try:
+        pods = tuple(listed_pods(each for each in items if each.get("kind") == "Pod"))
+        services = tuple(listed_services(each for each in items if each.get("kind") == "Service"))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(source, "items", f"an object is not as Kubernetes lists it ({error})", _HOW) from None
+    if not pods and not services:
+        raise InputError(source, "items", "there is no pod with an address in it", _HOW)
+    return Inventory(taken, None, None, pods, (), services)

@@ -1,0 +1,140 @@
+"""Which place outside the cluster an address belongs to: by subnets, by the port that was called, and by groups."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import ip_address
+
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.unknown_end import UnknownEnd
+
+_MOST_ADDRESSES = 100_000
+"""Held at once, as they are read: a scan of the internet's brings more than memory should hold."""
+
+
+@dataclass(frozen=True)
+class PlaceDirectory:
+    """The externals that are places of one environment.
+
+    Several may share their subnets. What an interface carries tells best, the port that was called next.
+
+    Attributes:
+        layers: Both layers in that environment.
+        inventory: With the network interfaces, if they are known.
+    """
+
+    layers: Layers
+    inventory: Inventory
+    _ranges: dict[str, AddressRange | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def called(self, address: str, port: PortRange | None) -> Position | UnknownEnd | None:
+        """Return the place that was called at an address; None if it is no place's."""
+        wearing = self._wearing(address)
+        candidates: Sequence[Position] = wearing or self.around(address)
+        listening = [each for each in candidates if port and self._listens[each].covers(PortSet((port,)))]
+        if len(listening) > 1:
+            return UnknownEnd.SHARED
+        if not listening and not wearing:
+            candidates = self._by_address_alone(address, candidates)
+        return self._only(address, listening or candidates)
+
+    def caller(self, address: str, called: Position, port: PortRange | None) -> Position | UnknownEnd | None:
+        """Return the place that called from an address; None if it is no place's."""
+        candidates = self._wearing(address) or self._by_address_alone(address, self.around(address))
+        declared = [
+            each
+            for each in candidates
+            if port and self._declared.get((each, called), NO_PORTS).covers(PortSet((port,)))
+        ]
+        if len(declared) > 1:
+            return UnknownEnd.SHARED
+        return self._only(address, declared or candidates)
+
+    def is_address(self, text: str) -> bool:
+        """Tell whether a text is an address."""
+        return self._range(text) is not None
+
+    def in_vpc(self, address: str) -> bool:
+        """Tell whether an address is one of the VPC's."""
+        return self.within(address, self._vpc)
+
+    def within(self, address: str, ranges: Iterable[AddressRange]) -> bool:
+        """Tell whether an address is in one of the ranges."""
+        found = self._range(address)
+        return found is not None and any(each.covers(found) for each in ranges)
+
+    def _only(self, address: str, candidates: Sequence[Position]) -> Position | UnknownEnd | None:
+        """Return the one candidate; among several an address of the VPC is taken for a host that is none of them."""
+        if len(candidates) > 1:
+            return None if self.in_vpc(address) else UnknownEnd.SHARED
+        return candidates[0] if candidates else None
+
+    def _range(self, address: str) -> AddressRange | None:
+        if address not in self._ranges:
+            if len(self._ranges) >= _MOST_ADDRESSES:
+                self._ranges.clear()
+            try:
+                self._ranges[address] = AddressRange.of(str(ip_address(address)))
+            except ValueError:
+                self._ranges[address] = None
+        return self._ranges[address]
+
+    def around(self, address: str) -> list[Position]:
+        """Return the places in whose networks an address is."""
+        return [each for each in self._places if self.within(address, each.ranges)]
+
+    def _wearing(self, address: str) -> list[Position]:
+        """Return the places whose groups the interface at an address carries."""
+        groups = self._groups_at.get(address, frozenset())
+        return [each for each in self._places if groups & self._groups[each]]
+
+    def _by_address_alone(self, address: str, candidates: Sequence[Position]) -> Sequence[Position]:
+        """Leave out the places that have groups, where the interface is known to carry none of them."""
+        if address not in self._groups_at:
+            return candidates
+        return [each for each in candidates if not self._groups[each]]
+
+    @cached_property
+    def _vpc(self) -> tuple[AddressRange, ...]:
+        return tuple(AddressRange.of(str(network)) for network in self.layers.environment.vpc_networks)
+
+    @cached_property
+    def _places(self) -> tuple[Position, ...]:
+        return tuple(self.layers.named[name] for name, _ in self.layers.environment.places)
+
+    @cached_property
+    def _listens(self) -> Mapping[Position, PortSet]:
+        front, endpoints = self.layers.environment.load_balancer, self.layers.matrix.endpoints
+        return {
+            each: PortSet.of(front.listeners if each.name == front.external else endpoints[each.name].ports)
+            for each in self._places
+        }
+
+    @cached_property
+    def _groups(self) -> Mapping[Position, frozenset[str]]:
+        """The ids of the groups that a place's interfaces carry, as far as they are known."""
+        found = {
+            self.layers.named[name]: frozenset(group.id for group in place.groups)
+            for name, place in self.layers.environment.places
+        }
+        front = self.layers.environment.load_balancer.external
+        labels = self.inventory.deployed.group_labels if self.inventory.deployed else {}
+        return found | {self.layers.named[front]: frozenset(group for group, label in labels.items() if label == front)}
+
+    @cached_property
+    def _groups_at(self) -> Mapping[str, frozenset[str]]:
+        return {
+            address: frozenset(interface.groups)
+            for interface in self.inventory.interfaces
+            for address in interface.addresses
+        }
+
+    @cached_property
+    def _declared(self) -> Mapping[tuple[Position, Position], PortSet]:
+        return declared_connections(self.layers)

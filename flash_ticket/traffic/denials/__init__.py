@@ -1,0 +1,1 @@
+"""What was denied, which layer denied it, and why."""

@@ -1,0 +1,174 @@
+"""What would let an undeclared connection through: the line of traffic.yaml, and what has to be declared before it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import yaml
+
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.matrix import Labels, Service
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.endpoint import KUBELET, Position, Role, clients_of
+from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.traffic.attribution.application_name import free_name, telling
+from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.records.record import PodIdentity
+
+_Entry = dict[str, Any]
+"""An endpoint as traffic.yaml declares it."""
+
+_ONE_LINE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How a connection would be opened. It widens the firewall: nobody has said that it should be open.
+
+    Attributes:
+        line: For ``flows`` of traffic.yaml; empty where no line can allow it.
+        before: What has to be declared or known first, in the imperative.
+    """
+
+    line: str
+    before: tuple[str, ...]
+
+
+def allowance(layers: Layers, conversations: Sequence[Conversation]) -> Allowance:
+    """Return what would let through what was denied.
+
+    Args:
+        layers: Of the environment.
+        conversations: Of one pair on one port that is not declared; at least one.
+    """
+    return _Writer(layers, conversations).allowance()
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """How traffic.yaml calls an end; empty where it cannot."""
+
+    text: str
+    before: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    layers: Layers
+    conversations: Sequence[Conversation]
+
+    def allowance(self) -> Allowance:
+        first = self.conversations[0]
+        source, destination, port = first.source, first.destination, first.port
+        if port is None or port.protocol is Protocol.SCTP:
+            return Allowance("", ("Nothing in traffic.yaml can allow it: TCP and UDP ports alone are declared",))
+        front = self.layers.environment.load_balancer.external
+        if source.name == clients_of(front):
+            return Allowance("", tuple(self._clients(destination, port, front)))
+        if source is destination:
+            remedy = f"No flow leads from {source.name} to itself: declare the pods that talk as two services"
+            return Allowance("", (remedy,))
+        if not any(self._is_inside(end) for end in (source, destination)):
+            return Allowance("", ("Both ends are outside: a flow has a service at one end",))
+        caller, called = self._caller(source), self._called(destination, port)
+        before = (*caller.before, *called.before)
+        if not caller.text or not called.text:
+            return Allowance("", before)
+        return Allowance(f"- {_flow({'from': caller.text, 'to': called.text, 'ports': [_port(port)]})}", before)
+
+    def _is_inside(self, end: Position) -> bool:
+        return end.workload is not None and end.workload.namespace == self.layers.matrix.namespace
+
+    def _clients(self, destination: Position, port: PortRange, front: str) -> Iterator[str]:
+        if destination.name == front:
+            yield f"Add {_flow(_port(port))} to loadBalancer.listeners in {self._settings}: clients call those"
+        else:
+            yield f"Clients reach {front} alone: declare these addresses as an external of their own"
+
+    def _caller(self, source: Position) -> _Name:
+        addresses = sorted({address for each in self.conversations for address in each.sources})
+        pods = [pod for each in self.conversations for pod in each.callers]
+        return self._named(source, {}, addresses, pods)
+
+    def _called(self, destination: Position, port: PortRange) -> _Name:
+        addresses = sorted({address for each in self.conversations for address in each.destinations})
+        pods = [pod for each in self.conversations for pod in each.called]
+        endpoint = self.layers.matrix.endpoints.get(destination.name)
+        if endpoint and not any(known.covers(port) for known in endpoint.ports):
+            kind = "services" if isinstance(endpoint, Service) else "externals"
+            opens = self._opened_too(destination.name) if endpoint.ports else ""
+            return _Name(endpoint.name, (f"Add {_flow(_port(port))} to {kind}.{endpoint.name}.ports{opens}",))
+        return self._named(destination, {"ports": [_port(port)]}, addresses, pods)
+
+    def _opened_too(self, target: str) -> str:
+        flows = [flow.source for flow in self.layers.matrix.flows_into[target]]
+        return f"; every flow to it that names no ports opens it too (from {', '.join(flows)})" if flows else ""
+
+    def _named(self, position: Position, entry: _Entry, addresses: Sequence[str], pods: Sequence[PodIdentity]) -> _Name:
+        """Return the name of an end, with what has to be declared to give it one."""
+        if position.role in {Role.SERVICE, Role.EXTERNAL}:
+            return _Name(position.name)
+        if position.name == KUBELET:
+            return _Name("", ("Kubelets are no end of flows: what they probe is a port of the service",))
+        if self._is_inside(position):
+            return _Name("", (self._service_first(pods),))
+        if position.workload:
+            return self._pods_elsewhere(position, entry, pods)
+        return self._host(position, entry, addresses)
+
+    def _service_first(self, pods: Sequence[PodIdentity]) -> str:
+        told = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
+        return f"Declare the pod under services by its labels{told}, or give it the labels of the service that it is"
+
+    def _pods_elsewhere(self, position: Position, entry: _Entry, pods: Sequence[PodIdentity]) -> _Name:
+        known = position.workload if position.role is Role.IMPLIED else None
+        if known:
+            namespace, labels = known.namespace, tuple(known.labels.items())
+        elif pods:
+            namespace, labels = pods[0].namespace, pods[0].labels
+        else:
+            return _Name("", ("Find out which pod that is, and declare it under externals by namespace and labels",))
+        chosen = telling(labels)
+        if not chosen:
+            remedy = f"Give the pod a label that tells it from others of {namespace}, and declare it under externals"
+            return _Name("", (remedy,))
+        name = free_name(chosen[0][1], self.layers.matrix.endpoints)
+        where = {"namespace": namespace, "pods": dict(chosen), **entry}
+        return _Name(name, (f"Add to externals of traffic.yaml: {_pair(name, where)}",))
+
+    def _host(self, position: Position, entry: _Entry, addresses: Sequence[str]) -> _Name:
+        if not addresses:
+            return _Name("", (f"Find out which address of {position.name} that is, and declare it under externals",))
+        name = free_name(f"host-{addresses[0]}", self.layers.matrix.endpoints)
+        networks = [str(ip_network(ip_address(each))) for each in addresses]
+        return _Name(
+            name,
+            (
+                f"Add to externals of traffic.yaml: {_pair(name, entry)}",
+                f"Add to places of {self._settings}: {_pair(name, {'cidrs': networks})}",
+            ),
+        )
+
+    @property
+    def _settings(self) -> str:
+        return stack_file(self.layers.environment.name)
+
+
+def _labels(labels: Labels) -> str:
+    return ", ".join(f"{key}={value}" for key, value in labels)
+
+
+def _port(port: PortRange) -> int | dict[str, Any]:
+    return port.first if port.protocol is Protocol.TCP else {"port": port.first, "protocol": port.protocol.value}
+
+
+def _flow(value: object) -> str:
+    """Return a value as YAML on one line, in quotes where need be."""
+    written = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ONE_LINE, allow_unicode=True)
+    return written.removesuffix("...\n").strip()
+
+
+def _pair(name: str, entry: _Entry) -> str:
+    """Return a name with its entry, as a line under a key of a file."""
+    return _flow({name: entry})[1:-1]

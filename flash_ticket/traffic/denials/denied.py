@@ -1,0 +1,246 @@
+"""What was stopped: by whom it was tried, which layer stopped it and why, and whether it is declared.
+
+A flow log shows what security groups and network ACLs stop, and never a NetworkPolicy's drop; the pod layer's logs show
+that, and never a security group's. What a flow log shows going in without an answer is told apart as the weaker sign.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from flash_ticket.firewall.prove.both_layers import Layers, has_say
+from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.traffic.attribution.conversation import MOST_EXAMPLES, Conversation
+from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.traffic.denials.allowance import Allowance, allowance
+from flash_ticket.traffic.denials.cause import Cause
+from flash_ticket.traffic.denials.causes import DeniedAsDeclared
+from flash_ticket.traffic.denials.near_miss import NearMisses
+from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity
+
+
+class Standing(StrEnum):
+    """Whether what was denied should have passed."""
+
+    DECLARED = "declared"
+    UNDECLARED = "not declared"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Traffic of one pair on one port that one layer stopped, or that was never answered.
+
+    Attributes:
+        source: Who called.
+        destination: Who was called.
+        port: One port; None for a protocol without.
+        protocol: IANA's number.
+        disposition: Stopped, or let through by the VPC layer and unanswered.
+        layer: Which firewall stopped it; of what was not answered the pod layer, if any did.
+        evidence: The logs that tell of it, sorted.
+        count: Lines that tell of it.
+        unanswered: Lines of flow logs about the same pair and port without an answer, which belong to it.
+        passed: Lines about the same pair and port that passed the same layer.
+        first: Seconds since 1970, UTC.
+        last: Likewise.
+        sources: Addresses, a few of them, sorted.
+        destinations: Likewise.
+        callers: Pods of the source, a few of them.
+        called: Likewise of the destination.
+        decided: What decides on each side, by the compiled layer: a policy or rule, or that there is none.
+        causes: Why it was stopped, most likely first; never empty for what is declared.
+        allowance: What would open it; None for what is declared.
+    """
+
+    source: Position
+    destination: Position
+    port: PortRange | None
+    protocol: int
+    disposition: Disposition
+    layer: Layer
+    evidence: tuple[Evidence, ...]
+    count: int
+    unanswered: int
+    passed: int
+    first: float
+    last: float
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    callers: tuple[PodIdentity, ...]
+    called: tuple[PodIdentity, ...]
+    standing: Standing
+    decided: tuple[str, ...]
+    causes: tuple[Cause, ...]
+    allowance: Allowance | None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """All that was stopped on its way from or to what this firewall governs.
+
+    Attributes:
+        denials: The declared ones first, then by count.
+        unanswered: What was let through by the VPC layer and never answered, the declared first.
+        passed: Lines about traffic that passed.
+        beside: Lines about traffic that was stopped or unanswered, at neither end of which this firewall stands.
+    """
+
+    denials: tuple[Denial, ...]
+    unanswered: tuple[Denial, ...]
+    passed: int
+    beside: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing declared was stopped."""
+        return not any(each.standing is Standing.DECLARED for each in self.denials)
+
+
+def denied(traffic: Recorded, service: str | None = None) -> Denied:
+    """Return what was stopped.
+
+    Args:
+        traffic: Recorded and attributed.
+        service: Only what comes from or goes to it; None for all.
+
+    Raises:
+        InputError: There is no such service.
+    """
+    known = sorted(each.name for each in traffic.firewall.matrix.services)
+    if service is not None and service not in known:
+        raise InputError("--service", "", f"{service!r} is no service", f"Name one of: {', '.join(known)}")
+    return _Denials(traffic, service).denied()
+
+
+_Key = tuple[Position, Position, PortRange | None, int]
+
+
+@dataclass(frozen=True)
+class _Denials:
+    traffic: Recorded
+    service: str | None
+
+    def denied(self) -> Denied:
+        stopped: dict[tuple[_Key, Layer], list[Conversation]] = defaultdict(list)
+        unanswered: dict[_Key, list[Conversation]] = defaultdict(list)
+        beside = 0
+        for each in self.traffic.attribution.conversations:
+            if each.disposition is Disposition.PASSED:
+                continue
+            if not (self._governs(each.source) or self._governs(each.destination)):
+                beside += each.count
+            elif self.service in {None, each.source.name, each.destination.name}:
+                if each.disposition is Disposition.STOPPED:
+                    stopped[_key(each), each.evidence.layer].append(each)
+                else:
+                    unanswered[_key(each)].append(each)
+        by_pods = {key for key, layer in stopped if layer is Layer.POD}
+        found = [
+            self._denial(key, layer, conversations, unanswered.get(key, ()) if layer is Layer.POD else ())
+            for (key, layer), conversations in stopped.items()
+        ]
+        left = [
+            self._denial(key, Layer.POD, conversations, ())
+            for key, conversations in unanswered.items()
+            if key not in by_pods
+        ]
+        return Denied(_sorted(found), _sorted(left), sum(self._passed.values()), beside)
+
+    def _governs(self, position: Position) -> bool:
+        """Tell whether this firewall stands around a position: pods of the namespace, and the load balancer."""
+        if position.workload:
+            return position.workload.namespace == self.layers.matrix.namespace
+        return position.name == self.layers.environment.load_balancer.external
+
+    def _denial(
+        self, key: _Key, layer: Layer, conversations: Sequence[Conversation], answerless: Sequence[Conversation]
+    ) -> Denial:
+        source, destination, port, _ = key
+        is_declared = self._is_declared(source, destination, port)
+        every = (*conversations, *answerless)
+        return Denial(
+            *key,
+            conversations[0].disposition,
+            layer,
+            tuple(sorted({each.evidence for each in every})),
+            sum(each.count for each in conversations),
+            sum(each.count for each in answerless),
+            self._passed.get((key, layer), 0),
+            min(each.first for each in every),
+            max(each.last for each in every),
+            _few(address for each in every for address in each.sources),
+            _few(address for each in every for address in each.destinations),
+            _few_pods(pod for each in every for pod in each.callers),
+            _few_pods(pod for each in every for pod in each.called),
+            Standing.DECLARED if is_declared else Standing.UNDECLARED,
+            tuple(self._decided(source, destination, port, layer)),
+            self._as_declared.causes(conversations, layer) if is_declared else self._near.causes(conversations),
+            None if is_declared else allowance(self.layers, conversations),
+        )
+
+    def _is_declared(self, source: Position, destination: Position, port: PortRange | None) -> bool:
+        ports = self._declared.get((source, destination), NO_PORTS)
+        return port is not None and ports.covers(PortSet((port,)))
+
+    def _decided(self, source: Position, destination: Position, port: PortRange | None, layer: Layer) -> Iterator[str]:
+        if port is None:
+            yield "it has no ports, and no rule here speaks of it"
+        elif not has_say(layer, source, destination):
+            yield f"the {layer} layer has no say between the two"
+        elif verdict := self.layers.verdict(layer, source, destination, port):
+            if verdict.passes:
+                yield f"as compiled, the {layer} layer lets it pass"
+            yield from map(str, verdict.deciding)
+
+    @property
+    def layers(self) -> Layers:
+        return self.traffic.layers
+
+    @cached_property
+    def _declared(self) -> Mapping[tuple[Position, Position], PortSet]:
+        return declared_connections(self.layers)
+
+    @cached_property
+    def _as_declared(self) -> DeniedAsDeclared:
+        return DeniedAsDeclared(self.traffic)
+
+    @cached_property
+    def _near(self) -> NearMisses:
+        return NearMisses(self.traffic)
+
+    @cached_property
+    def _passed(self) -> Mapping[tuple[_Key, Layer], int]:
+        found: dict[tuple[_Key, Layer], int] = defaultdict(int)
+        for each in self.traffic.attribution.conversations:
+            if each.disposition is Disposition.PASSED:
+                found[_key(each), each.evidence.layer] += each.count
+        return found
+
+
+def _key(each: Conversation) -> _Key:
+    return each.source, each.destination, each.port, each.protocol
+
+
+def _sorted(denials: Iterable[Denial]) -> tuple[Denial, ...]:
+    return tuple(sorted(denials, key=_order))
+
+
+def _order(each: Denial) -> tuple[object, ...]:
+    ends = (each.source.name, each.destination.name, each.protocol, each.port.first if each.port else 0)
+    hopeful = each.standing is Standing.UNDECLARED and not each.causes
+    return each.standing, hopeful, -each.count, *ends, each.layer
+
+
+def _few(addresses: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(addresses))[:MOST_EXAMPLES])
+
+
+def _few_pods(pods: Iterable[PodIdentity]) -> tuple[PodIdentity, ...]:
+    return tuple(sorted(set(pods), key=lambda pod: (pod.namespace, pod.name, pod.labels))[:MOST_EXAMPLES])

@@ -1,0 +1,91 @@
+"""Which security groups the interfaces at the ends of a conversation carry, and which they should."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup
+from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.attribution.inventory import Interface, Inventory
+from flash_ticket.traffic.denials.cause import Cause, Suspect
+from flash_ticket.traffic.records.record import PodIdentity
+
+
+@dataclass(frozen=True)
+class WornGroups:
+    """The groups of interfaces, as far as an inventory knows them.
+
+    Attributes:
+        inventory: With interfaces, and with the stack's own groups as they are deployed.
+        namespace: Of the services.
+    """
+
+    inventory: Inventory
+    namespace: str
+
+    def missing(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
+        """Yield each interface at an end that lacks the groups by which the rules know that end."""
+        told: dict[str, Cause] = {}
+        for each in conversations:
+            ends = ((each.source, each.sources, each.callers), (each.destination, each.destinations, each.called))
+            for position, addresses, pods in ends:
+                for address in addresses:
+                    interface, wanted = self._interfaces.get(address), self._wanted(position)
+                    if interface and wanted and not wanted & set(interface.groups):
+                        told[interface.id] = self._lacking(interface, address, position, wanted, pods)
+        yield from (told[interface] for interface in sorted(told))
+
+    def are_known(self, about: Conversation) -> bool:
+        """Tell whether the interfaces at both ends are known, with the groups that they should carry."""
+        ends = ((about.source, about.sources), (about.destination, about.destinations))
+        return all(
+            self._wanted(position) and any(address in self._interfaces for address in addresses)
+            for position, addresses in ends
+        )
+
+    def _lacking(
+        self,
+        interface: Interface,
+        address: str,
+        position: Position,
+        wanted: frozenset[str],
+        pods: Sequence[PodIdentity],
+    ) -> Cause:
+        groups = ", ".join(sorted(wanted))
+        problem = f"the interface {interface.id} of {position.name} ({address}) lacks the group {groups}"
+        if not position.workload:
+            return Cause(Suspect.MISSING_GROUP, problem, f"Attach {groups} to it")
+        names = " ".join(pod.name for pod in self._at(address, pods)) or "POD"
+        return Cause(
+            Suspect.MISSING_GROUP,
+            problem,
+            "A SecurityGroupPolicy applies to new pods only: restart the pod "
+            f"(kubectl -n {self.namespace} delete pod {names})",
+        )
+
+    def _at(self, address: str, pods: Sequence[PodIdentity]) -> Iterator[PodIdentity]:
+        """Yield those pods of a conversation that have the address."""
+        having = {(pod.namespace, pod.name) for pod in self.inventory.pods if address in pod.addresses}
+        return (pod for pod in pods if (pod.namespace, pod.name) in having)
+
+    def _wanted(self, position: Position) -> frozenset[str]:
+        """Return the ids of the groups of which an interface of a position carries one; empty if not known."""
+        found: set[str] = set()
+        for group in position.groups:
+            if isinstance(group, OwnGroup):
+                found |= self._own.get(group.label, set())
+            else:
+                found.add(group.id)
+        return frozenset(found)
+
+    @cached_property
+    def _own(self) -> Mapping[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for group, label in (self.inventory.deployed.group_labels if self.inventory.deployed else {}).items():
+            found.setdefault(label, set()).add(group)
+        return found
+
+    @cached_property
+    def _interfaces(self) -> Mapping[str, Interface]:
+        return {address: interface for interface in self.inventory.interfaces for address in interface.addresses}

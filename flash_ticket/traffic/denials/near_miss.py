@@ -1,0 +1,103 @@
+"""Why something that is not declared was perhaps meant to be: a label or a port beside one that is declared."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+
+from flash_ticket.firewall.declare.matrix import Service
+from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.prove.endpoint import VPC_HOST, Position, another_pod
+from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import listing
+from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
+from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.traffic.denials.cause import Cause, Suspect
+from flash_ticket.traffic.records.record import PodIdentity
+
+
+@dataclass(frozen=True)
+class NearMisses:
+    """What is declared in one environment, to find what is nearly so."""
+
+    traffic: Recorded
+
+    def causes(self, conversations: Sequence[Conversation]) -> tuple[Cause, ...]:
+        """Return what may have been meant.
+
+        Args:
+            conversations: Of one pair on one port that is not declared; at least one.
+        """
+        first = conversations[0]
+        callers = sorted({pod for each in conversations for pod in each.callers}, key=str)
+        called = sorted({pod for each in conversations for pod in each.called}, key=str)
+        addresses = sorted({address for each in conversations for address in each.destinations})
+        found = [
+            *self._labels(first, first.source, callers),
+            *self._labels(first, first.destination, called),
+            *self._ports(first),
+            *self._places(first, addresses),
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def _labels(self, about: Conversation, end: Position, pods: Sequence[PodIdentity]) -> Iterator[Cause]:
+        """Yield the services that pods of the namespace nearly are, where that would make the connection declared."""
+        if end.name != another_pod(self.traffic.firewall.matrix.namespace) or not about.port:
+            return
+        for pod in pods:
+            for service in self.traffic.firewall.matrix.services:
+                instead = self.traffic.layers.named[service.name]
+                pair = (instead, about.destination) if end is about.source else (about.source, instead)
+                if self._declared.get(pair, NO_PORTS).covers(PortSet((about.port,))) and _is_near(pod, service):
+                    wanted = ", ".join(f"{key}={value}" for key, value in service.pods)
+                    has = ", ".join(f"{key}={value}" for key, value in pod.labels) or "no labels"
+                    yield Cause(
+                        Suspect.LABELS,
+                        f"the pod {pod.name} looks like {service.name}, from and to which this is declared, but has "
+                        f"{has} and not {wanted}",
+                        "Correct the labels in the template of its Deployment",
+                    )
+
+    def _ports(self, about: Conversation) -> Iterator[Cause]:
+        ports = self._declared.get((about.source, about.destination), NO_PORTS)
+        if ports and about.port:
+            yield Cause(
+                Suspect.PORT,
+                f"{about.source.name} to {about.destination.name} is declared on {listing(tuple(ports))}, not on "
+                f"{about.port}",
+                "Correct the port that is called, or declare this one too",
+            )
+
+    def _places(self, about: Conversation, addresses: Sequence[str]) -> Iterator[Cause]:
+        """Yield the places in whose networks a called host is, though they do not listen on the port."""
+        if about.destination.name != VPC_HOST or not about.port:
+            return
+        for address in addresses:
+            names = ", ".join(place.name for place in self._directory.around(address))
+            if names:
+                yield Cause(
+                    Suspect.PORT,
+                    f"{address} is in the networks of {names}, and nothing there is declared on {about.port}",
+                    "Correct the port that is called, or declare what listens there",
+                )
+
+    @cached_property
+    def _declared(self) -> Mapping[tuple[Position, Position], PortSet]:
+        return declared_connections(self.traffic.layers)
+
+    @cached_property
+    def _directory(self) -> PlaceDirectory:
+        return PlaceDirectory(self.traffic.layers, self.traffic.inventory)
+
+
+def _is_near(pod: PodIdentity, service: Service) -> bool:
+    """Tell whether a pod is nearly a service's: by its name, or by a label that is almost one of the service's."""
+    if pod.name.startswith((f"{service.name}-", *(f"{value}-" for _, value in service.pods))):
+        return True
+    values = [value for _, value in pod.labels]
+    return any(get_close_matches(value, values, n=1, cutoff=_ALMOST) for _, value in service.pods)
+
+
+_ALMOST = 0.8
+"""Of difflib's ratio: a letter or two of a usual name."""

@@ -1,0 +1,121 @@
+"""The flow log as a table for Amazon Athena: its names in the account, its columns, and where each hour lies.
+
+Source: Amazon Athena User Guide, "Query Amazon VPC flow logs", "Use partition projection with Amazon Athena",
+"Supported types for partition projection", "Name databases, tables, and columns"; API reference, CreateWorkGroup.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+
+TABLE: Final = "flow_logs"
+"""The name of the table, in a database of the stack's own."""
+
+RESULTS: Final = "query-results"
+"""What is in the bucket of the workgroup, in its name."""
+
+RESULT_DAYS: Final = 7
+"""How long the result of a query can be read again."""
+
+_INTEGERS = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path"}
+_LONG_INTEGERS = {"packets", "bytes", "start", "end"}
+
+_LONGEST_NAME = 128
+_DIGEST = 8
+_FIRST_YEAR = 2026
+"""No stack of this program recorded anything before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        name: The field's, with underscores, as Parquet has it.
+        type: The type's name in Hive.
+    """
+
+    name: str
+    type: str
+
+
+RECORD_COLUMNS: Final = tuple(
+    Column(
+        field.replace("-", "_"),
+        "int" if field in _INTEGERS else "bigint" if field in _LONG_INTEGERS else "string",
+    )
+    for field in RECORD_FIELDS
+)
+"""The fields of a record with the types of VPC User Guide, "Flow log files": INT_32, INT_64 and STRING."""
+
+HOUR_COLUMNS: Final = tuple(Column(name, "string") for name in ("year", "month", "day", "hour"))
+"""What the folders add, as text of fixed length: ``2026``, ``01``, ``31``, ``05``, in UTC."""
+
+
+def stack_name(application: str, environment: str) -> str:
+    """Return the name of a stack's workgroup and of its database: ``flash_ticket__prod``.
+
+    The same for the same stack, so that whoever asks needs no state, and another for any other: only what differs as
+    text alone (capitals, dots, a length beyond 128) has a hash of the whole appended. Glue lets a name have lowercase
+    letters, digits and underscores; a workgroup's may have 128 characters.
+
+    Args:
+        application: A Kubernetes namespace.
+        environment: The Pulumi stack's name.
+    """
+    parts = [re.sub(r"[^a-z0-9]", "_", part.lower()) for part in (application, environment)]
+    name = "__".join(parts)
+    plain = all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in (application, environment))
+    if plain and len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(f"{application}/{environment}".encode()).hexdigest()[:_DIGEST]
+    return f"{name[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"
+
+
+def description(application: str, environment: str) -> str:
+    """Return what a stack's workgroup and database say of themselves."""
+    return f"Recorded traffic of {application} {environment}"
+
+
+def table_name(database: str) -> str:
+    """Return the table as a query names it."""
+    return f'"{database}"."{TABLE}"'
+
+
+def s3_url(folder_arn: str) -> str:
+    """Return the ``s3://`` form of the ARN of a folder."""
+    return f"s3://{folder_arn.rpartition(':')[2]}"
+
+
+def table_parameters(folder: str) -> dict[str, str]:
+    """Return the table's properties: an hour's folder follows from its name, so nothing has to register it.
+
+    Athena looks into each folder that a query does not exclude, 8,928 a year.
+
+    Args:
+        folder: Under which the years are: ``s3://.../aws-region=ap-northeast-2/``.
+    """
+    return {
+        "EXTERNAL": "TRUE",
+        "classification": "parquet",
+        "projection.enabled": "true",
+        # Only dates know NOW; a number's range would end one day. No start by NOW-1YEARS: years are counted from the
+        # start, and one in the middle of a year may pass over this one. Precision of a year needs the interval.
+        "projection.year.type": "date",
+        "projection.year.format": "yyyy",
+        "projection.year.range": f"{_FIRST_YEAR},NOW",
+        "projection.year.interval": "1",
+        "projection.year.interval.unit": "YEARS",
+        **_numbered("month", "1,12"),
+        **_numbered("day", "1,31"),
+        **_numbered("hour", "0,23"),
+        "storage.location.template": folder + "".join(f"{each.name}=${{{each.name}}}/" for each in HOUR_COLUMNS),
+    }
+
+
+def _numbered(column: str, values: str) -> dict[str, str]:
+    name = f"projection.{column}"
+    return {f"{name}.type": "integer", f"{name}.range": values, f"{name}.digits": "2"}

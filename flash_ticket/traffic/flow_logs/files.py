@@ -1,0 +1,167 @@
+"""VPC flow logs in files, as S3 holds them: Parquet or text, read by DuckDB in one query."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.flow_logs.layout import Window
+from flash_ticket.traffic.flow_logs.parquet import PARQUET_COLUMNS_QUERY, listed, parquet_table
+from flash_ticket.traffic.flow_logs.query import Dialect, flow_log_query, malformed_query
+from flash_ticket.traffic.flow_logs.rows import Unplaced, records_of
+from flash_ticket.traffic.flow_logs.text import (
+    REJECTED_QUERY,
+    column_count_problem,
+    line_place,
+    placed_text_table,
+    text_table,
+)
+from flash_ticket.traffic.records.lines import LONGEST_LINE
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Record, Scope
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MEMORY: Final = "512MB"
+"""What DuckDB may hold before it writes to its temporary folder; Python and buffers of files come on top."""
+
+_BATCH: Final = 10_000
+
+
+class FlowLogForm(StrEnum):
+    """In which form files hold their lines."""
+
+    PARQUET = "parquet"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLogFiles:
+    """Files of one flow log, or of several, all in one form; their fields may differ.
+
+    Attributes:
+        name: How the user named them.
+        paths: The files, whose folders may be hive-compatible or not.
+        form: Of all of them.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    form: FlowLogForm
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield the groups that the files' lines make, and count in ``reading`` what was read.
+
+        Memory stays below a gigabyte whatever the size of the files: what does not fit is sorted in a private
+        temporary folder, which is removed.
+
+        Raises:
+            InputError: A file cannot be read, is cut short, or lacks what traffic cannot be told without.
+        """
+        # What is delivered late lies in later folders: only those that were over before can be left out.
+        window = Window(scope.since, None)
+        paths = [path for path in self.paths if window.may_hold(path.absolute().as_posix())]
+        if not paths:
+            return
+        unplaced = Unplaced()
+        with _database() as database, self._named_by_file(database, paths):
+            table = _table(database, paths, self.form)
+            answer = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
+            yield from records_of(_fetched(answer), reading, unplaced)
+            if unplaced.count:
+                place, problem = _first_malformed(database, scope, paths, self.form, sorted(unplaced.addresses))
+                reading.refuse(place, problem, unplaced.count)
+            if self.form is FlowLogForm.TEXT:
+                shown = {str(path.absolute()): path for path in paths}
+                for file, line in database.execute(REJECTED_QUERY).fetchall():
+                    reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
+
+    @contextmanager
+    def _named_by_file(self, database: "DuckDBPyConnection", paths: Sequence[Path]) -> Iterator[None]:
+        """Turn an error of DuckDB into one that names the file."""
+        import duckdb  # noqa: PLC0415 - it is loaded already
+
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            problem = f"more groups than memory and the temporary folder hold: {_in_short(error)}"
+            remedy = "Free space where TMPDIR points, or ask for a shorter time"
+            raise InputError(self.name, "", problem, remedy) from None
+        except duckdb.Error as error:
+            named = [path for path in paths if str(path.absolute()) in str(error)]
+            broken = max(named, key=lambda path: len(str(path)), default=None) or next(
+                (path for path in paths if not _is_readable(database, path, self.form)), self.name
+            )
+            problem = f"cannot be read as {self.form}: {_in_short(error)}"
+            raise InputError(str(broken), "", problem, "Fetch the file again, or leave it out") from None
+
+
+@contextmanager
+def _database() -> Iterator["DuckDBPyConnection"]:
+    import duckdb  # noqa: PLC0415 - whoever reads no flow log need not wait for it
+
+    with tempfile.TemporaryDirectory(prefix="flash-firewall-") as folder:
+        database = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": _MEMORY,
+                "temp_directory": folder,
+                "threads": len(os.sched_getaffinity(0)),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def _table(database: "DuckDBPyConnection", paths: Sequence[Path], form: FlowLogForm, *, placed: bool = False) -> str:
+    if form is FlowLogForm.TEXT:
+        return placed_text_table(paths[0]) if placed else text_table(paths)
+    schemas = database.execute(PARQUET_COLUMNS_QUERY.format(listed(paths))).fetchall()
+    return parquet_table(paths, schemas, placed=placed)
+
+
+def _fetched(answer: "DuckDBPyConnection") -> Iterator[Sequence[Any]]:
+    while batch := answer.fetchmany(_BATCH):
+        yield from batch
+
+
+def _first_malformed(
+    database: "DuckDBPyConnection", scope: Scope, paths: Sequence[Path], form: FlowLogForm, addresses: Sequence[str]
+) -> tuple[str, str]:
+    """Return the place of the first malformed line, and what is wrong with it."""
+    for path in paths:
+        table = _table(database, [path], form, placed=True)
+        found = database.execute(malformed_query(scope, table, addresses)).fetchone()
+        if found is None:
+            continue
+        _, row, line, problem = found
+        if form is FlowLogForm.PARQUET:
+            return f"{path}: row {row + 1}", problem
+        return line_place(path, line), column_count_problem(path, line) or problem
+    raise AssertionError("a malformed line that was counted is in one of the files")
+
+
+def _in_short(error: Exception) -> str:
+    """Return what DuckDB says, without the class of the error before it and the advice after it."""
+    return str(error).partition("\n")[0].partition(": ")[2].rstrip(".")
+
+
+def _is_readable(database: "DuckDBPyConnection", path: Path, form: FlowLogForm) -> bool:
+    import duckdb  # noqa: PLC0415 - it is loaded already
+
+    try:
+        database.execute(f"SELECT COUNT(COLUMNS(*)) FROM {_table(database, [path], form)}").fetchall()  # noqa: S608 - quoted
+    except (duckdb.Error, InputError):
+        return False
+    return True

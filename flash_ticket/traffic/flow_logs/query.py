@@ -1,0 +1,296 @@
+"""The one question to VPC flow logs, in the SQL of DuckDB and of Athena: who called whom, and what came of it.
+
+It runs where the lines are: they are filtered, turned round and counted there, and only groups come back.
+Sources: Amazon VPC User Guide, "Flow log records" (fields) and "Flow log record examples" (tcp-flags).
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from flash_ticket.traffic.records.record import Scope
+
+
+class Dialect(StrEnum):
+    """Whose SQL; the values are sqlglot's names. Athena's engine is Trino."""
+
+    DUCKDB = "duckdb"
+    ATHENA = "athena"
+
+
+TEXT_FIELDS: Final = (
+    *("interface-id", "srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr"),
+    *("flow-direction", "action", "reject-reason", "log-status"),
+)
+"""The fields of text that are read; ``-`` and NULL both mean that there is no value."""
+
+NUMBER_FIELDS: Final = ("srcport", "dstport", "protocol", "tcp-flags", "start", "end")
+"""The fields of numbers that are read."""
+
+NEEDED_FIELDS: Final = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end", "action")
+"""The fields without which a line says nothing about traffic; the others are unknown where they are missing."""
+
+ROW: Final = (
+    *("kind", "disposition", "source", "destination", "protocol", "port"),
+    *("direction", "reason", "interface", "lines", "first_start", "last_end"),
+)
+"""The columns of the answer, in their order."""
+
+# TCP, UDP and SCTP: of no other protocol does a line give ports.
+_HAS_PORTS: Final = "protocol IN (6, 17, 132)"
+
+_LAST_SECOND: Final = 253402300799  # of the year 9999; a time in milliseconds lies far behind it
+
+_VALID: Final = (
+    ("it has no source address", "sender IS NOT NULL"),
+    ("it has no destination address", "receiver IS NOT NULL"),
+    ("protocol is no number from 0 to 255", "protocol BETWEEN 0 AND 255"),
+    *(
+        (
+            f"{port} is no number from 0 to 65535",
+            f"({port} BETWEEN 0 AND 65535 OR ({port} IS NULL AND NOT {_HAS_PORTS}))",
+        )
+        for port in ("srcport", "dstport")
+    ),
+    *(
+        (f"{field} is no time in seconds since 1970", f'"{field}" BETWEEN 0 AND {_LAST_SECOND}')
+        for field in ("start", "end")
+    ),
+    ("end is before start", '"end" >= "start"'),
+    ("action is neither ACCEPT nor REJECT", "action IN ('ACCEPT', 'REJECT')"),
+    ("tcp-flags is no number from 0 to 255", "(tcp_flags IS NULL OR tcp_flags BETWEEN 0 AND 255)"),
+    (
+        "flow-direction is neither ingress nor egress",
+        "(flow_direction IS NULL OR flow_direction IN ('ingress', 'egress'))",
+    ),
+    ("log-status is none of OK, NODATA and SKIPDATA", "(log_status IS NULL OR log_status = 'OK')"),
+)
+"""What is wrong with a line, and the condition that is true when it is not."""
+
+
+def column(field: str) -> str:
+    """Return a field's name as Parquet and Athena write it: ``pkt_srcaddr``."""
+    return field.replace("-", "_")
+
+
+def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
+    """Return the query whose answer `flash_ticket.traffic.flow_logs.rows.records_of` reads.
+
+    Lines are grouped by all that a record tells apart. Of lines that were let through, the interface and its direction
+    are left out: the two interfaces of a connection write down the same traffic.
+
+    Args:
+        scope: Which lines, and what is known of ports and moments.
+        dialect: Whose SQL.
+        table: What follows FROM, with a column for each field of `TEXT_FIELDS` and `NUMBER_FIELDS`; Athena's has
+            the partition columns ``year``, ``month``, ``day`` and ``hour`` too, as zero-padded text.
+    """
+    filters = _within(scope)
+    if dialect is Dialect.ATHENA and scope.since is not None:
+        filters = [*filters, _partitions_since(scope.since)]
+    text = f"""
+        WITH {_lines(table, filters, placed=False)},
+        turned AS (SELECT *, {_kind()} AS kind, {_is_reply(scope)} AS is_reply, {_moment(scope)} AS moment FROM lines),
+        keyed AS (
+            SELECT kind, is_reply, protocol, tcp_flags, "start", "end",
+                {_of_told("CASE WHEN is_reply THEN receiver ELSE sender END")} AS source,
+                {_of_told("CASE WHEN is_reply THEN sender ELSE receiver END")} AS destination,
+                {_of_told("protocol")} AS number,
+                {_of_told(f"CASE WHEN NOT {_HAS_PORTS} THEN 0 WHEN is_reply THEN srcport ELSE dstport END")} AS port,
+                {_of_told("action")} AS action,
+                {_of_rejected(_END_SEEN)} AS direction,
+                {_of_rejected("reject_reason")} AS reason,
+                {_of_rejected("interface_id")} AS interface,
+                {_of_told("moment")} AS moment,
+                {_of_told('CASE WHEN "end" >= moment THEN "start" END')} AS crossing_start,
+                {_of_told('CASE WHEN "end" >= moment THEN "end" END')} AS crossing_end
+            FROM turned
+        ),
+        grouped AS (
+            SELECT kind, source, destination, number, port, action, direction, reason, interface,
+                moment, crossing_start, crossing_end,
+                COUNT(*) AS lines, MIN("start") AS first_start, MAX("end") AS last_end,
+                BOOL_OR(action = 'ACCEPT' AND ({_SHOWS_ANSWER})) AS shows_answer,
+                BOOL_AND(COALESCE(protocol = 6 AND tcp_flags = 2, FALSE)) AS only_opens
+            FROM keyed
+            GROUP BY kind, source, destination, number, port, action, direction, reason, interface,
+                moment, crossing_start, crossing_end
+        ),
+        compared AS (
+            SELECT *,
+                {_of_all_alike("BOOL_OR(shows_answer)")} AS answered,
+                {_of_all_alike("FIRST_VALUE(action)")} AS first_action,
+                {_of_all_alike("FIRST_VALUE(direction)")} AS first_direction,
+                {_of_all_alike("FIRST_VALUE(reason)")} AS first_reason,
+                {_of_all_alike("FIRST_VALUE(interface)")} AS first_interface
+            FROM grouped
+        ),
+        judged AS (SELECT *, {_DISPOSITION} AS disposition FROM compared)
+        SELECT kind, disposition, source, destination, number AS protocol, port,
+            {_of_stopped("direction")} AS direction,
+            {_of_stopped("reason")} AS reason,
+            {_of_stopped("interface")} AS interface,
+            lines, first_start, last_end
+        FROM judged
+    """  # noqa: S608 - names and numbers of our own
+    return _rendered(text, dialect)
+
+
+def malformed_query(scope: Scope, table: str, addresses: Sequence[str]) -> str:
+    """Return the query, in DuckDB's SQL, for the first malformed line of a table.
+
+    Args:
+        scope: As for `flow_log_query`.
+        table: As for `flow_log_query`, with the further columns ``file``, ``row`` and ``line``.
+        addresses: Texts that turned out to be no addresses.
+
+    Returns:
+        A query whose answer is one row (file, row, line, problem) or none.
+    """
+    words = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {literal(problem)}" for problem, condition in _VALID)
+    listed = ", ".join(map(literal, addresses)) or "NULL"
+    return f"""
+        WITH {_lines(table, _within(scope), placed=True)},
+        kinds AS (SELECT *, {_kind()} AS kind FROM lines)
+        SELECT file, "row", line,
+            CASE {words} WHEN sender IN ({listed}) THEN 'the source address is none'
+                ELSE 'the destination address is none' END AS problem
+        FROM kinds
+        WHERE kind = 'malformed' OR (kind = 'told' AND (sender IN ({listed}) OR receiver IN ({listed})))
+        ORDER BY file, "row" LIMIT 1
+    """  # noqa: S608 - texts of a log are quoted
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _lines(table: str, filters: Sequence[str], *, placed: bool) -> str:
+    """Return the common table of the lines within the scope, ``-`` taken for no value.
+
+    A pod shows in pkt-* alone: srcaddr and dstaddr are the first address of the interface that carried it.
+    """
+    given = {field: f"NULLIF({column(field)}, '-')" for field in TEXT_FIELDS}
+    kept = ("interface-id", "flow-direction", "action", "reject-reason", "log-status")
+    texts = ", ".join(f"{given[field]} AS {column(field)}" for field in kept)
+    numbers = ", ".join(f'"{column(field)}"' for field in NUMBER_FIELDS)
+    places = ', file, "row", line' if placed else ""
+    where = f"WHERE {' AND '.join(filters)}" if filters else ""
+    return f"""lines AS (
+        SELECT {texts}, {numbers}{places},
+            COALESCE({given["pkt-srcaddr"]}, {given["srcaddr"]}) AS sender,
+            COALESCE({given["pkt-dstaddr"]}, {given["dstaddr"]}) AS receiver
+        FROM {table} {where})"""  # noqa: S608 - names and numbers of our own
+
+
+def _within(scope: Scope) -> list[str]:
+    """Return the conditions of time; a line without a time is malformed, never out of scope."""
+    filters = []
+    if scope.since is not None:
+        filters.append(f'("end" >= {math.ceil(scope.since)} OR "end" IS NULL)')
+    if scope.until is not None:
+        filters.append(f'("start" < {math.ceil(scope.until)} OR "start" IS NULL)')
+    return filters
+
+
+PARTITION_MARGIN: Final = 3600
+"""Seconds by which a line may end after the hour in whose folder it is.
+
+A line sums up ten minutes at most and is written when they are over; the rest is for clocks that differ.
+"""
+
+
+def _partitions_since(since: float) -> str:
+    """Return the condition that leaves out the folders of hours that were over before."""
+    values = time.strftime("%Y %m %d %H", time.gmtime(max(0, since - PARTITION_MARGIN))).split()
+    names = ('"year"', '"month"', '"day"', '"hour"')
+    condition = f"{names[-1]} >= {literal(values[-1])}"
+    for name, value in reversed([*zip(names, values, strict=True)][:-1]):
+        condition = f"({name} > {literal(value)} OR ({name} = {literal(value)} AND {condition}))"
+    # Alone among these conditions, this one is of a form that partition projection is sure to understand.
+    return f"{names[0]} >= {literal(values[0])} AND {condition}"
+
+
+def _kind() -> str:
+    valid = " AND ".join(condition for _, condition in _VALID)
+    return f"""CASE log_status WHEN 'NODATA' THEN 'no data' WHEN 'SKIPDATA' THEN 'skip data'
+        ELSE CASE WHEN {valid} THEN 'told' ELSE 'malformed' END END"""
+
+
+def _is_reply(scope: Scope) -> str:
+    """Return whether a line is of the called end: by SYN and ACK, else by its port (`traffic.records.orientation`).
+
+    AWS writes ACK only together with SYN, and the flags of an interval are OR-ed: 19 is a SYN-ACK with a FIN.
+    """
+    known = ""
+    if scope.listening:
+        numbers = ", ".join(str(protocol * 65536 + port) for protocol, port in sorted(scope.listening))
+        source, destination = (
+            f"CAST(protocol AS BIGINT) * 65536 + {end} IN ({numbers})" for end in ("srcport", "dstport")
+        )
+        known = f"WHEN {destination} AND NOT {source} THEN FALSE WHEN {source} AND NOT {destination} THEN TRUE"
+    return f"""CASE WHEN NOT {_HAS_PORTS} THEN FALSE
+        WHEN protocol = 6 AND tcp_flags & 18 = 18 THEN TRUE
+        WHEN protocol = 6 AND tcp_flags & 18 = 2 THEN FALSE
+        {known} ELSE srcport > 0 AND srcport < dstport END"""
+
+
+def _moment(scope: Scope) -> str:
+    """Return the next moment after a line's start, found by halving; ``_LAST_SECOND + 1`` where none is left."""
+    moments = sorted({math.ceil(moment) for moment in scope.moments})
+
+    def search(low: int, high: int) -> str:
+        if low == high:
+            return str(moments[low]) if low < len(moments) else str(_LAST_SECOND + 1)
+        middle = (low + high) // 2
+        return f'CASE WHEN "start" < {moments[middle]} THEN {search(low, middle)} ELSE {search(middle + 1, high)} END'
+
+    return search(0, len(moments))
+
+
+def _of_told(value: str) -> str:
+    """Return a value that all lines but those told have in common, so that they are counted together."""
+    return f"CASE WHEN kind = 'told' THEN {value} END"
+
+
+def _of_rejected(value: str) -> str:
+    return f"CASE WHEN kind = 'told' AND action = 'REJECT' THEN {value} END"
+
+
+# A rejected reply leaves the called end: what its interface calls egress was seen at the destination.
+_END_SEEN: Final = """CASE WHEN NOT is_reply THEN flow_direction
+    WHEN flow_direction = 'ingress' THEN 'egress' WHEN flow_direction = 'egress' THEN 'ingress' END"""
+
+# A caller who hears nothing sends SYN and SYN alone: no FIN, no RST, no data.
+_SHOWS_ANSWER: Final = f"is_reply OR NOT {_HAS_PORTS} OR (protocol = 6 AND tcp_flags <> 2)"
+
+# What one interface let out and another refused was stopped, and both lines belong to it.
+_DISPOSITION: Final = """CASE WHEN kind <> 'told' THEN NULL
+    WHEN action = 'REJECT' THEN 'stopped'
+    WHEN answered OR crossing_start IS NOT NULL THEN 'passed'
+    WHEN first_action = 'REJECT' THEN 'stopped'
+    WHEN only_opens THEN 'unanswered'
+    ELSE 'passed' END"""
+
+
+def _of_all_alike(function: str) -> str:
+    """Return what a function tells of all groups with the same ends, port and moment, the rejected ones first."""
+    return f"""{function} OVER (
+        PARTITION BY kind, source, destination, number, port, moment
+        ORDER BY action DESC, direction, interface, reason
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"""
+
+
+def _of_stopped(value: str) -> str:
+    return f"CASE WHEN action = 'REJECT' THEN {value} WHEN disposition = 'stopped' THEN first_{value} END"
+
+
+def _rendered(text: str, dialect: Dialect) -> str:
+    if dialect is Dialect.DUCKDB:
+        return text
+    from sqlglot import transpile  # noqa: PLC0415 - only Athena needs it, and it is slow to import
+
+    return transpile(text, read=Dialect.DUCKDB, write=dialect)[0]

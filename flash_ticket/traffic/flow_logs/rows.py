@@ -1,0 +1,74 @@
+"""The answer of the flow logs' query as records, whether DuckDB or Athena gave it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from flash_ticket.firewall.terms.address_text import canonical_address
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record
+
+_MOST_ADDRESSES = 100
+
+
+@dataclass(slots=True)
+class Unplaced:
+    """Malformed lines that were counted without their place.
+
+    Attributes:
+        count: How many.
+        addresses: Some of the texts that stand where an address should.
+    """
+
+    count: int = 0
+    addresses: set[str] = field(default_factory=set)
+
+
+def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unplaced) -> Iterator[Record]:
+    """Yield the records of an answer, and count in ``reading`` what it says of other lines.
+
+    Args:
+        rows: With the columns of `flash_ticket.traffic.flow_logs.query.ROW`; numbers may be text, as Athena gives them,
+            and a missing value None or empty.
+        reading: Malformed lines are not counted in it.
+        unplaced: They are counted here, for whoever asked to say where the first one is.
+    """
+    for kind, disposition, source, destination, protocol, port, direction, reason, interface, *counts in rows:
+        lines, first, last = (int(str(each or 0)) for each in counts)
+        if kind == "no data":
+            reading.no_data += lines
+        elif kind == "skip data":
+            reading.skip_data += lines
+        elif kind == "malformed":
+            unplaced.count += lines
+        else:
+            ends = [_end(str(source)), _end(str(destination))]
+            if ends[0] is None or ends[1] is None:
+                unplaced.count += lines
+                if len(unplaced.addresses) < _MOST_ADDRESSES:
+                    texts = zip(ends, (source, destination), strict=True)
+                    unplaced.addresses |= {str(text) for end, text in texts if end is None}
+                continue
+            reading.told += lines
+            yield Record(
+                evidence=Evidence.FLOW_LOG,
+                disposition=Disposition(str(disposition)),
+                source=ends[0],
+                destination=ends[1],
+                protocol=int(str(protocol)),
+                port=int(str(port)),
+                direction=Direction(str(direction)) if direction else None,
+                reason=str(reason or ""),
+                interface=str(interface or ""),
+                count=lines,
+                first=float(first),
+                last=float(last),
+            )
+
+
+def _end(text: str) -> End | None:
+    """Return who has an address; None where the text is none."""
+    try:
+        return End(canonical_address(text))
+    except ValueError:
+        return None

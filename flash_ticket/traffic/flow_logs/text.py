@@ -1,0 +1,132 @@
+"""Flow logs as text: fields between spaces, named by the first line of each file, plain or packed with gzip.
+
+Source: Amazon VPC User Guide, "Flow log files". A custom format may name any fields in any order.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from flash_ticket.firewall.terms.folder import unreadable
+from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.traffic.flow_logs.file_name_pattern import exactly
+from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
+from flash_ticket.traffic.records.lines import LONGEST_LINE, unpacked
+
+_LONGEST_HEADER: Final = 1 << 16
+
+# Where one of these is no number, it is missing, and that is wrong; another may be missing, so it gets a wrong value.
+_TIMES_AND_PROTOCOL: Final = {"start", "end", "protocol"}
+
+REJECTED_QUERY: Final = """SELECT file_path, line FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
+    GROUP BY file_path, line ORDER BY file_path, line"""
+"""Which lines DuckDB passed over, once it has read a `text_table`: those that are longer than `LONGEST_LINE`."""
+
+_NO_DELIMITER: Final = "\x01\x02\x03\x04"
+
+_Form = tuple[tuple[str, ...], bool]
+
+
+def text_table(paths: Sequence[Path]) -> str:
+    """Return what stands after FROM in DuckDB for these files, each read by its own first line.
+
+    A line with a field too many or too few has no fields at all: it is malformed.
+
+    Raises:
+        InputError: A file cannot be read, or its first line lacks a field.
+    """
+    forms: dict[_Form, list[Path]] = defaultdict(list)
+    for path in paths:
+        forms[_form(path)].append(path)
+    return f"({' UNION ALL '.join(_select(form, found) for form, found in forms.items())})"
+
+
+def placed_text_table(path: Path) -> str:
+    """Return the same of one file with the columns ``file``, ``row`` (which orders its lines) and ``line``.
+
+    Lines are read as they stand and cut afterwards, which is slower.
+    """
+    fields, packed = _form(path)
+    columns = ", ".join(_columns(fields, "NULLIF(field[{}], '')"))
+    return f"""(SELECT {columns}, filename AS file, "row", line FROM (
+        SELECT *, CASE WHEN len(cut) = {len(fields)} THEN cut END AS field FROM (
+            SELECT *, string_split(rtrim(line, ' '), ' ') AS cut, row_number() OVER () AS "row"
+            FROM {_read_csv(["line"], [path], _NO_DELIMITER, packed=packed)} WHERE line IS NOT NULL)))"""  # noqa: S608 - quoted
+
+
+def line_place(path: Path, line: str) -> str:
+    """Return where in a file a line first stands: ``flows.log:17``."""
+    wanted = line.encode("latin-1").rstrip()
+    with path.open("rb") as file:
+        lines = enumerate(unpacked(file), 1)
+        next(lines)  # the names of the fields
+        numbers = (number for number, text in lines if text.rstrip() == wanted)
+        return f"{path}:{next(numbers, 0)}"
+
+
+def column_count_problem(path: Path, line: str) -> str:
+    """Return what is wrong with a line's number of fields; empty where it is right."""
+    fields, given = len(_form(path)[0]), len(line.rstrip(" ").split(" "))
+    return "" if given == fields else f"it has {given} fields instead of {fields}"
+
+
+def _form(path: Path) -> _Form:
+    """Return the fields that the first line of a file names, and whether the file is packed."""
+    try:
+        with path.open("rb") as file:
+            lines = unpacked(file)
+            line = lines.readline(_LONGEST_HEADER)
+    except (EOFError, zlib.error) as error:
+        problem = f"is packed with gzip and cut short or damaged: {error}"
+        raise InputError(str(path), "", problem, "Fetch the file again") from None
+    except OSError as error:
+        raise unreadable(str(path), error) from None
+    fields = tuple(line.decode("latin-1").rstrip("\r\n ").split(" "))
+    if not set(fields) & {*NEEDED_FIELDS, "version", "account-id"}:
+        problem = f"the first line names no field of a flow log: {shown(' '.join(fields))}"
+        raise InputError(str(path), "", problem, "Give files that begin with the names of their fields, as S3 has them")
+    for field in NEEDED_FIELDS:
+        if field not in fields:
+            problem = "the first line does not name this field, without which traffic cannot be told"
+            raise InputError(str(path), field, problem, "Leave the file out, and record the field from now on")
+    return fields, lines is not file
+
+
+def _select(form: _Form, paths: Sequence[Path]) -> str:
+    fields, packed = form
+    count = len(fields)
+    columns = ", ".join(_columns(fields, f"CASE WHEN f{count} IS NOT NULL AND f{count + 1} IS NULL THEN f{{}} END"))
+    given = [f"f{number}" for number in range(1, count + 2)]
+    return f"SELECT {columns} FROM {_read_csv(given, paths, ' ', packed=packed)}"  # noqa: S608 - quoted
+
+
+def _read_csv(columns: Sequence[str], paths: Sequence[Path], delimiter: str, *, packed: bool) -> str:
+    """Return the call that takes lines apart without judging them: what is missing is NULL, what is too much is cut.
+
+    Latin-1 takes any byte for a character; a line that is no text is judged by its fields like any other.
+    """
+    named = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
+    files = ", ".join(map(exactly, paths))
+    return f"""read_csv([{files}], columns = {{{named}}}, auto_detect = false, header = true, filename = true,
+        delim = {literal(delimiter)}, quote = '', escape = '', encoding = 'latin-1', strict_mode = false,
+        null_padding = true, store_rejects = true, max_line_size = {LONGEST_LINE},
+        compression = {"'gzip'" if packed else "'none'"})"""
+
+
+def _columns(fields: Sequence[str], reference: str) -> Iterator[str]:
+    """Yield the columns that the query reads; NULL for a field that is not named.
+
+    Args:
+        fields: As the first line names them.
+        reference: How a field is referred to, with a place for its number.
+    """
+    for field in (*TEXT_FIELDS, *NUMBER_FIELDS):
+        text = reference.format(fields.index(field) + 1) if field in fields else "NULL::VARCHAR"
+        if field in NUMBER_FIELDS:
+            wrong = "NULL" if field in _TIMES_AND_PROTOCOL else "-1"
+            # DuckDB takes 1.5, 1e3 and 0x1f for whole numbers: only what is written as one is one.
+            text = f"""CASE WHEN TRY_CAST({text} AS BIGINT)::VARCHAR = {text} THEN TRY_CAST({text} AS BIGINT)
+                WHEN {text} <> '-' THEN {wrong} END"""
+        yield f'{text} AS "{column(field)}"'

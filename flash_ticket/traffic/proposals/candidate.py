@@ -1,0 +1,124 @@
+"""Services and externals that a matrix could declare: those it has, and more out of the labels of pods.
+
+What is drafted here has no flows. It gives recorded traffic ends with names, and a draft its entries.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.declare.fields import Labels as WrittenLabels
+from flash_ticket.firewall.declare.fields import Name
+from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
+from flash_ticket.firewall.declare.traffic_file import told_apart
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.endpoint import Role
+from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
+from flash_ticket.traffic.attribution.application_name import TELLING_KEYS, free_name, lasting, telling
+from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
+from flash_ticket.traffic.attribution.recorded import known_environment, refuse_unplaced
+
+_WRITABLE: TypeAdapter[tuple[str, Labels]] = TypeAdapter(tuple[Name, WrittenLabels])
+_INGRESS, _EGRESS = "allow-ingress-", "allow-egress-"
+
+
+def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
+    """Return the declared matrix with a service or an external for pods of the inventory that have none.
+
+    Pods that no label tells from those of another service are left without one.
+
+    Raises:
+        InputError: The inventory tells no environment, or an external has no place in it.
+    """
+    environment = known_environment(inventory)
+    refuse_unplaced(matrix, environment, MATRIX_FILE)
+    declared = compiled(matrix, environment).layers()
+    services, externals = list(matrix.services), list(matrix.externals)
+    taken = {*matrix.endpoints, *_names_of_policies(matrix.services)}
+    for namespace, labels in _unnamed(declared, inventory):
+        if namespace == matrix.namespace:
+            pods = None if any(set(each.pods) <= set(labels) for each in services) else _choice(labels, services)
+            if pods:
+                name = free_name(_named(pods, namespace), taken)
+                ports = _ports(pods, namespace, inventory.services)
+                services.append(Service(name, pods, ports, f"{_INGRESS}{name}", f"{_EGRESS}{name}"))
+                taken.add(name)
+        elif not any(each.namespace == namespace and set(each.pods) <= set(labels) for each in externals):
+            pods = telling(labels)
+            name = free_name(_named(pods, namespace), taken)
+            externals.append(External(name, _ports(pods, namespace, inventory.services), namespace, pods))
+            taken.add(name)
+    return replace(
+        matrix,
+        services=tuple(sorted(services, key=lambda each: each.name)),
+        externals=tuple(sorted(externals, key=lambda each: each.name)),
+    )
+
+
+def _unnamed(declared: Layers, inventory: Inventory) -> list[tuple[str, Labels]]:
+    """Return the namespaces and labels of pods that no declared position is, sorted."""
+    known = [each.workload for each in declared.positions if each.workload and each.role is not Role.UNDECLARED]
+    return [
+        (namespace, labels)
+        for namespace, labels in sorted({(pod.namespace, lasting(pod.labels)) for pod in inventory.pods})
+        if labels
+        and _is_writable(namespace, labels)
+        and not any(each.namespace == namespace and each.labels.items() <= dict(labels).items() for each in known)
+    ]
+
+
+def _is_writable(namespace: str, labels: Labels) -> bool:
+    """Tell whether traffic.yaml takes them: a saved inventory may hold what no API server would."""
+    try:
+        _WRITABLE.validate_python((namespace, dict(labels)))
+    except ValidationError:
+        return False
+    return True
+
+
+def _choice(labels: Labels, services: Sequence[Service]) -> Labels | None:
+    """Return the fewest labels that no pod of another service can have; None if there are none."""
+    for pods in _choices(labels):
+        wanted = Service("", pods, (), "", "")
+        if all(told_apart(wanted, each) for each in services):
+            return pods
+    return None
+
+
+def _choices(labels: Labels) -> Iterator[Labels]:
+    known = dict(labels)
+    for key in TELLING_KEYS:
+        if known.get(key):
+            yield ((key, known[key]),)
+    yield labels
+
+
+def _named(pods: Labels, namespace: str) -> str:
+    return telling(pods)[0][1] or namespace
+
+
+def _ports(pods: Labels, namespace: str, services: Iterable[ClusterService]) -> tuple[PortRange, ...]:
+    """Return the ports of the pods that Kubernetes Services send to."""
+    return tuple(
+        sorted(
+            {
+                PortRange(port.protocol, target, target)
+                for each in services
+                if each.namespace == namespace and each.selector and set(pods) <= set(each.selector)
+                for port, target in each.ports
+                if port.protocol is not Protocol.SCTP and 1 <= target <= MAX_PORT
+            }
+        )
+    )
+
+
+def _names_of_policies(services: Iterable[Service]) -> Iterator[str]:
+    """Yield the names that a new service cannot have because its policies would be named like others."""
+    for service in services:
+        for policy in (service.ingress_policy, service.egress_policy):
+            for prefix in (_INGRESS, _EGRESS):
+                if policy.startswith(prefix):
+                    yield policy.removeprefix(prefix)

@@ -1,0 +1,169 @@
+"""A matrix drafted from recorded traffic: what worked, as if it were wanted. Whether it is, a person has to say."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flash_ticket.firewall.declare.matrix import Endpoint, External, Matrix, Service
+from flash_ticket.firewall.prove.both_layers import Layers, Pair
+from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.traffic.denials.allowance import Allowance, allowance
+from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations
+
+
+@dataclass(frozen=True, slots=True)
+class DraftedFlow:
+    """Ports next to each other on which traffic of one pair worked.
+
+    Attributes:
+        count: How many lines tell of it.
+        last: When the last ended, in seconds since 1970.
+    """
+
+    source: str
+    target: str
+    ports: PortRange
+    count: int
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Traffic that worked and that no flow between the named ends can stand for.
+
+    Attributes:
+        allowance: What would have to be declared for it.
+    """
+
+    seen: Observation
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A matrix with what it was drawn from.
+
+    Attributes:
+        namespace: The declared one.
+        services: Today's, and those out of labels that took part in a flow; with the ports that were called. Sorted.
+        externals: Likewise.
+        flows: Sorted.
+        strangers: The most lines first.
+        left_out: The lines that worked and are implied, did not work, or are of no concern, by what they are.
+    """
+
+    namespace: str
+    services: tuple[Service, ...]
+    externals: tuple[External, ...]
+    flows: tuple[DraftedFlow, ...]
+    strangers: tuple[Stranger, ...]
+    left_out: Mapping[str, int]
+
+
+def draft(traffic: Recorded, today: Matrix) -> Draft:
+    """Draft a matrix.
+
+    Args:
+        traffic: By the positions of today's matrix with more candidates (``flash_ticket.traffic.proposals.candidate``).
+        today: Its services and externals stay, with traffic or without.
+    """
+    return _Drafting(traffic.layers, today, traffic.attribution.conversations).draft()
+
+
+@dataclass(frozen=True)
+class _Drafting:
+    layers: Layers
+    today: Matrix
+    conversations: Sequence[Conversation]
+
+    def draft(self) -> Draft:
+        concerned = [each for each in self.conversations if concerns(self.layers, each)]
+        seen = observations(concerned)
+        worked = [each for each in seen if each.fate is Fate.WORKED and not self._is_implied(each)]
+        flows = [each for each in worked if self._can_be_declared(each)]
+        strangers = [each for each in worked if not self._can_be_declared(each)]
+        named = {name for each in flows for name in (each.source, each.destination)} | set(self.today.endpoints)
+        matrix = self.layers.matrix
+        services = [replace(each, ports=self._ports(each, flows)) for each in matrix.services if each.name in named]
+        externals = [replace(each, ports=self._ports(each, flows)) for each in matrix.externals if each.name in named]
+        listening = {service.name: service.ports for service in services}
+        listening |= {external.name: external.ports for external in externals}
+        return Draft(
+            self.today.namespace,
+            tuple(services),
+            tuple(externals),
+            tuple(_flows(flows, listening)),
+            tuple(Stranger(each, self._allowance(each, concerned)) for each in sorted(strangers, key=_weight)),
+            {
+                "had no reply": _lines(each for each in seen if each.fate is Fate.UNANSWERED),
+                "were stopped": _lines(each for each in seen if each.fate is Fate.STOPPED),
+                "were what every cluster needs (DNS, probes) or calls of clients": _lines(
+                    each for each in seen if each.fate is Fate.WORKED and self._is_implied(each)
+                ),
+                "were of protocols without ports": sum(each.count for each in concerned if not each.port),
+                "had neither a pod of the namespace nor the load balancer at an end": sum(
+                    each.count for each in self.conversations if not concerns(self.layers, each)
+                ),
+            },
+        )
+
+    def _is_implied(self, seen: Observation) -> bool:
+        """Tell whether it is declared without a flow: DNS, probes, clients of the load balancer."""
+        pair = (self.layers.named[seen.source], self.layers.named[seen.destination])
+        known = {seen.source, seen.destination} <= self.layers.matrix.endpoints.keys()
+        declared = self._declared.get(pair)
+        return not known and declared is not None and declared.covers(PortSet((seen.port,)))
+
+    @cached_property
+    def _declared(self) -> Mapping[Pair, PortSet]:
+        return declared_connections(self.layers)
+
+    def _can_be_declared(self, seen: Observation) -> bool:
+        ends = [self.layers.matrix.endpoints.get(name) for name in (seen.source, seen.destination)]
+        return (
+            None not in ends
+            and any(isinstance(end, Service) for end in ends)
+            and seen.source != seen.destination
+            and seen.port.protocol is not Protocol.SCTP
+        )
+
+    def _ports(self, endpoint: Endpoint, flows: Iterable[Observation]) -> tuple[PortRange, ...]:
+        """Return the ports that were called, with those declared today and, for a new service, those known."""
+        known = self.today.endpoints.get(endpoint.name) or (endpoint if isinstance(endpoint, Service) else None)
+        declared = known.ports if known else ()
+        called = PortSet.of(each.port for each in flows if each.destination == endpoint.name)
+        return tuple(sorted({*declared, *(called - PortSet.of(declared))}))
+
+    def _allowance(self, seen: Observation, concerned: Iterable[Conversation]) -> Allowance:
+        ends = (seen.source, seen.destination, seen.port)
+        return allowance(
+            self.layers,
+            [each for each in concerned if (each.source.name, each.destination.name, each.port) == ends],
+        )
+
+
+def _flows(flows: Iterable[Observation], listening: Mapping[str, tuple[PortRange, ...]]) -> Iterator[DraftedFlow]:
+    """Yield the flows, ports next to each other together as far as one declared range of the target holds them."""
+    by_pair: dict[tuple[str, str], list[Observation]] = {}
+    for each in flows:
+        by_pair.setdefault((each.source, each.destination), []).append(each)
+    for pair, together in sorted(by_pair.items()):
+        left = PortSet.of(each.port for each in together)
+        for declared in listening[pair[1]]:
+            called = left & PortSet((declared,))
+            left -= called
+            for ports in called:
+                found = [each for each in together if ports.covers(each.port)]
+                yield DraftedFlow(*pair, ports, _lines(found), max(each.last for each in found))
+
+
+def _lines(seen: Iterable[Observation]) -> int:
+    return sum(each.count for each in seen)
+
+
+def _weight(seen: Observation) -> tuple[int, str, str, PortRange]:
+    return -seen.count, seen.source, seen.destination, seen.port

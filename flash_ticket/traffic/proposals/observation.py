@@ -1,0 +1,129 @@
+"""What the logs together tell of one pair of ends on one port: whether it worked.
+
+No single record says so. A flow log that saw no reply knows no more than that nothing stopped the request in the VPC
+layer, and a log that was written at the caller's end alone does not show that anything arrived.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity
+
+
+class Fate(StrEnum):
+    """What came of the traffic of one pair on one port, as far as all logs together tell."""
+
+    WORKED = "worked"
+    UNANSWERED = "unanswered"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Recorded traffic of one pair on one port that met one fate.
+
+    Attributes:
+        source: The name of the position that called.
+        destination: The name of the one that was called.
+        port: A range of one port.
+        count: How many lines, over all logs.
+        sources: Addresses of the source, as many as the conversations gave; sorted.
+        destinations: Likewise.
+        callers: Pods of the source, as many as the conversations gave; sorted.
+        called: Likewise of the destination.
+        evidence: The logs that tell of it.
+        first: Seconds since 1970, UTC.
+        last: Likewise.
+        early: How many of the lines tell of nothing but a pod's first seconds, before its policies may be enforced.
+    """
+
+    source: str
+    destination: str
+    port: PortRange
+    fate: Fate
+    count: int
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    callers: tuple[PodIdentity, ...]
+    called: tuple[PodIdentity, ...]
+    evidence: tuple[Evidence, ...]
+    first: float
+    last: float
+    early: int
+
+
+def concerns(layers: Layers, conversation: Conversation) -> bool:
+    """Tell whether an end is in the namespace, whose every pod default-deny selects, or is the load balancer."""
+    front = layers.environment.load_balancer.external
+    return any(
+        end.name == front or (end.workload is not None and end.workload.namespace == layers.matrix.namespace)
+        for end in (conversation.source, conversation.destination)
+    )
+
+
+def observations(conversations: Iterable[Conversation]) -> tuple[Observation, ...]:
+    """Return what was seen of each pair, port and fate, sorted; what has no port is left out."""
+    by_port: dict[tuple[str, str, PortRange], list[Conversation]] = defaultdict(list)
+    for each in conversations:
+        if each.port:
+            by_port[each.source.name, each.destination.name, each.port].append(each)
+    return tuple(
+        _observation(*key, fate, found)
+        for key, together in sorted(by_port.items())
+        for fate, found in _by_fate(together)
+    )
+
+
+def _by_fate(together: Sequence[Conversation]) -> list[tuple[Fate, list[Conversation]]]:
+    """Divide the conversations of one pair and port by what came of them.
+
+    What was let out at the caller's end and is known to have been stopped, or left without a reply, further on did not
+    work; unless something of it arrived.
+    """
+    arrived = any(each.disposition is Disposition.PASSED and not _is_departure(each) for each in together)
+    beyond = {each.disposition for each in together if not _is_departure(each)} if not arrived else set()
+    found: dict[Fate, list[Conversation]] = {fate: [] for fate in Fate}
+    for each in together:
+        fate = Fate(each.disposition.value) if each.disposition is not Disposition.PASSED else Fate.WORKED
+        if fate is Fate.WORKED and Disposition.STOPPED in beyond:
+            fate = Fate.STOPPED
+        elif fate is Fate.WORKED and Disposition.UNANSWERED in beyond:
+            fate = Fate.UNANSWERED
+        found[fate].append(each)
+    return [(fate, conversations) for fate, conversations in found.items() if conversations]
+
+
+def _is_departure(conversation: Conversation) -> bool:
+    """Tell whether only the pod layer at the caller's end speaks."""
+    return conversation.evidence.layer is Layer.POD and conversation.direction is Direction.EGRESS
+
+
+def _observation(
+    source: str, destination: str, port: PortRange, fate: Fate, found: Sequence[Conversation]
+) -> Observation:
+    return Observation(
+        source,
+        destination,
+        port,
+        fate,
+        sum(each.count for each in found),
+        tuple(sorted({address for each in found for address in each.sources})),
+        tuple(sorted({address for each in found for address in each.destinations})),
+        _pods(pod for each in found for pod in each.callers),
+        _pods(pod for each in found for pod in each.called),
+        tuple(sorted({each.evidence for each in found})),
+        min(each.first for each in found),
+        max(each.last for each in found),
+        sum(each.early for each in found),
+    )
+
+
+def _pods(pods: Iterable[PodIdentity]) -> tuple[PodIdentity, ...]:
+    return tuple(sorted(set(pods), key=lambda pod: (pod.namespace, pod.name, pod.labels)))

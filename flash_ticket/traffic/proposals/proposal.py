@@ -1,0 +1,160 @@
+"""A proposed matrix beside today's: both compiled for one environment, and asked about the same ends.
+
+What only one of them declares stays an end with its name, so that traffic of a service that the proposal drops is told
+as that service's, and traffic of one that it adds as that one's.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.matrix import Endpoint, External, Flow, Matrix, Service
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.recorded import Recorded, known_environment, recorded_at, refuse_unplaced
+from flash_ticket.traffic.records.record import Log
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Two matrices and the environment in which both have their places.
+
+    Attributes:
+        today: The matrix that holds now.
+        proposed: The one that would.
+        environment: With the places of both.
+        source: The file of the proposed matrix, for errors.
+
+    Raises:
+        InputError: The two speak of different namespaces. Asked for its layers: an external has no place.
+    """
+
+    today: Matrix
+    proposed: Matrix
+    environment: Environment
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.today.namespace != self.proposed.namespace:
+            raise InputError(
+                self.source,
+                "namespace",
+                f"{self.proposed.namespace} is another namespace than today's, {self.today.namespace}",
+                "Propose a matrix for the same pods",
+            )
+
+    @staticmethod
+    def of(today: Matrix, proposed: Matrix, inventory: Inventory, source: str) -> "Proposal":
+        """Return the proposal in the environment that an inventory tells.
+
+        Raises:
+            InputError: It tells none, or the two matrices speak of different namespaces.
+        """
+        return Proposal(today, proposed, known_environment(inventory), source)
+
+    def recorded(self, inventory: Inventory, logs: Sequence[Log], since: float | None = None) -> Recorded:
+        """Read logs and attribute what they tell to the ends of both matrices.
+
+        Args:
+            inventory: Of the environment.
+            logs: Each is read once.
+            since: Only what ended at this time or later, in seconds since 1970; None for everything.
+
+        Raises:
+            InputError: An external of either matrix has no place in the environment, or a log cannot be read.
+        """
+        return recorded_at(self._compiled_proposed, self.after, inventory, logs, since)
+
+    @cached_property
+    def before(self) -> Layers:
+        """Both layers as today's matrix makes them."""
+        return self._layers(self._compiled_today, self._compiled_proposed)
+
+    @cached_property
+    def after(self) -> Layers:
+        """Both layers as the proposed matrix would make them; their positions are those of ``before`` by name."""
+        return self._layers(self._compiled_proposed, self._compiled_today)
+
+    @cached_property
+    def _compiled_today(self) -> CompiledFirewall:
+        return compiled(self.today, fitted(self.environment, self.today, MATRIX_FILE))
+
+    @cached_property
+    def _compiled_proposed(self) -> CompiledFirewall:
+        return compiled(self.proposed, fitted(self.environment, self.proposed, self.source))
+
+    def _layers(self, decisive: CompiledFirewall, other: CompiledFirewall) -> Layers:
+        manifests = [tuple(policy.manifest() for policy in each.pods.policies) for each in (decisive, other)]
+        matrix = together(self.today, self.proposed)
+        places = dict(self.environment.places)
+        known = {
+            each.name: places[each.name.removesuffix(_OF_TODAY)] for each in matrix.externals if not each.namespace
+        }
+        environment = replace(self.environment, places=tuple(sorted(known.items(), key=lambda place: place[0])))
+        return Layers(matrix, environment, manifests[0], decisive.vpc, beside=manifests[1])
+
+
+_OF_TODAY = " of today"
+
+
+def together(today: Matrix, proposed: Matrix) -> Matrix:
+    """Return the proposed matrix with what only today's has: services, externals, ports and flows.
+
+    A service of today whose pods are all those of a proposed one goes by that one's name. Ports and flows tell calls
+    from replies, and an external from another at the same addresses; no firewall is made of them.
+    """
+    names = {each.name: _name(each, proposed) for each in today.endpoints.values()}
+    kept = [each for each in today.endpoints.values() if names[each.name] not in proposed.endpoints]
+    services = (replace(each, name=names[each.name]) for each in kept if isinstance(each, Service))
+    externals = (replace(each, name=names[each.name]) for each in kept if isinstance(each, External))
+    ports: dict[str, set[PortRange]] = defaultdict(set)
+    flows: dict[tuple[str, str], set[PortRange]] = defaultdict(set)
+    for matrix, called in ((proposed, {name: name for name in proposed.endpoints}), (today, names)):
+        for endpoint in matrix.endpoints.values():
+            ports[called[endpoint.name]].update(endpoint.ports)
+        for flow in matrix.flows:
+            flows[called[flow.source], called[flow.target]].update(flow.ports)
+    return Matrix(
+        proposed.namespace,
+        tuple(replace(each, ports=_sorted(ports[each.name])) for each in (*proposed.services, *services)),
+        tuple(replace(each, ports=_sorted(ports[each.name])) for each in (*proposed.externals, *externals)),
+        tuple(Flow(*ends, _sorted(found)) for ends, found in sorted(flows.items())),
+    )
+
+
+def _sorted(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
+    return tuple(sorted(ports))
+
+
+def _name(former: Endpoint, proposed: Matrix) -> str:
+    """Return what an endpoint of today is called beside the proposed ones."""
+    same = proposed.endpoints.get(former.name)
+    if isinstance(former, Service):
+        covering = [each for each in proposed.services if set(each.pods) <= set(former.pods)]
+        if covering:
+            return covering[0].name
+    elif isinstance(same, External) and (same.namespace, same.pods) == (former.namespace, former.pods):
+        return former.name
+    return former.name if same is None else f"{former.name}{_OF_TODAY}"
+
+
+def fitted(environment: Environment, matrix: Matrix, source: str) -> Environment:
+    """Return the environment with exactly the places that a matrix names.
+
+    Args:
+        environment: With these places, and maybe others.
+        matrix: What is declared.
+        source: The file that declares it, for the error.
+
+    Raises:
+        InputError: An external has no place, or the load balancer is none of the externals.
+    """
+    refuse_unplaced(matrix, environment, source)
+    outside = {external.name for external in matrix.externals if external.namespace is None}
+    return replace(environment, places=tuple(place for place in environment.places if place[0] in outside))

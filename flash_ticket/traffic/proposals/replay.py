@@ -1,0 +1,268 @@
+"""Recorded traffic against a proposed matrix: what it would cut, and what it opens that nothing used.
+
+Only what has worked can be cut. Where a record shows less than that (no reply, stopped, let out but never seen to
+arrive) it is told apart. A record tells nothing of what did not happen in its time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from flash_ticket.firewall.declare.matrix import Service
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.endpoint import KUBELET, VPC_HOST, Position, Role
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Layer, Side, Verdict
+from flash_ticket.traffic.attribution.conversation import Attribution, Conversation
+from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations
+from flash_ticket.traffic.proposals.proposal import Proposal
+from flash_ticket.traffic.records.record import Evidence
+
+
+class Today(StrEnum):
+    """What today's matrix says of a connection."""
+
+    ALLOWED = "allowed today"
+    NOT_ALLOWED = "not allowed today either"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A layer that would stop a connection.
+
+    Attributes:
+        sides: Those of its sides that do; never empty.
+    """
+
+    layer: Layer
+    sides: tuple[Side, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Traffic that worked and that the proposal would stop.
+
+    Attributes:
+        stops: At least one, pod layer first.
+        today: Whether today's matrix allows it: if not, its firewall is not in force there.
+    """
+
+    seen: Observation
+    stops: tuple[Stop, ...]
+    today: Today
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Traffic that was stopped and that the proposal would let through.
+
+    Attributes:
+        today: Whether today's matrix allows it too, so that it was stopped against the declaration.
+    """
+
+    seen: Observation
+    today: Today
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A port of a declared flow on which nothing worked in all of the recording.
+
+    Attributes:
+        tried: How many lines tell of a try that was stopped or had no reply.
+    """
+
+    source: str
+    target: str
+    port: PortRange
+    tried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What recorded traffic says of a proposed matrix.
+
+    Attributes:
+        cuts: What today's matrix allows first, then the most lines first.
+        opened: Likewise ordered, what today's matrix does not allow first.
+        unanswered: What had no reply, the most lines first.
+        unused: Sorted; DNS, probes and the load balancer's listeners are left out.
+        kept: How many pairs and ports worked and would go on to.
+        lines: The attributed lines, by what they were taken for; they add up.
+        evidence: The logs that told anything.
+        period: When the first line began and the last ended; None if there was none.
+    """
+
+    cuts: tuple[Cut, ...]
+    opened: tuple[Opened, ...]
+    unanswered: tuple[Observation, ...]
+    unused: tuple[Unused, ...]
+    kept: int
+    lines: Mapping["Lines", int]
+    evidence: tuple[Evidence, ...]
+    period: tuple[float, float] | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing recorded would be cut."""
+        return not self.cuts
+
+
+class Lines(StrEnum):
+    """What attributed lines were taken for."""
+
+    KEPT = "worked, and would go on to"
+    PROBES = "from nodes to ports of services, taken for their kubelets' probes"
+    CUT = "worked, and would be cut"
+    UNANSWERED = "had no reply"
+    STOPPED = "were stopped"
+    WITHOUT_PORT = "of protocols without ports, which nothing here judges"
+    ELSEWHERE = "with neither a pod of the namespace nor the load balancer at an end"
+
+
+def replay(attribution: Attribution, proposal: Proposal, nodes: Iterable[str] = ()) -> Replay:
+    """Hold recorded traffic against a proposed matrix.
+
+    Args:
+        attribution: By the positions of the proposal's layers.
+        proposal: The matrix and what holds today.
+        nodes: The addresses of nodes. Where services share the nodes' groups no layer knows a kubelet, and nothing can
+            stop it: what nodes send to a port of a service is then taken for its probes.
+
+    Raises:
+        InputError: An external of either matrix has no place in the environment.
+    """
+    return _Replaying(proposal.before, proposal.after, proposal, frozenset(nodes)).replay(attribution)
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaying:
+    before: Layers
+    after: Layers
+    proposal: Proposal
+    nodes: frozenset[str]
+
+    def replay(self, attribution: Attribution) -> Replay:
+        kinds = dict.fromkeys(Lines, 0)
+        concerned: list[Conversation] = []
+        for conversation in attribution.conversations:
+            if not concerns(self.after, conversation):
+                kinds[Lines.ELSEWHERE] += conversation.count
+            elif not conversation.port:
+                kinds[Lines.WITHOUT_PORT] += conversation.count
+            else:
+                concerned.append(conversation)
+        by_kind: dict[Lines, list[Observation]] = {kind: [] for kind in Lines}
+        seen = observations(concerned)
+        for each in seen:
+            by_kind[self._kind(each)].append(each)
+        for kind, found in by_kind.items():
+            kinds[kind] += sum(each.count for each in found)
+        cuts = (Cut(each, self._stops(each), self._today(each)) for each in by_kind[Lines.CUT])
+        opened = (Opened(each, self._today(each)) for each in by_kind[Lines.STOPPED] if not self._stops(each))
+        return Replay(
+            tuple(sorted(cuts, key=lambda cut: (cut.today is not Today.ALLOWED, *_weight(cut.seen)))),
+            tuple(sorted(opened, key=lambda each: (each.today is Today.ALLOWED, *_weight(each.seen)))),
+            tuple(sorted(by_kind[Lines.UNANSWERED], key=_weight)),
+            tuple(self._unused(seen)),
+            len(by_kind[Lines.KEPT]),
+            kinds,
+            tuple(sorted({each.evidence for each in attribution.conversations})),
+            _period(attribution),
+        )
+
+    def _kind(self, seen: Observation) -> Lines:
+        match seen.fate:
+            case Fate.UNANSWERED:
+                return Lines.UNANSWERED
+            case Fate.STOPPED:
+                return Lines.STOPPED
+            case Fate.WORKED if self._is_probe(seen):
+                return Lines.PROBES
+            case Fate.WORKED:
+                return Lines.CUT if self._stops(seen) else Lines.KEPT
+
+    def _is_probe(self, seen: Observation) -> bool:
+        """Tell whether nodes alone, as far as examples tell, call a port of a service, and no position is a kubelet."""
+        called = self.after.matrix.endpoints.get(seen.destination)
+        return (
+            KUBELET not in self.after.named
+            and seen.source == VPC_HOST
+            and isinstance(called, Service)
+            and any(port.covers(seen.port) for port in called.ports)
+            and bool(seen.sources)
+            and self.nodes.issuperset(seen.sources)
+        )
+
+    def _stops(self, seen: Observation) -> tuple[Stop, ...]:
+        found = _stops(self.after, seen)
+        if Layer.VPC not in {stop.layer for stop in found} and self._loses_its_rule(seen):
+            verdict = self.after.verdict(Layer.VPC, *_ends(self.after, seen), seen.port)
+            found = (*found, Stop(Layer.VPC, verdict.deciding)) if verdict else found
+        return found
+
+    def _loses_its_rule(self, seen: Observation) -> bool:
+        """Tell whether a rule of ours lets it through today, between groups of others, and would no longer."""
+        ends = [(layers.named[seen.source], layers.named[seen.destination]) for layers in (self.before, self.after)]
+        if any(end.wears_own_group for pair in ends for end in pair):
+            return False
+        today, then = (
+            layers.opened(Layer.VPC, *pair) for layers, pair in zip((self.before, self.after), ends, strict=True)
+        )
+        return (today - then).holds(seen.port.protocol, seen.port.first)
+
+    def _today(self, seen: Observation) -> Today:
+        return Today.NOT_ALLOWED if _stops(self.before, seen) else Today.ALLOWED
+
+    def _unused(self, seen: tuple[Observation, ...]) -> Iterator[Unused]:
+        by_pair: dict[tuple[str, str], list[Observation]] = {}
+        for each in seen:
+            by_pair.setdefault((each.source, each.destination), []).append(each)
+        for flow in self.proposal.proposed.flows:
+            recorded = by_pair.get((flow.source, flow.target), [])
+            for port in flow.ports:
+                on_port = [each for each in recorded if port.covers(each.port)]
+                if not any(each.fate is Fate.WORKED for each in on_port):
+                    yield Unused(flow.source, flow.target, port, sum(each.count for each in on_port))
+
+
+def _stops(layers: Layers, seen: Observation) -> tuple[Stop, ...]:
+    source, destination = _ends(layers, seen)
+    verdicts = [layers.verdict(layer, source, destination, seen.port) for layer in Layer]
+    stops = [Stop(verdict.layer, tuple(_stopping(verdict, source, destination))) for verdict in verdicts if verdict]
+    return tuple(stop for stop in stops if stop.sides)
+
+
+def _stopping(verdict: Verdict, source: Position, destination: Position) -> Iterator[Side]:
+    """Yield the sides that surely stop a connection: others may have rules in a security group that is not ours."""
+    for side, end in ((verdict.egress, source), (verdict.ingress, destination)):
+        if not side.passes and (verdict.layer is Layer.POD or end.wears_own_group):
+            yield side
+
+
+def _ends(layers: Layers, seen: Observation) -> tuple[Position, Position]:
+    """Return both ends; of hosts that nobody declares only those addresses that were seen."""
+    return (
+        _narrowed(layers.named[seen.source], seen.sources),
+        _narrowed(layers.named[seen.destination], seen.destinations),
+    )
+
+
+def _narrowed(position: Position, addresses: tuple[str, ...]) -> Position:
+    if position.workload or position.role is not Role.UNDECLARED or not addresses:
+        return position
+    return replace(position, ranges=tuple(AddressRange.of(address) for address in addresses))
+
+
+def _weight(seen: Observation) -> tuple[int, str, str, PortRange]:
+    return -seen.count, seen.source, seen.destination, seen.port
+
+
+def _period(attribution: Attribution) -> tuple[float, float] | None:
+    if not attribution.conversations:
+        return None
+    return (
+        min(each.first for each in attribution.conversations),
+        max(each.last for each in attribution.conversations),
+    )

@@ -1,0 +1,1 @@
+"""Log lines as typed records, a module for each source."""

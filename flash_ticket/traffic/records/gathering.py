@@ -1,0 +1,77 @@
+"""Lines that differ in nothing but their time, summed up into records, in bounded memory."""
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Record, Scope
+
+MOST_KINDS = 20_000
+"""Kinds of lines held at once; with one more, all are told and forgotten."""
+
+Kind = TypeVar("Kind", bound=Hashable)
+
+
+@dataclass(slots=True)
+class _Tally:
+    record: Record
+    count: int
+    first: float
+    last: float
+
+
+class Gathering(Generic[Kind]):
+    """The lines of one reading that tell of an instant, by whatever makes their reader tell them apart.
+
+    Lines outside of the scope's time are not counted anywhere. Lines on different sides of a moment of the scope are
+    kept apart; one at the very moment is on its later side.
+    """
+
+    __slots__ = ("_moments", "_most", "_reading", "_since", "_tallies", "_until")
+
+    def __init__(self, scope: Scope, reading: Reading, most: int = MOST_KINDS) -> None:
+        self._since = float("-inf") if scope.since is None else scope.since
+        self._until = float("inf") if scope.until is None else scope.until
+        self._moments = scope.moments
+        self._reading = reading
+        self._most = most
+        self._tallies: dict[Kind | tuple[int, Kind], _Tally] = {}
+
+    def add(self, kind: Kind, time: float) -> bool:
+        """Count a line of a kind that is held, or one that is not wanted; False for any other: `begin` it."""
+        if not self._since <= time < self._until:
+            return True
+        tally = self._tallies.get((bisect_right(self._moments, time), kind) if self._moments else kind)
+        if tally is None:
+            return False
+        tally.count += 1
+        if time > tally.last:
+            tally.last = time
+        elif time < tally.first:
+            tally.first = time
+        return True
+
+    def begin(self, kind: Kind, time: float, record: Record) -> None:
+        """Count the first line of a kind.
+
+        Args:
+            kind: What tells it from others.
+            time: Seconds since 1970.
+            record: What such lines tell; its count and its times are not looked at.
+        """
+        key = (bisect_right(self._moments, time), kind) if self._moments else kind
+        self._tallies[key] = _Tally(record, 1, time, time)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to `tell`."""
+        return len(self._tallies) > self._most
+
+    def tell(self) -> Iterator[Record]:
+        """Yield what was gathered, count it as told, and forget it."""
+        tallies, self._tallies = self._tallies, {}
+        for tally in tallies.values():
+            self._reading.told += tally.count
+            yield replace(tally.record, count=tally.count, first=tally.first, last=tally.last)

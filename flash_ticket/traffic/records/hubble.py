@@ -1,0 +1,272 @@
+"""Hubble's export, or ``hubble observe --output json``, as records of what Cilium passed and stopped.
+
+Sources: Cilium's api/v1/flow/flow.proto for the fields, pkg/hubble/parser/threefour/parser.go for what they mean.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from flash_ticket.firewall.terms.address_text import canonical_address
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.traffic.records.gathering import Gathering
+from flash_ticket.traffic.records.hubble_line import Addresses, Flow, Layer4, hubble_line, pod_identity
+from flash_ticket.traffic.records.lines import Lines
+from flash_ticket.traffic.records.orientation import is_reply, turned
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+
+_POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
+
+_REASON_NAMES: Final = {133: "POLICY_DENIED", 181: "POLICY_DENY", 0: "", "DROP_REASON_UNKNOWN": ""}
+
+_DISPOSITIONS: Final = {
+    **dict.fromkeys(("FORWARDED", 1), Disposition.PASSED),
+    **dict.fromkeys(("DROPPED", 2), Disposition.STOPPED),
+    # Of policies that only watch (policy audit mode): they would drop it, and it goes through.
+    **dict.fromkeys(("AUDIT", 4), Disposition.PASSED),
+    **dict.fromkeys(("REDIRECTED", 5), Disposition.PASSED),
+}
+_REASONS_TO_PASS: Final = {"AUDIT": "AUDIT", 4: "AUDIT"}
+_NO_DECISION = frozenset({"", "VERDICT_UNKNOWN", 0, "ERROR", 3, "TRACED", 6, "TRANSLATED", 7})
+
+_NOT_YET_DECIDED = frozenset(
+    {"FROM_ENDPOINT", 5, "FROM_PROXY", 6, "FROM_HOST", 7, "FROM_STACK", 8, "FROM_OVERLAY", 9, "FROM_NETWORK", 10}
+    | {"FROM_CRYPTO", 12}
+)
+"""Trace points where a packet comes in: it is called forwarded there, before any policy has seen it."""
+
+_DIRECTIONS: Final = {
+    "INGRESS": Direction.INGRESS,
+    1: Direction.INGRESS,
+    "EGRESS": Direction.EGRESS,
+    2: Direction.EGRESS,
+}
+_NO_DIRECTION = frozenset({"", "TRAFFIC_DIRECTION_UNKNOWN", 0})
+
+_TCP, _UDP, _SCTP, _ICMP, _ICMPV6, _UNKNOWN = 6, 17, 132, 1, 58, 0
+_WITH_PORTS = (_TCP, _UDP, _SCTP)
+
+_NO_ADDRESSES, _NO_LAYER4 = Addresses(), Layer4()
+
+_MOST_HELD = 32 << 20
+"""Bytes of ends as they are written, the room that each takes besides among them; some 20,000 pods."""
+_BESIDES = 1 << 10
+_NUMBER_BITS = 48
+
+
+def is_policys(reason: str) -> bool:
+    """Tell whether a drop was a policy's doing, by the reason of a record; any other has causes of its own."""
+    return reason.partition(" ")[0] in _POLICY_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class HubbleLog:
+    """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or the flow alone, also out of a container's log.
+
+    - Passed are FORWARDED, REDIRECTED and AUDIT (with that word as reason), stopped is DROPPED. Other verdicts, and
+      traces of packets that no policy has seen yet, decide nothing; neither do lost events, the status of nodes and
+      what Cilium's agent says of itself.
+    - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; ask `is_policys` before a policy is
+      blamed. A policy that denied by a rule of its own is named after it:
+      ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default denial names none (cilium #48588).
+    - A reply is told as the connection that it answers. Where Hubble does not know (``is_reply`` is absent from all
+      drops), SYN tells a call and SYN with ACK a reply, else `flash_ticket.traffic.records.orientation`.
+    - Labels are those of Kubernetes, without those that Cilium adds. An end outside of the cluster has no pod.
+    - The protocol is 0 where the line tells none, and an address empty.
+    - A dropped packet makes two lines where policy verdicts are exported: counted are lines, not packets.
+    """
+
+    name: str
+    lines: Lines
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
+
+        Raises:
+            InputError: The lines cannot be read.
+        """
+        return _HubbleReader(scope, reading).records(self.lines)
+
+
+class _Telling(NamedTuple):
+    """What a flow that decides something tells besides its ends and its time."""
+
+    disposition: Disposition
+    protocol: int
+    port: int
+    direction: Direction | None
+    reason: str
+
+
+class _NumberedEnd(NamedTuple):
+    """An end of flows.
+
+    Attributes:
+        number: The end's own, however it is written.
+        written: How Hubble writes it, but for its address.
+    """
+
+    number: int
+    written: Raw
+    end: End
+
+
+class _HubbleReader:
+    """One reading of one log."""
+
+    __slots__ = ("_ends", "_gathered", "_held", "_latest", "_listening", "_numbers", "_reading", "_tellings")
+
+    def __init__(self, scope: Scope, reading: Reading) -> None:
+        self._reading = reading
+        self._listening = scope.listening
+        self._gathered: Gathering[int] = Gathering(scope, reading)
+        self._latest: dict[str, _NumberedEnd] = {}
+        self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
+        self._tellings: dict[tuple[object, ...], tuple[int, _Telling | None]] = {}
+        self._numbers: dict[End | _Telling | None, int] = {}
+        self._held = 0
+
+    def records(self, lines: Lines) -> Iterator[Record]:
+        gathered, reading, count = self._gathered, self._reading, self._count
+        for batch in lines.batches(reading):
+            for index, text in enumerate(batch.lines):
+                try:
+                    flow = hubble_line(text).flow
+                    if flow is None or not count(flow):
+                        reading.other += 1
+                # A line can be wrong in every way that JSON, a time or an address can.
+                except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                    reading.refuse(batch.place(index), str(error))
+            if gathered.is_full or self._held > _MOST_HELD:
+                yield from gathered.tell()
+                self._forget()
+        yield from gathered.tell()
+
+    def _forget(self) -> None:
+        self._latest.clear()
+        self._ends.clear()
+        self._tellings.clear()
+        self._numbers.clear()
+        self._held = 0
+
+    def _count(self, flow: Flow) -> bool:
+        """Count a flow; False for one that decides nothing."""
+        protocol, port, reply = _call(flow, self._listening)
+        # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
+        turn = reply and not flow.is_reply
+        words = (
+            flow.verdict,
+            flow.traffic_direction,
+            flow.trace_observation_point,
+            protocol,
+            port,
+            turn,
+            flow.drop_reason_desc,
+            flow.drop_reason,
+            flow.denied_by if flow.egress_denied_by or flow.ingress_denied_by else "",
+        )
+        found = self._tellings.get(words)
+        if found is None:
+            told = _telling(flow, protocol, port, turn=turn)
+            found = self._tellings[words] = self._number(told, 0), told
+        number, telling = found
+        if telling is None:
+            return False
+        if flow.time is None:
+            raise ValueError("no time")
+        moment = flow.time.timestamp()
+        addresses = flow.addresses or _NO_ADDRESSES
+        source = self._latest.get(addresses.source)
+        if source is None or source.written != flow.source:
+            source = self._end(addresses.source, flow.source)
+        destination = self._latest.get(addresses.destination)
+        if destination is None or destination.written != flow.destination:
+            destination = self._end(addresses.destination, flow.destination)
+        if reply:
+            source, destination = destination, source
+        # One number is found in less memory than what it stands for, of which there is much.
+        kind = (source.number << 2 * _NUMBER_BITS) | (destination.number << _NUMBER_BITS) | number
+        if not self._gathered.add(kind, moment):
+            self._gathered.begin(kind, moment, _record(telling, source.end, destination.end))
+        return True
+
+    def _end(self, address: str, written: Raw) -> _NumberedEnd:
+        """Return one end, with the number that it has been given; the latest at its address is the quickest to find."""
+        key = (address, bytes(written))
+        found = self._ends.get(key)
+        if found is None:
+            end = End(canonical_address(address) if address else "", pod_identity(key[1]))
+            found = self._ends[key] = _NumberedEnd(self._number(end, len(key[1])), written.copy(), end)
+        self._latest[address] = found
+        return found
+
+    def _number(self, meaning: End | _Telling | None, size: int) -> int:
+        """Return the number of something that is written in so many bytes; they are held from now on."""
+        self._held += size + _BESIDES
+        return self._numbers.setdefault(meaning, len(self._numbers))
+
+
+def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
+    """Return the protocol, the port that was called (0 where there is none), and whether the packet is a reply."""
+    layer4, reply = flow.l4 or _NO_LAYER4, flow.is_reply
+    tcp = layer4.tcp
+    if tcp:
+        protocol, source, destination = _TCP, tcp.source_port, tcp.destination_port
+        if reply is None and tcp.flags and tcp.flags.SYN:
+            reply = tcp.flags.ACK
+    elif ports := layer4.udp or layer4.sctp:
+        protocol, source, destination = _UDP if layer4.udp else _SCTP, ports.source_port, ports.destination_port
+    else:
+        return _ICMP if layer4.icmp else _ICMPV6 if layer4.icmpv6 else _UNKNOWN, 0, bool(reply)
+    if reply is None:
+        reply = is_reply(protocol, source, destination, listening)
+    return protocol, source if reply else destination, reply
+
+
+def _telling(flow: Flow, protocol: int, port: int, *, turn: bool) -> _Telling | None:
+    """Return what a flow tells, None for one that decides nothing.
+
+    Raises:
+        ValueError: A word is none of Hubble's, or no port was called.
+    """
+    disposition = _DISPOSITIONS.get(flow.verdict)
+    if disposition is None and flow.verdict not in _NO_DECISION:
+        raise ValueError(f"{flow.verdict!r} is no verdict of Hubble's")
+    if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
+        return None
+    if not port and protocol in _WITH_PORTS:
+        raise ValueError("no port was called")
+    direction = _DIRECTIONS.get(flow.traffic_direction)
+    if direction is None and flow.traffic_direction not in _NO_DIRECTION:
+        raise ValueError(f"{flow.traffic_direction!r} is no direction of Hubble's")
+    return _Telling(disposition, protocol, port, turned(direction) if turn else direction, _reason(flow, disposition))
+
+
+def _record(telling: _Telling, source: End, destination: End) -> Record:
+    """Return a record whose lines are not counted yet."""
+    return Record(
+        Evidence.HUBBLE,
+        telling.disposition,
+        source,
+        destination,
+        telling.protocol,
+        telling.port,
+        telling.direction,
+        telling.reason,
+        interface="",
+        count=0,
+        first=0,
+        last=0,
+    )
+
+
+def _reason(flow: Flow, disposition: Disposition) -> str:
+    if disposition is Disposition.PASSED:
+        return _REASONS_TO_PASS.get(flow.verdict, "")
+    word = flow.drop_reason_desc or flow.drop_reason
+    reason = _REASON_NAMES.get(word, word if isinstance(word, str) else f"drop reason {word}")
+    return f"{reason} by {flow.denied_by}" if flow.denied_by else reason

@@ -1,0 +1,168 @@
+"""The AWS network policy agent's log, of a node or out of CloudWatch, as records of what was passed and stopped."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from flash_ticket.firewall.terms.address_text import canonical_address
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.ports import MAX_PORT
+from flash_ticket.traffic.records.gathering import Gathering
+from flash_ticket.traffic.records.lines import Lines
+from flash_ticket.traffic.records.orientation import is_reply, turned
+from flash_ticket.traffic.records.policy_agent_line import Message, PolicyEvent, event_in, messages_of
+from flash_ticket.traffic.records.printed_events import PrintedEvents
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+
+_DISPOSITIONS: Final = {"ACCEPT": Disposition.PASSED, "DENY": Disposition.STOPPED}
+_NO_DECISION = "EXPIRED/DELETED"
+_DIRECTIONS: Final = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS, "": None}
+_WITH_PORTS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
+_WITHOUT_PORTS: Final = {"ICMP": 1, "UNKNOWN": 0, "RESERVED": 0, "ANY PROTOCOL": 0}
+_NO_TIME = "no time: save the events with `aws logs filter-log-events`, which gives each its time"
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
+"""The years 1 to 9999, in seconds since 1970."""
+
+_Meaning = TypeVar("_Meaning")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyAgentLog:
+    """Lines of ``network-policy-agent.log``, or the agent's audit lines as CloudWatch Logs gives them.
+
+    - ACCEPT passed, DENY was stopped; EXPIRED/DELETED and all other messages decide nothing.
+    - The reason is the tier that decided (``NETWORK_POLICY``, ``DEFAULT``...), where the agent is 1.3.0 or later.
+    - The agent logs packets, replies among them. `flash_ticket.traffic.records.orientation` tells them from calls by
+      the ports
+      that are known to be called, else by the smaller one, as with flow logs: a reply that was stopped is told as the
+      connection that it answers, seen at the other end of it.
+    - The protocol is 0 where the agent knows none.
+    - An audit line has no time of its own. Read are what ``aws logs filter-log-events``, ``get-log-events`` and
+      ``tail`` save, as JSON or text, and lines with a time (ISO 8601, or milliseconds since 1970) before them; an
+      audit line with none is malformed, since no time is made up.
+    """
+
+    name: str
+    lines: Lines
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
+
+        Raises:
+            InputError: The lines cannot be read.
+        """
+        return _PolicyAgentReader(scope, reading).records(self.lines)
+
+
+class _Kind(NamedTuple):
+    """What tells lines apart."""
+
+    disposition: Disposition
+    source: str
+    destination: str
+    protocol: int
+    port: int
+    direction: Direction | None
+    reason: str
+
+
+class _PolicyAgentReader:
+    """One reading of one log."""
+
+    __slots__ = ("_gathered", "_listening", "_printed", "_reading")
+
+    def __init__(self, scope: Scope, reading: Reading) -> None:
+        self._reading = reading
+        self._listening = scope.listening
+        self._gathered: Gathering[_Kind] = Gathering(scope, reading)
+        self._printed = PrintedEvents()
+
+    def records(self, lines: Lines) -> Iterator[Record]:
+        printed = self._printed
+        for batch in lines.batches(self._reading):
+            for index, text in enumerate(batch.lines):
+                place = batch.place(index)
+                # A line can be wrong in every way that JSON, a time or an address can.
+                try:
+                    messages = self._messages(text, place)
+                except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                    self._reading.refuse(place, str(error))
+                    continue
+                for message in messages:
+                    self._take(message, place)
+                for event in printed.complete():
+                    self._take(Message(event.message, event.time), event.place)
+            if self._gathered.is_full:
+                yield from self._gathered.tell()
+        printed.end()
+        for event in printed.complete():
+            self._take(Message(event.message, event.time), event.place)
+        yield from self._gathered.tell()
+
+    def _messages(self, text: bytes, place: str) -> list[PolicyEvent | Message]:
+        """Return the messages of a line; one that has none, not even of an event that is printed, is counted here."""
+        has_message = self._printed.takes(text, place)
+        messages = messages_of(text) if has_message is None else []
+        self._reading.other += not messages and not has_message
+        return messages
+
+    def _take(self, message: PolicyEvent | Message, place: str) -> None:
+        try:
+            event = message if isinstance(message, PolicyEvent) else event_in(message)
+            if event is None or event.verdict == _NO_DECISION:
+                self._reading.other += 1
+            else:
+                self._count(event)
+        except ValueError as error:
+            self._reading.refuse(place, str(error))
+
+    def _count(self, event: PolicyEvent) -> None:
+        if event.time is None:
+            raise ValueError(_NO_TIME)
+        if not _EARLIEST <= event.time <= _LATEST:
+            raise ValueError("its time is in no year that can be written")
+        kind = _kind(event, self._listening)
+        if not self._gathered.add(kind, event.time):
+            record = Record(
+                Evidence.POLICY_AGENT,
+                kind.disposition,
+                End(kind.source),
+                End(kind.destination),
+                kind.protocol,
+                kind.port,
+                kind.direction,
+                kind.reason,
+                interface="",
+                count=1,
+                first=event.time,
+                last=event.time,
+            )
+            self._gathered.begin(kind, event.time, record)
+
+
+def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _Kind:
+    """Return what an event tells, by the connection.
+
+    Raises:
+        ValueError: A word, a port or an address is none.
+    """
+    disposition = _known(_DISPOSITIONS, event.verdict, "verdict")
+    direction = _known(_DIRECTIONS, event.direction, "direction")
+    source, destination = canonical_address(event.source), canonical_address(event.destination)
+    if event.protocol in _WITHOUT_PORTS:
+        return _Kind(disposition, source, destination, _WITHOUT_PORTS[event.protocol], 0, direction, event.tier)
+    protocol = _known(_WITH_PORTS, event.protocol, "protocol")
+    if not 0 < event.source_port <= MAX_PORT or not 0 < event.destination_port <= MAX_PORT:
+        raise ValueError(f"the ports are 1 to {MAX_PORT}")
+    if is_reply(protocol, event.source_port, event.destination_port, listening):
+        return _Kind(disposition, destination, source, protocol, event.source_port, turned(direction), event.tier)
+    return _Kind(disposition, source, destination, protocol, event.destination_port, direction, event.tier)
+
+
+def _known(words: Mapping[str, _Meaning], word: str, what: str) -> _Meaning:
+    if word not in words:
+        raise ValueError(f"{word!r} is no {what} of the agent's")
+    return words[word]

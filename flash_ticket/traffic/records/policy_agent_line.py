@@ -1,0 +1,197 @@
+"""What a line of the AWS network policy agent's log says, in every form that the agent and CloudWatch give it.
+
+Sources: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (up to version 1.3) and GetProtocol of
+pkg/utils/utils.go; the AWS CLI's ``logs filter-log-events``, ``get-log-events`` and ``tail`` for what they save.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from flash_ticket.traffic.records.printed_events import Milliseconds
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Word = Annotated[str, Meta(max_length=64)]
+
+_FLOW_INFO = re.compile(
+    r"Flow Info:\s+Src IP: (?P<source>\S{1,64}) Src Port: (?P<source_port>\d{1,5}) "
+    r"Dest IP: (?P<destination>\S{1,64}) Dest Port: (?P<destination_port>\d{1,5}) "
+    r"Proto:? (?P<protocol>[A-Z]{1,16}(?: PROTOCOL)?) Verdict:? (?P<verdict>[A-Z/]{1,16})"
+    r"(?: Direction:? (?P<direction>[a-z]{1,16}))?(?:,? Tier:? (?P<tier>\w{1,64}))?"
+)
+_AUDIT = re.compile(
+    r"SIP: (?P<source>[^;\s]{1,64});SPORT: (?P<source_port>\d{1,5});"
+    r"DIP: (?P<destination>[^;\s]{1,64});DPORT: (?P<destination_port>\d{1,5});"
+    r"PROTOCOL: (?P<protocol>[A-Z]{1,16}(?: PROTOCOL)?);PolicyVerdict: (?P<verdict>[A-Z/]{1,16})"
+    r"(?:;Tier: (?P<tier>\w{1,64}))?"
+)
+_DECISION = re.compile(r"Flow Info:|\bSIP: ")
+"""What is told in every line about traffic, whatever else is wrong with it."""
+
+_CONTAINER_RUNTIME = re.compile(rb"\S+ (?:stdout|stderr) [FP] ")
+_LEADING_TIME = re.compile(
+    r'"?(?:(?P<milliseconds>\d{13})\b|(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?))'
+)
+_TRAILING_TIME = re.compile(r"\t(?P<milliseconds>\d{13})$")
+_CLI_TEXT = re.compile(r"SEARCHEDLOGSTREAMS\t|NEXTTOKEN\t|None$|[bf]/\d{1,99}/s$")
+"""What stands beside events where the AWS CLI writes text."""
+
+_UNKNOWN = "neither a message of the agent's nor an event of CloudWatch's"
+
+
+class PolicyEvent(NamedTuple):
+    """A decision about a packet, as the agent words it.
+
+    Attributes:
+        protocol: ``TCP``, ``UDP``, ``SCTP``, ``ICMP``, ``UNKNOWN``, ``RESERVED``, ``ANY PROTOCOL``.
+        verdict: ``ACCEPT``, ``DENY``, or ``EXPIRED/DELETED`` of an entry of the connection table.
+        direction: ``ingress`` or ``egress`` of the pod that decided; empty before 1.2.2 and in CloudWatch.
+        tier: ``ADMIN``, ``NETWORK_POLICY``, ``BASELINE``, ``DEFAULT``, ``ERROR``; empty before 1.3.0.
+        time: Seconds since 1970; None where the line has none.
+    """
+
+    source: str
+    source_port: int
+    destination: str
+    destination_port: int
+    protocol: str
+    verdict: str
+    direction: str
+    tier: str
+    time: float | None
+
+
+class Message(NamedTuple):
+    """What may hold a decision in words.
+
+    Attributes:
+        time: As that of a `PolicyEvent`.
+    """
+
+    text: str
+    time: float | None
+
+
+class CloudWatchEvent(Struct, gc=False):
+    """What the API for logs answers for a line: FilteredLogEvent, OutputLogEvent. ``timestamp`` in milliseconds."""
+
+    message: str
+    timestamp: Milliseconds | None = None
+
+
+class AgentLine(Struct, gc=False):
+    """A line in JSON: zap's fields, what a container runtime makes of it, or events of CloudWatch.
+
+    Before 1.2.2 the parts of an event are fields of their own.
+    """
+
+    ts: Word | float | None = None
+    timestamp: Word | float | None = None
+    msg: str | None = None
+    source: Word | None = msgspec.field(default=None, name="Src IP")
+    source_port: Port = msgspec.field(default=0, name="Src Port")
+    destination: Word | None = msgspec.field(default=None, name="Dest IP")
+    destination_port: Port = msgspec.field(default=0, name="Dest Port")
+    protocol: Word = msgspec.field(default="", name="Proto")
+    verdict: Word = msgspec.field(default="", name="Verdict")
+    direction: Word = msgspec.field(default="", name="Direction")
+    tier: Word = msgspec.field(default="", name="Tier")
+    log: str | None = None
+    message: str | None = None
+    events: list[CloudWatchEvent] | None = None
+
+
+_decode = msgspec.json.Decoder(AgentLine).decode
+
+
+def messages_of(text: bytes) -> list[PolicyEvent | Message]:
+    """Return the message of a line; several where a page of CloudWatch's events stands on one.
+
+    Raises:
+        msgspec.MsgspecError, ValueError, RecursionError: It is no line of the agent's.
+    """
+    text = text.strip()
+    if runtime := _CONTAINER_RUNTIME.match(text):
+        text = text[runtime.end() :]
+    brace = text.find(b"{")
+    if brace < 0 or not text.endswith(b"}"):
+        return [_of_text(text.decode(errors="replace"))]
+    before = text[:brace].decode(errors="replace")
+    try:
+        line = _decode(text[brace:])
+    except msgspec.MsgspecError:
+        # Words of a message may stand in braces too.
+        if not before:
+            raise
+        return [_of_text(text.decode(errors="replace"))]
+    return _of_json(line, before)
+
+
+def event_in(message: Message) -> PolicyEvent | None:
+    """Return the decision that a message words, None where it is about something else.
+
+    Raises:
+        ValueError: It is about traffic and not understood.
+    """
+    found = _FLOW_INFO.search(message.text) or _AUDIT.search(message.text)
+    if not found:
+        if _DECISION.search(message.text):
+            raise ValueError("tells of traffic in a way that is not known")
+        return None
+    told = found.groupdict(default="")
+    return PolicyEvent(
+        told["source"],
+        int(told["source_port"]),
+        told["destination"],
+        int(told["destination_port"]),
+        told["protocol"],
+        told["verdict"],
+        told.get("direction", ""),
+        told["tier"],
+        message.time,
+    )
+
+
+def _of_json(line: AgentLine, before: str) -> list[PolicyEvent | Message]:
+    if line.events is not None:
+        return [
+            Message(each.message, None if each.timestamp is None else each.timestamp / 1000) for each in line.events
+        ]
+    if line.log is not None:
+        return messages_of(line.log.encode())
+    stamp = line.timestamp if line.ts is None else line.ts
+    time = _seconds(stamp) if isinstance(stamp, str) else stamp
+    if line.message is not None:
+        return [Message(line.message, time if isinstance(stamp, str) or time is None else time / 1000)]
+    if time is None:
+        time = _leading_time(before)
+    if line.source is not None and line.destination is not None:
+        ends = (line.source, line.source_port, line.destination, line.destination_port)
+        return [PolicyEvent(*ends, line.protocol, line.verdict, line.direction, line.tier, time)]
+    if line.msg is None and not before.strip():
+        raise ValueError(_UNKNOWN)
+    return [Message(before if line.msg is None else line.msg, time)]
+
+
+def _of_text(text: str) -> Message:
+    trailing = _TRAILING_TIME.search(text)
+    time = int(trailing["milliseconds"]) / 1000 if trailing else _leading_time(text)
+    if time is None and text and not _DECISION.search(text) and not _CLI_TEXT.match(text):
+        raise ValueError(_UNKNOWN)
+    return Message(text, time)
+
+
+def _leading_time(text: str) -> float | None:
+    found = _LEADING_TIME.match(text)
+    if not found:
+        return None
+    return int(found["milliseconds"]) / 1000 if found["milliseconds"] else _seconds(found["time"])
+
+
+def _seconds(text: str) -> float:
+    """Return ISO 8601 as seconds since 1970; without a zone it is UTC, as the AWS CLI's short form is."""
+    time = datetime.fromisoformat(text)
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,112 @@
+"""What puts security groups on pods, as it stands against what is declared (vpcresources.k8s.aws/v1beta1)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flash_ticket.firewall.analyse.label_selector import Selector, read_selector
+from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.change.object_difference import declared_part, differences
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.matrix import Service
+from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.observed import Described, Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """The SecurityGroupPolicies of one stack, declared and live.
+
+    Attributes:
+        group_ids: The ids of the stack's groups that stand.
+    """
+
+    planned: CompiledFirewall
+    observed: Observed
+    group_ids: Mapping[OwnGroup, str]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is not as declared.
+
+        Raises:
+            InputError: A selector that stands is not understood.
+        """
+        deployed = self.observed.deployed
+        live = {each["metadata"]["name"]: each for each in (*deployed.foreign_attachments, *deployed.attachments)}
+        declared = {each.service: each for each in self.planned.vpc.attachments}
+        for name, attachment in declared.items():
+            yield from self._against(attachment, live.get(name))
+        for each in deployed.attachments:
+            if each["metadata"]["name"] not in declared:
+                name = each["metadata"]["name"]
+                delete = f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}"
+                yield Finding(
+                    Kind.LEFT_OVER,
+                    self._where(name),
+                    "nothing declares it",
+                    "the pods that it selects get groups that are not meant for them",
+                    f"{self._update}; if it stays, Pulumi does not know it: {delete}",
+                )
+        for each in deployed.foreign_attachments:
+            if each["metadata"]["name"] not in declared:
+                yield from self._of_others(each)
+
+    def _against(self, attachment: PodAttachment, live: Described | None) -> Iterator[Finding]:
+        where = self._where(attachment.service)
+        if live is None:
+            why = f"new pods of {attachment.service} do not get its group, and declared flows are cut"
+            yield Finding(Kind.MISSING, where, "it does not stand", why, self._update)
+            return
+        if attachment.group not in self.group_ids:
+            return  # told of the group
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY}
+        spec = {
+            "podSelector": {"matchLabels": dict(attachment.pods)},
+            "securityGroups": {"groupIds": [self.group_ids[attachment.group]]},
+        }
+        found = declared_part(labels, live["metadata"].get("labels") or {})
+        changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
+        if changed:
+            why = f"new pods of {attachment.service} get other groups than its own, or others get them"
+            yield Finding(Kind.CHANGED, where, "it is not as declared", why, self._update, changed)
+
+    def _of_others(self, policy: Described) -> Iterator[Finding]:
+        groups = ", ".join(policy.get("spec", {}).get("securityGroups", {}).get("groupIds", ())) or "no group"
+        services = ", ".join(service.name for service in self.planned.matrix.services if self._selects(policy, service))
+        if services:
+            name = policy["metadata"]["name"]
+            yield Finding(
+                Kind.WIDENING,
+                self._where(name),
+                f"it is not this program's, and puts {groups} on pods of {services}",
+                "the rules of all groups on an interface add up, and it holds five groups by default",
+                f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}, and restart those pods",
+            )
+
+    def _selects(self, policy: Described, service: Service) -> bool:
+        """Tell whether a policy of others selects the pods of a service, or may: by their service account."""
+        spec, name = policy.get("spec", {}), policy["metadata"]["name"]
+        if "podSelector" not in spec:
+            return "serviceAccountSelector" in spec
+        selector: Selector = read_selector(
+            spec["podSelector"], "spec.podSelector", Place("Kubernetes", f"SecurityGroupPolicy {name}")
+        )
+        labels = [dict(service.pods)]
+        labels += [dict(pod.labels) for pod in self.observed.inventory.pods if self._is_of(service, pod.labels)]
+        return any(selector.matches(each) for each in labels)
+
+    @staticmethod
+    def _is_of(service: Service, labels: tuple[tuple[str, str], ...]) -> bool:
+        return set(service.pods) <= set(labels)
+
+    def _where(self, name: str) -> str:
+        return f"SecurityGroupPolicy {self._namespace}/{name}"
+
+    @property
+    def _namespace(self) -> str:
+        return self.planned.matrix.namespace
+
+    @property
+    def _update(self) -> str:
+        return update_of(self.planned.environment.name)

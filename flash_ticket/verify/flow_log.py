@@ -1,0 +1,147 @@
+"""How the traffic is recorded, against what is declared: the flow log, and the bucket or log group that it fills.
+
+Source: EC2 API reference, FlowLog: FlowLogStatus, DeliverLogsStatus (SUCCESS or FAILED), DeliverLogsErrorMessage.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flash_ticket.firewall.bind.environment import LogDestination
+from flash_ticket.firewall.change.object_difference import declared_part, differences
+from flash_ticket.firewall.compile.flow_log import Origin, declared_settings, log_group_prefix, name_prefix
+from flash_ticket.firewall.compile.flow_log_access import bucket_policy
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.verify.finding import Difference, Finding, Kind, update_of
+from flash_ticket.verify.observed import Described, SeenBucket, SeenRecording
+
+_ERRORS = {
+    "Access error": "the role or the bucket's policy does not let the service write",
+    "Rate limited": "CloudWatch Logs throttles it",
+    "Unknown error": "AWS says no more",
+}
+_PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTraffic:
+    """The flow log of one stack, declared and live."""
+
+    planned: CompiledFirewall
+    seen: SeenRecording
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is not as declared."""
+        own = own_flow_log(self.seen.flow_logs, self.planned.matrix.namespace, self.planned.environment.name)
+        if own is None:
+            yield Finding(
+                Kind.NOT_RECORDING,
+                f"flow log of {self.planned.environment.vpc}",
+                f"no flow log with the tag Name={self._name} stands",
+                "denied traffic leaves no trace, and no alarm on it rings",
+                self._update,
+            )
+            return
+        where = f"flow log {own['FlowLogId']}"
+        yield from self._working(own, where)
+        changed = tuple(self._changes(own))
+        if changed:
+            why = "its records are not where, or not as, the alarms and flash-firewall denied look for them"
+            yield Finding(Kind.CHANGED, where, "it is not as declared", why, self._update, changed)
+        yield from self._bucket(own)
+        yield from self._log_group(own)
+
+    def _working(self, own: Described, where: str) -> Iterator[Finding]:
+        status, delivery = own.get("FlowLogStatus", "ACTIVE"), own.get("DeliverLogsStatus", "SUCCESS")
+        if status != "ACTIVE":
+            why = "nothing is recorded"
+            yield Finding(Kind.NOT_RECORDING, where, f"its status is {status}", why, self._replace(own))
+        if delivery != "SUCCESS":
+            message = own.get("DeliverLogsErrorMessage") or "Unknown error"
+            what = f"delivery is {delivery}: {message}"
+            why = f"records are lost: {_ERRORS.get(message, 'see its words')}"
+            yield Finding(Kind.NOT_RECORDING, where, what, why, self._update)
+
+    def _changes(self, own: Described) -> Iterator[Difference]:
+        declared = declared_settings(self.planned.environment.recording)
+        to_s3 = self.planned.environment.recording.destination is LogDestination.S3
+        yield from differences(declared, declared_part(declared, own))
+        begins, destination = self._destination, str(own.get("LogDestination") or own.get("LogGroupName", ""))
+        name = destination.partition(":::" if to_s3 else ":log-group:")[2] or destination
+        if not name.startswith(begins):
+            yield from differences({"LogDestination": f"{begins}*"}, {"LogDestination": destination})
+
+    @property
+    def _destination(self) -> str:
+        """How the name of the stack's bucket or log group begins."""
+        of = self.planned.matrix.namespace, self.planned.environment.name
+        to_s3 = self.planned.environment.recording.destination is LogDestination.S3
+        return name_prefix(*of) if to_s3 else log_group_prefix(*of)
+
+    def _bucket(self, own: Described) -> Iterator[Finding]:
+        if self.planned.environment.recording.destination is not LogDestination.S3:
+            return
+        arn, bucket = own.get("LogDestination", "").partition("/")[0], self.seen.bucket
+        where = f"bucket {arn.rpartition(':')[2]}"
+        if bucket is None:
+            yield Finding(
+                Kind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
+            )
+            return
+        for what, why, changed in self._settings(bucket, arn):
+            if changed:
+                yield Finding(Kind.CHANGED, where, what, why, self._update, changed)
+
+    def _settings(self, bucket: SeenBucket, arn: str) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:
+        environment = self.planned.environment
+        policy = bucket_policy(arn, Origin(environment.partition, environment.region, environment.account))
+        why = "log delivery may be refused, or somebody else let in"
+        yield "its policy is not as declared", why, differences(policy, bucket.policy or {}, "policy")
+        blocks = dict.fromkeys(_PUBLIC_ACCESS, True)
+        why = "a policy or an ACL can make the records public"
+        yield "public access is not blocked", why, differences(blocks, bucket.public_access or {}, "publicAccess")
+        algorithm = {"SSEAlgorithm": "aws:kms"}
+        live = (bucket.encryption or {}).get("ApplyServerSideEncryptionByDefault", {})
+        changed = differences(algorithm, declared_part(algorithm, live), "encryption")
+        yield "its records are not encrypted with the stack's key", "whoever may read the bucket reads them", changed
+
+    def _log_group(self, own: Described) -> Iterator[Finding]:
+        recording = self.planned.environment.recording
+        if recording.destination is not LogDestination.CLOUDWATCH:
+            return
+        group = self.seen.log_group
+        where = f"log group {own.get('LogGroupName') or own.get('LogDestination', '').partition(':log-group:')[2]}"
+        if group is None:
+            yield Finding(
+                Kind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
+            )
+            return
+        declared: Mapping[str, object] = {"retentionInDays": recording.retention_days}
+        changed = differences(declared, declared_part(declared, group))
+        if changed:
+            why = "records are kept for longer, or not as long, as declared"
+            yield Finding(Kind.CHANGED, where, "it is not as declared", why, self._update, changed)
+        if not group.get("kmsKeyId"):
+            what, why = "its records are not encrypted with the stack's key", "whoever may read the group reads them"
+            yield Finding(Kind.CHANGED, where, what, why, self._update)
+
+    def _replace(self, own: Described) -> str:
+        return f"aws ec2 delete-flow-logs --flow-log-ids {own['FlowLogId']}, then {self._update}"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.planned.matrix.namespace}-{self.planned.environment.name}"
+
+    @property
+    def _update(self) -> str:
+        return update_of(self.planned.environment.name)
+
+
+def own_flow_log(flow_logs: tuple[Described, ...], namespace: str, stack: str) -> Described | None:
+    """Return the stack's flow log, the newest: while one replaces another, both stand."""
+    name = {"Key": "Name", "Value": f"{namespace}-{stack}"}
+    own = [each for each in flow_logs if name in each.get("Tags", ())]
+    return max(own, key=lambda each: each.get("CreationTime") or _EARLIEST, default=None)
+
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)

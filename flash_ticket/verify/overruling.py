@@ -1,0 +1,126 @@
+"""Policies of other APIs than NetworkPolicy that may decide over the same pods: each cluster knows some of them.
+
+Sources: Network Policy API (policy.networking.k8s.io): Admin policies come before NetworkPolicies, Baseline ones count
+for pods alone that no NetworkPolicy selects; Cilium documentation, "Layer 3 Policies" and "Deny Policies": what allows
+adds up, what denies comes first; Calico documentation, "NetworkPolicy" and "GlobalNetworkPolicy": by their order.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flash_ticket.firewall.analyse.label_selector import read_selector
+from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.verify.finding import Finding, Kind
+
+Described = Mapping[str, Any]
+
+_NETWORK_POLICY_API = "policy.networking.k8s.io"
+_DECIDING = {"Accept", "Allow", "Deny"}
+
+
+@dataclass(frozen=True, slots=True)
+class OverrulingApi:
+    """One kind of policy.
+
+    Attributes:
+        kind: As the objects call it.
+        plural: As the API calls their list.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    reach: Reach
+
+
+OVERRULING_APIS = (
+    OverrulingApi(_NETWORK_POLICY_API, "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(_NETWORK_POLICY_API, "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", Reach.NAMESPACE),
+    OverrulingApi(
+        "cilium.io", "v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Reach.CLUSTER
+    ),
+    OverrulingApi("crd.projectcalico.org", "v1", "NetworkPolicy", "networkpolicies", Reach.NAMESPACE),
+    OverrulingApi("crd.projectcalico.org", "v1", "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPolicy:
+    """A policy of one of these APIs, as the API server tells it."""
+
+    api: OverrulingApi
+    object: Described
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self.object["metadata"]["name"])
+
+    @property
+    def spec(self) -> Described:
+        """What it says."""
+        found: Described = self.object.get("spec") or {}
+        return found
+
+
+def overruling(policies: Iterable[OtherPolicy], namespace_labels: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the policies that may decide over pods of the namespace with these labels.
+
+    Raises:
+        InputError: A selector that stands is not understood.
+    """
+    for policy in policies:
+        if policy.api.group == _NETWORK_POLICY_API:
+            if _may_select(policy, namespace_labels) and _comes_first(policy):
+                yield _finding(policy.api, policy.name, f"it can {_verbs(policy)} before any NetworkPolicy is asked")
+        elif policy.api.group == "cilium.io":
+            yield _finding(policy.api, policy.name, "what it allows is added to ours, and what it denies comes first")
+        else:
+            yield _finding(policy.api, policy.name, "Calico asks it by its order, before or after ours")
+
+
+def perhaps_overruling(names: Iterable[str]) -> Iterator[Finding]:
+    """Yield ClusterNetworkPolicies of which nothing but the name is known, as saved inventories tell them."""
+    for name in names:
+        yield _finding(OVERRULING_APIS[0], name, "it may decide before any NetworkPolicy is asked")
+
+
+def _finding(api: OverrulingApi, name: str, what: str) -> Finding:
+    read = f"kubectl get {api.plural}.{api.group} {name} --output yaml"
+    return Finding(
+        Kind.OVERRULING,
+        f"{api.kind}.{api.group} {name}",
+        what,
+        "neither the proof nor this verification covers what it decides",
+        f"Read it: {read}; remove it where it opens or cuts what is declared",
+    )
+
+
+def _may_select(policy: OtherPolicy, namespace_labels: Mapping[str, str]) -> bool:
+    """Tell whether the subject names the namespace; of pods in it, some may be meant."""
+    subject: Described = policy.spec.get("subject") or {}
+    place = Place("Kubernetes", f"{policy.api.kind} {policy.name}")
+    if "pods" in subject:
+        chosen, path = (subject["pods"] or {}).get("namespaceSelector"), "spec.subject.pods.namespaceSelector"
+    else:
+        # v1alpha2 writes the selector itself there; what is left out selects all namespaces.
+        chosen, path = subject.get("namespaces"), "spec.subject.namespaces"
+    return read_selector(chosen, path, place).matches(namespace_labels)
+
+
+def _comes_first(policy: OtherPolicy) -> bool:
+    """Tell whether it decides anything before a NetworkPolicy; a Baseline one does not: default-deny selects all."""
+    return policy.spec.get("tier", "Admin") == "Admin" and bool(_actions(policy))
+
+
+def _verbs(policy: OtherPolicy) -> str:
+    return " and ".join(sorted({action.lower() for action in _actions(policy)}))
+
+
+def _actions(policy: OtherPolicy) -> set[str]:
+    rules = [rule for direction in ("ingress", "egress") for rule in policy.spec.get(direction) or ()]
+    return {str(rule.get("action")) for rule in rules} & _DECIDING

@@ -1,0 +1,1 @@
+"""Connections to try in running pods, and what each answer means."""

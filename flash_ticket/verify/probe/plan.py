@@ -1,0 +1,240 @@
+"""The connections that ``verify --probe`` tries: every declared one of the services, and every undeclared one."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any, Final
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.matrix import Endpoint, Matrix, Service
+from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.traffic.attribution.inventory import Interface
+from flash_ticket.verify.probe.check import Check, Expectation
+
+CONNECTION_SECONDS: Final = 3
+"""What one connection may take: within a VPC an answer takes milliseconds; TCP asks again after one second."""
+
+_HOSTS_EACH = 3
+"""Addresses of a target that are tried: of a cluster one member may be standing by."""
+
+_PROXIES = frozenset({"istio-proxy", "linkerd-proxy"})
+"""Istio and Linkerd name their sidecars so; both accept a connection before they open one to its target."""
+
+_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPod:
+    """A pod of a service that can open connections and be reached.
+
+    Attributes:
+        container: The one that kubectl exec would take.
+        address: Of the pod, in canonical form.
+        proxy: The container of a service mesh that takes all connections of the pod; empty where there is none.
+    """
+
+    service: str
+    name: str
+    container: str
+    address: str
+    proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePlan:
+    """What is to be tried, and from where.
+
+    Attributes:
+        services: All of them, whether a pod runs or not.
+        pods: The pod that opens the connections of its service; a service of which none runs has none.
+        checks: The declared ones of a service first.
+        untried: What no connection can show, in words.
+    """
+
+    namespace: str
+    services: frozenset[str]
+    pods: tuple[RunningPod, ...]
+    checks: tuple[Check, ...]
+    untried: tuple[str, ...]
+
+    def of(self, pod: RunningPod) -> tuple[Check, ...]:
+        """Return the checks that this pod makes: none where a proxy would answer in place of every target."""
+        return () if pod.proxy else tuple(each for each in self.checks if each.source == pod.service and each.hosts)
+
+    def seconds(self, pod: RunningPod) -> int:
+        """Return what the connections of this pod take at most."""
+        return CONNECTION_SECONDS * sum(len(each.hosts) for each in self.of(pod))
+
+
+def running_pods(matrix: Matrix, described: Iterable[Mapping[str, Any]]) -> tuple[RunningPod, ...]:
+    """Return the pods of each service that run and stay, those that are ready first.
+
+    Args:
+        matrix: What says which pods are a service's.
+        described: Pods of its namespace, as the API describes them.
+    """
+    found = (
+        (not _is_ready(pod), service.name, pod["metadata"]["name"], pod)
+        for pod in described
+        for service in matrix.services
+        if _runs(pod) and set(service.pods) <= set((pod["metadata"].get("labels") or {}).items())
+    )
+    return tuple(_running(service, pod) for _, service, _, pod in sorted(found, key=lambda each: each[:3]))
+
+
+def plan(
+    matrix: Matrix,
+    environment: Environment,
+    pods: tuple[RunningPod, ...],
+    interfaces: tuple[Interface, ...],
+    named: Mapping[str, tuple[str, ...]],
+) -> ProbePlan:
+    """Return what is to be tried.
+
+    Args:
+        matrix: What is declared.
+        environment: Where the externals are.
+        pods: Those that run, by `running_pods`.
+        interfaces: Of the VPC: one that carries an external's group is taken for one of its hosts.
+        named: Hosts of externals that somebody has named.
+    """
+    targets = _Targets(environment, pods, interfaces, named)
+    checks = [
+        check
+        for source in matrix.services
+        for expected in (_declared, _undeclared)
+        for check in expected(matrix, source, targets)
+    ]
+    chosen: dict[str, RunningPod] = {}
+    for pod in pods:
+        chosen.setdefault(pod.service, pod)
+    tried = tuple(each for each in checks if each.ports.protocol is Protocol.TCP)
+    others = dict.fromkeys(f"{each}: only TCP says whether it connects" for each in checks if each not in tried)
+    return ProbePlan(
+        matrix.namespace,
+        frozenset(each.name for each in matrix.services),
+        tuple(chosen[name] for name in sorted(chosen)),
+        tried,
+        tuple(others),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    environment: Environment
+    pods: tuple[RunningPod, ...]
+    interfaces: tuple[Interface, ...]
+    named: Mapping[str, tuple[str, ...]]
+
+    def hosts(self, target: Endpoint) -> tuple[str, ...]:
+        """Return addresses or names where a target is, as far as they are known."""
+        if isinstance(target, Service):
+            return tuple(each.address for each in self.pods if each.service == target.name)[:_HOSTS_EACH]
+        if target.name in self.named or target.namespace is not None:
+            return self.named.get(target.name, ())
+        place = self.environment.place(target.name)
+        alone = [str(each.network_address) for each in place.networks if each.prefixlen == each.max_prefixlen]
+        groups = {group.id for group in place.groups}
+        wearing = [each.addresses[0] for each in self.interfaces if groups & set(each.groups) and each.addresses]
+        return tuple(dict.fromkeys((*wearing, *alone)))[:_HOSTS_EACH]
+
+    def is_at(self, target: Endpoint, host: str) -> bool:
+        """Tell whether a host is, or may be, one of a target."""
+        if host in self.hosts(target):
+            return True
+        if isinstance(target, Service) or target.namespace is not None or not _is_address(host):
+            return False
+        return any(ip_address(host) in network for network in self.environment.place(target.name).networks)
+
+
+def _declared(matrix: Matrix, source: Service, targets: _Targets) -> Iterator[Check]:
+    for flow in matrix.flows_out_of[source.name]:
+        hosts = targets.hosts(matrix.endpoints[flow.target])
+        for ports in flow.ports:
+            yield Check(source.name, flow.target, ports, ports.first, Expectation.CONNECTS, hosts)
+
+
+def _undeclared(matrix: Matrix, source: Service, targets: _Targets) -> Iterator[Check]:
+    flows = matrix.flows_out_of[source.name]
+    for target in matrix.endpoints.values():
+        open_ports = [ports for flow in flows if flow.target == target.name for ports in flow.ports]
+        for ports in target.ports if target.name != source.name else ():
+            port = _outside(ports, open_ports)
+            if port is None:
+                continue
+            known = targets.hosts(target)
+            hosts = tuple(each for each in known if not _may_reach(matrix, source, targets, each, ports.protocol, port))
+            if hosts or not known:
+                yield Check(source.name, target.name, ports, port, Expectation.BLOCKED, hosts)
+
+
+def _outside(ports: PortRange, open_ports: list[PortRange]) -> int | None:
+    """Return the first port of a range that is in none of the others."""
+    port = ports.first
+    for each in sorted(open_ports):
+        if each.protocol is ports.protocol and each.first <= port <= each.last:
+            port = each.last + 1
+    return port if port <= ports.last else None
+
+
+def _may_reach(  # noqa: PLR0913, PLR0917 - one connection, and what it is held against
+    matrix: Matrix, source: Service, targets: _Targets, host: str, protocol: Protocol, port: int
+) -> bool:
+    """Tell whether a flow to another endpoint declares this very connection: two externals may share a subnet."""
+    return any(
+        ports.protocol is protocol and ports.first <= port <= ports.last
+        for flow in matrix.flows_out_of[source.name]
+        if targets.is_at(matrix.endpoints[flow.target], host)
+        for ports in flow.ports
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _runs(pod: Mapping[str, Any]) -> bool:
+    status = pod.get("status") or {}
+    is_apart = not pod["spec"].get("hostNetwork")
+    return is_apart and status.get("phase") == "Running" and bool(status.get("podIP")) and not _is_going(pod)
+
+
+def _is_going(pod: Mapping[str, Any]) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _running(service: str, pod: Mapping[str, Any]) -> RunningPod:
+    metadata, spec = pod["metadata"], pod["spec"]
+    containers = [str(each["name"]) for each in spec["containers"]]
+    beside = [str(each["name"]) for each in spec.get("initContainers") or ()]  # where a native sidecar stands
+    wanted = (metadata.get("annotations") or {}).get(_DEFAULT_CONTAINER)
+    container = str(wanted) if wanted in containers else containers[0]
+    proxy = next((each for each in (*containers, *beside) if each in _PROXIES), "")
+    return RunningPod(service, metadata["name"], container, str(ip_address(pod["status"]["podIP"])), proxy)
+
+
+def named_hosts(matrix: Matrix, written: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Read ``EXTERNAL=HOST`` settings.
+
+    Raises:
+        InputError: One is not written so, or names no external.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    externals = {each.name for each in matrix.externals if each.ports}
+    for each in written:
+        name, _, host = each.partition("=")
+        if name not in externals or not host or not host.isprintable() or " " in host or host.startswith("-"):
+            known = ", ".join(f"{known}=HOST" for known in sorted(externals))
+            raise InputError("--probe-host", shown(each), "it names no host of an external", f"Write one of {known}")
+        found[name] = (*found.get(name, ()), host)
+    return found

@@ -1,0 +1,75 @@
+"""What came of a plan of connections: each check judged, or why it could not be made."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flash_ticket.verify.probe.check import Check, Checked, Expectation, Verdict
+from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
+from flash_ticket.verify.probe.script import Outcome, answers
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a pod's container has printed, or why it has not.
+
+    Attributes:
+        text: As it came.
+        problem: Why there is nothing, or not all of it; empty where the script has ended.
+    """
+
+    text: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of a plan; one entry for each of its checks, in its order."""
+
+    plan: ProbePlan
+    checked: tuple[Checked, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every check was made and is as declared."""
+        return all(each.verdict is Verdict.HOLDS for each in self.checked)
+
+    def witness(self, check: Check) -> str | None:
+        """Return a service that reaches what this one does not: then it listens, and silence is the firewall's."""
+        for each in self.checked:
+            same = (each.check.target, each.check.port) == (check.target, check.port)
+            if same and each.check.expected is Expectation.CONNECTS and each.verdict is Verdict.HOLDS:
+                return each.check.source
+        return None
+
+
+def probe_result(plan: ProbePlan, said: Mapping[RunningPod, Said]) -> Probe:
+    """Judge what every pod of a plan has said."""
+    found: dict[Check, Checked] = {}
+    for pod in plan.pods:
+        found |= {each.check: each for each in _judged(plan.of(pod), said[pod])}
+    return Probe(plan, tuple(found.get(each) or Checked(each, (), _lacking(plan, each)) for each in plan.checks))
+
+
+def _judged(checks: tuple[Check, ...], said: Said) -> Iterator[Checked]:
+    outcomes = answers(said.text, sum(len(each.hosts) for each in checks))
+    first = 0
+    for check in checks:
+        own, first = outcomes[first : first + len(check.hosts)], first + len(check.hosts)
+        if set(own) == {Outcome.UNKNOWN}:
+            problem = said.problem or "its container answers something else"
+            yield Checked(check, (), problem)
+        elif Outcome.NO_TOOL in own:
+            yield Checked(check, (), "its container has nothing to connect with: name one that has, by --probe-image")
+        else:
+            yield Checked(check, own)
+
+
+def _lacking(plan: ProbePlan, check: Check) -> str:
+    pod = next((each for each in plan.pods if each.service == check.source), None)
+    if pod is None:
+        return f"no pod of {check.source} runs"
+    if pod.proxy:
+        return f"{pod.proxy} in pod {pod.name} answers in place of every target: no connection shows anything"
+    if check.target in plan.services:
+        return f"no pod of {check.target} runs"
+    return f"no address of {check.target} is known: name one with --probe-host {check.target}=HOST"

@@ -1,0 +1,192 @@
+"""The pods that run, against the policies and groups that stand: who is governed by what, really."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from flash_ticket.firewall.analyse.cluster import cluster_from
+from flash_ticket.firewall.analyse.policy import Policy
+from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.matrix import Labels, Service
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.moment import written
+from flash_ticket.traffic.attribution.application_name import lasting
+from flash_ticket.traffic.attribution.inventory import Interface, Pod
+from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.observed import Described, Observed
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class RunningPods:
+    """The pods of the firewalled namespace.
+
+    Attributes:
+        group_ids: The ids of the stack's groups that stand.
+    """
+
+    planned: CompiledFirewall
+    observed: Observed
+    group_ids: Mapping[OwnGroup, str]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is not as declared; pods of one kind in one finding.
+
+        Raises:
+            InputError: A policy that stands is not understood.
+        """
+        for pods in _alike(self._running):
+            if pods[0].node in pods[0].addresses:
+                yield self._on_the_host(pods)
+                continue
+            yield from self._governed(pods)
+            yield from self._known(pods)
+        for service in self.planned.matrix.services:
+            for pod in self._running:
+                if _service_of((service,), pod.labels) and pod.node not in pod.addresses:
+                    yield from self._groups_of(pod, service)
+
+    def _on_the_host(self, pods: tuple[Pod, ...]) -> Finding:
+        return Finding(
+            Kind.OPEN,
+            self._where(pods),
+            "it runs on its node's network" if len(pods) == 1 else "they run on their nodes' network",
+            "most CNIs let no NetworkPolicy govern it, and its traffic is the node's",
+            "Take hostNetwork out of its template, or run it in another namespace",
+        )
+
+    def _governed(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
+        labels, service = dict(pods[0].labels), _service_of(self.planned.matrix.services, pods[0].labels)
+        for direction in Direction:
+            selecting = [each for each in self._policies if direction in each.rules and each.pods.matches(labels)]
+            if not selecting:
+                who = "be reached by anything" if direction is Direction.INGRESS else "reach anything"
+                yield Finding(
+                    Kind.OPEN,
+                    self._where(pods),
+                    f"no policy selects it for {direction}",
+                    f"at the pod layer it may {who}",
+                    self._update,
+                )
+            elif service and not any(each.name in self._allowing for each in selecting):
+                yield Finding(
+                    Kind.CUT_OFF,
+                    self._where(pods),
+                    f"no allow policy of {service.name} selects it for {direction}",
+                    "default-deny alone decides, and declared flows are cut",
+                    self._update,
+                )
+
+    def _known(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
+        if _service_of(self.planned.matrix.services, pods[0].labels):
+            return
+        labels = ", ".join(f"{key}={value}" for key, value in lasting(pods[0].labels)) or "none"
+        yield Finding(
+            Kind.UNKNOWN_POD,
+            self._where(pods),
+            f"its labels match no service of traffic.yaml: {labels}",
+            "no allow policy is for it: under default-deny nobody reaches it, and it resolves no name",
+            "Correct the labels in its template, or declare it as a service",
+        )
+
+    def _groups_of(self, pod: Pod, service: Service) -> Iterator[Finding]:
+        own = {each.service: each.group for each in self.planned.vpc.attachments}.get(service.name)
+        wanted = self.group_ids.get(own) if own else None
+        if wanted is None:
+            return
+        interface = next((self._interfaces[each] for each in pod.addresses if each in self._interfaces), None)
+        if interface is None:
+            where, what = self._where((pod,)), f"no interface of the VPC has its address {pod.addresses[0]}"
+        elif wanted not in interface.groups:
+            has = ", ".join(interface.groups) or "none"
+            where, what = self._where((pod,)), f"its interface {interface.id} lacks {wanted} of {service.name}: {has}"
+        else:
+            yield from self._beside(pod, interface, wanted)
+            return
+        since, attached = pod.since, self._attached_since(service)
+        if since is not None and attached is not None and since < attached:
+            what += f"; it runs since {written(since)}, and its SecurityGroupPolicy stands since {written(attached)}"
+            remedy = "Restart it, for a SecurityGroupPolicy applies to new pods only: " + self._restart(pod)
+        else:
+            remedy = (
+                f"Restart it: {self._restart(pod)}; if that does not help, check ENABLE_POD_ENI and that its node can "
+                "carry pod interfaces (Nitro, no t family)"
+            )
+        yield Finding(Kind.CUT_OFF, where, what, f"the rules of {service.name} do not count for it, others may", remedy)
+
+    def _beside(self, pod: Pod, interface: Interface, wanted: str) -> Iterator[Finding]:
+        """Yield the groups beside its own that no SecurityGroupPolicy, told elsewhere, accounts for."""
+        put = {
+            group
+            for each in self.observed.deployed.foreign_attachments
+            for group in each.get("spec", {}).get("securityGroups", {}).get("groupIds", ())
+        }
+        beside = [group for group in interface.groups if group != wanted and group not in put]
+        if beside:
+            yield Finding(
+                Kind.WIDENING,
+                self._where((pod,)),
+                f"its interface {interface.id} carries {', '.join(beside)} beside its own group",
+                "the rules of all groups on an interface add up",
+                f"Restart it: {self._restart(pod)}",
+            )
+
+    def _attached_since(self, service: Service) -> float | None:
+        found: list[Described] = [
+            each for each in self.observed.deployed.attachments if each["metadata"]["name"] == service.name
+        ]
+        moment = found[0]["metadata"].get("creationTimestamp") if found else None
+        return datetime.fromisoformat(moment).timestamp() if moment else None
+
+    @cached_property
+    def _running(self) -> tuple[Pod, ...]:
+        namespace = self.planned.matrix.namespace
+        return tuple(pod for pod in self.observed.inventory.pods if pod.namespace == namespace and pod.until is None)
+
+    @cached_property
+    def _policies(self) -> tuple[Policy, ...]:
+        deployed = self.observed.deployed
+        return cluster_from((*deployed.policies, *deployed.foreign_policies), "deployed policies").policies
+
+    @cached_property
+    def _allowing(self) -> frozenset[str]:
+        """The names of policies that are a service's, whether they say so themselves or the declaration does."""
+        labelled = (
+            each["metadata"]["name"]
+            for each in self.observed.deployed.policies
+            if NAME_LABEL in (each["metadata"].get("labels") or {})
+        )
+        return frozenset((*labelled, *(policy.name for policy in self.planned.pods.allows)))
+
+    @cached_property
+    def _interfaces(self) -> Mapping[str, Interface]:
+        return {address: each for each in self.observed.inventory.interfaces for address in each.addresses}
+
+    def _where(self, pods: tuple[Pod, ...]) -> str:
+        names = ", ".join(pod.name for pod in pods[:_NAMED])
+        more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
+        return f"{'pod' if len(pods) == 1 else 'pods'} {names}{more} in {self.planned.matrix.namespace}"
+
+    def _restart(self, pod: Pod) -> str:
+        return f"kubectl delete pod --namespace {pod.namespace} {pod.name}"
+
+    @property
+    def _update(self) -> str:
+        return update_of(self.planned.environment.name)
+
+
+def _alike(pods: Iterable[Pod]) -> list[tuple[Pod, ...]]:
+    """Return the pods in groups that no policy can tell apart, for as long as it outlasts a rollout."""
+    found: dict[tuple[Labels, bool], list[Pod]] = defaultdict(list)
+    for pod in sorted(pods, key=lambda pod: pod.name):
+        found[lasting(pod.labels), pod.node in pod.addresses].append(pod)
+    return [tuple(each) for each in found.values()]
+
+
+def _service_of(services: Iterable[Service], labels: Labels) -> Service | None:
+    return next((service for service in services if set(service.pods) <= set(labels)), None)

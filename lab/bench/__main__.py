@@ -1,0 +1,29 @@
+"""Every benchmark, one after the other: ``python -m bench``."""
+
+import subprocess
+import sys
+
+BENCHMARKS = (
+    ("compile",),
+    ("proof",),
+    ("reachability", "--cyclonus", "300"),  # that takes it seconds; 1,000 services would take it minutes
+    ("mutations", "--share", "0.05", "--random-share", "0.01"),
+    ("hubble",),
+    ("flow_logs",),
+    ("replay", "--lines", "4000000", "--runs", "3"),
+    ("preview",),
+)
+
+
+def main() -> int:
+    """Run each in a process of its own; return the first exit code that is not 0."""
+    for name, *options in BENCHMARKS:
+        print(f"\n## {name}\n", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"lab.bench.{name}", *options], check=False)  # noqa: S603 - this package's own
+        if done.returncode:
+            return done.returncode
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""How fast flow logs are read: ``python -m lab.bench.flow_logs [--lines 4000000] [--runs 5] [--hundred-million]``.
+
+The lines are made here (``lab.bench.flow_log_lines``): both directions at both interfaces, 240 pods, a file an hour.
+Each run is a fresh process that reads all files and makes records of them, Parquet, text and, of a smaller text,
+`flowlogs_reader` (PyPI), in turn, so that whatever else the machine does falls on all alike. `flowlogs_reader` parses
+the same lines and aggregates them by addresses, called port and action; replies it does not turn round.
+
+Printed are the median and the spread of the runs, what that is in lines for each second, the least processor time of a
+run (which says the same on a busy machine) and the most memory that a process held.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Scope
+from lab.bench.flow_log_lines import Written, write
+
+ROOT = Path(__file__).parents[2]
+_KEY = ("pkt_srcaddr", "pkt_dstaddr", "dstport", "protocol", "action")
+_HUNDRED_MILLION = 100_000_000
+
+
+def _files(folder: Path, form: FlowLogForm) -> tuple[int, int]:
+    reading = Reading()
+    paths = tuple(sorted(path for path in folder.rglob("*") if path.is_file()))
+    records = sum(1 for _ in FlowLogFiles(str(folder), paths, form).records(Scope(), reading))
+    if reading.malformed:
+        raise SystemExit(f"not all lines were understood: {reading}")
+    return reading.told, records
+
+
+def parquet(folder: Path) -> tuple[int, int]:
+    """Read Parquet; return the numbers of lines and of records."""
+    return _files(folder, FlowLogForm.PARQUET)
+
+
+def text(folder: Path) -> tuple[int, int]:
+    """Read text; return the numbers of lines and of records."""
+    return _files(folder, FlowLogForm.TEXT)
+
+
+def flowlogs_reader(folder: Path) -> tuple[int, int]:
+    """Read text as `flowlogs_reader` does; return the numbers of lines and of groups."""
+    from flowlogs_reader import FlowRecord, aggregated_records  # noqa: PLC0415 - it loads the SDK of AWS
+
+    lines = 0
+
+    def records() -> Iterator[FlowRecord]:
+        nonlocal lines
+        for path in folder.rglob("*.log"):
+            with path.open(encoding="ascii") as file:
+                fields = tuple(name.replace("-", "_") for name in file.readline().split())
+                for line in file:
+                    lines += 1
+                    yield FlowRecord.from_cwl_event({"message": line}, fields)
+
+    groups = sum(1 for _ in aggregated_records(records(), key_fields=_KEY))
+    return lines, groups
+
+
+READERS: dict[str, Callable[[Path], tuple[int, int]]] = {
+    each.__name__: each for each in (parquet, text, flowlogs_reader)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reading, in a process of its own.
+
+    Attributes:
+        lines: How many were read.
+        records: How many were made of them.
+        seconds: From the first look at the files to the last record.
+        busy: Seconds of processors.
+        peak: The most memory held, in MiB.
+    """
+
+    lines: int
+    records: int
+    seconds: float
+    busy: float
+    peak: float
+
+
+def read(name: str, folder: Path) -> None:
+    """Read a folder once and print what it took."""
+    begin, busy = time.perf_counter(), time.process_time()
+    lines, records = READERS[name](folder)
+    seconds, busy = time.perf_counter() - begin, time.process_time() - busy
+    # Of this program alone: ru_maxrss would count the benchmark that started it.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    json.dump([lines, records, seconds, busy, peak], sys.stdout)
+
+
+def run(name: str, folder: Path) -> Run:
+    """Read a folder once in a fresh process."""
+    command = [sys.executable, "-m", "lab.bench.flow_logs", "--read", name, str(folder)]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own command
+    return Run(*json.loads(done.stdout))
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", type=int, default=4_000_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--hundred-million", action="store_true", help="read 100 million lines of Parquet, once")
+    parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.read:
+        read(arguments.read[0], Path(arguments.read[1]))
+        return
+    with tempfile.TemporaryDirectory(prefix="flow-logs-") as folder:
+        if arguments.hundred_million:
+            _hundred_million(Path(folder))
+        else:
+            _compare(Path(folder), arguments.lines, arguments.runs)
+
+
+def _compare(folder: Path, lines: int, runs: int) -> None:
+    write(folder / "parquet", lines, Written.PARQUET, lines // 4)
+    write(folder / "text", lines, Written.TEXT, lines // 4)
+    write(folder / "flowlogs_reader", lines // 40, Written.TEXT, lines // 160)
+    found: dict[str, list[Run]] = {name: [] for name in READERS}
+    for _ in range(runs):
+        for name, done in found.items():
+            done.append(run(name, folder / name))
+    _table(found)
+
+
+def _table(found: dict[str, list[Run]]) -> None:
+    head = (
+        "read",
+        "lines",
+        "records",
+        "median s",
+        "spread s",
+        "lines/s",
+        "times",
+        "CPU s",
+        "lines/CPU s",
+        "times",
+        "MiB",
+    )
+    print(f"| {' | '.join(head)} |\n|---{'|---:' * (len(head) - 1)}|")
+    rates = {name: (_per_second(runs), _per_busy_second(runs)) for name, runs in found.items()}
+    slowest = rates[flowlogs_reader.__name__]
+    for name, runs in found.items():
+        seconds = [each.seconds for each in runs]
+        cells = (
+            name,
+            f"{runs[0].lines:,}",
+            f"{runs[0].records:,}",
+            f"{statistics.median(seconds):.2f}",
+            f"{min(seconds):.2f}-{max(seconds):.2f}",
+            f"{rates[name][0]:,.0f}",
+            f"{rates[name][0] / slowest[0]:.0f}",
+            f"{min(each.busy for each in runs):.2f}",
+            f"{rates[name][1]:,.0f}",
+            f"{rates[name][1] / slowest[1]:.0f}",
+            f"{max(each.peak for each in runs):.0f}",
+        )
+        print(f"| {' | '.join(cells)} |")
+
+
+def _per_second(runs: Sequence[Run]) -> float:
+    return runs[0].lines / statistics.median(each.seconds for each in runs)
+
+
+def _per_busy_second(runs: Sequence[Run]) -> float:
+    return runs[0].lines / min(each.busy for each in runs)
+
+
+def _hundred_million(folder: Path) -> None:
+    begin = time.perf_counter()
+    paths = write(folder / "parquet", _HUNDRED_MILLION, Written.PARQUET, _HUNDRED_MILLION // 48)
+    size = sum(path.stat().st_size for path in paths) / 1e9
+    print(f"Written in {time.perf_counter() - begin:.0f} s: {len(paths)} files of {size:.1f} GB together.", flush=True)
+    done = run("parquet", folder / "parquet")
+    print(
+        f"{done.lines:,} lines read into {done.records:,} records in {done.seconds:.1f} s "
+        f"({done.lines / done.seconds:,.0f} lines/s), {done.busy:.1f} s of processors, {done.peak:.0f} MiB at most."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""A running lab and the environment variables that point programs at it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.surroundings import REGION
+from lab.toolchain.kits import Toolchain, provide
+
+_REPOSITORY = Path(__file__).parents[2]
+_END_SECONDS = 20.0
+# Variables of the caller that would lead a program past the lab, to a real account, cluster or backend.
+_FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
+
+
+class LabError(Exception):
+    """The lab does not start; says what its servers said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """Kubernetes and AWS on the loopback interface, with the environments ``dev`` and ``prod`` in both.
+
+    Attributes:
+        folder: The lab's folder, removed when it ends; all state lies in it.
+        toolchain: The programs: ``lab.toolchain.path("pulumi")``.
+        aws_endpoint: The URL of every AWS service.
+        kubeconfigs: The kubeconfig file of each stack; each has an API server of its own.
+    """
+
+    folder: Path
+    toolchain: Toolchain
+    aws_endpoint: str
+    kubeconfigs: dict[str, Path]
+
+    @classmethod
+    @contextmanager
+    def start(cls, toolchain: Toolchain | None = None) -> Iterator["Lab"]:
+        """Run a lab for the length of a ``with`` block.
+
+        Nothing of it is left afterwards, and nothing either if this process is killed: see `lab.running.supervisor`.
+
+        Raises:
+            BuildError: A tool is missing and cannot be made.
+            LabError: A server does not start.
+        """
+        toolchain = toolchain or provide()
+        folder = Path(tempfile.mkdtemp(prefix="flash-ticket-lab-"))
+        executables = {name: str(toolchain.path(name)) for name in ("etcd", "kube-apiserver")}
+        (folder / "executables.json").write_text(json.dumps(executables))
+        supervisor = subprocess.Popen(  # noqa: S603 - this package's own module
+            [sys.executable, "-m", "lab.running.supervisor", str(folder)],
+            cwd=_REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # an interrupt on the terminal is for the caller, who then ends the lab in order
+        )
+        try:
+            yield cls._joined(supervisor, folder, toolchain)
+        finally:
+            supervisor.communicate(timeout=_END_SECONDS)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @classmethod
+    def _joined(cls, supervisor: subprocess.Popen[str], folder: Path, toolchain: Toolchain) -> "Lab":
+        line = supervisor.stdout.readline() if supervisor.stdout else ""
+        if not line:
+            _, errors = supervisor.communicate(timeout=_END_SECONDS)
+            raise LabError(f"the lab does not start: {errors[-4000:]}")
+        answer = json.loads(line)
+        (folder / "state").mkdir()
+        toolchain.link_plugins(folder / "pulumi-home")
+        kubeconfigs = {stack: Path(path) for stack, path in answer["kubeconfigs"].items()}
+        return cls(folder, toolchain, answer["aws"], kubeconfigs)
+
+    def variables(self, stack: str) -> dict[str, str]:
+        """Return the variables that point pulumi, kubectl and aws at one environment of the lab."""
+        folders = [Path(sys.executable).parent, *self.toolchain.folders]
+        return {
+            "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+            "PULUMI_HOME": str(self.folder / "pulumi-home"),
+            # The engine writes a file's metadata in two steps; who reads in between, itself too, finds no state.
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
+            "PULUMI_CONFIG_PASSPHRASE": "lab",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "AWS_ENDPOINT_URL": self.aws_endpoint,
+            "AWS_ACCESS_KEY_ID": "lab",
+            "AWS_SECRET_ACCESS_KEY": "lab",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,  # what version 1 of the CLI reads
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "KUBECONFIG": str(self.kubeconfigs[stack]),
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+            **self.toolchain.environment,
+        }
+
+    def env(self, stack: str) -> dict[str, str]:
+        """Return a process's whole environment: the caller's without what would lead past the lab, and `variables`."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        # Compiling the SDK of AWS takes a program longer than all else that it does; and what it prints comes as it
+        # comes to anybody who pipes it.
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+            kept.pop(name, None)
+        return {**kept, **self.variables(stack)}

@@ -1,0 +1,96 @@
+"""The process that owns a lab: it starts the servers, and ends them when whoever asked for the lab is gone.
+
+``python -m lab.running.supervisor FOLDER`` says on standard output, in one line of JSON, where the servers listen. It
+ends, and removes the folder, when its standard input ends, which happens however its parent does.
+"""
+
+import concurrent.futures
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lab.kubernetes_api.servers import ApiServer, etcd_command
+from lab.running import child
+from lab.surroundings import SURROUNDINGS
+
+_REPOSITORY = Path(__file__).parents[2]
+_LOOK_SECONDS = 0.2
+
+
+def main() -> None:
+    """Run a lab in the folder named by the first argument."""
+    folder = Path(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    children: dict[str, subprocess.Popen[str]] = {}
+    try:
+        answer = _start(folder, children)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+    except ServerError as error:
+        sys.stderr.write(f"{error}\n")
+    except Exception:  # noqa: BLE001 - told to the caller, who waits for it; the process ends below whatever it was
+        traceback.print_exc()
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        child.end_marked(str(folder))
+        for process in children.values():
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+        sys.stderr.flush()
+        os._exit(0)  # threads may still wait for servers that are gone
+
+
+class ServerError(Exception):
+    """A server ended before it was ready; holds the end of its log."""
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def _start(folder: Path, children: dict[str, subprocess.Popen[str]]) -> dict[str, str | dict[str, str]]:
+    """Start everything, fill it and say where it is.
+
+    Raises:
+        ServerError: A server ends.
+    """
+    executables = json.loads((folder / "executables.json").read_text())
+    servers = [ApiServer.prepare(surroundings, folder) for surroundings in SURROUNDINGS]
+    environment = {"PYTHONPATH": str(_REPOSITORY), "NO_PROXY": "127.0.0.1"}
+    aws = child.start([sys.executable, "-m", "lab.aws_api"], folder, "aws.log", environment, output=subprocess.PIPE)
+    children["aws.log"] = aws
+    children["etcd.log"] = child.start(etcd_command(Path(executables["etcd"]), folder), folder, "etcd.log")
+    for server in servers:
+        log = f"kube-apiserver-{server.surroundings.stack}.log"
+        children[log] = child.start(server.command(Path(executables["kube-apiserver"])), folder, log)
+    pool = concurrent.futures.ThreadPoolExecutor()
+    filled = [pool.submit(server.fill) for server in servers]
+    endpoint = pool.submit(_first_line, aws)
+    waiting: set[concurrent.futures.Future[Any]] = {*filled, endpoint}
+    while waiting:
+        finished, waiting = concurrent.futures.wait(waiting, _LOOK_SECONDS, concurrent.futures.FIRST_COMPLETED)
+        for log, process in children.items():
+            if process.poll() is not None:
+                raise ServerError(f"a server ended with {process.returncode}: {(folder / log).read_text()[-2000:]}")
+        for future in finished:
+            future.result()
+    kubeconfigs = {server.surroundings.stack: str(server.kubeconfig) for server in servers}
+    return {"aws": endpoint.result(), "kubeconfigs": kubeconfigs}
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    return process.stdout.readline().strip() if process.stdout else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The demo, and the night that it tells."""

@@ -1,0 +1,180 @@
+"""A made-up incident in an environment of the lab: what an hour of its logs would hold, where the stack delivers them.
+
+One drop is the VPC layer's: the interface of pay lacks its group, so Redis and RabbitMQ refuse what is declared. The
+other is the pod layer's: somebody in gateway tries Redis, which nobody declared. Around both goes the shop's own
+traffic, and somebody on the internet knocks at the load balancer.
+"""
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flash_ticket.traffic.flow_logs.athena import RECORD_COLUMNS
+
+_HOUR = 3600
+_ACCOUNT = "123456789012"
+_SYN, _SYN_ACK = 2, 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """An interface: its address behind the first two octets of the VPC, and the name of its group."""
+
+    address: str
+    group: str
+
+
+_HOSTS = {
+    "alb": _Host("0.8", "alb"),
+    "gateway": _Host("10.21", "gateway"),
+    "api": _Host("10.22", "api"),
+    "pay": _Host("11.23", "nodes"),  # and not pay's own: what the incident is about
+    "redis": _Host("20.15", "redis"),
+    "rabbitmq": _Host("20.25", "rabbitmq"),
+    "database": _Host("21.35", "database"),
+}
+_WORKING = (
+    ("alb", "gateway", 3000, 60),
+    ("gateway", "api", 4000, 60),
+    ("api", "pay", 3100, 40),
+    ("api", "redis", 6379, 60),
+    ("api", "rabbitmq", 5672, 30),
+    ("api", "database", 5432, 60),
+)
+_REFUSED = (("pay", "redis", 6379, 48), ("pay", "rabbitmq", 5672, 12))
+_STRANGER = "198.51.100.77"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Makes the incident happen in one environment.
+
+    Attributes:
+        network: The first two octets of the VPC.
+        groups: The ids of security groups by what they are for.
+        subnets: The id of a subnet by the first three octets of its addresses.
+        bucket: Where the stack's flow log delivers to.
+        region: Of the stack.
+        cluster: The name of the EKS cluster.
+    """
+
+    network: str
+    groups: dict[str, str]
+    subnets: dict[str, str]
+    bucket: str
+    region: str
+    cluster: str
+
+    def happen(self, ec2: Any, s3: Any, logs: Any, now: float) -> tuple[str, ...]:  # noqa: ANN401 - clients are made at run time
+        """Make the interfaces, deliver the flow log's records, and write what the agent decided.
+
+        Returns the ids of the interfaces: as long as they are there, the groups that they carry cannot be deleted.
+
+        Args:
+            ec2: A client of EC2.
+            s3: A client of S3.
+            logs: A client of CloudWatch Logs.
+            now: The end of the incident, in seconds since 1970.
+        """
+        interfaces = {name: self._interface(ec2, host) for name, host in _HOSTS.items()}
+        begin = int(now) - _HOUR
+        rows = list(self._rows(begin, interfaces))
+        self._deliver(s3, rows, begin)
+        self._decide(logs, begin)
+        return tuple(interfaces.values())
+
+    def _interface(self, ec2: Any, host: _Host) -> str:  # noqa: ANN401 - clients are made at run time
+        address = f"{self.network}.{host.address}"
+        made = ec2.create_network_interface(
+            SubnetId=self.subnets[address.rpartition(".")[0]],
+            PrivateIpAddress=address,
+            Groups=[self.groups[host.group]],
+        )
+        return str(made["NetworkInterface"]["NetworkInterfaceId"])
+
+    def _rows(self, begin: int, interfaces: dict[str, str]) -> Iterator[dict[str, object]]:
+        dice = random.Random(7)  # noqa: S311 - the same incident each time
+        for source, target, port, count in _WORKING:
+            for _ in range(count):
+                caller, start = dice.randrange(32768, 61000), begin + dice.randrange(_HOUR - 60)
+                there, back = (self._address(source), caller), (self._address(target), port)
+                yield self._row(interfaces[target], there, back, start, "ACCEPT", "ingress", _SYN)
+                yield self._row(interfaces[target], back, there, start, "ACCEPT", "egress", _SYN_ACK)
+        for source, target, port, count in _REFUSED:
+            for _ in range(count):
+                caller, start = dice.randrange(32768, 61000), begin + _HOUR // 2 + dice.randrange(_HOUR // 2 - 60)
+                ends = (self._address(source), caller), (self._address(target), port)
+                yield self._row(interfaces[target], *ends, start, "REJECT", "ingress", _SYN)
+        for _ in range(9):
+            ends = (_STRANGER, dice.randrange(32768, 61000)), (self._address("alb"), 22)
+            yield self._row(interfaces["alb"], *ends, begin + dice.randrange(_HOUR - 60), "REJECT", "ingress", _SYN)
+
+    def _address(self, name: str) -> str:
+        return f"{self.network}.{_HOSTS[name].address}"
+
+    def _row(  # noqa: PLR0913, PLR0917 - a record of a flow log has that many fields
+        self,
+        interface: str,
+        source: tuple[str, int],
+        target: tuple[str, int],
+        start: int,
+        action: str,
+        direction: str,
+        flags: int,
+    ) -> dict[str, object]:
+        told = {
+            "version": 8,
+            "account_id": _ACCOUNT,
+            "interface_id": interface,
+            "srcaddr": source[0],
+            "dstaddr": target[0],
+            "pkt_srcaddr": source[0],
+            "pkt_dstaddr": target[0],
+            "srcport": source[1],
+            "dstport": target[1],
+            "protocol": 6,
+            "tcp_flags": flags,
+            "flow_direction": direction,
+            "packets": 3,
+            "bytes": 180,
+            "start": start,
+            "end": start + 58,
+            "action": action,
+            "log_status": "OK",
+        }
+        return {each.name: told.get(each.name) for each in RECORD_COLUMNS}
+
+    def _deliver(self, s3: Any, rows: list[dict[str, object]], begin: int) -> None:  # noqa: ANN401 - clients are made at run time
+        hour = datetime.fromtimestamp(begin, UTC)
+        folder = (
+            f"AWSLogs/aws-account-id={_ACCOUNT}/aws-service=vpcflowlogs/aws-region={self.region}/"
+            f"year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
+        )
+        types = [(each.name, pa.string() if each.type == "string" else pa.int64()) for each in RECORD_COLUMNS]
+        with TemporaryDirectory() as own:
+            file = Path(own) / "records.parquet"
+            pq.write_table(pa.Table.from_pylist(rows, pa.schema(types)), file)
+            name = f"{_ACCOUNT}_vpcflowlogs_{self.region}_fl-incident_{hour:%Y%m%dT%H%MZ}_1.log.parquet"
+            s3.put_object(Bucket=self.bucket, Key=f"{folder}/{name}", Body=file.read_bytes())
+
+    def _decide(self, logs: Any, begin: int) -> None:  # noqa: ANN401 - clients are made at run time
+        group, stream = f"/aws/eks/{self.cluster}/cluster", f"aws-network-policy-agent-audit-{uuid.UUID(int=7)}"
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        line = (
+            f"Node: ip-{self.network.replace('.', '-')}-10-5;SIP: {self._address('gateway')};SPORT: {{port}};"
+            f"DIP: {self._address('redis')};DPORT: 6379;PROTOCOL: TCP;PolicyVerdict: DENY;Tier: NETWORK_POLICY"
+        )
+        events = [
+            {"timestamp": (begin + _HOUR - 600 + 20 * number) * 1000, "message": line.format(port=40000 + number)}
+            for number in range(18)
+        ]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)

@@ -1,0 +1,114 @@
+"""The story of a night on the lab: one policy opened for a while, and back to what was declared before."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import typer
+
+from lab.running.engine import Engine, EngineError, Result
+from lab.running.firewall_command import flash_firewall
+
+_POLICY = "04-allow-egress-api"
+_GIT = {
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "user.name",
+    "GIT_CONFIG_VALUE_0": "On call",
+    "GIT_CONFIG_KEY_1": "user.email",
+    "GIT_CONFIG_VALUE_1": "on-call@example.com",
+}
+_ENGINE = re.compile(r"^Updating \(.*?^Resources:\n(.*?)\n\n?^Duration: .*?$\n*", re.MULTILINE | re.DOTALL)
+
+
+def suspend(engine: Engine) -> None:
+    """Open a policy, let its time pass, and have the next update close it.
+
+    Raises:
+        EngineError: A command failed.
+    """
+    show_verb(engine, "suspend", _POLICY, "--for", "30m", "--reason", "orders fail, cause unknown")
+    _say("pulumi preview")
+    _warnings(engine.preview().checked())
+    _say("half an hour later (here its end in Pulumi.dev.yaml is set to the past): pulumi up")
+    settings = engine.program / f"Pulumi.{engine.stack}.yaml"
+    settings.write_text(
+        re.sub(r'"until": "[^"]*"|until: "[^"]*"', 'until: "2026-01-01T00:00:00Z"', settings.read_text())
+    )
+    closed = engine.up().checked()
+    _warnings(closed)
+    for name in sorted(closed.having("update")):
+        _say(f"~ {name}")
+    show_verb(engine, "resume", _POLICY)
+
+
+def roll_back(engine: Engine) -> None:
+    """List what was declared, and go back to the first of it.
+
+    Raises:
+        EngineError: A command failed.
+    """
+    show_verb(engine, "rollback")
+    show_verb(engine, "rollback", "--to", "1", "--yes")
+
+
+def drift(engine: Engine) -> None:
+    """Delete a policy and open another by hand, have both found, and mend them.
+
+    Raises:
+        EngineError: A command failed.
+    """
+    # The lab's pods have no interfaces, which verify would tell of each.
+    _run(engine, "delete", "pods", "--all", "--force", "--grace-period=0")
+    _kubectl(engine, "delete", "networkpolicy", "03-allow-pay-from-api")
+    egress = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
+    _kubectl(engine, "patch", "networkpolicy", _POLICY, "--type=json", "--patch", egress)
+    show_verb(engine, "verify", status=1)
+    mended = engine.up("--refresh").checked()
+    _say("pulumi up --refresh")
+    for step in sorted(mended.changes, key=lambda step: step.name):
+        typer.echo(f"    {step.operation} {step.name}")
+    show_verb(engine, "verify", status=0)
+
+
+def _kubectl(engine: Engine, *arguments: str) -> None:
+    shown = " ".join(f"'{each}'" if " " in each else each for each in arguments)
+    _say(f"kubectl -n flash-ticket {shown}")
+    _run(engine, *arguments)
+
+
+def _run(engine: Engine, *arguments: str) -> None:
+    command = [str(engine.lab.toolchain.path("kubectl")), "--namespace", "flash-ticket", *arguments]
+    subprocess.run(command, env=engine.lab.env(engine.stack), capture_output=True, check=True)  # noqa: S603 - the lab's
+
+
+def show_verb(engine: Engine, *arguments: str, status: int = 0) -> None:
+    """Show what the command answers on the engine's stack; what the engine says within it in one line.
+
+    Raises:
+        EngineError: It exits with another status.
+    """
+    shown = [f'"{each}"' if " " in each else each for each in arguments]
+    _say(f"flash-firewall {' '.join(shown)}")
+    variables = {"PULUMI_STACK": engine.stack, **_GIT}
+    told = flash_firewall(engine.lab, engine.stack, engine.program, *arguments, **variables)
+    if told.returncode != status:
+        raise EngineError(f"flash-firewall {arguments[0]} exits with {told.returncode}:\n{told.stdout}\n{told.stderr}")
+    for line in _ENGINE.sub(_shortened, told.stdout).splitlines():
+        typer.echo(f"    {line}".rstrip())
+
+
+def _shortened(update: re.Match[str]) -> str:
+    return f"(pulumi up: {', '.join(line.strip() for line in update[1].splitlines())})\n"
+
+
+def _warnings(result: Result) -> None:
+    for line in _told(result):
+        typer.echo(f"    {line}")
+
+
+def _told(result: Result) -> Iterator[str]:
+    yield from (each for each in result.diagnostics if "SUSPENDED" in each or "suspension of" in each)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"  {text}")

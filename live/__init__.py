@@ -1,1 +1,0 @@
-"""What runs now: reads of the AWS account, the cluster and the stack's configuration; nothing here changes anything."""

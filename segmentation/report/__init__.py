@@ -1,1 +1,0 @@
-"""Connections written down: for people, for spreadsheets, for programs, for drawing."""

@@ -1,0 +1,138 @@
+"""YAML is read as Kubernetes reads it, quickly where it is plain, and in bounds whatever it holds."""
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.analyse.manifests.block_yaml import Declined, read_block
+from flash_ticket.firewall.analyse.manifests.yaml_text import MOST_VALUES_WITH_ALIASES, read_yaml
+from flash_ticket.firewall.terms.input_error import InputError
+
+
+def values(text: str) -> list[object]:
+    return [document.value for document in read_yaml(text, "file.yaml")]
+
+
+def completely(text: str) -> list[object]:
+    """Read text in a way that the quick reader has no part in: a document start that it leaves alone."""
+    return values("%YAML 1.1\n---\n" + text)
+
+
+_SIGNS = "a|>%@`=?#é'\""
+_PLAIN = "app kind v1 8080 1.5 true no null ~ 08 0x1f 0o17 1e3 -1 x:y 1_000 12:30 2024-01-01 tcp/udp a.b/c-d http://x:80/?q=1"
+_NOT_PLAIN = "{} [] [a] &a *a !t --- ... << it's"
+_words = st.sampled_from(
+    [*_SIGNS, *_PLAIN.split(), *_NOT_PLAIN.split(), "", " ", "a b", "a: b", "a #b", "- a", "{a: b}", "a\tb"]
+)
+_lines = st.builds(
+    lambda indent, dash, key, value, tail: " " * indent + dash + key + value + tail,
+    st.integers(0, 4),
+    st.sampled_from(("", "", "- ", "-   ", "-")),
+    st.one_of(st.just(""), _words.map(lambda word: f"{word}:"), _words.map(lambda word: f"{word}: ")),
+    st.one_of(st.just(""), _words, _words.map(lambda word: f"'{word}'"), _words.map(lambda word: f'"{word}"')),
+    st.sampled_from(("", "", "", " ", " # note", "#")),
+)
+_trees: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(_words, st.integers(-5, 99999), st.booleans(), st.none(), st.floats(allow_nan=False)),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(_words, below, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.lists(_lines, max_size=6).map("\n".join))
+def test_the_quick_reader_means_what_the_complete_one_means_or_leaves_it_alone(text: str) -> None:
+    quick = read_block(text)
+    if quick is Declined.DECLINED or "---" in text or "..." in text:
+        return
+    assert repr([quick]) == repr(completely(text) or [None])
+
+
+@settings(max_examples=300, deadline=None)
+@given(_trees)
+def test_what_is_written_is_read_back(tree: Any) -> None:  # noqa: ANN401  # any value of YAML
+    text = yaml.safe_dump(tree, default_flow_style=False, allow_unicode=True, width=10_000)
+    if "time" in text or tree is None:
+        return
+    assert repr(values(text)) == repr(completely(text))
+
+
+def test_the_quick_reader_reads_an_ordinary_manifest() -> None:
+    text = (
+        "# a comment\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a # trailing\n  labels: {}\nspec:\n  containers:\n"
+        "  - name: main\n    image: 'registry.example/a:1.0'\n    ports:\n      - containerPort: 8080\n"
+        '        name: "http"\n      -\n        containerPort: 90\n    args:\n    -   port=80\n'
+    )
+    assert read_block(text) is not Declined.DECLINED
+    assert [read_block(text)] == completely(text)
+
+
+def test_documents_are_told_by_their_lines_and_empty_ones_left_out() -> None:
+    text = "---\na: 1\n---\n# nothing\n---\n\nb: [1, 2]\n--- # and\nc: 3\n"
+    assert [(each.line, each.value) for each in read_yaml(text, "f")] == [
+        (1, {"a": 1}),
+        (5, {"b": [1, 2]}),
+        (8, {"c": 3}),
+    ]
+
+
+def test_keys_are_text_as_in_json() -> None:
+    assert values('1: a\ntrue: b\nnull: c\n"x y": [d]\n') == [{"1": "a", "true": "b", "null": "c", "x y": ["d"]}]
+
+
+def test_scalars_are_those_of_yaml_1_1() -> None:
+    text = "a: yes\nb: 'yes'\nc: 010\nd: 0x10\ne: 1_000\nf: 1.5\ng: 12:30\nh: ~\ni: 2024-01-01\n"
+    assert values(text) == [
+        {
+            "a": True,
+            "b": "yes",
+            "c": 8,
+            "d": 16,
+            "e": 1000,
+            "f": 1.5,
+            "g": "12:30",
+            "h": None,
+            "i": "2024-01-01",
+        }
+    ]
+
+
+def test_anchors_and_merge_keys_are_followed() -> None:
+    text = "base: &base {app: a, tier: x}\none:\n  <<: *base\n  tier: z\ntwo: *base\n"
+    assert values(text) == [
+        {"base": {"app": "a", "tier": "x"}, "one": {"tier": "z", "app": "a"}, "two": {"app": "a", "tier": "x"}}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "problem"),
+    [
+        ("a: [1\nb: 2\n", "line 2", "not YAML"),
+        ("ok: 1\n---\n\na: b: c\n", "line 4", "not YAML"),
+        ("a: 1\nb: 2\na: 3\n", "line 3", "written twice"),
+        ("a: *missing\n", "line 1", "no anchor"),
+        ("? [a, b]\n: c\n", "line 1", "a key that is itself"),
+        ("a: \x00\n", "", "not YAML"),
+        ("[" * 300, "line 1", "nested more than"),
+    ],
+)
+def test_what_is_not_yaml_is_said_with_its_line(text: str, key: str, problem: str) -> None:
+    with pytest.raises(InputError) as caught:
+        values(text)
+    assert (caught.value.source, caught.value.key) == ("file.yaml", key)
+    assert problem in caught.value.problem
+
+
+def test_an_alias_bomb_is_refused_while_it_is_small() -> None:
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    levels += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]" for level in range(1, 20)]
+    with pytest.raises(InputError, match=f"more than {MOST_VALUES_WITH_ALIASES:,} values"):
+        values("\n".join(levels))
+
+
+def test_an_alias_to_its_own_holder_is_refused() -> None:
+    with pytest.raises(InputError, match="no anchor before it"):
+        values("a: &a [*a]\n")

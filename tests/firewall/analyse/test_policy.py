@@ -1,0 +1,126 @@
+"""A policy that the API server would refuse, or read otherwise than it looks, is refused with its file and field."""
+
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.analyse.cluster import cluster_from
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.input_error import InputError
+from tests.support.declared.kubernetes_objects import policy
+
+
+def rules_of(**spec: Any) -> dict[Direction, int]:  # noqa: ANN401  # any field
+    (found,) = cluster_from([policy("p", **spec)]).policies
+    return {direction: len(rules) for direction, rules in found.rules.items()}
+
+
+@pytest.mark.parametrize(
+    ("spec", "rules"),
+    [
+        ({}, {Direction.INGRESS: 0}),
+        ({"policyTypes": []}, {Direction.INGRESS: 0}),
+        ({"egress": []}, {Direction.INGRESS: 0}),
+        ({"egress": None, "ingress": None}, {Direction.INGRESS: 0}),
+        ({"egress": [{}]}, {Direction.INGRESS: 0, Direction.EGRESS: 1}),
+        ({"policyTypes": ["Egress"], "ingress": [{}]}, {Direction.EGRESS: 0}),
+        ({"policyTypes": ["Egress", "Ingress"], "ingress": [{}, {}]}, {Direction.EGRESS: 0, Direction.INGRESS: 2}),
+    ],
+)
+def test_policy_types_that_are_left_out_are_ingress_and_egress_if_there_are_egress_rules(
+    spec: dict[str, Any], rules: dict[Direction, int]
+) -> None:
+    assert rules_of(**spec) == rules
+
+
+def test_a_policy_without_a_spec_or_selector_selects_every_pod() -> None:
+    bare = policy("p")
+    del bare["spec"]
+    (found,) = cluster_from([bare]).policies
+    assert found.pods.matches({"any": "pod"})
+
+
+def error_of(**spec: Any) -> InputError:  # noqa: ANN401  # any field
+    with pytest.raises(InputError) as caught:
+        cluster_from([policy("p", **spec)], source="policies.yaml")
+    assert caught.value.source == "policies.yaml"
+    return caught.value
+
+
+def peer(entry: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever is wrong
+    return {"ingress": [{"from": [entry]}]}
+
+
+def port(entry: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever is wrong
+    return {"egress": [{}, {"ports": [entry]}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "problem"),
+    [
+        ({"policyTypes": ["ingress"]}, "spec.policyTypes[0]", "unknown policy type 'ingress'"),
+        ({"policyTypes": "Ingress"}, "spec.policyTypes", "'Ingress' where a list should be"),
+        ({"ingres": []}, "spec.ingres", "no such field"),
+        ({"ingress": {}}, "spec.ingress", "a mapping where a list should be"),
+        ({"ingress": [[]]}, "spec.ingress[0]", "a list where a mapping should be"),
+        ({"ingress": [{"to": []}]}, "spec.ingress[0].to", "no such field"),
+        (peer({}), "spec.ingress[0].from[0]", "a peer that names nobody"),
+        (peer(None), "spec.ingress[0].from[0]", "a peer that names nobody"),
+        (peer({"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}), "spec.ingress[0].from[0]", "an ipBlock beside"),
+        (peer({"podSelector": {"app": "a"}}), "spec.ingress[0].from[0].podSelector.app", "no such field"),
+        (
+            peer({"podSelector": {"matchLabels": {"a": 1}}}),
+            "spec.ingress[0].from[0].podSelector.matchLabels.a",
+            "1 where",
+        ),
+        (peer({"ipBlock": {"cidr": "10.0.0.0"}}), "spec.ingress[0].from[0].ipBlock.cidr", "'10.0.0.0' is not a CIDR"),
+        (peer({"ipBlock": {"cidr": "10.0.0.0/33"}}), "spec.ingress[0].from[0].ipBlock.cidr", "is not a CIDR"),
+        (peer({"ipBlock": {}}), "spec.ingress[0].from[0].ipBlock.cidr", "nothing where a string should be"),
+        (
+            peer({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}),
+            "spec.ingress[0].from[0].ipBlock.except[0]",
+            "11.0.0.0/16 is not a strict part of 10.0.0.0/8",
+        ),
+        (
+            peer({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}}),
+            "spec.ingress[0].from[0].ipBlock.except[0]",
+            "not a strict part",
+        ),
+        (port({"port": 0}), "spec.egress[1].ports[0].port", "0 is not a port"),
+        (port({"port": 65536}), "spec.egress[1].ports[0].port", "65536 is not a port"),
+        (port({"port": True}), "spec.egress[1].ports[0].port", "true is not a port"),
+        (port({"port": 80.5}), "spec.egress[1].ports[0].port", "80.5 is not a port"),
+        (port({"port": 80, "endPort": 79}), "spec.egress[1].ports[0].endPort", "79 is below the port 80"),
+        (port({"port": "http", "endPort": 90}), "spec.egress[1].ports[0].endPort", "beside a named port"),
+        (port({"port": "80"}), "spec.egress[1].ports[0].port", "'80' is no port name"),
+        (port({"port": ""}), "spec.egress[1].ports[0].port", "no port name"),
+        (port({"endPort": 90}), "spec.egress[1].ports[0].endPort", "an endPort without a port"),
+        (port({"protocol": "ICMP"}), "spec.egress[1].ports[0].protocol", "unknown protocol 'ICMP'"),
+        (port({"protocol": "tcp"}), "spec.egress[1].ports[0].protocol", "unknown protocol 'tcp'"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named_by_its_path(spec: dict[str, Any], path: str, problem: str) -> None:
+    found = error_of(**spec)
+    assert found.key == f"NetworkPolicy shop/p: {path}"
+    assert problem in found.problem
+
+
+@pytest.mark.parametrize(
+    ("expression", "path", "problem"),
+    [
+        ({"key": "a", "operator": "Is"}, "operator", "unknown operator 'Is'"),
+        ({"key": "a", "operator": "In"}, "values", "In with no values"),
+        ({"key": "a", "operator": "NotIn", "values": []}, "values", "NotIn with no values"),
+        ({"key": "a", "operator": "Exists", "values": ["b"]}, "values", "Exists with values"),
+        ({"operator": "Exists"}, "key", "nothing where a string should be"),
+        ({"key": "a", "operator": "In", "values": [1]}, "values[0]", "1 where a string should be"),
+    ],
+)
+def test_an_expression_that_cannot_be_is_named_by_its_path(expression: dict[str, Any], path: str, problem: str) -> None:
+    found = error_of(podSelector={"matchExpressions": [expression]})
+    assert found.key == f"NetworkPolicy shop/p: spec.podSelector.matchExpressions[0].{path}"
+    assert problem in found.problem
+
+
+def test_host_bits_of_a_cidr_are_ignored_as_the_api_does() -> None:
+    cluster_from([policy("p", **peer({"ipBlock": {"cidr": "10.10.1.12/24", "except": ["10.10.1.7/30"]}}))])

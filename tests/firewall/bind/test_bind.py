@@ -1,0 +1,231 @@
+"""A binding and an account become an environment where every name has its place, or a line that says which has not."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.bind.bind import FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.environment import Attachment, DnsMode, Environment, Group, PrefixList
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import tcp
+from tests.support.declared.accounts import (
+    ACCOUNT,
+    CLOUDFRONT,
+    SHOP,
+    AccountInMemory,
+    Thing,
+    binding_content,
+    environment_of,
+)
+from tests.support.declared.json_values import put, without
+from tests.support.declared.stacks import traffic_content
+
+# The mistake, the key of the binding that holds it, what stands there (... for no such key), and the line after the
+# file and the binding's own key.
+# fmt: off
+MISTAKES: list[tuple[str, str, Any, str]] = [
+    ("an external without a place", "places.redis", ...,
+        ".places: the external redis of traffic.yaml has no place in this stack. Add places.redis."),
+    ("a place of no external", "places.redsi", {"cidrs": ["10.0.0.0/8"]},
+        ".places.redsi: redsi is no external of traffic.yaml. Remove it or correct its name."),
+    ("a place of a service", "places.gateway", {"cidrs": ["10.0.0.0/8"]},
+        ".places.gateway: gateway is no external of traffic.yaml. Remove it or correct its name."),
+    ("a load balancer that is no external", "loadBalancer.external", "front",
+        (".loadBalancer.external: front is no external of traffic.yaml outside the cluster. Write one of: "
+        "alb, database, rabbitmq, redis.")),
+    ("a load balancer that is a service", "loadBalancer.external", "gateway",
+        (".loadBalancer.external: gateway is no external of traffic.yaml outside the cluster. Write one of: "
+        "alb, database, rabbitmq, redis.")),
+    ("a group for the load balancer", "places.alb.groups", [{"name": "x"}],
+        ".places.alb.groups: the load balancer's group is made by this program. Remove the groups."),
+    ("a CIDR of a family that the VPC lacks", "loadBalancer.clients.cidrs", ["2001:db8::/32"],
+        (".loadBalancer.clients.cidrs[0]: 2001:db8::/32 is IPv6, and vpc-dev has no IPv6 block. Write a CIDR "
+        "of the VPC's family.")),
+    ("a VPC that is not there", "vpc", {"tags": {"Name": "flash-ticket-qa"}},
+        (".vpc: there is no VPC with the tags Name=flash-ticket-qa in account 111122223333 in ap-northeast-2. "
+        "Correct it, or make the VPC first.")),
+    ("a subnet that is not there", "places.alb", {"subnets": {"names": ["public-a"]}},
+        (".places.alb.subnets: there is no subnet of vpc-dev named public-a in account 111122223333 in "
+        "ap-northeast-2. Correct it, or make the subnet of vpc-dev first.")),
+    ("tags of no subnet", "places.alb.subnets", {"tags": {"Tier": "edge"}},
+        ".places.alb.subnets: there is no subnet of vpc-dev with the tags Tier=edge. Correct the tags."),
+    ("a group that is not there", "places.redis.groups", [{"name": "redis"}],
+        (".places.redis.groups[0]: there is no security group of vpc-dev named redis in account 111122223333 "
+        "in ap-northeast-2. Correct it, or make the security group of vpc-dev first.")),
+    ("a group of another VPC", "places.redis.groups", [{"id": "sg-prod-redis"}],
+        (".places.redis.groups[0]: there is no security group of vpc-dev with the id sg-prod-redis in account "
+        "111122223333 in ap-northeast-2. Correct it, or make the security group of vpc-dev first.")),
+    ("a node group that is not there", "cluster.nodes", {"name": "nodes"},
+        (".cluster.nodes: there is no security group of vpc-dev named nodes in account 111122223333 in "
+        "ap-northeast-2. Correct it, or make the security group of vpc-dev first.")),
+    ("a prefix list that is not there", "loadBalancer.clients", {"prefixList": {"name": "office"}},
+        (".loadBalancer.clients.prefixList: there is no managed prefix list named office in account "
+        "111122223333 in ap-northeast-2. Correct it, or make the managed prefix list first.")),
+    ("a cluster that is not there", "cluster.name", "shop",
+        (".cluster.name: there is no EKS cluster shop in account 111122223333 in ap-northeast-2. Correct the "
+        "name.")),
+    ("a cluster in another VPC", "cluster.name", "flash-ticket-prod",
+        (".cluster.name: the cluster flash-ticket-prod is in vpc-prod, the binding's VPC is vpc-dev. Correct "
+        "one.")),
+]
+# fmt: on
+
+
+def bound(key: str, value: Any, account: AccountInMemory = SHOP) -> Environment:  # noqa: ANN401 - parsed YAML
+    path = tuple(key.split("."))
+    content = binding_content("dev")
+    return environment_of("dev", without(content, path) if value is ... else put(content, path, value), account=account)
+
+
+def refusal(key: str, value: Any, account: AccountInMemory = SHOP) -> str:  # noqa: ANN401 - parsed YAML
+    with pytest.raises(InputError) as refused:
+        bound(key, value, account)
+    return str(refused.value).removeprefix("Pulumi.dev.yaml: flash-ticket-firewall:binding")
+
+
+@pytest.mark.parametrize(("key", "value", "line"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+def test_a_name_without_its_place_is_told_with_file_key_problem_and_remedy(key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML
+    assert refusal(key, value) == line
+
+
+def test_two_vpcs_with_the_tags_are_told_by_their_ids() -> None:
+    twin = Thing(FoundVpc("vpc-twin", ()), "flash-ticket-dev", {"Name": "flash-ticket-dev"})
+
+    assert refusal("vpc", {"tags": {"Name": "flash-ticket-dev"}}, SHOP.and_also(twin)) == (
+        ".vpc: not one VPC with the tags Name=flash-ticket-dev but 2 are in account 111122223333 in ap-northeast-2: "
+        "vpc-dev, vpc-twin. Select exactly one, by id if need be."
+    )
+
+
+def test_two_groups_with_the_tags_are_told_by_their_ids() -> None:
+    twin = Thing(Group("sg-twin", "twin"), "twin", {"Name": "flash-ticket-dev-redis"}, "vpc-dev")
+
+    assert refusal("places.redis.groups", [{"tags": {"Name": "flash-ticket-dev-redis"}}], SHOP.and_also(twin)) == (
+        ".places.redis.groups[0]: not one security group of vpc-dev with the tags Name=flash-ticket-dev-redis but 2 "
+        "are in account 111122223333 in ap-northeast-2: sg-dev-redis, sg-twin. Select exactly one, by id if need be."
+    )
+
+
+def test_of_many_matches_five_are_shown() -> None:
+    many = [Thing(FoundSubnet(f"subnet-{number}", ()), "data", {}, "vpc-dev") for number in range(7)]
+
+    assert refusal("places.redis", {"subnets": {"names": ["data"]}}, SHOP.and_also(*many)).endswith(
+        "subnet-0, subnet-1, subnet-2, subnet-3, subnet-4 and 2 more. Select exactly one, by id if need be."
+    )
+
+
+def test_a_prefix_list_without_entries_is_refused_as_a_place() -> None:
+    """A NetworkPolicy rule without peers lets everybody in."""
+    empty = Thing(PrefixList("pl-1", "office", 4, 10, ()), "office")
+
+    assert refusal("places.redis", {"prefixList": {"name": "office"}}, SHOP.and_also(empty)) == (
+        ".places.redis.prefixList: the managed prefix list office (pl-1) has no entries. Add entries to it, or give "
+        "subnets or cidrs instead."
+    )
+
+
+def test_a_prefix_list_of_a_family_that_the_vpc_lacks_is_refused() -> None:
+    other = Thing(PrefixList("pl-1", "office", 6, 10, (ip_network("2001:db8::/32"),)), "office")
+
+    assert refusal("loadBalancer.clients", {"prefixList": {"name": "office"}}, SHOP.and_also(other)) == (
+        ".loadBalancer.clients.prefixList: the managed prefix list office holds IPv6, and vpc-dev has no such block. "
+        "Select a list of the VPC's family."
+    )
+
+
+def test_pods_of_another_namespace_need_no_place_and_may_have_none() -> None:
+    content = traffic_content()
+    content["externals"]["prometheus"] = {"namespace": "monitoring"}
+    matrix = parse_matrix(content, "traffic.yaml")
+    binding = binding_content("dev")
+
+    assert "prometheus" not in dict(environment_of("dev", binding, matrix).places)
+    with pytest.raises(InputError, match="prometheus is pods of another namespace, which need no place"):
+        environment_of("dev", put(binding, ("places", "prometheus"), {"cidrs": ["10.0.0.0/8"]}), matrix)
+
+
+def test_dev_and_prod_bind_to_their_own_places() -> None:
+    dev, prod = environment_of("dev"), environment_of("prod")
+
+    assert (dev.vpc, dev.account, dev.cluster.nodes.id) == ("vpc-dev", ACCOUNT, "sg-dev-nodes")
+    assert [str(network) for network in dev.place("alb").networks] == ["10.10.0.0/24", "10.10.1.0/24"]
+    assert [str(network) for network in prod.place("redis").networks] == ["10.20.20.0/24", "10.20.21.0/24"]
+    assert prod.place("redis").groups == (Group("sg-prod-redis", "flash-ticket-prod-redis"),)
+    assert prod.load_balancer.listeners == (tcp(443),)
+    assert isinstance(prod.load_balancer.clients, PrefixList)
+    assert (prod.load_balancer.clients.label, prod.load_balancer.clients.weight) == (CLOUDFRONT, 55)
+
+
+def test_the_clusters_own_group_is_found_by_the_cluster_and_brings_the_rules_of_others() -> None:
+    group = environment_of("dev").cluster.group
+
+    assert group.id == "sg-dev-cluster"
+    assert ("ingress", 6, 1) in group.foreign_rules
+
+
+def test_node_local_dns_answers_at_its_own_address_and_at_the_services() -> None:
+    cluster = bound("cluster.dns", {"mode": "node-local"}).cluster
+
+    assert cluster.dns is DnsMode.NODE_LOCAL
+    assert [str(network) for network in cluster.resolvers] == ["169.254.20.10/32", "172.20.0.10/32"]
+
+
+def test_cluster_dns_has_no_address_of_its_own() -> None:
+    assert environment_of("dev").cluster.resolvers == ()
+
+
+def test_a_group_that_is_called_like_a_service_is_known_by_its_id() -> None:
+    """Rules are named after groups: two named api could not be told apart."""
+    named = Thing(Group("sg-old", "api"), "api", {}, "vpc-dev")
+
+    assert bound("cluster.nodes", {"name": "api"}, SHOP.and_also(named)).cluster.nodes == Group("sg-old", "sg-old")
+
+
+def test_a_place_may_be_cidrs_of_either_family_that_the_vpc_has() -> None:
+    dual = SHOP.without("vpc-dev").and_also(
+        Thing(
+            FoundVpc("vpc-dev", (ip_network("10.10.0.0/16"), ip_network("2001:db8::/56"))),
+            "flash-ticket-dev",
+            {"Name": "flash-ticket-dev"},
+        )
+    )
+    place = bound("places.redis", {"cidrs": ["2001:db8::/64", "10.10.0.0/20", "10.10.0.0/20"]}, dual).place("redis")
+
+    assert [str(network) for network in place.networks] == ["10.10.0.0/20", "2001:db8::/64"]
+    assert place.groups == ()
+
+
+def test_a_place_by_prefix_list_has_its_networks_for_the_pods_and_the_list_for_the_groups() -> None:
+    place = bound("places.redis", {"prefixList": {"name": CLOUDFRONT}}).place("redis")
+
+    assert place.prefix_list is not None
+    assert place.networks == place.prefix_list.networks
+
+
+def test_the_same_group_written_twice_is_one() -> None:
+    twice = [{"id": "sg-dev-redis"}, {"name": "flash-ticket-dev-redis"}]
+
+    assert len(bound("places.redis.groups", twice).place("redis").groups) == 1
+
+
+def test_the_order_of_the_binding_does_not_matter() -> None:
+    content = binding_content("dev")
+    turned = {key: content[key] for key in reversed(content)}
+    turned["places"] = {key: content["places"][key] for key in reversed(content["places"])}
+
+    assert environment_of("dev", turned) == environment_of("dev")
+
+
+def test_a_place_that_nobody_bound_is_no_place() -> None:
+    with pytest.raises(KeyError):
+        environment_of("dev").place("gateway")
+
+
+def test_on_nodes_is_said_by_the_environment() -> None:
+    environment = bound("cluster.attachment", "nodes")
+
+    assert environment.cluster.attachment is Attachment.NODES
+    assert replace(environment.cluster, attachment=Attachment.PODS) == environment_of("dev").cluster

@@ -1,0 +1,98 @@
+"""dev and prod are the same program with different values: no key in one that the other lacks, and both hold."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from flash_ticket.firewall.bind.environment import Attachment, LogDestination, OnDestroy, PrefixList
+from flash_ticket.firewall.compile.pod_layer import compile_policies
+from flash_ticket.firewall.compile.quota import refuse_excess
+from flash_ticket.firewall.compile.vpc_layer import compile_groups
+from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, parse_binding
+from tests.support.declared.accounts import (
+    CLOUDFRONT,
+    ROOT,
+    STACKS,
+    binding_content,
+    environment_of,
+    shop_matrix,
+    stack_content,
+)
+
+# Either is a way of saying the same thing, of which a stack chooses one.
+CHOICES = {"loadBalancer.clients.cidrs", "loadBalancer.clients.prefixList"}
+
+
+def keys(content: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 - parsed YAML has any shape
+    if not isinstance(content, dict):
+        return
+    for key, value in content.items():
+        yield f"{prefix}{key}"
+        yield from keys(value, f"{prefix}{key}.")
+
+
+def comparable(stack: str) -> set[str]:
+    return {key for key in keys(binding_content(stack)) if not any(key.startswith(choice) for choice in CHOICES)}
+
+
+def test_there_is_a_file_for_each_stack_and_no_other() -> None:
+    assert {path.name for path in ROOT.glob("Pulumi.*.yaml")} == {f"Pulumi.{stack}.yaml" for stack in STACKS}
+
+
+def test_dev_and_prod_have_the_same_keys() -> None:
+    dev, prod = STACKS
+
+    assert comparable(dev) == comparable(prod)
+    assert set(stack_content(dev)) == set(stack_content(prod))
+    assert set(keys(stack_content(dev)["aws:defaultTags"])) == set(keys(stack_content(prod)["aws:defaultTags"]))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_is_a_binding_of_the_committed_matrix_whose_firewalls_fit(stack: str) -> None:
+    environment = environment_of(stack)
+    vpc = compile_groups(shop_matrix(), environment)
+
+    refuse_excess(vpc, environment)
+    assert len(compile_policies(shop_matrix(), environment).policies) == 7
+    assert {group.label for group in vpc.groups} == {"alb", "api", "gateway", "pay"}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_each_names_its_own_environment_everywhere_and_never_the_other(stack: str) -> None:
+    text = (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
+    (other,) = {*STACKS} - {stack}
+
+    assert stack_content(stack)["aws:defaultTags"]["tags"]["Environment"] == stack
+    assert other not in text
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_none_holds_an_id_that_somebody_would_have_to_invent(stack: str) -> None:
+    assert "id" not in {key.rpartition(".")[2] for key in keys(binding_content(stack))}
+
+
+def test_prod_is_behind_cloudfront_and_keeps_its_evidence() -> None:
+    prod = environment_of("prod")
+
+    assert isinstance(prod.load_balancer.clients, PrefixList)
+    assert prod.load_balancer.clients.label == CLOUDFRONT
+    assert (prod.recording.destination, prod.recording.on_destroy) == (LogDestination.S3, OnDestroy.RETAIN)
+    assert prod.cluster.attachment is Attachment.PODS
+
+
+def test_dev_is_cheap_and_leaves_nothing_behind() -> None:
+    dev, prod = environment_of("dev"), environment_of("prod")
+
+    assert (dev.recording.destination, dev.recording.on_destroy) == (LogDestination.CLOUDWATCH, OnDestroy.DELETE)
+    assert dev.recording.retention_days < prod.recording.retention_days
+
+
+def test_the_binding_is_found_under_the_projects_own_name() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+
+    assert project["name"] == PROJECT
+    assert f"{PROJECT}:binding" == BINDING_KEY
+    for stack in STACKS:
+        parse_binding(stack_content(stack)[BINDING_KEY], stack)

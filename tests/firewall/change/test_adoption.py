@@ -1,0 +1,164 @@
+"""What a broken run left behind is known by its tags: taken over where it is one, named where it is half made."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change.adoption import (
+    Adoption,
+    QueriesAdoption,
+    StandingQueries,
+    adoption,
+    unfinished_groups,
+)
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.impact import impact
+from flash_ticket.firewall.compile.flow_log import declared_settings
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.report.impact import impact_warnings
+from flash_ticket.traffic.flow_logs.athena import description, stack_name
+from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
+from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.described import Described, deployed, nothing_deployed
+from tests.support.declared.matrices import shops
+
+APPLICATION = "flash-ticket"
+NAME = stack_name(APPLICATION, "dev")
+ALL_OUT: Described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+def shop() -> CompiledFirewall:
+    return compiled(shop_matrix(), environment_of("dev"))
+
+
+def standing(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
+    groups = tuple({**group, "VpcId": firewall.environment.vpc} for group in deployed(firewall).groups)
+    return deployed(firewall, **{"groups": groups, **more})
+
+
+def found(stands: Deployed) -> Adoption:
+    return adoption(stands, environment_of("dev"), APPLICATION, StandingQueries())
+
+
+@given(shops())
+def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
+    firewall = compiled(*drawn)
+
+    known = adoption(standing(firewall), firewall.environment, APPLICATION, StandingQueries())
+
+    assert {label for label, _ in known.groups} == {group.label for group in firewall.vpc.groups}
+    assert {name: known.rule(name) for name, _ in known.rules} == {
+        rule.name: f"sgr-{rule.name}" for rule in firewall.vpc.rules
+    }
+
+
+def test_nothing_is_taken_over_where_nothing_stands() -> None:
+    assert found(nothing_deployed()) == Adoption()
+    assert Adoption().group("api") is None
+    assert Adoption().rule("api-egress-tcp-3100-to-pay") is None
+
+
+def test_of_two_with_one_name_neither_is_taken_over() -> None:
+    groups = standing(shop()).groups
+    again = {**next(group for group in groups if group["GroupId"] == "sg-own-api"), "GroupId": "sg-again"}
+
+    known = found(standing(shop(), groups=(*groups, again)))
+
+    assert known.group("api") is None
+    assert known.group("pay") == "sg-own-pay"
+
+
+def test_a_group_of_another_vpc_is_not_taken_over() -> None:
+    groups = tuple({**group, "VpcId": "vpc-elsewhere"} for group in standing(shop()).groups)
+
+    assert found(standing(shop(), groups=groups)).groups == ()
+
+
+def flow_log(vpc: str, **changed: Any) -> Described:  # noqa: ANN401 - fields of FlowLog
+    """Return a flow log as it is declared, but for what is changed."""
+    settings = declared_settings(environment_of("dev").recording)
+    return {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc, **settings, "DeliverLogsStatus": "SUCCESS", **changed}
+
+
+def test_the_flow_log_of_the_vpc_is_taken_over_and_no_other() -> None:
+    ours, other = (flow_log(vpc) for vpc in (environment_of("dev").vpc, "vpc-elsewhere"))
+
+    assert found(standing(shop(), flow_logs=(ours, other))).flow_log == ours["FlowLogId"]
+    assert found(standing(shop(), flow_logs=(ours, ours))).flow_log is None
+    assert found(standing(shop(), flow_logs=(other,))).flow_log is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"LogFormat": "${version}"},
+        {"MaxAggregationInterval": 600},
+        {"TrafficType": "REJECT"},
+        {"LogDestinationType": "s3"},
+        {"DeliverLogsStatus": "FAILED"},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+def test_a_flow_log_that_has_to_be_replaced_is_not_taken_over(changed: dict[str, Any]) -> None:
+    """Pulumi refuses to replace what its program tells it to import, and no update would succeed any more."""
+    theirs = flow_log(environment_of("dev").vpc, **changed)
+
+    assert found(standing(shop(), flow_logs=(theirs,))).flow_log is None
+
+
+def test_a_group_that_still_lets_everything_out_is_named_with_the_command_that_ends_it() -> None:
+    half_made, *others = standing(shop()).groups
+    stands = standing(shop(), groups=({**half_made, "IpPermissionsEgress": [ALL_OUT]}, *others))
+
+    (warning,) = impact_warnings(impact(stands, shop().layers()))
+
+    assert list(unfinished_groups(stands)) == [("alb", "sg-own-alb")]
+    assert warning.startswith("The security group sg-own-alb of alb lets everything out")
+    assert "aws ec2 revoke-security-group-egress --group-id sg-own-alb " in warning
+
+
+def test_a_group_with_declared_rules_alone_is_finished() -> None:
+    declared = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    groups = tuple({**group, "IpPermissionsEgress": [declared]} for group in standing(shop()).groups)
+
+    assert list(unfinished_groups(standing(shop(), groups=groups))) == []
+
+
+def queries(described: str = description(APPLICATION, "dev"), sql: str | None = None) -> StandingQueries:
+    """Return everything of Athena's, as its APIs tell it."""
+    saved = tuple(
+        {"Name": query.name, "QueryString": sql or query.sql, "NamedQueryId": f"id-{query.name}"}
+        for query in saved_queries(NAME)
+    )
+    return StandingQueries({"Description": described}, {"Description": described}, {"Name": "flow_logs"}, saved)
+
+
+def taken_over(standing: StandingQueries) -> QueriesAdoption:
+    return adoption(nothing_deployed(), environment_of("dev"), APPLICATION, standing).queries
+
+
+def test_what_athena_asks_is_taken_over_by_the_names_that_a_stack_gives_it() -> None:
+    account = environment_of("dev").account
+    known = taken_over(queries())
+
+    assert (known.workgroup, known.database) == (NAME, f"{account}:{NAME}")
+    assert known.table == f"{account}:{NAME}:flow_logs"
+    assert {name: known.query(name) for name, _ in known.saved} == {"denied": "id-denied", "replay": "id-replay"}
+
+
+def test_what_somebody_else_made_under_such_a_name_is_not_taken_over() -> None:
+    known = taken_over(queries("Ours"))
+
+    assert (known.workgroup, known.database, known.table) == (None, None, None)
+
+
+def test_a_saved_query_that_asks_something_else_is_not_taken_over() -> None:
+    """Athena changes none, and Pulumi replaces nothing that it is told to import."""
+    assert taken_over(queries(sql="SELECT 1")).query("denied") is None
+
+
+def test_nothing_of_athenas_is_taken_over_where_nothing_of_it_stands() -> None:
+    assert taken_over(StandingQueries()) == QueriesAdoption()

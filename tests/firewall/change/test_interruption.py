@@ -1,0 +1,241 @@
+"""A change that no order of single writes makes safe is told before it is made, with the way around it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, LoadBalancer
+from flash_ticket.firewall.change.impact import impact
+from flash_ticket.firewall.change.interruption import Interruption, interruptions
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.report.impact import impact_warnings
+from tests.support.declared.accounts import environment_of
+from tests.support.declared.described import deployed, nothing_deployed
+from tests.support.declared.matrices import shops
+from tests.support.declared.stacks import CASES, traffic_content
+
+Content = dict[str, Any]
+SERVICES = {"api", "gateway", "pay"}
+
+
+def shop(content: Content | None = None, **cluster: object) -> CompiledFirewall:
+    """Return the shop of dev, with another matrix or another cluster."""
+    matrix = parse_matrix(content or traffic_content(), "traffic.yaml")
+    return of(matrix, environment_of("dev", matrix=matrix), **cluster)
+
+
+def of(matrix: Matrix, environment: Environment, **cluster: Any) -> CompiledFirewall:  # noqa: ANN401 - the fields of Cluster
+    return compiled(matrix, replace(environment, cluster=replace(environment.cluster, **cluster)))
+
+
+def told(before: CompiledFirewall, after: CompiledFirewall) -> list[Interruption]:
+    return list(interruptions(deployed(before), after.layers()))
+
+
+def only(before: CompiledFirewall, after: CompiledFirewall) -> Interruption:
+    (found,) = told(before, after)
+    return found
+
+
+def with_service(name: str, entry: Mapping[str, object], former: str | None = None) -> Content:
+    """Return the shop's declaration with a service changed, or under another name than its former one."""
+    content = traffic_content()
+    changed = {**content["services"].pop(former or name), **entry}
+    content["services"][name] = changed
+    for flow in content["flows"]:
+        for end in ("from", "to"):
+            named = flow[end] if isinstance(flow[end], list) else [flow[end]]
+            flow[end] = [name if each == former else each for each in named]
+    return content
+
+
+ON_NODES: Content = {"attachment": Attachment.NODES}
+ON_PODS: Content = {"attachment": Attachment.PODS}
+LEAVING_NODES: Content = {**ON_PODS, "leaving": Attachment.NODES}
+LEAVING_PODS: Content = {**ON_NODES, "leaving": Attachment.PODS}
+
+
+@given(shops())
+def test_a_first_deployment_and_the_same_again_interrupt_nothing(drawn: tuple[Matrix, Environment]) -> None:
+    firewall = compiled(*drawn)
+
+    assert interruptions(nothing_deployed(), firewall.layers()) == ()
+    assert told(firewall, firewall) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nothing_is_told_of_flows_and_ports_that_change(case: str) -> None:
+    matrix, environment = CASES[case]()
+    fewer = replace(matrix, flows=matrix.flows[:-1])
+
+    assert told(compiled(matrix, environment), compiled(fewer, environment)) == []
+    assert told(compiled(fewer, environment), compiled(matrix, environment)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"),
+    [(ON_NODES, ON_PODS, "nodes"), (ON_PODS, ON_NODES, "pods")],
+)
+def test_another_attachment_cuts_the_pods_that_run(before: Content, after: Content, left: str) -> None:
+    found = only(shop(**before), shop(**after))
+
+    assert found.step == f"cluster.attachment changes from {left} to {after['attachment'].value}"
+    assert "pods that run carry " in found.consequence
+    assert found.way_around == (
+        f"Write cluster.leaving: {left} beside it and deploy, restart every pod (kubectl --namespace flash-ticket "
+        "rollout restart deployment), then remove it"
+    )
+    assert found.ends >= SERVICES
+
+
+@pytest.mark.parametrize(("before", "after"), [(ON_NODES, LEAVING_NODES), (ON_PODS, LEAVING_PODS)])
+def test_with_the_rules_of_the_attachment_that_is_left_nothing_is_cut(before: Content, after: Content) -> None:
+    assert told(shop(**before), shop(**after)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left"), [(LEAVING_NODES, ON_PODS, "nodes"), (LEAVING_PODS, ON_NODES, "pods")]
+)
+def test_the_end_of_leaving_reminds_of_the_pods_that_must_have_been_restarted(
+    before: Content, after: Content, left: str
+) -> None:
+    found = only(shop(**before), shop(**after))
+
+    assert found.step == f"cluster.leaving {left} ends"
+    assert found.consequence.startswith("pods that have not been restarted since carry ")
+
+
+def test_labels_that_contradict_the_former_ones_cut_the_pods_that_run() -> None:
+    found = only(shop(), shop(with_service("api", {"pods": {"app": "flash-api-2"}})))
+
+    assert found.step == "the pods of api are known by app=flash-api-2 now, and were known by app=flash-api"
+    assert found.way_around.startswith("Declare a service beside api with the new labels and the same flows, deploy")
+    assert found.ends == {"api"}
+
+
+def test_labels_that_pods_can_have_beside_the_former_ones_can_be_given_to_them_first() -> None:
+    found = only(shop(), shop(with_service("api", {"pods": {"app": "flash-api", "tier": "back"}})))
+
+    assert found.way_around.startswith("Give the pods the new labels beside the former ones first")
+
+
+def test_fewer_labels_cut_nobody() -> None:
+    assert told(shop(with_service("api", {"pods": {"app": "flash-api", "tier": "back"}})), shop()) == []
+
+
+def swapped() -> Content:
+    """Return the shop's declaration with the names of two ingress policies changed about."""
+    content = traffic_content()
+    api, pay = (content["services"][name]["policies"] for name in ("api", "pay"))
+    api["ingress"], pay["ingress"] = pay["ingress"], api["ingress"]
+    return content
+
+
+def test_names_of_policies_that_change_hands_are_taken_from_pods_by_one_write() -> None:
+    steps = {each.step: each for each in told(shop(), shop(swapped()))}
+
+    assert set(steps) == {
+        "the policy 02-allow-api-from-gateway is that of pay (ingress) now, and was that of api (ingress)",
+        "the policy 03-allow-pay-from-api is that of api (ingress) now, and was that of pay (ingress)",
+    }
+    assert all(each.way_around.startswith("Give ") for each in steps.values())
+
+
+def test_a_name_that_passes_to_the_other_direction_is_told_too() -> None:
+    content = traffic_content()
+    policies = content["services"]["api"]["policies"]
+    policies["ingress"], policies["egress"] = policies["egress"], policies["ingress"]
+
+    assert len(told(shop(), shop(content))) == 2
+
+
+def test_a_name_that_was_given_up_before_can_be_used() -> None:
+    freed = traffic_content()
+    freed["services"]["api"]["policies"]["ingress"] = "02-allow-api"
+    used = traffic_content()
+    used["services"]["api"]["policies"]["ingress"] = "02-allow-api"
+    used["services"]["pay"]["policies"]["ingress"] = "02-allow-api-from-gateway"
+
+    assert told(shop(), shop(freed)) == []
+    assert told(shop(freed), shop(used)) == []
+
+
+def test_a_service_that_is_renamed_loses_the_group_that_its_pods_carry() -> None:
+    found = only(shop(), shop(with_service("backend", {}, former="api")))
+
+    assert found.step == "the service api is named backend now"
+    assert found.ends == {"api", "backend"}
+
+
+def test_where_pods_share_the_nodes_group_a_service_can_be_renamed() -> None:
+    assert told(shop(**ON_NODES), shop(with_service("backend", {}, former="api"), **ON_NODES)) == []
+
+
+def test_a_load_balancer_that_is_renamed_loses_the_group_that_it_carries() -> None:
+    matrix, environment = CASES["dev"]()
+    front = environment.load_balancer
+    renamed = replace(
+        matrix,
+        externals=tuple(replace(each, name="front") if each.name == "alb" else each for each in matrix.externals),
+        flows=tuple(replace(each, source="front") if each.source == "alb" else each for each in matrix.flows),
+    )
+    moved = replace(
+        environment,
+        load_balancer=LoadBalancer("front", front.listeners, front.clients),
+        places=tuple(("front" if name == "alb" else name, place) for name, place in environment.places),
+    )
+
+    found = only(compiled(matrix, environment), compiled(renamed, moved))
+
+    assert found.step == "the load balancer alb is named front now"
+    assert found.way_around == "Keep the name alb"
+
+
+def test_another_group_of_nodes_or_cluster_cuts_what_carries_the_former_one() -> None:
+    nodes = only(shop(), shop(nodes=Group("sg-new", "new-nodes")))
+    cluster = only(shop(), shop(group=Group("sg-new", "new-cluster")))
+
+    assert nodes.step == "cluster.nodes stands for the security group sg-new now, and stood for sg-dev-nodes"
+    assert cluster.step == "cluster.name stands for the security group sg-new now, and stood for sg-dev-cluster"
+    assert {"api", "redis"} <= nodes.ends
+
+
+def test_another_vpc_and_another_namespace_move_the_whole_firewall() -> None:
+    firewall = shop()
+    groups = deployed(firewall).groups
+    elsewhere = tuple({**group, "VpcId": "vpc-old"} for group in groups)
+    labels = deployed(firewall).group_labels
+    former = tuple(
+        {**group, "Tags": [*group["Tags"], {"Key": "Name", "Value": f"old-shop-dev-{labels[group['GroupId']]}"}]}
+        for group in groups
+    )
+
+    (vpc,) = interruptions(deployed(firewall, groups=elsewhere), firewall.layers())
+    (namespace,) = interruptions(deployed(firewall, groups=former), firewall.layers())
+
+    assert vpc.step == "vpc changes from vpc-old to vpc-dev"
+    assert namespace.step == "namespace changes from old-shop to flash-ticket"
+    assert "a stack of its own" in vpc.way_around
+
+
+def test_the_preview_warns_of_each_before_anything_else() -> None:
+    before, after = shop(**ON_NODES), shop(**ON_PODS)
+    found = impact(deployed(before), after.layers())
+
+    assert next(iter(impact_warnings(found))) == str(found.interruptions[0])
+    assert str(found.interruptions[0]).startswith(
+        "Interrupting step: cluster.attachment changes from nodes to pods: pods that run carry the nodes' group"
+    )
+
+
+@given(shops(), shops())
+def test_each_is_told_in_whole_sentences(one: tuple[Matrix, Environment], other: tuple[Matrix, Environment]) -> None:
+    for each in told(compiled(*one), compiled(*other)):
+        assert str(each) == f"Interrupting step: {each.step}: {each.consequence}. {each.way_around}."
+        assert each.way_around[0].isupper()
+        assert each.ends

@@ -1,0 +1,153 @@
+"""What CloudWatch counts and when it calls somebody, for each way of recording."""
+
+import json
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.alerts.alert import Alert, Severity
+from flash_ticket.firewall.compile.alerts.cloudwatch import MAX_FILTERS, cloudwatch_watch
+from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
+    Alarm,
+    BucketRequests,
+    CloudWatchWatch,
+    Comparison,
+    Counted,
+    Log,
+    LogEvents,
+    Missing,
+    TopPair,
+)
+from flash_ticket.firewall.compile.alerts.pairs_rule import pairs_rule_definition
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from flash_ticket.firewall.declare.matrix import External, Flow
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import tcp
+from tests.support.alerts.alerted import RUNBOOK, alerted
+from tests.support.declared.accounts import shop_matrix
+
+AGENT_GROUP = "/aws/eks/flash-ticket-dev/cluster"
+ASKED: dict[str, Any] = {"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call", "agentLogGroup": AGENT_GROUP}}
+
+
+def environment(stack: str = "dev") -> Environment:
+    return alerted("vpc-cni", stack, ASKED)[0]
+
+
+def watched(found: Environment) -> CloudWatchWatch:
+    assert found.alerting is not None
+    watch = cloudwatch_watch(shop_matrix(), found, found.alerting)
+    assert watch is not None
+    return watch
+
+
+def alarms(watch: CloudWatchWatch) -> dict[str, Alarm]:
+    return {watch.alarm_name(alarm): alarm for alarm in watch.alarms}
+
+
+def test_a_flow_log_in_cloudwatch_is_read_for_rejects_and_watched_for_silence() -> None:
+    found = alarms(watched(environment()))
+
+    assert set(found) == {
+        "NetworkPolicyDeclaredFlowDenied-flash-ticket-dev-vpc",
+        "NetworkPolicyDeniedTraffic-flash-ticket-dev-vpc",
+        "NetworkPolicyFlowLogMissing-flash-ticket-dev",
+        "NetworkPolicyDeclaredFlowDenied-flash-ticket-dev-pods",
+        "NetworkPolicyDeniedTraffic-flash-ticket-dev-pods",
+        "NetworkPolicyAgentLogMissing-flash-ticket-dev",
+    }
+    assert isinstance(found["NetworkPolicyFlowLogMissing-flash-ticket-dev"].metric, LogEvents)
+    assert isinstance(found["NetworkPolicyDeniedTraffic-flash-ticket-dev-vpc"].metric, TopPair)
+
+
+def test_a_flow_log_in_s3_is_watched_for_its_delivery_alone() -> None:
+    watch = watched(environment("prod"))
+    found = alarms(watch)
+
+    assert found["NetworkPolicyFlowLogMissing-flash-ticket-prod"].metric == BucketRequests("PutRequests")
+    assert found["NetworkPolicyFlowLogRefused-flash-ticket-prod"].metric == BucketRequests("4xxErrors")
+    assert watch.pairs_rule is None
+    assert not [each for each in watch.filters if each.log is Log.FLOW_LOG]
+
+
+def test_silence_is_an_alarm_where_it_means_a_broken_log_and_fine_where_it_means_peace() -> None:
+    for stack in ("dev", "prod"):
+        for alarm in watched(environment(stack)).alarms:
+            silent = alarm.alert in (Alert.FLOW_LOG_MISSING, Alert.AGENT_LOG_MISSING)
+            assert (alarm.missing is Missing.ALARM) is silent
+            assert (alarm.comparison is Comparison.BELOW) is silent
+
+
+def test_only_a_declared_flow_is_critical() -> None:
+    for alarm in watched(environment()).alarms:
+        assert (alarm.alert.severity is Severity.CRITICAL) is (alarm.alert is Alert.DECLARED_FLOW_DENIED)
+
+
+def test_every_metric_that_an_alarm_reads_is_filled_by_a_filter() -> None:
+    watch = watched(environment())
+    filled = {each.metric for each in watch.filters}
+
+    assert {alarm.metric.metric for alarm in watch.alarms if isinstance(alarm.metric, Counted)} <= filled
+
+
+def test_a_notification_names_severity_and_the_place_in_the_runbook() -> None:
+    watch = watched(environment())
+
+    for alarm in watch.alarms:
+        text = watch.description(alarm)
+        assert text.startswith(f"{alarm.alert.severity}: {alarm.alert.summary}")
+        assert text.endswith(f"{RUNBOOK}#{alarm.alert.value.lower()}")
+        assert len(text) <= 1024, "CloudWatch API reference, PutMetricAlarm, AlarmDescription"
+
+
+def test_the_agents_group_is_somebody_elses_and_read_only_where_asked_for() -> None:
+    own = [each for each in watched(environment()).filters if each.log is Log.AGENT]
+    without = alerted("vpc-cni", alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call"}})[0]
+
+    assert own
+    assert all(each.name.startswith("flash-ticket-dev-") for each in own)
+    assert not [each for each in watched(without).filters if each.log is Log.AGENT]
+    assert {alarm.subject for alarm in watched(without).alarms} == {"vpc", ""}
+
+
+def test_names_are_unique_where_cloudwatch_knows_things_by_them() -> None:
+    watch = watched(environment())
+    filters = [(each.log, each.name) for each in watch.filters]
+
+    assert len(set(filters)) == len(filters)
+    assert len(alarms(watch)) == len(watch.alarms)
+
+
+def test_more_filters_than_a_log_group_takes_are_refused() -> None:
+    shop, found = shop_matrix(), environment()
+    place = found.place("redis")
+    extra = [
+        (f"p{number}", replace(place, networks=(ip_network(f"10.9.{number}.0/24"),))) for number in range(MAX_FILTERS)
+    ]
+    crowd = replace(found, places=(*found.places, *extra))
+    matrix = replace(
+        shop,
+        externals=(*shop.externals, *(External(name, (tcp(80),), None, ()) for name, _ in extra)),
+        flows=(*shop.flows, *(Flow("api", name, (tcp(80),)) for name, _ in extra)),
+    )
+
+    assert crowd.alerting is not None
+    with pytest.raises(InputError, match=r"alerts\.cloudwatch: the flows of this matrix take 104 metric filters"):
+        cloudwatch_watch(matrix, crowd, crowd.alerting)
+
+
+def test_the_rule_that_ranks_pairs_reads_the_fields_where_the_flow_log_writes_them() -> None:
+    rule = json.loads(pairs_rule_definition("records"))
+
+    assert {RECORD_FIELDS[int(position) - 1] for position in rule["Fields"]} == {
+        "pkt-srcaddr",
+        "pkt-dstaddr",
+        "action",
+    }
+    for position, name in rule["Fields"].items():
+        assert RECORD_FIELDS[int(position) - 1] == name
+    assert rule["Contribution"]["Filters"] == [{"Match": "action", "In": ["REJECT"]}]
+    assert rule["LogGroupNames"] == ["records"]

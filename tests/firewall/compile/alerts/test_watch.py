@@ -1,0 +1,77 @@
+"""What is made of alerts: nothing by default, and nothing outside the firewall's own namespace."""
+
+from dataclasses import replace
+
+import pytest
+
+from flash_ticket.firewall.bind.environment import CniName
+from flash_ticket.firewall.compile.alerts.alert import Alert
+from flash_ticket.firewall.compile.alerts.trap import alert_traps
+from flash_ticket.firewall.compile.alerts.watch import Watch, compile_watch
+from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from flash_ticket.firewall.compiled_firewall import compiled
+from tests.support.alerts.alerted import EVERYTHING, RUNBOOK, alerted
+from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_committed_stacks_ask_for_nothing_and_get_nothing(stack: str) -> None:
+    assert compile_watch(shop_matrix(), environment_of(stack), NONE_SUSPENDED) == Watch()
+    assert alert_traps(shop_matrix(), environment_of(stack)) == ()
+
+
+@pytest.mark.parametrize("cni", ["cilium", "vpc-cni"])
+def test_every_object_is_in_the_firewalls_own_namespace_and_found_by_its_labels(cni: str) -> None:
+    watch = compile_watch(shop_matrix(), alerted(cni)[0], NONE_SUSPENDED)
+    assert watch.rule
+    assert watch.dashboard
+    rule, dashboard = watch.rule.manifest()["metadata"], watch.dashboard.manifest()["metadata"]
+
+    assert {rule["namespace"], dashboard["namespace"]} == {"flash-ticket"}
+    assert rule["labels"]["release"] == "kube-prometheus-stack"
+    assert dashboard["labels"]["grafana_dashboard"] == "1"
+
+
+def test_only_what_is_asked_for_is_made() -> None:
+    rules = compile_watch(shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "prometheus": {}})[0], NONE_SUSPENDED)
+    alarms = compile_watch(
+        shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "t"}})[0], NONE_SUSPENDED
+    )
+
+    assert rules.rule
+    assert (rules.dashboard, rules.cloudwatch) == (None, None)
+    assert alarms.cloudwatch
+    assert (alarms.rule, alarms.dashboard) == (None, None)
+
+
+def test_calico_is_watched_from_the_vpcs_side() -> None:
+    environment, _ = alerted("calico", alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call"}})
+
+    assert environment.cluster.cni is CniName.CALICO
+    assert compile_watch(shop_matrix(), environment, NONE_SUSPENDED).cloudwatch
+
+
+def test_what_a_metric_cannot_tell_is_a_warning_at_preview() -> None:
+    settings = [trap.setting for trap in compiled(shop_matrix(), alerted("vpc-cni", "prod", EVERYTHING)[0]).traps()]
+
+    assert settings == ["alerts.prometheus with cni vpc-cni", "alerts.cloudwatch with flowLogs.destination s3"]
+
+
+def test_a_service_that_hubble_cannot_name_is_a_warning_at_preview() -> None:
+    shop = shop_matrix()
+    services = tuple(
+        replace(service, pods=(("component", service.name),)) if service.name == "pay" else service
+        for service in shop.services
+    )
+    (trap,) = alert_traps(replace(shop, services=services), alerted()[0])
+
+    assert trap.consequence.startswith("Hubble's metric cannot tell pay from others")
+    assert alert_traps(shop, alerted()[0]) == ()
+
+
+def test_alerts_are_told_in_the_words_of_the_mixins() -> None:
+    for alert in Alert:
+        assert alert.value.startswith("NetworkPolicy")
+        assert alert.summary.endswith(".")
+        assert "{" not in alert.summary
+    assert Alert("NetworkPolicyDeniedTraffic") is Alert.DENIED_TRAFFIC

@@ -1,0 +1,146 @@
+"""Guard rails are compiled from binding and matrix, and nothing is made that nobody asked for."""
+
+from typing import Any
+
+import pytest
+from kubernetes import client
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.guard_rails.guard import Guard, compile_guard
+from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES
+from flash_ticket.firewall.compile.guard_rails.role import rights_of
+from flash_ticket.firewall.declare.guard_rail_choice import Duty, Enforcement, Subject, SubjectKind
+from flash_ticket.firewall.terms.input_error import InputError
+from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
+
+EVERYTHING: dict[str, Any] = {
+    "admission": {"enforcement": "deny", "deployers": {"users": ["ci"], "groups": ["platform"]}},
+    "podSecurity": {"enforce": "baseline", "warn": "restricted"},
+    "roles": {
+        "deployer": {"serviceAccounts": ["ci/deployer"]},
+        "verifier": {"users": ["monitor@example.com"]},
+        "onCall": {"groups": ["on-call"]},
+    },
+}
+
+
+def guarded(**asked: Any) -> Environment:  # noqa: ANN401 - parsed YAML has any shape
+    return environment_of("dev", {**binding_content("dev"), "guardRails": asked})
+
+
+def guard(**asked: Any) -> Guard:  # noqa: ANN401 - likewise
+    return compile_guard(shop_matrix(), guarded(**asked))
+
+
+def test_nothing_is_made_unless_the_binding_asks_for_it() -> None:
+    assert not compile_guard(shop_matrix(), environment_of("dev"))
+
+
+@pytest.mark.parametrize("key", EVERYTHING)
+def test_each_part_is_made_alone(key: str) -> None:
+    made = guard(**{key: EVERYTHING[key]})
+
+    assert [bool(made.admission), bool(made.labels), bool(made.roles)] == [
+        key == each for each in ("admission", "podSecurity", "roles")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "actions"), [("audit", ["Audit"]), ("warn", ["Warn", "Audit"]), ("deny", ["Deny", "Audit"])]
+)
+def test_admission_is_raised_step_by_step(enforcement: str, actions: list[str]) -> None:
+    made = guard(admission={**EVERYTHING["admission"], "enforcement": enforcement})
+
+    assert [policy.binding["validationActions"] for policy in made.admission] == [actions, actions]
+
+
+def test_admission_reaches_the_firewalls_namespace_alone() -> None:
+    for policy in guard(**EVERYTHING).admission:
+        assert policy.binding["matchResources"] == {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "flash-ticket"}}
+        }
+
+
+def test_who_deploys_and_who_suspends_at_night_may_change_policies_and_who_verifies_may_not() -> None:
+    (expression,) = (each["expression"] for each in guard(**EVERYTHING).admission[0].spec["validations"])
+
+    assert '"system:serviceaccount:ci:deployer"' in expression
+    assert 'group in ["on-call", "platform"]' in expression
+    assert "monitor@example.com" not in expression
+
+
+def test_the_manifests_are_of_the_kubernetes_api() -> None:
+    made = guard(**EVERYTHING)
+    for policy in made.admission:
+        manifest, binding = policy.manifests()
+        assert client.V1ValidatingAdmissionPolicy.model_validate(manifest, strict=True)
+        assert client.V1ValidatingAdmissionPolicyBinding.model_validate(binding, strict=True)
+    for role in made.roles:
+        assert client.V1Role.model_validate({"metadata": role.metadata, "rules": role.rules}, strict=True)
+
+
+def test_a_verifier_has_what_verification_needs_and_no_more() -> None:
+    assert tuple(rights_of(Duty.VERIFIER, guarded(**EVERYTHING))) == VERIFY_KUBERNETES
+
+
+@pytest.mark.parametrize("duty", Duty)
+def test_no_duty_holds_a_wildcard_a_secret_or_the_right_to_grant(duty: Duty) -> None:
+    for right in rights_of(duty, guarded(**EVERYTHING)):
+        assert "*" not in {right.group, right.resource, *right.verbs}
+        assert right.resource != "secrets"
+        assert not {"bind", "escalate", "impersonate"} & set(right.verbs)
+        if right.group == "rbac.authorization.k8s.io":
+            assert right.verbs == ("get",)
+
+
+@pytest.mark.parametrize(
+    ("subject", "user", "groups", "included"),
+    [
+        (Subject(SubjectKind.USER, "ci"), "ci", (), True),
+        (Subject(SubjectKind.USER, "ci"), "x", ("ci",), False),
+        (Subject(SubjectKind.GROUP, "g"), "g", (), False),
+        (Subject(SubjectKind.GROUP, "g"), "x", ("a", "g"), True),
+        (Subject(SubjectKind.SERVICE_ACCOUNT, "d", "ci"), "system:serviceaccount:ci:d", (), True),
+        (Subject(SubjectKind.SERVICE_ACCOUNT, "d", "ci"), "d", (), False),
+    ],
+)
+def test_a_subject_is_known_as_the_api_server_knows_it(
+    subject: Subject, user: str, groups: tuple[str, ...], *, included: bool
+) -> None:
+    assert subject.includes(user, groups) is included
+
+
+KEY = "flash-ticket-firewall:binding.guardRails"
+MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({}, "guardRails: nothing is asked for"),
+    "no subject": ({"roles": {"verifier": {}}}, "guardRails.roles.verifier: nobody is named"),
+    "no level": ({"podSecurity": {}}, "guardRails.podSecurity: no mode is set"),
+    "an unknown level": ({"podSecurity": {"warn": "strict"}}, "guardRails.podSecurity.warn: 'strict' is not known"),
+    "a quote in a name": (
+        {"admission": {"enforcement": "warn", "deployers": {"users": ['a" || true || "']}}},
+        "guardRails.admission.deployers.users[0]:",
+    ),
+    "an account without a namespace": (
+        {"roles": {"onCall": {"serviceAccounts": ["deployer"]}}},
+        "guardRails.roles.onCall.serviceAccounts[0]: 'deployer' is no service account. Write namespace/name",
+    ),
+    "an unknown enforcement": (
+        {"admission": {"enforcement": "block", "deployers": {"users": ["a"]}}},
+        "guardRails.admission.enforcement: 'block' is not known here",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_with_key_and_remedy(case: tuple[dict[str, Any], str]) -> None:
+    with pytest.raises(InputError) as error:
+        guarded(**case[0])
+
+    assert str(error.value).startswith(f"Pulumi.dev.yaml: flash-ticket-firewall:binding.{case[1]}")
+
+
+def test_the_levels_are_named_for_all_to_choose() -> None:
+    assert guard(podSecurity={"enforce": "restricted"}).labels == (
+        ("pod-security.kubernetes.io/enforce", "restricted"),
+    )
+    assert [*Enforcement] == ["audit", "warn", "deny"]

@@ -1,0 +1,202 @@
+"""A suspension opens one policy's pods in its direction at the pod layer until its end, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.change.impact import difference
+from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY, Suspension, Suspensions
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.suspensions import entered, lasting, parse_suspensions, with_suspensions
+from flash_ticket.firewall.declare.yaml_document import parse_document
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.verdict import Layer
+from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
+from tests.support.declared.kubernetes_schema import parsed_policy
+
+NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
+HOSTILE = "</td><script>\x1b[31m{{ $labels }}\u202e: [*a, !!python/object:x {}]\n---\n=cmd|' /C calc'!A0"
+API = Suspension("04-allow-egress-api", NOW + timedelta(minutes=30), "partner changes its address", "night shift")
+
+
+def suspended(*suspensions: Suspension, at: datetime = NOW) -> CompiledFirewall:
+    return compiled(shop_matrix(), environment_of("dev"), Suspensions(suspensions, at))
+
+
+def manifest(firewall: CompiledFirewall, name: str) -> dict[str, Any]:
+    return next(policy.manifest() for policy in firewall.deployed_pods.policies if policy.name == name)
+
+
+@pytest.mark.parametrize(
+    ("policy", "rules"),
+    [
+        ("04-allow-egress-api", {"egress": [{}]}),
+        ("02-allow-api-from-gateway", {"ingress": [{}]}),
+        ("00-default-deny", {"ingress": [{}], "egress": [{}]}),
+    ],
+)
+def test_a_suspended_policy_lets_everything_through_in_its_directions(policy: str, rules: dict[str, Any]) -> None:
+    declared, found = (manifest(suspended(*each), policy) for each in ((), (Suspension(policy, API.until, "r", "a"),)))
+
+    assert found["spec"] == {
+        **{key: declared["spec"][key] for key in ("podSelector", "policyTypes")},
+        **rules,
+    }
+    assert found["metadata"]["name"] == declared["metadata"]["name"]
+    assert found["metadata"]["labels"] == declared["metadata"]["labels"]
+    assert parsed_policy(found)
+
+
+def test_the_policy_says_until_when_by_whom_and_why() -> None:
+    annotations = manifest(suspended(API), API.policy)["metadata"]["annotations"]
+
+    assert annotations["flash-firewall/suspended-until"] == "2026-11-24T03:30:00Z"
+    assert annotations["flash-firewall/suspended-by"] == "night shift"
+    assert annotations["flash-firewall/suspended-because"] == "partner changes its address"
+
+
+def test_nothing_opens_but_that_policys_pods_in_that_direction() -> None:
+    opened = difference(suspended().layers(), suspended(API).layers())
+
+    assert opened.by_layer[Layer.VPC] == ()
+    assert {change.source for change in opened.by_layer[Layer.POD]} == {"api"}
+
+
+def test_the_proof_holds_for_what_is_declared_whatever_is_suspended() -> None:
+    assert suspended(API).proof() == suspended().proof()
+
+
+def test_what_the_vpc_layer_stops_stays_stopped() -> None:
+    pairs = {
+        (change.source, change.destination)
+        for change in difference(suspended().layers(), suspended(API).layers()).through_both
+    }
+
+    assert not {pair for pair in pairs if "database" not in pair and "redis" not in pair and "rabbitmq" not in pair}
+
+
+def test_what_is_open_is_told_with_all_there_is_to_know() -> None:
+    assert str(suspended(API).traps()[0]) == (
+        "SUSPENDED until 2026-11-24T03:30:00Z (30 min): 04-allow-egress-api: its pods are open in its direction to "
+        "anything at the pod layer; the VPC layer still decides, by night shift: partner changes its address. "
+        "flash-firewall resume 04-allow-egress-api closes it at once."
+    )
+
+
+def test_after_its_end_it_is_compiled_closed_and_told_as_over() -> None:
+    over = suspended(API, at=API.until)
+
+    assert manifest(over, API.policy) == manifest(suspended(), API.policy)
+    assert next(str(trap) for trap in over.traps()).startswith(
+        "suspension of 04-allow-egress-api: it was to end at 2026-11-24T03:30:00Z, and what is deployed here closes it"
+    )
+
+
+def test_an_open_suspension_of_no_policy_is_refused_with_the_names_that_there_are() -> None:
+    with pytest.raises(InputError, match=r"Pulumi.dev.yaml: .*:suspensions: '04-allow-egress-pai' is no policy .*00-"):
+        suspended(Suspension("04-allow-egress-pai", API.until, "r", "a"))
+
+
+def test_one_that_is_over_refuses_nothing() -> None:
+    assert suspended(Suspension("99-former", NOW, "r", "a")).proof().holds
+
+
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "no list": ({}, "suspensions: {} is not a list"),
+    "an unknown key": ([{"policy": "a", "til": 1}], "suspensions[0].til: this key is not known. Write 'until' instead"),
+    "a time without its zone": (
+        [{"policy": "a", "until": "2026-11-24T03:00:00", "reason": "r", "author": "a"}],
+        "suspensions[0].until: '2026-11-24T03:00:00' is not a time with its zone",
+    ),
+    "an empty reason": (
+        [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": " ", "author": "a"}],
+        "suspensions[0].reason: ' ' says nothing",
+    ),
+    "a long reason": (
+        [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "r" * 201, "author": "a"}],
+        "suspensions[0].reason: it has 201 characters",
+    ),
+    "half a character": (
+        [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "caf\udce9", "author": "a"}],
+        "suspensions[0].reason: it holds bytes that are no text",
+    ),
+    "one policy twice": (
+        [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "r", "author": "a"}] * 2,
+        "suspensions: 'a' stands twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("content", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_with_file_key_and_remedy(content: tuple[Any, str]) -> None:
+    with pytest.raises(InputError) as error:
+        parse_suspensions(content[0], "dev", NOW)
+
+    assert str(error.value).startswith(f"Pulumi.dev.yaml: flash-ticket-firewall:{content[1]}")
+
+
+@pytest.mark.parametrize("text", ["", "30", "0m", "59s", "25h", "1d", "-5m", "1441m", "9e9h"])
+def test_a_duration_out_of_bounds_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"--for: .* is not a time from 1m to 24h"):
+        lasting(text)
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("1m", 1), ("90m", 90), ("24h", 1440)])
+def test_a_duration_is_read(text: str, minutes: int) -> None:
+    assert lasting(text) == timedelta(minutes=minutes)
+
+
+SETTINGS = {
+    "as committed": (ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"),
+    "with comments and other keys": (
+        "# kept\nencryptionsalt: v1:x\nconfig:\n    # of the region\n    aws:region: a\n"
+        "    flash-ticket-firewall:suspensions:\n      # an old one\n      - {policy: x}\n\n    # kept, too\n"
+        "    flash-ticket-firewall:binding:\n        vpc:\n            id: v\n\n# the end\n"
+    ),
+    "without a last line's end": "config:\n  flash-ticket-firewall:binding: {vpc: {id: v}}",
+    "with folded text last": "config:\n  flash-ticket-firewall:binding:\n    a: >\n      one\n      two\nother: 1\n",
+}
+REASONS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200).filter(str.strip) | st.just(HOSTILE)
+
+
+@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
+@given(reason=REASONS)
+def test_what_is_written_into_a_file_is_read_back_and_all_else_stays(text: str, reason: str) -> None:
+    new = entered("04-allow-egress-pay", API.until, reason, HOSTILE)
+    wanted = Suspensions((API,), NOW).adding(new)
+    before, after = (parse_document(each, "f") for each in (text, with_suspensions(text, wanted, "f")))
+    listed = after["config"].pop(SUSPENSIONS_KEY)
+    before["config"].pop(SUSPENSIONS_KEY, None)
+
+    assert after == before
+    assert parse_suspensions(listed, "dev", NOW) == wanted
+
+
+@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
+def test_once_struck_the_file_is_what_it_was(text: str) -> None:
+    without = with_suspensions(text, Suspensions((), NOW), "f")
+    written = with_suspensions(without, Suspensions((API,), NOW), "f")
+
+    assert with_suspensions(written, Suspensions((), NOW), "f").rstrip("\n") == without.rstrip("\n")
+    assert "# kept, too" in written or "# kept" not in text
+
+
+@pytest.mark.parametrize("text", ["config: {a: 1}\n", "config:\n", "other: 1\n"])
+def test_a_file_without_lines_to_write_between_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="Write one key a line"):
+        with_suspensions(text, Suspensions((API,), NOW), "Pulumi.dev.yaml")
+
+
+def test_a_hostile_reason_is_harmless_wherever_it_is_shown() -> None:
+    firewall = suspended(Suspension(API.policy, API.until, HOSTILE[:200], HOSTILE[:200]))
+    shown = [
+        *manifest(firewall, API.policy)["metadata"]["annotations"].values(),
+        *map(str, firewall.traps()),
+    ]
+
+    assert all(text.isprintable() for text in shown)
+    assert yaml.safe_load(yaml.safe_dump(shown)) == shown

@@ -1,0 +1,119 @@
+"""Settings that do not do what they seem to are a warning at preview, with what will happen and what to do."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from flash_ticket.firewall.bind.environment import Attachment, CniName, DnsMode, Environment, KubeProxyMode, PodEniMode
+from flash_ticket.firewall.compile.pod_layer import compile_policies
+from flash_ticket.firewall.compile.trap import Trap, traps
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from tests.support.declared.accounts import environment_of
+from tests.support.declared.matrices import shops
+
+
+def found(matrix: Matrix | None = None, **cluster: Any) -> dict[str, Trap]:  # noqa: ANN401 - fields of the cluster
+    environment = environment_of("dev")
+    environment = replace(environment, cluster=replace(environment.cluster, **cluster))
+    firewall = compile_policies(matrix or parse_matrix(ONE_SERVICE, "f"), environment)
+    return {trap.setting: trap for trap in traps(environment, firewall)}
+
+
+ONE_SERVICE = {"namespace": "shop", "services": {"api": {"pods": {"app": "api"}, "ports": [80]}}}
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_the_committed_stacks_walk_into_no_trap(stack: str) -> None:
+    environment = environment_of(stack)
+    assert traps(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
+
+
+def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_it() -> None:
+    environment = environment_of("dev")
+    outside = replace(environment.place("redis"), networks=(ip_network("192.0.2.0/24"),))
+    places = tuple((name, outside if name == "redis" else place) for name, place in environment.places)
+    firewall = compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)
+    (trap,) = traps(replace(environment, places=places), firewall)
+    assert trap.setting == "cni.podEniMode standard"
+    assert trap.consequence.startswith("redis can be outside the VPC")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "setting", "words"),
+    [
+        ({"attachment": Attachment.NODES}, "cluster.attachment nodes", "the pod layer alone decides"),
+        (
+            {"kube_proxy": KubeProxyMode.IPVS},
+            "cluster.attachment pods with cni.kubeProxy ipvs",
+            "cannot reach Services",
+        ),
+        (
+            {"pod_eni_mode": PodEniMode.STRICT},
+            "cni.podEniMode strict with vpc-cni",
+            "that NetworkPolicies are enforced on pods with their own groups is not confirmed",
+        ),
+        ({"pod_eni_mode": PodEniMode.STRICT}, "cni.podEniMode strict", "DISABLE_TCP_EARLY_DEMUX=true"),
+        (
+            {"pod_eni_mode": PodEniMode.STRICT, "cni": CniName.CALICO},
+            "cni.podEniMode strict with calico",
+            "Calico does not enforce policies",
+        ),
+        (
+            {"pod_eni_mode": PodEniMode.STRICT, "dns": DnsMode.NODE_LOCAL},
+            "cni.podEniMode strict with dns.mode node-local",
+            "names stop resolving",
+        ),
+        ({"cni": CniName.CILIUM}, "cluster.attachment pods with cilium", "only the VPC CNI puts groups on pods"),
+    ],
+)
+def test_a_trap_is_named_with_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
+    assert words in found(**cluster)[setting].consequence
+
+
+def test_on_nodes_no_trap_of_pod_groups_is_walked_into() -> None:
+    settings = found(
+        attachment=Attachment.NODES,
+        pod_eni_mode=PodEniMode.STRICT,
+        kube_proxy=KubeProxyMode.IPVS,
+        dns=DnsMode.NODE_LOCAL,
+        cni=CniName.CILIUM,
+    )
+
+    assert set(settings) == {"cluster.attachment nodes"}
+
+
+def many_ports(count: int) -> Matrix:
+    content = {
+        "namespace": "shop",
+        "services": {
+            "api": {"pods": {"app": "api"}, "ports": list(range(1000, 1000 + 2 * count, 2))},
+            "web": {"pods": {"app": "web"}, "ports": [80]},
+        },
+        "flows": [{"from": "web", "to": "api"}],
+    }
+    return parse_matrix(content, "traffic.yaml")
+
+
+def test_the_vpc_cni_enforces_24_ports_a_policy_and_a_25th_is_told() -> None:
+    assert set(found(many_ports(24))) == {"policy allow-egress-web"}  # and DNS's own port
+    assert set(found(many_ports(23))) == set()
+    assert found(many_ports(25))["policy allow-ingress-api"].consequence == (
+        "it has 25 TCP port combinations, and the VPC CNI enforces 24 for a selector"
+    )
+
+
+def test_other_plug_ins_have_no_such_limit() -> None:
+    assert "policy allow-ingress-api" not in found(many_ports(25), cni=CniName.CALICO)
+
+
+@given(shops())
+def test_every_trap_says_what_happens_and_what_to_do_in_whole_sentences(shop: tuple[Matrix, Environment]) -> None:
+    matrix, environment = shop
+    for trap in traps(environment, compile_policies(matrix, environment)):
+        assert str(trap) == f"{trap.setting}: {trap.consequence}. {trap.remedy}."
+        assert trap.remedy[0].isupper()
+        assert not trap.remedy.endswith(".")

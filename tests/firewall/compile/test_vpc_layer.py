@@ -1,0 +1,236 @@
+"""What the VPC layer promises: declared flows, DNS, probes and clients, in rules whose names say what they allow."""
+
+import json
+from dataclasses import replace
+from ipaddress import ip_network
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, Place, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule, VpcFirewall, compile_groups
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import Protocol
+from tests.support.declared.golden_file import compare, vpc_text
+from tests.support.declared.matrices import (
+    FRONT,
+    environments,
+    files_with_one_more_flow,
+    rewritten,
+    shops,
+    traffic_files,
+)
+from tests.support.declared.stacks import CASES
+from tests.support.naive.naive_declaration import interface_may_receive, interface_may_send
+from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
+
+Shop = tuple[Matrix, Environment]
+
+
+def compiled(case: str) -> VpcFirewall:
+    return compile_groups(*CASES[case]())
+
+
+def names(firewall: VpcFirewall) -> set[str]:
+    return {rule.name for rule in firewall.rules}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_groups_and_rules_are_those_that_were_reviewed(case: str, update_golden: bool) -> None:  # noqa: FBT001 - a fixture
+    compare(f"{case}/security-groups.yaml", vpc_text(compiled(case)), update=update_golden)
+
+
+@given(traffic_files(), st.data(), st.randoms(use_true_random=False))
+def test_the_order_of_the_file_changes_no_byte(content: dict[str, Any], data: st.DataObject, random: Random) -> None:
+    matrix = parse_matrix(content, "traffic.yaml")
+    again = parse_matrix(rewritten(content, random), "traffic.yaml")
+    environment = data.draw(environments(matrix))
+    first, second = (compile_groups(each, environment) for each in (matrix, again))
+
+    assert first == second
+    assert json.dumps(vpc_text(first)) == json.dumps(vpc_text(second))
+
+
+@settings(max_examples=40)
+@given(shops())
+def test_exactly_the_declared_flows_dns_probes_and_clients_pass_and_nothing_else(shop: Shop) -> None:
+    matrix, environment = shop
+    rules = compile_groups(matrix, environment).rules
+    interfaces = interfaces_of(matrix, environment)
+
+    for source, target, (protocol, port) in product(interfaces, interfaces, ports_in_play(matrix)):
+        packet = Packet(source, target, protocol, port)
+        assert leaves(rules, packet) == interface_may_send(matrix, environment, packet), packet
+        assert enters(rules, packet) == interface_may_receive(matrix, environment, packet), packet
+
+
+def interfaces_of(matrix: Matrix, environment: Environment) -> list[Interface]:
+    """One of each service, of the load balancer and of each existing group, and hosts with no group of ours."""
+    clients = environment.load_balancer.clients
+    networks = [*(clients.networks if isinstance(clients, PrefixList) else clients)]
+    existing = {environment.cluster.group, environment.cluster.nodes, Group("sg-9", "foreign")}
+    for _, place in environment.places:
+        existing.update(place.groups)
+        networks += place.networks
+    own: list[OwnGroup | Group] = [OwnGroup(FRONT), *(OwnGroup(service.name) for service in matrix.services)]
+    found = [Interface((group,), "10.9.9.9") for group in [*own, *sorted(existing)]]
+    found += [Interface((), address) for address in ("8.8.8.8", *{str(network[-1]) for network in networks})]
+    return [*found, Interface(tuple(sorted(existing)), str(networks[0][0]))]
+
+
+def ports_in_play(matrix: Matrix) -> list[tuple[Protocol, int]]:
+    """DNS, the listener, the bounds of every declared range, and the ports just outside."""
+    numbers = {53, 443}
+    for flow in matrix.flows:
+        for port in flow.ports:
+            numbers |= {port.first - 1, port.first, port.last, port.last + 1}
+    kept = sorted(number for number in numbers if 1 <= number <= 65535)[:9]
+    return [(protocol, number) for protocol in (Protocol.TCP, Protocol.UDP) for number in kept]
+
+
+@given(shops())
+def test_two_rules_never_share_a_name_and_never_allow_the_same(shop: Shop) -> None:
+    rules = compile_groups(*shop).rules
+
+    assert len({rule.name for rule in rules}) == len(rules)
+    assert len({(rule.holder, rule.direction, rule.peer, rule.ports) for rule in rules}) == len(rules)
+
+
+@given(files_with_one_more_flow(), st.data())
+def test_a_flow_more_adds_rules_and_leaves_every_other_and_every_group(
+    files: tuple[Any, Any], data: st.DataObject
+) -> None:
+    before, after = (parse_matrix(file, "traffic.yaml") for file in files)
+    environment = data.draw(environments(before))
+    old, new = compile_groups(before, environment), compile_groups(after, environment)
+
+    def by_name(firewall: VpcFirewall) -> dict[str, Rule]:
+        return {rule.name: replace(rule, flows=()) for rule in firewall.rules}
+
+    assert old.groups == new.groups
+    assert old.attachments == new.attachments
+    assert by_name(old).items() <= by_name(new).items()
+
+
+@given(shops())
+def test_every_rule_is_in_a_group_that_is_made_here_or_exists_already(shop: Shop) -> None:
+    matrix, environment = shop
+    firewall = compile_groups(matrix, environment)
+    existing = {environment.cluster.group, environment.cluster.nodes}
+    existing.update(group for _, place in environment.places for group in place.groups)
+
+    for rule in firewall.rules:
+        assert rule.holder in existing or rule.holder in firewall.groups
+        if isinstance(rule.peer, OwnGroup):
+            assert rule.peer in firewall.groups
+
+
+@given(shops())
+def test_the_groups_are_the_load_balancers_and_one_for_each_service_that_carries_its_own(shop: Shop) -> None:
+    matrix, environment = shop
+    firewall = compile_groups(matrix, environment)
+    in_pods = environment.cluster.attachment is Attachment.PODS
+    used = Attachment.PODS in environment.cluster.in_use
+    services = {service.name for service in matrix.services} if used else set()
+
+    assert {group.label for group in firewall.groups} == {FRONT, *services}
+    assert {each.service: (each.group.label, each.pods) for each in firewall.attachments} == {
+        service.name: (service.name, service.pods) for service in matrix.services if in_pods
+    }
+
+
+@given(shops())
+def test_every_rule_says_what_it_is_for(shop: Shop) -> None:
+    for rule in compile_groups(*shop).rules:
+        assert rule.flows
+        assert list(rule.flows) == sorted(rule.flows)
+
+
+def test_a_name_says_group_direction_port_and_peer() -> None:
+    found = names(compiled("dev"))
+
+    assert {
+        "api-egress-tcp-3100-to-pay",
+        "pay-ingress-tcp-3100-from-api",
+        "alb-ingress-tcp-443-from-203.0.113.0/24",
+        "api-egress-tcp-6379-to-flash-ticket-dev-redis",
+        "flash-ticket-dev-redis-ingress-tcp-6379-from-api",
+    } <= found
+
+
+def test_pods_with_groups_of_their_own_are_probed_from_the_nodes_and_ask_the_clusters_dns() -> None:
+    found = names(compiled("dev"))
+
+    assert "gateway-ingress-tcp-3000-from-flash-ticket-dev-nodes" in found
+    for protocol in ("tcp", "udp"):
+        assert f"gateway-egress-{protocol}-53-to-eks-cluster-sg-flash-ticket-dev-1234567" in found
+        assert f"eks-cluster-sg-flash-ticket-dev-1234567-ingress-{protocol}-53-from-gateway" in found
+
+
+def test_on_nodes_all_services_share_the_nodes_group_and_none_is_made_for_them() -> None:
+    firewall = compiled("dev-nodes")
+
+    assert firewall.groups == (OwnGroup("alb"),)
+    assert firewall.attachments == ()
+    assert "flash-ticket-dev-nodes-ingress-tcp-4000-from-flash-ticket-dev-nodes" in names(firewall)
+
+
+def test_cloudfronts_list_is_one_rule_a_listener() -> None:
+    rules = [rule for rule in compiled("prod").rules if isinstance(rule.peer, PrefixList)]
+
+    assert [rule.name for rule in rules] == [
+        "alb-ingress-tcp-443-from-com.amazonaws.global.cloudfront.origin-facing",
+    ]
+    assert rules[0].direction is Direction.INGRESS
+
+
+def test_a_customers_prefix_list_is_named_by_its_id() -> None:
+    """Its name may be another list's too, and may change; either would break what is named after it."""
+    matrix, environment = CASES["dev"]()
+    offices = [PrefixList(f"pl-{number}", "office", 4, 5, ()) for number in (1, 2)]
+    found = set()
+    for office in offices:
+        front = replace(environment.load_balancer, clients=office)
+        found |= {rule.name for rule in compile_groups(matrix, replace(environment, load_balancer=front)).rules}
+
+    assert {"alb-ingress-tcp-443-from-pl-1", "alb-ingress-tcp-443-from-pl-2"} <= found
+
+
+def test_a_place_by_prefix_list_is_the_list_itself_whatever_it_holds_today() -> None:
+    """A rule by the list follows the list; one for each of today's entries would not."""
+    matrix, environment = CASES["dev"]()
+    listed = PrefixList("pl-1", "office", 4, 20, (ip_network("192.0.2.0/25"), ip_network("198.51.100.0/24")))
+    places = {**dict(environment.places), "redis": Place(listed.networks, listed, ())}
+    rules = compile_groups(matrix, replace(environment, places=tuple(sorted(places.items())))).rules
+
+    assert [rule.peer for rule in rules if rule.name == "api-egress-tcp-6379-to-pl-1"] == [listed]
+    assert not [rule for rule in rules if rule.peer in listed.networks]
+
+
+def test_services_named_so_that_two_rules_would_have_one_name_are_refused() -> None:
+    trick = "a-egress-tcp-1-to-b"
+    services = {
+        name: {"pods": {"app": f"app-{number}"}, "ports": [1]}
+        for number, name in enumerate(("a", trick, "c", "b-egress-tcp-1-to-c"))
+    }
+    content = {
+        "namespace": "shop",
+        "services": services,
+        "externals": {"alb": {}, "rabbitmq": {}, "redis": {}, "database": {}},
+        "flows": [{"from": trick, "to": "c"}, {"from": "a", "to": "b-egress-tcp-1-to-c"}],
+    }
+    _, environment = CASES["dev"]()
+
+    with pytest.raises(InputError) as refused:
+        compile_groups(parse_matrix(content, "traffic.yaml"), environment)
+    assert str(refused.value) == (
+        "traffic.yaml: a rule of the security group a and one of a-egress-tcp-1-to-b would both be named "
+        "a-egress-tcp-1-to-b-egress-tcp-1-to-c. Rename a service or external whose name reads like a rule's."
+    )

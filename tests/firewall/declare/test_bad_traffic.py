@@ -1,0 +1,243 @@
+"""Every mistake in traffic.yaml that can be made on paper, and the one line that its author reads."""
+
+import pytest
+
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.declare.yaml_document import parse_document
+from flash_ticket.firewall.terms.input_error import InputError
+
+VALID = """\
+namespace: flash-ticket
+services:
+  gateway:
+    pods: {app: flash-gateway}
+    ports: [3000]
+    policies: {ingress: 01-allow-gateway-from-alb, egress: 04-allow-egress-gateway}
+  api:
+    pods: {app: flash-api}
+    ports: [4000]
+    policies: {ingress: 02-allow-api-from-gateway, egress: 04-allow-egress-api}
+externals:
+  alb: {}
+  redis: {ports: [6379]}
+flows:
+  - {from: alb, to: gateway}
+  - {from: gateway, to: api}
+  - {from: api, to: redis}
+"""
+
+NAMESPACE = "namespace: flash-ticket"
+NAME = "  gateway:\n"
+LABELS = "pods: {app: flash-gateway}"
+PORTS = "ports: [3000]"
+EXTERNAL = "alb: {}"
+FLOW = "- {from: alb, to: gateway}"
+
+# The mistake, what it replaces in the valid file, what it puts there, and the line after "traffic.yaml: ".
+# fmt: off
+MISTAKES = [
+    ("a misspelt key of the file", "services:", "servics:",
+        "servics: this key is not known. Write 'services' instead, or remove it."),
+    ("a misspelt key of a service", PORTS, "prots: [3000]",
+        "services.gateway.prots: this key is not known. Write 'ports' instead, or remove it."),
+    ("a misspelt key of the policies", "{ingress: 01-allow-gateway-from-alb", "{ingres: 01-allow-gateway-from-alb",
+        "services.gateway.policies.ingres: this key is not known. Write 'ingress' instead, or remove it."),
+    ("a key that looks like no other", PORTS, "ports: [3000]\n    zzz: 1",
+        "services.gateway.zzz: this key is not known. Remove it; known here: pods, policies, ports."),
+    ("a missing key", NAMESPACE, "",
+        "namespace: this key is missing. Add it."),
+    ("a missing end of a flow", FLOW, "- {from: alb}",
+        "flows[0].to: this key is missing. Add it."),
+    ("an unknown service in a flow", FLOW, "- {from: alb, to: gatway}",
+        ("flows[0].to: gatway is neither a service nor an external. Declare it, or write one of: alb, api, "
+        "gateway, redis.")),
+    ("an unknown source of a flow", FLOW, "- {from: alp, to: gateway}",
+        ("flows[0].from: alp is neither a service nor an external. Declare it, or write one of: alb, api, "
+        "gateway, redis.")),
+    ("a flow to nobody", FLOW, "- {from: alb, to: []}",
+        "flows[0].to: the list is empty. Name at least one endpoint, or remove the flow."),
+    ("a flow to nothing", FLOW, "- {from: alb, to: }",
+        ("flows[0].to: nothing is written here. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        "pay-api.")),
+    ("a flow to a number", FLOW, "- {from: alb, to: [gateway, 5]}",
+        "flows[0].to: 5 is not a text. Write a text, in quotes where YAML would read something else."),
+    ("a flow to itself", FLOW, "- {from: gateway, to: gateway}",
+        ("flows[0].to: gateway would flow to itself. Remove it; where its pods must talk to each other, "
+        "declare them as two services.")),
+    ("a flow to something without ports", FLOW, "- {from: gateway, to: alb}",
+        "flows[0].to: alb declares no ports. Add ports to alb."),
+    ("a flow between two externals", FLOW, "- {from: alb, to: redis}",
+        "flows[0]: alb and redis are both outside, where this firewall has no say. Name a service at one end."),
+    ("a flow on a port of nobody", FLOW, "- {from: alb, to: gateway, ports: [3001]}",
+        ("flows[0].ports[0]: gateway does not listen on TCP 3001. Write ports of gateway (TCP 3000), or add "
+        "this one there.")),
+    ("a flow on no ports", FLOW, "- {from: alb, to: gateway, ports: []}",
+        "flows[0].ports: it is empty. Add at least one entry."),
+    ("a flow that is a word", FLOW, "- alb",
+        "flows[0]: 'alb' is not a set of keys with values. Write keys with values here: from, to, ports."),
+    ("port 0", PORTS, "ports: [0]",
+        "services.gateway.ports[0]: 0 is out of range. Use ports from 1 to 65535, the lower one first."),
+    ("port 65536", PORTS, "ports: [65536]",
+        "services.gateway.ports[0]: 65536 is out of range. Use ports from 1 to 65535, the lower one first."),
+    ("a negative port", PORTS, "ports: [-1]",
+        "services.gateway.ports[0]: -1 is out of range. Use ports from 1 to 65535, the lower one first."),
+    ("a range from its end", PORTS, "ports: [8010-8000]",
+        ("services.gateway.ports[0]: '8010-8000' is out of range. Use ports from 1 to 65535, the lower one "
+        "first.")),
+    ("a named port", PORTS, "ports: [http]",
+        ("services.gateway.ports[0]: 'http' is not a port. Write a number such as 4000, or a range such as "
+        "8000-8010.")),
+    ("a port in quotes", PORTS, "ports: ['3000']",
+        ("services.gateway.ports[0]: '3000' is not a port. Write a number such as 4000, or a range such as "
+        "8000-8010.")),
+    ("a truth value for a port", PORTS, "ports: [true]",
+        ("services.gateway.ports[0]: true is not a port. Write a number such as 4000, or a range such as "
+        "8000-8010.")),
+    ("a fraction for a port", PORTS, "ports: [3.5]",
+        ("services.gateway.ports[0]: 3.5 is not a port. Write a number such as 4000, or a range such as "
+        "8000-8010.")),
+    ("a port without a list", PORTS, "ports: 3000",
+        "services.gateway.ports: 3000 is not a list. Write a list, in brackets."),
+    ("an empty list of ports", PORTS, "ports: []",
+        "services.gateway.ports: it is empty. Add at least one entry."),
+    ("no ports", PORTS, "ports:",
+        "services.gateway.ports: nothing is written here. Write a list, in brackets."),
+    ("SCTP", PORTS, "ports: [{port: 53, protocol: SCTP}]",
+        "services.gateway.ports[0]: a security group cannot limit SCTP to ports. Use TCP or UDP."),
+    ("a protocol in small letters", PORTS, "ports: [{port: 53, protocol: udp}]",
+        "services.gateway.ports[0]: 'udp' is not a protocol. Use TCP or UDP."),
+    ("a list of protocols", PORTS, "ports: [{port: 53, protocol: [UDP]}]",
+        "services.gateway.ports[0]: ['UDP'] is not a protocol. Use TCP or UDP."),
+    ("a misspelt key of a port", PORTS, "ports: [{port: 53, proto: UDP}]",
+        ("services.gateway.ports[0]: {'port': 53, 'proto': 'UDP'} is not a port: the key 'proto' is not "
+        "known. Write {port: 53, protocol: UDP}.")),
+    ("a port without its number", PORTS, "ports: [{protocol: UDP}]",
+        ("services.gateway.ports[0]: {'protocol': 'UDP'} is not a port: the key port is missing. Write {port: "
+        "53, protocol: UDP}.")),
+    ("a label value with a space", LABELS, "pods: {app: flash gateway}",
+        ("services.gateway.pods: the label app has the value 'flash gateway', which Kubernetes refuses. Use "
+        "at most 63 letters, digits, dashes, underscores and dots, a letter or digit at each end.")),
+    ("a label value that begins with a dash", LABELS, "pods: {app: -flash}",
+        ("services.gateway.pods: the label app has the value '-flash', which Kubernetes refuses. Use at most "
+        "63 letters, digits, dashes, underscores and dots, a letter or digit at each end.")),
+    ("a label value of 64 characters", LABELS, f"pods: {{app: {'x' * 64}}}",
+        ("services.gateway.pods: the label app has the value "
+        "'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxx', which Kubernetes refuses. Use at most "
+        "63 letters, digits, dashes, underscores and dots, a letter or digit at each end.")),
+    ("a label value that is a number", LABELS, "pods: {app: 5}",
+        "services.gateway.pods: the label app has the value 5, which YAML reads as no text. Put it in quotes."),
+    ("a label value that YAML reads as true", LABELS, "pods: {app: yes}",
+        ("services.gateway.pods: the label app has the value true, which YAML reads as no text. Put it in "
+        "quotes.")),
+    ("a label key that is a number", LABELS, "pods: {5: x}",
+        ("services.gateway.pods: 5 is not a label key that Kubernetes takes. Use [dns-prefix/]name with at "
+        "most 63 letters, digits, dashes, underscores and dots.")),
+    ("a label key with two slashes", LABELS, "pods: {a/b/c: x}",
+        ("services.gateway.pods: 'a/b/c' is not a label key that Kubernetes takes. Use [dns-prefix/]name with "
+        "at most 63 letters, digits, dashes, underscores and dots.")),
+    ("no labels", LABELS, "pods: {}",
+        "services.gateway.pods: {} is not a set of labels. Write labels, such as {app: flash-api}."),
+    ("a word for labels", LABELS, "pods: flash-gateway",
+        ("services.gateway.pods: 'flash-gateway' is not a set of labels. Write labels, such as {app: "
+        "flash-api}.")),
+    ("two services with the same labels", LABELS, "pods: {app: flash-api}",
+        ("services.gateway.pods: a pod can match both api and gateway, and would get the permissions of both. "
+        "Give both services one label key with different values.")),
+    ("two services that one pod can match", LABELS, "pods: {tier: front}",
+        ("services.api.pods: a pod can match both gateway and api, and would get the permissions of both. "
+        "Give both services one label key with different values.")),
+    ("a service's name in capitals", NAME, "  Gateway:\n",
+        ("services.Gateway: 'Gateway' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such "
+        "as pay-api.")),
+    ("a service's name that is a number", NAME, "  8080:\n",
+        "services[8080]: 8080 is not a text. Write a text, in quotes where YAML would read something else."),
+    ("a service's name that is a list", NAME, "  ? [a]\n  :\n",
+        "line 3, column 5: found unhashable key. Correct the YAML there."),
+    ("a service's name of two lines", NAME, '  "a\\nb":\n',
+        ("services.a\\nb: 'a\\nb' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        "pay-api.")),
+    ("an external named as a service", EXTERNAL, "api: {}",
+        "externals.api: a service has the same name. Rename the external or the service."),
+    ("an external with nothing", EXTERNAL, "alb:",
+        "externals.alb: nothing is written here. Write {} or keys with values here: ports, namespace, pods."),
+    ("an external that is a list", EXTERNAL, "alb: []",
+        ("externals.alb: [] is not a set of keys with values. Write {} or keys with values here: ports, "
+        "namespace, pods.")),
+    ("pods of nowhere", EXTERNAL, "alb: {pods: {app: x}}",
+        "externals.alb: pods are given without the namespace they run in. Add namespace, or remove pods."),
+    ("an external in the namespace itself", EXTERNAL, "alb: {namespace: flash-ticket}",
+        ("externals.alb.namespace: flash-ticket is the firewalled namespace itself. Declare alb under "
+        "services.")),
+    ("a policy's name used twice", "02-allow-api-from-gateway", "01-allow-gateway-from-alb",
+        ("services.api.policies.ingress: the policy name 01-allow-gateway-from-alb is used 2 times. Give each "
+        "service and direction a policy name of its own.")),
+    ("a policy's name that Kubernetes refuses", "02-allow-api-from-gateway", "allow_api",
+        ("services.api.policies.ingress: 'allow_api' is not an object name that Kubernetes takes. Use "
+        "lower-case letters, digits, dashes and dots.")),
+    ("the default-deny's name for another", "02-allow-api-from-gateway", "00-default-deny",
+        ("services.api.policies.ingress: 00-default-deny is the name of the default-deny policy. Choose "
+        "another name.")),
+    ("a namespace that Kubernetes refuses", NAMESPACE, "namespace: flash_ticket",
+        ("namespace: 'flash_ticket' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        "pay-api.")),
+    ("no namespace", NAMESPACE, "namespace:",
+        ("namespace: nothing is written here. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        "pay-api.")),
+    ("a namespace that is a number", NAMESPACE, "namespace: 5",
+        "namespace: 5 is not a text. Write a text, in quotes where YAML would read something else."),
+    ("a key written twice", NAMESPACE, "namespace: flash-ticket\nnamespace: flash-ticket",
+        "line 2, column 1: the key 'namespace' stands twice. Remove one of them."),
+    ("an alias", "pods: {app: flash-api}", "pods: *shared",
+        "line 8, column 11: an alias (*) is not allowed here. Write its value out."),
+    ("services without names", "  alb: {}", "  - alb",
+        "line 13, column 3: did not find expected '-' indicator. Correct the YAML there."),
+    ("a bracket left open", FLOW, "- {from: alb, to: gateway",
+        "line 16, column 5: did not find expected ',' or '}'. Correct the YAML there."),
+    ("a second document", FLOW, "- {from: alb, to: gateway}\n---",
+        "line 16, column 1: but found another document. Correct the YAML there."),
+    ("a tag of Python", PORTS, "ports: !!python/name:os.system",
+        ("line 5, column 12: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/name:os.system'. Correct the YAML there.")),
+    ("a date that does not exist", PORTS, "ports: 2026-02-30",
+        "line 5, column 12: '2026-02-30' cannot be read as timestamp. Correct the YAML there."),
+    ("a control character", NAMESPACE, "namespace: \x07",
+        ('this is not YAML: unacceptable character #x0007: control characters are not allowed in "<unicode '
+        'string>", position 11. Correct the YAML.')),
+]
+# fmt: on
+KEYS = "Write keys with values here: namespace, services, externals, flows."
+DEEP = "more than 50 levels of nesting are not allowed here. Write it with fewer brackets or less indentation."
+WHOLE_FILES = [
+    ("", f"nothing is written here. {KEYS}"),
+    ("# a comment", f"nothing is written here. {KEYS}"),
+    ("shop", f"'shop' is not a set of keys with values. {KEYS}"),
+    ("- shop", f"['shop'] is not a set of keys with values. {KEYS}"),
+    ("{}", "namespace: this key is missing. Add it."),
+    ("{namespace: shop, services: {}}", "services: it is empty. Add at least one entry."),
+    ("[" * 100_000, f"line 1, column 51: {DEEP}"),
+    ("- " * 100_000, f"line 1, column 101: {DEEP}"),
+    (f"0x{'f' * 5000}", f"a value too long to show is not a set of keys with values. {KEYS}"),
+]
+
+
+def refusal_of(text: str) -> str:
+    with pytest.raises(InputError) as refused:
+        parse_matrix(parse_document(text, "traffic.yaml"), "traffic.yaml")
+    return str(refused.value)
+
+
+def test_the_file_without_a_mistake_is_taken() -> None:
+    assert [service.name for service in parse_matrix(parse_document(VALID, "f"), "f").services] == ["api", "gateway"]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "mistake", "line"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
+def test_a_mistake_is_told_with_file_key_problem_and_remedy(replaced: str, mistake: str, line: str) -> None:
+    assert VALID.count(replaced) == 1
+    assert refusal_of(VALID.replace(replaced, mistake)) == f"traffic.yaml: {line}"
+
+
+@pytest.mark.parametrize(("text", "line"), WHOLE_FILES, ids=[text[:10] for text, _ in WHOLE_FILES])
+def test_a_file_that_is_no_declaration_at_all_is_told_likewise(text: str, line: str) -> None:
+    assert refusal_of(text) == f"traffic.yaml: {line}"

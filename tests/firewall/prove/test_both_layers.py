@@ -1,0 +1,196 @@
+"""Both layers asked about one connection, in the matrix's words."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.both_layers import Layers, has_say
+from flash_ticket.firewall.prove.endpoint import Role, before_restart
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.verdict import Layer, Verdict
+from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.matrices import shops
+from tests.support.declared.stacks import CASES
+
+
+@pytest.fixture(scope="module")
+def layers() -> Layers:
+    return compiled(shop_matrix(), environment_of("dev")).layers()
+
+
+def asked(layers: Layers, source: str, destination: str, port: str) -> dict[Layer, Verdict]:
+    return {verdict.layer: verdict for verdict in layers.verdicts(source, destination, port)}
+
+
+def refusal(layers: Layers, *question: str) -> str:
+    with pytest.raises(InputError) as refused:
+        layers.verdicts(*question)
+    return str(refused.value)
+
+
+def words(verdict: Verdict) -> list[str]:
+    return [str(side) for side in (verdict.egress, verdict.ingress)]
+
+
+def test_a_declared_flow_passes_both_layers_by_the_rules_that_allow_it(layers: Layers) -> None:
+    said = asked(layers, "gateway", "api", "4000")
+
+    assert all(verdict.passes for verdict in said.values())
+    assert words(said[Layer.POD]) == [
+        "Egress: allowed by flash-ticket/04-allow-egress-gateway egress[0]",
+        "Ingress: allowed by flash-ticket/02-allow-api-from-gateway ingress[0]",
+    ]
+    assert words(said[Layer.VPC]) == [
+        "Egress: allowed by gateway gateway-egress-tcp-4000-to-api",
+        "Ingress: allowed by api api-ingress-tcp-4000-from-gateway",
+    ]
+
+
+def test_verdicts_speak_of_the_matrixs_names_alone(layers: Layers) -> None:
+    for verdict in layers.verdicts("gateway", "pay", "3100"):
+        assert (verdict.source, verdict.destination) == ("gateway", "pay")
+        assert (verdict.egress.endpoint, verdict.egress.peer) == ("gateway", "pay")
+        assert (verdict.ingress.endpoint, verdict.ingress.peer) == ("pay", "gateway")
+
+
+def test_an_undeclared_connection_is_stopped_by_both_layers_with_what_governs_it(layers: Layers) -> None:
+    said = asked(layers, "gateway", "pay", "3100")
+
+    assert not any(verdict.passes for verdict in said.values())
+    assert said[Layer.VPC].egress.governors == ("gateway",)
+    assert "flash-ticket/00-default-deny" in said[Layer.POD].ingress.governors
+    assert "no rule names gateway" in words(said[Layer.POD])[1]
+
+
+def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_that_names_the_peer(layers: Layers) -> None:
+    said = asked(layers, "gateway", "api", "4001")
+
+    assert not any(verdict.passes for verdict in said.values())
+    assert "api-ingress-tcp-4000-from-gateway names gateway, but not this port" in words(said[Layer.VPC])[1]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port"),
+    [
+        ("the internet", "api", "4000"),
+        ("another pod of flash-ticket", "pay", "3100"),
+        ("a pod elsewhere in the cluster", "gateway", "3000"),
+        ("api", "the internet", "443"),
+        ("pay", "another host of the VPC", "22"),
+        ("clients of alb", "gateway", "3000"),
+    ],
+)
+def test_what_nobody_declares_can_be_asked_about_and_is_stopped(
+    layers: Layers, source: str, destination: str, port: str
+) -> None:
+    assert not all(verdict.passes for verdict in layers.verdicts(source, destination, port))
+
+
+@pytest.mark.parametrize("port", ["53", "udp/53", "UDP 53", "53-53"])
+def test_ports_are_written_as_people_write_them(layers: Layers, port: str) -> None:
+    assert all(verdict.passes for verdict in layers.verdicts("pay", "DNS", port))
+
+
+def test_a_range_passes_only_where_all_of_it_does(layers: Layers) -> None:
+    assert not any(verdict.passes for verdict in layers.verdicts("gateway", "api", "3999-4000"))
+
+
+def test_what_a_layer_has_no_say_in_it_is_not_asked(layers: Layers) -> None:
+    assert set(asked(layers, "alb", "redis", "6379")) == {Layer.VPC}
+    assert set(asked(layers, "the kubelet", "api", "4000")) == {Layer.VPC}
+
+
+def test_dns_on_the_node_is_the_pod_layers_matter_alone() -> None:
+    matrix, environment = CASES["dev-node-local-dns"]()
+    layers = compiled(matrix, environment).layers()
+
+    assert set(asked(layers, "api", "DNS on the node", "53")) == {Layer.POD}
+    assert refusal(layers, "redis", "DNS on the node", "53") == (
+        "dev: redis: no layer stands between it and DNS on the node. Name a service at one end."
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("gatway", "gateway"), ("paay", "pay"), ("Redis", "redis"), ("databse", "database")]
+)
+@pytest.mark.parametrize("end", [0, 1])
+def test_an_unknown_endpoint_is_an_input_error_with_close_names(
+    layers: Layers, written: str, meant: str, end: int
+) -> None:
+    question = ["api", "api"]
+    question[end] = written
+
+    line = refusal(layers, *question, "80")
+
+    assert line.startswith(f"dev: {written}: it is not an endpoint. Name one such as ")
+    assert meant in line
+
+
+def test_an_endpoint_that_is_like_none_is_told_which_there_are(layers: Layers) -> None:
+    assert refusal(layers, "zzzzzzzz", "api", "80") == (
+        "dev: zzzzzzzz: it is not an endpoint. Name one such as DNS, 'a pod elsewhere in the cluster', alb, "
+        "'another host of the VPC', 'another pod of flash-ticket', api, 'clients of alb', database, gateway, pay, "
+        "rabbitmq, redis."
+    )
+
+
+def test_the_same_endpoint_twice_is_an_input_error(layers: Layers) -> None:
+    assert refusal(layers, "api", "api", "4000") == (
+        "dev: api: both ends are the same endpoint. Name two different ones."
+    )
+
+
+@pytest.mark.parametrize(
+    "port", ["", "http", "0", "65536", "80-79", "-1", "sctp/x", "icmp/8", "9" * 5000, "²", "4000/"]
+)
+def test_what_is_no_port_is_an_input_error(layers: Layers, port: str) -> None:
+    assert refusal(layers, "gateway", "api", port).startswith("PORT: ")
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_question_gets_verdicts_or_one_line(source: str, destination: str, port: str) -> None:
+    layers = compiled(shop_matrix(), environment_of("dev")).layers()
+    answers: list[object] = []
+    for question in ((source, destination, port), ("api", destination, port), ("gateway", "api", port)):
+        try:
+            answers += layers.verdicts(*question)[:1]
+        except InputError as error:
+            answers.append(str(error))
+
+    assert len(answers) == 3
+    assert all(isinstance(answer, Verdict) or "\n" not in str(answer) for answer in answers)
+
+
+@given(shops())
+def test_what_is_listed_as_connected_is_what_the_verdicts_let_through(drawn: tuple[Matrix, Environment]) -> None:
+    """For flows, which no layer sees as a part of something else, listing and verdicts agree to the port."""
+    layers = compiled(*drawn).layers()
+    listed: Any = layers.connections().as_map()
+    for flow in drawn[0].flows:
+        for port in flow.ports:
+            said = layers.verdicts(flow.source, flow.target, f"{port.protocol}/{port.numbers}")
+            assert all(verdict.passes for verdict in said)
+            assert any(each.covers(port) for each in listed[flow.source, flow.target])
+
+
+@given(shops())
+def test_the_names_of_endpoints_are_unique(drawn: tuple[Matrix, Environment]) -> None:
+    layers = compiled(*drawn).layers()
+
+    assert len(layers.named) == len(layers.positions)
+    services = {service.name for service in drawn[0].services}
+    leaving = {before_restart(name) for name in services} if drawn[1].cluster.leaving else set()
+    assert services | leaving == {position.name for position in layers.positions if position.role is Role.SERVICE}
+
+
+@given(shops())
+def test_a_layer_opens_nothing_where_it_has_no_say(drawn: tuple[Matrix, Environment]) -> None:
+    layers = compiled(*drawn).layers()
+
+    for layer in Layer:
+        assert all(has_say(layer, *pair) for pair in layers.openings(layer))

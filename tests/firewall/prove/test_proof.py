@@ -1,0 +1,220 @@
+"""The proof holds for what the compilers make, and fails for what a reader of both outputs would stumble over."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from flash_ticket.firewall.bind.environment import Environment, Place, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment, Rule
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.violation import Fault, Violation
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
+from flash_ticket.firewall.terms.verdict import Layer
+from tests.support.declared.accounts import environment_of
+from tests.support.declared.matrices import shops
+from tests.support.declared.stacks import CASES, traffic_content
+from tests.support.mutants.mutations import Compiled, compiled
+
+
+@given(shops())
+def test_whatever_is_declared_compiles_to_what_the_proof_accepts(shop: tuple[Matrix, Environment]) -> None:
+    assert compiled(*shop).proof().violations == ()
+
+
+@given(shops())
+def test_every_connection_in_play_is_counted_once(shop: tuple[Matrix, Environment]) -> None:
+    proof = compiled(*shop).proof()
+
+    assert proof.stopped[1] >= 0
+    assert proof.stopped[2] >= 0
+
+
+def without_policy(name: str) -> Callable[[Compiled], Compiled]:
+    def change(right: Compiled) -> Compiled:
+        return replace(right, manifests=tuple(each for each in right.manifests if each["metadata"]["name"] != name))
+
+    return change
+
+
+def with_policy(namespace: str, **spec: Any) -> Callable[[Compiled], Compiled]:  # noqa: ANN401  # any field
+    body = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "more", "namespace": namespace},
+        "spec": {"podSelector": {}, **spec},
+    }
+    return lambda right: replace(right, manifests=(*right.manifests, body))
+
+
+def with_rule(rule: Rule) -> Callable[[Compiled], Compiled]:
+    return lambda right: replace(right, firewall=replace(right.firewall, rules=(*right.firewall.rules, rule)))
+
+
+def with_attachments(change: Callable[[PodAttachment], PodAttachment]) -> Callable[[Compiled], Compiled]:
+    def changed(right: Compiled) -> Compiled:
+        attachments = tuple(change(each) for each in right.firewall.attachments)
+        return replace(right, firewall=replace(right.firewall, attachments=attachments))
+
+    return changed
+
+
+def wrong(case: str, change: Callable[[Compiled], Compiled]) -> list[str]:
+    return [said(each) for each in change(compiled(*CASES[case]())).proof().violations]
+
+
+def said(each: Violation) -> str:
+    fault = "cut" if each.fault is Fault.CUT else "open"
+    return f"{fault} {each.layer.value}: {each.source} => {each.destination} : {each.ports}"
+
+
+def test_without_default_deny_a_pod_that_no_policy_selects_is_open_both_ways() -> None:
+    found = compiled(*CASES["dev"]())
+    violations = without_policy("00-default-deny")(found).proof().violations
+
+    assert {(each.layer, each.fault, each.side.direction) for each in violations} == {
+        (Layer.POD, Fault.OPEN, Direction.INGRESS),
+        (Layer.POD, Fault.OPEN, Direction.EGRESS),
+    }
+    for each in violations:
+        assert "another pod of flash-ticket" in (*each.sources, *each.destinations)
+        assert each.remedy == "Add 00-default-deny, which denies what no other policy allows"
+
+
+def test_a_policy_in_another_namespace_cuts_what_is_not_ours_to_cut() -> None:
+    found = wrong("dev-prometheus", with_policy("monitoring", policyTypes=["Egress"]))
+
+    assert [each for each in found if each.startswith("cut pod: prometheus => ")]
+
+
+def test_a_peer_that_no_known_pod_has_the_labels_of_is_no_empty_promise() -> None:
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": "debug"}}}], "ports": [{"port": 4000}]}
+    found = wrong("dev", with_policy("flash-ticket", policyTypes=["Ingress"], ingress=[rule]))
+
+    assert any(each.startswith("open pod: a pod of flash-ticket with app=debug => ") for each in found)
+
+
+def test_a_namespace_that_nobody_declared_is_no_empty_promise() -> None:
+    rule = {"to": [{"namespaceSelector": {"matchLabels": {"team": "data"}}}], "ports": [{"port": 80}]}
+    found = wrong("dev", with_policy("flash-ticket", policyTypes=["Egress"], egress=[rule]))
+
+    assert any("=> a pod of team=data" in each for each in found)
+
+
+def test_a_named_port_may_be_any_port() -> None:
+    rule = {"from": [{"ipBlock": {"cidr": "10.10.0.0/24"}}], "ports": [{"port": "http"}]}
+    found = wrong("dev", with_policy("flash-ticket", policyTypes=["Ingress"], ingress=[rule]))
+
+    assert any(each.startswith("open pod: alb, another host of the VPC => ") for each in found), found
+
+
+def test_replicas_of_one_service_may_not_talk_among_themselves() -> None:
+    own = {"podSelector": {"matchLabels": {"app": "flash-api"}}}
+    spec = {"podSelector": own["podSelector"], "policyTypes": ["Ingress"], "ingress": [{"from": [own]}]}
+
+    assert wrong("dev", with_policy("flash-ticket", **spec)) == ["open pod: api => api : All Connections"]
+
+
+def test_a_rule_by_ipv6_is_seen_where_everything_else_is_ipv4() -> None:
+    rule = Rule(OwnGroup("api"), Direction.INGRESS, ip_network("::/0"), tcp(22), ())
+
+    assert wrong("dev", with_rule(rule)) == ["open vpc: the internet => api : TCP 22"]
+
+
+def test_a_list_whose_entries_are_unknown_opens_something() -> None:
+    rule = Rule(OwnGroup("api"), Direction.INGRESS, PrefixList("pl-9", "office", 4, 5, ()), tcp(22), ())
+
+    assert wrong("dev", with_rule(rule)) == ["open vpc: whatever office lists => api : TCP 22"]
+
+
+def test_a_group_that_no_known_thing_carries_is_somebody() -> None:
+    rule = Rule(OwnGroup("pay"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
+
+    assert wrong("dev", with_rule(rule)) == ["open vpc: pay => api : TCP 4000"]
+    strange = Rule(OwnGroup("nobody"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
+    assert wrong("dev", with_rule(strange)) == []  # a rule in a group that is not made is no rule
+
+
+def test_pods_without_their_group_are_cut_off() -> None:
+    nothing = with_attachments(lambda each: replace(each, pods=(("app", "mistyped"),)))
+
+    assert "cut vpc: api, pay => redis : TCP 6379" in wrong("dev", nothing)
+
+
+def test_two_services_that_carry_one_group_are_not_excused_as_alike() -> None:
+    def shared(right: Compiled) -> Compiled:
+        more = PodAttachment("more", (("app", "flash-gateway"),), OwnGroup("pay"))
+        return replace(right, firewall=replace(right.firewall, attachments=(*right.firewall.attachments, more)))
+
+    assert "open vpc: gateway => redis : TCP 6379" in wrong("dev", shared)
+
+
+def test_a_service_named_like_what_every_cluster_has_is_proven_like_any_other() -> None:
+    content = traffic_content()
+    content["services"]["kubelet"] = {"pods": {"app": "kubelet"}, "ports": [9]}
+    matrix = parse_matrix(content, "traffic.yaml")
+    right = compiled(matrix, environment_of("dev", matrix=matrix))
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": "flash-api"}}}]}
+    spec = {"podSelector": {"matchLabels": {"app": "kubelet"}}, "policyTypes": ["Ingress"], "ingress": [rule]}
+    found = with_policy("flash-ticket", **spec)(right).proof()
+
+    assert right.proof().holds
+    assert [said(each) for each in found.violations] == ["open pod: api => kubelet : All Connections"]
+
+
+@pytest.mark.parametrize("namespace", ["elsewhere", "another-namespace"])
+def test_a_namespace_may_have_any_name(namespace: str) -> None:
+    matrix = parse_matrix({**traffic_content(), "namespace": namespace}, "traffic.yaml")
+
+    assert compiled(matrix, environment_of("dev", matrix=matrix)).proof().violations == ()
+
+
+def test_a_place_that_is_everywhere_is_declared_everywhere_and_nothing_more() -> None:
+    matrix, environment = CASES["dev"]()
+    everywhere = Place((ip_network("0.0.0.0/0"),), None, ())
+    places = tuple(sorted({**dict(environment.places), "redis": everywhere}.items()))
+    right = compiled(matrix, replace(environment, places=places))
+    manifests = deepcopy(right.manifests)
+    for each in manifests:
+        if each["metadata"]["name"] == "04-allow-egress-gateway":
+            each["spec"]["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 6379}]})
+
+    assert right.proof().holds
+    violations = replace(right, manifests=manifests).proof().violations
+    assert {each.layer for each in violations} == {Layer.POD}
+    assert {"gateway"} == {source for each in violations for source in each.sources}
+    assert "redis" in {name for each in violations for name in each.destinations}
+
+
+def test_what_neither_layer_can_tell_from_something_declared_is_said() -> None:
+    """Two places at the same addresses and no groups: what may reach one may reach the other on its ports."""
+    matrix, environment = CASES["dev"]()
+    data = Place((ip_network("10.10.20.0/24"),), None, ())
+    places = tuple(sorted({**dict(environment.places), "redis": data, "rabbitmq": data}.items()))
+    proof = compiled(matrix, replace(environment, places=places)).proof()
+
+    assert proof.holds
+    found = {f"{blur.source} => {blur.destination} : {blur.ports}" for blur in proof.blurs}
+    assert {"api => rabbitmq : TCP 6379", "pay => redis : TCP 5672"} <= found
+
+
+def test_on_nodes_the_proof_says_which_pairs_the_pod_layer_alone_keeps_apart() -> None:
+    found = {
+        f"{rest.source} => {rest.destination} : {rest.ports}" for rest in compiled(*CASES["dev-nodes"]()).proof().rests
+    }
+
+    assert "gateway => redis : TCP 6379" in found
+    assert not any(rest.startswith("api => redis") for rest in found)
+
+
+def test_a_violation_says_how_wide_it_is() -> None:
+    ports = PortRange(Protocol.TCP, 4000, 4010)
+    rule = Rule(OwnGroup("api"), Direction.INGRESS, OwnGroup("gateway"), ports, ())
+
+    assert wrong("dev", with_rule(rule)) == ["open vpc: gateway => api : TCP 4001-4010"]

@@ -1,0 +1,101 @@
+"""What stands of Athena's under a stack's name is found in the account, and only where the stack asks Athena."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.bind.environment import LogDestination
+from flash_ticket.firewall.change.adoption import QueriesAdoption, StandingQueries
+from flash_ticket.firewall.compile.flow_log import name_prefix
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.adoption import read_adoption
+from flash_ticket.live.left_behind import left_record
+from flash_ticket.live.standing_queries import standing_queries
+from flash_ticket.traffic.flow_logs.athena import RESULTS, TABLE, description, stack_name
+from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
+from tests.support.clouds.moto_account import MotoAccount
+from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.described import nothing_deployed
+from tests.support.faults.typed import typed
+
+NAME = stack_name("flash-ticket", "dev")
+DESCRIBED = description("flash-ticket", "dev")
+BUCKET = f"{name_prefix('flash-ticket', 'dev', RESULTS)}1"
+RIGHTS = (
+    "athena:GetWorkGroup",
+    "athena:ListNamedQueries",
+    "athena:GetNamedQuery",
+    "glue:GetDatabase",
+    "glue:GetTable",
+)
+
+
+def planned(destination: LogDestination) -> CompiledFirewall:
+    environment = environment_of("dev")
+    recording = replace(environment.recording, destination=destination)
+    return compiled(shop_matrix(), replace(environment, recording=recording))
+
+
+def make_queries(moto: MotoAccount) -> None:
+    athena, glue = moto.client("athena"), moto.client("glue")
+    results = {"ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/"}}
+    athena.create_work_group(Name=NAME, Description=DESCRIBED, Configuration=results)
+    glue.create_database(DatabaseInput={"Name": NAME, "Description": DESCRIBED})
+    glue.create_table(DatabaseName=NAME, TableInput={"Name": TABLE})
+    for query in saved_queries(NAME):
+        athena.create_named_query(Name=query.name, Database=NAME, QueryString=query.sql, WorkGroup=NAME)
+
+
+def make_bucket(moto: MotoAccount, name: str) -> None:
+    where: dict[str, Any] = {"LocationConstraint": "ap-northeast-2"}
+    moto.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=where)
+
+
+def test_all_of_it_is_found_with_the_documented_rights(moto: MotoAccount) -> None:
+    make_queries(moto)
+
+    with moto.allowing(*RIGHTS):
+        known = read_adoption(moto.connect(), nothing_deployed(), planned(LogDestination.S3)).queries
+
+    assert known.workgroup == NAME
+    assert known.database is not None
+    assert known.table == f"{known.database}:{TABLE}"
+    assert [name for name, _ in known.saved] == ["denied", "replay"]
+
+
+def test_a_stack_without_athena_asks_nothing_of_it(moto: MotoAccount) -> None:
+    make_queries(moto)
+
+    with moto.allowing():
+        known = read_adoption(moto.connect(), nothing_deployed(), planned(LogDestination.CLOUDWATCH)).queries
+
+    assert known == QueriesAdoption()
+
+
+def test_where_nothing_of_it_stands_nothing_is_found(moto: MotoAccount) -> None:
+    assert standing_queries(moto.connect(), NAME) == StandingQueries()
+
+
+@pytest.mark.parametrize("missing", RIGHTS)
+def test_a_right_that_is_missing_is_named(moto: MotoAccount, missing: str) -> None:
+    make_queries(moto)
+
+    with moto.allowing(*(right for right in RIGHTS if right != missing)), pytest.raises(InputError) as refused:
+        standing_queries(moto.connect(), NAME)
+
+    assert missing.partition(":")[0] in str(refused.value)
+
+
+def test_a_bucket_that_no_workgroup_writes_to_is_named_and_the_one_in_use_never(moto: MotoAccount) -> None:
+    make_queries(moto)
+    make_bucket(moto, BUCKET)
+    make_bucket(moto, f"{BUCKET}-again")
+    stands = replace(nothing_deployed(), flow_logs=({"LogDestination": "arn:aws:s3:::records"},))
+
+    (left,) = left_record(moto.connect(), "flash-ticket", stands)
+    typed(left.commands[0], moto.client)
+
+    assert left.what == f"bucket {BUCKET}-again"
+    assert [bucket["Name"] for bucket in moto.client("s3").list_buckets()["Buckets"]] == [BUCKET]

@@ -1,0 +1,130 @@
+"""What of a stack's record nobody uses is found in the account, and the commands that are told take it away."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.left_behind import key_tags
+from flash_ticket.firewall.compile.flow_log import log_group_prefix, name_prefix
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.left_behind import left_record, left_record_warnings
+from tests.support.clouds.moto_account import MotoAccount
+from tests.support.faults.typed import typed
+
+APPLICATION = "flash-ticket"
+GROUP = log_group_prefix(APPLICATION, "dev")
+NAME = name_prefix(APPLICATION, "dev")
+RIGHTS = (
+    # What moto takes for it; for AWS it is tag:GetResources (Service Authorization Reference, as all of these).
+    "tagging:GetResources",
+    "kms:DescribeKey",
+    "iam:ListRoles",
+    "iam:ListRolePolicies",
+    "logs:DescribeLogGroups",
+    "logs:DescribeLogStreams",
+    "s3:ListAllMyBuckets",
+    "s3:ListBucketVersions",
+    # Likewise; for AWS it is s3:GetEncryptionConfiguration.
+    "s3:ListBucket",
+)
+
+
+def standing(*flow_logs: dict[str, Any]) -> Deployed:
+    return Deployed((), (), (), (), (), (), (), flow_logs)
+
+
+def flow_log(group: str, role: str = "") -> dict[str, Any]:
+    return {"LogDestination": f"arn:aws:logs:eu-west-1:1:log-group:{group}", "DeliverLogsPermissionArn": role}
+
+
+def make_key(moto: MotoAccount, stack: str = "dev") -> str:
+    tags = [{"TagKey": key, "TagValue": value} for key, value in key_tags(APPLICATION, stack).items()]
+    return str(moto.client("kms").create_key(Tags=tags)["KeyMetadata"]["Arn"])
+
+
+def make_role(moto: MotoAccount, name: str) -> str:
+    iam = moto.client("iam")
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    statement = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=document)
+    return str(arn)
+
+
+def make_bucket(moto: MotoAccount, name: str, key: str) -> None:
+    s3 = moto.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=rules)
+
+
+def named(account: AwsAccount, deployed: Deployed) -> Sequence[str]:
+    return [left.what for left in left_record(account, APPLICATION, deployed)]
+
+
+def test_what_no_flow_log_uses_is_named_and_the_told_commands_take_it_away_and_nothing_else(moto: MotoAccount) -> None:
+    logs = moto.client("logs")
+    used, orphan, other = make_key(moto), make_key(moto), make_key(moto, "prod")
+    logs.create_log_group(logGroupName=f"{GROUP}used", kmsKeyId=used)
+    logs.create_log_group(logGroupName=f"{GROUP}orphan", kmsKeyId=orphan)
+    role, _ = make_role(moto, f"{NAME}used"), make_role(moto, f"{NAME}orphan")
+    make_role(moto, "another")
+    make_bucket(moto, f"{NAME}orphan", orphan)
+    stands = standing(flow_log(f"{GROUP}used", role))
+
+    for left in left_record(moto.connect(), APPLICATION, stands):
+        for command in left.commands:
+            typed(command, moto.client)
+
+    kms = moto.client("kms")
+    assert named(moto.connect(), stands) == []
+    assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == [f"{GROUP}used"]
+    assert {each["RoleName"] for each in moto.client("iam").list_roles()["Roles"]} == {f"{NAME}used", "another"}
+    assert moto.client("s3").list_buckets()["Buckets"] == []
+    states = [kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in (used, orphan, other)]
+    assert states == ["Enabled", "PendingDeletion", "Enabled"]
+
+
+def test_what_holds_records_and_the_key_that_they_are_read_with_is_never_named(moto: MotoAccount) -> None:
+    logs, s3 = moto.client("logs"), moto.client("s3")
+    first, second = make_key(moto), make_key(moto)
+    logs.create_log_group(logGroupName=f"{GROUP}retained", kmsKeyId=first)
+    logs.create_log_stream(logGroupName=f"{GROUP}retained", logStreamName="eni-1")
+    make_bucket(moto, f"{NAME}retained", second)
+    s3.put_bucket_versioning(Bucket=f"{NAME}retained", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=f"{NAME}retained", Key="record", Body=b"")
+    s3.delete_object(Bucket=f"{NAME}retained", Key="record")
+
+    assert named(moto.connect(), standing(flow_log("elsewhere"))) == []
+
+
+def test_nothing_is_asked_or_named_before_a_flow_log_stands(moto: MotoAccount) -> None:
+    make_key(moto)
+
+    with moto.allowing():
+        assert named(moto.connect(), standing()) == []
+
+
+def test_the_documented_rights_are_enough(moto: MotoAccount) -> None:
+    make_bucket(moto, f"{NAME}orphan", make_key(moto))
+    moto.client("logs").create_log_group(logGroupName=f"{GROUP}orphan")
+    make_role(moto, f"{NAME}orphan")
+
+    with moto.allowing(*RIGHTS):
+        assert len(named(moto.connect(), standing(flow_log("elsewhere")))) == 4
+
+
+@pytest.mark.parametrize("missing", RIGHTS)
+def test_an_account_that_refuses_to_tell_ends_no_preview(moto: MotoAccount, missing: str) -> None:
+    make_bucket(moto, f"{NAME}orphan", make_key(moto))
+    moto.client("logs").create_log_group(logGroupName=f"{GROUP}orphan")
+    make_role(moto, f"{NAME}orphan")
+
+    with moto.allowing(*(right for right in RIGHTS if right != missing)):
+        (warning,) = left_record_warnings(moto.connect(), APPLICATION, standing(flow_log("elsewhere")))
+
+    assert warning.startswith("Whether something of an earlier record is left over cannot be told. ")

@@ -1,0 +1,230 @@
+"""What verification asks of cluster and account: exactly the documented rights, every one of them needed."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, rules, verify_aws
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.observed import observe
+from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.verify.observed import Observed
+from flash_ticket.verify.overruling import OVERRULING_APIS, OverrulingApi
+from lab.running.lab import Lab
+from tests.support.declared.accounts import ROOT, shop_matrix
+
+pytestmark = pytest.mark.engine
+
+NAMES_OF_IAM = {
+    # Service Authorization Reference, Amazon S3: these operations go by other names.
+    ("s3", "get_bucket_encryption"): "s3:GetEncryptionConfiguration",
+    ("s3", "get_public_access_block"): "s3:GetBucketPublicAccessBlock",
+}
+VERIFIER = "flash-firewall-verifier"
+Asked = set[tuple[str, str]]
+
+
+def kubectl(lab: Lab, *arguments: str, given: object = None) -> str:
+    return subprocess.run(  # noqa: S603 - the kubectl of the lab's toolchain
+        [str(lab.toolchain.path("kubectl")), *arguments],
+        env=lab.env("prod"),
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+@pytest.fixture
+def asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Every question that the account is asked, while the variables of AWS lead to the lab."""
+    for name, value in lab.variables("prod").items():
+        monkeypatch.setenv(name, value)
+    found: Asked = set()
+    ask = AwsAccount.ask
+
+    def recording(self: AwsAccount, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
+        found.add((service, operation))
+        return ask(self, service, operation, **arguments)
+
+    monkeypatch.setattr(AwsAccount, "ask", recording)
+    return found
+
+
+def seen(lab: Lab, stack: str, token: str | None = None) -> Observed:
+    """Return what verification sees of a stack, as whoever runs the lab or as the bearer of a token."""
+    settings = read_stack_file(ROOT, stack)
+    content = yaml.safe_load(lab.kubeconfigs[stack].read_text())
+    if token:
+        content["users"][0]["user"] = {"token": token}
+    cluster = KubernetesCluster.connect(yaml.safe_dump(content), settings.context)
+    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+    return observe(cluster, account, shop_matrix(), settings.binding, 1000.0)
+
+
+@pytest.fixture
+def flow_logs(lab: Lab, asked: Asked) -> Iterator[None]:  # noqa: ARG001 - sets the variables
+    """A flow log of each stack's name: dev's to CloudWatch Logs, prod's to a bucket without any setting."""
+    session: Any = AwsAccount.connect("ap-northeast-2", None, "").session
+    ec2, s3, logs = (session.client(each) for each in ("ec2", "s3", "logs"))
+    s3.create_bucket(Bucket="verified", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    logs.create_log_group(logGroupName="verified")
+    destinations = {
+        "dev": ("cloud-watch-logs", "arn:aws:logs:ap-northeast-2:123456789012:log-group:verified"),
+        "prod": ("s3", "arn:aws:s3:::verified"),
+    }
+    made = []
+    for stack, (kind, arn) in destinations.items():
+        name = {"Key": "Name", "Value": f"flash-ticket-{stack}"}
+        vpcs = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [name["Value"]]}])["Vpcs"]
+        made += ec2.create_flow_logs(
+            ResourceIds=[vpcs[0]["VpcId"]],
+            ResourceType="VPC",
+            TrafficType="ALL",
+            LogDestinationType=kind,
+            LogDestination=arn,
+            DeliverLogsPermissionArn="arn:aws:iam::123456789012:role/none",
+            TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": [name]}],
+        )["FlowLogIds"]
+    yield
+    ec2.delete_flow_logs(FlowLogIds=made)
+    logs.delete_log_group(logGroupName="verified")
+    s3.delete_bucket(Bucket="verified")
+
+
+@pytest.mark.usefixtures("flow_logs")
+def test_the_account_is_asked_what_the_iam_policy_allows_and_all_of_it(lab: Lab, asked: Asked) -> None:
+    dev, prod = seen(lab, "dev"), seen(lab, "prod")
+
+    actions = {NAMES_OF_IAM.get(each, f"{each[0]}:{_pascal(each[1])}") for each in asked}
+    granted = {right.action for right in verify_aws("aws", "flash-ticket", "prod")}
+    assert actions - {"sts:GetCallerIdentity"} == granted
+    assert dev.others == ()
+    assert dev.recording
+    assert (dev.recording.log_group or {}).get("logGroupName") == "verified"
+    assert prod.recording
+    assert prod.recording.bucket
+
+
+def _pascal(operation: str) -> str:
+    return "".join(word.capitalize() for word in operation.split("_"))
+
+
+def definition(api: OverrulingApi) -> dict[str, Any]:
+    """Return a stand-in for a kind of policy that the lab's cluster does not know."""
+    scope = "Namespaced" if api.reach is Reach.NAMESPACE else "Cluster"
+    names = {"kind": api.kind, "plural": api.plural, "singular": api.kind.lower(), "listKind": f"{api.kind}List"}
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": api.version, "served": True, "storage": True, "schema": schema}
+    annotations = {"api-approved.kubernetes.io": "unapproved, a permissive stand-in"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{api.plural}.{api.group}", "annotations": annotations},
+        "spec": {"group": api.group, "scope": scope, "names": names, "versions": [version]},
+    }
+
+
+@pytest.fixture(scope="module")
+def other_apis(lab: Lab) -> Iterator[None]:
+    """Every kind of policy that may overrule, known to the cluster, and one of Cilium's in the namespace."""
+    unknown = [definition(each) for each in OVERRULING_APIS if each.kind != "ClusterNetworkPolicy"]
+    names = [each["metadata"]["name"] for each in unknown]
+    kubectl(lab, "create", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": unknown})
+    kubectl(lab, "wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in names))
+    policy = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy"}
+    metadata = {"name": "debug", "namespace": "flash-ticket"}
+    kubectl(lab, "create", "--filename=-", given={**policy, "metadata": metadata, "spec": {"ingress": [{}]}})
+    yield
+    kubectl(lab, "delete", "crd", *names)
+
+
+@pytest.fixture(scope="module")
+def verifier(lab: Lab, other_apis: None) -> Iterator[str]:  # noqa: ARG001 - what it may list has to be there
+    """The token of the documented service account, with the documented roles."""
+    documented = str(ROOT / "docs" / "verifier-rbac.yaml")
+    kubectl(lab, "apply", "--filename", documented)
+    yield kubectl(lab, "create", "token", VERIFIER, "--namespace=monitoring").strip()
+    kubectl(lab, "delete", "--filename", documented)
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_documented_account_may_verify(lab: Lab, verifier: str) -> None:
+    found = seen(lab, "prod", verifier)
+
+    assert {pod.name for pod in found.inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
+    assert [(each.api.group, each.name) for each in found.others or ()] == [("cilium.io", "debug")]
+    assert found.namespace_labels["kubernetes.io/metadata.name"] == "flash-ticket"
+
+
+@pytest.mark.usefixtures("asked")
+def test_the_documented_cron_job_is_taken_and_its_kubeconfig_leads_to_the_cluster(
+    lab: Lab, verifier: str, tmp_path: Path
+) -> None:
+    documented = ROOT / "docs" / "verifier-cronjob.yaml"
+    made = kubectl(lab, "create", "--dry-run=server", "--filename", str(documented))
+    text = next(each for each in yaml.safe_load_all(documented.read_text()) if each["kind"] == "ConfigMap")
+    content = yaml.safe_load(text["data"]["kubeconfig"])
+    (tmp_path / "token").write_text(verifier)
+    lab_cluster = yaml.safe_load(lab.kubeconfigs["prod"].read_text())["clusters"][0]["cluster"]
+    content["clusters"][0]["cluster"] = lab_cluster
+    content["users"][0]["user"]["tokenFile"] = str(tmp_path / "token")
+    cluster = KubernetesCluster.connect(yaml.safe_dump(content), None)
+
+    assert made.count("created (server dry run)") == 2
+    assert cluster.require_namespace("flash-ticket")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ("create", "networkpolicies.networking.k8s.io"),
+        ("delete", "networkpolicies.networking.k8s.io"),
+        ("get", "secrets"),
+        ("get", "pods/exec"),
+        ("create", "pods/exec"),
+        ("patch", "pods/ephemeralcontainers"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("verifier")
+def test_it_may_change_nothing_read_no_secret_and_run_nothing(lab: Lab, question: tuple[str, str]) -> None:
+    account = f"system:serviceaccount:monitoring:{VERIFIER}"
+    command = [str(lab.toolchain.path("kubectl")), "auth", "can-i", *question, "--namespace=flash-ticket"]
+    run = subprocess.run(  # noqa: S603 - the kubectl of the lab's toolchain
+        [*command, "--as", account], env=lab.env("prod"), capture_output=True, text=True, check=False
+    )
+
+    assert run.stdout.strip() == "no"
+
+
+def _name(right: KubernetesRight) -> str:
+    return f"{right.resource}.{right.group}"
+
+
+@pytest.mark.parametrize("right", VERIFY_KUBERNETES, ids=_name)
+@pytest.mark.usefixtures("asked")
+def test_without_any_one_right_the_refusal_names_it(lab: Lab, verifier: str, right: KubernetesRight) -> None:
+    kind = "role" if right.reach is Reach.NAMESPACE else "clusterrole"
+    left = rules(tuple(each for each in VERIFY_KUBERNETES if each is not right), right.reach)
+    before = rules(VERIFY_KUBERNETES, right.reach)
+
+    def grant(granted: object) -> None:
+        patch = f"--patch={json.dumps({'rules': granted})}"
+        kubectl(lab, "patch", kind, VERIFIER, "--namespace=flash-ticket", "--type=merge", patch)
+
+    grant(left)
+    try:
+        with pytest.raises(InputError, match=rf"{right.resource}.*this identity may not read it") as refused:
+            seen(lab, "prod", verifier)
+    finally:
+        grant(before)
+    assert "\n" not in str(refused.value)

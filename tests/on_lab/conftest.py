@@ -1,0 +1,17 @@
+import pytest
+
+from lab.running.lab import Lab
+from tests.support.engine.judgement import judgement
+from tests.support.engine.life import Life, live
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if told := judgement():
+        terminalreporter.section("intermediate states")
+        terminalreporter.write_line(told)
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def life(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """Each environment's life, from its committed stack file; run once and looked at by many tests."""
+    return live(lab, request.param, tmp_path_factory.mktemp(request.param))

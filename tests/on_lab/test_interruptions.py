@@ -1,0 +1,135 @@
+"""What the preview says will interrupt does, on the real engine; and its way around does not."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.running.lab import Lab
+from tests.support.engine.chain import Chain, Change, Content, Deployed, chain, committed
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def dev(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """The shop, deployed to dev as it is committed; each test leaves it so."""
+    with chain(lab, "dev", tmp_path_factory.mktemp("interruptions")) as made:
+        assert interrupted(made.deploy(committed)) == set()
+        yield made
+
+
+def interrupted(deployed: Deployed) -> set[tuple[str, str]]:
+    """Return the pairs that are interrupted; nothing is ever opened, and nothing interrupted that was not told."""
+    gaps = deployed.gaps
+    assert deployed.run.writes
+    assert [gap for gap in gaps if gap.claim.endswith("open")] == []
+    assert not gaps or deployed.warnings
+    return {gap.pair for gap in gaps}
+
+
+def told(deployed: Deployed) -> list[str]:
+    """Return what changes by each step that was told to interrupt."""
+    return [warning.partition(":")[0] for warning in deployed.warnings]
+
+
+def attached(to: str, leaving: str | None = None) -> Change:
+    def change(_: Content, binding: Content) -> None:
+        binding["cluster"]["attachment"] = to
+        if leaving:
+            binding["cluster"]["leaving"] = leaving
+
+    return change
+
+
+def with_backend(*, beside: bool) -> Change:
+    """Declare a service backend with the flows of api, in its place or beside it and its new labels."""
+
+    def names(ends: str | list[str]) -> list[str]:
+        replaced = ["api", "backend"] if beside else ["backend"]
+        return [
+            name
+            for end in ([ends] if isinstance(ends, str) else ends)
+            for name in (replaced if end == "api" else [end])
+        ]
+
+    def change(traffic: Content, _: Content) -> None:
+        api = traffic["services"].pop("api")
+        traffic["services"]["backend"] = {"pods": {"app": "flash-api"}, "ports": api["ports"]}
+        if beside:
+            traffic["services"]["api"] = {**api, "pods": {"app": "flash-api-2"}}
+        traffic["flows"] = [
+            {**flow, "from": source, "to": names(flow["to"])}
+            for flow in traffic["flows"]
+            for source in names(flow["from"])
+        ]
+
+    return change
+
+
+def labelled(label: str) -> Change:
+    def change(traffic: Content, _: Content) -> None:
+        traffic["services"]["api"]["pods"] = {"app": label}
+
+    return change
+
+
+def policies_of_api(ingress: str, pay: str) -> Change:
+    def change(traffic: Content, _: Content) -> None:
+        traffic["services"]["api"]["policies"]["ingress"] = ingress
+        traffic["services"]["pay"]["policies"]["ingress"] = pay
+
+    return change
+
+
+API, PAY = "02-allow-api-from-gateway", "03-allow-pay-from-api"
+
+
+def test_another_attachment_interrupts_nobody_while_the_one_that_is_left_is_kept_in_either_direction(
+    dev: Chain,
+) -> None:
+    for to, leaving in (("nodes", "pods"), ("pods", "nodes")):
+        kept = dev.deploy(attached(to, leaving))
+        left = dev.deploy(attached(to))  # every pod has been restarted
+
+        assert (interrupted(kept), kept.warnings) == (set(), [])
+        assert (interrupted(left), told(left)) == (set(), [f"cluster.leaving {leaving} ends"])
+
+
+def test_another_attachment_at_once_cuts_running_pods(dev: Chain) -> None:
+    for leaving, to in (("pods", "nodes"), ("nodes", "pods")):
+        at_once = dev.deploy(attached(to))
+
+        assert ("api", "redis") in interrupted(at_once)
+        assert told(at_once) == [f"cluster.attachment changes from {leaving} to {to}"]
+
+
+def test_names_of_policies_changed_about_cut_who_is_left_without_for_a_write(dev: Chain) -> None:
+    swapped = dev.deploy(policies_of_api(PAY, API))
+
+    assert interrupted(swapped) & {("gateway", "api"), ("api", "pay")}
+    assert told(swapped) == [
+        f"the policy {API} is that of pay (ingress) now, and was that of api (ingress)",
+        f"the policy {PAY} is that of api (ingress) now, and was that of pay (ingress)",
+    ]
+
+    freed, used = dev.deploy(policies_of_api("api-in", "pay-in")), dev.deploy(policies_of_api(API, PAY))
+
+    assert (interrupted(freed), freed.warnings) == (set(), [])
+    assert (interrupted(used), used.warnings) == (set(), [])
+
+
+def test_other_labels_and_another_name_cut_running_pods_and_a_service_beside_does_not(dev: Chain) -> None:
+    relabelled = dev.deploy(labelled("flash-api-2"))
+
+    assert {("gateway", "api"), ("api", "redis")} <= interrupted(relabelled)
+    assert relabelled.warnings[0].startswith("the pods of api are known by app=flash-api-2 now")
+
+    beside, moved = dev.deploy(with_backend(beside=True)), dev.deploy(with_backend(beside=False))
+
+    assert (interrupted(beside), beside.warnings) == (set(), [])
+    assert (interrupted(moved), moved.warnings) == (set(), [])
+
+    renamed = dev.deploy(committed)
+
+    assert ("api", "redis") in interrupted(renamed)
+    assert told(renamed) == ["the service backend is named api now"]

@@ -1,0 +1,112 @@
+"""Bad input through the real engine: one message with file, key and remedy, and nothing is touched."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from lab.running.engine import Engine
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from tests.support.engine.life import REPOSITORY, Apis
+
+pytestmark = pytest.mark.engine
+
+CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
+NOWHERE = "http://127.0.0.1:9"  # the port of the discard service, where nothing listens
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A mistake, and the beginning of the one message that it gets.
+
+    Attributes:
+        edits: Old and new text, by file.
+        variables: Environment variables that differ.
+    """
+
+    message: str
+    edits: dict[str, tuple[str, str]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+CASES = {
+    "an unknown key of the matrix": Case(
+        "traffic.yaml: servces: this key is not known. Write 'services' instead",
+        {"traffic.yaml": ("services:", "servces:")},
+    ),
+    "an unknown service in a flow": Case(
+        "traffic.yaml: flows[0].to: gatway is neither a service nor an external.",
+        {"traffic.yaml": ("{from: alb, to: gateway}", "{from: alb, to: gatway}")},
+    ),
+    "an unknown key of the binding": Case(
+        "Pulumi.dev.yaml: flash-ticket-firewall:binding.flowLogs.retention: this key is not known.",
+        {"Pulumi.dev.yaml": ("retentionDays:", "retention:")},
+    ),
+    "an unknown key beside the binding": Case(
+        "Pulumi.dev.yaml: flash-ticket-firewall:vpc: this key is not known.",
+        {
+            "Pulumi.dev.yaml": (
+                "  flash-ticket-firewall:binding:",
+                "  flash-ticket-firewall:vpc: x\n  flash-ticket-firewall:binding:",
+            )
+        },
+    ),
+    "a VPC that is not there": Case(
+        "Pulumi.dev.yaml: flash-ticket-firewall:binding.vpc: there is no VPC with the tags Name=flash-ticket-test",
+        {"Pulumi.dev.yaml": ("vpc: {tags: {Name: flash-ticket-dev}}", "vpc: {tags: {Name: flash-ticket-test}}")},
+    ),
+    "an external without a place": Case(
+        "Pulumi.dev.yaml: flash-ticket-firewall:binding.places: ",
+        {"traffic.yaml": ("  redis: {ports: [6379]}", "  redis: {ports: [6379]}\n  kafka: {ports: [9092]}")},
+    ),
+    "two listeners behind CloudFront's prefix list": Case(
+        "Pulumi.dev.yaml: flash-ticket-firewall:binding.",
+        {
+            "Pulumi.dev.yaml": (
+                "listeners: [443]\n      clients: {cidrs: [203.0.113.0/24]}",
+                f"listeners: [80, 443]\n      clients: {{prefixList: {{name: {CLOUDFRONT}}}}}",
+            )
+        },
+    ),
+    "a namespace that is not there": Case(
+        "traffic.yaml: namespace: ",
+        {"traffic.yaml": ("namespace: flash-ticket", "namespace: flash-tickets")},
+    ),
+    "no credentials": Case("AWS: credentials: ", variables={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}),
+    "an AWS endpoint that does not answer": Case("AWS: ", variables={"AWS_ENDPOINT_URL": NOWHERE}),
+    "no kubeconfig": Case("Kubernetes: kubeconfig: ", variables={"KUBECONFIG": "/nowhere/config"}),
+}
+
+
+@pytest.mark.parametrize("mistake", CASES)
+def test_a_mistake_gets_one_message_and_touches_nothing(mistake: str, lab: Lab, tmp_path: Path) -> None:
+    case = CASES[mistake]
+    changed = {}
+    for name, (old, new) in case.edits.items():
+        text = (REPOSITORY / name).read_text()
+        assert old in text
+        changed[name] = text.replace(old, new)
+    program = copy_program(REPOSITORY, tmp_path / "program", changed)
+    before = Apis(lab, "dev").look()
+    result = Engine(lab, "dev", program, case.variables).up()
+    errors = [line for line in result.diagnostics if line.startswith("error: ")]
+    assert result.code != 0
+    assert len(errors) == 1, result.stdout
+    assert errors[0].removeprefix("error: ").startswith(case.message)
+    assert "\n" not in errors[0]
+    assert "Traceback" not in result.stdout + result.stderr
+    assert Apis(lab, "dev").look() == before
+
+
+def test_an_api_server_that_does_not_answer_is_told_at_once(lab: Lab, tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    text = lab.kubeconfigs["dev"].read_text()
+    server = next(line for line in text.splitlines() if "server:" in line)
+    kubeconfig.write_text(text.replace(server.split("server:")[1].strip(), "https://127.0.0.1:9"))
+    program = copy_program(REPOSITORY, tmp_path / "program")
+    result = Engine(lab, "dev", program, {"KUBECONFIG": str(kubeconfig)}).up()
+    errors = [line for line in result.diagnostics if line.startswith("error: ")]
+    assert result.code != 0
+    assert len(errors) == 1, result.stdout
+    assert errors[0].startswith("error: Kubernetes: API server: https://127.0.0.1:9 cannot be reached")

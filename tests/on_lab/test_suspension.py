@@ -1,0 +1,143 @@
+"""A suspension on the real engine, from opening to its end: through Pulumi, alone, loud, and closed again."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from lab.recording.recording import recorded
+from lab.recording.surveyor import Surveyor
+from lab.running.engine import Engine, Result
+from lab.running.firewall_command import Told, flash_firewall
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from tests.support.engine.intermediate_states import Gap, Run, Transition
+from tests.support.engine.judgement import judged
+from tests.support.engine.life import NAMESPACE, REPOSITORY, Apis, changed_matrix
+
+pytestmark = pytest.mark.engine
+
+POLICY = "04-allow-egress-api"
+REASON = "the partner's <b>new</b> address {{ x }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night with a suspension.
+
+    Attributes:
+        pending: A change of traffic.yaml that nobody has deployed yet.
+        gaps: What no write should have done.
+    """
+
+    failed: Told
+    unwritten: bool
+    suspend: Told
+    suspended: Mapping[str, Any]
+    settings: str
+    pending: Result
+    preview: Result
+    check: Told
+    closing: Result
+    closed: Mapping[str, Any]
+    resume: Told
+    struck: bool
+    gaps: list[Gap]
+
+
+@pytest.fixture(scope="module")
+def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    folder = tmp_path_factory.mktemp("night")
+    program = copy_program(REPOSITORY, folder / "shop")
+    engine, apis = Engine(lab, "dev", program), Apis(lab, "dev")
+    file = program / "Pulumi.dev.yaml"
+    asked = ("suspend", POLICY, "--for", "30m", "--reason", REASON, "--stack", "dev")
+
+    def command(*arguments: str, **variables: str) -> Told:
+        return flash_firewall(lab, "dev", program, *arguments, **variables)
+
+    engine.up().checked()
+    declared = Surveyor.of(lab, "dev").declared(program)
+    before = file.read_text()
+    failed = command(*asked, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    unwritten = file.read_text() == before
+    (program / "traffic.yaml").write_text(
+        changed_matrix(("{from: pay, to: [rabbitmq, redis, database]}", "{from: pay, to: [rabbitmq]}"))["traffic.yaml"]
+    )
+    with recorded(lab, "dev", NAMESPACE) as recording:
+        suspend = command(*asked, **recording.variables)
+        suspended = apis.look().policies[POLICY]
+        run = Run(recording.journal.before, recording.journal.writes)
+        # Of what opened it alone is neither before nor after: its own pods in its own direction.
+        gaps = [
+            gap for gap in judged(Transition(declared, declared), run) if gap.pair[0] != "api" or "cut" in gap.claim
+        ]
+    pending = engine.preview().checked()
+    (program / "traffic.yaml").write_text((REPOSITORY / "traffic.yaml").read_text())
+    settings, preview, check = file.read_text(), engine.preview().checked(), command("check", "--stack", "dev")
+    file.write_text(re.sub(r'until: "[^"]*"', 'until: "2026-01-01T00:00:00Z"', settings))
+    closing = engine.up().checked()
+    closed = apis.look().policies[POLICY]
+    (program / "traffic.yaml").write_text("services: [half a sen")
+    resume = command("resume", POLICY, "--stack", "dev")
+    struck = file.read_text() == before
+    engine.destroy().checked()
+    return Night(
+        failed, unwritten, suspend, suspended, settings, pending, preview, check, closing, closed, resume, struck, gaps
+    )
+
+
+def test_where_the_update_fails_nothing_is_written(night: Night) -> None:
+    assert night.failed.returncode == 2
+    assert "Pulumi.dev.yaml is as it was before" in night.failed.stderr
+    assert "Traceback" not in night.failed.stderr + night.failed.stdout
+    assert night.unwritten
+
+
+def test_it_says_what_it_opens_and_opens_it(night: Night) -> None:
+    assert night.suspend.returncode == 0, night.suspend.stdout + night.suspend.stderr
+    assert "added    api => the internet : All Connections" in night.suspend.stdout
+    assert night.suspended["spec"]["egress"] == [{}]
+
+
+def test_the_object_says_until_when_by_whom_and_why(night: Night) -> None:
+    annotations = night.suspended["metadata"]["annotations"]
+
+    assert annotations["flash-firewall/suspended-because"] == REASON
+    assert set(annotations) >= {"flash-firewall/suspended-until", "flash-firewall/suspended-by"}
+
+
+def test_it_deploys_nothing_else_that_the_files_may_hold(night: Night) -> None:
+    assert "~ kubernetes:networking.k8s.io/v1:NetworkPolicy firewall-policies-04-allow-egress-api" in " ".join(
+        night.suspend.stdout.split()
+    )
+    assert [step.name for step in night.pending.changes if "04-allow-egress-pay" in step.name]
+
+
+def test_no_other_connection_opens_and_no_declared_flow_is_cut_on_the_way(night: Night) -> None:
+    assert night.gaps == []
+
+
+def test_every_preview_and_check_says_so_until_its_end(night: Night) -> None:
+    told = [each for each in night.preview.diagnostics if each.startswith("warning: SUSPENDED until")]
+
+    assert len(told) == 1
+    assert POLICY in told[0]
+    assert REASON in told[0]
+    assert night.preview.changes == ()
+    assert f"dev: warning: SUSPENDED until {told[0].split()[3]}" in night.check.stdout
+    assert night.check.returncode == 0
+
+
+def test_the_first_update_after_its_end_closes_it_and_says_so(night: Night) -> None:
+    assert [step.name for step in night.closing.changes] == [f"firewall-policies-{POLICY}"]
+    assert [each for each in night.closing.diagnostics if f"suspension of {POLICY}: it was to end" in each]
+    assert night.closed["spec"]["egress"] != [{}]
+    assert not [key for key in night.closed["metadata"]["annotations"] if "suspended" in key]
+
+
+def test_resume_strikes_it_and_leaves_the_file_as_it_was_even_while_somebody_edits_the_matrix(night: Night) -> None:
+    assert night.resume.returncode == 0, night.resume.stdout + night.resume.stderr
+    assert night.struck

@@ -1,0 +1,50 @@
+"""Before something that is not easily undone somebody says yes: at the terminal, or with an option."""
+
+import io
+
+import pytest
+
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.operate.consent import require_consent
+
+
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        """Say that this is a terminal."""
+        return True
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(text))
+
+
+@pytest.mark.parametrize("answer", ["y\n", "yes\n", " Y \n"])
+def test_yes_at_the_terminal_goes_on(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed(monkeypatch, answer)
+
+    require_consent("Open everything?", given=False)
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "n\n", "yess\n", "what?\n"])
+def test_anything_else_changes_nothing(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed(monkeypatch, answer)
+
+    with pytest.raises(InputError, match="nothing has been changed"):
+        require_consent("Open everything?", given=False)
+
+
+def test_the_question_is_asked_on_stderr_so_that_an_answer_can_be_piped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "y\n")
+    require_consent("Open everything?", given=False)
+
+    assert capsys.readouterr() == ("", "Open everything? [y/N] ")
+
+
+def test_the_option_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+
+    require_consent("Open everything?", given=True)

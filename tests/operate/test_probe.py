@@ -1,0 +1,122 @@
+"""The probe in pods whose commands really run: what comes back, and what is told where nothing can be run."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from flash_ticket.firewall.terms.ports import tcp
+from flash_ticket.live.progress import Progress
+from flash_ticket.operate.probe import run_probe
+from flash_ticket.verify.probe.check import Check, Checked, Expectation, Verdict
+from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
+from flash_ticket.verify.probe.script import Outcome
+from tests.support.clouds.kubelet import Kubelet
+
+HOST = "127.0.0.1"
+POD = RunningPod("api", "api-0", "main", HOST)
+
+
+@pytest.fixture
+def plan() -> Iterator[ProbePlan]:
+    """Two declared connections, to a port that listens and to one that does not, and an undeclared one."""
+    with socket.create_server((HOST, 0)) as listening, socket.socket() as unheard:
+        unheard.bind((HOST, 0))
+        opened, closed = listening.getsockname()[1], unheard.getsockname()[1]
+        checks = (
+            Check("api", "pay", tcp(opened), opened, Expectation.CONNECTS, (HOST,)),
+            Check("api", "redis", tcp(closed), closed, Expectation.CONNECTS, (HOST,)),
+            Check("api", "gateway", tcp(opened), opened, Expectation.BLOCKED, (HOST,)),
+        )
+        yield ProbePlan("flash-ticket", frozenset({"api", "pay", "gateway"}), (POD,), checks, ())
+
+
+def only_problem(checked: tuple[Checked, ...]) -> str:
+    """Return why nothing could be run: the same for each check."""
+    assert {each.verdict for each in checked} == {Verdict.NOT_RUN}
+    (problem,) = {each.problem for each in checked}
+    return problem
+
+
+def test_in_the_pods_own_container_each_connection_is_opened(plan: ProbePlan) -> None:
+    kubelet = Kubelet()
+    with kubelet.serve() as cluster:
+        probe = run_probe(cluster, plan, None, 30)
+
+    assert [each.outcomes for each in probe.checked] == [
+        (Outcome.CONNECTED,),
+        (Outcome.REFUSED,),
+        (Outcome.CONNECTED,),
+    ]
+    assert [each.verdict for each in probe.checked] == [Verdict.HOLDS, Verdict.VIOLATED, Verdict.VIOLATED]
+    ((container, command),) = kubelet.executed
+    assert (container, command[0]) == ("main", "sh")
+    assert kubelet.added == []
+
+
+def test_in_an_added_container_each_connection_is_opened(plan: ProbePlan) -> None:
+    kubelet = Kubelet()
+    with kubelet.serve() as cluster:
+        first = run_probe(cluster, plan, "tools@sha256:0", 30)
+        second = run_probe(cluster, plan, "tools@sha256:0", 30)
+
+    assert first.checked == second.checked
+    assert [each.verdict for each in first.checked] == [Verdict.HOLDS, Verdict.VIOLATED, Verdict.VIOLATED]
+    assert [each["name"] for each in kubelet.added] == ["flash-firewall-probe-0", "flash-firewall-probe-1"]
+    assert kubelet.executed == []
+
+
+def test_the_added_container_has_no_privilege_and_fits_the_restricted_standard(plan: ProbePlan) -> None:
+    kubelet = Kubelet()
+    with kubelet.serve() as cluster:
+        run_probe(cluster, plan, "tools@sha256:0", 30)
+
+    (added,) = kubelet.added
+    assert added["image"] == "tools@sha256:0"
+    assert added["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "runAsUser": 65534,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def test_an_image_that_does_not_come_is_told_and_nothing_is_waited_for_for_ever(plan: ProbePlan) -> None:
+    with Kubelet(waiting="ImagePullBackOff").serve() as cluster:
+        problem = only_problem(run_probe(cluster, plan, "tools@sha256:0", 1).checked)
+
+    assert problem == (
+        "container flash-firewall-probe-0 waits (ImagePullBackOff) and has not ended within 1 s; "
+        "it ends by itself once it has run"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        (403, "pods is forbidden", "this identity may not: pods is forbidden"),
+        (400, "pod api-0 does not have a host assigned", "the API server answers 400: pod api-0 does not have a host"),
+        (500, "dial tcp: lookup node", "the API server answers 500: dial tcp: lookup node"),
+    ],
+)
+def test_a_refused_exec_is_told_in_the_servers_words(status: int, said: str, told: str, plan: ProbePlan) -> None:
+    with Kubelet(refused=(status, said)).serve() as cluster:
+        assert only_problem(run_probe(cluster, plan, None, 30).checked).startswith(told)
+
+
+def test_an_api_server_that_is_gone_is_told(plan: ProbePlan) -> None:
+    with Kubelet().serve() as cluster:
+        pass
+
+    assert only_problem(run_probe(cluster, plan, None, 5).checked)
+
+
+def test_whoever_interrupts_waits_for_nothing_more(plan: ProbePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "say", interrupt)
+    with Kubelet(waiting="ContainerCreating").serve() as cluster, pytest.raises(KeyboardInterrupt):
+        run_probe(cluster, plan, "tools@sha256:0", 3600)

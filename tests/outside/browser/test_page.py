@@ -1,0 +1,211 @@
+"""The page in a real browser: nothing fails, nothing is fetched, nothing is out of reach or out of sight."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.prove.proof import prove
+from flash_ticket.report.picture.page import page
+from flash_ticket.report.picture.picture import picture
+from flash_ticket.report.picture.style import DARK, LIGHT
+from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.stacks import CASES
+
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_HOSTILE = "<img src=x onerror=alert(1)>"
+_FOCUSABLE = "a[href], summary, [tabindex='0']"
+_NAMED_ROLES = {"table", "image", "img", "figure", "region", "navigation", "link", "heading", "DisclosureTriangle"}
+
+
+def _program(*names: str) -> str:
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    pytest.skip(f"{names[0]} is not installed: apt-get install chromium chromium-driver")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """A browser of its own; a proxy that the environment names is not asked for the way to it."""
+    options = ChromeOptions()
+    options.binary_location = _program("chromium")
+    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("no_proxy", "localhost,127.0.0.1")
+        driver = Chrome(options, Service(_program("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One page for each of what a page can hold, as files."""
+    folder = tmp_path_factory.mktemp("pages")
+    texts = {f"{case}.html": page(*shop, compiled(*shop).proof()) for case, make in CASES.items() for shop in [make()]}
+    texts["prod.svg"] = picture(*CASES["prod"]())
+    environment = environment_of("prod")
+    firewall = compiled(shop_matrix(), environment)
+    manifests = [policy.manifest() for policy in firewall.pods.policies if "pay" not in policy.name]
+    texts["broken.html"] = page(shop_matrix(), environment, prove(shop_matrix(), environment, manifests, firewall.vpc))
+    nodes = replace(environment.cluster.nodes, label=_HOSTILE)
+    hostile = replace(environment, cluster=replace(environment.cluster, name=_HOSTILE, nodes=nodes))
+    texts["hostile.html"] = page(shop_matrix(), hostile, compiled(shop_matrix(), hostile).proof())
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return {name: folder / name for name in texts}
+
+
+NAMES = (*(f"{case}.html" for case in CASES), "broken.html", "hostile.html", "prod.svg")
+HTML = tuple(name for name in NAMES if name.endswith(".html"))
+
+
+def opened(browser: Chrome, path: Path, width: int = 1280, scheme: str = "light") -> None:
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    )
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    browser.get(path.as_uri())
+
+
+def asked(browser: Chrome, script: str) -> Any:  # noqa: ANN401 - whatever the script returns
+    return browser.execute_script(f"return {script}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_said_on_the_console_and_nothing_is_fetched(
+    browser: Chrome, pages: dict[str, Path], name: str
+) -> None:
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)  # type: ignore[no-untyped-call]
+    opened(browser, pages[name])
+
+    events = [json.loads(each["message"])["message"] for each in browser.get_log("performance")]  # type: ignore[no-untyped-call]
+    requests = [each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"]
+
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
+    assert requests == [pages[name].as_uri()]
+
+
+@pytest.mark.parametrize("name", HTML)
+def test_the_tab_key_reaches_everything_in_order_and_shows_where_it_is(
+    browser: Chrome, pages: dict[str, Path], name: str
+) -> None:
+    opened(browser, pages[name])
+    expected = browser.find_elements(By.CSS_SELECTOR, _FOCUSABLE)
+
+    for element in expected:
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        assert browser.switch_to.active_element == element
+        assert element.value_of_css_property("outline-style") != "none"
+        assert element.value_of_css_property("outline-width") != "0px"
+        box = element.rect
+        assert box["width"] > 0
+        assert asked(browser, "document.activeElement.getBoundingClientRect().top") > -box["height"]
+
+
+def test_the_enter_key_opens_what_decides_a_connection(browser: Chrome, pages: dict[str, Path]) -> None:
+    opened(browser, pages["prod.html"])
+    first = browser.find_element(By.CSS_SELECTOR, "details")
+    decides = first.find_element(By.CSS_SELECTOR, "dl")
+    assert not decides.is_displayed()
+
+    first.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
+
+    assert decides.is_displayed()
+    assert "allowed by" in decides.text
+
+
+def test_the_skip_link_leads_to_the_content(browser: Chrome, pages: dict[str, Path]) -> None:
+    opened(browser, pages["prod.html"])
+    browser.switch_to.active_element.send_keys(Keys.TAB)
+    assert browser.switch_to.active_element.text == "Skip to the content"
+
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+
+    assert browser.switch_to.active_element.get_attribute("id") == "content"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_has_a_name_for_a_screen_reader(browser: Chrome, pages: dict[str, Path], name: str) -> None:
+    opened(browser, pages[name])
+    nodes = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+
+    seen = set()
+    for node in nodes:
+        role = node.get("role", {}).get("value")
+        if role in _NAMED_ROLES and not node["ignored"]:
+            seen.add(role)
+            assert node.get("name", {}).get("value"), node
+    assert seen & {"image", "img"}
+    assert name.endswith(".svg") or {"table", "figure", "region", "navigation", "link", "heading"} <= seen
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("name", HTML)
+def test_nothing_is_wider_than_the_window(browser: Chrome, pages: dict[str, Path], name: str, width: int) -> None:
+    opened(browser, pages[name], width)
+    browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
+
+    assert asked(browser, "innerWidth") == width
+    assert asked(browser, "document.documentElement.scrollWidth") <= width
+    beyond = """[...document.querySelectorAll('body *')].filter(
+        each => !each.closest('.wide *') && each.getBoundingClientRect().right > innerWidth + 0.5
+    ).map(each => each.outerHTML.slice(0, 120))"""
+    assert asked(browser, beyond) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_text_of_the_picture_fits_with_this_machines_font(
+    browser: Chrome, pages: dict[str, Path], name: str
+) -> None:
+    opened(browser, pages[name])
+    texts = """[...document.querySelectorAll('text')].map(
+        each => [each.textContent, each.getComputedTextLength(), Number(each.dataset.room)]
+    )"""
+    found = asked(browser, texts)
+
+    assert found
+    for words, length, room in found:
+        assert 0 < length <= room, words
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_and_picture_follow_the_readers_colours(browser: Chrome, pages: dict[str, Path], scheme: str) -> None:
+    palette = {"light": LIGHT, "dark": DARK}[scheme]
+    opened(browser, pages["prod.html"], scheme=scheme)
+
+    def colour(selector: str, key: str) -> str:
+        found = asked(browser, f"getComputedStyle(document.querySelector('{selector}')).{key}")
+        return "#" + "".join(f"{int(each):02x}" for each in found.removeprefix("rgb(").removesuffix(")").split(","))
+
+    assert colour("body", "backgroundColor") == colour(".ground", "fill") == palette.ground
+    assert colour("body", "color") == colour("text.name", "fill") == palette.ink
+
+
+def test_hostile_names_are_text(browser: Chrome, pages: dict[str, Path]) -> None:
+    opened(browser, pages["hostile.html"])
+
+    assert browser.find_elements(By.CSS_SELECTOR, "img") == []
+    assert _HOSTILE in browser.find_element(By.CSS_SELECTOR, "header").text

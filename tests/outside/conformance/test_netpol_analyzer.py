@@ -1,0 +1,33 @@
+"""The listing says, byte for byte, what netpol-analyzer says of its own published cases.
+
+The cases are that project's data under its licence and are not part of this one: they are looked for beside the
+checkout, in ``shared/conformance/netpol-analyzer``.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from flash_ticket.firewall.analyse.cluster import read_cluster
+from flash_ticket.firewall.analyse.reachability import Reachability
+from flash_ticket.report.text import lines
+
+CASES = Path(__file__).parents[3] / ".." / "shared" / "conformance" / "netpol-analyzer"
+NAMES = sorted(path.stem for path in (CASES / "expected").glob("*.txt"))
+
+needs_cases = pytest.mark.skipif(not NAMES, reason=f"netpol-analyzer's cases are not at {CASES}")
+
+
+@needs_cases
+@pytest.mark.parametrize("name", NAMES)
+def test_the_listing_of_a_published_case_is_byte_for_byte_the_expected_one(name: str) -> None:
+    cluster = read_cluster(CASES / "cases" / name)
+
+    listing = "".join(lines(Reachability(cluster).connections()))
+
+    assert listing == (CASES / "expected" / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@needs_cases
+def test_every_published_case_has_an_expected_listing() -> None:
+    assert sorted(path.name for path in (CASES / "cases").iterdir()) == NAMES

@@ -1,0 +1,97 @@
+"""A listing says the same in every form."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.changes import Change, changes_between
+from flash_ticket.firewall.terms.connections import Block, Connections
+from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
+from flash_ticket.report.changes import ChangeFormat, written_changes
+from flash_ticket.report.connections import Format, written
+
+TEN = AddressRange.of("10.0.0.0/8")
+SOME = PortSet.of([tcp(80), PortRange(Protocol.TCP, 90, 99), udp(53)])
+CONNECTIONS = Connections(
+    ["shop/a[Pod]", "shop/b[Pod]", "other/c[Pod]", TEN, "{ingress-controller}"],
+    [
+        Block(("shop/a[Pod]", "shop/b[Pod]"), ("shop/a[Pod]", "shop/b[Pod]"), SOME),
+        Block((TEN, "{ingress-controller}"), ("shop/a[Pod]",), ALL_PORTS),
+    ],
+)
+LINES = [
+    ("10.0.0.0-10.255.255.255[External]", "shop/a[Pod]", "All Connections"),
+    ("shop/a[Pod]", "shop/b[Pod]", "TCP 80,90-99,UDP 53"),
+    ("shop/b[Pod]", "shop/a[Pod]", "TCP 80,90-99,UDP 53"),
+    ("{ingress-controller}", "shop/a[Pod]", "All Connections"),
+]
+
+
+def text(form: Format) -> str:
+    return "".join(written(CONNECTIONS, form))
+
+
+def test_lines_are_sorted_and_a_party_is_not_connected_with_itself() -> None:
+    assert text(Format.TXT).splitlines() == [f"{src} => {dst} : {conn}" for src, dst, conn in LINES]
+
+
+def test_json_has_the_words_and_the_ranges() -> None:
+    found = json.loads(text(Format.JSON))
+    assert [(entry["src"], entry["dst"], entry["conn"]) for entry in found] == LINES
+    assert found[1]["ports"] == [
+        {"protocol": "TCP", "first": 80, "last": 80},
+        {"protocol": "TCP", "first": 90, "last": 99},
+        {"protocol": "UDP", "first": 53, "last": 53},
+    ]
+
+
+def test_csv_reads_back() -> None:
+    assert list(csv.reader(io.StringIO(text(Format.CSV)))) == [["src", "dst", "conn"], *map(list, LINES)]
+
+
+def test_markdown_is_a_table() -> None:
+    rows = text(Format.MD).splitlines()
+    assert rows[:2] == ["| src | dst | conn |", "|-----|-----|------|"]
+    assert rows[3] == "| shop/a[Pod] | shop/b[Pod] | TCP 80,90-99,UDP 53 |"
+    assert len(rows) == 2 + len(LINES)
+
+
+def test_dot_frames_workloads_by_namespace_and_keeps_those_that_connect_to_nothing() -> None:
+    found = text(Format.DOT)
+    assert found.startswith("digraph {\n")
+    assert re.findall(r'subgraph "cluster_(\w+)"', found) == ["other", "shop"]
+    assert '"other/c[Pod]" [label="c[Pod]"' in found
+    assert '"shop/a[Pod]" -> "shop/b[Pod]" [label="TCP 80,90-99,UDP 53"]' in found
+    assert found.count(" -> ") == len(LINES)
+
+
+@pytest.mark.parametrize(("form", "nothing"), [(Format.TXT, ""), (Format.JSON, "[]\n"), (Format.CSV, "src,dst,conn\n")])
+def test_a_listing_of_nothing_is_well_formed(form: Format, nothing: str) -> None:
+    assert "".join(written(Connections([], []), form)) == nothing
+
+
+CHANGES = changes_between({("a", "b"): PortSet.of([tcp(80)])}, {("a", "b"): PortSet.of([tcp(443)])})
+
+
+def changes(form: ChangeFormat, found: tuple[Change, ...] = CHANGES) -> str:
+    return "".join(written_changes(found, form))
+
+
+def test_changes_say_what_was_and_what_is() -> None:
+    assert changes(ChangeFormat.TXT) == "changed  a => b : TCP 80 -> TCP 443\n"
+    assert changes(ChangeFormat.CSV) == "change,src,dst,before,after\nchanged,a,b,TCP 80,TCP 443\n"
+    assert changes(ChangeFormat.MD).splitlines()[2] == "| changed | a | b | TCP 80 | TCP 443 |"
+    (entry,) = json.loads(changes(ChangeFormat.JSON))
+    assert (entry["change"], entry["before"], entry["after"]) == ("changed", "TCP 80", "TCP 443")
+    assert entry["opened"] == [{"protocol": "TCP", "first": 443, "last": 443}]
+    assert entry["closed"] == [{"protocol": "TCP", "first": 80, "last": 80}]
+
+
+def test_no_changes_are_said_in_words_to_people_and_as_nothing_to_programs() -> None:
+    assert changes(ChangeFormat.TXT, ()) == "no connection differs\n"
+    assert json.loads(changes(ChangeFormat.JSON, ())) == []

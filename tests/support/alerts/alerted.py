@@ -1,0 +1,38 @@
+"""Environments that ask for alerts."""
+
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.declare.matrix import Matrix
+from tests.support.declared.accounts import SHOP, AccountInMemory, binding_content, environment_of
+
+RUNBOOK = "https://wiki.example.com/runbook"
+TOPIC = "arn:aws:sns:ap-northeast-2:111122223333:on-call"
+EVERYTHING: dict[str, Any] = {
+    "runbook": RUNBOOK,
+    "prometheus": {"labels": {"release": "kube-prometheus-stack"}},
+    "grafana": {},
+    "cloudwatch": {"topic": "on-call"},
+}
+
+
+def alerted_content(cni: str = "cilium", stack: str = "dev", alerts: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a committed stack's binding with a plug-in and alerts, fresh for each caller to change."""
+    content = binding_content(stack)
+    content["cluster"]["cni"] = {"name": cni}
+    content["alerts"] = EVERYTHING if alerts is None else alerts
+    return content
+
+
+def alerted(
+    cni: str = "cilium",
+    stack: str = "dev",
+    alerts: dict[str, Any] | None = None,
+    matrix: Matrix | None = None,
+    account: AccountInMemory = SHOP,
+) -> tuple[Environment, Alerting]:
+    """Return an environment that asks for alerts, and what it asks for."""
+    environment = environment_of(stack, alerted_content(cni, stack, alerts), matrix, account)
+    assert environment.alerting is not None
+    return environment, environment.alerting

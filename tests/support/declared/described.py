@@ -1,0 +1,87 @@
+"""A compiled firewall written down as both APIs would describe it once it is deployed."""
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Group, PrefixList
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.direction import Direction
+
+Described = dict[str, Any]
+
+
+def deployed(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
+    """Return a firewall as it stands once deployed, with whatever else is said to stand beside it."""
+    pods = [policy.manifest() for policy in firewall.pods.policies]
+    vpc = firewall.vpc
+    stands: dict[str, Any] = {
+        "policies": tuple(pods),
+        "foreign_policies": (),
+        "overruling": (),
+        "attachments": tuple(map(attachment, vpc.attachments)),
+        "foreign_attachments": (),
+        "groups": tuple(group(each, firewall.environment.name) for each in vpc.groups),
+        "rules": tuple(rule(each, firewall.environment.name) for each in vpc.rules),
+    }
+    return Deployed(**{**stands, **more})
+
+
+def nothing_deployed(**more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
+    """Return what stands before the first deployment."""
+    fields = ("policies", "foreign_policies", "overruling", "attachments", "foreign_attachments", "groups", "rules")
+    return Deployed(**{**dict.fromkeys(fields, ()), **more})
+
+
+def group(own: OwnGroup, stack: str) -> Described:
+    """Return a group as DescribeSecurityGroups tells it."""
+    tags = {STACK_TAG: stack, GROUP_TAG: own.label}
+    return {
+        "GroupId": _id(own),
+        "GroupName": f"terraform-{own.label}",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+    }
+
+
+def rule(compiled: Rule, stack: str) -> Described:
+    """Return a rule as DescribeSecurityGroupRules tells it."""
+    return {
+        "SecurityGroupRuleId": f"sgr-{compiled.name}",
+        "GroupId": _id(compiled.holder),
+        "IsEgress": compiled.direction is Direction.EGRESS,
+        "IpProtocol": compiled.ports.protocol.lower(),
+        "FromPort": compiled.ports.first,
+        "ToPort": compiled.ports.last,
+        "Description": ", ".join(compiled.flows),
+        "Tags": [{"Key": STACK_TAG, "Value": stack}, {"Key": "Name", "Value": compiled.name}],
+        **_peer(compiled.peer),
+    }
+
+
+def attachment(compiled: PodAttachment) -> Described:
+    """Return a SecurityGroupPolicy as the API server tells it."""
+    return {
+        "metadata": {"name": compiled.service, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
+        "spec": {
+            "podSelector": {"matchLabels": dict(compiled.pods)},
+            "securityGroups": {"groupIds": [_id(compiled.group)]},
+        },
+    }
+
+
+def _id(holder: Holder) -> str:
+    return holder.id if isinstance(holder, Group) else f"sg-own-{holder.label}"
+
+
+def _peer(peer: Peer) -> Described:
+    match peer:
+        case IPv4Network():
+            return {"CidrIpv4": str(peer)}
+        case IPv6Network():
+            return {"CidrIpv6": str(peer)}
+        case PrefixList():
+            return {"PrefixListId": peer.id}
+        case OwnGroup() | Group():
+            return {"ReferencedGroupInfo": {"GroupId": _id(peer), "UserId": "111122223333"}}

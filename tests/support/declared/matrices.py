@@ -1,0 +1,225 @@
+"""Random declarations and environments: small enough to ask every question about, with every form there is."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from ipaddress import ip_network
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.bind.environment import (
+    Attachment,
+    Cluster,
+    CniName,
+    DnsMode,
+    Environment,
+    Group,
+    KubeProxyMode,
+    LoadBalancer,
+    LogDestination,
+    Network,
+    OnDestroy,
+    Place,
+    PodEniMode,
+    PrefixList,
+    Quotas,
+    Recording,
+)
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
+
+Content = dict[str, Any]
+
+FRONT = "alb"
+"""The external that every random environment takes for its load balancer."""
+
+_SERVICES = ("gateway", "api", "pay", "a", "b", "a-b", "x0", "egress")
+PLACES = ("redis", "database", "queue", "office")
+_ELSEWHERE = ("prometheus", "mesh", "jobs")
+_NAMESPACES = ("monitoring", "kube-system", "tools")
+_NUMBERS = (1, 53, 80, 81, 443, 3000, 8005, 65535)
+_RANGES = ((1, 80), (53, 54), (8000, 8010), (8005, 8020), (65534, 65535))
+_NETWORKS = tuple(
+    ip_network(block)
+    for block in ("10.0.20.0/24", "10.0.21.0/24", "10.0.0.0/16", "198.51.100.7/32", "2001:db8:1::/64", "2001:db8::/48")
+)
+_GROUPS = (Group("sg-1", "shop-redis"), Group("sg-2", "shop-database"), Group("sg-3", "redis data"))
+_LISTS = (
+    PrefixList("pl-1", "office", 4, 20, (ip_network("192.0.2.0/25"), ip_network("203.0.113.0/24"))),
+    PrefixList("pl-2", "office", 6, 7, (ip_network("2001:db8:9::/48"),)),
+    PrefixList("pl-3", "com.amazonaws.global.cloudfront.origin-facing", 4, 55, (ip_network("120.52.22.96/27"),)),
+)
+_NODES = Group("sg-nodes", "shop-nodes", (("ingress", 4, 2),))
+_CLUSTER = Group("sg-cluster", "eks-cluster-sg-shop-1")
+
+
+@st.composite
+def ports(draw: st.DrawFn) -> object:
+    """One port as a file may write it."""
+    if draw(st.booleans()):
+        written: object = draw(st.sampled_from(_NUMBERS))
+    else:
+        first, last = draw(st.sampled_from(_RANGES))
+        written = f"{first}-{last}"
+    match draw(st.integers(0, 3)):
+        case 0:
+            return {"port": written, "protocol": "UDP"}
+        case 1:
+            return {"port": written}
+        case _:
+            return written
+
+
+_port_lists = st.lists(ports(), min_size=1, max_size=3)
+
+
+@st.composite
+def _pods(draw: st.DrawFn, number: int, shape: int) -> dict[str, str]:
+    """Labels that no other number has, in one of three shapes that a whole file keeps to."""
+    if shape == 0:
+        return {"app": f"app-{number}"}
+    if shape == 1:
+        return {"app.kubernetes.io/part-of": "shop", "app.kubernetes.io/name": f"app-{number}"}
+    extra = {"tier": draw(st.sampled_from(("front", "back")))} if draw(st.booleans()) else {}
+    return {"app": f"app-{number // 2}", "half": f"{number % 2}", **extra}
+
+
+@st.composite
+def _externals(draw: st.DrawFn) -> dict[str, Content]:
+    found: dict[str, Content] = {FRONT: {"ports": draw(_port_lists)} if draw(st.booleans()) else {}}
+    for name in draw(st.lists(st.sampled_from(PLACES), unique=True, max_size=3)):
+        found[name] = {"ports": draw(_port_lists)} if draw(st.integers(0, 3)) else {}
+    for name in draw(st.lists(st.sampled_from(_ELSEWHERE), unique=True, max_size=2)):
+        found[name] = {"namespace": draw(st.sampled_from(_NAMESPACES))}
+        if draw(st.booleans()):
+            found[name]["pods"] = {"app": name}
+        if draw(st.booleans()):
+            found[name]["ports"] = draw(_port_lists)
+    return found
+
+
+@st.composite
+def traffic_files(draw: st.DrawFn, min_flows: int = 0) -> Content:
+    """The content of a valid traffic file."""
+    shape = draw(st.integers(0, 2))
+    names = draw(st.lists(st.sampled_from(_SERVICES), unique=True, min_size=1, max_size=4))
+    services: dict[str, Content] = {}
+    for number, name in enumerate(names):
+        services[name] = {"pods": draw(_pods(number, shape)), "ports": draw(_port_lists)}
+        if draw(st.booleans()):
+            services[name]["policies"] = {"ingress": f"1{number}-allow-{name}"}
+    externals = draw(_externals())
+    flows = draw(st.lists(_flows(services, externals), min_size=min_flows, max_size=6))
+    return {"namespace": "shop", "services": services, "externals": externals, "flows": flows}
+
+
+@st.composite
+def _flows(draw: st.DrawFn, services: dict[str, Content], externals: dict[str, Content]) -> Content:
+    listening = [name for name, entry in externals.items() if "ports" in entry]
+    if draw(st.booleans()) or (len(services) < 2 and not listening):
+        source, target = draw(st.sampled_from(sorted(externals))), draw(st.sampled_from(sorted(services)))
+    else:
+        source = draw(st.sampled_from(sorted(services)))
+        target = draw(st.sampled_from(sorted({*services, *listening} - {source})))
+    flow: Content = {"from": source, "to": [target] if draw(st.booleans()) else target}
+    declared = {**services, **externals}[target]["ports"]
+    if draw(st.booleans()):
+        flow["ports"] = draw(st.lists(st.sampled_from(declared), min_size=1, max_size=2))
+    return flow
+
+
+def matrices(min_flows: int = 0) -> st.SearchStrategy[Matrix]:
+    """A valid matrix."""
+    return traffic_files(min_flows).map(lambda content: parse_matrix(content, "traffic.yaml"))
+
+
+@st.composite
+def _places(draw: st.DrawFn) -> Place:
+    match draw(st.integers(0, 2)):
+        case 0:
+            listed = draw(st.sampled_from(_LISTS))
+            return Place(listed.networks, listed, ())
+        case 1:
+            return Place(draw(_networks), None, tuple(sorted(draw(st.sets(st.sampled_from(_GROUPS), min_size=1)))))
+        case _:
+            return Place(draw(_networks), None, ())
+
+
+def _sorted_networks(networks: Sequence[Network]) -> tuple[Network, ...]:
+    return tuple(sorted(networks, key=lambda network: (network.version, network)))
+
+
+_networks = st.lists(st.sampled_from(_NETWORKS), unique=True, min_size=1, max_size=3).map(_sorted_networks)
+
+
+@st.composite
+def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
+    """An environment in which every external of a random matrix has a place."""
+    dns = draw(st.sampled_from(DnsMode))
+    resolvers = (ip_network("169.254.20.10"), ip_network("172.20.0.10")) if dns is DnsMode.NODE_LOCAL else ()
+    places = [
+        (external.name, replace(draw(_places()), groups=()) if external.name == FRONT else draw(_places()))
+        for external in matrix.externals
+        if external.namespace is None
+    ]
+    attachment, *leaving = draw(st.permutations(tuple(Attachment)))
+    return Environment(
+        "dev",
+        "aws",
+        "ap-northeast-2",
+        "111122223333",
+        "vpc-1",
+        (ip_network("10.0.0.0/16"),),
+        Cluster(
+            "shop",
+            _CLUSTER,
+            draw(st.sampled_from((_NODES, _CLUSTER))),
+            attachment,
+            draw(st.sampled_from(CniName)),
+            draw(st.sampled_from(PodEniMode)),
+            draw(st.sampled_from(KubeProxyMode)),
+            dns,
+            resolvers,
+            draw(st.sampled_from((None, None, *leaving))),
+        ),
+        LoadBalancer(
+            FRONT,
+            tuple(sorted({tcp(443), *draw(st.sets(st.sampled_from((tcp(80), PortRange(Protocol.TCP, 8000, 8010)))))})),
+            draw(st.one_of(st.sampled_from(_LISTS), _networks)),
+        ),
+        tuple(sorted(places)),
+        Recording(LogDestination.S3, 30, OnDestroy.RETAIN),
+        Quotas(60, 5),
+    )
+
+
+@st.composite
+def shops(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
+    """A matrix with an environment for it."""
+    matrix = draw(matrices(min_flows))
+    return matrix, draw(environments(matrix))
+
+
+def rewritten(content: Any, random: Random) -> Any:  # noqa: ANN401 - parsed YAML has any shape
+    """Return the same declaration with every mapping and list in another order."""
+    if isinstance(content, dict):
+        keys = list(content)
+        random.shuffle(keys)
+        return {key: rewritten(content[key], random) for key in keys}
+    if isinstance(content, list):
+        return random.sample([rewritten(each, random) for each in content], len(content))
+    return content
+
+
+def with_flow(content: Content, flow: Content) -> Content:
+    """Return a declaration with one more flow."""
+    return {**content, "flows": [*content["flows"], flow]}
+
+
+@st.composite
+def files_with_one_more_flow(draw: st.DrawFn) -> tuple[Content, Content]:
+    """Two declarations, the second with one flow more (which may be there already)."""
+    before = draw(traffic_files())
+    return before, with_flow(before, draw(_flows(before["services"], before["externals"])))

@@ -1,0 +1,104 @@
+"""Random pairs of declarations, one the change of the other: what a deployment goes from and to."""
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from typing import Any
+
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.bind.environment import Attachment, CniName, DnsMode, Environment, Network, Place
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from tests.support.declared.matrices import FRONT, PLACES, Content, environments, traffic_files
+
+_TELLING = ("app", "app.kubernetes.io/name")
+"""The labels by which random services differ."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class FirewallPair:
+    """What stands, and what takes its place."""
+
+    before: CompiledFirewall
+    after: CompiledFirewall
+
+    def __repr__(self) -> str:
+        """Return what they were compiled from, which is short enough to be read."""
+        return " to ".join(f"{each.matrix!r} on {each.environment.cluster!r}" for each in (self.before, self.after))
+
+
+@st.composite
+def firewalls(draw: st.DrawFn) -> CompiledFirewall:
+    """A firewall in which no two places share an address."""
+    matrix = parse_matrix(draw(traffic_files(2)), "traffic.yaml")
+    return compiled(matrix, _apart(draw(environments(matrix)), 1))
+
+
+@st.composite
+def firewall_pairs(draw: st.DrawFn) -> FirewallPair:
+    """Two firewalls of one stack, most of them with most services, places and the attachment in common."""
+    former = draw(traffic_files(2))
+    latter = draw(_changed(former))
+    matrices = parse_matrix(former, "traffic.yaml"), parse_matrix(latter, "traffic.yaml")
+    after = _apart(draw(environments(matrices[1])), 1)
+    before = draw(_environment_before(matrices[0], after))
+    return FirewallPair(compiled(matrices[0], before), compiled(matrices[1], after))
+
+
+@st.composite
+def _changed(draw: st.DrawFn, former: Content) -> Content:
+    """Draw another declaration in which services of one name are mostly the same pods."""
+    latter: Content = draw(traffic_files(2))
+    example = next(iter(former["services"].values()))["pods"]
+    for number, (name, entry) in enumerate(sorted(latter["services"].items())):
+        known = former["services"].get(name)
+        if known and draw(st.integers(0, 4)):
+            entry["pods"] = known["pods"]
+        else:
+            entry["pods"] = {key: f"app-2{number}" if key in _TELLING else value for key, value in example.items()}
+        if known and draw(st.integers(0, 4)):
+            entry.pop("policies", None)
+            if "policies" in known:
+                entry["policies"] = known["policies"]
+    taken = [entry["policies"]["ingress"] for entry in latter["services"].values() if "policies" in entry]
+    for entry in latter["services"].values():
+        if "policies" in entry and taken.count(entry["policies"]["ingress"]) > 1:
+            del entry["policies"]
+    return latter
+
+
+@st.composite
+def _environment_before(draw: st.DrawFn, matrix: Matrix, after: Environment) -> Environment:
+    drawn = _apart(draw(environments(matrix)), 2)
+    places = dict(drawn.places)
+    for name, place in after.places:
+        if name in places and draw(st.integers(0, 3)):
+            places[name] = place
+    cluster = after.cluster
+    changes: dict[str, Any] = {"cni": draw(st.sampled_from(CniName))}
+    if not draw(st.integers(0, 2)):
+        attachment, *others = draw(st.permutations(tuple(Attachment)))
+        changes |= {"attachment": attachment, "leaving": draw(st.sampled_from((None, *others)))}
+    if cluster.dns is DnsMode.NODE_LOCAL and draw(st.booleans()):
+        changes |= {"dns": DnsMode.CLUSTER, "resolvers": ()}
+    return replace(after, places=tuple(sorted(places.items())), cluster=replace(cluster, **changes))
+
+
+def _apart(environment: Environment, site: int) -> Environment:
+    """Give each place addresses that no other and no pod has: a layer cannot tell apart what shares them."""
+
+    def networks(number: int) -> tuple[Network, ...]:
+        return (ip_network(f"172.31.{100 * site + number}.0/24"), ip_network(f"2001:db8:{site}:{number}::/64"))
+
+    def place(number: int, drawn: Place) -> Place:
+        if drawn.prefix_list:
+            own = f"pl-{site}{number}"
+            listed = replace(drawn.prefix_list, id=own, label=own, networks=networks(number)[:1])
+            return Place(listed.networks, listed, ())
+        return replace(drawn, networks=networks(number))
+
+    numbers = {name: number for number, name in enumerate((FRONT, *PLACES))}
+    places = tuple((name, place(numbers[name], drawn)) for name, drawn in environment.places)
+    front = replace(environment.load_balancer, clients=(ip_network("203.0.113.0/24"),))
+    return replace(environment, places=places, load_balancer=front)

@@ -1,0 +1,56 @@
+"""The environments whose compiled firewalls are kept as golden files."""
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from tests.support.declared.accounts import ROOT, binding_content, environment_of, shop_matrix
+
+Case = tuple[Matrix, Environment]
+
+
+def _committed(stack: str) -> Case:
+    return shop_matrix(), environment_of(stack)
+
+
+def _on_nodes() -> Case:
+    content = binding_content("dev")
+    content["cluster"]["attachment"] = "nodes"
+    return shop_matrix(), environment_of("dev", content)
+
+
+def _node_local_dns() -> Case:
+    content = binding_content("dev")
+    content["cluster"]["dns"] = {"mode": "node-local"}
+    return shop_matrix(), environment_of("dev", content)
+
+
+def traffic_content() -> dict[str, Any]:
+    """Return the committed traffic file as parsed YAML, fresh for each caller to change."""
+    content: dict[str, Any] = yaml.safe_load((ROOT / "traffic.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+def _scraped() -> Case:
+    content = traffic_content()
+    content["externals"]["prometheus"] = {
+        "namespace": "monitoring",
+        "pods": {"app.kubernetes.io/name": "prometheus"},
+    }
+    content["services"]["api"]["ports"].append(9090)
+    content["flows"].append({"from": "prometheus", "to": "api", "ports": [9090]})
+    matrix = parse_matrix(content, "traffic.yaml")
+    return matrix, environment_of("dev", matrix=matrix)
+
+
+CASES: dict[str, Callable[[], Case]] = {
+    "dev": lambda: _committed("dev"),
+    "prod": lambda: _committed("prod"),
+    "dev-nodes": _on_nodes,
+    "dev-node-local-dns": _node_local_dns,
+    "dev-prometheus": _scraped,
+}

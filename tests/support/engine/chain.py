@@ -1,0 +1,104 @@
+"""Declarations deployed one after another on one stack of the lab, every write of each deployment recorded."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.matrix import Labels
+from flash_ticket.firewall.project import MATRIX_FILE
+from lab.recording.recording import recorded
+from lab.recording.surveyor import Surveyor
+from lab.running.engine import Engine, Result
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from tests.support.engine.intermediate_states import Gap, Run, Transition
+from tests.support.engine.judgement import judged
+from tests.support.engine.life import NAMESPACE, REPOSITORY
+
+Content = dict[str, Any]
+Change = Callable[[Content, Content], None]
+"""Changes the content of traffic.yaml, and the stack's binding."""
+
+
+def committed(_traffic: Content, _binding: Content) -> None:
+    """Leave both as they are committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One deployment of a chain.
+
+    Attributes:
+        result: Of the engine.
+        run: Its writes.
+        transition: From what to what.
+    """
+
+    result: Result
+    run: Run
+    transition: Transition
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What does not hold on the way."""
+        return judged(self.transition, self.run)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The steps that were told to interrupt."""
+        told = "warning: Interrupting step: "
+        return [each.removeprefix(told) for each in self.result.diagnostics if each.startswith(told)]
+
+
+@dataclass
+class Chain:
+    """A stack on which one declaration after another is deployed."""
+
+    lab: Lab
+    stack: str
+    folder: Path
+    declared: CompiledFirewall | None = None
+    programs: list[Path] = field(default_factory=list)
+
+    def deploy(self, change: Change, labels: Mapping[str, Labels] | None = None) -> Deployed:
+        """Deploy the committed declaration with a change to it.
+
+        Args:
+            change: What to change in the committed files.
+            labels: What running pods carry, by service, where it is not what was declared before.
+        """
+        program = copy_program(REPOSITORY, self.folder / str(len(self.programs)), self._files(change))
+        self.programs.append(program)
+        after = Surveyor.of(self.lab, self.stack).declared(program)
+        transition = Transition(self.declared, after, labels or {})
+        self.declared = after
+        with recorded(self.lab, self.stack, NAMESPACE) as recording:
+            result = Engine(self.lab, self.stack, program, recording.variables).up().checked()
+            return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
+
+    def _files(self, change: Change) -> dict[str, str]:
+        settings_file = stack_file(self.stack)
+        traffic: Content = yaml.safe_load((REPOSITORY / MATRIX_FILE).read_text())
+        settings: Content = yaml.safe_load((REPOSITORY / settings_file).read_text())
+        change(traffic, settings["config"][BINDING_KEY])
+        return {MATRIX_FILE: _written(traffic), settings_file: _written(settings)}
+
+
+@contextmanager
+def chain(lab: Lab, stack: str, folder: Path) -> Iterator[Chain]:
+    """Keep a stack for a chain of deployments, and destroy it after that."""
+    made = Chain(lab, stack, folder)
+    yield made
+    Engine(lab, stack, made.programs[-1]).destroy().checked()
+
+
+def _written(content: Content) -> str:
+    """Return content as YAML, in which what is shared stands twice: a file of ours has no aliases."""
+    return yaml.safe_dump(json.loads(json.dumps(content)))

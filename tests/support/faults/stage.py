@@ -1,0 +1,216 @@
+"""One environment of a lab where runs of the engine meet faults and are mended, each as the runbook says."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flash_ticket.firewall.change.adoption import unfinished_groups
+from lab.recording.fault import How, Span
+from lab.recording.journal import Journal, Write
+from lab.recording.recording import recorded
+from lab.recording.surveyor import Surveyor
+from lab.running.engine import Engine, Result
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from tests.support.engine.intermediate_states import Run, Transition
+from tests.support.engine.life import CHANGES, NAMESPACE, REPOSITORY, Apis, changed_matrix
+from tests.support.faults.point import KILLS, Course, Point
+from tests.support.faults.standing import Standing, standing
+from tests.support.faults.state_backup import restore
+from tests.support.faults.typed import typed
+
+# What the client of AWS tries again for minutes by default is tried twice.
+IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
+_LIMIT_SECONDS = 180.0
+"""An engine whose API is gone waits longer; it is ended then, as a person would."""
+_ROUNDS = 150
+"""So often a run is begun again where each write meets a fault; each round gets past at least one."""
+_EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+
+_ENDS: dict[Course, tuple[str | None, str | None]] = {
+    Course.FIRST: (None, "shop"),
+    Course.CHANGE: ("shop", "changed"),
+    Course.BACK: ("changed", "shop"),
+    Course.DESTROY: ("shop", None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one point.
+
+    Attributes:
+        hit: What the fault hit first; empty if the run made fewer writes.
+        writes: How many writes it hit.
+        failed: Whether the run failed.
+        gaps: Connections that were cut or open and should not have been, in any state of fault and recovery.
+        unlike: What differs after the recovery from what stands without a fault, in the firewall.
+        orphans: What of the record is left over and known to no state.
+        trouble: A command of the recovery that failed, a preview that finds changes.
+    """
+
+    hit: str
+    writes: int
+    failed: bool
+    gaps: tuple[str, ...]
+    unlike: tuple[str, ...]
+    orphans: tuple[str, ...]
+    trouble: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One run into a fault, and what failed of mending it before the next."""
+
+    journal: Journal
+    result: Result
+    trouble: tuple[str, ...]
+
+
+@dataclass
+class Stage:
+    """A stack on the lab that goes through the courses again and again."""
+
+    lab: Lab
+    stack: str
+    folder: Path
+    writes: dict[Course, int] = field(default_factory=dict)
+    rival: Result | None = None
+    _at: str | None = None
+    _sound: bool = True
+    _usual: dict[str | None, Standing] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        settings = f"Pulumi.{self.stack}.yaml"
+        # What is retained on purpose could not be told from what is left behind.
+        files = {settings: (REPOSITORY / settings).read_text().replace("onDestroy: retain", "onDestroy: delete")}
+        self._programs = {
+            "shop": copy_program(REPOSITORY, self.folder / "shop", files),
+            "changed": copy_program(REPOSITORY, self.folder / "changed", {**files, **changed_matrix(*CHANGES)}),
+        }
+        surveyor = Surveyor.of(self.lab, self.stack)
+        self._declared = {name: surveyor.declared(program) for name, program in self._programs.items()}
+        self._apis = Apis(self.lab, self.stack)
+
+    def rehearse(self) -> None:
+        """Go through all courses without a fault, and keep how many writes they make and what then stands."""
+        self._usual[None] = standing(self._apis)
+        for course in Course:
+            journal, result = self._run(course, None)
+            result.checked()
+            self.writes[course] = len(journal.writes)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the last recovery ended as it should, so that the next point starts from where it should."""
+        return self._sound
+
+    def try_point(self, point: Point) -> Trial:
+        """Run a course with a fault, mend it and run it again; the stack is then where the course ends."""
+        before, after = _ENDS[point.course]
+        self._go_to(before)
+        start = standing(self._apis)
+        self.rival = None
+        rounds = list(self._rounds(point))
+        trouble = [each for told in rounds for each in told.trouble] + list(self._mend(point.course))
+        mending, again = self._run(point.course, None)
+        if again.code:
+            trouble.append(_words(again))
+        else:
+            preview = self._engine(point.course).preview("--refresh") if after else None
+            trouble += [f"preview: {step.operation} {step.name}" for step in (preview.changes if preview else ())]
+        for left in Surveyor.of(self.lab, self.stack).left_record(NAMESPACE):
+            for command in left.commands:
+                typed(command, self._apis.aws)
+        gaps = self._gaps(point.course, *(told.journal for told in rounds), mending)
+        self._sound = again.code == 0
+        if self.rival and (self.rival.code == 0 or "locked" not in self.rival.stderr + self.rival.stdout):
+            trouble.append(f"the second engine is not told of the lock: {_words(self.rival)}")
+        found, usual = standing(self._apis), self._usual[after]
+        beside = start.record - self._usual[before].record
+        unlike = [f"+ {each}" for each in (found.firewall - usual.firewall).elements()]
+        unlike += [f"- {each}" for each in (usual.firewall - found.firewall).elements()]
+        trouble += [f"- {each}" for each in (usual.record - found.record).elements()]
+        hit = [f"{write.api} {write.action}" for told in rounds for write in told.journal.writes if write.fault]
+        return Trial(
+            next(iter(hit), ""),
+            len(hit),
+            any(told.result.code for told in rounds),
+            tuple(gaps),
+            tuple(unlike),
+            tuple((found.record - usual.record - beside).elements()),
+            tuple(trouble),
+        )
+
+    def _go_to(self, wanted: str | None) -> None:
+        courses = {ends: course for course, ends in _ENDS.items()}
+        while self._at != wanted:
+            # All lead to "shop" or away from it.
+            course = courses.get((self._at, wanted)) or courses[self._at, "shop"]
+            self._run(course, None)[1].checked()
+
+    def _rounds(self, point: Point) -> Iterator[_Round]:
+        """Run into a fault once, or again and again until every write has met it and is made, mended after kills."""
+        for _ in range(_ROUNDS):
+            journal, result = self._run(point.course, point)
+            is_last = result.code == 0 or point.fault.span is not Span.EACH
+            is_locked = not is_last and point.fault.how in KILLS
+            yield _Round(journal, result, tuple(self._mend(point.course)) if is_locked else ())
+            if is_last:
+                return
+
+    def _run(self, course: Course, point: Point | None) -> tuple[Journal, Result]:
+        incidents = {How.RIVAL: self._start_rival}
+        with recorded(self.lab, self.stack, NAMESPACE, point.fault if point else None, incidents) as recording:
+            engine = self._engine(course, recording.variables)
+            verb = (
+                ("destroy", "--yes", "--skip-preview")
+                if _ENDS[course][1] is None
+                else ("up", "--yes", "--skip-preview")
+            )
+            try:
+                result = self._operate(engine, *verb)
+            except subprocess.TimeoutExpired:
+                result = Result(verb, -1, "", f"not done after {_LIMIT_SECONDS} s", (), (), _LIMIT_SECONDS)
+        if result.code == 0:
+            self._at = _ENDS[course][1]
+            self._usual.setdefault(self._at, standing(self._apis))
+        return recording.journal, result
+
+    def _operate(self, engine: Engine, *arguments: str) -> Result:
+        engine.make_stack()
+        return engine.run(*arguments, "--stack", self.stack, seconds=_LIMIT_SECONDS)
+
+    def _mend(self, course: Course) -> Iterator[str]:
+        """Do what the runbook says, the same after every fault; yield what fails of it."""
+        engine = self._engine(course)
+        restore(engine.state_file)
+        engine.make_stack()
+        engine.run("cancel", "--yes", "--stack", self.stack)
+        refresh = engine.refresh("--clear-pending-creates")
+        if refresh.code:
+            yield _words(refresh)
+        for _, group in unfinished_groups(Surveyor.of(self.lab, self.stack).standing(NAMESPACE)):
+            self._apis.aws("ec2").revoke_security_group_egress(GroupId=group, IpPermissions=_EVERYTHING)
+
+    def _start_rival(self) -> None:
+        if self.rival is None:
+            self.rival = self._engine(Course.FIRST).up()
+
+    def _engine(self, course: Course, variables: dict[str, str] | None = None) -> Engine:
+        before, after = _ENDS[course]
+        return Engine(
+            self.lab, self.stack, self._programs[after or before or "shop"], {**(variables or {}), **IMPATIENT}
+        )
+
+    def _gaps(self, course: Course, *journals: Journal) -> Iterator[str]:
+        before, after = (self._declared[end] if end else None for end in _ENDS[course])
+        writes: list[Write] = [write for journal in journals for write in journal.writes]
+        for gap in Transition(before, after).gaps(Run(journals[0].before, writes)):
+            yield f"{gap.write}: {gap.pair[0]} to {gap.pair[1]} {gap.ports}, {gap.claim} ({gap.pods})"
+
+
+def _words(result: Result) -> str:
+    errors = [line for line in result.diagnostics if line.startswith("error")]
+    return f"pulumi {result.command[0]} exits with {result.code}: {(errors or [result.stderr])[0][:400]}"

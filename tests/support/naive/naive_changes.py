@@ -1,0 +1,183 @@
+"""What a change of NetworkPolicies changes, asked one connection at a time of the naive evaluator.
+
+Asked is between one of everything that there is: every endpoint of the matrix, what nobody declares, a pod or interface
+for each selector and group that either output names, and addresses and ports inside and just outside of every range.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import ip_address, ip_network
+from itertools import product
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import Environment, Network, PrefixList
+from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
+from tests.support.mutants.mutations import Compiled
+from tests.support.mutants.policy_mutations import Manifest
+from tests.support.naive.naive_evaluator import Address, Pod, Question, isolates, side_passes
+
+Names = frozenset[str]
+"""What the matrix, or the proof, may call an endpoint; none if nobody has named it."""
+
+_End = tuple[Names, Pod | Address]
+_NAME = "kubernetes.io/metadata.name"
+_CONTAINER_PORTS = ({"name": "http", "containerPort": 7777},)
+_FAR = ("198.51.100.200", "2001:db8:ffff::1")
+NOBODY: Names = frozenset()
+
+
+class Effect(StrEnum):
+    """How far a change goes."""
+
+    NONE = "nothing"
+    ONE_END = "one end, the other still stops it"
+    REACHABILITY = "who reaches whom"
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A connection that one end or the whole layer treats otherwise than before: opens at an end, or closes."""
+
+    source: Names
+    destination: Names
+    protocol: Protocol
+    port: int
+    effect: Effect
+    opened: bool
+
+
+def pod_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
+    """Yield every connection that the pod layer treats otherwise."""
+    old, new = before.manifests, after.manifests
+    differing = [each for each in (*old, *new) if not (each in old and each in new)]
+    pods: list[_End] = [
+        *named_pods(before),
+        *((NOBODY, pod) for pod in _meant_pods(differing, before.matrix.namespace)),
+    ]
+    hosts: list[_End] = [
+        (at(before, address), Address(address)) for address in addresses(before.environment, _blocks(differing))
+    ]
+    asked_ports = list(ports(_bounds((*old, *new))))
+    out, into = (
+        [[_governing(policies, end, way) for policies in (old, new, differing)] for _, end in (*pods, *hosts)]
+        for way in ("Egress", "Ingress")
+    )
+    for ((source, one), leaving), ((destination, other), entering) in product(
+        zip((*pods, *hosts), out, strict=True), zip((*pods, *hosts), into, strict=True)
+    ):
+        if not (leaving[-1] or entering[-1]):
+            continue  # no policy that differs governs either end
+        for protocol, port in asked_ports:
+            asked = Question(one, other, protocol, port)
+            was, now = (
+                (side_passes(leaving[time], "Egress", asked), side_passes(entering[time], "Ingress", asked))
+                for time in (0, 1)
+            )
+            if was != now:
+                effect = Effect.ONE_END if all(was) == all(now) else Effect.REACHABILITY
+                opened = any(after and not before for before, after in zip(was, now, strict=True))
+                yield Changed(source, destination, protocol, port, effect, opened=opened)
+
+
+def _governing(policies: Sequence[Manifest], endpoint: Pod | Address, direction: str) -> list[Manifest]:
+    return [each for each in policies if isinstance(endpoint, Pod) and isolates(each, endpoint, direction)]
+
+
+def _pod(namespace: str, labels: Mapping[str, str], of_namespace: Mapping[str, str] | None = None) -> Pod:
+    return Pod(namespace, of_namespace or {_NAME: namespace}, dict(labels), _CONTAINER_PORTS)
+
+
+def named_pods(compiled: Compiled) -> Iterator[tuple[Names, Pod]]:
+    matrix = compiled.matrix
+    for service in matrix.services:
+        yield frozenset({service.name}), _pod(matrix.namespace, dict(service.pods))
+    for external in matrix.externals:
+        if external.namespace:
+            yield frozenset({external.name}), _pod(external.namespace, dict(external.pods))
+    yield frozenset({"DNS"}), _pod("kube-system", {"k8s-app": "kube-dns"})
+    yield frozenset({f"another pod of {matrix.namespace}"}), _pod(matrix.namespace, {})
+    yield frozenset({"a pod elsewhere in the cluster"}), _pod("elsewhere", {})
+
+
+def _meant_pods(policies: Sequence[Manifest], namespace: str) -> list[Pod]:
+    """Return pods that selectors mean, or nearly: in each namespace that is named, with each set of labels."""
+    selectors = [*_found(policies, "podSelector"), {}]
+    wheres = [{_NAME: name} for name in (namespace, "elsewhere", *(each["metadata"]["namespace"] for each in policies))]
+    wheres += [each for selector in _found(policies, "namespaceSelector") for each in labels(selector)]
+    pods = [
+        _pod(where.get(_NAME, "elsewhere"), each, {_NAME: "elsewhere", **where})
+        for where in wheres
+        for selector in selectors
+        for each in labels(selector)
+    ]
+    return list({repr(pod): pod for pod in pods}.values())
+
+
+def labels(selector: Manifest) -> Iterator[dict[str, str]]:
+    every = dict(selector.get("matchLabels", {}))
+    yield every
+    for key in every:
+        yield {other: every[other] for other in every if other != key}
+        yield {**every, key: "another"}
+    for expression in selector.get("matchExpressions", []):
+        for value in (*expression.get("values", ()), "another"):
+            yield {**every, expression["key"]: value}
+
+
+def _found(value: Any, key: str) -> Iterator[Any]:  # noqa: ANN401 - any part of a manifest
+    """Yield every value of a key, however deep."""
+    if isinstance(value, dict):
+        if key in value:
+            yield value[key]
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _found(each, key)
+
+
+def _blocks(policies: Sequence[Manifest]) -> list[Network]:
+    excepted = (each for found in _found(policies, "except") for each in found)
+    return [ip_network(each) for each in (*_found(policies, "cidr"), *excepted)]
+
+
+def addresses(environment: Environment, blocks: Sequence[Network]) -> list[str]:
+    """Return the first and last address of each block and those next to it, and one of each place and of nowhere."""
+    networks = [*environment.vpc_networks, *environment.cluster.resolvers, *_clients(environment), *blocks]
+    for _, place in environment.places:
+        networks += place.networks
+    found = set(_FAR)
+    for network in networks:
+        first, last = int(network[0]), int(network[-1])
+        highest = (1 << network.max_prefixlen) - 1
+        found |= {str(type(network[0])(each)) for each in (first - 1, first, last, last + 1) if 0 <= each <= highest}
+    return sorted(found)
+
+
+def _clients(environment: Environment) -> tuple[Network, ...]:
+    clients = environment.load_balancer.clients
+    return clients.networks if isinstance(clients, PrefixList) else clients
+
+
+def at(compiled: Compiled, address: str) -> Names:
+    """Return whatever may be called to be at an address."""
+    environment = compiled.environment
+    known = {name: place.networks for name, place in environment.places}
+    known[f"clients of {environment.load_balancer.external}"] = _clients(environment)
+    known["DNS on the node"] = environment.cluster.resolvers
+    known["another host of the VPC"] = environment.vpc_networks
+    names = {name for name, networks in known.items() if any(ip_address(address) in each for each in networks)}
+    return frozenset(names or {"the internet"})
+
+
+def _bounds(policies: Sequence[Manifest]) -> Iterator[tuple[int, int]]:
+    for entries in _found(policies, "ports"):
+        for entry in entries:
+            if isinstance(entry.get("port"), int):
+                yield entry["port"], entry.get("endPort", entry["port"])
+
+
+def ports(bounds: Iterator[tuple[int, int]]) -> Iterator[tuple[Protocol, int]]:
+    """Yield the first port of each stretch that no bound cuts."""
+    firsts = {1, 7777} | {each for first, last in bounds for each in (first, last + 1) if each <= MAX_PORT}
+    return product(Protocol, sorted(firsts))

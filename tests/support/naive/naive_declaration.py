@@ -1,0 +1,144 @@
+"""What a matrix says of one connection, one question at a time, in the words of its documentation.
+
+It reads the matrix and the environment, and neither compiler: what they say must come to the same.
+"""
+
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from flash_ticket.firewall.bind.environment import Attachment, DnsMode, Environment, Group, Network, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup
+from flash_ticket.firewall.declare.matrix import External, Matrix
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.ports import PortRange
+from tests.support.naive.naive_evaluator import Address, Pod, Question
+from tests.support.naive.naive_security_groups import Interface, Packet
+
+
+def pod_layer_allows(matrix: Matrix, environment: Environment, asked: Question) -> bool:
+    """Tell whether the pods of the namespace at either end, if any, may take part in the connection."""
+    return _pod_may(matrix, environment, asked, Direction.EGRESS) and _pod_may(
+        matrix, environment, asked, Direction.INGRESS
+    )
+
+
+def _pod_may(matrix: Matrix, environment: Environment, asked: Question, direction: Direction) -> bool:
+    leaving = direction is Direction.EGRESS
+    own, other = (asked.source, asked.destination) if leaving else (asked.destination, asked.source)
+    if isinstance(own, Address) or own.namespace != matrix.namespace:
+        return True  # "the one namespace whose pods are firewalled"
+    for service in matrix.services:
+        if not _wears(own, dict(service.pods)):
+            continue
+        if leaving and asked.port == 53 and _answers_dns(environment, other):
+            return True  # "DNS is implied for every service"
+        for flow in matrix.flows:
+            here, there = (flow.source, flow.target) if leaving else (flow.target, flow.source)
+            named = here == service.name and _is_at(matrix, environment, other, there)
+            if named and _any_holds(flow.ports, asked.protocol, asked.port):
+                return True
+    return False  # "what is not here is denied"
+
+
+def _wears(pod: Pod, labels: dict[str, str]) -> bool:
+    return all(pod.labels.get(key) == value for key, value in labels.items())
+
+
+def _answers_dns(environment: Environment, endpoint: Pod | Address) -> bool:
+    if isinstance(endpoint, Pod):
+        return endpoint.namespace == "kube-system" and _wears(endpoint, {"k8s-app": "kube-dns"})
+    local = environment.cluster.dns is DnsMode.NODE_LOCAL
+    return local and _in_any(endpoint.text, environment.cluster.resolvers)
+
+
+def _is_at(matrix: Matrix, environment: Environment, endpoint: Pod | Address, name: str) -> bool:
+    known = matrix.endpoints[name]
+    if isinstance(known, External) and known.namespace is None:
+        return isinstance(endpoint, Address) and _in_any(endpoint.text, environment.place(name).networks)
+    namespace = known.namespace if isinstance(known, External) else matrix.namespace
+    return isinstance(endpoint, Pod) and endpoint.namespace == namespace and _wears(endpoint, dict(known.pods))
+
+
+def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
+    """Tell whether something that the source's groups stand for may open the connection."""
+    if _is_dns_query(matrix, environment, packet) or _is_probe(matrix, environment, packet):
+        return True
+    return any(
+        _carries(matrix, environment, packet.source, flow.source)
+        and _is_known_as(matrix, environment, packet.target, flow.target)
+        and _any_holds(flow.ports, packet.protocol, packet.port)
+        for flow in matrix.flows
+    )
+
+
+def interface_may_receive(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
+    """Tell whether the connection may be opened to something that the target's groups stand for."""
+    if _is_dns_query(matrix, environment, packet) or _is_client(environment, packet):
+        return True
+    if _is_probe(matrix, environment, packet):
+        return True
+    return any(
+        _carries(matrix, environment, packet.target, flow.target)
+        and _is_known_as(matrix, environment, packet.source, flow.source)
+        and _any_holds(flow.ports, packet.protocol, packet.port)
+        for flow in matrix.flows
+    )
+
+
+def _is_dns_query(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
+    """DNS is implied for every service, and CoreDNS carries the cluster's group."""
+    asks = any(_carries(matrix, environment, packet.source, each.name) for each in matrix.services)
+    return asks and packet.port == 53 and environment.cluster.group in packet.target.groups
+
+
+def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
+    """A kubelet asks pods that carry their own group from outside it, on any port they listen on."""
+    if Attachment.PODS not in environment.cluster.in_use or environment.cluster.nodes not in packet.source.groups:
+        return False
+    return any(
+        OwnGroup(service.name) in packet.target.groups and _any_holds(service.ports, packet.protocol, packet.port)
+        for service in matrix.services
+    )
+
+
+def _is_client(environment: Environment, packet: Packet) -> bool:
+    front = environment.load_balancer
+    allowed = front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
+    return (
+        OwnGroup(front.external) in packet.target.groups
+        and _in_any(packet.source.address, allowed)
+        and _any_holds(front.listeners, packet.protocol, packet.port)
+    )
+
+
+def _groups_of(matrix: Matrix, environment: Environment, name: str) -> tuple[OwnGroup | Group, ...]:
+    known = matrix.endpoints[name]
+    if name == environment.load_balancer.external:
+        return (OwnGroup(name),)
+    if isinstance(known, External) and known.namespace is None:
+        return environment.place(name).groups
+    if isinstance(known, External):
+        return (environment.cluster.nodes,)
+    worn: dict[Attachment, OwnGroup | Group] = {
+        Attachment.PODS: OwnGroup(name),
+        Attachment.NODES: environment.cluster.nodes,
+    }
+    return tuple(worn[each] for each in environment.cluster.in_use)
+
+
+def _carries(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:
+    return any(group in interface.groups for group in _groups_of(matrix, environment, name))
+
+
+def _is_known_as(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:
+    if _groups_of(matrix, environment, name):
+        return _carries(matrix, environment, interface, name)
+    return _in_any(interface.address, environment.place(name).networks)
+
+
+def _in_any(address: str, networks: Iterable[Network]) -> bool:
+    return any(ip_address(address) in network for network in networks)
+
+
+def _any_holds(ports: tuple[PortRange, ...], protocol: str, port: int) -> bool:
+    return any(each.protocol == protocol and each.first <= port <= each.last for each in ports)

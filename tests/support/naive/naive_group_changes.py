@@ -1,0 +1,129 @@
+"""What a change of security groups changes, asked one connection at a time of the naive evaluator."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, Network, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from tests.support.mutants.mutations import Compiled
+from tests.support.naive.naive_changes import NOBODY, Changed, Effect, Names, addresses, at, labels, named_pods, ports
+from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Something with an interface: pods by their labels, else the groups it carries."""
+
+    names: Names
+    address: str
+    groups: tuple[OwnGroup | Group, ...] = ()
+    pods: Mapping[str, str] | None = None
+
+    def interface(self, firewall: VpcFirewall, environment: Environment) -> Interface:
+        if self.pods is None:
+            made = (group for group in self.groups if isinstance(group, Group) or group in firewall.groups)
+            return Interface(tuple(made), self.address)
+        worn = tuple(
+            attachment.group
+            for attachment in firewall.attachments
+            if attachment.group in firewall.groups
+            and all(self.pods.get(key) == value for key, value in attachment.pods)
+        )
+        return Interface(worn or (environment.cluster.nodes,), self.address)
+
+
+def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
+    """Yield every connection that the VPC layer treats otherwise."""
+    old, new = before.firewall, after.firewall
+    differing = set(old.rules) ^ set(new.rules)
+    subjects = [
+        (each, [each.interface(firewall, before.environment) for firewall in (old, new)])
+        for each in _subjects(before, after)
+    ]
+    holders = {rule.holder for rule in differing}
+    touched = [
+        was.groups != now.groups or not holders.isdisjoint((*was.groups, *now.groups)) for _, (was, now) in subjects
+    ]
+    near = (rule for rule in {*old.rules, *new.rules} if not differing or rule.holder in holders)
+    asked = list(ports((rule.ports.first, rule.ports.last) for rule in near))
+    for (one, sources), is_one in zip(subjects, touched, strict=True):
+        for (other, destinations), is_other in zip(subjects, touched, strict=True):
+            if not (is_one or is_other):
+                continue
+            for protocol, port in asked:
+                was, now = (
+                    _passes(firewall, Packet(source, destination, protocol, port))
+                    for firewall, source, destination in zip((old, new), sources, destinations, strict=True)
+                )
+                if was != now:
+                    effect = Effect.ONE_END if was.through == now.through else Effect.REACHABILITY
+                    opened = (now.out and not was.out) or (now.into and not was.into)
+                    yield Changed(one.names, other.names, protocol, port, effect, opened=opened)
+
+
+@dataclass(frozen=True)
+class _Passage:
+    out: bool
+    into: bool
+    through: bool
+
+
+def _passes(firewall: VpcFirewall, packet: Packet) -> _Passage:
+    """Tell whether each end lets a packet through by our rules, and whether it passes as far as that is known.
+
+    In a group of others there may be more rules than ours: such an end counts as open if the other end is one of ours.
+    Between two of them, or from or to hosts, what either end opens counts as open.
+    """
+    source, target = packet.source.groups, packet.target.groups
+    out, into = leaves(firewall.rules, packet), enters(firewall.rules, packet)
+    match _is_ours(source), _is_ours(target):
+        case True, True:
+            through = out and into
+        case True, False:
+            through = out
+        case False, True:
+            through = into
+        case _:
+            through = out or into
+    return _Passage(out, into, through)
+
+
+def _is_ours(groups: tuple[OwnGroup | Group, ...]) -> bool:
+    return any(isinstance(group, OwnGroup) for group in groups)
+
+
+def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
+    environment = before.environment
+    here = str(environment.vpc_networks[0][9])
+    for names, pod in named_pods(before):
+        if pod.namespace == before.matrix.namespace:
+            yield _Subject(names, here, pods=pod.labels)
+        else:
+            group = environment.cluster.group if "DNS" in names else environment.cluster.nodes
+            yield _Subject(names, here, (group,))
+    for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
+        for each in labels({"matchLabels": dict(attachment.pods)}):
+            yield _Subject(NOBODY, here, pods=each)
+    if Attachment.PODS in environment.cluster.in_use:
+        yield _Subject(frozenset({"the kubelet"}), here, (environment.cluster.nodes,))
+    yield _Subject(NOBODY, here, (Group("sg-strange", "strange"),))
+    yield from _outside(before, after)
+
+
+def _outside(before: Compiled, after: Compiled) -> Iterator[_Subject]:
+    environment = before.environment
+    front = environment.load_balancer.external
+    for name, place in environment.places:
+        for group in (OwnGroup(front),) if name == front else place.groups:
+            yield _Subject(frozenset({name}), str(place.networks[0][0]), (group,))
+    rules = (*before.firewall.rules, *after.firewall.rules)
+    for address in addresses(environment, [network for rule in rules for network in _networks(rule.peer)]):
+        if not any(ip_address(address) in network for network in environment.cluster.resolvers):
+            yield _Subject(at(before, address), address)
+
+
+def _networks(peer: Peer) -> tuple[Network, ...]:
+    if isinstance(peer, PrefixList):
+        return peer.networks
+    return () if isinstance(peer, OwnGroup | Group) else (peer,)

@@ -1,0 +1,69 @@
+"""A second opinion on security groups: one question at a time, straight from the sentences of the VPC User Guide.
+
+It knows of groups and rules only what AWS would be told, and nothing of matrices.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address
+
+from flash_ticket.firewall.bind.environment import Group, PrefixList
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, Rule
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.ports import Protocol
+
+_address = cache(ip_address)  # reading the same few again and again takes most of the time
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A network interface: the groups it carries, which may be none that a rule is in, and its address."""
+
+    groups: tuple[OwnGroup | Group, ...]
+    address: str
+
+
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a connection. "Security groups are stateful": its replies need no rule."""
+
+    source: Interface
+    target: Interface
+    protocol: Protocol
+    port: int
+
+
+def leaves(rules: Iterable[Rule], packet: Packet) -> bool:
+    """Tell whether the outbound rules of the source's groups let the packet out."""
+    return _any_rule(rules, Direction.EGRESS, packet.source, packet.target, packet)
+
+
+def enters(rules: Iterable[Rule], packet: Packet) -> bool:
+    """Tell whether the inbound rules of the target's groups let the packet in."""
+    return _any_rule(rules, Direction.INGRESS, packet.target, packet.source, packet)
+
+
+def _any_rule(rules: Iterable[Rule], direction: Direction, own: Interface, other: Interface, packet: Packet) -> bool:
+    # "Rules from each security group are aggregated to form a single set of rules"; there are no deny rules.
+    for rule in rules:
+        if rule.direction != direction:
+            continue
+        if rule.holder not in own.groups:
+            continue
+        if rule.ports.protocol != packet.protocol:
+            continue
+        if packet.port < rule.ports.first or packet.port > rule.ports.last:
+            continue
+        if _is(rule.peer, other):
+            return True
+    return False
+
+
+def _is(peer: Peer, interface: Interface) -> bool:
+    if isinstance(peer, OwnGroup | Group):
+        # "instances that are associated with the referenced security group"
+        return peer in interface.groups
+    if isinstance(peer, PrefixList):
+        return any(_address(interface.address) in network for network in peer.networks)
+    return _address(interface.address) in peer

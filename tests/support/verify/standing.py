@@ -1,0 +1,137 @@
+"""A firewall as it stands once it is deployed, with pods that run and a flow log that records: nothing to find."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from flash_ticket.firewall.bind.environment import LogDestination
+from flash_ticket.firewall.compile.flow_log import (
+    AGGREGATION_SECONDS,
+    Origin,
+    log_format,
+    log_group_prefix,
+    name_prefix,
+)
+from flash_ticket.firewall.compile.flow_log_access import bucket_policy
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
+from flash_ticket.verify.finding import Finding
+from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
+from flash_ticket.verify.verification import verify
+from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.declared.described import deployed
+
+ATTACHED = datetime(2026, 11, 20, tzinfo=UTC)
+STARTED = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
+TAKEN = datetime(2026, 11, 24, 3, tzinfo=UTC).timestamp()
+NODE = "10.99.0.1"
+
+
+def shop(stack: str = "dev") -> CompiledFirewall:
+    return compiled(shop_matrix(), environment_of(stack))
+
+
+def standing(firewall: CompiledFirewall) -> Observed:
+    """Return what would be observed of a firewall that is deployed as declared."""
+    matrix, environment = firewall.matrix, firewall.environment
+    stands = deployed(firewall)
+    attachments = tuple(
+        {**each, "metadata": {**each["metadata"], "creationTimestamp": ATTACHED.isoformat()}}
+        for each in stands.attachments
+    )
+    stands = replace(
+        stands,
+        policies=tuple(each.manifest() for each in firewall.deployed_pods.policies),
+        attachments=attachments,
+    )
+    own = {each.service: f"sg-own-{each.group.label}" for each in firewall.vpc.attachments}
+    pods = tuple(
+        Pod(matrix.namespace, f"{service.name}-0", service.pods, (f"10.99.1.{number}",), NODE, STARTED, None)
+        for number, service in enumerate(matrix.services, 1)
+    )
+    interfaces = tuple(
+        Interface(f"eni-{service.name}", (f"10.99.1.{number}",), (own.get(service.name, "sg-nodes"),))
+        for number, service in enumerate(matrix.services, 1)
+    )
+    front = Interface("eni-front", ("10.99.0.9",), (f"sg-own-{environment.load_balancer.external}",))
+    inventory = Inventory(TAKEN, environment, stands, pods, (*interfaces, front))
+    return deepcopy(Observed(inventory, stands.rules, recording(firewall), others=()))
+
+
+def recording(firewall: CompiledFirewall) -> SeenRecording:
+    """Return a flow log that delivers, and where it does."""
+    environment = firewall.environment
+    of = firewall.matrix.namespace, environment.name
+    flow_log: dict[str, Any] = {
+        "FlowLogId": "fl-1",
+        "FlowLogStatus": "ACTIVE",
+        "DeliverLogsStatus": "SUCCESS",
+        "TrafficType": "ALL",
+        "LogFormat": log_format(),
+        "MaxAggregationInterval": AGGREGATION_SECONDS,
+        "CreationTime": ATTACHED,
+        "Tags": [{"Key": "Name", "Value": "-".join(of)}],
+    }
+    if environment.recording.destination is LogDestination.CLOUDWATCH:
+        name = f"{log_group_prefix(*of)}1"
+        flow_log |= {"LogDestinationType": "cloud-watch-logs", "LogDestination": _group_arn(firewall, name)}
+        group = {"logGroupName": name, "retentionInDays": environment.recording.retention_days, "kmsKeyId": "arn:key"}
+        return SeenRecording((flow_log,), log_group=group)
+    arn = f"arn:{environment.partition}:s3:::{name_prefix(*of)}1"
+    options = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
+    flow_log |= {"LogDestinationType": "s3", "LogDestination": arn, "DestinationOptions": options}
+    blocks = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    bucket = SeenBucket(
+        bucket_policy(arn, _origin(firewall)),
+        {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"}},
+        dict.fromkeys(blocks, True),
+    )
+    return SeenRecording((flow_log,), bucket=bucket)
+
+
+def found(firewall: CompiledFirewall, observed: Observed) -> list[Finding]:
+    return list(verify(firewall, observed).findings)
+
+
+def only(firewall: CompiledFirewall, observed: Observed) -> Finding:
+    """Return the one thing that is found."""
+    (finding,) = found(firewall, observed)
+    return finding
+
+
+def with_deployed(observed: Observed, **stands: Any) -> Observed:  # noqa: ANN401 - the fields of Deployed
+    """Return it with other objects deployed; the rules of groups follow the stack's own."""
+    after = replace(observed.deployed, **stands)
+    rules = stands.get("rules", observed.group_rules)
+    return replace(observed, inventory=replace(observed.inventory, deployed=after), group_rules=rules)
+
+
+def with_inventory(observed: Observed, **stands: Any) -> Observed:  # noqa: ANN401 - the fields of Inventory
+    return replace(observed, inventory=replace(observed.inventory, **stands))
+
+
+Objects = tuple[Mapping[str, Any], ...]
+
+
+def edited(objects: Objects, name: str, edit: Callable[[Any], None]) -> Objects:
+    """Return objects of the cluster, one of them edited; that one must be there."""
+    copies = deepcopy(objects)
+    edit(next(each for each in copies if each["metadata"]["name"] == name))
+    return copies
+
+
+def without(objects: Objects, name: str) -> Objects:
+    left = tuple(each for each in objects if each["metadata"]["name"] != name)
+    assert len(left) == len(objects) - 1
+    return left
+
+
+def _group_arn(firewall: CompiledFirewall, name: str) -> str:
+    return _origin(firewall).arn("logs", f"log-group:{name}")
+
+
+def _origin(firewall: CompiledFirewall) -> Origin:
+    environment = firewall.environment
+    return Origin(environment.partition, environment.region, environment.account)

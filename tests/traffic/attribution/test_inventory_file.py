@@ -1,0 +1,143 @@
+"""Saved inventories: written and read back whole, read from what kubectl prints, refused in one line otherwise."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory_file import inventory_json, read_inventory
+from flash_ticket.traffic.attribution.recorded import recorded
+from flash_ticket.traffic.denials.denied import denied
+from flash_ticket.traffic.records.record import Evidence
+from tests.support.declared.accounts import shop_matrix
+from tests.support.declared.described import deployed
+from tests.support.declared.json_values import paths, put
+from tests.support.declared.stacks import CASES
+from tests.support.traffic.incident import INTERFACES, INVENTORY, PODS, SERVICES, TAKEN, Heard, line
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written_is_read_back_whole(case: str, tmp_path: Path) -> None:
+    matrix, environment = CASES[case]()
+    inventory = Inventory(
+        TAKEN, environment, deployed(compiled(matrix, environment)), PODS, INTERFACES, SERVICES, TAKEN - 60
+    )
+    path = tmp_path / "inventory.json"
+    path.write_text(inventory_json(inventory), encoding="utf-8")
+
+    found = read_inventory(path)
+
+    assert found == inventory
+    assert compiled(matrix, environment) == compiled(matrix, found.environment or environment)
+
+
+def listed(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any manifest
+    metadata = {"namespace": "flash-ticket", "name": "api-1", "labels": {"b": "2", "app": "flash-api"}}
+    status = {
+        "phase": "Running",
+        "podIPs": [{"ip": "10.10.10.21"}, {"ip": "FD00::1"}],
+        "hostIP": "10.10.10.2",
+        "startTime": "2026-11-24T03:00:00Z",
+        **fields,
+    }
+    return {"kind": "Pod", "metadata": metadata, "spec": {}, "status": status}
+
+
+SERVICE = {
+    "kind": "Service",
+    "metadata": {"namespace": "flash-ticket", "name": "api"},
+    "spec": {
+        "clusterIP": "172.20.5.5",
+        "selector": {"app": "flash-api"},
+        "ports": [{"port": 80, "targetPort": 4000}, {"port": 81, "targetPort": "http"}],
+    },
+}
+
+
+def kubectl(path: Path, *items: object, modified: float = TAKEN) -> Path:
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}), encoding="utf-8")
+    os.utime(path, (modified, modified))
+    return path
+
+
+def test_what_kubectl_prints_is_an_inventory_of_pods_and_services(tmp_path: Path) -> None:
+    found = read_inventory(kubectl(tmp_path / "pods.json", listed(), SERVICE, {"kind": "Node", "metadata": {}}))
+
+    (pod,), (service,) = found.pods, found.services
+    assert (found.taken, found.environment) == (TAKEN, None)
+    assert (pod.name, pod.labels) == ("api-1", (("app", "flash-api"), ("b", "2")))
+    assert (pod.addresses, pod.node) == (("10.10.10.21", "fd00::1"), "10.10.10.2")
+    assert service.addresses == ("172.20.5.5",)
+    assert [target for _, target in service.ports] == [4000]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "it is not JSON"),
+        ("{", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ("\x00\xff", "it is not JSON"),
+        ("[]", "it is neither an inventory nor a list of objects"),
+        ('{"items": [1]}', "it is neither an inventory nor a list of objects"),
+        ('{"items": []}', "there is no pod with an address in it"),
+        ('{"items": [{"kind": "Pod"}]}', "an object is not as Kubernetes lists it"),
+        ('{"items": [{"kind": "Pod", "metadata": {}, "status": {"podIP": "x"}}]}', "an object is not as Kubernetes"),
+        ('{"format": "flash-firewall inventory 1"}', "inventory"),
+        ('{"format": "flash-firewall inventory 1", "inventory": {"taken": "x"}}', "inventory.taken: "),
+    ],
+)
+def test_what_is_no_inventory_is_one_line(content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(content, encoding="latin-1")
+
+    with pytest.raises(InputError) as caught:
+        read_inventory(path)
+
+    assert words in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(InputError, match="it cannot be read"):
+            read_inventory(path)
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.sampled_from(["10.0.0.1"])
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+)
+WHOLE: dict[str, Any] = json.loads(inventory_json(INVENTORY))
+LINES = tuple(
+    line(source, destination, port, evidence=evidence)
+    for source, destination, port in (("10.10.10.11", "10.10.10.21", 4000), ("10.10.10.22", "10.10.20.5", 6379))
+    for evidence in Evidence
+)
+LIST = {"items": [listed(), SERVICE]}
+
+
+@given(st.data(), values)
+def test_no_content_ends_in_anything_but_an_answer_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, value: object
+) -> None:
+    content = data.draw(st.sampled_from([WHOLE, LIST]))
+    place = data.draw(st.sampled_from(list(paths(content))))
+    path = tmp_path_factory.mktemp("x") / "x.json"
+    path.write_text(json.dumps(put(content, place, value)), encoding="utf-8")
+    try:
+        found = read_inventory(path)
+        told = str(type(found).__name__)
+        if found.environment:
+            told = str(denied(recorded(shop_matrix(), found, [Heard(LINES)])).holds)
+    except InputError as error:
+        told = str(error)
+
+    assert len(told.splitlines()) == 1

@@ -1,0 +1,180 @@
+"""The line that would allow what was denied: whoever follows it opens just that connection, through both layers."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import Protocol
+from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.traffic.attribution.recorded import recorded
+from flash_ticket.traffic.denials.allowance import Allowance
+from flash_ticket.traffic.denials.denied import Denial, denied
+from flash_ticket.traffic.records.record import PodIdentity, Record
+from tests.support.declared.accounts import binding_content, environment_of
+from tests.support.declared.stacks import traffic_content
+from tests.support.traffic import incident
+from tests.support.traffic.incident import INVENTORY, SHOP, Heard, line
+
+ENTRY = re.compile(r"Add to (externals of traffic\.yaml|places of Pulumi\.dev\.yaml): (.*)")
+PORT = re.compile(r"Add (.*?) to (services|externals)\.([a-z0-9-]+)\.ports(;.*)?")
+
+
+def denial_of(record: Record) -> Denial:
+    (denial,) = denied(recorded(SHOP, INVENTORY, [Heard((record,))])).denials
+    return denial
+
+
+def allowed(record: Record) -> Allowance:
+    found = denial_of(record).allowance
+    assert found
+    return found
+
+
+def followed(advice: Allowance) -> Layers:
+    """Return both layers after somebody did what the advice says, word by word."""
+    content, binding = traffic_content(), binding_content("dev")
+    for each in advice.before:
+        if entry := ENTRY.fullmatch(each):
+            target = content["externals"] if entry[1].startswith("externals") else binding["places"]
+            target |= yaml.safe_load(f"{{{entry[2]}}}")
+        else:
+            port = PORT.fullmatch(each)
+            assert port, each
+            content[port[2]][port[3]].setdefault("ports", []).append(yaml.safe_load(port[1]))
+    content["flows"] += yaml.safe_load(advice.line)
+    matrix = parse_matrix(content, "traffic.yaml")
+    return compiled(matrix, environment_of("dev", binding, matrix)).layers()
+
+
+def ends_of(advice: Allowance) -> tuple[str, str]:
+    flow: dict[str, Any] = yaml.safe_load(advice.line)[0]
+    return flow["from"], flow["to"]
+
+
+ADDRESSES = [
+    *(each.addresses[0] for each in incident.PODS),
+    *(incident.REDIS, incident.ALB, incident.BASTION, incident.STRANGER, incident.UNKNOWN_STORE, incident.CLIENT),
+    *(incident.API_SERVICE, incident.CONTROL_PLANE, "169.254.169.254", incident.NODE),
+]
+
+
+@given(
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(ADDRESSES),
+    st.sampled_from([22, 53, 80, 443, 4000, 6379]),
+    st.booleans(),
+)
+def test_a_line_that_is_followed_opens_what_was_denied_through_both_layers(
+    source: str, destination: str, port: int, protocol: int
+) -> None:
+    result = denied(recorded(SHOP, INVENTORY, [Heard((line(source, destination, port, protocol=protocol, at=3000),))]))
+    for denial in result.denials:
+        assert denial.allowance or denial.causes
+        if denial.allowance and denial.allowance.line:
+            layers = followed(denial.allowance)
+            ends = [layers.position(name) for name in ends_of(denial.allowance)]
+            assert denial.port
+            assert all(layers.opened(layer, *ends).covers(PortSet((denial.port,))) for layer in Layer)
+
+
+@given(st.sampled_from(ADDRESSES), st.sampled_from(ADDRESSES), st.sampled_from([22, 53, 443, 4000, 6379]))
+def test_without_a_line_it_is_said_what_has_to_come_first(source: str, destination: str, port: int) -> None:
+    for denial in denied(recorded(SHOP, INVENTORY, [Heard((line(source, destination, port, at=3000),))])).denials:
+        if denial.allowance and not denial.allowance.line:
+            assert denial.allowance.before
+
+
+def test_between_declared_ends_the_line_is_all_there_is_to_it() -> None:
+    assert allowed(line(incident.GATEWAY.addresses[0], incident.REDIS, 6379)) == Allowance(
+        "- {from: gateway, to: redis, ports: [6379]}", ()
+    )
+
+
+def test_a_port_that_the_target_does_not_declare_comes_first_and_whom_else_it_opens_is_said() -> None:
+    advice = allowed(line(incident.GATEWAY.addresses[0], incident.API.addresses[0], 9090))
+
+    assert advice.line == "- {from: gateway, to: api, ports: [9090]}"
+    assert advice.before == (
+        "Add 9090 to services.api.ports; every flow to it that names no ports opens it too (from gateway)",
+    )
+
+
+def test_udp_is_written_as_the_file_takes_it() -> None:
+    advice = allowed(line(incident.GATEWAY.addresses[0], incident.API.addresses[0], 9090, protocol=17))
+
+    assert advice.line == "- {from: gateway, to: api, ports: [{port: 9090, protocol: UDP}]}"
+
+
+def test_a_pod_of_another_namespace_becomes_an_external_by_the_label_that_names_it() -> None:
+    advice = allowed(line(incident.PROMETHEUS.addresses[0], incident.API.addresses[0], 4000))
+
+    assert advice.line == "- {from: prometheus, to: api, ports: [4000]}"
+    assert advice.before == (
+        "Add to externals of traffic.yaml: prometheus: {namespace: monitoring, pods: {app: prometheus}}",
+    )
+
+
+def test_a_host_becomes_an_external_with_a_place() -> None:
+    advice = allowed(line(incident.API.addresses[0], incident.STRANGER, 443))
+
+    assert advice.before == (
+        "Add to externals of traffic.yaml: host-192-0-2-66: {ports: [443]}",
+        "Add to places of Pulumi.dev.yaml: host-192-0-2-66: {cidrs: [192.0.2.66/32]}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port", "words"),
+    [
+        (incident.DEBUG.addresses[0], incident.PAY.addresses[0], 3100, "Declare the pod under services by its labels"),
+        (incident.API.addresses[0], incident.API_BARE.addresses[0], 4000, "No flow leads from api to itself"),
+        (incident.CLIENT, incident.ALB, 80, "Add 80 to loadBalancer.listeners in Pulumi.dev.yaml"),
+    ],
+)
+def test_what_no_line_can_name_is_said_with_what_must_be_declared(
+    source: str, destination: str, port: int, words: str
+) -> None:
+    advice = allowed(line(source, destination, port))
+
+    assert advice.line == ""
+    assert advice.before[0].startswith(words)
+
+
+@pytest.mark.parametrize(("protocol", "port"), [(1, 0), (132, 4000)])
+def test_nothing_allows_what_the_matrix_does_not_know(protocol: int, port: int) -> None:
+    advice = allowed(line(incident.GATEWAY.addresses[0], incident.REDIS, port, protocol=protocol))
+
+    assert advice.line == ""
+    assert "TCP and UDP" in advice.before[0]
+
+
+labels = st.dictionaries(
+    st.sampled_from(["app", "app.kubernetes.io/name", "k8s-app", "tier", "pod-template-hash"]),
+    st.from_regex(r"\A[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z"),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(labels, st.sampled_from(["monitoring", "kube-system", "argocd"]))
+def test_whatever_labels_a_pod_has_the_file_takes_what_is_advised(told: dict[str, str], namespace: str) -> None:
+    pod = PodIdentity(namespace, "x-1", tuple(sorted(told.items())))
+    record = line(pod, incident.API.addresses[0], 4000)
+
+    advice = allowed(record)
+
+    if set(told) == {"pod-template-hash"}:
+        assert advice.line == ""
+        assert "Give the pod a label" in advice.before[0]
+        return
+    layers = followed(advice)
+    ends = [layers.position(name) for name in ends_of(advice)]
+    assert all(layers.opened(layer, *ends).holds(Protocol.TCP, 4000) for layer in Layer)

@@ -1,0 +1,333 @@
+"""What was denied of a made-up night: by which layer, declared or not, why, and what would allow it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import tcp
+from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.recorded import recorded
+from flash_ticket.traffic.denials.cause import Suspect
+from flash_ticket.traffic.denials.denied import Denial, Denied, Standing, denied
+from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity, Record
+from tests.support.declared.described import deployed, rule
+from tests.support.traffic.incident import (
+    ALB,
+    API_SERVICE,
+    CLIENT,
+    DEV,
+    FIREWALL,
+    INVENTORY,
+    NODE,
+    RABBITMQ,
+    REDIS,
+    SHOP,
+    STRANGER,
+    UNKNOWN_STORE,
+    Heard,
+    line,
+)
+
+GATEWAY, API, API_BARE, API_YOUNG, PAY = "10.10.10.11", "10.10.10.21", "10.10.10.22", "10.10.10.23", "10.10.10.31"
+DEBUG, PAY_MISLABELLED, MONITORING = "10.10.10.41", "10.10.10.42", "10.10.10.51"
+AGENT = Evidence.POLICY_AGENT
+UNANSWERED = Disposition.UNANSWERED
+
+
+def found(*lines: Record, inventory: Inventory = INVENTORY, service: str | None = None) -> Denied:
+    return denied(recorded(SHOP, inventory, [Heard(lines)]), service)
+
+
+def only(denials: Iterable[Denial]) -> Denial:
+    (denial,) = denials
+    return denial
+
+
+def suspects(denial: Denial) -> list[Suspect]:
+    return [cause.suspect for cause in denial.causes]
+
+
+def standing(**fields: Any) -> Inventory:  # noqa: ANN401 - the fields of Deployed
+    return replace(INVENTORY, deployed=deployed(FIREWALL, **fields))
+
+
+def test_a_denial_tells_who_called_whom_how_often_and_when() -> None:
+    denial = only(
+        found(line(API_BARE, REDIS, 6379, count=3), line(API_BARE, REDIS, 6379, at=500, interface="eni-redis")).denials
+    )
+
+    assert (denial.source.name, denial.destination.name, denial.port, denial.layer) == (
+        *("api", "redis", tcp(6379)),
+        Layer.VPC,
+    )
+    assert (denial.count, denial.last - denial.first) == (4, 440)
+    assert (denial.sources, denial.destinations) == ((API_BARE,), (REDIS,))
+
+
+def test_each_layer_is_told_by_itself_and_two_logs_of_one_layer_together() -> None:
+    denials = found(
+        line(DEBUG, PAY, 3100, evidence=AGENT, direction=Direction.INGRESS),
+        line(DEBUG, PAY, 3100, evidence=Evidence.HUBBLE, reason="POLICY_DENIED", direction=Direction.EGRESS),
+        line(DEBUG, PAY, 3100),
+    ).denials
+
+    assert {(each.layer, each.evidence, each.count) for each in denials} == {
+        (Layer.POD, (AGENT, Evidence.HUBBLE), 2),
+        (Layer.VPC, (Evidence.FLOW_LOG,), 1),
+    }
+
+
+def test_the_policy_that_decides_is_named_by_the_layer_that_stopped_it() -> None:
+    pod, vpc = (
+        only(found(line(GATEWAY, PAY, 3100, evidence=evidence)).denials).decided
+        for evidence in (AGENT, Evidence.FLOW_LOG)
+    )
+
+    default, egress, ingress = (
+        f"flash-ticket/{name}" for name in ("00-default-deny", "04-allow-egress-gateway", "03-allow-pay-from-api")
+    )
+    assert pod == (
+        f"Egress: {default}, {egress} governs gateway, and no rule names pay",
+        f"Ingress: {default}, {ingress} governs pay, and no rule names gateway",
+    )
+    assert vpc == (
+        "Egress: gateway governs gateway, and no rule names pay",
+        "Ingress: pay governs pay, and no rule names gateway",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port", "protocol"),
+    [
+        (GATEWAY, API, 4000, 6),
+        (GATEWAY, API_SERVICE, 80, 6),
+        (PAY, RABBITMQ, 5672, 6),
+        (ALB, GATEWAY, 3000, 6),
+        (CLIENT, ALB, 443, 6),
+        (PAY, "10.10.11.3", 53, 17),
+        (NODE, PAY, 3100, 6),
+    ],
+)
+def test_flows_dns_probes_and_clients_are_declared(source: str, destination: str, port: int, protocol: int) -> None:
+    result = found(line(source, destination, port, protocol=protocol))
+
+    denial = only(result.denials)
+    assert denial.standing is Standing.DECLARED
+    assert denial.allowance is None
+    assert denial.causes
+    assert not result.holds
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port"),
+    [(API, GATEWAY, 3000), (API, API_BARE, 4000), (STRANGER, ALB, 443), (CLIENT, ALB, 80), (DEBUG, PAY, 3100)],
+)
+def test_the_rest_is_not(source: str, destination: str, port: int) -> None:
+    result = found(line(source, destination, port))
+
+    assert only(result.denials).standing is Standing.UNDECLARED
+    assert only(result.denials).allowance
+    assert result.holds
+
+
+def test_what_is_declared_comes_first_however_seldom_it_was_denied() -> None:
+    denials = found(
+        line(STRANGER, PAY, 22, count=900), line(API_BARE, REDIS, 6379), line(DEBUG, PAY, 1, count=5)
+    ).denials
+
+    assert [each.source.name for each in denials] == ["api", "the internet", "another pod of flash-ticket"]
+
+
+def test_denials_between_others_are_only_counted() -> None:
+    result = found(line(STRANGER, REDIS, 6379, count=4), line(MONITORING, UNKNOWN_STORE, 80), line(API, REDIS, 1))
+
+    assert result.beside == 5
+    assert only(result.denials).source.name == "api"
+
+
+def test_what_passed_is_only_counted_and_told_beside_a_denial_of_the_same_pair_and_layer() -> None:
+    passed = line(API, REDIS, 6379, disposition=Disposition.PASSED, count=7)
+    elsewhere = line(API, REDIS, 6379, disposition=Disposition.PASSED, evidence=AGENT, count=2)
+
+    result = found(passed, elsewhere, line(API_BARE, REDIS, 6379))
+
+    assert result.passed == 9
+    assert only(result.denials).passed == 7
+
+
+def test_an_unanswered_call_is_a_weaker_sign_by_itself() -> None:
+    result = found(line(GATEWAY, API, 4000, disposition=UNANSWERED, count=3))
+
+    assert result.denials == ()
+    assert result.holds
+    assert (only(result.unanswered).count, only(result.unanswered).standing) == (3, Standing.DECLARED)
+
+
+def test_an_unanswered_call_that_the_pod_layer_stopped_belongs_to_that() -> None:
+    result = found(
+        line(DEBUG, PAY, 3100, disposition=UNANSWERED, count=3), line(DEBUG, PAY, 3100, evidence=AGENT, count=2)
+    )
+
+    assert result.unanswered == ()
+    denial = only(result.denials)
+    assert (denial.count, denial.unanswered) == (2, 3)
+    assert denial.evidence == (AGENT, Evidence.FLOW_LOG)
+
+
+def test_one_service_can_be_asked_about() -> None:
+    lines = (line(API, PAY, 1), line(PAY, API, 1), line(GATEWAY, API, 1), line(GATEWAY, PAY, 1))
+
+    assert {(each.source.name, each.destination.name) for each in found(*lines, service="api").denials} == {
+        ("api", "pay"),
+        ("pay", "api"),
+        ("gateway", "api"),
+    }
+
+
+def test_a_service_that_is_none_is_an_input_error() -> None:
+    with pytest.raises(InputError, match=r"'redis' is no service\. Name one of: api, gateway, pay"):
+        found(service="redis")
+
+
+def test_an_interface_without_its_services_group_is_blamed_and_the_pod_named() -> None:
+    cause = only(found(line(API_BARE, REDIS, 6379, interface="eni-redis")).denials).causes[0]
+
+    assert cause.suspect is Suspect.MISSING_GROUP
+    assert "eni-api-2 of api (10.10.10.22) lacks the group sg-own-api" in cause.problem
+    assert "delete pod api-2" in cause.remedy
+
+
+def test_a_pod_of_some_seconds_is_not_blamed_for_more_than_its_youth() -> None:
+    young = only(found(line(API_YOUNG, REDIS, 6379, evidence=AGENT, at=601, count=2)).denials)
+    partly = only(
+        found(
+            line(API_YOUNG, REDIS, 6379, evidence=AGENT, at=601), line(API, REDIS, 6379, evidence=AGENT, count=2)
+        ).denials
+    )
+
+    assert young.causes[0].suspect is Suspect.NOT_ENFORCED_YET
+    assert young.causes[0].problem.startswith("all lines")
+    assert partly.causes[0].problem.startswith("1 of 3 lines")
+
+
+def test_a_policy_that_is_missing_or_was_changed_is_named() -> None:
+    manifests = {each.name: each.manifest() for each in FIREWALL.pods.policies}
+    missing = tuple(each for name, each in manifests.items() if name != "02-allow-api-from-gateway")
+    emptied = {**manifests["04-allow-egress-gateway"]}
+    emptied["spec"] = {**emptied["spec"], "egress": []}
+    changed = tuple(emptied if name == "04-allow-egress-gateway" else each for name, each in manifests.items())
+    denials = [
+        only(found(line(GATEWAY, API, 4000, evidence=AGENT), inventory=standing(policies=policies)).denials)
+        for policies in (missing, changed)
+    ]
+
+    assert [each.causes[0].problem for each in denials] == [
+        "what stands denies it too: the NetworkPolicy 02-allow-api-from-gateway is missing",
+        "what stands denies it too: the NetworkPolicy 04-allow-egress-gateway was changed",
+    ]
+    assert {each.causes[0].remedy for each in denials} == {"Run pulumi up --refresh --stack dev"}
+
+
+def test_a_rule_that_is_missing_is_named_with_its_group() -> None:
+    name = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
+    rules = tuple(rule(each, "dev") for each in FIREWALL.vpc.rules if each.name != name)
+
+    denial = only(found(line(API, REDIS, 6379), inventory=standing(rules=rules)).denials)
+
+    assert suspects(denial) == [Suspect.DRIFT]
+    assert denial.causes[0].problem == f"what stands denies it too: the rule {name} of api is missing"
+
+
+def test_cluster_network_policies_are_named_for_they_overrule() -> None:
+    denial = only(found(line(API, REDIS, 6379, evidence=AGENT), inventory=standing(overruling=("admin-deny",))).denials)
+
+    assert suspects(denial) == [Suspect.OVERRULED]
+    assert "admin-deny" in denial.causes[0].problem
+
+
+def test_where_groups_and_rules_are_as_they_should_be_a_network_acl_is_left() -> None:
+    assert suspects(only(found(line(API, REDIS, 6379)).denials)) == [Suspect.NETWORK_ACL]
+
+
+def test_the_reason_that_a_flow_log_gives_is_told() -> None:
+    denial = only(found(line(API, REDIS, 6379, reason="BPA")).denials)
+
+    assert suspects(denial) == [Suspect.REJECT_REASON]
+    assert "BPA" in denial.causes[0].problem
+
+
+def test_a_drop_that_is_no_policys_is_not_laid_at_one() -> None:
+    denial = only(found(line(API, REDIS, 6379, evidence=Evidence.HUBBLE, reason="CT_MAP_INSERTION_FAILED")).denials)
+
+    assert denial.causes[0].suspect is Suspect.NO_POLICY
+    assert "CT_MAP_INSERTION_FAILED" in denial.causes[0].problem
+
+
+def test_a_store_outside_of_the_subnets_that_policies_know_is_told() -> None:
+    moved = replace(INVENTORY.interfaces[5], id="eni-moved", addresses=("10.10.30.5",))
+    inventory = replace(INVENTORY, interfaces=(*INVENTORY.interfaces, moved))
+
+    denial = only(found(line(API, "10.10.30.5", 6379, evidence=AGENT), inventory=inventory).denials)
+
+    assert suspects(denial) == [Suspect.OUTSIDE]
+    assert denial.causes[0].problem.startswith("10.10.30.5 is outside")
+
+
+def test_where_nothing_is_known_it_is_said_what_to_check_in_order() -> None:
+    bare = replace(INVENTORY, deployed=None, interfaces=())
+
+    for evidence in (AGENT, Evidence.FLOW_LOG):
+        denial = only(found(line(API, REDIS, 6379, evidence=evidence), inventory=bare).denials)
+        assert suspects(denial) == [Suspect.UNKNOWN]
+        assert denial.causes[0].remedy.startswith("Check in this order")
+    unanswered = only(found(line(API, REDIS, 6379, disposition=UNANSWERED), inventory=bare).unanswered)
+    assert "nobody listens" in unanswered.causes[0].problem
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "port"), [(API, PAY_MISLABELLED, 3100), (PAY_MISLABELLED, REDIS, 6379)]
+)
+def test_a_pod_whose_labels_are_nearly_a_services_is_told(source: str, destination: str, port: int) -> None:
+    denial = only(found(line(source, destination, port, evidence=AGENT)).denials)
+
+    assert denial.standing is Standing.UNDECLARED
+    assert suspects(denial) == [Suspect.LABELS]
+    assert "pay-2 looks like pay" in denial.causes[0].problem
+    assert "app=flash-payy and not app=flash-pay" in denial.causes[0].problem
+
+
+def test_a_pod_that_the_log_alone_knows_is_told_too() -> None:
+    stray = PodIdentity("flash-ticket", "gateway-x7", (("tier", "web"),))
+
+    denial = only(found(line(stray, API, 4000, evidence=Evidence.HUBBLE, reason="POLICY_DENIED")).denials)
+
+    assert suspects(denial) == [Suspect.LABELS]
+    assert "gateway-x7 looks like gateway" in denial.causes[0].problem
+
+
+def test_likeness_that_would_not_make_it_declared_is_no_cause() -> None:
+    assert suspects(only(found(line(PAY_MISLABELLED, GATEWAY, 3000)).denials)) == []
+
+
+def test_a_port_beside_the_declared_one_is_told() -> None:
+    denial = only(found(line(GATEWAY, API, 4001)).denials)
+
+    assert suspects(denial) == [Suspect.PORT]
+    assert denial.causes[0].problem == "gateway to api is declared on TCP 4000, not on TCP 4001"
+
+
+def test_a_port_on_which_nothing_in_those_subnets_listens_is_told() -> None:
+    denial = only(found(line(API, UNKNOWN_STORE, 9999), inventory=replace(INVENTORY, interfaces=())).denials)
+
+    assert denial.destination.name == "another host of the VPC"
+    assert suspects(denial) == [Suspect.PORT]
+    assert "database, rabbitmq, redis" in denial.causes[0].problem
+
+
+def test_the_verdict_is_that_of_the_environment_in_the_inventory() -> None:
+    assert recorded(SHOP, INVENTORY, []).firewall.environment == DEV

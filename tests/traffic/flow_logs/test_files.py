@@ -1,0 +1,203 @@
+"""Files of flow logs as AWS and people leave them: old and new fields, packed, cut short, of the wrong kind."""
+
+import gzip
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Disposition, Scope
+from tests.support.naive.naive_flow_log import NAMES, Line
+from tests.support.traffic.flow_log_writing import read, write_parquet, write_text
+
+VERSION_2 = (
+    "interface_id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "start",
+    "end",
+    "action",
+    "log_status",
+)
+Writer = Callable[[Path, list[Line], tuple[str, ...]], Path]
+CALL = Line(tcp_flags=2)
+HEADER = "version interface-id srcaddr dstaddr srcport dstport protocol start end action log-status"
+SOUND = "2 eni-1 10.0.0.1 10.0.0.2 40000 80 6 100 160 ACCEPT OK"
+
+
+def refusal(paths: list[Path], form: FlowLogForm) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read(paths, form)
+    return caught.value
+
+
+def reading_of(path: Path, *texts: str) -> Reading:
+    path.write_text("\n".join((HEADER, *texts)), encoding="latin-1")
+    return read([path], FlowLogForm.TEXT)[0]
+
+
+@pytest.mark.parametrize(("form", "write"), [(FlowLogForm.PARQUET, write_parquet), (FlowLogForm.TEXT, write_text)])
+def test_older_files_with_fewer_fields_are_read_with_newer_ones(
+    tmp_path: Path, form: FlowLogForm, write: Writer
+) -> None:
+    old = write(tmp_path / "old", [Line()], VERSION_2)
+    new = write(tmp_path / "new", [Line(pkt_dstaddr="10.0.9.2"), CALL], NAMES)
+
+    reading, records = read([old, new], form)
+
+    assert reading.told == 3
+    assert sorted(str(key[2]) for key in records) == ["10.0.0.2", "10.0.9.2"]
+
+
+def test_a_file_may_be_packed_whatever_it_is_called_and_ends_as_it_likes(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.log"
+    plain.write_bytes(f"{HEADER}\r\n{SOUND}\r\n\r\n{SOUND}".encode())
+    packed = tmp_path / "packed.log"
+    packed.write_bytes(gzip.compress(f"{HEADER} vpc-id\n{SOUND} vpc-1\n".encode()))
+
+    assert read([plain, packed], FlowLogForm.TEXT)[0] == Reading(told=3)
+
+
+@pytest.mark.parametrize("name", ["a[1].parquet", "what?*.parquet", "it's.parquet", "ä ö.parquet"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = write_parquet(tmp_path / name, [CALL, Line(srcport=None)])
+    reading, _ = read([path], FlowLogForm.PARQUET)
+
+    assert reading.told == 1
+    assert reading.first_malformed == f"{path}: row 2: srcport is no number from 0 to 65535"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (SOUND.replace(" 80 ", " 70000 "), "dstport is no number from 0 to 65535"),
+        (SOUND.replace(" 80 ", " http "), "dstport is no number from 0 to 65535"),
+        (SOUND.replace(" 80 ", " 8e1 "), "dstport is no number from 0 to 65535"),
+        (SOUND.replace(" 80 ", " - "), "dstport is no number from 0 to 65535"),
+        (SOUND.replace(" 6 ", " tcp "), "protocol is no number from 0 to 255"),
+        (SOUND.replace(" 100 ", " 100.5 "), "start is no time in seconds since 1970"),
+        (SOUND.replace(" 160 ", " 1790000000000 "), "end is no time in seconds since 1970"),
+        (SOUND.replace(" 160 ", " 99 "), "end is before start"),
+        (SOUND.replace("10.0.0.1", "10.0.0.300"), "the source address is none"),
+        (SOUND.replace("10.0.0.2", "\x1b[31m"), "the destination address is none"),
+        (SOUND.replace("10.0.0.1", "-"), "it has no source address"),
+        (SOUND.replace("ACCEPT", "DENY"), "action is neither ACCEPT nor REJECT"),
+        (SOUND.replace("OK", "Ok"), "log-status is none of OK, NODATA and SKIPDATA"),
+        (f"{SOUND} 1", "it has 12 fields instead of 11"),
+        (SOUND.removesuffix(" OK"), "it has 10 fields instead of 11"),
+        ("ÿþ\x00", "it has 1 fields instead of 11"),
+        ("x" * (1 << 21), "it is longer than 1,048,576 bytes"),
+        (HEADER, "protocol is no number from 0 to 255"),
+    ],
+)
+def test_a_malformed_line_is_counted_shown_with_its_place_and_stops_nothing(
+    tmp_path: Path, line: str, problem: str
+) -> None:
+    path = tmp_path / "flow.log"
+
+    reading = reading_of(path, SOUND, "", line, SOUND, line)
+
+    assert reading == Reading(told=2, malformed=2, first_malformed=f"{path}:4: {problem}")
+
+
+def test_the_first_malformed_line_of_the_first_file_is_shown(tmp_path: Path) -> None:
+    good, bad, worse = (tmp_path / name for name in ("1.log", "2.log", "3.log"))
+    for path, texts in ((good, [SOUND]), (bad, [SOUND, "short"]), (worse, ["a b"])):
+        reading_of(path, *texts)
+
+    assert read([good, bad, worse], FlowLogForm.TEXT)[0].first_malformed == f"{bad}:3: it has 1 fields instead of 11"
+
+
+def test_intervals_without_traffic_and_lost_records_are_counted_apart(tmp_path: Path) -> None:
+    silent = "2 eni-1 - - - - - 100 160 - NODATA"
+
+    reading = reading_of(tmp_path / "flow.log", silent, SOUND, silent, silent.replace("NODATA", "SKIPDATA"))
+
+    assert reading == Reading(told=1, no_data=2, skip_data=1)
+
+
+@pytest.mark.parametrize("field", ["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end", "action"])
+def test_a_file_without_a_field_that_traffic_cannot_be_told_without_is_named(tmp_path: Path, field: str) -> None:
+    columns = [name for name in NAMES if name != field]
+    good = write_text(tmp_path / "good.log", [CALL])
+    text = write_text(tmp_path / "bad.log", [CALL], columns)
+    parquet = write_parquet(tmp_path / "bad.parquet", [CALL], columns)
+
+    assert str(refusal([good, text], FlowLogForm.TEXT)).startswith(f"{text}: {field}: the first line does not name")
+    assert str(refusal([parquet], FlowLogForm.PARQUET)).startswith(f"{parquet}: {field}: the file has no such column")
+
+
+def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.parquet"
+    columns = {name: pa.array(["1"]) for name in NAMES}
+    pq.write_table(pa.table(columns), path)
+
+    error = str(refusal([write_parquet(tmp_path / "good.parquet", [CALL]), path], FlowLogForm.PARQUET))
+
+    assert error.startswith(f"{path}: srcport: the column is of type BYTE_ARRAY; in a flow log it holds whole numbers")
+
+
+def cut_short(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-40])
+    return path
+
+
+def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    good, bad = (write_parquet(tmp_path / name, [CALL] * 100) for name in ("good.parquet", "bad.parquet"))
+    packed = tmp_path / "bad.log.gz"
+    packed.write_bytes(gzip.compress("\n".join((HEADER, *[SOUND] * 5000)).encode()))
+
+    assert str(refusal([good, cut_short(bad)], FlowLogForm.PARQUET)).startswith(f"{bad}: cannot be read as parquet: ")
+    assert str(refusal([cut_short(packed)], FlowLogForm.TEXT)).startswith(f"{packed}: ")
+
+
+@pytest.mark.parametrize("form", FlowLogForm)
+def test_a_file_that_is_gone_is_named(tmp_path: Path, form: FlowLogForm) -> None:
+    assert refusal([tmp_path / "gone"], form).source == str(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"hello world\n1 2\n", bytes(range(256)) * 50])
+def test_what_is_no_flow_log_is_named_in_either_form(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+
+    for form in FlowLogForm:
+        assert refusal([path], form).source == str(path)
+
+
+def test_folders_that_were_over_before_the_time_are_not_opened(tmp_path: Path) -> None:
+    region = tmp_path / "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=eu-west-1"
+    old = region / "year=1970/month=01/day=01/hour=00/flow.parquet"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"not even Parquet")
+    new = write_parquet(
+        region / "year=1970/month=01/day=01/hour=09/flow.parquet", [replace(CALL, start=36000, end=36060)]
+    )
+
+    assert read([old, new], FlowLogForm.PARQUET, Scope(since=36000))[0].told == 1
+    assert refusal([old, new], FlowLogForm.PARQUET).source == str(old)
+
+
+def test_nothing_is_left_behind_even_when_nobody_reads_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    path = write_parquet(tmp_path / "flow.parquet", [replace(CALL, dstport=port) for port in range(1, 100)])
+    records = FlowLogFiles("flow", (path,), FlowLogForm.PARQUET).records(Scope(), Reading())
+
+    assert next(records).disposition is Disposition.UNANSWERED
+    del records
+
+    assert not list(temporary.iterdir())

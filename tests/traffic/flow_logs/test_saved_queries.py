@@ -1,0 +1,131 @@
+"""Whoever opens the console finds the questions of denied and replay, and gets the rows that they work with."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from flash_ticket.traffic.flow_logs.athena import TABLE
+from flash_ticket.traffic.flow_logs.query import ROW, Dialect, flow_log_query
+from flash_ticket.traffic.flow_logs.saved_queries import SavedQuery, saved_queries
+from flash_ticket.traffic.records.record import Scope
+from tests.support.naive.naive_flow_log import Line
+from tests.support.traffic.flow_log_writing import write_parquet
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+DATABASE = "flash_ticket__prod"
+DENIED, REPLAY = saved_queries(DATABASE)
+NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
+HOUR = 3600
+# CreateNamedQuery, QueryString.
+LONGEST = 262_144
+
+
+def line(hours_ago: float, **changes: str | int | None) -> Line:
+    end = int(NOW.timestamp() - hours_ago * HOUR)
+    values: dict[str, Any] = {
+        "srcaddr": "10.0.0.1",
+        "dstaddr": "10.0.0.2",
+        "srcport": 40000,
+        "dstport": 6379,
+        "protocol": 6,
+    }
+    rest: dict[str, Any] = {"tcp_flags": 3, "start": end - 60, "end": end, "action": "ACCEPT", "interface_id": "eni-1"}
+    names = Line.__dataclass_fields__
+    return Line(**{**dict.fromkeys(names), **values, **rest, **changes})
+
+
+@contextmanager
+def table(tmp_path: Path, *lines: Line) -> Iterator["DuckDBPyConnection"]:
+    """A database with the stack's table, each line in the folder of its hour."""
+    for place, each in enumerate(lines):
+        assert each.end is not None
+        folder = time.strftime("year=%Y/month=%m/day=%d/hour=%H", time.gmtime(each.end))
+        write_parquet(tmp_path / folder / f"{place}.parquet", [each])
+    with duckdb.connect(":memory:") as database:
+        database.execute(f"CREATE SCHEMA {DATABASE}")
+        database.execute(
+            f"CREATE VIEW {DATABASE}.{TABLE} AS SELECT * FROM "  # noqa: S608 - names and a folder of the test
+            f"read_parquet('{tmp_path}/**/*.parquet', hive_partitioning = true, hive_types_autocast = false)"
+        )
+        yield database
+
+
+def answer(database: "DuckDBPyConnection", query: SavedQuery) -> list[dict[str, object]]:
+    moment = exp.cast(exp.Literal.string(NOW.strftime("%Y-%m-%d %H:%M:%S")), "timestamp")
+    parsed = sqlglot.parse_one(query.sql, read="athena")
+    at_that_moment = parsed.transform(lambda node: moment if isinstance(node, exp.CurrentTimestamp) else node)
+    found = database.execute(at_that_moment.sql("duckdb"))
+    assert tuple(each[0] for each in found.description or ()) == ROW
+    return [dict(zip(ROW, row, strict=True)) for row in found.fetchall()]
+
+
+def test_they_bear_the_verbs_names() -> None:
+    assert [each.name for each in saved_queries(DATABASE)] == ["denied", "replay"]
+
+
+@pytest.mark.parametrize("query", [DENIED, REPLAY], ids=["denied", "replay"])
+def test_a_query_is_the_same_at_each_preview_and_fits(query: SavedQuery) -> None:
+    assert query in saved_queries(DATABASE)
+    assert len(query.sql.encode()) < LONGEST
+    assert 0 < len(query.description) <= 1024
+
+
+@pytest.mark.parametrize("query", [DENIED, REPLAY], ids=["denied", "replay"])
+def test_a_query_reads_the_stacks_table_alone_and_never_all_of_it(query: SavedQuery) -> None:
+    (parsed,) = sqlglot.parse(query.sql, read="athena")
+    assert isinstance(parsed, exp.Select)
+    recent = next(each for each in parsed.find_all(exp.CTE) if each.alias == "recent")
+
+    assert [each.sql() for each in parsed.find_all(exp.Table) if each.db] == [f'"{DATABASE}"."{TABLE}"']
+    where = recent.this.args["where"]
+    assert {each.name for each in where.find_all(exp.Column)} == {"year", "month", "day", "hour", "end"}
+
+
+def test_replay_asks_what_the_verb_asks(tmp_path: Path) -> None:
+    lines = [
+        line(1),
+        line(2, action="REJECT", flow_direction="ingress"),
+        line(3, action="REJECT", tcp_flags=2, dstaddr="10.0.0.3"),
+        line(20 * 24, srcport=6379, dstport=40000, tcp_flags=19),
+        line(4, log_status="NODATA", action=None, srcaddr=None),
+        line(5, protocol=999),
+    ]
+    with table(tmp_path, *lines) as database:
+        rows = answer(database, REPLAY)
+        verbs = database.execute(flow_log_query(Scope(), Dialect.DUCKDB, f"{DATABASE}.{TABLE}")).fetchall()
+
+    assert sorted(map(repr, (tuple(row.values()) for row in rows))) == sorted(map(repr, verbs))
+    assert {row["kind"] for row in rows} == {"told", "no data", "malformed"}
+
+
+def test_denied_shows_what_was_stopped_or_unanswered_and_what_was_not_understood(tmp_path: Path) -> None:
+    lines = [
+        line(1),
+        line(2, dstport=22, action="REJECT", tcp_flags=2),
+        line(3, dstport=23, tcp_flags=2),
+        line(4, protocol=999),
+    ]
+    with table(tmp_path, *lines) as database:
+        rows = answer(database, DENIED)
+
+    found = {(row["kind"], row["disposition"], row["port"]) for row in rows}
+    assert found == {("told", "stopped", 22), ("told", "unanswered", 23), ("malformed", None, None)}
+
+
+@pytest.mark.parametrize(("query", "days"), [(DENIED, 1), (REPLAY, 30)], ids=["denied", "replay"])
+def test_what_is_older_is_left_out_whatever_its_folder(tmp_path: Path, query: SavedQuery, days: int) -> None:
+    just_in, just_out = line(24 * days - 0.1, action="REJECT"), line(24 * days + 0.1, action="REJECT", dstport=22)
+    with table(tmp_path, just_in, just_out, line(24 * days + 40, action="REJECT", dstport=23)) as database:
+        rows = answer(database, query)
+
+    assert [row["port"] for row in rows] == [6379]

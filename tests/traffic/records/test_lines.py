@@ -1,0 +1,99 @@
+"""Lines of files: every one with its number, whatever their length and packing, in little memory."""
+
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from flash_ticket.traffic.records import lines as lines_module
+from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines, Lines, TextFiles
+from flash_ticket.traffic.records.reading import Reading
+
+
+def numbered(lines: Lines) -> tuple[list[tuple[int, bytes]], Reading]:
+    reading = Reading()
+    batches = lines.batches(reading)
+    return [
+        (batch.first + index, line.removesuffix(b"\n")) for batch in batches for index, line in enumerate(batch.lines)
+    ], reading
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.log"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.binary(max_size=20)), st.booleans(), st.booleans())
+def test_lines_are_those_between_line_feeds_but_for_those_that_are_too_long(
+    path: Path,
+    lines: list[bytes],
+    packed: bool,  # noqa: FBT001 - a parameter
+    ended: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    content = b"\n".join(lines) + b"\n" * ended
+    assume(not content.startswith(b"\xef\xbb\xbf"))  # a byte order mark is no part of the first line
+    path.write_bytes(gzip.compress(content) if packed else content)
+    expected = list(enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines_module, "LONGEST_LINE", 8)
+        found, reading = numbered(TextFiles((path,)))
+
+    assert found == [(number, line) for number, line in expected if len(line) <= 8]
+    assert reading.malformed == len(expected) - len(found)
+    first = next((number for number, line in expected if len(line) > 8), None)
+    assert reading.first_malformed == (f"{path}:{first}: longer than 8 bytes" if first else "")
+
+
+def test_a_line_without_an_end_takes_little_memory(path: Path) -> None:
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"first\n")
+        for _ in range(100):
+            file.write(bytes(1 << 20))
+        file.write(b"\nlast")
+
+    tracemalloc.start()
+    found, reading = numbered(TextFiles((path,)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert found == [(1, b"first"), (3, b"last")]
+    assert reading.first_malformed == f"{path}:2: longer than {LONGEST_LINE:,} bytes"
+    assert peak < 8 * LONGEST_LINE
+
+
+def test_files_are_numbered_each_from_1_and_lose_their_byte_order_mark(tmp_path: Path) -> None:
+    paths = tuple(tmp_path / name for name in ("a", "b", "c"))
+    for path, content in zip(paths, (b"\xef\xbb\xbfone\ntwo\n", b"", b"three\r\n"), strict=True):
+        path.write_bytes(content)
+
+    batches = list(TextFiles(paths).batches(Reading()))
+
+    assert [(batch.place(0), batch.lines) for batch in batches] == [
+        (f"{paths[0]}:1", [b"one\n", b"two\n"]),
+        (f"{paths[2]}:1", [b"three\r\n"]),
+    ]
+
+
+def test_several_parts_packed_one_after_the_other_are_one_log(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"one\ntw") + gzip.compress(b"o\n"))
+
+    assert numbered(TextFiles((path,)))[0] == [(1, b"one"), (2, b"two")]
+
+
+def test_lines_that_are_given_are_numbered_through() -> None:
+    given = (b"%d" % number for number in range(1, 2502))
+
+    found, _ = numbered(GivenLines("an API", given))
+
+    assert found == [(number, b"%d" % number) for number in range(1, 2502)]
+
+
+def test_what_is_written_while_it_is_read_is_not_waited_for(path: Path) -> None:
+    path.write_bytes(b"one\ntw")
+
+    assert numbered(TextFiles((path,)))[0] == [(1, b"one"), (2, b"tw")]

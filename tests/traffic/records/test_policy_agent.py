@@ -1,0 +1,294 @@
+"""The AWS network policy agent's log: every form in which it has been written, and that no line of it is lost."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.traffic.records.lines import GivenLines
+from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
+from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+
+TIME = "2026-11-24T01:32:14.234Z"
+SECONDS = 1795483934.234
+MILLISECONDS = 1795483934234
+
+OLD = (
+    b'{"level":"info","ts":"2026-11-24T01:32:14.234Z","logger":"ebpf-client","caller":"events/events.go:193",'
+    b'"msg":"Flow Info:  ","Src IP":"10.0.0.5","Src Port":43088,"Dest IP":"10.0.0.9","Dest Port":3100,'
+    b'"Proto":"TCP","Verdict":"DENY"}'
+)
+WORDS = "Flow Info: Src IP: 10.0.0.5 Src Port: 43088 Dest IP: 10.0.0.9 Dest Port: 3100 Proto TCP Verdict DENY"
+V6 = (
+    "Flow Info: Src IP: 2001:db8::5 Src Port: 43088 Dest IP: 2001:db8::9 Dest Port: 3100 "
+    "Proto: TCP Verdict: DENY Direction: ingress Tier: DEFAULT"
+)
+AUDIT = (
+    "Node: ip-10-0-0-1.ap-northeast-2.compute.internal;SIP: 10.0.0.5;SPORT: 43088;DIP: 10.0.0.9;DPORT: 3100;"
+    "PROTOCOL: TCP;PolicyVerdict: DENY"
+)
+STREAM = "aws-network-policy-agent-audit-0f3c"
+
+
+def zap(message: str, **fields: object) -> bytes:
+    line = {"level": "info", "ts": TIME, "caller": "events/events.go:241", "msg": message, **fields}
+    return json.dumps(line, separators=(",", ":")).encode()
+
+
+def event(message: str = AUDIT, timestamp: int = MILLISECONDS) -> dict[str, object]:
+    return {
+        "logStreamName": STREAM,
+        "timestamp": timestamp,
+        "message": message,
+        "ingestionTime": MILLISECONDS + 700,
+        "eventId": "3891",
+    }
+
+
+def read(lines: Iterable[bytes], scope: Scope = Scope()) -> tuple[list[Record], Reading]:  # noqa: B008 - frozen
+    reading = Reading()
+    return list(PolicyAgentLog("agent", GivenLines("agent", lines)).records(scope, reading)), reading
+
+
+def denied(
+    *, direction: Direction | None = None, tier: str = "", ends: tuple[str, str] = ("10.0.0.5", "10.0.0.9")
+) -> Record:
+    return Record(
+        Evidence.POLICY_AGENT,
+        Disposition.STOPPED,
+        End(ends[0]),
+        End(ends[1]),
+        protocol=6,
+        port=3100,
+        direction=direction,
+        reason=tier,
+        interface="",
+        count=1,
+        first=SECONDS,
+        last=SECONDS,
+    )
+
+
+V6_ENDS = ("2001:db8::5", "2001:db8::9")
+EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(OLD, denied(), id="fields of their own"),
+        pytest.param(OLD.replace(b'"ts"', b'"timestamp"'), denied(), id="timestamp for ts"),
+        pytest.param(OLD.replace(b'"2026-11-24T01:32:14.234Z"', b"1795483934.234"), denied(), id="ts as a number"),
+        pytest.param(OLD.replace(b".234Z", b".234+0000"), denied(), id="a zone without a colon"),
+        pytest.param(zap(WORDS), denied(), id="all in the message"),
+        pytest.param(zap(f"{WORDS} Direction egress"), denied(direction=EGRESS), id="1.2.2"),
+        pytest.param(
+            zap(f"{WORDS} Direction egress, Tier NETWORK_POLICY"),
+            denied(direction=EGRESS, tier="NETWORK_POLICY"),
+            id="1.3.0",
+        ),
+        pytest.param(zap(V6), denied(direction=INGRESS, tier="DEFAULT", ends=V6_ENDS), id="IPv6"),
+        pytest.param(b"%b stdout F %b" % (TIME.encode(), zap(WORDS)), denied(), id="CRI"),
+        pytest.param(
+            json.dumps({"log": zap(WORDS).decode() + "\n", "stream": "stderr"}).encode(), denied(), id="Docker"
+        ),
+        pytest.param(f"{TIME}\tINFO\tebpf-client\t{WORDS}".encode(), denied(), id="zap's console form"),
+        pytest.param(
+            f'{TIME}\tINFO\tebpf-client\tFlow Info:  \t{{"Src IP": "10.0.0.5", "Src Port": 43088, '
+            '"Dest IP": "10.0.0.9", "Dest Port": 3100, "Proto": "TCP", "Verdict": "DENY"}'.encode(),
+            denied(),
+            id="zap's console form with fields",
+        ),
+        pytest.param(json.dumps(event()).encode(), denied(), id="an event of CloudWatch"),
+        pytest.param(
+            json.dumps(event(f"{AUDIT};Tier: BASELINE")).encode(), denied(tier="BASELINE"), id="an event with its tier"
+        ),
+        pytest.param(json.dumps({"events": [event()]}).encode(), denied(), id="a page of events on a line"),
+        pytest.param(
+            f"EVENTS\t3891\t{MILLISECONDS + 700}\t{STREAM}\t{AUDIT}\t{MILLISECONDS}".encode(), denied(), id="as text"
+        ),
+        pytest.param(f"{TIME[:-1]}000+00:00 {STREAM} {AUDIT}".encode(), denied(), id="logs tail"),
+        pytest.param(f'"2026-11-24 01:32:14.234","{AUDIT}"'.encode(), denied(), id="Logs Insights as csv"),
+        pytest.param(f"{MILLISECONDS},{AUDIT}".encode(), denied(), id="the console's csv"),
+    ],
+)
+def test_every_form_of_a_denial_is_understood(text: bytes, expected: Record) -> None:
+    records, reading = read([text])
+
+    assert records == [expected]
+    assert (reading.told, reading.malformed, reading.other) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("indent", [4, 1])
+@pytest.mark.parametrize("sort", [False, True])
+def test_what_the_aws_cli_prints_over_several_lines_is_put_together_again(indent: int, sort: bool) -> None:  # noqa: FBT001 - a parameter
+    page = {"events": [event(), event("I1124 kube-apiserver"), event(f"{AUDIT};Tier: ADMIN")], "searchedLogStreams": []}
+    lines = json.dumps(page, indent=indent, sort_keys=sort).encode().split(b"\n")
+
+    records, reading = read(lines)
+
+    assert records == [denied(), denied(tier="ADMIN")]
+    assert (reading.told, reading.malformed) == (2, 0)
+    assert reading.told + reading.other == len(lines)
+
+
+def test_an_event_that_is_cut_off_after_its_message_is_told() -> None:
+    lines = json.dumps({"events": [event()]}, indent=4).encode().split(b"\n")[:6]
+
+    assert lines[-1].strip().startswith(b'"message"')
+    assert read(lines)[0] == [denied()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        AUDIT.encode(),
+        zap(WORDS).replace(b'"ts"', b'"at"'),
+        json.dumps({"message": AUDIT}).encode(),
+    ],
+)
+def test_a_decision_without_a_time_is_malformed_and_says_how_to_get_one(text: bytes) -> None:
+    records, reading = read([text])
+
+    assert (records, reading.malformed) == ([], 1)
+    assert reading.first_malformed == (
+        "agent:1: no time: save the events with `aws logs filter-log-events`, which gives each its time"
+    )
+
+
+@pytest.mark.parametrize(("verdict", "disposition"), [("ACCEPT", Disposition.PASSED), ("DENY", Disposition.STOPPED)])
+def test_accept_passes_and_deny_stops(verdict: str, disposition: Disposition) -> None:
+    (record,), _ = read([zap(WORDS.replace("DENY", verdict))])
+
+    assert record.disposition is disposition
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        zap(WORDS.replace("DENY", "EXPIRED/DELETED")),
+        OLD.replace(b"DENY", b"EXPIRED/DELETED"),
+        AUDIT.replace("DENY", "EXPIRED/DELETED").encode(),
+        zap("Setting up the conntrack cleanup"),
+        zap("Updating Map with ", **{"IP Key:": "172.20.121.22/32"}),
+        f"{TIME}\tINFO\tsetup\tstarting manager".encode(),
+        f"{TIME}\tINFO\tsetup\tread {{map of pods}}".encode(),
+        f"SEARCHEDLOGSTREAMS\t{STREAM}\tTrue".encode(),
+        b"None",
+        b'{"events":[]}',
+        b"",
+    ],
+)
+def test_what_decides_nothing_is_counted_as_other(text: bytes) -> None:
+    records, reading = read([text])
+
+    assert (records, reading.other, reading.malformed) == ([], 1, 0)
+
+
+def test_a_reply_that_was_stopped_is_told_as_the_connection_that_it_answers() -> None:
+    reply = WORDS.replace("10.0.0.5 Src Port: 43088", "10.0.0.5 Src Port: 443")
+
+    (record,), _ = read([zap(f"{reply.replace('3100', '55464')} Direction egress")])
+
+    assert (record.source, record.destination) == (End("10.0.0.9"), End("10.0.0.5"))
+    assert (record.port, record.direction) == (443, Direction.INGRESS)
+
+
+def test_a_port_that_is_known_to_be_called_decides_before_the_smaller_one() -> None:
+    words = WORDS.replace("Src Port: 43088", "Src Port: 50051").replace("3100", "40001")
+
+    (record,), _ = read([zap(words)], Scope(listening=frozenset({(6, 50051)})))
+
+    assert (record.source, record.port) == (End("10.0.0.9"), 50051)
+
+
+@pytest.mark.parametrize(
+    ("word", "protocol", "port"),
+    [
+        ("UDP", 17, 3100),
+        ("SCTP", 132, 3100),
+        ("ICMP", 1, 0),
+        ("UNKNOWN", 0, 0),
+        ("RESERVED", 0, 0),
+        ("ANY PROTOCOL", 0, 0),
+    ],
+)
+def test_every_protocol_of_the_agent_has_its_number(word: str, protocol: int, port: int) -> None:
+    lines = [zap(WORDS.replace("TCP", word)), json.dumps(event(AUDIT.replace("TCP", word))).encode()]
+
+    (record,), reading = read(lines)
+
+    assert (record.protocol, record.port, record.count, reading.told) == (protocol, port, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"garbage",
+        b"\0\xff\xfe",
+        OLD[:200],
+        b'{"level":"info"}',
+        b'{"msg":5}',
+        b'{"msg":"x","more":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"log":"{}"}',
+        zap(WORDS, ts="yesterday"),
+        zap(WORDS, ts="y" * 100_000),
+        zap(WORDS, ts=1e300),
+        OLD.replace(b"14.234Z", b"1"),
+        zap(WORDS.replace("TCP", "QUIC")),
+        zap(WORDS.replace("DENY", "PERHAPS")),
+        zap(f"{WORDS} Direction sideways"),
+        zap(WORDS.replace("10.0.0.5", "10.0.0.555")),
+        zap(WORDS.replace("3100", "99999")),
+        zap(WORDS.replace("3100", "0")),
+        zap("Flow Info: of a form that is not known"),
+        f"{TIME}\tINFO\tebpf-client\tFlow Info: {{of a form that is not known}}".encode(),
+        json.dumps(event(timestamp=10**400)).encode(),
+        f'            "message": "{AUDIT}'.encode(),
+        b'            "timestamp": 1e9,',
+    ],
+)
+def test_a_malformed_line_is_counted_and_shown_and_stops_nothing(text: bytes) -> None:
+    records, reading = read([OLD, text, OLD])
+
+    assert [record.count for record in records] == [2]
+    assert (reading.told, reading.malformed, reading.other) == (2, 1, 0)
+    assert reading.first_malformed.startswith("agent:2: ")
+    assert len(reading.first_malformed) < 300
+
+
+def test_one_bad_event_of_a_page_leaves_the_others() -> None:
+    page = {"events": [event(), event(AUDIT.replace("DENY", "PERHAPS")), event()]}
+
+    records, reading = read([json.dumps(page).encode()])
+
+    assert [record.count for record in records] == [2]
+    assert (reading.told, reading.malformed) == (2, 1)
+
+
+PRINTED = [b"{", b"}", b"},", b'"message": "x",', b'"timestamp": 5,', f'"message": "{AUDIT}"'.encode(), b'"eventId": 1']
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+CHANGED = st.builds(
+    lambda key, value: json.dumps({**json.loads(OLD), key: value}).encode(),
+    st.sampled_from([*json.loads(OLD), "log", "message", "timestamp"]),
+    VALUES,
+)
+CUT = st.builds(lambda text, end: text[:end], st.sampled_from([OLD, zap(V6), AUDIT.encode()]), st.integers(0, 250))
+LINES = st.lists(st.binary(max_size=40) | CHANGED | CUT | st.sampled_from(PRINTED) | st.just(OLD))
+
+
+@given(LINES)
+def test_no_line_is_lost_whatever_stands_in_it(lines: list[bytes]) -> None:
+    records, reading = read(lines)
+
+    assert reading.told + reading.malformed + reading.other == len(lines)
+    assert reading.told == sum(record.count for record in records)
+    assert bool(reading.malformed) == bool(reading.first_malformed)

@@ -1,0 +1,230 @@
+"""What is probed follows from the matrix alone, and what came of it is never taken for more than it shows."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.declare.matrix import Flow, Matrix
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
+from flash_ticket.report.probe import plan_text, probe_document, probe_text
+from flash_ticket.traffic.attribution.inventory import Interface
+from flash_ticket.verify.probe.check import Check, Expectation, Verdict
+from flash_ticket.verify.probe.plan import ProbePlan, RunningPod, named_hosts, plan, running_pods
+from flash_ticket.verify.probe.result import Said, probe_result
+from flash_ticket.verify.probe.script import Outcome
+from tests.support.declared.accounts import environment_of, shop_matrix
+
+PODS = tuple(
+    RunningPod(service, f"{service}-0", "main", f"10.10.10.{number}")
+    for number, service in enumerate(("api", "gateway", "pay"), 1)
+)
+INTERFACES = tuple(
+    Interface(f"eni-{name}", (f"10.10.20.{number}",), (f"sg-dev-{name}",))
+    for number, name in enumerate(("database", "rabbitmq", "redis"), 1)
+)
+
+
+def planned(matrix: Matrix | None = None, **given: Any) -> ProbePlan:  # noqa: ANN401 - the arguments of plan
+    arguments = {"pods": PODS, "interfaces": INTERFACES, "named": {}, **given}
+    return plan(matrix or shop_matrix(), environment_of("dev"), **arguments)
+
+
+def told(planned: ProbePlan, expected: Expectation) -> set[str]:
+    return {str(each) for each in planned.checks if each.expected is expected}
+
+
+def said(planned: ProbePlan, outcome_of: Any) -> dict[RunningPod, Said]:  # noqa: ANN401 - a function of a check
+    """Return what pods print whose connections come out as a function of the check says."""
+    return {
+        pod: Said(
+            "".join(
+                f"{number} {outcome}\n"
+                for number, outcome in enumerate(outcome_of(each) for each in planned.of(pod) for _ in each.hosts)
+            )
+        )
+        for pod in planned.pods
+    }
+
+
+def as_declared(check: Check) -> Outcome:
+    return Outcome.CONNECTED if check.expected is Expectation.CONNECTS else Outcome.TIMED_OUT
+
+
+def described(name: str, **labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"containers": [{"name": "main"}, {"name": "beside"}]},
+        "status": {"phase": "Running", "podIP": "10.10.10.9"},
+    }
+
+
+def test_the_shop_probes_its_declared_flows_and_every_other_pair() -> None:
+    found = planned()
+
+    assert told(found, Expectation.CONNECTS) == {
+        "gateway => api : TCP 4000",
+        "api => pay : TCP 3100",
+        *(f"{each} => rabbitmq : TCP 5672" for each in ("api", "pay")),
+        *(f"{each} => redis : TCP 6379" for each in ("api", "pay")),
+        *(f"{each} => database : TCP {port}" for each in ("api", "pay") for port in (3306, 5432)),
+    }
+    assert told(found, Expectation.BLOCKED) == {
+        "api => gateway : TCP 3000",
+        "pay => gateway : TCP 3000",
+        "pay => api : TCP 4000",
+        "gateway => pay : TCP 3100",
+        "gateway => rabbitmq : TCP 5672",
+        "gateway => redis : TCP 6379",
+        "gateway => database : TCP 3306",
+        "gateway => database : TCP 5432",
+    }
+    assert all(each.hosts for each in found.checks)
+
+
+def test_what_comes_out_as_declared_holds() -> None:
+    found = planned()
+    probe = probe_result(found, said(found, as_declared))
+
+    assert probe.holds
+    assert "HOLDS  gateway => pay : TCP 3100  must not connect: 10.10.10.3 timed-out; api reaches it" in probe_text(
+        probe
+    )
+    assert "timed-out; no other service may reach it either" in probe_text(probe)
+    assert probe_text(probe).endswith("probe of flash-ticket: 18 checks, 18 hold, 0 not run, 0 violated.\n")
+
+
+@given(st.data())
+def test_one_connection_that_comes_out_otherwise_is_told_and_no_other(data: st.DataObject) -> None:
+    found = planned()
+    odd = data.draw(st.sampled_from(found.checks))
+    wrong = {
+        Expectation.CONNECTS: (Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.UNREACHABLE),
+        Expectation.BLOCKED: (Outcome.CONNECTED, Outcome.REFUSED),
+    }
+    outcome = data.draw(st.sampled_from(wrong[odd.expected]))
+    probe = probe_result(found, said(found, lambda check: outcome if check == odd else as_declared(check)))
+
+    assert [each.check for each in probe.checked if each.verdict is Verdict.VIOLATED] == [odd]
+    assert [each.check for each in probe.checked if each.verdict is not Verdict.HOLDS] == [odd]
+    assert not probe.holds
+    assert probe_text(probe).startswith(f"VIOLATED  {odd}")
+
+
+@given(st.sampled_from([Outcome.UNKNOWN, Outcome.UNRESOLVED, Outcome.NO_TOOL]))
+def test_what_says_nothing_never_holds(outcome: Outcome) -> None:
+    found = planned()
+
+    assert {each.verdict for each in probe_result(found, said(found, lambda _: outcome)).checked} == {Verdict.NOT_RUN}
+
+
+def test_what_the_cluster_refuses_is_told_for_each_check() -> None:
+    found = planned()
+    probe = probe_result(found, {pod: Said("", "this identity may not: pods/exec") for pod in PODS})
+
+    assert {(each.verdict, each.problem) for each in probe.checked} == {
+        (Verdict.NOT_RUN, "this identity may not: pods/exec")
+    }
+
+
+def test_a_target_of_which_nothing_is_known_is_not_run_and_says_what_to_name() -> None:
+    found = planned(interfaces=())
+    probe = probe_result(found, said(found, as_declared))
+    (redis,) = [each for each in probe.checked if str(each.check) == "api => redis : TCP 6379"]
+
+    assert redis.verdict is Verdict.NOT_RUN
+    assert redis.problem == "no address of redis is known: name one with --probe-host redis=HOST"
+    assert planned(interfaces=(), named={"redis": ("redis.example",)}).checks[4].hosts == ("redis.example",)
+
+
+def test_a_service_without_a_pod_is_not_run_either_way() -> None:
+    found = planned(pods=PODS[:2])
+    probe = probe_result(found, said(found, as_declared))
+    problems = {str(each.check): each.problem for each in probe.checked if each.verdict is Verdict.NOT_RUN}
+
+    assert problems["pay => redis : TCP 6379"] == "no pod of pay runs"
+    assert problems["api => pay : TCP 3100"] == "no pod of pay runs"
+    assert not probe.holds
+
+
+def test_of_several_hosts_one_answers_a_declared_flow_and_all_must_stay_silent_otherwise() -> None:
+    hosts = ("10.0.0.1", "10.0.0.2")
+    declared = Check("api", "redis", tcp(6379), 6379, Expectation.CONNECTS, hosts)
+    undeclared = replace(declared, expected=Expectation.BLOCKED)
+
+    assert declared.verdict((Outcome.TIMED_OUT, Outcome.CONNECTED)) is Verdict.HOLDS
+    assert undeclared.verdict((Outcome.TIMED_OUT, Outcome.CONNECTED)) is Verdict.VIOLATED
+    assert undeclared.verdict((Outcome.TIMED_OUT, Outcome.UNKNOWN)) is Verdict.NOT_RUN
+
+
+def test_on_the_port_picked_of_a_range_nobody_need_listen() -> None:
+    ports = PortRange(Protocol.TCP, 8000, 8010)
+    check = Check("api", "pay", ports, 8000, Expectation.CONNECTS, ("10.0.0.1",))
+
+    assert check.verdict((Outcome.REFUSED,)) is Verdict.HOLDS
+    assert replace(check, ports=tcp(8000)).verdict((Outcome.REFUSED,)) is Verdict.VIOLATED
+
+
+def test_a_host_that_another_flow_declares_on_that_port_is_not_expected_to_be_silent() -> None:
+    """Two externals may be one host: gateway may reach redis where it is called cache."""
+    shop = shop_matrix()
+    (redis,) = (each for each in shop.externals if each.name == "redis")
+    cache = replace(redis, name="cache", namespace="caches")
+    matrix = replace(
+        shop, externals=(*shop.externals, cache), flows=(*shop.flows, Flow("gateway", "cache", (tcp(6379),)))
+    )
+
+    assert "gateway => redis : TCP 6379" not in told(
+        planned(matrix, named={"cache": ("10.10.20.3",)}), Expectation.BLOCKED
+    )
+
+
+def test_udp_is_named_as_what_no_connection_can_show() -> None:
+    shop = shop_matrix()
+    api, *others = shop.services
+    api = replace(api, ports=(udp(4000),))
+    flows = tuple(replace(each, ports=(udp(4000),)) if each.target == "api" else each for each in shop.flows)
+    found = planned(replace(shop, services=(api, *others), flows=flows))
+
+    assert "gateway => api : UDP 4000: only TCP says whether it connects" in found.untried
+
+
+def test_a_pod_that_goes_waits_ended_or_sits_on_the_host_probes_nothing() -> None:
+    shop, label = shop_matrix(), {"app": "flash-api"}
+    going, waiting, host = (described(name, **label) for name in ("going", "waiting", "host"))
+    going["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
+    waiting["status"] = {"phase": "Pending"}
+    host["spec"]["hostNetwork"] = True
+
+    assert running_pods(shop, [going, waiting, host, described("stray", app="other"), described("bare")]) == ()
+
+
+def test_a_ready_pod_is_taken_first_and_in_it_the_container_that_kubectl_would_take() -> None:
+    ready = described("b", app="flash-api")
+    ready["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    ready["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "beside"}
+    first, second = running_pods(shop_matrix(), [described("a", app="flash-api"), ready])
+
+    assert (first.name, first.container) == ("b", "beside")
+    assert (second.name, second.container) == ("a", "main")
+
+
+@pytest.mark.parametrize(
+    "written", ["redis", "redis=", "nobody=10.0.0.1", "alb=10.0.0.1", "redis=-x", "redis=a b", "="]
+)
+def test_a_named_host_that_is_none_is_one_clear_error(written: str) -> None:
+    with pytest.raises(InputError, match="--probe-host"):
+        named_hosts(shop_matrix(), [written])
+
+
+def test_what_others_wrote_is_shown_harmless() -> None:
+    evil = "pod\x1b[31m\n<b>"
+    found = planned(pods=(replace(PODS[0], name=evil),))
+    probe = probe_result(found, {found.pods[0]: Said("", evil)})
+
+    assert "\x1b" not in plan_text(found, evil) + probe_text(probe)
+    assert len(plan_text(found, evil).splitlines()) == len(plan_text(found, "image").splitlines())
+    assert probe_document(probe)["holds"] is False

@@ -1,0 +1,136 @@
+"""A flow log that is absent, inactive, failing to deliver or changed, and a destination that lost its settings."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.verify.finding import Difference, Kind
+from flash_ticket.verify.observed import Observed, SeenRecording
+from tests.support.verify.standing import ATTACHED, found, only, shop, standing
+
+
+def seeing(firewall: CompiledFirewall, seen: SeenRecording) -> Observed:
+    return replace(standing(firewall), recording=seen)
+
+
+def flow_log(firewall: CompiledFirewall, **changed: Any) -> Observed:  # noqa: ANN401 - fields of FlowLog
+    """Return the flow log with other fields."""
+    seen = standing(firewall).recording
+    assert seen
+    return seeing(firewall, replace(seen, flow_logs=({**seen.flow_logs[0], **changed},)))
+
+
+def test_a_flow_log_that_is_absent_is_told_and_those_of_others_do_not_count() -> None:
+    firewall = shop()
+    theirs = {"FlowLogId": "fl-9", "Tags": [{"Key": "Name", "Value": "audit"}]}
+
+    absent = only(firewall, seeing(firewall, SeenRecording((theirs,))))
+
+    assert absent.kind is Kind.NOT_RECORDING
+    assert absent.what == "no flow log with the tag Name=flash-ticket-dev stands"
+
+
+def test_an_inactive_flow_log_is_told() -> None:
+    firewall = shop()
+
+    inactive = only(firewall, flow_log(firewall, FlowLogStatus="INACTIVE"))
+
+    assert (inactive.kind, inactive.what) == (Kind.NOT_RECORDING, "its status is INACTIVE")
+    assert inactive.remedy.startswith("aws ec2 delete-flow-logs --flow-log-ids fl-1, then pulumi up")
+
+
+@pytest.mark.parametrize(
+    ("message", "why"),
+    [
+        ("Access error", "records are lost: the role or the bucket's policy does not let the service write"),
+        ("Rate limited", "records are lost: CloudWatch Logs throttles it"),
+        (None, "records are lost: AWS says no more"),
+        ("\x1b[2J", "records are lost: see its words"),
+    ],
+)
+def test_a_flow_log_that_fails_to_deliver_is_told_with_awss_words(message: str | None, why: str) -> None:
+    firewall = shop()
+    status = {"DeliverLogsStatus": "FAILED", "DeliverLogsErrorMessage": message}
+
+    failing = only(firewall, flow_log(firewall, **status))
+
+    assert failing.what == f"delivery is FAILED: {message or 'Unknown error'}"
+    assert failing.why == why
+
+
+def test_while_one_flow_log_replaces_another_the_newer_counts() -> None:
+    firewall = shop()
+    seen = standing(firewall).recording
+    assert seen
+    former = {**seen.flow_logs[0], "FlowLogStatus": "INACTIVE", "CreationTime": ATTACHED.replace(year=2025)}
+
+    assert found(firewall, seeing(firewall, replace(seen, flow_logs=(former, *seen.flow_logs)))) == []
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_another_format_kind_of_traffic_or_interval_is_told_by_field(stack: str) -> None:
+    firewall = shop(stack)
+    other = {"TrafficType": "REJECT", "LogFormat": "${version}", "MaxAggregationInterval": 600}
+
+    changed = only(firewall, flow_log(firewall, **other))
+
+    assert changed.kind is Kind.CHANGED
+    told = {each.path: each.live for each in changed.differences}
+    assert told == {"TrafficType": '"REJECT"', "LogFormat": '"${version}"', "MaxAggregationInterval": "600"}
+
+
+def test_records_that_go_elsewhere_are_told() -> None:
+    firewall = shop("prod")
+
+    findings = found(firewall, flow_log(firewall, LogDestination="arn:aws:s3:::somebody-elses"))
+
+    (changed,) = [each for each in findings if each.where == "flow log fl-1"]
+    assert changed.differences == (
+        Difference("LogDestination", '"flash-ticket-prod-flow-logs-*"', '"arn:aws:s3:::somebody-elses"'),
+    )
+
+
+def test_a_bucket_that_lost_a_setting_is_told_by_field() -> None:
+    firewall = shop("prod")
+    seen = standing(firewall).recording
+    assert seen
+    assert seen.bucket
+    bare = replace(seen.bucket, policy=None, encryption=None, public_access=None)
+
+    findings = found(firewall, seeing(firewall, replace(seen, bucket=bare)))
+
+    assert [(each.kind, each.what) for each in findings] == [
+        (Kind.CHANGED, "its policy is not as declared"),
+        (Kind.CHANGED, "its records are not encrypted with the stack's key"),
+        (Kind.CHANGED, "public access is not blocked"),
+    ]
+    assert findings[1].differences == (Difference("encryption.SSEAlgorithm", '"aws:kms"', None),)
+
+
+def test_a_log_group_that_keeps_for_another_time_or_without_a_key_is_told() -> None:
+    firewall = shop("dev")
+    seen = standing(firewall).recording
+    assert seen
+    group = {"logGroupName": "/flash-ticket/dev/flow-logs-1", "retentionInDays": 1}
+
+    first, second = found(firewall, seeing(firewall, replace(seen, log_group=group)))
+
+    assert {first.what, second.what} == {
+        "it is not as declared",
+        "its records are not encrypted with the stack's key",
+    }
+
+
+@pytest.mark.parametrize(("stack", "where"), [("dev", "log group"), ("prod", "bucket")])
+def test_a_destination_that_is_gone_is_told(stack: str, where: str) -> None:
+    firewall = shop(stack)
+    seen = standing(firewall).recording
+    assert seen
+
+    gone = only(firewall, seeing(firewall, SeenRecording(seen.flow_logs)))
+
+    assert gone.kind is Kind.NOT_RECORDING
+    assert gone.where.startswith(where)
+    assert gone.what == "it is not there"

@@ -1,0 +1,186 @@
+"""Policies that are missing, changed, left over, or others' that widen; suspensions that go on and that are over."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.compile.suspended import Suspension, Suspensions
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.verify.finding import Difference, Kind
+from flash_ticket.verify.verification import verify
+from tests.support.declared.accounts import environment_of, shop_matrix
+from tests.support.verify.standing import edited, found, only, shop, standing, with_deployed, without
+
+NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
+API_EGRESS = "04-allow-egress-api"
+
+
+def policy(name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "flash-ticket"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def test_a_missing_policy_is_told_with_what_it_is_for_and_its_pods_are_cut_off() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    first, second = found(
+        firewall, with_deployed(before, policies=without(before.deployed.policies, "03-allow-pay-from-api"))
+    )
+
+    assert (first.kind, first.where) == (Kind.CUT_OFF, "pod pay-0 in flash-ticket")
+    assert first.what == "no allow policy of pay selects it for ingress"
+    assert (second.kind, second.where) == (Kind.MISSING, "NetworkPolicy flash-ticket/03-allow-pay-from-api")
+    assert second.why == "what it allows is cut: who may reach pay: api"
+    assert second.remedy == "pulumi up --stack dev --refresh"
+
+
+def test_without_default_deny_only_what_nothing_else_selects_is_open() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    missing = only(firewall, with_deployed(before, policies=without(before.deployed.policies, "00-default-deny")))
+
+    assert missing.kind is Kind.MISSING
+    assert missing.why == "nothing closes the pods that no other policy selects"
+
+
+def test_a_changed_policy_is_told_by_path_with_the_declared_and_the_live_value() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    def edit(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["spec"]["egress"][0]["ports"][0]["port"] = 9999
+
+    changed = only(firewall, with_deployed(before, policies=edited(before.deployed.policies, API_EGRESS, edit)))
+
+    assert changed.kind is Kind.CHANGED
+    (difference,) = changed.differences
+    assert difference.path == "spec.egress[0].ports[0].port"
+    assert difference.live == "9999"
+
+
+def test_the_order_of_rules_peers_and_ports_is_no_change() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    def turn(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["spec"]["egress"].reverse()
+        for rule in object_["spec"]["egress"]:
+            rule["ports"].reverse()
+            rule["to"].reverse()
+
+    assert found(firewall, with_deployed(before, policies=edited(before.deployed.policies, API_EGRESS, turn))) == []
+
+
+def test_labels_and_annotations_of_others_are_no_change_and_ours_are() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    def add(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["metadata"]["labels"]["argocd.argoproj.io/instance"] = "shop"
+        object_["metadata"]["annotations"]["pulumi.com/patchForce"] = "true"
+        object_["metadata"]["annotations"]["flash-firewall/rewritten-at"] = "2026-11-24T03:00:00Z"
+
+    def lie(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["metadata"]["annotations"]["flash-firewall/suspended-until"] = "2030-01-01T00:00:00Z"
+
+    policies = before.deployed.policies
+    assert found(firewall, with_deployed(before, policies=edited(policies, API_EGRESS, add))) == []
+    assert only(firewall, with_deployed(before, policies=edited(policies, API_EGRESS, lie))).differences == (
+        Difference("metadata.annotations[flash-firewall/suspended-until]", None, '"2030-01-01T00:00:00Z"'),
+    )
+
+
+def test_a_policy_that_lost_our_label_is_changed_and_neither_missing_nor_somebody_elses() -> None:
+    firewall = shop()
+    before = standing(firewall)
+    policies = before.deployed.policies
+    (bare,) = (each for each in policies if each["metadata"]["name"] == "01-allow-gateway-from-alb")
+    labels = {key: value for key, value in bare["metadata"]["labels"].items() if not key.endswith("managed-by")}
+    bare = {**bare, "metadata": {**bare["metadata"], "labels": labels}}
+    left = without(policies, bare["metadata"]["name"])
+
+    findings = found(firewall, with_deployed(before, policies=left, foreign_policies=(bare,)))
+
+    assert [each.kind for each in findings] == [Kind.CHANGED]
+    assert [each.path for each in findings[0].differences] == ["metadata.labels[app.kubernetes.io/managed-by]"]
+
+
+def test_a_policy_of_ours_that_nothing_declares_is_left_over() -> None:
+    firewall = shop()
+    before = standing(firewall)
+    one = before.deployed.policies[0]
+    former = {**one, "metadata": {**one["metadata"], "name": "04-allow-egress-mail"}}
+
+    left_over = only(firewall, with_deployed(before, policies=(*before.deployed.policies, former)))
+
+    assert (left_over.kind, left_over.where) == (Kind.LEFT_OVER, "NetworkPolicy flash-ticket/04-allow-egress-mail")
+
+
+def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() -> None:
+    firewall = shop()
+    before = standing(firewall)
+    pay = {"podSelector": {"matchLabels": {"app": "flash-pay"}}, "policyTypes": ["Ingress"]}
+    opening, closing = policy("debug", {**pay, "ingress": [{}]}), policy("audit", pay)
+
+    widening = only(firewall, with_deployed(before, foreign_policies=(opening, closing)))
+
+    assert (widening.kind, widening.where) == (Kind.WIDENING, "NetworkPolicy flash-ticket/debug")
+    assert widening.what.startswith("it is not this program's, and opens DNS => pay : All Connections, ")
+    assert widening.what.endswith(" and 6 more")
+    assert widening.remedy.startswith("kubectl delete networkpolicy --namespace flash-ticket debug, or declare")
+
+
+def suspended(until: datetime) -> CompiledFirewall:
+    each = Suspension(API_EGRESS, until, "a \x1b[31mpartner", "night shift")
+    return compiled(shop_matrix(), environment_of("dev"), Suspensions((each,), NOW))
+
+
+def test_a_suspension_that_goes_on_is_told_and_is_no_drift() -> None:
+    firewall = suspended(NOW + timedelta(minutes=30))
+
+    verification = verify(firewall, standing(firewall))
+
+    (told,) = verification.findings
+    assert told.kind is Kind.SUSPENDED
+    assert told.what == ("it is suspended until 2026-11-24T03:30:00Z, by night shift: a \\x1b[31mpartner")
+    assert told.remedy == f"flash-firewall resume {API_EGRESS} --stack dev"
+    assert verification.holds
+
+
+def test_a_suspension_that_is_over_and_still_open_is_drift_field_by_field() -> None:
+    open_, over = suspended(NOW + timedelta(minutes=30)), suspended(NOW - timedelta(minutes=1))
+
+    changed, expired = found(over, standing(open_))
+
+    assert (changed.kind, expired.kind) == (Kind.CHANGED, Kind.EXPIRED)
+    assert "it is still open" in expired.what
+    assert Difference("metadata.annotations[flash-firewall/suspended-by]", None, '"night shift"') in changed.differences
+
+
+def test_a_suspension_that_is_over_and_closed_is_still_listed() -> None:
+    over = suspended(NOW - timedelta(minutes=1))
+
+    expired = only(over, standing(over))
+
+    assert expired.kind is Kind.EXPIRED
+    assert "is still listed" in expired.what
+
+
+@pytest.mark.parametrize("name", [each.name for each in shop().pods.policies])
+def test_a_policy_that_was_opened_by_hand_is_changed(name: str) -> None:
+    firewall = shop()
+    before = standing(firewall)
+    opened = replace(firewall, suspensions=Suspensions((Suspension(name, NOW, "r", "a"),), NOW - timedelta(hours=1)))
+    live = {each.name: each.manifest()["spec"] for each in opened.deployed_pods.policies}
+
+    def open_it(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["spec"] = live[name]
+
+    changed = only(firewall, with_deployed(before, policies=edited(before.deployed.policies, name, open_it)))
+
+    assert changed.kind is Kind.CHANGED
+    assert all(each.path.startswith("spec.") for each in changed.differences)

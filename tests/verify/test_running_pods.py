@@ -1,0 +1,158 @@
+"""Pods that no policy governs, that no allow policy is for, that no service is, and whose interfaces lack a group."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.traffic.attribution.inventory import Interface, Pod
+from flash_ticket.verify.finding import Finding, Kind
+from flash_ticket.verify.observed import Observed
+from tests.support.declared.stacks import CASES
+from tests.support.verify.standing import (
+    ATTACHED,
+    NODE,
+    STARTED,
+    edited,
+    found,
+    only,
+    shop,
+    standing,
+    with_deployed,
+    with_inventory,
+)
+
+PAY = (("app", "flash-pay"),)
+
+
+def pod(name: str, *labels: tuple[str, str], address: str = "10.99.2.1", **more: Any) -> Pod:  # noqa: ANN401 - its fields
+    given = Pod("flash-ticket", name, labels, (address,), NODE, STARTED, None)
+    return replace(given, **more)
+
+
+def with_pods(observed: Observed, *pods: Pod) -> Observed:
+    return with_inventory(observed, pods=(*observed.inventory.pods, *pods))
+
+
+def wearing(observed: Observed, *groups: str) -> Observed:
+    """Return it with other groups on the interface of pay."""
+    others = tuple(each for each in observed.inventory.interfaces if each.id != "eni-pay")
+    (pay,) = set(observed.inventory.interfaces) - set(others)
+    return with_inventory(observed, interfaces=(*others, replace(pay, groups=groups)))
+
+
+def test_pods_whose_labels_match_no_service_are_told_together() -> None:
+    firewall = shop()
+    strays = [
+        pod(f"web-{number}", ("app", "flash-web"), ("pod-template-hash", f"{number}"), address=f"10.99.2.{number}")
+        for number in range(5)
+    ]
+
+    unknown = only(firewall, with_pods(standing(firewall), *strays))
+
+    assert (unknown.kind, unknown.where) == (Kind.UNKNOWN_POD, "pods web-0, web-1, web-2 and 2 more in flash-ticket")
+    assert unknown.what == "its labels match no service of traffic.yaml: app=flash-web"
+
+
+def test_a_pod_of_another_namespace_and_one_that_ended_are_nobodys_business() -> None:
+    firewall = shop()
+    ended, elsewhere = pod("job", until=STARTED + 60), pod("web", namespace="monitoring")
+
+    assert found(firewall, with_pods(standing(firewall), ended, elsewhere)) == []
+
+
+def test_an_unlabelled_pod_without_default_deny_is_open_both_ways() -> None:
+    firewall = shop()
+    before = standing(firewall)
+    policies = tuple(each for each in before.deployed.policies if each["metadata"]["name"] != "00-default-deny")
+
+    findings = found(firewall, with_pods(with_deployed(before, policies=policies), pod("shell")))
+
+    assert [(each.kind, each.what) for each in findings if each.kind is Kind.OPEN] == [
+        (Kind.OPEN, "no policy selects it for egress"),
+        (Kind.OPEN, "no policy selects it for ingress"),
+    ]
+
+
+def test_a_pod_whose_policy_selects_others_now_is_cut_off() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    def select_others(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["spec"]["podSelector"] = {"matchLabels": {"app": "other"}}
+
+    policies = edited(before.deployed.policies, "04-allow-egress-pay", select_others)
+    first, second = found(firewall, with_deployed(before, policies=policies))
+
+    assert (first.kind, first.what) == (Kind.CUT_OFF, "no allow policy of pay selects it for egress")
+    assert second.kind is Kind.CHANGED
+
+
+def test_a_pod_on_its_nodes_network_is_governed_by_no_policy() -> None:
+    firewall = shop()
+    on_host = pod("agent", *PAY, address=NODE)
+
+    opened = only(firewall, with_pods(standing(firewall), on_host))
+
+    assert (opened.kind, opened.where) == (Kind.OPEN, "pod agent in flash-ticket")
+    assert "hostNetwork" in opened.remedy
+
+
+def test_a_pod_from_before_its_policy_lacks_the_group_and_needs_a_restart() -> None:
+    firewall = shop()
+    old = pod("pay-9", *PAY, address="10.99.2.9", since=ATTACHED.timestamp() - 86_400)
+    interface = Interface("eni-old", ("10.99.2.9",), ("sg-dev-nodes",))
+    before = with_pods(standing(firewall), old)
+
+    bare = only(firewall, with_inventory(before, interfaces=(*before.inventory.interfaces, interface)))
+
+    assert bare.kind is Kind.CUT_OFF
+    assert bare.what == (
+        "its interface eni-old lacks sg-own-pay of pay: sg-dev-nodes; it runs since 2026-11-19T00:00:00Z, and its "
+        "SecurityGroupPolicy stands since 2026-11-20T00:00:00Z"
+    )
+    assert bare.remedy.endswith("kubectl delete pod --namespace flash-ticket pay-9")
+
+
+def test_a_later_pod_without_the_group_points_at_the_node() -> None:
+    firewall = shop()
+
+    bare = only(firewall, wearing(standing(firewall), "sg-dev-nodes"))
+
+    assert bare.what == "its interface eni-pay lacks sg-own-pay of pay: sg-dev-nodes"
+    assert "ENABLE_POD_ENI" in bare.remedy
+
+
+def test_an_address_that_no_interface_has_carries_no_group() -> None:
+    firewall = shop()
+    before = standing(firewall)
+    left = tuple(each for each in before.inventory.interfaces if each.id != "eni-pay")
+
+    bare = only(firewall, with_inventory(before, interfaces=left))
+
+    assert bare.what.startswith("no interface of the VPC has its address 10.99.1.")
+
+
+def test_a_group_beside_its_own_widens_unless_a_policy_of_others_is_told_for_it() -> None:
+    firewall = shop()
+    before = wearing(standing(firewall), "sg-own-pay", "sg-1")
+    selector = {"podSelector": {"matchLabels": dict(PAY)}, "securityGroups": {"groupIds": ["sg-1"]}}
+    theirs = {"metadata": {"name": "theirs"}, "spec": selector}
+
+    beside = only(firewall, before)
+    put = only(firewall, with_deployed(before, foreign_attachments=(theirs,)))
+
+    assert (beside.kind, beside.what) == (Kind.WIDENING, "its interface eni-pay carries sg-1 beside its own group")
+    assert put.where == "SecurityGroupPolicy flash-ticket/theirs"
+
+
+def kinds(findings: list[Finding]) -> set[Kind]:
+    return {each.kind for each in findings}
+
+
+@pytest.mark.parametrize("groups", [(), ("sg-nodes",), ("sg-own-pay", "sg-nodes")])
+def test_where_groups_are_on_nodes_no_pod_lacks_one(groups: tuple[str, ...]) -> None:
+    firewall = compiled(*CASES["dev-nodes"]())
+
+    assert kinds(found(firewall, wearing(standing(firewall), *groups))) == set()

@@ -1,0 +1,68 @@
+"""With the VPC CNI a Service leads to declared pods only if its selector has the labels by which policies name them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.traffic.attribution.inventory import ClusterService
+from flash_ticket.verify.finding import Kind
+from flash_ticket.verify.observed import Observed
+from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
+from tests.support.verify.standing import found, only, shop, standing, with_inventory
+
+NAMED = ("app.kubernetes.io/name", "api")
+
+
+def service(*selector: tuple[str, str], **more: Any) -> ClusterService:  # noqa: ANN401 - its fields
+    given = {"namespace": "flash-ticket", "name": "api", "addresses": ("172.20.0.9",), **more}
+    return ClusterService(**given, selector=tuple(sorted(selector)), ports=())
+
+
+def having(firewall: CompiledFirewall, *services: ClusterService) -> Observed:
+    """Return what stands, with Services, where each pod has one more label."""
+    before = standing(firewall)
+    pods = tuple(
+        replace(pod, labels=(*pod.labels, ("app.kubernetes.io/name", pod.name.removesuffix("-0"))))
+        for pod in before.inventory.pods
+    )
+    return with_inventory(before, pods=pods, services=services)
+
+
+def test_a_service_by_another_label_is_told_with_the_label_to_add() -> None:
+    firewall = shop()
+
+    cut = only(firewall, having(firewall, service(NAMED)))
+
+    assert (cut.kind, cut.where) == (Kind.CUT_OFF, "Service flash-ticket/api")
+    assert cut.what == "its selector lacks app=flash-api, by which the policies name api"
+    assert cut.remedy == "Add app=flash-api to its selector"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        service(("app", "flash-api")),
+        service(("app", "flash-api"), NAMED),
+        service(NAMED, addresses=()),
+        service(NAMED, namespace="elsewhere"),
+        service(("app.kubernetes.io/name", "gateway")),
+        service(("app.kubernetes.io/name", "nobody")),
+        service(),
+    ],
+    ids=["same", "more", "headless", "elsewhere", "called-from-outside", "of-no-pod", "without-selector"],
+)
+def test_one_that_leads_to_them_all_the_same_or_to_nobody_declared_is_not(harmless: ClusterService) -> None:
+    firewall = shop()
+
+    assert found(firewall, having(firewall, harmless)) == []
+
+
+@pytest.mark.parametrize("cni", ["cilium", "calico"])
+def test_with_another_cni_the_selector_does_not_matter(cni: str) -> None:
+    content = binding_content("dev")
+    content["cluster"]["cni"] = {"name": cni}
+    firewall = compiled(shop_matrix(), environment_of("dev", content))
+
+    assert found(firewall, having(firewall, service(NAMED))) == []

@@ -1,0 +1,157 @@
+"""What stands as declared has no finding; whatever one thing is taken away or changed, it is found by its name."""
+
+import json
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.verify.finding import Kind
+from flash_ticket.verify.verification import verify
+from tests.support.declared.json_values import Path, paths, put
+from tests.support.declared.matrices import shops
+from tests.support.declared.stacks import CASES
+from tests.support.verify.standing import found, shop, standing, with_deployed, with_inventory
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_stands_as_declared_has_no_finding(case: str) -> None:
+    firewall = compiled(*CASES[case]())
+
+    verification = verify(firewall, standing(firewall))
+
+    assert verification.findings == ()
+    assert verification.holds
+    assert verification.unseen == ()
+
+
+@given(shops())
+def test_of_any_declaration_what_stands_as_declared_has_no_finding(drawn: tuple[Matrix, Environment]) -> None:
+    firewall = compiled(*drawn)
+
+    assert found(firewall, standing(firewall)) == []
+
+
+@given(shops(min_flows=1), st.data())
+def test_whatever_one_object_is_gone_it_is_missed_by_its_name(
+    drawn: tuple[Matrix, Environment], data: st.DataObject
+) -> None:
+    firewall = compiled(*drawn)
+    before = standing(firewall)
+    part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
+    objects: tuple[Any, ...] = getattr(before.deployed, part)
+    if not objects:
+        return  # groups on nodes: nothing is attached
+    index = data.draw(st.integers(0, len(objects) - 1))
+    left = (*objects[:index], *objects[index + 1 :])
+
+    missing = [each for each in found(firewall, with_deployed(before, **{part: left})) if each.kind is Kind.MISSING]
+
+    gone = objects[index]
+    tags = {tag["Key"]: tag["Value"] for tag in gone.get("Tags", ())}
+    name = tags["Name"] if part == "rules" else gone["metadata"]["name"]
+    assert [name in each.where for each in missing] == [True]
+
+
+@given(shops(min_flows=1), st.data())
+def test_whatever_one_value_of_a_policy_is_changed_it_is_told_with_both_values(
+    drawn: tuple[Matrix, Environment], data: st.DataObject
+) -> None:
+    firewall = compiled(*drawn)
+    before = standing(firewall)
+    policies = deepcopy(before.deployed.policies)
+    chosen = policies[data.draw(st.integers(0, len(policies) - 1))]
+    part: dict[str, str] = chosen["metadata"][data.draw(st.sampled_from(["labels", "annotations"]))]
+    key = data.draw(st.sampled_from([each for each in sorted(part) if not each.endswith("managed-by")]))
+    old, part[key] = part[key], "somebody else's words"
+
+    changed = [each for each in found(firewall, with_deployed(before, policies=policies)) if each.kind is Kind.CHANGED]
+
+    assert [each.where.endswith(f"/{chosen['metadata']['name']}") for each in changed] == [True]
+    (difference,) = changed[0].differences
+    assert key in difference.path
+    assert (difference.declared, difference.live) == (json.dumps(old), json.dumps("somebody else's words"))
+
+
+def other(value: Any) -> Any:  # noqa: ANN401 - JSON's scalars
+    """Return another value that may stand in the place of one."""
+    swapped = {"TCP": "UDP", "UDP": "TCP", "tcp": "udp", "udp": "tcp", "Ingress": "Egress", "Egress": "Ingress"}
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value % 65_535 + 1
+    return swapped.get(value) or ("198.51.100.0/24" if "/" in value else f"{value}-x")
+
+
+def leaves(content: Any) -> list[Path]:  # noqa: ANN401 - JSON
+    """Return the places of the scalars that say what an object does, in what it is made of."""
+    scalars = [place for place in paths(content) if not isinstance(at(content, place), dict | list | tuple)]
+    silent = {"apiVersion", "kind", "name", "namespace", "SecurityGroupRuleId", "UserId", "creationTimestamp", "Tags"}
+    return [place for place in scalars if not silent & set(place)]
+
+
+def at(content: Any, place: Path) -> Any:  # noqa: ANN401 - JSON
+    for part in place:
+        content = content[part]
+    return content
+
+
+@given(shops(min_flows=1), st.data())
+def test_whatever_one_value_that_decides_is_changed_live_is_drift(
+    drawn: tuple[Matrix, Environment], data: st.DataObject
+) -> None:
+    firewall = compiled(*drawn)
+    before = standing(firewall)
+    part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
+    objects = [dict(each) for each in getattr(before.deployed, part)]
+    if not objects:
+        return  # groups on nodes: nothing is attached
+    place = data.draw(st.sampled_from(leaves(objects)))
+
+    changed = put(objects, place, other(at(objects, place)))
+    try:
+        told = found(firewall, with_deployed(before, **{part: tuple(changed)}))
+    except InputError as refused:  # a range that ends before it begins: no API server takes it
+        assert "endPort" in str(refused)  # noqa: PT017 - most changes are not refused
+        return
+
+    assert told != []
+
+
+def test_the_most_urgent_comes_first() -> None:
+    firewall = shop()
+    before = standing(firewall)
+
+    kinds = [each.kind for each in found(firewall, with_deployed(before, policies=(), groups=(), rules=()))]
+
+    assert kinds == sorted(kinds, key=list(Kind).index)
+    assert kinds[0] is Kind.OPEN
+
+
+def test_a_saved_inventory_is_verified_as_far_as_it_tells_and_the_rest_is_said() -> None:
+    firewall = shop()
+    saved = replace(standing(firewall), group_rules=None, recording=None, others=None)
+
+    verification = verify(firewall, saved)
+
+    assert verification.holds
+    assert verification.unseen == (
+        "rules of others in the stack's groups",
+        "the flow log and what it fills",
+        "what policies of other APIs decide",
+    )
+
+
+@pytest.mark.parametrize("part", ["environment", "deployed"])
+def test_an_inventory_that_does_not_tell_what_stands_is_refused(part: str) -> None:
+    observed = with_inventory(standing(shop()), **{part: None})
+
+    with pytest.raises(InputError, match="does not tell it"):
+        _ = getattr(observed, part)
