@@ -10,17 +10,15 @@ from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, declared_at
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.compile.quota import refuse_excess
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.adoption import read_adoption
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.deployed import read_deployed
+from flash_ticket.live.deployed import read_adoption, read_deployed
 from flash_ticket.live.guard_rails import guard_rail_warnings
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_record_warnings
-from flash_ticket.live.stack.refusal import refuse
-from flash_ticket.live.stack.running_program import read_stack_configuration
+from flash_ticket.live.stack.running_program import read_stack_configuration, refuse
 from flash_ticket.report.impact import impact_text, impact_warnings
 from flash_ticket.report.proof import proof_text
 

@@ -10,8 +10,10 @@ from functools import partial
 import pulumi
 from pulumi_aws import cloudwatch, s3
 
-from flash_ticket.firewall.bind.environment import Environment, LogDestination
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
+    METRICS_NAME,
+    RECORDS_PREFIX,
     Alarm,
     BucketRequests,
     CloudWatchWatch,
@@ -20,10 +22,12 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     LogEvents,
     MetricFilter,
     TopPair,
+    bucket_name,
+    pairs_expression,
+    pairs_rule_definition,
 )
 from flash_ticket.firewall.compile.alerts.cloudwatch_dashboard import dashboard_body
-from flash_ticket.firewall.compile.alerts.flow_log_bucket import METRICS_NAME, RECORDS_PREFIX, bucket_name
-from flash_ticket.firewall.compile.alerts.pairs_rule import pairs_expression, pairs_rule_definition
+from flash_ticket.firewall.declare.choices import LogDestination
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pulumi
 from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
-from flash_ticket.firewall.bind.environment import Environment, LogDestination
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
@@ -18,7 +18,8 @@ from flash_ticket.firewall.compile.alerts.watch import Watch
 from flash_ticket.firewall.compile.guard_rails.guard import Guard
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 
 
 @dataclass(frozen=True, slots=True)

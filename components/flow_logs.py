@@ -11,11 +11,10 @@ import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, kms
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from flash_ticket.firewall.bind.environment import LogDestination, OnDestroy, Recording
+from flash_ticket.firewall.bind.environment import Origin, Recording
 from flash_ticket.firewall.change.left_behind import key_tags
 from flash_ticket.firewall.compile.flow_log import (
     AGGREGATION_SECONDS,
-    Origin,
     log_format,
     log_group_prefix,
     name_prefix,
@@ -30,6 +29,7 @@ from flash_ticket.firewall.compile.flow_log_access import (
     log_group_key_policy,
 )
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
 """How long AWS waits before it deletes a key for good: the most and the least that it allows."""

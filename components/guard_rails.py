@@ -11,7 +11,7 @@ from pulumi_kubernetes.core.v1 import NamespacePatch
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 
 from flash_ticket.firewall.compile.guard_rails.guard import Guard
-from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.rights import Reach
 from flash_ticket.firewall.compile.guard_rails.role import FirewallRole
 
 

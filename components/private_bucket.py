@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
-from flash_ticket.firewall.bind.environment import OnDestroy
 from flash_ticket.firewall.compile.flow_log_access import Policy, as_json
+from flash_ticket.firewall.declare.choices import OnDestroy
 
 _ABANDONED_UPLOAD_DAYS = 7
 

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ConfigMap
 
-from flash_ticket.firewall.compile.alerts.watch_object import DashboardConfigMap, PrometheusRule
+from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap, PrometheusRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from flash_ticket.firewall.compile.vpc_layer import (
     Rule,
     VpcFirewall,
 )
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.verdict import Direction
 
 RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
 

@@ -23,10 +23,10 @@ import pulumi
 from pulumi_aws import athena, glue
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from flash_ticket.firewall.bind.environment import OnDestroy
 from flash_ticket.firewall.change.adoption import QueriesAdoption
 from flash_ticket.firewall.compile.flow_log import name_prefix
 from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
+from flash_ticket.firewall.declare.choices import OnDestroy
 from flash_ticket.traffic.flow_logs.athena import (
     HOUR_COLUMNS,
     RECORD_COLUMNS,
@@ -36,10 +36,10 @@ from flash_ticket.traffic.flow_logs.athena import (
     Column,
     description,
     s3_url,
+    saved_queries,
     stack_name,
     table_parameters,
 )
-from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
 
 _BYTES_OF_A_GIBIBYTE = 1024**3
 _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"

@@ -41,8 +41,53 @@ def module(path: Path) -> str:
     return named(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+# The floors of the house, from the ground up: a room imports from floors below its own, and from itself.
+PACKAGE = (("firewall",), ("traffic",), ("verify",), ("live", "report"), ("operate",), ("cli",))
+FIREWALL = (("terms",), ("declare", "analyse"), ("bind",), ("compile",), ("prove",), ("change",))
 PURE = ("firewall", "traffic", "verify", "report")
 NETWORK = OUTSIDE_WORLD | {"requests", "urllib3", "http", "socket", "subprocess", "moto"}
+
+
+def floor(room: str, floors: tuple[tuple[str, ...], ...]) -> int:
+    """Return the floor of a room; a file beside the rooms is above them all."""
+    return next((number for number, rooms in enumerate(floors) if room in rooms), len(floors))
+
+
+def climbs(path: Path, package: tuple[str, ...], floors: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Return what a file of ``package`` imports from another room that is not below its own."""
+    depth = len(package)
+    room = path.relative_to(ROOT).parts[depth].removesuffix(".py")
+    return [
+        ".".join(name)
+        for name in imported(path)
+        if name[:depth] == package and len(name) > depth and name[depth] != room
+        if floor(name[depth], floors) >= floor(room, floors)
+    ]
+
+
+@pytest.mark.parametrize("path", files("flash_ticket"), ids=named)
+def test_a_room_imports_from_the_floors_below_it_alone(path: Path) -> None:
+    if path.parent != ROOT / "flash_ticket":
+        assert climbs(path, ("flash_ticket",), PACKAGE) == []
+
+
+@pytest.mark.parametrize("path", files("flash_ticket/firewall"), ids=named)
+def test_inside_the_firewall_a_room_imports_from_the_floors_below_it_alone(path: Path) -> None:
+    assert climbs(path, ("flash_ticket", "firewall"), FIREWALL) == []
+
+
+def test_no_two_files_import_each_other_by_any_way() -> None:
+    ours = {
+        named(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files(*PRODUCT)
+    }
+    below = {
+        name: {found for each in imported(path) if (found := ".".join(each)) in ours} for name, path in ours.items()
+    }
+    settled: set[str] = set()
+    while ground := {name for name, needs in below.items() if name not in settled and needs <= settled | {name}}:
+        settled |= ground
+
+    assert settled == set(ours)
 
 
 @pytest.mark.parametrize("path", files(*(f"flash_ticket/{room}" for room in PURE)), ids=named)

@@ -1,13 +1,16 @@
 """``flash-firewall check``: the proof without engine, cluster or AWS."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.options import HERE, Project
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.firewall.project import read_project, stacks
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.proof import checked
 
 
 @ends_in_status
@@ -17,11 +20,6 @@ def check(
     output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Prove both layers of each stack against the matrix. Exits 0 if every proof holds, 1 if one does not."""
-    from datetime import UTC, datetime
-
-    from flash_ticket.firewall.project import read_project, stacks
-    from flash_ticket.report.check import checked
-
     firewalls = [read_project(project, each, datetime.now(UTC)) for each in stack or stacks(project)]
     proofs = [(firewall, firewall.proof()) for firewall in firewalls]
     sys.stdout.write(checked(proofs, output))

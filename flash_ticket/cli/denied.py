@@ -1,7 +1,10 @@
 """``flash-firewall denied``: what was stopped, by which layer, why, and whether it is declared."""
 
+import gc
 import sys
-from typing import TYPE_CHECKING, Annotated
+import time
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -16,13 +19,13 @@ from flash_ticket.cli.recorded_traffic import (
     recorded_traffic,
     refuse_to_follow,
 )
-from flash_ticket.report.answer_format import AnswerFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from flash_ticket.traffic.attribution.inventory import Inventory
-    from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.report.denied import written_denial, written_denied
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.traffic.denials.denied import News
+from flash_ticket.traffic.denials.denied import denied as denied_in
 
 
 @ends_in_status
@@ -40,10 +43,8 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Say what was stopped and why. Exits 0 if nothing declared was, 1 if something declared was."""
-    from flash_ticket.report.denied import written_denied
-    from flash_ticket.traffic.denials.denied import denied as denied_in
 
-    def read(begin: str | None, earlier: "Inventory | None" = None) -> "Recorded":
+    def read(begin: str | None, earlier: Inventory | None = None) -> Recorded:
         return recorded_traffic(project, stack, sources, begin, inventories, engine, earlier)
 
     if follow:
@@ -62,12 +63,8 @@ _PAUSE = 10.0
 
 
 def _followed(
-    read: "Callable[[str, Inventory | None], Recorded]", since: str | None, service: str | None, output: AnswerFormat
+    read: Callable[[str, Inventory | None], Recorded], since: str | None, service: str | None, output: AnswerFormat
 ) -> ExitStatus:
-    from flash_ticket.cli.follow import follow
-    from flash_ticket.report.denied import written_denial
-    from flash_ticket.traffic.denials.denied import denied as denied_in
-    from flash_ticket.traffic.denials.news import News
 
     status, earlier, news = ExitStatus.HOLDS, None, News()
 
@@ -82,3 +79,27 @@ def _followed(
 
     follow(look, _PAUSE)
     return status
+
+
+def follow(look: Callable[[], None], pause: float) -> None:
+    """Look, pause, and look again, until the user interrupts it. A look that fails later than the first is said.
+
+    Args:
+        look: Tells what is new.
+        pause: Seconds between the end of a look and the next one.
+
+    Raises:
+        InputError: The first look failed.
+    """
+    gc.enable()  # this goes on for days: what a verb keeps to its end may not heap up here
+    try:
+        look()
+        while True:
+            sys.stdout.flush()
+            time.sleep(pause)
+            try:
+                look()
+            except InputError as error:
+                sys.stderr.write(f"note: {error} Looking again in {pause:g} s.\n")
+    except KeyboardInterrupt:
+        return

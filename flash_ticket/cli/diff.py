@@ -2,18 +2,21 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.manifests import analysed
 from flash_ticket.cli.options import HERE, Project, Stack, read
+from flash_ticket.firewall.change.impact import Difference, difference
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.report.changes import ChangeFormat
-
-if TYPE_CHECKING:
-    from flash_ticket.firewall.change.impact import Difference
-    from flash_ticket.firewall.terms.changes import Change
+from flash_ticket.live.stack.git import files_at
+from flash_ticket.report.changes import ChangeFormat, written_changes
+from flash_ticket.report.impact import difference_text
 
 
 @ends_in_status
@@ -29,11 +32,7 @@ def diff(
     output: Annotated[ChangeFormat, typer.Option(help="The form of the list of changes.")] = ChangeFormat.TXT,
 ) -> ExitStatus:
     """List the connections added, removed and changed. Exits 0 when there are none, 1 when there are."""
-    from flash_ticket.report.changes import written_changes
-
     if not directories:
-        from flash_ticket.report.impact import difference_text
-
         found = _since(project, stack, since)
         if output is ChangeFormat.TXT:
             sys.stdout.write(f"{difference_text(found)}\n")
@@ -45,9 +44,7 @@ def diff(
     return ExitStatus.VIOLATED if changes else ExitStatus.HOLDS
 
 
-def _between(directories: list[Path]) -> "tuple[Change, ...]":
-    from flash_ticket.cli.manifests import analysed
-    from flash_ticket.firewall.terms.changes import changes_between
+def _between(directories: list[Path]) -> tuple[Change, ...]:
 
     if len(directories) != 2:  # noqa: PLR2004  # before and after
         raise InputError("--dir", "", f"given {len(directories)} times", "Give it twice: before, then after")
@@ -55,11 +52,7 @@ def _between(directories: list[Path]) -> "tuple[Change, ...]":
     return changes_between(before, after)
 
 
-def _since(project: Path, stack: str | None, revision: str) -> "Difference":
-    from flash_ticket.firewall.change.impact import difference
-    from flash_ticket.firewall.declare.binding import stack_file
-    from flash_ticket.firewall.project import MATRIX_FILE
-    from flash_ticket.live.stack.git import files_at
+def _since(project: Path, stack: str | None, revision: str) -> Difference:
 
     after = read(project, stack)
     name = after.environment.name

@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.manifests import analysed
 from flash_ticket.cli.options import HERE, Project, Stack, read
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
+from flash_ticket.report.explanation import explained
+from flash_ticket.report.json_form import AnswerFormat
 
 
 @ends_in_status
@@ -26,10 +29,6 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Say whether a connection passes and which policies and rules decide. Exits 0 if it passes, 1 if not."""
-    from flash_ticket.cli.manifests import analysed
-    from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
-    from flash_ticket.report.explanation import explained
-
     if directory:
         reachability = analysed(directory)
         ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]

@@ -14,6 +14,12 @@ from flash_ticket.cli.recorded_traffic import (
     inventory,
     logs,
 )
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.report.draft import written_draft
+from flash_ticket.traffic.attribution.recorded import known_environment, recorded
+from flash_ticket.traffic.proposals.candidate import candidates
+from flash_ticket.traffic.proposals.draft import draft
 
 
 @ends_in_status
@@ -26,13 +32,6 @@ def learn(  # noqa: PLR0913, PLR0917 - each is an option of the command
     project: Project = HERE,
 ) -> ExitStatus:
     """Draft a traffic.yaml of what worked, to be reviewed line by line: an attack would be in it too."""
-    from flash_ticket.firewall.declare.traffic_file import read_matrix
-    from flash_ticket.firewall.project import MATRIX_FILE
-    from flash_ticket.report.draft import written_draft
-    from flash_ticket.traffic.attribution.recorded import known_environment, recorded
-    from flash_ticket.traffic.proposals.candidate import candidates
-    from flash_ticket.traffic.proposals.draft import draft
-
     wanted, today = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories)
     environment = known_environment(known)

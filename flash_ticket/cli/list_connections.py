@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
+from flash_ticket.cli.manifests import analysed
 from flash_ticket.cli.options import HERE, Project, Stack, read
-from flash_ticket.report.connections import Format
+from flash_ticket.report.connections import Format, project_listing, written
 
 
 @ends_in_status
@@ -21,13 +22,8 @@ def list_connections(
     output: Annotated[Format, typer.Option(help="The form of the listing.")] = Format.TXT,
 ) -> ExitStatus:
     """List who reaches whom over which ports: in manifests, or through both layers of this project."""
-    from flash_ticket.cli.manifests import analysed
-    from flash_ticket.report.connections import written
-
     if directory:
         sys.stdout.writelines(written(analysed(directory).connections(), output))
     else:
-        from flash_ticket.report.project_listing import project_listing
-
         sys.stdout.writelines(project_listing(read(project, stack), output))
     return ExitStatus.HOLDS

@@ -1,44 +1,63 @@
-"""The command ``flash-firewall``: its verbs, one module each.
+"""The command ``flash-firewall``: its verbs, one module each, imported when a verb is called."""
 
-A verb's module may import at its top only what describes its options; what does the work is imported when it is called,
-so that every verb starts quickly.
-"""
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from flash_ticket.cli.check import check
-from flash_ticket.cli.denied import denied
-from flash_ticket.cli.diff import diff
-from flash_ticket.cli.explain import explain
-from flash_ticket.cli.inventory import inventory
-from flash_ticket.cli.learn import learn
-from flash_ticket.cli.list_connections import list_connections
-from flash_ticket.cli.replay import replay
-from flash_ticket.cli.resume import resume
-from flash_ticket.cli.rollback import rollback
-from flash_ticket.cli.suspend import suspend
-from flash_ticket.cli.verify import verify
+_MODULES = {
+    "check": "check",
+    "list": "list_connections",
+    "diff": "diff",
+    "explain": "explain",
+    "denied": "denied",
+    "inventory": "inventory",
+    "replay": "replay",
+    "learn": "learn",
+    "verify": "verify",
+    "suspend": "suspend",
+    "resume": "suspend",
+    "rollback": "rollback",
+}
+"""The verbs in the order of the help, each with its module in this package."""
+
+_FUNCTIONS = {"list": "list_connections"}
+"""Verbs whose function has another name, because Python has taken theirs."""
+
+
+class Verbs(TyperGroup):
+    """The verbs of the command; a verb's module is imported when the verb is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's own signature
+        """Return the names of the verbs, in the order of the help."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - Typer's own signature
+        """Return the verb of a name, ready to be called; None if there is none."""
+        if cmd_name not in _MODULES:
+            return None
+        module = import_module(f"flash_ticket.cli.{_MODULES[cmd_name]}")
+        verb = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+        verb.command(cmd_name)(getattr(module, _FUNCTIONS.get(cmd_name, cmd_name)))
+        return typer.main.get_command(verb)
+
 
 app = typer.Typer(
     name="flash-firewall",
+    cls=Verbs,
     help="What Pulumi has no verb for: proof, listing, comparison and explanation of both firewalls.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(check)
-app.command("list")(list_connections)
-app.command("diff")(diff)
-app.command("explain")(explain)
-app.command("denied")(denied)
-app.command("inventory")(inventory)
-app.command("replay")(replay)
-app.command("learn")(learn)
-app.command("verify")(verify)
-app.command("suspend")(suspend)
-app.command("resume")(resume)
-app.command("rollback")(rollback)
+
+
+@app.callback()
+def firewall() -> None:
+    """Hold the options that all verbs share: none."""
+
 
 if __name__ == "__main__":
     app()

@@ -2,24 +2,20 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from flash_ticket.firewall.analyse.reachability import Reachability
+from flash_ticket.firewall.analyse.cluster import read_cluster
+from flash_ticket.firewall.analyse.reachability import Reachability
+from flash_ticket.firewall.terms.input_error import escaped_lines
 
 _MOST_NOTES = 20
 
 
-def analysed(directory: Path) -> "Reachability":
+def analysed(directory: Path) -> Reachability:
     """Return the reachability of a directory of manifests.
 
     Raises:
         InputError: The manifests cannot be used.
     """
-    from flash_ticket.firewall.analyse.cluster import read_cluster
-    from flash_ticket.firewall.analyse.reachability import Reachability
-    from flash_ticket.firewall.terms.escape import escaped_lines
-
     reachability = Reachability(read_cluster(directory))
     notes = reachability.notes
     for note in notes[:_MOST_NOTES]:

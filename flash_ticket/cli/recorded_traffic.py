@@ -1,20 +1,32 @@
 """The options of the verbs that read recorded traffic, and what they read."""
 
+import time
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from flash_ticket.firewall.bind.environment import Environment
-    from flash_ticket.firewall.declare.matrix import Matrix
-    from flash_ticket.live.aws_account import AwsAccount
-    from flash_ticket.traffic.attribution.inventory import Inventory
-    from flash_ticket.traffic.attribution.recorded import Recorded
-    from flash_ticket.traffic.records.record import Log
+from flash_ticket.cli.options import chosen
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.moment import moment
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.inventory import take_inventory
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.logs.athena import athena_source
+from flash_ticket.live.logs.aws_source import own_logs
+from flash_ticket.live.logs.source import open_source
+from flash_ticket.live.stack.settings import read_stack_file
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory_file import read_inventory
+from flash_ticket.traffic.attribution.pod_history import merged
+from flash_ticket.traffic.attribution.recorded import Recorded, known_environment, recorded, refuse_other_stack
+from flash_ticket.traffic.records.record import Log
 
 
 class Engine(StrEnum):
@@ -52,21 +64,17 @@ EngineChoice = Annotated[
 def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     project: Path,
     stack: str | None,
-    sources: "Sequence[str] | None",
+    sources: Sequence[str] | None,
     since: str | None = None,
-    inventories: "Sequence[Path] | None" = None,
+    inventories: Sequence[Path] | None = None,
     engine: Engine = Engine.DUCKDB,
-    earlier: "Inventory | None" = None,
-) -> "Recorded":
+    earlier: Inventory | None = None,
+) -> Recorded:
     """Return what the sources tell, attributed by the project's matrix; ``earlier`` is known beside the inventory.
 
     Raises:
         InputError: An option, a file of the project, an inventory or a source cannot be used.
     """
-    from flash_ticket.firewall.declare.traffic_file import read_matrix
-    from flash_ticket.firewall.project import MATRIX_FILE
-    from flash_ticket.traffic.attribution.recorded import known_environment, recorded
-
     wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories, earlier)
     told = logs(project, sources or (), engine, declared, known_environment(known))
@@ -79,21 +87,15 @@ def begin(since: str | None) -> float | None:
     Raises:
         InputError: It is no time.
     """
-    import time
-
-    from flash_ticket.firewall.terms.moment import moment
-
     return None if since is None else moment(since, time.time())
 
 
-def refuse_to_follow(sources: "Sequence[str] | None", engine: Engine) -> None:
+def refuse_to_follow(sources: Sequence[str] | None, engine: Engine) -> None:
     """Refuse what cannot be looked at again and again.
 
     Raises:
         InputError: It is standard input, or each look would be a query that is paid for.
     """
-    from flash_ticket.firewall.terms.input_error import InputError
-
     if "-" in (sources or ()):
         problem = "standard input can be read once, and --follow looks again and again"
         raise InputError("-", "", problem, "Write it to a file, and follow that")
@@ -102,8 +104,8 @@ def refuse_to_follow(sources: "Sequence[str] | None", engine: Engine) -> None:
 
 
 def inventory(
-    project: Path, stack: str | None, files: "Sequence[Path] | None", earlier: "Inventory | None" = None
-) -> "Inventory":
+    project: Path, stack: str | None, files: Sequence[Path] | None, earlier: Inventory | None = None
+) -> Inventory:
     """Return the saved inventories as one, with what runs now where they tell no environment.
 
     Args:
@@ -115,10 +117,6 @@ def inventory(
     Raises:
         InputError: A file cannot be used, or cluster and account cannot be asked.
     """
-    from flash_ticket.traffic.attribution.inventory_file import read_inventory
-    from flash_ticket.traffic.attribution.pod_history import merged
-    from flash_ticket.traffic.attribution.recorded import refuse_other_stack
-
     saved = [read_inventory(path) for path in files or ()]
     if not any(each.environment for each in saved):
         saved.append(_live(project, stack))
@@ -128,48 +126,33 @@ def inventory(
 
 
 def logs(
-    project: Path, sources: "Sequence[str]", engine: Engine, matrix: "Matrix", environment: "Environment"
-) -> "tuple[Log, ...]":
+    project: Path, sources: Sequence[str], engine: Engine, matrix: Matrix, environment: Environment
+) -> tuple[Log, ...]:
     """Return the logs that the sources name, or those of the stack itself; none is read yet.
 
     Raises:
         InputError: There is no such source, or the stack records nothing.
     """
-    from flash_ticket.live.logs.source import open_source
 
-    def connect() -> "AwsAccount":
+    def connect() -> AwsAccount:
         return _account(project, environment.name)
 
     named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, connect))
     if engine is Engine.ATHENA:
-        from flash_ticket.live.logs.athena import athena_source
-
         return (*athena_source(connect(), matrix.namespace, environment.name), *named)
     if named:
         return named
-    from flash_ticket.live.logs.aws_source import own_logs
 
     return own_logs(connect(), environment, matrix.namespace)
 
 
-def _account(project: Path, stack: str) -> "AwsAccount":
-    from flash_ticket.live.aws_account import AwsAccount
-    from flash_ticket.live.stack.stack_file import read_stack_file
+def _account(project: Path, stack: str) -> AwsAccount:
 
     settings = read_stack_file(project, stack)
     return AwsAccount.connect(settings.region, settings.profile, settings.stack)
 
 
-def _live(project: Path, stack: str | None) -> "Inventory":
-    import time
-
-    from flash_ticket.cli.options import chosen
-    from flash_ticket.firewall.declare.traffic_file import read_matrix
-    from flash_ticket.firewall.project import MATRIX_FILE
-    from flash_ticket.live.aws_account import AwsAccount
-    from flash_ticket.live.inventory import take_inventory
-    from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-    from flash_ticket.live.stack.stack_file import read_stack_file
+def _live(project: Path, stack: str | None) -> Inventory:
 
     settings = read_stack_file(project, chosen(project, stack))
     cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)

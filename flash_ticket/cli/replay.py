@@ -1,6 +1,7 @@
 """``flash-firewall replay``: recorded traffic against a proposed matrix, before it is deployed."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,14 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.options import HERE, Project, Stack
 from flash_ticket.cli.recorded_traffic import Engine, EngineChoice, InventoryFiles, Since, Sources, inventory, logs
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.terms.moment import moment
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.replay import written_replay
+from flash_ticket.traffic.attribution.pod_history import PodHistory
+from flash_ticket.traffic.proposals.proposal import Proposal
+from flash_ticket.traffic.proposals.replay import replay as replayed
 
 
 @ends_in_status
@@ -29,16 +37,6 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     Exits 0 if nothing recorded would be cut, 1 if something would.
     """
-    import time
-
-    from flash_ticket.firewall.declare.traffic_file import read_matrix
-    from flash_ticket.firewall.project import MATRIX_FILE
-    from flash_ticket.firewall.terms.moment import moment
-    from flash_ticket.report.replay import written_replay
-    from flash_ticket.traffic.attribution.pod_history import PodHistory
-    from flash_ticket.traffic.proposals.proposal import Proposal
-    from flash_ticket.traffic.proposals.replay import replay as replayed
-
     begin, file = None if since is None else moment(since, time.time()), matrix or project / MATRIX_FILE
     today, proposed = read_matrix(project / MATRIX_FILE), read_matrix(file)
     known = inventory(project, stack, inventories)

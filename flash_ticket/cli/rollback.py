@@ -1,14 +1,16 @@
 """``flash-firewall rollback``: what the stack has declared, and back to any of it."""
 
+import json
 import sys
 from typing import Annotated
 
 import typer
 
-from flash_ticket.cli.consent import Yes
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.options import HERE, Project, Stack, chosen
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.cli.options import HERE, Project, Stack, Yes, chosen
+from flash_ticket.operate.rollback import Rollback
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.rollback import history_document, history_text
 
 
 @ends_in_status
@@ -28,11 +30,6 @@ def rollback(
     and the present program; with --yes it neither previews nor asks. The files stay as they are, and what they say
     that differs is shown: revert them, too. To remove everything there is pulumi destroy.
     """
-    import json
-
-    from flash_ticket.operate.rollback import Rollback
-    from flash_ticket.report.rollback import history_document, history_text
-
     back = Rollback.of(project, chosen(project, stack))
     if to is None:
         updates = back.record.updates()

@@ -1,13 +1,19 @@
 """``flash-firewall suspend``: one policy opened for a while."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from flash_ticket.cli.consent import Yes
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.options import HERE, Project, Stack, chosen
+from flash_ticket.cli.options import HERE, Project, Stack, Yes, chosen
+from flash_ticket.firewall.compile.suspended import chosen_policies, needs_consent
+from flash_ticket.firewall.declare.suspensions import entered, lasting
+from flash_ticket.live.stack.git import author
+from flash_ticket.operate.consent import require_consent
+from flash_ticket.operate.suspend import SuspendedPolicies
+from flash_ticket.report.suspension import consent_text, resuming_text, suspending_text
 
 
 @ends_in_status
@@ -27,15 +33,6 @@ def suspend(  # noqa: PLR0913 - each is an option of the command
     Pulumi.<stack>.yaml with reason, author and end, deployed at once and alone, and said at every preview. After its
     end the next pulumi up closes it; flash-firewall resume closes it at once.
     """
-    from datetime import UTC, datetime
-
-    from flash_ticket.firewall.compile.suspended import chosen_policies, needs_consent
-    from flash_ticket.firewall.declare.suspensions import entered, lasting
-    from flash_ticket.live.stack.author import author
-    from flash_ticket.operate.consent import require_consent
-    from flash_ticket.operate.suspend import SuspendedPolicies
-    from flash_ticket.report.suspension import consent_text, suspending_text
-
     now = datetime.now(UTC)
     until, who = now + lasting(duration), author()
     suspended = SuspendedPolicies.of(project, chosen(project, stack), now)
@@ -48,4 +45,22 @@ def suspend(  # noqa: PLR0913 - each is an option of the command
     if needs_consent(policies):
         require_consent(consent_text(policies), given=yes)
     suspended.suspend(wanted)
+    return ExitStatus.HOLDS
+
+
+@ends_in_status
+def resume(
+    policy: Annotated[str | None, typer.Argument(help="The suspended policy's name.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every suspended policy.")] = False,
+    stack: Stack = None,
+    project: Project = HERE,
+) -> ExitStatus:
+    """Close a suspended policy at once, and strike its suspension from Pulumi.<stack>.yaml."""
+    suspended = SuspendedPolicies.of(project, chosen(project, stack), datetime.now(UTC))
+    ended = suspended.listed.chosen(policy, every=every)
+    sys.stdout.write(resuming_text(ended))
+    sys.stdout.flush()
+    if ended:
+        suspended.resume(suspended.listed.without(*(each.policy for each in ended)))
     return ExitStatus.HOLDS

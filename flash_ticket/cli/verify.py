@@ -1,23 +1,36 @@
 """``flash-firewall verify``: the live cluster and account against what is declared."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
 
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.options import HERE, Project, Stack, chosen
 from flash_ticket.cli.recorded_traffic import InventoryFiles
-from flash_ticket.report.answer_format import AnswerFormat
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from flash_ticket.firewall.declare.matrix import Matrix
-    from flash_ticket.live.stack.settings import StackConfiguration
-    from flash_ticket.verify.observed import Observed
-    from flash_ticket.verify.probe.result import Probe
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.observed import observe
+from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
+from flash_ticket.operate.probe import run_probe
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.verification import plan_text, written_verification
+from flash_ticket.traffic.attribution.inventory_file import read_inventory
+from flash_ticket.traffic.attribution.pod_history import merged
+from flash_ticket.traffic.attribution.recorded import refuse_other_stack, refuse_unplaced
+from flash_ticket.verify.observed import Observed
+from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
+from flash_ticket.verify.probe.result import Probe
+from flash_ticket.verify.verification import verify as verified
+from flash_ticket.verify.verification import verify_saved
 
 
 @ends_in_status
@@ -48,15 +61,6 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     With --probe it also opens connections from one pod of each service: every declared one must connect, and every
     undeclared one between services, or to an external whose hosts are known, must not.
     """
-    from flash_ticket.firewall.compiled_firewall import compiled
-    from flash_ticket.firewall.declare.traffic_file import read_matrix
-    from flash_ticket.firewall.project import MATRIX_FILE
-    from flash_ticket.live.stack.stack_file import read_stack_file
-    from flash_ticket.report.verification import written_verification
-    from flash_ticket.traffic.attribution.recorded import refuse_unplaced
-    from flash_ticket.verify.verification import verify as verified
-    from flash_ticket.verify.verification import verify_saved
-
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
     matrix = read_matrix(project / MATRIX_FILE)
@@ -76,23 +80,14 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     return ExitStatus.HOLDS if holds else ExitStatus.VIOLATED
 
 
-def _live(settings: "StackConfiguration", matrix: "Matrix") -> "Observed":
-    import time
-
-    from flash_ticket.live.aws_account import AwsAccount
-    from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-    from flash_ticket.live.observed import observe
+def _live(settings: StackConfiguration, matrix: Matrix) -> Observed:
 
     cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
     account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
     return observe(cluster, account, matrix, settings.binding, time.time())
 
 
-def _saved(files: "Sequence[Path]", stack: str) -> "Observed":
-    from flash_ticket.traffic.attribution.inventory_file import read_inventory
-    from flash_ticket.traffic.attribution.pod_history import merged
-    from flash_ticket.traffic.attribution.recorded import refuse_other_stack
-    from flash_ticket.verify.observed import Observed
+def _saved(files: Sequence[Path], stack: str) -> Observed:
 
     found = merged([read_inventory(path) for path in files])
     refuse_other_stack(found, stack)
@@ -110,7 +105,6 @@ class _Wish(NamedTuple):
 
 
 def _refuse_unfitting(inventory: object, image: str | None, hosts: object, *, probe: bool, consent: bool) -> None:
-    from flash_ticket.firewall.terms.input_error import InputError
 
     if probe and inventory:
         raise InputError("--probe", "--inventory", "a saved inventory has no pods to probe from", "Leave one out")
@@ -119,12 +113,7 @@ def _refuse_unfitting(inventory: object, image: str | None, hosts: object, *, pr
         raise InputError(given, "", "it says how to probe, and --probe is not there", "Add --probe, or leave it out")
 
 
-def _probed(settings: "StackConfiguration", matrix: "Matrix", observed: "Observed", wish: _Wish) -> "Probe":
-    from flash_ticket.firewall.terms.input_error import InputError
-    from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-    from flash_ticket.operate.probe import run_probe
-    from flash_ticket.report.probe import plan_text
-    from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
+def _probed(settings: StackConfiguration, matrix: Matrix, observed: Observed, wish: _Wish) -> Probe:
 
     cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
     pods = running_pods(matrix, cluster.objects(f"/api/v1/namespaces/{matrix.namespace}/pods"))

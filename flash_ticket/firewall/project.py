@@ -7,12 +7,11 @@ from typing import Any
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.compile.quota import refuse_excess
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED, SUSPENSIONS_KEY
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
-from flash_ticket.firewall.declare.suspensions import parse_suspensions
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, SUSPENSIONS_KEY, parse_suspensions
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 
 MATRIX_FILE = "traffic.yaml"

@@ -12,12 +12,12 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import Group, Network, PrefixList
-from flash_ticket.firewall.compile.quota import AWS_PREFIX_LIST_WEIGHTS
+from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.binding import One, Some
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_refusal import RefusedError, refusals_told
 
 # One retry: an endpoint that is not there is told within 30 seconds, not after minutes.

@@ -1,8 +1,10 @@
 """What AWS or its client library refuses, told as the one line for whoever can mend it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import sleep
+from typing import Final, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -86,3 +88,25 @@ def _refused(service: str, operation: str, error: ClientError) -> RefusedError:
     what = "".join(word.capitalize() for word in operation.split("_"))
     remedy = f"Allow {service}:{what} to this identity" if code in _FORBIDDEN else "Try again, or mend what it says"
     return RefusedError("AWS", f"{service}:{what}", f"{code}: {message}", remedy, code, message)
+
+
+WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each further attempt: a minute in all."""
+
+Answer = TypeVar("Answer")
+
+
+def patiently(question: Callable[[], Answer]) -> Answer:
+    """Return the answer, asked for again and again, each time a little later, while AWS throttles.
+
+    Raises:
+        InputError: AWS refuses for another reason, or still throttles after the last wait.
+    """
+    for seconds in WAITS:
+        try:
+            return question()
+        except RefusedError as refused:
+            if not refused.asks_for_patience:
+                raise
+        sleep(seconds)
+    return question()

@@ -1,8 +1,50 @@
 """What stands now, read from both APIs."""
 
+from typing import Any
+
+from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
 from flash_ticket.firewall.change.deployed import Deployed, is_ours
+from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
+
+_NOT_THERE = {"InvalidRequestException", "EntityNotFoundException"}
+"""Athena's word for a workgroup that is not there, and Glue's for a database or a table."""
+
+
+def standing_workgroup(account: AwsAccount, name: str) -> Any:  # noqa: ANN401 - the SDK's
+    """Return what GetWorkGroup tells; None where there is none.
+
+    Raises:
+        InputError: AWS cannot be asked, or a right is missing.
+    """
+    return _found(account, "athena", "get_work_group", "WorkGroup", WorkGroup=name)
+
+
+def standing_queries(account: AwsAccount, name: str) -> StandingQueries:
+    """Return what stands of Athena's under a stack's name.
+
+    Raises:
+        InputError: AWS cannot be asked, or a right is missing.
+    """
+    workgroup = standing_workgroup(account, name)
+    database = _found(account, "glue", "get_database", "Database", Name=name)
+    table = _found(account, "glue", "get_table", "Table", DatabaseName=name, Name=TABLE) if database else None
+    saved = account.pages("athena", "list_named_queries", "NamedQueryIds", WorkGroup=name) if workgroup else ()
+    told = (account.ask("athena", "get_named_query", NamedQueryId=query)["NamedQuery"] for query in saved)
+    return StandingQueries(workgroup, database, table, tuple(told))
+
+
+def _found(account: AwsAccount, service: str, operation: str, part: str, **asked: str) -> Any:  # noqa: ANN401 - the SDK's
+    try:
+        return account.ask(service, operation, **asked).get(part)
+    except RefusedError as refused:
+        if refused.code in _NOT_THERE:
+            return None
+        raise
 
 
 def read_deployed(cluster: KubernetesCluster, account: AwsAccount, namespace: str) -> Deployed:
@@ -23,3 +65,18 @@ def read_deployed(cluster: KubernetesCluster, account: AwsAccount, namespace: st
         tuple(account.own_rules()),
         tuple(account.own_flow_logs()),
     )
+
+
+def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Adoption:
+    """Return what a deployment takes over where the state does not know it.
+
+    Raises:
+        InputError: AWS cannot be asked, or a right is missing.
+    """
+    application, environment = planned.matrix.namespace, planned.environment
+    name, standing = stack_name(application, environment.name), StandingQueries()
+    if environment.recording.destination is LogDestination.S3:
+        standing = standing_queries(account, name)
+    saved = tuple((query.name, query.sql) for query in saved_queries(name)) if standing.saved else ()
+    declared = DeclaredQueries(name, description(application, environment.name), TABLE, saved)
+    return adoption(deployed, environment, declared, standing)

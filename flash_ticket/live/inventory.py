@@ -18,8 +18,8 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.traffic.attribution.cluster_listing import listed_pods, listed_services
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory
+from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
 
 
 def take_inventory(  # noqa: PLR0913 - where, what of it, and when

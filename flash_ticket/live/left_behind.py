@@ -13,7 +13,7 @@ from flash_ticket.firewall.change.left_behind import Left, RecordParts, key_tags
 from flash_ticket.firewall.compile.flow_log import log_group_prefix, name_prefix
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
-from flash_ticket.live.standing_queries import standing_workgroup
+from flash_ticket.live.deployed import standing_workgroup
 from flash_ticket.traffic.flow_logs.athena import RESULTS, stack_name
 
 _NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"

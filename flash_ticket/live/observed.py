@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, Reach
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.live.aws_account import AwsAccount
@@ -17,7 +17,7 @@ from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.verify.flow_log import own_flow_log
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
-from flash_ticket.verify.overruling import OVERRULING_APIS, OtherPolicy
+from flash_ticket.verify.overruling import OtherPolicy
 
 _FILTER_VALUES = 200
 """EC2 API reference, Filter."""

@@ -2,8 +2,7 @@
 
 import sys
 
-from flash_ticket.firewall.terms.escape import escaped
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, escaped
 
 
 def require_consent(question: str, *, given: bool) -> None:

@@ -1,6 +1,7 @@
 """The present program with what was declared at another time, in a folder of its own."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +11,27 @@ import yaml
 from flash_ticket.firewall.change.history import DeclaredVersion
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.project import MATRIX_FILE, read_settings
-from flash_ticket.operate.imitated_folder import imitate
+
+_LEFT_OUT = {".git", ".pulumi", "__pycache__"}
+
+
+def imitate(source: Path, target: Path, place_file: Callable[[Path, Path], object] = shutil.copy) -> None:
+    """Make a folder run as another does, and so that what the engine writes into it does not reach the other.
+
+    Folders (packages, the virtual environment) become links.
+
+    Args:
+        source: A folder with a ``Pulumi.yaml``.
+        target: An empty folder.
+        place_file: What brings a file of the top folder into the new one; copies it by default.
+    """
+    for entry in source.resolve().iterdir():
+        if entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir():
+            (target / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
+        else:
+            place_file(entry, target / entry.name)
 
 
 @contextmanager

@@ -10,12 +10,10 @@ from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.git import commits_of, files_at
-from flash_ticket.live.stack.settings import StackConfiguration
-from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.declared_project import declared_project
-from flash_ticket.operate.pulumi import Deployment
-from flash_ticket.operate.stack_record import StackRecord
+from flash_ticket.operate.pulumi import Deployment, StackRecord
 from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
 
 _COMMITS = 100

@@ -8,16 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from flash_ticket.firewall.change.history import DeclaredVersion
-from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY, Suspensions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.declare.binding import stack_file
-from flash_ticket.firewall.declare.suspensions import parse_suspensions, with_suspensions
+from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions, with_suspensions
 from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.project import read_settings
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.declared_project import declared_project
-from flash_ticket.operate.pulumi import Deployment
-from flash_ticket.operate.stack_record import StackRecord
+from flash_ticket.operate.pulumi import Deployment, StackRecord
 
 _ALERTS = "firewall-alerts-rule"
 

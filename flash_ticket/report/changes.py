@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.firewall.terms.connections import words
-from flash_ticket.firewall.terms.escape import escaped_lines
+from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.report.json_form import ports_as_json
 from flash_ticket.report.table import as_csv, as_markdown
 

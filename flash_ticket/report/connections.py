@@ -3,10 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 
-from flash_ticket.firewall.terms.connections import Connections
-from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.report import graph, table, text
-from flash_ticket.report import json_form as document
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.connections import Connections, words
+from flash_ticket.firewall.terms.input_error import InputError, escaped
+from flash_ticket.report import json_form, table
+from flash_ticket.report.picture.connection_picture import connections_svg
+from flash_ticket.report.picture.page import page
+from flash_ticket.report.picture.picture import picture
+
+_OUTSIDE = "#b3261e"
+_INSIDE = "#1a56a0"
 
 
 class Format(StrEnum):
@@ -22,18 +29,69 @@ class Format(StrEnum):
     """A page of this project: matrix, proof and picture."""
 
 
-def _svg(connections: Connections) -> Iterator[str]:
-    from flash_ticket.report.picture.connection_picture import connections_svg  # noqa: PLC0415 - every verb reads the forms
+def _lines(connections: Connections) -> Iterator[str]:
+    r"""Yield ``src => dst : TCP 80\n`` for each connection, sorted by source, then destination.
 
+    A piece that is yielded may hold many lines.
+    """
+    written: list[tuple[object, str]] | None = None
+    of: object = None
+    for source, found in connections.rows():
+        if found is not of:
+            of, written = (
+                found,
+                [(destination, f"{escaped(words(destination))} : {ports}\n") for destination, ports in found],
+            )
+        head = f"{escaped(words(source))} => "
+        yield "".join([head + line for destination, line in written or () if destination != source])
+
+
+def _dot(connections: Connections) -> Iterator[str]:
+    """Yield a directed graph; workloads that connect to nothing are in it too, ranges only if they connect."""
+    framed: dict[str, list[str]] = {}
+    loose: list[str] = []
+    edges = list(connections)
+    connected = {party for edge in edges for party in (edge.source, edge.destination)}
+    for party in connections.parties:
+        if isinstance(party, AddressRange):
+            if party in connected:
+                loose.append(_node(words(party), words(party), _OUTSIDE))
+            continue
+        namespace, slash, name = party.partition("/")
+        if slash:
+            framed.setdefault(namespace, []).append(_node(party, name, _INSIDE))
+        else:
+            loose.append(_node(party, party, _INSIDE))
+    yield "digraph {\n"
+    for namespace, nodes in framed.items():
+        yield f"\tsubgraph {_quoted(f'cluster_{namespace}')} {{\n\t\tlabel={_quoted(namespace)}\n"
+        yield from (f"\t\t{node}" for node in nodes)
+        yield "\t}\n"
+    yield from (f"\t{node}" for node in loose)
+    for edge in edges:
+        ends = f"{_quoted(words(edge.source))} -> {_quoted(words(edge.destination))}"
+        yield f"\t{ends} [label={_quoted(str(edge.ports))}]\n"
+    yield "}\n"
+
+
+def _node(name: str, label: str, color: str) -> str:
+    return f"{_quoted(name)} [label={_quoted(label)} color={_quoted(color)} fontcolor={_quoted(color)}]\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + escaped(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _svg(connections: Connections) -> Iterator[str]:
     yield connections_svg(connections)
 
 
 _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
-    Format.TXT: text.lines,
-    Format.JSON: document.json_array,
+    Format.TXT: _lines,
+    Format.JSON: json_form.json_array,
     Format.CSV: table.csv_rows,
     Format.MD: table.markdown_rows,
-    Format.DOT: graph.dot,
+    Format.DOT: _dot,
     Format.SVG: _svg,
 }
 
@@ -47,3 +105,14 @@ def written(connections: Connections, form: Format) -> Iterator[str]:
     if form is Format.HTML:
         raise InputError("--output", "html", "the page is of this project", "Leave out --dir, or choose another form")
     return _WRITERS[form](connections)
+
+
+def project_listing(firewall: CompiledFirewall, form: Format) -> Iterator[str]:
+    """Yield the pieces of what passes both layers of a stack in a form, in order."""
+    match form:
+        case Format.SVG:
+            yield picture(firewall.matrix, firewall.environment)
+        case Format.HTML:
+            yield page(firewall.matrix, firewall.environment, firewall.proof())
+        case _:
+            yield from written(firewall.layers().connections(), form)

@@ -7,54 +7,55 @@ As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``
      "decides": [..], "causes": [{"suspect", "problem", "remedy"}], "allow": {"line", "before": [..]} or null}
 
 (``port`` is null where the protocol has none, ``protocol`` IANA's number, times are ISO 8601 in UTC); ``passed`` and
-``elsewhere`` as counts of lines; and what was read, as ``flash_ticket.report.reading_totals`` says.
+``elsewhere`` as counts of lines; and what was read, as ``flash_ticket.report.traffic_words`` says.
 """
 
 import json
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.firewall.terms.input_error import escaped_lines
+from flash_ticket.firewall.terms.moment import written
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
+from flash_ticket.traffic.attribution.recorded import Recorded
+from flash_ticket.traffic.denials.cause import Suspect
+from flash_ticket.traffic.denials.denied import Denial, Denied, Standing
+from flash_ticket.traffic.records.record import Disposition, PodIdentity
 
-if TYPE_CHECKING:
-    from flash_ticket.traffic.attribution.recorded import Recorded
-    from flash_ticket.traffic.denials.denied import Denial, Denied
-    from flash_ticket.traffic.records.record import PodIdentity
 
-
-def written_denied(found: "Denied", traffic: "Recorded", form: AnswerFormat) -> str:
+def written_denied(found: Denied, traffic: Recorded, form: AnswerFormat) -> str:
     """Return what was denied and what was read, in a form."""
     if form is AnswerFormat.JSON:
         return json.dumps(_document(found, traffic), indent=2) + "\n"
-    from flash_ticket.report.denied_text import denied_text  # noqa: PLC0415 - the form alone is asked for at every start
 
     return denied_text(found, traffic)
 
 
-def written_denial(denial: "Denial", form: AnswerFormat) -> str:
+def written_denial(denial: Denial, form: AnswerFormat) -> str:
     """Return one denial in a form: a paragraph, or an object on one line."""
     if form is AnswerFormat.JSON:
-        return json.dumps(_denial(denial)) + "\n"
-    from flash_ticket.report.denied_text import denial_text  # noqa: PLC0415 - as above
+        return json.dumps(_denial_document(denial)) + "\n"
 
     return denial_text(denial)
 
 
-def _document(found: "Denied", traffic: "Recorded") -> dict[str, object]:
-    from flash_ticket.report.reading_totals import totals_document  # noqa: PLC0415 - as above
+def _document(found: Denied, traffic: Recorded) -> dict[str, object]:
 
     return {
         "stack": traffic.firewall.environment.name,
         "holds": found.holds,
-        "denials": [_denial(each) for each in found.denials],
-        "unanswered": [_denial(each) for each in found.unanswered],
+        "denials": [_denial_document(each) for each in found.denials],
+        "unanswered": [_denial_document(each) for each in found.unanswered],
         "passed": found.passed,
         "elsewhere": found.beside,
         **totals_document(traffic.totals, traffic.attribution),
     }
 
 
-def _denial(denial: "Denial") -> dict[str, object]:
-    from flash_ticket.firewall.terms.moment import written  # noqa: PLC0415 - as above
+def _denial_document(denial: Denial) -> dict[str, object]:
 
     return {
         "src": denial.source.name,
@@ -80,5 +81,124 @@ def _denial(denial: "Denial") -> dict[str, object]:
     }
 
 
-def _pod(pod: "PodIdentity") -> dict[str, object]:
+def _pod(pod: PodIdentity) -> dict[str, object]:
     return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}
+
+
+_MOST_ROWS = 50
+_MANY_PORTS = 5
+"""From so many ports on the undeclared denials of a pair are told together: somebody tries them all."""
+
+_OPENS = "would allow it, and open it (that it should be open nobody has declared)"
+
+
+def denied_text(found: Denied, traffic: Recorded) -> str:
+    """Return all of it; what came from logs is made harmless to show."""
+    ours = [each for each in found.denials if each.standing is Standing.DECLARED]
+    others = [each for each in found.denials if each.standing is Standing.UNDECLARED]
+    lines = [
+        *_section("Declared, and denied: ours to mend", ours),
+        *_section("Not declared, and denied", others),
+        *_section(
+            "Let through by the security groups, never answered: stopped at the pod, or nobody listens",
+            found.unanswered,
+        ),
+    ]
+    if not lines:
+        lines = ["Nothing was denied.", ""]
+    return escaped_lines((*lines, *_totals(found, traffic)))
+
+
+def denial_text(denial: Denial) -> str:
+    """Return one denial, whether it is declared at its head; what came from logs is made harmless to show."""
+    lines = (f"{denial.standing}: {first}" if not number else first for number, first in enumerate(_denial(denial)))
+    return escaped_lines((*lines, ""))
+
+
+def _denial(denial: Denial) -> Iterator[str]:
+    yield f"{_ends(denial)}  {line_count(denial.count)}, {span(denial.first, denial.last)}"
+    yield f"  {_how(denial)}"
+    yield f"  from {who(denial.sources, denial.callers)}; to {who(denial.destinations, denial.called)}"
+    for sentence in denial.decided:
+        yield f"  {sentence}"
+    for cause in denial.causes:
+        yield f"  likely: {cause.problem}"
+        yield f"    {cause.remedy}"
+    if denial.allowance:
+        if denial.allowance.line:
+            yield f"  {_OPENS}:"
+            yield f"    {denial.allowance.line}"
+        for each in denial.allowance.before:
+            yield f"    {'before that: ' if denial.allowance.line else ''}{each}"
+
+
+def _section(title: str, denials: Sequence[Denial]) -> Iterator[str]:
+    if not denials:
+        return
+    yield f"{title} ({len(denials)})"
+    yield ""
+    together = _together(denials)
+    for rows in together[:_MOST_ROWS]:
+        yield from _denial(rows[0]) if len(rows) == 1 else _many_ports(rows)
+        yield ""
+    left = sum(len(rows) for rows in together[_MOST_ROWS:])
+    if left:
+        yield f"and {left} more; --output json tells all"
+        yield ""
+
+
+def _together(denials: Sequence[Denial]) -> list[list[Denial]]:
+    """Put the denials of a pair together that differ in nothing but many ports."""
+    by_pair: dict[object, list[Denial]] = defaultdict(list)
+    for each in denials:
+        alike = (
+            each.port and each.standing is Standing.UNDECLARED and {of.suspect for of in each.causes} <= {Suspect.PORT}
+        )
+        by_pair[(each.source, each.destination, each.layer, each.disposition) if alike else id(each)].append(each)
+    found: list[list[Denial]] = []
+    for rows in by_pair.values():
+        found += [rows] if len(rows) >= _MANY_PORTS else [[row] for row in rows]
+    return sorted(found, key=lambda rows: denials.index(rows[0]))
+
+
+def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
+    first = rows[0]
+    ports = PortSet.of(each.port for each in rows if each.port)
+    told = _few_ports(tuple(ports))
+    time = span(min(each.first for each in rows), max(each.last for each in rows))
+    count = sum(each.count for each in rows)
+    yield f"{first.source.name} => {first.destination.name} : {told}  {line_count(count)}, {time}"
+    yield f"  {_layer(first)}; on {len(rows)} ports, none of them declared"
+    sources = sorted({address for each in rows for address in each.sources})[:MOST_EXAMPLES]
+    yield f"  from {who(sources, first.callers)}; to {who(first.destinations, first.called)}"
+
+
+def _few_ports(ports: tuple[PortRange, ...]) -> str:
+    return listing(ports[:_MANY_PORTS]) + (", ..." if len(ports) > _MANY_PORTS else "")
+
+
+def _ends(denial: Denial) -> str:
+    port = str(denial.port) if denial.port else f"protocol {denial.protocol}"
+    return f"{denial.source.name} => {denial.destination.name} : {port}"
+
+
+def _layer(denial: Denial) -> str:
+    logs = ", ".join(denial.evidence)
+    if denial.disposition is Disposition.UNANSWERED:
+        return f"no answer ({logs})"
+    return f"stopped by the {denial.layer} layer ({logs})"
+
+
+def _how(denial: Denial) -> str:
+    said = _layer(denial)
+    if denial.unanswered:
+        said += f"; {line_count(denial.unanswered)} of flow logs without an answer belong to it"
+    if denial.passed:
+        said += f"; {line_count(denial.passed)} passed that layer"
+    return said
+
+
+def _totals(found: Denied, traffic: Recorded) -> Iterator[str]:
+    yield from totals_lines(traffic.totals)
+    yield f"{line_count(found.passed)} tell of traffic that passed, {found.beside:,} of traffic stopped elsewhere"
+    yield from gap_lines(traffic.totals, traffic.attribution)

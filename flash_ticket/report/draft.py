@@ -6,12 +6,11 @@ from itertools import chain
 import yaml
 
 from flash_ticket.firewall.declare.matrix import External, Service
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.report.reading_totals import gap_lines, totals_lines
-from flash_ticket.report.traffic_words import line_count, span, who
-from flash_ticket.traffic.attribution.conversation import MOST_EXAMPLES
+from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_lines, who
+from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from flash_ticket.firewall.terms.escape import escaped_lines
+from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.verdict import Side, Verdict
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.report.json_form import AnswerFormat
 
 
 def explained(verdicts: Sequence[Verdict], form: AnswerFormat) -> str:

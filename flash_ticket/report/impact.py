@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from flash_ticket.firewall.change.impact import Difference, Impact
 from flash_ticket.firewall.terms.changes import Change
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 
 _MOST_LINES = 30
 

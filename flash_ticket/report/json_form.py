@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from enum import StrEnum
 
 from flash_ticket.firewall.terms.connections import Connections, words
-from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import PortSet
 
 
 def ports_as_json(ports: PortSet) -> list[dict[str, str | int]]:
@@ -25,3 +26,10 @@ def json_array(connections: Connections) -> Iterator[str]:
         yield f"{between}\n  {json.dumps(entry)}"
         between = ","
     yield "[]\n" if between == "[" else "\n]\n"
+
+
+class AnswerFormat(StrEnum):
+    """For a person, or for a program."""
+
+    TXT = "txt"
+    JSON = "json"

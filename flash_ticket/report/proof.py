@@ -1,12 +1,18 @@
 """A proof in words: one line when it holds, a table of what to mend when it does not."""
 
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import zip_longest
 from textwrap import wrap
 
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.proof import Blur, Proof, Rest
 from flash_ticket.firewall.prove.violation import Fault, Violation
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
+from flash_ticket.report.json_form import AnswerFormat
+
+Checked = Sequence[tuple[CompiledFirewall, Proof]]
 
 _COLUMNS = (("from", 17), ("to", 17), ("ports", 12), ("layer", 5), ("what decides", 33), ("what to change", 26))
 _MOST_VIOLATIONS = 20
@@ -79,3 +85,51 @@ def _rows(cells: Sequence[str]) -> Iterator[str]:
     wrapped = [wrap(escaped(cell), width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)]
     for parts in zip_longest(*wrapped, fillvalue=""):
         yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()
+
+
+def checked(proofs: Checked, form: AnswerFormat) -> str:
+    """Return the proofs in a form, each with its stack's name and the settings that do not do what they seem to."""
+    return _json(proofs) if form is AnswerFormat.JSON else _text(proofs)
+
+
+def _text(proofs: Checked) -> str:
+    lines = []
+    for firewall, proof in proofs:
+        lines.append(f"{escaped(firewall.environment.name)}: {proof_text(proof)}")
+        lines += [escaped(f"{firewall.environment.name}: warning: {trap}") for trap in firewall.traps()]
+    return "\n".join(lines) + "\n"
+
+
+def _json(proofs: Checked) -> str:
+    return (
+        json.dumps(
+            [
+                {
+                    "stack": firewall.environment.name,
+                    "holds": proof.holds,
+                    "declared": proof.declared,
+                    "stopped_by_layers": {str(layers): count for layers, count in proof.stopped.items()},
+                    "violations": [_violation(violation) for violation in proof.violations],
+                    "indistinguishable": [
+                        {"src": blur.source, "dst": blur.destination, "ports": str(blur.ports)} for blur in proof.blurs
+                    ],
+                    "warnings": [asdict(trap) for trap in firewall.traps()],
+                }
+                for firewall, proof in proofs
+            ],
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def _violation(violation: "Violation") -> dict[str, object]:
+    return {
+        "src": violation.source,
+        "dst": violation.destination,
+        "ports": str(violation.ports),
+        "layer": violation.layer.value,
+        "fault": violation.fault.value,
+        "decides": [str(side) for side in violation.sides],
+        "remedy": violation.remedy,
+    }

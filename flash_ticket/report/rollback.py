@@ -7,13 +7,11 @@ from itertools import pairwise
 
 import yaml
 
-from flash_ticket.firewall.change.history import DeclaredVersion, Versions
+from flash_ticket.firewall.change.history import DeclaredVersion, StackUpdate, Versions
 from flash_ticket.firewall.change.impact import Difference, difference
-from flash_ticket.firewall.change.stack_update import StackUpdate
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change
-from flash_ticket.firewall.terms.escape import escaped_lines
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, escaped_lines
 from flash_ticket.report.impact import difference_text
 from flash_ticket.report.proof import proof_text
 

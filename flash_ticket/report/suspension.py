@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from flash_ticket.firewall.change.impact import difference
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy
-from flash_ticket.firewall.compile.suspended import Suspension, Suspensions, opens
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.terms.escape import escaped_lines
+from flash_ticket.firewall.compile.suspended import opens
+from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.report.impact import difference_text
 
 

@@ -7,7 +7,7 @@ from html import escape
 from io import StringIO
 
 from flash_ticket.firewall.terms.connections import Connections, words
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 
 _HEAD = ("src", "dst", "conn")
 

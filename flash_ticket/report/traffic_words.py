@@ -1,8 +1,10 @@
 """How reports of recorded traffic put who it was, when and how much."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from flash_ticket.firewall.terms.moment import written
+from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals
+from flash_ticket.traffic.attribution.totals import blind_spot, counts, unattributed
 from flash_ticket.traffic.records.record import PodIdentity
 
 
@@ -22,3 +24,55 @@ def span(first: float, last: float) -> str:
 def line_count(count: int) -> str:
     """Return ``1 line`` or ``2,000 lines``."""
     return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+_COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
+
+
+def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) -> dict[str, object]:
+    """Return the members of a JSON document that tell what was read."""
+    return {
+        "sources": [
+            {"name": each.name, **counts([each]), "first_malformed": each.reading.first_malformed} for each in totals
+        ],
+        "total": counts(totals),
+        "unattributed": [
+            {"reason": each.reason, "lines": each.count, "example": each.example, "remedy": each.remedy}
+            for each in unattributed(attribution)
+        ],
+        "blind_to": blind_spot(totals),
+    }
+
+
+def totals_lines(totals: Sequence[SourceTotals]) -> Iterator[str]:
+    """Yield a table of the sources and the sum that holds of it."""
+    rows = [(_COLUMNS, "source"), *((_numbers([each]), each.name) for each in totals)]
+    if len(totals) > 1:
+        rows.append((_numbers(totals), "all"))
+    widths = [max(len(cell) for cell in column) for column in zip(*(numbers for numbers, _ in rows), strict=True)]
+    for numbers, source in rows:
+        # The name comes last: of a bucket's folder it is longer than the line.
+        yield "  ".join((*(cell.rjust(width) for cell, width in zip(numbers, widths, strict=True)), source))
+    total = counts(totals)
+    yield (
+        f"read = attributed + unattributed + malformed: {total['read']:,} = {total['attributed']:,} + "
+        f"{total['unattributed']:,} + {total['malformed']:,}"
+    )
+
+
+def gap_lines(totals: Sequence[SourceTotals], attribution: Attribution) -> Iterator[str]:
+    """Yield what was left out of a report and why, and what such logs cannot show."""
+    for each in unattributed(attribution):
+        example = each.example or "none"
+        yield f"unattributed, {line_count(each.count)}: {each.reason} (such as {example}). {each.remedy}."
+    for source in totals:
+        if source.reading.first_malformed:
+            yield f"malformed, the first: {source.reading.first_malformed}"
+    if lost := counts(totals)["skip_data"]:
+        yield f"SKIPDATA: AWS lost records of {lost:,} intervals, and what they held is not here"
+    if blind := blind_spot(totals):
+        yield f"note: {blind}"
+
+
+def _numbers(totals: Sequence[SourceTotals]) -> tuple[str, ...]:
+    return tuple(f"{number:,}" for number in counts(totals).values())

@@ -6,39 +6,37 @@ As JSON one object: ``stack``; ``taken`` (ISO 8601 in UTC); ``holds``; ``finding
 
 (``declared`` and ``live`` are JSON themselves, null where there is nothing); ``looked_at``, counts by what was looked
 at; ``unseen``, what was not; and after a probe ``probe``, as
-`flash_ticket.report.probe` tells it.
+`flash_ticket.report.verification` tells it.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-from flash_ticket.firewall.terms.escape import escaped
-from flash_ticket.report.answer_format import AnswerFormat
-
-if TYPE_CHECKING:
-    from flash_ticket.verify.finding import Difference, Finding
-    from flash_ticket.verify.probe.result import Probe
-    from flash_ticket.verify.verification import Verification
+from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.terms.input_error import escaped, escaped_lines
+from flash_ticket.firewall.terms.moment import written
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.verify.finding import Finding
+from flash_ticket.verify.probe.check import Checked, Expectation, Verdict
+from flash_ticket.verify.probe.plan import CONNECTION_SECONDS, ProbePlan
+from flash_ticket.verify.probe.result import Probe
+from flash_ticket.verify.verification import Verification
 
 _LONGEST_VALUE = 120
 
 
-def written_verification(found: "Verification", form: AnswerFormat, probe: "Probe | None" = None) -> str:
+def written_verification(found: Verification, form: AnswerFormat, probe: Probe | None = None) -> str:
     """Return a verification in a form, with its probe if there was one; what came from others is harmless to show."""
-    from flash_ticket.report.probe import probe_document, probe_text  # noqa: PLC0415 - see below
-
     if form is AnswerFormat.JSON:
         probed = {} if probe is None else {"probe": probe_document(probe)}
         return json.dumps({**verification_document(found), **probed}, indent=2) + "\n"
     return "".join(f"{escaped(line)}\n" for line in _lines(found)) + ("" if probe is None else probe_text(probe))
 
 
-def verification_document(found: "Verification") -> dict[str, object]:
+def verification_document(found: Verification) -> dict[str, object]:
     """Return a verification as the object that JSON shows."""
-    from flash_ticket.firewall.terms.moment import written  # noqa: PLC0415 - the form alone is asked for at every start
-
     return {
         "stack": found.stack,
         "taken": written(found.taken),
@@ -49,7 +47,7 @@ def verification_document(found: "Verification") -> dict[str, object]:
     }
 
 
-def _lines(found: "Verification") -> Iterator[str]:
+def _lines(found: Verification) -> Iterator[str]:
     for finding in found.findings:
         yield from _finding(finding)
         yield ""
@@ -61,7 +59,7 @@ def _lines(found: "Verification") -> Iterator[str]:
         yield f"Not looked at: {', '.join(found.unseen)}."
 
 
-def _finding(finding: "Finding") -> Iterator[str]:
+def _finding(finding: Finding) -> Iterator[str]:
     yield f"{finding.kind.value.upper()}  {finding.where}"
     yield f"  {finding.what}"
     yield from _differences(finding.differences)
@@ -69,7 +67,7 @@ def _finding(finding: "Finding") -> Iterator[str]:
     yield f"  remedy: {finding.remedy}"
 
 
-def _differences(differences: "Sequence[Difference]") -> Iterator[str]:
+def _differences(differences: Sequence[Difference]) -> Iterator[str]:
     for each in differences:
         yield f"    {each.path}: declared {_value(each.declared)}, live {_value(each.live)}"
 
@@ -78,3 +76,70 @@ def _value(written: str | None) -> str:
     if written is None:
         return "nothing"
     return written if len(written) <= _LONGEST_VALUE else f"{written[: _LONGEST_VALUE - 3]}..."
+
+
+def plan_text(plan: ProbePlan, image: str | None) -> str:
+    """Return what the probe does, for whoever is to consent."""
+    return escaped_lines(_plan(plan, image))
+
+
+def _plan(plan: ProbePlan, image: str | None) -> Iterator[str]:
+    yield f"The probe opens TCP connections from pods of {plan.namespace}, sends nothing on them, and closes them."
+    for pod in plan.pods:
+        count = sum(len(each.hosts) for each in plan.of(pod))
+        yield f"  pod {pod.name}, for {pod.service}: {count} connections, at most {plan.seconds(pod)} s in all"
+    if image is None:
+        yield "It runs sh in each pod's own container (pods/exec). It writes no file, and nothing of it stays."
+    else:
+        yield f"It adds a container to each of these pods: {image}, without privileges."
+        yield "That ends by itself. Kubernetes keeps an ended one listed in its pod until the pod is gone."
+    yield f"Each connection is given up after {CONNECTION_SECONDS} s. Logs and alerts will show those that are dropped."
+
+
+def probe_text(probe: Probe) -> str:
+    """Return what came of it, what is wrong first."""
+    return escaped_lines(_probe_lines(probe))
+
+
+def _probe_lines(probe: Probe) -> Iterator[str]:
+    order = list(Verdict)
+    for each in sorted(probe.checked, key=lambda each: order.index(each.verdict)):
+        yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_came_of(probe, each)}"
+    yield from (f"NOT TRIED  {each}" for each in probe.plan.untried)
+    count = Counter(each.verdict for each in probe.checked)
+    told = f"{count[Verdict.HOLDS]} hold, {count[Verdict.NOT_RUN]} not run, {count[Verdict.VIOLATED]} violated"
+    yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {told}."
+
+
+def _came_of(probe: Probe, checked: Checked) -> str:
+    if checked.problem:
+        return checked.problem
+    told = ", ".join(f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True))
+    if checked.verdict is Verdict.HOLDS and checked.check.expected is Expectation.BLOCKED:
+        witness = probe.witness(checked.check)
+        return f"{told}; {f'{witness} reaches it' if witness else 'no other service may reach it either'}"
+    return told
+
+
+def probe_document(probe: Probe) -> dict[str, object]:
+    """Return what came of it as the object that JSON shows."""
+    return {
+        "holds": probe.holds,
+        "checks": [_check_document(each) for each in probe.checked],
+        "untried": list(probe.plan.untried),
+    }
+
+
+def _check_document(checked: Checked) -> dict[str, object]:
+    check = checked.check
+    tried = zip(check.hosts, checked.outcomes, strict=False)
+    return {
+        "source": check.source,
+        "target": check.target,
+        "protocol": check.ports.protocol.value,
+        "port": check.port,
+        "expected": check.expected.value,
+        "verdict": checked.verdict.value,
+        "hosts": [{"host": host, "outcome": outcome.value} for host, outcome in tried],
+        "problem": checked.problem or None,
+    }

@@ -8,8 +8,8 @@ from flash_ticket.firewall.analyse.manifests.fields import Place
 from flash_ticket.firewall.change.object_difference import declared_part, differences
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.declare.matrix import Service
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.verify.finding import Finding, Kind, update_of
 from flash_ticket.verify.observed import Described, Observed
 

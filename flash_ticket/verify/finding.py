@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flash_ticket.firewall.change.object_difference import Difference
+
 
 class Kind(StrEnum):
     """What is wrong, the most urgent first."""
@@ -27,21 +29,6 @@ class Kind(StrEnum):
     """A suspension that is over and still listed."""
     SUSPENDED = "suspended"
     """A suspension that goes on: declared, and told all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field that differs.
-
-    Attributes:
-        path: Dotted, with indices: ``spec.egress[0].ports[0].port``. Of a list's entry the index is the declared one.
-        declared: As JSON; None where nothing is declared.
-        live: As JSON; None where there is nothing.
-    """
-
-    path: str
-    declared: str | None
-    live: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flash_ticket.firewall.bind.environment import LogDestination
-from flash_ticket.firewall.change.object_difference import declared_part, differences
-from flash_ticket.firewall.compile.flow_log import Origin, declared_settings, log_group_prefix, name_prefix
+from flash_ticket.firewall.bind.environment import Origin
+from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
+from flash_ticket.firewall.compile.flow_log import declared_settings, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Difference, Finding, Kind, update_of
+from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.verify.finding import Finding, Kind, update_of
 from flash_ticket.verify.observed import Described, SeenBucket, SeenRecording
 
 _ERRORS = {

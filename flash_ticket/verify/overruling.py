@@ -11,41 +11,12 @@ from typing import Any
 
 from flash_ticket.firewall.analyse.label_selector import read_selector
 from flash_ticket.firewall.analyse.manifests.fields import Place
-from flash_ticket.firewall.compile.guard_rails.reach import Reach
+from flash_ticket.firewall.compile.guard_rails.rights import _NETWORK_POLICY_API, OVERRULING_APIS, OverrulingApi
 from flash_ticket.verify.finding import Finding, Kind
 
 Described = Mapping[str, Any]
 
-_NETWORK_POLICY_API = "policy.networking.k8s.io"
 _DECIDING = {"Accept", "Allow", "Deny"}
-
-
-@dataclass(frozen=True, slots=True)
-class OverrulingApi:
-    """One kind of policy.
-
-    Attributes:
-        kind: As the objects call it.
-        plural: As the API calls their list.
-    """
-
-    group: str
-    version: str
-    kind: str
-    plural: str
-    reach: Reach
-
-
-OVERRULING_APIS = (
-    OverrulingApi(_NETWORK_POLICY_API, "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
-    OverrulingApi(_NETWORK_POLICY_API, "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", Reach.CLUSTER),
-    OverrulingApi("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", Reach.NAMESPACE),
-    OverrulingApi(
-        "cilium.io", "v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Reach.CLUSTER
-    ),
-    OverrulingApi("crd.projectcalico.org", "v1", "NetworkPolicy", "networkpolicies", Reach.NAMESPACE),
-    OverrulingApi("crd.projectcalico.org", "v1", "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
-)
 
 
 @dataclass(frozen=True, slots=True)

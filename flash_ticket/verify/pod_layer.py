@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.change.impact import impact
-from flash_ticket.firewall.change.object_difference import declared_part, differences
+from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
 from flash_ticket.firewall.change.rewriting import REWRITTEN
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPolicy
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change
-from flash_ticket.verify.finding import Difference, Finding, Kind, update_of
+from flash_ticket.verify.finding import Finding, Kind, update_of
 from flash_ticket.verify.observed import Described, Observed
 from flash_ticket.verify.overruling import overruling, perhaps_overruling
 

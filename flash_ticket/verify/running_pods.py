@@ -10,12 +10,12 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.policy import Policy
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Labels, Service
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.moment import written
-from flash_ticket.traffic.attribution.application_name import lasting
-from flash_ticket.traffic.attribution.inventory import Interface, Pod
+from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Pod, lasting
 from flash_ticket.verify.finding import Finding, Kind, update_of
 from flash_ticket.verify.observed import Described, Observed
 
@@ -190,3 +190,41 @@ def _alike(pods: Iterable[Pod]) -> list[tuple[Pod, ...]]:
 
 def _service_of(services: Iterable[Service], labels: Labels) -> Service | None:
     return next((service for service in services if set(service.pods) <= set(labels)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddresses:
+    """The Services of the namespace, by which pods call each other."""
+
+    planned: CompiledFirewall
+    observed: Observed
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield the Services through which a declared flow is cut; with other CNIs none is."""
+        if self.planned.environment.cluster.cni is not CniName.VPC_CNI:
+            return
+        matrix = self.planned.matrix
+        called = {flow.target for flow in matrix.flows if flow.source in {each.name for each in matrix.services}}
+        for service in (each for each in matrix.services if each.name in called):
+            for found in self.observed.inventory.services:
+                lacking = set(service.pods) - set(found.selector)
+                if lacking and found.addresses and found.namespace == matrix.namespace and self._leads(found, service):
+                    yield _finding(found, service, ", ".join(f"{key}={value}" for key, value in sorted(lacking)))
+
+    def _leads(self, found: ClusterService, service: Service) -> bool:
+        """Tell whether a Service selects pods of a service that run."""
+        return bool(found.selector) and any(
+            {*found.selector, *service.pods} <= set(pod.labels)
+            for pod in self.observed.inventory.pods
+            if pod.namespace == found.namespace and pod.until is None
+        )
+
+
+def _finding(found: ClusterService, service: Service, lacking: str) -> Finding:
+    return Finding(
+        Kind.CUT_OFF,
+        f"Service {found.namespace}/{found.name}",
+        f"its selector lacks {lacking}, by which the policies name {service.name}",
+        f"the VPC CNI lets nobody reach {service.name} by the address of this Service, though it is declared",
+        f"Add {lacking} to its selector",
+    )

@@ -6,17 +6,16 @@ Not here on purpose: alerts, saved queries and guard rails, which decide nothing
 
 from dataclasses import dataclass
 
-from flash_ticket.firewall.compile.suspended import Suspensions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.suspensions import Suspensions
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.attachment import Attachments
 from flash_ticket.verify.finding import Finding, Kind
 from flash_ticket.verify.flow_log import RecordedTraffic
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.pod_layer import PodLayer
-from flash_ticket.verify.running_pods import RunningPods
-from flash_ticket.verify.service_address import ServiceAddresses
+from flash_ticket.verify.running_pods import RunningPods, ServiceAddresses
 from flash_ticket.verify.vpc_layer import VpcLayer
 
 

@@ -8,8 +8,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.object_difference import differences
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, Holder, OwnGroup, Rule
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.verify.finding import Finding, Kind, update_of
 from flash_ticket.verify.observed import Described, Observed
 

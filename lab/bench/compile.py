@@ -21,24 +21,18 @@ from typing import Any
 
 import yaml
 
-from flash_ticket.firewall.bind.environment import (
-    Attachment,
-    Cluster,
-    CniName,
-    DnsMode,
-    Environment,
-    Group,
-    KubeProxyMode,
-    LoadBalancer,
-    LogDestination,
-    OnDestroy,
-    Place,
-    PodEniMode,
-    Quotas,
-    Recording,
-)
+from flash_ticket.firewall.bind.environment import Cluster, Environment, Group, LoadBalancer, Place, Quotas, Recording
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.vpc_layer import compile_groups
+from flash_ticket.firewall.declare.choices import (
+    Attachment,
+    CniName,
+    DnsMode,
+    KubeProxyMode,
+    LogDestination,
+    OnDestroy,
+    PodEniMode,
+)
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.terms.ports import tcp

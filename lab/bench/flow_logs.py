@@ -21,8 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Scope
+from flash_ticket.traffic.records.record import Reading, Scope
 from lab.bench.flow_log_lines import Written, write
 
 ROOT = Path(__file__).parents[2]

@@ -23,8 +23,7 @@ from typing import Any
 
 from flash_ticket.traffic.records.hubble import HubbleLog
 from flash_ticket.traffic.records.lines import TextFiles
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Scope
+from flash_ticket.traffic.records.record import Reading, Scope
 
 ROOT = Path(__file__).parents[2]
 _SERVICES = ("gateway", "api", "pay", "stock", "mail", "search", "cart", "auth", "rabbitmq", "redis")

@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from flash_ticket.firewall.bind.environment import Attachment
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.report.proof import proof_text
 from lab.bench.compile import ROOT, SHOP, declaration, environment
 

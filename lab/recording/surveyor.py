@@ -9,11 +9,11 @@ import boto3
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.left_behind import Left
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
 from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from flash_ticket.operate.imitated_folder import imitate
+from flash_ticket.operate.declared_project import imitate
 
 
 def copy_program(source: Path, target: Path, changed: Mapping[str, str] | None = None) -> Path:

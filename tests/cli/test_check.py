@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall import compiled_firewall
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove import compiled_firewall
 from tests.support.command.flash_firewall import copy_project, edit, run
 from tests.support.declared.accounts import ROOT
 

@@ -289,7 +289,7 @@ def test_following_tells_what_is_new_once_and_ends_on_interruption(
         with path.open("a", encoding="utf-8") as file:
             file.write(more + "\n" if more else "")
 
-    monkeypatch.setattr("flash_ticket.cli.follow.time.sleep", sleep)
+    monkeypatch.setattr("flash_ticket.cli.denied.time.sleep", sleep)
 
     result = ask(night, path, "--follow", "--output", "json")
 
@@ -316,7 +316,7 @@ def test_a_look_that_fails_later_is_said_and_the_next_one_told(night: Path, monk
             case _:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("flash_ticket.cli.follow.time.sleep", sleep)
+    monkeypatch.setattr("flash_ticket.cli.denied.time.sleep", sleep)
 
     result = ask(night, path, "--follow")
 

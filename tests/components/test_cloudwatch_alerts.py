@@ -8,7 +8,7 @@ import pytest
 
 from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
 from tests.support.alerts.alerted import RUNBOOK, TOPIC, alerted
 from tests.support.declared.accounts import STACKS, shop_matrix
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.interruption import interruptions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.prove.endpoint import before_restart
 from lab.recording.journal import Write
 from tests.support.declared.described import deployed, nothing_deployed

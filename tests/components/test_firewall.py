@@ -13,9 +13,9 @@ from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
 from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from tests.support.alerts.alerted import EVERYTHING, alerted
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix

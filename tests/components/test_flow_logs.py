@@ -9,8 +9,9 @@ import pulumi_aws as aws
 import pytest
 
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from flash_ticket.firewall.bind.environment import LogDestination, OnDestroy, Recording
+from flash_ticket.firewall.bind.environment import Recording
 from flash_ticket.firewall.compile.flow_log import log_format
+from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from flash_ticket.firewall.bind.environment import OnDestroy
 from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
+from flash_ticket.firewall.declare.choices import OnDestroy
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"

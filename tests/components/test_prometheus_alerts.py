@@ -4,7 +4,7 @@ import json
 
 from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
 from tests.support.alerts.alerted import RUNBOOK, alerted
 from tests.support.declared.accounts import shop_matrix
 from tests.support.pulumi.pulumi_mocks import Deployment, deploy

@@ -9,8 +9,7 @@ import pytest
 
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
 from flash_ticket.firewall.change.adoption import QueriesAdoption
-from flash_ticket.traffic.flow_logs.athena import HOUR_COLUMNS, RECORD_COLUMNS, table_parameters
-from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
+from flash_ticket.traffic.flow_logs.athena import HOUR_COLUMNS, RECORD_COLUMNS, saved_queries, table_parameters
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"

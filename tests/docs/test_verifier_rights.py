@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-from flash_ticket.firewall.compile.guard_rails.reach import Reach
 from flash_ticket.firewall.compile.guard_rails.rights import (
     EPHEMERAL_PROBE_KUBERNETES,
     PROBE_KUBERNETES,
     VERIFY_KUBERNETES,
+    Reach,
     policy_document,
     rules,
     verify_aws,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.project import MATRIX_FILE, read_project, stacks
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.accounts import CLOUDFRONT, ROOT, STACKS, environment_of, shop_matrix

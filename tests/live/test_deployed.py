@@ -5,16 +5,14 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.bind.environment import LogDestination
 from flash_ticket.firewall.change.adoption import QueriesAdoption, StandingQueries
 from flash_ticket.firewall.compile.flow_log import name_prefix
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.adoption import read_adoption
+from flash_ticket.live.deployed import read_adoption, standing_queries
 from flash_ticket.live.left_behind import left_record
-from flash_ticket.live.standing_queries import standing_queries
-from flash_ticket.traffic.flow_logs.athena import RESULTS, TABLE, description, stack_name
-from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
+from flash_ticket.traffic.flow_logs.athena import RESULTS, TABLE, description, saved_queries, stack_name
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import nothing_deployed

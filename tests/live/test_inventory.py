@@ -14,7 +14,7 @@ import yaml
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.inventory import interfaces_of, take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from lab.running.lab import Lab

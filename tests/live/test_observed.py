@@ -9,15 +9,21 @@ from typing import Any
 import pytest
 import yaml
 
-from flash_ticket.firewall.compile.guard_rails.reach import Reach
-from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, rules, verify_aws
+from flash_ticket.firewall.compile.guard_rails.rights import (
+    OVERRULING_APIS,
+    VERIFY_KUBERNETES,
+    KubernetesRight,
+    OverrulingApi,
+    Reach,
+    rules,
+    verify_aws,
+)
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.observed import observe
-from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.verify.observed import Observed
-from flash_ticket.verify.overruling import OVERRULING_APIS, OverrulingApi
 from lab.running.lab import Lab
 from tests.support.declared.accounts import ROOT, shop_matrix
 

@@ -10,8 +10,7 @@ import pytest
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.connections import Block, Connections
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
+from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, PortSet, Protocol, tcp, udp
 from flash_ticket.report.changes import ChangeFormat, written_changes
 from flash_ticket.report.connections import Format, written
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from flash_ticket.firewall.bind.environment import Group
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import tcp
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.report.proof import proof_text
 from tests.support.declared.stacks import CASES
 from tests.support.mutants.mutations import Compiled, compiled

@@ -3,9 +3,10 @@
 import json
 from dataclasses import replace
 
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.verification import written_verification
-from flash_ticket.verify.finding import Difference, Finding, Kind
+from flash_ticket.verify.finding import Finding, Kind
 from flash_ticket.verify.verification import Verification
 
 HOSTILE = "\x1b[2J</td>\u202e=cmd\n--"

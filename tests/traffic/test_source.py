@@ -14,8 +14,7 @@ from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
 from flash_ticket.traffic.records.hubble import HubbleLog
 from flash_ticket.traffic.records.lines import TextFiles
 from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Log, Record, Scope
+from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 from flash_ticket.traffic.source import UnknownFiles, logs_in
 
 FIELDS = (

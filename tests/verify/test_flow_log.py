@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Difference, Kind
+from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.verify.finding import Kind
 from flash_ticket.verify.observed import Observed, SeenRecording
 from tests.support.verify.standing import ATTACHED, found, only, shop, standing
 

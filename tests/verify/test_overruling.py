@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.finding import Finding, Kind
-from flash_ticket.verify.overruling import OVERRULING_APIS, OtherPolicy, OverrulingApi, overruling
+from flash_ticket.verify.overruling import OtherPolicy, overruling
 from tests.support.verify.standing import found, only, shop, standing, with_deployed
 
 LABELS = {"kubernetes.io/metadata.name": "flash-ticket", "team": "shop"}

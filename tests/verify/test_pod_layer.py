@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.compile.suspended import Suspension, Suspensions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
-from flash_ticket.verify.finding import Difference, Kind
+from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.verify.finding import Kind
 from flash_ticket.verify.verification import verify
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.verify.standing import edited, found, only, shop, standing, with_deployed, without

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.traffic.attribution.inventory import Interface, Pod
 from flash_ticket.verify.finding import Finding, Kind
 from flash_ticket.verify.observed import Observed

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.finding import Kind
 from flash_ticket.verify.verification import verify

@@ -4,7 +4,8 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from flash_ticket.verify.finding import Difference, Kind
+from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.verify.finding import Kind
 from tests.support.verify.standing import edited, found, only, shop, standing, with_deployed, with_inventory
 
 REDIS = "api-egress-tcp-6379-to-flash-ticket-dev-redis"

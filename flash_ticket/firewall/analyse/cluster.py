@@ -11,8 +11,7 @@ from flash_ticket.firewall.analyse.manifests.fields import Place
 from flash_ticket.firewall.analyse.policy import Policy, read_policy
 from flash_ticket.firewall.analyse.service import Backend, Service, read_ingress, read_route, read_service
 from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, read_workload
-from flash_ticket.firewall.terms.escape import escaped
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, escaped
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label that the API server gives each namespace (Kubernetes documentation, well-known labels)."""

@@ -14,8 +14,8 @@ from flash_ticket.firewall.analyse.cluster import Cluster
 from flash_ticket.firewall.analyse.policy import AddressPeer, NamedPort, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import Selection
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition, whole
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Direction
 
 _EVERYBODY = -1
 _PortIds = frozenset[int]

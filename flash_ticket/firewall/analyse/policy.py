@@ -8,9 +8,8 @@ from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import Place
 from flash_ticket.firewall.analyse.workload import Workload, read_protocol
 from flash_ticket.firewall.terms.addresses import AddressRange, without
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
+from flash_ticket.firewall.terms.ports import ALL_PORTS, MAX_PORT, PortRange, PortSet, Protocol
+from flash_ticket.firewall.terms.verdict import Direction
 
 
 @dataclass(frozen=True, slots=True)

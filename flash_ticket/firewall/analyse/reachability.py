@@ -13,21 +13,47 @@ network policies; API reference, NetworkPolicy):
   Kubernetes and is not covered.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from flash_ticket.firewall.analyse.cluster import Cluster, Note
 from flash_ticket.firewall.analyse.equivalence import Equivalence, outside
-from flash_ticket.firewall.analyse.ingress_controller import INGRESS_CONTROLLER, entrances
 from flash_ticket.firewall.analyse.policy import AddressPeer, Peer, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
+from flash_ticket.firewall.analyse.service import opened_by
 from flash_ticket.firewall.analyse.workload import Network, Workload
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.connections import Block, Connections, Party, words
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange
-from flash_ticket.firewall.terms.verdict import Layer, Outcome, RuleReference, Side, Verdict
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
+from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
+
+INGRESS_CONTROLLER = "{ingress-controller}"
+"""How connections name the controller."""
+
+_SOMEWHERE = Workload("ingress-controller-ns", "ingress-controller", "Pod", {})
+
+
+def entrances(
+    cluster: Cluster,
+    parties: Mapping[str, Workload],
+    side_ports: Callable[[Direction, Workload, Workload], PortSet],
+) -> dict[str, PortSet]:
+    """Return the ports of each workload that is behind an Ingress or a Route; none if policies stop the controller.
+
+    Args:
+        cluster: Whose Services and backends to follow.
+        parties: The workloads by name.
+        side_ports: What policies leave open at an endpoint to a peer, in a direction.
+    """
+    services = {(service.namespace, service.name): service for service in cluster.services}
+    found: dict[str, PortSet] = {}
+    for backend in cluster.backends:
+        service = services.get((backend.namespace, backend.service))
+        for name, workload in parties.items() if service else ():
+            if service is not None and service.selects(workload):
+                found[name] = found.get(name, NO_PORTS) | opened_by(service, backend.port, workload)
+    return {name: ports & side_ports(Direction.INGRESS, parties[name], _SOMEWHERE) for name, ports in found.items()}
+
 
 Endpoint = Workload | AddressRange
 """What can be asked about: a workload, in the cluster or only thought of, or addresses outside the cluster."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL, Cluster
-from flash_ticket.firewall.analyse.label_index import LabelIndex
-from flash_ticket.firewall.analyse.label_selector import EVERYTHING
+from flash_ticket.firewall.analyse.label_selector import EVERYTHING, LabelIndex
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
 from flash_ticket.firewall.analyse.workload import Network, Workload
 

@@ -7,8 +7,7 @@ from flash_ticket.firewall.analyse.label_selector import Selector
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import Place
 from flash_ticket.firewall.analyse.workload import Workload, read_protocol
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,9 @@ from typing import Protocol, TypeVar
 from flash_ticket.firewall.bind.bind_alerts import bind_alerts
 from flash_ticket.firewall.bind.environment import (
     Cluster,
-    DnsMode,
     Environment,
     Group,
     LoadBalancer,
-    Network,
     Place,
     PrefixList,
     Quotas,
@@ -29,6 +27,7 @@ from flash_ticket.firewall.declare.binding import (
     Some,
     stack_file,
 )
+from flash_ticket.firewall.declare.choices import DnsMode, Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 

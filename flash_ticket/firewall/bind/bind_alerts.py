@@ -1,10 +1,16 @@
 """What the binding asks for of alerts, held against the rest of the environment."""
 
-from flash_ticket.firewall.bind.environment import CniName, Environment
-from flash_ticket.firewall.compile.flow_log import Origin
-from flash_ticket.firewall.declare.alerting import Alerting, CloudWatchAlerting, Labels, Thresholds
-from flash_ticket.firewall.declare.alerts import AlertsEntry, CloudWatchEntry
+from flash_ticket.firewall.bind.environment import Environment, Origin
+from flash_ticket.firewall.declare.alerts import (
+    Alerting,
+    AlertsEntry,
+    CloudWatchAlerting,
+    CloudWatchEntry,
+    Labels,
+    Thresholds,
+)
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.terms.input_error import InputError
 
 _DASHBOARD_LABELS = (("grafana_dashboard", "1"),)

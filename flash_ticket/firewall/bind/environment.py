@@ -1,70 +1,43 @@
 """One environment with every name found: the values that the compilers take beside the matrix."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network
 
-from flash_ticket.firewall.declare.alerting import Alerting
-from flash_ticket.firewall.declare.guard_rail_choice import GuardRails
+from flash_ticket.firewall.declare.alerts import Alerting
+from flash_ticket.firewall.declare.choices import (
+    DEFAULT_SCAN_LIMIT_GIBIBYTES,
+    Attachment,
+    CniName,
+    DnsMode,
+    KubeProxyMode,
+    LogDestination,
+    Network,
+    OnDestroy,
+    PodEniMode,
+)
+from flash_ticket.firewall.declare.guard_rails import GuardRails
 from flash_ticket.firewall.terms.ports import PortRange
 
-Network = IPv4Network | IPv6Network
+AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
 
 
-class Attachment(StrEnum):
-    """Where the VPC layer's service groups sit."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The account and region whose traffic is recorded, and from where alone records are accepted.
 
-    PODS = "pods"
-    """Each service's pods carry a group of their own (SecurityGroupPolicy)."""
-    NODES = "nodes"
-    """All pods share the group of the nodes."""
+    Attributes:
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+        region: ``ap-northeast-2``.
+        account_id: Twelve digits.
+    """
 
+    partition: str
+    region: str
+    account_id: str
 
-class CniName(StrEnum):
-    """What enforces NetworkPolicies in the cluster."""
-
-    VPC_CNI = "vpc-cni"
-    CILIUM = "cilium"
-    CALICO = "calico"
-
-
-class PodEniMode(StrEnum):
-    """POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI."""
-
-    STANDARD = "standard"
-    STRICT = "strict"
-
-
-class KubeProxyMode(StrEnum):
-    """How the cluster implements Services."""
-
-    IPTABLES = "iptables"
-    IPVS = "ipvs"
-    NFTABLES = "nftables"
-
-
-class DnsMode(StrEnum):
-    """Who answers the pods' DNS queries."""
-
-    CLUSTER = "cluster"
-    """CoreDNS pods behind the Service kube-dns."""
-    NODE_LOCAL = "node-local"
-    """NodeLocal DNSCache, on the host network of each node."""
-
-
-class LogDestination(StrEnum):
-    """Where VPC flow logs are delivered."""
-
-    S3 = "s3"
-    CLOUDWATCH = "cloudwatch"
-
-
-class OnDestroy(StrEnum):
-    """What ``pulumi destroy`` does with recorded traffic."""
-
-    RETAIN = "retain"
-    DELETE = "delete"
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something of a service here."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,7 +135,6 @@ class Quotas:
     groups_per_interface: int
 
 
-DEFAULT_SCAN_LIMIT_GIBIBYTES = 100
 """About half a dollar a query, where a terabyte costs five (Amazon Athena pricing)."""
 
 

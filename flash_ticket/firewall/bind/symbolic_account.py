@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import Group, PrefixList
-from flash_ticket.firewall.compile.quota import AWS_PREFIX_LIST_WEIGHTS
+from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList
 from flash_ticket.firewall.declare.binding import One, Some
 
 _WITHIN = IPv4Network("198.18.0.0/16")

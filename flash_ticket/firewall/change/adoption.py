@@ -15,8 +15,6 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.compile.flow_log import declared_settings
 from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG
-from flash_ticket.traffic.flow_logs.athena import TABLE, description, stack_name
-from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
 
 _NAME_TAG = "Name"
 _EVERYTHING = "-1"
@@ -37,6 +35,23 @@ class StandingQueries:
     database: Described | None = None
     table: Described | None = None
     saved: tuple[Described, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredQueries:
+    """What a stack calls its own at Athena.
+
+    Attributes:
+        name: The name of its workgroup and database.
+        description: What they say of themselves.
+        table: The name of its table.
+        saved: Of saved queries, name and SQL.
+    """
+
+    name: str
+    description: str
+    table: str
+    saved: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,9 @@ class Adoption:
         return dict(self.rules).get(name)
 
 
-def adoption(deployed: Deployed, environment: Environment, application: str, queries: StandingQueries) -> Adoption:
+def adoption(
+    deployed: Deployed, environment: Environment, declared: DeclaredQueries, standing: StandingQueries
+) -> Adoption:
     """Return what can be taken over in a VPC; of two with one name neither: which of them the state knows is unsaid.
 
     Nor is a flow log that will be replaced: Pulumi replaces nothing that it is told to import.
@@ -97,23 +114,22 @@ def adoption(deployed: Deployed, environment: Environment, application: str, que
         _unique((group for group in deployed.groups if group["VpcId"] == vpc), GROUP_TAG, "GroupId"),
         _unique(deployed.rules, _NAME_TAG, "SecurityGroupRuleId"),
         flow_logs[0] if len(flow_logs) == 1 and flow_logs[0] in stays else None,
-        _of_queries(queries, environment, application),
+        _of_queries(standing, declared, environment.account),
     )
 
 
-def _of_queries(standing: StandingQueries, environment: Environment, application: str) -> QueriesAdoption:
+def _of_queries(standing: StandingQueries, declared: DeclaredQueries, account: str) -> QueriesAdoption:
     """Return what says of itself that it is of this stack; a saved query must be as declared too: none is changed."""
-    name, described = stack_name(application, environment.name), description(application, environment.name)
-    declared = {(query.name, query.sql) for query in saved_queries(name)} if standing.saved else set()
-    database = standing.database and standing.database.get("Description") == described
+    name = declared.name
+    database = standing.database and standing.database.get("Description") == declared.description
     return QueriesAdoption(
-        name if standing.workgroup and standing.workgroup.get("Description") == described else None,
-        f"{environment.account}:{name}" if database else None,
-        f"{environment.account}:{name}:{TABLE}" if database and standing.table else None,
+        name if standing.workgroup and standing.workgroup.get("Description") == declared.description else None,
+        f"{account}:{name}" if database else None,
+        f"{account}:{name}:{declared.table}" if database and standing.table else None,
         tuple(
             (query["Name"], query["NamedQueryId"])
             for query in standing.saved
-            if (query["Name"], query["QueryString"]) in declared
+            if (query["Name"], query["QueryString"]) in declared.saved
         ),
     )
 

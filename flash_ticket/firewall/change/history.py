@@ -3,18 +3,18 @@
 import json
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED, Suspensions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.binding import parse_binding, stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.declare.traffic_file import declaration, parse_matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.moment import written
 
@@ -187,3 +187,41 @@ def require_region(version: DeclaredVersion, region: str, stack: str) -> None:
             f"it says {region}, and version {version.number} was deployed in {version.region}",
             "Destroy the stack in one region before it is deployed in another",
         )
+
+
+_KINDS = {"update", "destroy"}
+
+
+@dataclass(frozen=True, slots=True)
+class StackUpdate:
+    """One update or destroy.
+
+    Attributes:
+        kind: ``update`` or ``destroy``.
+        begin: When it began, as ISO 8601 in UTC, whole seconds.
+        end: When it ended; empty while it runs, or where it was killed.
+        result: ``succeeded``, ``failed`` or ``in-progress``.
+    """
+
+    kind: str
+    begin: str
+    end: str
+    result: str
+
+
+def updates_of(history: Sequence[Mapping[str, Any]]) -> tuple[StackUpdate, ...]:
+    """Return what changed something or tried to, in the order of the history: the last first."""
+    return tuple(
+        StackUpdate(
+            str(entry["kind"]),
+            _moment(entry.get("startTime")),
+            _moment(entry.get("endTime")),
+            str(entry.get("result", "")),
+        )
+        for entry in history
+        if entry.get("kind") in _KINDS
+    )
+
+
+def _moment(text: object) -> str:
+    return datetime.fromisoformat(str(text)).strftime("%Y-%m-%dT%H:%M:%SZ") if text else ""

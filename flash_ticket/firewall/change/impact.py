@@ -9,7 +9,7 @@ from flash_ticket.firewall.change.interruption import Interruption, interruption
 from flash_ticket.firewall.prove.both_layers import Layers
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.connections import Party
-from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 
 

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Attachment
-from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.former_endpoint import labels_of
+from flash_ticket.firewall.change.deployed import Deployed, labels_of
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, VpcFirewall
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import DNS_PORTS
+from flash_ticket.firewall.terms.verdict import Direction
 
 _NAME_TAG = "Name"
 

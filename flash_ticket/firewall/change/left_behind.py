@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 
 _DAYS = 7
 """How long AWS waits before it deletes a key for good, at least (KMS API reference, ScheduleKeyDeletion)."""

@@ -2,10 +2,25 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from flash_ticket.verify.finding import Difference
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that differs.
+
+    Attributes:
+        path: Dotted, with indices: ``spec.egress[0].ports[0].port``. Of a list's entry the index is the declared one.
+        declared: As JSON; None where nothing is declared.
+        live: As JSON; None where there is nothing.
+    """
+
+    path: str
+    declared: str | None
+    live: str | None
+
 
 _NOTHING: Final = object()
 

@@ -7,10 +7,10 @@ Where a stack records its traffic and for how long is its own choice:
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
-from flash_ticket.firewall.bind.environment import LogDestination, Recording
+from flash_ticket.firewall.bind.environment import Origin, Recording
+from flash_ticket.firewall.declare.choices import LogDestination
 
 RECORD_FIELDS: Final = (
     "version",
@@ -51,25 +51,6 @@ AGGREGATION_SECONDS: Final = 60
 
 _PREFIX_LENGTH = 37
 """AWS's 63 characters of a bucket's name, less the 26 that make it unique. An IAM role's prefix may have 38."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The account and region whose traffic is recorded, and from where alone records are accepted.
-
-    Attributes:
-        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
-        region: ``ap-northeast-2``.
-        account_id: Twelve digits.
-    """
-
-    partition: str
-    region: str
-    account_id: str
-
-    def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of something of a service here."""
-        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
 def declared_settings(recording: Recording) -> dict[str, object]:

@@ -7,7 +7,7 @@ service could be made to act here for somebody else (IAM User Guide, "The confus
 import json
 from typing import Any
 
-from flash_ticket.firewall.compile.flow_log import Origin
+from flash_ticket.firewall.bind.environment import Origin
 
 Policy = dict[str, Any]
 """A policy document as JSON will show it."""

@@ -7,12 +7,13 @@ policy that denies the rest. Only numeric ports: named ports are dropped or reso
 from dataclasses import dataclass
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Environment, Network
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import Endpoint, External, Labels, Matrix, Service
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
+from flash_ticket.firewall.terms.verdict import Direction
 
 MANAGED_BY = "flash-ticket-firewall"
 ANNOTATION_PREFIX = "flash-firewall"

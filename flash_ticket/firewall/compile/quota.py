@@ -7,16 +7,16 @@ IPv6; a rule with a prefix list counts as the list's weight; one with another gr
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from flash_ticket.firewall.bind.environment import Environment, Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, PodAttachment, Rule, VpcFirewall
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Labels
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.verdict import Direction
 
 FAMILIES = (4, 6)
 
-AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
 """What AWS's own lists count in a group (VPC User Guide, AWS-managed prefix lists); the API does not tell."""
 
 

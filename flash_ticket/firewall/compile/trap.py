@@ -8,19 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flash_ticket.firewall.bind.environment import (
-    Attachment,
-    Cluster,
-    CniName,
-    DnsMode,
-    Environment,
-    KubeProxyMode,
-    Network,
-    PodEniMode,
-)
+from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
+from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 
 MAX_PORT_COMBINATIONS = 24
 """EKS User Guide, network policy considerations: unique port combinations per protocol and selector."""

@@ -7,11 +7,12 @@ nothing. Groups that exist already (datastores, nodes, cluster) get rules and ar
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Flow, Labels, Matrix
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange
+from flash_ticket.firewall.terms.verdict import Direction
 
 STACK_TAG = "flash-firewall:stack"
 """The tag by which groups and rules are known as this program's, with the stack's name as its value."""

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from flash_ticket.firewall.bind.environment import (
+from flash_ticket.firewall.declare.alerts import AlertsEntry, Asked
+from flash_ticket.firewall.declare.choices import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
     CniName,
@@ -16,7 +17,6 @@ from flash_ticket.firewall.bind.environment import (
     OnDestroy,
     PodEniMode,
 )
-from flash_ticket.firewall.declare.alerts import AlertsEntry, Asked
 from flash_ticket.firewall.declare.fields import Name, Ports
 from flash_ticket.firewall.declare.guard_rails import GuardRailsEntry
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal, validated

@@ -1,26 +1,111 @@
 """The configuration key ``flash-ticket-firewall:suspensions``, as it stands in Pulumi.<stack>.yaml."""
 
 import re
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, PlainValidator
 
-from flash_ticket.firewall.compile.suspended import (
-    LONGEST,
-    LONGEST_REASON,
-    SHORTEST,
-    SUSPENSIONS_KEY,
-    Suspension,
-    Suspensions,
-)
-from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.binding import PROJECT, stack_file
 from flash_ticket.firewall.declare.validation import FileModel, refusal, validated
-from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.firewall.terms.input_error import InputError, escaped, shown
+from flash_ticket.firewall.terms.moment import written
+
+SUSPENSIONS_KEY = f"{PROJECT}:suspensions"
+"""The configuration key of Pulumi that holds a stack's suspensions."""
+
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=24)
+"""An update alone takes part of a minute; what stays open for longer than a day belongs into traffic.yaml."""
+
+LONGEST_REASON = 200
+"""Characters; longer texts hide the end of a line that somebody must read at night."""
 
 _DURATION = re.compile(r"([0-9]{1,5})([mh])")
 _UNITS = {"m": "minutes", "h": "hours"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Suspension:
+    """One policy, opened at the pod layer for a while.
+
+    Attributes:
+        policy: Its name.
+        until: When it is to be closed, in UTC.
+        reason: Why, in somebody's words.
+        author: Who, as git or the operating system knows them.
+    """
+
+    policy: str
+    until: datetime
+    reason: str
+    author: str
+
+    @property
+    def end(self) -> str:
+        """When it is to be closed, as ISO 8601."""
+        return written(self.until.timestamp())
+
+    def said(self) -> str:
+        """Return who and why, harmless to show."""
+        return escaped(f"by {self.author}: {self.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Suspensions:
+    """What a stack's configuration lists, at one moment.
+
+    Attributes:
+        at: The moment, in UTC.
+    """
+
+    listed: tuple[Suspension, ...]
+    at: datetime
+
+    @property
+    def open(self) -> tuple[Suspension, ...]:
+        """Those that are not over."""
+        return tuple(each for each in self.listed if each.until > self.at)
+
+    @property
+    def over(self) -> tuple[Suspension, ...]:
+        """Those that are over and still listed."""
+        return tuple(each for each in self.listed if each.until <= self.at)
+
+    def adding(self, *new: Suspension) -> "Suspensions":
+        """Return these with more of them, each in place of one of the same policy; sorted."""
+        return replace(self, listed=tuple(sorted((*self.without(*(each.policy for each in new)).listed, *new))))
+
+    def without(self, *policies: str) -> "Suspensions":
+        """Return these without those of some policies."""
+        return replace(self, listed=tuple(each for each in self.listed if each.policy not in policies))
+
+    def chosen(self, name: str | None, *, every: bool) -> tuple[Suspension, ...]:
+        """Return those that are meant: all, or that of a policy.
+
+        Raises:
+            InputError: Neither or both are said, or no such policy is suspended.
+        """
+        require_one_choice(name, every=every)
+        found = tuple(each for each in self.listed if every or each.policy == name)
+        if not found and not every:
+            known = ", ".join(each.policy for each in self.listed) or "nothing is"
+            raise InputError("POLICY", "", f"{shown(name)} is not suspended", f"Name what is suspended: {known}")
+        return found
+
+
+NONE_SUSPENDED = Suspensions((), datetime.min.replace(tzinfo=UTC))
+
+
+def require_one_choice(name: str | None, *, every: bool) -> None:
+    """Refuse a choice of policies that is none, or two at once.
+
+    Raises:
+        InputError: Neither a name nor all is said, or both.
+    """
+    if every == bool(name):
+        raise InputError("POLICY", "", "it is not said which policy is meant", "Name one, or give --all alone")
 
 
 def _until(value: object) -> datetime:
@@ -99,8 +184,8 @@ def lasting(text: str) -> timedelta:
     Raises:
         InputError: It is no duration, or shorter or longer than is sane.
     """
-    written = _DURATION.fullmatch(text)
-    found = timedelta(**{_UNITS[written[2]]: int(written[1])}) if written else timedelta(0)
+    parts = _DURATION.fullmatch(text)
+    found = timedelta(**{_UNITS[parts[2]]: int(parts[1])}) if parts else timedelta(0)
     if not SHORTEST <= found <= LONGEST:
         raise InputError("--for", "", f"{shown(text)} is not a time from 1m to 24h", "Write one such as 30m or 2h")
     return found

@@ -1,5 +1,7 @@
 """traffic.yaml: its shape on paper, checked, and turned into a matrix."""
 
+import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -269,3 +271,12 @@ def _written(ports: tuple[PortRange, ...]) -> list[dict[str, Any]]:
         {"port": port.first if port.first == port.last else port.numbers, "protocol": port.protocol.value}
         for port in ports
     ]
+
+
+def schema_text() -> str:
+    """Return the committed file's content."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())

@@ -22,8 +22,7 @@ from flash_ticket.firewall.prove.policy_permissions import PodPermissions, polic
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.connections import Block, Connections
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
 
 ANYWHERE = whole(Family.V4)

@@ -8,16 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
-from flash_ticket.firewall.bind.environment import Attachment
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.both_layers import Layers, Pair, has_say
 from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Position, before_restart, clients_of
 from flash_ticket.firewall.prove.group_reachability import Carrier, GroupPermissions
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import DNS_PORTS
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.ports import DNS_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Direction, Layer
 
 Declared = Mapping[Pair, PortSet]
 

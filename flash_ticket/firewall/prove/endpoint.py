@@ -14,8 +14,9 @@ from flash_ticket.firewall.analyse.cluster import NAME_LABEL
 from flash_ticket.firewall.analyse.label_selector import Operator, Selector
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
 from flash_ticket.firewall.analyse.workload import Workload
-from flash_ticket.firewall.bind.environment import Attachment, Environment, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall
+from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole, without
 

@@ -17,10 +17,8 @@ from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, Peer, Rule
 from flash_ticket.firewall.prove.endpoint import Position
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange
-from flash_ticket.firewall.terms.verdict import Layer, Outcome, RuleReference, Side, Verdict
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
+from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
 Carrier = Position | Holder | PrefixList
 """What the VPC layer knows as itself: what carries groups of ours, another group, a list whose entries are unknown."""

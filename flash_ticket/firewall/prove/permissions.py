@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, PortSet
 
 Peer = TypeVar("Peer", bound=Hashable)
 

@@ -8,8 +8,8 @@ from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
 from flash_ticket.firewall.prove.endpoint import Position
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import ALL_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Direction
 
 PodPermissions = dict[tuple[Position, Direction], Permissions[Position]]
 

@@ -22,7 +22,7 @@ from flash_ticket.firewall.prove.both_layers import Layers, Pair, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 
 

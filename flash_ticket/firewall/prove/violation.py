@@ -14,9 +14,8 @@ from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Ro
 from flash_ticket.firewall.prove.group_reachability import Carrier
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.verdict import Layer, Outcome, Side
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, Side
 
 _SHOWN = 3
 MOST_PAIRS = 10_000

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 
 class Family(IntEnum):
@@ -102,3 +103,18 @@ class Partition:
         while place < len(self.pieces) and self.pieces[place].last <= block.last:
             yield place
             place += 1
+
+
+@lru_cache(maxsize=1 << 16)
+def canonical_address(text: str) -> str:
+    """Return an address in canonical form (RFC 5952); an IPv4 address that is mapped into IPv6 as what it is.
+
+    Raises:
+        ValueError: It is none.
+    """
+    address = ipaddress.ip_address(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError(f"{text!r} is an address of one link only")
+        address = address.ipv4_mapped or address
+    return str(address)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
 from flash_ticket.firewall.terms.connections import Party, words
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 
 ConnectionMap = Mapping[tuple[Party, Party], PortSet]
 """The ports that each pair may use, source first. Ranges of one end do not overlap."""

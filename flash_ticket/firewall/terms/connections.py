@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import PortSet
 
 Party = str | AddressRange
 """One end of a connection: a workload or place by its name, or a range of addresses outside the cluster."""

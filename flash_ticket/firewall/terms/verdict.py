@@ -7,8 +7,19 @@ connection is governed by some policies or groups, and their rules let it throug
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import PortRange
+
+
+class Direction(StrEnum):
+    """The way seen from the pods or interfaces that a rule governs: egress at the source, ingress at the other end."""
+
+    INGRESS = "ingress"
+    EGRESS = "egress"
+
+    @property
+    def policy_type(self) -> str:
+        """The word for it in the policyTypes of a NetworkPolicy."""
+        return self.value.capitalize()
 
 
 class Layer(StrEnum):

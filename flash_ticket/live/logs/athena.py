@@ -12,14 +12,12 @@ from functools import partial
 from typing import Any, NoReturn, Protocol
 
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.aws_refusal import RefusedError
-from flash_ticket.live.patience import patiently
+from flash_ticket.live.aws_refusal import RefusedError, patiently
 from flash_ticket.live.progress import Progress
 from flash_ticket.traffic.flow_logs.athena import TABLE, stack_name, table_name
 from flash_ticket.traffic.flow_logs.query import Dialect, flow_log_query
 from flash_ticket.traffic.flow_logs.rows import Unplaced, records_of
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Log, Record, Scope
+from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 3.0

@@ -3,15 +3,15 @@
 import os
 import re
 
-from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
 from flash_ticket.live.logs.flow_log_delivery import Delivery, deliveries_of_vpc, deliveries_to_group
-from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, PolicyAgentGroup
-from flash_ticket.live.logs.log_group_errors import LogGroup
+from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, LogGroup, PolicyAgentGroup
 from flash_ticket.live.logs.source import FORMS
 from flash_ticket.traffic.records.record import Log
 

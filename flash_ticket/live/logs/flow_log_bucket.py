@@ -18,13 +18,11 @@ from botocore.exceptions import IncompleteReadError
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.aws_refusal import RefusedError, refusals_told
-from flash_ticket.live.patience import patiently
+from flash_ticket.live.aws_refusal import RefusedError, patiently, refusals_told
 from flash_ticket.live.progress import Progress
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
 from flash_ticket.traffic.flow_logs.layout import PARQUET_ENDING, TEXT_ENDINGS, Window, is_of_others
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 BATCH_BYTES: Final = 256 << 20
 """What is on the disk at one time, and at most one file of AWS's 75 MB more."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flash_ticket.firewall.compile.flow_log import Origin, s3_location
+from flash_ticket.firewall.bind.environment import Origin
+from flash_ticket.firewall.compile.flow_log import s3_location
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.traffic.flow_logs.events import format_fields
 

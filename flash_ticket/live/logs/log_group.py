@@ -1,16 +1,97 @@
 """What a log group tells of traffic: the lines of flow logs, or those of the AWS network policy agent."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from flash_ticket.live.logs.log_group_errors import Event, LogGroup
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import RefusedError, patiently
+from flash_ticket.live.progress import Progress
 from flash_ticket.traffic.flow_logs.events import FlowLogEvents
 from flash_ticket.traffic.records.lines import GivenLines
 from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
+
+
+class Event(NamedTuple):
+    """An event of a log group.
+
+    Attributes:
+        time: In seconds since 1970.
+        line: Its message.
+    """
+
+    time: float
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """A log group, or those of its streams whose names begin alike."""
+
+    account: AwsAccount
+    group: str
+    stream_prefix: str = ""
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def name(self) -> str:
+        """Return ``cloudwatch:GROUP``."""
+        return f"cloudwatch:{self.group}"
+
+    def events(self, since: float | None, until: float | None) -> Iterator[Event]:
+        """Yield the events of a time, in seconds since 1970, as AWS hands them out.
+
+        Raises:
+            InputError: There is no such group, a right is missing, or AWS cannot be asked.
+        """
+        wanted: dict[str, Any] = {"logGroupName": self.group}
+        if self.stream_prefix:
+            wanted["logStreamNamePrefix"] = self.stream_prefix
+        if since is not None:
+            wanted["startTime"] = max(0, int(since * 1000))
+        if until is not None:
+            wanted["endTime"] = max(0, int(until * 1000))
+        count = 0
+        try:
+            while True:
+                page = self._page(wanted)
+                for event in page["events"]:
+                    if event.get("logStreamName", "").startswith(self.stream_prefix):
+                        count += 1
+                        yield Event(event["timestamp"] / 1000, event["message"])
+                self.progress.say(f"{self.name}: {count:,} events")
+                if not page.get("nextToken"):
+                    return
+                wanted["nextToken"] = page["nextToken"]
+        finally:
+            self.progress.end()
+
+    def _page(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            page: dict[str, Any] = patiently(partial(self.account.ask, "logs", "filter_log_events", **wanted))
+        except RefusedError as refused:
+            raise self._explained(refused) from None
+        return page
+
+    def _explained(self, refused: RefusedError) -> InputError:
+        if refused.key == "credentials":
+            return InputError(self.name, refused.key, refused.problem, refused.remedy)
+        said = f"{refused.code}: {refused.message}"
+        if refused.code == "ResourceNotFoundException":
+            problem = f"there is no such log group in {self.account.region}"
+            return InputError(self.name, "", problem, "Correct its name or the region (AWS_REGION)")
+        if refused.forbids and "kms" in refused.message.lower():
+            return InputError(
+                self.name, "", f"its key may not be used ({said})", "Allow kms:Decrypt on the group's key"
+            )
+        if refused.forbids:
+            return InputError(self.name, "", f"it may not be read ({said})", "Allow logs:FilterLogEvents on it")
+        return InputError(self.name, refused.key, said, refused.remedy)
+
 
 AGENT_STREAMS: Final = "aws-network-policy-agent-audit-"
 """How the agent's streams begin in the group of an EKS cluster."""

@@ -9,8 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 from flash_ticket.traffic.source import logs_in
 
 _CHUNK_BYTES = 1 << 20

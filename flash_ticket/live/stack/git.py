@@ -1,5 +1,6 @@
 """The project's files as they were at a revision of git."""
 
+import getpass
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from flash_ticket.firewall.declare.suspensions import LONGEST_REASON
 from flash_ticket.firewall.terms.input_error import InputError
 
 
@@ -52,3 +54,25 @@ def commits_of(project: Path, names: tuple[str, ...], most: int) -> list[str]:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - a fixed command
     except FileNotFoundError:
         return []
+
+
+def author() -> str:
+    """Return a name, with an address where git knows one; what it says is not proven, and what is no text is ``?``."""
+    name, address = (_git(f"user.{key}") for key in ("name", "email"))
+    found = f"{name} <{address}>" if name and address else name or address
+    return (found or _user()).encode("utf-8", "replace").decode()[:LONGEST_REASON]
+
+
+def _git(key: str) -> str:
+    try:
+        asked = subprocess.run(["git", "config", key], capture_output=True, check=False)  # noqa: S603, S607 - a fixed command
+    except FileNotFoundError:
+        return ""
+    return asked.stdout.decode("utf-8", "surrogateescape").strip()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return "somebody without a name"

@@ -1,10 +1,12 @@
 """The configuration of the stack that the engine runs."""
 
+from typing import NoReturn
+
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
-from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
+from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.settings import StackConfiguration, configuration
 
@@ -27,3 +29,13 @@ def read_stack_configuration() -> StackConfiguration:
         key: own.get_object(key.removeprefix(f"{PROJECT}:")) for key in (BINDING_KEY, SUSPENSIONS_KEY)
     }
     return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})
+
+
+_MESSAGE_WAS_SHOWN = 32
+"""Pulumi's Python language host then adds no message of its own (sdk/python, pulumi-language-python-exec)."""
+
+
+def refuse(message: str) -> NoReturn:
+    """Show one error and end the program, before it has declared anything."""
+    pulumi.log.error(message)
+    raise SystemExit(_MESSAGE_WAS_SHOWN)

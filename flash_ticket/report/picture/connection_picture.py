@@ -11,7 +11,7 @@ from functools import cached_property
 from flash_ticket.firewall.terms.addresses import AddressRange, whole
 from flash_ticket.firewall.terms.connections import Connections, Party, words
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.report.picture import drawing
 from flash_ticket.report.picture.drawing import (
     Kind,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from flash_ticket.firewall.terms.escape import escaped
+from flash_ticket.firewall.terms.input_error import escaped
 
 
 class Markup(str):

@@ -13,15 +13,15 @@ from itertools import product
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.matrix import Flow, Matrix
 from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Position, Role
 from flash_ticket.firewall.prove.proof import Blur, Proof
 from flash_ticket.firewall.prove.violation import Violation
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
-from flash_ticket.report.picture import drawing, page_style
+from flash_ticket.report.picture import drawing, style
 from flash_ticket.report.picture.layering import columns
 from flash_ticket.report.picture.markup import Markup, element
 from flash_ticket.report.picture.picture import flows_shown, picture
@@ -49,7 +49,7 @@ class _Page:
 
     def document(self) -> str:
         title = f"Who may talk to whom: {self.matrix.namespace} in {self.environment.name}"
-        hashes = " ".join(f"'sha256-{_digest(style)}'" for style in (page_style.STYLE, drawing.STYLE))
+        hashes = " ".join(f"'sha256-{_digest(style)}'" for style in (style.STYLE, drawing.STYLE))
         policy = f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
         head = element(
             "head",
@@ -58,7 +58,7 @@ class _Page:
             element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
             element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
             element("title", None, title),
-            element("style", None, Markup(page_style.STYLE)),
+            element("style", None, Markup(style.STYLE)),
         )
         body = element(
             "body",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, PrefixList
+from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import External, Flow, Matrix, Service
 from flash_ticket.firewall.terms.ports import listing

@@ -18,12 +18,10 @@ from flash_ticket.firewall.prove.endpoint import (
     Role,
     clients_of,
 )
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, Protocol
+from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, PortSet, Protocol
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
-from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
+from flash_ticket.traffic.attribution.place_directory import PlaceDirectory, UnknownEnd
 from flash_ticket.traffic.attribution.pod_history import PodHistory
-from flash_ticket.traffic.attribution.unknown_end import UnknownEnd
 from flash_ticket.traffic.records.record import End, PodIdentity
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP, 132: Protocol.SCTP}

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.address_book import AddressBook
-from flash_ticket.traffic.attribution.attribution import SourceTotals, attribute, scope
-from flash_ticket.traffic.attribution.conversation import Attribution
+from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals, attribute, scope
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.records.record import Log
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flash_ticket.firewall.terms.verdict import Layer
-from flash_ticket.traffic.attribution.attribution import SourceTotals
-from flash_ticket.traffic.attribution.conversation import Attribution
-from flash_ticket.traffic.attribution.unknown_end import UnknownEnd
+from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals
+from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 
 
 @dataclass(frozen=True, slots=True)

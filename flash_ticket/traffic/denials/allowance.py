@@ -12,8 +12,8 @@ from flash_ticket.firewall.declare.matrix import Labels, Service
 from flash_ticket.firewall.prove.both_layers import Layers
 from flash_ticket.firewall.prove.endpoint import KUBELET, Position, Role, clients_of
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.traffic.attribution.application_name import free_name, telling
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.attribution.attribution import Conversation
+from flash_ticket.traffic.attribution.inventory import free_name, telling
 from flash_ticket.traffic.records.record import PodIdentity
 
 _Entry = dict[str, Any]

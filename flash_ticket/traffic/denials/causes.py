@@ -7,8 +7,7 @@ from functools import cached_property
 from flash_ticket.firewall.prove.both_layers import Layers, has_say
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.verdict import Layer, RuleReference
-from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Conversation
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.cause import Cause, Suspect

@@ -6,7 +6,7 @@ that, and never a security group's. What a flow log shows going in without an an
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -14,10 +14,9 @@ from flash_ticket.firewall.prove.both_layers import Layers, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import Position
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
-from flash_ticket.traffic.attribution.conversation import MOST_EXAMPLES, Conversation
+from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, Conversation
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.denials.cause import Cause
@@ -244,3 +243,22 @@ def _few(addresses: Iterable[str]) -> tuple[str, ...]:
 
 def _few_pods(pods: Iterable[PodIdentity]) -> tuple[PodIdentity, ...]:
     return tuple(sorted(set(pods), key=lambda pod: (pod.namespace, pod.name, pod.labels))[:MOST_EXAMPLES])
+
+
+@dataclass(slots=True)
+class News:
+    """Remembers what was told, so that each look tells what came since.
+
+    Records come late and not in order, so that each look has to reach back over what was read before.
+    """
+
+    _told: dict[object, float] = field(default_factory=dict)
+
+    def of(self, denied: Denied) -> Iterator[Denial]:
+        """Yield the denials of a pair, port and layer that was not told yet, or that was denied again later."""
+        for each in (*denied.denials, *denied.unanswered):
+            ends = (each.source.name, each.destination.name)
+            key = (*ends, each.protocol, each.port, each.layer, each.disposition)
+            if key not in self._told or self._told[key] < each.last:
+                self._told[key] = each.last
+                yield each

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.prove.endpoint import Position
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.records.record import PodIdentity

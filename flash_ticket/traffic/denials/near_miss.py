@@ -8,9 +8,8 @@ from functools import cached_property
 from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import VPC_HOST, Position, another_pod
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import listing
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet, listing
+from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.cause import Cause, Suspect

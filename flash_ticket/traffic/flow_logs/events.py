@@ -9,8 +9,7 @@ from pathlib import Path
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
 from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 
 def format_fields(log_format: str) -> tuple[str, ...]:

@@ -22,8 +22,7 @@ from flash_ticket.traffic.flow_logs.text import (
     text_table,
 )
 from flash_ticket.traffic.records.lines import LONGEST_LINE
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

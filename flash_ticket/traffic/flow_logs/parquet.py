@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import Final
 
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.traffic.flow_logs.file_name_pattern import exactly
-from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column
+from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
+
+
+def exactly(path: Path) -> str:
+    """Return the pattern, quoted for SQL, that means this file and no other.
+
+    The path is absolute: a relative one could begin like the address of a bucket.
+    """
+    return literal("".join(f"[{each}]" if each in "*?[" else each for each in str(path.absolute())))
+
 
 _NUMBERS: Final = {"INT32", "INT64"}
 _TEXT: Final = {"BYTE_ARRAY"}

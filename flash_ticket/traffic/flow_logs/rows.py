@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from flash_ticket.firewall.terms.address_text import canonical_address
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record
+from flash_ticket.firewall.terms.addresses import canonical_address
+from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record
 
 _MOST_ADDRESSES = 100
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
-from flash_ticket.traffic.flow_logs.file_name_pattern import exactly
+from flash_ticket.traffic.flow_logs.parquet import exactly
 from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
 from flash_ticket.traffic.records.lines import LONGEST_LINE, unpacked
 

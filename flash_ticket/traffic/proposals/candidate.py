@@ -8,17 +8,23 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.fields import Labels as WrittenLabels
 from flash_ticket.firewall.declare.fields import Name
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
 from flash_ticket.firewall.declare.traffic_file import told_apart
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
-from flash_ticket.traffic.attribution.application_name import TELLING_KEYS, free_name, lasting, telling
-from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
+from flash_ticket.traffic.attribution.inventory import (
+    TELLING_KEYS,
+    ClusterService,
+    Inventory,
+    free_name,
+    lasting,
+    telling,
+)
 from flash_ticket.traffic.attribution.recorded import known_environment, refuse_unplaced
 
 _WRITABLE: TypeAdapter[tuple[str, Labels]] = TypeAdapter(tuple[Name, WrittenLabels])

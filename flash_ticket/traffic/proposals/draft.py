@@ -7,9 +7,8 @@ from functools import cached_property
 from flash_ticket.firewall.declare.matrix import Endpoint, External, Matrix, Service
 from flash_ticket.firewall.prove.both_layers import Layers, Pair
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
+from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations

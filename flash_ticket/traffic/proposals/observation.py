@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import PortRange
-from flash_ticket.firewall.terms.verdict import Layer
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.firewall.terms.verdict import Direction, Layer
+from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.matrix import Endpoint, External, Flow, Matrix, Service
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.traffic.attribution.inventory import Inventory

@@ -14,7 +14,7 @@ from flash_ticket.firewall.prove.endpoint import KUBELET, VPC_HOST, Position, Ro
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Layer, Side, Verdict
-from flash_ticket.traffic.attribution.conversation import Attribution, Conversation
+from flash_ticket.traffic.attribution.attribution import Attribution, Conversation
 from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.records.record import Evidence

@@ -5,8 +5,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 MOST_KINDS = 20_000
 """Kinds of lines held at once; with one more, all are told and forgotten."""

@@ -10,14 +10,12 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from flash_ticket.firewall.terms.address_text import canonical_address
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.addresses import canonical_address
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
 from flash_ticket.traffic.records.hubble_line import Addresses, Flow, Layer4, hubble_line, pod_identity
 from flash_ticket.traffic.records.lines import Lines
-from flash_ticket.traffic.records.orientation import is_reply, turned
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
 _POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
 
@@ -74,7 +72,7 @@ class HubbleLog:
       blamed. A policy that denied by a rule of its own is named after it:
       ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default denial names none (cilium #48588).
     - A reply is told as the connection that it answers. Where Hubble does not know (``is_reply`` is absent from all
-      drops), SYN tells a call and SYN with ACK a reply, else `flash_ticket.traffic.records.orientation`.
+      drops), SYN tells a call and SYN with ACK a reply, else `flash_ticket.traffic.records.record`.
     - Labels are those of Kubernetes, without those that Cilium adds. An end outside of the cluster has no pod.
     - The protocol is 0 where the line tells none, and an address empty.
     - A dropped packet makes two lines where policy verdicts are exported: counted are lines, not packets.

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Reading
 
 LONGEST_LINE = 1 << 20
 """Bytes; a longer line is malformed and is not held in memory. Container runtimes cut lines at 16 KiB already."""

@@ -6,16 +6,14 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from flash_ticket.firewall.terms.address_text import canonical_address
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.firewall.terms.ports import MAX_PORT
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
 from flash_ticket.traffic.records.lines import Lines
-from flash_ticket.traffic.records.orientation import is_reply, turned
 from flash_ticket.traffic.records.policy_agent_line import Message, PolicyEvent, event_in, messages_of
 from flash_ticket.traffic.records.printed_events import PrintedEvents
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
 _DISPOSITIONS: Final = {"ACCEPT": Disposition.PASSED, "DENY": Disposition.STOPPED}
 _NO_DECISION = "EXPIRED/DELETED"
@@ -35,7 +33,7 @@ class PolicyAgentLog:
 
     - ACCEPT passed, DENY was stopped; EXPIRED/DELETED and all other messages decide nothing.
     - The reason is the tier that decided (``NETWORK_POLICY``, ``DEFAULT``...), where the agent is 1.3.0 or later.
-    - The agent logs packets, replies among them. `flash_ticket.traffic.records.orientation` tells them from calls by
+    - The agent logs packets, replies among them. `flash_ticket.traffic.records.record` tells them from calls by
       the ports
       that are known to be called, else by the smaller one, as with flow logs: a reply that was stopped is told as the
       connection that it answers, seen at the other end of it.

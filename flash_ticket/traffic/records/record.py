@@ -6,9 +6,44 @@ from enum import StrEnum
 from typing import Protocol
 
 from flash_ticket.firewall.declare.matrix import Labels
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.verdict import Layer
-from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.firewall.terms.verdict import Direction, Layer
+
+
+@dataclass(slots=True)
+class Reading:
+    """Counts that add up: every line is a record that was yielded, malformed, or without traffic.
+
+    Attributes:
+        told: Lines that became records; the sum of their ``count``.
+        malformed: Lines that are not understood.
+        no_data: Flow-log lines NODATA: the interface was silent.
+        skip_data: Flow-log lines SKIPDATA: AWS lost records.
+        other: Lines that decide nothing about traffic: other messages of the agent, verdicts that are no decision.
+        first_malformed: The place of the first malformed line and what is wrong with it.
+    """
+
+    told: int = 0
+    malformed: int = 0
+    no_data: int = 0
+    skip_data: int = 0
+    other: int = 0
+    first_malformed: str = ""
+
+    @property
+    def read(self) -> int:
+        """Lines about traffic, malformed ones among them."""
+        return self.told + self.malformed
+
+    def refuse(self, place: str, problem: str, count: int = 1) -> None:
+        """Count malformed lines; the place of the first is kept.
+
+        Args:
+            place: Such as ``flows.log:17``.
+            problem: What is wrong there.
+            count: How many lines.
+        """
+        self.malformed += count
+        self.first_malformed = self.first_malformed or f"{place}: {problem}"
 
 
 class Evidence(StrEnum):
@@ -123,3 +158,31 @@ class Log(Protocol):
         Raises:
             InputError: The log cannot be read at all.
         """
+
+
+def is_reply(protocol: int, source_port: int, destination_port: int, listening: frozenset[tuple[int, int]]) -> bool:
+    """Tell whether a packet answers a call, as far as its ports tell.
+
+    A port that is known to be called decides; where both or neither are, the smaller number was called, as callers'
+    ports are high (RFC 6056, 2.1: from 49152; Linux: from 32768).
+
+    Args:
+        protocol: IANA's number.
+        source_port: 0 where there is none: then the packet is a call.
+        destination_port: Likewise.
+        listening: `flash_ticket.traffic.records.record.Scope.listening`.
+    """
+    called_back, called = (protocol, source_port) in listening, (protocol, destination_port) in listening
+    if called_back != called:
+        return called_back
+    return 0 < source_port < destination_port
+
+
+def turned(direction: Direction | None) -> Direction | None:
+    """Return the direction of a connection whose reply was seen going this way."""
+    match direction:
+        case Direction.INGRESS:
+            return Direction.EGRESS
+        case Direction.EGRESS:
+            return Direction.INGRESS
+    return None

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.kubernetes_objects import policy
 
 

@@ -7,11 +7,9 @@ from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.analyse.selection import HostNetwork
 from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
-from flash_ticket.firewall.terms.verdict import Layer, Outcome, RuleReference
-from flash_ticket.report.text import lines
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, Protocol, tcp, udp
+from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference
+from flash_ticket.report.connections import lines
 from tests.support.declared.kubernetes_objects import (
     deployment,
     from_app,

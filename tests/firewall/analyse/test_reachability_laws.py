@@ -9,9 +9,8 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.reachability import Endpoint, Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.connections import words
-from flash_ticket.firewall.terms.port_set import NO_PORTS
-from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.report.text import lines
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, Protocol
+from flash_ticket.report.connections import lines
 from tests.support.declared.random_clusters import (
     INTERESTING_ADDRESSES,
     INTERESTING_PORTS,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.bind.bind import FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import Attachment, DnsMode, Environment, Group, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.declare.choices import Attachment, DnsMode
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from flash_ticket.firewall.bind.environment import Attachment, LogDestination, OnDestroy, PrefixList
+from flash_ticket.firewall.bind.environment import PrefixList
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, parse_binding
+from flash_ticket.firewall.declare.choices import Attachment, LogDestination, OnDestroy
 from tests.support.declared.accounts import (
     CLOUDFRONT,
     ROOT,

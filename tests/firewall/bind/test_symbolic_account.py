@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
-from flash_ticket.firewall.compile.quota import AWS_PREFIX_LIST_WEIGHTS
 from flash_ticket.firewall.declare.binding import One, Some
 from tests.support.declared.accounts import CLOUDFRONT
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.adoption import (
     Adoption,
+    DeclaredQueries,
     QueriesAdoption,
     StandingQueries,
     adoption,
@@ -16,17 +17,19 @@ from flash_ticket.firewall.change.adoption import (
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.compile.flow_log import declared_settings
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.report.impact import impact_warnings
-from flash_ticket.traffic.flow_logs.athena import description, stack_name
-from flash_ticket.traffic.flow_logs.saved_queries import saved_queries
+from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import Described, deployed, nothing_deployed
 from tests.support.declared.matrices import shops
 
 APPLICATION = "flash-ticket"
 NAME = stack_name(APPLICATION, "dev")
+DECLARED = DeclaredQueries(
+    NAME, description(APPLICATION, "dev"), TABLE, tuple((query.name, query.sql) for query in saved_queries(NAME))
+)
 ALL_OUT: Described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
@@ -40,14 +43,14 @@ def standing(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN4
 
 
 def found(stands: Deployed) -> Adoption:
-    return adoption(stands, environment_of("dev"), APPLICATION, StandingQueries())
+    return adoption(stands, environment_of("dev"), DECLARED, StandingQueries())
 
 
 @given(shops())
 def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compiled(*drawn)
 
-    known = adoption(standing(firewall), firewall.environment, APPLICATION, StandingQueries())
+    known = adoption(standing(firewall), firewall.environment, DECLARED, StandingQueries())
 
     assert {label for label, _ in known.groups} == {group.label for group in firewall.vpc.groups}
     assert {name: known.rule(name) for name, _ in known.rules} == {
@@ -137,7 +140,7 @@ def queries(described: str = description(APPLICATION, "dev"), sql: str | None = 
 
 
 def taken_over(standing: StandingQueries) -> QueriesAdoption:
-    return adoption(nothing_deployed(), environment_of("dev"), APPLICATION, standing).queries
+    return adoption(nothing_deployed(), environment_of("dev"), DECLARED, standing).queries
 
 
 def test_what_athena_asks_is_taken_over_by_the_names_that_a_stack_gives_it() -> None:

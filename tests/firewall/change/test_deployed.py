@@ -13,10 +13,10 @@ from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.quota import ForeignAttachment
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.matrix import External, Matrix
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol, tcp
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import Described, deployed, nothing_deployed
 from tests.support.declared.matrices import shops

@@ -13,15 +13,16 @@ from flash_ticket.firewall.change.history import (
     KEPT,
     MAX_BYTES,
     DeclaredVersion,
+    StackUpdate,
     continued,
     declared_at,
     record,
     recorded_versions,
     require_region,
     require_versions,
+    updates_of,
     version_of,
 )
-from flash_ticket.firewall.change.stack_update import StackUpdate, updates_of
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.project import read_project

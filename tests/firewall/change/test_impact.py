@@ -9,9 +9,9 @@ from hypothesis import given, settings
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.impact import difference, impact
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.report.impact import difference_text, impact_text, impact_warnings
 from tests.support.declared.accounts import binding_content, environment_of

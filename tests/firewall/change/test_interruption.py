@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, LoadBalancer
+from flash_ticket.firewall.bind.environment import Environment, Group, LoadBalancer
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.interruption import Interruption, interruptions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.report.impact import impact_warnings
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.described import deployed, nothing_deployed

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.change.object_difference import declared_part, differences
-from flash_ticket.verify.finding import Difference
+from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab.", max_size=2)
 VALUES = st.recursive(

@@ -10,7 +10,7 @@ import pytest
 
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import REWRITTEN, Rewriting, rewriting
-from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import deployed
 

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.compile.flow_log import (
-    RECORD_FIELDS,
-    Origin,
-    log_format,
-    log_group_prefix,
-    name_prefix,
-    s3_location,
-)
+from flash_ticket.firewall.bind.environment import Origin
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, log_format, log_group_prefix, name_prefix, s3_location
 from flash_ticket.firewall.compile.flow_log_access import (
     Policy,
     as_json,

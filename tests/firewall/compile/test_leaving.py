@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.declare.binding import parse_binding
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.prove.endpoint import before_restart
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.port_set import PortSet
+from flash_ticket.firewall.terms.ports import PortSet
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
 from tests.support.declared.matrices import shops
 

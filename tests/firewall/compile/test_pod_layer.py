@@ -14,8 +14,8 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.pod_layer import PolicyRule, compile_policies
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import Protocol, tcp
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.golden_file import compare, pods_text
 from tests.support.declared.kubernetes_schema import parsed_policy
 from tests.support.declared.matrices import environments, files_with_one_more_flow, rewritten, shops, traffic_files

@@ -9,10 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.change.impact import difference
-from flash_ticket.firewall.compile.suspended import SUSPENSIONS_KEY, Suspension, Suspensions
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
-from flash_ticket.firewall.declare.suspensions import entered, lasting, parse_suspensions, with_suspensions
+from flash_ticket.firewall.declare.suspensions import (
+    SUSPENSIONS_KEY,
+    Suspension,
+    Suspensions,
+    entered,
+    lasting,
+    parse_suspensions,
+    with_suspensions,
+)
 from flash_ticket.firewall.declare.yaml_document import parse_document
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.accounts import ROOT, environment_of, shop_matrix

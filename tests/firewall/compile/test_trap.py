@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Attachment, CniName, DnsMode, Environment, KubeProxyMode, PodEniMode
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.trap import Trap, traps
+from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, PodEniMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from tests.support.declared.accounts import environment_of

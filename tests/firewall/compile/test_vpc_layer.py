@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, Place, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, Place, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule, VpcFirewall, compile_groups
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.golden_file import compare, vpc_text
 from tests.support.declared.matrices import (
     FRONT,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.bind.environment import CniName, DnsMode, KubeProxyMode, PodEniMode
 from flash_ticket.firewall.declare.binding import Binding, parse_binding
+from flash_ticket.firewall.declare.choices import CniName, DnsMode, KubeProxyMode, PodEniMode
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import STACKS, binding_content
 from tests.support.declared.json_values import put, with_anything_anywhere, without

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.declare.schema import schema_text
-from flash_ticket.firewall.declare.traffic_file import declaration, json_schema, parse_matrix
+from flash_ticket.firewall.declare.traffic_file import declaration, json_schema, parse_matrix, schema_text
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import ROOT
 from tests.support.declared.json_values import put
@@ -22,7 +21,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 def test_the_committed_schema_is_not_stale() -> None:
     committed = (ROOT / "traffic.schema.json").read_text(encoding="utf-8")
 
-    assert committed == schema_text(), "run python -m flash_ticket.firewall.declare.schema > traffic.schema.json"
+    assert committed == schema_text(), "run python -m flash_ticket.firewall.declare.traffic_file > traffic.schema.json"
 
 
 def test_it_is_a_schema_itself() -> None:

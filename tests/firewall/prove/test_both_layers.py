@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import Layers, has_say
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.prove.endpoint import Role, before_restart
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer, Verdict

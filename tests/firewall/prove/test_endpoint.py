@@ -5,8 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
-from flash_ticket.firewall.bind.environment import Attachment, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role, before_restart, positions
 from tests.support.declared.matrices import shops

@@ -8,15 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.workload import Workload
-from flash_ticket.firewall.bind.environment import Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, Peer, Rule
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.prove.endpoint import Position, Role
 from flash_ticket.firewall.prove.group_reachability import GroupReachability
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
-from flash_ticket.firewall.terms.verdict import Outcome
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol, tcp, udp
+from flash_ticket.firewall.terms.verdict import Direction, Outcome
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
 
 API, PAY, DATA, NODES = OwnGroup("api"), OwnGroup("pay"), Group("sg-1", "data"), Group("sg-2", "nodes")

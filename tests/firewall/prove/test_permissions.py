@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet, Protocol, tcp
 
 ports = st.builds(
     lambda first, more: PortRange(Protocol.TCP, first, first + more), st.integers(1, 9), st.integers(0, 3)

@@ -14,9 +14,8 @@ from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment, Rul
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.violation import Fault, Violation
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.verdict import Direction, Layer
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES, traffic_content

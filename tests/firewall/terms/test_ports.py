@@ -3,8 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, Protocol, tcp, udp
 
 SMALL = 12
 

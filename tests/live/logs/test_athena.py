@@ -20,8 +20,7 @@ from flash_ticket.live.aws_refusal import RefusedError, refusals_told
 from flash_ticket.live.logs.athena import AthenaFlowLog, athena_source
 from flash_ticket.traffic.flow_logs.files import FlowLogForm
 from flash_ticket.traffic.flow_logs.query import ROW, Dialect, flow_log_query
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 from lab.surroundings import REGION
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.naive.naive_flow_log import NAMES, Line

@@ -11,8 +11,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.logs import flow_log_bucket
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, Reading, Record, Scope
 from tests.support.clouds.flow_log_objects import (
     HIVE,
     file_name,

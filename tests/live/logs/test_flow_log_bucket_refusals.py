@@ -14,11 +14,10 @@ from botocore.response import StreamingBody
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import WAITS
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
-from flash_ticket.live.patience import WAITS
 from flash_ticket.live.progress import Progress
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Scope
+from flash_ticket.traffic.records.record import Reading, Scope
 from tests.support.clouds.flow_log_objects import file_name, hive_folder, parquet, rejected
 from tests.support.clouds.moto_account import MotoAccount
 
@@ -222,7 +221,7 @@ def test_where_s3_asks_for_patience_it_is_asked_again(bucket: MotoAccount, monke
         return real(**arguments)
 
     client.list_objects_v2 = slow_down
-    monkeypatch.setattr("flash_ticket.live.patience.sleep", waits.append)
+    monkeypatch.setattr("flash_ticket.live.aws_refusal.sleep", waits.append)
 
     assert len(list(FlowLogBucket(account, "flow-logs", "").records(Scope(), Reading()))) == 1
     assert waits == list(WAITS[:2])

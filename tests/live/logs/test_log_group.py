@@ -8,12 +8,10 @@ from botocore.exceptions import ClientError
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.aws_refusal import WAITS
 from flash_ticket.live.logs import log_group as flow_log_group
-from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, PolicyAgentGroup
-from flash_ticket.live.logs.log_group_errors import LogGroup
-from flash_ticket.live.patience import WAITS
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, Evidence, Record, Scope
+from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, LogGroup, PolicyAgentGroup
+from flash_ticket.traffic.records.record import Disposition, Evidence, Reading, Record, Scope
 from tests.support.clouds.flow_log_objects import FIELDS, line_of, rejected
 from tests.support.clouds.moto_account import MotoAccount
 
@@ -172,7 +170,7 @@ def test_another_refusal_names_the_group(
         raise ClientError({"Error": {"Code": code, "Message": message}}, "FilterLogEvents")
 
     log.group.account._clients["logs"].filter_log_events = refuse  # noqa: SLF001 - the client stands in for AWS
-    monkeypatch.setattr("flash_ticket.live.patience.sleep", waits.append)
+    monkeypatch.setattr("flash_ticket.live.aws_refusal.sleep", waits.append)
 
     assert refusal(log).startswith(f"cloudwatch:{GROUP}: {line}")
     assert waits == (list(WAITS) if code == "ThrottlingException" else []), "throttling is answered by patience"

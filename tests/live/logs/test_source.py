@@ -11,18 +11,17 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, log_format
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.logs.aws_source import own_logs
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
-from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, PolicyAgentGroup
-from flash_ticket.live.logs.log_group_errors import LogGroup
+from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, LogGroup, PolicyAgentGroup
 from flash_ticket.live.logs.source import open_source
 from flash_ticket.live.logs.standard_input import StandardInput
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Log, Scope
+from flash_ticket.traffic.records.record import Log, Reading, Scope
 from tests.support.clouds.flow_log_objects import HIVE, PLAIN, hive_folder, parquet, rejected, text
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flash_ticket.firewall.compile.suspended import LONGEST_REASON
-from flash_ticket.live.stack.author import author
+from flash_ticket.firewall.declare.suspensions import LONGEST_REASON
+from flash_ticket.live.stack.git import author
 
 
 @pytest.fixture(autouse=True)

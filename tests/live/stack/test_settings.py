@@ -9,8 +9,7 @@ import yaml
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.stack.settings import StackConfiguration
-from flash_ticket.live.stack.stack_file import read_stack_file
+from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from tests.support.declared.accounts import ROOT, STACKS, binding_content
 
 ENCRYPTED = {"secure": "v1:xxxxxxxxxxxxxxxx:xxxxxxxxxxxxxxxxxxxxxxxxxxx"}

@@ -13,7 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.prove.proof import prove
 from flash_ticket.report.picture.page import page
 from flash_ticket.report.picture.picture import picture

@@ -10,7 +10,7 @@ import pytest
 
 from flash_ticket.firewall.analyse.cluster import read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
-from flash_ticket.report.text import lines
+from flash_ticket.report.connections import lines
 
 CASES = Path(__file__).parents[3] / ".." / "shared" / "conformance" / "netpol-analyzer"
 NAMES = sorted(path.stem for path in (CASES / "expected").glob("*.txt"))

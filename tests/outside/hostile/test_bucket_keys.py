@@ -9,8 +9,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
 from flash_ticket.live.progress import Progress
 from flash_ticket.traffic.flow_logs.layout import Window
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Scope
+from flash_ticket.traffic.records.record import Reading, Scope
 from tests.support.clouds.flow_log_objects import HIVE, parquet, rejected, text
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.hostile.harmless import ATTACKS, refusal

@@ -10,25 +10,22 @@ import pytest
 
 from flash_ticket import cli, report
 from flash_ticket.firewall.change.impact import Impact
-from flash_ticket.firewall.compile.suspended import Suspension
+from flash_ticket.firewall.declare.suspensions import Suspension
 from flash_ticket.firewall.prove.proof import Blur, Proof
 from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.firewall.terms.connections import Block, Connections
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.firewall.terms.escape import escaped
-from flash_ticket.firewall.terms.port_set import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import tcp
-from flash_ticket.firewall.terms.verdict import Layer, Outcome, RuleReference, Side, Verdict
-from flash_ticket.report.answer_format import AnswerFormat
+from flash_ticket.firewall.terms.input_error import escaped
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet, tcp
+from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 from flash_ticket.report.changes import ChangeFormat, written_changes
-from flash_ticket.report.check import checked
 from flash_ticket.report.connections import Format, written
 from flash_ticket.report.explanation import explained
 from flash_ticket.report.impact import impact_warnings
+from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.picture.page import page
 from flash_ticket.report.picture.picture import picture
-from flash_ticket.report.proof import proof_text
+from flash_ticket.report.proof import checked, proof_text
 from flash_ticket.report.suspension import resuming_text
 from tests.support.hostile.forms import HARMLESS, assert_harmless_in, assert_lines, verbs
 from tests.support.hostile.harmless import ATTACKS

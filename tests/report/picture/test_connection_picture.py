@@ -7,8 +7,7 @@ import pytest
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.connections import Block, Connections
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, PortSet
-from flash_ticket.firewall.terms.ports import tcp, udp
+from flash_ticket.firewall.terms.ports import ALL_PORTS, PortSet, tcp, udp
 from flash_ticket.report.picture.connection_picture import MOST, connections_svg
 from tests.support.report.drawn_diagram import Diagram
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import read_project
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.terms.ports import listing
 from flash_ticket.report.picture.page import page

@@ -3,7 +3,7 @@
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.matrix import Matrix
 from tests.support.declared.accounts import SHOP, AccountInMemory, binding_content, environment_of
 

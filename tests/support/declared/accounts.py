@@ -9,8 +9,9 @@ from typing import Any, Generic, TypeVar
 import yaml
 
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc, bind
-from flash_ticket.firewall.bind.environment import Environment, Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.declare.binding import BINDING_KEY, One, Some, parse_binding, stack_file
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 

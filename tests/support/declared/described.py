@@ -7,8 +7,8 @@ from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.verdict import Direction
 
 Described = dict[str, Any]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from flash_ticket.firewall.bind.environment import Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from flash_ticket.firewall.declare.choices import Network
 
 FOLDER = Path(__file__).parents[2] / "firewall" / "compile" / "golden"
 

@@ -9,22 +9,24 @@ from typing import Any
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import (
-    Attachment,
     Cluster,
-    CniName,
-    DnsMode,
     Environment,
     Group,
-    KubeProxyMode,
     LoadBalancer,
-    LogDestination,
-    Network,
-    OnDestroy,
     Place,
-    PodEniMode,
     PrefixList,
     Quotas,
     Recording,
+)
+from flash_ticket.firewall.declare.choices import (
+    Attachment,
+    CniName,
+    DnsMode,
+    KubeProxyMode,
+    LogDestination,
+    Network,
+    OnDestroy,
+    PodEniMode,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix

@@ -6,10 +6,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.bind.environment import Attachment, CniName, DnsMode, Environment, Network, Place
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.bind.environment import Environment, Place
+from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from tests.support.declared.matrices import FRONT, PLACES, Content, environments, traffic_files
 
 _TELLING = ("app", "app.kubernetes.io/name")

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result

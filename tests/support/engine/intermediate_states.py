@@ -6,15 +6,16 @@ from enum import StrEnum
 from functools import cached_property, reduce
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.endpoint import KUBELET, Position, Role
-from flash_ticket.firewall.terms.port_set import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 from lab.recording.journal import Write
 

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.mutants.policy_mutations import other_networks
 
 _STRANGE = Group("sg-strange", "strange")

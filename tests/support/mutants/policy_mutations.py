@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Network
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.ports import MAX_PORT
 
 Manifest = dict[str, Any]

@@ -11,7 +11,8 @@ from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Environment, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, PrefixList
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
 from tests.support.mutants.mutations import Compiled
 from tests.support.mutants.policy_mutations import Manifest

@@ -6,11 +6,12 @@ It reads the matrix and the environment, and neither compiler: what they say mus
 from collections.abc import Iterable
 from ipaddress import ip_address
 
-from flash_ticket.firewall.bind.environment import Attachment, DnsMode, Environment, Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
+from flash_ticket.firewall.declare.choices import Attachment, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.naive.naive_evaluator import Address, Pod, Question
 from tests.support.naive.naive_security_groups import Interface, Packet
 

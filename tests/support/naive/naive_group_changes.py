@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from flash_ticket.firewall.bind.environment import Attachment, Environment, Group, Network, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from flash_ticket.firewall.declare.choices import Attachment, Network
 from tests.support.mutants.mutations import Compiled
 from tests.support.naive.naive_changes import NOBODY, Changed, Effect, Names, addresses, at, labels, named_pods, ports
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves

@@ -10,8 +10,8 @@ from ipaddress import ip_address
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, Rule
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import Protocol
+from flash_ticket.firewall.terms.verdict import Direction
 
 _address = cache(ip_address)  # reading the same few again and again takes most of the time
 

@@ -9,8 +9,7 @@ import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 from tests.support.naive.naive_flow_log import NAMES, Line, Summed, silent
 
 NUMBERS = {"srcport", "dstport", "protocol", "tcp_flags", "start", "end"}

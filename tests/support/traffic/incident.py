@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from flash_ticket.firewall.compiled_firewall import compiled
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.terms.ports import tcp
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, Pod
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Reading, Record, Scope
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import deployed
 

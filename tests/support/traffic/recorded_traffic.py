@@ -8,9 +8,9 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import Layers
 from flash_ticket.firewall.prove.endpoint import Role
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.traffic.attribution.conversation import Attribution, Conversation
+from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.traffic.attribution.attribution import Attribution, Conversation
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.records.record import Disposition, Evidence
 

@@ -6,16 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import LogDestination
-from flash_ticket.firewall.compile.flow_log import (
-    AGGREGATION_SECONDS,
-    Origin,
-    log_format,
-    log_group_prefix,
-    name_prefix,
-)
+from flash_ticket.firewall.bind.environment import Origin
+from flash_ticket.firewall.compile.flow_log import AGGREGATION_SECONDS, log_format, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
-from flash_ticket.firewall.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
 from flash_ticket.verify.finding import Finding
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording

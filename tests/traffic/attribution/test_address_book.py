@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.traffic.attribution.address_book import AddressBook, KnownEnd, Span
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
-from flash_ticket.traffic.attribution.unknown_end import UnknownEnd
+from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 from flash_ticket.traffic.records.record import End, PodIdentity
 from tests.support.declared.stacks import CASES
 from tests.support.traffic import incident

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.ports import tcp
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.address_book import AddressBook
-from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, attribute, scope
-from flash_ticket.traffic.attribution.conversation import MOST_EXAMPLES, Attribution
+from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, MOST_EXAMPLES, Attribution, attribute, scope
 from flash_ticket.traffic.attribution.inventory import Interface, Pod
-from flash_ticket.traffic.attribution.unknown_end import UnknownEnd
+from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 from flash_ticket.traffic.records.record import Disposition, Evidence, Record, Scope
 from tests.support.naive.naive_attribution import UNKNOWN, naive_ends
 from tests.support.traffic import incident

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.traffic.attribution.cluster_listing import listed_pods, listed_services
 from flash_ticket.traffic.attribution.inventory import ClusterService, Pod
+from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
 
 
 def seconds(moment: str) -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import inventory_json, read_inventory

@@ -8,11 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import Protocol
+from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.terms.ports import PortSet, Protocol
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.traffic.attribution.recorded import recorded
 from flash_ticket.traffic.denials.allowance import Allowance

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.verdict import Direction, Layer
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.recorded import recorded
 from flash_ticket.traffic.denials.cause import Suspect

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, Origin, s3_location
+from flash_ticket.firewall.bind.environment import Origin
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, s3_location
 from flash_ticket.traffic.flow_logs.athena import (
     HOUR_COLUMNS,
     RECORD_COLUMNS,

@@ -8,8 +8,7 @@ from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, log_format
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.flow_logs.events import FlowLogEvents, format_fields
 from flash_ticket.traffic.flow_logs.files import FlowLogForm
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Scope
+from flash_ticket.traffic.records.record import Reading, Scope
 from tests.support.naive.naive_flow_log import NAMES, Line, silent
 from tests.support.traffic.flow_log_writing import read, summed, write_text
 

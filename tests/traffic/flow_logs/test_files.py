@@ -12,8 +12,7 @@ import pytest
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, Scope
+from flash_ticket.traffic.records.record import Disposition, Reading, Scope
 from tests.support.naive.naive_flow_log import NAMES, Line
 from tests.support.traffic.flow_log_writing import read, write_parquet, write_text
 

@@ -16,8 +16,7 @@ from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.traffic.flow_logs.files import FlowLogForm
 from flash_ticket.traffic.flow_logs.query import ROW, Dialect, column, flow_log_query
 from flash_ticket.traffic.flow_logs.rows import Unplaced, records_of
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Scope
+from flash_ticket.traffic.records.record import Reading, Scope
 from tests.support.naive.naive_flow_log import Line, Told
 from tests.support.traffic.flow_log_writing import lines, read, scopes, summed, write_parquet
 

@@ -12,9 +12,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from flash_ticket.traffic.flow_logs.athena import TABLE
+from flash_ticket.traffic.flow_logs.athena import TABLE, SavedQuery, saved_queries
 from flash_ticket.traffic.flow_logs.query import ROW, Dialect, flow_log_query
-from flash_ticket.traffic.flow_logs.saved_queries import SavedQuery, saved_queries
 from flash_ticket.traffic.records.record import Scope
 from tests.support.naive.naive_flow_log import Line
 from tests.support.traffic.flow_log_writing import write_parquet

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compiled_firewall import compiled
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.declare.yaml_document import parse_document
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.port_set import PortSet
-from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 from flash_ticket.report.draft import UNSEEN_PORT, written_draft
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
 from flash_ticket.traffic.attribution.recorded import Recorded, recorded

@@ -8,10 +8,9 @@ import pytest
 
 from flash_ticket.firewall.declare.matrix import Flow, Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.terms.direction import Direction
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.verdict import Direction, Layer
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.proposals.replay import Lines, Replay, Today, replay
 from flash_ticket.traffic.records.record import Disposition, Evidence

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Endpoint, External, Flow, Matrix
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.traffic.attribution.conversation import Conversation
+from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.proposals.replay import Lines, replay
 from flash_ticket.traffic.records.record import Disposition, Evidence

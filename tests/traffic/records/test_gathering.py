@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.traffic.records.gathering import Gathering
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope
 
 TIMES = st.integers(0, 20)
 LINES = st.lists(st.tuples(st.sampled_from("abc"), TIMES))

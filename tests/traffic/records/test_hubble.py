@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.hubble import HubbleLog, is_policys
 from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Reading, Record, Scope
 
 API = {
     "ID": 1238,

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.traffic.records.hubble import HubbleLog
 from flash_ticket.traffic.records.lines import GivenLines
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Record, Scope
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 Told = tuple[object, ...]
 

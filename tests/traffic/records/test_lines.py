@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.traffic.records import lines as lines_module
 from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines, Lines, TextFiles
-from flash_ticket.traffic.records.reading import Reading
+from flash_ticket.traffic.records.record import Reading
 
 
 def numbered(lines: Lines) -> tuple[list[tuple[int, bytes]], Reading]:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flash_ticket.firewall.terms.address_text import canonical_address
-from flash_ticket.firewall.terms.direction import Direction
-from flash_ticket.traffic.records.orientation import is_reply, turned
+from flash_ticket.firewall.terms.addresses import canonical_address
+from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.traffic.records.record import is_reply, turned
 
 KNOWN = frozenset({(6, 3100), (6, 50051), (17, 53)})
 

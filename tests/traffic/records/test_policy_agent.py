@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.terms.direction import Direction
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.lines import GivenLines
 from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
-from flash_ticket.traffic.records.reading import Reading
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope
 
 TIME = "2026-11-24T01:32:14.234Z"
 SECONDS = 1795483934.234

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.declare.matrix import Flow, Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
-from flash_ticket.report.probe import plan_text, probe_document, probe_text
+from flash_ticket.report.verification import plan_text, probe_document, probe_text
 from flash_ticket.traffic.attribution.inventory import Interface
 from flash_ticket.verify.probe.check import Check, Expectation, Verdict
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod, named_hosts, plan, running_pods

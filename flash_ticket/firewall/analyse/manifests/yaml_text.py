@@ -11,8 +11,7 @@ from typing import NamedTuple, Never
 
 import yaml
 
-from flash_ticket.firewall.analyse.manifests.block_yaml import Declined, read_block
-from flash_ticket.firewall.analyse.manifests.scalar import plain
+from flash_ticket.firewall.analyse.manifests.block_yaml import Declined, plain, read_block
 from flash_ticket.firewall.terms.input_error import InputError
 
 MOST_VALUES_WITH_ALIASES = 1_000_000

@@ -5,7 +5,7 @@ that nothing arrives, and in S3 that requests are refused. A VPC with interfaces
 traffic is a record, too (Amazon VPC User Guide, "Flow log records", NODATA).
 """
 
-from flash_ticket.firewall.bind.environment import Environment, LogDestination
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     Alarm,
@@ -19,10 +19,16 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     Missing,
     TopPair,
 )
-from flash_ticket.firewall.compile.alerts.declared_denial import declared_in_agent_log, declared_in_flow_log
-from flash_ticket.firewall.compile.alerts.patterns import AGENT_DENIALS, AGENT_VERDICTS, rejections
-from flash_ticket.firewall.declare.alerting import Alerting, CloudWatchAlerting
+from flash_ticket.firewall.compile.alerts.patterns import (
+    AGENT_DENIALS,
+    AGENT_VERDICTS,
+    declared_in_agent_log,
+    declared_in_flow_log,
+    rejections,
+)
+from flash_ticket.firewall.declare.alerts import Alerting, CloudWatchAlerting
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 

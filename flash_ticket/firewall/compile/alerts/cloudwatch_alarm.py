@@ -1,9 +1,11 @@
 """What CloudWatch is told to count and to watch, as values."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 
 
 class Log(StrEnum):
@@ -129,3 +131,43 @@ class CloudWatchWatch:
         """Return what the notification says."""
         alert = alarm.alert
         return f"{alert.severity}: {alert.summary} {alarm.description} {alert.runbook_url(self.runbook)}"
+
+
+METRICS_NAME = "flow-log"
+"""The name of the metrics configuration, which is the metric's dimension ``FilterId``."""
+
+RECORDS_PREFIX = "AWSLogs/"
+"""Where log delivery writes in a bucket (Amazon VPC User Guide, "Flow log files"): requests elsewhere do not count."""
+
+
+def bucket_name(location: str) -> str:
+    """Return the bucket of a folder's ARN, ``arn:aws:s3:::bucket/AWSLogs/...``."""
+    return location.rpartition(":")[2].partition("/")[0]
+
+
+_KEYS = ("pkt-srcaddr", "pkt-dstaddr")
+_ACTION = "action"
+
+
+def pairs_rule_definition(log_group: str) -> str:
+    """Return the rule's definition for the flow log's group, as JSON."""
+    fields = {str(position): field for position, field in enumerate(RECORD_FIELDS, 1) if field in (*_KEYS, _ACTION)}
+    definition = {
+        "Schema": {"Name": "CloudWatchLogRule", "Version": 1},
+        "LogGroupNames": [log_group],
+        "LogFormat": "CLF",
+        "Fields": fields,
+        "Contribution": {"Keys": list(_KEYS), "Filters": [{"Match": _ACTION, "In": ["REJECT"]}]},
+        "AggregateOn": "Count",
+    }
+    return json.dumps(definition)
+
+
+def pairs_expression(rule: str, metric: str) -> str:
+    """Return the metric math that reads the rule.
+
+    Args:
+        rule: The rule's name.
+        metric: ``MaxContributorValue`` or ``UniqueContributors``.
+    """
+    return f"INSIGHT_RULE_METRIC('{rule}', '{metric}')"

@@ -7,12 +7,10 @@ syntax". What a log query costs, it costs whenever the dashboard is looked at.
 import json
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Environment, Origin
 from flash_ticket.firewall.compile.alerts.cloudwatch import DECLARED_DENIED, DECLARED_REJECTED, DENIED, REJECTED
-from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import CloudWatchWatch
-from flash_ticket.firewall.compile.alerts.flow_log_bucket import METRICS_NAME
-from flash_ticket.firewall.compile.alerts.pairs_rule import pairs_expression
-from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, Origin
+from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import METRICS_NAME, CloudWatchWatch, pairs_expression
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 
 _WIDTH = 24
 _HEIGHT = 6

@@ -7,10 +7,11 @@ no installation's own identifier stands in it.
 import json
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, DENIED
 from flash_ticket.firewall.compile.alerts.policy_agent import DROPPED
-from flash_ticket.firewall.compile.alerts.promql import PERIOD_SECONDS, Selector, equal
+from flash_ticket.firewall.compile.alerts.prometheus_rule import PERIOD_SECONDS, Selector, equal
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
 
 SCHEMA_VERSION = 39

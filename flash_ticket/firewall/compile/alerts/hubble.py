@@ -9,11 +9,21 @@ pkg/hubble/metrics/drop/handler.go and pkg/hubble/metrics/api/context.go.
 from collections import defaultdict
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.alerts.address_pattern import address_regex
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, RecordingRule, Rule, RuleGroup
-from flash_ticket.firewall.compile.alerts.promql import PERIOD_SECONDS, Selector, equal, grown, matching, not_equal
-from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.compile.alerts.patterns import address_regex
+from flash_ticket.firewall.compile.alerts.prometheus_rule import (
+    PERIOD_SECONDS,
+    AlertingRule,
+    RecordingRule,
+    Rule,
+    RuleGroup,
+    Selector,
+    equal,
+    grown,
+    matching,
+    not_equal,
+)
+from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
 
 HUBBLE_OPTIONS = (

@@ -6,10 +6,15 @@ Guide, "Filter pattern syntax", terms in space-delimited log events. Regular exp
 of a log group, five may have one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network
 from itertools import product
 
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 
 MAX_PATTERN = 1024
@@ -126,3 +131,98 @@ def _condition(word: str, values: Sequence[str]) -> str:
 
 def _pattern(words: Iterable[str], conditions: Mapping[str, str]) -> str:
     return f"[{', '.join(conditions.get(word, word) for word in words)}]"
+
+
+_OCTET_BITS = 8
+_OCTETS = 4
+
+
+def address_regex(networks: Iterable[Network]) -> str | None:
+    """Return a regular expression for the IPv4 addresses of the networks, to be anchored; None if there are none.
+
+    IPv6 addresses are left out: as text, one prefix has too many forms.
+    """
+    found = [_regex(network) for network in networks if isinstance(network, IPv4Network)]
+    return "|".join(found) or None
+
+
+def address_wildcards(networks: Iterable[Network], most: int) -> tuple[str, ...] | None:
+    """Return texts such as ``10.10.20.*`` that together match the addresses of the networks, each as narrow as it goes.
+
+    A network that needs more than ``most`` texts is widened to whole octets. None if an IPv6 network is among them: as
+    text, one prefix has too many forms.
+    """
+    found: set[str] = set()
+    for network in networks:
+        if not isinstance(network, IPv4Network):
+            return None
+        found.update(_wildcards(network, most))
+    return tuple(sorted(found))
+
+
+def _regex(network: IPv4Network) -> str:
+    whole, last = _octets(network)
+    parts = [*whole]
+    if len(last) == 1:
+        parts.append(last[0])
+    elif last:
+        parts.append(f"({'|'.join(last)})")
+    parts += ["[0-9]+"] * (_OCTETS - len(parts))
+    return "[.]".join(parts)
+
+
+def _wildcards(network: IPv4Network, most: int) -> Iterator[str]:
+    whole, last = _octets(network)
+    if len(last) > most:
+        last = []
+    for octet in last or [""]:
+        parts = [*whole, octet] if octet else whole
+        yield ".".join(parts) if len(parts) == _OCTETS else ".".join([*parts, "*"])
+
+
+def _octets(network: IPv4Network) -> tuple[list[str], list[str]]:
+    """Return the octets that are the same for all addresses, and the values of the one that is so only in part."""
+    octets = str(network.network_address).split(".")
+    full, rest = divmod(network.prefixlen, _OCTET_BITS)
+    if not rest:
+        return octets[:full], []
+    first = int(octets[full])
+    return octets[:full], [str(value) for value in range(first, first + 2 ** (_OCTET_BITS - rest))]
+
+
+Addresses = tuple[str, ...]
+"""Texts such as ``10.10.20.*``; none for any address."""
+
+
+def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
+    """Return the patterns for the flow log; an order that does not change."""
+    ports: dict[tuple[Addresses, Addresses], set[PortRange]] = defaultdict(set)
+    for flow in matrix.flows:
+        ends = _addresses(flow.source, matrix, environment), _addresses(flow.target, matrix, environment)
+        ports[ends].update(flow.ports)
+    return tuple(
+        pattern
+        for (source, target), called in sorted(ports.items())
+        for protocol in (Protocol.TCP, Protocol.UDP)
+        for pattern in flow_log_patterns(source, target, protocol, called)
+    )
+
+
+def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
+    """Return the patterns for the network policy agent's log; an order that does not change."""
+    ports: dict[Addresses, set[PortRange]] = defaultdict(set)
+    for flow in matrix.flows:
+        ports[_addresses(flow.target, matrix, environment)].update(flow.ports)
+    return tuple(
+        pattern
+        for target, called in sorted(ports.items())
+        for protocol in (Protocol.TCP, Protocol.UDP)
+        for pattern in agent_patterns(target, protocol, called)
+    )
+
+
+def _addresses(name: str, matrix: Matrix, environment: Environment) -> Addresses:
+    endpoint = matrix.endpoints[name]
+    outside = isinstance(endpoint, External) and endpoint.namespace is None
+    networks = environment.place(name).networks if outside else environment.vpc_networks
+    return address_wildcards(networks, MOST_ADDRESSES) or ()

@@ -6,9 +6,15 @@ port 8162), where the counters cover IPv4.
 """
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, RecordingRule, RuleGroup
-from flash_ticket.firewall.compile.alerts.promql import PERIOD_SECONDS, Selector, grown
-from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.compile.alerts.prometheus_rule import (
+    PERIOD_SECONDS,
+    AlertingRule,
+    RecordingRule,
+    RuleGroup,
+    Selector,
+    grown,
+)
+from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.matrix import Matrix
 
 DROPPED = "networkpolicy:node_denied_packets:increase5m"

@@ -1,18 +1,48 @@
 """The rules for Prometheus, fitted to the plug-in that enforces the policies."""
 
 import json
+from collections.abc import Iterator
 
-from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.alerts.hubble import hubble_group
 from flash_ticket.firewall.compile.alerts.policy_agent import policy_agent_group
-from flash_ticket.firewall.compile.alerts.prometheus_rule import RuleGroup
-from flash_ticket.firewall.compile.alerts.suspension import suspension_groups
-from flash_ticket.firewall.compile.alerts.watch_object import PrometheusRule
-from flash_ticket.firewall.compile.suspended import Suspensions
-from flash_ticket.firewall.declare.alerting import Alerting
+from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, PrometheusRule, RuleGroup
+from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
 from flash_ticket.firewall.terms.input_error import InputError
+
+
+def suspension_groups(matrix: Matrix, suspensions: Suspensions, alerting: Alerting) -> tuple[RuleGroup, ...]:
+    """Return the rules of one firewall; none where nothing is open."""
+    rules = tuple(rule for each in suspensions.open for rule in _rules(each, matrix.namespace, alerting))
+    return (RuleGroup(f"{matrix.namespace}-network-policy-suspensions", rules),) if rules else ()
+
+
+def _rules(suspension: Suspension, namespace: str, alerting: Alerting) -> Iterator[AlertingRule]:
+    policy = f"{namespace}/{suspension.policy}"
+    end, labels = int(suspension.until.timestamp()), (("namespace", namespace), ("policy", suspension.policy))
+    look = f"kubectl -n {namespace} describe networkpolicy {suspension.policy}"
+    yield AlertingRule(
+        Alert.SUSPENDED,
+        f"vector(time()) < {end}",
+        0,
+        f"{policy} is open until {suspension.end}. Who and why: `{look}`.",
+        alerting.runbook,
+        labels,
+    )
+    yield AlertingRule(
+        Alert.SUSPENSION_OVER,
+        f"vector(time()) >= {end}",
+        5,
+        f"The suspension of {policy} ended at {suspension.end}, and it is still open. `pulumi up` closes it.",
+        alerting.runbook,
+        labels,
+    )
+
 
 MAX_OBJECT_BYTES = 1_000_000
 """etcd takes 1.5 MiB a request (etcd documentation, "System limits"), and the API server adds what it manages."""

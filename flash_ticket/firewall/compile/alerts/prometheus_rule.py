@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from flash_ticket.firewall.declare.alerting import Labels
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.declare.alerts import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,103 @@ class RuleGroup:
 def rules_document(groups: tuple[RuleGroup, ...]) -> dict[str, Any]:
     """Return the content of a rules file, which is also the ``spec`` of a PrometheusRule."""
     return {"groups": [group.document() for group in groups]}
+
+
+PERIOD_SECONDS = 300
+"""The length of the range that rates are taken over, ``5m``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Series of one metric: ``metric{label="value"}``."""
+
+    metric: str
+    matchers: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the selector as PromQL."""
+        return f"{self.metric}{{{', '.join(self.matchers)}}}" if self.matchers else self.metric
+
+
+def equal(label: str, value: str) -> str:
+    """Return a matcher for one value, the empty one for a label that is not there."""
+    return f"{label}={_quoted(value)}"
+
+
+def not_equal(label: str, value: str) -> str:
+    """Return a matcher for every value but one."""
+    return f"{label}!={_quoted(value)}"
+
+
+def matching(label: str, regex: str) -> str:
+    """Return a matcher for what a regular expression matches as a whole."""
+    return f"{label}=~{_quoted(regex)}"
+
+
+def grown(selector: Selector) -> str:
+    """Return by how much counters have grown in five minutes, by series.
+
+    ``increase`` knows nothing of a series before its first sample, and a counter of drops begins with a drop: what is
+    new counts as a whole. New is what was not there during the hour before, so that counters that come back after a
+    gap in the scraping do not count twice.
+    """
+    return f"(({selector} unless max_over_time({selector}[1h] offset 5m)) or increase({selector}[5m]))"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusRule:
+    """The object by which the Prometheus operator takes rules (``monitoring.coreos.com/v1``).
+
+    Attributes:
+        labels: What the operator's Prometheus selects rules by.
+    """
+
+    namespace: str
+    labels: Labels
+    groups: tuple[RuleGroup, ...]
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the object as the API server takes it."""
+        return {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": _metadata(self.namespace, "network-policy-alerts", self.labels),
+            "spec": rules_document(self.groups),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardConfigMap:
+    """The ConfigMap in which the sidecar of Grafana's chart finds a dashboard.
+
+    Attributes:
+        labels: What the sidecar looks for.
+        dashboard: The dashboard's JSON.
+    """
+
+    namespace: str
+    labels: Labels
+    dashboard: str
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the object as the API server takes it."""
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": _metadata(self.namespace, "network-policy-dashboard", self.labels),
+            "data": {f"{self.namespace}-network-policy.json": self.dashboard},
+        }
+
+
+def _metadata(namespace: str, name: str, labels: Labels) -> dict[str, Any]:
+    own = {
+        "app.kubernetes.io/managed-by": MANAGED_BY,
+        "app.kubernetes.io/part-of": namespace,
+        "app.kubernetes.io/component": name,
+    }
+    return {"name": name, "namespace": namespace, "labels": own | dict(labels)}

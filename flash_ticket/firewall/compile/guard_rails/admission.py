@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.guard_rail_choice import Admission, GuardRails, Subject, SubjectKind
+from flash_ticket.firewall.declare.guard_rails import Admission, GuardRails, Subject, SubjectKind
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 _VERSION = "admissionregistration.k8s.io/v1"

@@ -6,11 +6,49 @@ Authorization Reference for Amazon EC2, EKS, S3 and CloudWatch Logs.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from flash_ticket.firewall.compile.flow_log import name_prefix
-from flash_ticket.firewall.compile.guard_rails.reach import Reach
-from flash_ticket.verify.overruling import OVERRULING_APIS
+
+_NETWORK_POLICY_API = "policy.networking.k8s.io"
+
+
+class Reach(StrEnum):
+    """Where a right of the cluster counts."""
+
+    NAMESPACE = "namespace"
+    """In the firewalled namespace alone: a Role."""
+    CLUSTER = "cluster"
+    """On what lies in no namespace: a ClusterRole."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverrulingApi:
+    """One kind of policy.
+
+    Attributes:
+        kind: As the objects call it.
+        plural: As the API calls their list.
+    """
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+    reach: Reach
+
+
+OVERRULING_APIS = (
+    OverrulingApi(_NETWORK_POLICY_API, "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(_NETWORK_POLICY_API, "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", Reach.NAMESPACE),
+    OverrulingApi(
+        "cilium.io", "v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Reach.CLUSTER
+    ),
+    OverrulingApi("crd.projectcalico.org", "v1", "NetworkPolicy", "networkpolicies", Reach.NAMESPACE),
+    OverrulingApi("crd.projectcalico.org", "v1", "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.cluster import cluster_from, read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
-from flash_ticket.report.text import lines
+from flash_ticket.report.connections import lines
 from tests.support.declared.random_clusters import RandomCluster, clusters
 
 Manifest = dict[str, Any]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.compile.alerts.address_pattern import address_regex, address_wildcards
+from flash_ticket.firewall.compile.alerts.patterns import address_regex, address_wildcards
 
 NETWORKS = st.builds(
     lambda address, length: ip_network((address, length), strict=False),

@@ -20,8 +20,8 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     LogEvents,
     Missing,
     TopPair,
+    pairs_rule_definition,
 )
-from flash_ticket.firewall.compile.alerts.pairs_rule import pairs_rule_definition
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.declare.matrix import External, Flow
 from flash_ticket.firewall.terms.input_error import InputError

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import CniName, Environment
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, hubble_group, untellable
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule
 from flash_ticket.firewall.compile.alerts.prometheus_rule import RecordingRule
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Flow, Matrix, Service
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp

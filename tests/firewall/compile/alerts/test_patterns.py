@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.alerts.declared_denial import declared_in_agent_log, declared_in_flow_log
 from flash_ticket.firewall.compile.alerts.patterns import (
     AGENT_DENIALS,
     AGENT_VERDICTS,
     MAX_PATTERN,
     agent_patterns,
+    declared_in_agent_log,
+    declared_in_flow_log,
     flow_log_patterns,
     rejections,
 )

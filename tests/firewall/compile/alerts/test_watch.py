@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from flash_ticket.firewall.bind.environment import CniName
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from flash_ticket.firewall.compile.alerts.trap import alert_traps
-from flash_ticket.firewall.compile.alerts.watch import Watch, compile_watch
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED
-from flash_ticket.firewall.compiled_firewall import compiled
+from flash_ticket.firewall.compile.alerts.watch import Watch, alert_traps, compile_watch
+from flash_ticket.firewall.declare.choices import CniName
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
+from flash_ticket.firewall.prove.compiled_firewall import compiled
 from tests.support.alerts.alerted import EVERYTHING, RUNBOOK, alerted
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
 

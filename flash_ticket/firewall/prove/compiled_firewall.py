@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.alerts.trap import alert_traps
-from flash_ticket.firewall.compile.alerts.watch import Watch, compile_watch
+from flash_ticket.firewall.compile.alerts.watch import Watch, alert_traps, compile_watch
 from flash_ticket.firewall.compile.guard_rails.guard import Guard, compile_guard
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
-from flash_ticket.firewall.compile.suspended import NONE_SUSPENDED, Suspensions
+from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_traps
 from flash_ticket.firewall.compile.trap import Trap, traps
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.both_layers import Layers
 from flash_ticket.firewall.prove.proof import Proof, prove
 
@@ -36,7 +36,7 @@ class CompiledFirewall:
     @property
     def deployed_pods(self) -> PodFirewall:
         """The pod layer as it is to be deployed: as declared, but for what is suspended."""
-        return self.suspensions.opened(self.pods)
+        return opened(self.suspensions, self.pods)
 
     @property
     def guard(self) -> Guard:
@@ -54,7 +54,7 @@ class CompiledFirewall:
     def traps(self) -> tuple[Trap, ...]:
         """Return the settings that do not do what they seem to."""
         return (
-            *self.suspensions.traps(),
+            *suspension_traps(self.suspensions),
             *traps(self.environment, self.pods),
             *alert_traps(self.matrix, self.environment),
         )
@@ -67,7 +67,7 @@ def compiled(matrix: Matrix, environment: Environment, suspensions: Suspensions 
         InputError: A suspended policy is unknown, or the alerts that are asked for do not fit what would carry them.
     """
     pods = compile_policies(matrix, environment)
-    suspensions.require_known(pods, stack_file(environment.name))
+    require_known(suspensions, pods, stack_file(environment.name))
     return CompiledFirewall(
         matrix,
         environment,
