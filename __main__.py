@@ -11,7 +11,7 @@ from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, declared_at
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_adoption, read_deployed
@@ -30,7 +30,7 @@ try:
     account = AwsAccount.connect(configuration.region, configuration.profile, configuration.stack)
     environment = bind(matrix, configuration.binding, configuration.stack, account)
     declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
-    planned = compiled(matrix, environment, configuration.suspensions)
+    planned = compile_firewall(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
     adopted, guarded = read_adoption(account, deployed, planned), tuple(guard_rail_warnings(cluster, planned, labels))

@@ -18,8 +18,8 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     BucketRequests,
     CloudWatchWatch,
     Counted,
-    Log,
     LogEvents,
+    LogGroupMetrics,
     MetricFilter,
     TopPair,
     bucket_name,
@@ -84,7 +84,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
 
     def _filter(self, counted: MetricFilter) -> cloudwatch.LogMetricFilter:
         watch = self._args.watch
-        group = self._args.flow_log_location if counted.log is Log.FLOW_LOG else watch.agent_log_group
+        group = self._args.flow_log_location if counted.log is LogGroupMetrics.FLOW_LOG else watch.agent_log_group
         return cloudwatch.LogMetricFilter(
             f"{self._name}-{counted.log}-{counted.name}",
             name=counted.name,

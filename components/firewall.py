@@ -15,7 +15,7 @@ from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
 from flash_ticket.firewall.compile.alerts.watch import Watch
-from flash_ticket.firewall.compile.guard_rails.guard import Guard
+from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.choices import LogDestination
@@ -40,7 +40,7 @@ class FirewallArgs:
     vpc: VpcFirewall
     watch: Watch = field(default_factory=Watch)
     adoption: Adoption = field(default_factory=Adoption)
-    guard: Guard = field(default_factory=Guard)
+    guard: CompiledGuardRails = field(default_factory=CompiledGuardRails)
     rewriting: Rewriting = field(default_factory=Rewriting)
 
     @classmethod

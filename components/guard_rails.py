@@ -10,7 +10,7 @@ from pulumi_kubernetes.admissionregistration.v1 import ValidatingAdmissionPolicy
 from pulumi_kubernetes.core.v1 import NamespacePatch
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 
-from flash_ticket.firewall.compile.guard_rails.guard import Guard
+from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails
 from flash_ticket.firewall.compile.guard_rails.rights import Reach
 from flash_ticket.firewall.compile.guard_rails.role import FirewallRole
 
@@ -24,7 +24,7 @@ class GuardRailsArgs:
     """
 
     namespace: str
-    guard: Guard
+    guard: CompiledGuardRails
     after: tuple[pulumi.Resource, ...] = ()
 
 

@@ -20,11 +20,11 @@ from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import (
     GROUP_TAG,
     STACK_TAG,
+    GroupRule,
     Holder,
     OwnGroup,
-    Peer,
     PodAttachment,
-    Rule,
+    RulePeer,
     VpcFirewall,
 )
 from flash_ticket.firewall.terms.verdict import Direction
@@ -73,7 +73,7 @@ class SecurityGroups(pulumi.ComponentResource):
         super().__init__("flash-ticket-firewall:components:SecurityGroups", name, None, opts)
         self._name, self._args = name, args
         self._groups = {group: self._group(group) for group in args.firewall.groups}
-        about: dict[Peer, list[RuleResource]] = defaultdict(list)
+        about: dict[RulePeer, list[RuleResource]] = defaultdict(list)
         for rule in args.firewall.rules:
             made = self._rule(rule)
             for end in {rule.holder, rule.peer}:
@@ -97,7 +97,7 @@ class SecurityGroups(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.group(group.label)),
         )
 
-    def _rule(self, rule: Rule) -> RuleResource:
+    def _rule(self, rule: GroupRule) -> RuleResource:
         declared: RuleResource = _RULE_TYPES[rule.direction](
             f"{self._name}-{rule.name}",
             security_group_id=self._id_of(rule.holder),
@@ -111,7 +111,7 @@ class SecurityGroups(pulumi.ComponentResource):
         )
         return declared
 
-    def _peer(self, peer: Peer) -> dict[str, pulumi.Input[str]]:
+    def _peer(self, peer: RulePeer) -> dict[str, pulumi.Input[str]]:
         match peer:
             case PrefixList():
                 return {"prefix_list_id": peer.id}

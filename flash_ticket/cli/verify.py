@@ -14,7 +14,7 @@ from flash_ticket.cli.recorded_traffic import InventoryFiles
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -69,7 +69,7 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     if inventory:
         found = verify_saved(matrix, observed, settings.suspensions)
     else:
-        found = verified(compiled(matrix, observed.environment, settings.suspensions), observed)
+        found = verified(compile_firewall(matrix, observed.environment, settings.suspensions), observed)
     probed = None
     if probe:
         tried = _Wish(probe_image, tuple(probe_host or ()), probe_limit, consent, quiet)

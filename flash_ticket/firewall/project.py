@@ -11,7 +11,7 @@ from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, st
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, SUSPENSIONS_KEY, parse_suspensions
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 
 MATRIX_FILE = "traffic.yaml"
@@ -34,7 +34,7 @@ def read_project(folder: Path, stack: str, at: datetime | None = None) -> Compil
     account = SymbolicAccount(str(content.get("aws:region", "")))
     environment = bind(matrix, parse_binding(content[BINDING_KEY], stack), stack, account)
     listed = parse_suspensions(content.get(SUSPENSIONS_KEY), stack, at) if at else NONE_SUSPENDED
-    firewall = compiled(matrix, environment, listed)
+    firewall = compile_firewall(matrix, environment, listed)
     refuse_excess(firewall.vpc, firewall.environment)
     return firewall
 

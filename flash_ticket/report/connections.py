@@ -29,7 +29,7 @@ class Format(StrEnum):
     """A page of this project: matrix, proof and picture."""
 
 
-def _lines(connections: Connections) -> Iterator[str]:
+def lines(connections: Connections) -> Iterator[str]:
     r"""Yield ``src => dst : TCP 80\n`` for each connection, sorted by source, then destination.
 
     A piece that is yielded may hold many lines.
@@ -87,7 +87,7 @@ def _svg(connections: Connections) -> Iterator[str]:
 
 
 _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
-    Format.TXT: _lines,
+    Format.TXT: lines,
     Format.JSON: json_form.json_array,
     Format.CSV: table.csv_rows,
     Format.MD: table.markdown_rows,

@@ -25,7 +25,7 @@ from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.attribution.totals import counts
 from flash_ticket.traffic.proposals.observation import Observation
-from flash_ticket.traffic.proposals.replay import Cut, Lines, Opened, Replay, Today, Unused
+from flash_ticket.traffic.proposals.replay import Cut, LineKind, Opened, Replay, Today, Unused
 from flash_ticket.traffic.records.record import PodIdentity
 
 
@@ -177,7 +177,7 @@ def _totals(found: Replay, traffic: Recorded) -> Iterator[str]:
     pairs = "1 connection" if found.kept == 1 else f"{found.kept:,} connections (pair and port)"
     yield f"{pairs} worked and would go on to."
     yield from totals_lines(traffic.totals)
-    told = "; ".join(f"{found.lines[kind]:,} {kind.value}" for kind in Lines if found.lines[kind])
+    told = "; ".join(f"{found.lines[kind]:,} {kind.value}" for kind in LineKind if found.lines[kind])
     yield f"of the attributed lines: {told or 'none'}"
     if found.period:
         yield f"recorded: {span(*found.period)}; what runs more seldom, such as a monthly job, is not in it"

@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.input_error import escaped, escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.verify.finding import Finding
-from flash_ticket.verify.probe.check import Checked, Expectation, Verdict
+from flash_ticket.verify.probe.check import Checked, CheckVerdict, Expectation
 from flash_ticket.verify.probe.plan import CONNECTION_SECONDS, ProbePlan
 from flash_ticket.verify.probe.result import Probe
 from flash_ticket.verify.verification import Verification
@@ -102,12 +102,13 @@ def probe_text(probe: Probe) -> str:
 
 
 def _probe_lines(probe: Probe) -> Iterator[str]:
-    order = list(Verdict)
+    order = list(CheckVerdict)
     for each in sorted(probe.checked, key=lambda each: order.index(each.verdict)):
         yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_came_of(probe, each)}"
     yield from (f"NOT TRIED  {each}" for each in probe.plan.untried)
     count = Counter(each.verdict for each in probe.checked)
-    told = f"{count[Verdict.HOLDS]} hold, {count[Verdict.NOT_RUN]} not run, {count[Verdict.VIOLATED]} violated"
+    counted = (CheckVerdict.HOLDS, "hold"), (CheckVerdict.NOT_RUN, "not run"), (CheckVerdict.VIOLATED, "violated")
+    told = ", ".join(f"{count[verdict]} {word}" for verdict, word in counted)
     yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {told}."
 
 
@@ -115,7 +116,7 @@ def _came_of(probe: Probe, checked: Checked) -> str:
     if checked.problem:
         return checked.problem
     told = ", ".join(f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True))
-    if checked.verdict is Verdict.HOLDS and checked.check.expected is Expectation.BLOCKED:
+    if checked.verdict is CheckVerdict.HOLDS and checked.check.expected is Expectation.BLOCKED:
         witness = probe.witness(checked.check)
         return f"{told}; {f'{witness} reaches it' if witness else 'no other service may reach it either'}"
     return told

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flash_ticket.firewall.analyse.label_selector import Selector, read_selector
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.change.object_difference import declared_part, differences
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.finding import Finding, FindingKind, update_of
 from flash_ticket.verify.observed import Described, Observed
 
 
@@ -42,7 +42,7 @@ class Attachments:
                 name = each["metadata"]["name"]
                 delete = f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}"
                 yield Finding(
-                    Kind.LEFT_OVER,
+                    FindingKind.LEFT_OVER,
                     self._where(name),
                     "nothing declares it",
                     "the pods that it selects get groups that are not meant for them",
@@ -56,7 +56,7 @@ class Attachments:
         where = self._where(attachment.service)
         if live is None:
             why = f"new pods of {attachment.service} do not get its group, and declared flows are cut"
-            yield Finding(Kind.MISSING, where, "it does not stand", why, self._update)
+            yield Finding(FindingKind.MISSING, where, "it does not stand", why, self._update)
             return
         if attachment.group not in self.group_ids:
             return  # told of the group
@@ -69,7 +69,7 @@ class Attachments:
         changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
         if changed:
             why = f"new pods of {attachment.service} get other groups than its own, or others get them"
-            yield Finding(Kind.CHANGED, where, "it is not as declared", why, self._update, changed)
+            yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
 
     def _of_others(self, policy: Described) -> Iterator[Finding]:
         groups = ", ".join(policy.get("spec", {}).get("securityGroups", {}).get("groupIds", ())) or "no group"
@@ -77,7 +77,7 @@ class Attachments:
         if services:
             name = policy["metadata"]["name"]
             yield Finding(
-                Kind.WIDENING,
+                FindingKind.WIDENING,
                 self._where(name),
                 f"it is not this program's, and puts {groups} on pods of {services}",
                 "the rules of all groups on an interface add up, and it holds five groups by default",
@@ -90,7 +90,7 @@ class Attachments:
         if "podSelector" not in spec:
             return "serviceAccountSelector" in spec
         selector: Selector = read_selector(
-            spec["podSelector"], "spec.podSelector", Place("Kubernetes", f"SecurityGroupPolicy {name}")
+            spec["podSelector"], "spec.podSelector", FieldPath("Kubernetes", f"SecurityGroupPolicy {name}")
         )
         labels = [dict(service.pods)]
         labels += [dict(pod.labels) for pod in self.observed.inventory.pods if self._is_of(service, pod.labels)]

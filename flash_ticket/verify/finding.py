@@ -6,7 +6,7 @@ from enum import StrEnum
 from flash_ticket.firewall.change.object_difference import Difference
 
 
-class Kind(StrEnum):
+class FindingKind(StrEnum):
     """What is wrong, the most urgent first."""
 
     OPEN = "open"
@@ -43,7 +43,7 @@ class Finding:
         differences: For something changed: field by field.
     """
 
-    kind: Kind
+    kind: FindingKind
     where: str
     what: str
     why: str
@@ -53,7 +53,7 @@ class Finding:
     @property
     def is_drift(self) -> bool:
         """Whether something is to be done; a suspension that goes on is declared."""
-        return self.kind is not Kind.SUSPENDED
+        return self.kind is not FindingKind.SUSPENDED
 
 
 def update_of(stack: str) -> str:

@@ -13,7 +13,7 @@ from flash_ticket.firewall.compile.flow_log import declared_settings, log_group_
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.finding import Finding, FindingKind, update_of
 from flash_ticket.verify.observed import Described, SeenBucket, SeenRecording
 
 _ERRORS = {
@@ -36,7 +36,7 @@ class RecordedTraffic:
         own = own_flow_log(self.seen.flow_logs, self.planned.matrix.namespace, self.planned.environment.name)
         if own is None:
             yield Finding(
-                Kind.NOT_RECORDING,
+                FindingKind.NOT_RECORDING,
                 f"flow log of {self.planned.environment.vpc}",
                 f"no flow log with the tag Name={self._name} stands",
                 "denied traffic leaves no trace, and no alarm on it rings",
@@ -48,7 +48,7 @@ class RecordedTraffic:
         changed = tuple(self._changes(own))
         if changed:
             why = "its records are not where, or not as, the alarms and flash-firewall denied look for them"
-            yield Finding(Kind.CHANGED, where, "it is not as declared", why, self._update, changed)
+            yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
         yield from self._bucket(own)
         yield from self._log_group(own)
 
@@ -56,12 +56,12 @@ class RecordedTraffic:
         status, delivery = own.get("FlowLogStatus", "ACTIVE"), own.get("DeliverLogsStatus", "SUCCESS")
         if status != "ACTIVE":
             why = "nothing is recorded"
-            yield Finding(Kind.NOT_RECORDING, where, f"its status is {status}", why, self._replace(own))
+            yield Finding(FindingKind.NOT_RECORDING, where, f"its status is {status}", why, self._replace(own))
         if delivery != "SUCCESS":
             message = own.get("DeliverLogsErrorMessage") or "Unknown error"
             what = f"delivery is {delivery}: {message}"
             why = f"records are lost: {_ERRORS.get(message, 'see its words')}"
-            yield Finding(Kind.NOT_RECORDING, where, what, why, self._update)
+            yield Finding(FindingKind.NOT_RECORDING, where, what, why, self._update)
 
     def _changes(self, own: Described) -> Iterator[Difference]:
         declared = declared_settings(self.planned.environment.recording)
@@ -86,12 +86,12 @@ class RecordedTraffic:
         where = f"bucket {arn.rpartition(':')[2]}"
         if bucket is None:
             yield Finding(
-                Kind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
+                FindingKind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
             )
             return
         for what, why, changed in self._settings(bucket, arn):
             if changed:
-                yield Finding(Kind.CHANGED, where, what, why, self._update, changed)
+                yield Finding(FindingKind.CHANGED, where, what, why, self._update, changed)
 
     def _settings(self, bucket: SeenBucket, arn: str) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:
         environment = self.planned.environment
@@ -114,17 +114,17 @@ class RecordedTraffic:
         where = f"log group {own.get('LogGroupName') or own.get('LogDestination', '').partition(':log-group:')[2]}"
         if group is None:
             yield Finding(
-                Kind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
+                FindingKind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
             )
             return
         declared: Mapping[str, object] = {"retentionInDays": recording.retention_days}
         changed = differences(declared, declared_part(declared, group))
         if changed:
             why = "records are kept for longer, or not as long, as declared"
-            yield Finding(Kind.CHANGED, where, "it is not as declared", why, self._update, changed)
+            yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
         if not group.get("kmsKeyId"):
             what, why = "its records are not encrypted with the stack's key", "whoever may read the group reads them"
-            yield Finding(Kind.CHANGED, where, what, why, self._update)
+            yield Finding(FindingKind.CHANGED, where, what, why, self._update)
 
     def _replace(self, own: Described) -> str:
         return f"aws ec2 delete-flow-logs --flow-log-ids {own['FlowLogId']}, then {self._update}"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.analyse.label_selector import read_selector
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.compile.guard_rails.rights import _NETWORK_POLICY_API, OVERRULING_APIS, OverrulingApi
-from flash_ticket.verify.finding import Finding, Kind
+from flash_ticket.verify.finding import Finding, FindingKind
 
 Described = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ def perhaps_overruling(names: Iterable[str]) -> Iterator[Finding]:
 def _finding(api: OverrulingApi, name: str, what: str) -> Finding:
     read = f"kubectl get {api.plural}.{api.group} {name} --output yaml"
     return Finding(
-        Kind.OVERRULING,
+        FindingKind.OVERRULING,
         f"{api.kind}.{api.group} {name}",
         what,
         "neither the proof nor this verification covers what it decides",
@@ -74,7 +74,7 @@ def _finding(api: OverrulingApi, name: str, what: str) -> Finding:
 def _may_select(policy: OtherPolicy, namespace_labels: Mapping[str, str]) -> bool:
     """Tell whether the subject names the namespace; of pods in it, some may be meant."""
     subject: Described = policy.spec.get("subject") or {}
-    place = Place("Kubernetes", f"{policy.api.kind} {policy.name}")
+    place = FieldPath("Kubernetes", f"{policy.api.kind} {policy.name}")
     if "pods" in subject:
         chosen, path = (subject["pods"] or {}).get("namespaceSelector"), "spec.subject.pods.namespaceSelector"
     else:

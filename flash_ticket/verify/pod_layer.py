@@ -11,7 +11,7 @@ from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPo
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change
-from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.finding import Finding, FindingKind, update_of
 from flash_ticket.verify.observed import Described, Observed
 from flash_ticket.verify.overruling import overruling, perhaps_overruling
 
@@ -52,7 +52,7 @@ class PodLayer:
         why = f"what it allows is cut: {policy.purpose}"
         if policy.name == DEFAULT_DENY:
             why = "nothing closes the pods that no other policy selects"
-        return Finding(Kind.MISSING, self._where(policy.name), "it does not stand", why, self._update)
+        return Finding(FindingKind.MISSING, self._where(policy.name), "it does not stand", why, self._update)
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
@@ -64,7 +64,7 @@ class PodLayer:
             why = "what it says of itself misleads whoever reads it, and this program knows its own by it"
         if spec or words:
             what = "it is not as declared"
-            yield Finding(Kind.CHANGED, self._where(policy.name), what, why, self._update, (*spec, *words))
+            yield Finding(FindingKind.CHANGED, self._where(policy.name), what, why, self._update, (*spec, *words))
 
     def _words(self, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Difference]:
         """Yield what differs of labels and annotations that are ours; others may add theirs."""
@@ -79,7 +79,7 @@ class PodLayer:
         why = "what it allows is not declared any more, and open all the same"
         delete = f"kubectl delete networkpolicy --namespace {self.planned.matrix.namespace} {name}"
         remedy = f"{self._update}; if it stays, Pulumi does not know it: {delete}"
-        return Finding(Kind.LEFT_OVER, self._where(name), "nothing declares it", why, remedy)
+        return Finding(FindingKind.LEFT_OVER, self._where(name), "nothing declares it", why, remedy)
 
     def _of_others(self) -> Iterator[Finding]:
         # Policies add up, and default-deny selects every pod: one of others can open something, and cut nothing.
@@ -87,7 +87,7 @@ class PodLayer:
         found = impact(self.observed.deployed, self.planned.layers())
         for name, changes in found.foreign.items():
             yield Finding(
-                Kind.WIDENING,
+                FindingKind.WIDENING,
                 self._where(name),
                 f"it is not this program's, and opens {_listed(changes)}",
                 "policies add up: what one of them opens none of ours closes",
@@ -102,7 +102,7 @@ class PodLayer:
         suspensions, live = self.planned.suspensions, self._by_name
         for each in suspensions.open:
             yield Finding(
-                Kind.SUSPENDED,
+                FindingKind.SUSPENDED,
                 self._where(each.policy),
                 f"it is suspended until {each.end}, {each.said()}",
                 "its pods are open in its direction; the VPC layer still decides",
@@ -112,7 +112,7 @@ class PodLayer:
             annotations = live.get(each.policy, {}).get("metadata", {}).get("annotations") or {}
             still = f"{ANNOTATION_PREFIX}/suspended-until" in annotations
             yield Finding(
-                Kind.EXPIRED,
+                FindingKind.EXPIRED,
                 self._where(each.policy),
                 f"its suspension ended at {each.end} and {'it is still open' if still else 'is still listed'}, "
                 f"{each.said()}",

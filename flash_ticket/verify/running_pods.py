@@ -16,7 +16,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Pod, lasting
-from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.finding import Finding, FindingKind, update_of
 from flash_ticket.verify.observed import Described, Observed
 
 _NAMED = 3
@@ -53,7 +53,7 @@ class RunningPods:
 
     def _on_the_host(self, pods: tuple[Pod, ...]) -> Finding:
         return Finding(
-            Kind.OPEN,
+            FindingKind.OPEN,
             self._where(pods),
             "it runs on its node's network" if len(pods) == 1 else "they run on their nodes' network",
             "most CNIs let no NetworkPolicy govern it, and its traffic is the node's",
@@ -67,7 +67,7 @@ class RunningPods:
             if not selecting:
                 who = "be reached by anything" if direction is Direction.INGRESS else "reach anything"
                 yield Finding(
-                    Kind.OPEN,
+                    FindingKind.OPEN,
                     self._where(pods),
                     f"no policy selects it for {direction}",
                     f"at the pod layer it may {who}",
@@ -75,7 +75,7 @@ class RunningPods:
                 )
             elif service and not any(each.name in self._allowing for each in selecting):
                 yield Finding(
-                    Kind.CUT_OFF,
+                    FindingKind.CUT_OFF,
                     self._where(pods),
                     f"no allow policy of {service.name} selects it for {direction}",
                     "default-deny alone decides, and declared flows are cut",
@@ -87,7 +87,7 @@ class RunningPods:
             return
         labels = ", ".join(f"{key}={value}" for key, value in lasting(pods[0].labels)) or "none"
         yield Finding(
-            Kind.UNKNOWN_POD,
+            FindingKind.UNKNOWN_POD,
             self._where(pods),
             f"its labels match no service of traffic.yaml: {labels}",
             "no allow policy is for it: under default-deny nobody reaches it, and it resolves no name",
@@ -117,7 +117,9 @@ class RunningPods:
                 f"Restart it: {self._restart(pod)}; if that does not help, check ENABLE_POD_ENI and that its node can "
                 "carry pod interfaces (Nitro, no t family)"
             )
-        yield Finding(Kind.CUT_OFF, where, what, f"the rules of {service.name} do not count for it, others may", remedy)
+        yield Finding(
+            FindingKind.CUT_OFF, where, what, f"the rules of {service.name} do not count for it, others may", remedy
+        )
 
     def _beside(self, pod: Pod, interface: Interface, wanted: str) -> Iterator[Finding]:
         """Yield the groups beside its own that no SecurityGroupPolicy, told elsewhere, accounts for."""
@@ -129,7 +131,7 @@ class RunningPods:
         beside = [group for group in interface.groups if group != wanted and group not in put]
         if beside:
             yield Finding(
-                Kind.WIDENING,
+                FindingKind.WIDENING,
                 self._where((pod,)),
                 f"its interface {interface.id} carries {', '.join(beside)} beside its own group",
                 "the rules of all groups on an interface add up",
@@ -222,7 +224,7 @@ class ServiceAddresses:
 
 def _finding(found: ClusterService, service: Service, lacking: str) -> Finding:
     return Finding(
-        Kind.CUT_OFF,
+        FindingKind.CUT_OFF,
         f"Service {found.namespace}/{found.name}",
         f"its selector lacks {lacking}, by which the policies name {service.name}",
         f"the VPC CNI lets nobody reach {service.name} by the address of this Service, though it is declared",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.attachment import Attachments
-from flash_ticket.verify.finding import Finding, Kind
+from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.flow_log import RecordedTraffic
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.pod_layer import PodLayer
@@ -67,7 +67,7 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *ServiceAddresses(planned, observed).findings(),
         *(RecordedTraffic(planned, observed.recording).findings() if observed.recording else ()),
     ]
-    urgency = {kind: number for number, kind in enumerate(Kind)}
+    urgency = {kind: number for number, kind in enumerate(FindingKind)}
     findings = tuple(sorted(found, key=lambda each: (urgency[each.kind], each.where, each.what)))
     stack, taken = planned.environment.name, observed.inventory.taken
     return Verification(stack, taken, findings, _looked_at(planned, observed), observed.unseen)
@@ -85,7 +85,7 @@ def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -
         InputError: As ``verify``, and where an object is not as the APIs tell it.
     """
     try:
-        return verify(compiled(matrix, observed.environment, suspensions), observed)
+        return verify(compile_firewall(matrix, observed.environment, suspensions), observed)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
         raise InputError("--inventory", "inventory", problem, "Save it again") from None

@@ -7,10 +7,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.object_difference import differences
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, Holder, OwnGroup, Rule
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, GroupRule, Holder, OwnGroup
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.verify.finding import Finding, Kind, update_of
+from flash_ticket.verify.finding import Finding, FindingKind, update_of
 from flash_ticket.verify.observed import Described, Observed
 
 _Identity = tuple[str, bool, str, int, int, str]
@@ -48,7 +48,7 @@ class VpcLayer:
             if group not in self.group_ids:
                 lost = sum(group in {rule.holder, rule.peer} for rule in self.planned.vpc.rules)
                 yield Finding(
-                    Kind.MISSING,
+                    FindingKind.MISSING,
                     f"security group of {group.label}",
                     f"it does not stand, nor do the {lost} rules about it",
                     f"nothing lets the declared flows of {group.label} through",
@@ -57,7 +57,7 @@ class VpcLayer:
         for id_, label in sorted(self.observed.deployed.group_labels.items()):
             if id_ not in self.group_ids.values():
                 yield Finding(
-                    Kind.LEFT_OVER,
+                    FindingKind.LEFT_OVER,
                     f"security group {id_}",
                     f"it is this stack's by its tags, of {label}, and nothing declares it",
                     "an interface that carries it has rules that nobody maintains",
@@ -72,7 +72,7 @@ class VpcLayer:
         worn = any(id_ in each.groups for each in interfaces)
         if id_ and interfaces and not worn and self.planned.matrix.flows_out_of[front]:
             yield Finding(
-                Kind.CUT_OFF,
+                FindingKind.CUT_OFF,
                 f"load balancer {front}",
                 f"no interface of the VPC carries its group {id_}",
                 "its targets let in whoever carries it and nobody else",
@@ -85,7 +85,7 @@ class VpcLayer:
             found = found or self._taken_for.get(rule.name)
             if found is None:
                 yield Finding(
-                    Kind.MISSING,
+                    FindingKind.MISSING,
                     f"rule {rule.name} in {identity[0]}",
                     "it does not stand",
                     f"it lets through: {rule.description}",
@@ -95,7 +95,7 @@ class VpcLayer:
             changed = differences(declared, _comparable(found))
             if changed:
                 yield Finding(
-                    Kind.CHANGED,
+                    FindingKind.CHANGED,
                     f"rule {rule.name} in {identity[0]}",
                     "it is not as declared",
                     f"it is to let through: {rule.description}",
@@ -117,10 +117,10 @@ class VpcLayer:
         if ours:
             why = "this program made it, and nothing declares it any more"
             remedy = f"{self._update}; if it stays, Pulumi does not know it: {revoke}"
-            yield Finding(Kind.LEFT_OVER, _where(rule, holder), f"it opens {_opened(rule)}", why, remedy)
+            yield Finding(FindingKind.LEFT_OVER, _where(rule, holder), f"it opens {_opened(rule)}", why, remedy)
         else:
             yield Finding(
-                Kind.WIDENING,
+                FindingKind.WIDENING,
                 _where(rule, holder),
                 f"it is not this program's, and opens {_opened(rule)}",
                 "rules add up: what one of them opens none of ours closes",
@@ -128,7 +128,7 @@ class VpcLayer:
             )
 
     @cached_property
-    def _wanted(self) -> Mapping[_Identity, Rule]:
+    def _wanted(self) -> Mapping[_Identity, GroupRule]:
         """The declared rules whose groups stand; without their group they are told with it."""
         rules = (
             rule
@@ -154,7 +154,7 @@ class VpcLayer:
                 found |= {tags["Name"]: rule, rule["SecurityGroupRuleId"]: rule}
         return found
 
-    def _identity(self, rule: Rule) -> _Identity:
+    def _identity(self, rule: GroupRule) -> _Identity:
         match rule.peer:
             case PrefixList() | Group():
                 peer = rule.peer.id
@@ -174,7 +174,7 @@ class VpcLayer:
     def _id_of(self, holder: Holder) -> str:
         return holder.id if isinstance(holder, Group) else self.group_ids[holder]
 
-    def _described(self, rule: Rule, identity: _Identity) -> dict[str, object]:
+    def _described(self, rule: GroupRule, identity: _Identity) -> dict[str, object]:
         tags = {"Name": rule.name, STACK_TAG: self.planned.environment.name}
         return {**_fields(identity), "Description": rule.description, "Tags": tags}
 

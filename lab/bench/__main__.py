@@ -1,4 +1,4 @@
-"""Every benchmark, one after the other: ``python -m bench``."""
+"""Every benchmark, one after the other: ``python -m lab.bench``."""
 
 import subprocess
 import sys

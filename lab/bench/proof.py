@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.report.proof import proof_text
 from lab.bench.compile import ROOT, SHOP, declaration, environment
 
@@ -29,7 +29,7 @@ def cases(services: list[int]) -> Iterator[tuple[str, CompiledFirewall]]:
         here = environment(matrix)
         for attachment in Attachment:
             where = replace(here, cluster=replace(here.cluster, attachment=attachment))
-            yield f"{name} | {attachment}", compiled(matrix, where)
+            yield f"{name} | {attachment}", compile_firewall(matrix, where)
 
 
 def rows(services: list[int], runs: int) -> Iterator[str]:

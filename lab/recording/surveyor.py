@@ -13,7 +13,7 @@ from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, st
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -65,7 +65,7 @@ class Surveyor:
         matrix = read_matrix(program / MATRIX_FILE)
         settings: Any = read_document(program / stack_file(self.stack))
         binding = parse_binding(settings["config"][BINDING_KEY], self.stack)
-        return compiled(matrix, bind(matrix, binding, self.stack, self._account))
+        return compile_firewall(matrix, bind(matrix, binding, self.stack, self._account))
 
     @property
     def _account(self) -> AwsAccount:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.interruption import interruptions
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.endpoint import before_restart
 from lab.recording.journal import Write
 from tests.support.declared.described import deployed, nothing_deployed
@@ -60,7 +60,7 @@ def test_a_first_deployment_never_cuts_and_a_destruction_only_opens(firewall: Co
 
 
 def test_default_deny_comes_last_and_goes_first() -> None:
-    firewall = compiled(*CASES["dev"]())
+    firewall = compile_firewall(*CASES["dev"]())
     coming = [has_default_deny(each) for each in states(None, firewall, an_order())]
     going = [has_default_deny(each) for each in states(firewall, None, an_order())]
 
@@ -78,7 +78,7 @@ def has_default_deny(standing: Deployed) -> bool:
 
 def test_an_order_that_forgot_the_graph_would_be_found() -> None:
     """The judge sees what the order keeps from happening: default-deny before an allow policy."""
-    firewall = compiled(*CASES["dev"]())
+    firewall = compile_firewall(*CASES["dev"]())
     complete = list(states(None, firewall, an_order()))[-1]
     missing = tuple(each for each in complete.policies if each["metadata"]["name"] != "04-allow-egress-api")
 

@@ -9,14 +9,14 @@ import yaml
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.project import MATRIX_FILE, read_project, stacks
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.accounts import CLOUDFRONT, ROOT, STACKS, environment_of, shop_matrix
 
 
 def with_the_account(stack: str) -> CompiledFirewall:
-    return compiled(shop_matrix(), environment_of(stack))
+    return compile_firewall(shop_matrix(), environment_of(stack))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from flash_ticket.firewall.change.adoption import QueriesAdoption, StandingQueries
 from flash_ticket.firewall.compile.flow_log import name_prefix
 from flash_ticket.firewall.declare.choices import LogDestination
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.deployed import read_adoption, standing_queries
 from flash_ticket.live.left_behind import left_record
@@ -33,7 +33,7 @@ RIGHTS = (
 def planned(destination: LogDestination) -> CompiledFirewall:
     environment = environment_of("dev")
     recording = replace(environment.recording, destination=destination)
-    return compiled(shop_matrix(), replace(environment, recording=recording))
+    return compile_firewall(shop_matrix(), replace(environment, recording=recording))
 
 
 def make_queries(moto: MotoAccount) -> None:

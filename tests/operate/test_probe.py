@@ -8,9 +8,9 @@ import pytest
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.live.progress import Progress
 from flash_ticket.operate.probe import run_probe
-from flash_ticket.verify.probe.check import Check, Checked, Expectation, Verdict
+from flash_ticket.verify.probe.check import Check, Checked, CheckVerdict, Expectation
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
-from flash_ticket.verify.probe.script import Outcome
+from flash_ticket.verify.probe.script import ProbeOutcome
 from tests.support.clouds.kubelet import Kubelet
 
 HOST = "127.0.0.1"
@@ -33,7 +33,7 @@ def plan() -> Iterator[ProbePlan]:
 
 def only_problem(checked: tuple[Checked, ...]) -> str:
     """Return why nothing could be run: the same for each check."""
-    assert {each.verdict for each in checked} == {Verdict.NOT_RUN}
+    assert {each.verdict for each in checked} == {CheckVerdict.NOT_RUN}
     (problem,) = {each.problem for each in checked}
     return problem
 
@@ -44,11 +44,15 @@ def test_in_the_pods_own_container_each_connection_is_opened(plan: ProbePlan) ->
         probe = run_probe(cluster, plan, None, 30)
 
     assert [each.outcomes for each in probe.checked] == [
-        (Outcome.CONNECTED,),
-        (Outcome.REFUSED,),
-        (Outcome.CONNECTED,),
+        (ProbeOutcome.CONNECTED,),
+        (ProbeOutcome.REFUSED,),
+        (ProbeOutcome.CONNECTED,),
     ]
-    assert [each.verdict for each in probe.checked] == [Verdict.HOLDS, Verdict.VIOLATED, Verdict.VIOLATED]
+    assert [each.verdict for each in probe.checked] == [
+        CheckVerdict.HOLDS,
+        CheckVerdict.VIOLATED,
+        CheckVerdict.VIOLATED,
+    ]
     ((container, command),) = kubelet.executed
     assert (container, command[0]) == ("main", "sh")
     assert kubelet.added == []
@@ -61,7 +65,11 @@ def test_in_an_added_container_each_connection_is_opened(plan: ProbePlan) -> Non
         second = run_probe(cluster, plan, "tools@sha256:0", 30)
 
     assert first.checked == second.checked
-    assert [each.verdict for each in first.checked] == [Verdict.HOLDS, Verdict.VIOLATED, Verdict.VIOLATED]
+    assert [each.verdict for each in first.checked] == [
+        CheckVerdict.HOLDS,
+        CheckVerdict.VIOLATED,
+        CheckVerdict.VIOLATED,
+    ]
     assert [each["name"] for each in kubelet.added] == ["flash-firewall-probe-0", "flash-firewall-probe-1"]
     assert kubelet.executed == []
 

@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from flash_ticket.firewall.bind.environment import Group
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.report.proof import proof_text
@@ -18,8 +18,8 @@ def three_things_wrong() -> Compiled:
     manifests = deepcopy(right.manifests)
     egress = next(each["spec"]["egress"] for each in manifests if each["metadata"]["name"] == "04-allow-egress-api")
     egress[:] = [rule for rule in egress if rule["ports"][0]["port"] != 6379]
-    added = Rule(OwnGroup("pay"), Direction.INGRESS, OwnGroup("gateway"), tcp(3100), ())
-    rule = Rule(Group("sg-dev-nodes", "flash-ticket-dev-nodes"), Direction.EGRESS, OwnGroup("api"), tcp(22), ())
+    added = GroupRule(OwnGroup("pay"), Direction.INGRESS, OwnGroup("gateway"), tcp(3100), ())
+    rule = GroupRule(Group("sg-dev-nodes", "flash-ticket-dev-nodes"), Direction.EGRESS, OwnGroup("api"), tcp(22), ())
     firewall = replace(right.firewall, rules=(*right.firewall.rules, added, rule))
     return replace(right, manifests=manifests, firewall=firewall)
 

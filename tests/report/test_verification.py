@@ -6,19 +6,19 @@ from dataclasses import replace
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.verification import written_verification
-from flash_ticket.verify.finding import Finding, Kind
+from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.verification import Verification
 
 HOSTILE = "\x1b[2J</td>\u202e=cmd\n--"
 CHANGED = Finding(
-    Kind.CHANGED,
+    FindingKind.CHANGED,
     "NetworkPolicy shop/api",
     "it is not as declared",
     "it decides otherwise",
     "pulumi up --stack dev --refresh",
     (Difference("spec.ingress[0].ports[0].port", "3100", "9999"), Difference("metadata.labels.a", '"b"', None)),
 )
-SUSPENDED = Finding(Kind.SUSPENDED, "NetworkPolicy shop/pay", "it is suspended", "its pods are open", "resume")
+SUSPENDED = Finding(FindingKind.SUSPENDED, "NetworkPolicy shop/pay", "it is suspended", "its pods are open", "resume")
 FOUND = Verification("dev", 0.0, (CHANGED, SUSPENDED), (("pods", 3), ("rules", 41)), ())
 CLEAN = replace(FOUND, findings=())
 
@@ -77,7 +77,9 @@ def test_a_suspension_alone_holds() -> None:
 
 def test_what_others_wrote_is_harmless_in_both_forms() -> None:
     difference = Difference(HOSTILE, json.dumps(HOSTILE), json.dumps(HOSTILE, ensure_ascii=False))
-    hostile = replace(FOUND, findings=(Finding(Kind.CHANGED, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (difference,)),))
+    hostile = replace(
+        FOUND, findings=(Finding(FindingKind.CHANGED, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (difference,)),)
+    )
 
     for form in AnswerFormat:
         written = written_verification(hostile, form)

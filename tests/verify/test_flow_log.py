@@ -7,7 +7,7 @@ import pytest
 
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Kind
+from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.observed import Observed, SeenRecording
 from tests.support.verify.standing import ATTACHED, found, only, shop, standing
 
@@ -29,7 +29,7 @@ def test_a_flow_log_that_is_absent_is_told_and_those_of_others_do_not_count() ->
 
     absent = only(firewall, seeing(firewall, SeenRecording((theirs,))))
 
-    assert absent.kind is Kind.NOT_RECORDING
+    assert absent.kind is FindingKind.NOT_RECORDING
     assert absent.what == "no flow log with the tag Name=flash-ticket-dev stands"
 
 
@@ -38,7 +38,7 @@ def test_an_inactive_flow_log_is_told() -> None:
 
     inactive = only(firewall, flow_log(firewall, FlowLogStatus="INACTIVE"))
 
-    assert (inactive.kind, inactive.what) == (Kind.NOT_RECORDING, "its status is INACTIVE")
+    assert (inactive.kind, inactive.what) == (FindingKind.NOT_RECORDING, "its status is INACTIVE")
     assert inactive.remedy.startswith("aws ec2 delete-flow-logs --flow-log-ids fl-1, then pulumi up")
 
 
@@ -77,7 +77,7 @@ def test_another_format_kind_of_traffic_or_interval_is_told_by_field(stack: str)
 
     changed = only(firewall, flow_log(firewall, **other))
 
-    assert changed.kind is Kind.CHANGED
+    assert changed.kind is FindingKind.CHANGED
     told = {each.path: each.live for each in changed.differences}
     assert told == {"TrafficType": '"REJECT"', "LogFormat": '"${version}"', "MaxAggregationInterval": "600"}
 
@@ -103,9 +103,9 @@ def test_a_bucket_that_lost_a_setting_is_told_by_field() -> None:
     findings = found(firewall, seeing(firewall, replace(seen, bucket=bare)))
 
     assert [(each.kind, each.what) for each in findings] == [
-        (Kind.CHANGED, "its policy is not as declared"),
-        (Kind.CHANGED, "its records are not encrypted with the stack's key"),
-        (Kind.CHANGED, "public access is not blocked"),
+        (FindingKind.CHANGED, "its policy is not as declared"),
+        (FindingKind.CHANGED, "its records are not encrypted with the stack's key"),
+        (FindingKind.CHANGED, "public access is not blocked"),
     ]
     assert findings[1].differences == (Difference("encryption.SSEAlgorithm", '"aws:kms"', None),)
 
@@ -132,6 +132,6 @@ def test_a_destination_that_is_gone_is_told(stack: str, where: str) -> None:
 
     gone = only(firewall, seeing(firewall, SeenRecording(seen.flow_logs)))
 
-    assert gone.kind is Kind.NOT_RECORDING
+    assert gone.kind is FindingKind.NOT_RECORDING
     assert gone.where.startswith(where)
     assert gone.what == "it is not there"

@@ -7,7 +7,7 @@ import pytest
 
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.verify.finding import Finding, Kind
+from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.overruling import OtherPolicy, overruling
 from tests.support.verify.standing import found, only, shop, standing, with_deployed
 
@@ -32,7 +32,7 @@ def test_an_admin_policy_whose_subject_may_be_here_is_told_with_what_it_can_do(
 ) -> None:
     (finding,) = told(api, subject=subject, egress=[{"action": "Accept"}], **DENYING)
 
-    assert (finding.kind, finding.where) == (Kind.OVERRULING, f"{api.kind}.policy.networking.k8s.io one")
+    assert (finding.kind, finding.where) == (FindingKind.OVERRULING, f"{api.kind}.policy.networking.k8s.io one")
     assert finding.what == "it can accept and deny before any NetworkPolicy is asked"
     assert f"kubectl get {api.plural}.policy.networking.k8s.io one --output yaml" in finding.remedy
 

@@ -8,8 +8,8 @@ import pytest
 
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
-from flash_ticket.verify.finding import Kind
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
+from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.verification import verify
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.verify.standing import edited, found, only, shop, standing, with_deployed, without
@@ -31,9 +31,9 @@ def test_a_missing_policy_is_told_with_what_it_is_for_and_its_pods_are_cut_off()
         firewall, with_deployed(before, policies=without(before.deployed.policies, "03-allow-pay-from-api"))
     )
 
-    assert (first.kind, first.where) == (Kind.CUT_OFF, "pod pay-0 in flash-ticket")
+    assert (first.kind, first.where) == (FindingKind.CUT_OFF, "pod pay-0 in flash-ticket")
     assert first.what == "no allow policy of pay selects it for ingress"
-    assert (second.kind, second.where) == (Kind.MISSING, "NetworkPolicy flash-ticket/03-allow-pay-from-api")
+    assert (second.kind, second.where) == (FindingKind.MISSING, "NetworkPolicy flash-ticket/03-allow-pay-from-api")
     assert second.why == "what it allows is cut: who may reach pay: api"
     assert second.remedy == "pulumi up --stack dev --refresh"
 
@@ -44,7 +44,7 @@ def test_without_default_deny_only_what_nothing_else_selects_is_open() -> None:
 
     missing = only(firewall, with_deployed(before, policies=without(before.deployed.policies, "00-default-deny")))
 
-    assert missing.kind is Kind.MISSING
+    assert missing.kind is FindingKind.MISSING
     assert missing.why == "nothing closes the pods that no other policy selects"
 
 
@@ -57,7 +57,7 @@ def test_a_changed_policy_is_told_by_path_with_the_declared_and_the_live_value()
 
     changed = only(firewall, with_deployed(before, policies=edited(before.deployed.policies, API_EGRESS, edit)))
 
-    assert changed.kind is Kind.CHANGED
+    assert changed.kind is FindingKind.CHANGED
     (difference,) = changed.differences
     assert difference.path == "spec.egress[0].ports[0].port"
     assert difference.live == "9999"
@@ -106,7 +106,7 @@ def test_a_policy_that_lost_our_label_is_changed_and_neither_missing_nor_somebod
 
     findings = found(firewall, with_deployed(before, policies=left, foreign_policies=(bare,)))
 
-    assert [each.kind for each in findings] == [Kind.CHANGED]
+    assert [each.kind for each in findings] == [FindingKind.CHANGED]
     assert [each.path for each in findings[0].differences] == ["metadata.labels[app.kubernetes.io/managed-by]"]
 
 
@@ -118,7 +118,10 @@ def test_a_policy_of_ours_that_nothing_declares_is_left_over() -> None:
 
     left_over = only(firewall, with_deployed(before, policies=(*before.deployed.policies, former)))
 
-    assert (left_over.kind, left_over.where) == (Kind.LEFT_OVER, "NetworkPolicy flash-ticket/04-allow-egress-mail")
+    assert (left_over.kind, left_over.where) == (
+        FindingKind.LEFT_OVER,
+        "NetworkPolicy flash-ticket/04-allow-egress-mail",
+    )
 
 
 def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() -> None:
@@ -129,7 +132,7 @@ def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() ->
 
     widening = only(firewall, with_deployed(before, foreign_policies=(opening, closing)))
 
-    assert (widening.kind, widening.where) == (Kind.WIDENING, "NetworkPolicy flash-ticket/debug")
+    assert (widening.kind, widening.where) == (FindingKind.WIDENING, "NetworkPolicy flash-ticket/debug")
     assert widening.what.startswith("it is not this program's, and opens DNS => pay : All Connections, ")
     assert widening.what.endswith(" and 6 more")
     assert widening.remedy.startswith("kubectl delete networkpolicy --namespace flash-ticket debug, or declare")
@@ -137,7 +140,7 @@ def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() ->
 
 def suspended(until: datetime) -> CompiledFirewall:
     each = Suspension(API_EGRESS, until, "a \x1b[31mpartner", "night shift")
-    return compiled(shop_matrix(), environment_of("dev"), Suspensions((each,), NOW))
+    return compile_firewall(shop_matrix(), environment_of("dev"), Suspensions((each,), NOW))
 
 
 def test_a_suspension_that_goes_on_is_told_and_is_no_drift() -> None:
@@ -146,7 +149,7 @@ def test_a_suspension_that_goes_on_is_told_and_is_no_drift() -> None:
     verification = verify(firewall, standing(firewall))
 
     (told,) = verification.findings
-    assert told.kind is Kind.SUSPENDED
+    assert told.kind is FindingKind.SUSPENDED
     assert told.what == ("it is suspended until 2026-11-24T03:30:00Z, by night shift: a \\x1b[31mpartner")
     assert told.remedy == f"flash-firewall resume {API_EGRESS} --stack dev"
     assert verification.holds
@@ -157,7 +160,7 @@ def test_a_suspension_that_is_over_and_still_open_is_drift_field_by_field() -> N
 
     changed, expired = found(over, standing(open_))
 
-    assert (changed.kind, expired.kind) == (Kind.CHANGED, Kind.EXPIRED)
+    assert (changed.kind, expired.kind) == (FindingKind.CHANGED, FindingKind.EXPIRED)
     assert "it is still open" in expired.what
     assert Difference("metadata.annotations[flash-firewall/suspended-by]", None, '"night shift"') in changed.differences
 
@@ -167,7 +170,7 @@ def test_a_suspension_that_is_over_and_closed_is_still_listed() -> None:
 
     expired = only(over, standing(over))
 
-    assert expired.kind is Kind.EXPIRED
+    assert expired.kind is FindingKind.EXPIRED
     assert "is still listed" in expired.what
 
 
@@ -183,5 +186,5 @@ def test_a_policy_that_was_opened_by_hand_is_changed(name: str) -> None:
 
     changed = only(firewall, with_deployed(before, policies=edited(before.deployed.policies, name, open_it)))
 
-    assert changed.kind is Kind.CHANGED
+    assert changed.kind is FindingKind.CHANGED
     assert all(each.path.startswith("spec.") for each in changed.differences)

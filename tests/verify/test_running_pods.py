@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.traffic.attribution.inventory import Interface, Pod
-from flash_ticket.verify.finding import Finding, Kind
+from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 from tests.support.declared.stacks import CASES
 from tests.support.verify.standing import (
@@ -51,7 +51,10 @@ def test_pods_whose_labels_match_no_service_are_told_together() -> None:
 
     unknown = only(firewall, with_pods(standing(firewall), *strays))
 
-    assert (unknown.kind, unknown.where) == (Kind.UNKNOWN_POD, "pods web-0, web-1, web-2 and 2 more in flash-ticket")
+    assert (unknown.kind, unknown.where) == (
+        FindingKind.UNKNOWN_POD,
+        "pods web-0, web-1, web-2 and 2 more in flash-ticket",
+    )
     assert unknown.what == "its labels match no service of traffic.yaml: app=flash-web"
 
 
@@ -69,9 +72,9 @@ def test_an_unlabelled_pod_without_default_deny_is_open_both_ways() -> None:
 
     findings = found(firewall, with_pods(with_deployed(before, policies=policies), pod("shell")))
 
-    assert [(each.kind, each.what) for each in findings if each.kind is Kind.OPEN] == [
-        (Kind.OPEN, "no policy selects it for egress"),
-        (Kind.OPEN, "no policy selects it for ingress"),
+    assert [(each.kind, each.what) for each in findings if each.kind is FindingKind.OPEN] == [
+        (FindingKind.OPEN, "no policy selects it for egress"),
+        (FindingKind.OPEN, "no policy selects it for ingress"),
     ]
 
 
@@ -85,8 +88,8 @@ def test_a_pod_whose_policy_selects_others_now_is_cut_off() -> None:
     policies = edited(before.deployed.policies, "04-allow-egress-pay", select_others)
     first, second = found(firewall, with_deployed(before, policies=policies))
 
-    assert (first.kind, first.what) == (Kind.CUT_OFF, "no allow policy of pay selects it for egress")
-    assert second.kind is Kind.CHANGED
+    assert (first.kind, first.what) == (FindingKind.CUT_OFF, "no allow policy of pay selects it for egress")
+    assert second.kind is FindingKind.CHANGED
 
 
 def test_a_pod_on_its_nodes_network_is_governed_by_no_policy() -> None:
@@ -95,7 +98,7 @@ def test_a_pod_on_its_nodes_network_is_governed_by_no_policy() -> None:
 
     opened = only(firewall, with_pods(standing(firewall), on_host))
 
-    assert (opened.kind, opened.where) == (Kind.OPEN, "pod agent in flash-ticket")
+    assert (opened.kind, opened.where) == (FindingKind.OPEN, "pod agent in flash-ticket")
     assert "hostNetwork" in opened.remedy
 
 
@@ -107,7 +110,7 @@ def test_a_pod_from_before_its_policy_lacks_the_group_and_needs_a_restart() -> N
 
     bare = only(firewall, with_inventory(before, interfaces=(*before.inventory.interfaces, interface)))
 
-    assert bare.kind is Kind.CUT_OFF
+    assert bare.kind is FindingKind.CUT_OFF
     assert bare.what == (
         "its interface eni-old lacks sg-own-pay of pay: sg-dev-nodes; it runs since 2026-11-19T00:00:00Z, and its "
         "SecurityGroupPolicy stands since 2026-11-20T00:00:00Z"
@@ -143,16 +146,19 @@ def test_a_group_beside_its_own_widens_unless_a_policy_of_others_is_told_for_it(
     beside = only(firewall, before)
     put = only(firewall, with_deployed(before, foreign_attachments=(theirs,)))
 
-    assert (beside.kind, beside.what) == (Kind.WIDENING, "its interface eni-pay carries sg-1 beside its own group")
+    assert (beside.kind, beside.what) == (
+        FindingKind.WIDENING,
+        "its interface eni-pay carries sg-1 beside its own group",
+    )
     assert put.where == "SecurityGroupPolicy flash-ticket/theirs"
 
 
-def kinds(findings: list[Finding]) -> set[Kind]:
+def kinds(findings: list[Finding]) -> set[FindingKind]:
     return {each.kind for each in findings}
 
 
 @pytest.mark.parametrize("groups", [(), ("sg-nodes",), ("sg-own-pay", "sg-nodes")])
 def test_where_groups_are_on_nodes_no_pod_lacks_one(groups: tuple[str, ...]) -> None:
-    firewall = compiled(*CASES["dev-nodes"]())
+    firewall = compile_firewall(*CASES["dev-nodes"]())
 
     assert kinds(found(firewall, wearing(standing(firewall), *groups))) == set()

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.traffic.attribution.inventory import ClusterService
-from flash_ticket.verify.finding import Kind
+from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.observed import Observed
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
 from tests.support.verify.standing import found, only, shop, standing, with_inventory
@@ -35,7 +35,7 @@ def test_a_service_by_another_label_is_told_with_the_label_to_add() -> None:
 
     cut = only(firewall, having(firewall, service(NAMED)))
 
-    assert (cut.kind, cut.where) == (Kind.CUT_OFF, "Service flash-ticket/api")
+    assert (cut.kind, cut.where) == (FindingKind.CUT_OFF, "Service flash-ticket/api")
     assert cut.what == "its selector lacks app=flash-api, by which the policies name api"
     assert cut.remedy == "Add app=flash-api to its selector"
 
@@ -63,6 +63,6 @@ def test_one_that_leads_to_them_all_the_same_or_to_nobody_declared_is_not(harmle
 def test_with_another_cni_the_selector_does_not_matter(cni: str) -> None:
     content = binding_content("dev")
     content["cluster"]["cni"] = {"name": cni}
-    firewall = compiled(shop_matrix(), environment_of("dev", content))
+    firewall = compile_firewall(shop_matrix(), environment_of("dev", content))
 
     assert found(firewall, having(firewall, service(NAMED))) == []

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.verify.finding import Kind
+from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.verification import verify
 from tests.support.declared.json_values import Path, paths, put
 from tests.support.declared.matrices import shops
@@ -23,7 +23,7 @@ from tests.support.verify.standing import found, shop, standing, with_deployed, 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_stands_as_declared_has_no_finding(case: str) -> None:
-    firewall = compiled(*CASES[case]())
+    firewall = compile_firewall(*CASES[case]())
 
     verification = verify(firewall, standing(firewall))
 
@@ -34,7 +34,7 @@ def test_what_stands_as_declared_has_no_finding(case: str) -> None:
 
 @given(shops())
 def test_of_any_declaration_what_stands_as_declared_has_no_finding(drawn: tuple[Matrix, Environment]) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
 
     assert found(firewall, standing(firewall)) == []
 
@@ -43,7 +43,7 @@ def test_of_any_declaration_what_stands_as_declared_has_no_finding(drawn: tuple[
 def test_whatever_one_object_is_gone_it_is_missed_by_its_name(
     drawn: tuple[Matrix, Environment], data: st.DataObject
 ) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
     before = standing(firewall)
     part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
     objects: tuple[Any, ...] = getattr(before.deployed, part)
@@ -52,7 +52,9 @@ def test_whatever_one_object_is_gone_it_is_missed_by_its_name(
     index = data.draw(st.integers(0, len(objects) - 1))
     left = (*objects[:index], *objects[index + 1 :])
 
-    missing = [each for each in found(firewall, with_deployed(before, **{part: left})) if each.kind is Kind.MISSING]
+    missing = [
+        each for each in found(firewall, with_deployed(before, **{part: left})) if each.kind is FindingKind.MISSING
+    ]
 
     gone = objects[index]
     tags = {tag["Key"]: tag["Value"] for tag in gone.get("Tags", ())}
@@ -64,7 +66,7 @@ def test_whatever_one_object_is_gone_it_is_missed_by_its_name(
 def test_whatever_one_value_of_a_policy_is_changed_it_is_told_with_both_values(
     drawn: tuple[Matrix, Environment], data: st.DataObject
 ) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
     before = standing(firewall)
     policies = deepcopy(before.deployed.policies)
     chosen = policies[data.draw(st.integers(0, len(policies) - 1))]
@@ -72,7 +74,9 @@ def test_whatever_one_value_of_a_policy_is_changed_it_is_told_with_both_values(
     key = data.draw(st.sampled_from([each for each in sorted(part) if not each.endswith("managed-by")]))
     old, part[key] = part[key], "somebody else's words"
 
-    changed = [each for each in found(firewall, with_deployed(before, policies=policies)) if each.kind is Kind.CHANGED]
+    changed = [
+        each for each in found(firewall, with_deployed(before, policies=policies)) if each.kind is FindingKind.CHANGED
+    ]
 
     assert [each.where.endswith(f"/{chosen['metadata']['name']}") for each in changed] == [True]
     (difference,) = changed[0].differences
@@ -107,7 +111,7 @@ def at(content: Any, place: Path) -> Any:  # noqa: ANN401 - JSON
 def test_whatever_one_value_that_decides_is_changed_live_is_drift(
     drawn: tuple[Matrix, Environment], data: st.DataObject
 ) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
     before = standing(firewall)
     part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
     objects = [dict(each) for each in getattr(before.deployed, part)]
@@ -131,8 +135,8 @@ def test_the_most_urgent_comes_first() -> None:
 
     kinds = [each.kind for each in found(firewall, with_deployed(before, policies=(), groups=(), rules=()))]
 
-    assert kinds == sorted(kinds, key=list(Kind).index)
-    assert kinds[0] is Kind.OPEN
+    assert kinds == sorted(kinds, key=list(FindingKind).index)
+    assert kinds[0] is FindingKind.OPEN
 
 
 def test_a_saved_inventory_is_verified_as_far_as_it_tells_and_the_rest_is_said() -> None:

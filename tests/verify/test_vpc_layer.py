@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.change.object_difference import Difference
-from flash_ticket.verify.finding import Kind
+from flash_ticket.verify.finding import FindingKind
 from tests.support.verify.standing import edited, found, only, shop, standing, with_deployed, with_inventory
 
 REDIS = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
@@ -38,7 +38,7 @@ def test_a_missing_group_is_one_finding_with_its_rules_counted() -> None:
     missing = only(firewall, with_deployed(before, groups=left, rules=rules))
 
     count = len(before.deployed.rules) - len(rules)
-    assert (missing.kind, missing.where) == (Kind.MISSING, "security group of pay")
+    assert (missing.kind, missing.where) == (FindingKind.MISSING, "security group of pay")
     assert missing.what == f"it does not stand, nor do the {count} rules about it"
 
 
@@ -50,7 +50,7 @@ def test_a_group_of_this_stack_that_nothing_declares_is_left_over() -> None:
 
     left_over = only(firewall, with_deployed(before, groups=(*before.deployed.groups, former)))
 
-    assert (left_over.kind, left_over.where) == (Kind.LEFT_OVER, "security group sg-zzz")
+    assert (left_over.kind, left_over.where) == (FindingKind.LEFT_OVER, "security group sg-zzz")
 
 
 def test_a_rule_that_was_changed_in_its_place_is_told_by_field() -> None:
@@ -62,7 +62,7 @@ def test_a_rule_that_was_changed_in_its_place_is_told_by_field() -> None:
 
     changed = only(firewall, with_deployed(before, rules=rules))
 
-    assert (changed.kind, changed.where) == (Kind.CHANGED, f"rule {REDIS} in sg-own-api")
+    assert (changed.kind, changed.where) == (FindingKind.CHANGED, f"rule {REDIS} in sg-own-api")
     assert changed.differences == (
         Difference("ToPort", "6379", "6380"),
         Difference("Description", '"api to redis"', '"quick fix"'),
@@ -77,7 +77,7 @@ def test_a_rule_that_lost_its_tags_is_changed_and_not_missing() -> None:
 
     changed = only(firewall, with_deployed(before, rules=rules))
 
-    assert changed.kind is Kind.CHANGED
+    assert changed.kind is FindingKind.CHANGED
     assert [each.path for each in changed.differences] == ["Tags.Name", "Tags.flash-firewall:stack"]
 
 
@@ -97,7 +97,7 @@ def test_a_rule_of_others_in_our_group_widens_it_and_the_command_that_takes_it_o
 
     widening = only(firewall, replace(before, group_rules=(*before.deployed.rules, SSH)))
 
-    assert (widening.kind, widening.where) == (Kind.WIDENING, "rule sgr-ssh in api")
+    assert (widening.kind, widening.where) == (FindingKind.WIDENING, "rule sgr-ssh in api")
     assert widening.what == "it is not this program's, and opens TCP 22 from 0.0.0.0/0"
     assert widening.remedy == (
         "aws ec2 revoke-security-group-ingress --group-id sg-own-api --security-group-rule-ids sgr-ssh"
@@ -130,7 +130,7 @@ def test_a_rule_of_ours_that_nothing_declares_is_left_over_wherever_it_is() -> N
 
     left_over = only(firewall, replace(before, group_rules=(*before.deployed.rules, former)))
 
-    assert (left_over.kind, left_over.where) == (Kind.LEFT_OVER, "rule sgr-ssh in sg-dev-redis")
+    assert (left_over.kind, left_over.where) == (FindingKind.LEFT_OVER, "rule sgr-ssh in sg-dev-redis")
 
 
 def test_a_policy_that_puts_another_group_on_pods_is_changed() -> None:
@@ -142,7 +142,7 @@ def test_a_policy_that_puts_another_group_on_pods_is_changed() -> None:
 
     changed = only(firewall, with_deployed(before, attachments=edited(before.deployed.attachments, "pay", exchange)))
 
-    assert (changed.kind, changed.where) == (Kind.CHANGED, "SecurityGroupPolicy flash-ticket/pay")
+    assert (changed.kind, changed.where) == (FindingKind.CHANGED, "SecurityGroupPolicy flash-ticket/pay")
     assert changed.differences == (Difference("spec.securityGroups.groupIds[0]", '"sg-own-pay"', '"sg-other"'),)
 
 
@@ -161,7 +161,7 @@ def test_a_policy_of_others_that_puts_groups_on_our_pods_is_told_with_whose() ->
 
     first, second = found(firewall, with_deployed(standing(firewall), foreign_attachments=theirs))
 
-    assert (first.kind, first.where) == (Kind.WIDENING, "SecurityGroupPolicy flash-ticket/both")
+    assert (first.kind, first.where) == (FindingKind.WIDENING, "SecurityGroupPolicy flash-ticket/both")
     assert first.what == "it is not this program's, and puts sg-1 on pods of api, pay"
     assert second.where == "SecurityGroupPolicy flash-ticket/by-account"
 
@@ -173,7 +173,7 @@ def test_a_policy_of_ours_that_attaches_for_no_service_is_left_over() -> None:
 
     left_over = only(firewall, with_deployed(before, attachments=(*before.deployed.attachments, former)))
 
-    assert (left_over.kind, left_over.where) == (Kind.LEFT_OVER, "SecurityGroupPolicy flash-ticket/mail")
+    assert (left_over.kind, left_over.where) == (FindingKind.LEFT_OVER, "SecurityGroupPolicy flash-ticket/mail")
 
 
 def test_a_load_balancer_that_does_not_carry_its_group_serves_nobody() -> None:
@@ -183,5 +183,5 @@ def test_a_load_balancer_that_does_not_carry_its_group_serves_nobody() -> None:
 
     cut = only(firewall, with_inventory(before, interfaces=left))
 
-    assert (cut.kind, cut.where) == (Kind.CUT_OFF, "load balancer alb")
+    assert (cut.kind, cut.where) == (FindingKind.CUT_OFF, "load balancer alb")
     assert cut.remedy == "Name it on the Ingress: alb.ingress.kubernetes.io/security-groups: sg-own-alb"

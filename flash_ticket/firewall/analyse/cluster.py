@@ -7,9 +7,9 @@ from pathlib import Path
 
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.directory import Manifest, read_manifests
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.policy import Policy, read_policy
-from flash_ticket.firewall.analyse.service import Backend, Service, read_ingress, read_route, read_service
+from flash_ticket.firewall.analyse.service import Backend, ClusterService, read_ingress, read_route, read_service
 from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, read_workload
 from flash_ticket.firewall.terms.input_error import InputError, escaped
 
@@ -59,7 +59,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class AnalysedCluster:
     """What decides reachability, in an order that does not depend on how the manifests were given.
 
     Attributes:
@@ -74,12 +74,12 @@ class Cluster:
     namespaces: Mapping[str, Mapping[str, str]]
     workloads: tuple[Workload, ...]
     policies: tuple[Policy, ...]
-    services: tuple[Service, ...] = ()
+    services: tuple[ClusterService, ...] = ()
     backends: tuple[Backend, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
-def read_cluster(directory: Path) -> Cluster:
+def read_cluster(directory: Path) -> AnalysedCluster:
     """Return the cluster that a directory of manifests (or one file) declares.
 
     Raises:
@@ -94,7 +94,7 @@ def read_cluster(directory: Path) -> Cluster:
     return cluster
 
 
-def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory") -> Cluster:
+def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory") -> AnalysedCluster:
     """Return the cluster that objects in memory declare.
 
     Args:
@@ -107,7 +107,7 @@ def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory"
     return cluster_of(Manifest(source, f"object {index}", dict(body)) for index, body in enumerate(objects))
 
 
-def cluster_of(manifests: Iterable[Manifest]) -> Cluster:
+def cluster_of(manifests: Iterable[Manifest]) -> AnalysedCluster:
     """Return the cluster that manifests declare.
 
     Raises:
@@ -125,13 +125,13 @@ class _Reading:
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._workloads: list[Workload] = []
         self._policies: list[Policy] = []
-        self._services: list[Service] = []
+        self._services: list[ClusterService] = []
         self._backends: set[Backend] = set()
         self._notes: list[Note] = []
 
     def take(self, manifest: Manifest) -> None:
         body = manifest.body
-        whole = Place(manifest.source, manifest.place or "the document")
+        whole = FieldPath(manifest.source, manifest.place or "the document")
         kind = body.get("kind")
         if not isinstance(kind, str) or not kind:
             self._notes.append(Note(manifest.source, whole.object, "not a Kubernetes object (no kind), not considered"))
@@ -152,7 +152,7 @@ class _Reading:
             if not _NAME.fullmatch(value):
                 whole.fail(f"metadata.{key}", f"{field.shown(value)} is no name", "Use letters, digits, '-' and '.'")
         self._once(kind, namespace, name, whole)
-        self._read(body, kind, namespace, name, Place(manifest.source, about))
+        self._read(body, kind, namespace, name, FieldPath(manifest.source, about))
 
     @staticmethod
     def _is_known(group: str, kind: str) -> bool:
@@ -160,14 +160,14 @@ class _Reading:
             return True
         return any(kind in kinds.get(group, ()) for kinds in (_WORKLOADS, _POLICIES, _INGRESSES, _ROUTES))
 
-    def _once(self, kind: str, namespace: str, name: str, place: Place) -> None:
+    def _once(self, kind: str, namespace: str, name: str, place: FieldPath) -> None:
         at = f"{place.source} {place.object}"
         key = (kind, "" if kind == "Namespace" else namespace, name)
         first = self._seen.setdefault(key, at)
         if first is not at:
             place.fail("", f"{kind} {namespace}/{name} is already in {first}", "Keep one of the two")
 
-    def _read(self, body: Mapping[str, object], kind: str, namespace: str, name: str, place: Place) -> None:
+    def _read(self, body: Mapping[str, object], kind: str, namespace: str, name: str, place: FieldPath) -> None:
         if kind == "NetworkPolicy":
             self._policies.append(read_policy(body, namespace, name, place))
         elif kind == "Pod" or kind in TEMPLATE_PATHS:
@@ -182,9 +182,9 @@ class _Reading:
         else:
             self._backends.update(read_route(body, namespace, place))
 
-    def result(self) -> Cluster:
+    def result(self) -> AnalysedCluster:
         used = {workload.namespace for workload in self._workloads} | set(self._namespaces)
-        return Cluster(
+        return AnalysedCluster(
             {name: {NAME_LABEL: name, **self._namespaces.get(name, {})} for name in sorted(used)},
             tuple(sorted(self._workloads, key=lambda workload: (str(workload), workload.pod))),
             tuple(sorted(self._policies, key=lambda policy: (policy.namespace, policy.name))),
@@ -194,7 +194,7 @@ class _Reading:
         )
 
 
-def _group(body: Mapping[str, object], kind: str, place: Place) -> str:
+def _group(body: Mapping[str, object], kind: str, place: FieldPath) -> str:
     version = body.get("apiVersion")
     if version is None or version == "":
         place.fail("apiVersion", f"a {kind} without one", "Write it, such as v1 or networking.k8s.io/v1")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from flash_ticket.firewall.analyse.cluster import Cluster
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster
 from flash_ticket.firewall.analyse.policy import AddressPeer, NamedPort, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import Selection
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition, whole
@@ -61,7 +61,7 @@ class Link(NamedTuple):
 class Equivalence:
     """The classes of a cluster's workloads."""
 
-    def __init__(self, cluster: Cluster, selection: Selection) -> None:
+    def __init__(self, cluster: AnalysedCluster, selection: Selection) -> None:
         self._cluster = cluster
         self._selection = selection
         self._ports: list[RulePorts] = []
@@ -255,7 +255,7 @@ class Equivalence:
         return ports
 
 
-def outside(cluster: Cluster, direction: Direction, family: Family) -> Partition:
+def outside(cluster: AnalysedCluster, direction: Direction, family: Family) -> Partition:
     """Return the addresses of a family, cut where any policy's rules of a direction cut them."""
     return Partition(
         family,

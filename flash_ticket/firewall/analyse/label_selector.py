@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from flash_ticket.firewall.analyse.manifests import fields as field
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 
 
 class Operator(StrEnum):
@@ -101,7 +101,7 @@ def _written(requirement: Requirement) -> str:
             return f"!{requirement.key}"
 
 
-def read_selector(raw: object, path: str, place: Place) -> Selector:
+def read_selector(raw: object, path: str, place: FieldPath) -> Selector:
     """Return the selector that a field holds; a null or empty one matches everything.
 
     Raises:
@@ -118,7 +118,7 @@ def read_selector(raw: object, path: str, place: Place) -> Selector:
     return Selector(tuple(sorted(found)))
 
 
-def _requirement(raw: Mapping[str, object], path: str, place: Place) -> Requirement:
+def _requirement(raw: Mapping[str, object], path: str, place: FieldPath) -> Requirement:
     key = field.text(raw.get("key"), f"{path}.key", place)
     written = field.text(raw.get("operator"), f"{path}.operator", place)
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flash_ticket.firewall.analyse.label_selector import Selector, read_selector
 from flash_ticket.firewall.analyse.manifests import fields as field
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.workload import Workload, read_protocol
 from flash_ticket.firewall.terms.addresses import AddressRange, without
 from flash_ticket.firewall.terms.ports import ALL_PORTS, MAX_PORT, PortRange, PortSet, Protocol
@@ -67,7 +67,7 @@ class RulePorts:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """One entry of ``ingress`` or ``egress``.
 
     Attributes:
@@ -97,7 +97,7 @@ class Policy:
     name: str
     source: str
     pods: Selector
-    rules: Mapping[Direction, tuple[Rule, ...]]
+    rules: Mapping[Direction, tuple[PolicyRule, ...]]
 
     def __str__(self) -> str:
         """Return ``shop/allow-api``."""
@@ -108,7 +108,7 @@ _SECTIONS = {Direction.INGRESS: ("ingress", "from"), Direction.EGRESS: ("egress"
 _TYPES = {direction.policy_type: direction for direction in Direction}
 
 
-def read_policy(body: Mapping[str, object], namespace: str, name: str, place: Place) -> Policy:
+def read_policy(body: Mapping[str, object], namespace: str, name: str, place: FieldPath) -> Policy:
     """Return the policy that an object declares.
 
     Raises:
@@ -116,7 +116,7 @@ def read_policy(body: Mapping[str, object], namespace: str, name: str, place: Pl
     """
     spec = field.mapping(body.get("spec"), "spec", place)
     field.only(spec, ("podSelector", "policyTypes", "ingress", "egress"), "spec", place)
-    rules: dict[Direction, tuple[Rule, ...]] = {}
+    rules: dict[Direction, tuple[PolicyRule, ...]] = {}
     declared = _directions(spec, place)
     for direction, (section, peers) in _SECTIONS.items():
         entries = field.mappings(spec.get(section), f"spec.{section}", place)
@@ -127,7 +127,7 @@ def read_policy(body: Mapping[str, object], namespace: str, name: str, place: Pl
     return Policy(namespace, name, place.source, pods, rules)
 
 
-def _directions(spec: Mapping[str, object], place: Place) -> set[Direction]:
+def _directions(spec: Mapping[str, object], place: FieldPath) -> set[Direction]:
     written = field.items(spec.get("policyTypes"), "spec.policyTypes", place)
     if not written:
         return {Direction.INGRESS, Direction.EGRESS} if spec.get("egress") else {Direction.INGRESS}
@@ -141,13 +141,13 @@ def _directions(spec: Mapping[str, object], place: Place) -> set[Direction]:
     return found
 
 
-def _rule(index: int, raw: Mapping[str, object], peers: str, path: str, place: Place) -> Rule:
+def _rule(index: int, raw: Mapping[str, object], peers: str, path: str, place: FieldPath) -> PolicyRule:
     field.only(raw, (peers, "ports"), path, place)
     found = tuple(_peer(entry, at, place) for at, entry in field.mappings(raw.get(peers), f"{path}.{peers}", place))
-    return Rule(index, found or None, _ports(raw.get("ports"), f"{path}.ports", place))
+    return PolicyRule(index, found or None, _ports(raw.get("ports"), f"{path}.ports", place))
 
 
-def _peer(raw: Mapping[str, object], path: str, place: Place) -> Peer:
+def _peer(raw: Mapping[str, object], path: str, place: FieldPath) -> Peer:
     field.only(raw, ("podSelector", "namespaceSelector", "ipBlock"), path, place)
     block, pods, namespaces = raw.get("ipBlock"), raw.get("podSelector"), raw.get("namespaceSelector")
     if block is not None:
@@ -162,7 +162,7 @@ def _peer(raw: Mapping[str, object], path: str, place: Place) -> Peer:
     )
 
 
-def _addresses(raw: Mapping[str, object], path: str, place: Place) -> AddressPeer:
+def _addresses(raw: Mapping[str, object], path: str, place: FieldPath) -> AddressPeer:
     field.only(raw, ("cidr", "except"), path, place)
     block = _cidr(raw.get("cidr"), f"{path}.cidr", place)
     holes: list[AddressRange] = []
@@ -175,7 +175,7 @@ def _addresses(raw: Mapping[str, object], path: str, place: Place) -> AddressPee
     return AddressPeer(without(block, holes))
 
 
-def _cidr(value: object, path: str, place: Place) -> AddressRange:
+def _cidr(value: object, path: str, place: FieldPath) -> AddressRange:
     written = field.text(value, path, place)
     try:
         if not written.partition("/")[2].isdigit():
@@ -185,7 +185,7 @@ def _cidr(value: object, path: str, place: Place) -> AddressRange:
         place.fail(path, f"{written!r} is not a CIDR", "Write one such as 10.0.0.0/8 or 2001:db8::/32")
 
 
-def _ports(raw: object, path: str, place: Place) -> RulePorts:
+def _ports(raw: object, path: str, place: FieldPath) -> RulePorts:
     entries = list(field.mappings(raw, path, place))
     if not entries:
         return RulePorts(ALL_PORTS)
@@ -206,7 +206,7 @@ def _ports(raw: object, path: str, place: Place) -> RulePorts:
     return RulePorts(PortSet.of(numbered), tuple(sorted(named)))
 
 
-def _range(protocol: Protocol, port: object, end: object, path: str, place: Place) -> PortRange:
+def _range(protocol: Protocol, port: object, end: object, path: str, place: FieldPath) -> PortRange:
     if port is None:
         if end is not None:
             place.fail(f"{path}.endPort", "an endPort without a port", "Give the first port too")
@@ -218,7 +218,7 @@ def _range(protocol: Protocol, port: object, end: object, path: str, place: Plac
     return PortRange(protocol, first, last)
 
 
-def _number(value: object, path: str, place: Place) -> int:
+def _number(value: object, path: str, place: FieldPath) -> int:
     if type(value) is not int or not 1 <= value <= MAX_PORT:
         place.fail(path, f"{field.shown(value)} is not a port", f"Write 1 to {MAX_PORT}")
     return value

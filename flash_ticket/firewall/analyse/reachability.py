@@ -16,14 +16,14 @@ network policies; API reference, NetworkPolicy):
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
-from flash_ticket.firewall.analyse.cluster import Cluster, Note
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, Note
 from flash_ticket.firewall.analyse.equivalence import Equivalence, outside
 from flash_ticket.firewall.analyse.policy import AddressPeer, Peer, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
 from flash_ticket.firewall.analyse.service import opened_by
 from flash_ticket.firewall.analyse.workload import Network, Workload
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
-from flash_ticket.firewall.terms.connections import Block, Connections, Party, words
+from flash_ticket.firewall.terms.connections import Block, Connections, PartyName, words
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
@@ -34,7 +34,7 @@ _SOMEWHERE = Workload("ingress-controller-ns", "ingress-controller", "Pod", {})
 
 
 def entrances(
-    cluster: Cluster,
+    cluster: AnalysedCluster,
     parties: Mapping[str, Workload],
     side_ports: Callable[[Direction, Workload, Workload], PortSet],
 ) -> dict[str, PortSet]:
@@ -55,7 +55,7 @@ def entrances(
     return {name: ports & side_ports(Direction.INGRESS, parties[name], _SOMEWHERE) for name, ports in found.items()}
 
 
-Endpoint = Workload | AddressRange
+Party = Workload | AddressRange
 """What can be asked about: a workload, in the cluster or only thought of, or addresses outside the cluster."""
 
 _Match = tuple[Policy, int, PortSet]
@@ -69,7 +69,7 @@ class Reachability:
     ports of one's own making stands for a pod that might come.
     """
 
-    def __init__(self, cluster: Cluster, host_network: HostNetwork = HostNetwork.PODS) -> None:
+    def __init__(self, cluster: AnalysedCluster, host_network: HostNetwork = HostNetwork.PODS) -> None:
         """Take in a cluster.
 
         Args:
@@ -84,27 +84,25 @@ class Reachability:
             self._by_namespace.setdefault(policy.namespace, []).append(policy)
         self._governing: dict[tuple[Workload, Direction], tuple[Policy, ...]] = {}
 
-    def allowed(self, source: Endpoint, destination: Endpoint) -> PortSet:
+    def allowed(self, source: Party, destination: Party) -> PortSet:
         """Return the ports that the source may open at the destination.
 
         Of a range of addresses, those that every address of the range may use or be used at.
         """
         return self._over_pieces(source, destination, PortSet.__and__)
 
-    def allowed_to_some(self, source: Endpoint, destination: Endpoint) -> PortSet:
+    def allowed_to_some(self, source: Party, destination: Party) -> PortSet:
         """Return the ports that at least one address of a range may use or be used at; else as ``allowed``."""
         return self._over_pieces(source, destination, PortSet.__or__)
 
-    def _over_pieces(
-        self, source: Endpoint, destination: Endpoint, join: Callable[[PortSet, PortSet], PortSet]
-    ) -> PortSet:
+    def _over_pieces(self, source: Party, destination: Party, join: Callable[[PortSet, PortSet], PortSet]) -> PortSet:
         found: PortSet | None = None
         for one, other in self._uniform(source, destination):
             ports = self._side_ports(Direction.EGRESS, one, other) & self._side_ports(Direction.INGRESS, other, one)
             found = ports if found is None else join(found, ports)
         return NO_PORTS if found is None else found
 
-    def verdict(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict:
+    def verdict(self, source: Party, destination: Party, port: PortRange) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side.
 
         For a range of addresses that rules cut, the verdict is that of a part which is stopped, if there is one, and
@@ -127,7 +125,7 @@ class Reachability:
             raise AssertionError  # a pair has at least one uniform part
         return first
 
-    def _side(self, direction: Direction, endpoint: Endpoint, peer: Endpoint, port: PortRange) -> Side:
+    def _side(self, direction: Direction, endpoint: Party, peer: Party, port: PortRange) -> Side:
         governors = self._governors(endpoint, direction)
         if not governors:
             return Side(direction, _words(endpoint), _words(peer), Outcome.UNGOVERNED)
@@ -145,7 +143,7 @@ class Reachability:
         names = tuple(str(policy) for policy in governors)
         return Side(direction, _words(endpoint), _words(peer), outcome, names, tuple(rules))
 
-    def _side_ports(self, direction: Direction, endpoint: Endpoint, peer: Endpoint) -> PortSet:
+    def _side_ports(self, direction: Direction, endpoint: Party, peer: Party) -> PortSet:
         governors = self._governors(endpoint, direction)
         if not governors:
             return ALL_PORTS
@@ -154,7 +152,7 @@ class Reachability:
             ports |= open_ports
         return ports
 
-    def _governors(self, endpoint: Endpoint, direction: Direction) -> tuple[Policy, ...]:
+    def _governors(self, endpoint: Party, direction: Direction) -> tuple[Policy, ...]:
         if isinstance(endpoint, AddressRange):
             return ()
         found = self._governing.get((endpoint, direction))
@@ -167,7 +165,7 @@ class Reachability:
         return found
 
     def _matches(
-        self, direction: Direction, governors: tuple[Policy, ...], endpoint: Endpoint, peer: Endpoint
+        self, direction: Direction, governors: tuple[Policy, ...], endpoint: Party, peer: Party
     ) -> Iterator[_Match]:
         """Yield the rules that name the peer, each with the ports that it opens."""
         destination = endpoint if direction is Direction.INGRESS else peer
@@ -176,7 +174,7 @@ class Reachability:
                 if rule.peers is None or any(self._means(each, policy, peer) for each in rule.peers):
                     yield policy, rule.index, _on(rule.ports, destination)
 
-    def _means(self, peer: Peer, policy: Policy, endpoint: Endpoint) -> bool:
+    def _means(self, peer: Peer, policy: Policy, endpoint: Party) -> bool:
         if isinstance(endpoint, AddressRange):
             return isinstance(peer, AddressPeer) and any(block.covers(endpoint) for block in peer.ranges)
         if isinstance(peer, AddressPeer):
@@ -184,13 +182,13 @@ class Reachability:
             return on_node and any(block == whole(block.family) for block in peer.ranges)
         return self._selection.means(peer, policy, endpoint)
 
-    def _uniform(self, source: Endpoint, destination: Endpoint) -> Iterator[tuple[Endpoint, Endpoint]]:
+    def _uniform(self, source: Party, destination: Party) -> Iterator[tuple[Party, Party]]:
         """Yield the pair, an address range in the parts that no rule of the other end cuts further."""
         for one in self._parts(source, destination, Direction.INGRESS):
             for other in self._parts(destination, source, Direction.EGRESS):
                 yield one, other
 
-    def _parts(self, endpoint: Endpoint, peer: Endpoint, direction: Direction) -> Iterator[Endpoint]:
+    def _parts(self, endpoint: Party, peer: Party, direction: Direction) -> Iterator[Party]:
         if not isinstance(endpoint, AddressRange):
             yield endpoint
             return
@@ -214,7 +212,7 @@ class Reachability:
         speaks of it. An Ingress or a Route adds ``{ingress-controller}`` as a source.
         """
         links = list(self._equivalence.links_between_workloads())
-        parties: list[Party] = list(self.parties)
+        parties: list[PartyName] = list(self.parties)
         for direction in Direction:
             for family in self._families():
                 parties.extend(outside(self.cluster, direction, family).pieces)
@@ -267,7 +265,7 @@ class Reachability:
                 names[number] = f"{workload.namespace}/{workload.pod}[Pod]"
         return names
 
-    def _distinct(self, ends: list[int] | list[AddressRange]) -> tuple[Party, ...]:
+    def _distinct(self, ends: list[int] | list[AddressRange]) -> tuple[PartyName, ...]:
         names = self._party_names
         return tuple(dict.fromkeys(names[end] if isinstance(end, int) else end for end in ends))
 
@@ -292,9 +290,9 @@ class Reachability:
         return tuple(found)
 
 
-def _words(endpoint: Endpoint) -> str:
+def _words(endpoint: Party) -> str:
     return words(endpoint if isinstance(endpoint, AddressRange) else str(endpoint))
 
 
-def _on(ports: RulePorts, destination: Endpoint) -> PortSet:
+def _on(ports: RulePorts, destination: Party) -> PortSet:
     return ports.numbered if isinstance(destination, AddressRange) else ports.on(destination)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from flash_ticket.firewall.analyse.cluster import NAME_LABEL, Cluster
+from flash_ticket.firewall.analyse.cluster import NAME_LABEL, AnalysedCluster
 from flash_ticket.firewall.analyse.label_selector import EVERYTHING, LabelIndex
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
 from flash_ticket.firewall.analyse.workload import Network, Workload
@@ -25,7 +25,7 @@ class HostNetwork(Enum):
 class Selection:
     """A cluster's workloads by label, each known by its number in ``cluster.workloads``."""
 
-    def __init__(self, cluster: Cluster, host_network: HostNetwork) -> None:
+    def __init__(self, cluster: AnalysedCluster, host_network: HostNetwork) -> None:
         self._cluster = cluster
         self._host_network = host_network
         self._labels = [workload.labels for workload in cluster.workloads]

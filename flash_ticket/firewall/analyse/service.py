@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flash_ticket.firewall.analyse.label_selector import Selector
 from flash_ticket.firewall.analyse.manifests import fields as field
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.workload import Workload, read_protocol
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 
@@ -28,7 +28,7 @@ class ServicePort:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ClusterService:
     """A Service that selects pods.
 
     Attributes:
@@ -63,7 +63,7 @@ class Backend:
     port: int | str | None
 
 
-def read_service(body: Mapping[str, object], namespace: str, name: str, place: Place) -> Service:
+def read_service(body: Mapping[str, object], namespace: str, name: str, place: FieldPath) -> ClusterService:
     """Return the Service that an object declares.
 
     Raises:
@@ -80,10 +80,10 @@ def read_service(body: Mapping[str, object], namespace: str, name: str, place: P
         )
         for path, port in field.mappings(spec.get("ports"), "spec.ports", place)
     )
-    return Service(namespace, name, Selector.of(selector) if selector else None, ports)
+    return ClusterService(namespace, name, Selector.of(selector) if selector else None, ports)
 
 
-def read_ingress(body: Mapping[str, object], namespace: str, place: Place) -> Iterator[Backend]:
+def read_ingress(body: Mapping[str, object], namespace: str, place: FieldPath) -> Iterator[Backend]:
     """Yield the backends of an Ingress (networking.k8s.io/v1), its default first.
 
     Raises:
@@ -97,7 +97,7 @@ def read_ingress(body: Mapping[str, object], namespace: str, place: Place) -> It
             yield from _ingress_backend(entry.get("backend"), namespace, f"{at}.backend", place)
 
 
-def _ingress_backend(raw: object, namespace: str, path: str, place: Place) -> Iterator[Backend]:
+def _ingress_backend(raw: object, namespace: str, path: str, place: FieldPath) -> Iterator[Backend]:
     service = field.mapping(field.mapping(raw, path, place).get("service"), f"{path}.service", place)
     if service:
         port = field.mapping(service.get("port"), f"{path}.service.port", place)
@@ -105,7 +105,7 @@ def _ingress_backend(raw: object, namespace: str, path: str, place: Place) -> It
         yield Backend(namespace, name, _either(port.get("name") or port.get("number")))
 
 
-def read_route(body: Mapping[str, object], namespace: str, place: Place) -> Iterator[Backend]:
+def read_route(body: Mapping[str, object], namespace: str, place: FieldPath) -> Iterator[Backend]:
     """Yield the backends of an OpenShift Route (route.openshift.io/v1).
 
     Raises:
@@ -119,7 +119,7 @@ def read_route(body: Mapping[str, object], namespace: str, place: Place) -> Iter
             yield Backend(namespace, field.text(target.get("name"), f"{path}.name", place), port)
 
 
-def opened_by(service: Service, port: int | str | None, workload: Workload) -> PortSet:
+def opened_by(service: ClusterService, port: int | str | None, workload: Workload) -> PortSet:
     """Return the TCP ports of a workload's containers that a backend reaches through a Service.
 
     Args:
@@ -139,7 +139,7 @@ def opened_by(service: Service, port: int | str | None, workload: Workload) -> P
     return PortSet.of(PortRange(Protocol.TCP, number, number) for number in numbers & declared)
 
 
-def _name(value: object, path: str, place: Place) -> str | None:
+def _name(value: object, path: str, place: FieldPath) -> str | None:
     return None if value is None else field.text(value, path, place)
 
 

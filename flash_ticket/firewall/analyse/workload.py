@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from flash_ticket.firewall.analyse.manifests import fields as field
-from flash_ticket.firewall.analyse.manifests.fields import Place
+from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
 
 TEMPLATE_PATHS = {
@@ -71,7 +71,7 @@ class Workload:
         return tuple(sorted({port.number for port in self.ports if port.name == name and port.protocol == protocol}))
 
 
-def read_workload(body: Mapping[str, object], namespace: str, name: str, place: Place) -> Workload:
+def read_workload(body: Mapping[str, object], namespace: str, name: str, place: FieldPath) -> Workload:
     """Return the workload that a Pod or an object with a pod template declares.
 
     A pod belongs to the owner that controls it, unless that is its node (static pods).
@@ -97,7 +97,7 @@ def read_workload(body: Mapping[str, object], namespace: str, name: str, place: 
     return _of_pod(spec, f"{path}.spec", Workload(namespace, name, kind, labels, pod=name), place)
 
 
-def _controller(metadata: Mapping[str, object], place: Place) -> tuple[str, str] | None:
+def _controller(metadata: Mapping[str, object], place: FieldPath) -> tuple[str, str] | None:
     if "ownerReferences" not in metadata:
         return None
     for path, reference in field.mappings(metadata["ownerReferences"], "metadata.ownerReferences", place):
@@ -107,7 +107,7 @@ def _controller(metadata: Mapping[str, object], place: Place) -> tuple[str, str]
     return None
 
 
-def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: Place) -> Workload:
+def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: FieldPath) -> Workload:
     network = Network.HOST if spec.get("hostNetwork") is True else Network.POD
     ports: list[ContainerPort] = []
     for at, container in field.mappings(spec.get("containers"), f"{path}.containers", place):
@@ -119,7 +119,7 @@ def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: Place) 
     return Workload(pod.namespace, pod.name, pod.kind, pod.labels, tuple(ports), network, pod.pod)
 
 
-def _ports(container: Mapping[str, object], path: str, place: Place) -> list[ContainerPort]:
+def _ports(container: Mapping[str, object], path: str, place: FieldPath) -> list[ContainerPort]:
     found: list[ContainerPort] = []
     for at, port in field.mappings(container.get("ports"), f"{path}.ports", place):
         number = port.get("containerPort")
@@ -138,7 +138,7 @@ def _ports(container: Mapping[str, object], path: str, place: Place) -> list[Con
     return found
 
 
-def read_protocol(value: object, path: str, place: Place) -> Protocol:
+def read_protocol(value: object, path: str, place: FieldPath) -> Protocol:
     """Return the protocol that a port names; TCP if it names none.
 
     Raises:

@@ -6,11 +6,11 @@ from flash_ticket.firewall.declare.alerts import (
     AlertsEntry,
     CloudWatchAlerting,
     CloudWatchEntry,
-    Labels,
     Thresholds,
 )
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import CniName
+from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.input_error import InputError
 
 _DASHBOARD_LABELS = (("grafana_dashboard", "1"),)

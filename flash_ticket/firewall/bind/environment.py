@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.choices import (
     OnDestroy,
     PodEniMode,
 )
-from flash_ticket.firewall.declare.guard_rails import GuardRails
+from flash_ticket.firewall.declare.guard_rails import GuardRailChoice
 from flash_ticket.firewall.terms.ports import PortRange
 
 AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
@@ -176,7 +176,7 @@ class Environment:
     recording: Recording
     quotas: Quotas
     alerting: Alerting | None = None
-    guard_rails: GuardRails | None = None
+    guard_rails: GuardRailChoice | None = None
 
     def place(self, external: str) -> Place:
         """Return where an external is.

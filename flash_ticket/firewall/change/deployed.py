@@ -10,9 +10,17 @@ from flash_ticket.firewall.analyse.cluster import NAME_LABEL as NAMESPACE_NAME
 from flash_ticket.firewall.bind.environment import Environment, Group, LoadBalancer, Place, PrefixList
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, MANAGED_BY, NAME_LABEL
 from flash_ticket.firewall.compile.quota import ForeignAttachment
-from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import (
+    GROUP_TAG,
+    GroupRule,
+    Holder,
+    OwnGroup,
+    PodAttachment,
+    RulePeer,
+    VpcFirewall,
+)
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import DNS
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
@@ -35,7 +43,7 @@ class FormerEndpoints:
 
     declared: Matrix
     policies: tuple[Manifest, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[GroupRule, ...]
 
     def matrix(self) -> Matrix:
         """Return the declared matrix with the former endpoints, without flows of theirs."""
@@ -112,7 +120,7 @@ def _rules_of(policy: Manifest) -> Iterator[tuple[str, list[Manifest]]]:
                 yield source if direction is Direction.INGRESS else target, list(rule.get(side, ()))
 
 
-def _other_ends(rule: Rule) -> Iterator[str]:
+def _other_ends(rule: GroupRule) -> Iterator[str]:
     """Yield what the peer of a rule is called by the flows that the rule is for."""
     for flow in rule.flows:
         source, _, target = flow.partition(" to ")
@@ -171,11 +179,11 @@ class Deployed:
         """The services, or the load balancer, that this stack's security groups are of, by the groups' ids."""
         return {group["GroupId"]: _tag(group, GROUP_TAG) for group in self.groups}
 
-    def layers(self, declared: Matrix, environment: Environment) -> Layers:
+    def layers(self, declared: Matrix, environment: Environment) -> BothLayers:
         """Return both layers as they stand, with all that is declared and all that is declared no longer."""
         former = FormerEndpoints(declared, self.policies, self.firewall(environment).rules)
         known = former.environment(environment)
-        return Layers(former.matrix(), known, self.policies, self.firewall(known))
+        return BothLayers(former.matrix(), known, self.policies, self.firewall(known))
 
     def firewall(self, environment: Environment) -> VpcFirewall:
         """Return the VPC layer as it stands."""
@@ -205,18 +213,18 @@ class _RuleReader:
     environment: Environment
     groups: Mapping[str, Holder]
 
-    def rules(self, described: Described) -> Iterator[Rule]:
+    def rules(self, described: Described) -> Iterator[GroupRule]:
         """Yield what a described rule opens, for each protocol that has ports; ICMP and the like open none."""
         direction = Direction.EGRESS if described["IsEgress"] else Direction.INGRESS
         holder = self._group(described["GroupId"])
         flows = tuple(described.get("Description", "").split(", "))
         for ports in _ports(described):
-            yield Rule(holder, direction, self._peer(described), ports, flows)
+            yield GroupRule(holder, direction, self._peer(described), ports, flows)
 
     def _group(self, group: str) -> Holder:
         return self.groups.get(group) or Group(group, group)
 
-    def _peer(self, described: Described) -> Peer:
+    def _peer(self, described: Described) -> RulePeer:
         if "ReferencedGroupInfo" in described:
             return self._group(described["ReferencedGroupInfo"]["GroupId"])
         if described.get("PrefixListId"):

@@ -14,7 +14,7 @@ from flash_ticket.firewall.declare.binding import parse_binding, stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.declare.traffic_file import declaration, parse_matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.moment import written
 
@@ -58,7 +58,7 @@ class DeclaredVersion:
         """
         matrix = self.declared_matrix()
         environment = bind(matrix, parse_binding(self.binding, stack), stack, SymbolicAccount(self.region))
-        return compiled(matrix, environment, suspensions)
+        return compile_firewall(matrix, environment, suspensions)
 
     def declared_matrix(self) -> Matrix:
         """Return the matrix.

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from flash_ticket.firewall.change.adoption import unfinished_groups
 from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.change.interruption import Interruption, interruptions
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.terms.changes import Change, changes_between
-from flash_ticket.firewall.terms.connections import Party
+from flash_ticket.firewall.terms.connections import PartyName
 from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Comparison:
     """What differs between two states of both layers.
 
     Attributes:
@@ -43,7 +43,7 @@ class Impact:
         interruptions: What the deployment interrupts on its way though it is declared before and after.
     """
 
-    difference: Difference | None
+    difference: Comparison | None
     foreign: Mapping[str, tuple[Change, ...]]
     replaced: tuple[str, ...]
     overruling: tuple[str, ...]
@@ -51,15 +51,15 @@ class Impact:
     interruptions: tuple[Interruption, ...] = ()
 
 
-def difference(before: Layers, after: Layers) -> Difference:
+def difference(before: BothLayers, after: BothLayers) -> Comparison:
     """Compare two states of both layers."""
-    return Difference(
+    return Comparison(
         changes_between(_through_both(before), _through_both(after)),
         {layer: changes_between(_openings(before, layer), _openings(after, layer)) for layer in Layer},
     )
 
 
-def impact(deployed: Deployed, planned: Layers) -> Impact:
+def impact(deployed: Deployed, planned: BothLayers) -> Impact:
     """Compare what stands with what would be deployed.
 
     Raises:
@@ -67,7 +67,7 @@ def impact(deployed: Deployed, planned: Layers) -> Impact:
     """
     gone, new = _unlike(deployed.policies, planned.manifests), _unlike(planned.manifests, deployed.policies)
     before = replace(deployed.layers(planned.matrix, planned.environment), beside=new)
-    after = Layers(before.matrix, before.environment, planned.manifests, planned.firewall, gone)
+    after = BothLayers(before.matrix, before.environment, planned.manifests, planned.firewall, gone)
     changed = None if deployed.is_first else difference(before, after)
     names = {policy["metadata"]["name"] for policy in planned.manifests}
     replaced = [policy for policy in deployed.foreign_policies if policy["metadata"]["name"] in names]
@@ -88,7 +88,7 @@ def _unlike(policies: tuple[Described, ...], others: tuple[Described, ...]) -> t
     return tuple(policy for policy in policies if known.get(policy["metadata"]["name"]) != policy["spec"])
 
 
-def _foreign(others: tuple[Described, ...], planned: Layers) -> Iterator[tuple[str, tuple[Change, ...]]]:
+def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tuple[str, tuple[Change, ...]]]:
     alone = replace(planned, beside=others)
     for policy in others:
         joined = replace(alone, manifests=(*alone.manifests, policy))
@@ -97,9 +97,9 @@ def _foreign(others: tuple[Described, ...], planned: Layers) -> Iterator[tuple[s
             yield policy["metadata"]["name"], changes
 
 
-def _through_both(layers: Layers) -> dict[tuple[Party, Party], PortSet]:
+def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortSet]:
     front = layers.named[layers.environment.load_balancer.external]
-    at_front = (pair for other in layers.positions if other is not front for pair in ((other, front), (front, other)))
+    at_front = (pair for other in layers.endpoints if other is not front for pair in ((other, front), (front, other)))
     found = layers.connections().as_map()
     for pair in at_front:
         ports = layers.opened(Layer.POD, *pair) & layers.opened(Layer.VPC, *pair)
@@ -108,7 +108,7 @@ def _through_both(layers: Layers) -> dict[tuple[Party, Party], PortSet]:
     return found
 
 
-def _openings(layers: Layers, layer: Layer) -> dict[tuple[Party, Party], PortSet]:
+def _openings(layers: BothLayers, layer: Layer) -> dict[tuple[PartyName, PartyName], PortSet]:
     return {
         (source.name, destination.name): ports
         for (source, destination), ports in layers.openings(layer).items()

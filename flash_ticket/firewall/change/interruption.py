@@ -15,7 +15,7 @@ from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Labels
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.terms.ports import DNS_PORTS
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -43,7 +43,7 @@ class Interruption:
         return f"Interrupting step: {self.step}: {self.consequence}. {self.way_around}."
 
 
-def interruptions(deployed: Deployed, planned: Layers) -> tuple[Interruption, ...]:
+def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption, ...]:
     """Return what a deployment interrupts, given what stands; nothing where nothing stands yet."""
     if deployed.is_first:
         return ()
@@ -63,7 +63,7 @@ class _Governor:
 @dataclass(frozen=True)
 class _Change:
     deployed: Deployed
-    planned: Layers
+    planned: BothLayers
     standing: VpcFirewall
 
     def moved(self) -> Iterator[Interruption]:

@@ -10,7 +10,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
-from flash_ticket.firewall.declare.matrix import Endpoint, External, Labels, Matrix, Service
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Labels, Matrix, Service
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
 from flash_ticket.firewall.terms.verdict import Direction
@@ -27,7 +27,7 @@ _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
 @dataclass(frozen=True, slots=True)
-class PodPeer:
+class DeclaredPods:
     """Pods with these labels (all pods if empty), in the policy's own namespace or in a named one."""
 
     pods: Labels
@@ -44,7 +44,7 @@ class PodPeer:
 
 
 @dataclass(frozen=True, slots=True)
-class AddressPeer:
+class DeclaredAddresses:
     """Addresses outside the cluster, as one canonical block."""
 
     network: Network
@@ -63,7 +63,7 @@ class PolicyRule:
     """
 
     flow: str
-    peers: tuple[PodPeer | AddressPeer, ...]
+    peers: tuple[DeclaredPods | DeclaredAddresses, ...]
     ports: tuple[PortRange, ...]
 
     def __post_init__(self) -> None:
@@ -157,7 +157,7 @@ class PodFirewall:
 
 def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
     """Return the policies that let exactly the matrix's flows through, and DNS for every service."""
-    compiler = _Compiler(matrix, environment)
+    compiler = _PolicyCompiler(matrix, environment)
     allows = [policy for service in matrix.services for policy in (compiler.ingress(service), compiler.egress(service))]
     return PodFirewall(
         tuple(sorted(allows, key=lambda policy: policy.name)),
@@ -174,7 +174,7 @@ def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiler:
+class _PolicyCompiler:
     matrix: Matrix
     environment: Environment
 
@@ -211,18 +211,18 @@ class _Compiler:
             purpose,
         )
 
-    def _peers(self, name: str) -> tuple[PodPeer | AddressPeer, ...]:
-        endpoint: Endpoint = self.matrix.endpoints[name]
+    def _peers(self, name: str) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
+        endpoint: DeclaredEndpoint = self.matrix.endpoints[name]
         if isinstance(endpoint, External):
             if endpoint.namespace is None:
-                return tuple(AddressPeer(network) for network in self.environment.place(name).networks)
-            return (PodPeer(endpoint.pods, endpoint.namespace),)
-        return (PodPeer(endpoint.pods, None),)
+                return tuple(DeclaredAddresses(network) for network in self.environment.place(name).networks)
+            return (DeclaredPods(endpoint.pods, endpoint.namespace),)
+        return (DeclaredPods(endpoint.pods, None),)
 
-    def _dns_peers(self) -> tuple[PodPeer | AddressPeer, ...]:
+    def _dns_peers(self) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
         # NodeLocal DNSCache runs on the host network, where no pod selector finds it (kubernetes 70555).
-        resolvers = (AddressPeer(network) for network in self.environment.cluster.resolvers)
-        return (PodPeer((("k8s-app", "kube-dns"),), "kube-system"), *resolvers)
+        resolvers = (DeclaredAddresses(network) for network in self.environment.cluster.resolvers)
+        return (DeclaredPods((("k8s-app", "kube-dns"),), "kube-system"), *resolvers)
 
 
 def _rule_manifest(rule: PolicyRule, side: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import Holder, PodAttachment, Rule, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Labels
@@ -73,8 +73,8 @@ def _refuse_crowded_interface(
         )
 
 
-def _by_group(firewall: VpcFirewall) -> Mapping[tuple[Holder, Direction, int], list[Rule]]:
-    grouped: dict[tuple[Holder, Direction, int], list[Rule]] = {}
+def _by_group(firewall: VpcFirewall) -> Mapping[tuple[Holder, Direction, int], list[GroupRule]]:
+    grouped: dict[tuple[Holder, Direction, int], list[GroupRule]] = {}
     for rule in firewall.rules:
         for family in FAMILIES:
             grouped.setdefault((rule.holder, rule.direction, family), []).append(rule)
@@ -87,7 +87,7 @@ def _foreign_terms(holder: Holder, direction: Direction, family: int) -> Iterato
             yield count, "rules of others"
 
 
-def _terms(rules: Iterable[Rule], family: int) -> Iterator[tuple[int, str]]:
+def _terms(rules: Iterable[GroupRule], family: int) -> Iterator[tuple[int, str]]:
     single = 0
     for rule in rules:
         match rule.peer:

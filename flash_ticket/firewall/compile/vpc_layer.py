@@ -32,11 +32,11 @@ class OwnGroup:
 
 
 Holder = OwnGroup | Group
-Peer = OwnGroup | Group | PrefixList | Network
+RulePeer = OwnGroup | Group | PrefixList | Network
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class GroupRule:
     """One rule of one security group.
 
     Attributes:
@@ -47,7 +47,7 @@ class Rule:
 
     holder: Holder
     direction: Direction
-    peer: Peer
+    peer: RulePeer
     ports: PortRange
     flows: tuple[str, ...]
 
@@ -81,11 +81,11 @@ class VpcFirewall:
     """The compiled VPC layer, sorted by name."""
 
     groups: tuple[OwnGroup, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[GroupRule, ...]
     attachments: tuple[PodAttachment, ...]
 
 
-def label_of(peer: Peer) -> str:
+def label_of(peer: RulePeer) -> str:
     """Return how a rule's name and its readers call a peer."""
     if isinstance(peer, Network):
         return str(peer)
@@ -101,11 +101,11 @@ def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
     Raises:
         InputError: Names are chosen so that two rules would have one name.
     """
-    compiler = _Compiler(matrix, environment)
-    merged: dict[tuple[Holder, Direction, Peer, PortRange], set[str]] = {}
+    compiler = _GroupCompiler(matrix, environment)
+    merged: dict[tuple[Holder, Direction, RulePeer, PortRange], set[str]] = {}
     for rule in compiler.rules():
         merged.setdefault((rule.holder, rule.direction, rule.peer, rule.ports), set()).update(rule.flows)
-    rules = [Rule(*what, tuple(sorted(flows))) for what, flows in merged.items()]
+    rules = [GroupRule(*what, tuple(sorted(flows))) for what, flows in merged.items()]
     attachments = compiler.attachments()
     groups = {OwnGroup(environment.load_balancer.external)}
     if Attachment.PODS in environment.cluster.in_use:
@@ -113,8 +113,8 @@ def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
     return VpcFirewall(tuple(sorted(groups)), _by_name(rules), attachments)
 
 
-def _by_name(rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    named: dict[str, Rule] = {}
+def _by_name(rules: Iterable[GroupRule]) -> tuple[GroupRule, ...]:
+    named: dict[str, GroupRule] = {}
     for rule in rules:
         other = named.setdefault(rule.name, rule)
         if other is not rule:
@@ -129,7 +129,7 @@ def _by_name(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiler:
+class _GroupCompiler:
     matrix: Matrix
     environment: Environment
 
@@ -138,7 +138,7 @@ class _Compiler:
             return ()
         return tuple(PodAttachment(each.name, each.pods, OwnGroup(each.name)) for each in self.matrix.services)
 
-    def rules(self) -> Iterator[Rule]:
+    def rules(self) -> Iterator[GroupRule]:
         yield from self._clients()
         for flow in self.matrix.flows:
             yield from self._flow(flow)
@@ -146,22 +146,22 @@ class _Compiler:
             yield from self._probes(service.name, service.ports)
             yield from self._dns(service.name)
 
-    def _clients(self) -> Iterator[Rule]:
+    def _clients(self) -> Iterator[GroupRule]:
         front = self.environment.load_balancer
-        peers: tuple[Peer, ...] = (front.clients,) if isinstance(front.clients, PrefixList) else front.clients
+        peers: tuple[RulePeer, ...] = (front.clients,) if isinstance(front.clients, PrefixList) else front.clients
         for peer in peers:
             for port in front.listeners:
                 purpose = (f"clients to {front.external}",)
-                yield Rule(OwnGroup(front.external), Direction.INGRESS, peer, port, purpose)
+                yield GroupRule(OwnGroup(front.external), Direction.INGRESS, peer, port, purpose)
 
-    def _flow(self, flow: Flow) -> Iterator[Rule]:
+    def _flow(self, flow: Flow) -> Iterator[GroupRule]:
         purpose = f"{flow.source} to {flow.target}"
         for source in self._interfaces(flow.source):
             for target in self._interfaces(flow.target):
                 for port in flow.ports:
                     yield from _both_ends(source, target, port, purpose)
 
-    def _probes(self, service: str, ports: tuple[PortRange, ...]) -> Iterator[Rule]:
+    def _probes(self, service: str, ports: tuple[PortRange, ...]) -> Iterator[GroupRule]:
         if Attachment.PODS not in self.environment.cluster.in_use:
             return  # a kubelet reaches the pods of its own node without passing an interface
         for port in ports:
@@ -169,12 +169,12 @@ class _Compiler:
                 self.environment.cluster.nodes, OwnGroup(service), port, f"kubelet probes to {service}"
             )
 
-    def _dns(self, service: str) -> Iterator[Rule]:
+    def _dns(self, service: str) -> Iterator[GroupRule]:
         for source in self._interfaces(service):
             for port in DNS_PORTS:
                 yield from _both_ends(source, self.environment.cluster.group, port, f"{service} to DNS")
 
-    def _interfaces(self, name: str) -> tuple[Peer, ...]:
+    def _interfaces(self, name: str) -> tuple[RulePeer, ...]:
         """Return what an endpoint's network interfaces are known by."""
         endpoint = self.matrix.endpoints[name]
         if name == self.environment.load_balancer.external:
@@ -190,9 +190,9 @@ class _Compiler:
         return (place.prefix_list,) if place.prefix_list else place.networks
 
 
-def _both_ends(source: Peer, target: Peer, port: PortRange, purpose: str) -> Iterator[Rule]:
+def _both_ends(source: RulePeer, target: RulePeer, port: PortRange, purpose: str) -> Iterator[GroupRule]:
     """Yield the rule at each end that has a group to hold it; replies need none, groups are stateful."""
     if isinstance(source, Holder):
-        yield Rule(source, Direction.EGRESS, target, port, (purpose,))
+        yield GroupRule(source, Direction.EGRESS, target, port, (purpose,))
     if isinstance(target, Holder):
-        yield Rule(target, Direction.INGRESS, source, port, (purpose,))
+        yield GroupRule(target, Direction.INGRESS, source, port, (purpose,))

@@ -6,7 +6,8 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from flash_ticket.firewall.declare.fields import Labels
+from flash_ticket.firewall.declare.fields import WrittenLabels
+from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
 from flash_ticket.firewall.terms.input_error import shown
 
@@ -73,14 +74,14 @@ class ThresholdsEntry(FileModel):
 class PrometheusEntry(FileModel):
     """A PrometheusRule in the firewall's own namespace."""
 
-    labels: Labels | None = None
+    labels: WrittenLabels | None = None
     """What Prometheus selects rules by: ``{release: kube-prometheus-stack}`` with the chart of that name."""
 
 
 class GrafanaEntry(FileModel):
     """A ConfigMap with the dashboard in the firewall's own namespace."""
 
-    labels: Labels | None = None
+    labels: WrittenLabels | None = None
     """What Grafana's sidecar looks for; by default ``{grafana_dashboard: "1"}``, the chart's own default."""
 
 
@@ -110,10 +111,6 @@ class AlertsEntry(FileModel):
         if self.grafana and not self.prometheus:
             raise refusal("the dashboard of grafana shows what the rules of prometheus record", "Add prometheus: {}")
         return self
-
-
-Labels = tuple[tuple[str, str], ...]
-"""Label keys with their values, sorted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ PolicyName = Annotated[
     PlainValidator(_policy_name),
     WithJsonSchema({"type": "string", "maxLength": 253, "pattern": f"^{_SUBDOMAIN}$", "not": {"const": DEFAULT_DENY}}),
 ]
-Labels = Annotated[tuple[tuple[str, str], ...], PlainValidator(_labels), WithJsonSchema(_LABELS_SCHEMA)]
+WrittenLabels = Annotated[tuple[tuple[str, str], ...], PlainValidator(_labels), WithJsonSchema(_LABELS_SCHEMA)]
 Port = Annotated[PortRange, PlainValidator(_port), WithJsonSchema(_PORT_SCHEMA)]
 Ports = Annotated[list[Port], Field(min_length=1)]
 Names = Annotated[

@@ -95,7 +95,7 @@ class PodSecurity:
 
 
 @dataclass(frozen=True, slots=True)
-class GuardRails:
+class GuardRailChoice:
     """What is made; None and empty for what nobody asked for."""
 
     admission: Admission | None
@@ -219,7 +219,7 @@ class GuardRailsEntry(FileModel):
             raise refusal("nothing is asked for", "Add admission, podSecurity or roles, or remove guardRails")
         return self
 
-    def guard_rails(self) -> GuardRails:
+    def guard_rails(self) -> GuardRailChoice:
         """Return what is asked for, as values."""
         roles = self.roles
         named = (
@@ -228,7 +228,7 @@ class GuardRailsEntry(FileModel):
             else ()
         )
         security = self.pod_security
-        return GuardRails(
+        return GuardRailChoice(
             Admission(self.admission.enforcement, self.admission.deployers.subjects()) if self.admission else None,
             PodSecurity(security.enforce, security.warn, security.audit) if security else None,
             tuple((duty, entry.subjects()) for duty, entry in named if entry),

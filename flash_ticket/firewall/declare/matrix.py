@@ -49,7 +49,7 @@ class External:
     pods: Labels
 
 
-Endpoint = Service | External
+DeclaredEndpoint = Service | External
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,9 +78,9 @@ class Matrix:
     flows: tuple[Flow, ...]
 
     @cached_property
-    def endpoints(self) -> dict[str, Endpoint]:
+    def endpoints(self) -> dict[str, DeclaredEndpoint]:
         """Every service and external by its name."""
-        every: list[Endpoint] = [*self.services, *self.externals]
+        every: list[DeclaredEndpoint] = [*self.services, *self.externals]
         return {endpoint.name: endpoint for endpoint in every}
 
     @cached_property

@@ -12,8 +12,8 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
-from flash_ticket.firewall.declare.fields import Labels, Name, Names, PolicyName, Ports
-from flash_ticket.firewall.declare.matrix import Endpoint, External, Flow, Matrix, Service
+from flash_ticket.firewall.declare.fields import Name, Names, PolicyName, Ports, WrittenLabels
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix, Service
 from flash_ticket.firewall.declare.validation import FileModel, refusal, validated
 from flash_ticket.firewall.declare.yaml_document import read_document
 from flash_ticket.firewall.terms.input_error import InputError
@@ -30,7 +30,7 @@ class PolicyNames(FileModel):
 class ServiceEntry(FileModel):
     """Pods of the namespace that do one job."""
 
-    pods: Labels
+    pods: WrittenLabels
     ports: Ports
     policies: PolicyNames = PolicyNames()
 
@@ -40,7 +40,7 @@ class ExternalEntry(FileModel):
 
     ports: Ports | None = None
     namespace: Name | None = None
-    pods: Labels | None = None
+    pods: WrittenLabels | None = None
 
     @model_validator(mode="after")
     def _pods_are_somewhere(self) -> Self:
@@ -179,7 +179,7 @@ def told_apart(first: Service, second: Service) -> bool:
     return any(labels.get(key, value) != value for key, value in second.pods)
 
 
-def _flows(file: TrafficFile, endpoints: dict[str, Endpoint], source: str) -> tuple[Flow, ...]:
+def _flows(file: TrafficFile, endpoints: dict[str, DeclaredEndpoint], source: str) -> tuple[Flow, ...]:
     permitted: dict[tuple[str, str], set[PortRange]] = {}
     for index, entry in enumerate(file.flows):
         key = f"flows[{index}]"
@@ -192,7 +192,7 @@ def _flows(file: TrafficFile, endpoints: dict[str, Endpoint], source: str) -> tu
     return tuple(Flow(*ends, _sorted(ports)) for ends, ports in sorted(permitted.items()))
 
 
-def _refuse_unknown(entry: FlowEntry, endpoints: dict[str, Endpoint], source: str, key: str) -> None:
+def _refuse_unknown(entry: FlowEntry, endpoints: dict[str, DeclaredEndpoint], source: str, key: str) -> None:
     for end, names in (("from", entry.source), ("to", entry.target)):
         for name in names:
             if name not in endpoints:

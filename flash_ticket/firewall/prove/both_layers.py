@@ -10,13 +10,13 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from flash_ticket.firewall.analyse.cluster import Cluster, cluster_from
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
 from flash_ticket.firewall.analyse.endpoint_name import find_port
-from flash_ticket.firewall.analyse.reachability import Endpoint, Reachability
+from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role, any_overlap, positions
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap, endpoints
 from flash_ticket.firewall.prove.group_reachability import GroupPermissions, GroupReachability
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions, policy_permissions
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
@@ -29,12 +29,12 @@ ANYWHERE = whole(Family.V4)
 
 _NAMES_SHOWN = 12
 
-Pair = tuple[Position, Position]
+Pair = tuple[Endpoint, Endpoint]
 Openings = Mapping[Pair, PortSet]
 
 
 @dataclass(frozen=True)
-class Layers:
+class BothLayers:
     """The pod layer and the VPC layer of one environment.
 
     Attributes:
@@ -50,18 +50,18 @@ class Layers:
     beside: tuple[Mapping[str, Any], ...] = ()
 
     @cached_property
-    def positions(self) -> tuple[Position, ...]:
+    def endpoints(self) -> tuple[Endpoint, ...]:
         """Everything that connections can begin or end at."""
         policies = (*self._policies.policies, *cluster_from(self.beside, "policies beside").policies)
-        return positions(self.matrix, self.environment, self.firewall, policies)
+        return endpoints(self.matrix, self.environment, self.firewall, policies)
 
     @cached_property
-    def named(self) -> Mapping[str, Position]:
-        """The positions by name."""
-        return {position.name: position for position in self.positions}
+    def named(self) -> Mapping[str, Endpoint]:
+        """The endpoints by name."""
+        return {endpoint.name: endpoint for endpoint in self.endpoints}
 
-    def position(self, name: str) -> Position:
-        """Return a position by its name.
+    def endpoint(self, name: str) -> Endpoint:
+        """Return a endpoint by its name.
 
         Raises:
             InputError: There is none of that name.
@@ -76,7 +76,7 @@ class Layers:
             ) from None
 
     def openings(self, layer: Layer) -> Openings:
-        """Return what a layer lets some of one position open at some of another.
+        """Return what a layer lets some of one endpoint open at some of another.
 
         Pairs on which it has no say are left out: see ``has_say``.
         """
@@ -92,10 +92,10 @@ class Layers:
         """What the rules in each group let through."""
         return self._groups.permissions()
 
-    def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Position], Sequence[Position], PortSet]]:
-        """Yield what ``openings`` holds, positions that the layer cannot tell apart taken together.
+    def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Endpoint], Sequence[Endpoint], PortSet]]:
+        """Yield what ``openings`` holds, endpoints that the layer cannot tell apart taken together.
 
-        A position that is on both sides is not connected with itself by this.
+        A endpoint that is on both sides is not connected with itself by this.
         """
         if layer is Layer.VPC:
             yield from self._groups.blocks()
@@ -103,8 +103,8 @@ class Layers:
             for (source, destination), ports in self._pod_openings.items():
                 yield (source,), (destination,), ports
 
-    def opened(self, layer: Layer, source: Position, destination: Position) -> PortSet:
-        """Return what a layer lets some of one position open at some of another; everything if it has no say."""
+    def opened(self, layer: Layer, source: Endpoint, destination: Endpoint) -> PortSet:
+        """Return what a layer lets some of one endpoint open at some of another; everything if it has no say."""
         if not has_say(layer, source, destination):
             return ALL_PORTS
         if layer is Layer.VPC:
@@ -112,7 +112,7 @@ class Layers:
         return self._pod_openings.get((source, destination), NO_PORTS)
 
     def passing(self) -> Iterator[tuple[Pair, PortSet]]:
-        """Yield what both layers let some of one position open at some of another, a service at either end."""
+        """Yield what both layers let some of one endpoint open at some of another, a service at either end."""
         for source, destination in self._considered:
             ports = self.opened(Layer.POD, source, destination) & self.opened(Layer.VPC, source, destination)
             if ports:
@@ -125,16 +125,16 @@ class Layers:
             if Role.SERVICE in {pair[0].role, pair[1].role}:
                 yield pair
         if kubelet := self.named.get(KUBELET):
-            for position in self.positions:
-                if position.role is Role.SERVICE:
-                    yield from ((kubelet, position), (position, kubelet))
+            for endpoint in self.endpoints:
+                if endpoint.role is Role.SERVICE:
+                    yield from ((kubelet, endpoint), (endpoint, kubelet))
 
     def connections(self) -> Connections:
         """Return what passes both layers from or to a service."""
         blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()]
-        return Connections((position.name for position in self.positions), blocks)
+        return Connections((endpoint.name for endpoint in self.endpoints), blocks)
 
-    def verdict(self, layer: Layer, source: Position, destination: Position, port: PortRange) -> Verdict | None:
+    def verdict(self, layer: Layer, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
         """Return what a layer says of one connection and why; None if it has no say, or no address is left to an end.
 
         Of addresses that policies treat differently, the verdict on some that are stopped is returned.
@@ -157,7 +157,7 @@ class Layers:
         Raises:
             InputError: There is no such endpoint, it is the same twice, the port is none, or no layer has a say.
         """
-        one, other = self.position(source), self.position(destination)
+        one, other = self.endpoint(source), self.endpoint(destination)
         if one is other:
             raise InputError(
                 self.environment.name, source, "both ends are the same endpoint", "Name two different ones"
@@ -174,20 +174,20 @@ class Layers:
     def _groups(self) -> GroupReachability:
         made = frozenset(self.firewall.groups)
         rules = (rule for rule in self.firewall.rules if all(end in made for end in _own((rule.holder, rule.peer))))
-        return GroupReachability(rules, [each for each in self.positions if each.name != NODE_DNS])
+        return GroupReachability(rules, [each for each in self.endpoints if each.name != NODE_DNS])
 
     @cached_property
-    def _policies(self) -> Cluster:
+    def _policies(self) -> AnalysedCluster:
         return cluster_from(self.manifests, "compiled policies")
 
     @cached_property
-    def _in_pods(self) -> tuple[Position, ...]:
-        return tuple(position for position in self.positions if position.workload)
+    def _in_pods(self) -> tuple[Endpoint, ...]:
+        return tuple(endpoint for endpoint in self.endpoints if endpoint.workload)
 
     @cached_property
-    def _cluster(self) -> Cluster:
+    def _cluster(self) -> AnalysedCluster:
         """The policies with the pods and namespaces that are asked about."""
-        workloads = tuple(position.workload for position in self._in_pods if position.workload)
+        workloads = tuple(endpoint.workload for endpoint in self._in_pods if endpoint.workload)
         namespaces = {pod.workload.namespace: pod.namespace_labels for pod in self._in_pods if pod.workload}
         return replace(self._policies, workloads=workloads, namespaces=namespaces)
 
@@ -207,9 +207,9 @@ class Layers:
 
     @cached_property
     def _pod_openings(self) -> Openings:
-        """What the pod layer opens between positions one of which it governs."""
+        """What the pod layer opens between endpoints one of which it governs."""
         found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
-        by_party: dict[object, list[Position]] = {str(each.workload): [each] for each in self._in_pods}
+        by_party: dict[object, list[Endpoint]] = {str(each.workload): [each] for each in self._in_pods}
         for source, row in self._pods.connections().rows():
             for destination, ports in row:
                 for one in self._at(source, by_party):
@@ -218,21 +218,21 @@ class Layers:
                             found[one, other] |= ports
         return found
 
-    def _at(self, party: object, known: dict[object, list[Position]]) -> list[Position]:
+    def _at(self, party: object, known: dict[object, list[Endpoint]]) -> list[Endpoint]:
         if isinstance(party, AddressRange) and party not in known:
             known[party] = [
-                position
-                for position in self.positions
-                if not position.workload and position.name != KUBELET and any_overlap(position.ranges, (party,))
+                endpoint
+                for endpoint in self.endpoints
+                if not endpoint.workload and endpoint.name != KUBELET and any_overlap(endpoint.ranges, (party,))
             ]
         return known[party]
 
-    def _is_governed(self, position: Position) -> bool:
-        return position.workload is not None and position.workload.namespace == self.matrix.namespace
+    def _is_governed(self, endpoint: Endpoint) -> bool:
+        return endpoint.workload is not None and endpoint.workload.namespace == self.matrix.namespace
 
 
-def has_say(layer: Layer, source: Position, destination: Position) -> bool:
-    """Tell whether a layer decides anything between two positions.
+def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:
+    """Tell whether a layer decides anything between two endpoints.
 
     The pod layer has no say between hosts, nor from a kubelet to its own pods; the VPC layer has none over what a pod
     sends to its own node, which crosses no interface.
@@ -242,12 +242,12 @@ def has_say(layer: Layer, source: Position, destination: Position) -> bool:
     return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
 
 
-def _own(ends: Iterable[Peer]) -> Iterator[OwnGroup]:
+def _own(ends: Iterable[RulePeer]) -> Iterator[OwnGroup]:
     return (end for end in ends if isinstance(end, OwnGroup))
 
 
-def _endpoints(position: Position) -> tuple[Endpoint, ...]:
-    return (position.workload,) if position.workload else position.ranges
+def _endpoints(endpoint: Endpoint) -> tuple[Party, ...]:
+    return (endpoint.workload,) if endpoint.workload else endpoint.ranges
 
 
 def _in_our_words(verdict: Verdict, source: str, destination: str) -> Verdict:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_traps, compile_watch
-from flash_ticket.firewall.compile.guard_rails.guard import Guard, compile_guard
+from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_traps
 from flash_ticket.firewall.compile.trap import Trap, traps
@@ -13,7 +13,7 @@ from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import Proof, prove
 
 
@@ -39,17 +39,17 @@ class CompiledFirewall:
         return opened(self.suspensions, self.pods)
 
     @property
-    def guard(self) -> Guard:
+    def guard(self) -> CompiledGuardRails:
         """The guard rails in the cluster."""
-        return compile_guard(self.matrix, self.environment)
+        return compile_guard_rails(self.matrix, self.environment)
 
     def proof(self) -> Proof:
         """Hold the compiled layers against the matrix: what is declared, whatever is suspended of it."""
         return prove(self.matrix, self.environment, _manifests(self.pods), self.vpc)
 
-    def layers(self) -> Layers:
+    def layers(self) -> BothLayers:
         """Return both layers, to be asked: with all that is suspended open."""
-        return Layers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
+        return BothLayers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
 
     def traps(self) -> tuple[Trap, ...]:
         """Return the settings that do not do what they seem to."""
@@ -60,7 +60,9 @@ class CompiledFirewall:
         )
 
 
-def compiled(matrix: Matrix, environment: Environment, suspensions: Suspensions = NONE_SUSPENDED) -> CompiledFirewall:
+def compile_firewall(
+    matrix: Matrix, environment: Environment, suspensions: Suspensions = NONE_SUSPENDED
+) -> CompiledFirewall:
     """Return both layers of an environment and their alerts.
 
     Raises:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 
 from flash_ticket.firewall.declare.choices import Attachment
-from flash_ticket.firewall.prove.both_layers import Layers, Pair, has_say
-from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Position, before_restart, clients_of
+from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
+from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Endpoint, before_restart, clients_of
 from flash_ticket.firewall.prove.group_reachability import Carrier, GroupPermissions
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions
@@ -20,7 +20,7 @@ from flash_ticket.firewall.terms.verdict import Direction, Layer
 Declared = Mapping[Pair, PortSet]
 
 
-def declared_connections(layers: Layers) -> dict[Pair, PortSet]:
+def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
     """Return every connection that must pass: the flows, and what every cluster needs (DNS, probes, clients)."""
     named, matrix = layers.named, layers.matrix
     declared = {
@@ -44,19 +44,19 @@ def declared_connections(layers: Layers) -> dict[Pair, PortSet]:
     return declared
 
 
-def _ends(named: Mapping[str, Position], name: str) -> Iterator[Position]:
-    """Yield the positions that an endpoint of the matrix has: a service two while the attachment changes."""
+def _ends(named: Mapping[str, Endpoint], name: str) -> Iterator[Endpoint]:
+    """Yield the endpoints that an endpoint of the matrix has: a service two while the attachment changes."""
     for each in (name, before_restart(name)):
         if each in named:
             yield named[each]
 
 
-def for_pods(declared: Declared, pods: Iterable[Position], namespace: str) -> PodPermissions:
+def for_pods(declared: Declared, pods: Iterable[Endpoint], namespace: str) -> PodPermissions:
     """Return what policies have to let through at each end in the namespace.
 
     Args:
         declared: Every connection that has to pass.
-        pods: Every position that is pods.
+        pods: Every endpoint that is pods.
         namespace: The one whose pods are firewalled.
     """
     found: PodPermissions = {
@@ -78,13 +78,13 @@ def for_pods(declared: Declared, pods: Iterable[Position], namespace: str) -> Po
     return found
 
 
-def _alike(declared: Declared, pods: Iterable[Position]) -> Mapping[Position, list[Position]]:
+def _alike(declared: Declared, pods: Iterable[Endpoint]) -> Mapping[Endpoint, list[Endpoint]]:
     """Return the pods that are a declared end: those of its namespace with its labels, and maybe with others."""
-    by_label: dict[tuple[str, tuple[str, str] | None], list[Position]] = defaultdict(list)
+    by_label: dict[tuple[str, tuple[str, str] | None], list[Endpoint]] = defaultdict(list)
     for end in dict.fromkeys(chain.from_iterable(declared)):
         if end.workload:
             by_label[end.workload.namespace, next(iter(sorted(end.workload.labels.items())), None)].append(end)
-    found: dict[Position, list[Position]] = defaultdict(list)
+    found: dict[Endpoint, list[Endpoint]] = defaultdict(list)
     for pod in pods:
         if pod.workload:
             labels = pod.workload.labels.items()
@@ -108,10 +108,10 @@ def for_groups(declared: Declared) -> GroupPermissions:
     return found
 
 
-def _carriers(position: Position) -> Iterator[Carrier]:
-    if position.wears_own_group:
-        yield position
+def _carriers(endpoint: Endpoint) -> Iterator[Carrier]:
+    if endpoint.wears_own_group:
+        yield endpoint
     else:
-        yield from position.groups
-        if position.listed and not position.ranges:
-            yield position.listed
+        yield from endpoint.groups
+        if endpoint.listed and not endpoint.ranges:
+            yield endpoint.listed

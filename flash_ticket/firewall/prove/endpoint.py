@@ -34,7 +34,7 @@ _ANY_VALUE = "any value"
 
 
 class Role(StrEnum):
-    """What a position is to the matrix."""
+    """What a endpoint is to the matrix."""
 
     SERVICE = "a service"
     EXTERNAL = "an external"
@@ -44,7 +44,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Position:
+class Endpoint:
     """One end of connections.
 
     Attributes:
@@ -85,12 +85,12 @@ def clients_of(load_balancer: str) -> str:
     return f"clients of {load_balancer}"
 
 
-def positions(
+def endpoints(
     matrix: Matrix, environment: Environment, firewall: VpcFirewall, policies: Iterable[Policy]
-) -> tuple[Position, ...]:
-    """Return every position of an environment; what pods carry is read from the compiled attachments."""
+) -> tuple[Endpoint, ...]:
+    """Return every endpoint of an environment; what pods carry is read from the compiled attachments."""
     survey = _Survey(matrix, environment, firewall)
-    known = tuple(survey.positions())
+    known = tuple(survey.endpoints())
     return (*known, *survey.strangers(known, policies))
 
 
@@ -100,7 +100,7 @@ class _Survey:
     environment: Environment
     firewall: VpcFirewall
 
-    def positions(self) -> Iterator[Position]:
+    def endpoints(self) -> Iterator[Endpoint]:
         namespace, cluster = self.matrix.namespace, self.environment.cluster
         for service in self.matrix.services:
             yield self._pods(service.name, Role.SERVICE, namespace, dict(service.pods))
@@ -108,23 +108,23 @@ class _Survey:
             yield self._external(external)
         resolver = Workload(_KUBE_SYSTEM, "kube-dns", DNS, {"k8s-app": "kube-dns"})
         groups: frozenset[Holder] = frozenset({cluster.group})
-        yield Position(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
+        yield Endpoint(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if Attachment.PODS in cluster.in_use:
-            yield Position(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
+            yield Endpoint(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
         if cluster.resolvers:
-            yield Position(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
+            yield Endpoint(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
         clients = self.environment.load_balancer.clients
         listed = clients if isinstance(clients, PrefixList) else None
         networks = clients.networks if isinstance(clients, PrefixList) else clients
         front = self.environment.load_balancer.external
-        yield Position(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
+        yield Endpoint(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
         yield self._pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
         yield self._pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
         if cluster.leaving:
             yield from self._not_restarted(cluster.leaving)
 
-    def _not_restarted(self, attachment: Attachment) -> Iterator[Position]:
+    def _not_restarted(self, attachment: Attachment) -> Iterator[Endpoint]:
         """Yield each service's pods as they were attached before: interfaces keep their groups until a restart."""
         for service in self.matrix.services:
             name = before_restart(service.name)
@@ -132,12 +132,12 @@ class _Survey:
             own = attachment is Attachment.PODS
             yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
 
-    def strangers(self, known: Iterable[Position], policies: Iterable[Policy]) -> Iterator[Position]:
+    def strangers(self, known: Iterable[Endpoint], policies: Iterable[Policy]) -> Iterator[Endpoint]:
         """Yield a pod for each thing that a selector of a policy or an attachment means and that is not known."""
         seen = {
-            (position.workload.namespace, frozenset(position.workload.labels.items()))
-            for position in known
-            if position.workload
+            (endpoint.workload.namespace, frozenset(endpoint.workload.labels.items()))
+            for endpoint in known
+            if endpoint.workload
         }
         for namespace, labels in self._meant(policies):
             name = namespace.get(NAME_LABEL) or (_written(namespace) if namespace else _ELSEWHERE)
@@ -176,12 +176,12 @@ class _Survey:
         namespace: str,
         labels: Mapping[str, str],
         namespace_labels: Mapping[str, str] | None = None,
-    ) -> Position:
+    ) -> Endpoint:
         workload = Workload(namespace, name, "pods", labels)
         worn: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
         groups = frozenset(worn or [self.environment.cluster.nodes])
         of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
-        return Position(name, role, workload, self._vpc, groups, of_namespace)
+        return Endpoint(name, role, workload, self._vpc, groups, of_namespace)
 
     def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
         for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():
@@ -197,26 +197,26 @@ class _Survey:
             found.setdefault(each.pods[0] if each.pods else None, []).append(each)
         return found
 
-    def _external(self, external: External) -> Position:
+    def _external(self, external: External) -> Endpoint:
         if external.namespace is not None:
             return self._pods(external.name, Role.EXTERNAL, external.namespace, dict(external.pods))
         place = self.environment.place(external.name)
         groups: frozenset[Holder] = frozenset(place.groups)
         if external.name == self.environment.load_balancer.external:
             groups = frozenset({OwnGroup(external.name)})
-        return Position(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
+        return Endpoint(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
-    def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Position]:
+    def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Endpoint]:
         """Yield the hosts of the VPC and of the internet, without those whose addresses alone make them an external."""
         by_address = [network for _, place in self.environment.places if not place.groups for network in place.networks]
         front = self.environment.place(self.environment.load_balancer.external)
         named = [network for network in by_address if network not in front.networks]
         taken = _ranges([*named, *clients])
         vpc = tuple(left for block in self._vpc for left in without(block, taken))
-        yield Position(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
+        yield Endpoint(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
         beyond = (*taken, *self._vpc, *_ranges(self.environment.cluster.resolvers))
         internet = tuple(left for family in Family for left in without(whole(family), beyond))
-        yield Position(INTERNET, Role.UNDECLARED, None, internet, frozenset())
+        yield Endpoint(INTERNET, Role.UNDECLARED, None, internet, frozenset())
 
 
 def _examples(selector: Selector) -> Iterator[dict[str, str]]:

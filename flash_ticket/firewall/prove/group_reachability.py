@@ -13,43 +13,43 @@ from dataclasses import replace
 from functools import cached_property
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, Peer, Rule
-from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
+from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
-Carrier = Position | Holder | PrefixList
+Carrier = Endpoint | Holder | PrefixList
 """What the VPC layer knows as itself: what carries groups of ours, another group, a list whose entries are unknown."""
 
 GroupPermissions = dict[tuple[Carrier, Direction], Permissions[Carrier]]
 
-_Ports = dict[tuple[Position, Position], PortSet]
+_Ports = dict[tuple[Endpoint, Endpoint], PortSet]
 
 
 class GroupReachability:
     """The VPC layer's answers for one environment.
 
-    Positions that carry the same groups at the same addresses are one class: no rule can tell them apart.
+    Endpoints that carry the same groups at the same addresses are one class: no rule can tell them apart.
     """
 
-    def __init__(self, rules: Iterable[Rule], positions: Iterable[Position]) -> None:
-        """Take in rules and the positions that connections may have.
+    def __init__(self, rules: Iterable[GroupRule], endpoints: Iterable[Endpoint]) -> None:
+        """Take in rules and the endpoints that connections may have.
 
         Args:
             rules: Rules as they would be deployed.
-            positions: Everything that can be asked about.
+            endpoints: Everything that can be asked about.
         """
-        self._rules: dict[tuple[Holder, Direction], list[Rule]] = defaultdict(list)
+        self._rules: dict[tuple[Holder, Direction], list[GroupRule]] = defaultdict(list)
         for rule in rules:
             self._rules[rule.holder, rule.direction].append(rule)
-        classes: dict[object, list[Position]] = defaultdict(list)
-        for position in positions:
-            classes[position.groups, position.ranges].append(position)
+        classes: dict[object, list[Endpoint]] = defaultdict(list)
+        for endpoint in endpoints:
+            classes[endpoint.groups, endpoint.ranges].append(endpoint)
         self._members = {members[0]: tuple(members) for members in classes.values()}
-        self._class_of = {position: members[0] for members in classes.values() for position in members}
-        self._by_address: dict[Peer, Sequence[Position]] = {}
+        self._class_of = {endpoint: members[0] for members in classes.values() for endpoint in members}
+        self._by_address: dict[RulePeer, Sequence[Endpoint]] = {}
 
     def permissions(self) -> GroupPermissions:
         """Return what the rules in each group let through; what is not there is closed as far as it is known."""
@@ -66,20 +66,20 @@ class GroupReachability:
                         permissions.open((rule.peer,), (), (rule.ports,))
         return found
 
-    def blocks(self) -> Iterator[tuple[tuple[Position, ...], tuple[Position, ...], PortSet]]:
-        """Yield positions, those that some of each may reach by our rules, and the ports; no pair twice.
+    def blocks(self) -> Iterator[tuple[tuple[Endpoint, ...], tuple[Endpoint, ...], PortSet]]:
+        """Yield endpoints, those that some of each may reach by our rules, and the ports; no pair twice.
 
-        A position is not connected with itself by this.
+        A endpoint is not connected with itself by this.
         """
         for (source, destination), ports in self._openings.items():
             yield self._members[source], self._members[destination], ports
 
-    def opened(self, source: Position, destination: Position) -> PortSet:
-        """Return what some address or interface of one position may open at some of another, by our rules."""
+    def opened(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        """Return what some address or interface of one endpoint may open at some of another, by our rules."""
         pair = (self._class_of.get(source, source), self._class_of.get(destination, destination))
         return self._openings.get(pair, NO_PORTS)
 
-    def verdict(self, source: Position, destination: Position, port: PortRange) -> Verdict:
+    def verdict(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side."""
         return Verdict(
             Layer.VPC,
@@ -107,7 +107,7 @@ class GroupReachability:
         return found
 
     @staticmethod
-    def _joined(source: Position, destination: Position, out: PortSet, into: PortSet) -> PortSet:
+    def _joined(source: Endpoint, destination: Endpoint, out: PortSet, into: PortSet) -> PortSet:
         match source.wears_own_group, destination.wears_own_group:
             case True, True:
                 return out & into
@@ -119,11 +119,11 @@ class GroupReachability:
                 return out | into  # what one end opens here, others may have opened at the other
 
     @cached_property
-    def _wearers(self) -> dict[Holder, list[Position]]:
-        wearers: dict[Holder, list[Position]] = defaultdict(list)
-        for position in self._members:
-            for group in position.groups:
-                wearers[group].append(position)
+    def _wearers(self) -> dict[Holder, list[Endpoint]]:
+        wearers: dict[Holder, list[Endpoint]] = defaultdict(list)
+        for endpoint in self._members:
+            for group in endpoint.groups:
+                wearers[group].append(endpoint)
         return wearers
 
     def _carriers(self, group: Holder) -> Sequence[Carrier]:
@@ -133,7 +133,7 @@ class GroupReachability:
 
     def _matched(self, direction: Direction) -> _Ports:
         """Return the ports that rules of one direction open, by who is inside and the peer."""
-        found: dict[tuple[Position, Position], set[PortRange]] = defaultdict(set)
+        found: dict[tuple[Endpoint, Endpoint], set[PortRange]] = defaultdict(set)
         for (holder, way), rules in self._rules.items():
             for rule in rules if way is direction else ():
                 for peer in self._peers(rule.peer):
@@ -141,28 +141,28 @@ class GroupReachability:
                         found[inside, peer].add(rule.ports)
         return {pair: PortSet.of(ports) for pair, ports in found.items()}
 
-    def _peers(self, peer: Peer) -> Sequence[Position]:
+    def _peers(self, peer: RulePeer) -> Sequence[Endpoint]:
         if isinstance(peer, OwnGroup | Group):
             return self._wearers[peer]
         if peer not in self._by_address:
             blocks = _blocks(peer)
             self._by_address[peer] = [
-                position
-                for position in self._members
-                if not position.wears_own_group and any(_overlap(position.ranges, block) for block in blocks)
+                endpoint
+                for endpoint in self._members
+                if not endpoint.wears_own_group and any(_overlap(endpoint.ranges, block) for block in blocks)
             ]
         return self._by_address[peer]
 
-    def _within_vpc(self, inside: Position, peer: Position, direction: Direction) -> PortSet:
+    def _within_vpc(self, inside: Endpoint, peer: Endpoint, direction: Direction) -> PortSet:
         """Return what rules by address open towards a peer in a group of ours, wherever in the VPC it is."""
         if not peer.wears_own_group:
             return NO_PORTS
         return self._vpc_wide[direction].get(inside, NO_PORTS)
 
     @cached_property
-    def _vpc_wide(self) -> dict[Direction, dict[Position, PortSet]]:
-        own = next((position for position in self._members if position.wears_own_group and position.workload), None)
-        found: dict[Direction, dict[Position, PortSet]] = {direction: {} for direction in Direction}
+    def _vpc_wide(self) -> dict[Direction, dict[Endpoint, PortSet]]:
+        own = next((endpoint for endpoint in self._members if endpoint.wears_own_group and endpoint.workload), None)
+        found: dict[Direction, dict[Endpoint, PortSet]] = {direction: {} for direction in Direction}
         for (holder, direction), rules in self._rules.items():
             for rule in rules if own else ():
                 if isinstance(rule.peer, OwnGroup | Group):
@@ -172,18 +172,18 @@ class GroupReachability:
                         found[direction][inside] = found[direction].get(inside, NO_PORTS) | PortSet((rule.ports,))
         return found
 
-    def _pairs_by_address(self) -> Iterator[tuple[Position, Position]]:
-        """Yield the pairs of positions in our groups that rules by address alone could connect."""
+    def _pairs_by_address(self) -> Iterator[tuple[Endpoint, Endpoint]]:
+        """Yield the pairs of endpoints in our groups that rules by address alone could connect."""
         for source in self._vpc_wide[Direction.EGRESS]:
             for destination in self._vpc_wide[Direction.INGRESS]:
                 if source is not destination and source.wears_own_group and destination.wears_own_group:
                     yield source, destination
 
-    def _rules_of(self, position: Position, direction: Direction) -> Iterator[Rule]:
-        for group in position.groups:
+    def _rules_of(self, endpoint: Endpoint, direction: Direction) -> Iterator[GroupRule]:
+        for group in endpoint.groups:
             yield from self._rules.get((group, direction), ())
 
-    def _side(self, inside: Position, peer: Position, direction: Direction, port: PortRange) -> Side:
+    def _side(self, inside: Endpoint, peer: Endpoint, direction: Direction, port: PortRange) -> Side:
         if not inside.groups:
             return Side(direction, inside.name, peer.name, Outcome.UNGOVERNED)
         parts, wanted = list(_parts(peer)), PortSet((port,))
@@ -198,39 +198,39 @@ class GroupReachability:
         return Side(direction, inside.name, peer.name, outcome, governors, tuple(references))
 
     @staticmethod
-    def _alternatives(inside: Position, rules: list[Rule]) -> list[list[Rule]]:
+    def _alternatives(inside: Endpoint, rules: list[GroupRule]) -> list[list[GroupRule]]:
         """Return the rules that each interface inside has: pods those of all their groups, a place those of any."""
         if inside.workload:
             return [rules]
         return [[rule for rule in rules if rule.holder == group] for group in inside.groups]
 
 
-def _open(rules: Iterable[Rule], part: Position) -> PortSet:
+def _open(rules: Iterable[GroupRule], part: Endpoint) -> PortSet:
     return PortSet.of(rule.ports for rule in rules if _means(rule.peer, part))
 
 
-def _parts(position: Position) -> Iterator[Position]:
+def _parts(endpoint: Endpoint) -> Iterator[Endpoint]:
     """Yield what a rule has to mean one by one: pods whole, a place by each of its groups, hosts by their ranges."""
-    if position.workload or not (position.groups or position.ranges):
-        yield position
+    if endpoint.workload or not (endpoint.groups or endpoint.ranges):
+        yield endpoint
         return
-    for group in position.groups:
-        yield replace(position, groups=frozenset({group}))
-    for each in () if position.groups else position.ranges:
-        yield replace(position, ranges=(each,))
+    for group in endpoint.groups:
+        yield replace(endpoint, groups=frozenset({group}))
+    for each in () if endpoint.groups else endpoint.ranges:
+        yield replace(endpoint, ranges=(each,))
 
 
-def _means(peer: Peer, position: Position) -> bool:
-    """Tell whether a rule's peer stands for every interface and address of a position."""
+def _means(peer: RulePeer, endpoint: Endpoint) -> bool:
+    """Tell whether a rule's peer stands for every interface and address of a endpoint."""
     if isinstance(peer, OwnGroup | Group):
-        return peer in position.groups
-    if not position.ranges:
-        return isinstance(peer, PrefixList) and peer == position.listed
+        return peer in endpoint.groups
+    if not endpoint.ranges:
+        return isinstance(peer, PrefixList) and peer == endpoint.listed
     blocks = _blocks(peer)
-    return all(any(block.covers(each) for block in blocks) for each in position.ranges)
+    return all(any(block.covers(each) for block in blocks) for each in endpoint.ranges)
 
 
-def _blocks(peer: Peer) -> tuple[AddressRange, ...]:
+def _blocks(peer: RulePeer) -> tuple[AddressRange, ...]:
     networks = peer.networks if isinstance(peer, PrefixList) else (peer,)
     return tuple(AddressRange.of(str(network)) for network in networks)
 

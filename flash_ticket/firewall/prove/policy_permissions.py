@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 
-from flash_ticket.firewall.analyse.cluster import Cluster
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster
 from flash_ticket.firewall.analyse.policy import AddressPeer, PodPeer, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
-from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Direction
 
-PodPermissions = dict[tuple[Position, Direction], Permissions[Position]]
+PodPermissions = dict[tuple[Endpoint, Direction], Permissions[Endpoint]]
 
 
-def policy_permissions(cluster: Cluster, pods: Sequence[Position]) -> PodPermissions:
+def policy_permissions(cluster: AnalysedCluster, pods: Sequence[Endpoint]) -> PodPermissions:
     """Return what policies let through at each end that they govern; an end that is not there is open.
 
     Args:
-        cluster: Its workloads are those of the positions, in the same order.
-        pods: Positions that are pods.
+        cluster: Its workloads are those of the endpoints, in the same order.
+        pods: Endpoints that are pods.
     """
     selection = Selection(cluster, HostNetwork.PODS)
     found: PodPermissions = {}

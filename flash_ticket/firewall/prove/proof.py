@@ -18,9 +18,9 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.both_layers import Layers, Pair, has_say
+from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
@@ -97,12 +97,12 @@ def prove(
     Raises:
         InputError: A manifest is not a valid NetworkPolicy.
     """
-    return _Prover(Layers(matrix, environment, tuple(manifests), firewall)).proof()
+    return _Prover(BothLayers(matrix, environment, tuple(manifests), firewall)).proof()
 
 
 @dataclass(frozen=True)
 class _Prover:
-    layers: Layers
+    layers: BothLayers
 
     def proof(self) -> Proof:
         blurs, stopped = self._undeclared()
@@ -125,8 +125,8 @@ class _Prover:
             if extra and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
                 blurs.append(Blur(pair[0].name, pair[1].name, extra))
         by_one = sum(self._open_in(layer, in_play) for layer in Layer) - 2 * through
-        services = sum(position.role is Role.SERVICE for position in self.layers.positions)
-        pairs = services * (2 * len(self.layers.positions) - services - 1)
+        services = sum(endpoint.role is Role.SERVICE for endpoint in self.layers.endpoints)
+        pairs = services * (2 * len(self.layers.endpoints) - services - 1)
         both = pairs * _count(in_play) - through - by_one
         return tuple(sorted(blurs, key=lambda blur: (blur.source, blur.destination))), {1: by_one, 2: both}
 
@@ -153,7 +153,7 @@ class _Prover:
 
     def _open_in(self, layer: Layer, in_play: PortSet) -> int:
         """Count what a layer opens from or to services; where it has no say it opens everything."""
-        services = [position for position in self.layers.positions if position.role is Role.SERVICE]
+        services = [endpoint for endpoint in self.layers.endpoints if endpoint.role is Role.SERVICE]
         silent = sum(
             _count(in_play)
             for end in (KUBELET, NODE_DNS)
@@ -168,8 +168,8 @@ class _Prover:
         )
 
 
-def _pairs(sources: Sequence[Position], destinations: Sequence[Position]) -> int:
-    """Count the pairs with a service at either end, without those of a position with itself."""
+def _pairs(sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> int:
+    """Count the pairs with a service at either end, without those of a endpoint with itself."""
     strangers = [sum(each.role is not Role.SERVICE for each in end) for end in (sources, destinations)]
     services = {each for each in sources if each.role is Role.SERVICE} & set(destinations)
     return len(sources) * len(destinations) - strangers[0] * strangers[1] - len(services)

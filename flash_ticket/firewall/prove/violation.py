@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from flash_ticket.firewall.bind.environment import PrefixList
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.declared_permissions import Declared, for_groups, for_pods
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role, any_overlap
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.group_reachability import Carrier
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -21,7 +21,7 @@ _SHOWN = 3
 MOST_PAIRS = 10_000
 """How many pairs that a layer takes for the same are looked at one by one, to leave out those that are as declared."""
 _Peer = Carrier | AddressRange
-_Known = TypeVar("_Known", Position, Carrier)
+_Known = TypeVar("_Known", Endpoint, Carrier)
 _End = tuple[Carrier, Direction]
 
 
@@ -68,7 +68,7 @@ class Violation:
         return (self.side,)
 
 
-def violations(layers: Layers, declared: Declared) -> tuple[Violation, ...]:
+def violations(layers: BothLayers, declared: Declared) -> tuple[Violation, ...]:
     """Return what is wrong at each end of each layer, sorted.
 
     Args:
@@ -84,11 +84,11 @@ def violations(layers: Layers, declared: Declared) -> tuple[Violation, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    layers: Layers
+    layers: BothLayers
     declared: Declared
 
     def of_pods(self) -> Iterator[Violation]:
-        pods = [position for position in self.layers.positions if position.workload]
+        pods = [endpoint for endpoint in self.layers.endpoints if endpoint.workload]
         actual = self.layers.pod_permissions
         wanted = for_pods(self.declared, pods, self.layers.matrix.namespace)
         everything = Permissions.everything(pods)
@@ -115,7 +115,7 @@ class _Comparison:
     def _violation(self, fault: Fault, layer: Layer, end: _End, peers: Sequence[_Peer], ports: PortSet) -> Violation:
         inside, direction = end
         here = self._at(layer, inside)
-        there = list(dict.fromkeys(position for peer in peers for position in self._at(layer, peer)))
+        there = list(dict.fromkeys(endpoint for peer in peers for endpoint in self._at(layer, peer)))
         here, there = self._concerned(fault, direction, here, there, ports)
         one, other = _standing_for(inside, here), _standing_for(peers[0], there)
         leaving = direction is Direction.EGRESS
@@ -126,22 +126,22 @@ class _Comparison:
         ends = (names(here), names(there)) if leaving else (names(there), names(here))
         return Violation(fault, layer, *ends, ports, side, self._remedy(fault, side, [*here, *there], inside))
 
-    def _remedy(self, fault: Fault, side: Side, ends: Sequence[Position], inside: Carrier) -> str:
+    def _remedy(self, fault: Fault, side: Side, ends: Sequence[Endpoint], inside: Carrier) -> str:
         if fault is Fault.OPEN:
             if side.outcome is Outcome.UNGOVERNED:
                 return f"Add {DEFAULT_DENY}, which denies what no other policy allows"
             return "Remove or narrow this rule, or declare the flow in traffic.yaml"
-        pods = inside.workload if isinstance(inside, Position) else None
+        pods = inside.workload if isinstance(inside, Endpoint) else None
         if pods and pods.namespace != self.layers.matrix.namespace:
             return f"Remove this policy: {pods.namespace} is not the namespace that is firewalled"
-        if any(position.role is Role.IMPLIED for position in ends):
+        if any(endpoint.role is Role.IMPLIED for endpoint in ends):
             return "Add a rule for it: every service needs it"
         return "Add a rule for it, or remove the flow from traffic.yaml"
 
-    def _at(self, layer: Layer, peer: _Peer) -> list[Position]:
-        """Return the positions that a layer takes for something it knows."""
-        every = self.layers.positions
-        if isinstance(peer, Position):
+    def _at(self, layer: Layer, peer: _Peer) -> list[Endpoint]:
+        """Return the endpoints that a layer takes for something it knows."""
+        every = self.layers.endpoints
+        if isinstance(peer, Endpoint):
             return [peer]
         if isinstance(peer, AddressRange):
             near = (each for each in every if any_overlap(each.ranges, (peer,)))
@@ -153,8 +153,8 @@ class _Comparison:
         return found or [_standing_for(peer, ())]
 
     def _concerned(
-        self, fault: Fault, direction: Direction, here: list[Position], there: list[Position], ports: PortSet
-    ) -> tuple[list[Position], list[Position]]:
+        self, fault: Fault, direction: Direction, here: list[Endpoint], there: list[Endpoint], ports: PortSet
+    ) -> tuple[list[Endpoint], list[Endpoint]]:
         """Leave out those between whom there is nothing wrong, where a layer takes several for the same."""
         if 1 < len(here) * len(there) <= MOST_PAIRS:
             pairs = [
@@ -164,34 +164,34 @@ class _Comparison:
                 return list(dict.fromkeys(one for one, _ in pairs)), list(dict.fromkeys(other for _, other in pairs))
         return here, there
 
-    def _is_wrong(self, fault: Fault, direction: Direction, here: Position, there: Position, ports: PortSet) -> bool:
+    def _is_wrong(self, fault: Fault, direction: Direction, here: Endpoint, there: Endpoint, ports: PortSet) -> bool:
         pair = (here, there) if direction is Direction.EGRESS else (there, here)
         declared = self.declared.get(pair, NO_PORTS)
         return bool(ports & declared if fault is Fault.CUT else ports - declared)
 
 
-def _is_known_by_address(layer: Layer, position: Position) -> bool:
-    """Tell whether a layer may take a position for an address; it must have a say there."""
+def _is_known_by_address(layer: Layer, endpoint: Endpoint) -> bool:
+    """Tell whether a layer may take a endpoint for an address; it must have a say there."""
     if layer is Layer.VPC:
-        return position.name != NODE_DNS
-    return not position.workload and position.name != KUBELET
+        return endpoint.name != NODE_DNS
+    return not endpoint.workload and endpoint.name != KUBELET
 
 
-def _standing_for(peer: _Peer, positions: Sequence[Position]) -> Position:
-    """Return something that a layer takes for this, under the name of the positions that it may be."""
-    if isinstance(peer, Position):
+def _standing_for(peer: _Peer, endpoints: Sequence[Endpoint]) -> Endpoint:
+    """Return something that a layer takes for this, under the name of the endpoints that it may be."""
+    if isinstance(peer, Endpoint):
         return peer
-    name = few(names(positions))
+    name = few(names(endpoints))
     if isinstance(peer, AddressRange):
-        return Position(name or str(peer), Role.UNDECLARED, None, (peer,), frozenset())
+        return Endpoint(name or str(peer), Role.UNDECLARED, None, (peer,), frozenset())
     if isinstance(peer, PrefixList):
-        return Position(name or f"whatever {peer.label} lists", Role.UNDECLARED, None, (), frozenset(), {}, peer)
-    return Position(name or f"whatever carries {peer.label}", Role.UNDECLARED, None, (), frozenset({peer}))
+        return Endpoint(name or f"whatever {peer.label} lists", Role.UNDECLARED, None, (), frozenset(), {}, peer)
+    return Endpoint(name or f"whatever carries {peer.label}", Role.UNDECLARED, None, (), frozenset({peer}))
 
 
-def names(positions: Iterable[Position]) -> tuple[str, ...]:
-    """Return how the positions are called, each once."""
-    return tuple(dict.fromkeys(position.name for position in positions))
+def names(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
+    """Return how the endpoints are called, each once."""
+    return tuple(dict.fromkeys(endpoint.name for endpoint in endpoints))
 
 
 def few(words: Sequence[str]) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
-from flash_ticket.firewall.terms.connections import Party, words
+from flash_ticket.firewall.terms.connections import PartyName, words
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 
-ConnectionMap = Mapping[tuple[Party, Party], PortSet]
+ConnectionMap = Mapping[tuple[PartyName, PartyName], PortSet]
 """The ports that each pair may use, source first. Ranges of one end do not overlap."""
 
 
@@ -31,8 +31,8 @@ class Change:
         after: The ports after, empty if none; never the same as before.
     """
 
-    source: Party
-    destination: Party
+    source: PartyName
+    destination: PartyName
     before: PortSet
     after: PortSet
 
@@ -100,7 +100,7 @@ def _on_common_ranges(before: ConnectionMap, after: ConnectionMap) -> tuple[Conn
     return refined(before), refined(after)
 
 
-def _pieces(party: Party, cuts: Mapping[Family, Partition]) -> Iterator[Party]:
+def _pieces(party: PartyName, cuts: Mapping[Family, Partition]) -> Iterator[PartyName]:
     if isinstance(party, AddressRange):
         partition = cuts[party.family]
         yield from (partition.pieces[place] for place in partition.within(party))
@@ -115,7 +115,7 @@ def _has_ranges(changes: Iterable[Change], end: str) -> bool:
 def _joined(changes: Iterable[Change], fixed: str) -> list[Change]:
     """Join ranges that touch and changed alike towards one party, which stands at the end called ``fixed``."""
     moving = "source" if fixed == "destination" else "destination"
-    alike: dict[tuple[Party, PortSet, PortSet], list[AddressRange]] = {}
+    alike: dict[tuple[PartyName, PortSet, PortSet], list[AddressRange]] = {}
     result: list[Change] = []
     for change in changes:
         party = getattr(change, moving)

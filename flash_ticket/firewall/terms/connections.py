@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortSet
 
-Party = str | AddressRange
+PartyName = str | AddressRange
 """One end of a connection: a workload or place by its name, or a range of addresses outside the cluster."""
 
 
-def words(party: Party) -> str:
+def words(party: PartyName) -> str:
     """Return a party as netpol-analyzer writes it: ``shop/api[Deployment]``, ``10.0.0.0-10.255.255.255[External]``."""
     return party if isinstance(party, str) else f"{party}[External]"
 
@@ -19,8 +19,8 @@ def words(party: Party) -> str:
 class Connection:
     """What ``source`` may open to ``destination``: at least one port."""
 
-    source: Party
-    destination: Party
+    source: PartyName
+    destination: PartyName
     ports: PortSet
 
 
@@ -36,8 +36,8 @@ class Block:
         ports: Never empty.
     """
 
-    sources: tuple[Party, ...]
-    destinations: tuple[Party, ...]
+    sources: tuple[PartyName, ...]
+    destinations: tuple[PartyName, ...]
     ports: PortSet
 
 
@@ -53,7 +53,7 @@ class Connections:
 
     __slots__ = ("blocks", "parties")
 
-    def __init__(self, parties: Iterable[Party], blocks: Iterable[Block]) -> None:
+    def __init__(self, parties: Iterable[PartyName], blocks: Iterable[Block]) -> None:
         self.parties = tuple(sorted(set(parties), key=words))
         self.blocks = tuple(blocks)
 
@@ -63,16 +63,16 @@ class Connections:
                 if destination != source:
                     yield Connection(source, destination, ports)
 
-    def rows(self) -> Iterator[tuple[Party, list[tuple[Party, PortSet]]]]:
+    def rows(self) -> Iterator[tuple[PartyName, list[tuple[PartyName, PortSet]]]]:
         """Yield each source with its destinations and their ports, both sorted; the source itself may be among them.
 
         Sources that reach the same share one list.
         """
-        by_source: dict[Party, list[int]] = {}
+        by_source: dict[PartyName, list[int]] = {}
         for index, block in enumerate(self.blocks):
             for source in block.sources:
                 by_source.setdefault(source, []).append(index)
-        shared: dict[tuple[int, ...], list[tuple[Party, PortSet]]] = {}
+        shared: dict[tuple[int, ...], list[tuple[PartyName, PortSet]]] = {}
         uses: dict[tuple[int, ...], int] = {}
         keys = {source: tuple(indices) for source, indices in by_source.items()}
         for key in keys.values():
@@ -92,6 +92,6 @@ class Connections:
             if not uses[key]:
                 del shared[key]
 
-    def as_map(self) -> dict[tuple[Party, Party], PortSet]:
+    def as_map(self) -> dict[tuple[PartyName, PartyName], PortSet]:
         """Return the ports of each connected pair."""
         return {(connection.source, connection.destination): connection.ports for connection in self}

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flash_ticket.firewall.terms.addresses import AddressRange, whole
-from flash_ticket.firewall.terms.connections import Connections, Party, words
+from flash_ticket.firewall.terms.connections import Connections, PartyName, words
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.report.picture import drawing
 from flash_ticket.report.picture.drawing import (
-    Kind,
+    BoxKind,
     Shape,
     Station,
     box,
@@ -25,7 +25,7 @@ from flash_ticket.report.picture.drawing import (
     shapes,
     shifted,
 )
-from flash_ticket.report.picture.layered_layout import Line, Placed, placed
+from flash_ticket.report.picture.layered_layout import Placed, Route, placed
 from flash_ticket.report.picture.layering import columns
 
 MOST = 200
@@ -33,7 +33,7 @@ MOST = 200
 
 _EDGE, _HEADER, _NAMED = 28.0, 64.0, 3
 
-Parties = tuple[Party, ...]
+Parties = tuple[PartyName, ...]
 
 
 def connections_svg(connections: Connections) -> str:
@@ -64,12 +64,12 @@ def _each(connections: Connections) -> list[Parties]:
 
 def _alike(connections: Connections) -> list[Parties]:
     """Return the parties in groups of those that are in the same blocks."""
-    memberships: dict[Party, list[tuple[int, bool]]] = {party: [] for party in connections.parties}
+    memberships: dict[PartyName, list[tuple[int, bool]]] = {party: [] for party in connections.parties}
     for index, block in enumerate(connections.blocks):
         for is_source, parties in ((True, block.sources), (False, block.destinations)):
             for party in parties:
                 memberships[party].append((index, is_source))
-    groups: dict[tuple[object, ...], list[Party]] = {}
+    groups: dict[tuple[object, ...], list[PartyName]] = {}
     for party, member_of in memberships.items():
         is_range = isinstance(party, AddressRange)
         if member_of or not is_range:
@@ -130,8 +130,8 @@ class _ConnectionPicture:
         ports = self.links[source, target]
         return "all ports" if ports == ALL_PORTS else str(ports).replace(",", ", ")
 
-    def _line(self, pair: tuple[str, str]) -> Line:
-        return Line(*pair, self._stations[pair[1]].ports.index(self._label(*pair)))
+    def _line(self, pair: tuple[str, str]) -> Route:
+        return Route(*pair, self._stations[pair[1]].ports.index(self._label(*pair)))
 
     @cached_property
     def _stations(self) -> dict[str, Station]:
@@ -147,7 +147,7 @@ class _ConnectionPicture:
             )
         )
         name, details = _named(group[0])
-        kind = Kind.OUTSIDE if isinstance(group[0], AddressRange) or "/" not in key else Kind.INSIDE
+        kind = BoxKind.OUTSIDE if isinstance(group[0], AddressRange) or "/" not in key else BoxKind.INSIDE
         if len(group) > 1:
             name, details = f"{len(group)} alike", tuple(_named(party)[0] for party in group[:_NAMED])
             details += (f"and {len(group) - _NAMED} more",) if len(group) > _NAMED else ()
@@ -160,7 +160,7 @@ class _ConnectionPicture:
         return shapes(tuple(self._stations.values()))
 
 
-def _named(party: Party) -> tuple[str, tuple[str, ...]]:
+def _named(party: PartyName) -> tuple[str, tuple[str, ...]]:
     """Return how a station is headed, and what stands under it."""
     if isinstance(party, AddressRange):
         if party == whole(party.family):

@@ -20,7 +20,7 @@ _BEND = 20.0
 _ROUND = 7.0
 
 
-class Kind(StrEnum):
+class BoxKind(StrEnum):
     """What a station is, which decides how its border looks."""
 
     INSIDE = "inside"
@@ -44,7 +44,7 @@ class Station:
     key: str
     column: int
     name: str
-    kind: Kind
+    kind: BoxKind
     details: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     frame: str = ""

@@ -38,7 +38,7 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Route:
     """A line from the right side of one box to an entry of another."""
 
     source: str
@@ -79,10 +79,10 @@ class Layout:
 
     boxes: Mapping[str, Placed]
     lanes: Mapping[int, tuple[Placed, ...]]
-    routes: Mapping[Line, tuple[Point, ...]]
+    routes: Mapping[Route, tuple[Point, ...]]
 
 
-def placed(boxes: Sequence[Box], lines: Sequence[Line], margins: Mapping[int, float] | None = None) -> Layout:
+def placed(boxes: Sequence[Box], lines: Sequence[Route], margins: Mapping[int, float] | None = None) -> Layout:
     """Place boxes and lines; the highest thing is at y 0, the first column at x 0.
 
     Args:
@@ -107,7 +107,7 @@ class _Slot:
 @dataclass(frozen=True)
 class _Placing:
     boxes: tuple[Box, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[Route, ...]
     margins: Mapping[int, float]
 
     def layout(self) -> Layout:
@@ -125,7 +125,7 @@ class _Placing:
         routes = {line: self._route(line, boxes, top) for line in self.lines}
         return Layout(boxes, {column: tuple(found) for column, found in lanes.items()}, routes)
 
-    def _route(self, line: Line, boxes: Mapping[str, Placed], top: float) -> tuple[Point, ...]:
+    def _route(self, line: Route, boxes: Mapping[str, Placed], top: float) -> tuple[Point, ...]:
         source, target = boxes[line.source], boxes[line.target]
         points = [(source.right, source.y + source.height / 2)]
         for slot in self._lanes_of[line]:
@@ -144,7 +144,7 @@ class _Placing:
         return {box.key: _Slot(box.column, box.height, box.key) for box in self.boxes}
 
     @cached_property
-    def _lanes_of(self) -> dict[Line, tuple[_Slot, ...]]:
+    def _lanes_of(self) -> dict[Route, tuple[_Slot, ...]]:
         found = {}
         for line in self.lines:
             start, end = self._box[line.source].column, self._box[line.target].column
@@ -186,8 +186,8 @@ class _Placing:
         return fsum(entries) / len(entries) - other.height / 2 if entries else 0.0
 
     @cached_property
-    def _into(self) -> dict[str, list[Line]]:
-        found: dict[str, list[Line]] = {box.key: [] for box in self.boxes}
+    def _into(self) -> dict[str, list[Route]]:
+        found: dict[str, list[Route]] = {box.key: [] for box in self.boxes}
         for line in self.lines:
             found[line.target].append(line)
         return found

@@ -14,9 +14,9 @@ from itertools import product
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.declare.matrix import Flow, Matrix
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.compiled_firewall import compiled
-from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Position, Role
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
+from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Endpoint, Role
 from flash_ticket.firewall.prove.proof import Blur, Proof
 from flash_ticket.firewall.prove.violation import Violation
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
@@ -179,7 +179,7 @@ class _Page:
             )
             yield element("details", None, summary, element("dl", None, *parts))
 
-    def _verdicts(self, source: Position, target: Position, port: PortRange) -> Iterator[tuple[Layer, Verdict | None]]:
+    def _verdicts(self, source: Endpoint, target: Endpoint, port: PortRange) -> Iterator[tuple[Layer, Verdict | None]]:
         for layer in Layer:
             yield layer, self._layers.verdict(layer, source, target, port)
 
@@ -192,7 +192,7 @@ class _Page:
         services = sorted(self.matrix.services, key=lambda service: self._ordered.index(service.name))
         undeclared = [
             each
-            for each in self._layers.positions
+            for each in self._layers.endpoints
             if each.role is Role.UNDECLARED and (each.workload or each.ranges)  # a place may leave no other host
         ]
         rows = []
@@ -206,7 +206,7 @@ class _Page:
         head = ["From \\ to", *(service.name for service in services)]
         yield _scrolling("What is denied", _table(said, head, rows))
 
-    def _stopping(self, source: Position, target: Position, ports: Iterable[PortRange]) -> list[Layer]:
+    def _stopping(self, source: Endpoint, target: Endpoint, ports: Iterable[PortRange]) -> list[Layer]:
         """Return the layers that stop every one of some ports."""
         found = [[verdict for _, verdict in self._verdicts(source, target, port)] for port in ports]
         return [
@@ -239,8 +239,8 @@ class _Page:
         return [*callers, *services, *rest]
 
     @cached_property
-    def _layers(self) -> Layers:
-        return compiled(self.matrix, self.environment).layers()
+    def _layers(self) -> BothLayers:
+        return compile_firewall(self.matrix, self.environment).layers()
 
 
 def _decision(layer: Layer, port: PortRange, verdict: Verdict | None) -> Iterator[Markup]:

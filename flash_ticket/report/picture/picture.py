@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import External, Flow, Matrix, Service
 from flash_ticket.firewall.terms.ports import listing
 from flash_ticket.report.picture.drawing import (
-    Kind,
+    BoxKind,
     Shape,
     Station,
     box,
@@ -29,7 +29,7 @@ from flash_ticket.report.picture.drawing import (
     shifted,
     words,
 )
-from flash_ticket.report.picture.layered_layout import Layout, Line, Placed, placed
+from flash_ticket.report.picture.layered_layout import Layout, Placed, Route, placed
 from flash_ticket.report.picture.layering import columns
 from flash_ticket.report.picture.markup import Markup
 from flash_ticket.report.picture.text_width import wrapped
@@ -159,7 +159,7 @@ class _Picture:
             *(self._service(service) for service in self.matrix.services),
         )
 
-    def _station(self, name: str, kind: Kind, details: tuple[str, ...], frame: str, shown: str = "") -> Station:
+    def _station(self, name: str, kind: BoxKind, details: tuple[str, ...], frame: str, shown: str = "") -> Station:
         about = "; ".join([name, *details, *([f"security group: {frame}"] if frame else [])])
         caption = f"sg {frame}" if frame else ""
         return Station(name, self._columns[name], shown or name, kind, details, self._ports[name], caption, about)
@@ -170,27 +170,27 @@ class _Picture:
             details: tuple[str, ...] = ("prefix list", allowed.label.removeprefix("com.amazonaws.global."))
         else:
             details = _some(allowed)
-        return self._station(name, Kind.OUTSIDE, details, "", "clients")
+        return self._station(name, BoxKind.OUTSIDE, details, "", "clients")
 
     def _service(self, service: Service) -> Station:
         details = [f"{key.rpartition('/')[2]}={value}" for key, value in service.pods]
         if not self.matrix.flows_into[service.name] and not self.matrix.flows_out_of[service.name]:
             details.append("no flow: all denied")
-        return self._station(service.name, Kind.INSIDE, tuple(details), "" if self._on_nodes else service.name)
+        return self._station(service.name, BoxKind.INSIDE, tuple(details), "" if self._on_nodes else service.name)
 
     def _external(self, external: External) -> Station:
         if external.namespace is not None:
             labels = [f"{key.rpartition('/')[2]}={value}" for key, value in external.pods] or ["all pods"]
             where = (f"namespace {external.namespace}", *labels)
-            return self._station(external.name, Kind.ELSEWHERE, where, self.environment.cluster.nodes.label)
+            return self._station(external.name, BoxKind.ELSEWHERE, where, self.environment.cluster.nodes.label)
         if external.name == self.environment.load_balancer.external:
-            return self._station(external.name, Kind.OUTSIDE, ("load balancer",), external.name)
+            return self._station(external.name, BoxKind.OUTSIDE, ("load balancer",), external.name)
         place = self.environment.place(external.name)
         groups = " + ".join(group.label for group in place.groups)
         details: tuple[str, ...] = ("external",) if place.groups else ("external, by address",)
         if place.prefix_list:
             details = ("external, prefix list", place.prefix_list.label)
-        return self._station(external.name, Kind.OUTSIDE, details, groups)
+        return self._station(external.name, BoxKind.OUTSIDE, details, groups)
 
     @cached_property
     def _shapes(self) -> dict[int, Shape]:
@@ -208,8 +208,8 @@ class _Picture:
         }
         return placed(boxes, [self._line(each) for each in self._flows], margins)
 
-    def _line(self, each: Flow) -> Line:
-        return Line(each.source, each.target, self._ports[each.target].index(listing(each.ports)))
+    def _line(self, each: Flow) -> Route:
+        return Route(each.source, each.target, self._ports[each.target].index(listing(each.ports)))
 
     def _lines(self, layout: Layout) -> Iterator[Markup]:
         for each in self._flows:

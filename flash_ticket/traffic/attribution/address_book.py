@@ -1,4 +1,4 @@
-"""Whose an address was when a connection was opened, as a position of both layers; or why that is not known."""
+"""Whose an address was when a connection was opened, as a endpoint of both layers; or why that is not known."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,14 @@ from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from flash_ticket.firewall.declare.matrix import Labels
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import (
     INTERNET,
     KUBELET,
     NODE_DNS,
     POD_ELSEWHERE,
     VPC_HOST,
-    Position,
+    Endpoint,
     Role,
     clients_of,
 )
@@ -43,7 +43,7 @@ class KnownEnd:
         port: The port that was called, at the pods behind a Service its own port; unchanged for a caller.
     """
 
-    position: Position
+    endpoint: Endpoint
     pod: PodIdentity | None = None
     started: float | None = None
     port: PortRange | None = None
@@ -66,7 +66,7 @@ class AddressBook:
         inventory: Pods, interfaces and Services there.
     """
 
-    layers: Layers
+    layers: BothLayers
     inventory: Inventory
 
     @cached_property
@@ -98,8 +98,8 @@ class AddressBook:
             return found if isinstance(found, UnknownEnd) else replace(found, port=port)
         if service := self._services.get(end.address):
             named = self.layers.named
-            position = self._pods(service.namespace, service.selector) if service.selector else named[VPC_HOST]
-            return KnownEnd(position, port=_behind(service, port))
+            endpoint = self._pods(service.namespace, service.selector) if service.selector else named[VPC_HOST]
+            return KnownEnd(endpoint, port=_behind(service, port))
         place = self._places.called(end.address, port) or self._elsewhere(end.address, span)
         if place is self.layers.named[INTERNET] and not self.inventory.services and _is_private(end.address):
             return UnknownEnd.NO_SERVICES
@@ -117,8 +117,8 @@ class AddressBook:
             return found if isinstance(found, UnknownEnd) else replace(found, port=called.port)
         place = (
             self._kubelet(end.address, called)
-            or self._places.caller(end.address, called.position, called.port)
-            or self._clients(end.address, called.position)
+            or self._places.caller(end.address, called.endpoint, called.port)
+            or self._clients(end.address, called.endpoint)
             or self._elsewhere(end.address, span)
         )
         return place if isinstance(place, UnknownEnd) else KnownEnd(place, port=called.port)
@@ -137,30 +137,30 @@ class AddressBook:
             return _known(self._pods(holder.namespace, holder.labels), holder) if holder else UnknownEnd.UNCERTAIN
         return UnknownEnd.NO_LABELS if told else None
 
-    def _pods(self, namespace: str, labels: Labels) -> Position:
-        """Return the position of a pod: that whose labels it has, the most particular one first."""
+    def _pods(self, namespace: str, labels: Labels) -> Endpoint:
+        """Return the endpoint of a pod: that whose labels it has, the most particular one first."""
         wanted = set(labels)
-        for position in self._in_pods.get(namespace, ()):
-            if position.workload and position.workload.labels.items() <= wanted:
-                return position
+        for endpoint in self._in_pods.get(namespace, ()):
+            if endpoint.workload and endpoint.workload.labels.items() <= wanted:
+                return endpoint
         return self.layers.named[POD_ELSEWHERE]
 
-    def _kubelet(self, address: str, called: KnownEnd) -> Position | None:
+    def _kubelet(self, address: str, called: KnownEnd) -> Endpoint | None:
         """Return the kubelet, where a node calls what is probed."""
-        probed = called.position.role is Role.SERVICE and called.port
+        probed = called.endpoint.role is Role.SERVICE and called.port
         if not probed or address not in self.history.nodes:
             return None
-        service = self.layers.matrix.endpoints[called.position.name]
+        service = self.layers.matrix.endpoints[called.endpoint.name]
         covered = any(port.covers(probed) for port in service.ports)
         return self.layers.named.get(KUBELET) if covered else None
 
-    def _clients(self, address: str, called: Position) -> Position | None:
+    def _clients(self, address: str, called: Endpoint) -> Endpoint | None:
         """Return those who may reach the load balancer, where it is called by one of them."""
         front = self.layers.environment.load_balancer.external
         clients = self.layers.named[clients_of(front)]
         return clients if called.name == front and self._places.within(address, clients.ranges) else None
 
-    def _elsewhere(self, address: str, span: Span) -> Position | UnknownEnd:
+    def _elsewhere(self, address: str, span: Span) -> Endpoint | UnknownEnd:
         """Return what is no pod and no place: the node's resolver, a host of the VPC, the internet."""
         named = self.layers.named
         if not self._places.is_address(address):
@@ -182,12 +182,12 @@ class AddressBook:
         return frozenset(self._in_pods)
 
     @cached_property
-    def _in_pods(self) -> Mapping[str, Sequence[Position]]:
-        """The positions that are pods by namespace, those of most labels first."""
-        found: dict[str, list[Position]] = defaultdict(list)
-        for position in self.layers.positions:
-            if position.workload and position.name != POD_ELSEWHERE:
-                found[position.workload.namespace].append(position)
+    def _in_pods(self) -> Mapping[str, Sequence[Endpoint]]:
+        """The endpoints that are pods by namespace, those of most labels first."""
+        found: dict[str, list[Endpoint]] = defaultdict(list)
+        for endpoint in self.layers.endpoints:
+            if endpoint.workload and endpoint.name != POD_ELSEWHERE:
+                found[endpoint.workload.namespace].append(endpoint)
         return {
             namespace: sorted(every, key=lambda each: -len(each.workload.labels if each.workload else ()))
             for namespace, every in found.items()
@@ -213,8 +213,8 @@ class AddressBook:
         )
 
 
-def _known(position: Position, pod: Pod) -> KnownEnd:
-    return KnownEnd(position, PodIdentity(pod.namespace, pod.name, pod.labels), pod.since)
+def _known(endpoint: Endpoint, pod: Pod) -> KnownEnd:
+    return KnownEnd(endpoint, PodIdentity(pod.namespace, pod.name, pod.labels), pod.since)
 
 
 def _behind(service: ClusterService, port: PortRange | None) -> PortRange | None:

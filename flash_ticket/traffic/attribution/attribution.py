@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TypeVar
 
-from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.address_book import PROTOCOLS, AddressBook, KnownEnd, Span
@@ -41,8 +41,8 @@ class Conversation:
 
     evidence: Evidence
     disposition: Disposition
-    source: Position
-    destination: Position
+    source: Endpoint
+    destination: Endpoint
     port: PortRange | None
     protocol: int
     direction: Direction | None
@@ -191,7 +191,7 @@ class _Ledger:
             return
         total.attributed += record.count
         key = (
-            *(record.evidence, record.disposition, source.position, destination.position),
+            *(record.evidence, record.disposition, source.endpoint, destination.endpoint),
             *(destination.port, record.protocol, record.direction, record.reason),
         )
         if key not in self.entries:

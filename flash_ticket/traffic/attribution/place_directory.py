@@ -6,9 +6,9 @@ from enum import Enum
 from functools import cached_property
 from ipaddress import ip_address
 
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.traffic.attribution.inventory import Inventory
@@ -69,14 +69,14 @@ class PlaceDirectory:
         inventory: With the network interfaces, if they are known.
     """
 
-    layers: Layers
+    layers: BothLayers
     inventory: Inventory
     _ranges: dict[str, AddressRange | None] = field(default_factory=dict, compare=False, repr=False)
 
-    def called(self, address: str, port: PortRange | None) -> Position | UnknownEnd | None:
+    def called(self, address: str, port: PortRange | None) -> Endpoint | UnknownEnd | None:
         """Return the place that was called at an address; None if it is no place's."""
         wearing = self._wearing(address)
-        candidates: Sequence[Position] = wearing or self.around(address)
+        candidates: Sequence[Endpoint] = wearing or self.around(address)
         listening = [each for each in candidates if port and self._listens[each].covers(PortSet((port,)))]
         if len(listening) > 1:
             return UnknownEnd.SHARED
@@ -84,7 +84,7 @@ class PlaceDirectory:
             candidates = self._by_address_alone(address, candidates)
         return self._only(address, listening or candidates)
 
-    def caller(self, address: str, called: Position, port: PortRange | None) -> Position | UnknownEnd | None:
+    def caller(self, address: str, called: Endpoint, port: PortRange | None) -> Endpoint | UnknownEnd | None:
         """Return the place that called from an address; None if it is no place's."""
         candidates = self._wearing(address) or self._by_address_alone(address, self.around(address))
         declared = [
@@ -109,7 +109,7 @@ class PlaceDirectory:
         found = self._range(address)
         return found is not None and any(each.covers(found) for each in ranges)
 
-    def _only(self, address: str, candidates: Sequence[Position]) -> Position | UnknownEnd | None:
+    def _only(self, address: str, candidates: Sequence[Endpoint]) -> Endpoint | UnknownEnd | None:
         """Return the one candidate; among several an address of the VPC is taken for a host that is none of them."""
         if len(candidates) > 1:
             return None if self.in_vpc(address) else UnknownEnd.SHARED
@@ -125,16 +125,16 @@ class PlaceDirectory:
                 self._ranges[address] = None
         return self._ranges[address]
 
-    def around(self, address: str) -> list[Position]:
+    def around(self, address: str) -> list[Endpoint]:
         """Return the places in whose networks an address is."""
         return [each for each in self._places if self.within(address, each.ranges)]
 
-    def _wearing(self, address: str) -> list[Position]:
+    def _wearing(self, address: str) -> list[Endpoint]:
         """Return the places whose groups the interface at an address carries."""
         groups = self._groups_at.get(address, frozenset())
         return [each for each in self._places if groups & self._groups[each]]
 
-    def _by_address_alone(self, address: str, candidates: Sequence[Position]) -> Sequence[Position]:
+    def _by_address_alone(self, address: str, candidates: Sequence[Endpoint]) -> Sequence[Endpoint]:
         """Leave out the places that have groups, where the interface is known to carry none of them."""
         if address not in self._groups_at:
             return candidates
@@ -145,11 +145,11 @@ class PlaceDirectory:
         return tuple(AddressRange.of(str(network)) for network in self.layers.environment.vpc_networks)
 
     @cached_property
-    def _places(self) -> tuple[Position, ...]:
+    def _places(self) -> tuple[Endpoint, ...]:
         return tuple(self.layers.named[name] for name, _ in self.layers.environment.places)
 
     @cached_property
-    def _listens(self) -> Mapping[Position, PortSet]:
+    def _listens(self) -> Mapping[Endpoint, PortSet]:
         front, endpoints = self.layers.environment.load_balancer, self.layers.matrix.endpoints
         return {
             each: PortSet.of(front.listeners if each.name == front.external else endpoints[each.name].ports)
@@ -157,7 +157,7 @@ class PlaceDirectory:
         }
 
     @cached_property
-    def _groups(self) -> Mapping[Position, frozenset[str]]:
+    def _groups(self) -> Mapping[Endpoint, frozenset[str]]:
         """The ids of the groups that a place's interfaces carry, as far as they are known."""
         found = {
             self.layers.named[name]: frozenset(group.id for group in place.groups)
@@ -176,5 +176,5 @@ class PlaceDirectory:
         }
 
     @cached_property
-    def _declared(self) -> Mapping[tuple[Position, Position], PortSet]:
+    def _declared(self) -> Mapping[tuple[Endpoint, Endpoint], PortSet]:
         return declared_connections(self.layers)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.address_book import AddressBook
 from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals, attribute, scope
@@ -21,14 +21,14 @@ class Recorded:
 
     Attributes:
         firewall: Compiled for the environment that the inventory tells.
-        layers: Its layers; the positions of the conversations are theirs, and are compared by identity.
+        layers: Its layers; the endpoints of the conversations are theirs, and are compared by identity.
         inventory: What the addresses were known from.
         attribution: All logs together.
         totals: Of each log.
     """
 
     firewall: CompiledFirewall
-    layers: Layers
+    layers: BothLayers
     inventory: Inventory
     attribution: Attribution
     totals: tuple[SourceTotals, ...]
@@ -51,19 +51,19 @@ def recorded(
     """
     environment = known_environment(inventory)
     refuse_unplaced(matrix, environment, MATRIX_FILE)
-    firewall = compiled(matrix, environment)
+    firewall = compile_firewall(matrix, environment)
     return recorded_at(firewall, firewall.layers(), inventory, logs, since, until)
 
 
 def recorded_at(  # noqa: PLR0913, PLR0917 - the period is the last two
     firewall: CompiledFirewall,
-    layers: Layers,
+    layers: BothLayers,
     inventory: Inventory,
     logs: Sequence[Log],
     since: float | None = None,
     until: float | None = None,
 ) -> Recorded:
-    """Read logs and attribute what they tell to the positions of these layers; else as ``recorded``."""
+    """Read logs and attribute what they tell to the endpoints of these layers; else as ``recorded``."""
     book = AddressBook(layers, inventory)
     attribution, totals = attribute(logs, book, scope(book, since, until))
     return Recorded(firewall, layers, inventory, attribution, totals)

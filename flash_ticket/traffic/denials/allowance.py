@@ -9,8 +9,8 @@ import yaml
 
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.matrix import Labels, Service
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.endpoint import KUBELET, Position, Role, clients_of
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role, clients_of
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.inventory import free_name, telling
@@ -35,7 +35,7 @@ class Allowance:
     before: tuple[str, ...]
 
 
-def allowance(layers: Layers, conversations: Sequence[Conversation]) -> Allowance:
+def allowance(layers: BothLayers, conversations: Sequence[Conversation]) -> Allowance:
     """Return what would let through what was denied.
 
     Args:
@@ -55,7 +55,7 @@ class _Name:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    layers: Layers
+    layers: BothLayers
     conversations: Sequence[Conversation]
 
     def allowance(self) -> Allowance:
@@ -77,21 +77,21 @@ class _Writer:
             return Allowance("", before)
         return Allowance(f"- {_flow({'from': caller.text, 'to': called.text, 'ports': [_port(port)]})}", before)
 
-    def _is_inside(self, end: Position) -> bool:
+    def _is_inside(self, end: Endpoint) -> bool:
         return end.workload is not None and end.workload.namespace == self.layers.matrix.namespace
 
-    def _clients(self, destination: Position, port: PortRange, front: str) -> Iterator[str]:
+    def _clients(self, destination: Endpoint, port: PortRange, front: str) -> Iterator[str]:
         if destination.name == front:
             yield f"Add {_flow(_port(port))} to loadBalancer.listeners in {self._settings}: clients call those"
         else:
             yield f"Clients reach {front} alone: declare these addresses as an external of their own"
 
-    def _caller(self, source: Position) -> _Name:
+    def _caller(self, source: Endpoint) -> _Name:
         addresses = sorted({address for each in self.conversations for address in each.sources})
         pods = [pod for each in self.conversations for pod in each.callers]
         return self._named(source, {}, addresses, pods)
 
-    def _called(self, destination: Position, port: PortRange) -> _Name:
+    def _called(self, destination: Endpoint, port: PortRange) -> _Name:
         addresses = sorted({address for each in self.conversations for address in each.destinations})
         pods = [pod for each in self.conversations for pod in each.called]
         endpoint = self.layers.matrix.endpoints.get(destination.name)
@@ -105,24 +105,24 @@ class _Writer:
         flows = [flow.source for flow in self.layers.matrix.flows_into[target]]
         return f"; every flow to it that names no ports opens it too (from {', '.join(flows)})" if flows else ""
 
-    def _named(self, position: Position, entry: _Entry, addresses: Sequence[str], pods: Sequence[PodIdentity]) -> _Name:
+    def _named(self, endpoint: Endpoint, entry: _Entry, addresses: Sequence[str], pods: Sequence[PodIdentity]) -> _Name:
         """Return the name of an end, with what has to be declared to give it one."""
-        if position.role in {Role.SERVICE, Role.EXTERNAL}:
-            return _Name(position.name)
-        if position.name == KUBELET:
+        if endpoint.role in {Role.SERVICE, Role.EXTERNAL}:
+            return _Name(endpoint.name)
+        if endpoint.name == KUBELET:
             return _Name("", ("Kubelets are no end of flows: what they probe is a port of the service",))
-        if self._is_inside(position):
+        if self._is_inside(endpoint):
             return _Name("", (self._service_first(pods),))
-        if position.workload:
-            return self._pods_elsewhere(position, entry, pods)
-        return self._host(position, entry, addresses)
+        if endpoint.workload:
+            return self._pods_elsewhere(endpoint, entry, pods)
+        return self._host(endpoint, entry, addresses)
 
     def _service_first(self, pods: Sequence[PodIdentity]) -> str:
         told = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
         return f"Declare the pod under services by its labels{told}, or give it the labels of the service that it is"
 
-    def _pods_elsewhere(self, position: Position, entry: _Entry, pods: Sequence[PodIdentity]) -> _Name:
-        known = position.workload if position.role is Role.IMPLIED else None
+    def _pods_elsewhere(self, endpoint: Endpoint, entry: _Entry, pods: Sequence[PodIdentity]) -> _Name:
+        known = endpoint.workload if endpoint.role is Role.IMPLIED else None
         if known:
             namespace, labels = known.namespace, tuple(known.labels.items())
         elif pods:
@@ -137,9 +137,9 @@ class _Writer:
         where = {"namespace": namespace, "pods": dict(chosen), **entry}
         return _Name(name, (f"Add to externals of traffic.yaml: {_pair(name, where)}",))
 
-    def _host(self, position: Position, entry: _Entry, addresses: Sequence[str]) -> _Name:
+    def _host(self, endpoint: Endpoint, entry: _Entry, addresses: Sequence[str]) -> _Name:
         if not addresses:
-            return _Name("", (f"Find out which address of {position.name} that is, and declare it under externals",))
+            return _Name("", (f"Find out which address of {endpoint.name} that is, and declare it under externals",))
         name = free_name(f"host-{addresses[0]}", self.layers.matrix.endpoints)
         networks = [str(ip_network(ip_address(each))) for each in addresses]
         return _Name(

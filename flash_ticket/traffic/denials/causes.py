@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from flash_ticket.firewall.prove.both_layers import Layers, has_say
+from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.verdict import Layer, RuleReference
 from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Conversation
@@ -120,16 +120,16 @@ class DeniedAsDeclared:
     def _outside(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
         """Yield addresses of a place that are not in the networks that policies know it by."""
         told = {
-            address: position
+            address: endpoint
             for each in conversations
-            for position, addresses in ((each.source, each.sources), (each.destination, each.destinations))
+            for endpoint, addresses in ((each.source, each.sources), (each.destination, each.destinations))
             for address in addresses
-            if position.role is Role.EXTERNAL and not position.workload
-            if not self._places.within(address, position.ranges)
+            if endpoint.role is Role.EXTERNAL and not endpoint.workload
+            if not self._places.within(address, endpoint.ranges)
         }
-        for address, position in sorted(told.items()):
-            problem = f"{address} is outside of the networks that the stack's settings give {position.name}"
-            yield Cause(Suspect.OUTSIDE, problem, f"Add its subnet to places.{position.name}, and deploy")
+        for address, endpoint in sorted(told.items()):
+            problem = f"{address} is outside of the networks that the stack's settings give {endpoint.name}"
+            yield Cause(Suspect.OUTSIDE, problem, f"Add its subnet to places.{endpoint.name}, and deploy")
 
     @staticmethod
     def _reject_reasons(conversations: Sequence[Conversation]) -> Iterator[Cause]:
@@ -147,7 +147,7 @@ class DeniedAsDeclared:
         return PlaceDirectory(self.traffic.layers, self.traffic.inventory)
 
     @cached_property
-    def _standing(self) -> Layers | None:
+    def _standing(self) -> BothLayers | None:
         inventory = self.traffic.inventory
         if not inventory.deployed or not inventory.environment:
             return None

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from flash_ticket.firewall.prove.both_layers import Layers, has_say
+from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
@@ -58,8 +58,8 @@ class Denial:
         allowance: What would open it; None for what is declared.
     """
 
-    source: Position
-    destination: Position
+    source: Endpoint
+    destination: Endpoint
     port: PortRange | None
     protocol: int
     disposition: Disposition
@@ -118,7 +118,7 @@ def denied(traffic: Recorded, service: str | None = None) -> Denied:
     return _Denials(traffic, service).denied()
 
 
-_Key = tuple[Position, Position, PortRange | None, int]
+_Key = tuple[Endpoint, Endpoint, PortRange | None, int]
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,11 @@ class _Denials:
         ]
         return Denied(_sorted(found), _sorted(left), sum(self._passed.values()), beside)
 
-    def _governs(self, position: Position) -> bool:
-        """Tell whether this firewall stands around a position: pods of the namespace, and the load balancer."""
-        if position.workload:
-            return position.workload.namespace == self.layers.matrix.namespace
-        return position.name == self.layers.environment.load_balancer.external
+    def _governs(self, endpoint: Endpoint) -> bool:
+        """Tell whether this firewall stands around a endpoint: pods of the namespace, and the load balancer."""
+        if endpoint.workload:
+            return endpoint.workload.namespace == self.layers.matrix.namespace
+        return endpoint.name == self.layers.environment.load_balancer.external
 
     def _denial(
         self, key: _Key, layer: Layer, conversations: Sequence[Conversation], answerless: Sequence[Conversation]
@@ -184,11 +184,11 @@ class _Denials:
             None if is_declared else allowance(self.layers, conversations),
         )
 
-    def _is_declared(self, source: Position, destination: Position, port: PortRange | None) -> bool:
+    def _is_declared(self, source: Endpoint, destination: Endpoint, port: PortRange | None) -> bool:
         ports = self._declared.get((source, destination), NO_PORTS)
         return port is not None and ports.covers(PortSet((port,)))
 
-    def _decided(self, source: Position, destination: Position, port: PortRange | None, layer: Layer) -> Iterator[str]:
+    def _decided(self, source: Endpoint, destination: Endpoint, port: PortRange | None, layer: Layer) -> Iterator[str]:
         if port is None:
             yield "it has no ports, and no rule here speaks of it"
         elif not has_say(layer, source, destination):
@@ -199,11 +199,11 @@ class _Denials:
             yield from map(str, verdict.deciding)
 
     @property
-    def layers(self) -> Layers:
+    def layers(self) -> BothLayers:
         return self.traffic.layers
 
     @cached_property
-    def _declared(self) -> Mapping[tuple[Position, Position], PortSet]:
+    def _declared(self) -> Mapping[tuple[Endpoint, Endpoint], PortSet]:
         return declared_connections(self.layers)
 
     @cached_property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
-from flash_ticket.firewall.prove.endpoint import Position
+from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory
 from flash_ticket.traffic.denials.cause import Cause, Suspect
@@ -29,32 +29,32 @@ class WornGroups:
         told: dict[str, Cause] = {}
         for each in conversations:
             ends = ((each.source, each.sources, each.callers), (each.destination, each.destinations, each.called))
-            for position, addresses, pods in ends:
+            for endpoint, addresses, pods in ends:
                 for address in addresses:
-                    interface, wanted = self._interfaces.get(address), self._wanted(position)
+                    interface, wanted = self._interfaces.get(address), self._wanted(endpoint)
                     if interface and wanted and not wanted & set(interface.groups):
-                        told[interface.id] = self._lacking(interface, address, position, wanted, pods)
+                        told[interface.id] = self._lacking(interface, address, endpoint, wanted, pods)
         yield from (told[interface] for interface in sorted(told))
 
     def are_known(self, about: Conversation) -> bool:
         """Tell whether the interfaces at both ends are known, with the groups that they should carry."""
         ends = ((about.source, about.sources), (about.destination, about.destinations))
         return all(
-            self._wanted(position) and any(address in self._interfaces for address in addresses)
-            for position, addresses in ends
+            self._wanted(endpoint) and any(address in self._interfaces for address in addresses)
+            for endpoint, addresses in ends
         )
 
     def _lacking(
         self,
         interface: Interface,
         address: str,
-        position: Position,
+        endpoint: Endpoint,
         wanted: frozenset[str],
         pods: Sequence[PodIdentity],
     ) -> Cause:
         groups = ", ".join(sorted(wanted))
-        problem = f"the interface {interface.id} of {position.name} ({address}) lacks the group {groups}"
-        if not position.workload:
+        problem = f"the interface {interface.id} of {endpoint.name} ({address}) lacks the group {groups}"
+        if not endpoint.workload:
             return Cause(Suspect.MISSING_GROUP, problem, f"Attach {groups} to it")
         names = " ".join(pod.name for pod in self._at(address, pods)) or "POD"
         return Cause(
@@ -69,10 +69,10 @@ class WornGroups:
         having = {(pod.namespace, pod.name) for pod in self.inventory.pods if address in pod.addresses}
         return (pod for pod in pods if (pod.namespace, pod.name) in having)
 
-    def _wanted(self, position: Position) -> frozenset[str]:
-        """Return the ids of the groups of which an interface of a position carries one; empty if not known."""
+    def _wanted(self, endpoint: Endpoint) -> frozenset[str]:
+        """Return the ids of the groups of which an interface of a endpoint carries one; empty if not known."""
         found: set[str] = set()
-        for group in position.groups:
+        for group in endpoint.groups:
             if isinstance(group, OwnGroup):
                 found |= self._own.get(group.label, set())
             else:

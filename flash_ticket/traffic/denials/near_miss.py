@@ -7,7 +7,7 @@ from functools import cached_property
 
 from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import VPC_HOST, Position, another_pod
+from flash_ticket.firewall.prove.endpoint import VPC_HOST, Endpoint, another_pod
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet, listing
 from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
@@ -40,7 +40,7 @@ class NearMisses:
         ]
         return tuple(dict.fromkeys(found))
 
-    def _labels(self, about: Conversation, end: Position, pods: Sequence[PodIdentity]) -> Iterator[Cause]:
+    def _labels(self, about: Conversation, end: Endpoint, pods: Sequence[PodIdentity]) -> Iterator[Cause]:
         """Yield the services that pods of the namespace nearly are, where that would make the connection declared."""
         if end.name != another_pod(self.traffic.firewall.matrix.namespace) or not about.port:
             return
@@ -82,7 +82,7 @@ class NearMisses:
                 )
 
     @cached_property
-    def _declared(self) -> Mapping[tuple[Position, Position], PortSet]:
+    def _declared(self) -> Mapping[tuple[Endpoint, Endpoint], PortSet]:
         return declared_connections(self.traffic.layers)
 
     @cached_property

@@ -8,13 +8,12 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
-from flash_ticket.firewall.declare.fields import Labels as WrittenLabels
-from flash_ticket.firewall.declare.fields import Name
+from flash_ticket.firewall.declare.fields import Name, WrittenLabels
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
 from flash_ticket.firewall.declare.traffic_file import told_apart
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.traffic.attribution.inventory import (
@@ -41,7 +40,7 @@ def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
     """
     environment = known_environment(inventory)
     refuse_unplaced(matrix, environment, MATRIX_FILE)
-    declared = compiled(matrix, environment).layers()
+    declared = compile_firewall(matrix, environment).layers()
     services, externals = list(matrix.services), list(matrix.externals)
     taken = {*matrix.endpoints, *_names_of_policies(matrix.services)}
     for namespace, labels in _unnamed(declared, inventory):
@@ -64,9 +63,9 @@ def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
     )
 
 
-def _unnamed(declared: Layers, inventory: Inventory) -> list[tuple[str, Labels]]:
-    """Return the namespaces and labels of pods that no declared position is, sorted."""
-    known = [each.workload for each in declared.positions if each.workload and each.role is not Role.UNDECLARED]
+def _unnamed(declared: BothLayers, inventory: Inventory) -> list[tuple[str, Labels]]:
+    """Return the namespaces and labels of pods that no declared endpoint is, sorted."""
+    known = [each.workload for each in declared.endpoints if each.workload and each.role is not Role.UNDECLARED]
     return [
         (namespace, labels)
         for namespace, labels in sorted({(pod.namespace, lasting(pod.labels)) for pod in inventory.pods})

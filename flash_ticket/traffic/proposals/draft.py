@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from flash_ticket.firewall.declare.matrix import Endpoint, External, Matrix, Service
-from flash_ticket.firewall.prove.both_layers import Layers, Pair
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Matrix, Service
+from flash_ticket.firewall.prove.both_layers import BothLayers, Pair
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 from flash_ticket.traffic.attribution.attribution import Conversation
@@ -67,7 +67,7 @@ def draft(traffic: Recorded, today: Matrix) -> Draft:
     """Draft a matrix.
 
     Args:
-        traffic: By the positions of today's matrix with more candidates (``flash_ticket.traffic.proposals.candidate``).
+        traffic: By the endpoints of today's matrix with more candidates (``flash_ticket.traffic.proposals.candidate``).
         today: Its services and externals stay, with traffic or without.
     """
     return _Drafting(traffic.layers, today, traffic.attribution.conversations).draft()
@@ -75,7 +75,7 @@ def draft(traffic: Recorded, today: Matrix) -> Draft:
 
 @dataclass(frozen=True)
 class _Drafting:
-    layers: Layers
+    layers: BothLayers
     today: Matrix
     conversations: Sequence[Conversation]
 
@@ -130,7 +130,7 @@ class _Drafting:
             and seen.port.protocol is not Protocol.SCTP
         )
 
-    def _ports(self, endpoint: Endpoint, flows: Iterable[Observation]) -> tuple[PortRange, ...]:
+    def _ports(self, endpoint: DeclaredEndpoint, flows: Iterable[Observation]) -> tuple[PortRange, ...]:
         """Return the ports that were called, with those declared today and, for a new service, those known."""
         known = self.today.endpoints.get(endpoint.name) or (endpoint if isinstance(endpoint, Service) else None)
         declared = known.ports if known else ()

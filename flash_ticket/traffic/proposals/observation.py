@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from flash_ticket.traffic.attribution.attribution import Conversation
@@ -29,7 +29,7 @@ class Observation:
     """Recorded traffic of one pair on one port that met one fate.
 
     Attributes:
-        source: The name of the position that called.
+        source: The name of the endpoint that called.
         destination: The name of the one that was called.
         port: A range of one port.
         count: How many lines, over all logs.
@@ -58,7 +58,7 @@ class Observation:
     early: int
 
 
-def concerns(layers: Layers, conversation: Conversation) -> bool:
+def concerns(layers: BothLayers, conversation: Conversation) -> bool:
     """Tell whether an end is in the namespace, whose every pod default-deny selects, or is the load balancer."""
     front = layers.environment.load_balancer.external
     return any(

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.matrix import Endpoint, External, Flow, Matrix, Service
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix, Service
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.traffic.attribution.inventory import Inventory
@@ -72,24 +72,24 @@ class Proposal:
         return recorded_at(self._compiled_proposed, self.after, inventory, logs, since)
 
     @cached_property
-    def before(self) -> Layers:
+    def before(self) -> BothLayers:
         """Both layers as today's matrix makes them."""
         return self._layers(self._compiled_today, self._compiled_proposed)
 
     @cached_property
-    def after(self) -> Layers:
-        """Both layers as the proposed matrix would make them; their positions are those of ``before`` by name."""
+    def after(self) -> BothLayers:
+        """Both layers as the proposed matrix would make them; their endpoints are those of ``before`` by name."""
         return self._layers(self._compiled_proposed, self._compiled_today)
 
     @cached_property
     def _compiled_today(self) -> CompiledFirewall:
-        return compiled(self.today, fitted(self.environment, self.today, MATRIX_FILE))
+        return compile_firewall(self.today, fitted(self.environment, self.today, MATRIX_FILE))
 
     @cached_property
     def _compiled_proposed(self) -> CompiledFirewall:
-        return compiled(self.proposed, fitted(self.environment, self.proposed, self.source))
+        return compile_firewall(self.proposed, fitted(self.environment, self.proposed, self.source))
 
-    def _layers(self, decisive: CompiledFirewall, other: CompiledFirewall) -> Layers:
+    def _layers(self, decisive: CompiledFirewall, other: CompiledFirewall) -> BothLayers:
         manifests = [tuple(policy.manifest() for policy in each.pods.policies) for each in (decisive, other)]
         matrix = together(self.today, self.proposed)
         places = dict(self.environment.places)
@@ -97,7 +97,7 @@ class Proposal:
             each.name: places[each.name.removesuffix(_OF_TODAY)] for each in matrix.externals if not each.namespace
         }
         environment = replace(self.environment, places=tuple(sorted(known.items(), key=lambda place: place[0])))
-        return Layers(matrix, environment, manifests[0], decisive.vpc, beside=manifests[1])
+        return BothLayers(matrix, environment, manifests[0], decisive.vpc, beside=manifests[1])
 
 
 _OF_TODAY = " of today"
@@ -132,7 +132,7 @@ def _sorted(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
     return tuple(sorted(ports))
 
 
-def _name(former: Endpoint, proposed: Matrix) -> str:
+def _name(former: DeclaredEndpoint, proposed: Matrix) -> str:
     """Return what an endpoint of today is called beside the proposed ones."""
     same = proposed.endpoints.get(former.name)
     if isinstance(former, Service):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from flash_ticket.firewall.declare.matrix import Service
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.endpoint import KUBELET, VPC_HOST, Position, Role
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.endpoint import KUBELET, VPC_HOST, Endpoint, Role
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Layer, Side, Verdict
@@ -99,7 +99,7 @@ class Replay:
     unanswered: tuple[Observation, ...]
     unused: tuple[Unused, ...]
     kept: int
-    lines: Mapping["Lines", int]
+    lines: Mapping["LineKind", int]
     evidence: tuple[Evidence, ...]
     period: tuple[float, float] | None
 
@@ -109,7 +109,7 @@ class Replay:
         return not self.cuts
 
 
-class Lines(StrEnum):
+class LineKind(StrEnum):
     """What attributed lines were taken for."""
 
     KEPT = "worked, and would go on to"
@@ -125,7 +125,7 @@ def replay(attribution: Attribution, proposal: Proposal, nodes: Iterable[str] = 
     """Hold recorded traffic against a proposed matrix.
 
     Args:
-        attribution: By the positions of the proposal's layers.
+        attribution: By the endpoints of the proposal's layers.
         proposal: The matrix and what holds today.
         nodes: The addresses of nodes. Where services share the nodes' groups no layer knows a kubelet, and nothing can
             stop it: what nodes send to a port of a service is then taken for its probes.
@@ -138,53 +138,53 @@ def replay(attribution: Attribution, proposal: Proposal, nodes: Iterable[str] = 
 
 @dataclass(frozen=True, slots=True)
 class _Replaying:
-    before: Layers
-    after: Layers
+    before: BothLayers
+    after: BothLayers
     proposal: Proposal
     nodes: frozenset[str]
 
     def replay(self, attribution: Attribution) -> Replay:
-        kinds = dict.fromkeys(Lines, 0)
+        kinds = dict.fromkeys(LineKind, 0)
         concerned: list[Conversation] = []
         for conversation in attribution.conversations:
             if not concerns(self.after, conversation):
-                kinds[Lines.ELSEWHERE] += conversation.count
+                kinds[LineKind.ELSEWHERE] += conversation.count
             elif not conversation.port:
-                kinds[Lines.WITHOUT_PORT] += conversation.count
+                kinds[LineKind.WITHOUT_PORT] += conversation.count
             else:
                 concerned.append(conversation)
-        by_kind: dict[Lines, list[Observation]] = {kind: [] for kind in Lines}
+        by_kind: dict[LineKind, list[Observation]] = {kind: [] for kind in LineKind}
         seen = observations(concerned)
         for each in seen:
             by_kind[self._kind(each)].append(each)
         for kind, found in by_kind.items():
             kinds[kind] += sum(each.count for each in found)
-        cuts = (Cut(each, self._stops(each), self._today(each)) for each in by_kind[Lines.CUT])
-        opened = (Opened(each, self._today(each)) for each in by_kind[Lines.STOPPED] if not self._stops(each))
+        cuts = (Cut(each, self._stops(each), self._today(each)) for each in by_kind[LineKind.CUT])
+        opened = (Opened(each, self._today(each)) for each in by_kind[LineKind.STOPPED] if not self._stops(each))
         return Replay(
             tuple(sorted(cuts, key=lambda cut: (cut.today is not Today.ALLOWED, *_weight(cut.seen)))),
             tuple(sorted(opened, key=lambda each: (each.today is Today.ALLOWED, *_weight(each.seen)))),
-            tuple(sorted(by_kind[Lines.UNANSWERED], key=_weight)),
+            tuple(sorted(by_kind[LineKind.UNANSWERED], key=_weight)),
             tuple(self._unused(seen)),
-            len(by_kind[Lines.KEPT]),
+            len(by_kind[LineKind.KEPT]),
             kinds,
             tuple(sorted({each.evidence for each in attribution.conversations})),
             _period(attribution),
         )
 
-    def _kind(self, seen: Observation) -> Lines:
+    def _kind(self, seen: Observation) -> LineKind:
         match seen.fate:
             case Fate.UNANSWERED:
-                return Lines.UNANSWERED
+                return LineKind.UNANSWERED
             case Fate.STOPPED:
-                return Lines.STOPPED
+                return LineKind.STOPPED
             case Fate.WORKED if self._is_probe(seen):
-                return Lines.PROBES
+                return LineKind.PROBES
             case Fate.WORKED:
-                return Lines.CUT if self._stops(seen) else Lines.KEPT
+                return LineKind.CUT if self._stops(seen) else LineKind.KEPT
 
     def _is_probe(self, seen: Observation) -> bool:
-        """Tell whether nodes alone, as far as examples tell, call a port of a service, and no position is a kubelet."""
+        """Tell whether nodes alone, as far as examples tell, call a port of a service, and no endpoint is a kubelet."""
         called = self.after.matrix.endpoints.get(seen.destination)
         return (
             KUBELET not in self.after.named
@@ -227,21 +227,21 @@ class _Replaying:
                     yield Unused(flow.source, flow.target, port, sum(each.count for each in on_port))
 
 
-def _stops(layers: Layers, seen: Observation) -> tuple[Stop, ...]:
+def _stops(layers: BothLayers, seen: Observation) -> tuple[Stop, ...]:
     source, destination = _ends(layers, seen)
     verdicts = [layers.verdict(layer, source, destination, seen.port) for layer in Layer]
     stops = [Stop(verdict.layer, tuple(_stopping(verdict, source, destination))) for verdict in verdicts if verdict]
     return tuple(stop for stop in stops if stop.sides)
 
 
-def _stopping(verdict: Verdict, source: Position, destination: Position) -> Iterator[Side]:
+def _stopping(verdict: Verdict, source: Endpoint, destination: Endpoint) -> Iterator[Side]:
     """Yield the sides that surely stop a connection: others may have rules in a security group that is not ours."""
     for side, end in ((verdict.egress, source), (verdict.ingress, destination)):
         if not side.passes and (verdict.layer is Layer.POD or end.wears_own_group):
             yield side
 
 
-def _ends(layers: Layers, seen: Observation) -> tuple[Position, Position]:
+def _ends(layers: BothLayers, seen: Observation) -> tuple[Endpoint, Endpoint]:
     """Return both ends; of hosts that nobody declares only those addresses that were seen."""
     return (
         _narrowed(layers.named[seen.source], seen.sources),
@@ -249,10 +249,10 @@ def _ends(layers: Layers, seen: Observation) -> tuple[Position, Position]:
     )
 
 
-def _narrowed(position: Position, addresses: tuple[str, ...]) -> Position:
-    if position.workload or position.role is not Role.UNDECLARED or not addresses:
-        return position
-    return replace(position, ranges=tuple(AddressRange.of(address) for address in addresses))
+def _narrowed(endpoint: Endpoint, addresses: tuple[str, ...]) -> Endpoint:
+    if endpoint.workload or endpoint.role is not Role.UNDECLARED or not addresses:
+        return endpoint
+    return replace(endpoint, ranges=tuple(AddressRange.of(address) for address in addresses))
 
 
 def _weight(seen: Observation) -> tuple[int, str, str, PortRange]:

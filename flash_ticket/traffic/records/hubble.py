@@ -13,8 +13,8 @@ from msgspec import Raw
 from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
-from flash_ticket.traffic.records.hubble_line import Addresses, Flow, Layer4, hubble_line, pod_identity
-from flash_ticket.traffic.records.lines import Lines
+from flash_ticket.traffic.records.hubble_line import Addresses, HubbleFlow, Layer4, hubble_line, pod_identity
+from flash_ticket.traffic.records.lines import LineReader
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
 _POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
@@ -79,7 +79,7 @@ class HubbleLog:
     """
 
     name: str
-    lines: Lines
+    lines: LineReader
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
         """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
@@ -128,7 +128,7 @@ class _HubbleReader:
         self._numbers: dict[End | _Telling | None, int] = {}
         self._held = 0
 
-    def records(self, lines: Lines) -> Iterator[Record]:
+    def records(self, lines: LineReader) -> Iterator[Record]:
         gathered, reading, count = self._gathered, self._reading, self._count
         for batch in lines.batches(reading):
             for index, text in enumerate(batch.lines):
@@ -151,7 +151,7 @@ class _HubbleReader:
         self._numbers.clear()
         self._held = 0
 
-    def _count(self, flow: Flow) -> bool:
+    def _count(self, flow: HubbleFlow) -> bool:
         """Count a flow; False for one that decides nothing."""
         protocol, port, reply = _call(flow, self._listening)
         # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
@@ -208,7 +208,7 @@ class _HubbleReader:
         return self._numbers.setdefault(meaning, len(self._numbers))
 
 
-def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
+def _call(flow: HubbleFlow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
     """Return the protocol, the port that was called (0 where there is none), and whether the packet is a reply."""
     layer4, reply = flow.l4 or _NO_LAYER4, flow.is_reply
     tcp = layer4.tcp
@@ -225,7 +225,7 @@ def _call(flow: Flow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, 
     return protocol, source if reply else destination, reply
 
 
-def _telling(flow: Flow, protocol: int, port: int, *, turn: bool) -> _Telling | None:
+def _telling(flow: HubbleFlow, protocol: int, port: int, *, turn: bool) -> _Telling | None:
     """Return what a flow tells, None for one that decides nothing.
 
     Raises:
@@ -262,7 +262,7 @@ def _record(telling: _Telling, source: End, destination: End) -> Record:
     )
 
 
-def _reason(flow: Flow, disposition: Disposition) -> str:
+def _reason(flow: HubbleFlow, disposition: Disposition) -> str:
     if disposition is Disposition.PASSED:
         return _REASONS_TO_PASS.get(flow.verdict, "")
     word = flow.drop_reason_desc or flow.drop_reason

@@ -65,7 +65,7 @@ class Addresses(Struct, gc=False):
     destination: Annotated[str, Meta(max_length=64)] = ""
 
 
-class Policy(Struct, gc=False):
+class HubblePolicy(Struct, gc=False):
     """A policy that denied a flow by a rule of its own."""
 
     name: Name = ""
@@ -73,13 +73,13 @@ class Policy(Struct, gc=False):
     kind: Name = ""
 
 
-Policies = Annotated[list[Policy], Meta(max_length=100)]
+Policies = Annotated[list[HubblePolicy], Meta(max_length=100)]
 
 
-class Flow(Struct, gc=False):
+class HubbleFlow(Struct, gc=False):
     """A packet, a message or a policy's verdict.
 
-    ``source`` and ``destination`` are `Endpoint`s, left as they are written: the same ones come again and again.
+    ``source`` and ``destination`` are `HubbleEndpoint`s, left as they are written: the same ones come again and again.
     The fields stand in the order in which Hubble writes them, which is the quickest to read.
     """
 
@@ -108,7 +108,7 @@ class Flow(Struct, gc=False):
 class Line(Struct, gc=False):
     """A line: a flow, or something about Hubble itself; or what a container runtime or Cilium's agent wrote there."""
 
-    flow: Flow | None = None
+    flow: HubbleFlow | None = None
     time: Raw | UnsetType = UNSET
     lost_events: Raw | UnsetType = UNSET
     node_status: Raw | UnsetType = UNSET
@@ -125,7 +125,7 @@ class Line(Struct, gc=False):
         return any(each is not UNSET for each in known)
 
 
-class Endpoint(Struct, gc=False):
+class HubbleEndpoint(Struct, gc=False):
     """One end of a flow. ``labels`` as in ``k8s:app=api``, ``reserved:world``, ``cidr:10.0.0.0/8``."""
 
     namespace: Name = ""
@@ -134,9 +134,9 @@ class Endpoint(Struct, gc=False):
 
 
 _decode_line = msgspec.json.Decoder(Line).decode
-_decode_flow = msgspec.json.Decoder(Flow).decode
+_decode_flow = msgspec.json.Decoder(HubbleFlow).decode
 _decode_moment = msgspec.json.Decoder(Moment).decode
-_decode_endpoint = msgspec.json.Decoder(Endpoint).decode
+_decode_endpoint = msgspec.json.Decoder(HubbleEndpoint).decode
 
 _CILIUMS_OWN_LABELS = ("io.cilium.k8s.", "io.kubernetes.pod.namespace")
 _ABOUT_HUBBLE = Line(level=Raw(b'"info"'))
@@ -184,7 +184,7 @@ def pod_identity(written: bytes) -> PodIdentity | None:
     """Return the pod at an end of a flow, None for anything else there.
 
     Args:
-        written: An `Endpoint` in JSON; nothing where the flow has none.
+        written: An `HubbleEndpoint` in JSON; nothing where the flow has none.
 
     Raises:
         msgspec.MsgspecError: It is none.

@@ -41,7 +41,7 @@ class Batch(NamedTuple):
         return f"{self.source}:{self.first + index}"
 
 
-class Lines(Protocol):
+class LineReader(Protocol):
     """Something made of lines."""
 
     def batches(self, reading: Reading) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.firewall.terms.ports import MAX_PORT
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
-from flash_ticket.traffic.records.lines import Lines
+from flash_ticket.traffic.records.lines import LineReader
 from flash_ticket.traffic.records.policy_agent_line import Message, PolicyEvent, event_in, messages_of
 from flash_ticket.traffic.records.printed_events import PrintedEvents
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
@@ -44,7 +44,7 @@ class PolicyAgentLog:
     """
 
     name: str
-    lines: Lines
+    lines: LineReader
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
         """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
@@ -78,7 +78,7 @@ class _PolicyAgentReader:
         self._gathered: Gathering[_Kind] = Gathering(scope, reading)
         self._printed = PrintedEvents()
 
-    def records(self, lines: Lines) -> Iterator[Record]:
+    def records(self, lines: LineReader) -> Iterator[Record]:
         printed = self._printed
         for batch in lines.batches(self._reading):
             for index, text in enumerate(batch.lines):

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.terms.ports import PortRange
-from flash_ticket.verify.probe.script import Outcome
+from flash_ticket.verify.probe.script import ProbeOutcome
 
-_PASSED = {Outcome.CONNECTED, Outcome.REFUSED}
-_SAYS_NOTHING = {Outcome.UNRESOLVED, Outcome.NO_TOOL, Outcome.UNKNOWN}
+_PASSED = {ProbeOutcome.CONNECTED, ProbeOutcome.REFUSED}
+_SAYS_NOTHING = {ProbeOutcome.UNRESOLVED, ProbeOutcome.NO_TOOL, ProbeOutcome.UNKNOWN}
 
 
 class Expectation(StrEnum):
@@ -17,7 +17,7 @@ class Expectation(StrEnum):
     BLOCKED = "must not connect"
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """Whether what came of it is as expected."""
 
     VIOLATED = "violated"
@@ -45,7 +45,7 @@ class Check:
     expected: Expectation
     hosts: tuple[str, ...]
 
-    def verdict(self, outcomes: tuple[Outcome, ...]) -> Verdict:
+    def verdict(self, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
         """Judge what came of it, an outcome for each host; none at all where it could not be tried."""
         judge = _of_declared if self.expected is Expectation.CONNECTS else _of_undeclared
         return judge(self, outcomes)
@@ -65,24 +65,24 @@ class Checked:
     """
 
     check: Check
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ProbeOutcome, ...]
     problem: str = ""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> CheckVerdict:
         """Whether what came of it is as expected."""
         return self.check.verdict(self.outcomes)
 
 
-def _of_declared(check: Check, outcomes: tuple[Outcome, ...]) -> Verdict:
+def _of_declared(check: Check, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
     # Of a range nobody need listen on the port that was picked; one that is declared alone is there to answer.
     is_range = check.ports.first != check.ports.last
-    if Outcome.CONNECTED in outcomes or (is_range and Outcome.REFUSED in outcomes):
-        return Verdict.HOLDS
-    return Verdict.NOT_RUN if set(outcomes) <= _SAYS_NOTHING else Verdict.VIOLATED
+    if ProbeOutcome.CONNECTED in outcomes or (is_range and ProbeOutcome.REFUSED in outcomes):
+        return CheckVerdict.HOLDS
+    return CheckVerdict.NOT_RUN if set(outcomes) <= _SAYS_NOTHING else CheckVerdict.VIOLATED
 
 
-def _of_undeclared(_check: Check, outcomes: tuple[Outcome, ...]) -> Verdict:
+def _of_undeclared(_check: Check, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
     if _PASSED & set(outcomes):
-        return Verdict.VIOLATED
-    return Verdict.NOT_RUN if not outcomes or _SAYS_NOTHING & set(outcomes) else Verdict.HOLDS
+        return CheckVerdict.VIOLATED
+    return CheckVerdict.NOT_RUN if not outcomes or _SAYS_NOTHING & set(outcomes) else CheckVerdict.HOLDS

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.matrix import Endpoint, Matrix, Service
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, Matrix, Service
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.traffic.attribution.inventory import Interface
@@ -127,7 +127,7 @@ class _Targets:
     interfaces: tuple[Interface, ...]
     named: Mapping[str, tuple[str, ...]]
 
-    def hosts(self, target: Endpoint) -> tuple[str, ...]:
+    def hosts(self, target: DeclaredEndpoint) -> tuple[str, ...]:
         """Return addresses or names where a target is, as far as they are known."""
         if isinstance(target, Service):
             return tuple(each.address for each in self.pods if each.service == target.name)[:_HOSTS_EACH]
@@ -139,7 +139,7 @@ class _Targets:
         wearing = [each.addresses[0] for each in self.interfaces if groups & set(each.groups) and each.addresses]
         return tuple(dict.fromkeys((*wearing, *alone)))[:_HOSTS_EACH]
 
-    def is_at(self, target: Endpoint, host: str) -> bool:
+    def is_at(self, target: DeclaredEndpoint, host: str) -> bool:
         """Tell whether a host is, or may be, one of a target."""
         if host in self.hosts(target):
             return True

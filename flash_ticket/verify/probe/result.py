@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flash_ticket.verify.probe.check import Check, Checked, Expectation, Verdict
+from flash_ticket.verify.probe.check import Check, Checked, CheckVerdict, Expectation
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
-from flash_ticket.verify.probe.script import Outcome, answers
+from flash_ticket.verify.probe.script import ProbeOutcome, answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Probe:
     @property
     def holds(self) -> bool:
         """Whether every check was made and is as declared."""
-        return all(each.verdict is Verdict.HOLDS for each in self.checked)
+        return all(each.verdict is CheckVerdict.HOLDS for each in self.checked)
 
     def witness(self, check: Check) -> str | None:
         """Return a service that reaches what this one does not: then it listens, and silence is the firewall's."""
         for each in self.checked:
             same = (each.check.target, each.check.port) == (check.target, check.port)
-            if same and each.check.expected is Expectation.CONNECTS and each.verdict is Verdict.HOLDS:
+            if same and each.check.expected is Expectation.CONNECTS and each.verdict is CheckVerdict.HOLDS:
                 return each.check.source
         return None
 
@@ -55,10 +55,10 @@ def _judged(checks: tuple[Check, ...], said: Said) -> Iterator[Checked]:
     first = 0
     for check in checks:
         own, first = outcomes[first : first + len(check.hosts)], first + len(check.hosts)
-        if set(own) == {Outcome.UNKNOWN}:
+        if set(own) == {ProbeOutcome.UNKNOWN}:
             problem = said.problem or "its container answers something else"
             yield Checked(check, (), problem)
-        elif Outcome.NO_TOOL in own:
+        elif ProbeOutcome.NO_TOOL in own:
             yield Checked(check, (), "its container has nothing to connect with: name one that has, by --probe-image")
         else:
             yield Checked(check, own)

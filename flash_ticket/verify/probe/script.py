@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Outcome(StrEnum):
+class ProbeOutcome(StrEnum):
     """What came of one attempt to connect."""
 
     CONNECTED = "connected"
@@ -99,10 +99,10 @@ def command(limit: int, ends: Sequence[tuple[str, int]]) -> list[str]:
     return ["sh", "-c", SCRIPT, "flash-firewall-probe", str(limit), *pairs]
 
 
-def answers(said: str, count: int) -> tuple[Outcome, ...]:
+def answers(said: str, count: int) -> tuple[ProbeOutcome, ...]:
     """Return the outcomes in the order of the ends; unknown where a container has not answered as the script does."""
-    found = dict.fromkeys(range(count), Outcome.UNKNOWN)
-    known = {outcome.value: outcome for outcome in Outcome}
+    found = dict.fromkeys(range(count), ProbeOutcome.UNKNOWN)
+    known = {outcome.value: outcome for outcome in ProbeOutcome}
     for line in said.splitlines():
         number, _, word = line.partition(" ")
         if number.isascii() and number.isdigit() and len(number) <= len(str(count)) and word.strip() in known:

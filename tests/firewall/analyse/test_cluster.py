@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.analyse.cluster import Cluster, cluster_from, read_cluster
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from, read_cluster
 from flash_ticket.firewall.analyse.workload import ContainerPort, Network
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
@@ -21,7 +21,7 @@ def of_kind(kind: str, version: str, **spec: Any) -> dict[str, Any]:  # noqa: AN
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}, "spec": spec}
 
 
-def notes(cluster: Cluster) -> list[str]:
+def notes(cluster: AnalysedCluster) -> list[str]:
     return [str(note) for note in cluster.notes]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
-from flash_ticket.firewall.analyse.reachability import Endpoint, Reachability
+from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.connections import words
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, Protocol
@@ -28,11 +28,9 @@ def listing(manifests: list[Manifest]) -> str:
     return "".join(lines(Reachability(cluster_from(manifests)).connections()))
 
 
-def endpoints(cluster: RandomCluster, reachability: Reachability) -> dict[str, tuple[Endpoint, Any]]:
+def endpoints(cluster: RandomCluster, reachability: Reachability) -> dict[str, tuple[Party, Any]]:
     """Return every pod and every interesting address, each as the analyzer and as the naive evaluator takes it."""
-    pods: dict[str, tuple[Endpoint, Any]] = {
-        name: (reachability.parties[name], pod) for name, pod in cluster.pods.items()
-    }
+    pods: dict[str, tuple[Party, Any]] = {name: (reachability.parties[name], pod) for name, pod in cluster.pods.items()}
     return pods | {text: (AddressRange.of(text), Address(text)) for text in INTERESTING_ADDRESSES}
 
 
@@ -58,7 +56,7 @@ def test_the_listing_holds_exactly_what_is_allowed_pair_by_pair(cluster: RandomC
     reachability = Reachability(cluster_from(cluster.manifests))
     connections = reachability.connections()
     listed = connections.as_map()
-    ends: list[tuple[Any, Endpoint]] = [
+    ends: list[tuple[Any, Party]] = [
         (party, party if isinstance(party, AddressRange) else reachability.parties[party])
         for party in connections.parties
     ]

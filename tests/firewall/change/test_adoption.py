@@ -18,7 +18,7 @@ from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.compile.flow_log import declared_settings
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.report.impact import impact_warnings
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 from tests.support.declared.accounts import environment_of, shop_matrix
@@ -34,7 +34,7 @@ ALL_OUT: Described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
 def shop() -> CompiledFirewall:
-    return compiled(shop_matrix(), environment_of("dev"))
+    return compile_firewall(shop_matrix(), environment_of("dev"))
 
 
 def standing(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
@@ -48,7 +48,7 @@ def found(stands: Deployed) -> Adoption:
 
 @given(shops())
 def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
 
     known = adoption(standing(firewall), firewall.environment, DECLARED, StandingQueries())
 

@@ -12,9 +12,9 @@ from flash_ticket.firewall.change.deployed import Deployed, is_ours
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.quota import ForeignAttachment
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
 from flash_ticket.firewall.declare.matrix import External, Matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
@@ -24,10 +24,10 @@ from tests.support.declared.stacks import CASES
 
 
 def shop() -> CompiledFirewall:
-    return compiled(shop_matrix(), environment_of("dev"))
+    return compile_firewall(shop_matrix(), environment_of("dev"))
 
 
-def read_rules(**described: Any) -> tuple[Rule, ...]:  # noqa: ANN401 - parts of a description
+def read_rules(**described: Any) -> tuple[GroupRule, ...]:  # noqa: ANN401 - parts of a description
     """Return what one described rule of the group of the service api is read as."""
     base = {"GroupId": "sg-own-api", "IsEgress": False, "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
     peer = {} if {"CidrIpv6", "PrefixListId", "ReferencedGroupInfo"} & set(described) else {"CidrIpv4": "10.0.0.0/8"}
@@ -44,21 +44,21 @@ def security_group_policy(name: str, spec: Described, **labels: str) -> Describe
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_kept_firewall_is_read_back_as_it_was_compiled(case: str) -> None:
-    firewall = compiled(*CASES[case]())
+    firewall = compile_firewall(*CASES[case]())
 
     assert deployed(firewall).firewall(firewall.environment) == firewall.vpc
 
 
 @given(shops())
 def test_any_firewall_is_read_back_as_it_was_compiled(drawn: tuple[Matrix, Environment]) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
 
     assert deployed(firewall).firewall(firewall.environment) == firewall.vpc
 
 
 @given(shops())
 def test_what_was_just_deployed_proves_and_reaches_as_planned(drawn: tuple[Matrix, Environment]) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
 
     before = deployed(firewall).layers(firewall.matrix, firewall.environment)
 
@@ -67,7 +67,7 @@ def test_what_was_just_deployed_proves_and_reaches_as_planned(drawn: tuple[Matri
 
 @given(shops())
 def test_the_order_in_which_the_apis_answer_changes_nothing(drawn: tuple[Matrix, Environment]) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
     stands = deployed(firewall)
     turned = replace(stands, policies=stands.policies[::-1], rules=stands.rules[::-1], groups=stands.groups[::-1])
 
@@ -116,7 +116,7 @@ def test_a_service_that_has_moved_out_of_the_cluster_is_seen_beside_its_new_plac
     redis = environment.place("redis")
     rebound = replace(environment, places=(*environment.places, ("pay", replace(redis, groups=()))))
 
-    planned = compiled(moved, rebound)
+    planned = compile_firewall(moved, rebound)
     changed = impact(deployed(shop()), planned.layers()).difference
 
     assert changed

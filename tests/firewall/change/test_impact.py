@@ -11,7 +11,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.impact import difference, impact
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.report.impact import difference_text, impact_text, impact_warnings
 from tests.support.declared.accounts import binding_content, environment_of
@@ -25,7 +25,7 @@ API = {"podSelector": {"matchLabels": {"app": "flash-api"}}}
 
 def firewall(content: dict[str, Any] | None = None, binding: dict[str, Any] | None = None) -> CompiledFirewall:
     matrix = parse_matrix(content or traffic_content(), "traffic.yaml")
-    return compiled(matrix, environment_of("dev", binding, matrix))
+    return compile_firewall(matrix, environment_of("dev", binding, matrix))
 
 
 def through_both(before: CompiledFirewall, after: CompiledFirewall) -> list[str]:
@@ -68,7 +68,7 @@ def with_mail() -> CompiledFirewall:
 
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_changes_is_one_line(case: str) -> None:
-    shop = compiled(*CASES[case]())
+    shop = compile_firewall(*CASES[case]())
 
     found = impact(deployed(shop), shop.layers())
 
@@ -78,7 +78,7 @@ def test_nothing_changes_is_one_line(case: str) -> None:
 
 @given(shops())
 def test_deploying_the_same_again_never_changes_anything(drawn: tuple[Matrix, Environment]) -> None:
-    shop = compiled(*drawn)
+    shop = compile_firewall(*drawn)
 
     assert impact_text(impact(deployed(shop), shop.layers())) == NOTHING
 
@@ -159,7 +159,7 @@ def test_an_external_that_is_no_longer_declared_closes_what_it_had() -> None:
 
 
 def test_pods_of_another_namespace_that_are_no_longer_declared_close_what_they_had() -> None:
-    scraped = compiled(*CASES["dev-prometheus"]())
+    scraped = compile_firewall(*CASES["dev-prometheus"]())
 
     assert "removed  prometheus => api : TCP 9090" in through_both(scraped, firewall())
 
@@ -183,7 +183,7 @@ def test_the_place_of_a_former_external_may_be_addresses_or_a_prefix_list() -> N
 def test_any_deployment_can_be_followed_by_any_other(
     before: tuple[Matrix, Environment], after: tuple[Matrix, Environment]
 ) -> None:
-    stands, planned = compiled(*before), compiled(*after)
+    stands, planned = compile_firewall(*before), compile_firewall(*after)
 
     found = impact(deployed(stands), planned.layers())
 

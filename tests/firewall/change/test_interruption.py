@@ -13,7 +13,7 @@ from flash_ticket.firewall.change.interruption import Interruption, interruption
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.report.impact import impact_warnings
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.described import deployed, nothing_deployed
@@ -31,7 +31,7 @@ def shop(content: Content | None = None, **cluster: object) -> CompiledFirewall:
 
 
 def of(matrix: Matrix, environment: Environment, **cluster: Any) -> CompiledFirewall:  # noqa: ANN401 - the fields of Cluster
-    return compiled(matrix, replace(environment, cluster=replace(environment.cluster, **cluster)))
+    return compile_firewall(matrix, replace(environment, cluster=replace(environment.cluster, **cluster)))
 
 
 def told(before: CompiledFirewall, after: CompiledFirewall) -> list[Interruption]:
@@ -63,7 +63,7 @@ LEAVING_PODS: Content = {**ON_NODES, "leaving": Attachment.PODS}
 
 @given(shops())
 def test_a_first_deployment_and_the_same_again_interrupt_nothing(drawn: tuple[Matrix, Environment]) -> None:
-    firewall = compiled(*drawn)
+    firewall = compile_firewall(*drawn)
 
     assert interruptions(nothing_deployed(), firewall.layers()) == ()
     assert told(firewall, firewall) == []
@@ -74,8 +74,8 @@ def test_nothing_is_told_of_flows_and_ports_that_change(case: str) -> None:
     matrix, environment = CASES[case]()
     fewer = replace(matrix, flows=matrix.flows[:-1])
 
-    assert told(compiled(matrix, environment), compiled(fewer, environment)) == []
-    assert told(compiled(fewer, environment), compiled(matrix, environment)) == []
+    assert told(compile_firewall(matrix, environment), compile_firewall(fewer, environment)) == []
+    assert told(compile_firewall(fewer, environment), compile_firewall(matrix, environment)) == []
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_load_balancer_that_is_renamed_loses_the_group_that_it_carries() -> No
         places=tuple(("front" if name == "alb" else name, place) for name, place in environment.places),
     )
 
-    found = only(compiled(matrix, environment), compiled(renamed, moved))
+    found = only(compile_firewall(matrix, environment), compile_firewall(renamed, moved))
 
     assert found.step == "the load balancer alb is named front now"
     assert found.way_around == "Keep the name alb"
@@ -236,7 +236,7 @@ def test_the_preview_warns_of_each_before_anything_else() -> None:
 
 @given(shops(), shops())
 def test_each_is_told_in_whole_sentences(one: tuple[Matrix, Environment], other: tuple[Matrix, Environment]) -> None:
-    for each in told(compiled(*one), compiled(*other)):
+    for each in told(compile_firewall(*one), compile_firewall(*other)):
         assert str(each) == f"Interrupting step: {each.step}: {each.consequence}. {each.way_around}."
         assert each.way_around[0].isupper()
         assert each.ends

@@ -10,11 +10,11 @@ import pytest
 
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import REWRITTEN, Rewriting, rewriting
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import deployed
 
-SHOP = compiled(shop_matrix(), environment_of("dev"))
+SHOP = compile_firewall(shop_matrix(), environment_of("dev"))
 STANDS = deployed(SHOP)
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
 MOMENT, EARLIER = "2026-11-24T03:00:00Z", "2026-11-23T03:00:00Z"

@@ -10,7 +10,7 @@ from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.binding import parse_binding
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.endpoint import before_restart
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortSet
@@ -22,13 +22,13 @@ def changing(left: Attachment) -> CompiledFirewall:
     content = binding_content("dev")
     (content["cluster"]["attachment"],) = (each.value for each in Attachment if each is not left)
     content["cluster"]["leaving"] = left.value
-    return compiled(shop_matrix(), environment_of("dev", content))
+    return compile_firewall(shop_matrix(), environment_of("dev", content))
 
 
 def only_on(attachment: Attachment) -> CompiledFirewall:
     content = binding_content("dev")
     content["cluster"]["attachment"] = attachment.value
-    return compiled(shop_matrix(), environment_of("dev", content))
+    return compile_firewall(shop_matrix(), environment_of("dev", content))
 
 
 @pytest.mark.parametrize("left", Attachment)
@@ -67,7 +67,7 @@ def test_a_pod_before_its_restart_reaches_and_is_reached_as_one_after_it(drawn: 
     matrix, environment = drawn
     former = replace(environment, cluster=replace(environment.cluster, leaving=None))
     (left,) = set(Attachment) - {former.cluster.attachment}
-    layers = compiled(matrix, replace(former, cluster=replace(former.cluster, leaving=left))).layers()
+    layers = compile_firewall(matrix, replace(former, cluster=replace(former.cluster, leaving=left))).layers()
     passing = {(one.name, other.name): ports for (one, other), ports in layers.passing()}
 
     for flow in matrix.flows:

@@ -19,7 +19,7 @@ from flash_ticket.firewall.declare.suspensions import (
     with_suspensions,
 )
 from flash_ticket.firewall.declare.yaml_document import parse_document
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
@@ -31,7 +31,7 @@ API = Suspension("04-allow-egress-api", NOW + timedelta(minutes=30), "partner ch
 
 
 def suspended(*suspensions: Suspension, at: datetime = NOW) -> CompiledFirewall:
-    return compiled(shop_matrix(), environment_of("dev"), Suspensions(suspensions, at))
+    return compile_firewall(shop_matrix(), environment_of("dev"), Suspensions(suspensions, at))
 
 
 def manifest(firewall: CompiledFirewall, name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment, Group, Place, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Rule, VpcFirewall, compile_groups
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -112,7 +112,7 @@ def test_a_flow_more_adds_rules_and_leaves_every_other_and_every_group(
     environment = data.draw(environments(before))
     old, new = compile_groups(before, environment), compile_groups(after, environment)
 
-    def by_name(firewall: VpcFirewall) -> dict[str, Rule]:
+    def by_name(firewall: VpcFirewall) -> dict[str, GroupRule]:
         return {rule.name: replace(rule, flows=()) for rule in firewall.rules}
 
     assert old.groups == new.groups

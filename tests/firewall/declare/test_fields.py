@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from flash_ticket.firewall.declare.fields import Labels, Name, PolicyName, Port
+from flash_ticket.firewall.declare.fields import Name, PolicyName, Port, WrittenLabels
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 
 ALPHANUMERIC = set(string.ascii_letters + string.digits)
@@ -61,12 +61,12 @@ def test_a_policys_name_is_a_dns_subdomain(text: str) -> None:
 
 @given(NEAR_MISSES)
 def test_a_label_value_is_what_kubernetes_takes(text: str) -> None:
-    assert taken(Labels, {"app": text}) == is_label_value(text)
+    assert taken(WrittenLabels, {"app": text}) == is_label_value(text)
 
 
 @given(NEAR_MISSES)
 def test_a_label_key_is_what_kubernetes_takes(text: str) -> None:
-    assert taken(Labels, {text: "x"}) == is_label_key(text)
+    assert taken(WrittenLabels, {text: "x"}) == is_label_key(text)
 
 
 @pytest.mark.parametrize("name", ["a\n", "", "-a", "a-", "A", "a_b", "a.b", "a" * 64])

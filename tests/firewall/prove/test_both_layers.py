@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.both_layers import Layers, has_say
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.endpoint import Role, before_restart
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
@@ -19,15 +19,15 @@ from tests.support.declared.stacks import CASES
 
 
 @pytest.fixture(scope="module")
-def layers() -> Layers:
-    return compiled(shop_matrix(), environment_of("dev")).layers()
+def layers() -> BothLayers:
+    return compile_firewall(shop_matrix(), environment_of("dev")).layers()
 
 
-def asked(layers: Layers, source: str, destination: str, port: str) -> dict[Layer, Verdict]:
+def asked(layers: BothLayers, source: str, destination: str, port: str) -> dict[Layer, Verdict]:
     return {verdict.layer: verdict for verdict in layers.verdicts(source, destination, port)}
 
 
-def refusal(layers: Layers, *question: str) -> str:
+def refusal(layers: BothLayers, *question: str) -> str:
     with pytest.raises(InputError) as refused:
         layers.verdicts(*question)
     return str(refused.value)
@@ -37,7 +37,7 @@ def words(verdict: Verdict) -> list[str]:
     return [str(side) for side in (verdict.egress, verdict.ingress)]
 
 
-def test_a_declared_flow_passes_both_layers_by_the_rules_that_allow_it(layers: Layers) -> None:
+def test_a_declared_flow_passes_both_layers_by_the_rules_that_allow_it(layers: BothLayers) -> None:
     said = asked(layers, "gateway", "api", "4000")
 
     assert all(verdict.passes for verdict in said.values())
@@ -51,14 +51,14 @@ def test_a_declared_flow_passes_both_layers_by_the_rules_that_allow_it(layers: L
     ]
 
 
-def test_verdicts_speak_of_the_matrixs_names_alone(layers: Layers) -> None:
+def test_verdicts_speak_of_the_matrixs_names_alone(layers: BothLayers) -> None:
     for verdict in layers.verdicts("gateway", "pay", "3100"):
         assert (verdict.source, verdict.destination) == ("gateway", "pay")
         assert (verdict.egress.endpoint, verdict.egress.peer) == ("gateway", "pay")
         assert (verdict.ingress.endpoint, verdict.ingress.peer) == ("pay", "gateway")
 
 
-def test_an_undeclared_connection_is_stopped_by_both_layers_with_what_governs_it(layers: Layers) -> None:
+def test_an_undeclared_connection_is_stopped_by_both_layers_with_what_governs_it(layers: BothLayers) -> None:
     said = asked(layers, "gateway", "pay", "3100")
 
     assert not any(verdict.passes for verdict in said.values())
@@ -67,7 +67,7 @@ def test_an_undeclared_connection_is_stopped_by_both_layers_with_what_governs_it
     assert "no rule names gateway" in words(said[Layer.POD])[1]
 
 
-def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_that_names_the_peer(layers: Layers) -> None:
+def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_that_names_the_peer(layers: BothLayers) -> None:
     said = asked(layers, "gateway", "api", "4001")
 
     assert not any(verdict.passes for verdict in said.values())
@@ -86,28 +86,28 @@ def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_that_names_the
     ],
 )
 def test_what_nobody_declares_can_be_asked_about_and_is_stopped(
-    layers: Layers, source: str, destination: str, port: str
+    layers: BothLayers, source: str, destination: str, port: str
 ) -> None:
     assert not all(verdict.passes for verdict in layers.verdicts(source, destination, port))
 
 
 @pytest.mark.parametrize("port", ["53", "udp/53", "UDP 53", "53-53"])
-def test_ports_are_written_as_people_write_them(layers: Layers, port: str) -> None:
+def test_ports_are_written_as_people_write_them(layers: BothLayers, port: str) -> None:
     assert all(verdict.passes for verdict in layers.verdicts("pay", "DNS", port))
 
 
-def test_a_range_passes_only_where_all_of_it_does(layers: Layers) -> None:
+def test_a_range_passes_only_where_all_of_it_does(layers: BothLayers) -> None:
     assert not any(verdict.passes for verdict in layers.verdicts("gateway", "api", "3999-4000"))
 
 
-def test_what_a_layer_has_no_say_in_it_is_not_asked(layers: Layers) -> None:
+def test_what_a_layer_has_no_say_in_it_is_not_asked(layers: BothLayers) -> None:
     assert set(asked(layers, "alb", "redis", "6379")) == {Layer.VPC}
     assert set(asked(layers, "the kubelet", "api", "4000")) == {Layer.VPC}
 
 
 def test_dns_on_the_node_is_the_pod_layers_matter_alone() -> None:
     matrix, environment = CASES["dev-node-local-dns"]()
-    layers = compiled(matrix, environment).layers()
+    layers = compile_firewall(matrix, environment).layers()
 
     assert set(asked(layers, "api", "DNS on the node", "53")) == {Layer.POD}
     assert refusal(layers, "redis", "DNS on the node", "53") == (
@@ -120,7 +120,7 @@ def test_dns_on_the_node_is_the_pod_layers_matter_alone() -> None:
 )
 @pytest.mark.parametrize("end", [0, 1])
 def test_an_unknown_endpoint_is_an_input_error_with_close_names(
-    layers: Layers, written: str, meant: str, end: int
+    layers: BothLayers, written: str, meant: str, end: int
 ) -> None:
     question = ["api", "api"]
     question[end] = written
@@ -131,7 +131,7 @@ def test_an_unknown_endpoint_is_an_input_error_with_close_names(
     assert meant in line
 
 
-def test_an_endpoint_that_is_like_none_is_told_which_there_are(layers: Layers) -> None:
+def test_an_endpoint_that_is_like_none_is_told_which_there_are(layers: BothLayers) -> None:
     assert refusal(layers, "zzzzzzzz", "api", "80") == (
         "dev: zzzzzzzz: it is not an endpoint. Name one such as DNS, 'a pod elsewhere in the cluster', alb, "
         "'another host of the VPC', 'another pod of flash-ticket', api, 'clients of alb', database, gateway, pay, "
@@ -139,7 +139,7 @@ def test_an_endpoint_that_is_like_none_is_told_which_there_are(layers: Layers) -
     )
 
 
-def test_the_same_endpoint_twice_is_an_input_error(layers: Layers) -> None:
+def test_the_same_endpoint_twice_is_an_input_error(layers: BothLayers) -> None:
     assert refusal(layers, "api", "api", "4000") == (
         "dev: api: both ends are the same endpoint. Name two different ones."
     )
@@ -148,13 +148,13 @@ def test_the_same_endpoint_twice_is_an_input_error(layers: Layers) -> None:
 @pytest.mark.parametrize(
     "port", ["", "http", "0", "65536", "80-79", "-1", "sctp/x", "icmp/8", "9" * 5000, "²", "4000/"]
 )
-def test_what_is_no_port_is_an_input_error(layers: Layers, port: str) -> None:
+def test_what_is_no_port_is_an_input_error(layers: BothLayers, port: str) -> None:
     assert refusal(layers, "gateway", "api", port).startswith("PORT: ")
 
 
 @given(st.text(), st.text(), st.text())
 def test_any_question_gets_verdicts_or_one_line(source: str, destination: str, port: str) -> None:
-    layers = compiled(shop_matrix(), environment_of("dev")).layers()
+    layers = compile_firewall(shop_matrix(), environment_of("dev")).layers()
     answers: list[object] = []
     for question in ((source, destination, port), ("api", destination, port), ("gateway", "api", port)):
         try:
@@ -169,7 +169,7 @@ def test_any_question_gets_verdicts_or_one_line(source: str, destination: str, p
 @given(shops())
 def test_what_is_listed_as_connected_is_what_the_verdicts_let_through(drawn: tuple[Matrix, Environment]) -> None:
     """For flows, which no layer sees as a part of something else, listing and verdicts agree to the port."""
-    layers = compiled(*drawn).layers()
+    layers = compile_firewall(*drawn).layers()
     listed: Any = layers.connections().as_map()
     for flow in drawn[0].flows:
         for port in flow.ports:
@@ -180,17 +180,17 @@ def test_what_is_listed_as_connected_is_what_the_verdicts_let_through(drawn: tup
 
 @given(shops())
 def test_the_names_of_endpoints_are_unique(drawn: tuple[Matrix, Environment]) -> None:
-    layers = compiled(*drawn).layers()
+    layers = compile_firewall(*drawn).layers()
 
-    assert len(layers.named) == len(layers.positions)
+    assert len(layers.named) == len(layers.endpoints)
     services = {service.name for service in drawn[0].services}
     leaving = {before_restart(name) for name in services} if drawn[1].cluster.leaving else set()
-    assert services | leaving == {position.name for position in layers.positions if position.role is Role.SERVICE}
+    assert services | leaving == {endpoint.name for endpoint in layers.endpoints if endpoint.role is Role.SERVICE}
 
 
 @given(shops())
 def test_a_layer_opens_nothing_where_it_has_no_say(drawn: tuple[Matrix, Environment]) -> None:
-    layers = compiled(*drawn).layers()
+    layers = compile_firewall(*drawn).layers()
 
     for layer in Layer:
         assert all(has_say(layer, *pair) for pair in layers.openings(layer))

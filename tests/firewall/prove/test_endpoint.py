@@ -9,17 +9,17 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Position, Role, before_restart, positions
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, before_restart, endpoints
 from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES
 from tests.support.mutants.mutations import Compiled, compiled
 
 
-def positions_of(right: Compiled, *manifests: dict[str, object]) -> dict[str, Position]:
+def endpoints_of(right: Compiled, *manifests: dict[str, object]) -> dict[str, Endpoint]:
     policies = cluster_from([*right.manifests, *manifests]).policies
-    found = positions(right.matrix, right.environment, right.firewall, policies)
-    assert len({position.name for position in found}) == len(found)
-    return {position.name: position for position in found}
+    found = endpoints(right.matrix, right.environment, right.firewall, policies)
+    assert len({endpoint.name for endpoint in found}) == len(found)
+    return {endpoint.name: endpoint for endpoint in found}
 
 
 def policy(**peer: object) -> dict[str, object]:
@@ -33,13 +33,13 @@ def policy(**peer: object) -> dict[str, object]:
 
 def strangers(*manifests: dict[str, object]) -> set[str]:
     right = compiled(*CASES["dev"]())
-    return set(positions_of(right, *manifests)) - set(positions_of(right))
+    return set(endpoints_of(right, *manifests)) - set(endpoints_of(right))
 
 
-def test_the_positions_of_the_shop() -> None:
-    found = positions_of(compiled(*CASES["dev"]()))
+def test_the_endpoints_of_the_shop() -> None:
+    found = endpoints_of(compiled(*CASES["dev"]()))
 
-    assert {name: position.role for name, position in found.items()} == {
+    assert {name: endpoint.role for name, endpoint in found.items()} == {
         **dict.fromkeys(("api", "gateway", "pay"), Role.SERVICE),
         **dict.fromkeys(("alb", "database", "rabbitmq", "redis"), Role.EXTERNAL),
         **dict.fromkeys(("DNS", KUBELET), Role.IMPLIED),
@@ -51,21 +51,21 @@ def test_the_positions_of_the_shop() -> None:
     }
 
 
-def test_dns_on_the_node_is_a_position_where_pods_ask_it() -> None:
-    assert NODE_DNS in positions_of(compiled(*CASES["dev-node-local-dns"]()))
+def test_dns_on_the_node_is_a_endpoint_where_pods_ask_it() -> None:
+    assert NODE_DNS in endpoints_of(compiled(*CASES["dev-node-local-dns"]()))
 
 
 def test_on_nodes_all_pods_carry_the_group_of_the_nodes() -> None:
     right = compiled(*CASES["dev-nodes"]())
-    pods = [position for name, position in positions_of(right).items() if position.workload and name != "DNS"]
+    pods = [endpoint for name, endpoint in endpoints_of(right).items() if endpoint.workload and name != "DNS"]
 
-    assert {position.groups for position in pods} == {frozenset({right.environment.cluster.nodes})}
+    assert {endpoint.groups for endpoint in pods} == {frozenset({right.environment.cluster.nodes})}
 
 
 @given(shops())
 def test_what_compiled_selectors_mean_is_declared(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
-    named = {position.name for position in positions_of(right).values() if position.role is Role.UNDECLARED}
+    named = {endpoint.name for endpoint in endpoints_of(right).values() if endpoint.role is Role.UNDECLARED}
 
     assert len(named) == 4
 
@@ -73,7 +73,7 @@ def test_what_compiled_selectors_mean_is_declared(shop: tuple[Matrix, Environmen
 @given(shops())
 def test_pods_carry_their_own_group_exactly_where_groups_sit_on_pods(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
-    cluster, found = right.environment.cluster, positions_of(right)
+    cluster, found = right.environment.cluster, endpoints_of(right)
 
     for service in right.matrix.services:
         assert found[service.name].wears_own_group == (cluster.attachment is Attachment.PODS)
@@ -82,7 +82,7 @@ def test_pods_carry_their_own_group_exactly_where_groups_sit_on_pods(shop: tuple
 @given(shops())
 def test_pods_before_their_restart_are_attached_as_it_is_left(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
-    leaving, found = right.environment.cluster.leaving, positions_of(right)
+    leaving, found = right.environment.cluster.leaving, endpoints_of(right)
 
     for service in right.matrix.services:
         former = found.get(before_restart(service.name))
@@ -96,18 +96,18 @@ def test_a_pod_carries_every_group_that_is_attached_to_its_labels() -> None:
     right = compiled(*CASES["dev"]())
     everywhere = PodAttachment("all", (), OwnGroup("pay"))
     more = replace(right.firewall, attachments=(*right.firewall.attachments, everywhere))
-    found = positions_of(replace(right, firewall=more))
+    found = endpoints_of(replace(right, firewall=more))
 
     assert found["api"].groups == {OwnGroup("api"), OwnGroup("pay")}
     assert found["another pod of flash-ticket"].groups == {OwnGroup("pay")}
     assert not found["a pod elsewhere in the cluster"].wears_own_group
 
 
-def test_a_selector_for_nobody_that_is_known_has_a_position_of_its_own() -> None:
+def test_a_selector_for_nobody_that_is_known_has_a_endpoint_of_its_own() -> None:
     assert strangers(policy(podSelector={"matchLabels": {"app": "debug"}})) == {"a pod of flash-ticket with app=debug"}
 
 
-def test_each_value_that_an_expression_names_has_a_position() -> None:
+def test_each_value_that_an_expression_names_has_a_endpoint() -> None:
     expression = {"key": "app", "operator": "In", "values": ["flash-api", "one", "two"]}
 
     assert strangers(policy(podSelector={"matchExpressions": [expression]})) == {
@@ -116,7 +116,7 @@ def test_each_value_that_an_expression_names_has_a_position() -> None:
     }
 
 
-def test_a_label_of_any_value_has_a_position() -> None:
+def test_a_label_of_any_value_has_a_endpoint() -> None:
     expression = {"key": "app", "operator": "Exists"}
 
     assert strangers(policy(podSelector={"matchExpressions": [expression]})) == {
@@ -124,6 +124,6 @@ def test_a_label_of_any_value_has_a_position() -> None:
     }
 
 
-def test_a_namespace_that_is_named_by_its_labels_has_a_position() -> None:
+def test_a_namespace_that_is_named_by_its_labels_has_a_endpoint() -> None:
     assert strangers(policy(namespaceSelector={"matchLabels": {"team": "data"}})) == {"a pod of team=data"}
     assert strangers(policy(namespaceSelector={})) == set()

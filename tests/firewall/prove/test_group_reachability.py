@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, Peer, Rule
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
 from flash_ticket.firewall.declare.choices import Network
-from flash_ticket.firewall.prove.endpoint import Position, Role
+from flash_ticket.firewall.prove.endpoint import Endpoint, Role
 from flash_ticket.firewall.prove.group_reachability import GroupReachability
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol, tcp, udp
@@ -27,32 +27,32 @@ PORTS = (tcp(80), tcp(443), PortRange(Protocol.TCP, 79, 81), PortRange(Protocol.
 ASKED = (tcp(78), tcp(79), tcp(80), tcp(443), udp(53), PortRange(Protocol.SCTP, 80, 80))
 
 
-def position(name: str, *networks: str, groups: Iterable[Holder] = (), pods: bool = False) -> Position:
+def endpoint(name: str, *networks: str, groups: Iterable[Holder] = (), pods: bool = False) -> Endpoint:
     workload = Workload("shop", name, "pods", {"app": name}) if pods else None
-    return Position(name, Role.SERVICE, workload, tuple(map(AddressRange.of, networks)), frozenset(groups))
+    return Endpoint(name, Role.SERVICE, workload, tuple(map(AddressRange.of, networks)), frozenset(groups))
 
 
-POSITIONS = (
-    position("api", "10.0.0.0/16", groups=[API], pods=True),
-    position("pay", "10.0.0.0/16", groups=[PAY, API], pods=True),
-    position("other pods", "10.0.0.0/16", groups=[NODES], pods=True),
-    position("more pods", "10.0.0.0/16", groups=[NODES], pods=True),
-    position("database", "10.0.20.0/24", groups=[DATA, NODES]),
-    position("redis", "10.0.20.0/24", groups=[DATA]),
-    position("office", "203.0.113.0/25", "198.51.100.0/24"),
-    position("host", "10.0.20.0/25"),
-    position("world", "2001:db8::/64", "203.0.113.0/24"),
+ENDPOINTS = (
+    endpoint("api", "10.0.0.0/16", groups=[API], pods=True),
+    endpoint("pay", "10.0.0.0/16", groups=[PAY, API], pods=True),
+    endpoint("other pods", "10.0.0.0/16", groups=[NODES], pods=True),
+    endpoint("more pods", "10.0.0.0/16", groups=[NODES], pods=True),
+    endpoint("database", "10.0.20.0/24", groups=[DATA, NODES]),
+    endpoint("redis", "10.0.20.0/24", groups=[DATA]),
+    endpoint("office", "203.0.113.0/25", "198.51.100.0/24"),
+    endpoint("host", "10.0.20.0/25"),
+    endpoint("world", "2001:db8::/64", "203.0.113.0/24"),
 )
 
 holders = st.sampled_from((API, PAY, DATA, NODES))
-peers: st.SearchStrategy[Peer] = st.one_of(holders, st.just(OFFICE), st.sampled_from(NETWORKS))
+peers: st.SearchStrategy[RulePeer] = st.one_of(holders, st.just(OFFICE), st.sampled_from(NETWORKS))
 rules = st.lists(
-    st.builds(Rule, holders, st.sampled_from(Direction), peers, st.sampled_from(PORTS), st.just(())), max_size=6
+    st.builds(GroupRule, holders, st.sampled_from(Direction), peers, st.sampled_from(PORTS), st.just(())), max_size=6
 )
-two = st.tuples(st.sampled_from(POSITIONS), st.sampled_from(POSITIONS)).filter(lambda pair: pair[0] is not pair[1])
+two = st.tuples(st.sampled_from(ENDPOINTS), st.sampled_from(ENDPOINTS)).filter(lambda pair: pair[0] is not pair[1])
 
 
-def interfaces(of: Position) -> Iterator[Interface]:
+def interfaces(of: Endpoint) -> Iterator[Interface]:
     """Every group that an interface may carry, at the edges of every address range."""
     found: list[tuple[Holder, ...]] = [tuple(of.groups)] if of.workload else [(group,) for group in of.groups]
     for groups, each in product(found or [()], of.ranges):
@@ -67,7 +67,7 @@ def edges() -> Iterator[int]:
         yield from (int(network[0]), int(network[0]) - 1, int(network[-1]), int(network[-1]) + 1)
 
 
-def packets(source: Position, target: Position, port: PortRange) -> list[Packet]:
+def packets(source: Endpoint, target: Endpoint, port: PortRange) -> list[Packet]:
     pairs = product(interfaces(source), interfaces(target))
     return [Packet(one, other, port.protocol, port.first) for one, other in pairs]
 
@@ -75,9 +75,9 @@ def packets(source: Position, target: Position, port: PortRange) -> list[Packet]
 @settings(max_examples=400)
 @given(rules, two, st.sampled_from(ASKED))
 def test_an_end_lets_a_connection_through_if_it_does_for_every_interface_and_address(
-    given_rules: list[Rule], pair: tuple[Position, Position], port: PortRange
+    given_rules: list[GroupRule], pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
-    verdict = GroupReachability(given_rules, POSITIONS).verdict(*pair, port)
+    verdict = GroupReachability(given_rules, ENDPOINTS).verdict(*pair, port)
     asked = packets(*pair, port)
 
     assert verdict.egress.passes == all(not each.source.groups or leaves(given_rules, each) for each in asked)
@@ -87,10 +87,10 @@ def test_an_end_lets_a_connection_through_if_it_does_for_every_interface_and_add
 @settings(max_examples=400)
 @given(rules, two, st.sampled_from(ASKED))
 def test_open_is_what_some_interface_and_address_may_use(
-    given_rules: list[Rule], pair: tuple[Position, Position], port: PortRange
+    given_rules: list[GroupRule], pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
     source, target = pair
-    opened = GroupReachability(given_rules, POSITIONS).opened(source, target).holds(port.protocol, port.first)
+    opened = GroupReachability(given_rules, ENDPOINTS).opened(source, target).holds(port.protocol, port.first)
     asked = packets(source, target, port)
     out, into = any(leaves(given_rules, each) for each in asked), any(enters(given_rules, each) for each in asked)
     both = {(True, True): out and into, (True, False): out, (False, True): into, (False, False): out or into}
@@ -99,8 +99,8 @@ def test_open_is_what_some_interface_and_address_may_use(
 
 
 @given(rules)
-def test_blocks_hold_what_is_open_and_no_pair_twice(given_rules: list[Rule]) -> None:
-    groups = GroupReachability(given_rules, POSITIONS)
+def test_blocks_hold_what_is_open_and_no_pair_twice(given_rules: list[GroupRule]) -> None:
+    groups = GroupReachability(given_rules, ENDPOINTS)
     pairs = [
         ((source, target), ports)
         for sources, targets, ports in groups.blocks()
@@ -108,80 +108,80 @@ def test_blocks_hold_what_is_open_and_no_pair_twice(given_rules: list[Rule]) -> 
     ]
 
     assert len({pair for pair, _ in pairs}) == len(pairs)
-    assert dict(pairs) == {pair: ports for pair in product(POSITIONS, POSITIONS) if (ports := groups.opened(*pair))}
+    assert dict(pairs) == {pair: ports for pair in product(ENDPOINTS, ENDPOINTS) if (ports := groups.opened(*pair))}
 
 
 @given(rules)
-def test_pods_that_share_their_groups_are_treated_alike(given_rules: list[Rule]) -> None:
-    groups = GroupReachability(given_rules, POSITIONS)
-    _, _, one, other, *rest = POSITIONS
+def test_pods_that_share_their_groups_are_treated_alike(given_rules: list[GroupRule]) -> None:
+    groups = GroupReachability(given_rules, ENDPOINTS)
+    _, _, one, other, *rest = ENDPOINTS
 
     assert all(groups.opened(one, each) == groups.opened(other, each) for each in rest)
 
 
-def verdict_of(port: PortRange, *given_rules: Rule, source: int = 0, target: int = 1) -> tuple[Outcome, Outcome]:
-    found = GroupReachability(given_rules, POSITIONS).verdict(POSITIONS[source], POSITIONS[target], port)
+def verdict_of(port: PortRange, *given_rules: GroupRule, source: int = 0, target: int = 1) -> tuple[Outcome, Outcome]:
+    found = GroupReachability(given_rules, ENDPOINTS).verdict(ENDPOINTS[source], ENDPOINTS[target], port)
     return found.egress.outcome, found.ingress.outcome
 
 
 def test_a_reply_needs_no_rule() -> None:
     """Groups are stateful: one rule at each end lets a connection through, none lets its replies back."""
-    there = Rule(API, Direction.EGRESS, PAY, tcp(80), ())
-    here = Rule(PAY, Direction.INGRESS, API, tcp(80), ())
+    there = GroupRule(API, Direction.EGRESS, PAY, tcp(80), ())
+    here = GroupRule(PAY, Direction.INGRESS, API, tcp(80), ())
 
     assert verdict_of(tcp(80), there, here) == (Outcome.ALLOWED, Outcome.ALLOWED)
     assert verdict_of(tcp(80), there, here, source=1, target=0)[1] is Outcome.NO_RULE_FOR_PEER
 
 
 def test_both_ends_have_to_allow_a_connection_between_groups_of_ours() -> None:
-    there = Rule(API, Direction.EGRESS, PAY, tcp(80), ())
+    there = GroupRule(API, Direction.EGRESS, PAY, tcp(80), ())
 
     assert verdict_of(tcp(80), there) == (Outcome.ALLOWED, Outcome.NO_RULE_FOR_PEER)
-    assert not GroupReachability([there], POSITIONS).opened(POSITIONS[0], POSITIONS[1])
+    assert not GroupReachability([there], ENDPOINTS).opened(ENDPOINTS[0], ENDPOINTS[1])
 
 
 def test_a_group_that_names_itself_lets_those_that_carry_it_talk() -> None:
-    among = [Rule(NODES, direction, NODES, tcp(80), ()) for direction in Direction]
+    among = [GroupRule(NODES, direction, NODES, tcp(80), ()) for direction in Direction]
 
     assert verdict_of(tcp(80), *among, source=2, target=3) == (Outcome.ALLOWED, Outcome.ALLOWED)
 
 
 def test_a_range_has_to_be_allowed_to_its_last_port() -> None:
     asked = PortRange(Protocol.TCP, 80, 90)
-    some = Rule(API, Direction.EGRESS, PAY, PortRange(Protocol.TCP, 80, 89), ())
-    rest = Rule(API, Direction.EGRESS, PAY, tcp(90), ())
+    some = GroupRule(API, Direction.EGRESS, PAY, PortRange(Protocol.TCP, 80, 89), ())
+    rest = GroupRule(API, Direction.EGRESS, PAY, tcp(90), ())
 
     assert verdict_of(asked, some)[0] is Outcome.NO_RULE_FOR_PORT
     assert verdict_of(asked, some, rest)[0] is Outcome.ALLOWED
 
 
 def test_a_prefix_list_means_its_entries() -> None:
-    listed = Rule(API, Direction.EGRESS, OFFICE, tcp(80), ())
+    listed = GroupRule(API, Direction.EGRESS, OFFICE, tcp(80), ())
 
     assert verdict_of(tcp(80), listed, target=6) == (Outcome.ALLOWED, Outcome.UNGOVERNED)
     assert verdict_of(tcp(80), listed, target=8)[0] is Outcome.NO_RULE_FOR_PEER
 
 
 def test_the_rule_that_decides_is_named() -> None:
-    rule = Rule(API, Direction.EGRESS, PAY, tcp(80), ("api to pay",))
-    side = GroupReachability([rule], POSITIONS).verdict(POSITIONS[0], POSITIONS[1], tcp(80)).egress
+    rule = GroupRule(API, Direction.EGRESS, PAY, tcp(80), ("api to pay",))
+    side = GroupReachability([rule], ENDPOINTS).verdict(ENDPOINTS[0], ENDPOINTS[1], tcp(80)).egress
 
     assert (side.governors, [str(each) for each in side.rules]) == (("api",), ["api api-egress-tcp-80-to-pay"])
 
 
 def test_a_place_of_several_groups_is_open_only_where_each_of_them_is() -> None:
-    first, second = (Rule(group, Direction.INGRESS, API, tcp(80), ()) for group in (DATA, NODES))
-    out = [Rule(API, Direction.EGRESS, group, tcp(80), ()) for group in (DATA, NODES)]
+    first, second = (GroupRule(group, Direction.INGRESS, API, tcp(80), ()) for group in (DATA, NODES))
+    out = [GroupRule(API, Direction.EGRESS, group, tcp(80), ()) for group in (DATA, NODES)]
 
     assert verdict_of(tcp(80), first, *out, target=4) == (Outcome.ALLOWED, Outcome.NO_RULE_FOR_PORT)
     assert verdict_of(tcp(80), first, second, *out, target=4) == (Outcome.ALLOWED, Outcome.ALLOWED)
 
 
 def test_what_rules_permit_is_told_by_what_carries_the_group() -> None:
-    to_data = Rule(API, Direction.EGRESS, DATA, tcp(80), ())
-    found = GroupReachability([to_data], POSITIONS).permissions()
+    to_data = GroupRule(API, Direction.EGRESS, DATA, tcp(80), ())
+    found = GroupReachability([to_data], ENDPOINTS).permissions()
 
-    assert {end.name for end, _ in found if isinstance(end, Position)} == {"api", "pay"}
-    assert [PortSet.of(ports) for ports in found[POSITIONS[0], Direction.EGRESS].peers.values()] == [
+    assert {end.name for end, _ in found if isinstance(end, Endpoint)} == {"api", "pay"}
+    assert [PortSet.of(ports) for ports in found[ENDPOINTS[0], Direction.EGRESS].peers.values()] == [
         PortSet.of([tcp(80)])
     ]

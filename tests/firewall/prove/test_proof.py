@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from flash_ticket.firewall.bind.environment import Environment, Place, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment, Rule
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.violation import Fault, Violation
@@ -52,7 +52,7 @@ def with_policy(namespace: str, **spec: Any) -> Callable[[Compiled], Compiled]: 
     return lambda right: replace(right, manifests=(*right.manifests, body))
 
 
-def with_rule(rule: Rule) -> Callable[[Compiled], Compiled]:
+def with_rule(rule: GroupRule) -> Callable[[Compiled], Compiled]:
     return lambda right: replace(right, firewall=replace(right.firewall, rules=(*right.firewall.rules, rule)))
 
 
@@ -121,22 +121,22 @@ def test_replicas_of_one_service_may_not_talk_among_themselves() -> None:
 
 
 def test_a_rule_by_ipv6_is_seen_where_everything_else_is_ipv4() -> None:
-    rule = Rule(OwnGroup("api"), Direction.INGRESS, ip_network("::/0"), tcp(22), ())
+    rule = GroupRule(OwnGroup("api"), Direction.INGRESS, ip_network("::/0"), tcp(22), ())
 
     assert wrong("dev", with_rule(rule)) == ["open vpc: the internet => api : TCP 22"]
 
 
 def test_a_list_whose_entries_are_unknown_opens_something() -> None:
-    rule = Rule(OwnGroup("api"), Direction.INGRESS, PrefixList("pl-9", "office", 4, 5, ()), tcp(22), ())
+    rule = GroupRule(OwnGroup("api"), Direction.INGRESS, PrefixList("pl-9", "office", 4, 5, ()), tcp(22), ())
 
     assert wrong("dev", with_rule(rule)) == ["open vpc: whatever office lists => api : TCP 22"]
 
 
 def test_a_group_that_no_known_thing_carries_is_somebody() -> None:
-    rule = Rule(OwnGroup("pay"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
+    rule = GroupRule(OwnGroup("pay"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
 
     assert wrong("dev", with_rule(rule)) == ["open vpc: pay => api : TCP 4000"]
-    strange = Rule(OwnGroup("nobody"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
+    strange = GroupRule(OwnGroup("nobody"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
     assert wrong("dev", with_rule(strange)) == []  # a rule in a group that is not made is no rule
 
 
@@ -214,6 +214,6 @@ def test_on_nodes_the_proof_says_which_pairs_the_pod_layer_alone_keeps_apart() -
 
 def test_a_violation_says_how_wide_it_is() -> None:
     ports = PortRange(Protocol.TCP, 4000, 4010)
-    rule = Rule(OwnGroup("api"), Direction.INGRESS, OwnGroup("gateway"), ports, ())
+    rule = GroupRule(OwnGroup("api"), Direction.INGRESS, OwnGroup("gateway"), ports, ())
 
     assert wrong("dev", with_rule(rule)) == ["open vpc: gateway => api : TCP 4001-4010"]

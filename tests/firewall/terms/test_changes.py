@@ -6,7 +6,7 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.changes import Change, ChangeKind, changes_between
-from flash_ticket.firewall.terms.connections import Party  # noqa: TC001  # spelled out in variables too
+from flash_ticket.firewall.terms.connections import PartyName  # noqa: TC001  # spelled out in variables too
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, Protocol, tcp
 from tests.support.declared.random_clusters import RandomCluster, clusters
 
@@ -18,13 +18,13 @@ def addresses(text: str) -> AddressRange:
 
 
 def test_nothing_changes_between_a_thing_and_itself() -> None:
-    same: dict[tuple[Party, Party], PortSet] = {("a", "b"): WEB, (addresses("10.0.0.0/8"), "b"): ALL_PORTS}
+    same: dict[tuple[PartyName, PartyName], PortSet] = {("a", "b"): WEB, (addresses("10.0.0.0/8"), "b"): ALL_PORTS}
     assert changes_between(same, same) == ()
 
 
 def test_pairs_are_added_removed_and_changed() -> None:
-    before: dict[tuple[Party, Party], PortSet] = {("a", "b"): WEB, ("a", "c"): WEB, ("a", "d"): WEB}
-    after: dict[tuple[Party, Party], PortSet] = {("a", "b"): WEB | TLS, ("a", "c"): WEB, ("z", "a"): TLS}
+    before: dict[tuple[PartyName, PartyName], PortSet] = {("a", "b"): WEB, ("a", "c"): WEB, ("a", "d"): WEB}
+    after: dict[tuple[PartyName, PartyName], PortSet] = {("a", "b"): WEB | TLS, ("a", "c"): WEB, ("z", "a"): TLS}
 
     found = changes_between(before, after)
 
@@ -42,8 +42,8 @@ def test_pairs_are_added_removed_and_changed() -> None:
 
 
 def test_ranges_cut_differently_are_compared_address_by_address() -> None:
-    before: dict[tuple[Party, Party], PortSet] = {(addresses("0.0.0.0/0"), "a"): WEB}
-    after: dict[tuple[Party, Party], PortSet] = {
+    before: dict[tuple[PartyName, PartyName], PortSet] = {(addresses("0.0.0.0/0"), "a"): WEB}
+    after: dict[tuple[PartyName, PartyName], PortSet] = {
         (addresses("0.0.0.0-9.255.255.255"), "a"): WEB,
         (addresses("10.0.0.0/9"), "a"): TLS,
         (addresses("10.128.0.0/9"), "a"): TLS,
@@ -53,8 +53,8 @@ def test_ranges_cut_differently_are_compared_address_by_address() -> None:
 
 
 def test_ranges_as_destinations_are_compared_likewise() -> None:
-    before: dict[tuple[Party, Party], PortSet] = {("a", addresses("10.0.0.0/8")): WEB}
-    after: dict[tuple[Party, Party], PortSet] = {("a", addresses("10.0.0.0/9")): WEB}
+    before: dict[tuple[PartyName, PartyName], PortSet] = {("a", addresses("10.0.0.0/8")): WEB}
+    after: dict[tuple[PartyName, PartyName], PortSet] = {("a", addresses("10.0.0.0/9")): WEB}
     assert changes_between(before, after) == (Change("a", addresses("10.128.0.0/9"), WEB, NO_PORTS),)
 
 

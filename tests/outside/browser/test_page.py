@@ -13,7 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.proof import prove
 from flash_ticket.report.picture.page import page
 from flash_ticket.report.picture.picture import picture
@@ -62,15 +62,19 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One page for each of what a page can hold, as files."""
     folder = tmp_path_factory.mktemp("pages")
-    texts = {f"{case}.html": page(*shop, compiled(*shop).proof()) for case, make in CASES.items() for shop in [make()]}
+    texts = {
+        f"{case}.html": page(*shop, compile_firewall(*shop).proof())
+        for case, make in CASES.items()
+        for shop in [make()]
+    }
     texts["prod.svg"] = picture(*CASES["prod"]())
     environment = environment_of("prod")
-    firewall = compiled(shop_matrix(), environment)
+    firewall = compile_firewall(shop_matrix(), environment)
     manifests = [policy.manifest() for policy in firewall.pods.policies if "pay" not in policy.name]
     texts["broken.html"] = page(shop_matrix(), environment, prove(shop_matrix(), environment, manifests, firewall.vpc))
     nodes = replace(environment.cluster.nodes, label=_HOSTILE)
     hostile = replace(environment, cluster=replace(environment.cluster, name=_HOSTILE, nodes=nodes))
-    texts["hostile.html"] = page(shop_matrix(), hostile, compiled(shop_matrix(), hostile).proof())
+    texts["hostile.html"] = page(shop_matrix(), hostile, compile_firewall(shop_matrix(), hostile).proof())
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return {name: folder / name for name in texts}

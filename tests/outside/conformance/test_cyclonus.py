@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
-from flash_ticket.firewall.analyse.reachability import Endpoint, Reachability
+from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import Protocol
 from tests.support.declared.random_clusters import INTERESTING_PORTS, PROTOCOLS, RandomCluster, clusters
@@ -53,7 +53,7 @@ def with_every_label(cluster: RandomCluster) -> list[dict[str, Any]]:
     return list(result)
 
 
-def as_peer(end: Endpoint, reachability: Reachability) -> dict[str, Any]:
+def as_peer(end: Party, reachability: Reachability) -> dict[str, Any]:
     if isinstance(end, AddressRange):
         return {"IP": str(end).partition("-")[0]}
     namespace_labels = dict(reachability.cluster.namespaces[end.namespace])
@@ -74,7 +74,7 @@ def name_of(pod: Pod | None, protocol: str, port: int) -> str:
 def test_cyclonus_gives_the_same_answers(cyclonus: Cyclonus, cluster: RandomCluster) -> None:
     manifests = with_every_label(cluster)
     reachability = Reachability(cluster_from(manifests))
-    ends: list[tuple[Endpoint, Pod | None]] = [
+    ends: list[tuple[Party, Pod | None]] = [
         (reachability.parties[name], pod)
         for name, pod in cluster.pods.items()
         # cyclonus takes one name for a port; a port with two names on one pod cannot be asked about

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import read_project
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.terms.ports import listing
 from flash_ticket.report.picture.page import page
@@ -25,7 +25,7 @@ HOSTILE = "</style><img src=x onerror='alert(1)'>&amp;"
 
 
 def page_of(matrix: Matrix, environment: Environment) -> str:
-    return page(matrix, environment, compiled(matrix, environment).proof())
+    return page(matrix, environment, compile_firewall(matrix, environment).proof())
 
 
 def parsed(text: str) -> ET.Element:
@@ -50,7 +50,7 @@ def text_of(elements: Iterable[ET.Element]) -> str:
 
 def broken_proof() -> Proof:
     """Return a proof of the shop without its policy for what may reach pay."""
-    firewall = compiled(shop_matrix(), environment_of("prod"))
+    firewall = compile_firewall(shop_matrix(), environment_of("prod"))
     manifests = [policy.manifest() for policy in firewall.pods.policies if policy.name != "03-allow-pay-from-api"]
     return prove(firewall.matrix, firewall.environment, manifests, firewall.vpc)
 

@@ -6,7 +6,15 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG, STACK_TAG, Holder, OwnGroup, Peer, PodAttachment, Rule
+from flash_ticket.firewall.compile.vpc_layer import (
+    GROUP_TAG,
+    STACK_TAG,
+    GroupRule,
+    Holder,
+    OwnGroup,
+    PodAttachment,
+    RulePeer,
+)
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -45,7 +53,7 @@ def group(own: OwnGroup, stack: str) -> Described:
     }
 
 
-def rule(compiled: Rule, stack: str) -> Described:
+def rule(compiled: GroupRule, stack: str) -> Described:
     """Return a rule as DescribeSecurityGroupRules tells it."""
     return {
         "SecurityGroupRuleId": f"sgr-{compiled.name}",
@@ -75,7 +83,7 @@ def _id(holder: Holder) -> str:
     return holder.id if isinstance(holder, Group) else f"sg-own-{holder.label}"
 
 
-def _peer(peer: Peer) -> Described:
+def _peer(peer: RulePeer) -> Described:
     match peer:
         case IPv4Network():
             return {"CidrIpv4": str(peer)}

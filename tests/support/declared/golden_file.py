@@ -9,7 +9,7 @@ import yaml
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.choices import Network
 
 FOLDER = Path(__file__).parents[2] / "firewall" / "compile" / "golden"
@@ -45,7 +45,7 @@ def vpc_text(firewall: VpcFirewall) -> str:
     )
 
 
-def _written(peer: Peer) -> str:
+def _written(peer: RulePeer) -> str:
     match peer:
         case OwnGroup():
             return f"own {peer.label}"

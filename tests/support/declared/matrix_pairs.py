@@ -10,7 +10,7 @@ from flash_ticket.firewall.bind.environment import Environment, Place
 from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from tests.support.declared.matrices import FRONT, PLACES, Content, environments, traffic_files
 
 _TELLING = ("app", "app.kubernetes.io/name")
@@ -33,7 +33,7 @@ class FirewallPair:
 def firewalls(draw: st.DrawFn) -> CompiledFirewall:
     """A firewall in which no two places share an address."""
     matrix = parse_matrix(draw(traffic_files(2)), "traffic.yaml")
-    return compiled(matrix, _apart(draw(environments(matrix)), 1))
+    return compile_firewall(matrix, _apart(draw(environments(matrix)), 1))
 
 
 @st.composite
@@ -44,7 +44,7 @@ def firewall_pairs(draw: st.DrawFn) -> FirewallPair:
     matrices = parse_matrix(former, "traffic.yaml"), parse_matrix(latter, "traffic.yaml")
     after = _apart(draw(environments(matrices[1])), 1)
     before = draw(_environment_before(matrices[0], after))
-    return FirewallPair(compiled(matrices[0], before), compiled(matrices[1], after))
+    return FirewallPair(compile_firewall(matrices[0], before), compile_firewall(matrices[1], after))
 
 
 @st.composite

@@ -12,9 +12,9 @@ from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.prove.endpoint import KUBELET, Position, Role
+from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 from lab.recording.journal import Write
@@ -136,8 +136,8 @@ class Transition:
         yield tuple(Layer), by_both
         yield (Layer.POD,), by_pod_layer
 
-    def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> Layers:
-        return Layers(matrix, self._environment, manifests, firewall, self._ever_selected)
+    def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> BothLayers:
+        return BothLayers(matrix, self._environment, manifests, firewall, self._ever_selected)
 
     @cached_property
     def _sides(self) -> tuple[CompiledFirewall, ...]:
@@ -179,10 +179,10 @@ class Transition:
         return replace(newest, services=tuple(services.values()), externals=tuple(externals.values()))
 
 
-def _pairs(layers: Layers) -> Iterator[tuple[Pair, tuple[Position, Position]]]:
+def _pairs(layers: BothLayers) -> Iterator[tuple[Pair, tuple[Endpoint, Endpoint]]]:
     """Yield every pair with a service at an end, without kubelets and pods that share the group of their node."""
-    for one in layers.positions:
-        for other in layers.positions:
+    for one in layers.endpoints:
+        for other in layers.endpoints:
             sharing = any(end.role is Role.SERVICE and not end.wears_own_group for end in (one, other))
             if KUBELET in {one.name, other.name} and sharing:
                 continue
@@ -190,7 +190,7 @@ def _pairs(layers: Layers) -> Iterator[tuple[Pair, tuple[Position, Position]]]:
                 yield (one.name, other.name), (one, other)
 
 
-def _opened(layers: Layers, deciding: Deciding, ends: tuple[Position, Position]) -> PortSet:
+def _opened(layers: BothLayers, deciding: Deciding, ends: tuple[Endpoint, Endpoint]) -> PortSet:
     found = ALL_PORTS
     for layer in deciding:
         found &= layers.opened(layer, *ends)

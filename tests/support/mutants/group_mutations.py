@@ -5,13 +5,13 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, Peer, PodAttachment, Rule, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, PodAttachment, RulePeer, VpcFirewall
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.mutants.policy_mutations import other_networks
 
 _STRANGE = Group("sg-strange", "strange")
-_STRANGE_PEERS: tuple[Peer, ...] = (
+_STRANGE_PEERS: tuple[RulePeer, ...] = (
     _STRANGE,
     PrefixList("pl-strange", "strange", 4, 1, (ip_network("198.51.100.192/26"),)),
     ip_network("0.0.0.0/0"),
@@ -25,7 +25,7 @@ def wrong_rules(firewall: VpcFirewall) -> Iterator[tuple[str, str, VpcFirewall]]
         yield what, name, replace(firewall, rules=rules)
 
 
-def _wrong_rules(rules: tuple[Rule, ...]) -> Iterator[tuple[str, str, tuple[Rule, ...]]]:
+def _wrong_rules(rules: tuple[GroupRule, ...]) -> Iterator[tuple[str, str, tuple[GroupRule, ...]]]:
     groups: list[Holder] = sorted({rule.holder for rule in rules}, key=lambda group: group.label)
     for place, rule in enumerate(rules):
         rest = (*rules[:place], *rules[place + 1 :])
@@ -37,11 +37,11 @@ def _wrong_rules(rules: tuple[Rule, ...]) -> Iterator[tuple[str, str, tuple[Rule
                 yield "rule added", rule.name, (*rules, replace(rule, peer=peer))
     for group in (*groups, _STRANGE):
         for direction in Direction:
-            added = Rule(group, direction, ip_network("0.0.0.0/0"), PortRange(Protocol.TCP, 1, MAX_PORT), ())
+            added = GroupRule(group, direction, ip_network("0.0.0.0/0"), PortRange(Protocol.TCP, 1, MAX_PORT), ())
             yield "rule added", group.label, (*rules, added)
 
 
-def _wrong_ports(rule: Rule) -> Iterator[tuple[str, Rule]]:
+def _wrong_ports(rule: GroupRule) -> Iterator[tuple[str, GroupRule]]:
     protocol, first, last = rule.ports.protocol, rule.ports.first, rule.ports.last
     if last < MAX_PORT:
         yield "ports widened", replace(rule, ports=PortRange(protocol, first, last + 1))
@@ -55,7 +55,7 @@ def _wrong_ports(rule: Rule) -> Iterator[tuple[str, Rule]]:
     yield "ports mistaken", replace(rule, ports=PortRange(other, first, last))
 
 
-def _wrong_ends(rule: Rule, groups: list[Holder]) -> Iterator[tuple[str, Rule]]:
+def _wrong_ends(rule: GroupRule, groups: list[Holder]) -> Iterator[tuple[str, GroupRule]]:
     for group in groups:
         if group != rule.holder:
             yield "holder mistaken", replace(rule, holder=group)

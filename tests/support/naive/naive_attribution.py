@@ -60,7 +60,7 @@ def _caller(matrix: Matrix, environment: Environment, inventory: Inventory, reco
 
 
 def _of_pods(matrix: Matrix, inventory: Inventory, record: Record, address: str) -> str:
-    """Return the position of the pod there, a question mark if that is not sure, nothing if no pod was ever there."""
+    """Return the endpoint of the pod there, a question mark if that is not sure, nothing if no pod was ever there."""
     nodes = {pod.node for pod in inventory.pods}
     having = [pod for pod in inventory.pods if address in pod.addresses and address not in nodes]
     if not having:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from tests.support.mutants.mutations import Compiled
 from tests.support.naive.naive_changes import NOBODY, Changed, Effect, Names, addresses, at, labels, named_pods, ports
@@ -124,7 +124,7 @@ def _outside(before: Compiled, after: Compiled) -> Iterator[_Subject]:
             yield _Subject(at(before, address), address)
 
 
-def _networks(peer: Peer) -> tuple[Network, ...]:
+def _networks(peer: RulePeer) -> tuple[Network, ...]:
     if isinstance(peer, PrefixList):
         return peer.networks
     return () if isinstance(peer, OwnGroup | Group) else (peer,)

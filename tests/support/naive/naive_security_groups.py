@@ -9,7 +9,7 @@ from functools import cache
 from ipaddress import ip_address
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, Peer, Rule
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer
 from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -34,17 +34,19 @@ class Packet:
     port: int
 
 
-def leaves(rules: Iterable[Rule], packet: Packet) -> bool:
+def leaves(rules: Iterable[GroupRule], packet: Packet) -> bool:
     """Tell whether the outbound rules of the source's groups let the packet out."""
     return _any_rule(rules, Direction.EGRESS, packet.source, packet.target, packet)
 
 
-def enters(rules: Iterable[Rule], packet: Packet) -> bool:
+def enters(rules: Iterable[GroupRule], packet: Packet) -> bool:
     """Tell whether the inbound rules of the target's groups let the packet in."""
     return _any_rule(rules, Direction.INGRESS, packet.target, packet.source, packet)
 
 
-def _any_rule(rules: Iterable[Rule], direction: Direction, own: Interface, other: Interface, packet: Packet) -> bool:
+def _any_rule(
+    rules: Iterable[GroupRule], direction: Direction, own: Interface, other: Interface, packet: Packet
+) -> bool:
     # "Rules from each security group are aggregated to form a single set of rules"; there are no deny rules.
     for rule in rules:
         if rule.direction != direction:
@@ -60,7 +62,7 @@ def _any_rule(rules: Iterable[Rule], direction: Direction, own: Interface, other
     return False
 
 
-def _is(peer: Peer, interface: Interface) -> bool:
+def _is(peer: RulePeer, interface: Interface) -> bool:
     if isinstance(peer, OwnGroup | Group):
         # "instances that are associated with the referenced security group"
         return peer in interface.groups

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, Pod
@@ -18,7 +18,7 @@ TAKEN = NIGHT + 3600
 
 SHOP = shop_matrix()
 DEV = environment_of("dev")
-FIREWALL = compiled(SHOP, DEV)
+FIREWALL = compile_firewall(SHOP, DEV)
 
 NODE = "10.10.10.2"
 OLD = NIGHT - 86_400

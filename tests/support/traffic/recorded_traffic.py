@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.both_layers import Layers
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
@@ -19,7 +19,7 @@ NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
 
 
 def said(  # noqa: PLR0913 - each is a field of what a log tells
-    layers: Layers,
+    layers: BothLayers,
     source: str,
     destination: str,
     port: PortRange | None,
@@ -56,7 +56,7 @@ def attributed(conversations: Iterable[Conversation]) -> Attribution:
     return Attribution(tuple(conversations), (), ())
 
 
-def every_flow(layers: Layers, matrix: Matrix) -> Iterator[Conversation]:
+def every_flow(layers: BothLayers, matrix: Matrix) -> Iterator[Conversation]:
     """Yield a conversation on the first port of each range of each flow."""
     for flow in matrix.flows:
         for port in flow.ports:
@@ -69,9 +69,9 @@ def unchanged(matrix: Matrix, environment: Environment) -> Proposal:
 
 
 @st.composite
-def recordings(draw: st.DrawFn, layers: Layers) -> list[Conversation]:
+def recordings(draw: st.DrawFn, layers: BothLayers) -> list[Conversation]:
     """Conversations of any kind between the services and externals of some layers, and others."""
-    names = [each.name for each in layers.positions if each.role is not Role.CLIENTS]
+    names = [each.name for each in layers.endpoints if each.role is not Role.CLIENTS]
     ports = [port for endpoint in layers.matrix.endpoints.values() for port in endpoint.ports]
     numbers = st.sampled_from([PortRange(each.protocol, each.first, each.first) for each in ports])
     anybody = st.tuples(st.sampled_from(names), st.sampled_from(names))

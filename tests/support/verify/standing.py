@@ -10,7 +10,7 @@ from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.compile.flow_log import AGGREGATION_SECONDS, log_format, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
 from flash_ticket.firewall.declare.choices import LogDestination
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compiled
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
 from flash_ticket.verify.finding import Finding
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
@@ -25,7 +25,7 @@ NODE = "10.99.0.1"
 
 
 def shop(stack: str = "dev") -> CompiledFirewall:
-    return compiled(shop_matrix(), environment_of(stack))
+    return compile_firewall(shop_matrix(), environment_of(stack))
 
 
 def standing(firewall: CompiledFirewall) -> Observed:

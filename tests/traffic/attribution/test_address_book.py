@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.traffic.attribution.address_book import AddressBook, KnownEnd, Span
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
@@ -36,7 +36,7 @@ def book(inventory: Inventory = INVENTORY) -> AddressBook:
 
 def called(what: End | str, port: PortRange | None, span: Span = SOON, inventory: Inventory = INVENTORY) -> str:
     found = book(inventory).destination(end(what) if isinstance(what, str) else what, port, span)
-    return found.words if isinstance(found, UnknownEnd) else found.position.name
+    return found.words if isinstance(found, UnknownEnd) else found.endpoint.name
 
 
 def caller(
@@ -45,7 +45,7 @@ def caller(
     asked = book(inventory)
     other = KnownEnd(asked.layers.named[to], port=port)
     found = asked.source(end(what) if isinstance(what, str) else what, other, span)
-    return found.words if isinstance(found, UnknownEnd) else found.position.name
+    return found.words if isinstance(found, UnknownEnd) else found.endpoint.name
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_pod_is_the_service_whose_labels_it_has(pod: Pod, name: str) -> None:
 
 def test_pods_of_another_namespace_are_the_external_that_names_them() -> None:
     matrix, environment = CASES["dev-prometheus"]()
-    layers = compiled(matrix, environment).layers()
+    layers = compile_firewall(matrix, environment).layers()
     labels = (("app.kubernetes.io/name", "prometheus"), ("pod-template-hash", "1"))
     asked = AddressBook(layers, INVENTORY)
 
@@ -74,7 +74,7 @@ def test_pods_of_another_namespace_are_the_external_that_names_them() -> None:
 
     assert isinstance(found, KnownEnd)
     assert isinstance(other, KnownEnd)
-    assert (found.position.name, other.position.name) == ("prometheus", "a pod elsewhere in the cluster")
+    assert (found.endpoint.name, other.endpoint.name) == ("prometheus", "a pod elsewhere in the cluster")
 
 
 def test_what_the_log_says_of_a_pod_goes_before_its_address() -> None:
@@ -143,7 +143,7 @@ def test_two_places_that_listen_on_one_port_at_one_address_are_not_guessed_betwe
         + tuple(each for each in incident.SHOP.externals if each.name == "alb"),
         flows=(),
     )
-    asked = AddressBook(compiled(matrix, incident.DEV).layers(), replace(INVENTORY, interfaces=()))
+    asked = AddressBook(compile_firewall(matrix, incident.DEV).layers(), replace(INVENTORY, interfaces=()))
 
     assert asked.destination(End(UNKNOWN_STORE), tcp(6379), SOON) is UnknownEnd.SHARED
 
@@ -164,7 +164,7 @@ def test_a_service_address_is_its_pods_and_the_port_theirs() -> None:
     found = book().destination(End(incident.API_SERVICE), tcp(80), SOON)
 
     assert isinstance(found, KnownEnd)
-    assert (found.position.name, found.port) == ("api", tcp(4000))
+    assert (found.endpoint.name, found.port) == ("api", tcp(4000))
     assert called(incident.CONTROL_PLANE, tcp(443)) == "another host of the VPC"
 
 
@@ -200,12 +200,12 @@ def test_what_is_no_address_is_nobody(text: str) -> None:
 
 def test_the_resolver_on_the_node_is_known_by_its_address() -> None:
     matrix, environment = CASES["dev-node-local-dns"]()
-    asked = AddressBook(compiled(matrix, environment).layers(), INVENTORY)
+    asked = AddressBook(compile_firewall(matrix, environment).layers(), INVENTORY)
 
     found = asked.destination(End("169.254.20.10"), udp(53), SOON)
 
     assert isinstance(found, KnownEnd)
-    assert found.position.name == "DNS on the node"
+    assert found.endpoint.name == "DNS on the node"
 
 
 def test_what_may_be_called_is_what_the_matrix_says_and_dns() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import inventory_json, read_inventory
@@ -27,7 +27,7 @@ from tests.support.traffic.incident import INTERFACES, INVENTORY, PODS, SERVICES
 def test_what_is_written_is_read_back_whole(case: str, tmp_path: Path) -> None:
     matrix, environment = CASES[case]()
     inventory = Inventory(
-        TAKEN, environment, deployed(compiled(matrix, environment)), PODS, INTERFACES, SERVICES, TAKEN - 60
+        TAKEN, environment, deployed(compile_firewall(matrix, environment)), PODS, INTERFACES, SERVICES, TAKEN - 60
     )
     path = tmp_path / "inventory.json"
     path.write_text(inventory_json(inventory), encoding="utf-8")
@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back_whole(case: str, tmp_path: Path) -> None:
     found = read_inventory(path)
 
     assert found == inventory
-    assert compiled(matrix, environment) == compiled(matrix, found.environment or environment)
+    assert compile_firewall(matrix, environment) == compile_firewall(matrix, found.environment or environment)
 
 
 def listed(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any manifest

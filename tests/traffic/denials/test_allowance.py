@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.prove.both_layers import Layers
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import PortSet, Protocol
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.traffic.attribution.recorded import recorded
@@ -37,7 +37,7 @@ def allowed(record: Record) -> Allowance:
     return found
 
 
-def followed(advice: Allowance) -> Layers:
+def followed(advice: Allowance) -> BothLayers:
     """Return both layers after somebody did what the advice says, word by word."""
     content, binding = traffic_content(), binding_content("dev")
     for each in advice.before:
@@ -50,7 +50,7 @@ def followed(advice: Allowance) -> Layers:
             content[port[2]][port[3]].setdefault("ports", []).append(yaml.safe_load(port[1]))
     content["flows"] += yaml.safe_load(advice.line)
     matrix = parse_matrix(content, "traffic.yaml")
-    return compiled(matrix, environment_of("dev", binding, matrix)).layers()
+    return compile_firewall(matrix, environment_of("dev", binding, matrix)).layers()
 
 
 def ends_of(advice: Allowance) -> tuple[str, str]:
@@ -79,7 +79,7 @@ def test_a_line_that_is_followed_opens_what_was_denied_through_both_layers(
         assert denial.allowance or denial.causes
         if denial.allowance and denial.allowance.line:
             layers = followed(denial.allowance)
-            ends = [layers.position(name) for name in ends_of(denial.allowance)]
+            ends = [layers.endpoint(name) for name in ends_of(denial.allowance)]
             assert denial.port
             assert all(layers.opened(layer, *ends).covers(PortSet((denial.port,))) for layer in Layer)
 
@@ -175,5 +175,5 @@ def test_whatever_labels_a_pod_has_the_file_takes_what_is_advised(told: dict[str
         assert "Give the pod a label" in advice.before[0]
         return
     layers = followed(advice)
-    ends = [layers.position(name) for name in ends_of(advice)]
+    ends = [layers.endpoint(name) for name in ends_of(advice)]
     assert all(layers.opened(layer, *ends).holds(Protocol.TCP, 4000) for layer in Layer)

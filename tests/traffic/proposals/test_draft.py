@@ -11,7 +11,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.declare.yaml_document import parse_document
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 from flash_ticket.report.draft import UNSEEN_PORT, written_draft
@@ -76,7 +76,7 @@ def permitted(matrix: Matrix) -> Permitted:
 
 def every_port(matrix: Matrix, environment: Environment) -> Recorded:
     """Return what would be read if every port of every flow were used."""
-    firewall = compiled(matrix, environment)
+    firewall = compile_firewall(matrix, environment)
     layers = firewall.layers()
     conversations = [
         said(layers, flow.source, flow.target, PortRange(ports.protocol, port, port))

@@ -12,7 +12,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from flash_ticket.traffic.proposals.proposal import Proposal
-from flash_ticket.traffic.proposals.replay import Lines, Replay, Today, replay
+from flash_ticket.traffic.proposals.replay import LineKind, Replay, Today, replay
 from flash_ticket.traffic.records.record import Disposition, Evidence
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.stacks import CASES, traffic_content
@@ -54,7 +54,7 @@ def test_the_same_matrix_cuts_nothing_and_leaves_nothing_unused_that_was_used(ca
 
     assert found.holds
     assert not found.unused
-    assert found.kept == found.lines[Lines.KEPT] == sum(len(flow.ports) for flow in matrix.flows)
+    assert found.kept == found.lines[LineKind.KEPT] == sum(len(flow.ports) for flow in matrix.flows)
 
 
 def each_flow() -> Iterator[Any]:
@@ -109,7 +109,7 @@ def test_what_had_no_reply_or_was_stopped_is_never_cut() -> None:
     assert unanswered.holds
     assert stopped.holds
     assert [each.count for each in unanswered.unanswered] == [7]
-    assert (unanswered.lines[Lines.UNANSWERED], stopped.lines[Lines.STOPPED]) == (7, 7)
+    assert (unanswered.lines[LineKind.UNANSWERED], stopped.lines[LineKind.STOPPED]) == (7, 7)
     assert not stopped.opened
 
 
@@ -209,7 +209,7 @@ def test_what_was_let_out_and_stopped_further_on_did_not_work() -> None:
     )
     arrived = said(same.after, *scan, evidence=Evidence.HUBBLE, direction=Direction.INGRESS)
 
-    assert replay(attributed([out, dropped]), same).lines[Lines.STOPPED] == 10
+    assert replay(attributed([out, dropped]), same).lines[LineKind.STOPPED] == 10
     assert replay(attributed([out, dropped]), same).holds
     assert not replay(attributed([out]), same).holds
     assert not replay(attributed([out, dropped, arrived]), same).holds
@@ -225,9 +225,9 @@ def test_what_is_of_no_concern_to_the_firewall_is_counted_apart() -> None:
 
     assert found.holds
     assert {kind: count for kind, count in found.lines.items() if count} == {
-        Lines.ELSEWHERE: 3,
-        Lines.WITHOUT_PORT: 2,
-        Lines.KEPT: 4,
+        LineKind.ELSEWHERE: 3,
+        LineKind.WITHOUT_PORT: 2,
+        LineKind.KEPT: 4,
     }
 
 
@@ -250,7 +250,7 @@ def test_where_no_layer_knows_a_kubelet_what_nodes_send_to_a_probed_port_is_its_
         heard = said(same.after, "another host of the VPC", "api", tcp(port), sources=sources)
         return replay(attributed([heard]), same, [node])
 
-    assert from_hosts(4000, node).lines[Lines.PROBES] == 1
+    assert from_hosts(4000, node).lines[LineKind.PROBES] == 1
     assert from_hosts(4000, node).holds
     assert not from_hosts(22, node).holds
     assert not from_hosts(4000, bastion, node).holds

@@ -9,11 +9,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.matrix import Endpoint, External, Flow, Matrix
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.proposals.proposal import Proposal
-from flash_ticket.traffic.proposals.replay import Lines, replay
+from flash_ticket.traffic.proposals.replay import LineKind, replay
 from flash_ticket.traffic.records.record import Disposition, Evidence
 from tests.support.declared.matrices import shops
 from tests.support.traffic.recorded_traffic import attributed, every_flow, recordings, unchanged
@@ -96,8 +96,8 @@ def test_every_line_is_taken_for_one_thing(scenario: Scenario) -> None:
     found = replay(attributed(recording), proposal)
 
     assert sum(found.lines.values()) == sum(each.count for each in recording)
-    assert found.lines[Lines.CUT] == sum(cut.seen.count for cut in found.cuts)
-    assert found.lines[Lines.UNANSWERED] == sum(each.count for each in found.unanswered)
+    assert found.lines[LineKind.CUT] == sum(cut.seen.count for cut in found.cuts)
+    assert found.lines[LineKind.UNANSWERED] == sum(each.count for each in found.unanswered)
 
 
 @given(scenarios())
@@ -157,7 +157,7 @@ def is_told_apart(flow: Flow, matrix: Matrix, environment: Environment) -> bool:
     return not any(twins(matrix.endpoints[name], matrix, environment) for name in (flow.source, flow.target))
 
 
-def twins(endpoint: Endpoint, matrix: Matrix, environment: Environment) -> list[str]:
+def twins(endpoint: DeclaredEndpoint, matrix: Matrix, environment: Environment) -> list[str]:
     """Return the other externals that a layer may take for this one: at the same addresses, or pods alike."""
     if not isinstance(endpoint, External):
         return []

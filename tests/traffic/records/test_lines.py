@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.traffic.records import lines as lines_module
-from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines, Lines, TextFiles
+from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines, LineReader, TextFiles
 from flash_ticket.traffic.records.record import Reading
 
 
-def numbered(lines: Lines) -> tuple[list[tuple[int, bytes]], Reading]:
+def numbered(lines: LineReader) -> tuple[list[tuple[int, bytes]], Reading]:
     reading = Reading()
     batches = lines.batches(reading)
     return [

@@ -12,10 +12,10 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.report.verification import plan_text, probe_document, probe_text
 from flash_ticket.traffic.attribution.inventory import Interface
-from flash_ticket.verify.probe.check import Check, Expectation, Verdict
+from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod, named_hosts, plan, running_pods
 from flash_ticket.verify.probe.result import Said, probe_result
-from flash_ticket.verify.probe.script import Outcome
+from flash_ticket.verify.probe.script import ProbeOutcome
 from tests.support.declared.accounts import environment_of, shop_matrix
 
 PODS = tuple(
@@ -50,8 +50,8 @@ def said(planned: ProbePlan, outcome_of: Any) -> dict[RunningPod, Said]:  # noqa
     }
 
 
-def as_declared(check: Check) -> Outcome:
-    return Outcome.CONNECTED if check.expected is Expectation.CONNECTS else Outcome.TIMED_OUT
+def as_declared(check: Check) -> ProbeOutcome:
+    return ProbeOutcome.CONNECTED if check.expected is Expectation.CONNECTS else ProbeOutcome.TIMED_OUT
 
 
 def described(name: str, **labels: str) -> dict[str, Any]:
@@ -102,23 +102,25 @@ def test_one_connection_that_comes_out_otherwise_is_told_and_no_other(data: st.D
     found = planned()
     odd = data.draw(st.sampled_from(found.checks))
     wrong = {
-        Expectation.CONNECTS: (Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.UNREACHABLE),
-        Expectation.BLOCKED: (Outcome.CONNECTED, Outcome.REFUSED),
+        Expectation.CONNECTS: (ProbeOutcome.REFUSED, ProbeOutcome.TIMED_OUT, ProbeOutcome.UNREACHABLE),
+        Expectation.BLOCKED: (ProbeOutcome.CONNECTED, ProbeOutcome.REFUSED),
     }
     outcome = data.draw(st.sampled_from(wrong[odd.expected]))
     probe = probe_result(found, said(found, lambda check: outcome if check == odd else as_declared(check)))
 
-    assert [each.check for each in probe.checked if each.verdict is Verdict.VIOLATED] == [odd]
-    assert [each.check for each in probe.checked if each.verdict is not Verdict.HOLDS] == [odd]
+    assert [each.check for each in probe.checked if each.verdict is CheckVerdict.VIOLATED] == [odd]
+    assert [each.check for each in probe.checked if each.verdict is not CheckVerdict.HOLDS] == [odd]
     assert not probe.holds
     assert probe_text(probe).startswith(f"VIOLATED  {odd}")
 
 
-@given(st.sampled_from([Outcome.UNKNOWN, Outcome.UNRESOLVED, Outcome.NO_TOOL]))
-def test_what_says_nothing_never_holds(outcome: Outcome) -> None:
+@given(st.sampled_from([ProbeOutcome.UNKNOWN, ProbeOutcome.UNRESOLVED, ProbeOutcome.NO_TOOL]))
+def test_what_says_nothing_never_holds(outcome: ProbeOutcome) -> None:
     found = planned()
 
-    assert {each.verdict for each in probe_result(found, said(found, lambda _: outcome)).checked} == {Verdict.NOT_RUN}
+    assert {each.verdict for each in probe_result(found, said(found, lambda _: outcome)).checked} == {
+        CheckVerdict.NOT_RUN
+    }
 
 
 def test_what_the_cluster_refuses_is_told_for_each_check() -> None:
@@ -126,7 +128,7 @@ def test_what_the_cluster_refuses_is_told_for_each_check() -> None:
     probe = probe_result(found, {pod: Said("", "this identity may not: pods/exec") for pod in PODS})
 
     assert {(each.verdict, each.problem) for each in probe.checked} == {
-        (Verdict.NOT_RUN, "this identity may not: pods/exec")
+        (CheckVerdict.NOT_RUN, "this identity may not: pods/exec")
     }
 
 
@@ -135,7 +137,7 @@ def test_a_target_of_which_nothing_is_known_is_not_run_and_says_what_to_name() -
     probe = probe_result(found, said(found, as_declared))
     (redis,) = [each for each in probe.checked if str(each.check) == "api => redis : TCP 6379"]
 
-    assert redis.verdict is Verdict.NOT_RUN
+    assert redis.verdict is CheckVerdict.NOT_RUN
     assert redis.problem == "no address of redis is known: name one with --probe-host redis=HOST"
     assert planned(interfaces=(), named={"redis": ("redis.example",)}).checks[4].hosts == ("redis.example",)
 
@@ -143,7 +145,7 @@ def test_a_target_of_which_nothing_is_known_is_not_run_and_says_what_to_name() -
 def test_a_service_without_a_pod_is_not_run_either_way() -> None:
     found = planned(pods=PODS[:2])
     probe = probe_result(found, said(found, as_declared))
-    problems = {str(each.check): each.problem for each in probe.checked if each.verdict is Verdict.NOT_RUN}
+    problems = {str(each.check): each.problem for each in probe.checked if each.verdict is CheckVerdict.NOT_RUN}
 
     assert problems["pay => redis : TCP 6379"] == "no pod of pay runs"
     assert problems["api => pay : TCP 3100"] == "no pod of pay runs"
@@ -155,17 +157,17 @@ def test_of_several_hosts_one_answers_a_declared_flow_and_all_must_stay_silent_o
     declared = Check("api", "redis", tcp(6379), 6379, Expectation.CONNECTS, hosts)
     undeclared = replace(declared, expected=Expectation.BLOCKED)
 
-    assert declared.verdict((Outcome.TIMED_OUT, Outcome.CONNECTED)) is Verdict.HOLDS
-    assert undeclared.verdict((Outcome.TIMED_OUT, Outcome.CONNECTED)) is Verdict.VIOLATED
-    assert undeclared.verdict((Outcome.TIMED_OUT, Outcome.UNKNOWN)) is Verdict.NOT_RUN
+    assert declared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.CONNECTED)) is CheckVerdict.HOLDS
+    assert undeclared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.CONNECTED)) is CheckVerdict.VIOLATED
+    assert undeclared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.UNKNOWN)) is CheckVerdict.NOT_RUN
 
 
 def test_on_the_port_picked_of_a_range_nobody_need_listen() -> None:
     ports = PortRange(Protocol.TCP, 8000, 8010)
     check = Check("api", "pay", ports, 8000, Expectation.CONNECTS, ("10.0.0.1",))
 
-    assert check.verdict((Outcome.REFUSED,)) is Verdict.HOLDS
-    assert replace(check, ports=tcp(8000)).verdict((Outcome.REFUSED,)) is Verdict.VIOLATED
+    assert check.verdict((ProbeOutcome.REFUSED,)) is CheckVerdict.HOLDS
+    assert replace(check, ports=tcp(8000)).verdict((ProbeOutcome.REFUSED,)) is CheckVerdict.VIOLATED
 
 
 def test_a_host_that_another_flow_declares_on_that_port_is_not_expected_to_be_silent() -> None:

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.verify.probe.script import TOOLS, Outcome, answers, command
+from flash_ticket.verify.probe.script import TOOLS, ProbeOutcome, answers, command
 
 _NOWHERE = "255.255.255.255"
 """No TCP connection can be opened to the broadcast address: Linux says that there is no way."""
 
 
 @pytest.fixture(scope="module")
-def ends() -> Iterator[dict[Outcome, tuple[str, int]]]:
+def ends() -> Iterator[dict[ProbeOutcome, tuple[str, int]]]:
     """A port that listens, one that nobody listens on, one that takes no more, and a host that cannot be."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
@@ -33,10 +33,10 @@ def ends() -> Iterator[dict[Outcome, tuple[str, int]]]:
             waiting.settimeout(0)
             waiting.connect_ex(full.getsockname())
         yield {
-            Outcome.CONNECTED: listening.getsockname(),
-            Outcome.REFUSED: unheard.getsockname(),
-            Outcome.TIMED_OUT: full.getsockname(),
-            Outcome.UNREACHABLE: (_NOWHERE, 9),
+            ProbeOutcome.CONNECTED: listening.getsockname(),
+            ProbeOutcome.REFUSED: unheard.getsockname(),
+            ProbeOutcome.TIMED_OUT: full.getsockname(),
+            ProbeOutcome.UNREACHABLE: (_NOWHERE, 9),
         }
 
 
@@ -59,21 +59,21 @@ def said(environment: dict[str, str], ends: list[tuple[str, int]]) -> str:
 
 
 NETCAT = {
-    "Connection to 127.0.0.1 43671 port [tcp/*] succeeded!": Outcome.CONNECTED,
-    "nc: connect to 127.0.0.1 port 35827 (tcp) failed: Connection refused": Outcome.REFUSED,
-    "nc: connect to 127.0.0.1 port 41323 (tcp) timed out: Operation now in progress": Outcome.TIMED_OUT,
-    "nc: connect to 255.255.255.255 port 9 (tcp) failed: Network is unreachable": Outcome.UNREACHABLE,
-    'nc: getaddrinfo for host "no.such" port 1: Name or service not known': Outcome.UNRESOLVED,
-    "nc: invalid option -- 'v' BusyBox v1.35.0 Usage: nc [-iN] [-wN] -w SEC Connect timeout": Outcome.UNKNOWN,
-    "": Outcome.UNKNOWN,
+    "Connection to 127.0.0.1 43671 port [tcp/*] succeeded!": ProbeOutcome.CONNECTED,
+    "nc: connect to 127.0.0.1 port 35827 (tcp) failed: Connection refused": ProbeOutcome.REFUSED,
+    "nc: connect to 127.0.0.1 port 41323 (tcp) timed out: Operation now in progress": ProbeOutcome.TIMED_OUT,
+    "nc: connect to 255.255.255.255 port 9 (tcp) failed: Network is unreachable": ProbeOutcome.UNREACHABLE,
+    'nc: getaddrinfo for host "no.such" port 1: Name or service not known': ProbeOutcome.UNRESOLVED,
+    "nc: invalid option -- 'v' BusyBox v1.35.0 Usage: nc [-iN] [-wN] -w SEC Connect timeout": ProbeOutcome.UNKNOWN,
+    "": ProbeOutcome.UNKNOWN,
 }
 """What netcat says: OpenBSD's 1.219, and of the last but one BusyBox 1.35 as Debian builds it."""
 
 
 @pytest.mark.parametrize(("words", "outcome"), NETCAT.items(), ids=NETCAT.values())
-def test_what_netcat_says_is_understood(words: str, outcome: Outcome, tmp_path: Path) -> None:
+def test_what_netcat_says_is_understood(words: str, outcome: ProbeOutcome, tmp_path: Path) -> None:
     environment = having(tmp_path)
-    status = 0 if outcome is Outcome.CONNECTED else 1
+    status = 0 if outcome is ProbeOutcome.CONNECTED else 1
     (tmp_path / "nc").write_text(f"#!/bin/sh\necho {shlex.quote(words)} >&2\nexit {status}\n")
     (tmp_path / "nc").chmod(0o755)
 
@@ -81,15 +81,15 @@ def test_what_netcat_says_is_understood(words: str, outcome: Outcome, tmp_path: 
 
 
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool != "nc"])
-def test_each_tool_tells_the_four_apart(tool: str, ends: dict[Outcome, tuple[str, int]], tmp_path: Path) -> None:
+def test_each_tool_tells_the_four_apart(tool: str, ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
     tools = (tool, "timeout") if tool == "bash" else (tool,)
     told = answers(said(having(tmp_path, *tools), list(ends.values())), len(ends))
 
     assert told == tuple(ends)
 
 
-def test_a_container_without_a_tool_says_so(ends: dict[Outcome, tuple[str, int]], tmp_path: Path) -> None:
-    assert answers(said(having(tmp_path), list(ends.values())[:2]), 2) == (Outcome.NO_TOOL, Outcome.NO_TOOL)
+def test_a_container_without_a_tool_says_so(ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
+    assert answers(said(having(tmp_path), list(ends.values())[:2]), 2) == (ProbeOutcome.NO_TOOL, ProbeOutcome.NO_TOOL)
 
 
 def test_a_host_is_never_read_as_part_of_the_script(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_host_is_never_read_as_part_of_the_script(tmp_path: Path) -> None:
     environment = having(tmp_path / "tools", "python3", "touch")
     told = answers(said(environment, [(host, 1) for host in hosts]), len(hosts))
 
-    assert Outcome.CONNECTED not in told
+    assert ProbeOutcome.CONNECTED not in told
     assert not trace.exists()
 
 
@@ -111,4 +111,4 @@ def test_whatever_a_container_prints_there_is_one_outcome_for_each_end(text: str
 def test_what_is_no_answer_says_nothing() -> None:
     text = "0 connected\n9 connected\n1 maybe\nhello\n02 refused\n2 timed-out" + os.linesep
 
-    assert answers(text, 3) == (Outcome.CONNECTED, Outcome.UNKNOWN, Outcome.TIMED_OUT)
+    assert answers(text, 3) == (ProbeOutcome.CONNECTED, ProbeOutcome.UNKNOWN, ProbeOutcome.TIMED_OUT)

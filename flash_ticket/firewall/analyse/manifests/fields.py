@@ -10,7 +10,7 @@ NOTHING: Mapping[str, object] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FieldPath:
     """Where the fields of one object stand, for errors.
 
     Attributes:
@@ -26,7 +26,7 @@ class Place:
         raise InputError(self.source, f"{self.object}: {path}" if path else self.object, problem, remedy)
 
 
-def mapping(value: object, path: str, place: Place) -> Mapping[str, object]:
+def mapping(value: object, path: str, place: FieldPath) -> Mapping[str, object]:
     """Return a mapping, empty if the field is null or missing."""
     if value is None:
         return NOTHING
@@ -35,7 +35,7 @@ def mapping(value: object, path: str, place: Place) -> Mapping[str, object]:
     return value
 
 
-def items(value: object, path: str, place: Place) -> list[object]:
+def items(value: object, path: str, place: FieldPath) -> list[object]:
     """Return a list, empty if the field is null or missing."""
     if value is None:
         return []
@@ -44,28 +44,28 @@ def items(value: object, path: str, place: Place) -> list[object]:
     return value
 
 
-def mappings(value: object, path: str, place: Place) -> Iterator[tuple[str, Mapping[str, object]]]:
+def mappings(value: object, path: str, place: FieldPath) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Yield the path and the mapping of each entry of a list; a null entry is an empty mapping."""
     for index, entry in enumerate(items(value, path, place)):
         at = f"{path}[{index}]"
         yield at, mapping(entry, at, place)
 
 
-def only(raw: Mapping[str, object], known: tuple[str, ...], path: str, place: Place) -> None:
+def only(raw: Mapping[str, object], known: tuple[str, ...], path: str, place: FieldPath) -> None:
     """Refuse fields that are not known: Kubernetes would drop them, which can turn a narrow rule into a wide one."""
     for key in raw:
         if key not in known:
             place.fail(f"{path}.{key}", "no such field", f"Use {', '.join(known)}")
 
 
-def text(value: object, path: str, place: Place) -> str:
+def text(value: object, path: str, place: FieldPath) -> str:
     """Return a string."""
     if not isinstance(value, str):
         place.fail(path, f"{shown(value)} where a string should be", "Write a string, in quotes if need be")
     return value
 
 
-def strings(value: object, path: str, place: Place) -> dict[str, str]:
+def strings(value: object, path: str, place: FieldPath) -> dict[str, str]:
     """Return a mapping of strings to strings, such as labels; empty if the field is null or missing."""
     found = mapping(value, path, place)
     for key, entry in found.items():

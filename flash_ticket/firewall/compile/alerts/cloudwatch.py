@@ -13,8 +13,8 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     CloudWatchWatch,
     Comparison,
     Counted,
-    Log,
     LogEvents,
+    LogGroupMetrics,
     MetricFilter,
     Missing,
     TopPair,
@@ -84,8 +84,8 @@ def cloudwatch_watch(matrix: Matrix, environment: Environment, alerting: Alertin
 def _flow_log_filters(matrix: Matrix, environment: Environment) -> list[MetricFilter]:
     declared = declared_in_flow_log(matrix, environment)
     return [
-        MetricFilter("rejected", Log.FLOW_LOG, rejections(), REJECTED),
-        *_numbered("declared-rejected", Log.FLOW_LOG, declared, DECLARED_REJECTED),
+        MetricFilter("rejected", LogGroupMetrics.FLOW_LOG, rejections(), REJECTED),
+        *_numbered("declared-rejected", LogGroupMetrics.FLOW_LOG, declared, DECLARED_REJECTED),
     ]
 
 
@@ -94,13 +94,13 @@ def _agent_filters(matrix: Matrix, environment: Environment) -> list[MetricFilte
     own = f"{matrix.namespace}-{environment.name}"
     declared = declared_in_agent_log(matrix, environment)
     return [
-        MetricFilter(f"{own}-denied", Log.AGENT, AGENT_DENIALS, DENIED),
-        MetricFilter(f"{own}-verdicts", Log.AGENT, AGENT_VERDICTS, _VERDICTS),
-        *_numbered(f"{own}-declared-denied", Log.AGENT, declared, DECLARED_DENIED),
+        MetricFilter(f"{own}-denied", LogGroupMetrics.AGENT, AGENT_DENIALS, DENIED),
+        MetricFilter(f"{own}-verdicts", LogGroupMetrics.AGENT, AGENT_VERDICTS, _VERDICTS),
+        *_numbered(f"{own}-declared-denied", LogGroupMetrics.AGENT, declared, DECLARED_DENIED),
     ]
 
 
-def _numbered(name: str, log: Log, patterns: tuple[str, ...], metric: str) -> list[MetricFilter]:
+def _numbered(name: str, log: LogGroupMetrics, patterns: tuple[str, ...], metric: str) -> list[MetricFilter]:
     return [MetricFilter(f"{name}-{number}", log, pattern, metric) for number, pattern in enumerate(patterns, 1)]
 
 
@@ -214,11 +214,11 @@ def _agent(alerting: Alerting) -> list[Alarm]:
 
 
 def _refuse_excess(filters: list[MetricFilter], asked: CloudWatchAlerting, environment: Environment) -> None:
-    keys = {Log.FLOW_LOG: "cloudwatch", Log.AGENT: "cloudwatch.agentLogGroup"}
+    keys = {LogGroupMetrics.FLOW_LOG: "cloudwatch", LogGroupMetrics.AGENT: "cloudwatch.agentLogGroup"}
     for log, key in keys.items():
         count = sum(each.log is log for each in filters)
         if count > MAX_FILTERS:
-            group = asked.agent_log_group if log is Log.AGENT else "the flow log's group"
+            group = asked.agent_log_group if log is LogGroupMetrics.AGENT else "the flow log's group"
             raise InputError(
                 stack_file(environment.name),
                 f"{BINDING_KEY}.alerts.{key}",

@@ -8,7 +8,7 @@ from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 
 
-class Log(StrEnum):
+class LogGroupMetrics(StrEnum):
     """A log group that lines are counted in."""
 
     FLOW_LOG = "flow-log"
@@ -41,7 +41,7 @@ class MetricFilter:
     """
 
     name: str
-    log: Log
+    log: LogGroupMetrics
     pattern: str
     metric: str
 

@@ -10,7 +10,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, DENIED
 from flash_ticket.firewall.compile.alerts.policy_agent import DROPPED
-from flash_ticket.firewall.compile.alerts.prometheus_rule import PERIOD_SECONDS, Selector, equal
+from flash_ticket.firewall.compile.alerts.prometheus_rule import PERIOD_SECONDS, SeriesSelector, equal
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
 
@@ -58,7 +58,7 @@ def grafana_dashboard(matrix: Matrix, environment: Environment) -> str:
 
 def _by_pair(namespace: str) -> list[Panel]:
     own = equal("firewall", namespace)
-    denied, declared = Selector(DENIED, (own,)), Selector(DECLARED_DENIED, (own,))
+    denied, declared = SeriesSelector(DENIED, (own,)), SeriesSelector(DECLARED_DENIED, (own,))
     pair = "{{source_namespace}}/{{source}} to {{destination_namespace}}/{{destination}}"
     return [
         _alerts_panel(),

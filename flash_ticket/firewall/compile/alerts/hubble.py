@@ -17,7 +17,7 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import (
     RecordingRule,
     Rule,
     RuleGroup,
-    Selector,
+    SeriesSelector,
     equal,
     grown,
     matching,
@@ -46,7 +46,7 @@ _POLICY = matching("reason", "POLICY_DENIED|POLICY_DENY")
 _SOURCE = '{{ or $labels.source_namespace "outside the cluster" }}/{{ $labels.source }}'
 _DESTINATION = '{{ or $labels.destination_namespace "outside the cluster" }}/{{ $labels.destination }}'
 
-End = tuple[str, ...]
+LabelledEnd = tuple[str, ...]
 """Matchers that choose one end of a pair."""
 
 
@@ -70,8 +70,8 @@ def untellable(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
 
 
 def _denied(namespace: str) -> str:
-    from_here = Selector("hubble_drop_total", (_POLICY, equal("source_namespace", namespace)))
-    to_here = Selector(
+    from_here = SeriesSelector("hubble_drop_total", (_POLICY, equal("source_namespace", namespace)))
+    to_here = SeriesSelector(
         "hubble_drop_total",
         (_POLICY, not_equal("source_namespace", namespace), equal("destination_namespace", namespace)),
     )
@@ -80,8 +80,8 @@ def _denied(namespace: str) -> str:
 
 def _declared(matrix: Matrix, environment: Environment) -> dict[str, set[str]]:
     """Return selectors of the pairs with a flow, by what it goes to; targets at the same place are one."""
-    sources: dict[End, set[End]] = defaultdict(set)
-    names: dict[End, set[str]] = defaultdict(set)
+    sources: dict[LabelledEnd, set[LabelledEnd]] = defaultdict(set)
+    names: dict[LabelledEnd, set[str]] = defaultdict(set)
     for flow in matrix.flows:
         source = _end(flow.source, "source", matrix, environment)
         target = _end(flow.target, "destination", matrix, environment)
@@ -90,13 +90,13 @@ def _declared(matrix: Matrix, environment: Environment) -> dict[str, set[str]]:
             names[target].add(flow.target)
     return {
         ", ".join(sorted(names[target])): {
-            str(Selector(DENIED, (equal("firewall", matrix.namespace), *source, *target))) for source in found
+            str(SeriesSelector(DENIED, (equal("firewall", matrix.namespace), *source, *target))) for source in found
         }
         for target, found in sources.items()
     }
 
 
-def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> End | None:
+def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> LabelledEnd | None:
     """Return what chooses an endpoint at one side of the metric; None where its labels cannot."""
     endpoint = matrix.endpoints[name]
     if isinstance(endpoint, Service):
@@ -107,7 +107,7 @@ def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> End 
     return None if regex is None else (equal(f"{side}_namespace", ""), matching(side, regex))
 
 
-def _pods(side: str, namespace: str, pods: Labels) -> End | None:
+def _pods(side: str, namespace: str, pods: Labels) -> LabelledEnd | None:
     inside = equal(f"{side}_namespace", namespace)
     if not pods:
         return (inside,)
@@ -117,15 +117,17 @@ def _pods(side: str, namespace: str, pods: Labels) -> End | None:
 
 def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
     denied, declared_denied = (
-        Selector(record, (equal("firewall", namespace),)) for record in (DENIED, DECLARED_DENIED)
+        SeriesSelector(record, (equal("firewall", namespace),)) for record in (DENIED, DECLARED_DENIED)
     )
-    policy_drops = Selector("hubble_drop_total", (_POLICY,))
-    unnamed = [Selector("hubble_drop_total", (_POLICY, matching(side, "|.*/.*"))) for side in ("source", "destination")]
+    policy_drops = SeriesSelector("hubble_drop_total", (_POLICY,))
+    unnamed = [
+        SeriesSelector("hubble_drop_total", (_POLICY, matching(side, "|.*/.*"))) for side in ("source", "destination")
+    ]
     placed = [
-        Selector("hubble_drop_total", (_POLICY, not_equal(f"{side}_namespace", "")))
+        SeriesSelector("hubble_drop_total", (_POLICY, not_equal(f"{side}_namespace", "")))
         for side in ("source", "destination")
     ]
-    agents_drop = Selector("cilium_drop_count_total", (matching("reason", "Policy denied.*"),))
+    agents_drop = SeriesSelector("cilium_drop_count_total", (matching("reason", "Policy denied.*"),))
     return [
         # Longer than the five minutes that one denied packet counts: what ends within a minute, such as the first
         # packets of a new pod, is no alert.

@@ -11,7 +11,7 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import (
     AlertingRule,
     RecordingRule,
     RuleGroup,
-    Selector,
+    SeriesSelector,
     grown,
 )
 from flash_ticket.firewall.declare.alerts import Alerting
@@ -23,7 +23,7 @@ DROPPED = "networkpolicy:node_denied_packets:increase5m"
 
 def policy_agent_group(matrix: Matrix, alerting: Alerting) -> RuleGroup:
     """Return the rules of one firewall."""
-    dropped = grown(Selector("network_policy_drop_count_total"))
+    dropped = grown(SeriesSelector("network_policy_drop_count_total"))
     return RuleGroup(
         f"{matrix.namespace}-network-policy",
         (

@@ -5,7 +5,7 @@ from typing import Any
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.alerts import Labels
+from flash_ticket.firewall.declare.matrix import Labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ PERIOD_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Selector:
+class SeriesSelector:
     """Series of one metric: ``metric{label="value"}``."""
 
     metric: str
@@ -110,7 +110,7 @@ def matching(label: str, regex: str) -> str:
     return f"{label}=~{_quoted(regex)}"
 
 
-def grown(selector: Selector) -> str:
+def grown(selector: SeriesSelector) -> str:
     """Return by how much counters have grown in five minutes, by series.
 
     ``increase`` knows nothing of a series before its first sample, and a counter of drops begins with a drop: what is

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.guard_rails import Admission, GuardRails, Subject, SubjectKind
+from flash_ticket.firewall.declare.guard_rails import Admission, GuardRailChoice, Subject, SubjectKind
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 _VERSION = "admissionregistration.k8s.io/v1"
@@ -65,7 +65,7 @@ class AdmissionPolicy:
         return policy, binding
 
 
-def admission_policies(matrix: Matrix, guard: GuardRails) -> tuple[AdmissionPolicy, ...]:
+def admission_policies(matrix: Matrix, guard: GuardRailChoice) -> tuple[AdmissionPolicy, ...]:
     """Return the policies of one firewall; none where admission is not asked for."""
     if guard.admission is None:
         return ()

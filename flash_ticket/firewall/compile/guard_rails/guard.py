@@ -9,7 +9,7 @@ from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class CompiledGuardRails:
     """What is made in the cluster beside the policies; by default nothing.
 
     Attributes:
@@ -25,10 +25,12 @@ class Guard:
         return bool(self.admission or self.labels or self.roles)
 
 
-def compile_guard(matrix: Matrix, environment: Environment) -> Guard:
+def compile_guard_rails(matrix: Matrix, environment: Environment) -> CompiledGuardRails:
     """Return the guard rails that an environment asks for."""
     asked = environment.guard_rails
     if asked is None:
-        return Guard()
+        return CompiledGuardRails()
     labels = tuple(asked.pod_security.labels().items()) if asked.pod_security else ()
-    return Guard(admission_policies(matrix, asked), labels, firewall_roles(matrix.namespace, environment, asked))
+    return CompiledGuardRails(
+        admission_policies(matrix, asked), labels, firewall_roles(matrix.namespace, environment, asked)
+    )

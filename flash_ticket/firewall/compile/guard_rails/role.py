@@ -12,7 +12,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, Reach, rules
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.guard_rails import Duty, GuardRails, Subject, SubjectKind
+from flash_ticket.firewall.declare.guard_rails import Duty, GuardRailChoice, Subject, SubjectKind
 
 _RBAC = "rbac.authorization.k8s.io"
 _CHANGE = ("get", "watch", "create", "update", "patch", "delete")
@@ -54,7 +54,7 @@ class FirewallRole:
         return [_bound(subject) for subject in self.subjects]
 
 
-def firewall_roles(namespace: str, environment: Environment, guard: GuardRails) -> tuple[FirewallRole, ...]:
+def firewall_roles(namespace: str, environment: Environment, guard: GuardRailChoice) -> tuple[FirewallRole, ...]:
     """Return the roles of one firewall; none where none is asked for."""
     return tuple(
         FirewallRole(f"{namespace}-firewall-{duty.value}", namespace, reach, granted, subjects)

@@ -16,8 +16,8 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     CloudWatchWatch,
     Comparison,
     Counted,
-    Log,
     LogEvents,
+    LogGroupMetrics,
     Missing,
     TopPair,
     pairs_rule_definition,
@@ -70,7 +70,7 @@ def test_a_flow_log_in_s3_is_watched_for_its_delivery_alone() -> None:
     assert found["NetworkPolicyFlowLogMissing-flash-ticket-prod"].metric == BucketRequests("PutRequests")
     assert found["NetworkPolicyFlowLogRefused-flash-ticket-prod"].metric == BucketRequests("4xxErrors")
     assert watch.pairs_rule is None
-    assert not [each for each in watch.filters if each.log is Log.FLOW_LOG]
+    assert not [each for each in watch.filters if each.log is LogGroupMetrics.FLOW_LOG]
 
 
 def test_silence_is_an_alarm_where_it_means_a_broken_log_and_fine_where_it_means_peace() -> None:
@@ -104,12 +104,12 @@ def test_a_notification_names_severity_and_the_place_in_the_runbook() -> None:
 
 
 def test_the_agents_group_is_somebody_elses_and_read_only_where_asked_for() -> None:
-    own = [each for each in watched(environment()).filters if each.log is Log.AGENT]
+    own = [each for each in watched(environment()).filters if each.log is LogGroupMetrics.AGENT]
     without = alerted("vpc-cni", alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call"}})[0]
 
     assert own
     assert all(each.name.startswith("flash-ticket-dev-") for each in own)
-    assert not [each for each in watched(without).filters if each.log is Log.AGENT]
+    assert not [each for each in watched(without).filters if each.log is LogGroupMetrics.AGENT]
     assert {alarm.subject for alarm in watched(without).alarms} == {"vpc", ""}
 
 

@@ -8,7 +8,7 @@ from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_traps, compile_watch
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
-from flash_ticket.firewall.prove.compiled_firewall import compiled
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from tests.support.alerts.alerted import EVERYTHING, RUNBOOK, alerted
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
 
@@ -51,7 +51,9 @@ def test_calico_is_watched_from_the_vpcs_side() -> None:
 
 
 def test_what_a_metric_cannot_tell_is_a_warning_at_preview() -> None:
-    settings = [trap.setting for trap in compiled(shop_matrix(), alerted("vpc-cni", "prod", EVERYTHING)[0]).traps()]
+    settings = [
+        trap.setting for trap in compile_firewall(shop_matrix(), alerted("vpc-cni", "prod", EVERYTHING)[0]).traps()
+    ]
 
     assert settings == ["alerts.prometheus with cni vpc-cni", "alerts.cloudwatch with flowLogs.destination s3"]
 

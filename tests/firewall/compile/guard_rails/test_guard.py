@@ -6,7 +6,7 @@ import pytest
 from kubernetes import client
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.guard_rails.guard import Guard, compile_guard
+from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES
 from flash_ticket.firewall.compile.guard_rails.role import rights_of
 from flash_ticket.firewall.declare.guard_rails import Duty, Enforcement, Subject, SubjectKind
@@ -28,12 +28,12 @@ def guarded(**asked: Any) -> Environment:  # noqa: ANN401 - parsed YAML has any 
     return environment_of("dev", {**binding_content("dev"), "guardRails": asked})
 
 
-def guard(**asked: Any) -> Guard:  # noqa: ANN401 - likewise
-    return compile_guard(shop_matrix(), guarded(**asked))
+def guard(**asked: Any) -> CompiledGuardRails:  # noqa: ANN401 - likewise
+    return compile_guard_rails(shop_matrix(), guarded(**asked))
 
 
 def test_nothing_is_made_unless_the_binding_asks_for_it() -> None:
-    assert not compile_guard(shop_matrix(), environment_of("dev"))
+    assert not compile_guard_rails(shop_matrix(), environment_of("dev"))
 
 
 @pytest.mark.parametrize("key", EVERYTHING)
