@@ -89,11 +89,11 @@ def _plan(plan: ProbePlan, image: str | None) -> Iterator[str]:
         count = sum(len(each.hosts) for each in plan.of(pod))
         yield f"  pod {pod.name}, for {pod.service}: {count} connections, at most {plan.seconds(pod)} s in all"
     if image is None:
-        yield "It runs sh in each pod's own container (pods/exec). It writes no file, and nothing of it stays."
+        yield "It runs sh in each pod's own container (pods/exec). It writes no file and leaves nothing behind."
     else:
         yield f"It adds a container to each of these pods: {image}, without privileges."
-        yield "That ends by itself. Kubernetes keeps an ended one listed in its pod until the pod is gone."
-    yield f"Each connection is given up after {CONNECTION_SECONDS} s. Logs and alerts will show those that are dropped."
+        yield "It ends by itself. Kubernetes lists it in the pod until the pod is deleted."
+    yield f"Each connection times out after {CONNECTION_SECONDS} s. Dropped connections appear in logs and alerts."
 
 
 def probe_text(probe: Probe) -> str:

@@ -1,1 +1,1 @@
-"""What runs, held against what is declared: every difference, what it means and what mends it."""
+"""Comparison of what runs with what is declared: each difference, what it means and how to fix it."""

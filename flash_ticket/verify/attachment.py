@@ -1,4 +1,4 @@
-"""What puts security groups on pods, as it stands against what is declared (vpcresources.k8s.aws/v1beta1)."""
+"""SecurityGroupPolicies (vpcresources.k8s.aws/v1beta1), compared with the declared ones: they put groups on pods."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Attachments:
     """The SecurityGroupPolicies of one stack, declared and live.
 
     Attributes:
-        group_ids: The ids of the stack's groups that stand.
+        group_ids: The ids of the stack's groups that exist.
     """
 
     planned: CompiledFirewall
@@ -27,10 +27,10 @@ class Attachments:
     group_ids: Mapping[OwnGroup, str]
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is not as declared.
+        """Yield each difference from the declaration.
 
         Raises:
-            InputError: A selector that stands is not understood.
+            InputError: A live policy has a selector that cannot be read.
         """
         deployed = self.observed.deployed
         live = {each["metadata"]["name"]: each for each in (*deployed.foreign_attachments, *deployed.attachments)}
@@ -46,7 +46,7 @@ class Attachments:
                     self._where(name),
                     "nothing declares it",
                     "the pods that it selects get groups that are not meant for them",
-                    f"{self._update}; if it stays, Pulumi does not know it: {delete}",
+                    f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}",
                 )
         for each in deployed.foreign_attachments:
             if each["metadata"]["name"] not in declared:
@@ -56,10 +56,10 @@ class Attachments:
         where = self._where(attachment.service)
         if live is None:
             why = f"new pods of {attachment.service} do not get its group, and declared flows are cut"
-            yield Finding(FindingKind.MISSING, where, "it does not stand", why, self._update)
+            yield Finding(FindingKind.MISSING, where, "it does not exist", why, self._update)
             return
         if attachment.group not in self.group_ids:
-            return  # told of the group
+            return  # the missing group has a finding of its own
         labels = {"app.kubernetes.io/managed-by": MANAGED_BY}
         spec = {
             "podSelector": {"matchLabels": dict(attachment.pods)},
@@ -68,7 +68,7 @@ class Attachments:
         found = declared_part(labels, live["metadata"].get("labels") or {})
         changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
         if changed:
-            why = f"new pods of {attachment.service} get other groups than its own, or others get them"
+            why = f"new pods of {attachment.service} get groups other than its own, or other pods get its group"
             yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
 
     def _of_others(self, policy: Described) -> Iterator[Finding]:
@@ -79,13 +79,13 @@ class Attachments:
             yield Finding(
                 FindingKind.WIDENING,
                 self._where(name),
-                f"it is not this program's, and puts {groups} on pods of {services}",
-                "the rules of all groups on an interface add up, and it holds five groups by default",
+                f"this program did not create it, and it puts {groups} on pods of {services}",
+                "the rules of all groups on an interface add up, and an interface has at most five groups by default",
                 f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}, and restart those pods",
             )
 
     def _selects(self, policy: Described, service: Service) -> bool:
-        """Tell whether a policy of others selects the pods of a service, or may: by their service account."""
+        """Return whether somebody else's policy selects the pods of a service, or may, by their service account."""
         spec, name = policy.get("spec", {}), policy["metadata"]["name"]
         if "podSelector" not in spec:
             return "serviceAccountSelector" in spec

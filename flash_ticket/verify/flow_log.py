@@ -1,4 +1,4 @@
-"""How the traffic is recorded, against what is declared: the flow log, and the bucket or log group that it fills.
+"""The flow log and the bucket or log group that it writes to, compared with the declared ones.
 
 Source: EC2 API reference, FlowLog: FlowLogStatus, DeliverLogsStatus (SUCCESS or FAILED), DeliverLogsErrorMessage.
 """
@@ -19,27 +19,27 @@ from flash_ticket.verify.observed import Described, SeenBucket, SeenRecording
 _ERRORS = {
     "Access error": "the role or the bucket's policy does not let the service write",
     "Rate limited": "CloudWatch Logs throttles it",
-    "Unknown error": "AWS says no more",
+    "Unknown error": "AWS gives no reason",
 }
 _PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedTraffic:
-    """The flow log of one stack, declared and live."""
+    """The declared and the live flow log of one stack."""
 
     planned: CompiledFirewall
     seen: SeenRecording
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is not as declared."""
+        """Yield each difference from the declaration."""
         own = own_flow_log(self.seen.flow_logs, self.planned.matrix.namespace, self.planned.environment.name)
         if own is None:
             yield Finding(
                 FindingKind.NOT_RECORDING,
                 f"flow log of {self.planned.environment.vpc}",
-                f"no flow log with the tag Name={self._name} stands",
-                "denied traffic leaves no trace, and no alarm on it rings",
+                f"there is no flow log with the tag Name={self._name}",
+                "denied traffic is not recorded, and no alarm about it fires",
                 self._update,
             )
             return
@@ -47,7 +47,7 @@ class RecordedTraffic:
         yield from self._working(own, where)
         changed = tuple(self._changes(own))
         if changed:
-            why = "its records are not where, or not as, the alarms and flash-firewall denied look for them"
+            why = "the alarms and flash-firewall denied look for its records in another place or form"
             yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
         yield from self._bucket(own)
         yield from self._log_group(own)
@@ -60,7 +60,7 @@ class RecordedTraffic:
         if delivery != "SUCCESS":
             message = own.get("DeliverLogsErrorMessage") or "Unknown error"
             what = f"delivery is {delivery}: {message}"
-            why = f"records are lost: {_ERRORS.get(message, 'see its words')}"
+            why = f"records are lost: {_ERRORS.get(message, 'see the message')}"
             yield Finding(FindingKind.NOT_RECORDING, where, what, why, self._update)
 
     def _changes(self, own: Described) -> Iterator[Difference]:
@@ -74,7 +74,7 @@ class RecordedTraffic:
 
     @property
     def _destination(self) -> str:
-        """How the name of the stack's bucket or log group begins."""
+        """The beginning of the name of the stack's bucket or log group."""
         of = self.planned.matrix.namespace, self.planned.environment.name
         to_s3 = self.planned.environment.recording.destination is LogDestination.S3
         return name_prefix(*of) if to_s3 else log_group_prefix(*of)
@@ -86,7 +86,11 @@ class RecordedTraffic:
         where = f"bucket {arn.rpartition(':')[2]}"
         if bucket is None:
             yield Finding(
-                FindingKind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
+                FindingKind.NOT_RECORDING,
+                where,
+                "it does not exist",
+                "what the flow log delivers is lost",
+                self._update,
             )
             return
         for what, why, changed in self._settings(bucket, arn):
@@ -96,7 +100,7 @@ class RecordedTraffic:
     def _settings(self, bucket: SeenBucket, arn: str) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:
         environment = self.planned.environment
         policy = bucket_policy(arn, Origin(environment.partition, environment.region, environment.account))
-        why = "log delivery may be refused, or somebody else let in"
+        why = "log delivery may be refused, or somebody else may have access"
         yield "its policy is not as declared", why, differences(policy, bucket.policy or {}, "policy")
         blocks = dict.fromkeys(_PUBLIC_ACCESS, True)
         why = "a policy or an ACL can make the records public"
@@ -104,7 +108,11 @@ class RecordedTraffic:
         algorithm = {"SSEAlgorithm": "aws:kms"}
         live = (bucket.encryption or {}).get("ApplyServerSideEncryptionByDefault", {})
         changed = differences(algorithm, declared_part(algorithm, live), "encryption")
-        yield "its records are not encrypted with the stack's key", "whoever may read the bucket reads them", changed
+        yield (
+            "its records are not encrypted with the stack's key",
+            "everybody who can read the bucket can read them",
+            changed,
+        )
 
     def _log_group(self, own: Described) -> Iterator[Finding]:
         recording = self.planned.environment.recording
@@ -114,16 +122,23 @@ class RecordedTraffic:
         where = f"log group {own.get('LogGroupName') or own.get('LogDestination', '').partition(':log-group:')[2]}"
         if group is None:
             yield Finding(
-                FindingKind.NOT_RECORDING, where, "it is not there", "what the flow log delivers is lost", self._update
+                FindingKind.NOT_RECORDING,
+                where,
+                "it does not exist",
+                "what the flow log delivers is lost",
+                self._update,
             )
             return
         declared: Mapping[str, object] = {"retentionInDays": recording.retention_days}
         changed = differences(declared, declared_part(declared, group))
         if changed:
-            why = "records are kept for longer, or not as long, as declared"
+            why = "records are kept for longer or shorter than declared"
             yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
         if not group.get("kmsKeyId"):
-            what, why = "its records are not encrypted with the stack's key", "whoever may read the group reads them"
+            what, why = (
+                "its records are not encrypted with the stack's key",
+                "everybody who can read the group can read them",
+            )
             yield Finding(FindingKind.CHANGED, where, what, why, self._update)
 
     def _replace(self, own: Described) -> str:
@@ -139,7 +154,7 @@ class RecordedTraffic:
 
 
 def own_flow_log(flow_logs: tuple[Described, ...], namespace: str, stack: str) -> Described | None:
-    """Return the stack's flow log, the newest: while one replaces another, both stand."""
+    """Return the stack's newest flow log: while a new one replaces an old one, both exist."""
     name = {"Key": "Name", "Value": f"{namespace}-{stack}"}
     own = [each for each in flow_logs if name in each.get("Tags", ())]
     return max(own, key=lambda each: each.get("CreationTime") or _EARLIEST, default=None)

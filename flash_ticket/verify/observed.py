@@ -1,4 +1,4 @@
-"""What stands and runs now, in the words of the two APIs: what verification looks at."""
+"""What exists and runs now, as the two APIs describe it: the input of a verification."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ Described = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SeenBucket:
-    """The settings of the bucket that a flow log fills; each None where the bucket has none.
+    """The settings of the bucket that a flow log writes to; each is None where the bucket has none.
 
     Attributes:
-        policy: As JSON gives it.
+        policy: As parsed JSON.
         encryption: The first rule of GetBucketEncryption.
-        public_access: As GetPublicAccessBlock gives it.
+        public_access: As GetPublicAccessBlock returns it.
     """
 
     policy: Described | None
@@ -33,9 +33,9 @@ class SeenRecording:
     """How the traffic of the VPC is recorded.
 
     Attributes:
-        flow_logs: The VPC's, as DescribeFlowLogs tells them.
-        bucket: Where the stack's own delivers to, if it is one that is there.
-        log_group: As DescribeLogGroups tells it, likewise.
+        flow_logs: The VPC's flow logs, as DescribeFlowLogs returns them.
+        bucket: The bucket that the stack's flow log writes to; None if there is none.
+        log_group: The log group that it writes to, as DescribeLogGroups returns it; None if there is none.
     """
 
     flow_logs: tuple[Described, ...]
@@ -45,15 +45,15 @@ class SeenRecording:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One stack's cluster and account at one moment.
+    """The cluster and the account of one stack at one moment.
 
     Attributes:
-        inventory: Pods, interfaces and what the stack has deployed; with an environment.
-        group_rules: All rules, whoever made them, of the stack's own groups and of the existing ones that it puts
-            rules in; None where they were not asked for.
-        recording: None where it was not asked for.
-        others: Policies of other APIs that may decide over the same pods; None where they were not asked for.
-        namespace_labels: Of the firewalled namespace.
+        inventory: Pods, interfaces and what the stack has deployed; it includes an environment.
+        group_rules: All rules, whatever their origin, of the stack's own groups and of the existing groups that the
+            stack puts rules in; None if they were not read.
+        recording: The flow logs and their destination; None if they were not read.
+        others: Policies of other APIs that may decide about the same pods; None if they were not read.
+        namespace_labels: The labels of the firewalled namespace.
     """
 
     inventory: Inventory
@@ -64,10 +64,10 @@ class Observed:
 
     @property
     def environment(self) -> Environment:
-        """The binding's places as they were found.
+        """The places of the binding, as they were found.
 
         Raises:
-            InputError: The inventory tells none.
+            InputError: The inventory contains none.
         """
         if self.inventory.environment is None:
             raise _incomplete("environment")
@@ -78,7 +78,7 @@ class Observed:
         """What the stack has deployed.
 
         Raises:
-            InputError: The inventory does not tell it.
+            InputError: The inventory does not contain it.
         """
         if self.inventory.deployed is None:
             raise _incomplete("deployed")
@@ -86,13 +86,13 @@ class Observed:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """What was not asked for, in words."""
+        """What was not read, in words."""
         return (
-            *(() if self.group_rules is not None else ("rules of others in the stack's groups",)),
-            *(() if self.recording is not None else ("the flow log and what it fills",)),
-            *(() if self.others is not None else ("what policies of other APIs decide",)),
+            *(() if self.group_rules is not None else ("rules that others put in the stack's groups",)),
+            *(() if self.recording is not None else ("the flow log and its destination",)),
+            *(() if self.others is not None else ("policies of other APIs",)),
         )
 
 
 def _incomplete(key: str) -> InputError:
-    return InputError("--inventory", key, "it does not tell it", "Save one with flash-firewall inventory")
+    return InputError("--inventory", key, "the inventory does not contain it", "Save one with flash-firewall inventory")

@@ -1,8 +1,8 @@
-"""Policies of other APIs than NetworkPolicy that may decide over the same pods: each cluster knows some of them.
+"""Policies of other APIs than NetworkPolicy that may decide about the same pods: each cluster has some of these APIs.
 
-Sources: Network Policy API (policy.networking.k8s.io): Admin policies come before NetworkPolicies, Baseline ones count
-for pods alone that no NetworkPolicy selects; Cilium documentation, "Layer 3 Policies" and "Deny Policies": what allows
-adds up, what denies comes first; Calico documentation, "NetworkPolicy" and "GlobalNetworkPolicy": by their order.
+Sources: Network Policy API (policy.networking.k8s.io): Admin policies come before NetworkPolicies, Baseline policies
+apply only to pods that no NetworkPolicy selects. Cilium documentation, "Layer 3 Policies" and "Deny Policies": allow
+rules add up, deny rules come first. Calico documentation, "NetworkPolicy" and "GlobalNetworkPolicy": in their order.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ _DECIDING = {"Accept", "Allow", "Deny"}
 
 @dataclass(frozen=True, slots=True)
 class OtherPolicy:
-    """A policy of one of these APIs, as the API server tells it."""
+    """A policy of one of these APIs, as the API server returns it."""
 
     api: OverrulingApi
     object: Described
@@ -33,31 +33,35 @@ class OtherPolicy:
 
     @property
     def spec(self) -> Described:
-        """What it says."""
+        """Its specification; empty if it has none."""
         found: Described = self.object.get("spec") or {}
         return found
 
 
 def overruling(policies: Iterable[OtherPolicy], namespace_labels: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield the policies that may decide over pods of the namespace with these labels.
+    """Yield the policies that may decide about pods of the namespace with these labels.
 
     Raises:
-        InputError: A selector that stands is not understood.
+        InputError: A policy has a selector that cannot be read.
     """
     for policy in policies:
         if policy.api.group == _NETWORK_POLICY_API:
             if _may_select(policy, namespace_labels) and _comes_first(policy):
-                yield _finding(policy.api, policy.name, f"it can {_verbs(policy)} before any NetworkPolicy is asked")
+                yield _finding(policy.api, policy.name, f"it can {_verbs(policy)} before any NetworkPolicy does")
         elif policy.api.group == "cilium.io":
-            yield _finding(policy.api, policy.name, "what it allows is added to ours, and what it denies comes first")
+            yield _finding(
+                policy.api,
+                policy.name,
+                "what it allows is added to our policies, and what it denies takes precedence over them",
+            )
         else:
-            yield _finding(policy.api, policy.name, "Calico asks it by its order, before or after ours")
+            yield _finding(policy.api, policy.name, "Calico applies it in its order, before or after our policies")
 
 
 def perhaps_overruling(names: Iterable[str]) -> Iterator[Finding]:
-    """Yield ClusterNetworkPolicies of which nothing but the name is known, as saved inventories tell them."""
+    """Yield the ClusterNetworkPolicies of a saved inventory, which contains only their names."""
     for name in names:
-        yield _finding(OVERRULING_APIS[0], name, "it may decide before any NetworkPolicy is asked")
+        yield _finding(OVERRULING_APIS[0], name, "it may decide before any NetworkPolicy does")
 
 
 def _finding(api: OverrulingApi, name: str, what: str) -> Finding:
@@ -67,24 +71,24 @@ def _finding(api: OverrulingApi, name: str, what: str) -> Finding:
         f"{api.kind}.{api.group} {name}",
         what,
         "neither the proof nor this verification covers what it decides",
-        f"Read it: {read}; remove it where it opens or cuts what is declared",
+        f"Read it: {read}; remove it if it opens or cuts anything against the declaration",
     )
 
 
 def _may_select(policy: OtherPolicy, namespace_labels: Mapping[str, str]) -> bool:
-    """Tell whether the subject names the namespace; of pods in it, some may be meant."""
+    """Return whether the subject selects the namespace; its pod selector may match some of the pods there."""
     subject: Described = policy.spec.get("subject") or {}
     place = FieldPath("Kubernetes", f"{policy.api.kind} {policy.name}")
     if "pods" in subject:
         chosen, path = (subject["pods"] or {}).get("namespaceSelector"), "spec.subject.pods.namespaceSelector"
     else:
-        # v1alpha2 writes the selector itself there; what is left out selects all namespaces.
+        # v1alpha2 has the selector itself here; a missing one selects all namespaces.
         chosen, path = subject.get("namespaces"), "spec.subject.namespaces"
     return read_selector(chosen, path, place).matches(namespace_labels)
 
 
 def _comes_first(policy: OtherPolicy) -> bool:
-    """Tell whether it decides anything before a NetworkPolicy; a Baseline one does not: default-deny selects all."""
+    """Return whether it decides before a NetworkPolicy; a Baseline policy does not: default-deny selects all pods."""
     return policy.spec.get("tier", "Admin") == "Admin" and bool(_actions(policy))
 
 

@@ -1,4 +1,4 @@
-"""The pod layer as it stands against what is declared: missing, changed and left-over policies, and those of others."""
+"""The live pod layer compared with the declared one: missing, changed and left-over policies, and those of others."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ _MOST_CHANGES = 3
 
 @dataclass(frozen=True, slots=True)
 class PodLayer:
-    """The policies of one stack, declared and live."""
+    """The declared and the live policies of one stack."""
 
     planned: CompiledFirewall
     observed: Observed
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is not as declared.
+        """Yield each difference from the declaration.
 
         Raises:
-            InputError: A policy that stands is not understood.
+            InputError: A live policy cannot be read.
         """
         live = self._by_name
         for policy in self.planned.deployed_pods.policies:
@@ -44,53 +44,53 @@ class PodLayer:
 
     @property
     def _by_name(self) -> Mapping[str, Described]:
-        """All policies of the namespace: somebody may have taken our label from one."""
+        """All policies of the namespace: somebody may have removed our label from one of ours."""
         deployed = self.observed.deployed
         return {each["metadata"]["name"]: each for each in (*deployed.foreign_policies, *deployed.policies)}
 
     def _missing(self, policy: NetworkPolicy) -> Finding:
         why = f"what it allows is cut: {policy.purpose}"
         if policy.name == DEFAULT_DENY:
-            why = "nothing closes the pods that no other policy selects"
-        return Finding(FindingKind.MISSING, self._where(policy.name), "it does not stand", why, self._update)
+            why = "pods that no other policy selects are open"
+        return Finding(FindingKind.MISSING, self._where(policy.name), "it does not exist", why, self._update)
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
         spec = differences(declared["spec"], found.get("spec", {}), "spec")
-        words = tuple(self._words(declared["metadata"], found["metadata"]))
+        metadata = tuple(self._metadata(declared["metadata"], found["metadata"]))
         if spec:
-            why = f"it decides otherwise than traffic.yaml: {policy.purpose}"
+            why = f"it no longer does what traffic.yaml declares: {policy.purpose}"
         else:
-            why = "what it says of itself misleads whoever reads it, and this program knows its own by it"
-        if spec or words:
+            why = "its labels and annotations mislead readers, and this program recognizes its own policies by them"
+        if spec or metadata:
             what = "it is not as declared"
-            yield Finding(FindingKind.CHANGED, self._where(policy.name), what, why, self._update, (*spec, *words))
+            yield Finding(FindingKind.CHANGED, self._where(policy.name), what, why, self._update, (*spec, *metadata))
 
-    def _words(self, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Difference]:
-        """Yield what differs of labels and annotations that are ours; others may add theirs."""
+    def _metadata(self, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Difference]:
+        """Yield differences in our labels and annotations; others may add their own."""
         for part in ("labels", "annotations"):
             found = live.get(part) or {}
             ours = declared_part(declared[part], found)
-            # When a policy was last written anew is a deployment's to say, and declared nowhere.
+            # The deployment records when it last rewrote a policy. The declaration does not contain that.
             ours |= {key: found[key] for key in found if key.startswith(f"{ANNOTATION_PREFIX}/") and key != REWRITTEN}
             yield from differences(declared[part], ours, f"metadata.{part}")
 
     def _left_over(self, name: str) -> Finding:
-        why = "what it allows is not declared any more, and open all the same"
+        why = "what it allows is no longer declared, but still open"
         delete = f"kubectl delete networkpolicy --namespace {self.planned.matrix.namespace} {name}"
-        remedy = f"{self._update}; if it stays, Pulumi does not know it: {delete}"
+        remedy = f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}"
         return Finding(FindingKind.LEFT_OVER, self._where(name), "nothing declares it", why, remedy)
 
     def _of_others(self) -> Iterator[Finding]:
-        # Policies add up, and default-deny selects every pod: one of others can open something, and cut nothing.
+        # Policies add up, and default-deny selects every pod: a policy of others can open something, but cut nothing.
         namespace = self.planned.matrix.namespace
         found = impact(self.observed.deployed, self.planned.layers())
         for name, changes in found.foreign.items():
             yield Finding(
                 FindingKind.WIDENING,
                 self._where(name),
-                f"it is not this program's, and opens {_listed(changes)}",
-                "policies add up: what one of them opens none of ours closes",
+                f"this program did not create it, and it opens {_listed(changes)}",
+                "policies add up: ours cannot close what another one opens",
                 f"kubectl delete networkpolicy --namespace {namespace} {name}, or declare its flows in traffic.yaml",
             )
         if self.observed.others is None:
@@ -116,7 +116,7 @@ class PodLayer:
                 self._where(each.policy),
                 f"its suspension ended at {each.end} and {'it is still open' if still else 'is still listed'}, "
                 f"{each.said()}",
-                "it opens more than is declared" if still else "whoever reads the stack's settings takes it for open",
+                "it opens more than is declared" if still else "readers of the stack's settings think that it is open",
                 f"flash-firewall resume {each.policy} --stack {self.planned.environment.name}",
             )
 
@@ -129,6 +129,6 @@ class PodLayer:
 
 
 def _listed(changes: tuple[Change, ...]) -> str:
-    told = ", ".join(f"{each.source} => {each.destination} : {each.opened}" for each in changes[:_MOST_CHANGES])
+    shown = ", ".join(f"{each.source} => {each.destination} : {each.opened}" for each in changes[:_MOST_CHANGES])
     left = len(changes) - _MOST_CHANGES
-    return f"{told} and {left} more" if left > 0 else told
+    return f"{shown} and {left} more" if left > 0 else shown

@@ -1,4 +1,4 @@
-"""The pods that run, against the policies and groups that stand: who is governed by what, really."""
+"""The pods and Services that run, compared with the declaration: which policies and groups really apply to each."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ class RunningPods:
     """The pods of the firewalled namespace.
 
     Attributes:
-        group_ids: The ids of the stack's groups that stand.
+        group_ids: The ids of the stack's groups that exist.
     """
 
     planned: CompiledFirewall
@@ -35,10 +35,10 @@ class RunningPods:
     group_ids: Mapping[OwnGroup, str]
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is not as declared; pods of one kind in one finding.
+        """Yield each difference from the declaration; pods of one kind share one finding.
 
         Raises:
-            InputError: A policy that stands is not understood.
+            InputError: A live policy cannot be read.
         """
         for pods in _alike(self._running):
             if pods[0].node in pods[0].addresses:
@@ -56,7 +56,7 @@ class RunningPods:
             FindingKind.OPEN,
             self._where(pods),
             "it runs on its node's network" if len(pods) == 1 else "they run on their nodes' network",
-            "most CNIs let no NetworkPolicy govern it, and its traffic is the node's",
+            "with most CNIs no NetworkPolicy applies to it, and its traffic counts as the node's",
             "Take hostNetwork out of its template, or run it in another namespace",
         )
 
@@ -65,12 +65,12 @@ class RunningPods:
         for direction in Direction:
             selecting = [each for each in self._policies if direction in each.rules and each.pods.matches(labels)]
             if not selecting:
-                who = "be reached by anything" if direction is Direction.INGRESS else "reach anything"
+                effect = "anything reach it" if direction is Direction.INGRESS else "it reach anything"
                 yield Finding(
                     FindingKind.OPEN,
                     self._where(pods),
                     f"no policy selects it for {direction}",
-                    f"at the pod layer it may {who}",
+                    f"the pod layer lets {effect}",
                     self._update,
                 )
             elif service and not any(each.name in self._allowing for each in selecting):
@@ -90,7 +90,7 @@ class RunningPods:
             FindingKind.UNKNOWN_POD,
             self._where(pods),
             f"its labels match no service of traffic.yaml: {labels}",
-            "no allow policy is for it: under default-deny nobody reaches it, and it resolves no name",
+            "no allow policy selects it: under default-deny nobody can reach it, and it cannot resolve names",
             "Correct the labels in its template, or declare it as a service",
         )
 
@@ -104,25 +104,32 @@ class RunningPods:
             where, what = self._where((pod,)), f"no interface of the VPC has its address {pod.addresses[0]}"
         elif wanted not in interface.groups:
             has = ", ".join(interface.groups) or "none"
-            where, what = self._where((pod,)), f"its interface {interface.id} lacks {wanted} of {service.name}: {has}"
+            where, what = (
+                self._where((pod,)),
+                f"its interface {interface.id} lacks {wanted} of {service.name}; it has: {has}",
+            )
         else:
             yield from self._beside(pod, interface, wanted)
             return
         since, attached = pod.since, self._attached_since(service)
         if since is not None and attached is not None and since < attached:
-            what += f"; it runs since {written(since)}, and its SecurityGroupPolicy stands since {written(attached)}"
-            remedy = "Restart it, for a SecurityGroupPolicy applies to new pods only: " + self._restart(pod)
+            what += f"; it started at {written(since)}, and its SecurityGroupPolicy was created at {written(attached)}"
+            remedy = "Restart it, because a SecurityGroupPolicy applies only to new pods: " + self._restart(pod)
         else:
             remedy = (
-                f"Restart it: {self._restart(pod)}; if that does not help, check ENABLE_POD_ENI and that its node can "
-                "carry pod interfaces (Nitro, no t family)"
+                f"Restart it: {self._restart(pod)}; if that does not help, check ENABLE_POD_ENI and that its node "
+                "supports pod interfaces (a Nitro instance, not of a t family)"
             )
         yield Finding(
-            FindingKind.CUT_OFF, where, what, f"the rules of {service.name} do not count for it, others may", remedy
+            FindingKind.CUT_OFF,
+            where,
+            what,
+            f"the rules of {service.name} do not apply to it, and rules of other groups may",
+            remedy,
         )
 
     def _beside(self, pod: Pod, interface: Interface, wanted: str) -> Iterator[Finding]:
-        """Yield the groups beside its own that no SecurityGroupPolicy, told elsewhere, accounts for."""
+        """Yield further groups on its interface, unless a SecurityGroupPolicy with its own finding explains them."""
         put = {
             group
             for each in self.observed.deployed.foreign_attachments
@@ -133,7 +140,7 @@ class RunningPods:
             yield Finding(
                 FindingKind.WIDENING,
                 self._where((pod,)),
-                f"its interface {interface.id} carries {', '.join(beside)} beside its own group",
+                f"its interface {interface.id} carries {', '.join(beside)} in addition to its own group",
                 "the rules of all groups on an interface add up",
                 f"Restart it: {self._restart(pod)}",
             )
@@ -157,7 +164,7 @@ class RunningPods:
 
     @cached_property
     def _allowing(self) -> frozenset[str]:
-        """The names of policies that are a service's, whether they say so themselves or the declaration does."""
+        """The names of the policies of services: those with our label, and the declared ones."""
         labelled = (
             each["metadata"]["name"]
             for each in self.observed.deployed.policies
@@ -183,7 +190,7 @@ class RunningPods:
 
 
 def _alike(pods: Iterable[Pod]) -> list[tuple[Pod, ...]]:
-    """Return the pods in groups that no policy can tell apart, for as long as it outlasts a rollout."""
+    """Return the pods in groups that no policy can tell apart; labels that change with each rollout do not count."""
     found: dict[tuple[Labels, bool], list[Pod]] = defaultdict(list)
     for pod in sorted(pods, key=lambda pod: pod.name):
         found[lasting(pod.labels), pod.node in pod.addresses].append(pod)
@@ -196,13 +203,13 @@ def _service_of(services: Iterable[Service], labels: Labels) -> Service | None:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddresses:
-    """The Services of the namespace, by which pods call each other."""
+    """The Services of the namespace, through which pods call each other."""
 
     planned: CompiledFirewall
     observed: Observed
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the Services through which a declared flow is cut; with other CNIs none is."""
+        """Yield the Services through which a declared flow is cut; this happens only with the VPC CNI."""
         if self.planned.environment.cluster.cni is not CniName.VPC_CNI:
             return
         matrix = self.planned.matrix
@@ -214,7 +221,7 @@ class ServiceAddresses:
                     yield _finding(found, service, ", ".join(f"{key}={value}" for key, value in sorted(lacking)))
 
     def _leads(self, found: ClusterService, service: Service) -> bool:
-        """Tell whether a Service selects pods of a service that run."""
+        """Return whether a Service selects running pods of a service."""
         return bool(found.selector) and any(
             {*found.selector, *service.pods} <= set(pod.labels)
             for pod in self.observed.inventory.pods
@@ -226,7 +233,7 @@ def _finding(found: ClusterService, service: Service, lacking: str) -> Finding:
     return Finding(
         FindingKind.CUT_OFF,
         f"Service {found.namespace}/{found.name}",
-        f"its selector lacks {lacking}, by which the policies name {service.name}",
-        f"the VPC CNI lets nobody reach {service.name} by the address of this Service, though it is declared",
+        f"its selector lacks {lacking}, by which the policies select {service.name}",
+        f"with the VPC CNI nobody reaches {service.name} through the address of this Service, although it is declared",
         f"Add {lacking} to its selector",
     )

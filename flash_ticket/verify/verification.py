@@ -1,7 +1,7 @@
-"""A stack's live cluster and account against what is declared: all findings, and what they were looked for in.
+"""The live cluster and account of a stack compared with the declaration: all findings, and what was checked.
 
-Not here on purpose: alerts, saved queries and guard rails, which decide nothing about traffic; ``pulumi preview
---refresh`` tells what somebody changed of them.
+Alerts, saved queries and guard rails are left out on purpose: they decide nothing about traffic. ``pulumi preview
+--refresh`` shows what somebody changed in them.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ from flash_ticket.verify.vpc_layer import VpcLayer
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found.
+    """The result of a verification.
 
     Attributes:
-        stack: Whose cluster and account.
-        taken: When they were asked, in seconds since 1970.
+        stack: The stack whose cluster and account were checked.
+        taken: When they were read, in seconds since 1970.
         findings: The most urgent first.
-        looked_at: How many of what were looked at, in words.
-        unseen: What was not looked at, in words.
+        looked_at: What was checked and how many of it, such as ``("pods", 12)``.
+        unseen: What was not checked, in words.
     """
 
     stack: str
@@ -39,24 +39,24 @@ class Verification:
 
     @property
     def drift(self) -> tuple[Finding, ...]:
-        """What is to be mended."""
+        """The findings that somebody has to fix."""
         return tuple(each for each in self.findings if each.is_drift)
 
     @property
     def holds(self) -> bool:
-        """Whether all that was looked at is as declared."""
+        """Whether everything that was checked is as declared."""
         return not self.drift
 
 
 def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
-    """Hold what is declared against what was observed.
+    """Compare what is declared with what was observed.
 
     Args:
-        planned: Compiled for the environment that was observed, with the suspensions of the moment.
-        observed: Of the same stack.
+        planned: Compiled for the observed environment, with the suspensions in force at that moment.
+        observed: The live state of the same stack.
 
     Raises:
-        InputError: A policy or selector that stands is not understood, or the inventory does not tell what stands.
+        InputError: A live policy or selector cannot be read, or the inventory does not contain what is deployed.
     """
     vpc = VpcLayer(planned, observed)
     found = [
@@ -74,20 +74,20 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
 
 
 def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> Verification:
-    """Hold what is declared against what somebody saved; a file may hold anything, and objects as no API tells them.
+    """Compare what is declared with a saved inventory, which may contain objects that no API would return.
 
     Args:
-        matrix: What is declared.
+        matrix: The declared traffic.
         observed: From saved inventories, with an environment.
-        suspensions: Of the same stack, at the present.
+        suspensions: The current suspensions of the same stack.
 
     Raises:
-        InputError: As ``verify``, and where an object is not as the APIs tell it.
+        InputError: As for ``verify``, and if an object is not in the form that the APIs return.
     """
     try:
         return verify(compile_firewall(matrix, observed.environment, suspensions), observed)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
+        problem = f"an object is not in the form that the APIs return ({type(error).__name__}: {error})"
         raise InputError("--inventory", "inventory", problem, "Save it again") from None
 
 

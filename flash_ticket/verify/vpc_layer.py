@@ -1,4 +1,4 @@
-"""The VPC layer as it stands against what is declared: groups, rules in ours and in others' groups, attachments."""
+"""The live VPC layer compared with the declared one: our groups, and the rules in ours and in existing groups."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from flash_ticket.verify.finding import Finding, FindingKind, update_of
 from flash_ticket.verify.observed import Described, Observed
 
 _Identity = tuple[str, bool, str, int, int, str]
-"""Group, whether egress, protocol, first and last port, peer: AWS lets no two rules share it."""
+"""Group, whether egress, protocol, first and last port, peer: AWS allows no two rules with the same ones."""
 
 _PROTOCOLS = {"6": "tcp", "17": "udp", "132": "sctp"}
 _ANY = -1
@@ -22,23 +22,23 @@ _ANY = -1
 
 @dataclass(frozen=True)
 class VpcLayer:
-    """The groups and rules of one stack, declared and live."""
+    """The declared and the live groups and rules of one stack."""
 
     planned: CompiledFirewall
     observed: Observed
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what is not as declared."""
+        """Yield each difference from the declaration."""
         yield from self._groups()
         yield from self._load_balancer()
         yield from self._declared_rules()
         for identity, rule in sorted(self._live.items()):
-            if identity not in self._wanted and rule["SecurityGroupRuleId"] not in self._taken_for:
+            if identity not in self._wanted and rule["SecurityGroupRuleId"] not in self._altered:
                 yield from self._undeclared(rule)
 
     @cached_property
     def group_ids(self) -> Mapping[OwnGroup, str]:
-        """The ids of the groups that stand; of two of one label the first."""
+        """The ids of the groups that exist; if two have one label, the first."""
         labels = sorted(self.observed.deployed.group_labels.items(), reverse=True)
         found = {OwnGroup(label): group for group, label in labels}
         return {group: id_ for group, id_ in found.items() if group in self.planned.vpc.groups}
@@ -50,7 +50,7 @@ class VpcLayer:
                 yield Finding(
                     FindingKind.MISSING,
                     f"security group of {group.label}",
-                    f"it does not stand, nor do the {lost} rules about it",
+                    f"it does not exist, and neither do the {lost} rules that use it",
                     f"nothing lets the declared flows of {group.label} through",
                     self._update,
                 )
@@ -59,36 +59,36 @@ class VpcLayer:
                 yield Finding(
                     FindingKind.LEFT_OVER,
                     f"security group {id_}",
-                    f"it is this stack's by its tags, of {label}, and nothing declares it",
+                    f"its tags say that it is this stack's group of {label}, and nothing declares it",
                     "an interface that carries it has rules that nobody maintains",
-                    f"{self._update}; if it stays, Pulumi does not know it: "
+                    f"{self._update}; if it is still there afterwards, Pulumi does not know it: "
                     f"aws ec2 delete-security-group --group-id {id_}",
                 )
 
     def _load_balancer(self) -> Iterator[Finding]:
-        """Yield that nothing carries the load balancer's group, which an annotation of the Ingress has to name."""
+        """Yield a finding if nothing carries the load balancer's group: an annotation of the Ingress has to name it."""
         front, interfaces = self.planned.environment.load_balancer.external, self.observed.inventory.interfaces
         id_ = self.group_ids.get(OwnGroup(front))
-        worn = any(id_ in each.groups for each in interfaces)
-        if id_ and interfaces and not worn and self.planned.matrix.flows_out_of[front]:
+        is_carried = any(id_ in each.groups for each in interfaces)
+        if id_ and interfaces and not is_carried and self.planned.matrix.flows_out_of[front]:
             yield Finding(
                 FindingKind.CUT_OFF,
                 f"load balancer {front}",
                 f"no interface of the VPC carries its group {id_}",
-                "its targets let in whoever carries it and nobody else",
+                "its targets accept traffic only from interfaces that carry it",
                 f"Name it on the Ingress: alb.ingress.kubernetes.io/security-groups: {id_}",
             )
 
     def _declared_rules(self) -> Iterator[Finding]:
         for identity, rule in sorted(self._wanted.items()):
             declared, found = self._described(rule, identity), self._live.get(identity)
-            found = found or self._taken_for.get(rule.name)
+            found = found or self._altered.get(rule.name)
             if found is None:
                 yield Finding(
                     FindingKind.MISSING,
                     f"rule {rule.name} in {identity[0]}",
-                    "it does not stand",
-                    f"it lets through: {rule.description}",
+                    "it does not exist",
+                    f"it should let through: {rule.description}",
                     self._update,
                 )
                 continue
@@ -98,7 +98,7 @@ class VpcLayer:
                     FindingKind.CHANGED,
                     f"rule {rule.name} in {identity[0]}",
                     "it is not as declared",
-                    f"it is to let through: {rule.description}",
+                    f"it should let through: {rule.description}",
                     self._update,
                     changed,
                 )
@@ -106,7 +106,7 @@ class VpcLayer:
     def _undeclared(self, rule: Described) -> Iterator[Finding]:
         ours = _tags(rule).get(STACK_TAG) == self.planned.environment.name
         if not ours and rule["GroupId"] not in self.group_ids.values():
-            return  # in a group that somebody else owns, by somebody else
+            return  # somebody else's rule in somebody else's group
         direction = "egress" if rule["IsEgress"] else "ingress"
         labels = {id_: group.label for group, id_ in self.group_ids.items()}
         holder = labels.get(rule["GroupId"], str(rule["GroupId"]))
@@ -115,21 +115,21 @@ class VpcLayer:
             f"--security-group-rule-ids {rule['SecurityGroupRuleId']}"
         )
         if ours:
-            why = "this program made it, and nothing declares it any more"
-            remedy = f"{self._update}; if it stays, Pulumi does not know it: {revoke}"
+            why = "this program created it, and nothing declares it any more"
+            remedy = f"{self._update}; if it is still there afterwards, Pulumi does not know it: {revoke}"
             yield Finding(FindingKind.LEFT_OVER, _where(rule, holder), f"it opens {_opened(rule)}", why, remedy)
         else:
             yield Finding(
                 FindingKind.WIDENING,
                 _where(rule, holder),
-                f"it is not this program's, and opens {_opened(rule)}",
-                "rules add up: what one of them opens none of ours closes",
+                f"this program did not create it, and it opens {_opened(rule)}",
+                "rules add up: ours cannot close what another one opens",
                 revoke,
             )
 
     @cached_property
     def _wanted(self) -> Mapping[_Identity, GroupRule]:
-        """The declared rules whose groups stand; without their group they are told with it."""
+        """The declared rules whose groups exist; the finding of a missing group covers its rules."""
         rules = (
             rule
             for rule in self.planned.vpc.rules
@@ -143,8 +143,8 @@ class VpcLayer:
         return {_identity_of(rule): rule for rule in (self.observed.deployed.rules if rules is None else rules)}
 
     @cached_property
-    def _taken_for(self) -> Mapping[str, Described]:
-        """What stands under the name of a declared rule and lets something else through, by that name and its id."""
+    def _altered(self) -> Mapping[str, Described]:
+        """Live rules with the name of a declared rule that let something else through, by that name and by their id."""
         names = {rule.name for identity, rule in self._wanted.items() if identity not in self._live}
         stack = self.planned.environment.name
         found: dict[str, Described] = {}

@@ -1,4 +1,4 @@
-"""A flow log that is absent, inactive, failing to deliver or changed, and a destination that lost its settings."""
+"""Findings about a flow log that is missing, inactive, changed or fails to deliver, and about its destination."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,17 +23,17 @@ def flow_log(firewall: CompiledFirewall, **changed: Any) -> Observed:  # noqa: A
     return seeing(firewall, replace(seen, flow_logs=({**seen.flow_logs[0], **changed},)))
 
 
-def test_a_flow_log_that_is_absent_is_told_and_those_of_others_do_not_count() -> None:
+def test_a_missing_flow_log_is_found_and_those_of_others_do_not_count() -> None:
     firewall = shop()
     theirs = {"FlowLogId": "fl-9", "Tags": [{"Key": "Name", "Value": "audit"}]}
 
     absent = only(firewall, seeing(firewall, SeenRecording((theirs,))))
 
     assert absent.kind is FindingKind.NOT_RECORDING
-    assert absent.what == "no flow log with the tag Name=flash-ticket-dev stands"
+    assert absent.what == "there is no flow log with the tag Name=flash-ticket-dev"
 
 
-def test_an_inactive_flow_log_is_told() -> None:
+def test_an_inactive_flow_log_is_found() -> None:
     firewall = shop()
 
     inactive = only(firewall, flow_log(firewall, FlowLogStatus="INACTIVE"))
@@ -47,11 +47,11 @@ def test_an_inactive_flow_log_is_told() -> None:
     [
         ("Access error", "records are lost: the role or the bucket's policy does not let the service write"),
         ("Rate limited", "records are lost: CloudWatch Logs throttles it"),
-        (None, "records are lost: AWS says no more"),
-        ("\x1b[2J", "records are lost: see its words"),
+        (None, "records are lost: AWS gives no reason"),
+        ("\x1b[2J", "records are lost: see the message"),
     ],
 )
-def test_a_flow_log_that_fails_to_deliver_is_told_with_awss_words(message: str | None, why: str) -> None:
+def test_a_flow_log_that_fails_to_deliver_is_found_with_the_message_of_aws(message: str | None, why: str) -> None:
     firewall = shop()
     status = {"DeliverLogsStatus": "FAILED", "DeliverLogsErrorMessage": message}
 
@@ -61,7 +61,7 @@ def test_a_flow_log_that_fails_to_deliver_is_told_with_awss_words(message: str |
     assert failing.why == why
 
 
-def test_while_one_flow_log_replaces_another_the_newer_counts() -> None:
+def test_the_newer_of_two_flow_logs_counts() -> None:
     firewall = shop()
     seen = standing(firewall).recording
     assert seen
@@ -71,7 +71,7 @@ def test_while_one_flow_log_replaces_another_the_newer_counts() -> None:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_another_format_kind_of_traffic_or_interval_is_told_by_field(stack: str) -> None:
+def test_a_changed_format_traffic_type_or_interval_is_found_by_field(stack: str) -> None:
     firewall = shop(stack)
     other = {"TrafficType": "REJECT", "LogFormat": "${version}", "MaxAggregationInterval": 600}
 
@@ -82,7 +82,7 @@ def test_another_format_kind_of_traffic_or_interval_is_told_by_field(stack: str)
     assert told == {"TrafficType": '"REJECT"', "LogFormat": '"${version}"', "MaxAggregationInterval": "600"}
 
 
-def test_records_that_go_elsewhere_are_told() -> None:
+def test_a_changed_destination_is_found() -> None:
     firewall = shop("prod")
 
     findings = found(firewall, flow_log(firewall, LogDestination="arn:aws:s3:::somebody-elses"))
@@ -93,7 +93,7 @@ def test_records_that_go_elsewhere_are_told() -> None:
     )
 
 
-def test_a_bucket_that_lost_a_setting_is_told_by_field() -> None:
+def test_a_bucket_that_lost_a_setting_is_found_by_field() -> None:
     firewall = shop("prod")
     seen = standing(firewall).recording
     assert seen
@@ -110,7 +110,7 @@ def test_a_bucket_that_lost_a_setting_is_told_by_field() -> None:
     assert findings[1].differences == (Difference("encryption.SSEAlgorithm", '"aws:kms"', None),)
 
 
-def test_a_log_group_that_keeps_for_another_time_or_without_a_key_is_told() -> None:
+def test_a_log_group_with_another_retention_or_without_a_key_is_found() -> None:
     firewall = shop("dev")
     seen = standing(firewall).recording
     assert seen
@@ -125,7 +125,7 @@ def test_a_log_group_that_keeps_for_another_time_or_without_a_key_is_told() -> N
 
 
 @pytest.mark.parametrize(("stack", "where"), [("dev", "log group"), ("prod", "bucket")])
-def test_a_destination_that_is_gone_is_told(stack: str, where: str) -> None:
+def test_a_missing_destination_is_found(stack: str, where: str) -> None:
     firewall = shop(stack)
     seen = standing(firewall).recording
     assert seen
@@ -134,4 +134,4 @@ def test_a_destination_that_is_gone_is_told(stack: str, where: str) -> None:
 
     assert gone.kind is FindingKind.NOT_RECORDING
     assert gone.where.startswith(where)
-    assert gone.what == "it is not there"
+    assert gone.what == "it does not exist"

@@ -1,4 +1,4 @@
-"""Policies of other APIs that may decide over the namespace's pods are told; those that cannot are not."""
+"""Findings name the policies of other APIs that may decide about the namespace's pods, and no others."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,13 +27,13 @@ def told(api: OverrulingApi, **spec: Any) -> list[Finding]:  # noqa: ANN401 - a 
     ids=repr,
 )
 @pytest.mark.parametrize("api", [CLUSTER, ADMIN], ids=lambda api: api.kind)
-def test_an_admin_policy_whose_subject_may_be_here_is_told_with_what_it_can_do(
+def test_an_admin_policy_that_may_select_the_namespace_is_found_with_its_actions(
     api: OverrulingApi, subject: dict[str, Any]
 ) -> None:
     (finding,) = told(api, subject=subject, egress=[{"action": "Accept"}], **DENYING)
 
     assert (finding.kind, finding.where) == (FindingKind.OVERRULING, f"{api.kind}.policy.networking.k8s.io one")
-    assert finding.what == "it can accept and deny before any NetworkPolicy is asked"
+    assert finding.what == "it can accept and deny before any NetworkPolicy does"
     assert f"kubectl get {api.plural}.policy.networking.k8s.io one --output yaml" in finding.remedy
 
 
@@ -48,27 +48,27 @@ def test_an_admin_policy_whose_subject_may_be_here_is_told_with_what_it_can_do(
     ],
     ids=["elsewhere", "pods-elsewhere", "baseline", "passes-on", "empty"],
 )
-def test_one_that_cannot_decide_here_before_ours_is_not(spec: dict[str, Any]) -> None:
+def test_a_policy_that_cannot_decide_before_ours_is_not_found(spec: dict[str, Any]) -> None:
     assert told(CLUSTER, **spec) == []
 
 
 @pytest.mark.parametrize("api", [CILIUM, CILIUM_WIDE, CALICO, CALICO_WIDE], ids=lambda api: f"{api.group} {api.kind}")
-def test_any_policy_of_a_cnis_own_api_is_told(api: OverrulingApi) -> None:
+def test_any_policy_of_the_api_of_a_cni_is_found(api: OverrulingApi) -> None:
     (finding,) = told(api)
 
     assert finding.where == f"{api.kind}.{api.group} one"
 
 
-def test_a_selector_that_is_not_understood_is_named() -> None:
+def test_an_unknown_selector_operator_is_an_error_that_names_the_field() -> None:
     with pytest.raises(InputError, match=r"ClusterNetworkPolicy one: spec\.subject\.namespaces"):
         told(CLUSTER, subject={"namespaces": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}, **DENYING)
 
 
-def test_live_policies_are_judged_and_saved_names_told_as_they_are() -> None:
+def test_live_policies_are_read_and_saved_inventories_give_names_only() -> None:
     firewall = shop()
     live = OtherPolicy(CILIUM, {"metadata": {"name": "debug"}, "spec": {"ingress": [{}]}})
     before = with_deployed(standing(firewall), overruling=("admin",))
 
     assert only(firewall, replace(before, others=(live,))).where == "CiliumNetworkPolicy.cilium.io debug"
     assert found(firewall, before) == []
-    assert only(firewall, replace(before, others=None)).what == "it may decide before any NetworkPolicy is asked"
+    assert only(firewall, replace(before, others=None)).what == "it may decide before any NetworkPolicy does"

@@ -1,4 +1,4 @@
-"""Policies that are missing, changed, left over, or others' that widen; suspensions that go on and that are over."""
+"""Findings about missing, changed, left-over and widening policies, and about current and expired suspensions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ def policy(name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
-def test_a_missing_policy_is_told_with_what_it_is_for_and_its_pods_are_cut_off() -> None:
+def test_a_missing_policy_is_found_with_its_purpose_and_its_pods_are_cut_off() -> None:
     firewall = shop()
     before = standing(firewall)
 
@@ -38,17 +38,17 @@ def test_a_missing_policy_is_told_with_what_it_is_for_and_its_pods_are_cut_off()
     assert second.remedy == "pulumi up --stack dev --refresh"
 
 
-def test_without_default_deny_only_what_nothing_else_selects_is_open() -> None:
+def test_without_default_deny_only_pods_that_nothing_else_selects_are_open() -> None:
     firewall = shop()
     before = standing(firewall)
 
     missing = only(firewall, with_deployed(before, policies=without(before.deployed.policies, "00-default-deny")))
 
     assert missing.kind is FindingKind.MISSING
-    assert missing.why == "nothing closes the pods that no other policy selects"
+    assert missing.why == "pods that no other policy selects are open"
 
 
-def test_a_changed_policy_is_told_by_path_with_the_declared_and_the_live_value() -> None:
+def test_a_changed_policy_is_found_with_path_and_live_value() -> None:
     firewall = shop()
     before = standing(firewall)
 
@@ -76,7 +76,7 @@ def test_the_order_of_rules_peers_and_ports_is_no_change() -> None:
     assert found(firewall, with_deployed(before, policies=edited(before.deployed.policies, API_EGRESS, turn))) == []
 
 
-def test_labels_and_annotations_of_others_are_no_change_and_ours_are() -> None:
+def test_only_our_own_labels_and_annotations_count_as_changes() -> None:
     firewall = shop()
     before = standing(firewall)
 
@@ -95,7 +95,7 @@ def test_labels_and_annotations_of_others_are_no_change_and_ours_are() -> None:
     )
 
 
-def test_a_policy_that_lost_our_label_is_changed_and_neither_missing_nor_somebody_elses() -> None:
+def test_a_policy_that_lost_our_label_is_changed_and_not_missing() -> None:
     firewall = shop()
     before = standing(firewall)
     policies = before.deployed.policies
@@ -124,7 +124,7 @@ def test_a_policy_of_ours_that_nothing_declares_is_left_over() -> None:
     )
 
 
-def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() -> None:
+def test_a_policy_of_others_is_found_only_if_it_opens_more() -> None:
     firewall = shop()
     before = standing(firewall)
     pay = {"podSelector": {"matchLabels": {"app": "flash-pay"}}, "policyTypes": ["Ingress"]}
@@ -133,7 +133,7 @@ def test_a_policy_of_others_is_told_if_it_opens_more_and_not_if_it_does_not() ->
     widening = only(firewall, with_deployed(before, foreign_policies=(opening, closing)))
 
     assert (widening.kind, widening.where) == (FindingKind.WIDENING, "NetworkPolicy flash-ticket/debug")
-    assert widening.what.startswith("it is not this program's, and opens DNS => pay : All Connections, ")
+    assert widening.what.startswith("this program did not create it, and it opens DNS => pay : All Connections, ")
     assert widening.what.endswith(" and 6 more")
     assert widening.remedy.startswith("kubectl delete networkpolicy --namespace flash-ticket debug, or declare")
 
@@ -143,7 +143,7 @@ def suspended(until: datetime) -> CompiledFirewall:
     return compile_firewall(shop_matrix(), environment_of("dev"), Suspensions((each,), NOW))
 
 
-def test_a_suspension_that_goes_on_is_told_and_is_no_drift() -> None:
+def test_a_current_suspension_is_found_and_is_no_drift() -> None:
     firewall = suspended(NOW + timedelta(minutes=30))
 
     verification = verify(firewall, standing(firewall))
@@ -155,7 +155,7 @@ def test_a_suspension_that_goes_on_is_told_and_is_no_drift() -> None:
     assert verification.holds
 
 
-def test_a_suspension_that_is_over_and_still_open_is_drift_field_by_field() -> None:
+def test_an_expired_suspension_that_is_still_open_is_drift_field_by_field() -> None:
     open_, over = suspended(NOW + timedelta(minutes=30)), suspended(NOW - timedelta(minutes=1))
 
     changed, expired = found(over, standing(open_))
@@ -165,7 +165,7 @@ def test_a_suspension_that_is_over_and_still_open_is_drift_field_by_field() -> N
     assert Difference("metadata.annotations[flash-firewall/suspended-by]", None, '"night shift"') in changed.differences
 
 
-def test_a_suspension_that_is_over_and_closed_is_still_listed() -> None:
+def test_an_expired_suspension_that_is_closed_is_found_as_still_listed() -> None:
     over = suspended(NOW - timedelta(minutes=1))
 
     expired = only(over, standing(over))

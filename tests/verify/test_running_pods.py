@@ -1,4 +1,4 @@
-"""Pods that no policy governs, that no allow policy is for, that no service is, and whose interfaces lack a group."""
+"""Findings about pods without a policy, an allow policy, a service, or the group on their interface."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,14 +35,14 @@ def with_pods(observed: Observed, *pods: Pod) -> Observed:
     return with_inventory(observed, pods=(*observed.inventory.pods, *pods))
 
 
-def wearing(observed: Observed, *groups: str) -> Observed:
-    """Return it with other groups on the interface of pay."""
+def with_groups(observed: Observed, *groups: str) -> Observed:
+    """Return the observation with other groups on the interface of pay."""
     others = tuple(each for each in observed.inventory.interfaces if each.id != "eni-pay")
     (pay,) = set(observed.inventory.interfaces) - set(others)
     return with_inventory(observed, interfaces=(*others, replace(pay, groups=groups)))
 
 
-def test_pods_whose_labels_match_no_service_are_told_together() -> None:
+def test_pods_that_match_no_service_share_one_finding() -> None:
     firewall = shop()
     strays = [
         pod(f"web-{number}", ("app", "flash-web"), ("pod-template-hash", f"{number}"), address=f"10.99.2.{number}")
@@ -58,7 +58,7 @@ def test_pods_whose_labels_match_no_service_are_told_together() -> None:
     assert unknown.what == "its labels match no service of traffic.yaml: app=flash-web"
 
 
-def test_a_pod_of_another_namespace_and_one_that_ended_are_nobodys_business() -> None:
+def test_pods_of_other_namespaces_and_ended_pods_are_ignored() -> None:
     firewall = shop()
     ended, elsewhere = pod("job", until=STARTED + 60), pod("web", namespace="monitoring")
 
@@ -78,7 +78,7 @@ def test_an_unlabelled_pod_without_default_deny_is_open_both_ways() -> None:
     ]
 
 
-def test_a_pod_whose_policy_selects_others_now_is_cut_off() -> None:
+def test_a_pod_that_its_policy_no_longer_selects_is_cut_off() -> None:
     firewall = shop()
     before = standing(firewall)
 
@@ -92,7 +92,7 @@ def test_a_pod_whose_policy_selects_others_now_is_cut_off() -> None:
     assert second.kind is FindingKind.CHANGED
 
 
-def test_a_pod_on_its_nodes_network_is_governed_by_no_policy() -> None:
+def test_a_pod_on_the_host_network_is_open() -> None:
     firewall = shop()
     on_host = pod("agent", *PAY, address=NODE)
 
@@ -102,7 +102,7 @@ def test_a_pod_on_its_nodes_network_is_governed_by_no_policy() -> None:
     assert "hostNetwork" in opened.remedy
 
 
-def test_a_pod_from_before_its_policy_lacks_the_group_and_needs_a_restart() -> None:
+def test_a_pod_older_than_its_policy_lacks_the_group_and_needs_a_restart() -> None:
     firewall = shop()
     old = pod("pay-9", *PAY, address="10.99.2.9", since=ATTACHED.timestamp() - 86_400)
     interface = Interface("eni-old", ("10.99.2.9",), ("sg-dev-nodes",))
@@ -112,22 +112,22 @@ def test_a_pod_from_before_its_policy_lacks_the_group_and_needs_a_restart() -> N
 
     assert bare.kind is FindingKind.CUT_OFF
     assert bare.what == (
-        "its interface eni-old lacks sg-own-pay of pay: sg-dev-nodes; it runs since 2026-11-19T00:00:00Z, and its "
-        "SecurityGroupPolicy stands since 2026-11-20T00:00:00Z"
+        "its interface eni-old lacks sg-own-pay of pay; it has: sg-dev-nodes; it started at 2026-11-19T00:00:00Z, and "
+        "its SecurityGroupPolicy was created at 2026-11-20T00:00:00Z"
     )
     assert bare.remedy.endswith("kubectl delete pod --namespace flash-ticket pay-9")
 
 
-def test_a_later_pod_without_the_group_points_at_the_node() -> None:
+def test_a_newer_pod_without_the_group_suggests_to_check_the_node() -> None:
     firewall = shop()
 
-    bare = only(firewall, wearing(standing(firewall), "sg-dev-nodes"))
+    bare = only(firewall, with_groups(standing(firewall), "sg-dev-nodes"))
 
-    assert bare.what == "its interface eni-pay lacks sg-own-pay of pay: sg-dev-nodes"
+    assert bare.what == "its interface eni-pay lacks sg-own-pay of pay; it has: sg-dev-nodes"
     assert "ENABLE_POD_ENI" in bare.remedy
 
 
-def test_an_address_that_no_interface_has_carries_no_group() -> None:
+def test_a_pod_without_an_interface_is_cut_off() -> None:
     firewall = shop()
     before = standing(firewall)
     left = tuple(each for each in before.inventory.interfaces if each.id != "eni-pay")
@@ -137,9 +137,9 @@ def test_an_address_that_no_interface_has_carries_no_group() -> None:
     assert bare.what.startswith("no interface of the VPC has its address 10.99.1.")
 
 
-def test_a_group_beside_its_own_widens_unless_a_policy_of_others_is_told_for_it() -> None:
+def test_an_additional_group_widens_unless_a_policy_of_others_explains_it() -> None:
     firewall = shop()
-    before = wearing(standing(firewall), "sg-own-pay", "sg-1")
+    before = with_groups(standing(firewall), "sg-own-pay", "sg-1")
     selector = {"podSelector": {"matchLabels": dict(PAY)}, "securityGroups": {"groupIds": ["sg-1"]}}
     theirs = {"metadata": {"name": "theirs"}, "spec": selector}
 
@@ -148,7 +148,7 @@ def test_a_group_beside_its_own_widens_unless_a_policy_of_others_is_told_for_it(
 
     assert (beside.kind, beside.what) == (
         FindingKind.WIDENING,
-        "its interface eni-pay carries sg-1 beside its own group",
+        "its interface eni-pay carries sg-1 in addition to its own group",
     )
     assert put.where == "SecurityGroupPolicy flash-ticket/theirs"
 
@@ -158,7 +158,7 @@ def kinds(findings: list[Finding]) -> set[FindingKind]:
 
 
 @pytest.mark.parametrize("groups", [(), ("sg-nodes",), ("sg-own-pay", "sg-nodes")])
-def test_where_groups_are_on_nodes_no_pod_lacks_one(groups: tuple[str, ...]) -> None:
+def test_with_groups_on_nodes_no_pod_lacks_a_group(groups: tuple[str, ...]) -> None:
     firewall = compile_firewall(*CASES["dev-nodes"]())
 
-    assert kinds(found(firewall, wearing(standing(firewall), *groups))) == set()
+    assert kinds(found(firewall, with_groups(standing(firewall), *groups))) == set()

@@ -1,4 +1,4 @@
-"""With the VPC CNI a Service leads to declared pods only if its selector has the labels by which policies name them."""
+"""With the VPC CNI a Service reaches declared pods only if its selector has the labels that policies select them by."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ def service(*selector: tuple[str, str], **more: Any) -> ClusterService:  # noqa:
 
 
 def having(firewall: CompiledFirewall, *services: ClusterService) -> Observed:
-    """Return what stands, with Services, where each pod has one more label."""
+    """Return the declared state with Services, where each pod has one more label."""
     before = standing(firewall)
     pods = tuple(
         replace(pod, labels=(*pod.labels, ("app.kubernetes.io/name", pod.name.removesuffix("-0"))))
@@ -30,13 +30,13 @@ def having(firewall: CompiledFirewall, *services: ClusterService) -> Observed:
     return with_inventory(before, pods=pods, services=services)
 
 
-def test_a_service_by_another_label_is_told_with_the_label_to_add() -> None:
+def test_a_service_with_another_selector_is_found_with_the_label_to_add() -> None:
     firewall = shop()
 
     cut = only(firewall, having(firewall, service(NAMED)))
 
     assert (cut.kind, cut.where) == (FindingKind.CUT_OFF, "Service flash-ticket/api")
-    assert cut.what == "its selector lacks app=flash-api, by which the policies name api"
+    assert cut.what == "its selector lacks app=flash-api, by which the policies select api"
     assert cut.remedy == "Add app=flash-api to its selector"
 
 
@@ -53,7 +53,9 @@ def test_a_service_by_another_label_is_told_with_the_label_to_add() -> None:
     ],
     ids=["same", "more", "headless", "elsewhere", "called-from-outside", "of-no-pod", "without-selector"],
 )
-def test_one_that_leads_to_them_all_the_same_or_to_nobody_declared_is_not(harmless: ClusterService) -> None:
+def test_a_service_that_still_reaches_its_pods_or_reaches_no_declared_pod_is_not_found(
+    harmless: ClusterService,
+) -> None:
     firewall = shop()
 
     assert found(firewall, having(firewall, harmless)) == []

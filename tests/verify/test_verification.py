@@ -1,4 +1,4 @@
-"""What stands as declared has no finding; whatever one thing is taken away or changed, it is found by its name."""
+"""A stack that is as declared has no finding; a finding names each object that is removed or changed."""
 
 import json
 from copy import deepcopy
@@ -22,7 +22,7 @@ from tests.support.verify.standing import found, shop, standing, with_deployed, 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_stands_as_declared_has_no_finding(case: str) -> None:
+def test_a_stack_that_is_as_declared_has_no_finding(case: str) -> None:
     firewall = compile_firewall(*CASES[case]())
 
     verification = verify(firewall, standing(firewall))
@@ -33,16 +33,14 @@ def test_what_stands_as_declared_has_no_finding(case: str) -> None:
 
 
 @given(shops())
-def test_of_any_declaration_what_stands_as_declared_has_no_finding(drawn: tuple[Matrix, Environment]) -> None:
+def test_any_stack_that_is_as_declared_has_no_finding(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compile_firewall(*drawn)
 
     assert found(firewall, standing(firewall)) == []
 
 
 @given(shops(min_flows=1), st.data())
-def test_whatever_one_object_is_gone_it_is_missed_by_its_name(
-    drawn: tuple[Matrix, Environment], data: st.DataObject
-) -> None:
+def test_any_missing_object_is_found_by_its_name(drawn: tuple[Matrix, Environment], data: st.DataObject) -> None:
     firewall = compile_firewall(*drawn)
     before = standing(firewall)
     part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
@@ -63,7 +61,7 @@ def test_whatever_one_object_is_gone_it_is_missed_by_its_name(
 
 
 @given(shops(min_flows=1), st.data())
-def test_whatever_one_value_of_a_policy_is_changed_it_is_told_with_both_values(
+def test_any_changed_label_or_annotation_is_found_with_both_values(
     drawn: tuple[Matrix, Environment], data: st.DataObject
 ) -> None:
     firewall = compile_firewall(*drawn)
@@ -85,7 +83,7 @@ def test_whatever_one_value_of_a_policy_is_changed_it_is_told_with_both_values(
 
 
 def other(value: Any) -> Any:  # noqa: ANN401 - JSON's scalars
-    """Return another value that may stand in the place of one."""
+    """Return a different value that is valid in the same place."""
     swapped = {"TCP": "UDP", "UDP": "TCP", "tcp": "udp", "udp": "tcp", "Ingress": "Egress", "Egress": "Ingress"}
     if isinstance(value, bool):
         return not value
@@ -95,7 +93,7 @@ def other(value: Any) -> Any:  # noqa: ANN401 - JSON's scalars
 
 
 def leaves(content: Any) -> list[Path]:  # noqa: ANN401 - JSON
-    """Return the places of the scalars that say what an object does, in what it is made of."""
+    """Return the paths of the scalars that decide what an object does."""
     scalars = [place for place in paths(content) if not isinstance(at(content, place), dict | list | tuple)]
     silent = {"apiVersion", "kind", "name", "namespace", "SecurityGroupRuleId", "UserId", "creationTimestamp", "Tags"}
     return [place for place in scalars if not silent & set(place)]
@@ -108,9 +106,7 @@ def at(content: Any, place: Path) -> Any:  # noqa: ANN401 - JSON
 
 
 @given(shops(min_flows=1), st.data())
-def test_whatever_one_value_that_decides_is_changed_live_is_drift(
-    drawn: tuple[Matrix, Environment], data: st.DataObject
-) -> None:
+def test_any_changed_value_that_decides_is_drift(drawn: tuple[Matrix, Environment], data: st.DataObject) -> None:
     firewall = compile_firewall(*drawn)
     before = standing(firewall)
     part = data.draw(st.sampled_from(["policies", "attachments", "rules"]))
@@ -122,14 +118,14 @@ def test_whatever_one_value_that_decides_is_changed_live_is_drift(
     changed = put(objects, place, other(at(objects, place)))
     try:
         told = found(firewall, with_deployed(before, **{part: tuple(changed)}))
-    except InputError as refused:  # a range that ends before it begins: no API server takes it
+    except InputError as refused:  # a range that ends before it begins: no API server accepts it
         assert "endPort" in str(refused)  # noqa: PT017 - most changes are not refused
         return
 
     assert told != []
 
 
-def test_the_most_urgent_comes_first() -> None:
+def test_the_most_urgent_finding_comes_first() -> None:
     firewall = shop()
     before = standing(firewall)
 
@@ -139,7 +135,7 @@ def test_the_most_urgent_comes_first() -> None:
     assert kinds[0] is FindingKind.OPEN
 
 
-def test_a_saved_inventory_is_verified_as_far_as_it_tells_and_the_rest_is_said() -> None:
+def test_a_saved_inventory_is_verified_as_far_as_possible_and_the_rest_is_listed() -> None:
     firewall = shop()
     saved = replace(standing(firewall), group_rules=None, recording=None, others=None)
 
@@ -147,15 +143,15 @@ def test_a_saved_inventory_is_verified_as_far_as_it_tells_and_the_rest_is_said()
 
     assert verification.holds
     assert verification.unseen == (
-        "rules of others in the stack's groups",
-        "the flow log and what it fills",
-        "what policies of other APIs decide",
+        "rules that others put in the stack's groups",
+        "the flow log and its destination",
+        "policies of other APIs",
     )
 
 
 @pytest.mark.parametrize("part", ["environment", "deployed"])
-def test_an_inventory_that_does_not_tell_what_stands_is_refused(part: str) -> None:
+def test_an_incomplete_inventory_is_refused(part: str) -> None:
     observed = with_inventory(standing(shop()), **{part: None})
 
-    with pytest.raises(InputError, match="does not tell it"):
+    with pytest.raises(InputError, match="does not contain it"):
         _ = getattr(observed, part)

@@ -1,4 +1,4 @@
-"""Groups and rules that are missing, changed, left over, or others' in our groups; and what puts groups on pods."""
+"""Findings about missing, changed, left-over and others' groups and rules, and about SecurityGroupPolicies."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_a_missing_group_is_one_finding_with_its_rules_counted() -> None:
 
     count = len(before.deployed.rules) - len(rules)
     assert (missing.kind, missing.where) == (FindingKind.MISSING, "security group of pay")
-    assert missing.what == f"it does not stand, nor do the {count} rules about it"
+    assert missing.what == f"it does not exist, and neither do the {count} rules that use it"
 
 
 def test_a_group_of_this_stack_that_nothing_declares_is_left_over() -> None:
@@ -53,7 +53,7 @@ def test_a_group_of_this_stack_that_nothing_declares_is_left_over() -> None:
     assert (left_over.kind, left_over.where) == (FindingKind.LEFT_OVER, "security group sg-zzz")
 
 
-def test_a_rule_that_was_changed_in_its_place_is_told_by_field() -> None:
+def test_a_rule_changed_in_place_is_found_by_field() -> None:
     firewall = shop()
     before = standing(firewall)
     rules = deepcopy(before.deployed.rules)
@@ -91,20 +91,20 @@ def test_protocols_by_number_and_networks_in_another_form_are_no_change() -> Non
     assert found(firewall, with_deployed(before, rules=rules)) == []
 
 
-def test_a_rule_of_others_in_our_group_widens_it_and_the_command_that_takes_it_out_is_told() -> None:
+def test_a_rule_of_others_in_our_group_widens_it_and_the_remedy_revokes_it() -> None:
     firewall = shop()
     before = standing(firewall)
 
     widening = only(firewall, replace(before, group_rules=(*before.deployed.rules, SSH)))
 
     assert (widening.kind, widening.where) == (FindingKind.WIDENING, "rule sgr-ssh in api")
-    assert widening.what == "it is not this program's, and opens TCP 22 from 0.0.0.0/0"
+    assert widening.what == "this program did not create it, and it opens TCP 22 from 0.0.0.0/0"
     assert widening.remedy == (
         "aws ec2 revoke-security-group-ingress --group-id sg-own-api --security-group-rule-ids sgr-ssh"
     )
 
 
-def test_a_rule_that_lets_everything_out_says_so() -> None:
+def test_a_rule_that_allows_all_egress_is_found_as_all_traffic() -> None:
     firewall = shop()
     before = standing(firewall)
     everything = {**SSH, "IsEgress": True, "IpProtocol": "-1", "FromPort": -1, "ToPort": -1}
@@ -115,7 +115,7 @@ def test_a_rule_that_lets_everything_out_says_so() -> None:
     assert "revoke-security-group-egress" in widening.remedy
 
 
-def test_rules_of_others_in_the_groups_of_others_are_their_own_business() -> None:
+def test_rules_of_others_in_groups_of_others_are_ignored() -> None:
     firewall = shop()
     before = standing(firewall)
     theirs = {**SSH, "GroupId": "sg-dev-redis"}
@@ -150,7 +150,7 @@ def foreign(name: str, **selector: Any) -> dict[str, Any]:  # noqa: ANN401 - a s
     return {"metadata": {"name": name}, "spec": {**selector, "securityGroups": {"groupIds": ["sg-1"]}}}
 
 
-def test_a_policy_of_others_that_puts_groups_on_our_pods_is_told_with_whose() -> None:
+def test_a_policy_of_others_that_puts_groups_on_our_pods_is_found_with_the_services() -> None:
     firewall = shop()
     expressions = [{"key": "app", "operator": "In", "values": ["flash-api", "flash-pay"]}]
     theirs = (
@@ -162,7 +162,7 @@ def test_a_policy_of_others_that_puts_groups_on_our_pods_is_told_with_whose() ->
     first, second = found(firewall, with_deployed(standing(firewall), foreign_attachments=theirs))
 
     assert (first.kind, first.where) == (FindingKind.WIDENING, "SecurityGroupPolicy flash-ticket/both")
-    assert first.what == "it is not this program's, and puts sg-1 on pods of api, pay"
+    assert first.what == "this program did not create it, and it puts sg-1 on pods of api, pay"
     assert second.where == "SecurityGroupPolicy flash-ticket/by-account"
 
 
@@ -176,7 +176,7 @@ def test_a_policy_of_ours_that_attaches_for_no_service_is_left_over() -> None:
     assert (left_over.kind, left_over.where) == (FindingKind.LEFT_OVER, "SecurityGroupPolicy flash-ticket/mail")
 
 
-def test_a_load_balancer_that_does_not_carry_its_group_serves_nobody() -> None:
+def test_a_load_balancer_without_its_group_is_cut_off() -> None:
     firewall = shop()
     before = standing(firewall)
     left = tuple(each for each in before.inventory.interfaces if each.id != "eni-front")

@@ -155,7 +155,7 @@ def _refuse_unreadable(inventory: Inventory, source: str) -> None:
             if not 1 <= rule.ports.first <= rule.ports.last <= MAX_PORT:
                 raise ValueError(f"{rule.ports} is no range of ports")  # noqa: TRY301 - told like the others
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        problem = f"an object is not as the APIs tell it ({type(error).__name__}: {error})"
+        problem = f"an object is not in the form that the APIs return ({type(error).__name__}: {error})"
         raise InputError(source, "inventory.deployed", problem, "Save it again") from None
 
 

@@ -60,7 +60,7 @@ class WornGroups:
         return Cause(
             Suspect.MISSING_GROUP,
             problem,
-            "A SecurityGroupPolicy applies to new pods only: restart the pod "
+            "A SecurityGroupPolicy applies only to new pods: restart the pod "
             f"(kubectl -n {self.namespace} delete pod {names})",
         )
 

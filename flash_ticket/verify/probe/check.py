@@ -1,4 +1,4 @@
-"""One connection to try from a pod, what is expected of it, and what came of it."""
+"""One connection to try from a pod, the expected outcome and the actual one."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,18 +11,18 @@ _SAYS_NOTHING = {ProbeOutcome.UNRESOLVED, ProbeOutcome.NO_TOOL, ProbeOutcome.UNK
 
 
 class Expectation(StrEnum):
-    """What the declaration says of a connection."""
+    """What the declaration says about a connection."""
 
     CONNECTS = "must connect"
     BLOCKED = "must not connect"
 
 
 class CheckVerdict(StrEnum):
-    """Whether what came of it is as expected."""
+    """Whether the outcome is the expected one."""
 
     VIOLATED = "violated"
     NOT_RUN = "not run"
-    """It says nothing: it could not be tried, or not understood."""
+    """It shows nothing: the connection could not be tried, or the answer could not be read."""
     HOLDS = "holds"
 
 
@@ -31,10 +31,10 @@ class Check:
     """One connection to try.
 
     Attributes:
-        source: The service whose pod opens it.
-        target: The service or external that it is opened to.
-        ports: The declared range that it stands for.
-        port: The one number of it that is tried.
+        source: The service whose pod opens the connection.
+        target: The service or external at the other end.
+        ports: The declared range that is checked.
+        port: The port of the range that is tried.
         hosts: Addresses or names of the target, any of which may answer; empty where none is known.
     """
 
@@ -46,7 +46,7 @@ class Check:
     hosts: tuple[str, ...]
 
     def verdict(self, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
-        """Judge what came of it, an outcome for each host; none at all where it could not be tried."""
+        """Judge the outcomes, one for each host; there is none if the connection could not be tried."""
         judge = _of_declared if self.expected is Expectation.CONNECTS else _of_undeclared
         return judge(self, outcomes)
 
@@ -70,12 +70,12 @@ class Checked:
 
     @property
     def verdict(self) -> CheckVerdict:
-        """Whether what came of it is as expected."""
+        """Whether the outcome is the expected one."""
         return self.check.verdict(self.outcomes)
 
 
 def _of_declared(check: Check, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
-    # Of a range nobody need listen on the port that was picked; one that is declared alone is there to answer.
+    # In a range, nothing has to listen on the port that was picked. A single declared port has to answer.
     is_range = check.ports.first != check.ports.last
     if ProbeOutcome.CONNECTED in outcomes or (is_range and ProbeOutcome.REFUSED in outcomes):
         return CheckVerdict.HOLDS

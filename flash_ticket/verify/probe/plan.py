@@ -1,4 +1,4 @@
-"""The connections that ``verify --probe`` tries: every declared one of the services, and every undeclared one."""
+"""The connections that ``verify --probe`` tries: every declared and every undeclared one of each service."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from flash_ticket.traffic.attribution.inventory import Interface
 from flash_ticket.verify.probe.check import Check, Expectation
 
 CONNECTION_SECONDS: Final = 3
-"""What one connection may take: within a VPC an answer takes milliseconds; TCP asks again after one second."""
+"""How long one connection may take: within a VPC an answer takes milliseconds; TCP retries after one second."""
 
 _HOSTS_EACH = 3
-"""Addresses of a target that are tried: of a cluster one member may be standing by."""
+"""How many addresses of a target are tried: one member of a cluster may be on standby."""
 
 _PROXIES = frozenset({"istio-proxy", "linkerd-proxy"})
-"""Istio and Linkerd name their sidecars so; both accept a connection before they open one to its target."""
+"""The sidecars of Istio and Linkerd; both accept a connection before they open one to its target."""
 
 _DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 
@@ -29,8 +29,8 @@ class RunningPod:
     """A pod of a service that can open connections and be reached.
 
     Attributes:
-        container: The one that kubectl exec would take.
-        address: Of the pod, in canonical form.
+        container: The one that kubectl exec would choose.
+        address: The pod's address, in canonical form.
         proxy: The container of a service mesh that takes all connections of the pod; empty where there is none.
     """
 
@@ -43,12 +43,12 @@ class RunningPod:
 
 @dataclass(frozen=True, slots=True)
 class ProbePlan:
-    """What is to be tried, and from where.
+    """The connections to try, and the pods to try them from.
 
     Attributes:
-        services: All of them, whether a pod runs or not.
-        pods: The pod that opens the connections of its service; a service of which none runs has none.
-        checks: The declared ones of a service first.
+        services: All services, with or without a running pod.
+        pods: One pod for each service that has a running pod; it opens the connections of that service.
+        checks: The connections to try; the declared ones of a service come first.
         untried: What no connection can show, in words.
     """
 
@@ -63,16 +63,16 @@ class ProbePlan:
         return () if pod.proxy else tuple(each for each in self.checks if each.source == pod.service and each.hosts)
 
     def seconds(self, pod: RunningPod) -> int:
-        """Return what the connections of this pod take at most."""
+        """Return how many seconds the connections of this pod take at most."""
         return CONNECTION_SECONDS * sum(len(each.hosts) for each in self.of(pod))
 
 
 def running_pods(matrix: Matrix, described: Iterable[Mapping[str, Any]]) -> tuple[RunningPod, ...]:
-    """Return the pods of each service that run and stay, those that are ready first.
+    """Return the pods of each service that run and are not being deleted, ready pods first.
 
     Args:
-        matrix: What says which pods are a service's.
-        described: Pods of its namespace, as the API describes them.
+        matrix: Declares the services by the labels of their pods.
+        described: The pods of the namespace, as the API describes them.
     """
     found = (
         (not _is_ready(pod), service.name, pod["metadata"]["name"], pod)
@@ -90,14 +90,14 @@ def plan(
     interfaces: tuple[Interface, ...],
     named: Mapping[str, tuple[str, ...]],
 ) -> ProbePlan:
-    """Return what is to be tried.
+    """Return the connections to try.
 
     Args:
-        matrix: What is declared.
-        environment: Where the externals are.
-        pods: Those that run, by `running_pods`.
-        interfaces: Of the VPC: one that carries an external's group is taken for one of its hosts.
-        named: Hosts of externals that somebody has named.
+        matrix: The declared traffic.
+        environment: The places of the externals.
+        pods: The running pods, from `running_pods`.
+        interfaces: The interfaces of the VPC; one that carries an external's group counts as one of its hosts.
+        named: The hosts of externals that the user has named.
     """
     targets = _Targets(environment, pods, interfaces, named)
     checks = [
@@ -110,7 +110,7 @@ def plan(
     for pod in pods:
         chosen.setdefault(pod.service, pod)
     tried = tuple(each for each in checks if each.ports.protocol is Protocol.TCP)
-    others = dict.fromkeys(f"{each}: only TCP says whether it connects" for each in checks if each not in tried)
+    others = dict.fromkeys(f"{each}: only TCP shows whether a connection opens" for each in checks if each not in tried)
     return ProbePlan(
         matrix.namespace,
         frozenset(each.name for each in matrix.services),
@@ -128,7 +128,7 @@ class _Targets:
     named: Mapping[str, tuple[str, ...]]
 
     def hosts(self, target: DeclaredEndpoint) -> tuple[str, ...]:
-        """Return addresses or names where a target is, as far as they are known."""
+        """Return the known addresses or names of a target."""
         if isinstance(target, Service):
             return tuple(each.address for each in self.pods if each.service == target.name)[:_HOSTS_EACH]
         if target.name in self.named or target.namespace is not None:
@@ -136,11 +136,11 @@ class _Targets:
         place = self.environment.place(target.name)
         alone = [str(each.network_address) for each in place.networks if each.prefixlen == each.max_prefixlen]
         groups = {group.id for group in place.groups}
-        wearing = [each.addresses[0] for each in self.interfaces if groups & set(each.groups) and each.addresses]
-        return tuple(dict.fromkeys((*wearing, *alone)))[:_HOSTS_EACH]
+        carrying = [each.addresses[0] for each in self.interfaces if groups & set(each.groups) and each.addresses]
+        return tuple(dict.fromkeys((*carrying, *alone)))[:_HOSTS_EACH]
 
     def is_at(self, target: DeclaredEndpoint, host: str) -> bool:
-        """Tell whether a host is, or may be, one of a target."""
+        """Return whether a host is, or may be, one of a target."""
         if host in self.hosts(target):
             return True
         if isinstance(target, Service) or target.namespace is not None or not _is_address(host):
@@ -178,10 +178,10 @@ def _outside(ports: PortRange, open_ports: list[PortRange]) -> int | None:
     return port if port <= ports.last else None
 
 
-def _may_reach(  # noqa: PLR0913, PLR0917 - one connection, and what it is held against
+def _may_reach(  # noqa: PLR0913, PLR0917 - one connection, and what it is compared with
     matrix: Matrix, source: Service, targets: _Targets, host: str, protocol: Protocol, port: int
 ) -> bool:
-    """Tell whether a flow to another endpoint declares this very connection: two externals may share a subnet."""
+    """Return whether a flow to another endpoint declares this connection too: two externals may share a subnet."""
     return any(
         ports.protocol is protocol and ports.first <= port <= ports.last
         for flow in matrix.flows_out_of[source.name]
@@ -200,11 +200,11 @@ def _is_address(host: str) -> bool:
 
 def _runs(pod: Mapping[str, Any]) -> bool:
     status = pod.get("status") or {}
-    is_apart = not pod["spec"].get("hostNetwork")
-    return is_apart and status.get("phase") == "Running" and bool(status.get("podIP")) and not _is_going(pod)
+    has_own_network = not pod["spec"].get("hostNetwork")
+    return has_own_network and status.get("phase") == "Running" and bool(status.get("podIP")) and not _is_deleted(pod)
 
 
-def _is_going(pod: Mapping[str, Any]) -> bool:
+def _is_deleted(pod: Mapping[str, Any]) -> bool:
     return "deletionTimestamp" in pod["metadata"]
 
 
@@ -216,7 +216,7 @@ def _is_ready(pod: Mapping[str, Any]) -> bool:
 def _running(service: str, pod: Mapping[str, Any]) -> RunningPod:
     metadata, spec = pod["metadata"], pod["spec"]
     containers = [str(each["name"]) for each in spec["containers"]]
-    beside = [str(each["name"]) for each in spec.get("initContainers") or ()]  # where a native sidecar stands
+    beside = [str(each["name"]) for each in spec.get("initContainers") or ()]  # a native sidecar is among these
     wanted = (metadata.get("annotations") or {}).get(_DEFAULT_CONTAINER)
     container = str(wanted) if wanted in containers else containers[0]
     proxy = next((each for each in (*containers, *beside) if each in _PROXIES), "")
@@ -227,7 +227,7 @@ def named_hosts(matrix: Matrix, written: Iterable[str]) -> dict[str, tuple[str, 
     """Read ``EXTERNAL=HOST`` settings.
 
     Raises:
-        InputError: One is not written so, or names no external.
+        InputError: One has another form, or names no external.
     """
     found: dict[str, tuple[str, ...]] = {}
     externals = {each.name for each in matrix.externals if each.ports}
@@ -235,6 +235,8 @@ def named_hosts(matrix: Matrix, written: Iterable[str]) -> dict[str, tuple[str, 
         name, _, host = each.partition("=")
         if name not in externals or not host or not host.isprintable() or " " in host or host.startswith("-"):
             known = ", ".join(f"{known}=HOST" for known in sorted(externals))
-            raise InputError("--probe-host", shown(each), "it names no host of an external", f"Write one of {known}")
+            raise InputError(
+                "--probe-host", shown(each), "it does not name a host of an external", f"Write one of {known}"
+            )
         found[name] = (*found.get(name, ()), host)
     return found

@@ -1,4 +1,4 @@
-"""What came of a plan of connections: each check judged, or why it could not be made."""
+"""The result of a plan of connections: a verdict on each check, or why it could not be made."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from flash_ticket.verify.probe.script import ProbeOutcome, answers
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a pod's container has printed, or why it has not.
+    """What a pod's container printed, or why it printed nothing.
 
     Attributes:
-        text: As it came.
-        problem: Why there is nothing, or not all of it; empty where the script has ended.
+        text: The output, unchanged.
+        problem: Why the output is missing or incomplete; empty if the script ended.
     """
 
     text: str
@@ -23,18 +23,18 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of a plan; one entry for each of its checks, in its order."""
+    """The result of a plan: one entry for each of its checks, in the same order."""
 
     plan: ProbePlan
     checked: tuple[Checked, ...]
 
     @property
     def holds(self) -> bool:
-        """Whether every check was made and is as declared."""
+        """Whether every check was made and its outcome is as declared."""
         return all(each.verdict is CheckVerdict.HOLDS for each in self.checked)
 
     def witness(self, check: Check) -> str | None:
-        """Return a service that reaches what this one does not: then it listens, and silence is the firewall's."""
+        """Return a service that reaches the same target and port: it listens, so the firewall blocks this check."""
         for each in self.checked:
             same = (each.check.target, each.check.port) == (check.target, check.port)
             if same and each.check.expected is Expectation.CONNECTS and each.verdict is CheckVerdict.HOLDS:
@@ -43,7 +43,7 @@ class Probe:
 
 
 def probe_result(plan: ProbePlan, said: Mapping[RunningPod, Said]) -> Probe:
-    """Judge what every pod of a plan has said."""
+    """Judge what each pod of a plan printed."""
     found: dict[Check, Checked] = {}
     for pod in plan.pods:
         found |= {each.check: each for each in _judged(plan.of(pod), said[pod])}
@@ -56,10 +56,12 @@ def _judged(checks: tuple[Check, ...], said: Said) -> Iterator[Checked]:
     for check in checks:
         own, first = outcomes[first : first + len(check.hosts)], first + len(check.hosts)
         if set(own) == {ProbeOutcome.UNKNOWN}:
-            problem = said.problem or "its container answers something else"
+            problem = said.problem or "its container gives an unexpected answer"
             yield Checked(check, (), problem)
         elif ProbeOutcome.NO_TOOL in own:
-            yield Checked(check, (), "its container has nothing to connect with: name one that has, by --probe-image")
+            yield Checked(
+                check, (), "its container has no tool to connect with: name an image that has one with --probe-image"
+            )
         else:
             yield Checked(check, own)
 
@@ -69,7 +71,7 @@ def _lacking(plan: ProbePlan, check: Check) -> str:
     if pod is None:
         return f"no pod of {check.source} runs"
     if pod.proxy:
-        return f"{pod.proxy} in pod {pod.name} answers in place of every target: no connection shows anything"
+        return f"{pod.proxy} in pod {pod.name} answers in place of every target: its connections prove nothing"
     if check.target in plan.services:
         return f"no pod of {check.target} runs"
     return f"no address of {check.target} is known: name one with --probe-host {check.target}=HOST"

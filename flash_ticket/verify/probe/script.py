@@ -1,8 +1,8 @@
-"""The script that opens connections in a container, whatever it has to do so with, and what it answers.
+"""The script that opens connections from a container with any tool that the container has, and how to read its output.
 
 Arguments: the seconds that each connection may take, then hosts and ports in turn. For each pair it prints a line: the
-pair's number from 0, a blank, and an outcome. Nothing is sent on a connection, and it is closed at once. Connections
-are opened one after the other, so that a small container has no more than one process of it at a time.
+pair's number from 0, a blank, and an outcome. It sends nothing on a connection and closes it at once. It opens one
+connection after the other, so that a small container runs no more than one process for it at a time.
 """
 
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from typing import Final
 
 
 class ProbeOutcome(StrEnum):
-    """What came of one attempt to connect."""
+    """The outcome of one attempt to connect."""
 
     CONNECTED = "connected"
     REFUSED = "refused"
-    """The packet arrived and nothing listens: no firewall was in the way. Both of ours drop without an answer."""
+    """The packet arrived and nothing listens: no firewall blocked it. Both of ours drop packets without an answer."""
     TIMED_OUT = "timed-out"
     UNREACHABLE = "unreachable"
-    """A router or the node says that there is no way."""
+    """A router or the node reports that there is no route."""
     UNRESOLVED = "unresolved"
-    """The host is a name, and no address is known for it."""
+    """The host is a name without a known address."""
     NO_TOOL = "no-tool"
-    """The container has nothing that could connect."""
+    """The container has no tool that can connect."""
     UNKNOWN = "unknown"
-    """What was tried said something else."""
+    """The tool printed something else."""
 
 
 TOOLS: Final = ("python3", "node", "bash", "curl", "nc")
-"""What a container may connect with; the first that it has is used."""
+"""The tools that can connect; the first one that the container has is used."""
 
 SCRIPT: Final = r"""
 limit=$1; shift
@@ -89,10 +89,10 @@ done
 
 
 def command(limit: int, ends: Sequence[tuple[str, int]]) -> list[str]:
-    """Return what a container is to run.
+    """Return the command to run in a container.
 
     Args:
-        limit: Seconds that each connection may take.
+        limit: How many seconds each connection may take.
         ends: Hosts and ports, in the order of the answers.
     """
     pairs = (word for host, port in ends for word in (host, str(port)))
@@ -100,7 +100,7 @@ def command(limit: int, ends: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def answers(said: str, count: int) -> tuple[ProbeOutcome, ...]:
-    """Return the outcomes in the order of the ends; unknown where a container has not answered as the script does."""
+    """Return the outcomes in the order of the ends; unknown where the output is not the script's."""
     found = dict.fromkeys(range(count), ProbeOutcome.UNKNOWN)
     known = {outcome.value: outcome for outcome in ProbeOutcome}
     for line in said.splitlines():

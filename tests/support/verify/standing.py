@@ -1,4 +1,4 @@
-"""A firewall as it stands once it is deployed, with pods that run and a flow log that records: nothing to find."""
+"""A firewall that is deployed as declared, with running pods and a working flow log: a verification finds nothing."""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -29,7 +29,7 @@ def shop(stack: str = "dev") -> CompiledFirewall:
 
 
 def standing(firewall: CompiledFirewall) -> Observed:
-    """Return what would be observed of a firewall that is deployed as declared."""
+    """Return what a verification observes of a firewall that is deployed as declared."""
     matrix, environment = firewall.matrix, firewall.environment
     stands = deployed(firewall)
     attachments = tuple(
@@ -56,7 +56,7 @@ def standing(firewall: CompiledFirewall) -> Observed:
 
 
 def recording(firewall: CompiledFirewall) -> SeenRecording:
-    """Return a flow log that delivers, and where it does."""
+    """Return a flow log that delivers, and its destination."""
     environment = firewall.environment
     of = firewall.matrix.namespace, environment.name
     flow_log: dict[str, Any] = {
@@ -91,13 +91,13 @@ def found(firewall: CompiledFirewall, observed: Observed) -> list[Finding]:
 
 
 def only(firewall: CompiledFirewall, observed: Observed) -> Finding:
-    """Return the one thing that is found."""
+    """Return the only finding."""
     (finding,) = found(firewall, observed)
     return finding
 
 
 def with_deployed(observed: Observed, **stands: Any) -> Observed:  # noqa: ANN401 - the fields of Deployed
-    """Return it with other objects deployed; the rules of groups follow the stack's own."""
+    """Return the observation with other deployed objects; the rules of the groups are the deployed ones."""
     after = replace(observed.deployed, **stands)
     rules = stands.get("rules", observed.group_rules)
     return replace(observed, inventory=replace(observed.inventory, deployed=after), group_rules=rules)
@@ -111,7 +111,7 @@ Objects = tuple[Mapping[str, Any], ...]
 
 
 def edited(objects: Objects, name: str, edit: Callable[[Any], None]) -> Objects:
-    """Return objects of the cluster, one of them edited; that one must be there."""
+    """Return objects of the cluster after an edit of one of them, which must exist."""
     copies = deepcopy(objects)
     edit(next(each for each in copies if each["metadata"]["name"] == name))
     return copies

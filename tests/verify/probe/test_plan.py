@@ -1,4 +1,4 @@
-"""What is probed follows from the matrix alone, and what came of it is never taken for more than it shows."""
+"""The plan of a probe follows from the matrix alone, and a result never claims more than the outcomes show."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ def told(planned: ProbePlan, expected: Expectation) -> set[str]:
 
 
 def said(planned: ProbePlan, outcome_of: Any) -> dict[RunningPod, Said]:  # noqa: ANN401 - a function of a check
-    """Return what pods print whose connections come out as a function of the check says."""
+    """Return what the pods print if each connection has the outcome that a function of its check returns."""
     return {
         pod: Said(
             "".join(
@@ -85,7 +85,7 @@ def test_the_shop_probes_its_declared_flows_and_every_other_pair() -> None:
     assert all(each.hosts for each in found.checks)
 
 
-def test_what_comes_out_as_declared_holds() -> None:
+def test_a_probe_with_the_declared_outcomes_holds() -> None:
     found = planned()
     probe = probe_result(found, said(found, as_declared))
 
@@ -98,7 +98,7 @@ def test_what_comes_out_as_declared_holds() -> None:
 
 
 @given(st.data())
-def test_one_connection_that_comes_out_otherwise_is_told_and_no_other(data: st.DataObject) -> None:
+def test_only_the_connection_with_a_wrong_outcome_is_violated(data: st.DataObject) -> None:
     found = planned()
     odd = data.draw(st.sampled_from(found.checks))
     wrong = {
@@ -115,7 +115,7 @@ def test_one_connection_that_comes_out_otherwise_is_told_and_no_other(data: st.D
 
 
 @given(st.sampled_from([ProbeOutcome.UNKNOWN, ProbeOutcome.UNRESOLVED, ProbeOutcome.NO_TOOL]))
-def test_what_says_nothing_never_holds(outcome: ProbeOutcome) -> None:
+def test_an_outcome_that_shows_nothing_never_holds(outcome: ProbeOutcome) -> None:
     found = planned()
 
     assert {each.verdict for each in probe_result(found, said(found, lambda _: outcome)).checked} == {
@@ -123,7 +123,7 @@ def test_what_says_nothing_never_holds(outcome: ProbeOutcome) -> None:
     }
 
 
-def test_what_the_cluster_refuses_is_told_for_each_check() -> None:
+def test_a_refusal_of_the_cluster_is_the_problem_of_each_check() -> None:
     found = planned()
     probe = probe_result(found, {pod: Said("", "this identity may not: pods/exec") for pod in PODS})
 
@@ -132,7 +132,7 @@ def test_what_the_cluster_refuses_is_told_for_each_check() -> None:
     }
 
 
-def test_a_target_of_which_nothing_is_known_is_not_run_and_says_what_to_name() -> None:
+def test_a_check_without_a_known_address_is_not_run_and_says_what_to_name() -> None:
     found = planned(interfaces=())
     probe = probe_result(found, said(found, as_declared))
     (redis,) = [each for each in probe.checked if str(each.check) == "api => redis : TCP 6379"]
@@ -142,7 +142,7 @@ def test_a_target_of_which_nothing_is_known_is_not_run_and_says_what_to_name() -
     assert planned(interfaces=(), named={"redis": ("redis.example",)}).checks[4].hosts == ("redis.example",)
 
 
-def test_a_service_without_a_pod_is_not_run_either_way() -> None:
+def test_checks_from_and_to_a_service_without_a_pod_are_not_run() -> None:
     found = planned(pods=PODS[:2])
     probe = probe_result(found, said(found, as_declared))
     problems = {str(each.check): each.problem for each in probe.checked if each.verdict is CheckVerdict.NOT_RUN}
@@ -152,7 +152,7 @@ def test_a_service_without_a_pod_is_not_run_either_way() -> None:
     assert not probe.holds
 
 
-def test_of_several_hosts_one_answers_a_declared_flow_and_all_must_stay_silent_otherwise() -> None:
+def test_one_of_several_hosts_must_answer_a_declared_flow_and_none_an_undeclared_one() -> None:
     hosts = ("10.0.0.1", "10.0.0.2")
     declared = Check("api", "redis", tcp(6379), 6379, Expectation.CONNECTS, hosts)
     undeclared = replace(declared, expected=Expectation.BLOCKED)
@@ -162,7 +162,7 @@ def test_of_several_hosts_one_answers_a_declared_flow_and_all_must_stay_silent_o
     assert undeclared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.UNKNOWN)) is CheckVerdict.NOT_RUN
 
 
-def test_on_the_port_picked_of_a_range_nobody_need_listen() -> None:
+def test_nothing_has_to_listen_on_the_port_picked_from_a_range() -> None:
     ports = PortRange(Protocol.TCP, 8000, 8010)
     check = Check("api", "pay", ports, 8000, Expectation.CONNECTS, ("10.0.0.1",))
 
@@ -170,8 +170,8 @@ def test_on_the_port_picked_of_a_range_nobody_need_listen() -> None:
     assert replace(check, ports=tcp(8000)).verdict((ProbeOutcome.REFUSED,)) is CheckVerdict.VIOLATED
 
 
-def test_a_host_that_another_flow_declares_on_that_port_is_not_expected_to_be_silent() -> None:
-    """Two externals may be one host: gateway may reach redis where it is called cache."""
+def test_a_host_that_another_flow_declares_on_that_port_may_answer() -> None:
+    """Two externals may be one host: gateway may reach redis under the name cache."""
     shop = shop_matrix()
     (redis,) = (each for each in shop.externals if each.name == "redis")
     cache = replace(redis, name="cache", namespace="caches")
@@ -184,17 +184,17 @@ def test_a_host_that_another_flow_declares_on_that_port_is_not_expected_to_be_si
     )
 
 
-def test_udp_is_named_as_what_no_connection_can_show() -> None:
+def test_udp_is_listed_as_untried() -> None:
     shop = shop_matrix()
     api, *others = shop.services
     api = replace(api, ports=(udp(4000),))
     flows = tuple(replace(each, ports=(udp(4000),)) if each.target == "api" else each for each in shop.flows)
     found = planned(replace(shop, services=(api, *others), flows=flows))
 
-    assert "gateway => api : UDP 4000: only TCP says whether it connects" in found.untried
+    assert "gateway => api : UDP 4000: only TCP shows whether a connection opens" in found.untried
 
 
-def test_a_pod_that_goes_waits_ended_or_sits_on_the_host_probes_nothing() -> None:
+def test_a_pod_that_is_deleted_pending_or_on_the_host_network_probes_nothing() -> None:
     shop, label = shop_matrix(), {"app": "flash-api"}
     going, waiting, host = (described(name, **label) for name in ("going", "waiting", "host"))
     going["metadata"]["deletionTimestamp"] = "2026-11-24T00:00:00Z"
@@ -204,7 +204,7 @@ def test_a_pod_that_goes_waits_ended_or_sits_on_the_host_probes_nothing() -> Non
     assert running_pods(shop, [going, waiting, host, described("stray", app="other"), described("bare")]) == ()
 
 
-def test_a_ready_pod_is_taken_first_and_in_it_the_container_that_kubectl_would_take() -> None:
+def test_a_ready_pod_comes_first_with_the_container_that_kubectl_would_choose() -> None:
     ready = described("b", app="flash-api")
     ready["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
     ready["metadata"]["annotations"] = {"kubectl.kubernetes.io/default-container": "beside"}
@@ -217,12 +217,12 @@ def test_a_ready_pod_is_taken_first_and_in_it_the_container_that_kubectl_would_t
 @pytest.mark.parametrize(
     "written", ["redis", "redis=", "nobody=10.0.0.1", "alb=10.0.0.1", "redis=-x", "redis=a b", "="]
 )
-def test_a_named_host_that_is_none_is_one_clear_error(written: str) -> None:
+def test_an_invalid_probe_host_is_one_clear_error(written: str) -> None:
     with pytest.raises(InputError, match="--probe-host"):
         named_hosts(shop_matrix(), [written])
 
 
-def test_what_others_wrote_is_shown_harmless() -> None:
+def test_text_from_others_is_escaped() -> None:
     evil = "pod\x1b[31m\n<b>"
     found = planned(pods=(replace(PODS[0], name=evil),))
     probe = probe_result(found, {found.pods[0]: Said("", evil)})

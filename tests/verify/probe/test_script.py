@@ -1,4 +1,4 @@
-"""The script in a real shell, against real sockets of this machine, with each tool that a container may have."""
+"""The script runs in a real shell, connects to real local sockets, and works with each tool of a container."""
 
 import os
 import shlex
@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from flash_ticket.verify.probe.script import TOOLS, ProbeOutcome, answers, command
 
 _NOWHERE = "255.255.255.255"
-"""No TCP connection can be opened to the broadcast address: Linux says that there is no way."""
+"""Linux opens no TCP connection to the broadcast address: it reports that the network is unreachable."""
 
 
 @pytest.fixture(scope="module")
 def ends() -> Iterator[dict[ProbeOutcome, tuple[str, int]]]:
-    """A port that listens, one that nobody listens on, one that takes no more, and a host that cannot be."""
+    """A port that accepts, a port without a listener, a port with a full queue, and a host that cannot exist."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
         unheard = stack.enter_context(socket.socket())
         unheard.bind(("127.0.0.1", 0))
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(4):  # the kernel drops what comes when its queue is full, as a firewall drops
+        for _ in range(4):  # the kernel drops packets when the queue is full, as a firewall does
             waiting = stack.enter_context(socket.socket())
             waiting.settimeout(0)
             waiting.connect_ex(full.getsockname())
@@ -41,7 +41,7 @@ def ends() -> Iterator[dict[ProbeOutcome, tuple[str, int]]]:
 
 
 def having(folder: Path, *tools: str) -> dict[str, str]:
-    """Return the environment of a container that has a shell and these tools alone."""
+    """Return the environment of a container that has a shell and only these tools."""
     for tool in ("sh", *tools):
         found = sys.executable if tool == "python3" else shutil.which(tool)
         if found is None:
@@ -67,11 +67,11 @@ NETCAT = {
     "nc: invalid option -- 'v' BusyBox v1.35.0 Usage: nc [-iN] [-wN] -w SEC Connect timeout": ProbeOutcome.UNKNOWN,
     "": ProbeOutcome.UNKNOWN,
 }
-"""What netcat says: OpenBSD's 1.219, and of the last but one BusyBox 1.35 as Debian builds it."""
+"""The output of OpenBSD's netcat 1.219; the last but one line is from BusyBox 1.35 as Debian builds it."""
 
 
 @pytest.mark.parametrize(("words", "outcome"), NETCAT.items(), ids=NETCAT.values())
-def test_what_netcat_says_is_understood(words: str, outcome: ProbeOutcome, tmp_path: Path) -> None:
+def test_output_of_netcat_is_read_correctly(words: str, outcome: ProbeOutcome, tmp_path: Path) -> None:
     environment = having(tmp_path)
     status = 0 if outcome is ProbeOutcome.CONNECTED else 1
     (tmp_path / "nc").write_text(f"#!/bin/sh\necho {shlex.quote(words)} >&2\nexit {status}\n")
@@ -81,18 +81,20 @@ def test_what_netcat_says_is_understood(words: str, outcome: ProbeOutcome, tmp_p
 
 
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool != "nc"])
-def test_each_tool_tells_the_four_apart(tool: str, ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
+def test_each_tool_reports_the_four_outcomes(
+    tool: str, ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path
+) -> None:
     tools = (tool, "timeout") if tool == "bash" else (tool,)
     told = answers(said(having(tmp_path, *tools), list(ends.values())), len(ends))
 
     assert told == tuple(ends)
 
 
-def test_a_container_without_a_tool_says_so(ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
+def test_a_container_without_a_tool_reports_that(ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
     assert answers(said(having(tmp_path), list(ends.values())[:2]), 2) == (ProbeOutcome.NO_TOOL, ProbeOutcome.NO_TOOL)
 
 
-def test_a_host_is_never_read_as_part_of_the_script(tmp_path: Path) -> None:
+def test_the_shell_never_runs_a_host_as_code(tmp_path: Path) -> None:
     trace = tmp_path / "was-here"
     hosts = [f"$(touch {trace})", f"`touch {trace}`", f"'; touch {trace}; '", f'"; touch {trace} #']
     (tmp_path / "tools").mkdir()
@@ -104,11 +106,11 @@ def test_a_host_is_never_read_as_part_of_the_script(tmp_path: Path) -> None:
 
 
 @given(st.text() | st.lists(st.sampled_from(["0 connected", "7 refused", "1 no", "-1 refused", "²  x"])).map("\n".join))
-def test_whatever_a_container_prints_there_is_one_outcome_for_each_end(text: str) -> None:
+def test_any_output_gives_one_outcome_for_each_end(text: str) -> None:
     assert len(answers(text, 3)) == 3
 
 
-def test_what_is_no_answer_says_nothing() -> None:
+def test_lines_that_are_no_answer_are_ignored() -> None:
     text = "0 connected\n9 connected\n1 maybe\nhello\n02 refused\n2 timed-out" + os.linesep
 
     assert answers(text, 3) == (ProbeOutcome.CONNECTED, ProbeOutcome.UNKNOWN, ProbeOutcome.TIMED_OUT)
