@@ -1,4 +1,4 @@
-"""The project's own firewall, read and compiled from its files alone, without AWS and without a cluster."""
+"""The project's own firewall, read and compiled from its files only, without AWS and without a cluster."""
 
 from datetime import datetime
 from pathlib import Path
@@ -18,15 +18,15 @@ MATRIX_FILE = "traffic.yaml"
 
 
 def read_project(folder: Path, stack: str, at: datetime | None = None) -> CompiledFirewall:
-    """Return a stack's firewall with symbolic places: real names, invented addresses.
+    """Return a stack's firewall with symbolic places: real names, made-up addresses.
 
     Args:
-        folder: Where traffic.yaml and Pulumi.<stack>.yaml are.
-        stack: Such as ``dev``; of Pulumi's full name (``organization/project/dev``) the last part counts.
-        at: The present, by which a suspension is open or over; without it the firewall is as declared.
+        folder: The folder of traffic.yaml and Pulumi.<stack>.yaml.
+        stack: The stack's name, such as ``dev``, or Pulumi's full name, such as ``organization/project/dev``.
+        at: The present time, which decides whether a suspension is open; without it, suspensions are ignored.
 
     Raises:
-        InputError: With the file, the key and the remedy of the first mistake.
+        InputError: A file has a mistake; the error describes the first one.
     """
     stack = stack.rpartition("/")[2]
     matrix = read_matrix(folder / MATRIX_FILE)
@@ -40,10 +40,10 @@ def read_project(folder: Path, stack: str, at: datetime | None = None) -> Compil
 
 
 def read_settings(folder: Path, stack: str) -> dict[str, Any]:
-    """Return what stands under ``config`` in Pulumi.<stack>.yaml, by full keys such as ``aws:region``.
+    """Return the mapping under ``config`` in Pulumi.<stack>.yaml, with full keys such as ``aws:region``.
 
     Raises:
-        InputError: The file cannot be read, or it holds no binding.
+        InputError: The file cannot be read, or it has no binding.
     """
     path = folder / stack_file(stack)
     settings = read_document(path)

@@ -1,4 +1,4 @@
-"""The project is read and proven from its files alone, as it would be with the account before it."""
+"""The project is read and proven from its files only, with the same result as with the account."""
 
 import shutil
 from pathlib import Path
@@ -49,32 +49,32 @@ def test_a_committed_stack_proves_from_its_files_alone(stack: str) -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_proof_counts_the_same_as_with_the_account(stack: str) -> None:
-    alone, told = read_project(ROOT, stack).proof(), with_the_account(stack).proof()
+    alone, bound = read_project(ROOT, stack).proof(), with_the_account(stack).proof()
 
-    assert (alone.declared, alone.stopped) == (told.declared, told.stopped)
+    assert (alone.declared, alone.stopped) == (bound.declared, bound.stopped)
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_who_reaches_whom_is_the_same_as_with_the_account(stack: str) -> None:
-    alone, told = read_project(ROOT, stack).layers(), with_the_account(stack).layers()
+    alone, bound = read_project(ROOT, stack).layers(), with_the_account(stack).layers()
 
-    assert list(alone.connections()) == list(told.connections())
-    assert alone.connections().parties == told.connections().parties
+    assert list(alone.connections()) == list(bound.connections())
+    assert alone.connections().parties == bound.connections().parties
 
 
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("layer", Layer)
 def test_every_verdict_is_the_same_as_with_the_account(stack: str, layer: Layer) -> None:
-    alone, told = read_project(ROOT, stack).layers(), with_the_account(stack).layers()
+    alone, bound = read_project(ROOT, stack).layers(), with_the_account(stack).layers()
 
     def openings(layers: Any) -> dict[tuple[str, str], Any]:  # noqa: ANN401 - Layers
         return {(one.name, other.name): ports for (one, other), ports in layers.openings(layer).items()}
 
-    assert openings(alone) == openings(told)
+    assert openings(alone) == openings(bound)
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_stacks_warn_of_the_same_as_with_the_account(stack: str) -> None:
+def test_the_warnings_are_the_same_as_with_the_account(stack: str) -> None:
     assert read_project(ROOT, stack).traps() == with_the_account(stack).traps()
 
 
@@ -109,13 +109,13 @@ def test_settings_without_a_binding_are_an_input_error(project: Path, text: str)
     assert refusal(project).startswith(f"Pulumi.dev.yaml: config.{BINDING_KEY}: this key is missing.")
 
 
-def test_a_mistake_in_the_binding_is_told_as_at_preview(project: Path) -> None:
+def test_a_mistake_in_the_binding_reads_as_in_a_preview(project: Path) -> None:
     change(project, "dev", vcp={"name": "x"})
 
     assert f"Pulumi.dev.yaml: {BINDING_KEY}.vcp: this key is not known." in refusal(project)
 
 
-def test_what_does_not_fit_in_a_group_is_told_without_the_account(project: Path) -> None:
+def test_a_group_over_its_quota_is_reported_without_the_account(project: Path) -> None:
     clients = {"external": "alb", "listeners": [80, 443], "clients": {"prefixList": {"name": CLOUDFRONT}}}
     change(project, "dev", loadBalancer=clients)
 

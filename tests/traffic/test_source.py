@@ -141,7 +141,7 @@ def test_a_link_that_leads_back_is_an_error(write: Write, tmp_path: Path) -> Non
     (tmp_path / "loop").symlink_to(tmp_path)
 
     assert error_of(tmp_path) == (
-        f"{tmp_path}/loop: a symbolic link that leads back to {tmp_path.resolve()}. Remove the link."
+        f"{tmp_path}/loop: this symbolic link leads back to {tmp_path.resolve()}. Remove the link."
     )
 
 

@@ -1,1 +1,1 @@
-"""Who reaches whom, by any Kubernetes manifests."""
+"""Reachability between the workloads of any Kubernetes manifests."""

@@ -34,7 +34,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def holds(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet the condition."""
+        """Return whether labels meet the condition."""
         value = labels.get(self.key)
         match self.operator:
             case Operator.IN:
@@ -70,7 +70,7 @@ class Selector:
         return _of_labels(tuple(sorted(labels.items())))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether labels meet every requirement."""
+        """Return whether labels meet every requirement."""
         return all(requirement.holds(labels) for requirement in self.requirements)
 
     def __str__(self) -> str:

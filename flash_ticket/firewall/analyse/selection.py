@@ -41,7 +41,7 @@ class Selection:
         self.on_nodes = tuple(sorted(set(range(len(self._labels))) - set(inside)))
 
     def is_selectable(self, workload: Workload) -> bool:
-        """Tell whether policies and selectors mean a workload's pods at all."""
+        """Return whether policies and selectors mean a workload's pods at all."""
         return workload.network is Network.POD or self._host_network is HostNetwork.PODS
 
     def governed_by(self, policy: Policy) -> tuple[int, ...]:
@@ -76,7 +76,7 @@ class Selection:
         return self._cluster.namespaces.get(name) or {NAME_LABEL: name}
 
     def means(self, peer: PodPeer, policy: Policy, workload: Workload) -> bool:
-        """Tell whether a peer of one of a policy's rules names a workload, in the cluster or only thought of."""
+        """Return whether a peer of one of a policy's rules names a workload, in the cluster or only thought of."""
         if not self.is_selectable(workload) or not peer.pods.matches(workload.labels):
             return False
         if peer.namespaces is None:
@@ -84,7 +84,7 @@ class Selection:
         return peer.namespaces.matches(self.namespace_labels(workload.namespace))
 
     def governs(self, policy: Policy, workload: Workload) -> bool:
-        """Tell whether a policy selects a workload, in the cluster or only thought of."""
+        """Return whether a policy selects a workload, in the cluster or only thought of."""
         return (
             policy.namespace == workload.namespace
             and self.is_selectable(workload)

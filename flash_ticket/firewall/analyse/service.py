@@ -44,7 +44,7 @@ class ClusterService:
     ports: tuple[ServicePort, ...]
 
     def selects(self, workload: Workload) -> bool:
-        """Tell whether a workload's pods are behind the Service."""
+        """Return whether a workload's pods are behind the Service."""
         return self.pods is not None and workload.namespace == self.namespace and self.pods.matches(workload.labels)
 
 

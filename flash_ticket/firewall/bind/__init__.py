@@ -1,1 +1,1 @@
-"""From names to places: the environment that a stack's binding stands for."""
+"""From names to places: the environment that a stack's binding describes."""

@@ -1,1 +1,1 @@
-"""What is deployed, and what a step from it opens, closes, interrupts, adopts and restores."""
+"""What is deployed, and what the next deployment opens, closes, interrupts, adopts and restores."""

@@ -139,7 +139,7 @@ def _has(flow_log: Described, settings: Described) -> bool:
 
 
 def _delivers(flow_log: Described) -> bool:
-    """Tell whether a flow log's destination is there; made anew, that has another name, and so the log is replaced."""
+    """Return whether AWS delivers a flow log; if its destination is gone, the new one needs a new flow log."""
     return bool(flow_log.get("DeliverLogsStatus", "SUCCESS") == "SUCCESS")
 
 

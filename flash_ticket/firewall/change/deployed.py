@@ -204,7 +204,7 @@ class Deployed:
 
 
 def is_ours(manifest: Described) -> bool:
-    """Tell whether an object of the cluster was made by this program."""
+    """Return whether an object of the cluster was made by this program."""
     return bool(manifest["metadata"].get("labels", {}).get(_MANAGER_LABEL) == MANAGED_BY)
 
 

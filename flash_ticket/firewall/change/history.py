@@ -47,7 +47,7 @@ class DeclaredVersion:
     region: str
 
     def same_as(self, other: "DeclaredVersion") -> bool:
-        """Tell whether another version declares the same."""
+        """Return whether another version declares the same."""
         return replace(other, number=self.number, since=self.since) == self
 
     def firewall(self, stack: str, suspensions: Suspensions = NONE_SUSPENDED) -> CompiledFirewall:

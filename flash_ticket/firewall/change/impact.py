@@ -26,7 +26,7 @@ class Comparison:
     by_layer: Mapping[Layer, tuple[Change, ...]]
 
     def __bool__(self) -> bool:
-        """Tell whether anything differs."""
+        """Return whether anything differs."""
         return bool(self.through_both) or any(self.by_layer.values())
 
 

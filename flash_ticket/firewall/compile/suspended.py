@@ -83,5 +83,5 @@ def chosen_policies(firewall: PodFirewall, name: str | None, *, every: bool) -> 
 
 
 def needs_consent(policies: tuple[NetworkPolicy, ...]) -> bool:
-    """Tell whether so much is opened that somebody should say so twice."""
+    """Return whether so much is opened that somebody should say so twice."""
     return any(policy.name == DEFAULT_DENY for policy in policies)

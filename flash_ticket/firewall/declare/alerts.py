@@ -1,4 +1,4 @@
-"""The binding's optional key ``alerts``, as people write it."""
+"""The binding's optional key ``alerts``: what people write, and the checked values."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
 from flash_ticket.firewall.terms.input_error import shown
 
-# No braces: what stands in an annotation is a template to Prometheus.
+# No braces: Prometheus reads an annotation as a template.
 _URL = re.compile(r"https?://[A-Za-z0-9.:_~/?=&%+@-]+")
 # SNS API reference, CreateTopic: a name's characters. Alarms cannot notify FIFO topics (CloudWatch User Guide).
 _TOPIC = re.compile(r"(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:)?[A-Za-z0-9_-]{1,256}")
@@ -47,7 +47,7 @@ def _rate(value: object) -> float:
 
 
 def _written(value: object) -> object:
-    # YAML reads a key without a value as nothing, and what is asked for this way would silently not be made.
+    # YAML reads a key without a value as null. Without this check, the program would silently create nothing.
     if value is None:
         raise refusal("nothing is written here", "Write {} or keys with values, or remove it")
     return value
@@ -55,34 +55,34 @@ def _written(value: object) -> object:
 
 Part = TypeVar("Part")
 Asked = Annotated[Part | None, BeforeValidator(_written)]
-"""Something that is made only where its key stands."""
+"""Something that the program creates only if its key is present."""
 
 _TEXT = WithJsonSchema({"type": "string"})
 
 
 class ThresholdsEntry(FileModel):
-    """From when on undeclared traffic that is denied is worth an alert."""
+    """How much denied undeclared traffic raises an alert."""
 
     denied_per_second: Annotated[float, PlainValidator(_rate), WithJsonSchema({"type": "number"})] = Field(
         1.0, alias="deniedPerSecond"
     )
-    """Packets a second from one source to one destination (with the VPC CNI: on one node), over five minutes."""
+    """Packets per second from one source to one destination, over five minutes; with the VPC CNI, on one node."""
     denied_per_period: int = Field(100, alias="deniedPerPeriod", ge=1)
-    """Log records in five minutes from one source to one destination (of the agent's log: in all)."""
+    """Log records in five minutes from one source to one destination; in the agent's log, of all together."""
 
 
 class PrometheusEntry(FileModel):
-    """A PrometheusRule in the firewall's own namespace."""
+    """A PrometheusRule, in the firewall's own namespace."""
 
     labels: WrittenLabels | None = None
-    """What Prometheus selects rules by: ``{release: kube-prometheus-stack}`` with the chart of that name."""
+    """The labels by which Prometheus selects rules: ``{release: kube-prometheus-stack}`` for the chart of that name."""
 
 
 class GrafanaEntry(FileModel):
-    """A ConfigMap with the dashboard in the firewall's own namespace."""
+    """A ConfigMap with the dashboard, in the firewall's own namespace."""
 
     labels: WrittenLabels | None = None
-    """What Grafana's sidecar looks for; by default ``{grafana_dashboard: "1"}``, the chart's own default."""
+    """The labels by which Grafana's sidecar finds dashboards; the chart's default is ``{grafana_dashboard: "1"}``."""
 
 
 class CloudWatchEntry(FileModel):
@@ -90,11 +90,11 @@ class CloudWatchEntry(FileModel):
 
     topic: Annotated[str, PlainValidator(_topic), _TEXT]
     agent_log_group: Annotated[str, PlainValidator(_log_group), _TEXT] | None = Field(None, alias="agentLogGroup")
-    """Where the network policy agent of the VPC CNI writes, ``/aws/eks/<cluster>/cluster``; somebody else's group."""
+    """The log group of the VPC CNI's network policy agent, ``/aws/eks/<cluster>/cluster``; not created here."""
 
 
 class AlertsEntry(FileModel):
-    """What is to be made; without this key, nothing is."""
+    """The alerts to create; without this key, the program creates none."""
 
     model_config = NOT_EMPTY
 
@@ -107,18 +107,18 @@ class AlertsEntry(FileModel):
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
         if not (self.prometheus or self.grafana or self.cloudwatch):
-            raise refusal("no alert goes anywhere", "Add prometheus, grafana or cloudwatch, or remove alerts")
+            raise refusal("the alerts have no destination", "Add prometheus, grafana or cloudwatch, or remove alerts")
         if self.grafana and not self.prometheus:
-            raise refusal("the dashboard of grafana shows what the rules of prometheus record", "Add prometheus: {}")
+            raise refusal("the Grafana dashboard shows metrics that the Prometheus rules record", "Add prometheus: {}")
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From when on undeclared traffic that is denied is worth an alert.
+    """How much denied undeclared traffic raises an alert.
 
     Attributes:
-        per_second: Packets a second from one source to one destination, over five minutes (Prometheus).
+        per_second: Packets per second from one source to one destination, over five minutes (Prometheus).
         per_period: Log records in five minutes from one source to one destination (CloudWatch).
     """
 
@@ -128,11 +128,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchAlerting:
-    """Where alarms go.
+    """Where CloudWatch alarms go.
 
     Attributes:
-        topic: The ARN of an SNS topic of the stack's region.
-        agent_log_group: The log group that the AWS network policy agent writes to; None where it is not to be read.
+        topic: The ARN of an SNS topic in the stack's region.
+        agent_log_group: The log group of the AWS network policy agent; None if no alarm reads it.
     """
 
     topic: str
@@ -141,10 +141,10 @@ class CloudWatchAlerting:
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """What is made; None for what nobody asked for.
+    """The alerts to create; None for what the binding does not request.
 
     Attributes:
-        runbook: Where the runbook is published, without an anchor.
+        runbook: The URL of the published runbook, without an anchor.
         rule_labels: The labels by which Prometheus selects its PrometheusRules.
         dashboard_labels: The labels by which Grafana's sidecar finds the ConfigMaps of dashboards.
     """

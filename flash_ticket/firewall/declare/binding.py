@@ -1,4 +1,4 @@
-"""The binding of one stack: where the matrix's names are, as written in Pulumi.<stack>.yaml."""
+"""The binding of one stack: where the matrix's names are, as Pulumi.<stack>.yaml says."""
 
 from ipaddress import IPv4Address, ip_network
 from typing import Annotated, Any, Self
@@ -24,7 +24,7 @@ from flash_ticket.firewall.terms.input_error import shown
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"
-"""The configuration key of Pulumi that holds the binding."""
+"""The key of Pulumi's configuration that contains the binding."""
 
 
 def _network(value: object) -> Network:
@@ -36,7 +36,7 @@ def _network(value: object) -> Network:
         canonical = ip_network(str(value), strict=False)
     except ValueError:
         return _no_network(value)
-    # Some enforcers ignore such a block without a word (antrea 1764).
+    # Some network plug-ins silently ignore such a block (antrea issue 1764).
     raise refusal(f"{shown(value)} has host bits set", f"Write {canonical}")
 
 
@@ -60,7 +60,8 @@ def _tags(value: object) -> tuple[tuple[str, str], ...]:
         raise refusal(f"{shown(value)} is not a set of tags", "Write tags, such as {Name: flash-ticket-dev}")
     for key, text in value.items():
         if not isinstance(key, str) or not isinstance(text, str):
-            raise refusal(f"the tag {shown(key)} has the value {shown(text)}, which YAML reads as no text", "Quote it")
+            problem = f"the tag {shown(key)} has the value {shown(text)}, which YAML does not read as text"
+            raise refusal(problem, "Quote it")
     return tuple(sorted(value.items()))
 
 
@@ -75,7 +76,7 @@ ResolverAddress = Annotated[IPv4Address, PlainValidator(_resolver_address), With
 
 
 class One(FileModel):
-    """Exactly one thing of the AWS account, by tags, by name or by id."""
+    """Selects exactly one resource of the AWS account, by tags, by name or by id."""
 
     model_config = NOT_EMPTY
 
@@ -96,7 +97,7 @@ class One(FileModel):
 
 
 class Some(FileModel):
-    """One or more things of the AWS account: all that carry the tags, or each of the names or ids."""
+    """Selects one or more resources of the AWS account: all with the tags, or each of the names or ids."""
 
     model_config = NOT_EMPTY
 
@@ -114,12 +115,12 @@ class Some(FileModel):
         return _tagged(self.tags or ()) if self.tags else " and ".join(str(one) for one in self.each())
 
     def each(self) -> tuple[One, ...]:
-        """Return the single selections; empty when everything with the tags is meant."""
+        """Return one selection for each name or id; empty for a selection by tags."""
         return tuple(One(name=name) for name in self.names or ()) + tuple(One(id=found) for found in self.ids or ())
 
 
 class Cni(FileModel):
-    """The network plug-in and what decides how it treats the two layers."""
+    """The network plug-in, and the settings that decide how it applies the two layers."""
 
     name: CniName = Field(strict=False)
     pod_eni_mode: PodEniMode = Field(PodEniMode.STANDARD, alias="podEniMode", strict=False)
@@ -131,18 +132,18 @@ class Dns(FileModel):
 
     mode: DnsMode = Field(strict=False)
     address: ResolverAddress = IPv4Address("169.254.20.10")
-    """Where NodeLocal DNSCache listens (Kubernetes documentation, NodeLocal DNSCache)."""
+    """The address that NodeLocal DNSCache listens on (Kubernetes documentation, "NodeLocal DNSCache")."""
 
 
 class ClusterEntry(FileModel):
-    """The EKS cluster; its own security group and Service addresses are read from EKS."""
+    """The EKS cluster. The program reads its own security group and its Service addresses from EKS."""
 
     name: Text
     nodes: One
     """The security group of the nodes."""
     attachment: Attachment = Field(strict=False)
     leaving: Attachment | None = Field(None, strict=False)
-    """The attachment before, whose rules stay until every pod has been restarted."""
+    """The previous attachment; its rules stay until every pod has restarted."""
     cni: Cni
     dns: Dns
 
@@ -150,7 +151,8 @@ class ClusterEntry(FileModel):
     @classmethod
     def _is_another(cls, leaving: Attachment | None, info: ValidationInfo) -> Attachment | None:
         if leaving and leaving == info.data.get("attachment"):
-            raise refusal(f"{leaving.value} is the attachment itself", "Write the one that is left, or remove the key")
+            remedy = "Write the previous attachment, or remove the key"
+            raise refusal(f"{leaving.value} is already the attachment", remedy)
         return leaving
 
 
@@ -169,7 +171,7 @@ class Clients(FileModel):
 
 
 class LoadBalancerEntry(FileModel):
-    """The application load balancer, whose security group this program makes."""
+    """The application load balancer; this program creates its security group."""
 
     external: Name
     listeners: Ports
@@ -177,7 +179,7 @@ class LoadBalancerEntry(FileModel):
 
 
 class PlaceEntry(FileModel):
-    """Where an external is: addresses for the pod layer, and for the VPC layer its groups if it has any."""
+    """Where an external is: its addresses for the pod layer, and its groups, if any, for the VPC layer."""
 
     model_config = NOT_EMPTY
 
@@ -190,27 +192,27 @@ class PlaceEntry(FileModel):
     def _addressed(self) -> Self:
         if self.groups and not (self.subnets or self.cidrs or self.prefix_list):
             raise refusal(
-                "only groups are given, and a NetworkPolicy knows addresses alone",
-                "Add subnets, cidrs or prefixList: where the interfaces with these groups are",
+                "only groups are given, and a NetworkPolicy matches only addresses",
+                "Add subnets, cidrs or prefixList: the addresses of the interfaces with these groups",
             )
         _only_one_of(self, "subnets", "cidrs", "prefixList")
         return self
 
 
 class FlowLogsEntry(FileModel):
-    """Where the VPC's traffic is recorded, and for how long."""
+    """Where AWS records the VPC's traffic, and for how long."""
 
     destination: LogDestination = Field(strict=False)
     retention_days: int = Field(alias="retentionDays", ge=1, le=3653)
     on_destroy: OnDestroy = Field(alias="onDestroy", strict=False)
     scan_limit_gibibytes: int = Field(DEFAULT_SCAN_LIMIT_GIBIBYTES, alias="scanLimitGibibytes", ge=1, le=1_000_000)
-    """How much one Athena query may read; Athena is there with the destination s3 alone."""
+    """The most that one Athena query may read; only the destination s3 has Athena."""
 
     @model_validator(mode="after")
     def _limit_limits(self) -> Self:
         if self.destination is not LogDestination.S3 and "scan_limit_gibibytes" in self.model_fields_set:
             raise refusal(
-                "scanLimitGibibytes limits Athena's queries, and Athena reads the destination s3 alone", "Remove it"
+                "scanLimitGibibytes limits Athena's queries, and Athena reads only the destination s3", "Remove it"
             )
         return self
 
@@ -231,7 +233,7 @@ CLOUDWATCH_RETENTION_DAYS = (
 
 
 class QuotasEntry(FileModel):
-    """What the account may hold; the defaults are AWS's own (Amazon VPC quotas, security groups)."""
+    """The account's quotas; the defaults are those of AWS (Amazon VPC quotas, security groups)."""
 
     rules_per_group: int = Field(60, alias="rulesPerGroup", ge=1, le=1000)
     groups_per_interface: int = Field(5, alias="groupsPerInterface", ge=1, le=16)
@@ -248,11 +250,11 @@ class QuotasEntry(FileModel):
 
 
 MAX_RULES_PER_INTERFACE = 1000
-"""Amazon VPC quotas, security groups: the product of the two quotas."""
+"""The limit on the product of the two quotas (Amazon VPC quotas, security groups)."""
 
 
 class Binding(FileModel):
-    """Everything that one stack decides."""
+    """All settings of one stack."""
 
     vpc: One
     cluster: ClusterEntry
@@ -261,7 +263,7 @@ class Binding(FileModel):
     flow_logs: FlowLogsEntry = Field(alias="flowLogs")
     quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
     alerts: Asked[AlertsEntry] = None
-    """What watches the firewall; nothing is made for it unless it is asked for."""
+    """The firewall's alerts; without this key the program creates none."""
     guard_rails: Asked[GuardRailsEntry] = Field(None, alias="guardRails")
 
 
@@ -288,6 +290,6 @@ def parse_binding(content: Any, stack: str) -> Binding:  # noqa: ANN401 - parsed
     """Return the binding of a stack.
 
     Raises:
-        InputError: With the stack's file, the key and the remedy of the first mistake.
+        InputError: The content has a mistake; the error names the stack's file, the key and the remedy of the first.
     """
     return validated(Binding, content, stack_file(stack), BINDING_KEY)

@@ -1,4 +1,4 @@
-"""The choices that a stack makes of a few: its CNI, its DNS, how groups attach, where records go."""
+"""The settings that a stack picks from a short list: CNI, DNS mode, attachment of groups, destination of records."""
 
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -7,16 +7,16 @@ Network = IPv4Network | IPv6Network
 
 
 class Attachment(StrEnum):
-    """Where the VPC layer's service groups sit."""
+    """What the VPC layer's service groups are attached to."""
 
     PODS = "pods"
-    """Each service's pods carry a group of their own (SecurityGroupPolicy)."""
+    """The pods of each service have a group of their own (SecurityGroupPolicy)."""
     NODES = "nodes"
-    """All pods share the group of the nodes."""
+    """All pods share the nodes' group."""
 
 
 class CniName(StrEnum):
-    """What enforces NetworkPolicies in the cluster."""
+    """The network plug-in that enforces NetworkPolicies in the cluster."""
 
     VPC_CNI = "vpc-cni"
     CILIUM = "cilium"
@@ -48,7 +48,7 @@ class DnsMode(StrEnum):
 
 
 class LogDestination(StrEnum):
-    """Where VPC flow logs are delivered."""
+    """Where AWS delivers VPC flow logs."""
 
     S3 = "s3"
     CLOUDWATCH = "cloudwatch"

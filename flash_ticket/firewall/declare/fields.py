@@ -1,4 +1,4 @@
-"""The fields that people write in files: names, labels, ports; checked, and described to editors."""
+"""The fields of the files that people write: names, labels and ports, with their checks and JSON schemas."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from flash_ticket.firewall.terms.input_error import shown
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 
 DEFAULT_DENY = "00-default-deny"
-"""The policy that selects every pod of the namespace; its name is not free for others."""
+"""The policy that selects every pod of the namespace; no other policy may use its name."""
 
 # RFC 1123 label and subdomain, and the label syntax of the Kubernetes documentation "Labels and Selectors".
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -26,7 +26,7 @@ def _text(value: object, pattern: re.Pattern[str], what: str, remedy: str) -> st
     if value is None:
         raise refusal("nothing is written here", remedy)
     if not isinstance(value, str):
-        raise refusal(f"{shown(value)} is not a text", "Write a text, in quotes where YAML would read something else")
+        raise refusal(f"{shown(value)} is not text", "Write text, in quotes if YAML would read it as something else")
     if not pattern.fullmatch(value):
         raise refusal(f"{shown(value)} is not {what}", remedy)
     return value
@@ -38,7 +38,10 @@ def _name(value: object) -> str:
 
 def _policy_name(value: object) -> str:
     name = _text(
-        value, _DNS_SUBDOMAIN, "an object name that Kubernetes takes", "Use lower-case letters, digits, dashes and dots"
+        value,
+        _DNS_SUBDOMAIN,
+        "an object name that Kubernetes accepts",
+        "Use lower-case letters, digits, dashes and dots",
     )
     if name == DEFAULT_DENY:
         raise refusal(f"{DEFAULT_DENY} is the name of the default-deny policy", "Choose another name")
@@ -52,12 +55,12 @@ def _labels(value: object) -> tuple[tuple[str, str], ...]:
         prefix, slash, name = key.rpartition("/") if isinstance(key, str) else ("", "", "")
         if not _LABEL_NAME.fullmatch(name) or (slash and not _DNS_SUBDOMAIN.fullmatch(prefix)):
             raise refusal(
-                f"{shown(key)} is not a label key that Kubernetes takes",
+                f"{shown(key)} is not a label key that Kubernetes accepts",
                 "Use [dns-prefix/]name with at most 63 letters, digits, dashes, underscores and dots",
             )
         if not isinstance(text, str):
             raise refusal(
-                f"the label {key} has the value {shown(text)}, which YAML reads as no text", "Put it in quotes"
+                f"the label {key} has the value {shown(text)}, which YAML does not read as text", "Put it in quotes"
             )
         if not _LABEL_VALUE.fullmatch(text):
             raise refusal(
@@ -95,7 +98,7 @@ def _protocol(value: object) -> Protocol:
     if value == Protocol.SCTP:
         # EC2 API, IpPermission: port ranges exist for TCP, UDP and ICMP only.
         raise refusal("a security group cannot limit SCTP to ports", "Use TCP or UDP")
-    if value not in (Protocol.TCP, Protocol.UDP):  # no set: what a file holds cannot always be hashed
+    if value not in (Protocol.TCP, Protocol.UDP):  # a tuple, because a value from a file may not be hashable
         raise refusal(f"{shown(value)} is not a protocol", "Use TCP or UDP")
     return Protocol(str(value))
 

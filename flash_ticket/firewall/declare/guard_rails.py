@@ -1,4 +1,4 @@
-"""The binding's optional key ``guardRails``, as people write it."""
+"""The binding's optional key ``guardRails``: what people write, and the checked values."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from flash_ticket.firewall.terms.input_error import shown
 
 
 class Enforcement(StrEnum):
-    """What becomes of a request that the admission policy does not want; to be raised step by step."""
+    """What happens to a request that breaks the admission policy; raise it step by step."""
 
     AUDIT = "audit"
     WARN = "warn"
@@ -35,7 +35,7 @@ class PodSecurityLevel(StrEnum):
 
 
 class Duty(StrEnum):
-    """What somebody does with the firewall."""
+    """What a person or program does with the firewall."""
 
     DEPLOYER = "deployer"
     VERIFIER = "verifier"
@@ -43,7 +43,7 @@ class Duty(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """Who is meant, in the words of RBAC."""
+    """The kinds of subjects in RBAC."""
 
     USER = "User"
     GROUP = "Group"
@@ -52,10 +52,10 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
-    """Somebody as the API server knows them.
+    """A user, group or service account, as the API server knows it.
 
     Attributes:
-        namespace: Of a service account; empty for the others.
+        namespace: The service account's namespace; empty for users and groups.
     """
 
     kind: SubjectKind
@@ -68,13 +68,13 @@ class Subject:
         return f"system:serviceaccount:{self.namespace}:{self.name}" if self.namespace else self.name
 
     def includes(self, user: str, groups: tuple[str, ...]) -> bool:
-        """Tell whether a request of this user and these groups is theirs."""
+        """Return whether a request of this user, in these groups, comes from this subject."""
         return self.known_as in groups if self.kind is SubjectKind.GROUP else self.known_as == user
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who may change the policies of the namespace, and what becomes of others who try."""
+    """Who may change the policies of the namespace, and what happens when others try."""
 
     enforcement: Enforcement
     deployers: tuple[Subject, ...]
@@ -82,7 +82,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class PodSecurity:
-    """The levels of the namespace by mode; None leaves a label alone."""
+    """The level of the namespace for each mode; None leaves the mode's label unchanged."""
 
     enforce: PodSecurityLevel | None
     warn: PodSecurityLevel | None
@@ -96,14 +96,14 @@ class PodSecurity:
 
 @dataclass(frozen=True, slots=True)
 class GuardRailChoice:
-    """What is made; None and empty for what nobody asked for."""
+    """The guard rails to create; None or empty for what the binding does not request."""
 
     admission: Admission | None
     pod_security: PodSecurity | None
     duties: tuple[tuple[Duty, tuple[Subject, ...]], ...]
 
     def changers(self) -> tuple[Subject, ...]:
-        """Return who may change the policies: the deployers, and who suspends at night."""
+        """Return who may change the policies: the deployers, and those on call, who suspend the firewall."""
         return tuple(sorted(set(self._changers())))
 
     def _changers(self) -> Iterator[Subject]:
@@ -114,20 +114,21 @@ class GuardRailChoice:
                 yield from subjects
 
 
-# What identity providers make of people: mail addresses, ARNs, names with colons; in quotes within an expression.
+# Identity providers name people by mail addresses, ARNs or names with colons. No quotes or backslashes: the name goes
+# into a quoted string of an expression.
 _NAME = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,253}")
 _ACCOUNT = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise refusal(f"{shown(value)} is no name of a user or group", "Write it as kubectl auth whoami shows it")
+        raise refusal(f"{shown(value)} is not the name of a user or group", "Write it as kubectl auth whoami shows it")
     return value
 
 
 def _account(value: object) -> str:
     if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
-        raise refusal(f"{shown(value)} is no service account", "Write namespace/name")
+        raise refusal(f"{shown(value)} is not a service account", "Write namespace/name")
     return value
 
 
@@ -137,7 +138,7 @@ Accounts = Annotated[list[Annotated[str, PlainValidator(_account), _TEXT]], Fiel
 
 
 class SubjectsEntry(FileModel):
-    """Who is meant."""
+    """Users, groups and service accounts."""
 
     model_config = NOT_EMPTY
 
@@ -152,7 +153,7 @@ class SubjectsEntry(FileModel):
         return self
 
     def subjects(self) -> tuple[Subject, ...]:
-        """Return who is meant, sorted."""
+        """Return the subjects, sorted."""
         accounts = (account.split("/") for account in self.service_accounts or ())
         return tuple(
             sorted(
@@ -166,14 +167,14 @@ class SubjectsEntry(FileModel):
 
 
 class AdmissionEntry(FileModel):
-    """Who alone may change the policies, and pods that stay what they are."""
+    """The only subjects that may change the policies, and how strictly; pods must keep their labels."""
 
     enforcement: Enforcement = Field(strict=False)
     deployers: SubjectsEntry
 
 
 class PodSecurityEntry(FileModel):
-    """Pod Security levels of the namespace."""
+    """The Pod Security levels of the namespace."""
 
     model_config = NOT_EMPTY
 
@@ -189,7 +190,7 @@ class PodSecurityEntry(FileModel):
 
 
 class RolesEntry(FileModel):
-    """Who has which duty; a role is made for each that is named."""
+    """Who has which duty; the program creates a role for each duty with subjects."""
 
     model_config = NOT_EMPTY
 
@@ -205,7 +206,7 @@ class RolesEntry(FileModel):
 
 
 class GuardRailsEntry(FileModel):
-    """What is to be made in the cluster; without this key, nothing is."""
+    """The guard rails to create in the cluster; without this key, the program creates none."""
 
     model_config = NOT_EMPTY
 
@@ -216,11 +217,11 @@ class GuardRailsEntry(FileModel):
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not (self.admission or self.pod_security or self.roles):
-            raise refusal("nothing is asked for", "Add admission, podSecurity or roles, or remove guardRails")
+            raise refusal("no guard rail is requested", "Add admission, podSecurity or roles, or remove guardRails")
         return self
 
     def guard_rails(self) -> GuardRailChoice:
-        """Return what is asked for, as values."""
+        """Return the requested guard rails as values."""
         roles = self.roles
         named = (
             ((Duty.DEPLOYER, roles.deployer), (Duty.VERIFIER, roles.verifier), (Duty.ON_CALL, roles.on_call))

@@ -1,7 +1,6 @@
-"""The traffic matrix: which services there are, what lies outside, and who may talk to whom.
+"""The traffic matrix: the services, the externals, and the flows between them.
 
-Values only; ``flash_ticket.firewall.declare.traffic_file`` reads and checks the file. Whatever is not a flow here is
-denied.
+Values only; ``flash_ticket.firewall.declare.traffic_file`` reads and checks the file. Traffic without a flow is denied.
 """
 
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ class Service:
 
     Attributes:
         name: The name that flows use.
-        pods: The pod labels, sorted pairs. No two services can match one pod.
+        pods: The pod labels as sorted pairs. No pod can match two services.
         ports: The container ports, sorted.
-        ingress_policy: Name of the one NetworkPolicy that says who may reach these pods.
-        egress_policy: Name of the one NetworkPolicy that says whom these pods may reach.
+        ingress_policy: Name of the one NetworkPolicy for connections to these pods.
+        egress_policy: Name of the one NetworkPolicy for connections from these pods.
     """
 
     name: str
@@ -38,9 +37,9 @@ class External:
 
     Attributes:
         name: The name that flows use.
-        ports: The ports it listens on, sorted; empty for something that only calls.
-        namespace: The other namespace when this is pods, None for a place outside the cluster.
-        pods: The pod labels there, sorted pairs; empty means every pod of that namespace.
+        ports: The ports it listens on, sorted; empty if it only opens connections.
+        namespace: The other namespace if these are pods; None for a place outside the cluster.
+        pods: The labels of the pods there as sorted pairs; empty means every pod of that namespace.
     """
 
     name: str
@@ -63,10 +62,10 @@ class Flow:
 
 @dataclass(frozen=True)
 class Matrix:
-    """The whole declaration, in an order that does not depend on how the file was written.
+    """The whole declaration, in an order that does not depend on the order in the file.
 
     Attributes:
-        namespace: The one namespace whose pods are firewalled.
+        namespace: The namespace whose pods the firewall controls.
         services: Sorted by name.
         externals: Sorted by name.
         flows: Sorted; at most one for each pair of endpoints.
@@ -85,12 +84,12 @@ class Matrix:
 
     @cached_property
     def flows_into(self) -> dict[str, tuple[Flow, ...]]:
-        """The flows by target; an endpoint nobody may reach has an empty entry."""
+        """The flows by target; a target without flows has an empty entry."""
         return {name: tuple(found) for name, found in self._grouped("target").items()}
 
     @cached_property
     def flows_out_of(self) -> dict[str, tuple[Flow, ...]]:
-        """The flows by source; an endpoint that may reach nobody has an empty entry."""
+        """The flows by source; a source without flows has an empty entry."""
         return {name: tuple(found) for name, found in self._grouped("source").items()}
 
     def _grouped(self, end: str) -> dict[str, list[Flow]]:

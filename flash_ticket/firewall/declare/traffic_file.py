@@ -1,4 +1,4 @@
-"""traffic.yaml: its shape on paper, checked, and turned into a matrix."""
+"""traffic.yaml: its keys, its JSON schema, the checks, and the matrix that it declares."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ from flash_ticket.firewall.terms.ports import PortRange, listing
 
 
 class PolicyNames(FileModel):
-    """The names of a service's two NetworkPolicies; given once, they never change with the flows."""
+    """The names of a service's two NetworkPolicies; they do not depend on the flows."""
 
     ingress: PolicyName | None = None
     egress: PolicyName | None = None
@@ -50,7 +50,7 @@ class ExternalEntry(FileModel):
 
 
 class FlowEntry(FileModel):
-    """A permission: from each source to each target, on all ports of the target or on those named."""
+    """A permission: from each source to each target, on the given ports or on all ports of the target."""
 
     source: Names = Field(alias="from")
     target: Names = Field(alias="to")
@@ -58,11 +58,11 @@ class FlowEntry(FileModel):
 
 
 _NAMES_ALONE: JsonDict = {"additionalProperties": False}
-"""Without it a JSON schema takes any entry under a key that is no name."""
+"""Without this, the JSON schema accepts any entry under a key that is not a name."""
 
 
 class TrafficFile(FileModel):
-    """Who may talk to whom, the same in every environment. What is not here is denied."""
+    """Who may talk to whom, the same in every environment. Everything else is denied."""
 
     namespace: Name
     services: dict[Name, ServiceEntry] = Field(min_length=1, json_schema_extra=_NAMES_ALONE)
@@ -79,16 +79,16 @@ def read_matrix(path: Path) -> Matrix:
     """Return the matrix that a traffic file declares.
 
     Raises:
-        InputError: With the file, the key and the remedy of the first mistake.
+        InputError: The file has a mistake; the error describes the first one.
     """
     return parse_matrix(read_document(path), path.name)
 
 
 def parse_matrix(content: Any, source: str) -> Matrix:  # noqa: ANN401 - parsed YAML has any shape
-    """Return the matrix that parsed YAML declares; ``source`` is the file name that errors use.
+    """Return the matrix that parsed YAML declares; errors name it ``source``.
 
     Raises:
-        InputError: With the file, the key and the remedy of the first mistake.
+        InputError: The content has a mistake; the error describes the first one.
     """
     file = validated(TrafficFile, content, source)
     services = tuple(_service(name, entry) for name, entry in sorted(file.services.items()))
@@ -132,7 +132,7 @@ def _refuse_own_namespace(file: TrafficFile, _: tuple[Service, ...], source: str
                 source,
                 f"externals.{name}.namespace",
                 f"{file.namespace} is the firewalled namespace itself",
-                f"Declare {name} under services",
+                f"Declare {name} under services instead",
             )
 
 
@@ -160,7 +160,7 @@ def _refuse_shared_pods(_: TrafficFile, services: tuple[Service, ...], source: s
 
 
 def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, Service]]:
-    """Yield the pairs that no label key tells apart, without comparing every pair of a large matrix."""
+    """Yield the pairs of services that one pod could match, without comparing every pair of a large matrix."""
     values = Counter(key for key, _ in {label for service in services for label in service.pods})
     dividing_key = max(sorted(values), key=values.__getitem__)
     by_value: dict[str | None, list[Service]] = {}
@@ -174,7 +174,7 @@ def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, S
 
 
 def told_apart(first: Service, second: Service) -> bool:
-    """Tell whether no pod can match both services: a label key has different values."""
+    """Return whether no pod can match both services: a label key has different values."""
     labels = dict(first.pods)
     return any(labels.get(key, value) != value for key, value in second.pods)
 
@@ -209,14 +209,14 @@ def _refuse_impossible(origin: str, target: str, file: TrafficFile, source: str,
         raise InputError(
             source,
             f"{key}.to",
-            f"{origin} would flow to itself",
+            f"the flow goes from {origin} to itself",
             "Remove it; where its pods must talk to each other, declare them as two services",
         )
     if origin in file.externals and target in file.externals:
         raise InputError(
             source,
             key,
-            f"{origin} and {target} are both outside, where this firewall has no say",
+            f"{origin} and {target} are both externals, and this firewall does not control the traffic between them",
             "Name a service at one end",
         )
 
@@ -238,9 +238,9 @@ def _flow_ports(
 
 
 def declaration(matrix: Matrix) -> dict[str, Any]:
-    """Return the content of a traffic file that declares this matrix, every default written out.
+    """Return the content of a traffic file that declares this matrix, with every default written out.
 
-    Reading it again gives the same matrix, so that a deployment can be repeated from what it has exported.
+    Reading it again gives the same matrix, so a deployment can be repeated from its exported declaration.
     """
     return {
         "namespace": matrix.namespace,
@@ -274,7 +274,7 @@ def _written(ports: tuple[PortRange, ...]) -> list[dict[str, Any]]:
 
 
 def schema_text() -> str:
-    """Return the committed file's content."""
+    """Return the content of the committed file ``traffic.schema.json``."""
     return json.dumps(json_schema(), indent=2) + "\n"
 
 

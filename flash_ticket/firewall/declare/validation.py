@@ -1,4 +1,4 @@
-"""The file boundary: what pydantic refuses, told as one InputError."""
+"""The boundary to files: pydantic's errors as one InputError."""
 
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -10,19 +10,19 @@ from flash_ticket.firewall.terms.input_error import InputError, shown
 
 
 class FileModel(BaseModel):
-    """A part of a file that people write: unknown keys are refused, values are not coerced, nothing changes later."""
+    """A part of a file that people write. It refuses unknown keys, does not convert values, and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_enum_values=False)
 
 
 NOT_EMPTY = ConfigDict(json_schema_extra={"minProperties": 1})
-"""For a model of optional keys, of which its own validator wants one."""
+"""The configuration of a model whose keys are all optional and whose validator requires one of them."""
 
 Model = TypeVar("Model", bound=FileModel)
 
 
 def refusal(problem: str, remedy: str) -> PydanticCustomError:
-    """Return an error for a pydantic validator to raise, with the remedy that the user is told."""
+    """Return an error for a pydantic validator to raise, with the remedy for the user."""
     return PydanticCustomError("refused", "{problem}", {"problem": problem, "remedy": remedy})
 
 
@@ -33,17 +33,18 @@ def validated(model: type[Model], content: Any, source: str, prefix: str = "") -
         model: What the content should be.
         content: Parsed YAML or JSON.
         source: The file, as the user names it.
-        prefix: The key that holds the content within the file; empty for the whole file.
+        prefix: The key of the content within the file; empty for the whole file.
 
     Raises:
-        InputError: With the first mistake, an unknown key before a missing one: a misspelling causes both.
+        InputError: The content has a mistake. The error describes the first one, but an unknown key before a missing
+            key, because a misspelling causes both.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         found = error.errors(include_url=False)
     first = min(found, key=lambda detail: detail["type"] != "extra_forbidden")
-    raise InputError(source, _key(prefix, first["loc"]), *_told(model, first))
+    raise InputError(source, _key(prefix, first["loc"]), *_problem_and_remedy(model, first))
 
 
 def _key(prefix: str, location: tuple[int | str, ...]) -> str:
@@ -57,7 +58,7 @@ def _key(prefix: str, location: tuple[int | str, ...]) -> str:
 
 
 _KEYS = "a set of keys with values"
-_TEXT = "Write a text, in quotes where YAML would read something else"
+_TEXT = "Write text, in quotes if YAML would read it as something else"
 _WORDS = {
     "missing": ("this key is missing", "Add it"),
     "refused": ("{problem}", "{remedy}"),
@@ -65,19 +66,18 @@ _WORDS = {
     "dict_type": (f"{{value}} is not {_KEYS}", "Write names with values"),
     "list_type": ("{value} is not a list", "Write a list, in brackets"),
     "too_short": ("it is empty", "Add at least one entry"),
-    "string_type": ("{value} is not a text", _TEXT),
+    "string_type": ("{value} is not text", _TEXT),
     "string_too_short": ("it is empty", _TEXT),
-    "invalid_key": ("this key is not a text", _TEXT),
+    "invalid_key": ("this key is not text", _TEXT),
     "int_type": ("{value} is not a whole number", "Write a whole number, without quotes"),
     "greater_than_equal": ("{value} is too small", "Write {ge} or more"),
     "less_than_equal": ("{value} is too large", "Write {le} or less"),
     "enum": ("{value} is not known here", "Write {expected}"),
 }
-"""Problem and remedy by pydantic's type of the error, with its context filled in."""
+"""Templates of the problem and the remedy, by pydantic's type of the error."""
 
 
-def _told(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
-    """Return the problem and the remedy."""
+def _problem_and_remedy(model: type[BaseModel], detail: ErrorDetails) -> tuple[str, str]:
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         known_keys = sorted(_node(model, detail["loc"][:-1]).get("properties", {}))
@@ -104,7 +104,7 @@ def _keys_to_write(node: dict[str, Any]) -> str:
 
 
 def _node(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, Any]:
-    """Follow a location through the JSON schema, which resolves optionals, lists and maps alike."""
+    """Return the part of the JSON schema at a location, through optionals, lists and maps."""
     schema = model.model_json_schema(by_alias=True)
     here = schema
     for part in location:

@@ -1,4 +1,4 @@
-"""One YAML document as plain values, with the traps of YAML closed."""
+"""One YAML document as plain values, without the pitfalls of YAML."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -9,15 +9,14 @@ import yaml
 from flash_ticket.firewall.terms.input_error import InputError, shown
 
 MAX_BYTES = 10_000_000
-"""More than ten times what a matrix of 1,000 services and 5,000 flows takes."""
-
+"""More than ten times the size of a matrix of 1,000 services and 5,000 flows."""
 
 MAX_DEPTH = 50
-"""Levels of nesting; no file of ours comes near, and the parser in C overruns its stack at some ten thousand."""
+"""Levels of nesting. No file of the project comes near, and the parser in C overflows its stack at about 10,000."""
 
 
 class _Loader(yaml.CSafeLoader):
-    """Refuses what YAML would resolve in silence, a key written twice, and tells what it would crash on."""
+    """A safe loader that refuses a key written twice, and reports values that would crash PyYAML."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - PyYAML's signature
         try:
@@ -36,7 +35,7 @@ class _Loader(yaml.CSafeLoader):
                 key = self.construct_object(key_node)
                 if key in seen:
                     raise yaml.MarkedYAMLError(
-                        problem=f"the key {shown(key)} stands twice",
+                        problem=f"the key {shown(key)} appears twice",
                         problem_mark=key_node.start_mark,
                         note="Remove one of them",
                     )
@@ -48,7 +47,7 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - parsed YAML has any shap
     """Return the file's one document.
 
     Raises:
-        InputError: The file is missing, unreadable, too large, not UTF-8, not YAML, holds a key twice or an alias.
+        InputError: The file is missing, unreadable, too large, not UTF-8 or not YAML, or has a key twice or an alias.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -64,7 +63,7 @@ def read_document(path: Path) -> Any:  # noqa: ANN401 - parsed YAML has any shap
 
 
 def parse_document(text: str, source: str) -> Any:  # noqa: ANN401 - parsed YAML has any shape
-    """Return the text's one YAML document; ``source`` is the name that errors use.
+    """Return the text's one YAML document; errors name it ``source``.
 
     Raises:
         InputError: As ``read_document``.
@@ -84,7 +83,7 @@ def parse_document(text: str, source: str) -> Any:  # noqa: ANN401 - parsed YAML
 
 
 def _refuse_aliases_and_depth(text: str) -> None:
-    """Refuse what grows without bound once followed: aliases of aliases, and nesting."""
+    """Refuse what can grow without bound: aliases of aliases, and nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         mark: Any = event.start_mark  # the stubs know only the mark of the slower parser

@@ -1,1 +1,1 @@
-"""Both layers over every pair of endpoints, held against the declaration."""
+"""Both layers over every pair of endpoints, compared with the declaration."""

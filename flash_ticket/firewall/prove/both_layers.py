@@ -232,7 +232,7 @@ class BothLayers:
 
 
 def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:
-    """Tell whether a layer decides anything between two endpoints.
+    """Return whether a layer decides anything between two endpoints.
 
     The pod layer has no say between hosts, nor from a kubelet to its own pods; the VPC layer has none over what a pod
     sends to its own node, which crosses no interface.

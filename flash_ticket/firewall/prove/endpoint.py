@@ -238,5 +238,5 @@ def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:
 
 
 def any_overlap(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> bool:
-    """Tell whether an address is in one of each."""
+    """Return whether an address is in one of each."""
     return any(one.overlaps(other) for one in ranges for other in others)

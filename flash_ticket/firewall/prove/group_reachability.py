@@ -221,7 +221,7 @@ def _parts(endpoint: Endpoint) -> Iterator[Endpoint]:
 
 
 def _means(peer: RulePeer, endpoint: Endpoint) -> bool:
-    """Tell whether a rule's peer stands for every interface and address of a endpoint."""
+    """Return whether a rule's peer stands for every interface and address of a endpoint."""
     if isinstance(peer, OwnGroup | Group):
         return peer in endpoint.groups
     if not endpoint.ranges:

@@ -171,7 +171,7 @@ class _Comparison:
 
 
 def _is_known_by_address(layer: Layer, endpoint: Endpoint) -> bool:
-    """Tell whether a layer may take a endpoint for an address; it must have a say there."""
+    """Return whether a layer may take a endpoint for an address; it must have a say there."""
     if layer is Layer.VPC:
         return endpoint.name != NODE_DNS
     return not endpoint.workload and endpoint.name != KUBELET

@@ -1,4 +1,4 @@
-"""Ranges of IP addresses, IPv4 and IPv6: what an ipBlock names, and how the world outside is divided."""
+"""Ranges of IPv4 and IPv6 addresses: what an ipBlock selects, and how policies divide all other addresses."""
 
 import ipaddress
 from bisect import bisect_left
@@ -30,12 +30,13 @@ class AddressRange:
 
     @staticmethod
     def of(text: str) -> "AddressRange":
-        """Return the range that ``10.0.0.1``, ``10.0.0.0/8``, ``10.0.0.0-10.0.0.9`` or their IPv6 likes name.
+        """Return the range that a text names.
 
-        Host bits of a CIDR are ignored, as the Kubernetes API does.
+        The text is an address (``10.0.0.1``), a CIDR (``10.0.0.0/8``) or two ends (``10.0.0.0-10.0.0.9``), of IPv4 or
+        IPv6. Host bits of a CIDR are ignored, as the Kubernetes API does.
 
         Raises:
-            ValueError: The text is none of these, or a range ends before it begins.
+            ValueError: The text is none of these, or the range ends before it begins.
         """
         head, dash, tail = text.partition("-")
         if dash:
@@ -52,11 +53,11 @@ class AddressRange:
         return f"{make(self.first)}-{make(self.last)}"
 
     def covers(self, other: "AddressRange") -> bool:
-        """Tell whether every address of the other range is in this one."""
+        """Return whether every address of the other range is in this one."""
         return self.family == other.family and self.first <= other.first and other.last <= self.last
 
     def overlaps(self, other: "AddressRange") -> bool:
-        """Tell whether an address is in both ranges."""
+        """Return whether an address is in both ranges."""
         return self.family == other.family and self.first <= other.last and other.first <= self.last
 
 
@@ -79,10 +80,10 @@ def without(block: AddressRange, excepted: Iterable[AddressRange]) -> tuple[Addr
 
 
 class Partition:
-    """A family's addresses cut at every end of the given ranges: no range holds a part of a piece.
+    """A family's addresses, cut at both ends of each given range: every range is a union of whole pieces.
 
     Attributes:
-        pieces: Sorted, disjoint, together the whole family.
+        pieces: Sorted and disjoint; together they are the whole family.
     """
 
     __slots__ = ("_firsts", "pieces")
@@ -98,7 +99,7 @@ class Partition:
         self.pieces = tuple(AddressRange(family, first, last) for first, last in zip(self._firsts, ends, strict=True))
 
     def within(self, block: AddressRange) -> Iterator[int]:
-        """Yield the places in ``pieces`` of those that the block, one of the ranges cut at, is made of."""
+        """Yield the indices in ``pieces`` of the pieces of a block, which is one of the given ranges."""
         place = bisect_left(self._firsts, block.first)
         while place < len(self.pieces) and self.pieces[place].last <= block.last:
             yield place
@@ -107,14 +108,14 @@ class Partition:
 
 @lru_cache(maxsize=1 << 16)
 def canonical_address(text: str) -> str:
-    """Return an address in canonical form (RFC 5952); an IPv4 address that is mapped into IPv6 as what it is.
+    """Return an address in canonical form (RFC 5952); an IPv4-mapped IPv6 address becomes its IPv4 address.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text is not an address, or it is a link-local address with a zone.
     """
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
-            raise ValueError(f"{text!r} is an address of one link only")
+            raise ValueError(f"{text!r} has a zone, so it is valid on one link only")
         address = address.ipv4_mapped or address
     return str(address)

@@ -1,4 +1,4 @@
-"""What a change opens and closes: two analyses compared, of any layer."""
+"""What a change opens and closes: two analyses of the same layer, compared."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from flash_ticket.firewall.terms.connections import PartyName, words
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 
 ConnectionMap = Mapping[tuple[PartyName, PartyName], PortSet]
-"""The ports that each pair may use, source first. Ranges of one end do not overlap."""
+"""The ports that each pair may use, source first. The address ranges at one end do not overlap."""
 
 
 class ChangeKind(StrEnum):
@@ -22,13 +22,13 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A pair that could use other ports before than after.
+    """A pair of parties whose ports differ before and after.
 
     Attributes:
-        source: Who opens connections.
-        destination: Who is called.
-        before: The ports before, empty if none.
-        after: The ports after, empty if none; never the same as before.
+        source: The party that opens connections.
+        destination: The party that accepts them.
+        before: The ports before; may be empty.
+        after: The ports after; may be empty, never equal to ``before``.
     """
 
     source: PartyName
@@ -38,19 +38,19 @@ class Change:
 
     @property
     def kind(self) -> ChangeKind:
-        """Whether the pair is newly connected, no longer connected, or connected otherwise."""
+        """Whether the pair becomes connected, stops being connected, or changes its ports."""
         if not self.before:
             return ChangeKind.ADDED
         return ChangeKind.CHANGED if self.after else ChangeKind.REMOVED
 
     @property
     def opened(self) -> PortSet:
-        """The ports that could not be used before."""
+        """The ports that are allowed only after the change."""
         return self.after - self.before
 
     @property
     def closed(self) -> PortSet:
-        """The ports that can no longer be used."""
+        """The ports that are allowed only before the change."""
         return self.before - self.after
 
     def __str__(self) -> str:
@@ -66,8 +66,8 @@ class Change:
 def changes_between(before: ConnectionMap, after: ConnectionMap) -> tuple[Change, ...]:
     """Return every pair whose ports differ, sorted by source then destination.
 
-    Ranges that the two cut differently are compared address by address, and neighbours that changed alike are told as
-    one range.
+    If the two sides cut their address ranges differently, the comparison cuts both at every end. Adjacent ranges with
+    the same change are joined into one.
     """
     old, new = _on_common_ranges(before, after)
     changes = [
@@ -113,7 +113,7 @@ def _has_ranges(changes: Iterable[Change], end: str) -> bool:
 
 
 def _joined(changes: Iterable[Change], fixed: str) -> list[Change]:
-    """Join ranges that touch and changed alike towards one party, which stands at the end called ``fixed``."""
+    """Join adjacent ranges with the same change towards one party; ``fixed`` names the end of that party."""
     moving = "source" if fixed == "destination" else "destination"
     alike: dict[tuple[PartyName, PortSet, PortSet], list[AddressRange]] = {}
     result: list[Change] = []

@@ -1,4 +1,4 @@
-"""Who may talk to whom over which ports: the result of an analysis, of any layer."""
+"""Which party may open connections to which other, on which ports: the result of an analysis of any layer."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortSet
 
 PartyName = str | AddressRange
-"""One end of a connection: a workload or place by its name, or a range of addresses outside the cluster."""
+"""One end of a connection: the name of a workload or place, or a range of addresses outside the cluster."""
 
 
 def words(party: PartyName) -> str:
@@ -17,7 +17,7 @@ def words(party: PartyName) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What ``source`` may open to ``destination``: at least one port."""
+    """The ports of ``destination`` that ``source`` may connect to: at least one."""
 
     source: PartyName
     destination: PartyName
@@ -26,9 +26,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Connections that many share: every source may open these ports to every destination.
+    """Connections with the same ports: every source may connect to every destination on them.
 
-    A party in both is not connected with itself by the block.
+    A party that is both source and destination does not connect to itself through the block.
 
     Attributes:
         sources: At least one.
@@ -42,13 +42,13 @@ class Block:
 
 
 class Connections:
-    """All connections of an analysis, few blocks standing for many.
+    """All connections of an analysis, stored as blocks.
 
     Iterating yields each connection once, sorted by the words of its source, then of its destination.
 
     Attributes:
-        parties: Every workload and range that was looked at, sorted by its words, connected or not.
-        blocks: What the connections are made of; no two blocks speak of the same pair.
+        parties: Every workload and range of the analysis, connected or not, sorted by its words.
+        blocks: The connections; no pair is in two blocks.
     """
 
     __slots__ = ("blocks", "parties")
@@ -64,9 +64,9 @@ class Connections:
                     yield Connection(source, destination, ports)
 
     def rows(self) -> Iterator[tuple[PartyName, list[tuple[PartyName, PortSet]]]]:
-        """Yield each source with its destinations and their ports, both sorted; the source itself may be among them.
+        """Yield each source with its destinations and their ports, both sorted.
 
-        Sources that reach the same share one list.
+        The destinations can include the source itself. Sources with the same destinations share one list.
         """
         by_source: dict[PartyName, list[int]] = {}
         for index, block in enumerate(self.blocks):

@@ -1,25 +1,25 @@
-"""The one error for input that a person can mend."""
+"""The one error for input that a person can correct."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties) and the blank of Braille: Python calls them printable,
-# and nobody sees them, so that two names would look the same.
+# Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties) and the Braille blank. Python calls them printable, but
+# they are invisible, so two different names could look the same.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
 def escaped(text: str) -> str:
-    r"""Return the text with what would break, hide or turn a line written out, such as ``\x1b`` and ``\u202e``."""
+    r"""Return the text with each character that breaks, hides or reverses a line escaped: ``\x1b``, ``\u202e``."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(each if _is_seen(each) else each.encode("unicode_escape").decode() for each in text)
 
 
 def escaped_lines(lines: Iterable[str]) -> str:
-    """Return lines as one text, each ended with a line break and none holding another."""
+    """Return the lines as one text; each ends with a line break and contains no other."""
     return "".join(f"{escaped(line)}\n" for line in lines)
 
 
@@ -27,15 +27,15 @@ def _is_seen(character: str) -> bool:
     return character.isprintable() and not _UNSEEN.match(character)
 
 
-# Not frozen: Python itself sets an exception's traceback where it passes a context manager.
+# Not frozen: Python sets an exception's traceback when it passes through a context manager.
 @dataclass(slots=True, eq=False)
 class InputError(Exception):
-    """Bad input, told as where it stands, what is wrong and what to do.
+    """Bad input: where the mistake is, what is wrong and what to do.
 
     Attributes:
         source: The file (or account, or cluster) that holds the mistake, as the user names it.
-        key: The path within the source, dotted: ``flows[2].to``. Empty when the whole source is meant.
-        problem: What is wrong, with the offending value.
+        key: The dotted path within the source: ``flows[2].to``. Empty for the source as a whole.
+        problem: What is wrong, with the bad value.
         remedy: What to write instead, in the imperative.
     """
 
@@ -45,7 +45,7 @@ class InputError(Exception):
     remedy: str
 
     def __str__(self) -> str:
-        """Return one line: ``source: key: problem. remedy.``; what would break or hide the line is escaped."""
+        """Return one line, ``source: key: problem. remedy.``, with control and invisible characters escaped."""
         where = f"{self.source}: {self.key}" if self.key else self.source
         return escaped(f"{where}: {self.problem}. {self.remedy}.")
 
@@ -55,7 +55,7 @@ _SHOWN_LENGTH = 60
 
 
 def shown(value: object) -> str:
-    """Return a user's value for an error's words: short, and as it was written where that is known."""
+    """Return a user's value for an error message: shortened, and ``null``, ``true`` and ``false`` as in YAML."""
     if value is None or isinstance(value, bool):
         return _YAML_WORDS[value]
     try:

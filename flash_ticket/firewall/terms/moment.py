@@ -13,7 +13,8 @@ def moment(text: str, now: float, option: str = "--since") -> float:
     """Return a moment in seconds since 1970.
 
     Args:
-        text: ``90m``, ``2h``, ``3d`` ago, or an ISO 8601 time such as ``2026-11-24T03:00Z`` (UTC if it says no zone).
+        text: An age such as ``90m``, ``2h`` or ``3d``, or an ISO 8601 time such as ``2026-11-24T03:00Z`` (UTC if it
+            has no zone).
         now: The present, in seconds since 1970.
         option: The option that holds the text, for the error.
 
@@ -31,7 +32,7 @@ def moment(text: str, now: float, option: str = "--since") -> float:
 
 
 def written(seconds: float) -> str:
-    """Return a moment as ISO 8601 in UTC, whole seconds; an empty text for none that a calendar knows."""
+    """Return a moment as ISO 8601 in UTC, in whole seconds; empty if it is outside the calendar's range."""
     try:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Ports of a transport protocol, as the matrix, both firewalls and the records speak of them."""
+"""Ports of transport protocols, as the matrix, both layers and the flow records use them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class PortRange:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
     def covers(self, other: "PortRange") -> bool:
-        """Tell whether every port of the other range is in this one."""
+        """Return whether every port of the other range is in this one."""
         return self.protocol == other.protocol and self.first <= other.first and other.last <= self.last
 
 
@@ -49,11 +49,11 @@ def udp(port: int) -> PortRange:
 
 
 DNS_PORTS = (tcp(53), udp(53))
-"""DNS answers over UDP, and over TCP what is too long for it (RFC 7766)."""
+"""DNS uses UDP, and TCP for answers that are too long for UDP (RFC 7766)."""
 
 
 def listing(ports: tuple[PortRange, ...]) -> str:
-    """Return ranges as people read them: ``TCP 3306,5432``, protocols in order, joined by ``, ``."""
+    """Return ranges in words, sorted by protocol: ``TCP 3306,5432, UDP 53``."""
     by_protocol: dict[Protocol, list[str]] = {}
     for port in sorted(ports):
         by_protocol.setdefault(port.protocol, []).append(port.numbers)
@@ -62,16 +62,16 @@ def listing(ports: tuple[PortRange, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PortSet:
-    """Ports of TCP, UDP and SCTP, in one canonical form so that equal sets compare equal.
+    """Ports of TCP, UDP and SCTP, in one canonical form, so that equal sets compare equal.
 
-    Build one with :meth:`of`; the constructor takes ranges that are already canonical.
+    Build one with :meth:`of`; the constructor expects ranges that are already canonical.
 
     Attributes:
         ranges: Sorted by protocol then number; ranges of one protocol neither overlap nor touch.
     """
 
     ranges: tuple[PortRange, ...] = ()
-    _hash: int = field(init=False, repr=False, compare=False)  # asked for often, and dear to compute
+    _hash: int = field(init=False, repr=False, compare=False)  # used often, and expensive to compute
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(self.ranges))
@@ -108,11 +108,11 @@ class PortSet:
         return _difference(self, other)
 
     def covers(self, other: "PortSet") -> bool:
-        """Tell whether every port of the other set is in this one."""
+        """Return whether every port of the other set is in this one."""
         return other == self & other
 
     def holds(self, protocol: Protocol, port: int) -> bool:
-        """Tell whether one port of one protocol is in the set."""
+        """Return whether one port of one protocol is in the set."""
         return any(each.protocol == protocol and each.first <= port <= each.last for each in self.ranges)
 
     def __str__(self) -> str:

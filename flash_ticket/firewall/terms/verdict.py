@@ -1,7 +1,7 @@
-"""What one layer of the firewall says of one connection, and why.
+"""The verdict of one layer on one connection, with the reason.
 
-The pod layer (NetworkPolicies) and the VPC layer (security groups) both answer in these terms: each side of a
-connection is governed by some policies or groups, and their rules let it through or do not.
+The pod layer (NetworkPolicies) and the VPC layer (security groups) answer in the same terms: policies or groups govern
+each side of a connection, and their rules allow the connection or do not.
 """
 
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from flash_ticket.firewall.terms.ports import PortRange
 
 
 class Direction(StrEnum):
-    """The way seen from the pods or interfaces that a rule governs: egress at the source, ingress at the other end."""
+    """The direction as the governed pods or interfaces see it: egress at the source, ingress at the destination."""
 
     INGRESS = "ingress"
     EGRESS = "egress"
 
     @property
     def policy_type(self) -> str:
-        """The word for it in the policyTypes of a NetworkPolicy."""
+        """The value in the policyTypes of a NetworkPolicy."""
         return self.value.capitalize()
 
 
 class Layer(StrEnum):
-    """A firewall that a connection has to pass."""
+    """One of the two firewalls that a connection must pass."""
 
     POD = "pod"
     VPC = "vpc"
 
 
 class Outcome(StrEnum):
-    """Why one side lets a connection through or stops it."""
+    """Why one side allows or denies a connection."""
 
     UNGOVERNED = "nothing governs this side"
     ALLOWED = "a rule allows it"
@@ -40,18 +40,18 @@ class Outcome(StrEnum):
 
     @property
     def passes(self) -> bool:
-        """Whether the connection gets through this side."""
+        """Whether this side allows the connection."""
         return self in (Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.REPLY)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RuleReference:
-    """One rule, as its owner finds it again.
+    """One rule, by names that lead a person to it.
 
     Attributes:
-        owner: The policy or group that holds it: ``shop/allow-api``, ``sg-api``.
-        rule: The rule within: ``egress[0]``, ``tcp-4000-from-gateway``.
-        source: The file or account that holds the owner.
+        owner: The policy or group that contains the rule: ``shop/allow-api``, ``sg-api``.
+        rule: The rule within its owner: ``egress[0]``, ``tcp-4000-from-gateway``.
+        source: The file or account that contains the owner.
     """
 
     owner: str
@@ -69,11 +69,11 @@ class Side:
 
     Attributes:
         direction: Egress at the source, ingress at the destination.
-        endpoint: Whom this side governs.
-        peer: The other end.
-        outcome: What comes of it.
-        governors: The policies that select the endpoint, or the groups it wears; sorted.
-        rules: Those that allow the connection; or those that name the peer but not the port; else none. Sorted.
+        endpoint: The endpoint on this side.
+        peer: The endpoint on the other side.
+        outcome: Whether this side allows the connection, and why.
+        governors: The policies that select the endpoint, or the groups on its interface; sorted.
+        rules: The rules that allow the connection, or else those that name the peer but not the port; sorted.
     """
 
     direction: Direction
@@ -85,7 +85,7 @@ class Side:
 
     @property
     def passes(self) -> bool:
-        """Whether the connection gets through this side."""
+        """Whether this side allows the connection."""
         return self.outcome.passes
 
     def __str__(self) -> str:
@@ -108,13 +108,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a layer says of connections from one endpoint to another on one port or range.
+    """The verdict of one layer on connections from one endpoint to another, on one port or range.
 
     Attributes:
-        layer: Which firewall speaks.
-        source: Who opens the connection.
-        destination: Who is called.
-        port: On which port or ports of the destination.
+        layer: The layer that decides.
+        source: The endpoint that opens the connection.
+        destination: The endpoint that accepts it.
+        port: The port or ports of the destination.
         egress: The source's side.
         ingress: The destination's side.
     """
@@ -128,10 +128,10 @@ class Verdict:
 
     @property
     def passes(self) -> bool:
-        """Whether the connection gets through both sides."""
+        """Whether both sides allow the connection."""
         return self.egress.passes and self.ingress.passes
 
     @property
     def deciding(self) -> tuple[Side, ...]:
-        """The sides to look at: those that stop the connection, or both when it passes."""
+        """The sides that deny the connection, or both sides if it passes."""
         return tuple(side for side in (self.egress, self.ingress) if not side.passes) or (self.egress, self.ingress)

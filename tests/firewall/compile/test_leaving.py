@@ -103,6 +103,6 @@ def test_to_leave_the_attachment_that_is_declared_is_refused(attachment: Attachm
         parse_binding(content, "dev")
 
     assert str(refused.value) == (
-        f"Pulumi.dev.yaml: flash-ticket-firewall:binding.cluster.leaving: {attachment.value} is the attachment itself. "
-        "Write the one that is left, or remove the key."
+        f"Pulumi.dev.yaml: flash-ticket-firewall:binding.cluster.leaving: {attachment.value} is already the "
+        "attachment. Write the previous attachment, or remove the key."
     )

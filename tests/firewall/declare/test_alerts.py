@@ -1,4 +1,4 @@
-"""What a stack may ask for of alerts, and the one line that it gets for what it may not."""
+"""The alerts that a stack can request, and the one-line error for each mistake."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from tests.support.alerts.alerted import EVERYTHING, RUNBOOK, TOPIC, alerted, al
 from tests.support.declared.accounts import STACKS, binding_content, environment_of
 from tests.support.declared.json_values import put, without
 
-# The mistake, the plug-in, the key of the binding that holds it, what stands there (... for no such key), and the line
-# after the file and the key alerts.
+# The mistake, the plug-in, the key of the binding, its value (... for no such key), and the error line after the file
+# and the key alerts.
 # fmt: off
 MISTAKES: list[tuple[str, str, str, Any, str]] = [
     ("nothing", "cilium", "", None,
@@ -32,7 +32,8 @@ MISTAKES: list[tuple[str, str, str, Any, str]] = [
     ("labels that are words", "cilium", "prometheus.labels", "release",
         ".prometheus.labels: 'release' is not a set of labels. Write labels, such as {app: flash-api}."),
     ("a label that YAML reads as a number", "cilium", "grafana.labels", {"grafana_dashboard": 1},
-        ".grafana.labels: the label grafana_dashboard has the value 1, which YAML reads as no text. Put it in quotes."),
+        (".grafana.labels: the label grafana_dashboard has the value 1, which YAML does not read as text. Put it in "
+        "quotes.")),
     ("no topic", "cilium", "cloudwatch", {},
         ".cloudwatch.topic: this key is missing. Add it."),
     ("a topic that is none", "cilium", "cloudwatch.topic", "on call",
@@ -58,7 +59,7 @@ MISTAKES: list[tuple[str, str, str, Any, str]] = [
     ("no records", "cilium", "thresholds", {"deniedPerPeriod": 0},
         ".thresholds.deniedPerPeriod: 0 is too small. Write 1 or more."),
     ("a dashboard of what nobody records", "cilium", "prometheus", ...,
-        ": the dashboard of grafana shows what the rules of prometheus record. Add prometheus: {}."),
+        ": the Grafana dashboard shows metrics that the Prometheus rules record. Add prometheus: {}."),
 ]
 # fmt: on
 
@@ -74,17 +75,17 @@ def refusal(cni: str, key: str, value: Any) -> str:  # noqa: ANN401 - parsed YAM
 @pytest.mark.parametrize(
     ("cni", "key", "value", "line"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
 )
-def test_a_mistake_is_told_with_file_key_problem_and_remedy(cni: str, key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML has any shape
+def test_a_mistake_is_reported_with_file_key_problem_and_remedy(cni: str, key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML has any shape
     assert refusal(cni, key, value) == line
 
 
 def test_alerts_that_go_nowhere_are_refused() -> None:
-    with pytest.raises(InputError, match="no alert goes anywhere"):
+    with pytest.raises(InputError, match="the alerts have no destination"):
         environment_of("dev", put(alerted_content(), ("alerts",), {"runbook": RUNBOOK}))
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_nothing_is_asked_for_by_default(stack: str) -> None:
+def test_there_are_no_alerts_by_default(stack: str) -> None:
     assert parse_binding(binding_content(stack), stack).alerts is None
     assert environment_of(stack).alerting is None
 
@@ -109,7 +110,7 @@ def test_a_topic_by_arn_may_be_another_accounts() -> None:
     assert (alerting.rule_labels, alerting.dashboard_labels) == (None, None)
 
 
-def test_what_a_stack_writes_is_what_it_gets() -> None:
+def test_a_stack_gets_the_alerts_it_writes() -> None:
     written = put(EVERYTHING, ("thresholds",), {"deniedPerSecond": 0.5, "deniedPerPeriod": 7})
     written = put(written, ("cloudwatch", "agentLogGroup"), "/aws/eks/shop/cluster")
     written = put(written, ("grafana", "labels"), {"dashboards": "security"})

@@ -1,4 +1,4 @@
-"""Every mistake in traffic.yaml that can be made on paper, and the one line that its author reads."""
+"""Every mistake that traffic.yaml alone can show, and its one-line error."""
 
 import pytest
 
@@ -33,7 +33,7 @@ PORTS = "ports: [3000]"
 EXTERNAL = "alb: {}"
 FLOW = "- {from: alb, to: gateway}"
 
-# The mistake, what it replaces in the valid file, what it puts there, and the line after "traffic.yaml: ".
+# The mistake, the text of the valid file that it replaces, the new text, and the error line after "traffic.yaml: ".
 # fmt: off
 MISTAKES = [
     ("a misspelt key of the file", "services:", "servics:",
@@ -60,14 +60,15 @@ MISTAKES = [
         ("flows[0].to: nothing is written here. Use 1 to 63 lower-case letters, digits and dashes, such as "
         "pay-api.")),
     ("a flow to a number", FLOW, "- {from: alb, to: [gateway, 5]}",
-        "flows[0].to: 5 is not a text. Write a text, in quotes where YAML would read something else."),
+        "flows[0].to: 5 is not text. Write text, in quotes if YAML would read it as something else."),
     ("a flow to itself", FLOW, "- {from: gateway, to: gateway}",
-        ("flows[0].to: gateway would flow to itself. Remove it; where its pods must talk to each other, "
+        ("flows[0].to: the flow goes from gateway to itself. Remove it; where its pods must talk to each other, "
         "declare them as two services.")),
     ("a flow to something without ports", FLOW, "- {from: gateway, to: alb}",
         "flows[0].to: alb declares no ports. Add ports to alb."),
     ("a flow between two externals", FLOW, "- {from: alb, to: redis}",
-        "flows[0]: alb and redis are both outside, where this firewall has no say. Name a service at one end."),
+        ("flows[0]: alb and redis are both externals, and this firewall does not control the traffic between them. "
+        "Name a service at one end.")),
     ("a flow on a port of nobody", FLOW, "- {from: alb, to: gateway, ports: [3001]}",
         ("flows[0].ports[0]: gateway does not listen on TCP 3001. Write ports of gateway (TCP 3000), or add "
         "this one there.")),
@@ -125,15 +126,15 @@ MISTAKES = [
         "'xxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxx', which Kubernetes refuses. Use at most "
         "63 letters, digits, dashes, underscores and dots, a letter or digit at each end.")),
     ("a label value that is a number", LABELS, "pods: {app: 5}",
-        "services.gateway.pods: the label app has the value 5, which YAML reads as no text. Put it in quotes."),
+        "services.gateway.pods: the label app has the value 5, which YAML does not read as text. Put it in quotes."),
     ("a label value that YAML reads as true", LABELS, "pods: {app: yes}",
-        ("services.gateway.pods: the label app has the value true, which YAML reads as no text. Put it in "
+        ("services.gateway.pods: the label app has the value true, which YAML does not read as text. Put it in "
         "quotes.")),
     ("a label key that is a number", LABELS, "pods: {5: x}",
-        ("services.gateway.pods: 5 is not a label key that Kubernetes takes. Use [dns-prefix/]name with at "
+        ("services.gateway.pods: 5 is not a label key that Kubernetes accepts. Use [dns-prefix/]name with at "
         "most 63 letters, digits, dashes, underscores and dots.")),
     ("a label key with two slashes", LABELS, "pods: {a/b/c: x}",
-        ("services.gateway.pods: 'a/b/c' is not a label key that Kubernetes takes. Use [dns-prefix/]name with "
+        ("services.gateway.pods: 'a/b/c' is not a label key that Kubernetes accepts. Use [dns-prefix/]name with "
         "at most 63 letters, digits, dashes, underscores and dots.")),
     ("no labels", LABELS, "pods: {}",
         "services.gateway.pods: {} is not a set of labels. Write labels, such as {app: flash-api}."),
@@ -150,7 +151,7 @@ MISTAKES = [
         ("services.Gateway: 'Gateway' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such "
         "as pay-api.")),
     ("a service's name that is a number", NAME, "  8080:\n",
-        "services[8080]: 8080 is not a text. Write a text, in quotes where YAML would read something else."),
+        "services[8080]: 8080 is not text. Write text, in quotes if YAML would read it as something else."),
     ("a service's name that is a list", NAME, "  ? [a]\n  :\n",
         "line 3, column 5: found unhashable key. Correct the YAML there."),
     ("a service's name of two lines", NAME, '  "a\\nb":\n',
@@ -167,12 +168,12 @@ MISTAKES = [
         "externals.alb: pods are given without the namespace they run in. Add namespace, or remove pods."),
     ("an external in the namespace itself", EXTERNAL, "alb: {namespace: flash-ticket}",
         ("externals.alb.namespace: flash-ticket is the firewalled namespace itself. Declare alb under "
-        "services.")),
+        "services instead.")),
     ("a policy's name used twice", "02-allow-api-from-gateway", "01-allow-gateway-from-alb",
         ("services.api.policies.ingress: the policy name 01-allow-gateway-from-alb is used 2 times. Give each "
         "service and direction a policy name of its own.")),
     ("a policy's name that Kubernetes refuses", "02-allow-api-from-gateway", "allow_api",
-        ("services.api.policies.ingress: 'allow_api' is not an object name that Kubernetes takes. Use "
+        ("services.api.policies.ingress: 'allow_api' is not an object name that Kubernetes accepts. Use "
         "lower-case letters, digits, dashes and dots.")),
     ("the default-deny's name for another", "02-allow-api-from-gateway", "00-default-deny",
         ("services.api.policies.ingress: 00-default-deny is the name of the default-deny policy. Choose "
@@ -184,9 +185,9 @@ MISTAKES = [
         ("namespace: nothing is written here. Use 1 to 63 lower-case letters, digits and dashes, such as "
         "pay-api.")),
     ("a namespace that is a number", NAMESPACE, "namespace: 5",
-        "namespace: 5 is not a text. Write a text, in quotes where YAML would read something else."),
+        "namespace: 5 is not text. Write text, in quotes if YAML would read it as something else."),
     ("a key written twice", NAMESPACE, "namespace: flash-ticket\nnamespace: flash-ticket",
-        "line 2, column 1: the key 'namespace' stands twice. Remove one of them."),
+        "line 2, column 1: the key 'namespace' appears twice. Remove one of them."),
     ("an alias", "pods: {app: flash-api}", "pods: *shared",
         "line 8, column 11: an alias (*) is not allowed here. Write its value out."),
     ("services without names", "  alb: {}", "  - alb",
@@ -226,18 +227,18 @@ def refusal_of(text: str) -> str:
     return str(refused.value)
 
 
-def test_the_file_without_a_mistake_is_taken() -> None:
+def test_the_file_without_a_mistake_is_accepted() -> None:
     assert [service.name for service in parse_matrix(parse_document(VALID, "f"), "f").services] == ["api", "gateway"]
 
 
 @pytest.mark.parametrize(
     ("replaced", "mistake", "line"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
 )
-def test_a_mistake_is_told_with_file_key_problem_and_remedy(replaced: str, mistake: str, line: str) -> None:
+def test_a_mistake_is_reported_with_file_key_problem_and_remedy(replaced: str, mistake: str, line: str) -> None:
     assert VALID.count(replaced) == 1
     assert refusal_of(VALID.replace(replaced, mistake)) == f"traffic.yaml: {line}"
 
 
 @pytest.mark.parametrize(("text", "line"), WHOLE_FILES, ids=[text[:10] for text, _ in WHOLE_FILES])
-def test_a_file_that_is_no_declaration_at_all_is_told_likewise(text: str, line: str) -> None:
+def test_a_file_that_is_not_a_declaration_is_reported_the_same_way(text: str, line: str) -> None:
     assert refusal_of(text) == f"traffic.yaml: {line}"

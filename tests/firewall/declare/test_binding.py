@@ -1,4 +1,4 @@
-"""Every mistake in a stack's binding that can be seen on paper, and the one line that its author reads."""
+"""Every mistake that a stack's binding alone can show, and its one-line error."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import STACKS, binding_content
 from tests.support.declared.json_values import put, with_anything_anywhere, without
 
-# The mistake, the key of the binding that holds it, what stands there (... for no such key), and the line after the
-# file and the binding's own key.
+# The mistake, the key of the binding, its value (... for no such key), and the error line after the file and the
+# binding's own key.
 # fmt: off
 MISTAKES: list[tuple[str, str, Any, str]] = [
     ("a misspelt key", "vcp", 1,
@@ -29,13 +29,13 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("no tags", "vpc.tags", {},
         ".vpc.tags: {} is not a set of tags. Write tags, such as {Name: flash-ticket-dev}."),
     ("a tag that is a number", "vpc.tags", {"Name": 5},
-        ".vpc.tags: the tag 'Name' has the value 5, which YAML reads as no text. Quote it."),
+        ".vpc.tags: the tag 'Name' has the value 5, which YAML does not read as text. Quote it."),
     ("an id alone", "vpc", "vpc-1",
         ".vpc: 'vpc-1' is not a set of keys with values. Write keys with values here: tags, name, id."),
     ("an empty name", "vpc", {"name": ""},
-        ".vpc.name: it is empty. Write a text, in quotes where YAML would read something else."),
+        ".vpc.name: it is empty. Write text, in quotes if YAML would read it as something else."),
     ("an id that is a number", "vpc", {"id": 7},
-        ".vpc.id: 7 is not a text. Write a text, in quotes where YAML would read something else."),
+        ".vpc.id: 7 is not text. Write text, in quotes if YAML would read it as something else."),
     ("an unknown attachment", "cluster.attachment", "pod",
         ".cluster.attachment: 'pod' is not known here. Write 'pods' or 'nodes'."),
     ("an unknown plug-in", "cluster.cni.name", "flannel",
@@ -75,8 +75,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("listener 0", "loadBalancer.listeners", [0],
         ".loadBalancer.listeners[0]: 0 is out of range. Use ports from 1 to 65535, the lower one first."),
     ("groups without addresses", "places.redis", {"groups": [{"name": "x"}]},
-        (".places.redis: only groups are given, and a NetworkPolicy knows addresses alone. Add subnets, cidrs "
-        "or prefixList: where the interfaces with these groups are.")),
+        (".places.redis: only groups are given, and a NetworkPolicy matches only addresses. Add subnets, cidrs "
+        "or prefixList: the addresses of the interfaces with these groups.")),
     ("a place nowhere", "places.redis", {},
         ".places.redis: it names nothing. Give exactly one of subnets, cidrs, prefixList."),
     ("a place twice", "places.redis.cidrs", ["10.0.0.0/8"],
@@ -105,7 +105,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("a truth value for days", "flowLogs.retentionDays", True,
         ".flowLogs.retentionDays: true is not a whole number. Write a whole number, without quotes."),
     ("a scan limit where nothing is scanned", "flowLogs.scanLimitGibibytes", 5,
-        (".flowLogs: scanLimitGibibytes limits Athena's queries, and Athena reads the destination s3 alone. "
+        (".flowLogs: scanLimitGibibytes limits Athena's queries, and Athena reads only the destination s3. "
         "Remove it.")),
     ("a scan limit of nothing", "flowLogs.scanLimitGibibytes", 0,
         ".flowLogs.scanLimitGibibytes: 0 is too small. Write 1 or more."),
@@ -142,7 +142,7 @@ def mistaken(key: str, value: Any) -> Any:  # noqa: ANN401 - parsed YAML has any
 
 
 @pytest.mark.parametrize(("key", "value", "line"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
-def test_a_mistake_is_told_with_file_key_problem_and_remedy(key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML has any shape
+def test_a_mistake_is_reported_with_file_key_problem_and_remedy(key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML has any shape
     with pytest.raises(InputError) as refused:
         parse_binding(mistaken(key, value), "dev")
     assert str(refused.value) == f"Pulumi.dev.yaml: flash-ticket-firewall:binding{line}"
@@ -151,7 +151,7 @@ def test_a_mistake_is_told_with_file_key_problem_and_remedy(key: str, value: Any
 @pytest.mark.parametrize("stack", STACKS)
 @settings(max_examples=100)
 @given(data=st.data())
-def test_whatever_stands_anywhere_it_is_a_binding_or_one_line(stack: str, data: st.DataObject) -> None:
+def test_any_value_anywhere_gives_a_binding_or_a_one_line_error(stack: str, data: st.DataObject) -> None:
     content = data.draw(with_anything_anywhere(binding_content(stack)))
     try:
         found = parse_binding(content, stack)
@@ -163,7 +163,7 @@ def test_whatever_stands_anywhere_it_is_a_binding_or_one_line(stack: str, data: 
         assert isinstance(found, Binding)
 
 
-def test_what_most_clusters_have_need_not_be_written() -> None:
+def test_common_cluster_settings_have_defaults() -> None:
     content = put(binding_content("dev"), ("cluster", "cni"), {"name": "cilium"})
     content = put(content, ("cluster", "dns"), {"mode": "node-local"})
     found = parse_binding(content, "dev")

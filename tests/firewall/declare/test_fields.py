@@ -1,4 +1,4 @@
-"""Names, labels and ports are what Kubernetes and EC2 take: told by rules written down a second time."""
+"""Names, labels and ports are what Kubernetes and EC2 accept, checked against the rules written a second time."""
 
 import string
 from typing import Any
@@ -60,17 +60,17 @@ def test_a_policys_name_is_a_dns_subdomain(text: str) -> None:
 
 
 @given(NEAR_MISSES)
-def test_a_label_value_is_what_kubernetes_takes(text: str) -> None:
+def test_a_label_value_is_what_kubernetes_accepts(text: str) -> None:
     assert taken(WrittenLabels, {"app": text}) == is_label_value(text)
 
 
 @given(NEAR_MISSES)
-def test_a_label_key_is_what_kubernetes_takes(text: str) -> None:
+def test_a_label_key_is_what_kubernetes_accepts(text: str) -> None:
     assert taken(WrittenLabels, {text: "x"}) == is_label_key(text)
 
 
 @pytest.mark.parametrize("name", ["a\n", "", "-a", "a-", "A", "a_b", "a.b", "a" * 64])
-def test_no_other_name_is_taken(name: str) -> None:
+def test_other_names_are_refused(name: str) -> None:
     assert not taken(Name, name)
 
 
@@ -96,5 +96,5 @@ def test_a_port_is_a_number_a_range_or_either_with_its_protocol(written: object,
 
 
 @pytest.mark.parametrize("written", ["٣-٤", "1-", "-1", "1-2-3", " 1-2", "1 - 2", "0x1-0x2", "1-2\n", "80", [80], 8e1])
-def test_nothing_else_is_a_port(written: object) -> None:
+def test_other_ports_are_refused(written: object) -> None:
     assert not taken(Port, written)

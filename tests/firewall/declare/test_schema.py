@@ -1,4 +1,4 @@
-"""The JSON schema that editors complete and check with is the committed one, and says what the program says."""
+"""The committed JSON schema for editors is up to date and agrees with the program."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ def test_the_committed_file_is_valid() -> None:
 
 
 @given(traffic_files())
-def test_what_the_program_takes_the_editor_takes(content: dict[str, Any]) -> None:
+def test_the_schema_accepts_what_the_program_accepts(content: dict[str, Any]) -> None:
     VALIDATOR.validate(content)
 
 
@@ -77,9 +77,7 @@ def test_an_exported_declaration_is_valid(matrix: Matrix) -> None:
     ],
     ids=str,
 )
-def test_a_mistake_of_shape_is_seen_by_the_editor_and_by_the_program(
-    path: tuple[str | int, ...], value: object
-) -> None:
+def test_the_editor_and_the_program_refuse_a_mistake_of_shape(path: tuple[str | int, ...], value: object) -> None:
     content = put(traffic_content(), path, value)
 
     assert not VALIDATOR.is_valid(content)

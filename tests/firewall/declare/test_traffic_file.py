@@ -1,4 +1,4 @@
-"""traffic.yaml becomes a matrix or one line that says what to mend, and a matrix can be written down again."""
+"""traffic.yaml becomes a matrix or a one-line error with the remedy, and a matrix can be written as a file again."""
 
 from pathlib import Path
 from random import Random
@@ -97,7 +97,7 @@ def test_policies_without_a_name_are_named_after_their_service_and_never_after_i
 
 @settings(max_examples=400)
 @given(with_anything_anywhere(traffic_content()))
-def test_whatever_stands_anywhere_in_the_file_it_is_a_matrix_or_one_line(content: Any) -> None:  # noqa: ANN401 - on purpose
+def test_any_value_anywhere_gives_a_matrix_or_a_one_line_error(content: Any) -> None:  # noqa: ANN401 - on purpose
     try:
         matrix = parse_matrix(content, "traffic.yaml")
     except InputError as refused:
@@ -122,7 +122,7 @@ def test_whatever_stands_anywhere_in_the_file_it_is_a_matrix_or_one_line(content
     ],
     ids=["latin", "zero", "zip", "empty", "huge"],
 )
-def test_a_file_that_is_no_text_of_ours_is_told_by_its_name(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_an_unreadable_file_is_reported_by_its_name(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "traffic.yaml"
     path.write_bytes(content)
 
@@ -131,18 +131,18 @@ def test_a_file_that_is_no_text_of_ours_is_told_by_its_name(tmp_path: Path, cont
     assert str(refused.value).startswith(f"traffic.yaml: {problem}")
 
 
-def test_a_file_that_is_not_there_is_told_with_its_folder(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_its_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         read_matrix(tmp_path / "traffic.yaml")
     assert str(refused.value) == f"traffic.yaml: there is no such file in {tmp_path}. Create it or name another."
 
 
-def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the file cannot be read"):
         read_matrix(tmp_path)
 
 
-def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "traffic.yaml"
     path.write_text("\ufeffnamespace: shop\nservices: {a: {pods: {app: a}, ports: [1]}}\n", encoding="utf-8")
 
@@ -179,8 +179,8 @@ def test_a_thousand_services_with_five_thousand_flows_compile_to_what_they_decla
     assert len(vpc.groups) == 1001
 
 
-def test_services_are_told_apart_in_proportion_to_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All share their first label, which once had every pair compared."""
+def test_the_cost_of_comparing_services_grows_linearly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All services share their first label; comparing every pair would be quadratic."""
     compared = 0
 
     class Counted(dict[str, str]):
@@ -195,7 +195,7 @@ def test_services_are_told_apart_in_proportion_to_their_number(monkeypatch: pyte
     assert 1000 <= compared < 10 * 1000
 
 
-def test_a_matrix_answers_who_flows_where_without_searching() -> None:
+def test_a_matrix_lists_the_flows_of_each_endpoint() -> None:
     matrix = shop_matrix()
 
     assert [flow.target for flow in matrix.flows_out_of["api"]] == ["database", "pay", "rabbitmq", "redis"]

@@ -1,4 +1,4 @@
-"""Ranges of addresses, and the partition of the outside that policies make."""
+"""Ranges of addresses, and how ranges divide a family of addresses."""
 
 from itertools import pairwise
 
@@ -32,7 +32,7 @@ def test_a_range_is_written_by_both_its_ends(text: str, written: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "shop", "10.0.0.9-10.0.0.1", "10.0.0.0/33", "10.0.0.1-2001:db8::1", "300.0.0.1"])
-def test_what_is_no_range_is_refused(text: str) -> None:
+def test_text_that_is_not_a_range_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         AddressRange.of(text)
 

@@ -17,7 +17,7 @@ def addresses(text: str) -> AddressRange:
     return AddressRange.of(text)
 
 
-def test_nothing_changes_between_a_thing_and_itself() -> None:
+def test_nothing_changes_between_equal_connections() -> None:
     same: dict[tuple[PartyName, PartyName], PortSet] = {("a", "b"): WEB, (addresses("10.0.0.0/8"), "b"): ALL_PORTS}
     assert changes_between(same, same) == ()
 
@@ -52,7 +52,7 @@ def test_ranges_cut_differently_are_compared_address_by_address() -> None:
     assert changes_between(before, after) == (Change(addresses("10.0.0.0/8"), "a", WEB, TLS),)
 
 
-def test_ranges_as_destinations_are_compared_likewise() -> None:
+def test_ranges_as_destinations_are_compared_address_by_address() -> None:
     before: dict[tuple[PartyName, PartyName], PortSet] = {("a", addresses("10.0.0.0/8")): WEB}
     after: dict[tuple[PartyName, PartyName], PortSet] = {("a", addresses("10.0.0.0/9")): WEB}
     assert changes_between(before, after) == (Change("a", addresses("10.128.0.0/9"), WEB, NO_PORTS),)

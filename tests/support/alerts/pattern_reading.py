@@ -11,7 +11,7 @@ _CONDITION = re.compile(r'(?P<word>\w+)(?P<operator>=|>=|<=)"?(?P<value>[^"]*)"?
 
 
 def matches(pattern: str, line: str) -> bool:
-    """Tell whether a line is counted."""
+    """Return whether a line is counted."""
     if not pattern.startswith("["):
         return all(phrase in line for phrase in re.findall(r'"([^"]*)"', pattern))
     conditions, words = pattern[1:-1].split(", "), line.split(" ")

@@ -38,7 +38,7 @@ class Thing(Generic[Found]):
     vpc: str = ""
 
     def fits(self, selection: One | Some, vpc: str) -> bool:
-        """Tell whether a selection of the binding means this."""
+        """Return whether a selection of the binding means this."""
         if vpc != self.vpc:
             return False
         if selection.tags:

@@ -91,7 +91,7 @@ def _lasts(pod: Pod, at: float) -> bool:
 
 
 def _in(pod: Pod, record: Record) -> bool:
-    """Tell whether a pod came or went within a record."""
+    """Return whether a pod came or went within a record."""
     return any(each is not None and record.first < each <= record.last for each in (pod.since, pod.until))
 
 

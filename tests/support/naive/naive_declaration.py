@@ -17,7 +17,7 @@ from tests.support.naive.naive_security_groups import Interface, Packet
 
 
 def pod_layer_allows(matrix: Matrix, environment: Environment, asked: Question) -> bool:
-    """Tell whether the pods of the namespace at either end, if any, may take part in the connection."""
+    """Return whether the pods of the namespace at either end, if any, may take part in the connection."""
     return _pod_may(matrix, environment, asked, Direction.EGRESS) and _pod_may(
         matrix, environment, asked, Direction.INGRESS
     )
@@ -61,7 +61,7 @@ def _is_at(matrix: Matrix, environment: Environment, endpoint: Pod | Address, na
 
 
 def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """Tell whether something that the source's groups stand for may open the connection."""
+    """Return whether something that the source's groups stand for may open the connection."""
     if _is_dns_query(matrix, environment, packet) or _is_probe(matrix, environment, packet):
         return True
     return any(
@@ -73,7 +73,7 @@ def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet)
 
 
 def interface_may_receive(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """Tell whether the connection may be opened to something that the target's groups stand for."""
+    """Return whether the connection may be opened to something that the target's groups stand for."""
     if _is_dns_query(matrix, environment, packet) or _is_client(environment, packet):
         return True
     if _is_probe(matrix, environment, packet):

@@ -71,7 +71,7 @@ class _Passage:
 
 
 def _passes(firewall: VpcFirewall, packet: Packet) -> _Passage:
-    """Tell whether each end lets a packet through by our rules, and whether it passes as far as that is known.
+    """Return whether each end lets a packet through by our rules, and whether it passes as far as that is known.
 
     In a group of others there may be more rules than ours: such an end counts as open if the other end is one of ours.
     Between two of them, or from or to hosts, what either end opens counts as open.

@@ -35,12 +35,12 @@ class Packet:
 
 
 def leaves(rules: Iterable[GroupRule], packet: Packet) -> bool:
-    """Tell whether the outbound rules of the source's groups let the packet out."""
+    """Return whether the outbound rules of the source's groups let the packet out."""
     return _any_rule(rules, Direction.EGRESS, packet.source, packet.target, packet)
 
 
 def enters(rules: Iterable[GroupRule], packet: Packet) -> bool:
-    """Tell whether the inbound rules of the target's groups let the packet in."""
+    """Return whether the inbound rules of the target's groups let the packet in."""
     return _any_rule(rules, Direction.INGRESS, packet.target, packet.source, packet)
 
 

@@ -21,7 +21,7 @@ class CompiledGuardRails:
     roles: tuple[FirewallRole, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether anything is made."""
+        """Return whether anything is made."""
         return bool(self.admission or self.labels or self.roles)
 
 

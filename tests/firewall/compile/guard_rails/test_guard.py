@@ -112,7 +112,7 @@ def test_a_subject_is_known_as_the_api_server_knows_it(
 
 KEY = "flash-ticket-firewall:binding.guardRails"
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
-    "nothing": ({}, "guardRails: nothing is asked for"),
+    "nothing": ({}, "guardRails: no guard rail is requested"),
     "no subject": ({"roles": {"verifier": {}}}, "guardRails.roles.verifier: nobody is named"),
     "no level": ({"podSecurity": {}}, "guardRails.podSecurity: no mode is set"),
     "an unknown level": ({"podSecurity": {"warn": "strict"}}, "guardRails.podSecurity.warn: 'strict' is not known"),
@@ -122,7 +122,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an account without a namespace": (
         {"roles": {"onCall": {"serviceAccounts": ["deployer"]}}},
-        "guardRails.roles.onCall.serviceAccounts[0]: 'deployer' is no service account. Write namespace/name",
+        "guardRails.roles.onCall.serviceAccounts[0]: 'deployer' is not a service account. Write namespace/name",
     ),
     "an unknown enforcement": (
         {"admission": {"enforcement": "block", "deployers": {"users": ["a"]}}},
