@@ -39,7 +39,7 @@ try:
 except InputError as error:
     refuse(str(error))
 
-for warning in (*map(str, planned.traps()), *impact_warnings(change), *guarded, *left):
+for warning in (*map(str, planned.notices()), *impact_warnings(change), *guarded, *left):
     pulumi.log.warn(warning)
 if not proof.holds:
     refuse(proof_text(proof))

@@ -34,7 +34,7 @@ def difference_text(difference: Comparison) -> str:
 
 def impact_warnings(impact: Impact) -> Iterator[str]:
     """Yield what a deployment interrupts, and what others have put in the cluster that goes beyond the declared."""
-    yield from (escaped(str(each)) for each in impact.interruptions)
+    yield from map(str, impact.interruptions)
     for name, changes in impact.foreign.items():
         lines = "\n".join(_indented(changes, f"The NetworkPolicy {name} is not this program's and opens more"))
         yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from itertools import zip_longest
 from textwrap import wrap
 
@@ -10,6 +9,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.proof import Blur, Proof, Rest
 from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.input_error import escaped
+from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.report.json_form import AnswerFormat
 
 Checked = Sequence[tuple[CompiledFirewall, Proof]]
@@ -96,7 +96,7 @@ def _text(proofs: Checked) -> str:
     lines = []
     for firewall, proof in proofs:
         lines.append(f"{escaped(firewall.environment.name)}: {proof_text(proof)}")
-        lines += [escaped(f"{firewall.environment.name}: warning: {trap}") for trap in firewall.traps()]
+        lines += [escaped(f"{firewall.environment.name}: warning: {notice}") for notice in firewall.notices()]
     return "\n".join(lines) + "\n"
 
 
@@ -113,7 +113,7 @@ def _json(proofs: Checked) -> str:
                     "indistinguishable": [
                         {"src": blur.source, "dst": blur.destination, "ports": str(blur.ports)} for blur in proof.blurs
                     ],
-                    "warnings": [asdict(trap) for trap in firewall.traps()],
+                    "warnings": [_warning(notice) for notice in firewall.notices()],
                 }
                 for firewall, proof in proofs
             ],
@@ -121,6 +121,10 @@ def _json(proofs: Checked) -> str:
         )
         + "\n"
     )
+
+
+def _warning(notice: Notice) -> dict[str, str]:
+    return {"setting": notice.where, "consequence": notice.what, "remedy": notice.remedy}
 
 
 def _violation(violation: "Violation") -> dict[str, object]:

@@ -42,11 +42,11 @@ class Attachments:
                 name = each["metadata"]["name"]
                 delete = f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}"
                 yield Finding(
-                    FindingKind.LEFT_OVER,
                     self._where(name),
                     "nothing declares it",
                     "the pods that it selects get groups that are not meant for them",
                     f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}",
+                    FindingKind.LEFT_OVER,
                 )
         for each in deployed.foreign_attachments:
             if each["metadata"]["name"] not in declared:
@@ -56,7 +56,7 @@ class Attachments:
         where = self._where(attachment.service)
         if live is None:
             why = f"new pods of {attachment.service} do not get its group, and declared flows are cut"
-            yield Finding(FindingKind.MISSING, where, "it does not exist", why, self._update)
+            yield Finding(where, "it does not exist", why, self._update, FindingKind.MISSING)
             return
         if attachment.group not in self.group_ids:
             return  # the missing group has a finding of its own
@@ -69,7 +69,7 @@ class Attachments:
         changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
         if changed:
             why = f"new pods of {attachment.service} get groups other than its own, or other pods get its group"
-            yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
+            yield Finding(where, "it is not as declared", why, self._update, FindingKind.CHANGED, changed)
 
     def _of_others(self, policy: Described) -> Iterator[Finding]:
         groups = ", ".join(policy.get("spec", {}).get("securityGroups", {}).get("groupIds", ())) or "no group"
@@ -77,11 +77,11 @@ class Attachments:
         if services:
             name = policy["metadata"]["name"]
             yield Finding(
-                FindingKind.WIDENING,
                 self._where(name),
                 f"this program did not create it, and it puts {groups} on pods of {services}",
                 "the rules of all groups on an interface add up, and an interface has at most five groups by default",
                 f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}, and restart those pods",
+                FindingKind.WIDENING,
             )
 
     def _selects(self, policy: Described, service: Service) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.terms.notice import Notice
 
 
 class FindingKind(StrEnum):
@@ -32,22 +33,16 @@ class FindingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as declared.
+class Finding(Notice):
+    """One thing that is not as declared; it always says why that matters.
 
     Attributes:
-        where: The object, as its API calls it: ``NetworkPolicy flash-ticket/00-default-deny``.
-        what: What is so.
-        why: What follows from it.
-        remedy: What to run or to do.
+        kind: What is wrong.
         differences: For something changed: field by field.
     """
 
-    kind: FindingKind
-    where: str
-    what: str
     why: str
-    remedy: str
+    kind: FindingKind
     differences: tuple[Difference, ...] = ()
 
     @property

@@ -36,11 +36,11 @@ class RecordedTraffic:
         own = own_flow_log(self.seen.flow_logs, self.planned.matrix.namespace, self.planned.environment.name)
         if own is None:
             yield Finding(
-                FindingKind.NOT_RECORDING,
                 f"flow log of {self.planned.environment.vpc}",
                 f"there is no flow log with the tag Name={self._name}",
                 "denied traffic is not recorded, and no alarm about it fires",
                 self._update,
+                FindingKind.NOT_RECORDING,
             )
             return
         where = f"flow log {own['FlowLogId']}"
@@ -48,7 +48,7 @@ class RecordedTraffic:
         changed = tuple(self._changes(own))
         if changed:
             why = "the alarms and flash-firewall denied look for its records in another place or form"
-            yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
+            yield Finding(where, "it is not as declared", why, self._update, FindingKind.CHANGED, changed)
         yield from self._bucket(own)
         yield from self._log_group(own)
 
@@ -56,12 +56,12 @@ class RecordedTraffic:
         status, delivery = own.get("FlowLogStatus", "ACTIVE"), own.get("DeliverLogsStatus", "SUCCESS")
         if status != "ACTIVE":
             why = "nothing is recorded"
-            yield Finding(FindingKind.NOT_RECORDING, where, f"its status is {status}", why, self._replace(own))
+            yield Finding(where, f"its status is {status}", why, self._replace(own), FindingKind.NOT_RECORDING)
         if delivery != "SUCCESS":
             message = own.get("DeliverLogsErrorMessage") or "Unknown error"
             what = f"delivery is {delivery}: {message}"
             why = f"records are lost: {_ERRORS.get(message, 'see the message')}"
-            yield Finding(FindingKind.NOT_RECORDING, where, what, why, self._update)
+            yield Finding(where, what, why, self._update, FindingKind.NOT_RECORDING)
 
     def _changes(self, own: Described) -> Iterator[Difference]:
         declared = declared_settings(self.planned.environment.recording)
@@ -86,16 +86,16 @@ class RecordedTraffic:
         where = f"bucket {arn.rpartition(':')[2]}"
         if bucket is None:
             yield Finding(
-                FindingKind.NOT_RECORDING,
                 where,
                 "it does not exist",
                 "what the flow log delivers is lost",
                 self._update,
+                FindingKind.NOT_RECORDING,
             )
             return
         for what, why, changed in self._settings(bucket, arn):
             if changed:
-                yield Finding(FindingKind.CHANGED, where, what, why, self._update, changed)
+                yield Finding(where, what, why, self._update, FindingKind.CHANGED, changed)
 
     def _settings(self, bucket: SeenBucket, arn: str) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:
         environment = self.planned.environment
@@ -122,24 +122,24 @@ class RecordedTraffic:
         where = f"log group {own.get('LogGroupName') or own.get('LogDestination', '').partition(':log-group:')[2]}"
         if group is None:
             yield Finding(
-                FindingKind.NOT_RECORDING,
                 where,
                 "it does not exist",
                 "what the flow log delivers is lost",
                 self._update,
+                FindingKind.NOT_RECORDING,
             )
             return
         declared: Mapping[str, object] = {"retentionInDays": recording.retention_days}
         changed = differences(declared, declared_part(declared, group))
         if changed:
             why = "records are kept for longer or shorter than declared"
-            yield Finding(FindingKind.CHANGED, where, "it is not as declared", why, self._update, changed)
+            yield Finding(where, "it is not as declared", why, self._update, FindingKind.CHANGED, changed)
         if not group.get("kmsKeyId"):
             what, why = (
                 "its records are not encrypted with the stack's key",
                 "everybody who can read the group can read them",
             )
-            yield Finding(FindingKind.CHANGED, where, what, why, self._update)
+            yield Finding(where, what, why, self._update, FindingKind.CHANGED)
 
     def _replace(self, own: Described) -> str:
         return f"aws ec2 delete-flow-logs --flow-log-ids {own['FlowLogId']}, then {self._update}"

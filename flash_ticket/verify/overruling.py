@@ -67,11 +67,11 @@ def perhaps_overruling(names: Iterable[str]) -> Iterator[Finding]:
 def _finding(api: OverrulingApi, name: str, what: str) -> Finding:
     read = f"kubectl get {api.plural}.{api.group} {name} --output yaml"
     return Finding(
-        FindingKind.OVERRULING,
         f"{api.kind}.{api.group} {name}",
         what,
         "neither the proof nor this verification covers what it decides",
         f"Read it: {read}; remove it if it opens or cuts anything against the declaration",
+        FindingKind.OVERRULING,
     )
 
 

@@ -52,7 +52,7 @@ class PodLayer:
         why = f"what it allows is cut: {policy.purpose}"
         if policy.name == DEFAULT_DENY:
             why = "pods that no other policy selects are open"
-        return Finding(FindingKind.MISSING, self._where(policy.name), "it does not exist", why, self._update)
+        return Finding(self._where(policy.name), "it does not exist", why, self._update, FindingKind.MISSING)
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
@@ -64,7 +64,7 @@ class PodLayer:
             why = "its labels and annotations mislead readers, and this program recognizes its own policies by them"
         if spec or metadata:
             what = "it is not as declared"
-            yield Finding(FindingKind.CHANGED, self._where(policy.name), what, why, self._update, (*spec, *metadata))
+            yield Finding(self._where(policy.name), what, why, self._update, FindingKind.CHANGED, (*spec, *metadata))
 
     def _metadata(self, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Difference]:
         """Yield differences in our labels and annotations; others may add their own."""
@@ -79,7 +79,7 @@ class PodLayer:
         why = "what it allows is no longer declared, but still open"
         delete = f"kubectl delete networkpolicy --namespace {self.planned.matrix.namespace} {name}"
         remedy = f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}"
-        return Finding(FindingKind.LEFT_OVER, self._where(name), "nothing declares it", why, remedy)
+        return Finding(self._where(name), "nothing declares it", why, remedy, FindingKind.LEFT_OVER)
 
     def _of_others(self) -> Iterator[Finding]:
         # Policies add up, and default-deny selects every pod: a policy of others can open something, but cut nothing.
@@ -87,11 +87,11 @@ class PodLayer:
         found = impact(self.observed.deployed, self.planned.layers())
         for name, changes in found.foreign.items():
             yield Finding(
-                FindingKind.WIDENING,
                 self._where(name),
                 f"this program did not create it, and it opens {_listed(changes)}",
                 "policies add up: ours cannot close what another one opens",
                 f"kubectl delete networkpolicy --namespace {namespace} {name}, or declare its flows in traffic.yaml",
+                FindingKind.WIDENING,
             )
         if self.observed.others is None:
             yield from perhaps_overruling(found.overruling)
@@ -102,22 +102,22 @@ class PodLayer:
         suspensions, live = self.planned.suspensions, self._by_name
         for each in suspensions.open:
             yield Finding(
-                FindingKind.SUSPENDED,
                 self._where(each.policy),
                 f"it is suspended until {each.end}, {each.said()}",
                 "its pods are open in its direction; the VPC layer still decides",
                 f"flash-firewall resume {each.policy} --stack {self.planned.environment.name}",
+                FindingKind.SUSPENDED,
             )
         for each in suspensions.over:
             annotations = live.get(each.policy, {}).get("metadata", {}).get("annotations") or {}
             still = f"{ANNOTATION_PREFIX}/suspended-until" in annotations
             yield Finding(
-                FindingKind.EXPIRED,
                 self._where(each.policy),
                 f"its suspension ended at {each.end} and {'it is still open' if still else 'is still listed'}, "
                 f"{each.said()}",
                 "it opens more than is declared" if still else "readers of the stack's settings think that it is open",
                 f"flash-firewall resume {each.policy} --stack {self.planned.environment.name}",
+                FindingKind.EXPIRED,
             )
 
     def _where(self, name: str) -> str:

@@ -53,11 +53,11 @@ class RunningPods:
 
     def _on_the_host(self, pods: tuple[Pod, ...]) -> Finding:
         return Finding(
-            FindingKind.OPEN,
             self._where(pods),
             "it runs on its node's network" if len(pods) == 1 else "they run on their nodes' network",
             "with most CNIs no NetworkPolicy applies to it, and its traffic counts as the node's",
             "Take hostNetwork out of its template, or run it in another namespace",
+            FindingKind.OPEN,
         )
 
     def _governed(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
@@ -67,19 +67,19 @@ class RunningPods:
             if not selecting:
                 effect = "anything reach it" if direction is Direction.INGRESS else "it reach anything"
                 yield Finding(
-                    FindingKind.OPEN,
                     self._where(pods),
                     f"no policy selects it for {direction}",
                     f"the pod layer lets {effect}",
                     self._update,
+                    FindingKind.OPEN,
                 )
             elif service and not any(each.name in self._allowing for each in selecting):
                 yield Finding(
-                    FindingKind.CUT_OFF,
                     self._where(pods),
                     f"no allow policy of {service.name} selects it for {direction}",
                     "default-deny alone decides, and declared flows are cut",
                     self._update,
+                    FindingKind.CUT_OFF,
                 )
 
     def _known(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
@@ -87,11 +87,11 @@ class RunningPods:
             return
         labels = ", ".join(f"{key}={value}" for key, value in lasting(pods[0].labels)) or "none"
         yield Finding(
-            FindingKind.UNKNOWN_POD,
             self._where(pods),
             f"its labels match no service of traffic.yaml: {labels}",
             "no allow policy selects it: under default-deny nobody can reach it, and it cannot resolve names",
             "Correct the labels in its template, or declare it as a service",
+            FindingKind.UNKNOWN_POD,
         )
 
     def _groups_of(self, pod: Pod, service: Service) -> Iterator[Finding]:
@@ -121,11 +121,11 @@ class RunningPods:
                 "supports pod interfaces (a Nitro instance, not of a t family)"
             )
         yield Finding(
-            FindingKind.CUT_OFF,
             where,
             what,
             f"the rules of {service.name} do not apply to it, and rules of other groups may",
             remedy,
+            FindingKind.CUT_OFF,
         )
 
     def _beside(self, pod: Pod, interface: Interface, wanted: str) -> Iterator[Finding]:
@@ -138,11 +138,11 @@ class RunningPods:
         beside = [group for group in interface.groups if group != wanted and group not in put]
         if beside:
             yield Finding(
-                FindingKind.WIDENING,
                 self._where((pod,)),
                 f"its interface {interface.id} carries {', '.join(beside)} in addition to its own group",
                 "the rules of all groups on an interface add up",
                 f"Restart it: {self._restart(pod)}",
+                FindingKind.WIDENING,
             )
 
     def _attached_since(self, service: Service) -> float | None:
@@ -231,9 +231,9 @@ class ServiceAddresses:
 
 def _finding(found: ClusterService, service: Service, lacking: str) -> Finding:
     return Finding(
-        FindingKind.CUT_OFF,
         f"Service {found.namespace}/{found.name}",
         f"its selector lacks {lacking}, by which the policies select {service.name}",
         f"with the VPC CNI nobody reaches {service.name} through the address of this Service, although it is declared",
         f"Add {lacking} to its selector",
+        FindingKind.CUT_OFF,
     )

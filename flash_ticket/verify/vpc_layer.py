@@ -48,21 +48,21 @@ class VpcLayer:
             if group not in self.group_ids:
                 lost = sum(group in {rule.holder, rule.peer} for rule in self.planned.vpc.rules)
                 yield Finding(
-                    FindingKind.MISSING,
                     f"security group of {group.label}",
                     f"it does not exist, and neither do the {lost} rules that use it",
                     f"nothing lets the declared flows of {group.label} through",
                     self._update,
+                    FindingKind.MISSING,
                 )
         for id_, label in sorted(self.observed.deployed.group_labels.items()):
             if id_ not in self.group_ids.values():
                 yield Finding(
-                    FindingKind.LEFT_OVER,
                     f"security group {id_}",
                     f"its tags say that it is this stack's group of {label}, and nothing declares it",
                     "an interface that carries it has rules that nobody maintains",
                     f"{self._update}; if it is still there afterwards, Pulumi does not know it: "
                     f"aws ec2 delete-security-group --group-id {id_}",
+                    FindingKind.LEFT_OVER,
                 )
 
     def _load_balancer(self) -> Iterator[Finding]:
@@ -72,11 +72,11 @@ class VpcLayer:
         is_carried = any(id_ in each.groups for each in interfaces)
         if id_ and interfaces and not is_carried and self.planned.matrix.flows_out_of[front]:
             yield Finding(
-                FindingKind.CUT_OFF,
                 f"load balancer {front}",
                 f"no interface of the VPC carries its group {id_}",
                 "its targets accept traffic only from interfaces that carry it",
                 f"Name it on the Ingress: alb.ingress.kubernetes.io/security-groups: {id_}",
+                FindingKind.CUT_OFF,
             )
 
     def _declared_rules(self) -> Iterator[Finding]:
@@ -85,21 +85,21 @@ class VpcLayer:
             found = found or self._altered.get(rule.name)
             if found is None:
                 yield Finding(
-                    FindingKind.MISSING,
                     f"rule {rule.name} in {identity[0]}",
                     "it does not exist",
                     f"it should let through: {rule.description}",
                     self._update,
+                    FindingKind.MISSING,
                 )
                 continue
             changed = differences(declared, _comparable(found))
             if changed:
                 yield Finding(
-                    FindingKind.CHANGED,
                     f"rule {rule.name} in {identity[0]}",
                     "it is not as declared",
                     f"it should let through: {rule.description}",
                     self._update,
+                    FindingKind.CHANGED,
                     changed,
                 )
 
@@ -117,14 +117,14 @@ class VpcLayer:
         if ours:
             why = "this program created it, and nothing declares it any more"
             remedy = f"{self._update}; if it is still there afterwards, Pulumi does not know it: {revoke}"
-            yield Finding(FindingKind.LEFT_OVER, _where(rule, holder), f"it opens {_opened(rule)}", why, remedy)
+            yield Finding(_where(rule, holder), f"it opens {_opened(rule)}", why, remedy, FindingKind.LEFT_OVER)
         else:
             yield Finding(
-                FindingKind.WIDENING,
                 _where(rule, holder),
                 f"this program did not create it, and it opens {_opened(rule)}",
                 "rules add up: ours cannot close what another one opens",
                 revoke,
+                FindingKind.WIDENING,
             )
 
     @cached_property

@@ -11,14 +11,14 @@ from flash_ticket.verify.verification import Verification
 
 HOSTILE = "\x1b[2J</td>\u202e=cmd\n--"
 CHANGED = Finding(
-    FindingKind.CHANGED,
     "NetworkPolicy shop/api",
     "it is not as declared",
     "it decides otherwise",
     "pulumi up --stack dev --refresh",
+    FindingKind.CHANGED,
     (Difference("spec.ingress[0].ports[0].port", "3100", "9999"), Difference("metadata.labels.a", '"b"', None)),
 )
-SUSPENDED = Finding(FindingKind.SUSPENDED, "NetworkPolicy shop/pay", "it is suspended", "its pods are open", "resume")
+SUSPENDED = Finding("NetworkPolicy shop/pay", "it is suspended", "its pods are open", "resume", FindingKind.SUSPENDED)
 FOUND = Verification("dev", 0.0, (CHANGED, SUSPENDED), (("pods", 3), ("rules", 41)), ())
 CLEAN = replace(FOUND, findings=())
 
@@ -78,7 +78,7 @@ def test_a_suspension_alone_holds() -> None:
 def test_what_others_wrote_is_harmless_in_both_forms() -> None:
     difference = Difference(HOSTILE, json.dumps(HOSTILE), json.dumps(HOSTILE, ensure_ascii=False))
     hostile = replace(
-        FOUND, findings=(Finding(FindingKind.CHANGED, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (difference,)),)
+        FOUND, findings=(Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE, FindingKind.CHANGED, (difference,)),)
     )
 
     for form in AnswerFormat:

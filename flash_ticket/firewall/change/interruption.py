@@ -16,6 +16,7 @@ from flash_ticket.firewall.compile.vpc_layer import OwnGroup, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import DNS_PORTS
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -23,24 +24,18 @@ _NAME_TAG = "Name"
 
 
 @dataclass(frozen=True, slots=True)
-class Interruption:
+class Interruption(Notice):
     """A step of a deployment that interrupts what is declared before and after.
 
     Attributes:
-        step: What changes.
-        consequence: What is interrupted, and why.
-        way_around: What to do instead.
         ends: The services and externals one of which is an end of each interrupted connection.
     """
 
-    step: str
-    consequence: str
-    way_around: str
     ends: frozenset[str]
 
     def __str__(self) -> str:
-        """Return one paragraph."""
-        return f"Interrupting step: {self.step}: {self.consequence}. {self.way_around}."
+        """Return one paragraph, harmless to show."""
+        return f"Interrupting step: {Notice.__str__(self)}"
 
 
 def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption, ...]:

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, Opening, PodFirewall
-from flash_ticket.firewall.compile.trap import Trap
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions, require_one_choice
 from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.firewall.terms.notice import Notice
 
 
 def require_known(suspensions: Suspensions, firewall: PodFirewall, source: str) -> None:
@@ -30,22 +30,22 @@ def opened(suspensions: Suspensions, firewall: PodFirewall) -> PodFirewall:
     return PodFirewall(tuple(map(with_opening, firewall.allows)), with_opening(firewall.default_deny))
 
 
-def suspension_traps(suspensions: Suspensions) -> tuple[Trap, ...]:
+def suspension_notices(suspensions: Suspensions) -> tuple[Notice, ...]:
     """Return what is open now, and what is over and still listed."""
     return (*(_open(each, suspensions.at) for each in suspensions.open), *map(_over, suspensions.over))
 
 
-def _open(suspension: Suspension, at: datetime) -> Trap:
+def _open(suspension: Suspension, at: datetime) -> Notice:
     minutes = -((at - suspension.until) // timedelta(minutes=1))
-    return Trap(
+    return Notice(
         f"SUSPENDED until {suspension.end} ({minutes} min): {suspension.policy}",
         f"{opens(suspension.policy)}; the VPC layer still decides, {suspension.said()}",
         f"flash-firewall resume {suspension.policy} closes it at once",
     )
 
 
-def _over(suspension: Suspension) -> Trap:
-    return Trap(
+def _over(suspension: Suspension) -> Notice:
+    return Notice(
         f"suspension of {suspension.policy}",
         f"it was to end at {suspension.end}, and what is deployed here closes it, {suspension.said()}",
         f"flash-firewall resume {suspension.policy} closes it and forgets it",

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.alerts.watch import Watch, alert_traps, compile_watch
+from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
+from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
-from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_traps
-from flash_ticket.firewall.compile.trap import Trap, traps
+from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import Proof, prove
+from flash_ticket.firewall.terms.notice import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,12 @@ class CompiledFirewall:
         """Return both layers, to be asked: with all that is suspended open."""
         return BothLayers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
 
-    def traps(self) -> tuple[Trap, ...]:
+    def notices(self) -> tuple[Notice, ...]:
         """Return the settings that do not do what they seem to."""
         return (
-            *suspension_traps(self.suspensions),
-            *traps(self.environment, self.pods),
-            *alert_traps(self.matrix, self.environment),
+            *suspension_notices(self.suspensions),
+            *environment_notices(self.environment, self.pods),
+            *alert_notices(self.matrix, self.environment),
         )
 
 

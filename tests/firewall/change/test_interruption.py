@@ -85,9 +85,9 @@ def test_nothing_is_told_of_flows_and_ports_that_change(case: str) -> None:
 def test_another_attachment_cuts_the_pods_that_run(before: Content, after: Content, left: str) -> None:
     found = only(shop(**before), shop(**after))
 
-    assert found.step == f"cluster.attachment changes from {left} to {after['attachment'].value}"
-    assert "pods that run carry " in found.consequence
-    assert found.way_around == (
+    assert found.where == f"cluster.attachment changes from {left} to {after['attachment'].value}"
+    assert "pods that run carry " in found.what
+    assert found.remedy == (
         f"Write cluster.leaving: {left} beside it and deploy, restart every pod (kubectl --namespace flash-ticket "
         "rollout restart deployment), then remove it"
     )
@@ -107,22 +107,22 @@ def test_the_end_of_leaving_reminds_of_the_pods_that_must_have_been_restarted(
 ) -> None:
     found = only(shop(**before), shop(**after))
 
-    assert found.step == f"cluster.leaving {left} ends"
-    assert found.consequence.startswith("pods that have not been restarted since carry ")
+    assert found.where == f"cluster.leaving {left} ends"
+    assert found.what.startswith("pods that have not been restarted since carry ")
 
 
 def test_labels_that_contradict_the_former_ones_cut_the_pods_that_run() -> None:
     found = only(shop(), shop(with_service("api", {"pods": {"app": "flash-api-2"}})))
 
-    assert found.step == "the pods of api are known by app=flash-api-2 now, and were known by app=flash-api"
-    assert found.way_around.startswith("Declare a service beside api with the new labels and the same flows, deploy")
+    assert found.where == "the pods of api are known by app=flash-api-2 now, and were known by app=flash-api"
+    assert found.remedy.startswith("Declare a service beside api with the new labels and the same flows, deploy")
     assert found.ends == {"api"}
 
 
 def test_labels_that_pods_can_have_beside_the_former_ones_can_be_given_to_them_first() -> None:
     found = only(shop(), shop(with_service("api", {"pods": {"app": "flash-api", "tier": "back"}})))
 
-    assert found.way_around.startswith("Give the pods the new labels beside the former ones first")
+    assert found.remedy.startswith("Give the pods the new labels beside the former ones first")
 
 
 def test_fewer_labels_cut_nobody() -> None:
@@ -138,13 +138,13 @@ def swapped() -> Content:
 
 
 def test_names_of_policies_that_change_hands_are_taken_from_pods_by_one_write() -> None:
-    steps = {each.step: each for each in told(shop(), shop(swapped()))}
+    steps = {each.where: each for each in told(shop(), shop(swapped()))}
 
     assert set(steps) == {
         "the policy 02-allow-api-from-gateway is that of pay (ingress) now, and was that of api (ingress)",
         "the policy 03-allow-pay-from-api is that of api (ingress) now, and was that of pay (ingress)",
     }
-    assert all(each.way_around.startswith("Give ") for each in steps.values())
+    assert all(each.remedy.startswith("Give ") for each in steps.values())
 
 
 def test_a_name_that_passes_to_the_other_direction_is_told_too() -> None:
@@ -169,7 +169,7 @@ def test_a_name_that_was_given_up_before_can_be_used() -> None:
 def test_a_service_that_is_renamed_loses_the_group_that_its_pods_carry() -> None:
     found = only(shop(), shop(with_service("backend", {}, former="api")))
 
-    assert found.step == "the service api is named backend now"
+    assert found.where == "the service api is named backend now"
     assert found.ends == {"api", "backend"}
 
 
@@ -193,16 +193,16 @@ def test_a_load_balancer_that_is_renamed_loses_the_group_that_it_carries() -> No
 
     found = only(compile_firewall(matrix, environment), compile_firewall(renamed, moved))
 
-    assert found.step == "the load balancer alb is named front now"
-    assert found.way_around == "Keep the name alb"
+    assert found.where == "the load balancer alb is named front now"
+    assert found.remedy == "Keep the name alb"
 
 
 def test_another_group_of_nodes_or_cluster_cuts_what_carries_the_former_one() -> None:
     nodes = only(shop(), shop(nodes=Group("sg-new", "new-nodes")))
     cluster = only(shop(), shop(group=Group("sg-new", "new-cluster")))
 
-    assert nodes.step == "cluster.nodes stands for the security group sg-new now, and stood for sg-dev-nodes"
-    assert cluster.step == "cluster.name stands for the security group sg-new now, and stood for sg-dev-cluster"
+    assert nodes.where == "cluster.nodes stands for the security group sg-new now, and stood for sg-dev-nodes"
+    assert cluster.where == "cluster.name stands for the security group sg-new now, and stood for sg-dev-cluster"
     assert {"api", "redis"} <= nodes.ends
 
 
@@ -219,9 +219,9 @@ def test_another_vpc_and_another_namespace_move_the_whole_firewall() -> None:
     (vpc,) = interruptions(deployed(firewall, groups=elsewhere), firewall.layers())
     (namespace,) = interruptions(deployed(firewall, groups=former), firewall.layers())
 
-    assert vpc.step == "vpc changes from vpc-old to vpc-dev"
-    assert namespace.step == "namespace changes from old-shop to flash-ticket"
-    assert "a stack of its own" in vpc.way_around
+    assert vpc.where == "vpc changes from vpc-old to vpc-dev"
+    assert namespace.where == "namespace changes from old-shop to flash-ticket"
+    assert "a stack of its own" in vpc.remedy
 
 
 def test_the_preview_warns_of_each_before_anything_else() -> None:
@@ -237,6 +237,6 @@ def test_the_preview_warns_of_each_before_anything_else() -> None:
 @given(shops(), shops())
 def test_each_is_told_in_whole_sentences(one: tuple[Matrix, Environment], other: tuple[Matrix, Environment]) -> None:
     for each in told(compile_firewall(*one), compile_firewall(*other)):
-        assert str(each) == f"Interrupting step: {each.step}: {each.consequence}. {each.way_around}."
-        assert each.way_around[0].isupper()
+        assert str(each) == f"Interrupting step: {each.where}: {each.what}. {each.remedy}."
+        assert each.remedy[0].isupper()
         assert each.ends

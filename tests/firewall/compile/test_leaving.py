@@ -87,11 +87,13 @@ def test_without_the_rules_between_pods_of_either_the_proof_fails() -> None:
 
 
 @pytest.mark.parametrize("left", Attachment)
-def test_a_trap_reminds_that_the_key_is_to_be_removed(left: Attachment) -> None:
-    (trap,) = (each for each in changing(left).traps() if each.setting == f"cluster.leaving {left.value}")
+def test_a_notice_reminds_that_the_key_is_to_be_removed(left: Attachment) -> None:
+    (notice,) = (each for each in changing(left).notices() if each.where == f"cluster.leaving {left.value}")
 
-    assert "for pods that carry the nodes' group the pod layer alone decides between services" in trap.consequence
-    assert trap.remedy == ("Restart every pod of the namespace (kubectl rollout restart), then remove cluster.leaving")
+    assert "for pods that carry the nodes' group the pod layer alone decides between services" in notice.what
+    assert notice.remedy == (
+        "Restart every pod of the namespace (kubectl rollout restart), then remove cluster.leaving"
+    )
 
 
 @pytest.mark.parametrize("attachment", Attachment)

@@ -87,7 +87,7 @@ def test_what_the_vpc_layer_stops_stays_stopped() -> None:
 
 
 def test_what_is_open_is_told_with_all_there_is_to_know() -> None:
-    assert str(suspended(API).traps()[0]) == (
+    assert str(suspended(API).notices()[0]) == (
         "SUSPENDED until 2026-11-24T03:30:00Z (30 min): 04-allow-egress-api: its pods are open in its direction to "
         "anything at the pod layer; the VPC layer still decides, by night shift: partner changes its address. "
         "flash-firewall resume 04-allow-egress-api closes it at once."
@@ -98,7 +98,7 @@ def test_after_its_end_it_is_compiled_closed_and_told_as_over() -> None:
     over = suspended(API, at=API.until)
 
     assert manifest(over, API.policy) == manifest(suspended(), API.policy)
-    assert next(str(trap) for trap in over.traps()).startswith(
+    assert next(str(notice) for notice in over.notices()).startswith(
         "suspension of 04-allow-egress-api: it was to end at 2026-11-24T03:30:00Z, and what is deployed here closes it"
     )
 
@@ -202,7 +202,7 @@ def test_a_hostile_reason_is_harmless_wherever_it_is_shown() -> None:
     firewall = suspended(Suspension(API.policy, API.until, HOSTILE[:200], HOSTILE[:200]))
     shown = [
         *manifest(firewall, API.policy)["metadata"]["annotations"].values(),
-        *map(str, firewall.traps()),
+        *map(str, firewall.notices()),
     ]
 
     assert all(text.isprintable() for text in shown)

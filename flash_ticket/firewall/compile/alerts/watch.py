@@ -10,11 +10,11 @@ from flash_ticket.firewall.compile.alerts.grafana import grafana_dashboard
 from flash_ticket.firewall.compile.alerts.hubble import APP_LABELS, untellable
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule
 from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap, PrometheusRule
-from flash_ticket.firewall.compile.trap import Trap
 from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.choices import CniName, LogDestination
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
+from flash_ticket.firewall.terms.notice import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +48,28 @@ def _dashboard(matrix: Matrix, environment: Environment, alerting: Alerting) -> 
     return DashboardConfigMap(matrix.namespace, alerting.dashboard_labels, grafana_dashboard(matrix, environment))
 
 
-def alert_traps(matrix: Matrix, environment: Environment) -> tuple[Trap, ...]:
-    """Return the traps that this environment's alerts walk into; an order that does not change."""
+def alert_notices(matrix: Matrix, environment: Environment) -> tuple[Notice, ...]:
+    """Return what this environment's alerts do otherwise than it seems; the order does not change."""
     alerting = environment.alerting
     if alerting is None:
         return ()
     return (*_prometheus(matrix, environment, alerting), *_cloudwatch(environment, alerting))
 
 
-def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) -> Iterator[Trap]:
+def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) -> Iterator[Notice]:
     if alerting.rule_labels is None:
         return
     cni = environment.cluster.cni
     names = untellable(matrix, environment) if cni is CniName.CILIUM else ()
     if names:
-        yield Trap(
+        yield Notice(
             "alerts.prometheus",
             f"Hubble's metric cannot tell {', '.join(names)} from others, so their declared flows raise no critical "
             "alert when they are denied",
             f"Give their pods one of the labels {', '.join(APP_LABELS)} in traffic.yaml, and places IPv4 addresses",
         )
     if cni is CniName.VPC_CNI and not (alerting.cloudwatch and alerting.cloudwatch.agent_log_group):
-        yield Trap(
+        yield Notice(
             "alerts.prometheus with cni vpc-cni",
             "the agent's metric tells neither pods nor namespace, so a declared flow that it denies raises no alert of "
             "its own",
@@ -77,9 +77,9 @@ def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) ->
         )
 
 
-def _cloudwatch(environment: Environment, alerting: Alerting) -> Iterator[Trap]:
+def _cloudwatch(environment: Environment, alerting: Alerting) -> Iterator[Notice]:
     if alerting.cloudwatch and environment.recording.destination is LogDestination.S3:
-        yield Trap(
+        yield Notice(
             "alerts.cloudwatch with flowLogs.destination s3",
             "CloudWatch reads log groups alone, so what security groups reject raises no alarm; only the delivery is "
             "watched",

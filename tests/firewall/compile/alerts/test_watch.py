@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
-from flash_ticket.firewall.compile.alerts.watch import Watch, alert_traps, compile_watch
+from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
@@ -16,7 +16,7 @@ from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_committed_stacks_ask_for_nothing_and_get_nothing(stack: str) -> None:
     assert compile_watch(shop_matrix(), environment_of(stack), NONE_SUSPENDED) == Watch()
-    assert alert_traps(shop_matrix(), environment_of(stack)) == ()
+    assert alert_notices(shop_matrix(), environment_of(stack)) == ()
 
 
 @pytest.mark.parametrize("cni", ["cilium", "vpc-cni"])
@@ -52,7 +52,7 @@ def test_calico_is_watched_from_the_vpcs_side() -> None:
 
 def test_what_a_metric_cannot_tell_is_a_warning_at_preview() -> None:
     settings = [
-        trap.setting for trap in compile_firewall(shop_matrix(), alerted("vpc-cni", "prod", EVERYTHING)[0]).traps()
+        notice.where for notice in compile_firewall(shop_matrix(), alerted("vpc-cni", "prod", EVERYTHING)[0]).notices()
     ]
 
     assert settings == ["alerts.prometheus with cni vpc-cni", "alerts.cloudwatch with flowLogs.destination s3"]
@@ -64,10 +64,10 @@ def test_a_service_that_hubble_cannot_name_is_a_warning_at_preview() -> None:
         replace(service, pods=(("component", service.name),)) if service.name == "pay" else service
         for service in shop.services
     )
-    (trap,) = alert_traps(replace(shop, services=services), alerted()[0])
+    (notice,) = alert_notices(replace(shop, services=services), alerted()[0])
 
-    assert trap.consequence.startswith("Hubble's metric cannot tell pay from others")
-    assert alert_traps(shop, alerted()[0]) == ()
+    assert notice.what.startswith("Hubble's metric cannot tell pay from others")
+    assert alert_notices(shop, alerted()[0]) == ()
 
 
 def test_alerts_are_told_in_the_words_of_the_mixins() -> None:

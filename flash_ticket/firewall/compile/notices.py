@@ -6,39 +6,19 @@ network policies"; EKS Best Practices Guide, "Security Groups Per Pod"; issues o
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.input_error import escaped
+from flash_ticket.firewall.terms.notice import Notice
 
 MAX_PORT_COMBINATIONS = 24
 """EKS User Guide, network policy considerations: unique port combinations per protocol and selector."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trap:
-    """A warning at preview.
-
-    Attributes:
-        setting: The settings that lead into it.
-        consequence: What will happen.
-        remedy: What to do about it.
-    """
-
-    setting: str
-    consequence: str
-    remedy: str
-
-    def __str__(self) -> str:
-        """Return one paragraph, harmless to show."""
-        return escaped(f"{self.setting}: {self.consequence}. {self.remedy}.")
-
-
-def traps(environment: Environment, firewall: PodFirewall) -> tuple[Trap, ...]:
-    """Return the traps that this environment walks into; an order that does not change."""
+def environment_notices(environment: Environment, firewall: PodFirewall) -> tuple[Notice, ...]:
+    """Return what this environment does otherwise than it seems; the order does not change."""
     cluster = environment.cluster
     found = [*_any_attachment(cluster), *_leaving(cluster), *_many_ports(cluster, firewall)]
     if cluster.attachment is Attachment.PODS:
@@ -46,18 +26,18 @@ def traps(environment: Environment, firewall: PodFirewall) -> tuple[Trap, ...]:
     return tuple(found)
 
 
-def _any_attachment(cluster: Cluster) -> Iterator[Trap]:
+def _any_attachment(cluster: Cluster) -> Iterator[Notice]:
     if cluster.attachment is Attachment.NODES:
-        yield Trap(
+        yield Notice(
             "cluster.attachment nodes",
             "all pods of a node share its group, so between services the pod layer alone decides",
             "Choose pods where the instance types allow it (Nitro, no t family)",
         )
 
 
-def _leaving(cluster: Cluster) -> Iterator[Trap]:
+def _leaving(cluster: Cluster) -> Iterator[Notice]:
     if cluster.leaving:
-        yield Trap(
+        yield Notice(
             f"cluster.leaving {cluster.leaving.value}",
             "the rules of both attachments stand, so for pods that carry the nodes' group the pod layer alone decides "
             "between services",
@@ -65,11 +45,11 @@ def _leaving(cluster: Cluster) -> Iterator[Trap]:
         )
 
 
-def _many_ports(cluster: Cluster, firewall: PodFirewall) -> Iterator[Trap]:
+def _many_ports(cluster: Cluster, firewall: PodFirewall) -> Iterator[Notice]:
     for policy in firewall.allows if cluster.cni is CniName.VPC_CNI else ():
         for protocol, count in _port_combinations(policy).items():
             if count > MAX_PORT_COMBINATIONS:
-                yield Trap(
+                yield Notice(
                     f"policy {policy.name}",
                     f"it has {count} {protocol} port combinations, and the VPC CNI enforces "
                     f"{MAX_PORT_COMBINATIONS} for a selector",
@@ -81,59 +61,59 @@ def _port_combinations(policy: NetworkPolicy) -> Counter[str]:
     return Counter(port.protocol.value for port in {port for rule in policy.rules for port in rule.ports})
 
 
-def _pod_groups(cluster: Cluster) -> Iterator[Trap]:
+def _pod_groups(cluster: Cluster) -> Iterator[Notice]:
     if cluster.cni is CniName.CILIUM:
-        yield Trap(
+        yield Notice(
             "cluster.attachment pods with cilium",
             "only the VPC CNI puts groups on pods: unless Cilium is chained to it, every pod keeps the nodes' group, "
             "which the services' rules do not let through",
             "Chain Cilium to the VPC CNI, or choose attachment nodes",
         )
     if cluster.kube_proxy is KubeProxyMode.IPVS:
-        yield Trap(
+        yield Notice(
             "cluster.attachment pods with cni.kubeProxy ipvs",
             "pods that carry their own groups cannot reach Services (amazon-vpc-cni-k8s 2982)",
             "Run kube-proxy in iptables mode, or choose attachment nodes",
         )
 
 
-def _strict(cluster: Cluster) -> Iterator[Trap]:
+def _strict(cluster: Cluster) -> Iterator[Notice]:
     if cluster.pod_eni_mode is not PodEniMode.STRICT:
         return
     if cluster.cni is CniName.VPC_CNI:
-        yield Trap(
+        yield Notice(
             "cni.podEniMode strict with vpc-cni",
             "that NetworkPolicies are enforced on pods with their own groups is not confirmed (amazon-vpc-cni-k8s "
             "3188): the pod layer may be absent there, and EKS Pod Identity fails (2797)",
             "Set POD_SECURITY_GROUP_ENFORCING_MODE=standard and restart the pods, or prove the denials with probes",
         )
     if cluster.cni is CniName.CALICO:
-        yield Trap(
+        yield Notice(
             "cni.podEniMode strict with calico",
             "Calico does not enforce policies on pods with their own groups in strict mode",
             "Set POD_SECURITY_GROUP_ENFORCING_MODE=standard and restart the pods",
         )
     if cluster.dns is DnsMode.NODE_LOCAL:
-        yield Trap(
+        yield Notice(
             "cni.podEniMode strict with dns.mode node-local",
             "pods with their own groups cannot reach NodeLocal DNSCache, and names stop resolving for them",
             "Choose dns.mode cluster, or podEniMode standard",
         )
-    yield Trap(
+    yield Notice(
         "cni.podEniMode strict",
         "TCP probes of the kubelet fail unless DISABLE_TCP_EARLY_DEMUX=true is set on the VPC CNI's init container",
         "Set it before the first pod carries a group",
     )
 
 
-def _standard(environment: Environment) -> Iterator[Trap]:
+def _standard(environment: Environment) -> Iterator[Notice]:
     beyond = sorted(
         name
         for name, place in environment.places
         if name != environment.load_balancer.external and not _within(place.networks, environment.vpc_networks)
     )
     if environment.cluster.pod_eni_mode is PodEniMode.STANDARD and beyond:
-        yield Trap(
+        yield Notice(
             "cni.podEniMode standard",
             f"{', '.join(beyond)} can be outside the VPC, and there the node's group counts instead of the pods' own, "
             "unless AWS_VPC_K8S_CNI_EXTERNALSNAT=true",

@@ -8,29 +8,30 @@ import pytest
 from hypothesis import given
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.compile.trap import Trap, traps
 from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, PodEniMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.terms.notice import Notice
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.matrices import shops
 
 
-def found(matrix: Matrix | None = None, **cluster: Any) -> dict[str, Trap]:  # noqa: ANN401 - fields of the cluster
+def found(matrix: Matrix | None = None, **cluster: Any) -> dict[str, Notice]:  # noqa: ANN401 - fields of the cluster
     environment = environment_of("dev")
     environment = replace(environment, cluster=replace(environment.cluster, **cluster))
     firewall = compile_policies(matrix or parse_matrix(ONE_SERVICE, "f"), environment)
-    return {trap.setting: trap for trap in traps(environment, firewall)}
+    return {notice.where: notice for notice in environment_notices(environment, firewall)}
 
 
 ONE_SERVICE = {"namespace": "shop", "services": {"api": {"pods": {"app": "api"}, "ports": [80]}}}
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_committed_stacks_walk_into_no_trap(stack: str) -> None:
+def test_the_committed_stacks_walk_into_no_notice(stack: str) -> None:
     environment = environment_of(stack)
-    assert traps(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
+    assert environment_notices(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
 
 
 def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_it() -> None:
@@ -38,9 +39,9 @@ def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_i
     outside = replace(environment.place("redis"), networks=(ip_network("192.0.2.0/24"),))
     places = tuple((name, outside if name == "redis" else place) for name, place in environment.places)
     firewall = compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)
-    (trap,) = traps(replace(environment, places=places), firewall)
-    assert trap.setting == "cni.podEniMode standard"
-    assert trap.consequence.startswith("redis can be outside the VPC")
+    (notice,) = environment_notices(replace(environment, places=places), firewall)
+    assert notice.where == "cni.podEniMode standard"
+    assert notice.what.startswith("redis can be outside the VPC")
 
 
 @pytest.mark.parametrize(
@@ -71,11 +72,11 @@ def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_i
         ({"cni": CniName.CILIUM}, "cluster.attachment pods with cilium", "only the VPC CNI puts groups on pods"),
     ],
 )
-def test_a_trap_is_named_with_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
-    assert words in found(**cluster)[setting].consequence
+def test_a_notice_is_named_with_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
+    assert words in found(**cluster)[setting].what
 
 
-def test_on_nodes_no_trap_of_pod_groups_is_walked_into() -> None:
+def test_on_nodes_no_notice_of_pod_groups_is_walked_into() -> None:
     settings = found(
         attachment=Attachment.NODES,
         pod_eni_mode=PodEniMode.STRICT,
@@ -102,7 +103,7 @@ def many_ports(count: int) -> Matrix:
 def test_the_vpc_cni_enforces_24_ports_a_policy_and_a_25th_is_told() -> None:
     assert set(found(many_ports(24))) == {"policy allow-egress-web"}  # and DNS's own port
     assert set(found(many_ports(23))) == set()
-    assert found(many_ports(25))["policy allow-ingress-api"].consequence == (
+    assert found(many_ports(25))["policy allow-ingress-api"].what == (
         "it has 25 TCP port combinations, and the VPC CNI enforces 24 for a selector"
     )
 
@@ -112,9 +113,9 @@ def test_other_plug_ins_have_no_such_limit() -> None:
 
 
 @given(shops())
-def test_every_trap_says_what_happens_and_what_to_do_in_whole_sentences(shop: tuple[Matrix, Environment]) -> None:
+def test_every_notice_says_what_happens_and_what_to_do_in_whole_sentences(shop: tuple[Matrix, Environment]) -> None:
     matrix, environment = shop
-    for trap in traps(environment, compile_policies(matrix, environment)):
-        assert str(trap) == f"{trap.setting}: {trap.consequence}. {trap.remedy}."
-        assert trap.remedy[0].isupper()
-        assert not trap.remedy.endswith(".")
+    for notice in environment_notices(environment, compile_policies(matrix, environment)):
+        assert str(notice) == f"{notice.where}: {notice.what}. {notice.remedy}."
+        assert notice.remedy[0].isupper()
+        assert not notice.remedy.endswith(".")
