@@ -29,7 +29,7 @@ ONE_SERVICE = {"namespace": "shop", "services": {"api": {"pods": {"app": "api"},
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_committed_stacks_walk_into_no_notice(stack: str) -> None:
+def test_the_committed_stacks_get_no_notice(stack: str) -> None:
     environment = environment_of(stack)
     assert environment_notices(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
 
@@ -76,7 +76,7 @@ def test_a_notice_is_named_with_its_consequence(cluster: dict[str, Any], setting
     assert words in found(**cluster)[setting].what
 
 
-def test_on_nodes_no_notice_of_pod_groups_is_walked_into() -> None:
+def test_on_nodes_no_notice_speaks_of_pod_groups() -> None:
     settings = found(
         attachment=Attachment.NODES,
         pod_eni_mode=PodEniMode.STRICT,
