@@ -17,7 +17,6 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_adoption, read_deployed
 from flash_ticket.live.guard_rails import guard_rail_warnings
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.left_behind import left_record_warnings
 from flash_ticket.live.stack.running_program import read_stack_configuration, refuse
 from flash_ticket.report.impact import impact_text, impact_warnings
 from flash_ticket.report.proof import proof_text
@@ -33,13 +32,14 @@ try:
     planned = compile_firewall(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
-    adopted, guarded = read_adoption(account, deployed, planned), tuple(guard_rail_warnings(cluster, planned, labels))
-    left = tuple(left_record_warnings(account, matrix.namespace, deployed))
-    proof, change = planned.proof(), impact(deployed, planned.layers())
+    adopted = read_adoption(account, deployed, planned)
+    guarded = list(guard_rail_warnings(cluster, planned, labels))
+    change = impact(deployed, planned.layers())
+    proof = planned.proof()
 except InputError as error:
     refuse(str(error))
 
-for warning in (*map(str, planned.notices()), *impact_warnings(change), *guarded, *left):
+for warning in (*map(str, planned.notices()), *impact_warnings(change), *guarded):
     pulumi.log.warn(warning)
 if not proof.holds:
     refuse(proof_text(proof))

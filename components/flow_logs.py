@@ -12,9 +12,9 @@ from pulumi_aws import cloudwatch, ec2, iam, kms
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from flash_ticket.firewall.bind.environment import Origin, Recording
-from flash_ticket.firewall.change.left_behind import key_tags
 from flash_ticket.firewall.compile.flow_log import (
     AGGREGATION_SECONDS,
+    key_tags,
     log_format,
     log_group_prefix,
     name_prefix,

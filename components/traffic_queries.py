@@ -24,14 +24,13 @@ from pulumi_aws import athena, glue
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from flash_ticket.firewall.change.adoption import QueriesAdoption
-from flash_ticket.firewall.compile.flow_log import name_prefix
+from flash_ticket.firewall.compile.flow_log import RESULTS, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
 from flash_ticket.firewall.declare.choices import OnDestroy
 from flash_ticket.traffic.flow_logs.athena import (
     HOUR_COLUMNS,
     RECORD_COLUMNS,
     RESULT_DAYS,
-    RESULTS,
     TABLE,
     Column,
     description,

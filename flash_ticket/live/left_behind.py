@@ -1,44 +1,45 @@
 """What of a stack's record no flow log uses, found by tags and by the beginnings of names.
 
-Rights needed: tag:GetResources, kms:DescribeKey, iam:ListRoles, iam:ListRolePolicies, logs:DescribeLogGroups,
-logs:DescribeLogStreams, s3:ListAllMyBuckets, s3:ListBucketVersions, s3:GetEncryptionConfiguration, and where a bucket
-of Athena's results stands athena:GetWorkGroup. Sources: the services' API references; GetResources of the Resource
-Groups Tagging API also tells of keys that wait for their end.
+`flash_ticket.firewall.compile.guard_rails.rights` lists every right that it takes. Sources: the services' API
+references; GetResources of the Resource Groups Tagging API also returns keys that wait for their end.
 """
 
 from collections.abc import Iterator
 
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.left_behind import Left, RecordParts, key_tags
-from flash_ticket.firewall.compile.flow_log import log_group_prefix, name_prefix
+from flash_ticket.firewall.compile.flow_log import RESULTS, key_tags, log_group_prefix, name_prefix
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.deployed import standing_workgroup
-from flash_ticket.traffic.flow_logs.athena import RESULTS, stack_name
+from flash_ticket.traffic.flow_logs.athena import stack_name
+from flash_ticket.verify.left_behind import Left, RecordParts
 
 _NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
 
 
-def left_record_warnings(account: AwsAccount, application: str, deployed: Deployed) -> Iterator[str]:
-    """Yield what is left over and what takes it away; an account that refuses to tell ends no preview.
+def left_behind_or_refusal(
+    account: AwsAccount, application: str, deployed: Deployed
+) -> tuple[Left, ...] | RefusedError:
+    """Return what a broken deployment left behind, or why the account does not answer.
 
     Raises:
-        InputError: AWS cannot be asked at all.
+        InputError: AWS cannot be asked.
     """
     try:
-        yield from map(str, left_record(account, application, deployed))
+        return left_behind(account, application, deployed)
     except RefusedError as refused:
-        yield f"Whether something of an earlier record is left over cannot be told. {refused}"
+        return refused
 
 
-def left_record(account: AwsAccount, application: str, deployed: Deployed) -> list[Left]:
-    """Return what is left over.
+def left_behind(account: AwsAccount, application: str, deployed: Deployed) -> tuple[Left, ...]:
+    """Return what a broken deployment left behind.
 
     Raises:
-        InputError: AWS cannot be asked, or a right is missing.
+        RefusedError: A right is missing.
+        InputError: AWS cannot be asked.
     """
     if not deployed.flow_logs:
-        return []
+        return ()
     prefix = name_prefix(application, account.stack)
     groups, buckets = dict(_groups(account, application)), dict(_buckets(account, prefix))
     results = dict(_buckets(account, name_prefix(application, account.stack, RESULTS)))
@@ -53,7 +54,7 @@ def left_record(account: AwsAccount, application: str, deployed: Deployed) -> li
         frozenset(filled),
         _results_bucket(account, application) if results else None,
     )
-    return list(parts.left())
+    return tuple(parts.left())
 
 
 def _keys(account: AwsAccount, application: str) -> Iterator[str]:
@@ -92,7 +93,7 @@ def _buckets(account: AwsAccount, prefix: str) -> Iterator[tuple[str, str | None
 
 
 def _results_bucket(account: AwsAccount, application: str) -> str | None:
-    """Return where Athena writes what it found; an orphan holds nothing, for no workgroup was told of it."""
+    """Return the bucket that Athena writes results to; one that is left behind is empty, no workgroup knows it."""
     workgroup = standing_workgroup(account, stack_name(application, account.stack))
     if workgroup is None:
         return None
@@ -112,7 +113,7 @@ def _key_of_bucket(account: AwsAccount, name: str) -> str | None:
 
 
 def _first(account: AwsAccount, service: str, operation: str, part: str, name: str) -> bool:
-    """Tell whether a log group or bucket holds, or held, anything."""
+    """Return whether a log group or bucket holds, or held, anything."""
     asked = {"logGroupName": name, "limit": 1} if service == "logs" else {"Bucket": name, "MaxKeys": 1}
     found = account.ask(service, operation, **asked)
     return bool(found.get(part) or found.get("DeleteMarkers"))

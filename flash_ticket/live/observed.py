@@ -5,6 +5,7 @@ Everything here is read; `flash_ticket.firewall.compile.guard_rails.rights` list
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
@@ -15,6 +16,7 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.left_behind import left_behind_or_refusal
 from flash_ticket.verify.flow_log import own_flow_log
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
 from flash_ticket.verify.overruling import OtherPolicy
@@ -53,8 +55,14 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     rules = _rules_in(account, sorted({*own, *_existing_groups(seen.environment)}))
     known = {rule["SecurityGroupRuleId"] for rule in rules}
     left = [rule for rule in seen.deployed.rules if rule["SecurityGroupRuleId"] not in known]
-    recording = _recording(account, seen.environment, matrix.namespace)
-    return Observed(inventory, (*rules, *left), recording, tuple(_others(cluster, matrix.namespace)), labels)
+    return replace(
+        seen,
+        group_rules=(*rules, *left),
+        recording=_recording(account, seen.environment, matrix.namespace),
+        others=tuple(_others(cluster, matrix.namespace)),
+        left_behind=left_behind_or_refusal(account, matrix.namespace, seen.deployed),
+        namespace_labels=labels,
+    )
 
 
 def _others(cluster: KubernetesCluster, namespace: str) -> Iterator[OtherPolicy]:

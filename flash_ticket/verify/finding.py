@@ -24,6 +24,8 @@ class FindingKind(StrEnum):
     """Pods whose labels match no service."""
     LEFT_OVER = "left over"
     """This program's own, and not declared any more."""
+    LEFT_BEHIND = "left behind"
+    """What a deployment made and ended before Pulumi knew of it."""
     NOT_RECORDING = "not recording"
     """A flow log that does not do its work."""
     EXPIRED = "expired"

@@ -8,6 +8,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.verify.left_behind import Left
 from flash_ticket.verify.overruling import OtherPolicy
 
 Described = Mapping[str, Any]
@@ -53,6 +54,8 @@ class Observed:
             stack puts rules in; None if they were not read.
         recording: The flow logs and their destination; None if they were not read.
         others: Policies of other APIs that may decide about the same pods; None if they were not read.
+        left_behind: What a broken deployment left of its record; the refusal if the account refuses to answer, and
+            None if it was not read.
         namespace_labels: The labels of the firewalled namespace.
     """
 
@@ -60,6 +63,7 @@ class Observed:
     group_rules: tuple[Described, ...] | None = None
     recording: SeenRecording | None = None
     others: tuple[OtherPolicy, ...] | None = None
+    left_behind: tuple[Left, ...] | InputError | None = None
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -86,11 +90,14 @@ class Observed:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """What was not read, in words."""
+        """What was not read, or refused, in words."""
+        left = self.left_behind
+        refused = f" ({left})" if isinstance(left, InputError) else ""
         return (
             *(() if self.group_rules is not None else ("rules that others put in the stack's groups",)),
             *(() if self.recording is not None else ("the flow log and its destination",)),
             *(() if self.others is not None else ("policies of other APIs",)),
+            *(() if isinstance(left, tuple) else (f"what a broken deployment left behind{refused}",)),
         )
 
 

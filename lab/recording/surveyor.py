@@ -8,7 +8,6 @@ import boto3
 
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.left_behind import Left
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
@@ -17,7 +16,8 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.left_behind import left_record
+from flash_ticket.live.left_behind import left_behind
+from flash_ticket.verify.left_behind import Left
 from lab.running.lab import Lab
 from lab.surroundings import REGION
 
@@ -56,9 +56,9 @@ class Surveyor:
         """Return what stands of the firewall."""
         return read_deployed(self.cluster, self._account, namespace)
 
-    def left_record(self, namespace: str) -> list[Left]:
-        """Return what of the record is left over."""
-        return left_record(self._account, namespace, self.standing(namespace))
+    def left_behind(self, namespace: str) -> tuple[Left, ...]:
+        """Return what of the record a broken deployment left behind."""
+        return left_behind(self._account, namespace, self.standing(namespace))
 
     def declared(self, program: Path) -> CompiledFirewall:
         """Return what a program's folder declares, its names found where they are."""

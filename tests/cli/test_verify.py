@@ -22,6 +22,7 @@ UNSEEN = (
     "rules that others put in the stack's groups",
     "the flow log and its destination",
     "policies of other APIs",
+    "what a broken deployment left behind",
 )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.adoption import QueriesAdoption, StandingQueries
-from flash_ticket.firewall.compile.flow_log import name_prefix
+from flash_ticket.firewall.compile.flow_log import RESULTS, name_prefix
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.deployed import read_adoption, standing_queries
-from flash_ticket.live.left_behind import left_record
-from flash_ticket.traffic.flow_logs.athena import RESULTS, TABLE, description, saved_queries, stack_name
+from flash_ticket.live.left_behind import left_behind
+from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import nothing_deployed
@@ -92,7 +92,7 @@ def test_a_bucket_that_no_workgroup_writes_to_is_named_and_the_one_in_use_never(
     make_bucket(moto, f"{BUCKET}-again")
     stands = replace(nothing_deployed(), flow_logs=({"LogDestination": "arn:aws:s3:::records"},))
 
-    (left,) = left_record(moto.connect(), "flash-ticket", stands)
+    (left,) = left_behind(moto.connect(), "flash-ticket", stands)
     typed(left.commands[0], moto.client)
 
     assert left.what == f"bucket {BUCKET}-again"

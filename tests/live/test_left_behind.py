@@ -1,4 +1,4 @@
-"""What of a stack's record nobody uses is found in the account, and the commands that are told take it away."""
+"""What of a stack's record nobody uses is found in the account, and the commands that are named remove it."""
 
 import json
 from collections.abc import Sequence
@@ -7,29 +7,20 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.left_behind import key_tags
-from flash_ticket.firewall.compile.flow_log import log_group_prefix, name_prefix
+from flash_ticket.firewall.compile.flow_log import key_tags, log_group_prefix, name_prefix
+from flash_ticket.firewall.compile.guard_rails.rights import left_behind_aws
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.left_behind import left_record, left_record_warnings
+from flash_ticket.live.aws_refusal import RefusedError
+from flash_ticket.live.left_behind import left_behind, left_behind_or_refusal
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.faults.typed import typed
 
 APPLICATION = "flash-ticket"
 GROUP = log_group_prefix(APPLICATION, "dev")
 NAME = name_prefix(APPLICATION, "dev")
-RIGHTS = (
-    # What moto takes for it; for AWS it is tag:GetResources (Service Authorization Reference, as all of these).
-    "tagging:GetResources",
-    "kms:DescribeKey",
-    "iam:ListRoles",
-    "iam:ListRolePolicies",
-    "logs:DescribeLogGroups",
-    "logs:DescribeLogStreams",
-    "s3:ListAllMyBuckets",
-    "s3:ListBucketVersions",
-    # Likewise; for AWS it is s3:GetEncryptionConfiguration.
-    "s3:ListBucket",
-)
+NAMES_OF_MOTO = {"tag:GetResources": "tagging:GetResources", "s3:GetEncryptionConfiguration": "s3:ListBucket"}
+ASKED = {right.action for right in left_behind_aws("aws", APPLICATION, "dev")} - {"athena:GetWorkGroup"}
+RIGHTS = sorted(NAMES_OF_MOTO.get(action, action) for action in {*ASKED, "logs:DescribeLogGroups"})
 
 
 def standing(*flow_logs: dict[str, Any]) -> Deployed:
@@ -63,10 +54,10 @@ def make_bucket(moto: MotoAccount, name: str, key: str) -> None:
 
 
 def named(account: AwsAccount, deployed: Deployed) -> Sequence[str]:
-    return [left.what for left in left_record(account, APPLICATION, deployed)]
+    return [left.what for left in left_behind(account, APPLICATION, deployed)]
 
 
-def test_what_no_flow_log_uses_is_named_and_the_told_commands_take_it_away_and_nothing_else(moto: MotoAccount) -> None:
+def test_what_no_flow_log_uses_is_named_and_the_named_commands_remove_it_and_nothing_else(moto: MotoAccount) -> None:
     logs = moto.client("logs")
     used, orphan, other = make_key(moto), make_key(moto), make_key(moto, "prod")
     logs.create_log_group(logGroupName=f"{GROUP}used", kmsKeyId=used)
@@ -76,7 +67,7 @@ def test_what_no_flow_log_uses_is_named_and_the_told_commands_take_it_away_and_n
     make_bucket(moto, f"{NAME}orphan", orphan)
     stands = standing(flow_log(f"{GROUP}used", role))
 
-    for left in left_record(moto.connect(), APPLICATION, stands):
+    for left in left_behind(moto.connect(), APPLICATION, stands):
         for command in left.commands:
             typed(command, moto.client)
 
@@ -119,12 +110,12 @@ def test_the_documented_rights_are_enough(moto: MotoAccount) -> None:
 
 
 @pytest.mark.parametrize("missing", RIGHTS)
-def test_an_account_that_refuses_to_tell_ends_no_preview(moto: MotoAccount, missing: str) -> None:
+def test_an_account_that_refuses_an_answer_ends_no_verification(moto: MotoAccount, missing: str) -> None:
     make_bucket(moto, f"{NAME}orphan", make_key(moto))
     moto.client("logs").create_log_group(logGroupName=f"{GROUP}orphan")
     make_role(moto, f"{NAME}orphan")
 
     with moto.allowing(*(right for right in RIGHTS if right != missing)):
-        (warning,) = left_record_warnings(moto.connect(), APPLICATION, standing(flow_log("elsewhere")))
+        refused = left_behind_or_refusal(moto.connect(), APPLICATION, standing(flow_log("elsewhere")))
 
-    assert warning.startswith("Whether something of an earlier record is left over cannot be told. ")
+    assert isinstance(refused, RefusedError)

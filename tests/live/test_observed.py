@@ -15,6 +15,7 @@ from flash_ticket.firewall.compile.guard_rails.rights import (
     KubernetesRight,
     OverrulingApi,
     Reach,
+    left_behind_aws,
     rules,
     verify_aws,
 )
@@ -111,8 +112,9 @@ def test_the_account_is_asked_what_the_iam_policy_allows_and_all_of_it(lab: Lab,
     dev, prod = seen(lab, "dev"), seen(lab, "prod")
 
     actions = {NAMES_OF_IAM.get(each, f"{each[0]}:{_pascal(each[1])}") for each in asked}
+    asked_where_a_flow_log_stands = {right.action for right in left_behind_aws("aws", "flash-ticket", "prod")}
     granted = {right.action for right in verify_aws("aws", "flash-ticket", "prod")}
-    assert actions - {"sts:GetCallerIdentity"} == granted
+    assert actions - {"sts:GetCallerIdentity"} | asked_where_a_flow_log_stands == granted
     assert dev.others == ()
     assert dev.recording
     assert (dev.recording.log_group or {}).get("logGroupName") == "verified"

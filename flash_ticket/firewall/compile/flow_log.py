@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from flash_ticket.firewall.bind.environment import Origin, Recording
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.choices import LogDestination
 
 RECORD_FIELDS: Final = (
@@ -49,6 +50,9 @@ A flow log cannot be changed: a field more, less or elsewhere replaces it, and e
 AGGREGATION_SECONDS: Final = 60
 """The longest time that one record sums up; AWS knows 60 and 600."""
 
+RESULTS: Final = "query-results"
+"""What is in the bucket that Athena's results go to, in its name."""
+
 _PREFIX_LENGTH = 37
 """AWS's 63 characters of a bucket's name, less the 26 that make it unique. An IAM role's prefix may have 38."""
 
@@ -86,6 +90,11 @@ def name_prefix(application: str, environment: str, content: str = "flow-logs") 
 def log_group_prefix(application: str, environment: str) -> str:
     """Return how the name of the log group begins: ``/flash-ticket/prod/flow-logs-``."""
     return f"/{application}/{environment}/flow-logs-"
+
+
+def key_tags(application: str, environment: str) -> dict[str, str]:
+    """Return the tags by which a key is this stack's; CreateKey takes them with it."""
+    return {"Name": f"{application}-{environment}-flow-logs", STACK_TAG: environment}
 
 
 def s3_location(bucket_arn: str, origin: Origin) -> str:

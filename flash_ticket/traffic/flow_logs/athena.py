@@ -16,9 +16,6 @@ from flash_ticket.traffic.records.record import Disposition, Scope
 TABLE: Final = "flow_logs"
 """The name of the table, in a database of the stack's own."""
 
-RESULTS: Final = "query-results"
-"""What is in the bucket of the workgroup, in its name."""
-
 RESULT_DAYS: Final = 7
 """How long the result of a query can be read again."""
 

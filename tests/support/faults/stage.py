@@ -120,7 +120,7 @@ class Stage:
         else:
             preview = self._engine(point.course).preview("--refresh") if after else None
             trouble += [f"preview: {step.operation} {step.name}" for step in (preview.changes if preview else ())]
-        for left in Surveyor.of(self.lab, self.stack).left_record(NAMESPACE):
+        for left in Surveyor.of(self.lab, self.stack).left_behind(NAMESPACE):
             for command in left.commands:
                 typed(command, self._apis.aws)
         gaps = self._gaps(point.course, *(told.journal for told in rounds), mending)

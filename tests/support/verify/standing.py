@@ -52,7 +52,7 @@ def standing(firewall: CompiledFirewall) -> Observed:
     )
     front = Interface("eni-front", ("10.99.0.9",), (f"sg-own-{environment.load_balancer.external}",))
     inventory = Inventory(TAKEN, environment, stands, pods, (*interfaces, front))
-    return deepcopy(Observed(inventory, stands.rules, recording(firewall), others=()))
+    return deepcopy(Observed(inventory, stands.rules, recording(firewall), others=(), left_behind=()))
 
 
 def recording(firewall: CompiledFirewall) -> SeenRecording:

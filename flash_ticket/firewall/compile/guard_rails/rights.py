@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from flash_ticket.firewall.compile.flow_log import name_prefix
+from flash_ticket.firewall.compile.flow_log import RESULTS, log_group_prefix, name_prefix
 
 _NETWORK_POLICY_API = "policy.networking.k8s.io"
 
@@ -118,6 +118,27 @@ def verify_aws(partition: str, application: str, environment: str) -> tuple[AwsR
         *(AwsRight(f"s3:{action}", bucket) for action in _S3),
         # What begins with a prefix is asked for, and IAM takes that for a question about all of them.
         AwsRight("logs:DescribeLogGroups", f"arn:{partition}:logs:*:*:log-group:*"),
+        *left_behind_aws(partition, application, environment),
+    )
+
+
+def left_behind_aws(partition: str, application: str, environment: str) -> tuple[AwsRight, ...]:
+    """Return what ``flash-firewall verify`` needs beside, to find what a broken deployment left behind.
+
+    Args:
+        partition: As for `verify_aws`, as are the application and the environment.
+        application: Likewise.
+        environment: Likewise.
+    """
+    name, groups = name_prefix(application, environment), log_group_prefix(application, environment)
+    results = f"arn:{partition}:s3:::{name_prefix(application, environment, RESULTS)}*"
+    return (
+        *(AwsRight(each) for each in ("iam:ListRoles", "kms:DescribeKey", "s3:ListAllMyBuckets", "tag:GetResources")),
+        AwsRight("iam:ListRolePolicies", f"arn:{partition}:iam::*:role/{name}*"),
+        AwsRight("logs:DescribeLogStreams", f"arn:{partition}:logs:*:*:log-group:{groups}*"),
+        AwsRight("s3:ListBucketVersions", f"arn:{partition}:s3:::{name}*"),
+        AwsRight("s3:GetEncryptionConfiguration", results),
+        AwsRight("athena:GetWorkGroup", f"arn:{partition}:athena:*:*:workgroup/*"),
     )
 
 

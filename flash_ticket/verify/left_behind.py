@@ -1,53 +1,50 @@
-"""What this program made to record traffic, and no flow log uses: nobody will ever need it.
+"""What this program made to record traffic, and no flow log uses.
 
-AWS gives keys, roles, log groups and buckets new names each time, so an engine that ends before it hears of one leaves
-it known to no state; of a key it hears only when rotation and policy have arrived everywhere. They are not taken over:
-what ``onDestroy: retain`` leaves looks alike, and a new stack's end would then be the end of the old one's records.
-Nor is anything named that holds a record, or the key that one is read with.
+AWS gives keys, roles, log groups and buckets new names each time. An engine that ends before AWS answers leaves them
+unknown to every state. The answer for a key comes late: when its rotation and policy have arrived everywhere. The
+program does not take them over: what ``onDestroy: retain`` leaves looks alike, and the end of a new stack would then be
+the end of the old stack's records. It names nothing that holds a record, and no key that decrypts one.
 """
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from flash_ticket.firewall.change.deployed import Described
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
-from flash_ticket.firewall.terms.input_error import escaped
+from flash_ticket.verify.finding import Finding, FindingKind
 
 _DAYS = 7
 """How long AWS waits before it deletes a key for good, at least (KMS API reference, ScheduleKeyDeletion)."""
 
 
-def key_tags(application: str, environment: str) -> dict[str, str]:
-    """Return the tags by which a key is this stack's; CreateKey takes them with it."""
-    return {"Name": f"{application}-{environment}-flow-logs", STACK_TAG: environment}
-
-
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One thing that is left over.
+    """One thing that is left behind.
 
     Attributes:
         what: Such as ``KMS key 1234abcd-...``.
-        commands: What takes it away, as typed: ``aws kms schedule-key-deletion --key-id ...``.
+        commands: What removes it, as typed: ``aws kms schedule-key-deletion --key-id ...``.
     """
 
     what: str
     commands: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """Say in some lines what it is and what to do."""
-        return escaped(
-            f"The {self.what} was made for this stack's flow logs, and nothing uses it: a deployment that made it "
-            "ended before Pulumi knew of it. If it is still named after an update that succeeds, take it away:"
-        ) + "".join(f"\n  {escaped(command)}" for command in self.commands)
+    def finding(self) -> Finding:
+        """Return what it is, why it stands, and what removes it."""
+        return Finding(
+            self.what,
+            "it was made for this stack's flow logs, and nothing uses it",
+            "a deployment that made it ended before Pulumi knew of it, so no update and no destroy removes it",
+            f"pulumi up; if it is still named after an update that succeeds: {' && '.join(self.commands)}",
+            FindingKind.LEFT_BEHIND,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordParts:
-    """What stands of this stack's record, by tags and by the beginnings of names.
+    """What stands of this stack's record, found by tags and by the beginnings of names.
 
     Attributes:
-        flow_logs: This stack's, as DescribeFlowLogs tells them.
+        flow_logs: This stack's, as DescribeFlowLogs gives them.
         keys: The ARNs of the enabled keys.
         roles: The names of the roles' inline policies, by the roles' ARNs.
         groups: The names of the log groups, with the keys' ARNs; None where there is no key.
@@ -65,7 +62,7 @@ class RecordParts:
     results: str | None = None
 
     def left(self) -> Iterator[Left]:
-        """Yield what is left over; nothing before a flow log stands: it may be on its way."""
+        """Yield what is left behind; nothing before a flow log stands, because it may be on its way."""
         if not self.flow_logs:
             return
         writers = {str(each.get("DeliverLogsPermissionArn")) for each in self.flow_logs}
