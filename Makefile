@@ -12,7 +12,7 @@ PYTHON := .venv/bin/python
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: tools ## Preview, deploy, change and destroy dev and prod on the lab
+demo: .venv/ready ## Preview, deploy, change and destroy dev and prod on the lab
 	@$(PYTHON) -m lab demo
 
 test: tools promtool browser ## Run every test, the real engine's included

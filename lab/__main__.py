@@ -42,7 +42,8 @@ def main() -> int:
         sys.stderr.write(f"lab: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\nlab: ended, nothing is left\n")
+        left = "the finished tools are kept" if arguments.command == "tools" else "nothing is left"
+        sys.stderr.write(f"\nlab: ended, {left}\n")
     return 0
 
 

@@ -10,12 +10,10 @@ from typing import Any
 import boto3
 import typer
 
-from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.terms.ports import listing
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from lab.story import night
+from lab.story import night, opening
 from lab.story.incident import Incident
 from lab.surroundings import REGION, SURROUNDINGS
 
@@ -41,22 +39,16 @@ def tell() -> None:
 
     Raises:
         EngineError: A step of the engine or a command failed.
+        SystemExit: A tool of the lab cannot be made.
     """
+    opening.begin()
     _title("The lab")
     _say("A Kubernetes API server and AWS (moto) for each of dev and prod, on loopback; the engine and the providers")
     _say("are the real ones. It shows what would be deployed. It cannot show packets, nor AWS's own enforcement.")
     with Lab.start() as lab:
-        _matrix()
         for stack in ("dev", "prod"):
             _environment(lab, stack)
     _title("Done: nothing of the lab is left")
-
-
-def _matrix() -> None:
-    _title("The matrix: traffic.yaml, the same in every environment")
-    for flow in read_matrix(_REPOSITORY / "traffic.yaml").flows:
-        _say(f"{flow.source:>8} -> {flow.target:<9} {listing(flow.ports)}")
-    _say("Everything else is denied.")
 
 
 def _environment(lab: Lab, stack: str) -> None:
@@ -205,7 +197,7 @@ def _took(result: Result) -> None:
 
 
 def _title(text: str) -> None:
-    typer.secho(f"\n== {text}", bold=True)
+    typer.echo("\n".join(opening.title(text)))
 
 
 def _say(text: str) -> None:

@@ -35,6 +35,7 @@ class GoBuild:
         variables: Strings that the linker sets, such as the version that a release build would carry.
         beside: Other executables for the same folder.
         finish: Adds files that are not built; is given the folder that holds the executables.
+        processor_seconds: How much processor time the build took when it was measured, after those that come before it.
     """
 
     executable: str
@@ -43,6 +44,7 @@ class GoBuild:
     variables: tuple[tuple[str, str], ...] = ()
     beside: "tuple[GoBuild, ...]" = ()
     finish: Callable[[Path], None] = _nothing_more
+    processor_seconds: float = 0.0
 
     def key(self) -> str:
         """Return what the cache knows this build by: it changes with sources, pinned modules and the Go release."""

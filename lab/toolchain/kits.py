@@ -16,7 +16,7 @@ from lab.toolchain.cache import Cache, default_root, fingerprint
 from lab.toolchain.download import Archive, DownloadError
 from lab.toolchain.go_build import MODULES, BuildError, GoBuild, module_folder
 from lab.toolchain.path_search import Installed, InstalledPlugin, terraform_provider
-from lab.toolchain.progress import Progress
+from lab.toolchain.progress import Progress, Step
 
 _PULUMI = "3.259.0"
 _KUBERNETES = "1.36.3"
@@ -131,6 +131,7 @@ _ENGINE = Kit(
                 ),
             ),
             finish=_add_python_scripts,
+            processor_seconds=740,
         ),
     ),
 )
@@ -156,6 +157,7 @@ _AWS_PLUGIN = Kit(
                 ),
             ),
             finish=_add_launcher,
+            processor_seconds=320,
         ),
     ),
     "resource-aws-v7.51.1",
@@ -169,7 +171,7 @@ _KUBERNETES_PLUGIN = Kit(
         "pulumi-kubernetes_4.25.0_checksums.txt",
         ("pulumi-resource-kubernetes",),
     ),
-    (GoBuild("pulumi-resource-kubernetes", "kubernetes-provider", "."),),
+    (GoBuild("pulumi-resource-kubernetes", "kubernetes-provider", ".", processor_seconds=950),),
     "resource-kubernetes-v4.25.0",
 )
 _API_SERVER = Kit(
@@ -182,23 +184,38 @@ _API_SERVER = Kit(
         ("kube-apiserver", "etcd", "kubectl"),
     ),
     (
-        GoBuild("etcd", "kubernetes-api", "go.etcd.io/etcd/server/v3"),
-        GoBuild("kube-apiserver", "kubernetes-api", "k8s.io/kubernetes/cmd/kube-apiserver", _KUBERNETES_VERSION),
+        GoBuild("etcd", "kubernetes-api", "go.etcd.io/etcd/server/v3", processor_seconds=140),
+        GoBuild(
+            "kube-apiserver",
+            "kubernetes-api",
+            "k8s.io/kubernetes/cmd/kube-apiserver",
+            _KUBERNETES_VERSION,
+            processor_seconds=620,
+        ),
     ),
 )
 _KUBECTL = Kit(
     "kubectl",
     Installed("kubectl", ("version", "--client"), (1, 30, 0), (2, 0, 0)),
     None,
-    (GoBuild("kubectl", "kubernetes-api", "k8s.io/kubernetes/cmd/kubectl", _KUBERNETES_VERSION),),
+    (
+        GoBuild(
+            "kubectl",
+            "kubernetes-api",
+            "k8s.io/kubernetes/cmd/kubectl",
+            _KUBERNETES_VERSION,
+            processor_seconds=100,
+        ),
+    ),
 )
-KITS = (_API_SERVER, _KUBECTL, _ENGINE, _AWS_PLUGIN, _KUBERNETES_PLUGIN)
+KITS = (_API_SERVER, _ENGINE, _AWS_PLUGIN, _KUBERNETES_PLUGIN, _KUBECTL)
+"""In the order in which a lab needs them."""
 
 
 def provide(kits: Iterable[Kit] = KITS, cache: Cache | None = None) -> Toolchain:
     """Return the toolchain; what is missing is downloaded or built first, with progress on standard error.
 
-    From nothing this takes about 25 minutes on two cores, once.
+    From nothing this takes about 25 minutes on two cores, once; other processes that need the tools wait for it.
 
     Raises:
         BuildError: A tool is not installed, cannot be downloaded and does not build.
@@ -246,18 +263,19 @@ def _make(kits: list[Kit], cache: Cache) -> dict[str, list[Path]]:
     """Download or build, and return the folders by the kits' names."""
     made: dict[str, list[Path]] = {}
     if download.reachable():
-        progress = Progress(len(kits))
+        progress = Progress("downloading", [Step(kit.name) for kit in kits if kit.archive])
         for kit in kits:
             folder = _downloaded(kit, cache, progress)
             made |= {kit.name: [folder]} if folder else {}
     rest = [kit for kit in kits if kit.name not in made]
     if _AWS_PLUGIN in rest:
         _terraform_provider()  # the plugin is of no use without it: better said now than after 25 minutes
-    progress = Progress(sum(len(kit.builds) for kit in rest))
+    builds = [build for kit in rest for build in kit.builds]
+    progress = Progress("building", [Step(build.executable, build.processor_seconds) for build in builds])
     for kit in rest:
         made[kit.name] = []
         for build in kit.builds:
-            with progress.step(f"building {build.executable} from Go modules (once)"):
+            with progress.next():
                 made[kit.name].append(build.get(cache))
     return made
 
@@ -267,7 +285,7 @@ def _downloaded(kit: Kit, cache: Cache, progress: Progress) -> Path | None:
     if archive is None:
         return None
     try:
-        with progress.step(f"downloading {kit.name} (once)"):
+        with progress.next():
             return cache.get(*_archive_entry(archive), archive.make)
     except DownloadError:
         return None

@@ -1,65 +1,108 @@
 """What long work says while it runs, on standard error."""
 
+import math
+import os
+import resource
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
 _QUIET_SECONDS = 15.0
 _TERMINAL_SECONDS = 1.0
+_MINUTE = 60.0
 
 
 def _standard_error() -> TextIO:
     return sys.stderr
 
 
-@dataclass(slots=True)
-class Progress:
-    """Counts steps and says, while one runs, which it is and for how long it has run.
-
-    On a terminal the line is renewed every second; elsewhere a new line is written every 15 seconds.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the work.
 
     Attributes:
-        total: How many steps there will be.
+        name: What it makes.
+        processor_seconds: About how much processor time it takes; 0 where nobody knows.
+    """
+
+    name: str
+    processor_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Says which step runs, for how long it has run, and what remains.
+
+    On a terminal one line is renewed every second; elsewhere a new line is written every 15 seconds.
+
+    Attributes:
+        doing: What happens in each step, such as ``building``.
+        steps: The steps in their order.
         stream: Where to write.
     """
 
-    total: int
+    doing: str
+    steps: Sequence[Step]
     stream: TextIO = field(default_factory=_standard_error)
     _number: int = 0
+    _pace: float = field(default_factory=lambda: 1 / (os.cpu_count() or 1))  # seconds for a second of processor time
 
     @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Say that ``what`` goes on until the block ends."""
+    def next(self) -> Iterator[None]:
+        """Say that the next step runs until the block ends."""
         self._number += 1
-        label = f"lab: [{self._number} of {self.total}] {what}"
         done = threading.Event()
-        start = time.monotonic()
-        ticker = threading.Thread(target=self._tick, args=(label, start, done), daemon=True)
-        self._write(f"{label}...")
+        start, used = time.monotonic(), _processor_seconds()
+        ticker = threading.Thread(target=self._tick, args=(start, done), daemon=True)
+        self._write(self._line("", 0.0))
         ticker.start()
+        outcome = "failed after"
         try:
             yield
-        except BaseException:
+            outcome = "done in"
+        finally:
             done.set()
             ticker.join()
-            self._write(f"{label}: failed after {time.monotonic() - start:.0f} s", last=True)
-            raise
-        done.set()
-        ticker.join()
-        self._write(f"{label}: done in {time.monotonic() - start:.0f} s", last=True)
+            took, used = time.monotonic() - start, _processor_seconds() - used
+            processor = ""
+            if used >= 1:
+                self._pace = took / used
+                processor = f", {used:.0f} s of processor time"
+            self._write(f"{self._label()}: {outcome} {took:.0f} s{processor}", last=True)
 
-    def _tick(self, label: str, start: float, done: threading.Event) -> None:
+    def _tick(self, start: float, done: threading.Event) -> None:
         pause = _TERMINAL_SECONDS if self.stream.isatty() else _QUIET_SECONDS
         while not done.wait(pause):
-            self._write(f"{label}: {time.monotonic() - start:.0f} s")
+            took = time.monotonic() - start
+            self._write(self._line(f": {took:.0f} s", took))
+
+    def _label(self) -> str:
+        return f"lab: [{self._number} of {len(self.steps)}] {self.doing} {self.steps[self._number - 1].name} (once)"
+
+    def _line(self, so_far: str, took: float) -> str:
+        running, *others = self.steps[self._number - 1 :]
+        seconds = max(0.0, running.processor_seconds * self._pace - took)
+        seconds += sum(step.processor_seconds for step in others) * self._pace
+        left = [f"about {math.ceil(seconds / _MINUTE)} min left"] if running.processor_seconds else []
+        left += [f"then {', '.join(step.name for step in others)}"] if others else []
+        return "; ".join([self._label() + so_far, *left])
 
     def _write(self, line: str, *, last: bool = False) -> None:
         if self.stream.isatty():
-            self.stream.write(f"\r\033[K{line}" + ("\n" if last else ""))
+            columns = shutil.get_terminal_size().columns
+            shown = line if len(line) < columns else f"{line[: columns - 4]}..."
+            self.stream.write(f"\r\033[K{shown}" + ("\n" if last else ""))
         else:
             self.stream.write(line + "\n")
         self.stream.flush()
+
+
+def _processor_seconds() -> float:
+    """Return how much processor time the ended children of this process have used, theirs included."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
