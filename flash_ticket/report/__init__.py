@@ -1,1 +1,1 @@
-"""Answers in words, tables and documents."""
+"""Answers as text, tables, JSON and pictures."""

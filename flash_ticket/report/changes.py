@@ -1,4 +1,4 @@
-"""Changes between two analyses written down."""
+"""Changes between two analyses, as text, JSON, CSV and Markdown."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ _HEAD = ("change", "src", "dst", "before", "after")
 
 
 class ChangeFormat(StrEnum):
-    """A form of output for changes."""
+    """An output format for changes."""
 
     TXT = "txt"
     JSON = "json"
@@ -23,7 +23,7 @@ class ChangeFormat(StrEnum):
 
 
 def written_changes(changes: Sequence[Change], form: ChangeFormat) -> Iterator[str]:
-    """Yield the pieces of a list of changes in a form, in order."""
+    """Yield the pieces of a list of changes in a format, in order."""
     return _WRITERS[form](changes)
 
 

@@ -1,4 +1,4 @@
-"""The forms in which connections can be written."""
+"""Connections in every output format, of any manifests or of this project."""
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -17,7 +17,7 @@ _INSIDE = "#1a56a0"
 
 
 class Format(StrEnum):
-    """A form of output."""
+    """An output format."""
 
     TXT = "txt"
     JSON = "json"
@@ -26,13 +26,13 @@ class Format(StrEnum):
     DOT = "dot"
     SVG = "svg"
     HTML = "html"
-    """A page of this project: matrix, proof and picture."""
+    """A page about this project: matrix, proof and picture."""
 
 
 def lines(connections: Connections) -> Iterator[str]:
     r"""Yield ``src => dst : TCP 80\n`` for each connection, sorted by source, then destination.
 
-    A piece that is yielded may hold many lines.
+    One piece may contain many lines.
     """
     written: list[tuple[object, str]] | None = None
     of: object = None
@@ -47,7 +47,7 @@ def lines(connections: Connections) -> Iterator[str]:
 
 
 def _dot(connections: Connections) -> Iterator[str]:
-    """Yield a directed graph; workloads that connect to nothing are in it too, ranges only if they connect."""
+    """Yield a directed graph: all workloads, and the address ranges that have a connection."""
     framed: dict[str, list[str]] = {}
     loose: list[str] = []
     edges = list(connections)
@@ -97,18 +97,18 @@ _WRITERS: Mapping[Format, Callable[[Connections], Iterator[str]]] = {
 
 
 def written(connections: Connections, form: Format) -> Iterator[str]:
-    """Yield the pieces of a listing in a form, in order.
+    """Yield the pieces of a listing in a format, in order.
 
     Raises:
-        InputError: There is too much for a picture, or the form is for this project alone.
+        InputError: There are too many connections for a picture, or only this project has the format.
     """
     if form is Format.HTML:
-        raise InputError("--output", "html", "the page is of this project", "Leave out --dir, or choose another form")
+        raise InputError("--output", "html", "only this project has a page", "Leave out --dir, or choose another form")
     return _WRITERS[form](connections)
 
 
 def project_listing(firewall: CompiledFirewall, form: Format) -> Iterator[str]:
-    """Yield the pieces of what passes both layers of a stack in a form, in order."""
+    """Yield the pieces of what passes both layers of a stack in a format, in order."""
     match form:
         case Format.SVG:
             yield picture(firewall.matrix, firewall.environment)

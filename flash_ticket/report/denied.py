@@ -1,4 +1,4 @@
-"""What was denied, written down.
+"""Denied traffic, as text and as JSON.
 
 As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``unanswered``, each a list of
 
@@ -6,8 +6,9 @@ As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``
      "first", "last", "evidence": [..], "addresses": {"src": [..], "dst": [..]}, "pods": {"src": [..], "dst": [..]},
      "decides": [..], "causes": [{"suspect", "problem", "remedy"}], "allow": {"line", "before": [..]} or null}
 
-(``port`` is null where the protocol has none, ``protocol`` IANA's number, times are ISO 8601 in UTC); ``passed`` and
-``elsewhere`` as counts of lines; and what was read, as ``flash_ticket.report.traffic_words`` says.
+(``port`` is null if the protocol has no ports, ``protocol`` is IANA's number, times are ISO 8601 in UTC). Then
+``passed`` and ``elsewhere`` as counts of lines, and what was read, as
+``flash_ticket.report.traffic_words.totals_document`` describes it.
 """
 
 import json
@@ -27,7 +28,7 @@ from flash_ticket.traffic.records.record import Disposition, PodIdentity
 
 
 def written_denied(found: Denied, traffic: Recorded, form: AnswerFormat) -> str:
-    """Return what was denied and what was read, in a form."""
+    """Return what was denied and what was read, as text or JSON."""
     if form is AnswerFormat.JSON:
         return json.dumps(_document(found, traffic), indent=2) + "\n"
 
@@ -35,7 +36,7 @@ def written_denied(found: Denied, traffic: Recorded, form: AnswerFormat) -> str:
 
 
 def written_denial(denial: Denial, form: AnswerFormat) -> str:
-    """Return one denial in a form: a paragraph, or an object on one line."""
+    """Return one denial: a paragraph of text, or a JSON object on one line."""
     if form is AnswerFormat.JSON:
         return json.dumps(_denial_document(denial)) + "\n"
 
@@ -87,20 +88,20 @@ def _pod(pod: PodIdentity) -> dict[str, object]:
 
 _MOST_ROWS = 50
 _MANY_PORTS = 5
-"""From so many ports on the undeclared denials of a pair are told together: somebody tries them all."""
+"""With this many ports or more, the undeclared denials of a pair are shown together: somebody scans the ports."""
 
-_OPENS = "would allow it, and open it (that it should be open nobody has declared)"
+_OPENS = "would allow it (nobody has declared that it should be open)"
 
 
 def denied_text(found: Denied, traffic: Recorded) -> str:
-    """Return all of it; what came from logs is made harmless to show."""
-    ours = [each for each in found.denials if each.standing is Standing.DECLARED]
-    others = [each for each in found.denials if each.standing is Standing.UNDECLARED]
+    """Return the report as text; everything that came from logs is escaped."""
+    declared = [each for each in found.denials if each.standing is Standing.DECLARED]
+    undeclared = [each for each in found.denials if each.standing is Standing.UNDECLARED]
     lines = [
-        *_section("Declared, and denied: ours to mend", ours),
-        *_section("Not declared, and denied", others),
+        *_section("Declared but denied: fix these", declared),
+        *_section("Not declared, and denied", undeclared),
         *_section(
-            "Let through by the security groups, never answered: stopped at the pod, or nobody listens",
+            "Allowed by the security groups, never answered: stopped at the pod, or nothing listens",
             found.unanswered,
         ),
     ]
@@ -110,7 +111,7 @@ def denied_text(found: Denied, traffic: Recorded) -> str:
 
 
 def denial_text(denial: Denial) -> str:
-    """Return one denial, whether it is declared at its head; what came from logs is made harmless to show."""
+    """Return one denial as text that begins with whether it is declared; everything from logs is escaped."""
     lines = (f"{denial.standing}: {first}" if not number else first for number, first in enumerate(_denial(denial)))
     return escaped_lines((*lines, ""))
 
@@ -143,12 +144,12 @@ def _section(title: str, denials: Sequence[Denial]) -> Iterator[str]:
         yield ""
     left = sum(len(rows) for rows in together[_MOST_ROWS:])
     if left:
-        yield f"and {left} more; --output json tells all"
+        yield f"and {left} more; --output json lists all"
         yield ""
 
 
 def _together(denials: Sequence[Denial]) -> list[list[Denial]]:
-    """Put the denials of a pair together that differ in nothing but many ports."""
+    """Return the denials in groups: those of one pair that differ only in the port, if there are many, form a group."""
     by_pair: dict[object, list[Denial]] = defaultdict(list)
     for each in denials:
         alike = (
@@ -164,10 +165,10 @@ def _together(denials: Sequence[Denial]) -> list[list[Denial]]:
 def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
     first = rows[0]
     ports = PortSet.of(each.port for each in rows if each.port)
-    told = _few_ports(tuple(ports))
+    shown = _few_ports(tuple(ports))
     time = span(min(each.first for each in rows), max(each.last for each in rows))
     count = sum(each.count for each in rows)
-    yield f"{first.source.name} => {first.destination.name} : {told}  {line_count(count)}, {time}"
+    yield f"{first.source.name} => {first.destination.name} : {shown}  {line_count(count)}, {time}"
     yield f"  {_layer(first)}; on {len(rows)} ports, none of them declared"
     sources = sorted({address for each in rows for address in each.sources})[:MOST_EXAMPLES]
     yield f"  from {who(sources, first.callers)}; to {who(first.destinations, first.called)}"
@@ -190,15 +191,16 @@ def _layer(denial: Denial) -> str:
 
 
 def _how(denial: Denial) -> str:
-    said = _layer(denial)
+    text = _layer(denial)
     if denial.unanswered:
-        said += f"; {line_count(denial.unanswered)} of flow logs without an answer belong to it"
+        text += f"; {line_count(denial.unanswered)} of flow logs show it without an answer"
     if denial.passed:
-        said += f"; {line_count(denial.passed)} passed that layer"
-    return said
+        text += f"; {line_count(denial.passed)} passed that layer"
+    return text
 
 
 def _totals(found: Denied, traffic: Recorded) -> Iterator[str]:
     yield from totals_lines(traffic.totals)
-    yield f"{line_count(found.passed)} tell of traffic that passed, {found.beside:,} of traffic stopped elsewhere"
+    elsewhere = f"{found.beside:,} show traffic that was stopped elsewhere"
+    yield f"{line_count(found.passed)} show traffic that passed, {elsewhere}"
     yield from gap_lines(traffic.totals, traffic.attribution)

@@ -1,4 +1,4 @@
-"""A drafted matrix as a traffic file: what it rests on beside each line, what it leaves out at its head and foot."""
+"""A drafted matrix as a traffic file: comments give the evidence of each line, head and foot list what is left out."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -15,24 +15,24 @@ from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger
 
 UNSEEN_PORT = 1
-"""What a service is given that nobody called: a port on which nothing listens (tcpmux, RFC 1078), for one is needed."""
+"""The port of a service without recorded calls: one is required, and nothing listens on this (tcpmux, RFC 1078)."""
 
 _MOST_STRANGERS = 100
 _ANY_WIDTH = 1 << 20
 
 
 def written_draft(draft: Draft, traffic: Recorded) -> str:
-    """Return a traffic file that ``declare.traffic_file`` reads; text from logs is made harmless.
+    """Return a traffic file that ``declare.traffic_file`` can read; text from logs is escaped.
 
     Args:
-        draft: Of this traffic.
-        traffic: What was read.
+        draft: The draft from this traffic.
+        traffic: The recorded traffic.
     """
     parts = (
         map(_comment, _head(draft, traffic)),
         (_entry("namespace", draft.namespace), "", "services:"),
         chain.from_iterable(_service(each) for each in draft.services),
-        ("", "# Outside the namespace; Pulumi.<stack>.yaml says where those are that name no namespace."),
+        ("", "# Outside the namespace; Pulumi.<stack>.yaml gives the places of those without a namespace."),
         ("externals:" if draft.externals else "externals: {}",),
         (f"  {_external(each)}" for each in draft.externals),
         ("", "flows:" if draft.flows else "flows: []"),
@@ -48,12 +48,12 @@ def _comment(text: str) -> str:
 
 def _head(draft: Draft, traffic: Recorded) -> Iterator[str]:
     conversations = traffic.attribution.conversations
-    yield "DRAFT, to be reviewed line by line before anybody deploys it. It allows what was recorded as working,"
-    yield "wanted or not: an attack that succeeded in that time, a forgotten job, a mistake are in it like all else."
+    yield "DRAFT: review it line by line before anybody deploys it. It allows everything that was recorded as working,"
+    yield "wanted or not: also an attack that succeeded in that time, a forgotten job, or a mistake."
     yield f"Stack: {traffic.firewall.environment.name}."
     if conversations:
         time = span(min(each.first for each in conversations), max(each.last for each in conversations))
-        yield f"Recorded: {time}. What runs more seldom, such as a monthly job, is not in it and would be cut."
+        yield f"Recorded: {time}. Jobs that run less often, such as monthly ones, are not in it and would be cut."
     for kind, count in draft.left_out.items():
         if count:
             yield f"Left out: {line_count(count)} that {kind}."
@@ -70,7 +70,7 @@ def _service(service: Service) -> Iterator[str]:
     if policies:
         entry["policies"] = policies
     line = f"  {_entry(service.name, entry)}"
-    yield line if service.ports else f"{line} # nobody called it: write the port that it listens on"
+    yield line if service.ports else f"{line} # no recorded calls: write the port that it listens on"
 
 
 def _external(external: External) -> str:
@@ -99,11 +99,11 @@ def _foot(strangers: Sequence[Stranger]) -> Iterator[str]:
     if not strangers:
         return
     yield ""
-    yield f"Worked too, and cannot stand above as it is ({len(strangers)}). Declare what of it is wanted:"
+    yield f"Worked too, but cannot be written above as it is ({len(strangers)}). Declare what is wanted of it:"
     for stranger in strangers[:_MOST_STRANGERS]:
         seen = stranger.seen
-        told = f"{line_count(seen.count)}, last {written(seen.last)}"
-        yield f"  {seen.source} => {seen.destination} : {seen.port}  {told}"
+        lines = f"{line_count(seen.count)}, last {written(seen.last)}"
+        yield f"  {seen.source} => {seen.destination} : {seen.port}  {lines}"
         source = who(seen.sources[:MOST_EXAMPLES], seen.callers[:MOST_EXAMPLES])
         yield f"    from {source}; to {who(seen.destinations[:MOST_EXAMPLES], seen.called[:MOST_EXAMPLES])}"
         if stranger.allowance.line:
@@ -116,7 +116,7 @@ def _foot(strangers: Sequence[Stranger]) -> Iterator[str]:
 
 
 def _entry(key: str, value: object) -> str:
-    """Return one key with its value, quoted where YAML would read something else."""
+    """Return one key with its value, quoted where YAML would read it differently."""
     return _yaml({key: value}).removeprefix("{").removesuffix("}")
 
 

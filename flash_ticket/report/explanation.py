@@ -1,4 +1,4 @@
-"""Verdicts written down: whether a connection passes each layer, and what decides."""
+"""Verdicts as text and as JSON: whether a connection passes each layer, and what decides."""
 
 import json
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from flash_ticket.report.json_form import AnswerFormat
 
 
 def explained(verdicts: Sequence[Verdict], form: AnswerFormat) -> str:
-    """Return the verdicts of each layer on one connection.
+    """Return the verdict of each layer on one connection.
 
     Args:
-        verdicts: At least one, all on the same connection, one for each layer.
-        form: How to write them.
+        verdicts: One for each layer, all about the same connection; at least one.
+        form: Text or JSON.
     """
     return _json(verdicts) if form is AnswerFormat.JSON else _text(verdicts)
 

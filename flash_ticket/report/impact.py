@@ -1,4 +1,4 @@
-"""What a deployment opens and closes, in the few lines that a preview shows."""
+"""What a deployment opens, closes and interrupts, in the few lines that a preview shows."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,49 +10,49 @@ _MOST_LINES = 30
 
 
 def impact_text(impact: Impact) -> str:
-    """Return what a deployment changes; one line when nothing does."""
+    """Return which connections a deployment changes; one line if it changes none."""
     if impact.difference is None:
         return "Nothing is deployed yet: this opens what is declared and closes the rest."
     text = difference_text(impact.difference)
     if not impact.difference:
         return text
-    return f"{text}\nIf no resource below changes for it, somebody changed it outside Pulumi: add --refresh."
+    return f"{text}\nIf no resource below changes this, somebody changed it outside Pulumi: add --refresh."
 
 
 def difference_text(difference: Comparison) -> str:
-    """Return what opens and closes; one line when nothing does."""
+    """Return which connections open and close; one line if none do."""
     if not difference:
         return "No connection is opened or closed."
     lines = ["What this opens and closes:", *_indented(difference.through_both, "through both layers")]
-    told = {(change.source, change.destination) for change in difference.through_both}
+    through_both = {(change.source, change.destination) for change in difference.through_both}
     for layer, changes in difference.by_layer.items():
-        alone = [change for change in changes if (change.source, change.destination) not in told]
+        alone = [change for change in changes if (change.source, change.destination) not in through_both]
         if alone:
-            lines += _indented(alone, f"in the {layer.value} layer alone, stopped by the other")
+            lines += _indented(alone, f"in the {layer.value} layer only, stopped by the other")
     return "\n".join(lines)
 
 
 def impact_warnings(impact: Impact) -> Iterator[str]:
-    """Yield what a deployment interrupts, and what others have put in the cluster that goes beyond the declared."""
+    """Yield what a deployment interrupts, and what others put in the cluster that opens or decides more."""
     yield from map(str, impact.interruptions)
     for name, changes in impact.foreign.items():
-        lines = "\n".join(_indented(changes, f"The NetworkPolicy {name} is not this program's and opens more"))
+        lines = "\n".join(_indented(changes, f"This program did not create the NetworkPolicy {name}, which opens more"))
         yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
     replaced, overruling = (escaped(", ".join(each)) for each in (impact.replaced, impact.overruling))
     if impact.replaced:
         yield (
-            f"NetworkPolicies that are not this program's stand under its names: {replaced}. "
+            f"NetworkPolicies that this program did not create have the names of its own: {replaced}. "
             "A deployment replaces their rules, and destroy removes them."
         )
     if impact.overruling:
         yield (
             f"ClusterNetworkPolicies can overrule every NetworkPolicy here: {overruling}. "
-            "Read them beside this proof, which does not cover them."
+            "Read them too: this proof does not cover them."
         )
     for label, group in ((escaped(label), group) for label, group in impact.unfinished):
         yield (
-            f"The security group {group} of {label} lets everything out: AWS makes a group so, and the deployment that "
-            "made it ended before it took that back. Before anything else:\n"
+            f"The security group {group} of {label} allows all egress: AWS creates a group with that rule, and the "
+            "deployment that created it ended before it removed the rule. Before anything else, run:\n"
             f"  aws ec2 revoke-security-group-egress --group-id {group} "
             "--ip-permissions 'IpProtocol=-1,IpRanges=[{CidrIp=0.0.0.0/0}]'"
         )

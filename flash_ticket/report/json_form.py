@@ -1,4 +1,4 @@
-"""Connections as JSON, for programs."""
+"""Connections as JSON, and the choice between text and JSON for all reports."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def ports_as_json(ports: PortSet) -> list[dict[str, str | int]]:
 
 
 def json_array(connections: Connections) -> Iterator[str]:
-    """Yield an array of ``src``, ``dst``, ``conn`` in netpol-analyzer's words, and ``ports`` as ranges."""
+    """Yield an array of objects with ``src``, ``dst``, ``conn`` in netpol-analyzer's form, and ``ports`` as ranges."""
     between = "["
     for connection in connections:
         entry = {
@@ -29,7 +29,7 @@ def json_array(connections: Connections) -> Iterator[str]:
 
 
 class AnswerFormat(StrEnum):
-    """For a person, or for a program."""
+    """Text for a person, or JSON for a program."""
 
     TXT = "txt"
     JSON = "json"

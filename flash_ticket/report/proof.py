@@ -1,4 +1,4 @@
-"""A proof in words: one line when it holds, a table of what to mend when it does not."""
+"""Proofs as text and as JSON: one line if the proof holds, a table of what to fix if it does not."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -20,16 +20,16 @@ _MOST_LINES = 5
 
 
 def proof_text(proof: Proof) -> str:
-    """Return the summary, the violations or what rests on one layer, and what none can tell apart.
+    """Return the summary, the violations or what only one layer stops, and what no layer can tell apart.
 
-    No line is longer than 120 columns where names are not.
+    Unless names are very long, no line is longer than 120 columns.
     """
     lines = [_summary(proof)]
     if proof.holds and proof.rests:
-        lines.append("Services share a group: of these the pod layer alone stops what is not declared.")
+        lines.append("Services share a group: for these pairs only the pod layer stops what is not declared.")
         lines += _first(_MOST_LINES, [_rest(rest) for rest in proof.rests])
     if proof.blurs:
-        lines.append("Neither layer can stop these, for they look like something declared:")
+        lines.append("Neither layer can stop these, because they look like something declared:")
         lines += _first(_MOST_LINES, [_blur(blur) for blur in proof.blurs])
     if proof.violations:
         lines += _violations(proof.violations)
@@ -81,14 +81,14 @@ def _cells(violation: Violation) -> tuple[str, ...]:
 
 
 def _rows(cells: Sequence[str]) -> Iterator[str]:
-    """Yield one row of the table in as many lines as its longest cell takes."""
+    """Yield one row of the table in as many lines as its longest cell needs."""
     wrapped = [wrap(escaped(cell), width) for cell, (_, width) in zip(cells, _COLUMNS, strict=True)]
     for parts in zip_longest(*wrapped, fillvalue=""):
         yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()
 
 
 def checked(proofs: Checked, form: AnswerFormat) -> str:
-    """Return the proofs in a form, each with its stack's name and the settings that do not do what they seem to."""
+    """Return the proofs as text or JSON, each with its stack's name and warnings about misleading settings."""
     return _json(proofs) if form is AnswerFormat.JSON else _text(proofs)
 
 

@@ -1,16 +1,16 @@
-"""What recorded traffic says of a proposed matrix, written down.
+"""The effect of a proposed matrix on recorded traffic, as text and as JSON.
 
-As JSON: ``stack``; ``matrix``, the file of the proposed one; ``holds`` (nothing recorded would be cut); ``cuts``, each
-a traffic entry with ``allowed_today`` and ``stops`` as ``[{"layer", "decides": [..]}]``; ``opened``, what was recorded
-as stopped and would pass, with ``allowed_today``; ``unanswered``; a traffic entry being
+As JSON: ``stack``; ``matrix``, the file of the proposed matrix; ``holds`` (nothing recorded would be cut); ``cuts``,
+traffic entries with ``allowed_today`` and ``stops`` as ``[{"layer", "decides": [..]}]``; ``opened``, traffic entries
+that were recorded as stopped and would pass, with ``allowed_today``; and ``unanswered``, traffic entries of the form
 
     {"src", "dst", "port", "protocol", "lines", "first", "last", "evidence": [..],
      "addresses": {"src": [..], "dst": [..]}, "pods": {"src": [..], "dst": [..]}}
 
-(``protocol`` is TCP, UDP or SCTP, times are ISO 8601 in UTC); ``unused`` as ``[{"src", "dst", "port", "tries"}]``, a
-port being written as ``TCP 8000-8010``; ``kept``, how many pairs and ports worked and would go on to; ``lines``, the
-attributed ones by what they were taken for; ``period`` as ``{"first", "last"}`` or null; and what was read, as
-``flash_ticket.report.traffic_words`` says.
+(``protocol`` is TCP, UDP or SCTP, times are ISO 8601 in UTC). Then ``unused`` as ``[{"src", "dst", "port", "tries"}]``
+with ports such as ``TCP 8000-8010``; ``kept``, how many pairs and ports worked and would still work; ``lines``, the
+attributed lines by kind; ``period`` as ``{"first", "last"}`` or null; and what was read, as
+``flash_ticket.report.traffic_words.totals_document`` describes it.
 """
 
 import json
@@ -30,13 +30,13 @@ from flash_ticket.traffic.records.record import PodIdentity
 
 
 def written_replay(found: Replay, traffic: Recorded, matrix: str, form: AnswerFormat) -> str:
-    """Return what would be cut, opened and unused, and what was read, in a form.
+    """Return what a proposal would cut and open, what is unused, and what was read.
 
     Args:
-        found: Of this traffic.
-        traffic: What was read.
+        found: The replay of this traffic.
+        traffic: The recorded traffic.
         matrix: The file of the proposed matrix.
-        form: How to write it.
+        form: Text or JSON.
     """
     if form is AnswerFormat.JSON:
         return json.dumps(_document(found, traffic, matrix), indent=2) + "\n"
@@ -95,11 +95,11 @@ _MOST_ENTRIES = 50
 
 
 def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
-    """Return all of it; what came from logs is made harmless to show.
+    """Return the report as text; everything that came from logs is escaped.
 
     Args:
-        found: Of this traffic.
-        traffic: What was read.
+        found: The replay of this traffic.
+        traffic: The recorded traffic.
         matrix: The file of the proposed matrix.
     """
     against = [each for each in found.opened if each.today is Today.NOT_ALLOWED]
@@ -108,13 +108,15 @@ def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
         _verdict(found, traffic, matrix),
         *_section(f"Would be cut by {matrix}", [_cut(each) for each in found.cuts]),
         *_section(f"WARNING: was stopped, and {matrix} would open it", [_opened(each) for each in against]),
-        *_section("Was stopped though declared; flash-firewall denied tells why", [_opened(each) for each in denied]),
         *_section(
-            "Had no reply, so that there is nothing to cut: stopped at the pod, or nobody listens",
+            "Was stopped although declared; flash-firewall denied explains why", [_opened(each) for each in denied]
+        ),
+        *_section(
+            "Had no reply, so there is nothing to cut: stopped at the pod, or nothing listens",
             [_entry(each) for each in found.unanswered],
         ),
         *_section(
-            "Open, and used by nothing recorded (DNS, probes and listeners of the load balancer aside)",
+            "Open, but not used by any recorded traffic (DNS, probes and load balancer listeners left out)",
             [_unused(each) for each in found.unused],
         ),
         _totals(found, traffic),
@@ -123,15 +125,15 @@ def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
 
 
 def _verdict(found: Replay, traffic: Recorded, matrix: str) -> Iterator[str]:
-    """Yield what can be said in one line; where something would be cut, that is told at once."""
+    """Yield the result in one line if nothing would be cut, and how many lines could not be judged."""
     if not found.cuts and found.kept:
-        yield f"Nothing that was recorded as working would be cut by {matrix}."
+        yield f"{matrix} would cut nothing that was recorded as working."
         yield ""
     elif not found.cuts:
-        yield f"Nothing was recorded as working, so nothing can be said of {matrix}."
+        yield f"Nothing was recorded as working, so nothing can be said about {matrix}."
         yield ""
     if unknown := counts(traffic.totals)["unattributed"]:
-        yield f"{line_count(unknown)} with an unknown end could not be judged: see the end."
+        yield f"{line_count(unknown)} with an unknown end could not be judged: see the end of this report."
         yield ""
 
 
@@ -141,7 +143,7 @@ def _section(title: str, entries: Sequence[Iterable[str]]) -> Iterator[Iterable[
     yield (f"{title} ({len(entries)})", "")
     yield from entries[:_MOST_ENTRIES]
     if len(entries) > _MOST_ENTRIES:
-        yield (f"  and {len(entries) - _MOST_ENTRIES:,} more; --output json tells all",)
+        yield (f"  and {len(entries) - _MOST_ENTRIES:,} more; --output json lists all",)
     yield ("",)
 
 
@@ -161,7 +163,7 @@ def _cut(cut: Cut) -> Iterator[str]:
     if cut.seen.early:
         yield f"    {line_count(cut.seen.early)} in a pod's first seconds, before its policies may be enforced"
     if cut.today is Today.NOT_ALLOWED:
-        yield "    today's matrix does not allow it either, and it passed: its firewall was not in force there"
+        yield "    today's matrix does not allow it either, but it passed: that firewall was not in force there"
 
 
 def _opened(opened: Opened) -> Iterator[str]:
@@ -169,16 +171,16 @@ def _opened(opened: Opened) -> Iterator[str]:
 
 
 def _unused(unused: Unused) -> Iterator[str]:
-    tried = f"  {line_count(unused.tried)} of tries that were stopped or had no reply" if unused.tried else ""
+    tried = f"  {line_count(unused.tried)} of attempts that were stopped or had no reply" if unused.tried else ""
     yield f"  {unused.source} => {unused.target} : {unused.port}{tried}"
 
 
 def _totals(found: Replay, traffic: Recorded) -> Iterator[str]:
     pairs = "1 connection" if found.kept == 1 else f"{found.kept:,} connections (pair and port)"
-    yield f"{pairs} worked and would go on to."
+    yield f"{pairs} worked and would still work."
     yield from totals_lines(traffic.totals)
-    told = "; ".join(f"{found.lines[kind]:,} {kind.value}" for kind in LineKind if found.lines[kind])
-    yield f"of the attributed lines: {told or 'none'}"
+    kinds = "; ".join(f"{found.lines[kind]:,} {kind.value}" for kind in LineKind if found.lines[kind])
+    yield f"of the attributed lines: {kinds or 'none'}"
     if found.period:
-        yield f"recorded: {span(*found.period)}; what runs more seldom, such as a monthly job, is not in it"
+        yield f"recorded: {span(*found.period)}; jobs that run less often, such as monthly ones, are not in it"
     yield from gap_lines(traffic.totals, traffic.attribution)

@@ -1,4 +1,4 @@
-"""Rows for spreadsheets (CSV) and for documents (Markdown)."""
+"""Tables for spreadsheets (CSV) and for documents (Markdown)."""
 
 import csv
 import re
@@ -12,10 +12,10 @@ from flash_ticket.firewall.terms.input_error import escaped
 _HEAD = ("src", "dst", "conn")
 
 _FORMULA = re.compile(r"(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%])")
-"""Where a spreadsheet would begin to calculate: OWASP, "CSV Injection"; where ; separates, after it too."""
+"""Where a spreadsheet would read a formula: OWASP, "CSV Injection"; also after a semicolon, as a cell may end there."""
 
 _MARKS = re.compile(r"[\\|`*_~]|(?<=\])(?=[(\[])")
-"""What Markdown would read as more than text: GitHub Flavored Markdown, 6; ``[Kind]`` alone is no link."""
+"""What Markdown would read as markup: GitHub Flavored Markdown, 6; ``[Kind]`` alone is no link."""
 
 
 def csv_rows(connections: Connections) -> Iterator[str]:
@@ -34,7 +34,7 @@ def _rows(connections: Connections) -> Iterator[Sequence[str]]:
 
 
 def as_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as comma-separated values, quoted where need be; no cell is a formula."""
+    """Yield rows as comma-separated values, quoted where necessary; no cell is a formula."""
     buffer = StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     for row in (head, *rows):
@@ -45,7 +45,7 @@ def as_csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def as_markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Yield rows as a Markdown table; no cell holds markup."""
+    """Yield rows as a Markdown table; no cell contains markup."""
     yield f"| {' | '.join(head)} |\n"
     yield f"|{'|'.join('-' * (len(each) + 2) for each in head)}|\n"
     for row in rows:

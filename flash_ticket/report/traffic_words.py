@@ -1,4 +1,4 @@
-"""How reports of recorded traffic put who it was, when and how much."""
+"""Parts that the reports of recorded traffic share: ends, periods, counts, and the totals of what was read."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,14 +9,14 @@ from flash_ticket.traffic.records.record import PodIdentity
 
 
 def who(addresses: Sequence[str], pods: Sequence[PodIdentity]) -> str:
-    """Return the addresses of an end, with the names of its pods where they are known."""
+    """Return the addresses of an end, with the names of its pods if they are known."""
     named = ", ".join(f"{pod.namespace}/{pod.name}" for pod in pods if pod.name)
-    told = ", ".join(addresses) or "an address that is not told"
-    return f"{told} ({named})" if named else told
+    shown = ", ".join(addresses) or "an unknown address"
+    return f"{shown} ({named})" if named else shown
 
 
 def span(first: float, last: float) -> str:
-    """Return a time, or from when to when, of seconds since 1970."""
+    """Return a period, given in seconds since 1970, as one time or as ``begin to end``."""
     begin, end = written(first), written(last)
     return begin if begin == end else f"{begin} to {end}"
 
@@ -30,7 +30,11 @@ _COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDA
 
 
 def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) -> dict[str, object]:
-    """Return the members of a JSON document that tell what was read."""
+    """Return the members of a JSON document that describe what was read.
+
+    ``sources``, each with ``name``, its counts and ``first_malformed``; ``total``, the same counts summed;
+    ``unattributed`` as ``[{"reason", "lines", "example", "remedy"}]``; ``blind_to``, what such logs cannot show.
+    """
     return {
         "sources": [
             {"name": each.name, **counts([each]), "first_malformed": each.reading.first_malformed} for each in totals
@@ -45,13 +49,13 @@ def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) ->
 
 
 def totals_lines(totals: Sequence[SourceTotals]) -> Iterator[str]:
-    """Yield a table of the sources and the sum that holds of it."""
+    """Yield a table of the sources, and the sum that its numbers add up to."""
     rows = [(_COLUMNS, "source"), *((_numbers([each]), each.name) for each in totals)]
     if len(totals) > 1:
         rows.append((_numbers(totals), "all"))
     widths = [max(len(cell) for cell in column) for column in zip(*(numbers for numbers, _ in rows), strict=True)]
     for numbers, source in rows:
-        # The name comes last: of a bucket's folder it is longer than the line.
+        # The name comes last: the name of a bucket's folder may be longer than a line.
         yield "  ".join((*(cell.rjust(width) for cell, width in zip(numbers, widths, strict=True)), source))
     total = counts(totals)
     yield (
@@ -69,7 +73,7 @@ def gap_lines(totals: Sequence[SourceTotals], attribution: Attribution) -> Itera
         if source.reading.first_malformed:
             yield f"malformed, the first: {source.reading.first_malformed}"
     if lost := counts(totals)["skip_data"]:
-        yield f"SKIPDATA: AWS lost records of {lost:,} intervals, and what they held is not here"
+        yield f"SKIPDATA: AWS lost the records of {lost:,} intervals, and they are missing here"
     if blind := blind_spot(totals):
         yield f"note: {blind}"
 

@@ -1,12 +1,11 @@
-"""What lives otherwise than it is declared, written down.
+"""Findings of a verification and outcomes of a probe, as text and as JSON.
 
-As JSON one object: ``stack``; ``taken`` (ISO 8601 in UTC); ``holds``; ``findings``, the most urgent first, each
+As JSON, one object: ``stack``; ``taken`` (ISO 8601 in UTC); ``holds``; ``findings``, the most urgent first, each
 
     {"kind", "drift", "where", "what", "why", "remedy", "differences": [{"path", "declared", "live"}]}
 
-(``declared`` and ``live`` are JSON themselves, null where there is nothing); ``looked_at``, counts by what was looked
-at; ``unseen``, what was not; and after a probe ``probe``, as
-`flash_ticket.report.verification` tells it.
+(``declared`` and ``live`` are JSON texts, or null for nothing); ``looked_at``, the counts of what was checked;
+``unseen``, what was not checked; and after a probe ``probe``, as `probe_document` describes it.
 """
 
 import json
@@ -28,7 +27,7 @@ _LONGEST_VALUE = 120
 
 
 def written_verification(found: Verification, form: AnswerFormat, probe: Probe | None = None) -> str:
-    """Return a verification in a form, with its probe if there was one; what came from others is harmless to show."""
+    """Return a verification with its probe, if there was one; as text, everything from others is escaped."""
     if form is AnswerFormat.JSON:
         probed = {} if probe is None else {"probe": probe_document(probe)}
         return json.dumps({**verification_document(found), **probed}, indent=2) + "\n"
@@ -36,7 +35,7 @@ def written_verification(found: Verification, form: AnswerFormat, probe: Probe |
 
 
 def verification_document(found: Verification) -> dict[str, object]:
-    """Return a verification as the object that JSON shows."""
+    """Return a verification as a JSON object."""
     return {
         "stack": found.stack,
         "taken": written(found.taken),
@@ -79,7 +78,7 @@ def _value(written: str | None) -> str:
 
 
 def plan_text(plan: ProbePlan, image: str | None) -> str:
-    """Return what the probe does, for whoever is to consent."""
+    """Return what the probe does, for the person who has to consent."""
     return escaped_lines(_plan(plan, image))
 
 
@@ -97,22 +96,22 @@ def _plan(plan: ProbePlan, image: str | None) -> Iterator[str]:
 
 
 def probe_text(probe: Probe) -> str:
-    """Return what came of it, what is wrong first."""
+    """Return the outcomes of a probe as text, violations first."""
     return escaped_lines(_probe_lines(probe))
 
 
 def _probe_lines(probe: Probe) -> Iterator[str]:
     order = list(CheckVerdict)
     for each in sorted(probe.checked, key=lambda each: order.index(each.verdict)):
-        yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_came_of(probe, each)}"
+        yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_outcome(probe, each)}"
     yield from (f"NOT TRIED  {each}" for each in probe.plan.untried)
     count = Counter(each.verdict for each in probe.checked)
     counted = (CheckVerdict.HOLDS, "hold"), (CheckVerdict.NOT_RUN, "not run"), (CheckVerdict.VIOLATED, "violated")
-    told = ", ".join(f"{count[verdict]} {word}" for verdict, word in counted)
-    yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {told}."
+    counts = ", ".join(f"{count[verdict]} {word}" for verdict, word in counted)
+    yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {counts}."
 
 
-def _came_of(probe: Probe, checked: Checked) -> str:
+def _outcome(probe: Probe, checked: Checked) -> str:
     if checked.problem:
         return checked.problem
     told = ", ".join(f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True))
@@ -123,7 +122,11 @@ def _came_of(probe: Probe, checked: Checked) -> str:
 
 
 def probe_document(probe: Probe) -> dict[str, object]:
-    """Return what came of it as the object that JSON shows."""
+    """Return the outcomes of a probe as a JSON object.
+
+    ``holds``; ``checks``, each ``{"source", "target", "protocol", "port", "expected", "verdict", "hosts": [{"host",
+    "outcome"}], "problem"}``; and ``untried``, what a connection cannot check.
+    """
     return {
         "holds": probe.holds,
         "checks": [_check_document(each) for each in probe.checked],

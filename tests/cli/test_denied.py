@@ -105,7 +105,7 @@ def test_the_night_is_told_with_what_is_ours_to_mend_first(night: Path) -> None:
     told = result.stdout.splitlines()
     heads = [each for each in told if " => " in each or each.startswith(("Declared", "Not declared"))]
     assert heads == [
-        "Declared, and denied: ours to mend (2)",
+        "Declared but denied: fix these (2)",
         "api => redis : TCP 6379  5 lines, 2026-11-24T03:00:00Z to 2026-11-24T03:04:05Z",
         "api => pay : TCP 3100  1 line, 2026-11-24T03:01:40Z to 2026-11-24T03:01:45Z",
         "Not declared, and denied (4)",
@@ -133,7 +133,7 @@ def test_the_report_ends_with_totals_that_add_up(night: Path) -> None:
     assert "read = attributed + unattributed + malformed: 33 = 31 + 1 + 1" in told
     assert any(each.startswith("unattributed, 1 line: uncertain: ") and REUSED in each for each in told)
     assert any(each.startswith("malformed, the first: ") and "a.parquet" in each for each in told)
-    assert any(each.startswith("SKIPDATA: AWS lost records") for each in told)
+    assert any(each.startswith("SKIPDATA: AWS lost the records") for each in told)
 
 
 def test_of_one_layers_logs_alone_it_is_said_what_they_cannot_show(night: Path) -> None:
@@ -207,7 +207,7 @@ def test_more_than_can_be_read_is_cut_and_said(night: Path) -> None:
     told = ask(night, night / "many").stdout.splitlines()
 
     assert len([each for each in told if " => " in each]) == 50
-    assert "and 14 more; --output json tells all" in told
+    assert "and 14 more; --output json lists all" in told
     assert len(document(night, night / "many")["denials"]) == 64
 
 
@@ -229,7 +229,7 @@ def test_text_of_logs_is_shown_harmless(night: Path) -> None:
         (["nowhere.log"], "SOURCE: 'nowhere.log' is not there"),
         (["agent.log", "--since", "yesterday"], "--since: 'yesterday' is neither a time nor how long ago"),
         (["agent.log", "--since", "2026-13-01"], "--since: "),
-        (["agent.log", "--service", "redis"], "--service: 'redis' is no service. Name one of: api, gateway, pay."),
+        (["agent.log", "--service", "redis"], "--service: 'redis' is not a service. Name one of: api, gateway, pay."),
         (["agent.log", "--inventory", "none.json"], "none.json: it cannot be read"),
         (["agent.log", "--inventory", "agent.log"], "agent.log: it is not JSON"),
         (["gopher://x/y"], "SOURCE: "),

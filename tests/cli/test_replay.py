@@ -58,8 +58,8 @@ def test_replay_of_what_holds_today_cuts_nothing(project: Path, inventory: Path,
     result = run("replay", flow_log, "--project", project, "--stack", "dev", "--inventory", inventory)
 
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("Nothing that was recorded as working would be cut by traffic.yaml.\n")
-    assert "2 connections (pair and port) worked and would go on to." in result.stdout
+    assert result.stdout.startswith("traffic.yaml would cut nothing that was recorded as working.\n")
+    assert "2 connections (pair and port) worked and would still work." in result.stdout
     assert "read = attributed + unattributed + malformed: 6 = 5 + 0 + 1" in result.stdout
     assert "only flow logs were read" in result.stdout
 
@@ -72,7 +72,7 @@ def test_replay_says_what_a_proposed_matrix_would_cut_and_exits_1(
     )
 
     assert result.exit_code == 1, result.output
-    cut, _, rest = result.stdout.partition("Open, and used by nothing recorded")
+    cut, _, rest = result.stdout.partition("Open, but not used by any recorded traffic")
     assert cut.startswith("Would be cut by proposed.yaml (1)\n")
     assert "  pay => redis : TCP 6379  2 lines, " in cut
     assert "stopped by the pod layer: Egress: flash-ticket/00-default-deny" in cut
@@ -113,7 +113,7 @@ def test_replay_takes_only_what_is_later_than_it_is_told(
     [
         ("redis: {ports: [6379]}", "cache: {ports: [6379]}", "redis is neither a service nor an external"),
         ("externals:", "externals:\n  smtp: {ports: [25]}", "externals.smtp: it has no place in the environment dev"),
-        ("namespace: flash-ticket", "namespace: shop", "shop is another namespace than today's"),
+        ("namespace: flash-ticket", "namespace: shop", "shop is not the namespace of today's matrix"),
     ],
 )
 def test_a_matrix_that_cannot_be_replayed_is_one_clear_line(  # noqa: PLR0913, PLR0917 - fixtures and cases

@@ -141,7 +141,7 @@ def test_a_preview_without_changes_says_so_in_one_line(life: Life) -> None:
 
 def test_a_preview_shows_what_a_changed_matrix_opens_and_closes(life: Life) -> None:
     (said,) = [line for line in told(life.changed_preview, "info") if line.startswith("What this opens and closes:")]
-    both, _, alone = said.partition("\n  in the pod layer alone, stopped by the other:\n")
+    both, _, alone = said.partition("\n  in the pod layer only, stopped by the other:\n")
 
     assert {line.strip() for line in both.splitlines()[2:]} >= {
         "added    pay => mail : TCP 2525",
@@ -167,7 +167,7 @@ def test_policies_of_others_that_widen_or_overrule_are_warnings(lab: Lab, tmp_pa
         warnings = told(engine.preview().checked(), "warning")
 
     assert (
-        "The NetworkPolicy debug is not this program's and opens more:\n"
+        "This program did not create the NetworkPolicy debug, which opens more:\n"
         "    added    pay => the internet : TCP 443\n"
         "Remove it, or declare its flows in traffic.yaml."
     ) in warnings

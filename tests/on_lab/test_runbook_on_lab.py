@@ -29,7 +29,7 @@ TRIED = list({each.text: each for each in commands(ENGLISH) if not each.lacks}.v
 # What the steps say that an answer means, each on the answer itself; the rest must succeed, whatever it prints.
 ANSWERS: dict[str, tuple[int, str]] = {
     "flash-firewall denied --since 1h": (_VIOLATED, "pay => redis : TCP 6379"),
-    "flash-firewall denied --since 1h --service pay": (_VIOLATED, "Declared, and denied: ours to mend"),
+    "flash-firewall denied --since 1h --service pay": (_VIOLATED, "Declared but denied: fix these"),
     "flash-firewall denied --since 15m --service pay": (_VIOLATED, "likely:"),
     "flash-firewall denied --since 15m --service gateway": (0, "Not declared, and denied"),
     "flash-firewall denied --since 1h --service gateway": (0, "stopped by the pod layer"),

@@ -1,4 +1,4 @@
-"""A listing says the same in every form."""
+"""A listing has the same content in every format."""
 
 import csv
 import io
@@ -35,11 +35,11 @@ def text(form: Format) -> str:
     return "".join(written(CONNECTIONS, form))
 
 
-def test_lines_are_sorted_and_a_party_is_not_connected_with_itself() -> None:
+def test_lines_are_sorted_and_no_party_connects_to_itself() -> None:
     assert text(Format.TXT).splitlines() == [f"{src} => {dst} : {conn}" for src, dst, conn in LINES]
 
 
-def test_json_has_the_words_and_the_ranges() -> None:
+def test_json_has_text_and_port_ranges() -> None:
     found = json.loads(text(Format.JSON))
     assert [(entry["src"], entry["dst"], entry["conn"]) for entry in found] == LINES
     assert found[1]["ports"] == [
@@ -60,7 +60,7 @@ def test_markdown_is_a_table() -> None:
     assert len(rows) == 2 + len(LINES)
 
 
-def test_dot_frames_workloads_by_namespace_and_keeps_those_that_connect_to_nothing() -> None:
+def test_dot_groups_workloads_by_namespace_and_includes_those_without_connections() -> None:
     found = text(Format.DOT)
     assert found.startswith("digraph {\n")
     assert re.findall(r'subgraph "cluster_(\w+)"', found) == ["other", "shop"]
@@ -70,7 +70,7 @@ def test_dot_frames_workloads_by_namespace_and_keeps_those_that_connect_to_nothi
 
 
 @pytest.mark.parametrize(("form", "nothing"), [(Format.TXT, ""), (Format.JSON, "[]\n"), (Format.CSV, "src,dst,conn\n")])
-def test_a_listing_of_nothing_is_well_formed(form: Format, nothing: str) -> None:
+def test_an_empty_listing_is_well_formed(form: Format, nothing: str) -> None:
     assert "".join(written(Connections([], []), form)) == nothing
 
 
@@ -81,7 +81,7 @@ def changes(form: ChangeFormat, found: tuple[Change, ...] = CHANGES) -> str:
     return "".join(written_changes(found, form))
 
 
-def test_changes_say_what_was_and_what_is() -> None:
+def test_changes_show_the_state_before_and_after() -> None:
     assert changes(ChangeFormat.TXT) == "changed  a => b : TCP 80 -> TCP 443\n"
     assert changes(ChangeFormat.CSV) == "change,src,dst,before,after\nchanged,a,b,TCP 80,TCP 443\n"
     assert changes(ChangeFormat.MD).splitlines()[2] == "| changed | a | b | TCP 80 | TCP 443 |"
@@ -91,6 +91,6 @@ def test_changes_say_what_was_and_what_is() -> None:
     assert entry["closed"] == [{"protocol": "TCP", "first": 80, "last": 80}]
 
 
-def test_no_changes_are_said_in_words_to_people_and_as_nothing_to_programs() -> None:
+def test_no_change_is_a_sentence_in_text_and_an_empty_list_in_json() -> None:
     assert changes(ChangeFormat.TXT, ()) == "no connection differs\n"
     assert json.loads(changes(ChangeFormat.JSON, ())) == []

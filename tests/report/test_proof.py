@@ -1,4 +1,4 @@
-"""The proof in words: short when it holds, and a table that says what to mend when it does not."""
+"""The proof as text: one line if it holds, and a table of what to change if it does not."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.support.mutants.mutations import Compiled, compiled
 
 
 def three_things_wrong() -> Compiled:
-    """Cut api from redis in the pod layer; in the VPC layer open pay to the gateway, and api to the nodes for SSH."""
+    """Cut api from redis in the pod layer; in the VPC layer, open pay to the gateway and api to the nodes for SSH."""
     right = compiled(*CASES["dev"]())
     manifests = deepcopy(right.manifests)
     egress = next(each["spec"]["egress"] for each in manifests if each["metadata"]["name"] == "04-allow-egress-api")
@@ -24,7 +24,7 @@ def three_things_wrong() -> Compiled:
     return replace(right, manifests=manifests, firewall=firewall)
 
 
-def test_three_violations_are_a_table_that_says_where_to_look_and_what_to_change() -> None:
+def test_violations_are_a_table_of_what_decides_and_what_to_change() -> None:
     assert proof_text(three_things_wrong().proof()) == TABLE
 
 
@@ -39,9 +39,9 @@ def test_a_proof_that_holds_is_one_line() -> None:
     )
 
 
-def test_where_services_share_a_group_what_the_pod_layer_alone_stops_is_said() -> None:
+def test_with_a_shared_group_the_proof_lists_what_only_the_pod_layer_stops() -> None:
     assert proof_text(compiled(*CASES["dev-nodes"]()).proof()).splitlines()[1:] == [
-        "Services share a group: of these the pod layer alone stops what is not declared.",
+        "Services share a group: for these pairs only the pod layer stops what is not declared.",
         "  alb => api, pay : TCP 3000",
         "  api, gateway and 3 more => gateway, pay and 3 more : TCP 3100,4000",
         "  gateway => database : TCP 3306,5432",
@@ -50,7 +50,7 @@ def test_where_services_share_a_group_what_the_pod_layer_alone_stops_is_said() -
     ]
 
 
-def test_of_many_violations_the_first_twenty_are_shown_and_the_rest_counted() -> None:
+def test_the_first_twenty_violations_are_shown_and_the_rest_counted() -> None:
     proof = three_things_wrong().proof()
     many = replace(proof, violations=tuple(replace(proof.violations[1], sources=(f"s-{n}",)) for n in range(33)))
     text = proof_text(many)
@@ -60,7 +60,7 @@ def test_of_many_violations_the_first_twenty_are_shown_and_the_rest_counted() ->
     assert text.endswith("\n\nand 13 more")
 
 
-def test_what_a_name_holds_cannot_write_to_the_terminal() -> None:
+def test_control_characters_in_names_are_escaped() -> None:
     proof = three_things_wrong().proof()
     hostile = replace(proof, violations=(replace(proof.violations[1], sources=("red\x1b[31m\u202e",)),))
 

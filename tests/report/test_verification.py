@@ -1,4 +1,4 @@
-"""A verification as people and programs read it: what, where, why and the remedy, and nothing that could harm."""
+"""A verification as text and as JSON: what, where, why and the remedy, with everything from others escaped."""
 
 import json
 from dataclasses import replace
@@ -43,19 +43,19 @@ def text(found: Verification) -> str:
     return written_verification(found, AnswerFormat.TXT)
 
 
-def test_each_finding_is_a_paragraph_and_the_sum_comes_last() -> None:
+def test_each_finding_is_a_paragraph_and_the_summary_comes_last() -> None:
     assert text(FOUND) == TEXT
 
 
-def test_what_is_as_declared_is_one_line() -> None:
+def test_a_verification_without_findings_is_one_line() -> None:
     assert text(CLEAN) == "dev: as declared. Looked at: pods 3, rules 41.\n"
 
 
-def test_what_was_not_looked_at_is_said() -> None:
+def test_what_was_not_checked_is_listed() -> None:
     assert text(replace(CLEAN, unseen=("the flow log",))).endswith("Not looked at: the flow log.\n")
 
 
-def test_json_is_one_object_with_each_finding_whole() -> None:
+def test_json_is_one_object_with_complete_findings() -> None:
     found = json.loads(written_verification(FOUND, AnswerFormat.JSON))
 
     assert found["stack"] == "dev"
@@ -71,11 +71,11 @@ def test_json_is_one_object_with_each_finding_whole() -> None:
     }
 
 
-def test_a_suspension_alone_holds() -> None:
+def test_a_verification_with_only_a_suspension_holds() -> None:
     assert json.loads(written_verification(replace(FOUND, findings=(SUSPENDED,)), AnswerFormat.JSON))["holds"]
 
 
-def test_what_others_wrote_is_harmless_in_both_forms() -> None:
+def test_text_from_others_is_escaped_in_both_formats() -> None:
     difference = Difference(HOSTILE, json.dumps(HOSTILE), json.dumps(HOSTILE, ensure_ascii=False))
     hostile = replace(
         FOUND, findings=(Finding(HOSTILE, HOSTILE, HOSTILE, HOSTILE, FindingKind.CHANGED, (difference,)),)
@@ -88,7 +88,7 @@ def test_what_others_wrote_is_harmless_in_both_forms() -> None:
     assert json.loads(written_verification(hostile, AnswerFormat.JSON))["findings"][0]["where"] == HOSTILE
 
 
-def test_a_long_value_is_cut_for_people_and_whole_for_programs() -> None:
+def test_a_long_value_is_cut_in_text_and_complete_in_json() -> None:
     policy = json.dumps("x" * 500)
     long = replace(FOUND, findings=(replace(CHANGED, differences=(Difference("policy", policy, None),)),))
 

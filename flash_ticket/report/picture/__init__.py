@@ -1,1 +1,1 @@
-"""Answers as pictures: SVG and a page."""
+"""Answers as pictures: SVG, and an HTML page."""

@@ -1,4 +1,4 @@
-"""How a diagram of endpoints and flows is drawn: stations with ports, frames, lines, and the style of all of it."""
+"""The shapes of a diagram of endpoints and flows: stations with ports, frames, lines, and their style."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ _ROUND = 7.0
 
 
 class BoxKind(StrEnum):
-    """What a station is, which decides how its border looks."""
+    """The kind of a station, which decides the look of its border."""
 
     INSIDE = "inside"
     OUTSIDE = "outside"
@@ -33,12 +33,12 @@ class Station:
     """One endpoint in a diagram.
 
     Attributes:
-        key: Its name among the stations.
-        column: Counted from the left.
-        details: Lesser lines under the name.
-        ports: What flows to it are on, one entry for each set of ports.
-        frame: The security groups around it, as a caption; empty for no frame.
-        about: The whole truth, for a pointer that rests on it.
+        key: A unique name.
+        column: The column, counted from the left.
+        details: Smaller lines under the name.
+        ports: The ports of the flows to it, one entry for each set of ports.
+        frame: The caption of a frame for its security groups; empty for no frame.
+        about: The full text, shown when a pointer rests on it.
     """
 
     key: str
@@ -52,20 +52,20 @@ class Station:
 
     @property
     def text_width(self) -> float:
-        """How wide its words want to be, up to a limit."""
+        """The width that its text needs, up to a limit."""
         wanted = [width(self.name, _NAME, bold=True), *(width(each, _DETAIL) for each in self.details)]
         wanted.append(width(self.frame, _GROUP) - 2 * (_PAD + _FRAME) + 4)
         return min(_MOST_TEXT, max(wanted))
 
     @property
     def card_height(self) -> float:
-        """How high its card is."""
+        """The height of its card."""
         return max(2 * _PAD + 14 + 17 * len(self.details), _PORT_STEP * len(self.ports))
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The measures that stations of one column share, so that they line up."""
+    """The measures that all stations of one column share, so that they line up."""
 
     text: float
     ports: float
@@ -81,7 +81,7 @@ class Shape:
 
     @property
     def before(self) -> float:
-        """How much room ports and their arrows take left of a frame."""
+        """The width of ports and their arrows to the left of a frame."""
         return self.ports + _ARROW if self.ports else 0.0
 
     @property
@@ -99,7 +99,7 @@ def shapes(stations: Sequence[Station]) -> dict[int, Shape]:
 
 
 def box(station: Station, shape: Shape) -> Box:
-    """Return what a layout needs to know of a station."""
+    """Return the box of a station, for the layout."""
     framed = 2 * (_FRAME + _CAPTION) if station.frame else 0.0
     height = station.card_height + framed
     first = height / 2 - _PORT_STEP * (len(station.ports) - 1) / 2
@@ -108,7 +108,7 @@ def box(station: Station, shape: Shape) -> Box:
 
 
 def drawn(station: Station, shape: Shape, at: Placed) -> Iterator[Markup]:
-    """Yield a station: its frame, its card, its words, its ports with their arrows."""
+    """Yield a station: its frame, its card, its text, its ports with their arrows."""
     parts: list[Markup] = [element("title", None, station.about)] if station.about else []
     card = Placed(
         at.x + shape.before + (shape.frame if station.frame else 0.0),
@@ -135,7 +135,7 @@ def drawn(station: Station, shape: Shape, at: Placed) -> Iterator[Markup]:
 
 
 def _port(label: str, right: float, y: float, card: Placed) -> Iterator[Markup]:
-    """Yield a set of ports ending at ``right``, and the arrow from there into the card."""
+    """Yield a set of ports that ends at ``right``, and the arrow from there to the card."""
     shown = fitted(label, _PORT, _MOST_TEXT)
     wide = width(shown, _PORT) + 2 * _PORT_PAD
     yield element("path", {"class": "flow", "d": f"M{_at((right, y))}H{number(card.x - 6)}"})
@@ -147,18 +147,18 @@ def _port(label: str, right: float, y: float, card: Placed) -> Iterator[Markup]:
 
 
 def port_left(label: str, shape: Shape, at: Placed) -> float:
-    """Return where the lines to a set of ports end."""
+    """Return the x coordinate at which the lines to a set of ports end."""
     return at.x + shape.ports - width(fitted(label, _PORT, _MOST_TEXT), _PORT) - 2 * _PORT_PAD
 
 
 def flow(points: Sequence[Point], end: float, about: str, data: Mapping[str, str]) -> Markup:
-    """Return the line of one flow, led straight on to ``end``."""
+    """Return the line of one flow, which ends with a straight piece to ``end``."""
     path = curve(points) + f"H{number(end)}"
     return element("path", {"class": "flow", "d": path, **data}, element("title", None, about))
 
 
 def curve(points: Sequence[Point]) -> str:
-    """Return a path that curves from the first point to the second, runs straight to the third, and so on."""
+    """Return a path with a curve from the first point to the second, a straight line to the third, and so on."""
     pieces = [f"M{_at(points[0])}"]
     heading = 1.0
     for place, (one, other) in enumerate(pairwise(points)):
@@ -171,7 +171,7 @@ def curve(points: Sequence[Point]) -> str:
         if heading == ahead:
             reach = (other[0] - one[0]) / 2
             bend = (one[0] + reach, one[1]), (other[0] - reach, other[1])
-        else:  # a turn: out in the old heading, back in the new one
+        else:  # a turn: it leaves in the old direction and comes back in the new one
             edge = max(one[0], other[0]) + _BEND if heading > 0 else min(one[0], other[0]) - _BEND
             bend = (edge, one[1]), (edge, other[1])
         pieces.append(f"C{_at(bend[0])} {_at(bend[1])} {_at(other)}")
@@ -201,20 +201,20 @@ def shifted(layout: Layout, x: float, y: float) -> Layout:
 
 
 def rectangle(at: Placed, looks: str, rounded: float) -> Markup:
-    """Return a rectangle with round corners."""
+    """Return a rectangle with rounded corners."""
     return element(
         "rect", {"class": looks, "x": at.x, "y": at.y, "width": at.width, "height": at.height, "rx": rounded}
     )
 
 
-def words(content: str, at: Point, looks: str, size: float, room: float, *, bold: bool = False) -> Markup:  # noqa: PLR0913 - a text has a place, a look and its room
-    """Return text that begins at a point of its base line and keeps within its room, cut if need be."""
+def words(content: str, at: Point, looks: str, size: float, room: float, *, bold: bool = False) -> Markup:  # noqa: PLR0913 - a text has a position, a style and a maximal width
+    """Return text that starts at a point of its baseline and is cut if it is wider than ``room``."""
     shown = fitted(content, size, room, bold=bold)
     return element("text", {"class": looks, "x": at[0], "y": at[1], "data-room": room}, shown)
 
 
 def document(size: tuple[float, float], title: str, description: str, *parts: str) -> Markup:
-    """Return a whole SVG document, of a width and a height, with its style; a text file ends with its line."""
+    """Return a complete SVG document of this width and height, with its style and a final line feed."""
     svg = element(
         "svg",
         {
@@ -272,4 +272,4 @@ STYLE = (
     f"@media (prefers-color-scheme:dark){{{_rules(DARK)}}}"
     f"@media print{{{_rules(LIGHT)}}}"
 )
-"""All of a diagram's style: no markup in it, so that it stands in XML and HTML alike."""
+"""The whole style of a diagram; it contains no markup, so it works in XML and in HTML."""

@@ -1,7 +1,7 @@
-"""The declared traffic of one environment as a page: picture, matrix, proof, and what decides each connection.
+"""The declared traffic of one environment as an HTML page: picture, matrix, proof, and what decides each connection.
 
-One file that asks nothing of any network: no script, no font, no image beside the picture within. Its content security
-policy says so, and allows the two style sheets by their hashes.
+The page is one file and loads nothing: it has no script, no font and no image except the embedded picture. Its content
+security policy enforces that, and allows the two style sheets by their hashes.
 """
 
 from base64 import b64encode
@@ -37,7 +37,7 @@ _SECTIONS = (
 
 
 def page(matrix: Matrix, environment: Environment, proof: Proof) -> str:
-    """Return an HTML document of one environment's traffic, without a date."""
+    """Return an HTML document of one environment's traffic; it contains no date."""
     return _Page(matrix, environment, proof).document()
 
 
@@ -117,8 +117,8 @@ class _Page:
                 cells.append(element("td", {"class": "open" if ports else "shut"}, ports or closed))
             rows.append((source, cells))
         said = (
-            "Rows may open connections to columns, on the ports in the cell; replies pass by themselves. "
-            "Between two externals this firewall has no say."
+            "Rows may open connections to columns, on the ports in the cell; replies pass automatically. "
+            "This firewall has no say between two externals."
         )
         yield _scrolling("The matrix", _table(said, ["From \\ to", *targets], rows))
         yield element(
@@ -148,9 +148,11 @@ class _Page:
     def _proof(self) -> Iterator[Markup]:
         yield element("p", None, self._summary())
         if self.environment.account == SymbolicAccount(self.environment.region).id:
-            yield element("p", None, "Made from the files alone: addresses of places are stand-ins, names are real.")
+            yield element(
+                "p", None, "Made from the files alone: the addresses of places are placeholders, the names are real."
+            )
         if self.proof.blurs:
-            yield element("p", None, "What neither layer can tell from something declared, and so lets through:")
+            yield element("p", None, "Neither layer can tell these from something declared, so both let them through:")
             yield element("ul", None, *(element("li", None, _blur(blur)) for blur in self.proof.blurs))
         if self.proof.violations:
             head = ["From", "To", "Ports", "Layer", "What is wrong", "What decides", "What to change"]
@@ -187,13 +189,14 @@ class _Page:
         yield element(
             "p",
             None,
-            "What is not declared is denied, in both directions. What nobody declares, tried on every service:",
+            "What is not declared is denied, in both directions. Undeclared callers, tried on every service:",
         )
         services = sorted(self.matrix.services, key=lambda service: self._ordered.index(service.name))
         undeclared = [
             each
             for each in self._layers.endpoints
-            if each.role is Role.UNDECLARED and (each.workload or each.ranges)  # a place may leave no other host
+            if each.role is Role.UNDECLARED
+            and (each.workload or each.ranges)  # if places cover everything, no other host is left
         ]
         rows = []
         for stranger in undeclared:
@@ -207,7 +210,7 @@ class _Page:
         yield _scrolling("What is denied", _table(said, head, rows))
 
     def _stopping(self, source: Endpoint, target: Endpoint, ports: Iterable[PortRange]) -> list[Layer]:
-        """Return the layers that stop every one of some ports."""
+        """Return the layers that stop all of these ports."""
         found = [[verdict for _, verdict in self._verdicts(source, target, port)] for port in ports]
         return [
             layer
@@ -230,7 +233,7 @@ class _Page:
 
     @cached_property
     def _ordered(self) -> list[str]:
-        """Who calls the services, the services as they call each other, what only is called."""
+        """The names in order: callers of the services, the services as they call each other, what is only called."""
         callers = [each.name for each in self.matrix.externals if self.matrix.flows_out_of[each.name]]
         calls = ((flow.source, flow.target) for flow in self.matrix.flows)
         column = columns(self.matrix.endpoints, calls)
@@ -277,7 +280,7 @@ def _table(caption: str, head: list[str], rows: Iterable[tuple[str, list[Markup]
 
 
 def _scrolling(name: str, content: Markup) -> Markup:
-    """Return content that scrolls by itself where it is wider than the page, with the keyboard, too."""
+    """Return content that scrolls on its own if it is wider than the page, also with the keyboard."""
     return element("div", {"class": "wide", "role": "region", "aria-label": name, "tabindex": "0"}, content)
 
 

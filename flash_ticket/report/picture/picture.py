@@ -1,7 +1,7 @@
-"""The declared traffic of one environment as a picture for a design review: one SVG document.
+"""The declared traffic of one environment as a picture for a design review: an SVG document.
 
-From left to right: who may reach the load balancer, what calls the services, the services in the order in which
-they call each other, and what they call. Around the services is their namespace, around what is in the VPC the VPC.
+From left to right: the clients of the load balancer, the callers of the services, the services in the order in which
+they call each other, and what they call. A frame around the services is the namespace, a larger one is the VPC.
 """
 
 from collections.abc import Iterator
@@ -43,20 +43,20 @@ _NOTE = 14.0
 
 
 def picture(matrix: Matrix, environment: Environment) -> str:
-    """Return an SVG document of who may talk to whom in one environment.
+    """Return an SVG document of the allowed traffic of one environment.
 
-    The same matrix and environment give the same text, which holds no date, and no address of a place.
+    The same matrix and environment give the same text. It contains no date and no address of a place.
     """
     return _Picture(matrix, environment).document()
 
 
 def clients(environment: Environment) -> str:
-    """Return how the proof and the picture call those who may reach the load balancer."""
+    """Return the name that the proof and the picture give to the clients of the load balancer."""
     return f"clients of {environment.load_balancer.external}"
 
 
 def flows_shown(matrix: Matrix, environment: Environment) -> tuple[Flow, ...]:
-    """Return the declared flows, after the one that leads to the load balancer."""
+    """Return the flow from the clients to the load balancer, then the declared flows."""
     front = environment.load_balancer
     return (Flow(clients(environment), front.external, front.listeners), *matrix.flows)
 
@@ -111,7 +111,7 @@ class _Picture:
 
     @cached_property
     def _columns(self) -> dict[str, int]:
-        """Columns: 0 callers beyond the VPC, 1 callers in it, then services, then the called in it, then beyond."""
+        """Column of each name: 0 for callers outside the VPC, 1 for callers in it, then services, then called ones."""
         names = {service.name for service in self.matrix.services}
         calls = [(each.source, each.target) for each in self.matrix.flows if {each.source, each.target} <= names]
         found = {name: 2 + column for name, column in columns(sorted(names), calls).items()}
@@ -220,7 +220,7 @@ class _Picture:
             yield flow(layout.routes[self._line(each)], end, about, data)
 
     def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
-        """Yield the VPC, the namespace and a group of all services if there is one, with words and where they begin."""
+        """Yield the VPC, the namespace and the group of all services, if any: rectangle, style, caption, text start."""
         inside = _around(layout, self._columns, 2, self._services_end)
         vpc = _around(layout, self._columns, 1, self._services_end + 1)
         if self._on_nodes:
@@ -251,7 +251,7 @@ class _Picture:
             f"Everything else is denied: at pods by NetworkPolicies ({DEFAULT_DENY}), in the VPC by security groups.",
         )
         if self._on_nodes:
-            yield "note", "Between services NetworkPolicies alone decide: all their pods carry the group of the nodes."
+            yield "note", "Between services only NetworkPolicies decide: all their pods carry the group of the nodes."
             yield "note", "Implied for every service: DNS (TCP 53, UDP 53)."
         else:
             yield "note", "Implied for every service: DNS (TCP 53, UDP 53), and kubelet probes on its ports."
@@ -262,7 +262,7 @@ class _Picture:
 
 
 def _around(layout: Layout, column_of: dict[str, int], first: int, last: int) -> Placed:
-    """Return the rectangle that holds everything in some columns."""
+    """Return the rectangle around everything in a range of columns."""
     within = [layout.boxes[key] for key, column in column_of.items() if first <= column <= last]
     within += [lane for column, lanes in layout.lanes.items() if first <= column <= last for lane in lanes]
     left, top = min((each.x for each in within), default=inf), min((each.y for each in within), default=inf)

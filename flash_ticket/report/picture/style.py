@@ -1,7 +1,7 @@
-"""The colours of pictures and pages, for light and for dark surroundings.
+"""The colours of pictures and pages, for light and dark mode, and the style sheet of a page.
 
-Text has a contrast of at least 4.5 to what it stands on, lines and borders that mean something at least 3 (WCAG 2.2,
-success criteria 1.4.3 and 1.4.11). No meaning rests on colour alone.
+Text has a contrast of at least 4.5 to its background, meaningful lines and borders have at least 3 (WCAG 2.2, success
+criteria 1.4.3 and 1.4.11). Colour alone never carries meaning.
 """
 
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours as ``#rrggbb``, named for their use.
+    """Colours as ``#rrggbb``, named after their use.
 
     Attributes:
-        ground: What everything lies on.
+        ground: The background of everything.
         ink: Text.
-        faint: Lesser text.
-        network: The ground of a VPC, ``network_edge`` its border.
-        inside: The ground of a namespace, ``inside_edge`` its border.
-        card: The ground of an endpoint, ``card_edge`` its border.
-        flow: What is allowed: lines, arrows and the ground of ports.
+        faint: Less important text.
+        network: The background of a VPC; ``network_edge`` is its border.
+        inside: The background of a namespace; ``inside_edge`` is its border.
+        card: The background of an endpoint; ``card_edge`` is its border.
+        flow: What is allowed: lines, arrows and the background of ports.
         on_flow: Text on ``flow``.
         guard: Security groups.
-        good: What holds, ``bad`` what does not.
+        good: What holds; ``bad`` is for what does not.
     """
 
     ground: str

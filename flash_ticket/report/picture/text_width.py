@@ -1,6 +1,6 @@
-"""How wide a text can get, without a font at hand: an upper bound, so that what is said to fit does fit.
+"""The width of text without a known font: an upper bound, so that text that should fit really fits.
 
-A picture is drawn with whatever sans-serif font its reader has. The bounds are those of the widest common ones
+A picture is drawn with the sans-serif font that its reader has. The bounds are those of the widest common fonts
 (Verdana and DejaVu Sans), by class of character.
 """
 
@@ -20,12 +20,12 @@ _BOLD = 1.12
 
 
 def width(content: str, size: float, *, bold: bool = False) -> float:
-    """Return at most how wide a text is, in the unit of the font's size."""
+    """Return the maximal width of a text, in the unit of the font's size."""
     return sum(_bound(character) for character in content) * size * (_BOLD if bold else 1)
 
 
 def fitted(content: str, size: float, room: float, *, bold: bool = False) -> str:
-    """Return the text, or as much of its beginning as fits with an ellipsis."""
+    """Return the text, or as much of its beginning as fits together with an ellipsis."""
     if width(content, size, bold=bold) <= room:
         return content
     kept = content
@@ -35,7 +35,7 @@ def fitted(content: str, size: float, room: float, *, bold: bool = False) -> str
 
 
 def wrapped(content: str, size: float, room: float) -> list[str]:
-    """Return the text in lines broken between words; a word too long for a line is cut."""
+    """Return the text in lines, broken between words; a word that is too long for a line is cut."""
     lines: list[str] = []
     for word in content.split():
         joined = f"{lines[-1]} {word}" if lines else word

@@ -76,7 +76,7 @@ def known_environment(inventory: Inventory) -> Environment:
         InputError: It tells none.
     """
     if inventory.environment is None:
-        raise InputError("--inventory", "", "it tells no environment", "Save one with flash-firewall inventory")
+        raise InputError("--inventory", "", "it contains no environment", "Save one with flash-firewall inventory")
     return inventory.environment
 
 

@@ -1,1 +1,1 @@
-"""What was denied, which layer denied it, and why."""
+"""Denied traffic: what was denied, which layer denied it, and why."""

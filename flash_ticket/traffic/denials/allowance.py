@@ -1,4 +1,4 @@
-"""What would let an undeclared connection through: the line of traffic.yaml, and what has to be declared before it."""
+"""How to allow an undeclared connection: the line of traffic.yaml, and what has to be declared before it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from flash_ticket.traffic.attribution.inventory import free_name, telling
 from flash_ticket.traffic.records.record import PodIdentity
 
 _Entry = dict[str, Any]
-"""An endpoint as traffic.yaml declares it."""
+"""An endpoint in the form of traffic.yaml."""
 
 _ONE_LINE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How a connection would be opened. It widens the firewall: nobody has said that it should be open.
+    """How to allow a connection. It widens the firewall: nobody has declared that the connection should be open.
 
     Attributes:
-        line: For ``flows`` of traffic.yaml; empty where no line can allow it.
-        before: What has to be declared or known first, in the imperative.
+        line: A line for ``flows`` of traffic.yaml; empty if no line can allow the connection.
+        before: What to declare or find out first, in the imperative.
     """
 
     line: str
@@ -36,18 +36,18 @@ class Allowance:
 
 
 def allowance(layers: BothLayers, conversations: Sequence[Conversation]) -> Allowance:
-    """Return what would let through what was denied.
+    """Return how to allow what was denied.
 
     Args:
-        layers: Of the environment.
-        conversations: Of one pair on one port that is not declared; at least one.
+        layers: Both layers of the environment.
+        conversations: Conversations of one pair on one port that is not declared; at least one.
     """
     return _Writer(layers, conversations).allowance()
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """How traffic.yaml calls an end; empty where it cannot."""
+    """The name of an end in traffic.yaml; empty if the end cannot have one."""
 
     text: str
     before: tuple[str, ...] = ()
@@ -62,15 +62,15 @@ class _Writer:
         first = self.conversations[0]
         source, destination, port = first.source, first.destination, first.port
         if port is None or port.protocol is Protocol.SCTP:
-            return Allowance("", ("Nothing in traffic.yaml can allow it: TCP and UDP ports alone are declared",))
+            return Allowance("", ("traffic.yaml cannot allow it: it declares only TCP and UDP ports",))
         front = self.layers.environment.load_balancer.external
         if source.name == clients_of(front):
             return Allowance("", tuple(self._clients(destination, port, front)))
         if source is destination:
-            remedy = f"No flow leads from {source.name} to itself: declare the pods that talk as two services"
+            remedy = f"A flow cannot lead from {source.name} to itself: declare the pods that talk as two services"
             return Allowance("", (remedy,))
         if not any(self._is_inside(end) for end in (source, destination)):
-            return Allowance("", ("Both ends are outside: a flow has a service at one end",))
+            return Allowance("", ("Both ends are outside the namespace: a flow needs a service at one end",))
         caller, called = self._caller(source), self._called(destination, port)
         before = (*caller.before, *called.before)
         if not caller.text or not called.text:
@@ -82,9 +82,9 @@ class _Writer:
 
     def _clients(self, destination: Endpoint, port: PortRange, front: str) -> Iterator[str]:
         if destination.name == front:
-            yield f"Add {_flow(_port(port))} to loadBalancer.listeners in {self._settings}: clients call those"
+            yield f"Add {_flow(_port(port))} to loadBalancer.listeners in {self._settings}: clients connect to these"
         else:
-            yield f"Clients reach {front} alone: declare these addresses as an external of their own"
+            yield f"Clients may only reach {front}: declare these addresses as a separate external"
 
     def _caller(self, source: Endpoint) -> _Name:
         addresses = sorted({address for each in self.conversations for address in each.sources})
@@ -103,14 +103,18 @@ class _Writer:
 
     def _opened_too(self, target: str) -> str:
         flows = [flow.source for flow in self.layers.matrix.flows_into[target]]
-        return f"; every flow to it that names no ports opens it too (from {', '.join(flows)})" if flows else ""
+        return (
+            f"; this also opens it for every flow to {target} without ports (from {', '.join(flows)})" if flows else ""
+        )
 
     def _named(self, endpoint: Endpoint, entry: _Entry, addresses: Sequence[str], pods: Sequence[PodIdentity]) -> _Name:
-        """Return the name of an end, with what has to be declared to give it one."""
+        """Return the name of an end, and what to declare so that it has one."""
         if endpoint.role in {Role.SERVICE, Role.EXTERNAL}:
             return _Name(endpoint.name)
         if endpoint.name == KUBELET:
-            return _Name("", ("Kubelets are no end of flows: what they probe is a port of the service",))
+            return _Name(
+                "", ("A flow cannot start or end at a kubelet: kubelets probe the declared ports of a service",)
+            )
         if self._is_inside(endpoint):
             return _Name("", (self._service_first(pods),))
         if endpoint.workload:
@@ -118,8 +122,8 @@ class _Writer:
         return self._host(endpoint, entry, addresses)
 
     def _service_first(self, pods: Sequence[PodIdentity]) -> str:
-        told = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
-        return f"Declare the pod under services by its labels{told}, or give it the labels of the service that it is"
+        own = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
+        return f"Declare the pod under services by its labels{own}, or give it the labels of the service it belongs to"
 
     def _pods_elsewhere(self, endpoint: Endpoint, entry: _Entry, pods: Sequence[PodIdentity]) -> _Name:
         known = endpoint.workload if endpoint.role is Role.IMPLIED else None
@@ -128,10 +132,10 @@ class _Writer:
         elif pods:
             namespace, labels = pods[0].namespace, pods[0].labels
         else:
-            return _Name("", ("Find out which pod that is, and declare it under externals by namespace and labels",))
+            return _Name("", ("Find out which pod it is, and declare it under externals by namespace and labels",))
         chosen = telling(labels)
         if not chosen:
-            remedy = f"Give the pod a label that tells it from others of {namespace}, and declare it under externals"
+            remedy = f"Give the pod a label that no other pod of {namespace} has, and declare it under externals"
             return _Name("", (remedy,))
         name = free_name(chosen[0][1], self.layers.matrix.endpoints)
         where = {"namespace": namespace, "pods": dict(chosen), **entry}
@@ -139,7 +143,7 @@ class _Writer:
 
     def _host(self, endpoint: Endpoint, entry: _Entry, addresses: Sequence[str]) -> _Name:
         if not addresses:
-            return _Name("", (f"Find out which address of {endpoint.name} that is, and declare it under externals",))
+            return _Name("", (f"Find out which address of {endpoint.name} it is, and declare it under externals",))
         name = free_name(f"host-{addresses[0]}", self.layers.matrix.endpoints)
         networks = [str(ip_network(ip_address(each))) for each in addresses]
         return _Name(
@@ -164,11 +168,11 @@ def _port(port: PortRange) -> int | dict[str, Any]:
 
 
 def _flow(value: object) -> str:
-    """Return a value as YAML on one line, in quotes where need be."""
+    """Return a value as YAML on one line, quoted where necessary."""
     written = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ONE_LINE, allow_unicode=True)
     return written.removesuffix("...\n").strip()
 
 
 def _pair(name: str, entry: _Entry) -> str:
-    """Return a name with its entry, as a line under a key of a file."""
+    """Return a name and its entry as a line under a key of the file."""
     return _flow({name: entry})[1:-1]

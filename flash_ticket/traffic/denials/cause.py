@@ -1,4 +1,4 @@
-"""A likely cause of a denial, and what to do about it."""
+"""A likely cause of a denial, and how to remove it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,8 +26,8 @@ class Cause:
     """A likely cause.
 
     Attributes:
-        problem: In words, with the names that matter.
-        remedy: In the imperative.
+        problem: The cause in words, with the names involved.
+        remedy: What to do, in the imperative.
     """
 
     suspect: Suspect

@@ -1,4 +1,4 @@
-"""Why something declared was probably denied, from what is known of the environment."""
+"""Likely causes of the denial of a declared connection, from what is known about the environment."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,35 +11,34 @@ from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Conversa
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
 from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.cause import Cause, Suspect
-from flash_ticket.traffic.denials.interface_groups import WornGroups
+from flash_ticket.traffic.denials.interface_groups import InterfaceGroups
 from flash_ticket.traffic.records.hubble import is_policys
 from flash_ticket.traffic.records.record import Disposition, Evidence
 
 _TO_CHECK = {
     Layer.POD: (
-        "what stands in the cluster against what is declared (flash-firewall verify), the labels of both pods, the "
-        "policy agent on their nodes, and connections that were open when the policies last changed"
+        "whether the cluster is as declared (flash-firewall verify), the labels of both pods, the policy agent on "
+        "their nodes, and connections that were open when the policies last changed"
     ),
     Layer.VPC: (
-        "the groups on the interfaces of both ends, what stands in the account against what is declared "
-        "(flash-firewall verify), the network ACLs of both subnets, and connections that outlived a change of rules or "
-        "the idle time after which groups forget them"
+        "the groups on the interfaces of both ends, whether the account is as declared (flash-firewall verify), the "
+        "network ACLs of both subnets, and connections that outlived a change of rules or the idle timeout of groups"
     ),
 }
 
 
 @dataclass(frozen=True)
 class DeniedAsDeclared:
-    """What is known of one environment that may explain why something declared was denied."""
+    """The knowledge about one environment that may explain why a declared connection was denied."""
 
     traffic: Recorded
 
     def causes(self, conversations: Sequence[Conversation], layer: Layer) -> tuple[Cause, ...]:
-        """Return the likely causes, best first; what to check where there is none.
+        """Return the likely causes, most likely first; if there is none, what to check.
 
         Args:
-            conversations: Of one pair on one port, stopped by one layer; at least one.
-            layer: The one that stopped them.
+            conversations: Conversations of one pair on one port that one layer stopped; at least one.
+            layer: The layer that stopped them.
         """
         first = conversations[0]
         early = list(self._early(conversations))
@@ -49,76 +48,85 @@ class DeniedAsDeclared:
             *self._compiled(first, layer),
             *self._drifted(first, layer),
             *(self._overruled() if layer is Layer.POD else ()),
-            *(self._worn.missing(conversations) if layer is Layer.VPC else self._outside(conversations)),
+            *(self._groups.missing(conversations) if layer is Layer.VPC else self._outside(conversations)),
             *self._reject_reasons(conversations),
             *(cause for cause, all_of_it in early if not all_of_it),
         ]
-        if layer is Layer.VPC and not found and self._worn.are_known(first):
+        if layer is Layer.VPC and not found and self._groups.are_known(first):
             found.append(_network_acl(first))
         return tuple(found) or (_unknown(first, layer),)
 
     @staticmethod
     def _no_policy(conversations: Sequence[Conversation]) -> Iterator[Cause]:
-        """Yield the reasons of drops that no policy made."""
+        """Yield the reasons of drops that no policy caused."""
         told = {each.reason for each in conversations if each.evidence is Evidence.HUBBLE}
         for reason in sorted(told):
             if reason and not is_policys(reason):
-                remedy = "Look that reason up in Cilium's documentation: no rule here will change it"
-                yield Cause(Suspect.NO_POLICY, f"Cilium dropped it for {reason}, which is no policy's doing", remedy)
+                remedy = "Look the reason up in Cilium's documentation: no rule of this firewall changes it"
+                yield Cause(Suspect.NO_POLICY, f"Cilium dropped it for {reason}, and no policy caused that", remedy)
 
     @staticmethod
     def _early(conversations: Sequence[Conversation]) -> Iterator[tuple[Cause, bool]]:
         early, count = sum(each.early for each in conversations), sum(each.count for each in conversations)
         if early:
             share = "all" if early == count else f"{early} of {count}"
-            problem = f"{share} lines are of a pod's first {EARLY_SECONDS} s, when its policies may not be enforced yet"
-            yield Cause(Suspect.NOT_ENFORCED_YET, problem, "Let the pod try again; it passes by itself"), early == count
+            problem = (
+                f"{share} lines are from a pod's first {EARLY_SECONDS} s, when its policies may not be enforced yet"
+            )
+            yield (
+                Cause(Suspect.NOT_ENFORCED_YET, problem, "Let the pod try again: the problem ends by itself"),
+                early == count,
+            )
 
     def _compiled(self, about: Conversation, layer: Layer) -> Iterator[Cause]:
         if about.port and has_say(layer, about.source, about.destination):
             verdict = self.traffic.layers.verdict(layer, about.source, about.destination, about.port)
             if verdict and not verdict.passes:
-                remedy = "Run flash-firewall check, and mend what it names before anything else"
-                yield Cause(Suspect.COMPILED, f"the {layer} layer as compiled stops it, though declared", remedy)
+                remedy = "Run flash-firewall check, and fix what it reports before anything else"
+                problem = f"the compiled {layer} layer stops it, although it is declared"
+                yield Cause(Suspect.COMPILED, problem, remedy)
 
     def _drifted(self, about: Conversation, layer: Layer) -> Iterator[Cause]:
-        """Yield what stands otherwise than it is declared and stops this."""
-        if not self._standing or not about.port:
+        """Yield what differs from the declaration and stops this."""
+        if not self._deployed_layers or not about.port:
             return
-        ends = [self._standing.named.get(end.name) for end in (about.source, about.destination)]
+        ends = [self._deployed_layers.named.get(end.name) for end in (about.source, about.destination)]
         wanted = self.traffic.layers.verdict(layer, about.source, about.destination, about.port)
-        found = self._standing.verdict(layer, ends[0], ends[1], about.port) if ends[0] and ends[1] else None
+        found = self._deployed_layers.verdict(layer, ends[0], ends[1], about.port) if ends[0] and ends[1] else None
         if not wanted or not found or found.passes or not wanted.passes:
             return
         sides = ((wanted.egress, found.egress), (wanted.ingress, found.ingress))
         names = [
-            self._difference(rule, layer) for declared, stands in sides if not stands.passes for rule in declared.rules
+            self._difference(rule, layer)
+            for declared, deployed in sides
+            if not deployed.passes
+            for rule in declared.rules
         ]
-        told = "; ".join(dict.fromkeys(name for name in names if name)) or "; ".join(map(str, found.deciding))
+        causes = "; ".join(dict.fromkeys(name for name in names if name)) or "; ".join(map(str, found.deciding))
         yield Cause(
             Suspect.DRIFT,
-            f"what stands denies it too: {told}",
+            f"what is deployed denies it too: {causes}",
             f"Run pulumi up --refresh --stack {self.traffic.firewall.environment.name}",
         )
 
     def _difference(self, rule: RuleReference, layer: Layer) -> str:
-        """Return how a declared rule differs from what stands; nothing if it stands as declared."""
+        """Return how a declared rule differs from the deployed one; empty if it does not."""
         if layer is Layer.VPC:
-            return "" if rule.rule in self._standing_rules else f"the rule {rule.rule} of {rule.owner} is missing"
+            return "" if rule.rule in self._deployed_rules else f"the rule {rule.rule} of {rule.owner} is missing"
         name = rule.owner.rpartition("/")[2]
-        if name not in self._standing_policies:
+        if name not in self._deployed_policies:
             return f"the NetworkPolicy {name} is missing"
         declared = next(each.manifest() for each in self.traffic.firewall.pods.policies if each.name == name)
-        return "" if declared["spec"] == self._standing_policies[name] else f"the NetworkPolicy {name} was changed"
+        return "" if declared["spec"] == self._deployed_policies[name] else f"the NetworkPolicy {name} was changed"
 
     def _overruled(self) -> Iterator[Cause]:
         deployed = self.traffic.inventory.deployed
         if deployed and deployed.overruling:
             problem = f"ClusterNetworkPolicies can overrule every NetworkPolicy: {', '.join(deployed.overruling)}"
-            yield Cause(Suspect.OVERRULED, problem, "Read them: what they deny no NetworkPolicy allows")
+            yield Cause(Suspect.OVERRULED, problem, "Read them: no NetworkPolicy can allow what they deny")
 
     def _outside(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
-        """Yield addresses of a place that are not in the networks that policies know it by."""
+        """Yield addresses of a place that are outside the networks by which policies know it."""
         told = {
             address: endpoint
             for each in conversations
@@ -128,7 +136,7 @@ class DeniedAsDeclared:
             if not self._places.within(address, endpoint.ranges)
         }
         for address, endpoint in sorted(told.items()):
-            problem = f"{address} is outside of the networks that the stack's settings give {endpoint.name}"
+            problem = f"{address} is outside the networks that the stack's settings give {endpoint.name}"
             yield Cause(Suspect.OUTSIDE, problem, f"Add its subnet to places.{endpoint.name}, and deploy")
 
     @staticmethod
@@ -139,40 +147,44 @@ class DeniedAsDeclared:
             yield Cause(Suspect.REJECT_REASON, f"the flow log gives the reason {reason}", remedy)
 
     @cached_property
-    def _worn(self) -> WornGroups:
-        return WornGroups(self.traffic.inventory, self.traffic.firewall.matrix.namespace)
+    def _groups(self) -> InterfaceGroups:
+        return InterfaceGroups(self.traffic.inventory, self.traffic.firewall.matrix.namespace)
 
     @cached_property
     def _places(self) -> PlaceDirectory:
         return PlaceDirectory(self.traffic.layers, self.traffic.inventory)
 
     @cached_property
-    def _standing(self) -> BothLayers | None:
+    def _deployed_layers(self) -> BothLayers | None:
         inventory = self.traffic.inventory
         if not inventory.deployed or not inventory.environment:
             return None
         return inventory.deployed.layers(self.traffic.firewall.matrix, inventory.environment)
 
     @cached_property
-    def _standing_rules(self) -> frozenset[str]:
-        return frozenset(rule.name for rule in self._standing.firewall.rules) if self._standing else frozenset()
+    def _deployed_rules(self) -> frozenset[str]:
+        return (
+            frozenset(rule.name for rule in self._deployed_layers.firewall.rules)
+            if self._deployed_layers
+            else frozenset()
+        )
 
     @cached_property
-    def _standing_policies(self) -> Mapping[str, object]:
+    def _deployed_policies(self) -> Mapping[str, object]:
         deployed = self.traffic.inventory.deployed
         return {each["metadata"]["name"]: each["spec"] for each in deployed.policies} if deployed else {}
 
 
 def _unknown(about: Conversation, layer: Layer) -> Cause:
     if about.disposition is Disposition.UNANSWERED:
-        problem = "a NetworkPolicy stopped it at a pod, or nobody listens there"
-        remedy = "Read the pod layer's log of that time too, and see whether the pod listens on that port"
+        problem = "a NetworkPolicy stopped it at the pod, or nothing listens on the port"
+        remedy = "Read the pod layer's log of that time too, and check whether the pod listens on the port"
         return Cause(Suspect.UNKNOWN, problem, remedy)
-    return Cause(Suspect.UNKNOWN, "nothing that is known here explains it", f"Check in this order {_TO_CHECK[layer]}")
+    return Cause(Suspect.UNKNOWN, "nothing that is known here explains it", f"Check in this order: {_TO_CHECK[layer]}")
 
 
 def _network_acl(about: Conversation) -> Cause:
-    problem = "the groups on both interfaces and the rules in them let it pass as they stand: a network ACL can stop it"
+    problem = "the groups on both interfaces and their deployed rules allow it: a network ACL may stop it"
     return Cause(
         Suspect.NETWORK_ACL,
         problem,

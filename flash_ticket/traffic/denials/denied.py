@@ -1,7 +1,8 @@
-"""What was stopped: by whom it was tried, which layer stopped it and why, and whether it is declared.
+"""Stopped traffic: who tried it, which layer stopped it and why, and whether it is declared.
 
-A flow log shows what security groups and network ACLs stop, and never a NetworkPolicy's drop; the pod layer's logs show
-that, and never a security group's. What a flow log shows going in without an answer is told apart as the weaker sign.
+A flow log shows what security groups and network ACLs stop, but never the drop of a NetworkPolicy. The logs of the pod
+layer show that, but never the drop of a security group. Traffic that a flow log shows as accepted and never answered is
+listed separately, because it is a weaker sign.
 """
 
 from collections import defaultdict
@@ -34,28 +35,29 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """Traffic of one pair on one port that one layer stopped, or that was never answered.
+    """Traffic of one pair on one port that one layer stopped, or that got no answer.
 
     Attributes:
-        source: Who called.
-        destination: Who was called.
-        port: One port; None for a protocol without.
+        source: The endpoint that called.
+        destination: The endpoint that was called.
+        port: A range of one port; None for a protocol without ports.
         protocol: IANA's number.
-        disposition: Stopped, or let through by the VPC layer and unanswered.
-        layer: Which firewall stopped it; of what was not answered the pod layer, if any did.
-        evidence: The logs that tell of it, sorted.
-        count: Lines that tell of it.
-        unanswered: Lines of flow logs about the same pair and port without an answer, which belong to it.
-        passed: Lines about the same pair and port that passed the same layer.
+        disposition: Stopped, or allowed by the VPC layer and unanswered.
+        layer: The layer that stopped it; for unanswered traffic the pod layer, which may have stopped it.
+        evidence: The kinds of log that show it, sorted.
+        count: How many lines show it.
+        unanswered: How many lines of flow logs show the same pair and port without an answer.
+        passed: How many lines show the same pair and port passing the same layer.
         first: Seconds since 1970, UTC.
-        last: Likewise.
-        sources: Addresses, a few of them, sorted.
-        destinations: Likewise.
-        callers: Pods of the source, a few of them.
-        called: Likewise of the destination.
-        decided: What decides on each side, by the compiled layer: a policy or rule, or that there is none.
-        causes: Why it was stopped, most likely first; never empty for what is declared.
-        allowance: What would open it; None for what is declared.
+        last: Seconds since 1970, UTC.
+        sources: A few addresses of the source, sorted.
+        destinations: A few addresses of the destination, sorted.
+        callers: A few pods of the source.
+        called: A few pods of the destination.
+        standing: Whether it is declared.
+        decided: What decides on each side of the compiled layer: a policy or rule, or that there is none.
+        causes: Why it was stopped, most likely first; never empty for a declared connection.
+        allowance: How to allow it; None for a declared connection.
     """
 
     source: Endpoint
@@ -82,13 +84,13 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """All that was stopped on its way from or to what this firewall governs.
+    """All traffic from or to what this firewall governs that was stopped.
 
     Attributes:
-        denials: The declared ones first, then by count.
-        unanswered: What was let through by the VPC layer and never answered, the declared first.
-        passed: Lines about traffic that passed.
-        beside: Lines about traffic that was stopped or unanswered, at neither end of which this firewall stands.
+        denials: Stopped traffic, declared first, then by count.
+        unanswered: Traffic that the VPC layer allowed and nobody answered, declared first.
+        passed: How many lines show traffic that passed.
+        beside: How many lines show stopped or unanswered traffic between ends that this firewall does not govern.
     """
 
     denials: tuple[Denial, ...]
@@ -103,18 +105,18 @@ class Denied:
 
 
 def denied(traffic: Recorded, service: str | None = None) -> Denied:
-    """Return what was stopped.
+    """Return the traffic that was stopped.
 
     Args:
-        traffic: Recorded and attributed.
-        service: Only what comes from or goes to it; None for all.
+        traffic: The recorded and attributed traffic.
+        service: Only traffic from or to this service; None for all.
 
     Raises:
-        InputError: There is no such service.
+        InputError: The service does not exist.
     """
     known = sorted(each.name for each in traffic.firewall.matrix.services)
     if service is not None and service not in known:
-        raise InputError("--service", "", f"{service!r} is no service", f"Name one of: {', '.join(known)}")
+        raise InputError("--service", "", f"{service!r} is not a service", f"Name one of: {', '.join(known)}")
     return _Denials(traffic, service).denied()
 
 
@@ -153,7 +155,7 @@ class _Denials:
         return Denied(_sorted(found), _sorted(left), sum(self._passed.values()), beside)
 
     def _governs(self, endpoint: Endpoint) -> bool:
-        """Tell whether this firewall stands around a endpoint: pods of the namespace, and the load balancer."""
+        """Return whether this firewall governs an endpoint: pods of the namespace, and the load balancer."""
         if endpoint.workload:
             return endpoint.workload.namespace == self.layers.matrix.namespace
         return endpoint.name == self.layers.environment.load_balancer.external
@@ -190,12 +192,12 @@ class _Denials:
 
     def _decided(self, source: Endpoint, destination: Endpoint, port: PortRange | None, layer: Layer) -> Iterator[str]:
         if port is None:
-            yield "it has no ports, and no rule here speaks of it"
+            yield "it has no ports, and no rule here covers it"
         elif not has_say(layer, source, destination):
             yield f"the {layer} layer has no say between the two"
         elif verdict := self.layers.verdict(layer, source, destination, port):
             if verdict.passes:
-                yield f"as compiled, the {layer} layer lets it pass"
+                yield f"the compiled {layer} layer allows it"
             yield from map(str, verdict.deciding)
 
     @property
@@ -247,18 +249,18 @@ def _few_pods(pods: Iterable[PodIdentity]) -> tuple[PodIdentity, ...]:
 
 @dataclass(slots=True)
 class News:
-    """Remembers what was told, so that each look tells what came since.
+    """Remembers which denials were reported, so that each look reports only new ones.
 
-    Records come late and not in order, so that each look has to reach back over what was read before.
+    Records arrive late and out of order, so each look has to read again what earlier looks read.
     """
 
-    _told: dict[object, float] = field(default_factory=dict)
+    _reported: dict[object, float] = field(default_factory=dict)
 
     def of(self, denied: Denied) -> Iterator[Denial]:
-        """Yield the denials of a pair, port and layer that was not told yet, or that was denied again later."""
+        """Yield each denial of a pair, port and layer that was not reported yet, or that happened again later."""
         for each in (*denied.denials, *denied.unanswered):
             ends = (each.source.name, each.destination.name)
             key = (*ends, each.protocol, each.port, each.layer, each.disposition)
-            if key not in self._told or self._told[key] < each.last:
-                self._told[key] = each.last
+            if key not in self._reported or self._reported[key] < each.last:
+                self._reported[key] = each.last
                 yield each

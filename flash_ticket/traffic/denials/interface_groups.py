@@ -1,4 +1,4 @@
-"""Which security groups the interfaces at the ends of a conversation carry, and which they should."""
+"""The security groups that the interfaces at the ends of a conversation carry, and those that they should carry."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,31 +13,31 @@ from flash_ticket.traffic.records.record import PodIdentity
 
 
 @dataclass(frozen=True)
-class WornGroups:
-    """The groups of interfaces, as far as an inventory knows them.
+class InterfaceGroups:
+    """The security groups of interfaces, as far as an inventory contains them.
 
     Attributes:
-        inventory: With interfaces, and with the stack's own groups as they are deployed.
-        namespace: Of the services.
+        inventory: It contains the interfaces and the deployed groups of the stack.
+        namespace: The namespace of the services.
     """
 
     inventory: Inventory
     namespace: str
 
     def missing(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
-        """Yield each interface at an end that lacks the groups by which the rules know that end."""
-        told: dict[str, Cause] = {}
+        """Yield a cause for each interface that lacks the group by which the rules know its end."""
+        found: dict[str, Cause] = {}
         for each in conversations:
             ends = ((each.source, each.sources, each.callers), (each.destination, each.destinations, each.called))
             for endpoint, addresses, pods in ends:
                 for address in addresses:
                     interface, wanted = self._interfaces.get(address), self._wanted(endpoint)
                     if interface and wanted and not wanted & set(interface.groups):
-                        told[interface.id] = self._lacking(interface, address, endpoint, wanted, pods)
-        yield from (told[interface] for interface in sorted(told))
+                        found[interface.id] = self._lacking(interface, address, endpoint, wanted, pods)
+        yield from (found[interface] for interface in sorted(found))
 
     def are_known(self, about: Conversation) -> bool:
-        """Tell whether the interfaces at both ends are known, with the groups that they should carry."""
+        """Return whether the interfaces at both ends are known, and the groups that they should carry."""
         ends = ((about.source, about.sources), (about.destination, about.destinations))
         return all(
             self._wanted(endpoint) and any(address in self._interfaces for address in addresses)
@@ -65,12 +65,12 @@ class WornGroups:
         )
 
     def _at(self, address: str, pods: Sequence[PodIdentity]) -> Iterator[PodIdentity]:
-        """Yield those pods of a conversation that have the address."""
+        """Yield the pods of a conversation that have the address."""
         having = {(pod.namespace, pod.name) for pod in self.inventory.pods if address in pod.addresses}
         return (pod for pod in pods if (pod.namespace, pod.name) in having)
 
     def _wanted(self, endpoint: Endpoint) -> frozenset[str]:
-        """Return the ids of the groups of which an interface of a endpoint carries one; empty if not known."""
+        """Return the ids of the groups, one of which each interface of an endpoint carries; empty if not known."""
         found: set[str] = set()
         for group in endpoint.groups:
             if isinstance(group, OwnGroup):

@@ -1,4 +1,4 @@
-"""Why something that is not declared was perhaps meant to be: a label or a port beside one that is declared."""
+"""Undeclared connections that are close to a declared one: another label, or another port."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from flash_ticket.traffic.records.record import PodIdentity
 
 @dataclass(frozen=True)
 class NearMisses:
-    """What is declared in one environment, to find what is nearly so."""
+    """Finds declared connections of one environment that an undeclared one is close to."""
 
     traffic: Recorded
 
     def causes(self, conversations: Sequence[Conversation]) -> tuple[Cause, ...]:
-        """Return what may have been meant.
+        """Return the mistakes that may be behind an undeclared connection.
 
         Args:
-            conversations: Of one pair on one port that is not declared; at least one.
+            conversations: Conversations of one pair on one port that is not declared; at least one.
         """
         first = conversations[0]
         callers = sorted({pod for each in conversations for pod in each.callers}, key=str)
@@ -41,7 +41,7 @@ class NearMisses:
         return tuple(dict.fromkeys(found))
 
     def _labels(self, about: Conversation, end: Endpoint, pods: Sequence[PodIdentity]) -> Iterator[Cause]:
-        """Yield the services that pods of the namespace nearly are, where that would make the connection declared."""
+        """Yield the services that pods of the namespace look like, if the connection is declared for these services."""
         if end.name != another_pod(self.traffic.firewall.matrix.namespace) or not about.port:
             return
         for pod in pods:
@@ -53,8 +53,8 @@ class NearMisses:
                     has = ", ".join(f"{key}={value}" for key, value in pod.labels) or "no labels"
                     yield Cause(
                         Suspect.LABELS,
-                        f"the pod {pod.name} looks like {service.name}, from and to which this is declared, but has "
-                        f"{has} and not {wanted}",
+                        f"the pod {pod.name} looks like {service.name}, for which this is declared, but it has "
+                        f"{has} instead of {wanted}",
                         "Correct the labels in the template of its Deployment",
                     )
 
@@ -69,7 +69,7 @@ class NearMisses:
             )
 
     def _places(self, about: Conversation, addresses: Sequence[str]) -> Iterator[Cause]:
-        """Yield the places in whose networks a called host is, though they do not listen on the port."""
+        """Yield the places whose networks contain a called host, although they do not listen on the port."""
         if about.destination.name != VPC_HOST or not about.port:
             return
         for address in addresses:
@@ -91,7 +91,7 @@ class NearMisses:
 
 
 def _is_near(pod: PodIdentity, service: Service) -> bool:
-    """Tell whether a pod is nearly a service's: by its name, or by a label that is almost one of the service's."""
+    """Return whether a pod looks like one of a service: by its name, or by a label that is almost the service's."""
     if pod.name.startswith((f"{service.name}-", *(f"{value}-" for _, value in service.pods))):
         return True
     values = [value for _, value in pod.labels]
@@ -99,4 +99,4 @@ def _is_near(pod: PodIdentity, service: Service) -> bool:
 
 
 _ALMOST = 0.8
-"""Of difflib's ratio: a letter or two of a usual name."""
+"""The least ratio of difflib: a typical name may differ by a letter or two."""

@@ -1,6 +1,6 @@
-"""Services and externals that a matrix could declare: those it has, and more out of the labels of pods.
+"""Services and externals that a matrix could declare: those that it has, and more from the labels of pods.
 
-What is drafted here has no flows. It gives recorded traffic ends with names, and a draft its entries.
+The result has no flows. It gives the ends of recorded traffic names, and a draft its entries.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,12 +31,12 @@ _INGRESS, _EGRESS = "allow-ingress-", "allow-egress-"
 
 
 def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
-    """Return the declared matrix with a service or an external for pods of the inventory that have none.
+    """Return the declared matrix with an added service or external for each pod of the inventory that has none.
 
-    Pods that no label tells from those of another service are left without one.
+    Pods that no label distinguishes from those of another service are left out.
 
     Raises:
-        InputError: The inventory tells no environment, or an external has no place in it.
+        InputError: The inventory contains no environment, or an external has no place in it.
     """
     environment = known_environment(inventory)
     refuse_unplaced(matrix, environment, MATRIX_FILE)
@@ -64,7 +64,7 @@ def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
 
 
 def _unnamed(declared: BothLayers, inventory: Inventory) -> list[tuple[str, Labels]]:
-    """Return the namespaces and labels of pods that no declared endpoint is, sorted."""
+    """Return the namespaces and labels of pods that belong to no declared endpoint, sorted."""
     known = [each.workload for each in declared.endpoints if each.workload and each.role is not Role.UNDECLARED]
     return [
         (namespace, labels)
@@ -76,7 +76,7 @@ def _unnamed(declared: BothLayers, inventory: Inventory) -> list[tuple[str, Labe
 
 
 def _is_writable(namespace: str, labels: Labels) -> bool:
-    """Tell whether traffic.yaml takes them: a saved inventory may hold what no API server would."""
+    """Return whether traffic.yaml accepts them: a saved inventory may contain labels that no API server would."""
     try:
         _WRITABLE.validate_python((namespace, dict(labels)))
     except ValidationError:
@@ -85,7 +85,7 @@ def _is_writable(namespace: str, labels: Labels) -> bool:
 
 
 def _choice(labels: Labels, services: Sequence[Service]) -> Labels | None:
-    """Return the fewest labels that no pod of another service can have; None if there are none."""
+    """Return the fewest labels that no pod of another service can have; None if there are none such."""
     for pods in _choices(labels):
         wanted = Service("", pods, (), "", "")
         if all(told_apart(wanted, each) for each in services):
@@ -106,7 +106,7 @@ def _named(pods: Labels, namespace: str) -> str:
 
 
 def _ports(pods: Labels, namespace: str, services: Iterable[ClusterService]) -> tuple[PortRange, ...]:
-    """Return the ports of the pods that Kubernetes Services send to."""
+    """Return the ports of the pods to which Kubernetes Services send traffic."""
     return tuple(
         sorted(
             {
@@ -121,7 +121,7 @@ def _ports(pods: Labels, namespace: str, services: Iterable[ClusterService]) -> 
 
 
 def _names_of_policies(services: Iterable[Service]) -> Iterator[str]:
-    """Yield the names that a new service cannot have because its policies would be named like others."""
+    """Yield the names that a new service cannot have, because its policies would have the names of others."""
     for service in services:
         for policy in (service.ingress_policy, service.egress_policy):
             for prefix in (_INGRESS, _EGRESS):

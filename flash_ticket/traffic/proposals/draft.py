@@ -1,4 +1,4 @@
-"""A matrix drafted from recorded traffic: what worked, as if it were wanted. Whether it is, a person has to say."""
+"""A matrix drafted from recorded traffic: it declares everything that worked. A person has to decide what is wanted."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ from flash_ticket.traffic.proposals.observation import Fate, Observation, concer
 
 @dataclass(frozen=True, slots=True)
 class DraftedFlow:
-    """Ports next to each other on which traffic of one pair worked.
+    """Adjacent ports on which traffic of one pair worked.
 
     Attributes:
-        count: How many lines tell of it.
-        last: When the last ended, in seconds since 1970.
+        count: How many lines show it.
+        last: When the last line ended, in seconds since 1970.
     """
 
     source: str
@@ -32,10 +32,10 @@ class DraftedFlow:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """Traffic that worked and that no flow between the named ends can stand for.
+    """Traffic that worked, but that no flow between named endpoints can declare.
 
     Attributes:
-        allowance: What would have to be declared for it.
+        allowance: What to declare for it.
     """
 
     seen: Observation
@@ -44,15 +44,15 @@ class Stranger:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A matrix with what it was drawn from.
+    """A drafted matrix and its evidence.
 
     Attributes:
-        namespace: The declared one.
-        services: Today's, and those out of labels that took part in a flow; with the ports that were called. Sorted.
-        externals: Likewise.
+        namespace: The declared namespace.
+        services: Today's services and those from labels that took part in a flow, with the called ports. Sorted.
+        externals: Today's externals and those from labels, likewise. Sorted.
         flows: Sorted.
-        strangers: The most lines first.
-        left_out: The lines that worked and are implied, did not work, or are of no concern, by what they are.
+        strangers: Traffic that cannot be declared as it is, most lines first.
+        left_out: The counts of lines that are left out, by reason.
     """
 
     namespace: str
@@ -67,8 +67,9 @@ def draft(traffic: Recorded, today: Matrix) -> Draft:
     """Draft a matrix.
 
     Args:
-        traffic: By the endpoints of today's matrix with more candidates (``flash_ticket.traffic.proposals.candidate``).
-        today: Its services and externals stay, with traffic or without.
+        traffic: Attributed to the endpoints of today's matrix and further candidates
+            (``flash_ticket.traffic.proposals.candidate``).
+        today: The matrix whose services and externals stay, with or without traffic.
     """
     return _Drafting(traffic.layers, today, traffic.attribution.conversations).draft()
 
@@ -111,7 +112,7 @@ class _Drafting:
         )
 
     def _is_implied(self, seen: Observation) -> bool:
-        """Tell whether it is declared without a flow: DNS, probes, clients of the load balancer."""
+        """Return whether it is declared without a flow: DNS, probes, clients of the load balancer."""
         pair = (self.layers.named[seen.source], self.layers.named[seen.destination])
         known = {seen.source, seen.destination} <= self.layers.matrix.endpoints.keys()
         declared = self._declared.get(pair)
@@ -131,7 +132,7 @@ class _Drafting:
         )
 
     def _ports(self, endpoint: DeclaredEndpoint, flows: Iterable[Observation]) -> tuple[PortRange, ...]:
-        """Return the ports that were called, with those declared today and, for a new service, those known."""
+        """Return the called ports and those declared today; for a new service also the known ones."""
         known = self.today.endpoints.get(endpoint.name) or (endpoint if isinstance(endpoint, Service) else None)
         declared = known.ports if known else ()
         called = PortSet.of(each.port for each in flows if each.destination == endpoint.name)
@@ -146,7 +147,7 @@ class _Drafting:
 
 
 def _flows(flows: Iterable[Observation], listening: Mapping[str, tuple[PortRange, ...]]) -> Iterator[DraftedFlow]:
-    """Yield the flows, ports next to each other together as far as one declared range of the target holds them."""
+    """Yield the flows; adjacent ports form one flow if one declared range of the target contains them."""
     by_pair: dict[tuple[str, str], list[Observation]] = {}
     for each in flows:
         by_pair.setdefault((each.source, each.destination), []).append(each)

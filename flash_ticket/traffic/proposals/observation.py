@@ -1,7 +1,7 @@
-"""What the logs together tell of one pair of ends on one port: whether it worked.
+"""Observed traffic of one pair of ends on one port, from all logs together: whether it worked.
 
-No single record says so. A flow log that saw no reply knows no more than that nothing stopped the request in the VPC
-layer, and a log that was written at the caller's end alone does not show that anything arrived.
+No single record shows that. A flow log without a reply shows only that nothing stopped the request in the VPC layer,
+and a log from the caller's end does not show that anything arrived.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdenti
 
 
 class Fate(StrEnum):
-    """What came of the traffic of one pair on one port, as far as all logs together tell."""
+    """The outcome of the traffic of one pair on one port, as far as all logs together show it."""
 
     WORKED = "worked"
     UNANSWERED = "unanswered"
@@ -26,21 +26,21 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Recorded traffic of one pair on one port that met one fate.
+    """Recorded traffic of one pair on one port with one fate.
 
     Attributes:
         source: The name of the endpoint that called.
-        destination: The name of the one that was called.
+        destination: The name of the endpoint that was called.
         port: A range of one port.
-        count: How many lines, over all logs.
-        sources: Addresses of the source, as many as the conversations gave; sorted.
-        destinations: Likewise.
-        callers: Pods of the source, as many as the conversations gave; sorted.
-        called: Likewise of the destination.
-        evidence: The logs that tell of it.
+        count: How many lines of all logs.
+        sources: The addresses of the source in the conversations, sorted.
+        destinations: The addresses of the destination in the conversations, sorted.
+        callers: The pods of the source in the conversations, sorted.
+        called: The pods of the destination in the conversations, sorted.
+        evidence: The kinds of log that show it.
         first: Seconds since 1970, UTC.
-        last: Likewise.
-        early: How many of the lines tell of nothing but a pod's first seconds, before its policies may be enforced.
+        last: Seconds since 1970, UTC.
+        early: How many of the lines are entirely from a pod's first seconds, before its policies may be enforced.
     """
 
     source: str
@@ -59,7 +59,7 @@ class Observation:
 
 
 def concerns(layers: BothLayers, conversation: Conversation) -> bool:
-    """Tell whether an end is in the namespace, whose every pod default-deny selects, or is the load balancer."""
+    """Return whether an end is a pod of the namespace, which default-deny selects, or the load balancer."""
     front = layers.environment.load_balancer.external
     return any(
         end.name == front or (end.workload is not None and end.workload.namespace == layers.matrix.namespace)
@@ -68,7 +68,7 @@ def concerns(layers: BothLayers, conversation: Conversation) -> bool:
 
 
 def observations(conversations: Iterable[Conversation]) -> tuple[Observation, ...]:
-    """Return what was seen of each pair, port and fate, sorted; what has no port is left out."""
+    """Return one observation for each pair, port and fate, sorted; traffic without ports is left out."""
     by_port: dict[tuple[str, str, PortRange], list[Conversation]] = defaultdict(list)
     for each in conversations:
         if each.port:
@@ -81,10 +81,10 @@ def observations(conversations: Iterable[Conversation]) -> tuple[Observation, ..
 
 
 def _by_fate(together: Sequence[Conversation]) -> list[tuple[Fate, list[Conversation]]]:
-    """Divide the conversations of one pair and port by what came of them.
+    """Divide the conversations of one pair and port by their fate.
 
-    What was let out at the caller's end and is known to have been stopped, or left without a reply, further on did not
-    work; unless something of it arrived.
+    Traffic that left the caller's end did not work if another log shows that it was stopped or unanswered later, unless
+    some of it arrived.
     """
     arrived = any(each.disposition is Disposition.PASSED and not _is_departure(each) for each in together)
     beyond = {each.disposition for each in together if not _is_departure(each)} if not arrived else set()
@@ -100,7 +100,7 @@ def _by_fate(together: Sequence[Conversation]) -> list[tuple[Fate, list[Conversa
 
 
 def _is_departure(conversation: Conversation) -> bool:
-    """Tell whether only the pod layer at the caller's end speaks."""
+    """Return whether the conversation is from the pod layer at the caller's end."""
     return conversation.evidence.layer is Layer.POD and conversation.direction is Direction.EGRESS
 
 

@@ -1,7 +1,7 @@
-"""A proposed matrix beside today's: both compiled for one environment, and asked about the same ends.
+"""A proposed matrix and today's matrix, compiled for one environment and with the same endpoints.
 
-What only one of them declares stays an end with its name, so that traffic of a service that the proposal drops is told
-as that service's, and traffic of one that it adds as that one's.
+An endpoint that only one of them declares keeps its name: traffic of a service that the proposal removes or adds is
+still reported as traffic of that service.
 """
 
 from collections import defaultdict
@@ -23,16 +23,16 @@ from flash_ticket.traffic.records.record import Log
 
 @dataclass(frozen=True)
 class Proposal:
-    """Two matrices and the environment in which both have their places.
+    """Two matrices and an environment with the places of both.
 
     Attributes:
-        today: The matrix that holds now.
-        proposed: The one that would.
-        environment: With the places of both.
+        today: The current matrix.
+        proposed: The proposed matrix.
+        environment: An environment with the places of both.
         source: The file of the proposed matrix, for errors.
 
     Raises:
-        InputError: The two speak of different namespaces. Asked for its layers: an external has no place.
+        InputError: The two have different namespaces. When the layers are computed: an external has no place.
     """
 
     today: Matrix
@@ -45,26 +45,26 @@ class Proposal:
             raise InputError(
                 self.source,
                 "namespace",
-                f"{self.proposed.namespace} is another namespace than today's, {self.today.namespace}",
+                f"{self.proposed.namespace} is not the namespace of today's matrix, {self.today.namespace}",
                 "Propose a matrix for the same pods",
             )
 
     @staticmethod
     def of(today: Matrix, proposed: Matrix, inventory: Inventory, source: str) -> "Proposal":
-        """Return the proposal in the environment that an inventory tells.
+        """Return the proposal in the environment of an inventory.
 
         Raises:
-            InputError: It tells none, or the two matrices speak of different namespaces.
+            InputError: The inventory contains none, or the two matrices have different namespaces.
         """
         return Proposal(today, proposed, known_environment(inventory), source)
 
     def recorded(self, inventory: Inventory, logs: Sequence[Log], since: float | None = None) -> Recorded:
-        """Read logs and attribute what they tell to the ends of both matrices.
+        """Read logs and attribute their records to the endpoints of both matrices.
 
         Args:
-            inventory: Of the environment.
-            logs: Each is read once.
-            since: Only what ended at this time or later, in seconds since 1970; None for everything.
+            inventory: The inventory of the environment.
+            logs: The logs; each is read once.
+            since: Only traffic that ended at this time or later, in seconds since 1970; None for all.
 
         Raises:
             InputError: An external of either matrix has no place in the environment, or a log cannot be read.
@@ -73,12 +73,12 @@ class Proposal:
 
     @cached_property
     def before(self) -> BothLayers:
-        """Both layers as today's matrix makes them."""
+        """Both layers from today's matrix."""
         return self._layers(self._compiled_today, self._compiled_proposed)
 
     @cached_property
     def after(self) -> BothLayers:
-        """Both layers as the proposed matrix would make them; their endpoints are those of ``before`` by name."""
+        """Both layers from the proposed matrix; their endpoints have the names of those of ``before``."""
         return self._layers(self._compiled_proposed, self._compiled_today)
 
     @cached_property
@@ -104,10 +104,10 @@ _OF_TODAY = " of today"
 
 
 def together(today: Matrix, proposed: Matrix) -> Matrix:
-    """Return the proposed matrix with what only today's has: services, externals, ports and flows.
+    """Return the proposed matrix with the services, externals, ports and flows that only today's matrix has.
 
-    A service of today whose pods are all those of a proposed one goes by that one's name. Ports and flows tell calls
-    from replies, and an external from another at the same addresses; no firewall is made of them.
+    A service of today whose pods all belong to a proposed service gets the name of that service. Ports and flows are
+    used to tell calls from replies, and externals at the same addresses apart; no firewall is compiled from them.
     """
     names = {each.name: _name(each, proposed) for each in today.endpoints.values()}
     kept = [each for each in today.endpoints.values() if names[each.name] not in proposed.endpoints]
@@ -133,7 +133,7 @@ def _sorted(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
 
 
 def _name(former: DeclaredEndpoint, proposed: Matrix) -> str:
-    """Return what an endpoint of today is called beside the proposed ones."""
+    """Return the name of an endpoint of today among the proposed ones."""
     same = proposed.endpoints.get(former.name)
     if isinstance(former, Service):
         covering = [each for each in proposed.services if set(each.pods) <= set(former.pods)]
@@ -148,12 +148,12 @@ def fitted(environment: Environment, matrix: Matrix, source: str) -> Environment
     """Return the environment with exactly the places that a matrix names.
 
     Args:
-        environment: With these places, and maybe others.
-        matrix: What is declared.
-        source: The file that declares it, for the error.
+        environment: An environment with these places, and maybe others.
+        matrix: The declared traffic.
+        source: The file of the matrix, for the error.
 
     Raises:
-        InputError: An external has no place, or the load balancer is none of the externals.
+        InputError: An external has no place, or no external is the load balancer.
     """
     refuse_unplaced(matrix, environment, source)
     outside = {external.name for external in matrix.externals if external.namespace is None}

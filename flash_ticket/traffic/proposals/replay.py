@@ -1,7 +1,7 @@
-"""Recorded traffic against a proposed matrix: what it would cut, and what it opens that nothing used.
+"""Recorded traffic compared with a proposed matrix: what the matrix would cut and open, and which flows nothing used.
 
-Only what has worked can be cut. Where a record shows less than that (no reply, stopped, let out but never seen to
-arrive) it is told apart. A record tells nothing of what did not happen in its time.
+Only traffic that worked can be cut. Traffic that was stopped, or that got no reply, is listed separately. A recording
+shows nothing about traffic outside its period.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from flash_ticket.traffic.records.record import Evidence
 
 
 class Today(StrEnum):
-    """What today's matrix says of a connection."""
+    """Whether today's matrix allows a connection."""
 
     ALLOWED = "allowed today"
     NOT_ALLOWED = "not allowed today either"
@@ -32,7 +32,7 @@ class Stop:
     """A layer that would stop a connection.
 
     Attributes:
-        sides: Those of its sides that do; never empty.
+        sides: The sides of the layer that stop it; never empty.
     """
 
     layer: Layer
@@ -41,11 +41,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Traffic that worked and that the proposal would stop.
+    """Traffic that worked, and that the proposal would stop.
 
     Attributes:
         stops: At least one, pod layer first.
-        today: Whether today's matrix allows it: if not, its firewall is not in force there.
+        today: Whether today's matrix allows it: if not, today's firewall is not in force there.
     """
 
     seen: Observation
@@ -55,10 +55,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Traffic that was stopped and that the proposal would let through.
+    """Traffic that was stopped, and that the proposal would allow.
 
     Attributes:
-        today: Whether today's matrix allows it too, so that it was stopped against the declaration.
+        today: Whether today's matrix allows it too: then it was stopped against the declaration.
     """
 
     seen: Observation
@@ -67,10 +67,10 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """A port of a declared flow on which nothing worked in all of the recording.
+    """A port of a declared flow on which nothing worked in the whole recording.
 
     Attributes:
-        tried: How many lines tell of a try that was stopped or had no reply.
+        tried: How many lines show attempts that were stopped or had no reply.
     """
 
     source: str
@@ -81,17 +81,17 @@ class Unused:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What recorded traffic says of a proposed matrix.
+    """The effect of a proposed matrix on recorded traffic.
 
     Attributes:
-        cuts: What today's matrix allows first, then the most lines first.
-        opened: Likewise ordered, what today's matrix does not allow first.
-        unanswered: What had no reply, the most lines first.
-        unused: Sorted; DNS, probes and the load balancer's listeners are left out.
-        kept: How many pairs and ports worked and would go on to.
-        lines: The attributed lines, by what they were taken for; they add up.
-        evidence: The logs that told anything.
-        period: When the first line began and the last ended; None if there was none.
+        cuts: Traffic that would be cut: first what today's matrix allows, then most lines first.
+        opened: Stopped traffic that would pass: first what today's matrix does not allow, then most lines first.
+        unanswered: Traffic without a reply, most lines first.
+        unused: Ports without recorded traffic, sorted; DNS, probes and load balancer listeners are left out.
+        kept: How many pairs and ports worked and would still work.
+        lines: How many attributed lines there are of each kind; they add up to all attributed lines.
+        evidence: The kinds of log that contained traffic.
+        period: When the first line began and the last line ended; None if there was none.
     """
 
     cuts: tuple[Cut, ...]
@@ -110,25 +110,25 @@ class Replay:
 
 
 class LineKind(StrEnum):
-    """What attributed lines were taken for."""
+    """The kind of an attributed line."""
 
-    KEPT = "worked, and would go on to"
-    PROBES = "from nodes to ports of services, taken for their kubelets' probes"
+    KEPT = "worked, and would still work"
+    PROBES = "from nodes to ports of services, counted as probes of their kubelets"
     CUT = "worked, and would be cut"
     UNANSWERED = "had no reply"
     STOPPED = "were stopped"
-    WITHOUT_PORT = "of protocols without ports, which nothing here judges"
+    WITHOUT_PORT = "of protocols without ports, which are not judged here"
     ELSEWHERE = "with neither a pod of the namespace nor the load balancer at an end"
 
 
 def replay(attribution: Attribution, proposal: Proposal, nodes: Iterable[str] = ()) -> Replay:
-    """Hold recorded traffic against a proposed matrix.
+    """Compare recorded traffic with a proposed matrix.
 
     Args:
-        attribution: By the endpoints of the proposal's layers.
-        proposal: The matrix and what holds today.
-        nodes: The addresses of nodes. Where services share the nodes' groups no layer knows a kubelet, and nothing can
-            stop it: what nodes send to a port of a service is then taken for its probes.
+        attribution: Recorded traffic, attributed to the endpoints of the proposal's layers.
+        proposal: The proposed matrix and today's.
+        nodes: The addresses of nodes. If services share the nodes' groups, no layer has an endpoint for the kubelet
+            and none can stop it: then traffic from nodes to ports of services counts as probes.
 
     Raises:
         InputError: An external of either matrix has no place in the environment.
@@ -184,7 +184,7 @@ class _Replaying:
                 return LineKind.CUT if self._stops(seen) else LineKind.KEPT
 
     def _is_probe(self, seen: Observation) -> bool:
-        """Tell whether nodes alone, as far as examples tell, call a port of a service, and no endpoint is a kubelet."""
+        """Return whether all known callers of a service port are nodes, and no endpoint is a kubelet."""
         called = self.after.matrix.endpoints.get(seen.destination)
         return (
             KUBELET not in self.after.named
@@ -203,7 +203,7 @@ class _Replaying:
         return found
 
     def _loses_its_rule(self, seen: Observation) -> bool:
-        """Tell whether a rule of ours lets it through today, between groups of others, and would no longer."""
+        """Return whether a rule of ours between groups of others allows it today, and the proposal has no such rule."""
         ends = [(layers.named[seen.source], layers.named[seen.destination]) for layers in (self.before, self.after)]
         if any(end.wears_own_group for pair in ends for end in pair):
             return False
@@ -235,14 +235,14 @@ def _stops(layers: BothLayers, seen: Observation) -> tuple[Stop, ...]:
 
 
 def _stopping(verdict: Verdict, source: Endpoint, destination: Endpoint) -> Iterator[Side]:
-    """Yield the sides that surely stop a connection: others may have rules in a security group that is not ours."""
+    """Yield the sides that certainly stop a connection: in a security group of others there may be other rules."""
     for side, end in ((verdict.egress, source), (verdict.ingress, destination)):
         if not side.passes and (verdict.layer is Layer.POD or end.wears_own_group):
             yield side
 
 
 def _ends(layers: BothLayers, seen: Observation) -> tuple[Endpoint, Endpoint]:
-    """Return both ends; of hosts that nobody declares only those addresses that were seen."""
+    """Return both ends; undeclared hosts are narrowed to the addresses that were seen."""
     return (
         _narrowed(layers.named[seen.source], seen.sources),
         _narrowed(layers.named[seen.destination], seen.destinations),

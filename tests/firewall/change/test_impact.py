@@ -131,7 +131,7 @@ def test_what_the_pod_layer_knows_by_address_alone_is_told_apart() -> None:
         "What this opens and closes:",
         "  through both layers:",
         "    removed  pay => redis : TCP 6379",
-        "  in the pod layer alone, stopped by the other:",
+        "  in the pod layer only, stopped by the other:",
         "    changed  pay => another host of the VPC : TCP 3306,5432,5672,6379 -> TCP 3306,5432,5672",
         "    changed  pay => database : TCP 3306,5432,5672,6379 -> TCP 3306,5432,5672",
     ]
@@ -244,7 +244,7 @@ def test_a_foreign_policy_that_widens_is_named_with_what_it_opens() -> None:
 
     assert list(warnings(policy)) == [
         (
-            "  The NetworkPolicy let-me-in is not this program's and opens more:\n"
+            "  This program did not create the NetworkPolicy let-me-in, which opens more:\n"
             "    added    api => the internet : All Connections\n"
             "Remove it, or declare its flows in traffic.yaml."
         )
@@ -314,8 +314,8 @@ def test_a_foreign_policy_for_pods_that_nobody_declares_opens_what_default_deny_
 def test_a_foreign_policy_under_a_name_of_ours_is_told_to_be_replaced() -> None:
     assert list(warnings(foreign("00-default-deny", {"podSelector": {}, "ingress": [{}]}))) == [
         (
-            "NetworkPolicies that are not this program's stand under its names: 00-default-deny. A deployment replaces "
-            "their rules, and destroy removes them."
+            "NetworkPolicies that this program did not create have the names of its own: 00-default-deny. A deployment "
+            "replaces their rules, and destroy removes them."
         )
     ]
 
@@ -324,7 +324,7 @@ def test_cluster_network_policies_are_named() -> None:
     assert list(warnings(overruling=("baseline", "quarantine"))) == [
         (
             "ClusterNetworkPolicies can overrule every NetworkPolicy here: baseline, quarantine. "
-            "Read them beside this proof, which does not cover them."
+            "Read them too: this proof does not cover them."
         )
     ]
 
@@ -334,4 +334,4 @@ def test_what_others_open_is_told_before_the_first_deployment_too() -> None:
 
     found = impact(nothing_deployed(foreign_policies=(policy,)), firewall().layers())
 
-    assert "The NetworkPolicy open is not this program's and opens more" in next(impact_warnings(found))
+    assert "This program did not create the NetworkPolicy open, which opens more" in next(impact_warnings(found))

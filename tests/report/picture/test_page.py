@@ -1,4 +1,4 @@
-"""The page says what the matrix, the proof and both layers say, to everybody, and asks nothing of a network."""
+"""The page agrees with the matrix, the proof and both layers, is accessible, and loads nothing from a network."""
 
 import re
 from base64 import b64encode
@@ -29,7 +29,7 @@ def page_of(matrix: Matrix, environment: Environment) -> str:
 
 
 def parsed(text: str) -> ET.Element:
-    """Return the document; it is HTML that is well-formed XML, too."""
+    """Return the document; it is HTML that is also well-formed XML."""
     return ET.fromstring(text.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - our own output
 
 
@@ -49,13 +49,13 @@ def text_of(elements: Iterable[ET.Element]) -> str:
 
 
 def broken_proof() -> Proof:
-    """Return a proof of the shop without its policy for what may reach pay."""
+    """Return a proof of the shop without the policy that allows traffic to pay."""
     firewall = compile_firewall(shop_matrix(), environment_of("prod"))
     manifests = [policy.manifest() for policy in firewall.pods.policies if policy.name != "03-allow-pay-from-api"]
     return prove(firewall.matrix, firewall.environment, manifests, firewall.vpc)
 
 
-def test_the_matrix_says_for_every_pair_what_is_allowed(shop: ET.Element) -> None:
+def test_the_matrix_shows_for_every_pair_what_is_allowed(shop: ET.Element) -> None:
     head, *rows = table(shop, "matrix")
     allowed = {
         (row[0], target): cell
@@ -84,7 +84,7 @@ def test_every_declared_flow_names_the_rules_that_decide_it(shop: tuple[Matrix, 
         assert "allowed by" in said
 
 
-def test_a_connections_details_name_policy_and_group(shop: ET.Element) -> None:
+def test_the_details_of_a_connection_name_policy_and_group(shop: ET.Element) -> None:
     details = {text_of(each.findall("summary")): text_of(each.findall("dl")) for each in shop.iter("details")}
     said = details["api \u2192 pay TCP 3100, passes both layers"]
 
@@ -92,20 +92,20 @@ def test_a_connections_details_name_policy_and_group(shop: ET.Element) -> None:
     assert "allowed by pay pay-ingress-tcp-3100-from-api" in said
 
 
-def test_what_nobody_declares_is_shown_with_the_layers_that_stop_it(shop: ET.Element) -> None:
+def test_undeclared_callers_are_shown_with_the_layers_that_stop_them(shop: ET.Element) -> None:
     rows = {row[0]: row[1:] for row in table(shop, "denied")}
 
     assert rows["the internet"] == ["both layers"] * 3
     assert "another pod of flash-ticket" in rows
 
 
-def test_where_one_layer_stands_alone_the_page_says_so() -> None:
+def test_the_page_shows_what_only_one_layer_stops() -> None:
     rows = {row[0]: row[1:] for row in table(parsed(page_of(*CASES["dev-nodes"]())), "denied")}
 
     assert "pod layer alone" in rows["another pod of flash-ticket"]
 
 
-def test_a_proof_that_does_not_hold_is_said_first_and_shown_as_a_table() -> None:
+def test_a_failed_proof_comes_first_and_is_shown_as_a_table() -> None:
     document = parsed(page(shop_matrix(), environment_of("prod"), broken_proof()))
     _, first, *_ = table(document, "proof")
 
@@ -116,7 +116,7 @@ def test_a_proof_that_does_not_hold_is_said_first_and_shown_as_a_table() -> None
     ]
 
 
-def test_the_page_asks_nothing_of_a_network_and_runs_nothing() -> None:
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
     text = page_of(*CASES["prod"]())
     document = parsed(text)
 
@@ -136,7 +136,7 @@ def test_the_security_policy_allows_the_two_style_sheets_by_their_hashes_and_not
     assert policy == f"default-src 'none'; style-src {' '.join(hashes)}; base-uri 'none'; form-action 'none'"
 
 
-def test_names_from_the_account_are_shown_and_harmless() -> None:
+def test_names_from_the_account_are_shown_escaped() -> None:
     environment = environment_of("prod")
     cluster = replace(environment.cluster, name=HOSTILE, nodes=replace(environment.cluster.nodes, label=HOSTILE))
     text = page_of(shop_matrix(), replace(environment, cluster=cluster))
@@ -145,7 +145,7 @@ def test_names_from_the_account_are_shown_and_harmless() -> None:
     assert HOSTILE in text_of(parsed(text).iter("header"))
 
 
-def test_every_table_has_a_caption_and_every_heading_cell_a_scope(shop: ET.Element) -> None:
+def test_every_table_has_a_caption_and_every_header_cell_a_scope(shop: ET.Element) -> None:
     tables = list(shop.iter("table"))
 
     assert len(tables) == 2
@@ -155,7 +155,7 @@ def test_every_table_has_a_caption_and_every_heading_cell_a_scope(shop: ET.Eleme
         assert len({len(row) for row in each.iter("tr")}) == 1
 
 
-def test_every_link_within_the_page_leads_somewhere(shop: ET.Element) -> None:
+def test_every_link_within_the_page_has_a_target(shop: ET.Element) -> None:
     ids = [each.attrib["id"] for each in shop.iter() if "id" in each.attrib]
 
     assert len(ids) == len(set(ids))
@@ -165,11 +165,11 @@ def test_every_link_within_the_page_leads_somewhere(shop: ET.Element) -> None:
             assert each.attrib.get(key, ids[0]) in ids
 
 
-def test_a_page_made_from_files_alone_says_that_its_addresses_are_stand_ins() -> None:
+def test_a_page_made_from_files_alone_says_that_its_addresses_are_placeholders() -> None:
     firewall = read_project(ROOT, "prod")
 
-    assert "addresses of places are stand-ins" in page_of(firewall.matrix, firewall.environment)
-    assert "stand-ins" not in page_of(*CASES["prod"]())
+    assert "the addresses of places are placeholders" in page_of(firewall.matrix, firewall.environment)
+    assert "placeholders" not in page_of(*CASES["prod"]())
 
 
 def test_the_same_input_gives_the_same_page() -> None:

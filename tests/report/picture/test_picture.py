@@ -1,4 +1,4 @@
-"""The picture of a matrix shows every flow, is readable whatever is in it, and is the same for the same input."""
+"""The picture of a matrix shows every flow, is always readable, and is the same for the same input."""
 
 from dataclasses import fields, replace
 from itertools import combinations
@@ -32,7 +32,7 @@ def shop(case: str = "prod") -> Diagram:
 
 @st.composite
 def large_matrices(draw: st.DrawFn) -> Matrix:
-    """One to 60 services that call each other and datastores at random, in cycles, too."""
+    """One to 60 services that call each other and datastores at random, also in cycles."""
     services = draw(st.integers(1, 60))
     random = Random(draw(st.integers(0, 1 << 32)))  # noqa: S311 - a repeatable choice, no secret
     names = [f"{random.choice(['a', 'service', 'a-long-name-for-something-simple'])}-{n}" for n in range(services)]
@@ -65,7 +65,7 @@ def large_shops(draw: st.DrawFn) -> tuple[Matrix, Environment]:
 
 
 def laid_out(diagram: Diagram) -> list[Rectangle]:
-    """Return everything that nothing else may touch: cards, ports, and the room of each text outside a card."""
+    """Return everything that must not overlap: cards, ports, and the box of each text outside a card."""
     found = diagram.rectangles("card", "port")
     for text in diagram.texts("title", "caption", "place", "note", "said"):
         looks = text.attrib["class"]
@@ -101,7 +101,7 @@ def test_no_line_crosses_a_card_or_the_ports_of_another(shop: tuple[Matrix, Envi
 
 @settings(max_examples=25)
 @given(st.one_of(shops(), large_shops()))
-def test_every_text_has_the_room_that_it_needs(shop: tuple[Matrix, Environment]) -> None:
+def test_every_text_fits_into_its_room(shop: tuple[Matrix, Environment]) -> None:
     for text in Diagram(picture(*shop)).texts():
         bold = text.attrib["class"] in {"title", "name", "place", "said"}
         size = SIZES.get(text.attrib["class"], 14.0)
@@ -110,7 +110,7 @@ def test_every_text_has_the_room_that_it_needs(shop: tuple[Matrix, Environment])
 
 @settings(max_examples=25)
 @given(st.one_of(shops(), large_shops()))
-def test_every_flow_is_shown_and_said_and_no_other(shop: tuple[Matrix, Environment]) -> None:
+def test_exactly_the_declared_flows_are_drawn_and_described(shop: tuple[Matrix, Environment]) -> None:
     diagram = Diagram(picture(*shop))
 
     expected = {(flow.source, flow.target, listing(flow.ports)) for flow in flows_shown(*shop)}
@@ -122,7 +122,7 @@ def test_every_flow_is_shown_and_said_and_no_other(shop: tuple[Matrix, Environme
 
 
 @given(shops())
-def test_services_are_in_the_namespace_and_all_else_is_outside(shop: tuple[Matrix, Environment]) -> None:
+def test_services_are_inside_the_namespace_and_everything_else_is_outside(shop: tuple[Matrix, Environment]) -> None:
     diagram = Diagram(picture(*shop))
     namespace, vpc = diagram.rectangles("namespace")[0], diagram.rectangles("network")[0]
 
@@ -152,7 +152,7 @@ def test_with_groups_on_pods_each_service_has_a_group_around_it() -> None:
         assert f"sg {service}" in diagram.words("caption")
 
 
-def test_with_groups_on_nodes_one_group_is_around_all_services_and_the_picture_says_what_that_means() -> None:
+def test_with_groups_on_nodes_one_group_is_around_all_services_and_a_note_explains_it() -> None:
     diagram = shop("dev-nodes")
     cards = [diagram.card_of(service) for service in ("gateway", "api", "pay")]
 
@@ -161,21 +161,21 @@ def test_with_groups_on_nodes_one_group_is_around_all_services_and_the_picture_s
     assert len(around) == 1
     assert all(around[0].holds(card) for card in cards)
     assert "sg flash-ticket-dev-nodes" in diagram.words("caption")
-    assert any("NetworkPolicies alone decide" in each for each in diagram.words("note"))
+    assert any("only NetworkPolicies decide" in each for each in diagram.words("note"))
 
 
-def test_pods_of_another_namespace_say_which() -> None:
+def test_pods_of_another_namespace_show_its_name() -> None:
     assert "namespace monitoring" in shop("dev-prometheus").words("detail")
 
 
-def test_that_everything_else_is_denied_is_said_once() -> None:
+def test_the_picture_says_once_that_everything_else_is_denied() -> None:
     said = [each for each in shop().words() if "denied" in each]
 
     assert len(said) == 1
     assert said[0].startswith("Everything else is denied")
 
 
-def test_a_service_without_a_flow_says_that_it_is_denied_all() -> None:
+def test_a_service_without_a_flow_is_marked_as_all_denied() -> None:
     content = traffic_content()
     content["services"]["report"] = {"pods": {"app": "flash-report"}, "ports": [5000]}
     matrix = parse_matrix(content, "traffic.yaml")
@@ -183,7 +183,7 @@ def test_a_service_without_a_flow_says_that_it_is_denied_all() -> None:
     assert "no flow: all denied" in Diagram(picture(matrix, environment_of("prod", matrix=matrix))).words("detail")
 
 
-def test_a_long_name_is_cut_and_whole_for_the_pointer() -> None:
+def test_a_long_name_is_cut_and_shown_in_full_under_the_pointer() -> None:
     name = "a-service-with-a-name-as-long-as-kubernetes-lets-one-be-and-more"[:63]
     content = traffic_content()
     content["services"][name] = {"pods": {"app": "x"}, "ports": [5000]}
@@ -233,7 +233,7 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-def test_colours_can_be_told_apart_in_light_and_dark(palette: Palette) -> None:
+def test_colours_have_enough_contrast_in_light_and_dark_mode(palette: Palette) -> None:
     colour = {field.name: getattr(palette, field.name) for field in fields(palette)}
     grounds = ("ground", "network", "inside", "card")
 
@@ -249,7 +249,7 @@ def test_colours_can_be_told_apart_in_light_and_dark(palette: Palette) -> None:
             assert contrast(colour[line], colour[ground]) >= 3, (line, ground)
 
 
-def test_the_picture_in_the_documents_is_that_of_the_committed_files(request: pytest.FixtureRequest) -> None:
+def test_the_picture_in_the_documentation_is_up_to_date(request: pytest.FixtureRequest) -> None:
     firewall = read_project(ROOT, "prod")
     text = picture(firewall.matrix, firewall.environment)
     path = ROOT / "docs" / "shop.svg"

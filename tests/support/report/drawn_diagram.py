@@ -1,4 +1,4 @@
-"""A diagram read back from its SVG text: where everything is, as a reader's program would draw it."""
+"""A diagram read back from its SVG text: the position of everything, as a program would draw it."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _STEPS = 12
-_DUST = 0.2  # lengths are written to one decimal
+_DUST = 0.2  # lengths are rounded to one decimal
 
 Point = tuple[float, float]
 
@@ -50,7 +50,7 @@ class Line:
 
 
 class Diagram:
-    """One SVG document; raises ParseError if it is not well-formed."""
+    """One SVG document; ParseError if it is not well-formed."""
 
     def __init__(self, svg: str) -> None:
         self.root = ET.fromstring(svg)  # noqa: S314 - our own output
@@ -99,7 +99,7 @@ def _rectangle(rect: ET.Element) -> Rectangle:
 
 
 def _sampled(path: str) -> Iterator[Point]:
-    """Yield points along a path of the commands M, L, H and C."""
+    """Yield points along a path with the commands M, L, H and C."""
     at = (0.0, 0.0)
     for command, written in re.findall(r"([MLHC])([^MLHC]*)", path):
         numbers = [float(each) for each in written.split()]

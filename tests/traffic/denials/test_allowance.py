@@ -1,4 +1,4 @@
-"""The line that would allow what was denied: whoever follows it opens just that connection, through both layers."""
+"""The line that would allow what was denied opens exactly that connection, through both layers."""
 
 import re
 from typing import Any
@@ -38,7 +38,7 @@ def allowed(record: Record) -> Allowance:
 
 
 def followed(advice: Allowance) -> BothLayers:
-    """Return both layers after somebody did what the advice says, word by word."""
+    """Return both layers after somebody followed the advice word by word."""
     content, binding = traffic_content(), binding_content("dev")
     for each in advice.before:
         if entry := ENTRY.fullmatch(each):
@@ -71,7 +71,7 @@ ADDRESSES = [
     st.sampled_from([22, 53, 80, 443, 4000, 6379]),
     st.booleans(),
 )
-def test_a_line_that_is_followed_opens_what_was_denied_through_both_layers(
+def test_following_the_advice_opens_what_was_denied_through_both_layers(
     source: str, destination: str, port: int, protocol: int
 ) -> None:
     result = denied(recorded(SHOP, INVENTORY, [Heard((line(source, destination, port, protocol=protocol, at=3000),))]))
@@ -85,28 +85,28 @@ def test_a_line_that_is_followed_opens_what_was_denied_through_both_layers(
 
 
 @given(st.sampled_from(ADDRESSES), st.sampled_from(ADDRESSES), st.sampled_from([22, 53, 443, 4000, 6379]))
-def test_without_a_line_it_is_said_what_has_to_come_first(source: str, destination: str, port: int) -> None:
+def test_advice_without_a_line_says_what_to_do_first(source: str, destination: str, port: int) -> None:
     for denial in denied(recorded(SHOP, INVENTORY, [Heard((line(source, destination, port, at=3000),))])).denials:
         if denial.allowance and not denial.allowance.line:
             assert denial.allowance.before
 
 
-def test_between_declared_ends_the_line_is_all_there_is_to_it() -> None:
+def test_between_declared_endpoints_one_line_is_enough() -> None:
     assert allowed(line(incident.GATEWAY.addresses[0], incident.REDIS, 6379)) == Allowance(
         "- {from: gateway, to: redis, ports: [6379]}", ()
     )
 
 
-def test_a_port_that_the_target_does_not_declare_comes_first_and_whom_else_it_opens_is_said() -> None:
+def test_an_undeclared_port_comes_first_with_the_other_flows_that_it_opens() -> None:
     advice = allowed(line(incident.GATEWAY.addresses[0], incident.API.addresses[0], 9090))
 
     assert advice.line == "- {from: gateway, to: api, ports: [9090]}"
     assert advice.before == (
-        "Add 9090 to services.api.ports; every flow to it that names no ports opens it too (from gateway)",
+        "Add 9090 to services.api.ports; this also opens it for every flow to api without ports (from gateway)",
     )
 
 
-def test_udp_is_written_as_the_file_takes_it() -> None:
+def test_udp_is_written_in_the_form_of_the_file() -> None:
     advice = allowed(line(incident.GATEWAY.addresses[0], incident.API.addresses[0], 9090, protocol=17))
 
     assert advice.line == "- {from: gateway, to: api, ports: [{port: 9090, protocol: UDP}]}"
@@ -134,11 +134,11 @@ def test_a_host_becomes_an_external_with_a_place() -> None:
     ("source", "destination", "port", "words"),
     [
         (incident.DEBUG.addresses[0], incident.PAY.addresses[0], 3100, "Declare the pod under services by its labels"),
-        (incident.API.addresses[0], incident.API_BARE.addresses[0], 4000, "No flow leads from api to itself"),
+        (incident.API.addresses[0], incident.API_BARE.addresses[0], 4000, "A flow cannot lead from api to itself"),
         (incident.CLIENT, incident.ALB, 80, "Add 80 to loadBalancer.listeners in Pulumi.dev.yaml"),
     ],
 )
-def test_what_no_line_can_name_is_said_with_what_must_be_declared(
+def test_an_end_without_a_name_gets_advice_on_what_to_declare(
     source: str, destination: str, port: int, words: str
 ) -> None:
     advice = allowed(line(source, destination, port))
@@ -148,7 +148,7 @@ def test_what_no_line_can_name_is_said_with_what_must_be_declared(
 
 
 @pytest.mark.parametrize(("protocol", "port"), [(1, 0), (132, 4000)])
-def test_nothing_allows_what_the_matrix_does_not_know(protocol: int, port: int) -> None:
+def test_protocols_that_the_matrix_does_not_support_cannot_be_allowed(protocol: int, port: int) -> None:
     advice = allowed(line(incident.GATEWAY.addresses[0], incident.REDIS, port, protocol=protocol))
 
     assert advice.line == ""
@@ -164,7 +164,7 @@ labels = st.dictionaries(
 
 
 @given(labels, st.sampled_from(["monitoring", "kube-system", "argocd"]))
-def test_whatever_labels_a_pod_has_the_file_takes_what_is_advised(told: dict[str, str], namespace: str) -> None:
+def test_the_advice_is_valid_for_any_labels_of_a_pod(told: dict[str, str], namespace: str) -> None:
     pod = PodIdentity(namespace, "x-1", tuple(sorted(told.items())))
     record = line(pod, incident.API.addresses[0], 4000)
 

@@ -1,4 +1,4 @@
-"""What was denied of a made-up night: by which layer, declared or not, why, and what would allow it."""
+"""Denials of an invented incident: which layer, declared or not, why, and how to allow it."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -55,7 +55,7 @@ def standing(**fields: Any) -> Inventory:  # noqa: ANN401 - the fields of Deploy
     return replace(INVENTORY, deployed=deployed(FIREWALL, **fields))
 
 
-def test_a_denial_tells_who_called_whom_how_often_and_when() -> None:
+def test_a_denial_has_both_ends_a_count_and_a_period() -> None:
     denial = only(
         found(line(API_BARE, REDIS, 6379, count=3), line(API_BARE, REDIS, 6379, at=500, interface="eni-redis")).denials
     )
@@ -68,7 +68,7 @@ def test_a_denial_tells_who_called_whom_how_often_and_when() -> None:
     assert (denial.sources, denial.destinations) == ((API_BARE,), (REDIS,))
 
 
-def test_each_layer_is_told_by_itself_and_two_logs_of_one_layer_together() -> None:
+def test_layers_are_reported_separately_and_logs_of_one_layer_together() -> None:
     denials = found(
         line(DEBUG, PAY, 3100, evidence=AGENT, direction=Direction.INGRESS),
         line(DEBUG, PAY, 3100, evidence=Evidence.HUBBLE, reason="POLICY_DENIED", direction=Direction.EGRESS),
@@ -81,7 +81,7 @@ def test_each_layer_is_told_by_itself_and_two_logs_of_one_layer_together() -> No
     }
 
 
-def test_the_policy_that_decides_is_named_by_the_layer_that_stopped_it() -> None:
+def test_a_denial_names_what_decides_in_the_layer_that_stopped_it() -> None:
     pod, vpc = (
         only(found(line(GATEWAY, PAY, 3100, evidence=evidence)).denials).decided
         for evidence in (AGENT, Evidence.FLOW_LOG)
@@ -126,7 +126,7 @@ def test_flows_dns_probes_and_clients_are_declared(source: str, destination: str
     ("source", "destination", "port"),
     [(API, GATEWAY, 3000), (API, API_BARE, 4000), (STRANGER, ALB, 443), (CLIENT, ALB, 80), (DEBUG, PAY, 3100)],
 )
-def test_the_rest_is_not(source: str, destination: str, port: int) -> None:
+def test_everything_else_is_undeclared(source: str, destination: str, port: int) -> None:
     result = found(line(source, destination, port))
 
     assert only(result.denials).standing is Standing.UNDECLARED
@@ -134,7 +134,7 @@ def test_the_rest_is_not(source: str, destination: str, port: int) -> None:
     assert result.holds
 
 
-def test_what_is_declared_comes_first_however_seldom_it_was_denied() -> None:
+def test_declared_denials_come_first_even_with_few_lines() -> None:
     denials = found(
         line(STRANGER, PAY, 22, count=900), line(API_BARE, REDIS, 6379), line(DEBUG, PAY, 1, count=5)
     ).denials
@@ -149,7 +149,7 @@ def test_denials_between_others_are_only_counted() -> None:
     assert only(result.denials).source.name == "api"
 
 
-def test_what_passed_is_only_counted_and_told_beside_a_denial_of_the_same_pair_and_layer() -> None:
+def test_passed_traffic_is_counted_and_added_to_a_denial_of_the_same_pair_and_layer() -> None:
     passed = line(API, REDIS, 6379, disposition=Disposition.PASSED, count=7)
     elsewhere = line(API, REDIS, 6379, disposition=Disposition.PASSED, evidence=AGENT, count=2)
 
@@ -159,7 +159,7 @@ def test_what_passed_is_only_counted_and_told_beside_a_denial_of_the_same_pair_a
     assert only(result.denials).passed == 7
 
 
-def test_an_unanswered_call_is_a_weaker_sign_by_itself() -> None:
+def test_an_unanswered_call_is_listed_separately() -> None:
     result = found(line(GATEWAY, API, 4000, disposition=UNANSWERED, count=3))
 
     assert result.denials == ()
@@ -167,7 +167,7 @@ def test_an_unanswered_call_is_a_weaker_sign_by_itself() -> None:
     assert (only(result.unanswered).count, only(result.unanswered).standing) == (3, Standing.DECLARED)
 
 
-def test_an_unanswered_call_that_the_pod_layer_stopped_belongs_to_that() -> None:
+def test_an_unanswered_call_that_the_pod_layer_stopped_belongs_to_that_denial() -> None:
     result = found(
         line(DEBUG, PAY, 3100, disposition=UNANSWERED, count=3), line(DEBUG, PAY, 3100, evidence=AGENT, count=2)
     )
@@ -178,7 +178,7 @@ def test_an_unanswered_call_that_the_pod_layer_stopped_belongs_to_that() -> None
     assert denial.evidence == (AGENT, Evidence.FLOW_LOG)
 
 
-def test_one_service_can_be_asked_about() -> None:
+def test_denials_can_be_limited_to_one_service() -> None:
     lines = (line(API, PAY, 1), line(PAY, API, 1), line(GATEWAY, API, 1), line(GATEWAY, PAY, 1))
 
     assert {(each.source.name, each.destination.name) for each in found(*lines, service="api").denials} == {
@@ -188,8 +188,8 @@ def test_one_service_can_be_asked_about() -> None:
     }
 
 
-def test_a_service_that_is_none_is_an_input_error() -> None:
-    with pytest.raises(InputError, match=r"'redis' is no service\. Name one of: api, gateway, pay"):
+def test_an_unknown_service_is_an_input_error() -> None:
+    with pytest.raises(InputError, match=r"'redis' is not a service\. Name one of: api, gateway, pay"):
         found(service="redis")
 
 
@@ -201,7 +201,7 @@ def test_an_interface_without_its_services_group_is_blamed_and_the_pod_named() -
     assert "delete pod api-2" in cause.remedy
 
 
-def test_a_pod_of_some_seconds_is_not_blamed_for_more_than_its_youth() -> None:
+def test_a_young_pod_is_the_first_cause_with_its_share_of_the_lines() -> None:
     young = only(found(line(API_YOUNG, REDIS, 6379, evidence=AGENT, at=601, count=2)).denials)
     partly = only(
         found(
@@ -226,8 +226,8 @@ def test_a_policy_that_is_missing_or_was_changed_is_named() -> None:
     ]
 
     assert [each.causes[0].problem for each in denials] == [
-        "what stands denies it too: the NetworkPolicy 02-allow-api-from-gateway is missing",
-        "what stands denies it too: the NetworkPolicy 04-allow-egress-gateway was changed",
+        "what is deployed denies it too: the NetworkPolicy 02-allow-api-from-gateway is missing",
+        "what is deployed denies it too: the NetworkPolicy 04-allow-egress-gateway was changed",
     ]
     assert {each.causes[0].remedy for each in denials} == {"Run pulumi up --refresh --stack dev"}
 
@@ -239,35 +239,35 @@ def test_a_rule_that_is_missing_is_named_with_its_group() -> None:
     denial = only(found(line(API, REDIS, 6379), inventory=standing(rules=rules)).denials)
 
     assert suspects(denial) == [Suspect.DRIFT]
-    assert denial.causes[0].problem == f"what stands denies it too: the rule {name} of api is missing"
+    assert denial.causes[0].problem == f"what is deployed denies it too: the rule {name} of api is missing"
 
 
-def test_cluster_network_policies_are_named_for_they_overrule() -> None:
+def test_cluster_network_policies_are_named_as_a_cause() -> None:
     denial = only(found(line(API, REDIS, 6379, evidence=AGENT), inventory=standing(overruling=("admin-deny",))).denials)
 
     assert suspects(denial) == [Suspect.OVERRULED]
     assert "admin-deny" in denial.causes[0].problem
 
 
-def test_where_groups_and_rules_are_as_they_should_be_a_network_acl_is_left() -> None:
+def test_with_correct_groups_and_rules_a_network_acl_is_the_cause() -> None:
     assert suspects(only(found(line(API, REDIS, 6379)).denials)) == [Suspect.NETWORK_ACL]
 
 
-def test_the_reason_that_a_flow_log_gives_is_told() -> None:
+def test_the_reject_reason_of_a_flow_log_is_reported() -> None:
     denial = only(found(line(API, REDIS, 6379, reason="BPA")).denials)
 
     assert suspects(denial) == [Suspect.REJECT_REASON]
     assert "BPA" in denial.causes[0].problem
 
 
-def test_a_drop_that_is_no_policys_is_not_laid_at_one() -> None:
+def test_a_drop_that_no_policy_caused_is_reported_as_such() -> None:
     denial = only(found(line(API, REDIS, 6379, evidence=Evidence.HUBBLE, reason="CT_MAP_INSERTION_FAILED")).denials)
 
     assert denial.causes[0].suspect is Suspect.NO_POLICY
     assert "CT_MAP_INSERTION_FAILED" in denial.causes[0].problem
 
 
-def test_a_store_outside_of_the_subnets_that_policies_know_is_told() -> None:
+def test_a_datastore_outside_its_subnets_is_found() -> None:
     moved = replace(INVENTORY.interfaces[5], id="eni-moved", addresses=("10.10.30.5",))
     inventory = replace(INVENTORY, interfaces=(*INVENTORY.interfaces, moved))
 
@@ -277,7 +277,7 @@ def test_a_store_outside_of_the_subnets_that_policies_know_is_told() -> None:
     assert denial.causes[0].problem.startswith("10.10.30.5 is outside")
 
 
-def test_where_nothing_is_known_it_is_said_what_to_check_in_order() -> None:
+def test_without_a_known_cause_the_remedy_lists_what_to_check_in_order() -> None:
     bare = replace(INVENTORY, deployed=None, interfaces=())
 
     for evidence in (AGENT, Evidence.FLOW_LOG):
@@ -285,22 +285,22 @@ def test_where_nothing_is_known_it_is_said_what_to_check_in_order() -> None:
         assert suspects(denial) == [Suspect.UNKNOWN]
         assert denial.causes[0].remedy.startswith("Check in this order")
     unanswered = only(found(line(API, REDIS, 6379, disposition=UNANSWERED), inventory=bare).unanswered)
-    assert "nobody listens" in unanswered.causes[0].problem
+    assert "nothing listens" in unanswered.causes[0].problem
 
 
 @pytest.mark.parametrize(
     ("source", "destination", "port"), [(API, PAY_MISLABELLED, 3100), (PAY_MISLABELLED, REDIS, 6379)]
 )
-def test_a_pod_whose_labels_are_nearly_a_services_is_told(source: str, destination: str, port: int) -> None:
+def test_a_pod_with_a_misspelled_label_is_found(source: str, destination: str, port: int) -> None:
     denial = only(found(line(source, destination, port, evidence=AGENT)).denials)
 
     assert denial.standing is Standing.UNDECLARED
     assert suspects(denial) == [Suspect.LABELS]
     assert "pay-2 looks like pay" in denial.causes[0].problem
-    assert "app=flash-payy and not app=flash-pay" in denial.causes[0].problem
+    assert "app=flash-payy instead of app=flash-pay" in denial.causes[0].problem
 
 
-def test_a_pod_that_the_log_alone_knows_is_told_too() -> None:
+def test_a_pod_that_only_the_log_knows_is_found_too() -> None:
     stray = PodIdentity("flash-ticket", "gateway-x7", (("tier", "web"),))
 
     denial = only(found(line(stray, API, 4000, evidence=Evidence.HUBBLE, reason="POLICY_DENIED")).denials)
@@ -309,18 +309,18 @@ def test_a_pod_that_the_log_alone_knows_is_told_too() -> None:
     assert "gateway-x7 looks like gateway" in denial.causes[0].problem
 
 
-def test_likeness_that_would_not_make_it_declared_is_no_cause() -> None:
+def test_a_similar_label_is_no_cause_if_the_connection_would_still_be_undeclared() -> None:
     assert suspects(only(found(line(PAY_MISLABELLED, GATEWAY, 3000)).denials)) == []
 
 
-def test_a_port_beside_the_declared_one_is_told() -> None:
+def test_a_port_next_to_the_declared_one_is_found() -> None:
     denial = only(found(line(GATEWAY, API, 4001)).denials)
 
     assert suspects(denial) == [Suspect.PORT]
     assert denial.causes[0].problem == "gateway to api is declared on TCP 4000, not on TCP 4001"
 
 
-def test_a_port_on_which_nothing_in_those_subnets_listens_is_told() -> None:
+def test_a_port_that_nothing_in_the_subnets_declares_is_found() -> None:
     denial = only(found(line(API, UNKNOWN_STORE, 9999), inventory=replace(INVENTORY, interfaces=())).denials)
 
     assert denial.destination.name == "another host of the VPC"
@@ -328,5 +328,5 @@ def test_a_port_on_which_nothing_in_those_subnets_listens_is_told() -> None:
     assert "database, rabbitmq, redis" in denial.causes[0].problem
 
 
-def test_the_verdict_is_that_of_the_environment_in_the_inventory() -> None:
+def test_verdicts_use_the_environment_of_the_inventory() -> None:
     assert recorded(SHOP, INVENTORY, []).firewall.environment == DEV

@@ -1,4 +1,4 @@
-"""A matrix drafted from recorded traffic: what worked and no more, valid, explained, and harmless whatever pods say."""
+"""A matrix drafted from recorded traffic declares only what worked, is valid, and escapes the names of pods."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -75,7 +75,7 @@ def permitted(matrix: Matrix) -> Permitted:
 
 
 def every_port(matrix: Matrix, environment: Environment) -> Recorded:
-    """Return what would be read if every port of every flow were used."""
+    """Return the recorded traffic of a time in which every port of every flow was used."""
     firewall = compile_firewall(matrix, environment)
     layers = firewall.layers()
     conversations = [
@@ -89,7 +89,7 @@ def every_port(matrix: Matrix, environment: Environment) -> Recorded:
 
 
 @given(shops())
-def test_what_uses_all_of_a_matrix_is_drafted_as_that_matrix(shop: tuple[Matrix, Environment]) -> None:
+def test_traffic_on_every_flow_of_a_matrix_is_drafted_as_that_matrix(shop: tuple[Matrix, Environment]) -> None:
     matrix, environment = shop
     traffic = every_port(matrix, environment)
 
@@ -99,7 +99,7 @@ def test_what_uses_all_of_a_matrix_is_drafted_as_that_matrix(shop: tuple[Matrix,
     assert (again.namespace, again.services, again.externals) == (matrix.namespace, matrix.services, matrix.externals)
 
 
-def test_only_what_worked_is_in_it_and_only_on_the_ports_that_were_called() -> None:
+def test_only_traffic_that_worked_is_drafted_on_the_called_ports() -> None:
     found = learned(
         worked(address_of(GATEWAY), address_of(API), 4000),
         line(address_of(PAY), REDIS, 6379, disposition=Disposition.STOPPED),
@@ -109,21 +109,21 @@ def test_only_what_worked_is_in_it_and_only_on_the_ports_that_were_called() -> N
     assert permitted(found) == {("gateway", "api"): PortSet.of([PortRange(Protocol.TCP, 4000, 4000)])}
 
 
-def test_ports_next_to_each_other_are_one_line_unless_the_target_declares_them_apart() -> None:
-    """A port of a flow has to lie within one port of its target (traffic_file); 4000 is declared, 4001 is not."""
+def test_adjacent_ports_are_one_line_unless_the_target_declares_them_separately() -> None:
+    """A port of a flow has to lie within one port range of its target; 4000 is declared, 4001 is not."""
     found = drafted(*(worked(address_of(GATEWAY), address_of(API), port) for port in (4000, 4001, 4002)))
 
     assert [str(each.ports) for each in found.flows] == ["TCP 4000", "TCP 4001-4002"]
     assert permitted(learned(worked(address_of(GATEWAY), address_of(API), 4001)))
 
 
-def test_every_line_says_how_much_and_how_lately() -> None:
+def test_every_line_has_a_count_and_a_time() -> None:
     text = text_of(worked(address_of(GATEWAY), address_of(API), 4000, count=1234))
 
     assert "  - {from: gateway, to: api, ports: [4000]} # 1,234 lines, last 2026-11-24T03:01:00Z\n" in text
 
 
-def test_the_head_says_that_it_is_a_draft_of_what_and_what_is_left_out() -> None:
+def test_the_head_says_that_this_is_a_draft_and_what_is_left_out() -> None:
     text = text_of(
         worked(address_of(GATEWAY), address_of(API), 4000),
         line(address_of(PAY), REDIS, 6379, disposition=Disposition.STOPPED, count=3),
@@ -133,7 +133,7 @@ def test_the_head_says_that_it_is_a_draft_of_what_and_what_is_left_out() -> None
     )
 
     head = text.partition("namespace:")[0]
-    assert head.startswith("# DRAFT, to be reviewed line by line")
+    assert head.startswith("# DRAFT: review it line by line")
     assert "an attack that succeeded in that time" in head
     assert "# Left out: 3 lines that were stopped.\n" in head
     assert "# Left out: 7 lines that were what every cluster needs (DNS, probes) or calls of clients.\n" in head
@@ -142,7 +142,7 @@ def test_the_head_says_that_it_is_a_draft_of_what_and_what_is_left_out() -> None
     assert all(each.startswith("#") for each in head.splitlines())
 
 
-def test_pods_that_match_no_service_become_one_by_the_label_that_names_them() -> None:
+def test_pods_that_match_no_service_become_a_service_by_the_label_that_names_them() -> None:
     found = learned(worked(address_of(DEBUG), address_of(API), 4000), worked(address_of(API), address_of(DEBUG), 8080))
 
     (debug,) = [each for each in found.services if each.name == "debug"]
@@ -151,10 +151,10 @@ def test_pods_that_match_no_service_become_one_by_the_label_that_names_them() ->
     assert {("debug", "api"), ("api", "debug")} == permitted(found).keys()
 
 
-def test_a_service_that_nobody_called_gets_a_port_on_which_nothing_listens_and_says_so() -> None:
+def test_a_service_without_recorded_calls_gets_a_placeholder_port_and_a_comment() -> None:
     text = text_of(worked(address_of(DEBUG), address_of(API), 4000))
 
-    assert f"debug: {{pods: {{app: debug}}, ports: [{UNSEEN_PORT}]}} # nobody called it" in text
+    assert f"debug: {{pods: {{app: debug}}, ports: [{UNSEEN_PORT}]}} # no recorded calls" in text
     assert matrix_of(text)
 
 
@@ -186,7 +186,7 @@ def test_pods_of_another_namespace_become_an_external() -> None:
     assert PortRange(Protocol.TCP, 9090, 9090) in found.endpoints["api"].ports
 
 
-def test_an_unknown_place_stands_in_comments_with_its_address_and_count() -> None:
+def test_traffic_to_an_unknown_place_is_a_comment_with_address_and_count() -> None:
     text = text_of(worked(address_of(API), STRANGER, 443, count=5))
 
     foot = text.partition("flows: []\n")[2]
@@ -196,8 +196,8 @@ def test_an_unknown_place_stands_in_comments_with_its_address_and_count() -> Non
     assert not matrix_of(text).flows
 
 
-def test_a_service_that_talks_to_itself_stands_in_comments() -> None:
-    """No flow of traffic.yaml leads from a service to itself."""
+def test_traffic_from_a_service_to_itself_is_a_comment() -> None:
+    """A flow of traffic.yaml cannot lead from a service to itself."""
     other = pod("api-9", "10.10.10.29", "flash-api")
     inventory = replace(INVENTORY, pods=(*INVENTORY.pods, other))
 
@@ -207,8 +207,8 @@ def test_a_service_that_talks_to_itself_stands_in_comments() -> None:
     assert not matrix_of(text).flows
 
 
-def test_pods_that_no_label_tells_from_a_service_are_left_to_a_person() -> None:
-    """Both could be on one pod, which would then have the permissions of both."""
+def test_pods_that_no_label_distinguishes_from_a_service_are_left_to_a_person() -> None:
+    """One pod could have the labels of both, and would then have the permissions of both."""
     other = replace(DEBUG, labels=(("tier", "back"),))
     inventory = replace(INVENTORY, pods=tuple(other if each is DEBUG else each for each in INVENTORY.pods))
 
@@ -218,7 +218,7 @@ def test_pods_that_no_label_tells_from_a_service_are_left_to_a_person() -> None:
     assert [each.name for each in matrix_of(text).services] == [each.name for each in SHOP.services]
 
 
-def test_a_service_is_told_apart_by_a_second_label_where_the_first_does_not_do() -> None:
+def test_a_service_is_distinguished_by_another_label_if_the_first_is_not_enough() -> None:
     both = replace(DEBUG, labels=(("app", "debug"), ("app.kubernetes.io/name", "tool")))
     inventory = replace(INVENTORY, pods=tuple(both if each is DEBUG else each for each in INVENTORY.pods))
 
@@ -265,7 +265,7 @@ WORDS = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
 
 
 @given(st.dictionaries(st.sampled_from(["app", "name", "k8s-app", "app.kubernetes.io/name"]) | WORDS, WORDS), WORDS)
-def test_whatever_pods_are_called_the_draft_is_what_it_should_be(labels: dict[str, str], name: str) -> None:
+def test_the_draft_is_valid_for_any_names_and_labels_of_pods(labels: dict[str, str], name: str) -> None:
     strange = replace(DEBUG, name=name, labels=tuple(sorted(labels.items())))
     inventory = replace(INVENTORY, pods=tuple(strange if each is DEBUG else each for each in INVENTORY.pods))
 
@@ -283,7 +283,7 @@ def test_whatever_pods_are_called_the_draft_is_what_it_should_be(labels: dict[st
     assert len(text.splitlines()) == text.count("\n")
 
 
-def test_an_inventory_without_an_environment_or_pods_is_told() -> None:
-    with pytest.raises(InputError, match="it tells no environment"):
+def test_an_inventory_without_an_environment_is_an_error_and_without_pods_adds_nothing() -> None:
+    with pytest.raises(InputError, match="it contains no environment"):
         candidates(SHOP, replace(INVENTORY, environment=None))
     assert candidates(SHOP, without_pods(INVENTORY)) == SHOP

@@ -1,4 +1,4 @@
-"""Recorded traffic against a proposed matrix: what worked is cut or kept, and nothing else is taken for working."""
+"""Recorded traffic compared with a proposed matrix: what worked is cut or kept, and nothing else counts as working."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,7 +46,7 @@ def pairs(found: Replay) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_same_matrix_cuts_nothing_and_leaves_nothing_unused_that_was_used(case: str) -> None:
+def test_the_same_matrix_cuts_nothing_and_has_no_unused_flow(case: str) -> None:
     matrix, environment = CASES[case]()
     same = unchanged(matrix, environment)
 
@@ -75,7 +75,7 @@ def test_removing_a_flow_cuts_exactly_its_traffic(matrix: Matrix, environment: A
 
 
 def test_a_cut_names_the_layers_that_would_stop_it_and_what_decides_there() -> None:
-    """Redis shares its subnets with the other datastores: policies name it for their ports, groups do not."""
+    """Redis shares subnets with the other datastores: policies for their ports name it too, groups do not."""
     (cut,) = replayed(proposal(without(PAY_TO_REDIS)), ("pay", "redis", 6379)).cuts
 
     pod, vpc = cut.stops
@@ -85,8 +85,8 @@ def test_a_cut_names_the_layers_that_would_stop_it_and_what_decides_there() -> N
     assert [str(side) for side in vpc.sides] == ["Egress: pay governs pay, and no rule names redis"]
 
 
-def test_on_shared_groups_the_vpc_layer_stops_nothing_that_another_flow_keeps_open() -> None:
-    """Both services are on the nodes' group: as long as api may reach Redis, no group tells pay from it."""
+def test_with_shared_groups_the_vpc_layer_stops_nothing_that_another_flow_keeps_open() -> None:
+    """Both services have the nodes' group: as long as api may reach Redis, no group distinguishes pay from it."""
     matrix, environment = CASES["dev-nodes"]()
     less = without(PAY_TO_REDIS, matrix)
     neither = without(Flow("api", "redis", (tcp(6379),)), less)
@@ -100,7 +100,7 @@ def test_on_shared_groups_the_vpc_layer_stops_nothing_that_another_flow_keeps_op
     assert layers == [[Layer.POD], [Layer.POD, Layer.VPC]]
 
 
-def test_what_had_no_reply_or_was_stopped_is_never_cut() -> None:
+def test_traffic_without_a_reply_and_stopped_traffic_are_never_cut() -> None:
     what = proposal(without(PAY_TO_REDIS))
 
     unanswered = replayed(what, ("pay", "redis", 6379), disposition=Disposition.UNANSWERED, count=7)
@@ -113,7 +113,7 @@ def test_what_had_no_reply_or_was_stopped_is_never_cut() -> None:
     assert not stopped.opened
 
 
-def test_an_opening_that_was_only_tried_in_vain_is_unused_and_says_so() -> None:
+def test_a_flow_with_only_failed_attempts_is_unused_and_counts_them() -> None:
     found = replayed(unchanged(SHOP, DEV), ("pay", "redis", 6379), disposition=Disposition.STOPPED, count=7)
 
     (redis,) = [each for each in found.unused if (each.source, each.target) == ("pay", "redis")]
@@ -121,7 +121,7 @@ def test_an_opening_that_was_only_tried_in_vain_is_unused_and_says_so() -> None:
     assert {each.tried for each in found.unused if each is not redis} == {0}
 
 
-def test_what_was_stopped_and_would_be_opened_is_told_first_where_nobody_declared_it() -> None:
+def test_stopped_traffic_that_would_pass_comes_first_if_it_is_undeclared_today() -> None:
     more = replace(SHOP, flows=tuple(sorted((*SHOP.flows, Flow("gateway", "pay", (tcp(3100),))))))
 
     found = replayed(proposal(more), ("pay", "redis", 6379), ("gateway", "pay", 3100), disposition=Disposition.STOPPED)
@@ -132,8 +132,8 @@ def test_what_was_stopped_and_would_be_opened_is_told_first_where_nobody_declare
     ]
 
 
-def test_traffic_that_passed_though_todays_matrix_does_not_allow_it_is_cut_and_said_to_be_so() -> None:
-    """Before the first deployment, and where a policy is missing, everything shows as accepted."""
+def test_traffic_that_passed_against_todays_matrix_is_cut_and_marked() -> None:
+    """Before the first deployment, and if a policy is missing, everything is recorded as accepted."""
     found = replayed(proposal(without(PAY_TO_REDIS)), ("gateway", "redis", 6379), ("pay", "redis", 6379))
 
     assert [(cut.seen.source, cut.today) for cut in found.cuts] == [
@@ -142,13 +142,13 @@ def test_traffic_that_passed_though_todays_matrix_does_not_allow_it_is_cut_and_s
     ]
 
 
-def test_a_pod_that_nobody_declares_is_cut_too_for_default_deny_selects_it() -> None:
+def test_default_deny_cuts_the_traffic_of_an_undeclared_pod() -> None:
     found = replayed(unchanged(SHOP, DEV), ("another pod of flash-ticket", "the internet", 443))
 
     assert [[stop.layer for stop in cut.stops] for cut in found.cuts] == [[Layer.POD]]
 
 
-def test_a_service_that_the_proposal_drops_keeps_its_name() -> None:
+def test_a_service_that_the_proposal_removes_keeps_its_name() -> None:
     content = traffic_content()
     del content["services"]["pay"]
     flows = [{"from": "alb", "to": "gateway"}, {"from": "gateway", "to": "api"}]
@@ -159,7 +159,7 @@ def test_a_service_that_the_proposal_drops_keeps_its_name() -> None:
     assert pairs(found) == [("api", "pay", "TCP 3100")]
 
 
-def test_a_service_that_the_proposal_adds_has_its_name_and_todays_view_of_it() -> None:
+def test_a_service_that_the_proposal_adds_has_its_name_and_is_judged_by_todays_matrix_too() -> None:
     content = traffic_content()
     services = {**content["services"], "mailer": {"pods": {"app": "flash-mailer"}, "ports": [2525]}}
     what = proposal(changed(services=services, flows=[*content["flows"], {"from": "api", "to": "mailer"}]))
@@ -170,7 +170,7 @@ def test_a_service_that_the_proposal_adds_has_its_name_and_todays_view_of_it() -
     assert found.cuts[0].today is Today.NOT_ALLOWED
 
 
-def test_a_renamed_service_goes_by_its_new_name() -> None:
+def test_a_renamed_service_has_its_new_name() -> None:
     content = traffic_content()
     content["services"]["payment"] = content["services"].pop("pay")
     content["flows"] = [
@@ -185,7 +185,7 @@ def test_a_renamed_service_goes_by_its_new_name() -> None:
     assert replayed(what, ("api", "payment", 3100), ("payment", "redis", 6379)).holds
 
 
-def test_a_name_that_means_something_else_now_is_told_apart() -> None:
+def test_a_reused_name_is_distinguished_from_the_one_of_today() -> None:
     content = traffic_content()
     content["externals"]["redis"] = {"ports": [6379], "namespace": "data"}
     what = proposal(parse_matrix(content, "new.yaml"))
@@ -194,8 +194,8 @@ def test_a_name_that_means_something_else_now_is_told_apart() -> None:
     assert pairs(replayed(what, ("api", "redis of today", 6379))) == [("api", "redis of today", "TCP 6379")]
 
 
-def test_what_was_let_out_and_stopped_further_on_did_not_work() -> None:
-    """A scan from another namespace is forwarded by the scanner's side and dropped at the pod: nothing is lost."""
+def test_traffic_that_was_stopped_after_its_departure_did_not_work() -> None:
+    """A scan from another namespace leaves the scanner's side and is dropped at the pod: nothing is lost."""
     same = unchanged(SHOP, DEV)
     scan = ("a pod elsewhere in the cluster", "pay", tcp(3100))
     out = said(same.after, *scan, evidence=Evidence.HUBBLE, direction=Direction.EGRESS, count=5)
@@ -215,7 +215,7 @@ def test_what_was_let_out_and_stopped_further_on_did_not_work() -> None:
     assert not replay(attributed([out, dropped, arrived]), same).holds
 
 
-def test_what_is_of_no_concern_to_the_firewall_is_counted_apart() -> None:
+def test_traffic_that_the_firewall_does_not_govern_is_counted_separately() -> None:
     same = unchanged(SHOP, DEV)
     foreign = said(same.after, "a pod elsewhere in the cluster", "the internet", tcp(443), count=3)
     ping = said(same.after, "gateway", "api", None, count=2)
@@ -231,7 +231,7 @@ def test_what_is_of_no_concern_to_the_firewall_is_counted_apart() -> None:
     }
 
 
-def test_what_every_cluster_needs_is_neither_cut_nor_asked_for() -> None:
+def test_dns_and_probes_are_neither_cut_nor_unused() -> None:
     same = unchanged(SHOP, DEV)
 
     found = replayed(same, ("gateway", "DNS", 53), ("the kubelet", "pay", 3100))
@@ -240,8 +240,8 @@ def test_what_every_cluster_needs_is_neither_cut_nor_asked_for() -> None:
     assert not {each.target for each in found.unused} & {"DNS"}
 
 
-def test_where_no_layer_knows_a_kubelet_what_nodes_send_to_a_probed_port_is_its_probes() -> None:
-    """On the nodes' group a kubelet is a host like others to both layers, and yet no policy keeps it from its pods."""
+def test_without_a_kubelet_endpoint_traffic_from_nodes_to_service_ports_counts_as_probes() -> None:
+    """With the nodes' group, both layers see a kubelet as any other host, but no policy stops its probes."""
     matrix, environment = CASES["dev-nodes"]()
     same = unchanged(matrix, environment)
     node, bastion = "10.10.10.2", "10.10.0.9"
@@ -257,7 +257,7 @@ def test_where_no_layer_knows_a_kubelet_what_nodes_send_to_a_probed_port_is_its_
     assert not from_hosts(4000).holds
 
 
-def test_the_period_spans_all_that_was_read() -> None:
+def test_the_period_covers_all_recorded_traffic() -> None:
     same = unchanged(SHOP, DEV)
     early, late = (said(same.after, "gateway", "api", tcp(4000), first=NOON + hour * 3600) for hour in (0, 5))
 
@@ -291,12 +291,12 @@ def test_a_load_balancer_that_is_not_declared_is_one_clear_error() -> None:
 
 
 def test_a_matrix_for_another_namespace_is_refused() -> None:
-    with pytest.raises(InputError, match="shop is another namespace than today's, flash-ticket"):
+    with pytest.raises(InputError, match="shop is not the namespace of today's matrix, flash-ticket"):
         proposal(replace(SHOP, namespace="shop"))
 
 
-def test_an_address_of_the_datastores_that_no_group_marks_is_judged_by_itself() -> None:
-    """Policies let services at the subnets of the datastores; on the nodes' group nothing else is known there."""
+def test_an_undeclared_host_in_the_subnets_of_the_datastores_is_judged_by_its_address() -> None:
+    """Policies allow the subnets of the datastores; with the nodes' group nothing more is known about a host there."""
     matrix, environment = CASES["dev-nodes"]()
     same = unchanged(matrix, environment)
 

@@ -1,4 +1,4 @@
-"""What holds of every replay, whatever the matrix, the stack and the recording."""
+"""Properties of every replay, for any matrix, stack and recording."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +22,7 @@ Shop = tuple[Matrix, Environment]
 
 
 class Scenario(NamedTuple):
-    """A proposal, and what was recorded before it."""
+    """A proposal, and the traffic recorded before it."""
 
     proposal: Proposal
     recording: list[Conversation]
@@ -30,7 +30,7 @@ class Scenario(NamedTuple):
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    """A proposal with some of today's flows and some others, and a recording of anything."""
+    """A proposal with some of today's flows and some others, and any recording."""
     matrix, environment = draw(shops(min_flows=1))
     flows = draw(st.lists(st.sampled_from(matrix.flows), unique=True))
     today = replace(matrix, flows=tuple(sorted(draw(st.lists(st.sampled_from(matrix.flows), unique=True)))))
@@ -43,7 +43,7 @@ def without(flow: Flow, matrix: Matrix) -> Matrix:
 
 
 @given(shops(min_flows=1))
-def test_what_a_matrix_declares_it_does_not_cut_and_what_was_used_is_not_unused(shop: Shop) -> None:
+def test_a_matrix_cuts_none_of_its_declared_traffic_and_lists_none_of_it_as_unused(shop: Shop) -> None:
     same = unchanged(*shop)
 
     found = replay(attributed(every_flow(same.after, shop[0])), same)
@@ -70,7 +70,7 @@ def test_a_removed_flow_cuts_its_own_traffic_and_no_other(shop: Shop, data: st.D
 
 
 @given(scenarios(), st.data())
-def test_one_more_flow_cuts_nothing_more(scenario: Scenario, data: st.DataObject) -> None:
+def test_adding_a_flow_cuts_nothing_more(scenario: Scenario, data: st.DataObject) -> None:
     proposal, recording = scenario
     assume(proposal.proposed.flows)
     narrower = without(data.draw(st.sampled_from(proposal.proposed.flows)), proposal.proposed)
@@ -82,7 +82,7 @@ def test_one_more_flow_cuts_nothing_more(scenario: Scenario, data: st.DataObject
 
 
 @given(scenarios(), st.randoms(use_true_random=False))
-def test_the_order_of_what_was_recorded_does_not_matter(scenario: Scenario, random: Random) -> None:
+def test_the_order_of_the_recording_does_not_matter(scenario: Scenario, random: Random) -> None:
     proposal, recording = scenario
     shuffled = random.sample(recording, len(recording))
 
@@ -90,7 +90,7 @@ def test_the_order_of_what_was_recorded_does_not_matter(scenario: Scenario, rand
 
 
 @given(scenarios())
-def test_every_line_is_taken_for_one_thing(scenario: Scenario) -> None:
+def test_every_line_has_exactly_one_kind(scenario: Scenario) -> None:
     proposal, recording = scenario
 
     found = replay(attributed(recording), proposal)
@@ -101,7 +101,7 @@ def test_every_line_is_taken_for_one_thing(scenario: Scenario) -> None:
 
 
 @given(scenarios())
-def test_a_naive_look_at_the_matrix_agrees_between_declared_ends(scenario: Scenario) -> None:
+def test_a_replay_agrees_with_a_naive_look_at_the_matrix(scenario: Scenario) -> None:
     proposal, recording = scenario
     declared = [each for each in recording if is_declared_pair(each, proposal)]
 
@@ -115,7 +115,7 @@ def test_a_naive_look_at_the_matrix_agrees_between_declared_ends(scenario: Scena
 
 
 def worked(asked: Conversation, recording: Sequence[Conversation]) -> bool:
-    """Tell whether something of this pair on this port surely or probably arrived."""
+    """Return whether some traffic of this pair on this port certainly or probably arrived."""
     about = [
         each
         for each in recording
@@ -145,7 +145,7 @@ def is_in(matrix: Matrix, asked: Conversation) -> bool:
 
 
 def is_declared_pair(each: Conversation, proposal: Proposal) -> bool:
-    """Tell whether both ends are declared, one of them a service, and no layer takes them for something else."""
+    """Return whether both ends are declared, one of them is a service, and no layer confuses them with others."""
     matrix = proposal.after.matrix
     ends = [matrix.endpoints.get(end.name) for end in (each.source, each.destination)]
     if not each.port or None in ends or all(isinstance(end, External) for end in ends):
@@ -158,7 +158,7 @@ def is_told_apart(flow: Flow, matrix: Matrix, environment: Environment) -> bool:
 
 
 def twins(endpoint: DeclaredEndpoint, matrix: Matrix, environment: Environment) -> list[str]:
-    """Return the other externals that a layer may take for this one: at the same addresses, or pods alike."""
+    """Return the other externals that a layer may confuse with this one: same addresses, or overlapping labels."""
     if not isinstance(endpoint, External):
         return []
     return [

@@ -62,7 +62,7 @@ def _by_pair(namespace: str) -> list[Panel]:
     pair = "{{source_namespace}}/{{source}} to {{destination_namespace}}/{{destination}}"
     return [
         _alerts_panel(),
-        _stat("Declared flows denied now", f"count({declared} > 0) or vector(0)", "ours to mend"),
+        _stat("Declared flows denied now", f"count({declared} > 0) or vector(0)", "fix these"),
         _table("Denied pairs, packets in the last hour", f"sort_desc(sum_over_time({denied}[1h:5m]) > 0)"),
         _graph("Declared flows denied", f"{declared} / {PERIOD_SECONDS}", f"{pair} (flow to {{{{flow_to}}}})"),
         _graph("Denied by source and destination", f"topk(20, {denied} / {PERIOD_SECONDS})", pair),
