@@ -9,41 +9,41 @@ PYTHON := .venv/bin/python
 
 .PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser clean
 
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/ready ## Preview, deploy, change and destroy dev and prod on the lab
 	@$(PYTHON) -m lab demo
 
-test: tools promtool browser ## Run every test, the real engine's included
+test: tools promtool browser ## Run every test, on the real engine too
 	@$(PYTHON) -m pytest
 
-check: .venv/ready ## Types, style and the tests that need no engine
+check: .venv/ready ## Check types and style, and run the tests that need no engine
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && $(PYTHON) -m pytest -m 'not engine'
 
-audit: .venv/ready ## Hold each dependency to its hash, and ask for known vulnerabilities
+audit: .venv/ready ## Check each dependency's hash, and ask for known vulnerabilities
 	@$(PYTHON) -m pytest -q tests/test_dependencies.py
 	@uv=$$(command -v uv || echo "$(CACHE)/uv-$(UV_VERSION)/bin/uv"); $(PYTHON) .ci/audit.py "$$uv"
 
-fmt: .venv/ready ## Put the code in its form
+fmt: .venv/ready ## Format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-lab: tools ## Leave the lab running and print the environment that points pulumi, kubectl and aws at it
+lab: tools ## Keep the lab running and print the environment that points pulumi, kubectl and aws at it
 	@$(PYTHON) -m lab up
 
-test-faults: tools ## Try every fault at every write of the engine, for hours; FAULTS=kill EVERY=5 SECONDS_LEFT=3600 limit it
+test-faults: tools ## Try every fault at every write of the engine; takes hours, FAULTS=kill EVERY=5 SECONDS_LEFT=3600 limit it
 	@$(PYTHON) -m tests.support.faults
 
-bench: tools ## Measure, several runs side by side
+bench: tools ## Run the benchmarks
 	@$(PYTHON) -m lab.bench
 
-tools: .venv/ready ## Find or make the engine, the providers and the servers of the lab
+tools: .venv/ready ## Find or build the engine, the providers and the servers of the lab
 	@$(PYTHON) -m lab tools
 
 promtool: .venv/ready ## Fetch promtool for the tests of the alert rules
 	@$(PYTHON) -m lab promtool
 
-# The page's tests run in Debian's browser; where it is neither there nor to be had, they say so and are skipped.
+# The page's tests run in Debian's browser; where it is missing and cannot be installed, they are skipped and say so.
 browser: ## Install Chromium for the page's tests, as root where apt-get is
 	@if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -58,10 +58,10 @@ browser: ## Install Chromium for the page's tests, as root where apt-get is
 		fi; \
 	fi
 
-clean: ## Remove what was made here; the cache of built tools stays
+clean: ## Remove generated files; the cache of built tools stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# The lock decides every version. Where uv is missing, a virtual environment of its own brings it.
+# The lock file decides every version. If uv is missing, it is installed into its own virtual environment.
 .venv/ready: pyproject.toml uv.lock
 	@uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \

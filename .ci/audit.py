@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Ask whether a published vulnerability is known of any locked package; exits 1 if one is.
+"""Ask whether any locked package has a published vulnerability; exit with 1 if one has.
 
-Where the data cannot be had, it says so and exits 0: what remains is that each package is fixed to one content, which
-tests/test_dependencies.py holds. pip-audit itself reports a package that it could not ask about as skipped, and then
-finds no vulnerability: this does not take silence for an answer.
+If the data is not available, it says so and exits with 0. Each package is still fixed to one content: see
+tests/test_dependencies.py. pip-audit reports a package that it cannot ask about as skipped, and then finds no
+vulnerability. This script does not take that for an answer.
 """
 
 import json
@@ -18,11 +18,11 @@ MOST_SECONDS = 300
 
 
 def main(uv: str) -> int:
-    """Audit what uv.lock names, with this uv."""
+    """Audit the packages in uv.lock with this uv."""
     with tempfile.TemporaryDirectory(prefix="flash-firewall-") as folder:
         requirements = str(Path(folder, "requirements.txt"))
         exported = ("export", "--frozen", "--no-emit-project", "--all-groups", "--quiet", "--output-file", requirements)
-        subprocess.run([uv, "--project", str(ROOT), *exported], check=True)  # noqa: S603 - uv of the Makefile
+        subprocess.run([uv, "--project", str(ROOT), *exported], check=True)  # noqa: S603 - the uv that the Makefile found
         options = ("--disable-pip", "--require-hashes", "--requirement", requirements, "--format", "json")
         try:
             asked = subprocess.run(  # noqa: S603 - as above
@@ -38,11 +38,11 @@ def main(uv: str) -> int:
         packages = json.loads(asked.stdout)["dependencies"]
     except (ValueError, KeyError):
         return unknown((asked.stderr.strip().splitlines() or ["pip-audit did not answer"])[-1])
-    return told(packages)
+    return reported(packages)
 
 
-def told(packages: list[dict[str, object]]) -> int:
-    """Print what is known of the packages; return how the command ends."""
+def reported(packages: list[dict[str, object]]) -> int:
+    """Print the known vulnerabilities of the packages; return the exit status."""
     known = [each for each in packages if each.get("vulns")]
     for each in known:
         for found in each["vulns"]:  # type: ignore[attr-defined]  # pip-audit's list
@@ -53,14 +53,14 @@ def told(packages: list[dict[str, object]]) -> int:
         return 1
     if skipped:
         return unknown(f"{len(skipped)} of {len(packages)} packages: {skipped[0]['skip_reason']}")
-    sys.stdout.write(f"no vulnerability is known of {len(packages)} packages\n")
+    sys.stdout.write(f"{len(packages)} packages have no known vulnerability\n")
     return 0
 
 
 def unknown(why: str) -> int:
-    """Say that nothing is known; return how the command ends."""
-    sys.stdout.write(f"NOT AUDITED: pip-audit's data cannot be had here ({why}).\n")
-    sys.stdout.write("What holds without it: every package is fixed by version and hash in uv.lock and go.sum.\n")
+    """Say that the packages are not audited; return the exit status."""
+    sys.stdout.write(f"NOT AUDITED: pip-audit's data is not available here ({why}).\n")
+    sys.stdout.write("Still true: uv.lock and go.sum fix the version and hash of every package.\n")
     return 0
 
 

@@ -22,12 +22,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description=sys.modules["lab"].__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="leave a lab running until Ctrl-C and print the variables that point programs at it")
-    commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and tell what happens")
-    commands.add_parser("tools", help="make the tools that the lab runs on, if they are not there")
-    commands.add_parser("promtool", help="fetch promtool, with which the alert rules are tested, if it is not there")
+    commands.add_parser("up", help="keep a lab running until Ctrl-C, and print the variables that point programs at it")
+    commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and show what happens")
+    commands.add_parser("tools", help="build the tools that the lab needs, if they are missing")
+    commands.add_parser("promtool", help="fetch promtool, which tests the alert rules, if it is missing")
     arguments = parser.parse_args()
-    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with the first ignored
+    for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
         signal.signal(ending, signal.default_int_handler)
     try:
         if arguments.command == "tools":
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def _fetch_promtool() -> None:
-    """Fetch it, or say that the tests of the alert rules will be skipped: nothing else needs it."""
+    """Fetch it, or say that the tests of the alert rules are skipped. Nothing else needs it."""
     try:
         promtool()
     except PromtoolError as error:
@@ -61,15 +61,13 @@ def _stay_up() -> None:
         for stack in lab.kubeconfigs:
             Engine(lab, stack, program).run("stack", "init", stack).checked()
         sys.stdout.write(
-            "# In another terminal; the folder holds links to the project, so that what you edit there counts here:\n"
+            "# Run this in another terminal. The folder links to the project, so your edits there take effect here:\n"
         )
         for name, value in lab.variables("dev").items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.write(f"cd {shlex.quote(str(program))}\n")
         sys.stdout.write("pulumi preview --stack dev\n")
-        sys.stdout.write(
-            f"# The cluster of prod is another one: export KUBECONFIG={shlex.quote(str(lab.kubeconfigs['prod']))}\n"
-        )
+        sys.stdout.write(f"# For the cluster of prod: export KUBECONFIG={shlex.quote(str(lab.kubeconfigs['prod']))}\n")
         sys.stdout.flush()
         sys.stderr.write("lab: running until Ctrl-C\n")
         signal.pause()

@@ -1,4 +1,4 @@
-"""What the lab's two environments are before the firewall is there, as far as AWS and Kubernetes must agree on it."""
+"""The lab's two environments before the firewall: the facts that AWS and Kubernetes must agree on."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ SERVICE_CIDR = "172.20.0.0/16"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What exists before the firewall does, in one environment.
+    """One environment before the firewall exists.
 
     Attributes:
         stack: The environment's name, which is also the stack's.

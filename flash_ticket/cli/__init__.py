@@ -1,1 +1,1 @@
-"""The command ``flash-firewall``, a file for each verb: reads arguments, calls the program, prints. No logic."""
+"""The command ``flash-firewall``, a file for each verb: it reads arguments, calls the program and prints. No logic."""

@@ -1,4 +1,4 @@
-"""``flash-firewall check``: the proof without engine, cluster or AWS."""
+"""``flash-firewall check``: prove a project without Pulumi, a cluster or AWS."""
 
 import sys
 from datetime import UTC, datetime
@@ -15,11 +15,14 @@ from flash_ticket.report.proof import checked
 
 @ends_in_status
 def check(
-    stack: Annotated[list[str] | None, typer.Option("--stack", help="An environment; all of them if left out.")] = None,
+    stack: Annotated[
+        list[str] | None,
+        typer.Option("--stack", help="An environment, such as prod; repeatable. Default: all of them."),
+    ] = None,
     project: Project = HERE,
-    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
-    """Prove both layers of each stack against the matrix. Exits 0 if every proof holds, 1 if one does not."""
+    """Prove that both layers of each stack match the matrix. Exits 0 if every proof holds, 1 if one does not."""
     firewalls = [read_project(project, each, datetime.now(UTC)) for each in stack or stacks(project)]
     proofs = [(firewall, firewall.proof()) for firewall in firewalls]
     sys.stdout.write(checked(proofs, output))

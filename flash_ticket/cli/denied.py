@@ -1,4 +1,4 @@
-"""``flash-firewall denied``: what was stopped, by which layer, why, and whether it is declared."""
+"""``flash-firewall denied``: which connections were denied, by which layer, why, and whether they are declared."""
 
 import gc
 import sys
@@ -33,16 +33,16 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
     sources: Sources = None,
     stack: Stack = None,
     since: Since = None,
-    service: Annotated[str | None, typer.Option("--service", help="Only what comes from or goes to it.")] = None,
+    service: Annotated[str | None, typer.Option("--service", help="Only connections from or to this service.")] = None,
     inventories: InventoryFiles = None,
     engine: EngineChoice = Engine.DUCKDB,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on telling what is new, until Ctrl-C.")] = False,  # noqa: FBT002 - a flag of the command
+    follow: Annotated[bool, typer.Option("--follow", help="Keep running, and print what is new until Ctrl-C.")] = False,  # noqa: FBT002 - a flag of the command
     project: Project = HERE,
     output: Annotated[
-        AnswerFormat, typer.Option(help="The form of the answer; with --follow json is an object on each line.")
+        AnswerFormat, typer.Option(help="The output format. With --follow, json prints one object per line.")
     ] = AnswerFormat.TXT,
 ) -> ExitStatus:
-    """Say what was stopped and why. Exits 0 if nothing declared was, 1 if something declared was."""
+    """List the connections that were denied, and why. Exits 1 if a declared connection was denied, 0 if none was."""
 
     def read(begin: str | None, earlier: Inventory | None = None) -> Recorded:
         return recorded_traffic(project, stack, sources, begin, inventories, engine, earlier)
@@ -57,7 +57,7 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
 
 _LATE = "15m"
-"""How far each look reaches back: flow logs come after about 10 minutes (VPC User Guide, "Flow log basics")."""
+"""How far back each look reads: flow logs arrive after about 10 minutes (VPC User Guide, "Flow log basics")."""
 
 _PAUSE = 10.0
 
@@ -82,16 +82,16 @@ def _followed(
 
 
 def follow(look: Callable[[], None], pause: float) -> None:
-    """Look, pause, and look again, until the user interrupts it. A look that fails later than the first is said.
+    """Look, pause, and look again, until the user interrupts. If a look after the first one fails, report it and go on.
 
     Args:
-        look: Tells what is new.
+        look: Prints what is new.
         pause: Seconds between the end of a look and the next one.
 
     Raises:
         InputError: The first look failed.
     """
-    gc.enable()  # this goes on for days: what a verb keeps to its end may not heap up here
+    gc.enable()  # this runs for days: without collection, memory would grow
     try:
         look()
         while True:

@@ -1,4 +1,4 @@
-"""``flash-firewall diff``: what a change opens and closes."""
+"""``flash-firewall diff``: the connections that a change opens and closes."""
 
 import sys
 from pathlib import Path
@@ -22,16 +22,14 @@ from flash_ticket.report.impact import difference_text
 @ends_in_status
 def diff(
     directories: Annotated[
-        list[Path] | None, typer.Option("--dir", help="Given twice: the manifests before, then the manifests after.")
+        list[Path] | None, typer.Option("--dir", help="Manifests to compare; give it twice: before, then after.")
     ] = None,
-    since: Annotated[
-        str, typer.Option(help="Without --dir: the revision of git to compare this project with.")
-    ] = "HEAD",
+    since: Annotated[str, typer.Option(help="Without --dir: the git revision to compare this project with.")] = "HEAD",
     stack: Stack = None,
     project: Project = HERE,
-    output: Annotated[ChangeFormat, typer.Option(help="The form of the list of changes.")] = ChangeFormat.TXT,
+    output: Annotated[ChangeFormat, typer.Option(help="The output format.")] = ChangeFormat.TXT,
 ) -> ExitStatus:
-    """List the connections added, removed and changed. Exits 0 when there are none, 1 when there are."""
+    """List the connections that a change adds, removes or changes. Exits 0 if there are none, 1 if there are."""
     if not directories:
         found = _since(project, stack, since)
         if output is ChangeFormat.TXT:
@@ -47,7 +45,7 @@ def diff(
 def _between(directories: list[Path]) -> tuple[Change, ...]:
 
     if len(directories) != 2:  # noqa: PLR2004  # before and after
-        raise InputError("--dir", "", f"given {len(directories)} times", "Give it twice: before, then after")
+        raise InputError("--dir", "", f"it is given {len(directories)} times", "Give it twice: before, then after")
     before, after = (analysed(directory).connections().as_map() for directory in directories)
     return changes_between(before, after)
 

@@ -1,4 +1,4 @@
-"""How the command ends: 0 holds, 1 violated or different, 2 bad input, said in one line."""
+"""The exit status of the command: 0 holds, 1 violated or different, 2 bad input, with one line on stderr."""
 
 import gc
 import os
@@ -17,7 +17,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class ExitStatus(IntEnum):
-    """What the exit status tells a script."""
+    """What the exit status means to a script."""
 
     HOLDS = 0
     VIOLATED = 1
@@ -25,25 +25,25 @@ class ExitStatus(IntEnum):
 
 
 def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments, None]:
-    """Make a verb end the process with the status that it returns, and say bad input in one line on stderr."""
+    """End the process with the status that a verb returns, and report bad input in one line on stderr."""
 
     @wraps(verb)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than names do
-        gc.disable()  # what a verb reads it keeps to the end; searching that for garbage doubles its time
+                stream.reconfigure(errors="backslashreplace")  # names may hold characters that a terminal lacks
+        gc.disable()  # a verb keeps all that it reads; searching that for garbage doubles its time
         try:
             status = verb(*args, **kwargs)
             sys.stdout.flush()
         except InputError as error:
             sys.stderr.write(f"error: {error}\n")
             status = ExitStatus.BAD_INPUT
-        except BrokenPipeError:  # the reader has enough, such as head; the command line's library ends quietly
+        except BrokenPipeError:  # the reader stopped early, as head does; Typer ends quietly
             raise
-        except OSError as error:  # what is read fails as InputError: this is the answer's way out, such as a full disk
+        except OSError as error:  # reading fails as InputError; this is the output, such as on a full disk
             sys.stderr.write(f"error: the answer cannot be written: {error.strerror}. Make room, or write elsewhere.\n")
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest shall not fail again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the last flush does not fail too
             status = ExitStatus.BAD_INPUT
         finally:
             gc.enable()

@@ -1,4 +1,4 @@
-"""``flash-firewall explain``: one connection, and what decides it."""
+"""``flash-firewall explain``: whether one connection passes, and which rules decide."""
 
 import sys
 from pathlib import Path
@@ -17,18 +17,24 @@ from flash_ticket.report.json_form import AnswerFormat
 @ends_in_status
 def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="A workload, an address or a range; of this project, an endpoint.")
+        str,
+        typer.Argument(
+            metavar="SRC", help="An endpoint of this project; with --dir, a workload, an address or a range."
+        ),
     ],
-    destination: Annotated[str, typer.Argument(metavar="DST", help="Likewise.")],
-    port: Annotated[str, typer.Argument(metavar="PORT", help="4000, udp/53, 8000-8010, or a container port's name.")],
+    destination: Annotated[str, typer.Argument(metavar="DST", help="The destination, named like SRC.")],
+    port: Annotated[
+        str, typer.Argument(metavar="PORT", help="4000, udp/53, 8000-8010, or the name of a container port.")
+    ],
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file; else this project.")
+        Path | None,
+        typer.Option("--dir", help="A directory of Kubernetes manifests, or one file. Default: this project."),
     ] = None,
     stack: Stack = None,
     project: Project = HERE,
-    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
-    """Say whether a connection passes and which policies and rules decide. Exits 0 if it passes, 1 if not."""
+    """Show whether a connection passes, and which policies and rules decide. Exits 0 if it passes, 1 if not."""
     if directory:
         reachability = analysed(directory)
         ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]

@@ -1,4 +1,4 @@
-"""``flash-firewall inventory``: who has which address now."""
+"""``flash-firewall inventory``: which pod, service and interface has which address now."""
 
 import sys
 
@@ -10,6 +10,6 @@ from flash_ticket.traffic.attribution.inventory_file import inventory_json
 
 @ends_in_status
 def inventory(stack: Stack = None, project: Project = HERE) -> ExitStatus:
-    """Print who has which address in a stack's cluster and account as JSON, to be given to --inventory later."""
+    """Print who has which address in a stack's cluster and account now, as JSON. Save it for --inventory."""
     sys.stdout.write(inventory_json(taken(project, stack, None)))
     return ExitStatus.HOLDS

@@ -1,4 +1,4 @@
-"""``flash-firewall learn``: a matrix drafted from recorded traffic."""
+"""``flash-firewall learn``: draft a matrix from recorded traffic."""
 
 import sys
 
@@ -31,7 +31,7 @@ def learn(  # noqa: PLR0913, PLR0917 - each is an option of the command
     engine: EngineChoice = Engine.DUCKDB,
     project: Project = HERE,
 ) -> ExitStatus:
-    """Draft a traffic.yaml of what worked, to be reviewed line by line: an attack would be in it too."""
+    """Draft a traffic.yaml from the traffic that worked. Review it line by line: it would hold an attack too."""
     wanted, today = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories)
     environment = known_environment(known)

@@ -1,4 +1,4 @@
-"""``flash-firewall list``: who reaches whom."""
+"""``flash-firewall list``: who can reach what."""
 
 import sys
 from pathlib import Path
@@ -15,13 +15,14 @@ from flash_ticket.report.connections import Format, project_listing, written
 @ends_in_status
 def list_connections(
     directory: Annotated[
-        Path | None, typer.Option("--dir", help="A directory of Kubernetes manifests, or one file; else this project.")
+        Path | None,
+        typer.Option("--dir", help="A directory of Kubernetes manifests, or one file. Default: this project."),
     ] = None,
     stack: Stack = None,
     project: Project = HERE,
-    output: Annotated[Format, typer.Option(help="The form of the listing.")] = Format.TXT,
+    output: Annotated[Format, typer.Option(help="The output format.")] = Format.TXT,
 ) -> ExitStatus:
-    """List who reaches whom over which ports: in manifests, or through both layers of this project."""
+    """List who can reach what over which ports, in manifests or through both layers of this project."""
     if directory:
         sys.stdout.writelines(written(analysed(directory).connections(), output))
     else:

@@ -1,4 +1,4 @@
-"""The command ``flash-firewall``: its verbs, one module each, imported when a verb is called."""
+"""The command ``flash-firewall``. Each verb is a module, imported when the verb is called."""
 
 from importlib import import_module
 from typing import Any
@@ -20,21 +20,21 @@ _MODULES = {
     "resume": "suspend",
     "rollback": "rollback",
 }
-"""The verbs in the order of the help, each with its module in this package."""
+"""The verbs, in the order of the help, and the module of each."""
 
 _FUNCTIONS = {"list": "list_connections"}
-"""Verbs whose function has another name, because Python has taken theirs."""
+"""Verbs whose function has another name, because the verb's name is a Python built-in."""
 
 
 class Verbs(TyperGroup):
-    """The verbs of the command; a verb's module is imported when the verb is asked for."""
+    """The verbs of the command. It imports a verb's module when the verb is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's own signature
         """Return the names of the verbs, in the order of the help."""
         return list(_MODULES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - Typer's own signature
-        """Return the verb of a name, ready to be called; None if there is none."""
+        """Return the verb with this name, ready to call; None if there is none."""
         if cmd_name not in _MODULES:
             return None
         module = import_module(f"flash_ticket.cli.{_MODULES[cmd_name]}")
@@ -46,7 +46,7 @@ class Verbs(TyperGroup):
 app = typer.Typer(
     name="flash-firewall",
     cls=Verbs,
-    help="What Pulumi has no verb for: proof, listing, comparison and explanation of both firewalls.",
+    help="Prove, list, compare and explain what both firewalls allow, and verify and repair what runs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,7 +56,7 @@ app = typer.Typer(
 
 @app.callback()
 def firewall() -> None:
-    """Hold the options that all verbs share: none."""
+    """Hold the options that all verbs share. There are none."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A directory of manifests, analysed; what was read past goes to stderr."""
+"""Analyse a directory of manifests; print on stderr what the analysis skipped."""
 
 import sys
 from pathlib import Path
@@ -23,6 +23,6 @@ def analysed(directory: Path) -> Reachability:
     if len(notes) > _MOST_NOTES:
         sys.stderr.write(f"note: and {len(notes) - _MOST_NOTES} more like these\n")
     if not reachability.parties:
-        said = f"note: {directory}: no workload is in these manifests, so there is nobody to reach"
+        said = f"note: {directory}: these manifests hold no workload, so nothing can be reached"
         sys.stderr.write(escaped_lines([said]))
     return reachability

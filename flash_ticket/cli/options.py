@@ -1,4 +1,4 @@
-"""The options that name this project and one of its stacks, for the verbs that speak of it."""
+"""The options that name this project and one of its stacks."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +10,13 @@ from flash_ticket.firewall.project import read_project, stacks
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 
-Project = Annotated[Path, typer.Option("--project", help="The folder with traffic.yaml and Pulumi.<stack>.yaml.")]
-Stack = Annotated[str | None, typer.Option("--stack", envvar="PULUMI_STACK", help="Which environment, such as prod.")]
+Project = Annotated[Path, typer.Option("--project", help="The folder that holds traffic.yaml and Pulumi.<stack>.yaml.")]
+Stack = Annotated[str | None, typer.Option("--stack", envvar="PULUMI_STACK", help="The environment, such as prod.")]
 HERE = Path()
 
 
 def read(project: Path, stack: str | None) -> CompiledFirewall:
-    """Return the firewall of the stack, or of the only one there is.
+    """Return the firewall of the named stack, or of the only one.
 
     Raises:
         InputError: No stack is named and there are several, or its files hold a mistake.
@@ -25,14 +25,14 @@ def read(project: Path, stack: str | None) -> CompiledFirewall:
 
 
 def chosen(project: Path, stack: str | None) -> str:
-    """Return the stack that is meant: the named one, or the only one there is.
+    """Return the named stack, or the only one.
 
     Raises:
         InputError: No stack is named, and there are several or none.
     """
     known = (stack,) if stack else stacks(project)
     if len(known) > 1:
-        raise InputError("--stack", "", "it is not said which environment is meant", f"Name one of: {', '.join(known)}")
+        raise InputError("--stack", "", "no environment is named", f"Name one of: {', '.join(known)}")
     return known[0]
 
 

@@ -1,4 +1,4 @@
-"""The options of the verbs that read recorded traffic, and what they read."""
+"""The options of the verbs that read recorded traffic, and the reading itself."""
 
 import time
 from collections.abc import Sequence
@@ -41,23 +41,24 @@ Sources = Annotated[
     typer.Argument(
         metavar="[SOURCE]...",
         help="A file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP; "
-        "left out, what records the stack's own traffic.",
+        "default: the logs that the stack itself records.",
         show_default=False,
     ),
 ]
 Since = Annotated[
-    str | None, typer.Option("--since", help="Only what is later: 90m, 2h or 3d ago, or a time: 2026-11-24T03:00Z.")
+    str | None,
+    typer.Option("--since", help="Only later records: 90m, 2h or 3d ago, or a time such as 2026-11-24T03:00Z."),
 ]
 InventoryFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--inventory",
-        help="A saved inventory, or what kubectl get pods,services -A -o json printed; several for several moments. "
-        "With one that holds an environment nothing live is asked.",
+        help="A saved inventory, or what kubectl get pods,services -A -o json printed; repeatable, one for each moment. "
+        "If one holds an environment, the command asks neither cluster nor account.",
     ),
 ]
 EngineChoice = Annotated[
-    Engine, typer.Option("--engine", help="What reads the stack's flow log; athena: where it lies.")
+    Engine, typer.Option("--engine", help="What reads the stack's flow log; athena reads it in its bucket.")
 ]
 
 
@@ -70,7 +71,7 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     engine: Engine = Engine.DUCKDB,
     earlier: Inventory | None = None,
 ) -> Recorded:
-    """Return what the sources tell, attributed by the project's matrix; ``earlier`` is known beside the inventory.
+    """Return the traffic in the sources, attributed by the project's matrix; ``earlier`` adds to the inventory.
 
     Raises:
         InputError: An option, a file of the project, an inventory or a source cannot be used.
@@ -82,37 +83,39 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
 
 
 def begin(since: str | None) -> float | None:
-    """Return from when on traffic is wanted, in seconds since 1970; None for all of it.
+    """Return the start of the wanted traffic, in seconds since 1970; None for all of it.
 
     Raises:
-        InputError: It is no time.
+        InputError: It is not a time.
     """
     return None if since is None else moment(since, time.time())
 
 
 def refuse_to_follow(sources: Sequence[str] | None, engine: Engine) -> None:
-    """Refuse what cannot be looked at again and again.
+    """Refuse sources that cannot be read again and again.
 
     Raises:
-        InputError: It is standard input, or each look would be a query that is paid for.
+        InputError: The source is standard input, or each look would be a query that costs money.
     """
     if "-" in (sources or ()):
         problem = "standard input can be read once, and --follow looks again and again"
         raise InputError("-", "", problem, "Write it to a file, and follow that")
     if engine is Engine.ATHENA:
-        raise InputError("--engine", "athena", "each look of --follow would be a query to pay for", "Leave one out")
+        raise InputError(
+            "--engine", "athena", "each look of --follow would be a query that costs money", "Leave one out"
+        )
 
 
 def inventory(
     project: Path, stack: str | None, files: Sequence[Path] | None, earlier: Inventory | None = None
 ) -> Inventory:
-    """Return the saved inventories as one, with what runs now where they tell no environment.
+    """Return the saved inventories as one, with what runs now added if none of them holds an environment.
 
     Args:
         project: Where traffic.yaml is.
-        stack: The one that is meant, if it was named.
+        stack: The stack, if it was named.
         files: Saved inventories.
-        earlier: What was known before; the rest comes before it.
+        earlier: The inventory of the look before this one.
 
     Raises:
         InputError: A file cannot be used, or cluster and account cannot be asked.
@@ -128,10 +131,10 @@ def inventory(
 def logs(
     project: Path, sources: Sequence[str], engine: Engine, matrix: Matrix, environment: Environment
 ) -> tuple[Log, ...]:
-    """Return the logs that the sources name, or those of the stack itself; none is read yet.
+    """Return the logs that the sources name, or those of the stack itself. It reads none of them yet.
 
     Raises:
-        InputError: There is no such source, or the stack records nothing.
+        InputError: A source does not exist, or the stack records nothing.
     """
 
     def connect() -> AwsAccount:

@@ -1,4 +1,4 @@
-"""``flash-firewall replay``: recorded traffic against a proposed matrix, before it is deployed."""
+"""``flash-firewall replay``: try a proposed matrix on recorded traffic, before it is deployed."""
 
 import sys
 import time
@@ -24,16 +24,16 @@ from flash_ticket.traffic.proposals.replay import replay as replayed
 def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     sources: Sources = None,
     matrix: Annotated[
-        Path | None, typer.Option("--matrix", help="A proposed traffic.yaml; this project's if left out.")
+        Path | None, typer.Option("--matrix", help="A proposed traffic.yaml. Default: this project's.")
     ] = None,
     stack: Stack = None,
     since: Since = None,
     inventories: InventoryFiles = None,
     engine: EngineChoice = Engine.DUCKDB,
     project: Project = HERE,
-    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
-    """Say what a matrix would cut of the traffic that worked, and what it opens that nothing used.
+    """Show which working traffic a matrix would cut, and what it allows that nothing used.
 
     Exits 0 if nothing recorded would be cut, 1 if something would.
     """

@@ -1,4 +1,4 @@
-"""``flash-firewall rollback``: what the stack has declared, and back to any of it."""
+"""``flash-firewall rollback``: list the versions that a stack has declared, and go back to one."""
 
 import json
 import sys
@@ -15,20 +15,18 @@ from flash_ticket.report.rollback import history_document, history_text
 
 @ends_in_status
 def rollback(
-    to: Annotated[
-        int | None, typer.Option("--to", help="The version to go back to; without it they are listed.")
-    ] = None,
+    to: Annotated[int | None, typer.Option("--to", help="The version to go back to. Default: list them.")] = None,
     stack: Stack = None,
     project: Project = HERE,
     *,
     yes: Yes = False,
-    output: Annotated[AnswerFormat, typer.Option(help="The form of the list.")] = AnswerFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The format of the list.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
-    """List what a stack has declared, or deploy an earlier version of it again.
+    """List the versions that a stack has declared, or deploy an earlier one again.
 
-    Shows what that opens and closes and its proof, previews it, asks, and runs pulumi up with the earlier declaration
-    and the present program; with --yes it neither previews nor asks. The files stay as they are, and what they say
-    that differs is shown: revert them, too. To remove everything there is pulumi destroy.
+    Shows what the rollback opens and closes and its proof, previews it, asks, and runs pulumi up with the earlier
+    declaration and the present program. With --yes it neither previews nor asks. It does not change your files; it
+    shows where they differ: revert them too. To remove everything, run pulumi destroy.
     """
     back = Rollback.of(project, chosen(project, stack))
     if to is None:

@@ -1,4 +1,4 @@
-"""``flash-firewall suspend``: one policy opened for a while."""
+"""``flash-firewall suspend`` and ``resume``: open one policy for a while, and close it again."""
 
 import sys
 from datetime import UTC, datetime
@@ -18,20 +18,22 @@ from flash_ticket.report.suspension import consent_text, resuming_text, suspendi
 
 @ends_in_status
 def suspend(  # noqa: PLR0913 - each is an option of the command
-    policy: Annotated[str | None, typer.Argument(help="Its name, as kubectl get networkpolicies prints it.")] = None,
+    policy: Annotated[
+        str | None, typer.Argument(help="The policy's name, as kubectl get networkpolicies prints it.")
+    ] = None,
     *,
-    duration: Annotated[str, typer.Option("--for", help="How long: 1m to 24h, such as 30m or 2h.")],
-    reason: Annotated[str, typer.Option(help="Why, for whoever finds it open.")],
-    every: Annotated[bool, typer.Option("--all", help="Every policy, default-deny too; asks first.")] = False,
+    duration: Annotated[str, typer.Option("--for", help="How long, from 1m to 24h, such as 30m or 2h.")],
+    reason: Annotated[str, typer.Option(help="Why, for people who find the policy open.")],
+    every: Annotated[bool, typer.Option("--all", help="Suspend every policy, default-deny too; asks first.")] = False,
     stack: Stack = None,
     project: Project = HERE,
     yes: Yes = False,
 ) -> ExitStatus:
-    """Open one policy's pods and direction at the pod layer for a while; the VPC layer stays as it is.
+    """Open the pods and the direction of one policy for a while. The VPC layer stays as it is.
 
-    Deleting an allow policy opens nothing: it closes, because default-deny remains. This opens. It is written into
-    Pulumi.<stack>.yaml with reason, author and end, deployed at once and alone, and said at every preview. After its
-    end the next pulumi up closes it; flash-firewall resume closes it at once.
+    Deleting an allow policy opens nothing: it closes, because default-deny remains. This command opens. It writes the
+    suspension into Pulumi.<stack>.yaml with reason, author and end, and deploys it at once and alone. Every preview
+    shows it. After its end the next pulumi up closes it; flash-firewall resume closes it at once.
     """
     now = datetime.now(UTC)
     until, who = now + lasting(duration), author()
@@ -52,11 +54,11 @@ def suspend(  # noqa: PLR0913 - each is an option of the command
 def resume(
     policy: Annotated[str | None, typer.Argument(help="The suspended policy's name.")] = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Every suspended policy.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Resume every suspended policy.")] = False,
     stack: Stack = None,
     project: Project = HERE,
 ) -> ExitStatus:
-    """Close a suspended policy at once, and strike its suspension from Pulumi.<stack>.yaml."""
+    """Close a suspended policy at once, and remove its suspension from Pulumi.<stack>.yaml."""
     suspended = SuspendedPolicies.of(project, chosen(project, stack), datetime.now(UTC))
     ended = suspended.listed.chosen(policy, every=every)
     sys.stdout.write(resuming_text(ended))

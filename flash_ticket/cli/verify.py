@@ -1,4 +1,4 @@
-"""``flash-firewall verify``: the live cluster and account against what is declared."""
+"""``flash-firewall verify``: compare the live cluster and account with the declaration."""
 
 import sys
 import time
@@ -37,29 +37,32 @@ from flash_ticket.verify.verification import verify_saved
 def verify(  # noqa: PLR0913 - each is an option of the command
     stack: Stack = None,
     project: Project = HERE,
-    output: Annotated[AnswerFormat, typer.Option(help="The form of the answer.")] = AnswerFormat.TXT,
+    output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
     inventory: InventoryFiles = None,
     *,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing while all is as declared.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing if everything is as declared.")] = False,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Try connections from real pods too; needs --consent.")
+        bool, typer.Option("--probe", help="Also try connections from running pods; needs --consent.")
     ] = False,
-    consent: Annotated[bool, typer.Option("--consent", help="Let --probe run commands in pods.")] = False,
+    consent: Annotated[bool, typer.Option("--consent", help="Allow --probe to run commands in pods.")] = False,
     probe_image: Annotated[
-        str | None, typer.Option(metavar="IMAGE", help="Add a container of this image to the pods, and probe from it.")
+        str | None,
+        typer.Option(metavar="IMAGE", help="Add a container with this image to the pods, and probe from it."),
     ] = None,
     probe_host: Annotated[
-        list[str] | None, typer.Option(metavar="EXTERNAL=HOST", help="A host of an external, to be probed; repeatable.")
+        list[str] | None, typer.Option(metavar="EXTERNAL=HOST", help="A host to probe for an external; repeatable.")
     ] = None,
     probe_limit: Annotated[
         int | None,
-        typer.Option(min=1, max=3600, help="Seconds to wait for a pod's probe; a minute more than it may take."),
+        typer.Option(
+            min=1, max=3600, help="Seconds to wait for the probe of one pod. Default: a minute more than it may take."
+        ),
     ] = None,
 ) -> ExitStatus:
-    """Hold the live cluster and AWS account against what is declared; only reads. Exits 1 if anything differs.
+    """Compare the live cluster and AWS account with the declaration. It only reads. Exits 1 if anything differs.
 
-    With --probe it also opens connections from one pod of each service: every declared one must connect, and every
-    undeclared one between services, or to an external whose hosts are known, must not.
+    With --probe it also opens connections from one pod of each service. Every declared connection must succeed. Every
+    undeclared connection between services, or to an external with known hosts, must fail.
     """
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
@@ -95,7 +98,7 @@ def _saved(files: Sequence[Path], stack: str) -> Observed:
 
 
 class _Wish(NamedTuple):
-    """What of a probe is wanted."""
+    """The options of the probe."""
 
     image: str | None
     hosts: tuple[str, ...]
@@ -110,7 +113,7 @@ def _refuse_unfitting(inventory: object, image: str | None, hosts: object, *, pr
         raise InputError("--probe", "--inventory", "a saved inventory has no pods to probe from", "Leave one out")
     if not probe and (consent or image or hosts):
         given = "--consent" if consent else "--probe-image" if image else "--probe-host"
-        raise InputError(given, "", "it says how to probe, and --probe is not there", "Add --probe, or leave it out")
+        raise InputError(given, "", "it says how to probe, but --probe is missing", "Add --probe, or leave it out")
 
 
 def _probed(settings: StackConfiguration, matrix: Matrix, observed: Observed, wish: _Wish) -> Probe:
@@ -123,5 +126,7 @@ def _probed(settings: StackConfiguration, matrix: Matrix, observed: Observed, wi
         sys.stderr.write(plan_text(planned, wish.image))
         sys.stderr.flush()
     if not wish.consent:
-        raise InputError("--probe", "--consent", "it is not there, and the probe runs in live pods", "Add --consent")
+        raise InputError(
+            "--probe", "--consent", "it is missing, and the probe runs commands in live pods", "Add --consent"
+        )
     return run_probe(cluster, planned, wish.image, wish.limit)

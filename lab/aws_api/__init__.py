@@ -1,1 +1,1 @@
-"""AWS for the lab: moto in a process of its own, behind layers that close its gaps to the real service."""
+"""AWS for the lab: moto in its own process, behind layers that close its gaps to the real service."""

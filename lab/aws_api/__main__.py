@@ -1,6 +1,6 @@
 """Serve AWS on a free port of the loopback interface: ``python -m lab.aws_api``.
 
-The first line of standard output is the endpoint; it is written when the account is seeded.
+It prints the endpoint as the first line of standard output, once the account is seeded.
 """
 
 import sys
@@ -24,20 +24,20 @@ from lab.aws_api.security_groups import dependencies, quotas
 from lab.aws_api.seed import seed
 from lab.surroundings import REGION
 
-# "Available AWS-managed prefix lists": the weight of CloudFront's origin-facing list, whatever its number of entries.
+# "Available AWS-managed prefix lists": the weight of CloudFront's origin-facing list, however many entries it has.
 _CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 _CLOUDFRONT_WEIGHT = 55
 
 
 def _service(name: SERVICE_NAMES) -> Flask:
     application = create_backend_app(name)
-    # What moto has not implemented is then told by name, in place of an error 500 that clients retry for minutes.
+    # An operation that moto lacks then fails with its name, not with an error 500 that clients retry for minutes.
     application.config["PROPAGATE_EXCEPTIONS"] = True
     return application
 
 
 def main() -> None:
-    """Serve until the process is ended."""
+    """Serve until the process ends."""
     hold_conditions()
     application = LayeredApplication(
         (dependencies, quotas, Rules(), DestinationOptions(), deliveries, cluster_groups, workgroups_and_queries),

@@ -1,4 +1,4 @@
-"""What moto lacks of Athena: saved queries deleted, workgroups changed, and what is not there refused."""
+"""What moto lacks of Athena: delete saved queries, change workgroups, and refuse what does not exist."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def workgroups_and_queries(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Serve DeleteNamedQuery and UpdateWorkGroup, and the refusal of a workgroup or saved query that is not there."""
+    """Serve DeleteNamedQuery and UpdateWorkGroup, and refuse a workgroup or saved query that does not exist."""
     if call.service != "athena":
         return proceed()
     backend = athena_backends[DEFAULT_ACCOUNT_ID][call.region]
@@ -28,7 +28,7 @@ def workgroups_and_queries(call: Call, proceed: Callable[[], Answer]) -> Answer:
             {"__type": "InvalidRequestException", "message": f"NamedQuery {query} does not exist"},
         )
     if call.action == "DeleteNamedQuery":
-        # The provider may ask twice: to delete what is gone is no error.
+        # The provider may ask twice: deleting what is gone is not an error.
         backend.named_queries.pop(str(query), None)
         return _answer("200 OK", {})
     if call.action == "UpdateWorkGroup":
@@ -38,7 +38,7 @@ def workgroups_and_queries(call: Call, proceed: Callable[[], Answer]) -> Answer:
 
 
 def _change(backend: "AthenaBackend", asked: dict[str, Any]) -> None:
-    """Do as UpdateWorkGroup documents ConfigurationUpdates: what is not named stays."""
+    """Apply ConfigurationUpdates as UpdateWorkGroup documents them: settings that are not named stay."""
     workgroup = backend.work_groups[asked["WorkGroup"]]
     workgroup.description = asked.get("Description", workgroup.description)
     workgroup.state = asked.get("State", workgroup.state)

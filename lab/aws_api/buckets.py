@@ -1,4 +1,4 @@
-"""Bucket policies, whose statements moto holds against every request whatever their conditions say."""
+"""Bucket policies: moto applies their statements to every request and ignores their conditions."""
 
 import json
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
 
-# The lab's connection on loopback stands for one over TLS, so what is said of others does not hold (IAM User Guide,
-# "AWS global condition context keys", aws:SecureTransport).
+# The lab's loopback connection stands for one over TLS, so statements about other connections do not apply (IAM User
+# Guide, "AWS global condition context keys", aws:SecureTransport).
 _WITHOUT_TLS = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def hold_conditions() -> None:
-    """Have moto leave out the statements of bucket policies that are about requests without TLS."""
+    """Make moto ignore the statements of bucket policies about requests without TLS."""
     FakeBucket.get_permission = _permission  # type: ignore[assignment, method-assign]  # moto offers no hook
 
 

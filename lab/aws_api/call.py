@@ -1,4 +1,4 @@
-"""One call of the AWS API as the layers around moto see it."""
+"""One call of the AWS API, as the layers around moto see it."""
 
 import io
 import json
@@ -24,7 +24,7 @@ class Call:
     """A request.
 
     Attributes:
-        service: The service it is signed for, such as ``ec2``; empty where it is not signed.
+        service: The service it is signed for, such as ``ec2``; empty if it is not signed.
         region: The region it is signed for.
         action: The ``Action`` of a query API (EC2, IAM, STS), the operation of a JSON API (Logs, KMS), or method and
             path of a REST API (S3, EKS), such as ``POST /clusters``.
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is in the two hundreds."""
+        """Whether the status is 2xx."""
         return self.status.startswith("2")
 
     def with_body(self, body: bytes) -> "Answer":
@@ -58,7 +58,7 @@ class Answer:
         return Answer(self.status, (*kept, ("Content-Length", str(len(body)))), body)
 
 
-# What a layer is: it answers a call itself, or calls the function that it is given for the answer of the layers below.
+# A layer answers a call itself, or calls the given function to get the answer of the layers below.
 Layer = Callable[[Call, Callable[[], Answer]], Answer]
 
 
@@ -73,7 +73,7 @@ def refused(code: str, message: str) -> Answer:
 
 
 def unknown(call: Call, message: str) -> Answer:
-    """Return an error that no client tries again, for an operation that the lab does not have."""
+    """Return an error that no client retries, for an operation that the lab lacks."""
     if call.parameters:
         return refused("UnsupportedOperation", message)
     body = json.dumps({"__type": "UnsupportedOperation", "message": message}).encode()
@@ -82,19 +82,19 @@ def unknown(call: Call, message: str) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class LayeredApplication:
-    """A WSGI application: the layers in order, then the application below them all."""
+    """A WSGI application: the layers in order, then the application below all of them."""
 
     layers: tuple[Layer, ...]
     application: "WSGIApplication"
-    # moto loses changes that two threads make to one object at a time; the real service does not.
+    # moto loses changes if two threads change one object at once; the real service does not.
     _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     _answered: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve one request."""
         call = _read(environ)
-        # An SDK that did not hear an answer asks again under the same id (AWS SDKs and Tools Reference Guide, "Retry
-        # behavior"). moto would do it twice, and say of a deletion that there is nothing to delete.
+        # An SDK that gets no answer sends the request again with the same id (AWS SDKs and Tools Reference Guide,
+        # "Retry behavior"). moto would run it twice, and fail the second deletion because there is nothing to delete.
         invocation = environ.get("HTTP_AMZ_SDK_INVOCATION_ID", "")
         with self._one_at_a_time:
             known = self._answered.get(invocation)
@@ -138,10 +138,10 @@ def parsed(method: str, path: str, headers: Mapping[str, str], body: bytes) -> C
     """Return the call that a request makes.
 
     Args:
-        method: Of HTTP.
-        path: Of the URL.
-        headers: By their names in lower case.
-        body: The request's.
+        method: The HTTP method.
+        path: The path of the URL.
+        headers: The headers, by name in lower case.
+        body: The body of the request.
     """
     signature = _CREDENTIAL.search(headers.get("authorization", ""))
     parameters: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The security group that EKS makes for a cluster, which moto does not."""
+"""The security group that EKS creates for a cluster, and moto does not."""
 
 import json
 import zlib
@@ -12,7 +12,7 @@ from lab.aws_api.call import Answer, Call
 
 
 def cluster_groups(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Give a new cluster its group and its VPC, as "Amazon EKS security group requirements" describes them."""
+    """Give a new cluster its group and its VPC, as "Amazon EKS security group requirements" describes."""
     answer = proceed()
     if call.service == "eks" and call.action == "POST /clusters" and answer.succeeded:
         name = json.loads(call.body)["name"]

@@ -1,4 +1,4 @@
-"""Whether flow logs can deliver: moto looks once, when one is made, and for a log group given by its name alone."""
+"""Whether flow logs can deliver. moto looks only once, at creation, and only at a log group that is given by name."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _LOG_GROUP = ":log-group:"
 
 
 def deliveries(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Serve one call; say of each flow log to CloudWatch Logs whether its group is there now."""
+    """Serve one call; report for each flow log to CloudWatch Logs whether its log group exists now."""
     answer = proceed()
     if (call.service, call.action) != ("ec2", "DescribeFlowLogs") or not answer.succeeded:
         return answer

@@ -1,4 +1,4 @@
-"""The XML documents that EC2 answers with: reading and completing them."""
+"""Read and complete the XML documents that EC2 answers with."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def parse(answer: Answer) -> ET.Element:
 
 
 def add(parent: ET.Element, name: str, text: str = "") -> ET.Element:
-    """Append a child of the parent's namespace and return it."""
+    """Append a child in the parent's namespace and return it."""
     element = ET.SubElement(parent, parent.tag.partition("}")[0] + "}" + name)
     element.text = text
     return element

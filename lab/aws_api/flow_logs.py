@@ -1,4 +1,4 @@
-"""The destination options of flow logs, which moto takes and forgets."""
+"""The destination options of flow logs, which moto accepts and forgets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from lab.aws_api.call import Answer, Call
 from lab.aws_api.document import add, items, parse, replaced
 
-# CreateFlowLogs, parameter DestinationOptions: its parts and what holds where one is not given.
+# CreateFlowLogs, parameter DestinationOptions: its parts and their defaults.
 _DEFAULTS = {"FileFormat": "plain-text", "HiveCompatiblePartitions": "false", "PerHourPartition": "false"}
 
 
 @dataclass(frozen=True, slots=True)
 class DestinationOptions:
-    """A layer that keeps the options of each flow log to Amazon S3 and answers them."""
+    """A layer that keeps the options of each flow log to Amazon S3 and returns them."""
 
     _by_flow_log: dict[str, dict[str, str]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Single security group rules: their change in place and their descriptions, which moto knows for IPv4 ranges only."""
+"""Single security group rules: changes in place and descriptions, which moto knows only for IPv4 ranges."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What EC2 refuses about security groups and moto does not."""
+"""What EC2 refuses about security groups, and moto does not."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
-# "Amazon VPC quotas", section Security groups: both can be raised on request; these are the values of a new account.
+# "Amazon VPC quotas", section Security groups: these are the values of a new account; AWS raises both on request.
 RULES_IN_A_DIRECTION = 60
 GROUPS_ON_AN_INTERFACE = 5
 
@@ -25,7 +25,7 @@ _GROUP_OF_AN_INTERFACE = re.compile(r"(NetworkInterface\.\d+\.)?SecurityGroupId\
 
 
 def dependencies(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Refuse to delete a group that a rule of another group names, or that an interface carries."""
+    """Refuse to delete a group that a rule of another group names or that an interface has."""
     group_id = call.parameters.get("GroupId", "")
     if call.service == "ec2" and call.action == "DeleteSecurityGroup" and _is_used(group_id, backend_of(call)):
         return refused("DependencyViolation", f"resource {group_id} has a dependent object")
@@ -33,7 +33,7 @@ def dependencies(call: Call, proceed: Callable[[], Answer]) -> Answer:
 
 
 def quotas(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Refuse rules and groups beyond the quotas; a prefix list counts with its weight."""
+    """Refuse rules and groups beyond the quotas. A prefix list counts with its weight."""
     if call.service != "ec2":
         return proceed()
     if call.action in ("AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress"):
@@ -57,7 +57,7 @@ def quotas(call: Call, proceed: Callable[[], Answer]) -> Answer:
 
 
 def backend_of(call: Call) -> "EC2Backend":
-    """Return moto's state of EC2 in the region of a call."""
+    """Return moto's EC2 state in the region of a call."""
     return ec2_backends[DEFAULT_ACCOUNT_ID][call.region]
 
 

@@ -1,4 +1,4 @@
-"""The AWS account that the committed stacks find: two environments of the shop in one region, made through the API."""
+"""The AWS account of the committed stacks: two environments of the shop in one region, created through the API."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import boto3
 from lab.surroundings import REGION, SERVICE_CIDR, SURROUNDINGS, Surroundings
 
 _ZONES = ("ap-northeast-2a", "ap-northeast-2c")
-# Tier, and the third octet of its first subnet; the second is the next.
+# Each tier and the third octet of its first subnet; the second subnet has the next octet.
 _TIERS = (("public", 0), ("private", 10), ("data", 20))
 _SUBNET_BITS = 24
 _GROUPS = {
@@ -20,7 +20,7 @@ _GROUPS = {
 
 
 def seed(endpoint: str) -> None:
-    """Make both environments at the AWS endpoint."""
+    """Create both environments at the AWS endpoint."""
     session = boto3.Session("lab", "lab", region_name=REGION)
     ec2 = session.client("ec2", endpoint_url=endpoint)
     eks = session.client("eks", endpoint_url=endpoint)
@@ -46,8 +46,8 @@ def seed(endpoint: str) -> None:
         )
 
 
-def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: ANN401 - clients are made at run time
-    """Make the VPC with its subnets and groups, and return the private subnets' ids."""
+def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: ANN401 - boto3 creates clients at run time
+    """Create the VPC with its subnets and groups, and return the ids of the private subnets."""
     name = f"flash-ticket-{surroundings.stack}"
     vpc = ec2.create_vpc(CidrBlock=f"{surroundings.network}.0.0/16")["Vpc"]["VpcId"]
     ec2.create_tags(Resources=[vpc], Tags=_tags(surroundings, Name=name))

@@ -1,4 +1,4 @@
-"""The few requests of the Kubernetes API that the lab makes itself."""
+"""The few requests that the lab itself sends to the Kubernetes API."""
 
 import http.client
 import json
@@ -24,12 +24,12 @@ _ANSWER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class KubernetesEndpoint:
-    """Where an API server listens and how a client shows that it may use it.
+    """The address of an API server and the credentials of a client.
 
     Attributes:
         url: Such as ``https://127.0.0.1:6443``.
         token: A bearer token.
-        authority: The certificate that the server's is checked against; it is written by the server when it starts.
+        authority: The certificate that verifies the server's; the server writes it at its start.
     """
 
     url: str
@@ -37,10 +37,10 @@ class KubernetesEndpoint:
     authority: Path
 
     def wait_for(self, path: str, seconds: float) -> None:
-        """Wait until a path is served.
+        """Wait until the server serves a path.
 
         Raises:
-            TimeoutError: It is not after ``seconds``.
+            TimeoutError: It does not within ``seconds``.
         """
         end = time.monotonic() + seconds
         while True:
@@ -54,7 +54,7 @@ class KubernetesEndpoint:
                 return
 
     def create(self, manifest: dict[str, Any]) -> None:
-        """Create an object; a Pod's ``status`` is set too, as a kubelet would."""
+        """Create an object; also set the ``status`` of a Pod, as a kubelet does."""
         version, metadata = manifest["apiVersion"], manifest["metadata"]
         path = f"/apis/{version}" if "/" in version else f"/api/{version}"
         if "namespace" in metadata:
@@ -66,7 +66,7 @@ class KubernetesEndpoint:
             self._request("PATCH", f"{path}/{metadata['name']}/status", status, "application/merge-patch+json")
 
     def write_kubeconfig(self, path: Path, name: str) -> None:
-        """Write a file that ``kubectl`` and the Kubernetes provider take as ``KUBECONFIG``."""
+        """Write a file that ``kubectl`` and the Kubernetes provider accept as ``KUBECONFIG``."""
         cluster = {"server": self.url, "certificate-authority": str(self.authority)}
         document = {
             "apiVersion": "v1",
@@ -86,7 +86,7 @@ class KubernetesEndpoint:
         body = json.dumps(content).encode() if content is not None else None
         request = urllib.request.Request(self.url + path, body, headers, method=method)  # noqa: S310 - always https
         context = ssl.create_default_context(cafile=str(self.authority))
-        # No proxy that the caller's environment may name: the server is on this machine.
+        # Use no proxy, even if the caller's environment names one: the server is on this machine.
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )

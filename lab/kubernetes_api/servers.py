@@ -1,4 +1,4 @@
-"""etcd and the API servers: their flags, credentials and what they are filled with."""
+"""etcd and the API servers: their flags, their credentials and their first objects."""
 
 import secrets
 import socket
@@ -15,13 +15,13 @@ from lab.surroundings import SERVICE_CIDR, Surroundings
 
 _OBJECTS = Path(__file__).parent / "objects"
 _READY_SECONDS = 60.0
-# Sockets in the folder that etcd and the API servers are started in: no port to collide on, nobody else can connect.
+# Sockets in the working folder of etcd and the API servers: no port can collide, and nobody else can connect.
 _ETCD_CLIENTS = "unix://etcd:1"
 _ETCD_PEERS = "unix://etcd:2"
 
 
 def etcd_command(executable: Path, folder: Path) -> list[str]:
-    """Return the command line of etcd, to be started in ``folder``."""
+    """Return the command line of etcd, to run in ``folder``."""
     return [
         str(executable),
         f"--data-dir={folder / 'etcd'}",
@@ -41,9 +41,9 @@ class ApiServer:
 
     Attributes:
         surroundings: The environment.
-        folder: The lab's folder: the server is started in it, its files lie in a folder of it named after the stack.
-        endpoint: Where it will listen.
-        port: A bound socket that keeps the port until the server takes it.
+        folder: The lab's folder. The server runs in it; its files are in a subfolder named after the stack.
+        endpoint: Its future address.
+        port: A bound socket that reserves the port until the server takes it.
     """
 
     surroundings: Surroundings
@@ -62,7 +62,7 @@ class ApiServer:
         token = secrets.token_urlsafe()
         (own / "tokens.csv").write_text(f'{token},lab,lab,"system:masters"\n')
         key = ec.generate_private_key(ec.SECP256R1())
-        # The format is the only one of elliptic-curve keys that the server reads.
+        # The server reads elliptic-curve keys only in this format.
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
         (own / "service-accounts.key").write_bytes(pem)
         endpoint = KubernetesEndpoint(f"https://127.0.0.1:{port.getsockname()[1]}", token, own / "apiserver.crt")
@@ -70,11 +70,11 @@ class ApiServer:
 
     @property
     def kubeconfig(self) -> Path:
-        """Where the environment's kubeconfig is written."""
+        """The path of the environment's kubeconfig."""
         return self.folder / f"kubeconfig-{self.surroundings.stack}"
 
     def command(self, executable: Path) -> list[str]:
-        """Return the command line, to be started in the lab's folder."""
+        """Return the command line, to run in the lab's folder."""
         own = self.folder / self.surroundings.stack
         return [
             str(executable),
@@ -92,21 +92,21 @@ class ApiServer:
             f"--service-account-key-file={own / 'service-accounts.key'}",
             f"--service-account-signing-key-file={own / 'service-accounts.key'}",
             f"--service-cluster-ip-range={SERVICE_CIDR}",
-            # Both leave work to the controller manager, and there is none: Pods would wait for a service account, and
-            # objects deleted in the foreground for the garbage collector.
+            # Both plugins leave work to the controller manager, and the lab has none: Pods would wait for a service
+            # account, and objects deleted in the foreground would wait for the garbage collector.
             "--disable-admission-plugins=ServiceAccount",
             "--enable-garbage-collector=false",
         ]
 
     def fill(self) -> None:
-        """Wait until the server is ready, create what runs in the cluster, and write the kubeconfig."""
+        """Wait until the server is ready, create the cluster's objects, and write the kubeconfig."""
         self.endpoint.wait_for("/readyz", _READY_SECONDS)
         for file in ("security_group_policy.yaml", "cluster_network_policy.yaml", "prometheus_rule.yaml"):
             for document in self._manifests(file):
                 self.endpoint.create(document)
         for document in self._manifests("cluster.yaml"):
             if document["metadata"].get("namespace") == "kube-system":
-                # The server makes this namespace itself, a moment after it is ready.
+                # The server creates this namespace itself, a moment after it is ready.
                 self.endpoint.wait_for("/api/v1/namespaces/kube-system", _READY_SECONDS)
             self.endpoint.create(document)
         for version in (

@@ -1,1 +1,1 @@
-"""Every write of an engine run, one after the other, with what stood after it; and faults put in the way of any."""
+"""Record every write of an engine run and what was deployed after it, and inject a fault at any write."""

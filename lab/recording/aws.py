@@ -1,4 +1,4 @@
-"""What a request to AWS writes, and how its services say no."""
+"""What a request to AWS writes, and how its services refuse."""
 
 import json
 
@@ -8,7 +8,7 @@ from lab.recording.message import Request, Response
 
 _READS = ("Describe", "Get", "List", "BatchGet", "GET ", "HEAD ")
 _MESSAGE = "the lab says no"
-# Codes as the services' API references name them: EC2 "Error codes", S3 "Error responses", "Common errors" elsewhere.
+# Codes from the API references of the services: EC2 "Error codes", S3 "Error responses", "Common errors" elsewhere.
 _EC2 = {
     How.SERVER_ERROR: (500, "InternalError"),
     How.THROTTLED: (503, "RequestLimitExceeded"),
@@ -46,7 +46,7 @@ class AwsApi:
         return "" if action.startswith(_READS) else action
 
     def refusal(self, request: Request, how: How) -> Response:
-        """Return the error document of the service that was asked."""
+        """Return the error document of the service."""
         call = _call(request)
         if call.service == "ec2":
             status, code = _EC2[how]

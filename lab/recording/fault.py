@@ -1,4 +1,4 @@
-"""What may go wrong at a write, and at which ones."""
+"""What goes wrong at a write, and at which writes."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,14 +7,14 @@ from enum import StrEnum
 class How(StrEnum):
     """A fault at a write."""
 
-    KILL = "the engine is killed after the write, before it hears of it"
+    KILL = "the engine is killed after the write, before it gets the answer"
     KILL_BEFORE = "the engine is killed before the write is made"
     SERVER_ERROR = "the API answers 500"
     THROTTLED = "the API answers that there are too many requests"
-    CONFLICT = "the API answers that somebody else is changing it"
+    CONFLICT = "the API answers that somebody else is changing the object"
     EXPIRED = "the API answers that the credentials are no longer valid"
     UNHEARD = "the write is made, and the connection breaks before the answer"
-    SILENT = "nothing answers the write, which is not made, until the client's patience is over"
+    SILENT = "the write is not made and gets no answer, until the client gives up"
     GONE = "the API hangs up on everything from this write on"
     DISK_FULL = "the disk of the stack's state is full from this write on"
     RIVAL = "a second engine starts on the same stack"
@@ -23,9 +23,9 @@ class How(StrEnum):
 class Span(StrEnum):
     """Which writes a fault hits."""
 
-    ONCE = "one write, and what is asked after it passes, the same write too"
-    ON = "a write and all after it, as if nobody mended it"
-    EACH = "each write from there on when it is asked the first time; asked again, it passes"
+    ONCE = "one write; all later requests pass, the same write too"
+    ON = "a write and all writes after it, as if nobody repaired anything"
+    EACH = "each write from there on, at its first try; the second try passes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Fault:
 
     Attributes:
         how: What happens.
-        at: The number of the first write that is hit, from 1 on, over both APIs.
-        span: Which others are hit.
-        met: What was asked already, over all runs that this fault is in the way of.
+        at: The number of the first write that it hits, counted from 1 over both APIs.
+        span: Which other writes it hits.
+        met: The writes that were tried already, over all runs with this fault.
     """
 
     how: How
@@ -45,7 +45,7 @@ class Fault:
     met: set[bytes] = field(default_factory=set, compare=False)
 
     def hits(self, number: int, write: bytes) -> bool:
-        """Tell whether the write of this number is hit; two that are called the same are one, asked again."""
+        """Return whether the fault hits the write with this number; equal content is one write, tried twice."""
         is_new = write not in self.met
         self.met.add(write)
         match self.span:

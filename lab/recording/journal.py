@@ -1,4 +1,4 @@
-"""The writes of one engine run in the order in which they were made, and what stood after each."""
+"""The writes of one engine run in their order, and what was deployed after each."""
 
 import re
 import threading
@@ -13,10 +13,10 @@ from lab.recording.fault import Fault, How
 from lab.recording.message import Forward, Request, Response
 
 PATIENCE_SECONDS = 5.0
-"""How long a write stays without an answer before the connection breaks."""
+"""How long a write gets no answer before the connection breaks."""
 
-# What differs between two askings of one write: tokens against doing it twice, the random ends of names, and the moment
-# at which an object says that it was written anew.
+# What differs between two tries of one write: idempotency tokens, random suffixes of names, and the times that objects
+# note for their changes.
 _PASSING = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{18,}|[0-9-]{10}T[0-9:]{8}Z")
 
 _UNHEARD = {How.KILL, How.UNHEARD}
@@ -33,15 +33,15 @@ _UNMADE = {
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write that was made, or that a fault hit.
+    """One write, made or hit by a fault.
 
     Attributes:
-        number: From 1 on, over both APIs.
+        number: Counted from 1 over both APIs.
         api: ``aws`` or ``kubernetes``.
         action: Such as ``AuthorizeSecurityGroupIngress`` or ``PATCH networkpolicies/00-default-deny``.
         succeeded: Whether the API made it.
-        fault: What it met; None for nothing.
-        standing: What stands of the firewall after it.
+        fault: The fault that hit it, if any.
+        standing: What is deployed of the firewall after it.
     """
 
     number: int
@@ -53,29 +53,29 @@ class Write:
 
 
 class Api(Protocol):
-    """What the journal must know of an API."""
+    """What the journal needs to know about an API."""
 
     @property
     def name(self) -> str:
         """``aws`` or ``kubernetes``."""
 
     def action(self, request: Request) -> str:
-        """Return what a request writes; empty if it writes nothing."""
+        """Return the name of the write that a request makes; empty if it writes nothing."""
 
     def refusal(self, request: Request, how: How) -> Response:
-        """Return the answer that a fault gives in the API's place."""
+        """Return the answer that a fault gives instead of the API."""
 
 
 @dataclass
 class Journal:
-    """Stands in the way of every request of one run and lets one write through at a time.
+    """Sees every request of one run, and lets one write through at a time.
 
     Attributes:
-        look: How to see what stands, past the journal.
-        fault: What to put in the way; None for nothing.
-        incidents: What a fault does besides the APIs: how an engine is killed, a disk filled, a rival started.
-        before: What stood before the first write.
-        writes: What was written so far.
+        look: Returns what is deployed, without passing the journal.
+        fault: The fault to inject, if any.
+        incidents: What a fault does outside the APIs: kill an engine, fill a disk, start a rival.
+        before: What was deployed before the first write.
+        writes: The writes so far.
     """
 
     look: Callable[[], Deployed]
@@ -91,7 +91,7 @@ class Journal:
         self.before = self.look()
 
     def handle(self, api: Api, request: Request, forward: Forward) -> Response | None:
-        """Pass a request on, or let it meet its fault; None hangs up."""
+        """Pass a request on, or inject the fault; None hangs up."""
         action = api.action(request)
         if api.name in self._gone:
             return None
@@ -99,7 +99,7 @@ class Journal:
             return forward()
         with self._lock:
             if self._killed:
-                return None  # whoever asked is no more
+                return None  # the client is gone
             number = len(self.writes) + 1
             how = self.fault.how if self.fault and self.fault.hits(number, _identity(request)) else None
             response = self._answer(api, request, forward, how)
@@ -132,5 +132,5 @@ class Journal:
 
 
 def _identity(request: Request) -> bytes:
-    """Return what two askings of one write have in common; a query holds who asks, or repeats the body."""
+    """Return what two tries of one write have in common. A query only names the client or repeats the body."""
     return _PASSING.sub(b"", f"{request.method} {urlsplit(request.path).path} ".encode() + request.body)

@@ -1,4 +1,4 @@
-"""What a request to the Kubernetes API writes, and how that API says no."""
+"""What a request to the Kubernetes API writes, and how that API refuses."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -7,7 +7,7 @@ from lab.recording.fault import How
 from lab.recording.message import Request, Response
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-# Questions that are put as the creation of an object (Kubernetes API reference, authorization and authentication).
+# Questions that are asked by creating an object (Kubernetes API reference, authorization and authentication).
 _QUESTIONS = ("/apis/authorization.k8s.io/", "/apis/authentication.k8s.io/")
 _ANSWERS = {
     How.SERVER_ERROR: (500, "InternalError", "an error on the server has prevented the request from succeeding"),

@@ -1,4 +1,4 @@
-"""A request and its answer on their way through the recording."""
+"""A request and its answer as they pass through the recording."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer as the API gave it, or as a fault puts it in its place."""
+    """An answer from the API, or from a fault in its place."""
 
     status: int
     headers: Headers
@@ -26,10 +26,10 @@ class Response:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status is in the two hundreds."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300  # noqa: PLR2004 - RFC 9110, section 15.3
 
 
 Forward = Callable[[], Response]
 Handler = Callable[[Request, Forward], Response | None]
-"""What stands in the way of a request: it returns an answer, asking the API with ``Forward`` or not; None hangs up."""
+"""Handles a request: it returns an answer, which it may get from the API with ``Forward``; None hangs up."""

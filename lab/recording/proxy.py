@@ -24,14 +24,14 @@ class Upstream:
 
     Attributes:
         url: Such as ``https://127.0.0.1:6443``.
-        trust: How its certificate is checked; None where it is plain HTTP.
+        trust: How to check its certificate; None for plain HTTP.
     """
 
     url: str
     trust: ssl.SSLContext | None
 
     def connect(self) -> http.client.HTTPConnection:
-        """Return a connection of its own."""
+        """Return a new connection."""
         parts = urlsplit(self.url)
         host, port = parts.hostname or "", parts.port
         if self.trust:
@@ -41,11 +41,11 @@ class Upstream:
 
 @contextmanager
 def proxied(upstream: Upstream, handler: Handler, identity: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve a proxy for the length of a block and give its URL.
+    """Serve a proxy for the length of a block, and yield its URL.
 
     Args:
         upstream: Where requests go.
-        handler: What stands in their way.
+        handler: What handles them.
         identity: The proxy's own certificate; None for plain HTTP.
     """
     serving = type("Serving", (_Serving,), {"upstream": upstream, "answer": staticmethod(handler)})
@@ -70,7 +70,7 @@ class _Serving(BaseHTTPRequestHandler):
     answer: Handler
 
     def handle(self) -> None:
-        # Engines that are killed and servers that end in the middle of an answer are what this is for.
+        # This proxy exists for killed engines and for servers that end in the middle of an answer.
         with suppress(OSError, http.client.HTTPException):
             super().handle()
 
@@ -79,7 +79,7 @@ class _Serving(BaseHTTPRequestHandler):
             super().finish()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the journal does."""
+        """Log nothing: the journal does."""
 
     def _serve(self) -> None:
         request = Request(self.command, self.path, tuple(self.headers.items()), self._body())
@@ -99,7 +99,7 @@ class _Serving(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(response.body)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that it looks for
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -113,7 +113,7 @@ class _Serving(BaseHTTPRequestHandler):
         return data
 
     def _stream(self, request: Request) -> None:
-        """Pass a watch on as it comes; it writes nothing."""
+        """Pass a watch on as it arrives; it writes nothing."""
         connection = self.upstream.connect()
         try:
             connection.request(request.method, request.path, request.body, dict(request.headers))

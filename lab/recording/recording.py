@@ -1,4 +1,4 @@
-"""A recorded stretch of one stack's life: proxies before both APIs, and the variables that lead the engine to them."""
+"""Record one stack for a while: proxies in front of both APIs, and the variables that point the engine at them."""
 
 import datetime as dt
 import ssl
@@ -32,11 +32,11 @@ _DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is recorded, and how to have an engine recorded.
+    """A recording, and the variables for an engine to record.
 
     Attributes:
-        journal: The writes.
-        variables: For `lab.running.engine.Engine`.
+        journal: Its writes.
+        variables: The environment variables for `lab.running.engine.Engine`.
     """
 
     journal: Journal
@@ -54,12 +54,12 @@ def recorded(
     """Record every write to the APIs of one environment for the length of a block.
 
     Args:
-        lab: Where the environment is.
+        lab: The lab that runs the environment.
         stack: ``dev`` or ``prod``.
-        namespace: The one that is firewalled.
-        fault: What to put in the way of the writes.
-        incidents: What a fault does besides the APIs, such as starting a rival. To kill and to fill the disk need no
-            word: they hit whatever runs with the recording's variables.
+        namespace: The namespace that the firewall protects.
+        fault: The fault to inject, if any.
+        incidents: What a fault does outside the APIs, such as start a rival. Killing the engine and filling the disk
+            are known: they hit every process that runs with the recording's variables.
     """
     kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
@@ -88,7 +88,7 @@ def recorded(
 
 
 def _certificate(folder: Path) -> Path:
-    """Write a key and its certificate for the loopback address, good for a day."""
+    """Write a key and its certificate for the loopback address, valid for a day."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "recording")])
     now = dt.datetime.now(dt.UTC)

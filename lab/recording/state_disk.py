@@ -1,4 +1,4 @@
-"""The disk that an engine keeps its state on, full from one moment on; no rights are needed to fill it."""
+"""Fill the disk that holds an engine's state, without any privileges."""
 
 import contextlib
 import resource
@@ -7,15 +7,15 @@ from pathlib import Path
 from lab.running import child
 
 _LEFT = 512
-"""Bytes that a file may still have: less than any state."""
+"""The bytes that a file may still hold: fewer than any state needs."""
 
 
 def fill(mark: str) -> None:
-    """Let the engines that carry a mark write no more than some bytes to any file, their state's included.
+    """Limit the engines with a mark to a few bytes for each file that they write, their state's included.
 
-    The kernel then says EFBIG in place of ENOSPC (setrlimit(2), RLIMIT_FSIZE); the engine treats both as it treats any
-    error in writing. A state in files is then lost: the engine puts what it could still write in its place, and next
-    time in its backup's. Its plugins and its program are left as they are.
+    The kernel then returns EFBIG and not ENOSPC (setrlimit(2), RLIMIT_FSIZE); the engine treats both like any error in
+    writing. This destroys a state in files: the engine replaces it with the part that it could write, and replaces the
+    backup the next time. The engine's plugins and its program have no such limit.
     """
     for process in child.find_marked(mark):
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):

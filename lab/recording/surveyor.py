@@ -1,4 +1,4 @@
-"""Both APIs of one environment, asked past every proxy for what stands and for where the binding's names are."""
+"""Ask both APIs of one environment, past every proxy, what is deployed and what the binding's names stand for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from lab.surroundings import REGION
 
 
 class _LabSession(boto3.Session):
-    """Credentials that lead to the lab whatever this process's environment says; a client of a service is made once."""
+    """A session that always leads to the lab, whatever this process's environment says; it makes each client once."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__("lab", "lab", region_name=REGION)
@@ -40,7 +40,7 @@ class _LabSession(boto3.Session):
 
 @dataclass(frozen=True, slots=True)
 class Surveyor:
-    """Sees one environment of the lab as it is now."""
+    """Reads one environment of the lab as it is now."""
 
     session: boto3.Session
     cluster: KubernetesCluster
@@ -53,15 +53,15 @@ class Surveyor:
         return cls(_LabSession(lab.aws_endpoint), cluster, stack)
 
     def standing(self, namespace: str) -> Deployed:
-        """Return what stands of the firewall."""
+        """Return what is deployed of the firewall."""
         return read_deployed(self.cluster, self._account, namespace)
 
     def left_behind(self, namespace: str) -> tuple[Left, ...]:
-        """Return what of the record a broken deployment left behind."""
+        """Return what a broken deployment left behind of the traffic record."""
         return left_behind(self._account, namespace, self.standing(namespace))
 
     def declared(self, program: Path) -> CompiledFirewall:
-        """Return what a program's folder declares, its names found where they are."""
+        """Return what a program's folder declares, with its names looked up in the lab."""
         matrix = read_matrix(program / MATRIX_FILE)
         settings: Any = read_document(program / stack_file(self.stack))
         binding = parse_binding(settings["config"][BINDING_KEY], self.stack)
@@ -69,5 +69,5 @@ class Surveyor:
 
     @property
     def _account(self) -> AwsAccount:
-        # It asks each question once; what stands now is another answer each time.
+        # An account asks each question only once, so each look needs a new account.
         return AwsAccount(self.session, self.stack)

@@ -1,1 +1,1 @@
-"""Starts, drives and ends a lab: its processes, the engine, a copy of the program."""
+"""Start, drive and end a lab: its processes, the engine, a copy of the program."""

@@ -1,4 +1,4 @@
-"""Child processes that end with their parent, however it ends."""
+"""Child processes that end when their parent ends, however it ends."""
 
 import contextlib
 import ctypes
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-# Carried by every process that the lab starts, so that none can be missed when it ends.
+# Every process that the lab starts has this variable, so that the lab ends all of them.
 MARK = "FLASH_FIREWALL_LAB"
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends; on Linux only, elsewhere it does nothing."""
+    """Ask the kernel to kill this process when its parent ends. Elsewhere than on Linux it does nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -23,7 +23,7 @@ def die_with_parent() -> None:
 def start(
     command: list[str], folder: Path, log: str, environment: Mapping[str, str] | None = None, output: int | None = None
 ) -> subprocess.Popen[str]:
-    """Start a process in ``folder`` that writes to the file ``log`` there; its plain output to ``output`` if given."""
+    """Start a process in ``folder``; it logs to ``log`` there, and its standard output goes to ``output`` if given."""
     with (folder / log).open("w") as errors:
         return subprocess.Popen(  # noqa: S603 - the lab's own command lines
             command,
@@ -38,9 +38,9 @@ def start(
 
 
 def end_marked(folder: str) -> None:
-    """Kill every process that carries the mark of a folder or of a folder below it, this process excepted (Linux only).
+    """Kill every process with the mark of a folder or of a folder below it, except this process (Linux only).
 
-    It reaches what a killed engine leaves behind: the engine gives each plugin a process group of its own.
+    This also finds what a killed engine leaves behind: the engine gives each plugin its own process group.
     """
     while marked := find_marked(folder):
         for process in marked:
@@ -49,14 +49,14 @@ def end_marked(folder: str) -> None:
 
 
 def find_marked(folder: str) -> list[int]:
-    """Return the ids of the other running processes that carry the mark of a folder or of one below it."""
+    """Return the ids of the other running processes with the mark of a folder or of a folder below it."""
     wanted = f"{MARK}={folder}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             variables = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
-            continue  # another user's, or it has ended meanwhile
+            continue  # it is another user's, or it has ended
         marked = any(variable == wanted or variable.startswith(wanted + b"/") for variable in variables)
         if marked and int(entry.name) != os.getpid():
             found.append(int(entry.name))

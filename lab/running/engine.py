@@ -1,4 +1,4 @@
-"""The Pulumi CLI as tests and demo call it."""
+"""The Pulumi CLI, as tests and the demo call it."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ class Step:
         operation: The engine's word: ``same``, ``create``, ``update``, ``delete``, ``replace``, ``create-replacement``,
             ``delete-replaced``, ``read``, ``refresh``...
         urn: The resource.
-        changed: The properties that differ, as the engine names them.
+        changed: The properties that differ, in the engine's words.
     """
 
     operation: str
@@ -36,7 +36,7 @@ class Step:
 
     @property
     def type(self) -> str:
-        """The resource's type token, without its parents'."""
+        """The resource's type token, without those of its parents."""
         return self.urn.split("::")[2].rpartition("$")[2]
 
     @property
@@ -47,15 +47,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command of the CLI did.
+    """The result of a command of the CLI.
 
     Attributes:
         command: The arguments after ``pulumi``.
         code: The exit code.
-        stdout: What it wrote, without colours.
+        stdout: Its output, without colours.
         stderr: Its errors.
-        steps: The steps in the order in which they began; the stack's own and the providers' are left out.
-        diagnostics: What the engine, the program and the providers reported, each as ``severity: message``.
+        steps: The steps in the order of their start, without those of the stack itself and of the providers.
+        diagnostics: The reports of the engine, the program and the providers, each as ``severity: message``.
         seconds: How long it took.
     """
 
@@ -73,14 +73,14 @@ class Result:
         return tuple(step for step in self.steps if step.operation not in ("same", "read", "refresh"))
 
     def having(self, operation: str) -> tuple[str, ...]:
-        """Return the names of the resources that a step of this operation is about, in order."""
+        """Return the names of the resources with a step of this operation, in order."""
         return tuple(step.name for step in self.steps if step.operation == operation)
 
     def checked(self) -> "Result":
         """Return this result if the command succeeded.
 
         Raises:
-            EngineError: It did not; holds what was written.
+            EngineError: It failed; the error holds its output.
         """
         if self.code != 0:
             raise EngineError(f"pulumi {' '.join(self.command)} exits with {self.code}:\n{self.stdout}\n{self.stderr}")
@@ -88,22 +88,22 @@ class Result:
 
 
 class EngineError(Exception):
-    """A command of the engine failed that should not have."""
+    """A command of the engine failed and should not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """A stack of a program on the lab.
 
-    The stack's state lies in the lab, by the project's name; it is made before the first operation.
+    The lab keeps the stack's state under the project's name. The first operation creates it.
 
     Attributes:
         lab: The lab to run on.
-        stack: ``dev`` or ``prod``: which environment of the lab, and the stack's name.
-        program: A folder with a ``Pulumi.yaml``. The engine may write into it: give it a copy, see
+        stack: ``dev`` or ``prod``: the environment of the lab and the name of the stack.
+        program: A folder with a ``Pulumi.yaml``. The engine may write into it: use a copy, see
             `lab.running.program.copy_program`.
-        variables: Environment variables that differ from the lab's; a backend other than the lab's is a ``file://``.
-            With `lab.running.child.MARK` a folder, whatever runs can be ended by `lab.running.child.end_marked` of it.
+        variables: Environment variables that differ from the lab's; another backend must be a ``file://``. If they set
+            `lab.running.child.MARK` to a folder, `lab.running.child.end_marked` of that folder ends all that runs.
     """
 
     lab: Lab
@@ -139,13 +139,13 @@ class Engine:
     def run(self, *arguments: str, seconds: float = 20 * _MINUTES) -> Result:
         """Run the CLI with any arguments in the program's folder.
 
-        When it returns, whatever the command started has ended, also where the engine was killed.
+        When it returns, all that the command started has ended, even if the engine was killed.
 
         Raises:
-            subprocess.TimeoutExpired: It takes longer than ``seconds``; it is ended then.
+            subprocess.TimeoutExpired: It took longer than ``seconds``, and was killed.
         """
         mark = f"{self.variables.get(child.MARK, self.lab.folder)}/{uuid.uuid4()}"
-        # --event-log is one of the commands for those who debug the engine.
+        # --event-log is one of the options for developers of the engine.
         own_variables = {"NO_COLOR": "1", "PULUMI_DEBUG_COMMANDS": "true", child.MARK: mark}
         with tempfile.TemporaryDirectory(dir=self.lab.folder) as own:
             log = Path(own) / "events.json"
@@ -185,7 +185,7 @@ class Engine:
 
     @property
     def state_file(self) -> Path:
-        """Where the stack's state lies."""
+        """The path of the stack's state."""
         backend = {**self.lab.variables(self.stack), **self.variables}["PULUMI_BACKEND_URL"]
         project = str(yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"])
         return Path(urlsplit(backend).path) / ".pulumi" / "stacks" / project / f"{self.stack}.json"
@@ -195,7 +195,7 @@ class Engine:
         return self.run(*arguments, "--stack", self.stack)
 
     def make_stack(self) -> None:
-        """Make the stack where it is not there yet."""
+        """Create the stack if it does not exist."""
         if not self.state_file.exists():
             self.run("stack", "init", self.stack).checked()
 

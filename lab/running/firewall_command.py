@@ -1,4 +1,4 @@
-"""``flash-firewall`` itself, as tests and demo call it on a lab: another process, with no terminal to ask at."""
+"""``flash-firewall``, as tests and the demo call it on a lab: in its own process, without a terminal."""
 
 import subprocess
 import sys
@@ -10,14 +10,14 @@ Told = subprocess.CompletedProcess[str]
 
 
 def flash_firewall(lab: Lab, stack: str, program: Path, *arguments: str, **variables: str) -> Told:
-    """Run the command in a program's folder, and return how it exits and what it prints.
+    """Run the command in a program's folder, and return its exit status and output.
 
     Args:
-        lab: Where the stack's cluster and account are.
-        stack: Whose; the command itself is not told.
+        lab: The lab with the stack's cluster and account.
+        stack: The stack whose environment variables it gets; the command itself needs ``--stack``.
         program: A folder made by `lab.running.program.copy_program`, or one that the command only reads.
         arguments: Such as ``verify``, ``--stack``, ``dev``.
-        variables: Of the environment, over those of the lab.
+        variables: Environment variables that override the lab's.
     """
     return subprocess.run(  # noqa: S603 - this project's own command
         [str(Path(sys.executable).with_name("flash-firewall")), *arguments],

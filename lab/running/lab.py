@@ -16,12 +16,12 @@ from lab.toolchain.kits import Toolchain, provide
 
 _REPOSITORY = Path(__file__).parents[2]
 _END_SECONDS = 20.0
-# Variables of the caller that would lead a program past the lab, to a real account, cluster or backend.
+# Variables of the caller that would lead a program to a real account, cluster or backend.
 _FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
 
 
 class LabError(Exception):
-    """The lab does not start; says what its servers said."""
+    """The lab does not start; the error holds the output of its servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Lab:
     """Kubernetes and AWS on the loopback interface, with the environments ``dev`` and ``prod`` in both.
 
     Attributes:
-        folder: The lab's folder, removed when it ends; all state lies in it.
+        folder: The lab's folder, which holds all state. The lab removes it at its end.
         toolchain: The programs: ``lab.toolchain.path("pulumi")``.
         aws_endpoint: The URL of every AWS service.
         kubeconfigs: The kubeconfig file of each stack; each has an API server of its own.
@@ -45,10 +45,10 @@ class Lab:
     def start(cls, toolchain: Toolchain | None = None) -> Iterator["Lab"]:
         """Run a lab for the length of a ``with`` block.
 
-        Nothing of it is left afterwards, and nothing either if this process is killed: see `lab.running.supervisor`.
+        It leaves nothing behind, even if this process is killed: see `lab.running.supervisor`.
 
         Raises:
-            BuildError: A tool is missing and cannot be made.
+            BuildError: A tool is missing and cannot be built.
             LabError: A server does not start.
         """
         toolchain = toolchain or provide()
@@ -62,7 +62,7 @@ class Lab:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # an interrupt on the terminal is for the caller, who then ends the lab in order
+            start_new_session=True,  # an interrupt on the terminal goes to the caller, which then ends the lab in order
         )
         try:
             yield cls._joined(supervisor, folder, toolchain)
@@ -88,7 +88,7 @@ class Lab:
         return {
             "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
-            # The engine writes a file's metadata in two steps; who reads in between, itself too, finds no state.
+            # The engine writes a file's metadata in two steps; a reader in between, the engine too, finds no state.
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": "lab",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -97,7 +97,7 @@ class Lab:
             "AWS_ACCESS_KEY_ID": "lab",
             "AWS_SECRET_ACCESS_KEY": "lab",
             "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,  # what version 1 of the CLI reads
+            "AWS_DEFAULT_REGION": REGION,  # version 1 of the CLI reads it
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -108,10 +108,10 @@ class Lab:
         }
 
     def env(self, stack: str) -> dict[str, str]:
-        """Return a process's whole environment: the caller's without what would lead past the lab, and `variables`."""
+        """Return the whole environment of a process: the caller's, without what leads past the lab, and `variables`."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-        # Compiling the SDK of AWS takes a program longer than all else that it does; and what it prints comes as it
-        # comes to anybody who pipes it.
+        # Compiling the AWS SDK takes a program longer than all its other work, so bytecode is kept. Output is buffered,
+        # as in every pipe.
         for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
             kept.pop(name, None)
         return {**kept, **self.variables(stack)}

@@ -1,4 +1,4 @@
-"""A stand-in for a Pulumi program's folder, so that the engine never writes into the one that is kept.
+"""A stand-in for the folder of a Pulumi program, so that the engine never writes into the real one.
 
 The engine writes a stack's encryption salt into the stack's settings file.
 """
@@ -11,12 +11,12 @@ from flash_ticket.operate.declared_project import imitate
 
 
 def copy_program(source: Path, target: Path, changed: Mapping[str, str] | None = None) -> Path:
-    """Make ``target`` a folder that runs as ``source`` does now, and return it.
+    """Make ``target`` a copy of the program in ``source``, and return it.
 
     Args:
         source: A folder with a ``Pulumi.yaml``.
         target: A folder that does not exist.
-        changed: File names of the top folder with the text to put in place of what they hold, such as ``traffic.yaml``.
+        changed: New contents for files of the top folder, such as ``traffic.yaml``, by file name.
     """
     target.mkdir(parents=True)
     imitate(source, target)
@@ -26,7 +26,7 @@ def copy_program(source: Path, target: Path, changed: Mapping[str, str] | None =
 
 
 def link_program(source: Path, target: Path) -> Path:
-    """Make ``target`` a folder that runs as ``source`` does at any time, and return it; only settings are copied."""
+    """Make ``target`` a folder that links to the program in ``source``, and return it. Only settings are copied."""
 
     def place(entry: Path, link: Path) -> None:
         if entry.name.startswith("Pulumi."):

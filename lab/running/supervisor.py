@@ -1,7 +1,7 @@
-"""The process that owns a lab: it starts the servers, and ends them when whoever asked for the lab is gone.
+"""The process that owns a lab: it starts the servers, and ends them when its parent ends.
 
-``python -m lab.running.supervisor FOLDER`` says on standard output, in one line of JSON, where the servers listen. It
-ends, and removes the folder, when its standard input ends, which happens however its parent does.
+``python -m lab.running.supervisor FOLDER`` prints the addresses of the servers as one line of JSON. When its standard
+input ends, it removes the folder and exits. That happens however its parent ends.
 """
 
 import concurrent.futures
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.2
 
 
 def main() -> None:
-    """Run a lab in the folder named by the first argument."""
+    """Run a lab in the folder that the first argument names."""
     folder = Path(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
@@ -37,7 +37,7 @@ def main() -> None:
         sys.stdin.read()
     except ServerError as error:
         sys.stderr.write(f"{error}\n")
-    except Exception:  # noqa: BLE001 - told to the caller, who waits for it; the process ends below whatever it was
+    except Exception:  # noqa: BLE001 - the waiting caller gets the error; the process ends below in any case
         traceback.print_exc()
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -47,11 +47,11 @@ def main() -> None:
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
         sys.stderr.flush()
-        os._exit(0)  # threads may still wait for servers that are gone
+        os._exit(0)  # threads may still wait for ended servers
 
 
 class ServerError(Exception):
-    """A server ended before it was ready; holds the end of its log."""
+    """A server ended before it was ready; the error holds the end of its log."""
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
@@ -59,7 +59,7 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def _start(folder: Path, children: dict[str, subprocess.Popen[str]]) -> dict[str, str | dict[str, str]]:
-    """Start everything, fill it and say where it is.
+    """Start everything, create the first objects, and print the addresses.
 
     Raises:
         ServerError: A server ends.

@@ -1,8 +1,8 @@
-"""A made-up incident in an environment of the lab: what an hour of its logs would hold, where the stack delivers them.
+"""A made-up incident in an environment of the lab: an hour of its logs, where the stack delivers them.
 
-One drop is the VPC layer's: the interface of pay lacks its group, so Redis and RabbitMQ refuse what is declared. The
-other is the pod layer's: somebody in gateway tries Redis, which nobody declared. Around both goes the shop's own
-traffic, and somebody on the internet knocks at the load balancer.
+The VPC layer denies one connection: the interface of pay lacks its group, so Redis and RabbitMQ refuse declared
+traffic. The pod layer denies the other: somebody in gateway tries Redis, which is not declared. The logs also hold the
+shop's own traffic and attempts from the internet at the load balancer.
 """
 
 import random
@@ -36,7 +36,7 @@ _HOSTS = {
     "alb": _Host("0.8", "alb"),
     "gateway": _Host("10.21", "gateway"),
     "api": _Host("10.22", "api"),
-    "pay": _Host("11.23", "nodes"),  # and not pay's own: what the incident is about
+    "pay": _Host("11.23", "nodes"),  # not pay's own group: this is the incident
     "redis": _Host("20.15", "redis"),
     "rabbitmq": _Host("20.25", "rabbitmq"),
     "database": _Host("21.35", "database"),
@@ -55,14 +55,14 @@ _STRANGER = "198.51.100.77"
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Makes the incident happen in one environment.
+    """Stages the incident in one environment.
 
     Attributes:
         network: The first two octets of the VPC.
-        groups: The ids of security groups by what they are for.
+        groups: The ids of security groups, by purpose.
         subnets: The id of a subnet by the first three octets of its addresses.
-        bucket: Where the stack's flow log delivers to.
-        region: Of the stack.
+        bucket: The bucket of the stack's flow log.
+        region: The stack's region.
         cluster: The name of the EKS cluster.
     """
 
@@ -73,10 +73,10 @@ class Incident:
     region: str
     cluster: str
 
-    def happen(self, ec2: Any, s3: Any, logs: Any, now: float) -> tuple[str, ...]:  # noqa: ANN401 - clients are made at run time
-        """Make the interfaces, deliver the flow log's records, and write what the agent decided.
+    def happen(self, ec2: Any, s3: Any, logs: Any, now: float) -> tuple[str, ...]:  # noqa: ANN401 - boto3 creates clients at run time
+        """Create the interfaces, deliver the flow log records, and write the decisions of the agent.
 
-        Returns the ids of the interfaces: as long as they are there, the groups that they carry cannot be deleted.
+        Returns the ids of the interfaces: while they exist, their groups cannot be deleted.
 
         Args:
             ec2: A client of EC2.
@@ -91,7 +91,7 @@ class Incident:
         self._decide(logs, begin)
         return tuple(interfaces.values())
 
-    def _interface(self, ec2: Any, host: _Host) -> str:  # noqa: ANN401 - clients are made at run time
+    def _interface(self, ec2: Any, host: _Host) -> str:  # noqa: ANN401 - boto3 creates clients at run time
         address = f"{self.network}.{host.address}"
         made = ec2.create_network_interface(
             SubnetId=self.subnets[address.rpartition(".")[0]],
@@ -101,7 +101,7 @@ class Incident:
         return str(made["NetworkInterface"]["NetworkInterfaceId"])
 
     def _rows(self, begin: int, interfaces: dict[str, str]) -> Iterator[dict[str, object]]:
-        dice = random.Random(7)  # noqa: S311 - the same incident each time
+        dice = random.Random(7)  # noqa: S311 - every run makes the same incident
         for source, target, port, count in _WORKING:
             for _ in range(count):
                 caller, start = dice.randrange(32768, 61000), begin + dice.randrange(_HOUR - 60)
@@ -152,7 +152,7 @@ class Incident:
         }
         return {each.name: told.get(each.name) for each in RECORD_COLUMNS}
 
-    def _deliver(self, s3: Any, rows: list[dict[str, object]], begin: int) -> None:  # noqa: ANN401 - clients are made at run time
+    def _deliver(self, s3: Any, rows: list[dict[str, object]], begin: int) -> None:  # noqa: ANN401 - boto3 creates clients at run time
         hour = datetime.fromtimestamp(begin, UTC)
         folder = (
             f"AWSLogs/aws-account-id={_ACCOUNT}/aws-service=vpcflowlogs/aws-region={self.region}/"
@@ -165,7 +165,7 @@ class Incident:
             name = f"{_ACCOUNT}_vpcflowlogs_{self.region}_fl-incident_{hour:%Y%m%dT%H%MZ}_1.log.parquet"
             s3.put_object(Bucket=self.bucket, Key=f"{folder}/{name}", Body=file.read_bytes())
 
-    def _decide(self, logs: Any, begin: int) -> None:  # noqa: ANN401 - clients are made at run time
+    def _decide(self, logs: Any, begin: int) -> None:  # noqa: ANN401 - boto3 creates clients at run time
         group, stream = f"/aws/eks/{self.cluster}/cluster", f"aws-network-policy-agent-audit-{uuid.UUID(int=7)}"
         logs.create_log_group(logGroupName=group)
         logs.create_log_stream(logGroupName=group, logStreamName=stream)

@@ -1,4 +1,4 @@
-"""The story of a night on the lab: one policy opened for a while, and back to what was declared before."""
+"""A night on the lab: open one policy for a while, and go back to an earlier declaration."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ _ENGINE = re.compile(r"^Updating \(.*?^Resources:\n(.*?)\n\n?^Duration: .*?$\n*"
 
 
 def suspend(engine: Engine) -> None:
-    """Open a policy, let its time pass, and have the next update close it.
+    """Open a policy, let its time pass, and let the next update close it.
 
     Raises:
         EngineError: A command failed.
@@ -42,7 +42,7 @@ def suspend(engine: Engine) -> None:
 
 
 def roll_back(engine: Engine) -> None:
-    """List what was declared, and go back to the first of it.
+    """List the declared versions, and go back to the first.
 
     Raises:
         EngineError: A command failed.
@@ -52,12 +52,12 @@ def roll_back(engine: Engine) -> None:
 
 
 def drift(engine: Engine) -> None:
-    """Delete a policy and open another by hand, have both found, and mend them.
+    """Delete a policy and open another by hand, find both changes, and repair them.
 
     Raises:
         EngineError: A command failed.
     """
-    # The lab's pods have no interfaces, which verify would tell of each.
+    # The lab's pods have no interfaces, and verify would report each of them.
     _run(engine, "delete", "pods", "--all", "--force", "--grace-period=0")
     _kubectl(engine, "delete", "networkpolicy", "03-allow-pay-from-api")
     egress = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
@@ -82,10 +82,10 @@ def _run(engine: Engine, *arguments: str) -> None:
 
 
 def show_verb(engine: Engine, *arguments: str, status: int = 0) -> None:
-    """Show what the command answers on the engine's stack; what the engine says within it in one line.
+    """Show the command's output for the engine's stack, with the engine's own output in one line.
 
     Raises:
-        EngineError: It exits with another status.
+        EngineError: It exits with another status than expected.
     """
     shown = [f'"{each}"' if " " in each else each for each in arguments]
     _say(f"flash-firewall {' '.join(shown)}")

@@ -1,4 +1,4 @@
-"""The demo's transcript: what of it differs from run to run, and where the README keeps it."""
+"""The demo's transcript: what differs between runs, and its place in the README."""
 
 import re
 
@@ -19,7 +19,7 @@ _VARYING = (
 
 
 def settled(transcript: str) -> str:
-    """Return a transcript with everything that varies between runs put in angle brackets."""
+    """Return a transcript in which placeholders in angle brackets replace everything that varies between runs."""
     for pattern, replacement in _VARYING:
         transcript = pattern.sub(replacement, transcript)
     return transcript.strip() + "\n"

@@ -67,7 +67,7 @@ def test_what_is_read_past_is_said_on_stderr_and_not_in_the_listing(shop: Path) 
 def test_a_directory_with_policies_and_no_workloads_lists_nothing_and_says_why(tmp_path: Path) -> None:
     result = run("list", "--dir", write(tmp_path / "d", policy("p")))
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "no workload is in these manifests" in result.stderr
+    assert "these manifests hold no workload" in result.stderr
 
 
 def test_diff_exits_0_when_nothing_differs_and_1_when_something_does(shop: Path, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_diff_needs_two_directories(shop: Path) -> None:
     result = run("diff", "--dir", shop)
     assert (result.exit_code, result.stderr) == (
         2,
-        "error: --dir: given 1 times. Give it twice: before, then after.\n",
+        "error: --dir: it is given 1 times. Give it twice: before, then after.\n",
     )
 
 

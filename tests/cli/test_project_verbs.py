@@ -112,7 +112,7 @@ def test_of_several_stacks_one_must_be_named(project: Path, verb: tuple[str, ...
     result = run(*verb, "--project", project)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "error: --stack: it is not said which environment is meant. Name one of: dev, prod.\n"
+    assert result.stderr == "error: --stack: no environment is named. Name one of: dev, prod.\n"
 
 
 def test_the_only_stack_need_not_be_named(tmp_path: Path) -> None:

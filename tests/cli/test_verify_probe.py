@@ -10,7 +10,7 @@ from tests.support.command.flash_firewall import copy_project, run
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--consent",), "error: --consent: it says how to probe, and --probe is not there."),
+        (("--consent",), "error: --consent: it says how to probe, but --probe is missing."),
         (("--probe-image", "tools"), "error: --probe-image: it says how to probe"),
         (("--probe-host", "redis=10.0.0.1"), "error: --probe-host: it says how to probe"),
         (("--probe", "--inventory", "saved.json"), "error: --probe: --inventory: a saved inventory has no pods"),

@@ -101,7 +101,7 @@ def test_without_consent_it_says_what_it_would_do_and_does_nothing(lab: Lab, kub
     assert "pod probe-api, for api: 8 connections, at most 24 s in all" in ran.stderr
     assert "It runs sh in each pod's own container (pods/exec)" in ran.stderr
     assert ran.stderr.endswith(
-        "error: --probe: --consent: it is not there, and the probe runs in live pods. Add --consent.\n"
+        "error: --probe: --consent: it is missing, and the probe runs commands in live pods. Add --consent.\n"
     )
 
 
