@@ -53,7 +53,7 @@ InventoryFiles = Annotated[
     list[Path] | None,
     typer.Option(
         "--inventory",
-        help="A saved inventory, or what kubectl get pods,services -A -o json printed; repeatable, one for each moment. "
+        help="A saved inventory, or the JSON of kubectl get pods,services -A -o json; repeatable, for several moments. "
         "If one holds an environment, the command asks neither cluster nor account.",
     ),
 ]

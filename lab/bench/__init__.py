@@ -1,1 +1,1 @@
-"""Benchmarks: how fast, how much memory, and how both grow."""
+"""Benchmarks: speed, memory, and how both grow."""

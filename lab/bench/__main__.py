@@ -6,7 +6,7 @@ import sys
 BENCHMARKS = (
     ("compile",),
     ("proof",),
-    ("reachability", "--cyclonus", "300"),  # that takes it seconds; 1,000 services would take it minutes
+    ("reachability", "--cyclonus", "300"),  # this takes seconds; 1,000 services would take minutes
     ("mutations", "--share", "0.05", "--random-share", "0.01"),
     ("hubble",),
     ("flow_logs",),
@@ -16,7 +16,7 @@ BENCHMARKS = (
 
 
 def main() -> int:
-    """Run each in a process of its own; return the first exit code that is not 0."""
+    """Run each in its own process; return the first exit code that is not 0."""
     for name, *options in BENCHMARKS:
         print(f"\n## {name}\n", flush=True)
         done = subprocess.run([sys.executable, "-m", f"lab.bench.{name}", *options], check=False)  # noqa: S603 - this package's own

@@ -2,8 +2,8 @@
 
     python -m lab.bench.compile [--services 3,100,1000,3000] [--runs 7]
 
-Each run reads the file anew and compiles it, within a process that is warm: what an interpreter's start and imports
-take is printed apart. The last column should not grow: the work is in proportion to what is declared.
+Each run reads the file again and compiles it in a warm process. The start of an interpreter and its imports are printed
+separately. The last column should not grow: the work is proportional to the size of the declaration.
 """
 
 import argparse
@@ -56,7 +56,7 @@ class Run:
 
 
 def declaration(services: int) -> dict[str, Any]:
-    """Return a traffic file of so many services, each of which calls the next five, around a ring."""
+    """Return a traffic file with this many services in a ring. Each service calls the next five."""
     names = [f"service-{number:05}" for number in range(services)]
     return {
         "namespace": "shop",
@@ -71,7 +71,7 @@ def declaration(services: int) -> dict[str, Any]:
 
 
 def environment(matrix: Matrix) -> Environment:
-    """Return an environment in which every external of a matrix is two subnets."""
+    """Return an environment where every external of a matrix is two subnets."""
     place = Place((ip_network("10.10.20.0/24"), ip_network("10.10.21.0/24")), None, ())
     return Environment(
         "bench",
@@ -137,7 +137,7 @@ def rows(services: list[int], runs: int) -> Iterator[str]:
 
 
 def import_seconds(runs: int) -> list[float]:
-    """Return how long fresh interpreters take to import what the runs above use, less their own start."""
+    """Return how long fresh interpreters take to import what the runs above use, without their own start."""
     code = (
         "import time; begin = time.perf_counter(); import flash_ticket.firewall.{}; print(time.perf_counter() - begin)"
     )

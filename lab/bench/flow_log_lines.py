@@ -1,4 +1,4 @@
-"""Made-up flow logs of a shop, as S3 holds them: many lines, written as fast as they are read."""
+"""Made-up flow logs of a shop, as S3 holds them: many lines, written as fast as they can be read."""
 
 import time
 from enum import StrEnum
@@ -9,8 +9,8 @@ import duckdb
 
 _FIRST_HOUR: Final = 1_790_000_000 // 3600
 
-# Each connection of a minute makes four lines: call and reply, at the caller's interface and at the called one's.
-# Six services of 40 pods call each other and a cache; every sixth connection asks DNS, one in 50 is refused by a group.
+# Each connection of a minute makes four lines: call and reply, at the interfaces of caller and callee. Six services of
+# 40 pods call each other and a cache. Every sixth connection asks DNS; a group refuses one in 50.
 _LINES: Final = """
     WITH numbered AS (
         SELECT number, number // 4 AS connection, number % 4 >= 2 AS at_called, number % 2 = 1 AS reply
@@ -56,16 +56,16 @@ _LINES: Final = """
 
 
 class Written(StrEnum):
-    """How made-up files are written; the values are their endings."""
+    """The format of made-up files; the values are their suffixes."""
 
     PARQUET = "parquet"
     TEXT = "log"
 
 
 def write(folder: Path, lines: int, written: Written, per_hour: int = 1_000_000) -> tuple[Path, ...]:
-    """Write about so many lines, a file an hour in hive-compatible folders; return the files.
+    """Write about this many lines, one file for each hour in hive-compatible folders; return the files.
 
-    One line in a hundred is left out: what is refused is not answered.
+    One line in a hundred is missing: a refused call gets no reply.
     """
     columns = {"0": "_" if written is Written.PARQUET else "-"}
     options = "FORMAT parquet" if written is Written.PARQUET else "FORMAT csv, DELIMITER ' ', HEADER, QUOTE ''"

@@ -1,12 +1,12 @@
 """How fast flow logs are read: ``python -m lab.bench.flow_logs [--lines 4000000] [--runs 5] [--hundred-million]``.
 
-The lines are made here (``lab.bench.flow_log_lines``): both directions at both interfaces, 240 pods, a file an hour.
-Each run is a fresh process that reads all files and makes records of them, Parquet, text and, of a smaller text,
-`flowlogs_reader` (PyPI), in turn, so that whatever else the machine does falls on all alike. `flowlogs_reader` parses
-the same lines and aggregates them by addresses, called port and action; replies it does not turn round.
+The lines are made here (``lab.bench.flow_log_lines``): both directions at both interfaces, 240 pods, one file for each
+hour. Each run is a fresh process that reads all files into records. Parquet, text and `flowlogs_reader` (PyPI, on a
+smaller text) take turns, so that other work on the machine slows all of them alike. `flowlogs_reader` parses the same
+lines and aggregates them by addresses, called port and action. It does not turn replies round.
 
-Printed are the median and the spread of the runs, what that is in lines for each second, the least processor time of a
-run (which says the same on a busy machine) and the most memory that a process held.
+The table shows the median and the spread of the runs, the lines per second, the least processor time of a run (which
+does not depend on other work on the machine), and the most memory that a process held.
 """
 
 import argparse
@@ -74,13 +74,13 @@ READERS: dict[str, Callable[[Path], tuple[int, int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One reading, in a process of its own.
+    """One reading, in its own process.
 
     Attributes:
-        lines: How many were read.
-        records: How many were made of them.
+        lines: The number of lines read.
+        records: The number of records made from them.
         seconds: From the first look at the files to the last record.
-        busy: Seconds of processors.
+        busy: Seconds of processor time.
         peak: The most memory held, in MiB.
     """
 
@@ -96,7 +96,7 @@ def read(name: str, folder: Path) -> None:
     begin, busy = time.perf_counter(), time.process_time()
     lines, records = READERS[name](folder)
     seconds, busy = time.perf_counter() - begin, time.process_time() - busy
-    # Of this program alone: ru_maxrss would count the benchmark that started it.
+    # The memory of this program alone: ru_maxrss would count the benchmark that started it.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     json.dump([lines, records, seconds, busy, peak], sys.stdout)

@@ -2,9 +2,9 @@
 
 The lines are made here, as Cilium 1.18 writes them for a shop of 60 pods: traces of packets, their replies, policy
 verdicts, requests over HTTP and drops, 1 to 1.5 kB each. Each run is a fresh process that reads the file to the end and
-sums its lines up, on one core. Printed are the median and the spread of the runs, what that is in lines and megabytes
-for each second, the least processor time of a run, the most memory held, and how many times as long Python's ``json``
-takes in the same run to take the same lines apart and do nothing with them: that says the same on a busy machine.
+sums up its lines, on one core. The table shows the median and the spread of the runs, lines and megabytes per second,
+the least processor time of a run, and the most memory held. The last column compares with Python's ``json``, which only
+parses the same lines in the same run: that factor does not depend on other work on the machine.
 """
 
 import argparse
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 _SERVICES = ("gateway", "api", "pay", "stock", "mail", "search", "cart", "auth", "rabbitmq", "redis")
 _PODS = 60
 _CALLED = 3
-"""Services that each service calls."""
+"""How many services each service calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Pod:
 
 def lines(count: int, seed: int = 1) -> Iterator[bytes]:
     """Yield lines of an export."""
-    chance = random.Random(seed)  # noqa: S311 - made-up traffic, the same each time
+    chance = random.Random(seed)  # noqa: S311 - made-up traffic, the same in every run
     pods = [Pod(_SERVICES[number % len(_SERVICES)], number) for number in range(_PODS)]
     for number in range(count):
         source = chance.choice(pods)
@@ -135,7 +135,7 @@ def read(path: Path) -> None:
 
 
 def _json_seconds(path: Path) -> float:
-    """Return how long a processor takes to take all lines apart with Python's own module."""
+    """Return the processor time that Python's own module takes to parse all lines."""
     begin = time.process_time()
     with path.open("rb") as file:
         for line in file:

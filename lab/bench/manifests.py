@@ -1,4 +1,4 @@
-"""Manifests of made-up clusters in shapes that grow: what the benchmarks measure on."""
+"""Manifests of made-up clusters in shapes that grow, for the benchmarks."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,7 +8,7 @@ PORT = 8080
 
 
 def chain(services: int) -> Iterator[Manifest]:
-    """Yield services that each may call the next one only: a Deployment and two policies for each."""
+    """Yield services that may each call only the next one: a Deployment and two policies for each."""
     for index in range(services):
         yield _deployment(index)
         yield _policy(index, "Ingress", [index - 1] if index else [])
@@ -16,7 +16,7 @@ def chain(services: int) -> Iterator[Manifest]:
 
 
 def mesh(services: int, degree: int = 10) -> Iterator[Manifest]:
-    """Yield services that each may call the next ``degree`` ones, around a ring."""
+    """Yield services in a ring that may each call the next ``degree`` services."""
     for index in range(services):
         yield _deployment(index)
         yield _policy(index, "Ingress", sorted({(index - step) % services for step in range(1, degree + 1)}))
@@ -24,9 +24,9 @@ def mesh(services: int, degree: int = 10) -> Iterator[Manifest]:
 
 
 def tiers(services: int) -> Iterator[Manifest]:
-    """Yield services in three tiers of which each may call all of the next, one policy a service and direction.
+    """Yield services in three tiers. Each tier may call all of the next. One policy for each service and direction.
 
-    What connects grows with the square of the services, what policies tell apart does not.
+    The number of connections grows with the square of the services; the number of distinct policies does not.
     """
     for index in range(services):
         tier = index % 3

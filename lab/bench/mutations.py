@@ -1,12 +1,12 @@
-"""How many wrong compiled firewalls the proof finds, by what is wrong with them.
+"""How many wrong compiled firewalls the proof finds, by kind of mistake.
 
     python -m lab.bench.mutations [--share 1] [--random 40] [--random-share 0.1] [--processes 2]
 
-Each thing in the compiled output of the shop (dev, prod, on nodes, with NodeLocal DNS, scraped) and of random
-declarations is dropped, added, narrowed, widened or mistaken for another. The naive evaluators of the tests, which know
-neither the proof nor the matrix's compilers, ask of every connection whether it changes: between endpoints (who
-reaches whom), at one end only (where the other end still stops it), or not at all. All of it takes half an hour on two
-cores; ``--share 0.05 --random-share 0.01`` takes two minutes.
+Each mutant drops, adds, narrows, widens or mixes up one thing in the compiled output of the shop (dev, prod, on nodes,
+with NodeLocal DNS, scraped) or of random declarations. The naive evaluators of the tests know neither the proof nor the
+compilers. They decide for every connection whether it changes between endpoints (it opens or closes), at one end only
+(the other end still stops it), or not at all. The whole run takes half an hour on two cores; ``--share 0.05
+--random-share 0.01`` takes two minutes.
 """
 
 import argparse
@@ -34,7 +34,7 @@ Row = tuple[str, Layer, str, Effect, bool, bool]
 
 
 def random_cases(count: int) -> list[Case]:
-    """Return the same random declarations every time."""
+    """Return random declarations, the same in every run."""
     found: list[Case] = []
 
     @seed(7)
@@ -64,7 +64,7 @@ def judge(kind: str, case: Case, share: float) -> list[Row]:
 
 
 def table(rows: list[Row]) -> Iterator[str]:
-    """Yield a row for each layer and category, and one for all."""
+    """Yield a row for each layer and category, and one total."""
     effects = " | ".join(f"change {effect} | caught" for effect in _EFFECTS)
     yield f"| layer | what is wrong | mutants | {effects} |"
     yield "|---|---|---:|---:|---:|---:|---:|---:|---:|"
@@ -84,7 +84,7 @@ def _row(title: str, rows: list[Row]) -> str:
 
 
 def main() -> int:
-    """Judge and print; return 1 if the proof missed a mutant that changes anything."""
+    """Judge and print; return 1 if the proof missed a mutant that changes something."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--share", type=float, default=1.0, help="of the shop's mutants")
     parser.add_argument("--random", type=int, default=40, help="random declarations")

@@ -1,4 +1,4 @@
-"""A preview of this program beside a preview of the same resources written out by hand, in turn, on one lab."""
+"""Compare the preview of this program with the preview of the same resources written by hand, in turn, on one lab."""
 
 import statistics
 from pathlib import Path
@@ -18,7 +18,7 @@ config:
 
 
 def main() -> None:
-    """Print the times of both previews, and their ratio pair by pair."""
+    """Print the times of both previews, and the ratio of each pair."""
     with Lab.start() as lab:
         ours = Engine(lab, "prod", copy_program(_REPOSITORY, lab.folder / "ours"))
         changed = {"Pulumi.prod.yaml": _SETTINGS}

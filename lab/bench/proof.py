@@ -1,9 +1,10 @@
-"""How long the proof takes: for the shop, and for many services, with groups on pods and on nodes.
+"""How long the proof takes for the shop and for many services, with groups on pods and on nodes.
 
     python -m lab.bench.proof [--services 100,1000,3000] [--runs 5]
 
-Each run proves a compiled firewall anew, manifests read included, within a process that is warm. The last column should
-not grow: the work is in proportion to what is declared. ``imports`` is what the proof adds to a program that compiles.
+Each run proves a compiled firewall again in a warm process, and reads its manifests too. The last column should not
+grow: the work is proportional to the size of the declaration. ``imports`` is the time that the proof adds to a program
+that compiles.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from lab.bench.compile import ROOT, SHOP, declaration, environment
 
 
 def cases(services: list[int]) -> Iterator[tuple[str, CompiledFirewall]]:
-    """Yield the firewalls that are proven, by name."""
+    """Yield the firewalls to prove, by name."""
     matrices = {"the shop": read_matrix(SHOP)}
     matrices |= {f"{number:,} services": parse_matrix(declaration(number), "traffic.yaml") for number in services}
     for name, matrix in matrices.items():
@@ -50,7 +51,7 @@ def rows(services: list[int], runs: int) -> Iterator[str]:
 
 
 def import_seconds(runs: int) -> list[float]:
-    """Return how long fresh interpreters take to import the proof when the compilers are there already."""
+    """Return how long fresh interpreters take to import the proof after the compilers."""
     code = (
         "import time, flash_ticket.firewall.declare.traffic_file, flash_ticket.firewall.bind.bind, "
         "flash_ticket.firewall.compile.pod_layer, flash_ticket.firewall.compile.vpc_layer; "

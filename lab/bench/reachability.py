@@ -1,14 +1,14 @@
-"""How long it takes to read manifests and list who reaches whom, by number of services and shape.
+"""How long it takes to read manifests and list all connections, by number of services and shape.
 
     python -m lab.bench.reachability [--shape chain] [--services 100,1000,10000] [--runs 3]
 
-Each run is a fresh process doing what ``flash-firewall list --dir`` does, start-up included, with the listing written
-to a pipe and counted. Printed are the median and the spread of the runs, the least processor time that
-one took and its share for each service and connection, and the most memory any of them held.
+Each run is a fresh process that does what ``flash-firewall list --dir`` does, start-up included. It writes the listing
+to a pipe that counts it. The table shows the median and the spread of the runs, the least processor time of a run and
+its share for each service and connection, and the most memory that a run held.
 
-With ``--cyclonus N``, clusters of up to N services are put to cyclonus too: its matcher, in one process that has
-started already, says of each pair whether the one TCP port in use passes. It is asked nothing about addresses, other
-ports or other protocols, and its answers must be as many connections as are listed. 1,000 services take it minutes.
+With ``--cyclonus N``, cyclonus also answers for clusters of up to N services. Its matcher, in one running process,
+decides for each pair whether the one TCP port in use passes. It gets no question about addresses, other ports or other
+protocols. It must find as many connections as the listing. 1,000 services take it minutes.
 """
 
 import argparse
@@ -38,10 +38,10 @@ class Measurement:
 
     Attributes:
         shape: How the services are connected.
-        services: How many there are, each with two policies.
-        connections: Lines listed.
+        services: The number of services, each with two policies.
+        connections: The number of listed lines.
         seconds: Wall-clock time of each run.
-        processor_seconds: The least that a run took of a processor; says the same on a busy machine.
+        processor_seconds: The least processor time of a run; it does not depend on other work on the machine.
         peak_mib: The most memory that a run held, in MiB.
     """
 

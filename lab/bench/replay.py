@@ -1,9 +1,9 @@
 """How fast ``replay`` and ``denied`` answer: ``python -m lab.bench.replay [--lines 20000000] [--runs 5]``.
 
-Whole commands over Parquet, each in a fresh process: starting Python, reading an inventory of 360 pods, compiling both
-layers, reading every file, attributing every record and writing the answer as JSON. The flow logs are those of
-``lab.bench.flow_log_lines``; replayed is the committed matrix without one flow, so that there is something to cut.
-Asked for are 2,000,000 records a second on two cores, and 1 GB at most whatever there is to read.
+Each run is a whole command over Parquet in a fresh process: it starts Python, reads an inventory of 360 pods, compiles
+both layers, reads every file, attributes every record and writes the answer as JSON. The flow logs are those of
+``lab.bench.flow_log_lines``. The replayed matrix is the committed one without one flow, so that it cuts something. The
+goal is 2,000,000 records a second on two cores, and at most 1 GB of memory for any amount of logs.
 """
 
 import argparse
@@ -43,10 +43,10 @@ class Run:
     """One command.
 
     Attributes:
-        read: How many lines it says that it has read.
-        attributed: How many of them it knows both ends of.
+        read: The number of lines that it reports as read.
+        attributed: The number of them with two known ends.
         seconds: From the start of its process to its end.
-        busy: Seconds of processors.
+        busy: Seconds of processor time.
         peak: The most memory that it held, in MiB.
     """
 
@@ -58,7 +58,7 @@ class Run:
 
 
 def shop(matrix: Matrix) -> Environment:
-    """Return an environment whose pods and datastores have the addresses of the made-up flow logs."""
+    """Return an environment with the addresses of the made-up flow logs for its pods and datastores."""
     here = environment(matrix)
     stores = Place((ip_network("10.1.2.0/23"),), None, ())
     places = tuple((name, place if name == "alb" else stores) for name, place in here.places)
@@ -66,7 +66,7 @@ def shop(matrix: Matrix) -> Environment:
 
 
 def pods() -> Iterator[Pod]:
-    """Yield the pods that call, gateway, api and pay in turn, and those that are called: DNS, api and pay."""
+    """Yield the calling pods (gateway, api and pay in turn) and the called pods (DNS, api and pay)."""
     for number in range(_CALLERS):
         yield _pod(f"caller-{number}", "flash-ticket", ("app", _APPS[number % len(_APPS)]), _address(0, number))
     called = (

@@ -1,4 +1,4 @@
-"""The firewall of prod as one would write it by hand: the same resources, no matrix, no compiler, no proof."""
+"""The firewall of prod, written by hand: the same resources without matrix, compiler and proof."""
 
 import json
 
