@@ -171,7 +171,19 @@ def test_importing_the_pure_rooms_loads_no_pulumi_no_aws_and_no_kubernetes_clien
     assert not {each.partition(".")[0] for each in loaded} & (OUTSIDE_WORLD | OURS - {"flash_ticket"})
 
 
-def test_asking_for_the_commands_help_loads_no_pulumi() -> None:
-    loaded = fresh("import sys, flash_ticket.cli.main; print(*sys.modules)")
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("suspend", "--help"), ("rollback", "--help"), ("list", "--stack", "dev")],
+    ids=" ".join,
+)
+def test_a_verb_that_runs_no_pulumi_loads_no_pulumi(arguments: tuple[str, ...]) -> None:
+    loaded = fresh(
+        "import contextlib, io, sys, flash_ticket.cli.main as main\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):\n"
+        f"    main.app({list(arguments)!r})\n"
+        "assert shown.getvalue()\n"
+        "print(*sys.modules)"
+    )
 
+    assert "flash_ticket.cli.main" in loaded
     assert not {each.partition(".")[0] for each in loaded} & {"pulumi", "pulumi_aws", "pulumi_kubernetes"}

@@ -30,7 +30,7 @@ def rollback(
     """
     back = Rollback.of(project, chosen(project, stack))
     if to is None:
-        updates = back.record.updates()
+        updates = back.stack.updates()
         if output is AnswerFormat.JSON:
             sys.stdout.write(json.dumps(history_document(back.versions, updates, back.name), indent=2) + "\n")
         else:

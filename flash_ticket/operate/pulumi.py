@@ -1,10 +1,19 @@
-"""A stack previewed and updated from the command line, as whoever runs the command would do it."""
+"""A stack that the Pulumi CLI previews, updates and remembers, driven through Pulumi's automation API.
+
+Of that API this uses the command alone. Its `Stack` also changes which stack the user has selected, and runs the engine
+three more times after each update.
+"""
 
 import json
+import os
+import signal
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from flash_ticket.firewall.change.history import (
     VERSIONS_OUTPUT,
@@ -16,80 +25,41 @@ from flash_ticket.firewall.change.history import (
 )
 from flash_ticket.firewall.terms.input_error import InputError
 
-
-def run_pulumi(folder: Path, *arguments: str, captured: bool) -> subprocess.CompletedProcess[str]:
-    """Run a command of Pulumi to its end, without asking; it may have failed.
-
-    Args:
-        folder: Where Pulumi.yaml is.
-        arguments: What follows ``pulumi``.
-        captured: Whether its output is returned; else it goes where ours goes.
-
-    Raises:
-        InputError: There is no Pulumi.
-    """
-    try:
-        return subprocess.run(  # noqa: S603 - the user's own pulumi, with arguments of ours
-            ["pulumi", *arguments],  # noqa: S607 - found as everywhere
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=captured,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise InputError("pulumi", "", "it is not installed", "Install the Pulumi CLI") from None
+_Hearer = Callable[[str], object]
+"""What takes each line that the engine says."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """A stack of the program in a folder, deployed by the Pulumi CLI; its output goes where ours goes.
+class Stack:
+    """A stack of the program in a folder.
 
     Attributes:
         folder: Where Pulumi.yaml is.
-        stack: By Pulumi's name: ``dev`` or ``organization/project/dev``.
+        name: By Pulumi's name: ``dev`` or ``organization/project/dev``.
     """
 
     folder: Path
-    stack: str
+    name: str
 
     def preview(self) -> None:
-        """Run ``pulumi preview`` to its end.
+        """Run ``pulumi preview`` to its end and show what it says.
 
         Raises:
-            InputError: There is no Pulumi, or the preview failed; what it said has been shown.
+            InputError: There is no Pulumi, or the preview failed.
         """
-        self._run("preview")
+        self._show("preview")
 
     def up(self, *resources: str) -> None:
-        """Run ``pulumi up`` to its end, without asking.
+        """Run ``pulumi up`` to its end, without asking, and show what it says.
 
         Args:
             resources: The only ones to change, by the ends of their names; without any, all.
 
         Raises:
-            InputError: There is no Pulumi, or the update failed; what it said has been shown.
+            InputError: There is no Pulumi, or the update failed.
         """
         targets = [part for each in resources for part in ("--target", f"**{each}")]
-        self._run("up", "--yes", "--skip-preview", *targets)
-
-    def _run(self, verb: str, *arguments: str) -> None:
-        code = run_pulumi(self.folder, verb, *arguments, "--stack", self.stack, captured=False).returncode
-        if code:
-            raise InputError(f"pulumi {verb}", "", f"it ended with {code}", "Mend what it says above")
-
-
-@dataclass(frozen=True, slots=True)
-class StackRecord:
-    """The records of one stack.
-
-    Attributes:
-        folder: Where Pulumi.yaml is.
-        stack: By Pulumi's name.
-    """
-
-    folder: Path
-    stack: str
+        self._show("up", "--yes", "--skip-preview", *targets)
 
     def versions(self) -> Versions:
         """Return what the stack has declared.
@@ -97,8 +67,8 @@ class StackRecord:
         Raises:
             InputError: There is no Pulumi, no such stack, or nothing is recorded.
         """
-        outputs = self._asked("stack", "output", "--json", "--show-secrets")
-        return require_versions(recorded_versions(outputs.get(VERSIONS_OUTPUT)), self.stack)
+        outputs = self._ask("stack", "output", "--json", "--show-secrets")
+        return require_versions(recorded_versions(outputs.get(VERSIONS_OUTPUT)), self.name)
 
     def updates(self) -> tuple[StackUpdate, ...]:
         """Return the updates of the stack, the last first.
@@ -106,13 +76,54 @@ class StackRecord:
         Raises:
             InputError: There is no Pulumi, or no such stack.
         """
-        return updates_of(self._asked("stack", "history", "--json", "--full-dates", "--page-size", "100"))
+        return updates_of(self._ask("stack", "history", "--json", "--full-dates", "--page-size", "100"))
 
-    def _asked(self, *arguments: str) -> Any:  # noqa: ANN401 - parsed JSON has any shape
-        asked = run_pulumi(self.folder, *arguments, "--stack", self.stack, "--non-interactive", captured=True)
-        if asked.returncode:
-            problem = " ".join(asked.stderr.split()).removeprefix("error: ").rstrip(".")
-            raise InputError(
-                f"pulumi {' '.join(arguments[:2])}", self.stack, problem, "Mend it, such as by pulumi login"
-            )
-        return json.loads(asked.stdout)
+    def _show(self, verb: str, *arguments: str) -> None:
+        colors = ["--color", "always"] if sys.stdout.isatty() and "NO_COLOR" not in os.environ else []
+        with _interrupts_left_to_the_engine():
+            succeeded = self._run([verb, *arguments, *colors], _writer(sys.stdout), _writer(sys.stderr))
+        if not succeeded:
+            raise InputError(f"pulumi {verb}", "", "it failed", "Mend what it says above")
+
+    def _ask(self, *arguments: str) -> Any:  # noqa: ANN401 - parsed JSON has any shape
+        answer: list[str] = []
+        problem: list[str] = []
+        if self._run([*arguments], answer.append, problem.append):
+            return json.loads("\n".join(answer))
+        said = " ".join(" ".join(problem).split()).removeprefix("error: ").rstrip(".")
+        command = f"pulumi {' '.join(arguments[:2])}"
+        raise InputError(command, self.name, said, "Mend it, such as by pulumi login")
+
+    def _run(self, arguments: list[str], on_output: _Hearer, on_error: _Hearer) -> bool:
+        """Run a command to its end and return whether it succeeded."""
+        # The import takes a second, and only a verb that runs Pulumi needs it.
+        from pulumi.automation import CommandError, InvalidVersionError, PulumiCommand  # noqa: PLC0415 - see above
+
+        try:
+            PulumiCommand().run([*arguments, "--stack", self.name], str(self.folder), {}, on_output, on_error)
+        except CommandError:
+            return False
+        except FileNotFoundError:
+            raise InputError("pulumi", "", "it is not installed", "Install the Pulumi CLI") from None
+        except (OSError, subprocess.SubprocessError, InvalidVersionError) as error:
+            raise InputError("pulumi", "", str(error).rstrip("."), "Install the Pulumi CLI anew") from None
+        return True
+
+
+def _writer(stream: TextIO) -> _Hearer:
+    def write(line: str) -> None:
+        with suppress(OSError, UnicodeError):  # the engine ends what it has begun, even if nobody can read it
+            stream.write(f"{line}\n")
+            stream.flush()
+
+    return write
+
+
+@contextmanager
+def _interrupts_left_to_the_engine() -> Iterator[None]:
+    """Do nothing on Ctrl-C for the length of a block: the engine gets it too, and ends what it has begun."""
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -13,7 +13,7 @@ from flash_ticket.live.stack.git import commits_of, files_at
 from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.declared_project import declared_project
-from flash_ticket.operate.pulumi import Deployment, StackRecord
+from flash_ticket.operate.pulumi import Stack
 from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
 
 _COMMITS = 100
@@ -25,14 +25,12 @@ class Rollback:
     """A stack that may go back.
 
     Attributes:
-        folder: The project's.
-        name: The last part of the stack's name.
+        stack: In the project's folder.
+        settings: What its settings file says.
         versions: What it has declared.
     """
 
-    folder: Path
-    name: str
-    record: StackRecord
+    stack: Stack
     settings: StackConfiguration
     versions: Versions
 
@@ -43,9 +41,13 @@ class Rollback:
         Raises:
             InputError: Its settings or records cannot be read, or it was never deployed.
         """
-        settings = read_stack_file(folder, stack)
-        record = StackRecord(folder, stack)
-        return Rollback(folder, settings.stack, record, settings, record.versions())
+        settings, found = read_stack_file(folder, stack), Stack(folder, stack)
+        return Rollback(found, settings, found.versions())
+
+    @property
+    def name(self) -> str:
+        """The last part of the stack's name."""
+        return self.settings.stack
 
     def go(self, number: int, *, agreed: bool) -> Iterator[str]:
         """Deploy a version again, and yield what is to be shown, before and after; who is asked sees a preview first.
@@ -69,12 +71,12 @@ class Rollback:
             raise InputError(
                 "--to", "", f"the proof of version {number} does not hold", "Name another: the proof above says why"
             )
-        with declared_project(self.folder, self.name, version) as project:
-            deployment = Deployment(project, self.record.stack)
+        with declared_project(self.stack.folder, self.name, version) as project:
+            earlier = Stack(project, self.stack.name)
             if not agreed:
-                deployment.preview()  # against what stands: only that can tell what it interrupts on its way
+                earlier.preview()  # against what stands: nothing else shows what it interrupts on its way
             require_consent(f"Deploy version {number} again?", given=agreed)
-            deployment.up()
+            earlier.up()
         yield self._files_text(version)
 
     @property
@@ -84,15 +86,15 @@ class Rollback:
     def _files_text(self, version: DeclaredVersion) -> str:
         commit = self._commit_of(version)
         try:
-            files = _declared(self.folder, self.name)
+            files = _declared(self.stack.folder, self.name)
         except InputError as error:
             return unreadable_files_text(error, self._names, commit)
         return files_text(version, files, self._names, commit)
 
     def _commit_of(self, version: DeclaredVersion) -> str | None:
-        for commit in commits_of(self.folder, self._names, _COMMITS):
+        for commit in commits_of(self.stack.folder, self._names, _COMMITS):
             try:
-                with files_at(self.folder, commit, self._names) as folder:
+                with files_at(self.stack.folder, commit, self._names) as folder:
                     if _declared(folder, self.name).same_as(version):
                         return commit
             except InputError:

@@ -15,7 +15,7 @@ from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.declared_project import declared_project
-from flash_ticket.operate.pulumi import Deployment, StackRecord
+from flash_ticket.operate.pulumi import Stack
 
 _ALERTS = "firewall-alerts-rule"
 
@@ -96,7 +96,7 @@ class SuspendedPolicies:
 
     @cached_property
     def _runs(self) -> DeclaredVersion:
-        return StackRecord(self.folder, self.stack).versions()[-1]
+        return Stack(self.folder, self.stack).versions()[-1]
 
     def _write(self, before: str, wanted: Suspensions) -> None:
         after = with_suspensions(before, wanted, self._path.name)
@@ -109,7 +109,7 @@ class SuspendedPolicies:
         policies = [policy.name for policy in runs.pods.policies if policy.name in changed]
         alerts = [_ALERTS] if runs.watch.rule else []
         with declared_project(self.folder, self.name, self._runs) as project:
-            Deployment(project, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
+            Stack(project, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
 
 
 def _replace(path: Path, text: str) -> None:
