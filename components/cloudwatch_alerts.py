@@ -61,7 +61,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._own = pulumi.ResourceOptions(parent=self)
         watch = args.watch
-        in_bucket = args.environment.recording.destination is LogDestination.S3
+        in_bucket = args.environment.flow_logs.destination is LogDestination.S3
         self._bucket = args.flow_log_location.apply(bucket_name) if in_bucket else None
         counting: list[pulumi.Resource] = [self._filter(each) for each in watch.filters]
         if watch.pairs_rule:

@@ -32,6 +32,6 @@ class DeclaredVersions(pulumi.ComponentResource):
         super().__init__("flash-ticket-firewall:components:DeclaredVersions", name, None, opts)
         stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
         own = pulumi.StackReference(f"{name}-so-far", stack, opts=pulumi.ResourceOptions(parent=self))
-        recorded = own.get_output(VERSIONS_OUTPUT)
-        self.record = pulumi.Output.secret(recorded.apply(lambda text: continued(text, args.declared)))
+        earlier = own.get_output(VERSIONS_OUTPUT)
+        self.record = pulumi.Output.secret(earlier.apply(lambda text: continued(text, args.declared)))
         self.register_outputs({})

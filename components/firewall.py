@@ -106,7 +106,7 @@ class Firewall(pulumi.ComponentResource):
                 partition=environment.partition,
                 region=environment.region,
                 account_id=environment.account,
-                recording=environment.recording,
+                settings=environment.flow_logs,
                 standing=args.adoption.flow_log,
             ),
             inside,
@@ -118,7 +118,7 @@ class Firewall(pulumi.ComponentResource):
         self.flow_log_location = flow_logs.location
         self.retained = flow_logs.retained
         self.traffic_queries = {}
-        if environment.recording.destination is LogDestination.S3:
+        if environment.flow_logs.destination is LogDestination.S3:
             from components.traffic_queries import TrafficQueries, TrafficQueriesArgs  # noqa: PLC0415 - see above
 
             queries = TrafficQueries(
@@ -127,7 +127,7 @@ class Firewall(pulumi.ComponentResource):
                     application=args.namespace,
                     environment=environment.name,
                     account_id=environment.account,
-                    scan_limit_gibibytes=environment.recording.scan_limit_gibibytes,
+                    scan_limit_gibibytes=environment.flow_logs.scan_limit_gibibytes,
                     location=flow_logs.location,
                     key_arn=flow_logs.key_arn,
                     adoption=args.adoption.queries,

@@ -11,7 +11,7 @@ import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, kms
 
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
-from flash_ticket.firewall.bind.environment import Origin, Recording
+from flash_ticket.firewall.bind.environment import FlowLogSettings, Origin
 from flash_ticket.firewall.compile.flow_log import (
     AGGREGATION_SECONDS,
     key_tags,
@@ -46,7 +46,7 @@ class FlowLogsArgs:
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
         region: The region of the VPC, which is the provider's.
         account_id: The account of the VPC, which is the provider's; twelve digits.
-        recording: Where to, for how many days, and what becomes of the records on destroy. CloudWatch Logs offers
+        settings: Where to, for how many days, and what becomes of the records on destroy. CloudWatch Logs offers
             certain numbers of days only (PutRetentionPolicy); the provider refuses others at preview.
         standing: The id of the flow log that stands already, to be taken over where the state does not know it.
     """
@@ -57,7 +57,7 @@ class FlowLogsArgs:
     partition: str
     region: str
     account_id: str
-    recording: Recording
+    settings: FlowLogSettings
     standing: str | None = None
 
 
@@ -134,7 +134,7 @@ class FlowLogs(pulumi.ComponentResource):
         """Declare a bucket that only log delivery fills, only over TLS, and that keeps records for their time."""
         origin = _origin(args)
         key = self._key(f"{name}-bucket-key", args, as_json(bucket_key_policy(origin)))
-        days = args.recording.retention_days
+        days = args.settings.retention_days
         bucket = PrivateBucket(
             f"{name}-bucket",
             PrivateBucketArgs(
@@ -143,7 +143,7 @@ class FlowLogs(pulumi.ComponentResource):
                 policy=partial(bucket_policy, origin=origin),
                 days=days,
                 recoverable_days=days,
-                on_destroy=args.recording.on_destroy,
+                on_destroy=args.settings.on_destroy,
             ),
             pulumi.ResourceOptions(parent=self),
         )
@@ -167,7 +167,7 @@ class FlowLogs(pulumi.ComponentResource):
         group = cloudwatch.LogGroup(
             f"{name}-group",
             name_prefix=prefix,
-            retention_in_days=args.recording.retention_days,
+            retention_in_days=args.settings.retention_days,
             kms_key_id=key.arn,
             opts=self._kept(args),
         )
@@ -204,7 +204,7 @@ class FlowLogs(pulumi.ComponentResource):
             name,
             description=f"Encrypts the VPC flow logs of {args.application} {args.environment}",
             enable_key_rotation=True,
-            deletion_window_in_days=_KEY_DELETION_DAYS[args.recording.on_destroy],
+            deletion_window_in_days=_KEY_DELETION_DAYS[args.settings.on_destroy],
             policy=policy,
             tags=key_tags(args.application, args.environment),
             opts=self._kept(args),
@@ -216,11 +216,11 @@ class FlowLogs(pulumi.ComponentResource):
 
 
 def _goes_to_s3(args: FlowLogsArgs) -> bool:
-    return args.recording.destination is LogDestination.S3
+    return args.settings.destination is LogDestination.S3
 
 
 def _keeps(args: FlowLogsArgs) -> bool:
-    return args.recording.on_destroy is OnDestroy.RETAIN
+    return args.settings.on_destroy is OnDestroy.RETAIN
 
 
 def _origin(args: FlowLogsArgs) -> Origin:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import s3
 
-from flash_ticket.firewall.compile.flow_log_access import Policy, as_json
+from flash_ticket.firewall.compile.flow_log_access import AccessPolicy, as_json
 from flash_ticket.firewall.declare.choices import OnDestroy
 
 _ABANDONED_UPLOAD_DAYS = 7
@@ -27,7 +27,7 @@ class PrivateBucketArgs:
 
     prefix: str
     key_arn: pulumi.Input[str]
-    policy: Callable[[str], Policy]
+    policy: Callable[[str], AccessPolicy]
     days: int
     recoverable_days: int
     on_destroy: OnDestroy

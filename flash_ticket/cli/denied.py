@@ -22,8 +22,8 @@ from flash_ticket.cli.recorded_traffic import (
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.report.denied import written_denial, written_denied
 from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.inventory import Inventory
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.denied import News
 from flash_ticket.traffic.denials.denied import denied as denied_in
 
@@ -44,7 +44,7 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
 ) -> ExitStatus:
     """List the connections that were denied, and why. Exits 1 if a declared connection was denied, 0 if none was."""
 
-    def read(begin: str | None, earlier: Inventory | None = None) -> Recorded:
+    def read(begin: str | None, earlier: Inventory | None = None) -> AttributedTraffic:
         return recorded_traffic(project, stack, sources, begin, inventories, engine, earlier)
 
     if follow:
@@ -63,7 +63,10 @@ _PAUSE = 10.0
 
 
 def _followed(
-    read: Callable[[str, Inventory | None], Recorded], since: str | None, service: str | None, output: AnswerFormat
+    read: Callable[[str, Inventory | None], AttributedTraffic],
+    since: str | None,
+    service: str | None,
+    output: AnswerFormat,
 ) -> ExitStatus:
 
     status, earlier, news = ExitStatus.HOLDS, None, News()

@@ -9,7 +9,7 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import analysed
 from flash_ticket.cli.options import HERE, Project, Stack, read
-from flash_ticket.firewall.change.impact import Comparison, difference
+from flash_ticket.firewall.change.impact import FirewallDifference, difference
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.changes import Change, changes_between
@@ -50,7 +50,7 @@ def _between(directories: list[Path]) -> tuple[Change, ...]:
     return changes_between(before, after)
 
 
-def _since(project: Path, stack: str | None, revision: str) -> Comparison:
+def _since(project: Path, stack: str | None, revision: str) -> FirewallDifference:
 
     after = read(project, stack)
     name = after.environment.name

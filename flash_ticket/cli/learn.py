@@ -17,7 +17,7 @@ from flash_ticket.cli.recorded_traffic import (
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.report.draft import written_draft
-from flash_ticket.traffic.attribution.recorded import known_environment, recorded
+from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs, known_environment
 from flash_ticket.traffic.proposals.candidate import candidates
 from flash_ticket.traffic.proposals.draft import draft
 
@@ -36,6 +36,6 @@ def learn(  # noqa: PLR0913, PLR0917 - each is an option of the command
     known = inventory(project, stack, inventories)
     environment = known_environment(known)
     every = candidates(today, known)
-    traffic = recorded(every, known, logs(project, sources or (), engine, today, environment), wanted)
+    traffic = attribute_logs(every, known, logs(project, sources or (), engine, today, environment), wanted)
     sys.stdout.write(written_draft(draft(traffic, today), traffic))
     return ExitStatus.HOLDS

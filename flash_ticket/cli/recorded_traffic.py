@@ -22,10 +22,15 @@ from flash_ticket.live.logs.athena import athena_source
 from flash_ticket.live.logs.aws_source import own_logs
 from flash_ticket.live.logs.source import open_source
 from flash_ticket.live.stack.settings import read_stack_file
+from flash_ticket.traffic.attribution.attributed_traffic import (
+    AttributedTraffic,
+    attribute_logs,
+    known_environment,
+    refuse_other_stack,
+)
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.pod_history import merged
-from flash_ticket.traffic.attribution.recorded import Recorded, known_environment, recorded, refuse_other_stack
 from flash_ticket.traffic.records.record import Log
 
 
@@ -70,7 +75,7 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     inventories: Sequence[Path] | None = None,
     engine: Engine = Engine.DUCKDB,
     earlier: Inventory | None = None,
-) -> Recorded:
+) -> AttributedTraffic:
     """Return the traffic in the sources, attributed by the project's matrix; ``earlier`` adds to the inventory.
 
     Raises:
@@ -79,7 +84,7 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories, earlier)
     told = logs(project, sources or (), engine, declared, known_environment(known))
-    return recorded(declared, known, told, wanted)
+    return attribute_logs(declared, known, told, wanted)
 
 
 def begin(since: str | None) -> float | None:

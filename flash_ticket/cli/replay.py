@@ -41,7 +41,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     today, proposed = read_matrix(project / MATRIX_FILE), read_matrix(file)
     known = inventory(project, stack, inventories)
     proposal = Proposal.of(today, proposed, known, file.name)
-    traffic = proposal.recorded(known, logs(project, sources or (), engine, today, proposal.environment), begin)
+    traffic = proposal.attribute(known, logs(project, sources or (), engine, today, proposal.environment), begin)
     found = replayed(traffic.attribution, proposal, PodHistory(known.pods).nodes)
     sys.stdout.write(written_replay(found, traffic, file.name, output))
     return ExitStatus.HOLDS if found.holds else ExitStatus.VIOLATED

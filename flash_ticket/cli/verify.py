@@ -23,9 +23,9 @@ from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from flash_ticket.operate.probe import run_probe
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.verification import plan_text, written_verification
+from flash_ticket.traffic.attribution.attributed_traffic import refuse_other_stack, refuse_unplaced
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.pod_history import merged
-from flash_ticket.traffic.attribution.recorded import refuse_other_stack, refuse_unplaced
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
 from flash_ticket.verify.probe.result import Probe

@@ -75,7 +75,7 @@ def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFire
     """
     application, environment = planned.matrix.namespace, planned.environment
     name, standing = stack_name(application, environment.name), StandingQueries()
-    if environment.recording.destination is LogDestination.S3:
+    if environment.flow_logs.destination is LogDestination.S3:
         standing = standing_queries(account, name)
     saved = tuple((query.name, query.sql) for query in saved_queries(name)) if standing.saved else ()
     declared = DeclaredQueries(name, description(application, environment.name), TABLE, saved)

@@ -18,7 +18,7 @@ from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind_or_refusal
 from flash_ticket.verify.flow_log import own_flow_log
-from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
+from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
 from flash_ticket.verify.overruling import OtherPolicy
 
 _FILTER_VALUES = 200
@@ -58,7 +58,7 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     return replace(
         seen,
         group_rules=(*rules, *left),
-        recording=_recording(account, seen.environment, matrix.namespace),
+        flow_logs=_flow_logs(account, seen.environment, matrix.namespace),
         others=tuple(_others(cluster, matrix.namespace)),
         left_behind=left_behind_or_refusal(account, matrix.namespace, seen.deployed),
         namespace_labels=labels,
@@ -85,15 +85,15 @@ def _rules_in(account: AwsAccount, groups: Sequence[str]) -> list[dict[str, Any]
     return found
 
 
-def _recording(account: AwsAccount, environment: Environment, namespace: str) -> SeenRecording:
+def _flow_logs(account: AwsAccount, environment: Environment, namespace: str) -> SeenFlowLogs:
     of_vpc = [{"Name": "resource-id", "Values": [environment.vpc]}]
     flow_logs = tuple(account.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=of_vpc))
     own = own_flow_log(flow_logs, namespace, environment.name)
     destination = str((own or {}).get("LogDestination", ""))
     if ":s3:" in destination:
-        return SeenRecording(flow_logs, bucket=_bucket(account, destination.partition(":::")[2].partition("/")[0]))
+        return SeenFlowLogs(flow_logs, bucket=_bucket(account, destination.partition(":::")[2].partition("/")[0]))
     name = str((own or {}).get("LogGroupName") or destination.partition(":log-group:")[2].removesuffix(":*"))
-    return SeenRecording(flow_logs, log_group=_log_group(account, name) if name else None)
+    return SeenFlowLogs(flow_logs, log_group=_log_group(account, name) if name else None)
 
 
 def _bucket(account: AwsAccount, name: str) -> SeenBucket | None:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.progress import Progress
 from flash_ticket.verify.probe.plan import CONNECTION_SECONDS, ProbePlan, RunningPod
-from flash_ticket.verify.probe.result import Probe, Said, probe_result
+from flash_ticket.verify.probe.result import Probe, ProbeOutput, probe_result
 from flash_ticket.verify.probe.script import command
 
 _TIMEOUT = (4, 10)
@@ -50,7 +50,7 @@ class _Wait:
         return monotonic() < self.begun + self.seconds and not self.stop.is_set()
 
 
-_Run = Callable[[RunningPod, _Wait], Said]
+_Run = Callable[[RunningPod, _Wait], ProbeOutput]
 
 
 def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int | None) -> Probe:
@@ -76,16 +76,16 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
         finally:
             stop.set()  # whoever interrupts does not wait for the rest
             progress.end()
-    return probe_result(plan, {pod: running[pod].result() if pod in running else Said("") for pod in plan.pods})
+    return probe_result(plan, {pod: running[pod].result() if pod in running else ProbeOutput("") for pod in plan.pods})
 
 
-def _told(run: _Run, pod: RunningPod, limit: _Wait) -> Said:
+def _told(run: _Run, pod: RunningPod, limit: _Wait) -> ProbeOutput:
     try:
         return run(pod, limit)
     except ApiException as error:
-        return Said("", _problem(error))
+        return ProbeOutput("", _problem(error))
     except (HTTPError, websocket.WebSocketException, OSError) as error:
-        return Said("", f"the connection to the API server broke: {error}")
+        return ProbeOutput("", f"the connection to the API server broke: {error}")
 
 
 def _command(plan: ProbePlan, pod: RunningPod) -> list[str]:
@@ -99,7 +99,7 @@ class _InContainer:
     def __init__(self, cluster: KubernetesCluster, plan: ProbePlan) -> None:
         self._cluster, self._plan = cluster, plan
 
-    def __call__(self, pod: RunningPod, limit: _Wait) -> Said:
+    def __call__(self, pod: RunningPod, limit: _Wait) -> ProbeOutput:
         # The stream's client is changed while it is opened: each thread needs its own.
         core = client.CoreV1Api(client.ApiClient(self._cluster.api.configuration))
         websocket.setdefaulttimeout(sum(_TIMEOUT))
@@ -121,8 +121,10 @@ class _InContainer:
                 opened.update(timeout=_STEP)
                 said += opened.read_channel(STDOUT_CHANNEL)
             if opened.is_open():
-                return Said(said, f"it has not ended within {limit.seconds} s; its connections end by themselves")
-            return Said(said, _ended(opened.read_channel(ERROR_CHANNEL)))
+                return ProbeOutput(
+                    said, f"it has not ended within {limit.seconds} s; its connections end by themselves"
+                )
+            return ProbeOutput(said, _ended(opened.read_channel(ERROR_CHANNEL)))
         finally:
             opened.sock.shutdown()  # the client's own close leaves a socket open that the other side has closed
 
@@ -133,7 +135,7 @@ class _Beside:
     def __init__(self, cluster: KubernetesCluster, plan: ProbePlan, image: str) -> None:
         self._cluster, self._plan, self._image = cluster, plan, image
 
-    def __call__(self, pod: RunningPod, limit: _Wait) -> Said:
+    def __call__(self, pod: RunningPod, limit: _Wait) -> ProbeOutput:
         core = client.CoreV1Api(self._cluster.api)
         namespace = self._plan.namespace
         before = core.read_namespaced_pod(pod.name, namespace, _request_timeout=_TIMEOUT)
@@ -154,9 +156,9 @@ class _Beside:
                 said = core.read_namespaced_pod_log(
                     pod.name, namespace, container=name, limit_bytes=_MOST_SAID, _request_timeout=_TIMEOUT
                 )
-                return Said(said, "its container has ended without an answer")
+                return ProbeOutput(said, "its container has ended without an answer")
             limit.stop.wait(_STEP)
-        return Said("", f"container {name} {state} within {limit.seconds} s; it ends by itself once it has run")
+        return ProbeOutput("", f"container {name} {state} within {limit.seconds} s; it ends by itself once it has run")
 
     def _container(self, name: str, pod: RunningPod) -> dict[str, Any]:
         return {

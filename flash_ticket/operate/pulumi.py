@@ -19,7 +19,7 @@ from flash_ticket.firewall.change.history import (
     VERSIONS_OUTPUT,
     StackUpdate,
     Versions,
-    recorded_versions,
+    parse_versions,
     require_versions,
     updates_of,
 )
@@ -68,7 +68,7 @@ class Stack:
             InputError: There is no Pulumi, no such stack, or nothing is recorded.
         """
         outputs = self._ask("stack", "output", "--json", "--show-secrets")
-        return require_versions(recorded_versions(outputs.get(VERSIONS_OUTPUT)), self.name)
+        return require_versions(parse_versions(outputs.get(VERSIONS_OUTPUT)), self.name)
 
     def updates(self) -> tuple[StackUpdate, ...]:
         """Return the updates of the stack, the last first.

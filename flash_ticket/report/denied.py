@@ -20,14 +20,14 @@ from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing
 from flash_ticket.traffic.records.record import Disposition, PodIdentity
 
 
-def written_denied(found: Denied, traffic: Recorded, form: AnswerFormat) -> str:
+def written_denied(found: Denied, traffic: AttributedTraffic, form: AnswerFormat) -> str:
     """Return what was denied and what was read, as text or JSON."""
     if form is AnswerFormat.JSON:
         return json.dumps(_document(found, traffic), indent=2) + "\n"
@@ -43,7 +43,7 @@ def written_denial(denial: Denial, form: AnswerFormat) -> str:
     return denial_text(denial)
 
 
-def _document(found: Denied, traffic: Recorded) -> dict[str, object]:
+def _document(found: Denied, traffic: AttributedTraffic) -> dict[str, object]:
 
     return {
         "stack": traffic.firewall.environment.name,
@@ -93,7 +93,7 @@ _MANY_PORTS = 5
 _OPENS = "would allow it (nobody has declared that it should be open)"
 
 
-def denied_text(found: Denied, traffic: Recorded) -> str:
+def denied_text(found: Denied, traffic: AttributedTraffic) -> str:
     """Return the report as text; everything that came from logs is escaped."""
     declared = [each for each in found.denials if each.standing is Standing.DECLARED]
     undeclared = [each for each in found.denials if each.standing is Standing.UNDECLARED]
@@ -199,7 +199,7 @@ def _how(denial: Denial) -> str:
     return text
 
 
-def _totals(found: Denied, traffic: Recorded) -> Iterator[str]:
+def _totals(found: Denied, traffic: AttributedTraffic) -> Iterator[str]:
     yield from totals_lines(traffic.totals)
     elsewhere = f"{found.beside:,} show traffic that was stopped elsewhere"
     yield f"{line_count(found.passed)} show traffic that passed, {elsewhere}"

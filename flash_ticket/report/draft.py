@@ -10,8 +10,8 @@ from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_lines, who
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger
 
 UNSEEN_PORT = 1
@@ -21,7 +21,7 @@ _MOST_STRANGERS = 100
 _ANY_WIDTH = 1 << 20
 
 
-def written_draft(draft: Draft, traffic: Recorded) -> str:
+def written_draft(draft: Draft, traffic: AttributedTraffic) -> str:
     """Return a traffic file that ``declare.traffic_file`` can read; text from logs is escaped.
 
     Args:
@@ -46,7 +46,7 @@ def _comment(text: str) -> str:
     return f"# {escaped(text)}" if text else "#"
 
 
-def _head(draft: Draft, traffic: Recorded) -> Iterator[str]:
+def _head(draft: Draft, traffic: AttributedTraffic) -> Iterator[str]:
     conversations = traffic.attribution.conversations
     yield "DRAFT: review it line by line before anybody deploys it. It allows everything that was recorded as working,"
     yield "wanted or not: also an attack that succeeded in that time, a forgotten job, or a mistake."

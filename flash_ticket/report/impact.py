@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from flash_ticket.firewall.change.impact import Comparison, Impact
+from flash_ticket.firewall.change.impact import FirewallDifference, Impact
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.firewall.terms.input_error import escaped
 
@@ -19,7 +19,7 @@ def impact_text(impact: Impact) -> str:
     return f"{text}\nIf no resource below changes this, somebody changed it outside Pulumi: add --refresh."
 
 
-def difference_text(difference: Comparison) -> str:
+def difference_text(difference: FirewallDifference) -> str:
     """Return which connections open and close; one line if none do."""
     if not difference:
         return "No connection is opened or closed."

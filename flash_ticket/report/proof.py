@@ -12,7 +12,7 @@ from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.report.json_form import AnswerFormat
 
-Checked = Sequence[tuple[CompiledFirewall, Proof]]
+StackProofs = Sequence[tuple[CompiledFirewall, Proof]]
 
 _COLUMNS = (("from", 17), ("to", 17), ("ports", 12), ("layer", 5), ("what decides", 33), ("what to change", 26))
 _MOST_VIOLATIONS = 20
@@ -87,12 +87,12 @@ def _rows(cells: Sequence[str]) -> Iterator[str]:
         yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()
 
 
-def checked(proofs: Checked, form: AnswerFormat) -> str:
+def checked(proofs: StackProofs, form: AnswerFormat) -> str:
     """Return the proofs as text or JSON, each with its stack's name and warnings about misleading settings."""
     return _json(proofs) if form is AnswerFormat.JSON else _text(proofs)
 
 
-def _text(proofs: Checked) -> str:
+def _text(proofs: StackProofs) -> str:
     lines = []
     for firewall, proof in proofs:
         lines.append(f"{escaped(firewall.environment.name)}: {proof_text(proof)}")
@@ -100,7 +100,7 @@ def _text(proofs: Checked) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _json(proofs: Checked) -> str:
+def _json(proofs: StackProofs) -> str:
     return (
         json.dumps(
             [

@@ -21,15 +21,15 @@ from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.attribution.totals import counts
 from flash_ticket.traffic.proposals.observation import Observation
 from flash_ticket.traffic.proposals.replay import Cut, LineKind, Opened, Replay, Today, Unused
 from flash_ticket.traffic.records.record import PodIdentity
 
 
-def written_replay(found: Replay, traffic: Recorded, matrix: str, form: AnswerFormat) -> str:
+def written_replay(found: Replay, traffic: AttributedTraffic, matrix: str, form: AnswerFormat) -> str:
     """Return what a proposal would cut and open, what is unused, and what was read.
 
     Args:
@@ -44,7 +44,7 @@ def written_replay(found: Replay, traffic: Recorded, matrix: str, form: AnswerFo
     return replay_text(found, traffic, matrix)
 
 
-def _document(found: Replay, traffic: Recorded, matrix: str) -> dict[str, object]:
+def _document(found: Replay, traffic: AttributedTraffic, matrix: str) -> dict[str, object]:
 
     return {
         "stack": traffic.firewall.environment.name,
@@ -94,7 +94,7 @@ def _pod(pod: PodIdentity) -> dict[str, object]:
 _MOST_ENTRIES = 50
 
 
-def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
+def replay_text(found: Replay, traffic: AttributedTraffic, matrix: str) -> str:
     """Return the report as text; everything that came from logs is escaped.
 
     Args:
@@ -124,7 +124,7 @@ def replay_text(found: Replay, traffic: Recorded, matrix: str) -> str:
     return escaped_lines(chain.from_iterable(lines))
 
 
-def _verdict(found: Replay, traffic: Recorded, matrix: str) -> Iterator[str]:
+def _verdict(found: Replay, traffic: AttributedTraffic, matrix: str) -> Iterator[str]:
     """Yield the result in one line if nothing would be cut, and how many lines could not be judged."""
     if not found.cuts and found.kept:
         yield f"{matrix} would cut nothing that was recorded as working."
@@ -175,7 +175,7 @@ def _unused(unused: Unused) -> Iterator[str]:
     yield f"  {unused.source} => {unused.target} : {unused.port}{tried}"
 
 
-def _totals(found: Replay, traffic: Recorded) -> Iterator[str]:
+def _totals(found: Replay, traffic: AttributedTraffic) -> Iterator[str]:
     pairs = "1 connection" if found.kept == 1 else f"{found.kept:,} connections (pair and port)"
     yield f"{pairs} worked and would still work."
     yield from totals_lines(traffic.totals)

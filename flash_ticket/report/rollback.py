@@ -8,7 +8,7 @@ from itertools import pairwise
 import yaml
 
 from flash_ticket.firewall.change.history import DeclaredVersion, StackUpdate, Versions
-from flash_ticket.firewall.change.impact import Comparison, difference
+from flash_ticket.firewall.change.impact import FirewallDifference, difference
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.firewall.terms.input_error import InputError, escaped_lines
@@ -27,7 +27,7 @@ class ListedVersion:
     """
 
     version: DeclaredVersion
-    changed: Comparison | None
+    changed: FirewallDifference | None
 
 
 def listed_versions(versions: Versions, stack: str) -> tuple[ListedVersion, ...]:
@@ -151,7 +151,7 @@ def _compiled(version: DeclaredVersion, stack: str) -> CompiledFirewall | None:
         return None
 
 
-def _between(before: CompiledFirewall | None, after: CompiledFirewall | None) -> Comparison | None:
+def _between(before: CompiledFirewall | None, after: CompiledFirewall | None) -> FirewallDifference | None:
     return difference(before.layers(), after.layers()) if before and after else None
 
 

@@ -18,7 +18,7 @@ from flash_ticket.firewall.terms.input_error import escaped, escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.verify.finding import Finding
-from flash_ticket.verify.probe.check import Checked, CheckVerdict, Expectation
+from flash_ticket.verify.probe.check import CheckVerdict, Expectation, TriedCheck
 from flash_ticket.verify.probe.plan import CONNECTION_SECONDS, ProbePlan
 from flash_ticket.verify.probe.result import Probe
 from flash_ticket.verify.verification import Verification
@@ -111,7 +111,7 @@ def _probe_lines(probe: Probe) -> Iterator[str]:
     yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {counts}."
 
 
-def _outcome(probe: Probe, checked: Checked) -> str:
+def _outcome(probe: Probe, checked: TriedCheck) -> str:
     if checked.problem:
         return checked.problem
     told = ", ".join(f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True))
@@ -134,7 +134,7 @@ def probe_document(probe: Probe) -> dict[str, object]:
     }
 
 
-def _check_document(checked: Checked) -> dict[str, object]:
+def _check_document(checked: TriedCheck) -> dict[str, object]:
     check = checked.check
     tried = zip(check.hosts, checked.outcomes, strict=False)
     return {

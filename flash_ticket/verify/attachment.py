@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from flash_ticket.firewall.analyse.label_selector import Selector, read_selector
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
+from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import declared_part, differences
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.verify.finding import Finding, FindingKind, update_of
-from flash_ticket.verify.observed import Described, Observed
+from flash_ticket.verify.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)

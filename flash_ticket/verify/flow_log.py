@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flash_ticket.firewall.bind.environment import Origin
+from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
 from flash_ticket.firewall.compile.flow_log import declared_settings, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.verify.finding import Finding, FindingKind, update_of
-from flash_ticket.verify.observed import Described, SeenBucket, SeenRecording
+from flash_ticket.verify.observed import SeenBucket, SeenFlowLogs
 
 _ERRORS = {
     "Access error": "the role or the bucket's policy does not let the service write",
@@ -25,11 +26,11 @@ _PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "R
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedTraffic:
+class FlowLogState:
     """The declared and the live flow log of one stack."""
 
     planned: CompiledFirewall
-    seen: SeenRecording
+    seen: SeenFlowLogs
 
     def findings(self) -> Iterator[Finding]:
         """Yield each difference from the declaration."""
@@ -64,8 +65,8 @@ class RecordedTraffic:
             yield Finding(where, what, why, self._update, FindingKind.NOT_RECORDING)
 
     def _changes(self, own: Described) -> Iterator[Difference]:
-        declared = declared_settings(self.planned.environment.recording)
-        to_s3 = self.planned.environment.recording.destination is LogDestination.S3
+        declared = declared_settings(self.planned.environment.flow_logs)
+        to_s3 = self.planned.environment.flow_logs.destination is LogDestination.S3
         yield from differences(declared, declared_part(declared, own))
         begins, destination = self._destination, str(own.get("LogDestination") or own.get("LogGroupName", ""))
         name = destination.partition(":::" if to_s3 else ":log-group:")[2] or destination
@@ -76,11 +77,11 @@ class RecordedTraffic:
     def _destination(self) -> str:
         """The beginning of the name of the stack's bucket or log group."""
         of = self.planned.matrix.namespace, self.planned.environment.name
-        to_s3 = self.planned.environment.recording.destination is LogDestination.S3
+        to_s3 = self.planned.environment.flow_logs.destination is LogDestination.S3
         return name_prefix(*of) if to_s3 else log_group_prefix(*of)
 
     def _bucket(self, own: Described) -> Iterator[Finding]:
-        if self.planned.environment.recording.destination is not LogDestination.S3:
+        if self.planned.environment.flow_logs.destination is not LogDestination.S3:
             return
         arn, bucket = own.get("LogDestination", "").partition("/")[0], self.seen.bucket
         where = f"bucket {arn.rpartition(':')[2]}"
@@ -115,8 +116,8 @@ class RecordedTraffic:
         )
 
     def _log_group(self, own: Described) -> Iterator[Finding]:
-        recording = self.planned.environment.recording
-        if recording.destination is not LogDestination.CLOUDWATCH:
+        settings = self.planned.environment.flow_logs
+        if settings.destination is not LogDestination.CLOUDWATCH:
             return
         group = self.seen.log_group
         where = f"log group {own.get('LogGroupName') or own.get('LogDestination', '').partition(':log-group:')[2]}"
@@ -129,7 +130,7 @@ class RecordedTraffic:
                 FindingKind.NOT_RECORDING,
             )
             return
-        declared: Mapping[str, object] = {"retentionInDays": recording.retention_days}
+        declared: Mapping[str, object] = {"retentionInDays": settings.retention_days}
         changed = differences(declared, declared_part(declared, group))
         if changed:
             why = "records are kept for longer or shorter than declared"

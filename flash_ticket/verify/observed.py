@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.verify.left_behind import Left
 from flash_ticket.verify.overruling import OtherPolicy
-
-Described = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class SeenBucket:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRecording:
+class SeenFlowLogs:
     """How the traffic of the VPC is recorded.
 
     Attributes:
@@ -52,7 +49,7 @@ class Observed:
         inventory: Pods, interfaces and what the stack has deployed; it includes an environment.
         group_rules: All rules, whatever their origin, of the stack's own groups and of the existing groups that the
             stack puts rules in; None if they were not read.
-        recording: The flow logs and their destination; None if they were not read.
+        flow_logs: The flow logs and their destination; None if they were not read.
         others: Policies of other APIs that may decide about the same pods; None if they were not read.
         left_behind: What a broken deployment left of its record; the refusal if the account refuses to answer, and
             None if it was not read.
@@ -61,7 +58,7 @@ class Observed:
 
     inventory: Inventory
     group_rules: tuple[Described, ...] | None = None
-    recording: SeenRecording | None = None
+    flow_logs: SeenFlowLogs | None = None
     others: tuple[OtherPolicy, ...] | None = None
     left_behind: tuple[Left, ...] | InputError | None = None
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
@@ -95,7 +92,7 @@ class Observed:
         refused = f" ({left})" if isinstance(left, InputError) else ""
         return (
             *(() if self.group_rules is not None else ("rules that others put in the stack's groups",)),
-            *(() if self.recording is not None else ("the flow log and its destination",)),
+            *(() if self.flow_logs is not None else ("the flow log and its destination",)),
             *(() if self.others is not None else ("policies of other APIs",)),
             *(() if isinstance(left, tuple) else (f"what a broken deployment left behind{refused}",)),
         )

@@ -7,14 +7,12 @@ rules add up, deny rules come first. Calico documentation, "NetworkPolicy" and "
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flash_ticket.firewall.analyse.label_selector import read_selector
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
+from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.compile.guard_rails.rights import _NETWORK_POLICY_API, OVERRULING_APIS, OverrulingApi
 from flash_ticket.verify.finding import Finding, FindingKind
-
-Described = Mapping[str, Any]
 
 _DECIDING = {"Accept", "Allow", "Deny"}
 

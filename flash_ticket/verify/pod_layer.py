@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
 from flash_ticket.firewall.change.rewriting import REWRITTEN
@@ -12,7 +13,7 @@ from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.verify.finding import Finding, FindingKind, update_of
-from flash_ticket.verify.observed import Described, Observed
+from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.overruling import overruling, perhaps_overruling
 
 _MOST_CHANGES = 3

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.policy import Policy
@@ -17,7 +18,10 @@ from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Pod, lasting
 from flash_ticket.verify.finding import Finding, FindingKind, update_of
-from flash_ticket.verify.observed import Described, Observed
+from flash_ticket.verify.observed import Observed
+
+if TYPE_CHECKING:
+    from flash_ticket.firewall.change.deployed import Described
 
 _NAMED = 3
 

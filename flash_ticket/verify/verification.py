@@ -12,7 +12,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.attachment import Attachments
 from flash_ticket.verify.finding import Finding, FindingKind
-from flash_ticket.verify.flow_log import RecordedTraffic
+from flash_ticket.verify.flow_log import FlowLogState
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.pod_layer import PodLayer
 from flash_ticket.verify.running_pods import RunningPods, ServiceAddresses
@@ -65,7 +65,7 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *Attachments(planned, observed, vpc.group_ids).findings(),
         *RunningPods(planned, observed, vpc.group_ids).findings(),
         *ServiceAddresses(planned, observed).findings(),
-        *(RecordedTraffic(planned, observed.recording).findings() if observed.recording else ()),
+        *(FlowLogState(planned, observed.flow_logs).findings() if observed.flow_logs else ()),
         *(each.finding() for each in (observed.left_behind if isinstance(observed.left_behind, tuple) else ())),
     ]
     urgency = {kind: number for number, kind in enumerate(FindingKind)}
@@ -102,5 +102,5 @@ def _looked_at(planned: CompiledFirewall, observed: Observed) -> tuple[tuple[str
         ("security groups", len(deployed.groups)),
         ("rules", len(rules)),
         ("pods", len(pods)),
-        *((("flow logs", len(observed.recording.flow_logs)),) if observed.recording else ()),
+        *((("flow logs", len(observed.flow_logs.flow_logs)),) if observed.flow_logs else ()),
     )

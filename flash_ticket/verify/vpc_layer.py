@@ -6,12 +6,13 @@ from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
+from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, GroupRule, Holder, OwnGroup
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.verify.finding import Finding, FindingKind, update_of
-from flash_ticket.verify.observed import Described, Observed
+from flash_ticket.verify.observed import Observed
 
 _Identity = tuple[str, bool, str, int, int, str]
 """Group, whether egress, protocol, first and last port, peer: AWS allows no two rules with the same ones."""

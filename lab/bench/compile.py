@@ -21,7 +21,15 @@ from typing import Any
 
 import yaml
 
-from flash_ticket.firewall.bind.environment import Cluster, Environment, Group, LoadBalancer, Place, Quotas, Recording
+from flash_ticket.firewall.bind.environment import (
+    Cluster,
+    Environment,
+    FlowLogSettings,
+    Group,
+    LoadBalancer,
+    Place,
+    Quotas,
+)
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.choices import (
@@ -93,7 +101,7 @@ def environment(matrix: Matrix) -> Environment:
         ),
         LoadBalancer("alb", (tcp(443),), (ip_network("203.0.113.0/24"),)),
         tuple((external.name, place) for external in matrix.externals if external.namespace is None),
-        Recording(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE),
+        FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE),
         Quotas(60, 5),
     )
 

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from flash_ticket.firewall.bind.environment import Recording
+from flash_ticket.firewall.bind.environment import FlowLogSettings
 from flash_ticket.firewall.compile.flow_log import log_format
 from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
@@ -29,11 +29,11 @@ PROD = FlowLogsArgs(
     partition="aws",
     region="ap-northeast-2",
     account_id="111122223333",
-    recording=Recording(LogDestination.S3, 365, OnDestroy.RETAIN),
+    settings=FlowLogSettings(LogDestination.S3, 365, OnDestroy.RETAIN),
 )
-DEV = replace(PROD, environment="dev", recording=Recording(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE))
+DEV = replace(PROD, environment="dev", settings=FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE))
 EVERY_RECORDING = [
-    Recording(destination, days, on_destroy)
+    FlowLogSettings(destination, days, on_destroy)
     for destination, days in ((LogDestination.S3, 365), (LogDestination.CLOUDWATCH, 14))
     for on_destroy in OnDestroy
 ]
@@ -225,8 +225,8 @@ def test_prods_evidence_is_retained_with_all_that_makes_it_readable() -> None:
 
 
 def test_a_retained_log_group_keeps_its_key_and_loses_its_writer() -> None:
-    recording = Recording(LogDestination.CLOUDWATCH, 365, OnDestroy.RETAIN)
-    deployment = recorded(replace(PROD, recording=recording))
+    settings = FlowLogSettings(LogDestination.CLOUDWATCH, 365, OnDestroy.RETAIN)
+    deployment = recorded(replace(PROD, settings=settings))
 
     for resource in (deployment.only(GROUP), deployment.only(KEY)):
         assert resource.retain_on_delete
@@ -237,14 +237,14 @@ def test_a_retained_log_group_keeps_its_key_and_loses_its_writer() -> None:
 
 def test_a_changed_destination_leaves_the_key_of_the_old_one_as_it_is() -> None:
     """A key that changed hands would leave the records retained by its former owner unreadable."""
-    to_bucket, to_group = recorded(PROD).only(KEY), recorded(replace(PROD, recording=DEV.recording)).only(KEY)
+    to_bucket, to_group = recorded(PROD).only(KEY), recorded(replace(PROD, settings=DEV.settings)).only(KEY)
 
     assert to_bucket.urn != to_group.urn
 
 
 @pytest.mark.parametrize("destination", LogDestination)
 def test_what_is_not_retained_goes_whole_and_its_key_within_a_week(destination: LogDestination) -> None:
-    deployment = recorded(replace(DEV, recording=Recording(destination, 14, OnDestroy.DELETE)))
+    deployment = recorded(replace(DEV, settings=FlowLogSettings(destination, 14, OnDestroy.DELETE)))
 
     assert not any(resource.retain_on_delete for resource in deployment.resources)
     assert all(bucket.inputs["forceDestroy"] is True for bucket in deployment.all(BUCKET))
@@ -252,17 +252,17 @@ def test_what_is_not_retained_goes_whole_and_its_key_within_a_week(destination: 
     assert deployment.outputs(deployment.only(COMPONENT))["retained"] == []
 
 
-@pytest.mark.parametrize("recording", EVERY_RECORDING)
-def test_destroy_ends_the_recording_itself_and_nothing_refuses_it(recording: Recording) -> None:
-    deployment = recorded(replace(PROD, recording=recording))
+@pytest.mark.parametrize("settings", EVERY_RECORDING)
+def test_destroy_ends_the_recording_itself_and_nothing_refuses_it(settings: FlowLogSettings) -> None:
+    deployment = recorded(replace(PROD, settings=settings))
 
     assert not deployment.only(FLOW_LOG).retain_on_delete
     assert not any(resource.protect for resource in deployment.resources)
 
 
-@pytest.mark.parametrize("recording", EVERY_RECORDING)
-def test_every_resource_is_below_the_component_and_named_after_it(recording: Recording) -> None:
-    deployment = recorded(replace(PROD, recording=recording))
+@pytest.mark.parametrize("settings", EVERY_RECORDING)
+def test_every_resource_is_below_the_component_and_named_after_it(settings: FlowLogSettings) -> None:
+    deployment = recorded(replace(PROD, settings=settings))
     component = deployment.only(COMPONENT)
     others = set(deployment.resources) - {component}
 
@@ -270,9 +270,9 @@ def test_every_resource_is_below_the_component_and_named_after_it(recording: Rec
     assert all(resource.name.startswith("flow-logs") for resource in others)
 
 
-@pytest.mark.parametrize("recording", EVERY_RECORDING)
-def test_the_flow_log_has_one_name_wherever_it_delivers(recording: Recording) -> None:
-    assert recorded(replace(PROD, recording=recording)).only(FLOW_LOG).name == "flow-logs"
+@pytest.mark.parametrize("settings", EVERY_RECORDING)
+def test_the_flow_log_has_one_name_wherever_it_delivers(settings: FlowLogSettings) -> None:
+    assert recorded(replace(PROD, settings=settings)).only(FLOW_LOG).name == "flow-logs"
 
 
 def test_a_provider_given_to_the_component_reaches_every_resource() -> None:
@@ -310,8 +310,8 @@ def test_the_outputs_say_which_flow_log_and_where_its_records_are() -> None:
         assert outputs["location"] == location
 
 
-@pytest.mark.parametrize("recording", EVERY_RECORDING)
-def test_two_runs_ask_for_the_same(recording: Recording) -> None:
-    args = replace(PROD, recording=recording)
+@pytest.mark.parametrize("settings", EVERY_RECORDING)
+def test_two_runs_ask_for_the_same(settings: FlowLogSettings) -> None:
+    args = replace(PROD, settings=settings)
 
     assert recorded(args).resources == recorded(args).resources

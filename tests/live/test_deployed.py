@@ -32,8 +32,8 @@ RIGHTS = (
 
 def planned(destination: LogDestination) -> CompiledFirewall:
     environment = environment_of("dev")
-    recording = replace(environment.recording, destination=destination)
-    return compile_firewall(shop_matrix(), replace(environment, recording=recording))
+    flow_logs = replace(environment.flow_logs, destination=destination)
+    return compile_firewall(shop_matrix(), replace(environment, flow_logs=flow_logs))
 
 
 def make_queries(moto: MotoAccount) -> None:

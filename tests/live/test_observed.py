@@ -116,10 +116,10 @@ def test_the_account_is_asked_what_the_iam_policy_allows_and_all_of_it(lab: Lab,
     granted = {right.action for right in verify_aws("aws", "flash-ticket", "prod")}
     assert actions - {"sts:GetCallerIdentity"} | asked_where_a_flow_log_stands == granted
     assert dev.others == ()
-    assert dev.recording
-    assert (dev.recording.log_group or {}).get("logGroupName") == "verified"
-    assert prod.recording
-    assert prod.recording.bucket
+    assert dev.flow_logs
+    assert (dev.flow_logs.log_group or {}).get("logGroupName") == "verified"
+    assert prod.flow_logs
+    assert prod.flow_logs.bucket
 
 
 def _pascal(operation: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.live.progress import Progress
 from flash_ticket.operate.probe import run_probe
-from flash_ticket.verify.probe.check import Check, Checked, CheckVerdict, Expectation
+from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation, TriedCheck
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
 from flash_ticket.verify.probe.script import ProbeOutcome
 from tests.support.clouds.kubelet import Kubelet
@@ -31,7 +31,7 @@ def plan() -> Iterator[ProbePlan]:
         yield ProbePlan("flash-ticket", frozenset({"api", "pay", "gateway"}), (POD,), checks, ())
 
 
-def only_problem(checked: tuple[Checked, ...]) -> str:
+def only_problem(checked: tuple[TriedCheck, ...]) -> str:
     """Return why nothing could be run: the same for each check."""
     assert {each.verdict for each in checked} == {CheckVerdict.NOT_RUN}
     (problem,) = {each.problem for each in checked}

@@ -8,17 +8,17 @@ import pytest
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.verify.finding import FindingKind
-from flash_ticket.verify.observed import Observed, SeenRecording
+from flash_ticket.verify.observed import Observed, SeenFlowLogs
 from tests.support.verify.standing import ATTACHED, found, only, shop, standing
 
 
-def seeing(firewall: CompiledFirewall, seen: SeenRecording) -> Observed:
-    return replace(standing(firewall), recording=seen)
+def seeing(firewall: CompiledFirewall, seen: SeenFlowLogs) -> Observed:
+    return replace(standing(firewall), flow_logs=seen)
 
 
 def flow_log(firewall: CompiledFirewall, **changed: Any) -> Observed:  # noqa: ANN401 - fields of FlowLog
     """Return the flow log with other fields."""
-    seen = standing(firewall).recording
+    seen = standing(firewall).flow_logs
     assert seen
     return seeing(firewall, replace(seen, flow_logs=({**seen.flow_logs[0], **changed},)))
 
@@ -27,7 +27,7 @@ def test_a_missing_flow_log_is_found_and_those_of_others_do_not_count() -> None:
     firewall = shop()
     theirs = {"FlowLogId": "fl-9", "Tags": [{"Key": "Name", "Value": "audit"}]}
 
-    absent = only(firewall, seeing(firewall, SeenRecording((theirs,))))
+    absent = only(firewall, seeing(firewall, SeenFlowLogs((theirs,))))
 
     assert absent.kind is FindingKind.NOT_RECORDING
     assert absent.what == "there is no flow log with the tag Name=flash-ticket-dev"
@@ -63,7 +63,7 @@ def test_a_flow_log_that_fails_to_deliver_is_found_with_the_message_of_aws(messa
 
 def test_the_newer_of_two_flow_logs_counts() -> None:
     firewall = shop()
-    seen = standing(firewall).recording
+    seen = standing(firewall).flow_logs
     assert seen
     former = {**seen.flow_logs[0], "FlowLogStatus": "INACTIVE", "CreationTime": ATTACHED.replace(year=2025)}
 
@@ -95,7 +95,7 @@ def test_a_changed_destination_is_found() -> None:
 
 def test_a_bucket_that_lost_a_setting_is_found_by_field() -> None:
     firewall = shop("prod")
-    seen = standing(firewall).recording
+    seen = standing(firewall).flow_logs
     assert seen
     assert seen.bucket
     bare = replace(seen.bucket, policy=None, encryption=None, public_access=None)
@@ -112,7 +112,7 @@ def test_a_bucket_that_lost_a_setting_is_found_by_field() -> None:
 
 def test_a_log_group_with_another_retention_or_without_a_key_is_found() -> None:
     firewall = shop("dev")
-    seen = standing(firewall).recording
+    seen = standing(firewall).flow_logs
     assert seen
     group = {"logGroupName": "/flash-ticket/dev/flow-logs-1", "retentionInDays": 1}
 
@@ -127,10 +127,10 @@ def test_a_log_group_with_another_retention_or_without_a_key_is_found() -> None:
 @pytest.mark.parametrize(("stack", "where"), [("dev", "log group"), ("prod", "bucket")])
 def test_a_missing_destination_is_found(stack: str, where: str) -> None:
     firewall = shop(stack)
-    seen = standing(firewall).recording
+    seen = standing(firewall).flow_logs
     assert seen
 
-    gone = only(firewall, seeing(firewall, SeenRecording(seen.flow_logs)))
+    gone = only(firewall, seeing(firewall, SeenFlowLogs(seen.flow_logs)))
 
     assert gone.kind is FindingKind.NOT_RECORDING
     assert gone.where.startswith(where)

@@ -159,7 +159,7 @@ def test_the_most_urgent_finding_comes_first() -> None:
 
 def test_a_saved_inventory_is_verified_as_far_as_possible_and_the_rest_is_listed() -> None:
     firewall = shop()
-    saved = replace(standing(firewall), group_rules=None, recording=None, others=None)
+    saved = replace(standing(firewall), group_rules=None, flow_logs=None, others=None)
 
     verification = verify(firewall, saved)
 

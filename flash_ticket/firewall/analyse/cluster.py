@@ -9,7 +9,7 @@ from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.directory import Manifest, read_manifests
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.policy import Policy, read_policy
-from flash_ticket.firewall.analyse.service import Backend, ClusterService, read_ingress, read_route, read_service
+from flash_ticket.firewall.analyse.service import Backend, SelectingService, read_ingress, read_route, read_service
 from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, read_workload
 from flash_ticket.firewall.terms.input_error import InputError, escaped
 
@@ -74,7 +74,7 @@ class AnalysedCluster:
     namespaces: Mapping[str, Mapping[str, str]]
     workloads: tuple[Workload, ...]
     policies: tuple[Policy, ...]
-    services: tuple[ClusterService, ...] = ()
+    services: tuple[SelectingService, ...] = ()
     backends: tuple[Backend, ...] = ()
     notes: tuple[Note, ...] = ()
 
@@ -113,19 +113,19 @@ def cluster_of(manifests: Iterable[Manifest]) -> AnalysedCluster:
     Raises:
         InputError: An object is invalid or there twice.
     """
-    reading = _Reading()
+    reading = _ManifestReader()
     for manifest in manifests:
         reading.take(manifest)
     return reading.result()
 
 
-class _Reading:
+class _ManifestReader:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str, str], str] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._workloads: list[Workload] = []
         self._policies: list[Policy] = []
-        self._services: list[ClusterService] = []
+        self._services: list[SelectingService] = []
         self._backends: set[Backend] = set()
         self._notes: list[Note] = []
 

@@ -67,7 +67,7 @@ class RulePorts:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyRule:
+class PolicyEntry:
     """One entry of ``ingress`` or ``egress``.
 
     Attributes:
@@ -97,7 +97,7 @@ class Policy:
     name: str
     source: str
     pods: Selector
-    rules: Mapping[Direction, tuple[PolicyRule, ...]]
+    rules: Mapping[Direction, tuple[PolicyEntry, ...]]
 
     def __str__(self) -> str:
         """Return ``shop/allow-api``."""
@@ -116,7 +116,7 @@ def read_policy(body: Mapping[str, object], namespace: str, name: str, place: Fi
     """
     spec = field.mapping(body.get("spec"), "spec", place)
     field.only(spec, ("podSelector", "policyTypes", "ingress", "egress"), "spec", place)
-    rules: dict[Direction, tuple[PolicyRule, ...]] = {}
+    rules: dict[Direction, tuple[PolicyEntry, ...]] = {}
     declared = _directions(spec, place)
     for direction, (section, peers) in _SECTIONS.items():
         entries = field.mappings(spec.get(section), f"spec.{section}", place)
@@ -141,10 +141,10 @@ def _directions(spec: Mapping[str, object], place: FieldPath) -> set[Direction]:
     return found
 
 
-def _rule(index: int, raw: Mapping[str, object], peers: str, path: str, place: FieldPath) -> PolicyRule:
+def _rule(index: int, raw: Mapping[str, object], peers: str, path: str, place: FieldPath) -> PolicyEntry:
     field.only(raw, (peers, "ports"), path, place)
     found = tuple(_peer(entry, at, place) for at, entry in field.mappings(raw.get(peers), f"{path}.{peers}", place))
-    return PolicyRule(index, found or None, _ports(raw.get("ports"), f"{path}.ports", place))
+    return PolicyEntry(index, found or None, _ports(raw.get("ports"), f"{path}.ports", place))
 
 
 def _peer(raw: Mapping[str, object], path: str, place: FieldPath) -> Peer:

@@ -21,7 +21,7 @@ from flash_ticket.firewall.analyse.equivalence import Equivalence, outside
 from flash_ticket.firewall.analyse.policy import AddressPeer, Peer, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
 from flash_ticket.firewall.analyse.service import opened_by
-from flash_ticket.firewall.analyse.workload import Network, Workload
+from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.connections import Block, Connections, PartyName, words
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
@@ -280,7 +280,7 @@ class Reachability:
         found = list(cluster.notes)
         taken_for = f"on its node's network; taken for {self._host_network.value}, which Kubernetes leaves open"
         for name, workload in self.parties.items():
-            if workload.network is Network.HOST and cluster.policies:
+            if workload.network is PodNetwork.HOST and cluster.policies:
                 found.append(Note("hostNetwork", name, taken_for))
             if name.endswith("[Pod]") and name != str(workload):
                 found.append(Note("ownerReferences", str(workload), f"its pods differ to policies; {name} is one"))

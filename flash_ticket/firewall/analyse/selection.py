@@ -6,7 +6,7 @@ from enum import Enum
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL, AnalysedCluster
 from flash_ticket.firewall.analyse.label_selector import EVERYTHING, LabelIndex
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
-from flash_ticket.firewall.analyse.workload import Network, Workload
+from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
 
 _FEW_NAMESPACES = 8
 
@@ -42,7 +42,7 @@ class Selection:
 
     def is_selectable(self, workload: Workload) -> bool:
         """Return whether policies and selectors mean a workload's pods at all."""
-        return workload.network is Network.POD or self._host_network is HostNetwork.PODS
+        return workload.network is PodNetwork.POD or self._host_network is HostNetwork.PODS
 
     def governed_by(self, policy: Policy) -> tuple[int, ...]:
         """Return the workloads that a policy selects."""

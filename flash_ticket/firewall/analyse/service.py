@@ -28,7 +28,7 @@ class ServicePort:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterService:
+class SelectingService:
     """A Service that selects pods.
 
     Attributes:
@@ -63,7 +63,7 @@ class Backend:
     port: int | str | None
 
 
-def read_service(body: Mapping[str, object], namespace: str, name: str, place: FieldPath) -> ClusterService:
+def read_service(body: Mapping[str, object], namespace: str, name: str, place: FieldPath) -> SelectingService:
     """Return the Service that an object declares.
 
     Raises:
@@ -80,7 +80,7 @@ def read_service(body: Mapping[str, object], namespace: str, name: str, place: F
         )
         for path, port in field.mappings(spec.get("ports"), "spec.ports", place)
     )
-    return ClusterService(namespace, name, Selector.of(selector) if selector else None, ports)
+    return SelectingService(namespace, name, Selector.of(selector) if selector else None, ports)
 
 
 def read_ingress(body: Mapping[str, object], namespace: str, place: FieldPath) -> Iterator[Backend]:
@@ -119,7 +119,7 @@ def read_route(body: Mapping[str, object], namespace: str, place: FieldPath) -> 
             yield Backend(namespace, field.text(target.get("name"), f"{path}.name", place), port)
 
 
-def opened_by(service: ClusterService, port: int | str | None, workload: Workload) -> PortSet:
+def opened_by(service: SelectingService, port: int | str | None, workload: Workload) -> PortSet:
     """Return the TCP ports of a workload's containers that a backend reaches through a Service.
 
     Args:

@@ -20,7 +20,7 @@ TEMPLATE_PATHS = {
 """Where each kind keeps the template of its pods (Kubernetes API reference, workloads)."""
 
 
-class Network(Enum):
+class PodNetwork(Enum):
     """Which network a pod is on."""
 
     POD = "pod network"
@@ -59,7 +59,7 @@ class Workload:
     kind: str
     labels: Mapping[str, str]
     ports: tuple[ContainerPort, ...] = ()
-    network: Network = Network.POD
+    network: PodNetwork = PodNetwork.POD
     pod: str = ""
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ def _controller(metadata: Mapping[str, object], place: FieldPath) -> tuple[str, 
 
 
 def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: FieldPath) -> Workload:
-    network = Network.HOST if spec.get("hostNetwork") is True else Network.POD
+    network = PodNetwork.HOST if spec.get("hostNetwork") is True else PodNetwork.POD
     ports: list[ContainerPort] = []
     for at, container in field.mappings(spec.get("containers"), f"{path}.containers", place):
         ports.extend(_ports(container, at, place))

@@ -9,12 +9,12 @@ from flash_ticket.firewall.bind.bind_alerts import bind_alerts
 from flash_ticket.firewall.bind.environment import (
     Cluster,
     Environment,
+    FlowLogSettings,
     Group,
     LoadBalancer,
     Place,
     PrefixList,
     Quotas,
-    Recording,
 )
 from flash_ticket.firewall.declare.binding import (
     BINDING_KEY,
@@ -133,7 +133,7 @@ class _Binder:
             cluster,
             self._load_balancer(binding.load_balancer, vpc),
             tuple((name, self._place(name, binding.places[name], vpc)) for name in outside),
-            _recording(binding.flow_logs),
+            _flow_logs(binding.flow_logs),
             Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface),
         )
 
@@ -277,8 +277,8 @@ class _Binder:
         return _ordered(network for subnet in found for network in subnet.networks)
 
 
-def _recording(entry: FlowLogsEntry) -> Recording:
-    return Recording(entry.destination, entry.retention_days, entry.on_destroy, entry.scan_limit_gibibytes)
+def _flow_logs(entry: FlowLogsEntry) -> FlowLogSettings:
+    return FlowLogSettings(entry.destination, entry.retention_days, entry.on_destroy, entry.scan_limit_gibibytes)
 
 
 def _families(vpc: FoundVpc) -> set[int]:

@@ -139,7 +139,7 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class FlowLogSettings:
     """Where the traffic of the VPC is recorded, for how many days, and what becomes of it on destroy.
 
     Attributes:
@@ -173,7 +173,7 @@ class Environment:
     cluster: Cluster
     load_balancer: LoadBalancer
     places: tuple[tuple[str, Place], ...]
-    recording: Recording
+    flow_logs: FlowLogSettings
     quotas: Quotas
     alerting: Alerting | None = None
     guard_rails: GuardRailChoice | None = None

@@ -107,7 +107,7 @@ def adoption(
 
     Nor is a flow log that will be replaced: Pulumi replaces nothing that it is told to import.
     """
-    vpc, settings = environment.vpc, declared_settings(environment.recording)
+    vpc, settings = environment.vpc, declared_settings(environment.flow_logs)
     flow_logs = [each["FlowLogId"] for each in deployed.flow_logs if each["ResourceId"] == vpc]
     stays = [each["FlowLogId"] for each in deployed.flow_logs if _delivers(each) and _has(each, settings)]
     return Adoption(

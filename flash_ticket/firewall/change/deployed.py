@@ -28,7 +28,8 @@ from flash_ticket.firewall.terms.verdict import Direction
 if TYPE_CHECKING:
     from flash_ticket.firewall.declare.choices import Network
 
-Manifest = Mapping[str, Any]
+Described = Mapping[str, Any]
+"""An object as an API describes it: boto3's dictionaries, Kubernetes manifests."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class FormerEndpoints:
     """
 
     declared: Matrix
-    policies: tuple[Manifest, ...]
+    policies: tuple[Described, ...]
     rules: tuple[GroupRule, ...]
 
     def matrix(self) -> Matrix:
@@ -78,15 +79,15 @@ class FormerEndpoints:
         )
 
     @cached_property
-    def _peers(self) -> dict[str, list[Manifest]]:
+    def _peers(self) -> dict[str, list[Described]]:
         """The peers of rules by the name of the flow's other end."""
-        found: dict[str, list[Manifest]] = {}
+        found: dict[str, list[Described]] = {}
         for policy in self.policies:
             for name, peers in _rules_of(policy):
                 found.setdefault(name, []).extend(peer for peer in peers if peer not in found.get(name, ()))
         return found
 
-    def _external(self, name: str, peers: Iterable[Manifest]) -> tuple[External, Place | None]:
+    def _external(self, name: str, peers: Iterable[Described]) -> tuple[External, Place | None]:
         free = self._free(name, "outside the cluster")
         for peer in peers:
             if "namespaceSelector" in peer:
@@ -104,12 +105,12 @@ class FormerEndpoints:
         return f"{name} {where}" if name in self.declared.endpoints else name
 
 
-def labels_of(holder: Manifest, selector: str = "podSelector") -> Labels:
+def labels_of(holder: Described, selector: str = "podSelector") -> Labels:
     """Return the labels that a selector of an object names, as far as it names values."""
     return tuple(sorted(holder.get(selector, {}).get("matchLabels", {}).items()))
 
 
-def _rules_of(policy: Manifest) -> Iterator[tuple[str, list[Manifest]]]:
+def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:
     """Yield the flow's other end and the peers of each rule that an annotation explains."""
     annotations = policy["metadata"].get("annotations", {})
     for direction, side in ((Direction.INGRESS, "from"), (Direction.EGRESS, "to")):
@@ -126,9 +127,6 @@ def _other_ends(rule: GroupRule) -> Iterator[str]:
         source, _, target = flow.partition(" to ")
         yield source if rule.direction is Direction.INGRESS else target.partition(" ")[0]
 
-
-Described = Mapping[str, Any]
-"""An object as an API describes it: boto3's dictionaries, Kubernetes manifests."""
 
 _MANAGER_LABEL = "app.kubernetes.io/managed-by"
 _ANY = -1

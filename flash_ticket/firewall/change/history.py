@@ -85,22 +85,22 @@ def declared_at(now: datetime, matrix: Matrix, binding: Mapping[str, Any], regio
     return DeclaredVersion(0, written(now.timestamp()), declaration(matrix), binding, region)
 
 
-def continued(recorded: str | None, declared: DeclaredVersion) -> str:
+def continued(earlier: str | None, declared: DeclaredVersion) -> str:
     """Return the record with what is declared now, as a new version unless the last one declares the same.
 
     What no program of this kind has written begins anew.
     """
     try:
-        before = recorded_versions(recorded)
+        before = parse_versions(earlier)
     except InputError:
         before = ()
     if before and before[-1].same_as(declared):
-        return record(before)
+        return versions_text(before)
     new = replace(declared, number=before[-1].number + 1 if before else 1)
-    return record((*before, new)[-KEPT:])
+    return versions_text((*before, new)[-KEPT:])
 
 
-def record(versions: Versions) -> str:
+def versions_text(versions: Versions) -> str:
     """Return versions as one text: compressed, since a thousand services take a megabyte."""
     content = [
         {
@@ -115,7 +115,7 @@ def record(versions: Versions) -> str:
     return b64encode(zlib.compress(json.dumps(content, sort_keys=True).encode(), 9)).decode()
 
 
-def recorded_versions(text: str | None) -> Versions:
+def parse_versions(text: str | None) -> Versions:
     """Return the versions that a text holds; none for none.
 
     Raises:

@@ -14,7 +14,7 @@ from flash_ticket.firewall.terms.verdict import Layer
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class FirewallDifference:
     """What differs between two states of both layers.
 
     Attributes:
@@ -43,7 +43,7 @@ class Impact:
         interruptions: What the deployment interrupts on its way though it is declared before and after.
     """
 
-    difference: Comparison | None
+    difference: FirewallDifference | None
     foreign: Mapping[str, tuple[Change, ...]]
     replaced: tuple[str, ...]
     overruling: tuple[str, ...]
@@ -51,9 +51,9 @@ class Impact:
     interruptions: tuple[Interruption, ...] = ()
 
 
-def difference(before: BothLayers, after: BothLayers) -> Comparison:
+def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
     """Compare two states of both layers."""
-    return Comparison(
+    return FirewallDifference(
         changes_between(_through_both(before), _through_both(after)),
         {layer: changes_between(_openings(before, layer), _openings(after, layer)) for layer in Layer},
     )

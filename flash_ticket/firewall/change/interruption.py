@@ -42,7 +42,7 @@ def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption
     """Return what a deployment interrupts, given what stands; nothing where nothing stands yet."""
     if deployed.is_first:
         return ()
-    change = _Change(deployed, planned, deployed.firewall(planned.environment))
+    change = _PlannedChange(deployed, planned, deployed.firewall(planned.environment))
     return (*change.moved(), *change.attached_anew(), *change.renamed(), *change.relabelled(), *change.handed_over())
 
 
@@ -56,7 +56,7 @@ class _Governor:
 
 
 @dataclass(frozen=True)
-class _Change:
+class _PlannedChange:
     deployed: Deployed
     planned: BothLayers
     standing: VpcFirewall
@@ -101,20 +101,20 @@ class _Change:
             services = self._on_nodes if left is Attachment.NODES else self._in_own_groups
             if not services:
                 continue
-            worn = "the nodes' group" if left is Attachment.NODES else "groups of their own"
+            theirs = "the nodes' group" if left is Attachment.NODES else "groups of their own"
             namespace = self.planned.matrix.namespace
             restart = f"restart every pod (kubectl --namespace {namespace} rollout restart deployment)"
             if self._was(cluster.attachment):
                 yield Interruption(
                     f"cluster.leaving {left.value} ends",
-                    f"pods that have not been restarted since carry {worn} and are cut off, for the rules of that go",
+                    f"pods that have not been restarted since carry {theirs} and are cut off, for the rules of that go",
                     f"Make sure of it or {restart} first, then remove the key",
                     frozenset(services),
                 )
             else:
                 yield Interruption(
                     f"cluster.attachment changes from {left.value} to {cluster.attachment.value}",
-                    f"pods that run carry {worn} until they are restarted and are cut off, for the rules of that go",
+                    f"pods that run carry {theirs} until they are restarted and are cut off, for the rules of that go",
                     f"Write cluster.leaving: {left.value} beside it and deploy, {restart}, then remove it",
                     frozenset(services),
                 )

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Final
 
-from flash_ticket.firewall.bind.environment import Origin, Recording
+from flash_ticket.firewall.bind.environment import FlowLogSettings, Origin
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.choices import LogDestination
 
@@ -57,9 +57,9 @@ _PREFIX_LENGTH = 37
 """AWS's 63 characters of a bucket's name, less the 26 that make it unique. An IAM role's prefix may have 38."""
 
 
-def declared_settings(recording: Recording) -> dict[str, object]:
+def declared_settings(settings: FlowLogSettings) -> dict[str, object]:
     """Return what of a flow log is declared and never changes in its place, as DescribeFlowLogs tells it."""
-    to_s3 = recording.destination is LogDestination.S3
+    to_s3 = settings.destination is LogDestination.S3
     files = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
     return {
         "TrafficType": "ALL",

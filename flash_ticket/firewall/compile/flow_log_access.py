@@ -9,19 +9,19 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Origin
 
-Policy = dict[str, Any]
+AccessPolicy = dict[str, Any]
 """A policy document as JSON will show it."""
 
 _DELIVERY_SERVICE = "delivery.logs.amazonaws.com"
 _USE_KEY = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"]
 
 
-def as_json(policy: Policy) -> str:
+def as_json(policy: AccessPolicy) -> str:
     """Return the document as text, the same for the same policy, so that a second preview finds no change."""
     return json.dumps(policy)
 
 
-def bucket_policy(bucket_arn: str, origin: Origin) -> Policy:
+def bucket_policy(bucket_arn: str, origin: Origin) -> AccessPolicy:
     """Return who may do what with the bucket: log delivery writes this account's records, and all of it over TLS.
 
     The first two statements are those that AWS attaches, overwriting what is there, when it misses them at the creation
@@ -56,7 +56,7 @@ def bucket_policy(bucket_arn: str, origin: Origin) -> Policy:
     )
 
 
-def results_bucket_policy(bucket_arn: str) -> Policy:
+def results_bucket_policy(bucket_arn: str) -> AccessPolicy:
     """Return who may do what with the bucket of query results: whom IAM allows it, and all of it over TLS.
 
     Athena writes and reads there as the person who asks (Athena User Guide, "Access to Amazon S3 from Athena").
@@ -64,7 +64,7 @@ def results_bucket_policy(bucket_arn: str) -> Policy:
     return _document(_only_over_tls(bucket_arn))
 
 
-def bucket_key_policy(origin: Origin) -> Policy:
+def bucket_key_policy(origin: Origin) -> AccessPolicy:
     """Return who may use the bucket's key: the account by its IAM policies, and log delivery.
 
     CloudWatch Logs User Guide, "Logs sent to Amazon S3", "Amazon S3 bucket server-side encryption"; AWS KMS Developer
@@ -83,7 +83,7 @@ def bucket_key_policy(origin: Origin) -> Policy:
     )
 
 
-def log_group_key_policy(group_prefix: str, origin: Origin) -> Policy:
+def log_group_key_policy(group_prefix: str, origin: Origin) -> AccessPolicy:
     """Return who may use the log group's key: the account by its IAM policies, and CloudWatch Logs for such groups.
 
     CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service". The key comes
@@ -104,7 +104,7 @@ def log_group_key_policy(group_prefix: str, origin: Origin) -> Policy:
     )
 
 
-def delivery_role_trust(origin: Origin) -> Policy:
+def delivery_role_trust(origin: Origin) -> AccessPolicy:
     """Return who may take the role that writes to the log group: the flow logs of this account and region.
 
     VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs". The ARN ends in ``*`` because the flow log's
@@ -120,7 +120,7 @@ def delivery_role_trust(origin: Origin) -> Policy:
     )
 
 
-def delivery_role_permissions(group_arn: str) -> Policy:
+def delivery_role_permissions(group_arn: str) -> AccessPolicy:
     """Return what that role may do: find and make the streams of this group, one for each interface, and fill them.
 
     That page grants two more, on every group of the account. ``CreateLogGroup`` would let a delivery still under way
@@ -139,11 +139,11 @@ def delivery_role_permissions(group_arn: str) -> Policy:
     )
 
 
-def _document(*statements: Policy) -> Policy:
+def _document(*statements: AccessPolicy) -> AccessPolicy:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _only_over_tls(bucket_arn: str) -> Policy:
+def _only_over_tls(bucket_arn: str) -> AccessPolicy:
     return {
         "Sid": "DenyInsecureTransport",
         "Effect": "Deny",
@@ -154,14 +154,14 @@ def _only_over_tls(bucket_arn: str) -> Policy:
     }
 
 
-def _acts_for(origin: Origin, source_arn: str) -> Policy:
+def _acts_for(origin: Origin, source_arn: str) -> AccessPolicy:
     return {
         "StringEquals": {"aws:SourceAccount": origin.account_id},
         "ArnLike": {"aws:SourceArn": source_arn},
     }
 
 
-def _account_decides(origin: Origin) -> Policy:
+def _account_decides(origin: Origin) -> AccessPolicy:
     return {
         "Sid": "AccountDecidesByIam",
         "Effect": "Allow",

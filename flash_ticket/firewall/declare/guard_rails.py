@@ -133,7 +133,7 @@ def _account(value: object) -> str:
 
 
 _TEXT = WithJsonSchema({"type": "string"})
-Names = Annotated[list[Annotated[str, PlainValidator(_name), _TEXT]], Field(min_length=1)]
+SubjectNames = Annotated[list[Annotated[str, PlainValidator(_name), _TEXT]], Field(min_length=1)]
 Accounts = Annotated[list[Annotated[str, PlainValidator(_account), _TEXT]], Field(min_length=1)]
 
 
@@ -142,8 +142,8 @@ class SubjectsEntry(FileModel):
 
     model_config = NOT_EMPTY
 
-    users: Names | None = None
-    groups: Names | None = None
+    users: SubjectNames | None = None
+    groups: SubjectNames | None = None
     service_accounts: Accounts | None = Field(None, alias="serviceAccounts")
 
     @model_validator(mode="after")

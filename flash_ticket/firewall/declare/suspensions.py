@@ -128,7 +128,7 @@ def _said(value: object) -> str:
     return value
 
 
-Said = Annotated[str, PlainValidator(_said)]
+FreeText = Annotated[str, PlainValidator(_said)]
 
 
 class SuspensionEntry(FileModel):
@@ -136,8 +136,8 @@ class SuspensionEntry(FileModel):
 
     policy: Annotated[str, Field(min_length=1)]
     until: Annotated[datetime, PlainValidator(_until)]
-    reason: Said
-    author: Said
+    reason: FreeText
+    author: FreeText
 
 
 def parse_suspensions(content: Any, stack: str, at: datetime) -> Suspensions:  # noqa: ANN401 - parsed YAML or JSON

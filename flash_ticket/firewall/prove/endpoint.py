@@ -178,8 +178,8 @@ class _Survey:
         namespace_labels: Mapping[str, str] | None = None,
     ) -> Endpoint:
         workload = Workload(namespace, name, "pods", labels)
-        worn: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
-        groups = frozenset(worn or [self.environment.cluster.nodes])
+        own: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
+        groups = frozenset(own or [self.environment.cluster.nodes])
         of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
         return Endpoint(name, role, workload, self._vpc, groups, of_namespace)
 

@@ -25,7 +25,7 @@ Carrier = Endpoint | Holder | PrefixList
 
 GroupPermissions = dict[tuple[Carrier, Direction], Permissions[Carrier]]
 
-_Ports = dict[tuple[Endpoint, Endpoint], PortSet]
+_PortsByPair = dict[tuple[Endpoint, Endpoint], PortSet]
 
 
 class GroupReachability:
@@ -91,10 +91,10 @@ class GroupReachability:
         )
 
     @cached_property
-    def _openings(self) -> _Ports:
+    def _openings(self) -> _PortsByPair:
         """What opens between classes; a pair about which no rule says anything is not there."""
         egress, ingress = self._matched(Direction.EGRESS), self._matched(Direction.INGRESS)
-        found: _Ports = {}
+        found: _PortsByPair = {}
         pairs = {*egress, *((source, inside) for inside, source in ingress), *self._pairs_by_address()}
         for source, destination in pairs:
             out = egress.get((source, destination), NO_PORTS) | self._within_vpc(source, destination, Direction.EGRESS)
@@ -131,7 +131,7 @@ class GroupReachability:
         own = [each for first in self._wearers[group] if first.wears_own_group for each in self._members[first]]
         return own or [group]
 
-    def _matched(self, direction: Direction) -> _Ports:
+    def _matched(self, direction: Direction) -> _PortsByPair:
         """Return the ports that rules of one direction open, by who is inside and the peer."""
         found: dict[tuple[Endpoint, Endpoint], set[PortRange]] = defaultdict(set)
         for (holder, way), rules in self._rules.items():

@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, PortSet
 
-Peer = TypeVar("Peer", bound=Hashable)
+PeerT = TypeVar("PeerT", bound=Hashable)
 
 
 @dataclass(slots=True)
-class Permissions(Generic[Peer]):
+class Permissions(Generic[PeerT]):
     """The ports that are open to each peer, and to each range of addresses.
 
     Attributes:
@@ -22,17 +22,17 @@ class Permissions(Generic[Peer]):
         addresses: Likewise; the ranges may overlap, and then add up.
     """
 
-    peers: dict[Peer, set[PortRange]] = field(default_factory=dict)
+    peers: dict[PeerT, set[PortRange]] = field(default_factory=dict)
     addresses: dict[AddressRange, set[PortRange]] = field(default_factory=dict)
 
     @staticmethod
-    def everything(peers: Iterable[Peer]) -> "Permissions[Peer]":
+    def everything(peers: Iterable[PeerT]) -> "Permissions[PeerT]":
         """Return all ports to all of some peers and to every address."""
-        found: Permissions[Peer] = Permissions()
+        found: Permissions[PeerT] = Permissions()
         found.open(peers, (whole(family) for family in Family), ALL_PORTS)
         return found
 
-    def open(self, peers: Iterable[Peer], addresses: Iterable[AddressRange], ports: Iterable[PortRange]) -> None:
+    def open(self, peers: Iterable[PeerT], addresses: Iterable[AddressRange], ports: Iterable[PortRange]) -> None:
         """Open ports to peers and addresses."""
         ports = tuple(ports)
         for peer in peers:
@@ -40,7 +40,7 @@ class Permissions(Generic[Peer]):
         for block in addresses:
             self.addresses.setdefault(block, set()).update(ports)
 
-    def beyond(self, other: "Permissions[Peer]") -> Iterator[tuple[Peer | AddressRange, PortSet]]:
+    def beyond(self, other: "Permissions[PeerT]") -> Iterator[tuple[PeerT | AddressRange, PortSet]]:
         """Yield what is open here and not there; addresses in parts that are treated alike."""
         for peer, ports in self.peers.items():
             known = other.peers.get(peer, set())

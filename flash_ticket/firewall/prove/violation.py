@@ -20,9 +20,9 @@ from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, Side
 _SHOWN = 3
 MOST_PAIRS = 10_000
 """How many pairs that a layer takes for the same are looked at one by one, to leave out those that are as declared."""
-_Peer = Carrier | AddressRange
+_CarrierOrRange = Carrier | AddressRange
 _Known = TypeVar("_Known", Endpoint, Carrier)
-_End = tuple[Carrier, Direction]
+_CarrierSide = tuple[Carrier, Direction]
 
 
 class Fault(StrEnum):
@@ -75,7 +75,7 @@ def violations(layers: BothLayers, declared: Declared) -> tuple[Violation, ...]:
         layers: The compiled output.
         declared: Every connection that has to pass.
     """
-    comparison = _Comparison(layers, declared)
+    comparison = _ViolationSearch(layers, declared)
     found = [*comparison.of_pods(), *comparison.of_groups()]
     return tuple(
         sorted(found, key=lambda each: (each.fault, each.sources, each.destinations, each.layer, str(each.ports)))
@@ -83,7 +83,7 @@ def violations(layers: BothLayers, declared: Declared) -> tuple[Violation, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Comparison:
+class _ViolationSearch:
     layers: BothLayers
     declared: Declared
 
@@ -103,16 +103,18 @@ class _Comparison:
             yield from self._compared(Layer.VPC, end, wanted.get(end, closed), actual.get(end, closed))
 
     def _compared(
-        self, layer: Layer, end: _End, wanted: Permissions[_Known], actual: Permissions[_Known]
+        self, layer: Layer, end: _CarrierSide, wanted: Permissions[_Known], actual: Permissions[_Known]
     ) -> Iterator[Violation]:
         for fault, differences in ((Fault.CUT, wanted.beyond(actual)), (Fault.OPEN, actual.beyond(wanted))):
-            by_ports: dict[PortSet, list[_Peer]] = defaultdict(list)
+            by_ports: dict[PortSet, list[_CarrierOrRange]] = defaultdict(list)
             for peer, ports in differences:
                 by_ports[ports].append(peer)
             for ports, peers in by_ports.items():
                 yield self._violation(fault, layer, end, peers, ports)
 
-    def _violation(self, fault: Fault, layer: Layer, end: _End, peers: Sequence[_Peer], ports: PortSet) -> Violation:
+    def _violation(
+        self, fault: Fault, layer: Layer, end: _CarrierSide, peers: Sequence[_CarrierOrRange], ports: PortSet
+    ) -> Violation:
         inside, direction = end
         here = self._at(layer, inside)
         there = list(dict.fromkeys(endpoint for peer in peers for endpoint in self._at(layer, peer)))
@@ -138,7 +140,7 @@ class _Comparison:
             return "Add a rule for it: every service needs it"
         return "Add a rule for it, or remove the flow from traffic.yaml"
 
-    def _at(self, layer: Layer, peer: _Peer) -> list[Endpoint]:
+    def _at(self, layer: Layer, peer: _CarrierOrRange) -> list[Endpoint]:
         """Return the endpoints that a layer takes for something it knows."""
         every = self.layers.endpoints
         if isinstance(peer, Endpoint):
@@ -177,7 +179,7 @@ def _is_known_by_address(layer: Layer, endpoint: Endpoint) -> bool:
     return not endpoint.workload and endpoint.name != KUBELET
 
 
-def _standing_for(peer: _Peer, endpoints: Sequence[Endpoint]) -> Endpoint:
+def _standing_for(peer: _CarrierOrRange, endpoints: Sequence[Endpoint]) -> Endpoint:
     """Return something that a layer takes for this, under the name of the endpoints that it may be."""
     if isinstance(peer, Endpoint):
         return peer

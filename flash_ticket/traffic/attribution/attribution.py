@@ -131,7 +131,7 @@ def attribute(logs: Sequence[Log], book: AddressBook, wanted: Scope) -> tuple[At
 
 
 @dataclass(slots=True)
-class _Entry:
+class _GrowingConversation:
     """A conversation while it grows."""
 
     conversation: Conversation
@@ -174,7 +174,7 @@ class _Entry:
 @dataclass(slots=True)
 class _Ledger:
     book: AddressBook
-    entries: dict[object, _Entry] = field(default_factory=dict)
+    entries: dict[object, _GrowingConversation] = field(default_factory=dict)
     unknown: dict[UnknownEnd, int] = field(default_factory=lambda: defaultdict(int))
     examples: dict[UnknownEnd, str] = field(default_factory=dict)
 
@@ -195,7 +195,7 @@ class _Ledger:
             *(destination.port, record.protocol, record.direction, record.reason),
         )
         if key not in self.entries:
-            self.entries[key] = _Entry(Conversation(*key, (), (), (), 0, 0, 0))
+            self.entries[key] = _GrowingConversation(Conversation(*key, (), (), (), 0, 0, 0))
         self.entries[key].add(record, source, destination)
 
     def attribution(self) -> Attribution:

@@ -9,12 +9,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
-
-Described = Mapping[str, Any]
 
 _ENDED = {"Succeeded", "Failed"}
 

@@ -16,7 +16,7 @@ from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.inventory import free_name, telling
 from flash_ticket.traffic.records.record import PodIdentity
 
-_Entry = dict[str, Any]
+_DeclaredEntry = dict[str, Any]
 """An endpoint in the form of traffic.yaml."""
 
 _ONE_LINE = 1 << 20
@@ -46,7 +46,7 @@ def allowance(layers: BothLayers, conversations: Sequence[Conversation]) -> Allo
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
+class _DeclaredName:
     """The name of an end in traffic.yaml; empty if the end cannot have one."""
 
     text: str
@@ -86,19 +86,19 @@ class _Writer:
         else:
             yield f"Clients may only reach {front}: declare these addresses as a separate external"
 
-    def _caller(self, source: Endpoint) -> _Name:
+    def _caller(self, source: Endpoint) -> _DeclaredName:
         addresses = sorted({address for each in self.conversations for address in each.sources})
         pods = [pod for each in self.conversations for pod in each.callers]
         return self._named(source, {}, addresses, pods)
 
-    def _called(self, destination: Endpoint, port: PortRange) -> _Name:
+    def _called(self, destination: Endpoint, port: PortRange) -> _DeclaredName:
         addresses = sorted({address for each in self.conversations for address in each.destinations})
         pods = [pod for each in self.conversations for pod in each.called]
         endpoint = self.layers.matrix.endpoints.get(destination.name)
         if endpoint and not any(known.covers(port) for known in endpoint.ports):
             kind = "services" if isinstance(endpoint, Service) else "externals"
             opens = self._opened_too(destination.name) if endpoint.ports else ""
-            return _Name(endpoint.name, (f"Add {_flow(_port(port))} to {kind}.{endpoint.name}.ports{opens}",))
+            return _DeclaredName(endpoint.name, (f"Add {_flow(_port(port))} to {kind}.{endpoint.name}.ports{opens}",))
         return self._named(destination, {"ports": [_port(port)]}, addresses, pods)
 
     def _opened_too(self, target: str) -> str:
@@ -107,16 +107,18 @@ class _Writer:
             f"; this also opens it for every flow to {target} without ports (from {', '.join(flows)})" if flows else ""
         )
 
-    def _named(self, endpoint: Endpoint, entry: _Entry, addresses: Sequence[str], pods: Sequence[PodIdentity]) -> _Name:
+    def _named(
+        self, endpoint: Endpoint, entry: _DeclaredEntry, addresses: Sequence[str], pods: Sequence[PodIdentity]
+    ) -> _DeclaredName:
         """Return the name of an end, and what to declare so that it has one."""
         if endpoint.role in {Role.SERVICE, Role.EXTERNAL}:
-            return _Name(endpoint.name)
+            return _DeclaredName(endpoint.name)
         if endpoint.name == KUBELET:
-            return _Name(
+            return _DeclaredName(
                 "", ("A flow cannot start or end at a kubelet: kubelets probe the declared ports of a service",)
             )
         if self._is_inside(endpoint):
-            return _Name("", (self._service_first(pods),))
+            return _DeclaredName("", (self._service_first(pods),))
         if endpoint.workload:
             return self._pods_elsewhere(endpoint, entry, pods)
         return self._host(endpoint, entry, addresses)
@@ -125,28 +127,32 @@ class _Writer:
         own = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
         return f"Declare the pod under services by its labels{own}, or give it the labels of the service it belongs to"
 
-    def _pods_elsewhere(self, endpoint: Endpoint, entry: _Entry, pods: Sequence[PodIdentity]) -> _Name:
+    def _pods_elsewhere(self, endpoint: Endpoint, entry: _DeclaredEntry, pods: Sequence[PodIdentity]) -> _DeclaredName:
         known = endpoint.workload if endpoint.role is Role.IMPLIED else None
         if known:
             namespace, labels = known.namespace, tuple(known.labels.items())
         elif pods:
             namespace, labels = pods[0].namespace, pods[0].labels
         else:
-            return _Name("", ("Find out which pod it is, and declare it under externals by namespace and labels",))
+            return _DeclaredName(
+                "", ("Find out which pod it is, and declare it under externals by namespace and labels",)
+            )
         chosen = telling(labels)
         if not chosen:
             remedy = f"Give the pod a label that no other pod of {namespace} has, and declare it under externals"
-            return _Name("", (remedy,))
+            return _DeclaredName("", (remedy,))
         name = free_name(chosen[0][1], self.layers.matrix.endpoints)
         where = {"namespace": namespace, "pods": dict(chosen), **entry}
-        return _Name(name, (f"Add to externals of traffic.yaml: {_pair(name, where)}",))
+        return _DeclaredName(name, (f"Add to externals of traffic.yaml: {_pair(name, where)}",))
 
-    def _host(self, endpoint: Endpoint, entry: _Entry, addresses: Sequence[str]) -> _Name:
+    def _host(self, endpoint: Endpoint, entry: _DeclaredEntry, addresses: Sequence[str]) -> _DeclaredName:
         if not addresses:
-            return _Name("", (f"Find out which address of {endpoint.name} it is, and declare it under externals",))
+            return _DeclaredName(
+                "", (f"Find out which address of {endpoint.name} it is, and declare it under externals",)
+            )
         name = free_name(f"host-{addresses[0]}", self.layers.matrix.endpoints)
         networks = [str(ip_network(ip_address(each))) for each in addresses]
-        return _Name(
+        return _DeclaredName(
             name,
             (
                 f"Add to externals of traffic.yaml: {_pair(name, entry)}",
@@ -173,6 +179,6 @@ def _flow(value: object) -> str:
     return written.removesuffix("...\n").strip()
 
 
-def _pair(name: str, entry: _Entry) -> str:
+def _pair(name: str, entry: _DeclaredEntry) -> str:
     """Return a name and its entry as a line under a key of the file."""
     return _flow({name: entry})[1:-1]

@@ -7,9 +7,9 @@ from functools import cached_property
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.verdict import Layer, RuleReference
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Conversation
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.denials.interface_groups import InterfaceGroups
 from flash_ticket.traffic.records.hubble import is_policys
@@ -31,7 +31,7 @@ _TO_CHECK = {
 class DeniedAsDeclared:
     """The knowledge about one environment that may explain why a declared connection was denied."""
 
-    traffic: Recorded
+    traffic: AttributedTraffic
 
     def causes(self, conversations: Sequence[Conversation], layer: Layer) -> tuple[Cause, ...]:
         """Return the likely causes, most likely first; if there is none, what to check.

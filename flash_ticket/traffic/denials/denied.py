@@ -17,8 +17,8 @@ from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, Conversation
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.denials.cause import Cause
 from flash_ticket.traffic.denials.causes import DeniedAsDeclared
@@ -104,7 +104,7 @@ class Denied:
         return not any(each.standing is Standing.DECLARED for each in self.denials)
 
 
-def denied(traffic: Recorded, service: str | None = None) -> Denied:
+def denied(traffic: AttributedTraffic, service: str | None = None) -> Denied:
     """Return the traffic that was stopped.
 
     Args:
@@ -125,7 +125,7 @@ _Key = tuple[Endpoint, Endpoint, PortRange | None, int]
 
 @dataclass(frozen=True)
 class _Denials:
-    traffic: Recorded
+    traffic: AttributedTraffic
     service: str | None
 
     def denied(self) -> Denied:

@@ -9,9 +9,9 @@ from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import VPC_HOST, Endpoint, another_pod
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet, listing
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.records.record import PodIdentity
 
@@ -20,7 +20,7 @@ from flash_ticket.traffic.records.record import PodIdentity
 class NearMisses:
     """Finds declared connections of one environment that an undeclared one is close to."""
 
-    traffic: Recorded
+    traffic: AttributedTraffic
 
     def causes(self, conversations: Sequence[Conversation]) -> tuple[Cause, ...]:
         """Return the mistakes that may be behind an undeclared connection.

@@ -16,6 +16,7 @@ from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
+from flash_ticket.traffic.attribution.attributed_traffic import known_environment, refuse_unplaced
 from flash_ticket.traffic.attribution.inventory import (
     TELLING_KEYS,
     ClusterService,
@@ -24,7 +25,6 @@ from flash_ticket.traffic.attribution.inventory import (
     lasting,
     telling,
 )
-from flash_ticket.traffic.attribution.recorded import known_environment, refuse_unplaced
 
 _WRITABLE: TypeAdapter[tuple[str, Labels]] = TypeAdapter(tuple[Name, WrittenLabels])
 _INGRESS, _EGRESS = "allow-ingress-", "allow-egress-"

@@ -8,8 +8,8 @@ from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Mat
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import Conversation
-from flash_ticket.traffic.attribution.recorded import Recorded
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations
 
@@ -63,7 +63,7 @@ class Draft:
     left_out: Mapping[str, int]
 
 
-def draft(traffic: Recorded, today: Matrix) -> Draft:
+def draft(traffic: AttributedTraffic, today: Matrix) -> Draft:
     """Draft a matrix.
 
     Args:

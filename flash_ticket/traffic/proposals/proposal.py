@@ -16,8 +16,13 @@ from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.traffic.attribution.attributed_traffic import (
+    AttributedTraffic,
+    attribute_logs_to,
+    known_environment,
+    refuse_unplaced,
+)
 from flash_ticket.traffic.attribution.inventory import Inventory
-from flash_ticket.traffic.attribution.recorded import Recorded, known_environment, recorded_at, refuse_unplaced
 from flash_ticket.traffic.records.record import Log
 
 
@@ -58,7 +63,7 @@ class Proposal:
         """
         return Proposal(today, proposed, known_environment(inventory), source)
 
-    def recorded(self, inventory: Inventory, logs: Sequence[Log], since: float | None = None) -> Recorded:
+    def attribute(self, inventory: Inventory, logs: Sequence[Log], since: float | None = None) -> AttributedTraffic:
         """Read logs and attribute their records to the endpoints of both matrices.
 
         Args:
@@ -69,7 +74,7 @@ class Proposal:
         Raises:
             InputError: An external of either matrix has no place in the environment, or a log cannot be read.
         """
-        return recorded_at(self._compiled_proposed, self.after, inventory, logs, since)
+        return attribute_logs_to(self._compiled_proposed, self.after, inventory, logs, since)
 
     @cached_property
     def before(self) -> BothLayers:

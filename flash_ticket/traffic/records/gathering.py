@@ -10,7 +10,7 @@ from flash_ticket.traffic.records.record import Reading, Record, Scope
 MOST_KINDS = 20_000
 """Kinds of lines held at once; with one more, all are told and forgotten."""
 
-Kind = TypeVar("Kind", bound=Hashable)
+KindT = TypeVar("KindT", bound=Hashable)
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class _Tally:
     last: float
 
 
-class Gathering(Generic[Kind]):
+class Gathering(Generic[KindT]):
     """The lines of one reading that tell of an instant, by whatever makes their reader tell them apart.
 
     Lines outside of the scope's time are not counted anywhere. Lines on different sides of a moment of the scope are
@@ -36,9 +36,9 @@ class Gathering(Generic[Kind]):
         self._moments = scope.moments
         self._reading = reading
         self._most = most
-        self._tallies: dict[Kind | tuple[int, Kind], _Tally] = {}
+        self._tallies: dict[KindT | tuple[int, KindT], _Tally] = {}
 
-    def add(self, kind: Kind, time: float) -> bool:
+    def add(self, kind: KindT, time: float) -> bool:
         """Count a line of a kind that is held, or one that is not wanted; False for any other: `begin` it."""
         if not self._since <= time < self._until:
             return True
@@ -52,7 +52,7 @@ class Gathering(Generic[Kind]):
             tally.first = time
         return True
 
-    def begin(self, kind: Kind, time: float, record: Record) -> None:
+    def begin(self, kind: KindT, time: float, record: Record) -> None:
         """Count the first line of a kind.
 
         Args:

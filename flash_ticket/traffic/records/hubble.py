@@ -13,7 +13,7 @@ from msgspec import Raw
 from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
-from flash_ticket.traffic.records.hubble_line import Addresses, HubbleFlow, Layer4, hubble_line, pod_identity
+from flash_ticket.traffic.records.hubble_line import HubbleFlow, Layer4, PacketAddresses, hubble_line, pod_identity
 from flash_ticket.traffic.records.lines import LineReader
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
@@ -48,7 +48,7 @@ _NO_DIRECTION = frozenset({"", "TRAFFIC_DIRECTION_UNKNOWN", 0})
 _TCP, _UDP, _SCTP, _ICMP, _ICMPV6, _UNKNOWN = 6, 17, 132, 1, 58, 0
 _WITH_PORTS = (_TCP, _UDP, _SCTP)
 
-_NO_ADDRESSES, _NO_LAYER4 = Addresses(), Layer4()
+_NO_ADDRESSES, _NO_LAYER4 = PacketAddresses(), Layer4()
 
 _MOST_HELD = 32 << 20
 """Bytes of ends as they are written, the room that each takes besides among them; some 20,000 pods."""

@@ -13,20 +13,20 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from flash_ticket.traffic.records.record import PodIdentity
 
-Port = Annotated[int, Meta(ge=0, le=65535)]
+PacketPort = Annotated[int, Meta(ge=0, le=65535)]
 Moment = Annotated[datetime, Meta(tz=True)]
 Number = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
-Word = Annotated[str, Meta(max_length=64)] | Number
+EnumValue = Annotated[str, Meta(max_length=64)] | Number
 """A value of an enumeration, by name or number."""
-Name = Annotated[str, Meta(max_length=253)]
+KubernetesName = Annotated[str, Meta(max_length=253)]
 """No longer than Kubernetes lets a name be."""
 
 
-class Ports(Struct, gc=False):
+class PacketPorts(Struct, gc=False):
     """UDP, SCTP."""
 
-    source_port: Port = 0
-    destination_port: Port = 0
+    source_port: PacketPort = 0
+    destination_port: PacketPort = 0
 
 
 class TcpFlags(Struct, gc=False):
@@ -39,8 +39,8 @@ class TcpFlags(Struct, gc=False):
 class Tcp(Struct, gc=False):
     """TCP."""
 
-    source_port: Port = 0
-    destination_port: Port = 0
+    source_port: PacketPort = 0
+    destination_port: PacketPort = 0
     flags: TcpFlags | None = None
 
 
@@ -52,13 +52,13 @@ class Layer4(Struct, gc=False):
     """One of these."""
 
     tcp: Tcp | None = msgspec.field(default=None, name="TCP")
-    udp: Ports | None = msgspec.field(default=None, name="UDP")
-    sctp: Ports | None = msgspec.field(default=None, name="SCTP")
+    udp: PacketPorts | None = msgspec.field(default=None, name="UDP")
+    sctp: PacketPorts | None = msgspec.field(default=None, name="SCTP")
     icmp: Nothing | None = msgspec.field(default=None, name="ICMPv4")
     icmpv6: Nothing | None = msgspec.field(default=None, name="ICMPv6")
 
 
-class Addresses(Struct, gc=False):
+class PacketAddresses(Struct, gc=False):
     """Of the packet."""
 
     source: Annotated[str, Meta(max_length=64)] = ""
@@ -68,9 +68,9 @@ class Addresses(Struct, gc=False):
 class HubblePolicy(Struct, gc=False):
     """A policy that denied a flow by a rule of its own."""
 
-    name: Name = ""
-    namespace: Name = ""
-    kind: Name = ""
+    name: KubernetesName = ""
+    namespace: KubernetesName = ""
+    kind: KubernetesName = ""
 
 
 Policies = Annotated[list[HubblePolicy], Meta(max_length=100)]
@@ -84,15 +84,15 @@ class HubbleFlow(Struct, gc=False):
     """
 
     time: Moment | None = None
-    verdict: Word = ""
+    verdict: EnumValue = ""
     drop_reason: Number = 0
-    addresses: Addresses | None = msgspec.field(default=None, name="IP")
+    addresses: PacketAddresses | None = msgspec.field(default=None, name="IP")
     l4: Layer4 | None = None
     source: Raw = msgspec.field(default_factory=Raw)
     destination: Raw = msgspec.field(default_factory=Raw)
-    traffic_direction: Word = ""
-    trace_observation_point: Word = ""
-    drop_reason_desc: Word = ""
+    traffic_direction: EnumValue = ""
+    trace_observation_point: EnumValue = ""
+    drop_reason_desc: EnumValue = ""
     is_reply: bool | None = None
     egress_denied_by: Policies | None = None
     ingress_denied_by: Policies | None = None
@@ -128,9 +128,9 @@ class Line(Struct, gc=False):
 class HubbleEndpoint(Struct, gc=False):
     """One end of a flow. ``labels`` as in ``k8s:app=api``, ``reserved:world``, ``cidr:10.0.0.0/8``."""
 
-    namespace: Name = ""
+    namespace: KubernetesName = ""
     labels: Annotated[list[Annotated[str, Meta(max_length=1024)]], Meta(max_length=1024)] | None = None
-    pod_name: Name = ""
+    pod_name: KubernetesName = ""
 
 
 _decode_line = msgspec.json.Decoder(Line).decode

@@ -55,7 +55,7 @@ class PolicyAgentLog:
         return _PolicyAgentReader(scope, reading).records(self.lines)
 
 
-class _Kind(NamedTuple):
+class _LineGroup(NamedTuple):
     """What tells lines apart."""
 
     disposition: Disposition
@@ -75,7 +75,7 @@ class _PolicyAgentReader:
     def __init__(self, scope: Scope, reading: Reading) -> None:
         self._reading = reading
         self._listening = scope.listening
-        self._gathered: Gathering[_Kind] = Gathering(scope, reading)
+        self._gathered: Gathering[_LineGroup] = Gathering(scope, reading)
         self._printed = PrintedEvents()
 
     def records(self, lines: LineReader) -> Iterator[Record]:
@@ -141,7 +141,7 @@ class _PolicyAgentReader:
             self._gathered.begin(kind, event.time, record)
 
 
-def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _Kind:
+def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _LineGroup:
     """Return what an event tells, by the connection.
 
     Raises:
@@ -151,13 +151,13 @@ def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _Kind:
     direction = _known(_DIRECTIONS, event.direction, "direction")
     source, destination = canonical_address(event.source), canonical_address(event.destination)
     if event.protocol in _WITHOUT_PORTS:
-        return _Kind(disposition, source, destination, _WITHOUT_PORTS[event.protocol], 0, direction, event.tier)
+        return _LineGroup(disposition, source, destination, _WITHOUT_PORTS[event.protocol], 0, direction, event.tier)
     protocol = _known(_WITH_PORTS, event.protocol, "protocol")
     if not 0 < event.source_port <= MAX_PORT or not 0 < event.destination_port <= MAX_PORT:
         raise ValueError(f"the ports are 1 to {MAX_PORT}")
     if is_reply(protocol, event.source_port, event.destination_port, listening):
-        return _Kind(disposition, destination, source, protocol, event.source_port, turned(direction), event.tier)
-    return _Kind(disposition, source, destination, protocol, event.destination_port, direction, event.tier)
+        return _LineGroup(disposition, destination, source, protocol, event.source_port, turned(direction), event.tier)
+    return _LineGroup(disposition, source, destination, protocol, event.destination_port, direction, event.tier)
 
 
 def _known(words: Mapping[str, _Meaning], word: str, what: str) -> _Meaning:

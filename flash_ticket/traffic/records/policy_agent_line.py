@@ -13,8 +13,8 @@ from msgspec import Meta, Struct
 
 from flash_ticket.traffic.records.printed_events import Milliseconds
 
-Port = Annotated[int, Meta(ge=0, le=65535)]
-Word = Annotated[str, Meta(max_length=64)]
+FlowPort = Annotated[int, Meta(ge=0, le=65535)]
+ShortText = Annotated[str, Meta(max_length=64)]
 
 _FLOW_INFO = re.compile(
     r"Flow Info:\s+Src IP: (?P<source>\S{1,64}) Src Port: (?P<source_port>\d{1,5}) "
@@ -88,17 +88,17 @@ class AgentLine(Struct, gc=False):
     Before 1.2.2 the parts of an event are fields of their own.
     """
 
-    ts: Word | float | None = None
-    timestamp: Word | float | None = None
+    ts: ShortText | float | None = None
+    timestamp: ShortText | float | None = None
     msg: str | None = None
-    source: Word | None = msgspec.field(default=None, name="Src IP")
-    source_port: Port = msgspec.field(default=0, name="Src Port")
-    destination: Word | None = msgspec.field(default=None, name="Dest IP")
-    destination_port: Port = msgspec.field(default=0, name="Dest Port")
-    protocol: Word = msgspec.field(default="", name="Proto")
-    verdict: Word = msgspec.field(default="", name="Verdict")
-    direction: Word = msgspec.field(default="", name="Direction")
-    tier: Word = msgspec.field(default="", name="Tier")
+    source: ShortText | None = msgspec.field(default=None, name="Src IP")
+    source_port: FlowPort = msgspec.field(default=0, name="Src Port")
+    destination: ShortText | None = msgspec.field(default=None, name="Dest IP")
+    destination_port: FlowPort = msgspec.field(default=0, name="Dest Port")
+    protocol: ShortText = msgspec.field(default="", name="Proto")
+    verdict: ShortText = msgspec.field(default="", name="Verdict")
+    direction: ShortText = msgspec.field(default="", name="Direction")
+    tier: ShortText = msgspec.field(default="", name="Tier")
     log: str | None = None
     message: str | None = None
     events: list[CloudWatchEvent] | None = None

@@ -56,7 +56,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class TriedCheck:
     """A check that was tried.
 
     Attributes:

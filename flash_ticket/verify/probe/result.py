@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flash_ticket.verify.probe.check import Check, Checked, CheckVerdict, Expectation
+from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation, TriedCheck
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
 from flash_ticket.verify.probe.script import ProbeOutcome, answers
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ProbeOutput:
     """What a pod's container printed, or why it printed nothing.
 
     Attributes:
@@ -26,7 +26,7 @@ class Probe:
     """The result of a plan: one entry for each of its checks, in the same order."""
 
     plan: ProbePlan
-    checked: tuple[Checked, ...]
+    checked: tuple[TriedCheck, ...]
 
     @property
     def holds(self) -> bool:
@@ -42,28 +42,28 @@ class Probe:
         return None
 
 
-def probe_result(plan: ProbePlan, said: Mapping[RunningPod, Said]) -> Probe:
+def probe_result(plan: ProbePlan, said: Mapping[RunningPod, ProbeOutput]) -> Probe:
     """Judge what each pod of a plan printed."""
-    found: dict[Check, Checked] = {}
+    found: dict[Check, TriedCheck] = {}
     for pod in plan.pods:
         found |= {each.check: each for each in _judged(plan.of(pod), said[pod])}
-    return Probe(plan, tuple(found.get(each) or Checked(each, (), _lacking(plan, each)) for each in plan.checks))
+    return Probe(plan, tuple(found.get(each) or TriedCheck(each, (), _lacking(plan, each)) for each in plan.checks))
 
 
-def _judged(checks: tuple[Check, ...], said: Said) -> Iterator[Checked]:
+def _judged(checks: tuple[Check, ...], said: ProbeOutput) -> Iterator[TriedCheck]:
     outcomes = answers(said.text, sum(len(each.hosts) for each in checks))
     first = 0
     for check in checks:
         own, first = outcomes[first : first + len(check.hosts)], first + len(check.hosts)
         if set(own) == {ProbeOutcome.UNKNOWN}:
             problem = said.problem or "its container gives an unexpected answer"
-            yield Checked(check, (), problem)
+            yield TriedCheck(check, (), problem)
         elif ProbeOutcome.NO_TOOL in own:
-            yield Checked(
+            yield TriedCheck(
                 check, (), "its container has no tool to connect with: name an image that has one with --probe-image"
             )
         else:
-            yield Checked(check, own)
+            yield TriedCheck(check, own)
 
 
 def _lacking(plan: ProbePlan, check: Check) -> str:

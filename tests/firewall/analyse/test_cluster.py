@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from, read_cluster
-from flash_ticket.firewall.analyse.workload import ContainerPort, Network
+from flash_ticket.firewall.analyse.workload import ContainerPort, PodNetwork
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
 from tests.support.declared.kubernetes_objects import deployment, namespace, pod, policy
@@ -41,7 +41,7 @@ def test_every_kind_with_a_pod_template_is_a_workload(kind: str, version: str) -
     assert str(found) == f"shop/a[{kind}]"
     assert found.labels == {"app": "a"}
     assert found.ports == (ContainerPort("dns", Protocol.UDP, 53),)
-    assert found.network is Network.HOST
+    assert found.network is PodNetwork.HOST
 
 
 def test_a_cron_job_keeps_its_template_deeper() -> None:

@@ -79,15 +79,15 @@ def test_prod_is_behind_cloudfront_and_keeps_its_evidence() -> None:
 
     assert isinstance(prod.load_balancer.clients, PrefixList)
     assert prod.load_balancer.clients.label == CLOUDFRONT
-    assert (prod.recording.destination, prod.recording.on_destroy) == (LogDestination.S3, OnDestroy.RETAIN)
+    assert (prod.flow_logs.destination, prod.flow_logs.on_destroy) == (LogDestination.S3, OnDestroy.RETAIN)
     assert prod.cluster.attachment is Attachment.PODS
 
 
 def test_dev_is_cheap_and_leaves_nothing_behind() -> None:
     dev, prod = environment_of("dev"), environment_of("prod")
 
-    assert (dev.recording.destination, dev.recording.on_destroy) == (LogDestination.CLOUDWATCH, OnDestroy.DELETE)
-    assert dev.recording.retention_days < prod.recording.retention_days
+    assert (dev.flow_logs.destination, dev.flow_logs.on_destroy) == (LogDestination.CLOUDWATCH, OnDestroy.DELETE)
+    assert dev.flow_logs.retention_days < prod.flow_logs.retention_days
 
 
 def test_the_binding_is_found_under_the_projects_own_name() -> None:

@@ -82,7 +82,7 @@ def test_a_group_of_another_vpc_is_not_taken_over() -> None:
 
 def flow_log(vpc: str, **changed: Any) -> Described:  # noqa: ANN401 - fields of FlowLog
     """Return a flow log as it is declared, but for what is changed."""
-    settings = declared_settings(environment_of("dev").recording)
+    settings = declared_settings(environment_of("dev").flow_logs)
     return {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc, **settings, "DeliverLogsStatus": "SUCCESS", **changed}
 
 

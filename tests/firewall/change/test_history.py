@@ -16,12 +16,12 @@ from flash_ticket.firewall.change.history import (
     StackUpdate,
     continued,
     declared_at,
-    record,
-    recorded_versions,
+    parse_versions,
     require_region,
     require_versions,
     updates_of,
     version_of,
+    versions_text,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -57,14 +57,14 @@ def deployed(*declarations: DeclaredVersion) -> str:
 @settings(max_examples=30)
 @given(matrices())
 def test_a_recorded_matrix_is_read_back_whole(matrix: Matrix) -> None:
-    (found,) = recorded_versions(deployed(declared(matrix)))
+    (found,) = parse_versions(deployed(declared(matrix)))
 
     assert found.declared_matrix() == matrix
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_recorded_version_compiles_to_what_the_files_compile_to(stack: str) -> None:
-    (found,) = recorded_versions(deployed(declared(stack=stack)))
+    (found,) = parse_versions(deployed(declared(stack=stack)))
 
     assert found.firewall(stack) == read_project(ROOT, stack)
 
@@ -76,7 +76,7 @@ def test_the_same_declaration_again_is_no_new_version_and_keeps_its_time() -> No
 
 
 def test_each_change_of_matrix_or_binding_is_a_version_and_so_is_going_back() -> None:
-    found = recorded_versions(
+    found = parse_versions(
         deployed(declared(), declared(without_redis()), declared(quotas={"rulesPerGroup": 100}), declared())
     )
 
@@ -86,7 +86,7 @@ def test_each_change_of_matrix_or_binding_is_a_version_and_so_is_going_back() ->
 
 def test_the_oldest_go_so_that_a_state_stays_small() -> None:
     versions = (declared(quotas={"rulesPerGroup": 60 + index}) for index in range(KEPT + 5))
-    found = recorded_versions(deployed(*versions))
+    found = parse_versions(deployed(*versions))
 
     assert [each.number for each in found] == list(range(6, KEPT + 6))
 
@@ -101,8 +101,8 @@ def test_twenty_versions_of_the_shop_take_few_kilobytes() -> None:
 def test_what_this_program_did_not_write_is_refused_and_an_update_begins_anew(text: str) -> None:
     if text:
         with pytest.raises(InputError, match="it is not what this program writes"):
-            recorded_versions(text)
-    assert [each.number for each in recorded_versions(continued(text, declared()))] == [1]
+            parse_versions(text)
+    assert [each.number for each in parse_versions(continued(text, declared()))] == [1]
 
 
 @pytest.mark.parametrize(
@@ -120,20 +120,20 @@ def test_what_this_program_did_not_write_is_refused_and_an_update_begins_anew(te
 )
 def test_what_only_looks_like_a_record_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match="it is not what this program writes"):
-        recorded_versions(b64encode(zlib.compress(content)).decode())
+        parse_versions(b64encode(zlib.compress(content)).decode())
 
 
 def test_no_credential_can_get_into_a_record() -> None:
     """It holds what traffic.yaml and the binding hold, and their models have no field for one."""
-    (found,) = recorded_versions(deployed(declared()))
+    (found,) = parse_versions(deployed(declared()))
 
-    assert set(record((found,))) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+    assert set(versions_text((found,))) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
     assert set(found.matrix) == {"namespace", "services", "externals", "flows"}
     assert dict(found.binding) == binding_content("dev")
 
 
 def test_a_version_that_never_was_is_refused_with_those_that_are() -> None:
-    versions = recorded_versions(deployed(declared(), declared(without_redis())))
+    versions = parse_versions(deployed(declared(), declared(without_redis())))
 
     with pytest.raises(InputError, match=r"--to: dev has no version 7\. Name one of: 1, 2\."):
         version_of(versions, 7, "dev")
@@ -159,7 +159,7 @@ HISTORY = [
 
 
 def test_the_list_says_what_each_version_opened_and_closed_and_which_updates_failed() -> None:
-    versions = recorded_versions(
+    versions = parse_versions(
         deployed(
             declared(), declared(without_redis(), at=NOW + timedelta(hours=1)), declared(at=NOW + timedelta(hours=3))
         )
@@ -186,7 +186,7 @@ def test_the_list_says_what_each_version_opened_and_closed_and_which_updates_fai
 def test_a_version_that_the_present_program_refuses_does_not_hide_the_others() -> None:
     odd = DeclaredVersion(0, "2026-11-24T03:30:00Z", {"namespace": "x"}, binding_content("dev"), REGION)
     last = declared(without_redis(), at=NOW + timedelta(hours=1))
-    text = history_text(recorded_versions(deployed(declared(), odd, last)), (), "dev")
+    text = history_text(parse_versions(deployed(declared(), odd, last)), (), "dev")
 
     assert [line.split()[0] for line in text.splitlines()] == ["3", "2", "1", "first"]
 

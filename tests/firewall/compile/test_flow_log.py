@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, log_format, log_group_prefix, name_prefix, s3_location
 from flash_ticket.firewall.compile.flow_log_access import (
-    Policy,
+    AccessPolicy,
     as_json,
     bucket_key_policy,
     bucket_policy,
@@ -37,7 +37,7 @@ DOCUMENTED_FIELDS = {
 }
 
 
-def all_policies(origin: Origin) -> dict[str, Policy]:
+def all_policies(origin: Origin) -> dict[str, AccessPolicy]:
     return {
         "bucket": bucket_policy(f"arn:{origin.partition}:s3:::records", origin),
         "bucket key": bucket_key_policy(origin),
@@ -47,12 +47,12 @@ def all_policies(origin: Origin) -> dict[str, Policy]:
     }
 
 
-def statements(policy: Policy) -> list[dict[str, Any]]:
+def statements(policy: AccessPolicy) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = policy["Statement"]
     return found
 
 
-def statement(policy: Policy, sid: str) -> dict[str, Any]:
+def statement(policy: AccessPolicy, sid: str) -> dict[str, Any]:
     return next(found for found in statements(policy) if found["Sid"] == sid)
 
 
@@ -164,7 +164,7 @@ def test_cloudwatch_uses_the_groups_key_for_these_groups_alone() -> None:
 
 
 @pytest.mark.parametrize("policy", [bucket_key_policy(SEOUL), log_group_key_policy("/g-", SEOUL)])
-def test_the_account_never_locks_itself_out_of_a_key(policy: Policy) -> None:
+def test_the_account_never_locks_itself_out_of_a_key(policy: AccessPolicy) -> None:
     owner = statement(policy, "AccountDecidesByIam")
 
     assert owner["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}

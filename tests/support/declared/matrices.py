@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.bind.environment import (
     Cluster,
     Environment,
+    FlowLogSettings,
     Group,
     LoadBalancer,
     Place,
     PrefixList,
     Quotas,
-    Recording,
 )
 from flash_ticket.firewall.declare.choices import (
     Attachment,
@@ -192,7 +192,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
             draw(st.one_of(st.sampled_from(_LISTS), _networks)),
         ),
         tuple(sorted(places)),
-        Recording(LogDestination.S3, 30, OnDestroy.RETAIN),
+        FlowLogSettings(LogDestination.S3, 30, OnDestroy.RETAIN),
         Quotas(60, 5),
     )
 

@@ -13,7 +13,7 @@ from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
 from flash_ticket.verify.finding import Finding
-from flash_ticket.verify.observed import Observed, SeenBucket, SeenRecording
+from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
 from flash_ticket.verify.verification import verify
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import deployed
@@ -52,10 +52,10 @@ def standing(firewall: CompiledFirewall) -> Observed:
     )
     front = Interface("eni-front", ("10.99.0.9",), (f"sg-own-{environment.load_balancer.external}",))
     inventory = Inventory(TAKEN, environment, stands, pods, (*interfaces, front))
-    return deepcopy(Observed(inventory, stands.rules, recording(firewall), others=(), left_behind=()))
+    return deepcopy(Observed(inventory, stands.rules, flow_logs_of(firewall), others=(), left_behind=()))
 
 
-def recording(firewall: CompiledFirewall) -> SeenRecording:
+def flow_logs_of(firewall: CompiledFirewall) -> SeenFlowLogs:
     """Return a flow log that delivers, and its destination."""
     environment = firewall.environment
     of = firewall.matrix.namespace, environment.name
@@ -69,11 +69,11 @@ def recording(firewall: CompiledFirewall) -> SeenRecording:
         "CreationTime": ATTACHED,
         "Tags": [{"Key": "Name", "Value": "-".join(of)}],
     }
-    if environment.recording.destination is LogDestination.CLOUDWATCH:
+    if environment.flow_logs.destination is LogDestination.CLOUDWATCH:
         name = f"{log_group_prefix(*of)}1"
         flow_log |= {"LogDestinationType": "cloud-watch-logs", "LogDestination": _group_arn(firewall, name)}
-        group = {"logGroupName": name, "retentionInDays": environment.recording.retention_days, "kmsKeyId": "arn:key"}
-        return SeenRecording((flow_log,), log_group=group)
+        group = {"logGroupName": name, "retentionInDays": environment.flow_logs.retention_days, "kmsKeyId": "arn:key"}
+        return SeenFlowLogs((flow_log,), log_group=group)
     arn = f"arn:{environment.partition}:s3:::{name_prefix(*of)}1"
     options = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
     flow_log |= {"LogDestinationType": "s3", "LogDestination": arn, "DestinationOptions": options}
@@ -83,7 +83,7 @@ def recording(firewall: CompiledFirewall) -> SeenRecording:
         {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "arn:key"}},
         dict.fromkeys(blocks, True),
     )
-    return SeenRecording((flow_log,), bucket=bucket)
+    return SeenFlowLogs((flow_log,), bucket=bucket)
 
 
 def found(firewall: CompiledFirewall, observed: Observed) -> list[Finding]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import inventory_json, read_inventory
-from flash_ticket.traffic.attribution.recorded import recorded
 from flash_ticket.traffic.denials.denied import denied
 from flash_ticket.traffic.records.record import Evidence
 from tests.support.declared.accounts import shop_matrix
@@ -136,7 +136,7 @@ def test_no_content_ends_in_anything_but_an_answer_or_one_line(
         found = read_inventory(path)
         told = str(type(found).__name__)
         if found.environment:
-            told = str(denied(recorded(shop_matrix(), found, [Heard(LINES)])).holds)
+            told = str(denied(attribute_logs(shop_matrix(), found, [Heard(LINES)])).holds)
     except InputError as error:
         told = str(error)
 

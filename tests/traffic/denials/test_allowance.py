@@ -13,7 +13,7 @@ from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import PortSet, Protocol
 from flash_ticket.firewall.terms.verdict import Layer
-from flash_ticket.traffic.attribution.recorded import recorded
+from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
 from flash_ticket.traffic.denials.allowance import Allowance
 from flash_ticket.traffic.denials.denied import Denial, denied
 from flash_ticket.traffic.records.record import PodIdentity, Record
@@ -27,7 +27,7 @@ PORT = re.compile(r"Add (.*?) to (services|externals)\.([a-z0-9-]+)\.ports(;.*)?
 
 
 def denial_of(record: Record) -> Denial:
-    (denial,) = denied(recorded(SHOP, INVENTORY, [Heard((record,))])).denials
+    (denial,) = denied(attribute_logs(SHOP, INVENTORY, [Heard((record,))])).denials
     return denial
 
 
@@ -74,7 +74,9 @@ ADDRESSES = [
 def test_following_the_advice_opens_what_was_denied_through_both_layers(
     source: str, destination: str, port: int, protocol: int
 ) -> None:
-    result = denied(recorded(SHOP, INVENTORY, [Heard((line(source, destination, port, protocol=protocol, at=3000),))]))
+    result = denied(
+        attribute_logs(SHOP, INVENTORY, [Heard((line(source, destination, port, protocol=protocol, at=3000),))])
+    )
     for denial in result.denials:
         assert denial.allowance or denial.causes
         if denial.allowance and denial.allowance.line:
@@ -86,7 +88,7 @@ def test_following_the_advice_opens_what_was_denied_through_both_layers(
 
 @given(st.sampled_from(ADDRESSES), st.sampled_from(ADDRESSES), st.sampled_from([22, 53, 443, 4000, 6379]))
 def test_advice_without_a_line_says_what_to_do_first(source: str, destination: str, port: int) -> None:
-    for denial in denied(recorded(SHOP, INVENTORY, [Heard((line(source, destination, port, at=3000),))])).denials:
+    for denial in denied(attribute_logs(SHOP, INVENTORY, [Heard((line(source, destination, port, at=3000),))])).denials:
         if denial.allowance and not denial.allowance.line:
             assert denial.allowance.before
 

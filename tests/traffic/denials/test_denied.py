@@ -9,8 +9,8 @@ import pytest
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
+from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
 from flash_ticket.traffic.attribution.inventory import Inventory
-from flash_ticket.traffic.attribution.recorded import recorded
 from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing, denied
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity, Record
@@ -39,7 +39,7 @@ UNANSWERED = Disposition.UNANSWERED
 
 
 def found(*lines: Record, inventory: Inventory = INVENTORY, service: str | None = None) -> Denied:
-    return denied(recorded(SHOP, inventory, [Heard(lines)]), service)
+    return denied(attribute_logs(SHOP, inventory, [Heard(lines)]), service)
 
 
 def only(denials: Iterable[Denial]) -> Denial:
@@ -329,4 +329,4 @@ def test_a_port_that_nothing_in_the_subnets_declares_is_found() -> None:
 
 
 def test_verdicts_use_the_environment_of_the_inventory() -> None:
-    assert recorded(SHOP, INVENTORY, []).firewall.environment == DEV
+    assert attribute_logs(SHOP, INVENTORY, []).firewall.environment == DEV

@@ -15,8 +15,8 @@ from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 from flash_ticket.report.draft import UNSEEN_PORT, written_draft
+from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic, attribute_logs
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
-from flash_ticket.traffic.attribution.recorded import Recorded, recorded
 from flash_ticket.traffic.proposals.candidate import candidates
 from flash_ticket.traffic.proposals.draft import Draft, draft
 from flash_ticket.traffic.records.record import Disposition, Record
@@ -49,8 +49,8 @@ def worked(source: str, destination: str, port: int, *, count: int = 1, protocol
     return line(source, destination, port, disposition=Disposition.PASSED, count=count, protocol=protocol)
 
 
-def read(lines: Iterable[Record], inventory: Inventory = INVENTORY) -> Recorded:
-    return recorded(candidates(SHOP, inventory), inventory, (Heard(tuple(lines)),))
+def read(lines: Iterable[Record], inventory: Inventory = INVENTORY) -> AttributedTraffic:
+    return attribute_logs(candidates(SHOP, inventory), inventory, (Heard(tuple(lines)),))
 
 
 def drafted(*lines: Record, inventory: Inventory = INVENTORY) -> Draft:
@@ -74,7 +74,7 @@ def permitted(matrix: Matrix) -> Permitted:
     return {(flow.source, flow.target): PortSet.of(flow.ports) for flow in matrix.flows}
 
 
-def every_port(matrix: Matrix, environment: Environment) -> Recorded:
+def every_port(matrix: Matrix, environment: Environment) -> AttributedTraffic:
     """Return the recorded traffic of a time in which every port of every flow was used."""
     firewall = compile_firewall(matrix, environment)
     layers = firewall.layers()
@@ -85,7 +85,7 @@ def every_port(matrix: Matrix, environment: Environment) -> Recorded:
         for port in range(ports.first, ports.last + 1)
     ]
     inventory = Inventory(0, environment, None, (), ())
-    return Recorded(firewall, layers, inventory, attributed(conversations), ())
+    return AttributedTraffic(firewall, layers, inventory, attributed(conversations), ())
 
 
 @given(shops())

@@ -14,7 +14,7 @@ from flash_ticket.report.verification import plan_text, probe_document, probe_te
 from flash_ticket.traffic.attribution.inventory import Interface
 from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod, named_hosts, plan, running_pods
-from flash_ticket.verify.probe.result import Said, probe_result
+from flash_ticket.verify.probe.result import ProbeOutput, probe_result
 from flash_ticket.verify.probe.script import ProbeOutcome
 from tests.support.declared.accounts import environment_of, shop_matrix
 
@@ -37,10 +37,10 @@ def told(planned: ProbePlan, expected: Expectation) -> set[str]:
     return {str(each) for each in planned.checks if each.expected is expected}
 
 
-def said(planned: ProbePlan, outcome_of: Any) -> dict[RunningPod, Said]:  # noqa: ANN401 - a function of a check
+def said(planned: ProbePlan, outcome_of: Any) -> dict[RunningPod, ProbeOutput]:  # noqa: ANN401 - a function of a check
     """Return what the pods print if each connection has the outcome that a function of its check returns."""
     return {
-        pod: Said(
+        pod: ProbeOutput(
             "".join(
                 f"{number} {outcome}\n"
                 for number, outcome in enumerate(outcome_of(each) for each in planned.of(pod) for _ in each.hosts)
@@ -125,7 +125,7 @@ def test_an_outcome_that_shows_nothing_never_holds(outcome: ProbeOutcome) -> Non
 
 def test_a_refusal_of_the_cluster_is_the_problem_of_each_check() -> None:
     found = planned()
-    probe = probe_result(found, {pod: Said("", "this identity may not: pods/exec") for pod in PODS})
+    probe = probe_result(found, {pod: ProbeOutput("", "this identity may not: pods/exec") for pod in PODS})
 
     assert {(each.verdict, each.problem) for each in probe.checked} == {
         (CheckVerdict.NOT_RUN, "this identity may not: pods/exec")
@@ -225,7 +225,7 @@ def test_an_invalid_probe_host_is_one_clear_error(written: str) -> None:
 def test_text_from_others_is_escaped() -> None:
     evil = "pod\x1b[31m\n<b>"
     found = planned(pods=(replace(PODS[0], name=evil),))
-    probe = probe_result(found, {found.pods[0]: Said("", evil)})
+    probe = probe_result(found, {found.pods[0]: ProbeOutput("", evil)})
 
     assert "\x1b" not in plan_text(found, evil) + probe_text(probe)
     assert len(plan_text(found, evil).splitlines()) == len(plan_text(found, "image").splitlines())

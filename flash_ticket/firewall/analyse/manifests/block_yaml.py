@@ -53,16 +53,16 @@ class Declined(Enum):
     DECLINED = "declined"
 
 
-class _Shape(Enum):
+class _LineShape(Enum):
     BLANK = "blank"
     UNUSUAL = "unusual"
     BELOW = "the value is on the lines below"
 
 
-_Holder = dict[str, object] | list[object]
+_Collection = dict[str, object] | list[object]
 
 
-class _Line(NamedTuple):
+class _ParsedLine(NamedTuple):
     start: int  # column of the dash, or of the key without one
     is_item: bool  # whether there is a dash
     column: int  # column of what follows the dash
@@ -82,25 +82,25 @@ _FORMS = ("plain", "double", "single", "map", "list")
 
 
 @lru_cache(maxsize=1 << 17)
-def _take_apart(text: str) -> _Line | _Shape:
+def _take_apart(text: str) -> _ParsedLine | _LineShape:
     if _BLANK.fullmatch(text):
-        return _Shape.BLANK
+        return _LineShape.BLANK
     if _BARE_DASH.fullmatch(text):
         column = text.index("-")
-        return _Line(column, True, column + 1, None, _Shape.BELOW)  # noqa: FBT003  # the field's name says it
+        return _ParsedLine(column, True, column + 1, None, _LineShape.BELOW)  # noqa: FBT003  # the field's name says it
     found = _LINE.fullmatch(text)
     if found is None:
-        return _Shape.UNUSUAL
+        return _LineShape.UNUSUAL
     key, prefix = found["key"], ("item_" if found["key"] is None else "")
     if key is None and found["dash"] is None:
-        return _Shape.UNUSUAL
+        return _LineShape.UNUSUAL
     start = len(found["indent"])
     column = start + len(found["dash"] or "")
     for form in _FORMS:
         written = found[prefix + form]
         if written is not None:
-            return _Line(start, found["dash"] is not None, column, key, _value(form, written))
-    return _Line(start, found["dash"] is not None, column, key, _Shape.BELOW)
+            return _ParsedLine(start, found["dash"] is not None, column, key, _value(form, written))
+    return _ParsedLine(start, found["dash"] is not None, column, key, _LineShape.BELOW)
 
 
 def _value(form: str, written: str) -> object:
@@ -116,23 +116,25 @@ def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call 
 
     The text holds no document marker. Empty mappings and sequences may be shared between places: do not change them.
     """
-    root: _Holder | None = None
-    holder: _Holder | None = None  # the mapping or sequence that the last line belongs to, and the column it stands in
+    root: _Collection | None = None
+    holder: _Collection | None = (
+        None  # the mapping or sequence that the last line belongs to, and the column it stands in
+    )
     at = -1
-    above: list[tuple[int, _Holder]] = []  # those that holder is in, outermost first
-    waiting: _Holder | None = None  # whose value, at waiting_key, the next line begins if it stands further in
+    above: list[tuple[int, _Collection]] = []  # those that holder is in, outermost first
+    waiting: _Collection | None = None  # whose value, at waiting_key, the next line begins if it stands further in
     waiting_key: str | int = 0
     waiting_at = 0
     for line in text.split("\n"):
         parts = _take_apart(line)
-        if parts is _Shape.BLANK:
+        if parts is _LineShape.BLANK:
             continue
-        if parts is _Shape.UNUSUAL:
+        if parts is _LineShape.UNUSUAL:
             return Declined.DECLINED
         start, is_item, column, key, value = parts  # type: ignore[misc]  # the two shapes are dealt with
         if waiting is not None:
             if start > waiting_at or (start == waiting_at and is_item and type(waiting) is dict):
-                below: _Holder = [] if is_item else {}
+                below: _Collection = [] if is_item else {}
                 waiting[waiting_key] = below  # type: ignore[index]  # a key in a mapping, -1 in a sequence
                 if holder is not None:
                     above.append((at, holder))
@@ -151,8 +153,8 @@ def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call 
             if type(holder) is not list:
                 return Declined.DECLINED
             if key is None:
-                holder.append(None if value is _Shape.BELOW else value)
-                if value is _Shape.BELOW:
+                holder.append(None if value is _LineShape.BELOW else value)
+                if value is _LineShape.BELOW:
                     waiting, waiting_key, waiting_at = holder, -1, start
                 continue
             above.append((at, holder))
@@ -160,7 +162,7 @@ def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call 
             above[-1][1].append(holder)  # type: ignore[union-attr]  # seen to be a list above
         if type(holder) is not dict or key is None or key in holder:
             return Declined.DECLINED
-        if value is _Shape.BELOW:
+        if value is _LineShape.BELOW:
             holder[key] = None
             waiting, waiting_key, waiting_at = holder, key, column
         else:

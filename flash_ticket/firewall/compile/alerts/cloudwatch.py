@@ -11,7 +11,7 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     Alarm,
     BucketRequests,
     CloudWatchWatch,
-    Comparison,
+    ComparisonOperator,
     Counted,
     LogEvents,
     LogGroupMetrics,
@@ -58,7 +58,7 @@ def cloudwatch_watch(matrix: Matrix, environment: Environment, alerting: Alertin
         return None
     filters: list[MetricFilter] = []
     alarms: list[Alarm] = []
-    in_cloudwatch = environment.recording.destination is LogDestination.CLOUDWATCH
+    in_cloudwatch = environment.flow_logs.destination is LogDestination.CLOUDWATCH
     if in_cloudwatch:
         filters += _flow_log_filters(matrix, environment)
         alarms += [*_rejections(alerting), _silent_group()]
@@ -111,7 +111,7 @@ def _rejections(alerting: Alerting) -> list[Alarm]:
             Alert.DENIED_TRAFFIC,
             "vpc",
             TopPair(),
-            Comparison.ABOVE,
+            ComparisonOperator.ABOVE,
             alerting.thresholds.per_period,
             _FIVE_MINUTES,
             1,
@@ -128,7 +128,7 @@ def _declared(subject: str, metric: str, evidence: str) -> Alarm:
         Alert.DECLARED_FLOW_DENIED,
         subject,
         Counted(metric),
-        Comparison.ABOVE,
+        ComparisonOperator.ABOVE,
         0,
         _FIVE_MINUTES,
         3,
@@ -143,7 +143,7 @@ def _silent_group() -> Alarm:
         Alert.FLOW_LOG_MISSING,
         "",
         LogEvents(),
-        Comparison.BELOW,
+        ComparisonOperator.BELOW,
         1,
         _FIVE_MINUTES,
         6,
@@ -159,7 +159,7 @@ def _bucket() -> list[Alarm]:
             Alert.FLOW_LOG_MISSING,
             "",
             BucketRequests("PutRequests"),
-            Comparison.BELOW,
+            ComparisonOperator.BELOW,
             1,
             _QUARTER_HOUR,
             4,
@@ -171,7 +171,7 @@ def _bucket() -> list[Alarm]:
             Alert.FLOW_LOG_REFUSED,
             "",
             BucketRequests("4xxErrors"),
-            Comparison.ABOVE,
+            ComparisonOperator.ABOVE,
             0,
             _QUARTER_HOUR,
             2,
@@ -189,7 +189,7 @@ def _agent(alerting: Alerting) -> list[Alarm]:
             Alert.DENIED_TRAFFIC,
             "pods",
             Counted(DENIED),
-            Comparison.ABOVE,
+            ComparisonOperator.ABOVE,
             alerting.thresholds.per_period,
             _FIVE_MINUTES,
             1,
@@ -202,7 +202,7 @@ def _agent(alerting: Alerting) -> list[Alarm]:
             Alert.AGENT_LOG_MISSING,
             "",
             Counted(_VERDICTS),
-            Comparison.BELOW,
+            ComparisonOperator.BELOW,
             1,
             _QUARTER_HOUR,
             4,

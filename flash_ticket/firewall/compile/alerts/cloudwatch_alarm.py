@@ -24,7 +24,7 @@ class Missing(StrEnum):
     ALARM = "breaching"
 
 
-class Comparison(StrEnum):
+class ComparisonOperator(StrEnum):
     """CloudWatch API reference, PutMetricAlarm, ComparisonOperator."""
 
     ABOVE = "GreaterThanThreshold"
@@ -92,7 +92,7 @@ class Alarm:
     alert: Alert
     subject: str
     metric: Metric
-    comparison: Comparison
+    comparison: ComparisonOperator
     threshold: int
     seconds: int
     periods: int

@@ -190,13 +190,13 @@ def _octets(network: IPv4Network) -> tuple[list[str], list[str]]:
     return octets[:full], [str(value) for value in range(first, first + 2 ** (_OCTET_BITS - rest))]
 
 
-Addresses = tuple[str, ...]
+AddressPatterns = tuple[str, ...]
 """Texts such as ``10.10.20.*``; none for any address."""
 
 
 def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
     """Return the patterns for the flow log; an order that does not change."""
-    ports: dict[tuple[Addresses, Addresses], set[PortRange]] = defaultdict(set)
+    ports: dict[tuple[AddressPatterns, AddressPatterns], set[PortRange]] = defaultdict(set)
     for flow in matrix.flows:
         ends = _addresses(flow.source, matrix, environment), _addresses(flow.target, matrix, environment)
         ports[ends].update(flow.ports)
@@ -210,7 +210,7 @@ def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str,
 
 def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
     """Return the patterns for the network policy agent's log; an order that does not change."""
-    ports: dict[Addresses, set[PortRange]] = defaultdict(set)
+    ports: dict[AddressPatterns, set[PortRange]] = defaultdict(set)
     for flow in matrix.flows:
         ports[_addresses(flow.target, matrix, environment)].update(flow.ports)
     return tuple(
@@ -221,7 +221,7 @@ def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str
     )
 
 
-def _addresses(name: str, matrix: Matrix, environment: Environment) -> Addresses:
+def _addresses(name: str, matrix: Matrix, environment: Environment) -> AddressPatterns:
     endpoint = matrix.endpoints[name]
     outside = isinstance(endpoint, External) and endpoint.namespace is None
     networks = environment.place(name).networks if outside else environment.vpc_networks

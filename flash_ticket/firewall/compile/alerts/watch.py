@@ -78,7 +78,7 @@ def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) ->
 
 
 def _cloudwatch(environment: Environment, alerting: Alerting) -> Iterator[Notice]:
-    if alerting.cloudwatch and environment.recording.destination is LogDestination.S3:
+    if alerting.cloudwatch and environment.flow_logs.destination is LogDestination.S3:
         yield Notice(
             "alerts.cloudwatch with flowLogs.destination s3",
             "CloudWatch reads log groups alone, so what security groups reject raises no alarm; only the delivery is "

@@ -14,7 +14,7 @@ from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import (
     Alarm,
     BucketRequests,
     CloudWatchWatch,
-    Comparison,
+    ComparisonOperator,
     Counted,
     LogEvents,
     LogGroupMetrics,
@@ -78,7 +78,7 @@ def test_silence_is_an_alarm_where_it_means_a_broken_log_and_fine_where_it_means
         for alarm in watched(environment(stack)).alarms:
             silent = alarm.alert in (Alert.FLOW_LOG_MISSING, Alert.AGENT_LOG_MISSING)
             assert (alarm.missing is Missing.ALARM) is silent
-            assert (alarm.comparison is Comparison.BELOW) is silent
+            assert (alarm.comparison is ComparisonOperator.BELOW) is silent
 
 
 def test_only_a_declared_flow_is_critical() -> None:

@@ -16,7 +16,7 @@ from flash_ticket.traffic.records.record import Log
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class AttributedTraffic:
     """What logs tell, by whom it concerns.
 
     Attributes:
@@ -34,9 +34,9 @@ class Recorded:
     totals: tuple[SourceTotals, ...]
 
 
-def recorded(
+def attribute_logs(
     matrix: Matrix, inventory: Inventory, logs: Sequence[Log], since: float | None = None, until: float | None = None
-) -> Recorded:
+) -> AttributedTraffic:
     """Read logs and attribute what they tell.
 
     Args:
@@ -52,21 +52,21 @@ def recorded(
     environment = known_environment(inventory)
     refuse_unplaced(matrix, environment, MATRIX_FILE)
     firewall = compile_firewall(matrix, environment)
-    return recorded_at(firewall, firewall.layers(), inventory, logs, since, until)
+    return attribute_logs_to(firewall, firewall.layers(), inventory, logs, since, until)
 
 
-def recorded_at(  # noqa: PLR0913, PLR0917 - the period is the last two
+def attribute_logs_to(  # noqa: PLR0913, PLR0917 - the period is the last two
     firewall: CompiledFirewall,
     layers: BothLayers,
     inventory: Inventory,
     logs: Sequence[Log],
     since: float | None = None,
     until: float | None = None,
-) -> Recorded:
-    """Read logs and attribute what they tell to the endpoints of these layers; else as ``recorded``."""
+) -> AttributedTraffic:
+    """Read logs and attribute what they tell to the endpoints of these layers; else as ``attribute_logs``."""
     book = AddressBook(layers, inventory)
     attribution, totals = attribute(logs, book, scope(book, since, until))
-    return Recorded(firewall, layers, inventory, attribution, totals)
+    return AttributedTraffic(firewall, layers, inventory, attribution, totals)
 
 
 def known_environment(inventory: Inventory) -> Environment:
