@@ -55,12 +55,12 @@ def test_list_knows_every_form(shop: Path, form: str) -> None:
     assert "shop/pay[Deployment]" in result.stdout
 
 
-def test_what_is_read_past_is_said_on_stderr_and_not_in_the_listing(shop: Path) -> None:
+def test_ignored_objects_are_noted_on_stderr_and_not_in_the_listing(shop: Path) -> None:
     write(shop / "more", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}, {"no": "kind"})
     result = run("list", "--dir", shop)
     assert result.exit_code == 0
-    assert "Secret default/s: this kind is not considered" in result.stderr
-    assert "not a Kubernetes object (no kind)" in result.stderr
+    assert "Secret default/s: this kind is ignored" in result.stderr
+    assert "not a Kubernetes object (it has no kind)" in result.stderr
     assert "Secret" not in result.stdout
 
 
@@ -133,9 +133,9 @@ def test_explain_in_json_holds_both_sides(shop: Path) -> None:
     [
         (
             ("pays", "api", "80"),
-            "pays: no workload and no address is called so. Name one of the workloads, such as shop",
+            "pays: no workload and no address has this name. Name one of the workloads, such as shop",
         ),
-        (("api", "pay", "https"), "PORT: https: shop/pay[Deployment] names no port so. Use http or a number"),
+        (("api", "pay", "https"), "PORT: https: shop/pay[Deployment] has no port of this name. Use http or a number"),
         (("api", "pay", "0"), "PORT: 0: not a port or a range of ports"),
         (("api", "pay", "icmp/1"), "PORT: icmp/1: unknown protocol 'ICMP'"),
         (("api", "10.0.0.1", "http"), "PORT: http: an address has no named ports"),
@@ -150,11 +150,11 @@ def test_an_unknown_endpoint_or_port_is_bad_input_and_never_denied(
     assert result.stderr.count("\n") == 1
 
 
-def test_a_name_that_two_workloads_share_has_to_be_said_in_full(tmp_path: Path) -> None:
+def test_a_name_that_two_workloads_share_must_be_written_in_full(tmp_path: Path) -> None:
     directory = write(tmp_path / "d", deployment("api"), pod("api", namespace="other"), policy("p"))
     result = run("explain", "api", "other/api", "80", "--dir", directory)
     assert result.exit_code == 2
-    assert "2 workloads are called so. Say which: other/api[Pod], shop/api[Deployment]" in result.stderr
+    assert "2 workloads have this name. Name one of: other/api[Pod], shop/api[Deployment]" in result.stderr
 
 
 @pytest.mark.parametrize("verb", [["list"], ["diff", "--dir", "."], ["explain", "a", "b", "80"]])
@@ -169,16 +169,16 @@ def test_what_others_wrote_cannot_write_lines_or_colours_of_its_own(shop: Path) 
     write(shop / "more", {"apiVersion": "v1", "kind": "\x1b[31mEvil", "metadata": {"name": "a\nerror: forged"}})
     result = run("list", "--dir", shop)
     assert result.exit_code == 0
-    assert "\\x1b[31mEvil default/a\\nerror: forged: this kind is not considered\n" in result.stderr
+    assert "\\x1b[31mEvil default/a\\nerror: forged: this kind is ignored\n" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["=1+1", "\x1b[31ma", "a b", "a\nb => c : All Connections", "-a", "a|b", "<b>"])
-def test_a_name_that_is_none_is_refused_before_it_is_shown_anywhere(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused_before_it_is_shown(tmp_path: Path, name: str) -> None:
     result = run("list", "--dir", write(tmp_path / "d", pod(name), policy("p")))
     assert (result.exit_code, result.stdout) == (2, "")
     assert "metadata.name: " in result.stderr
-    assert "is no name" in result.stderr
+    assert "is not a name" in result.stderr
     assert result.stderr.rstrip("\n").isprintable()
 
 

@@ -1,4 +1,4 @@
-"""A cluster as its manifests declare it: everything that decides who can reach whom."""
+"""A cluster as its manifests declare it: everything that decides reachability."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, rea
 from flash_ticket.firewall.terms.input_error import InputError, escaped
 
 NAME_LABEL = "kubernetes.io/metadata.name"
-"""The label that the API server gives each namespace (Kubernetes documentation, well-known labels)."""
+"""The label that the API server sets on each namespace (Kubernetes documentation, well-known labels)."""
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-"""Wider than the API server's DNS names, which have no capitals, and narrow enough to be harmless wherever shown."""
+"""Wider than the API server's DNS names, which have no capitals, but without characters that need escaping."""
 
 _WORKLOADS = {
     "": {"Pod", "ReplicationController"},
@@ -41,12 +41,12 @@ _OVERRULING = {
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something in the manifests that the result does not show.
+    """A remark about something in the manifests that the result does not show.
 
     Attributes:
         source: The file.
-        about: The object, as ``ConfigMap shop/settings``.
-        says: What became of it.
+        about: The object: ``ConfigMap shop/settings``.
+        says: The remark.
     """
 
     source: str
@@ -54,21 +54,21 @@ class Note:
     says: str
 
     def __str__(self) -> str:
-        """Return one line; what would break or hide it is escaped."""
+        """Return one line, with control and invisible characters escaped."""
         return escaped(f"{self.source}: {self.about}: {self.says}")
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysedCluster:
-    """What decides reachability, in an order that does not depend on how the manifests were given.
+    """Everything that decides reachability, in an order that does not depend on the order of the manifests.
 
     Attributes:
-        namespaces: The labels of each namespace, declared or only used; each has ``kubernetes.io/metadata.name``.
+        namespaces: The labels of each declared or used namespace; each has ``kubernetes.io/metadata.name``.
         workloads: Sorted by their words, then by pod.
         policies: Sorted by namespace and name.
         services: Sorted by namespace and name.
         backends: What Ingresses and Routes point to.
-        notes: What was read past, for the caller to show.
+        notes: What the reader ignored, for the caller to show.
     """
 
     namespaces: Mapping[str, Mapping[str, str]]
@@ -83,13 +83,13 @@ def read_cluster(directory: Path) -> AnalysedCluster:
     """Return the cluster that a directory of manifests (or one file) declares.
 
     Raises:
-        InputError: The directory or a file in it cannot be used, an object is invalid or there twice, or there is no
-            NetworkPolicy at all.
+        InputError: The directory or a file in it cannot be read, an object is invalid or appears twice, or there is no
+            NetworkPolicy.
     """
     cluster = cluster_of(read_manifests(directory))
     if not cluster.policies:
         raise InputError(
-            str(directory), "", "no NetworkPolicy is in these manifests, so nothing is restricted", "Add the policies"
+            str(directory), "", "these manifests contain no NetworkPolicy, so nothing is restricted", "Add the policies"
         )
     return cluster
 
@@ -98,11 +98,11 @@ def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory"
     """Return the cluster that objects in memory declare.
 
     Args:
-        objects: Kubernetes objects as plain dictionaries, as a manifest would hold them.
-        source: What to call them in errors and rule references.
+        objects: Kubernetes objects as plain dictionaries, as in a manifest.
+        source: The name of their source in errors and rule references.
 
     Raises:
-        InputError: An object is invalid or there twice.
+        InputError: An object is invalid or appears twice.
     """
     return cluster_of(Manifest(source, f"object {index}", dict(body)) for index, body in enumerate(objects))
 
@@ -111,7 +111,7 @@ def cluster_of(manifests: Iterable[Manifest]) -> AnalysedCluster:
     """Return the cluster that manifests declare.
 
     Raises:
-        InputError: An object is invalid or there twice.
+        InputError: An object is invalid or appears twice.
     """
     reading = _ManifestReader()
     for manifest in manifests:
@@ -134,7 +134,7 @@ class _ManifestReader:
         whole = FieldPath(manifest.source, manifest.place or "the document")
         kind = body.get("kind")
         if not isinstance(kind, str) or not kind:
-            self._notes.append(Note(manifest.source, whole.object, "not a Kubernetes object (no kind), not considered"))
+            self._notes.append(Note(manifest.source, whole.object, "not a Kubernetes object (it has no kind); ignored"))
             return
         group = _group(body, kind, whole)
         metadata = field.mapping(body.get("metadata"), "metadata", whole)
@@ -144,13 +144,13 @@ class _ManifestReader:
         if not self._is_known(group, kind):
             overrules = group in _OVERRULING and "Policy" in kind
             says = "it may overrule NetworkPolicies and is" if overrules else "this kind is"
-            self._notes.append(Note(manifest.source, about, f"{says} not considered"))
+            self._notes.append(Note(manifest.source, about, f"{says} ignored"))
             return
         if not isinstance(name, str) or not isinstance(namespace, str) or not name:
-            whole.fail("metadata.name", f"a {kind} without a name", "Name it")
+            whole.fail("metadata.name", f"this {kind} has no name", "Give it a name")
         for key, value in (("name", name), ("namespace", namespace)):
             if not _NAME.fullmatch(value):
-                whole.fail(f"metadata.{key}", f"{field.shown(value)} is no name", "Use letters, digits, '-' and '.'")
+                whole.fail(f"metadata.{key}", f"{field.shown(value)} is not a name", "Use letters, digits, '-' and '.'")
         self._once(kind, namespace, name, whole)
         self._read(body, kind, namespace, name, FieldPath(manifest.source, about))
 
@@ -197,6 +197,6 @@ class _ManifestReader:
 def _group(body: Mapping[str, object], kind: str, place: FieldPath) -> str:
     version = body.get("apiVersion")
     if version is None or version == "":
-        place.fail("apiVersion", f"a {kind} without one", "Write it, such as v1 or networking.k8s.io/v1")
+        place.fail("apiVersion", f"this {kind} has no apiVersion", "Write one, such as v1 or networking.k8s.io/v1")
     group, slash, _ = field.text(version, "apiVersion", place).rpartition("/")
     return group if slash else ""

@@ -1,4 +1,4 @@
-"""What people call endpoints and ports on a command line, found in a cluster."""
+"""Finds the endpoints and ports of a cluster by the names that people write on a command line."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -9,20 +9,20 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 
 _MOST_DIGITS = 10
-"""Python reads no number of more than some thousand digits."""
+"""Python refuses to read a number of more than 4,300 digits."""
 
 
 def find_endpoint(name: str, parties: Mapping[str, Workload], source: str) -> Workload | AddressRange:
-    """Return the workload or the addresses that a name means.
+    """Return the workload or the addresses with a name.
 
     Args:
-        name: ``shop/api[Deployment]``, ``shop/api``, ``api`` where only one workload is called so, an address, a CIDR
-            or a range, with or without ``[External]``.
+        name: ``shop/api[Deployment]``, ``shop/api`` or ``api``, if only one workload has this name; or an address, a
+            CIDR or a range, with or without ``[External]``.
         parties: The workloads by their full names.
         source: The directory, for errors.
 
     Raises:
-        InputError: Nothing, or more than one workload, is called so.
+        InputError: Nothing has this name, or several workloads have it.
     """
     if name in parties:
         return parties[name]
@@ -30,7 +30,7 @@ def find_endpoint(name: str, parties: Mapping[str, Workload], source: str) -> Wo
     if len(found) == 1:
         return parties[found[0]]
     if found:
-        raise InputError(source, name, f"{len(found)} workloads are called so", f"Say which: {', '.join(found)}")
+        raise InputError(source, name, f"{len(found)} workloads have this name", f"Name one of: {', '.join(found)}")
     try:
         return AddressRange.of(name.removesuffix("[External]"))
     except ValueError:
@@ -38,7 +38,7 @@ def find_endpoint(name: str, parties: Mapping[str, Workload], source: str) -> Wo
         near = get_close_matches(name, known, n=3, cutoff=0.5) or sorted(parties)[:5]
         meant = ", ".join(dict.fromkeys(known[each] for each in near))
         remedy = f"Name one of the workloads, such as {meant}, or an address" if meant else "Name an address"
-        raise InputError(source, name, "no workload and no address is called so", remedy) from None
+        raise InputError(source, name, "no workload and no address has this name", remedy) from None
 
 
 def _short_names(full: str) -> tuple[str, str]:
@@ -47,14 +47,14 @@ def _short_names(full: str) -> tuple[str, str]:
 
 
 def find_port(text: str, destination: Workload | AddressRange) -> PortRange:
-    """Return the port or range that a text means at a destination.
+    """Return the port or range of a destination that a text names.
 
     Args:
-        text: ``4000``, ``8000-8010``, ``udp/53``, ``TCP 80``, or what the destination's containers call a port.
-        destination: Whose port it is.
+        text: ``4000``, ``8000-8010``, ``udp/53``, ``TCP 80``, or the name of a port of the destination's containers.
+        destination: The workload or addresses with the port.
 
     Raises:
-        InputError: It is no port, or the destination has none of that name.
+        InputError: The text is not a port, or the destination has no port of this name.
     """
     written, number = Protocol.TCP.value, text.strip()
     for separator in ("/", " ", ":"):
@@ -83,4 +83,4 @@ def _named(name: str, destination: Workload | AddressRange, text: str) -> PortRa
             return PortRange(port.protocol, port.number, port.number)
     names = sorted({port.name for port in destination.ports if port.name})
     remedy = f"Use {', '.join(names)} or a number" if names else "Write the port's number"
-    raise InputError("PORT", text, f"{destination} names no port so", remedy)
+    raise InputError("PORT", text, f"{destination} has no port of this name", remedy)

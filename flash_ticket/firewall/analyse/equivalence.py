@@ -1,9 +1,9 @@
-"""Workloads that no policy tells apart, and which of these classes reach which.
+"""Classes of workloads that all policies treat the same, and which classes can reach which.
 
-Comparing every workload with every other would cost the square of their number even where nothing connects. So
-workloads are put in classes: alike are those that the same rules govern, that the same peers name, and whose named
-ports resolve alike. Then each class looks only where a connection can be: at those that its own rules name, or at those
-whose rules name it, whichever are fewer.
+Comparing every workload with every other costs the square of their number, even if nothing connects. So workloads form
+classes: two workloads are in one class if the same rules govern them, the same peers match them, and their named ports
+resolve to the same numbers. Each class is then compared only with possible peers: the classes that its own rules match,
+or the classes whose rules match it, whichever are fewer.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,12 +23,12 @@ _PortIds = frozenset[int]
 
 @dataclass(slots=True, eq=False)
 class _Grants:
-    """What the policies of a workload let through in one direction, whichever policy says so.
+    """What all policies of a workload together allow in one direction.
 
     Attributes:
-        everybody: The ports open to all, inside and outside the cluster.
+        everybody: The ports open to every peer, inside and outside the cluster.
         pods: The ports open to each set of workloads.
-        addresses: The ports open to each range.
+        addresses: The ports open to each address range.
     """
 
     everybody: _PortIds
@@ -45,11 +45,11 @@ class _Class:
 
 
 class Link(NamedTuple):
-    """Classes or ranges that reach others on the same ports.
+    """Workloads or ranges that can reach others on the same ports.
 
     Attributes:
-        sources: Numbers of workloads, or ranges.
-        destinations: Numbers of workloads, or ranges.
+        sources: Numbers of workloads, or address ranges.
+        destinations: Numbers of workloads, or address ranges.
         ports: Never empty.
     """
 
@@ -78,7 +78,7 @@ class Equivalence:
             yield each.members
 
     def _rules_by_workload(self, direction: Direction) -> list[_Grants | None]:
-        """Return what governs each workload in a direction, None where nothing does."""
+        """Return the grants of each workload in a direction; None if no policy governs it."""
         groups: dict[int, tuple[tuple[int, ...], list[Policy]]] = {}
         for policy in self._cluster.policies:
             if direction in policy.rules:
@@ -133,7 +133,7 @@ class Equivalence:
             pods.setdefault(self._sets.setdefault(named, len(self._sets)), set()).add(ports)
 
     def _resolve(self) -> tuple[list[int], list[int]]:
-        """Number the ways in which workloads resolve the named ports in use; keep one workload for each way."""
+        """Return each workload's way to resolve the named ports in use, as a number, and one workload for each way."""
         used = sorted({port for ports in self._ports for port in ports.named})
         ways: dict[tuple[tuple[NamedPort, tuple[int, ...]], ...], int] = {}
         resolutions: list[int] = []
@@ -165,7 +165,7 @@ class Equivalence:
         return list(classes.values())
 
     def links_between_workloads(self) -> Iterator[Link]:
-        """Yield which classes reach which; a class of several may reach itself."""
+        """Yield which classes can reach which; a class of several workloads can reach itself."""
         in_set: dict[int, list[int]] = {_EVERYBODY: list(range(len(self._classes)))}
         naming: dict[int, list[int]] = {_EVERYBODY: []}
         for place, each in enumerate(self._classes):
@@ -196,7 +196,7 @@ class Equivalence:
         return leaving & self._open(destination.rules[Direction.INGRESS], source.sets, destination.resolution)
 
     def _open(self, grants: _Grants | None, sets: frozenset[int], resolution: int) -> PortSet:
-        """Return what grants open to a peer in some sets, at a destination that resolves named ports in one way."""
+        """Return the ports that grants open to a peer in the given sets, for a destination with a port resolution."""
         if grants is None:
             return ALL_PORTS
         ids = grants.everybody
@@ -216,7 +216,7 @@ class Equivalence:
         return found
 
     def links_with_addresses(self, direction: Direction, family: Family) -> Iterator[Link]:
-        """Yield which ranges outside reach which classes (ingress), or which classes reach which ranges (egress)."""
+        """Yield which address ranges can reach which classes (ingress), or which classes which ranges (egress)."""
         partition = outside(self._cluster, direction, family)
         for each in self._classes:
             for pieces, ports in self._reached(each, direction, partition):
@@ -256,7 +256,7 @@ class Equivalence:
 
 
 def outside(cluster: AnalysedCluster, direction: Direction, family: Family) -> Partition:
-    """Return the addresses of a family, cut where any policy's rules of a direction cut them."""
+    """Return the addresses of a family, cut at the ends of every ipBlock in the policies' rules of a direction."""
     return Partition(
         family,
         (

@@ -1,4 +1,4 @@
-"""Label selectors: which labels match, in one canonical form (Kubernetes API, meta/v1 LabelSelector)."""
+"""Label selectors in one canonical form, and an index of labels (Kubernetes API, meta/v1 LabelSelector)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Requirement:
 
     Attributes:
         key: The label's key.
-        operator: How to compare. ``NotIn`` also holds when the label is missing.
+        operator: How to compare. ``NotIn`` also holds if the label is missing.
         values: Sorted and distinct; empty for Exists and DoesNotExist.
     """
 
@@ -49,14 +49,14 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """All of its requirements must hold; without any it matches everything.
+    """A selector matches if all its requirements hold; without requirements it matches everything.
 
     Attributes:
-        requirements: Sorted and distinct, so that selectors that say the same compare equal.
+        requirements: Sorted and distinct, so that equivalent selectors compare equal.
     """
 
     requirements: tuple[Requirement, ...] = ()
-    _hash: int = dataclass_field(init=False, repr=False, compare=False)  # asked for often, and dear to compute
+    _hash: int = dataclass_field(init=False, repr=False, compare=False)  # used often, and expensive to compute
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash(self.requirements))
@@ -102,10 +102,10 @@ def _written(requirement: Requirement) -> str:
 
 
 def read_selector(raw: object, path: str, place: FieldPath) -> Selector:
-    """Return the selector that a field holds; a null or empty one matches everything.
+    """Return the selector in a field; a null or empty selector matches everything.
 
     Raises:
-        InputError: A field has the wrong type, an operator is unknown, or its values do not fit it.
+        InputError: A field has the wrong type, an operator is unknown, or the values do not fit the operator.
     """
     body = field.mapping(raw, path, place)
     field.only(body, ("matchLabels", "matchExpressions"), path, place)
@@ -138,13 +138,13 @@ def _requirement(raw: Mapping[str, object], path: str, place: FieldPath) -> Requ
         place.fail(
             f"{path}.values",
             f"{operator} with {'no values' if takes_values else 'values'}",
-            "Give it at least one value" if takes_values else "Leave values out",
+            "Give it at least one value" if takes_values else "Remove the values",
         )
     return Requirement(key, operator, values)
 
 
 class LabelIndex:
-    """Labelled things, found by selector in time proportional to the rarest label that the selector asks for."""
+    """Finds labelled things by selector, in time proportional to the rarest label of the selector."""
 
     __slots__ = ("_all", "_by_key", "_by_pair", "_found", "_labels")
 
@@ -153,7 +153,7 @@ class LabelIndex:
 
         Args:
             things: Numbers of things, ascending.
-            labels: The labels of every thing there is; those of thing ``n`` are ``labels[n]``.
+            labels: The labels of all things; ``labels[n]`` are those of thing ``n``.
         """
         self._all = tuple(things)
         self._labels = labels
@@ -188,7 +188,7 @@ class LabelIndex:
         )
 
     def _candidates(self, requirement: Requirement) -> list[int] | None:
-        """Return all that could meet a requirement, None when that is everything."""
+        """Return the things that can meet a requirement; None if every thing can."""
         if requirement.operator is Operator.EXISTS:
             return self._by_key.get(requirement.key, [])
         if requirement.operator is not Operator.IN:

@@ -14,11 +14,11 @@ from flash_ticket.firewall.terms.verdict import Direction
 
 @dataclass(frozen=True, slots=True)
 class PodPeer:
-    """Pods that a rule names.
+    """The pods that a rule's peer selects.
 
     Attributes:
-        namespaces: The labels of their namespace; None means the policy's own namespace.
-        pods: Their own labels.
+        namespaces: Selects their namespaces; None means the policy's own namespace.
+        pods: Selects the pods there.
     """
 
     namespaces: Selector | None
@@ -27,7 +27,7 @@ class PodPeer:
 
 @dataclass(frozen=True, slots=True)
 class AddressPeer:
-    """Addresses that a rule names: an ipBlock without what it excepts, as sorted ranges."""
+    """The addresses of a rule's peer: an ipBlock without its exceptions, as sorted ranges."""
 
     ranges: tuple[AddressRange, ...]
 
@@ -37,7 +37,7 @@ Peer = PodPeer | AddressPeer
 
 @dataclass(frozen=True, slots=True, order=True)
 class NamedPort:
-    """A port that a rule names by its container's name: another number on each pod, none on an address."""
+    """A container port by its name: each pod decides the number, and an address has none."""
 
     protocol: Protocol
     name: str
@@ -48,15 +48,15 @@ class RulePorts:
     """The ports of a rule.
 
     Attributes:
-        numbered: Those given by number, or all of them for a rule that names none.
-        named: Those that each destination pod resolves.
+        numbered: The ports given by number; all ports for a rule without ports.
+        named: The ports that each destination pod resolves.
     """
 
     numbered: PortSet
     named: tuple[NamedPort, ...] = ()
 
     def on(self, workload: Workload) -> PortSet:
-        """Return the ports that the rule means when a pod of this workload is the destination."""
+        """Return the ports of the rule for a destination pod of this workload."""
         if not self.named:
             return self.numbered
         return self.numbered | PortSet.of(
@@ -71,9 +71,9 @@ class PolicyEntry:
     """One entry of ``ingress`` or ``egress``.
 
     Attributes:
-        index: Its place in the list, from 0.
-        peers: Whom it lets talk; None for everybody, inside and outside the cluster.
-        ports: On which ports of the destination.
+        index: Its index in the list, from 0.
+        peers: The allowed peers; None for every peer, inside and outside the cluster.
+        ports: The ports of the destination.
     """
 
     index: int
@@ -86,11 +86,11 @@ class Policy:
     """One NetworkPolicy.
 
     Attributes:
-        namespace: Whose pods it can select.
+        namespace: The namespace of the policy and of the pods it can select.
         name: Its name, unique in the namespace.
-        source: The file that holds it.
-        pods: Which pods of the namespace it selects.
-        rules: By direction; a direction that is missing is not restricted by this policy, one with no rules is closed.
+        source: The file that contains it.
+        pods: Selects pods of the namespace.
+        rules: By direction. The policy does not restrict a missing direction; a direction without rules is closed.
     """
 
     namespace: str
@@ -112,7 +112,7 @@ def read_policy(body: Mapping[str, object], namespace: str, name: str, place: Fi
     """Return the policy that an object declares.
 
     Raises:
-        InputError: The API server would refuse the object, or drop a field of it.
+        InputError: The API server would refuse the object or drop one of its fields.
     """
     spec = field.mapping(body.get("spec"), "spec", place)
     field.only(spec, ("podSelector", "policyTypes", "ingress", "egress"), "spec", place)
@@ -152,10 +152,10 @@ def _peer(raw: Mapping[str, object], path: str, place: FieldPath) -> Peer:
     block, pods, namespaces = raw.get("ipBlock"), raw.get("podSelector"), raw.get("namespaceSelector")
     if block is not None:
         if pods is not None or namespaces is not None:
-            place.fail(path, "an ipBlock beside a selector", "Give each a peer of its own")
+            place.fail(path, "an ipBlock together with a selector", "Write them as two peers")
         return _addresses(field.mapping(block, f"{path}.ipBlock", place), f"{path}.ipBlock", place)
     if pods is None and namespaces is None:
-        place.fail(path, "a peer that names nobody", "Give it a podSelector, a namespaceSelector or an ipBlock")
+        place.fail(path, "this peer selects nothing", "Give it a podSelector, a namespaceSelector or an ipBlock")
     return PodPeer(
         None if namespaces is None else read_selector(namespaces, f"{path}.namespaceSelector", place),
         read_selector(pods, f"{path}.podSelector", place),
@@ -170,7 +170,7 @@ def _addresses(raw: Mapping[str, object], path: str, place: FieldPath) -> Addres
         at = f"{path}.except[{index}]"
         hole = _cidr(entry, at, place)
         if not block.covers(hole) or hole == block:
-            place.fail(at, f"{entry} is not a strict part of {raw['cidr']}", "Except addresses within the cidr")
+            place.fail(at, f"{entry} is not a strict part of {raw['cidr']}", "List only addresses within the cidr")
         holes.append(hole)
     return AddressPeer(without(block, holes))
 
@@ -197,9 +197,9 @@ def _ports(raw: object, path: str, place: FieldPath) -> RulePorts:
         port, end = entry.get("port"), entry.get("endPort")
         if isinstance(port, str):
             if end is not None:
-                place.fail(f"{at}.endPort", "an endPort beside a named port", "Give the port by number")
-            if not any(map(str.isalpha, port)):  # the API server wants a letter, so that no name looks like a number
-                place.fail(f"{at}.port", f"{field.shown(port)} is no port name", "Write a number without quotes")
+                place.fail(f"{at}.endPort", "an endPort together with a named port", "Give the port by number")
+            if not any(map(str.isalpha, port)):  # the API server requires a letter, so that no name looks like a number
+                place.fail(f"{at}.port", f"{field.shown(port)} is not a port name", "Write a number without quotes")
             named.add(NamedPort(protocol, port))
         else:
             numbered.append(_range(protocol, port, end, at, place))

@@ -1,16 +1,16 @@
-"""Who reaches whom in a cluster over which ports, and which policy and rule decides.
+"""Reachability in a cluster: which connections are allowed on which ports, and which policy and rule decides.
 
 The semantics are those of networking.k8s.io/v1 NetworkPolicy as the Kubernetes documentation states them (concepts,
 network policies; API reference, NetworkPolicy):
 
-* A direction in which no policy selects a pod is open. One in which a policy selects it lets through what a rule of
-  any selecting policy allows, nothing else; policies add up and their order does not matter.
-* A connection passes when the source's egress side and the destination's ingress side both let it through. Replies
-  need no rule. Ports are those of the destination; a named port is whatever number the destination gives that name.
-* Selectors mean pods and ipBlocks mean addresses outside the cluster. Whether an ipBlock also means a pod's own address
-  differs between CNIs; here it does not.
-* A pod always reaches itself, and its node reaches it; neither is a connection here. ICMP is left undefined by
-  Kubernetes and is not covered.
+* If no policy selects a pod for a direction, that direction is open. If policies select the pod, the direction allows
+  only what a rule of any of them allows. Policies add up, and their order does not matter.
+* A connection passes if the source's egress side and the destination's ingress side both allow it. Replies need no
+  rule. Ports are those of the destination; each destination decides which number a named port has.
+* Selectors match pods, and ipBlocks match addresses outside the cluster. CNIs differ on whether an ipBlock also matches
+  a pod's own address; here it does not.
+* A pod can always reach itself, and its node can always reach it; neither is a connection here. Kubernetes leaves ICMP
+  undefined, and this analysis does not cover it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, Po
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
 INGRESS_CONTROLLER = "{ingress-controller}"
-"""How connections name the controller."""
+"""The name of the ingress controller in connections."""
 
 _SOMEWHERE = Workload("ingress-controller-ns", "ingress-controller", "Pod", {})
 
@@ -38,12 +38,12 @@ def entrances(
     parties: Mapping[str, Workload],
     side_ports: Callable[[Direction, Workload, Workload], PortSet],
 ) -> dict[str, PortSet]:
-    """Return the ports of each workload that is behind an Ingress or a Route; none if policies stop the controller.
+    """Return the ports of each workload behind an Ingress or a Route; empty if policies deny the controller.
 
     Args:
-        cluster: Whose Services and backends to follow.
+        cluster: The cluster with the Services and backends.
         parties: The workloads by name.
-        side_ports: What policies leave open at an endpoint to a peer, in a direction.
+        side_ports: Returns the ports that policies allow at an endpoint for a peer, in a direction.
     """
     services = {(service.namespace, service.name): service for service in cluster.services}
     found: dict[str, PortSet] = {}
@@ -56,7 +56,7 @@ def entrances(
 
 
 Party = Workload | AddressRange
-"""What can be asked about: a workload, in the cluster or only thought of, or addresses outside the cluster."""
+"""One end of a question: a workload, which need not exist in the cluster, or addresses outside the cluster."""
 
 _Match = tuple[Policy, int, PortSet]
 
@@ -64,17 +64,17 @@ _Match = tuple[Policy, int, PortSet]
 class Reachability:
     """The pod layer's answers for one cluster.
 
-    ``connections`` gives everything at once, in time proportional to what there is and what connects. ``allowed`` and
-    ``verdict`` answer for one pair, whose ends need not be in the cluster: a ``Workload`` with a namespace, labels and
-    ports of one's own making stands for a pod that might come.
+    ``connections`` returns everything at once, in time proportional to the size of the cluster and of the result.
+    ``allowed`` and ``verdict`` answer for one pair. Its ends need not be in the cluster: a ``Workload`` with any
+    namespace, labels and ports describes a pod that could be created.
     """
 
     def __init__(self, cluster: AnalysedCluster, host_network: HostNetwork = HostNetwork.PODS) -> None:
-        """Take in a cluster.
+        """Prepare the answers for a cluster.
 
         Args:
             cluster: From ``read_cluster`` (a directory) or ``cluster_from`` (dictionaries).
-            host_network: What to take pods on their node's network for.
+            host_network: How to treat pods on their node's network.
         """
         self.cluster = cluster
         self._host_network = host_network
@@ -85,14 +85,14 @@ class Reachability:
         self._governing: dict[tuple[Workload, Direction], tuple[Policy, ...]] = {}
 
     def allowed(self, source: Party, destination: Party) -> PortSet:
-        """Return the ports that the source may open at the destination.
+        """Return the ports on which the source may connect to the destination.
 
-        Of a range of addresses, those that every address of the range may use or be used at.
+        For a range of addresses, these are the ports that are allowed for every address of the range.
         """
         return self._over_pieces(source, destination, PortSet.__and__)
 
     def allowed_to_some(self, source: Party, destination: Party) -> PortSet:
-        """Return the ports that at least one address of a range may use or be used at; else as ``allowed``."""
+        """Return as ``allowed``, but for a range of addresses the ports that are allowed for at least one address."""
         return self._over_pieces(source, destination, PortSet.__or__)
 
     def _over_pieces(self, source: Party, destination: Party, join: Callable[[PortSet, PortSet], PortSet]) -> PortSet:
@@ -105,8 +105,7 @@ class Reachability:
     def verdict(self, source: Party, destination: Party, port: PortRange) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side.
 
-        For a range of addresses that rules cut, the verdict is that of a part which is stopped, if there is one, and
-        names that part.
+        If rules cut a range of addresses, the verdict is that of one part: of a denied part, if there is one.
         """
         first: Verdict | None = None
         for one, other in self._uniform(source, destination):
@@ -167,7 +166,7 @@ class Reachability:
     def _matches(
         self, direction: Direction, governors: tuple[Policy, ...], endpoint: Party, peer: Party
     ) -> Iterator[_Match]:
-        """Yield the rules that name the peer, each with the ports that it opens."""
+        """Yield the rules that match the peer, each with the ports that it allows."""
         destination = endpoint if direction is Direction.INGRESS else peer
         for policy in governors:
             for rule in policy.rules[direction]:
@@ -183,7 +182,7 @@ class Reachability:
         return self._selection.means(peer, policy, endpoint)
 
     def _uniform(self, source: Party, destination: Party) -> Iterator[tuple[Party, Party]]:
-        """Yield the pair, an address range in the parts that no rule of the other end cuts further."""
+        """Yield the pair, with address ranges cut into parts that no rule of the other end cuts further."""
         for one in self._parts(source, destination, Direction.INGRESS):
             for other in self._parts(destination, source, Direction.EGRESS):
                 yield one, other
@@ -206,10 +205,10 @@ class Reachability:
             yield AddressRange(endpoint.family, first, last)
 
     def connections(self) -> Connections:
-        """Return every connection between workloads, and between workloads and the ranges outside.
+        """Return every connection between workloads, and between workloads and address ranges outside the cluster.
 
-        The outside is divided where the policies divide it, for each direction by itself. IPv6 is shown if a policy
-        speaks of it. An Ingress or a Route adds ``{ingress-controller}`` as a source.
+        The policies' ipBlocks cut the addresses outside, separately for each direction. The result contains IPv6 only
+        if a policy names an IPv6 block. An Ingress or a Route adds ``{ingress-controller}`` as a source.
         """
         links = list(self._equivalence.links_between_workloads())
         parties: list[PartyName] = list(self.parties)
@@ -242,9 +241,9 @@ class Reachability:
 
     @cached_property
     def parties(self) -> dict[str, Workload]:
-        """Each workload by the name that connections give it, sorted by owner.
+        """Each workload by its name in connections, sorted by owner.
 
-        That is its owner's name, unless policies tell the pods of that owner apart: then each goes by its own.
+        The name is that of the owner. If policies treat the owner's pods differently, each pod has its own name.
         """
         found: dict[str, Workload] = {}
         for name, workload in zip(self._party_names, self.cluster.workloads, strict=True):
@@ -275,18 +274,20 @@ class Reachability:
 
     @cached_property
     def notes(self) -> tuple[Note, ...]:
-        """What the connections do not show: objects read past, assumptions made, doors that stay shut."""
+        """What the connections do not show: ignored objects, assumptions, and Ingresses that policies deny."""
         cluster = self.cluster
         found = list(cluster.notes)
-        taken_for = f"on its node's network; taken for {self._host_network.value}, which Kubernetes leaves open"
+        treated_as = f"treated as {self._host_network.value}, because Kubernetes leaves this undefined"
         for name, workload in self.parties.items():
             if workload.network is PodNetwork.HOST and cluster.policies:
-                found.append(Note("hostNetwork", name, taken_for))
+                found.append(Note("hostNetwork", name, f"on its node's network; {treated_as}"))
             if name.endswith("[Pod]") and name != str(workload):
-                found.append(Note("ownerReferences", str(workload), f"its pods differ to policies; {name} is one"))
+                says = f"policies treat its pods differently; {name} is one of them"
+                found.append(Note("ownerReferences", str(workload), says))
         for name, ports in self._entrances.items():
             if not ports:
-                found.append(Note("Ingress", name, "policies let no arbitrary pod in, so not its controller either"))
+                says = "policies deny connections from arbitrary pods, and so from the ingress controller"
+                found.append(Note("Ingress", name, says))
         return tuple(found)
 
 

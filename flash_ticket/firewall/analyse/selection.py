@@ -1,4 +1,4 @@
-"""Which policies select which workloads, and which workloads the peers of rules name."""
+"""Which workloads a policy selects, and which workloads a rule's peer selects."""
 
 from collections.abc import Mapping
 from enum import Enum
@@ -12,10 +12,10 @@ _FEW_NAMESPACES = 8
 
 
 class HostNetwork(Enum):
-    """What to take pods on their node's network for; the Kubernetes documentation leaves it to the CNI.
+    """How to treat pods on their node's network; the Kubernetes documentation leaves it to the CNI.
 
-    ``PODS``: policies and selectors mean them like any pod. ``NODES``: no policy governs them and no selector means
-    them, as their traffic cannot be told from the node's; that is what most CNIs do.
+    ``PODS``: policies and selectors apply to them as to any pod. ``NODES``: no policy governs them and no selector
+    matches them, because their traffic looks like the node's. Most CNIs do the latter.
     """
 
     PODS = "pods"
@@ -23,7 +23,7 @@ class HostNetwork(Enum):
 
 
 class Selection:
-    """A cluster's workloads by label, each known by its number in ``cluster.workloads``."""
+    """Finds a cluster's workloads by label; a workload's number is its index in ``cluster.workloads``."""
 
     def __init__(self, cluster: AnalysedCluster, host_network: HostNetwork) -> None:
         self._cluster = cluster
@@ -41,16 +41,16 @@ class Selection:
         self.on_nodes = tuple(sorted(set(range(len(self._labels))) - set(inside)))
 
     def is_selectable(self, workload: Workload) -> bool:
-        """Return whether policies and selectors mean a workload's pods at all."""
+        """Return whether policies and selectors apply to a workload's pods."""
         return workload.network is PodNetwork.POD or self._host_network is HostNetwork.PODS
 
     def governed_by(self, policy: Policy) -> tuple[int, ...]:
-        """Return the workloads that a policy selects."""
+        """Return the numbers of the workloads that a policy selects."""
         within = self._within.get(policy.namespace)
         return within.matching(policy.pods) if within else ()
 
     def named_by(self, peer: PodPeer, policy: Policy) -> tuple[int, ...]:
-        """Return the workloads that a peer of one of a policy's rules names."""
+        """Return the numbers of the workloads that a peer of one of a policy's rules selects."""
         key = (policy.namespace if peer.namespaces is None else "", peer)
         found = self._named.get(key)
         if found is None:
@@ -76,7 +76,7 @@ class Selection:
         return self._cluster.namespaces.get(name) or {NAME_LABEL: name}
 
     def means(self, peer: PodPeer, policy: Policy, workload: Workload) -> bool:
-        """Return whether a peer of one of a policy's rules names a workload, in the cluster or only thought of."""
+        """Return whether a peer of one of a policy's rules selects a workload, which need not exist in the cluster."""
         if not self.is_selectable(workload) or not peer.pods.matches(workload.labels):
             return False
         if peer.namespaces is None:
@@ -84,7 +84,7 @@ class Selection:
         return peer.namespaces.matches(self.namespace_labels(workload.namespace))
 
     def governs(self, policy: Policy, workload: Workload) -> bool:
-        """Return whether a policy selects a workload, in the cluster or only thought of."""
+        """Return whether a policy selects a workload, which need not exist in the cluster."""
         return (
             policy.namespace == workload.namespace
             and self.is_selectable(workload)

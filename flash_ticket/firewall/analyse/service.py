@@ -1,4 +1,4 @@
-"""Services, and what Ingress and Route objects open through them to an ingress controller."""
+"""Services, and the ports that Ingress and Route objects open through them to an ingress controller."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class ServicePort:
     """One port of a Service.
 
     Attributes:
-        name: Its name, None without one.
+        name: Its name; None if it has no name.
         protocol: TCP, UDP or SCTP.
         number: The port of the Service.
         target: The port of the pods, by number or by the container port's name.
@@ -32,9 +32,9 @@ class SelectingService:
     """A Service that selects pods.
 
     Attributes:
-        namespace: Where it and its pods are.
+        namespace: The namespace of the Service and its pods.
         name: Its name.
-        pods: The labels of its pods; None for a Service without a selector, whose endpoints are made elsewhere.
+        pods: Selects its pods; None for a Service without a selector, which gets its endpoints elsewhere.
         ports: In the order written.
     """
 
@@ -50,7 +50,7 @@ class SelectingService:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Where an Ingress or a Route sends what comes in.
+    """Where an Ingress or a Route sends its traffic.
 
     Attributes:
         namespace: The namespace of the object and of the Service.
@@ -67,7 +67,7 @@ def read_service(body: Mapping[str, object], namespace: str, name: str, place: F
     """Return the Service that an object declares.
 
     Raises:
-        InputError: A field that decides has the wrong type.
+        InputError: A field that matters here has the wrong type.
     """
     spec = field.mapping(body.get("spec"), "spec", place)
     selector = field.strings(spec.get("selector"), "spec.selector", place)
@@ -87,7 +87,7 @@ def read_ingress(body: Mapping[str, object], namespace: str, place: FieldPath) -
     """Yield the backends of an Ingress (networking.k8s.io/v1), its default first.
 
     Raises:
-        InputError: A field that decides has the wrong type.
+        InputError: A field that matters here has the wrong type.
     """
     spec = field.mapping(body.get("spec"), "spec", place)
     yield from _ingress_backend(spec.get("defaultBackend"), namespace, "spec.defaultBackend", place)
@@ -109,7 +109,7 @@ def read_route(body: Mapping[str, object], namespace: str, place: FieldPath) -> 
     """Yield the backends of an OpenShift Route (route.openshift.io/v1).
 
     Raises:
-        InputError: A field that decides has the wrong type.
+        InputError: A field that matters here has the wrong type.
     """
     spec = field.mapping(body.get("spec"), "spec", place)
     port = _either(field.mapping(spec.get("port"), "spec.port", place).get("targetPort"))
@@ -124,8 +124,9 @@ def opened_by(service: SelectingService, port: int | str | None, workload: Workl
 
     Args:
         service: A Service that selects the workload.
-        port: The backend's port; a number or name of the Service's, or the name or number of its target.
-        workload: Whose ports to look for; only declared ones count.
+        port: The backend's port: the number or name of a Service port, or the number or name of its target; None for
+            all.
+        workload: The workload; only ports that its containers declare count.
     """
     targets = [each.target for each in service.ports if port is None or port in (each.number, each.name, each.target)]
     chosen = targets if port is None else targets[:1]

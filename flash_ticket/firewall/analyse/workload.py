@@ -1,4 +1,4 @@
-"""Workloads: the pods that policies select, as manifests declare them, replicas told once."""
+"""Workloads: the pods that policies select, as manifests declare them, with replicas counted once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TEMPLATE_PATHS = {
     "Job": ("spec", "template"),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
-"""Where each kind keeps the template of its pods (Kubernetes API reference, workloads)."""
+"""The path of the pod template in each kind (Kubernetes API reference, workloads)."""
 
 
 class PodNetwork(Enum):
@@ -32,7 +32,7 @@ class ContainerPort:
     """A port that a container declares.
 
     Attributes:
-        name: Its name, by which policies and services may call it; None without one.
+        name: The name that policies and Services can use for it; None if it has no name.
     """
 
     name: str | None
@@ -42,16 +42,17 @@ class ContainerPort:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """Pods that are alike: those of one owner, or one pod without an owner.
+    """The pods of one owner, or one pod without an owner.
 
     Attributes:
-        namespace: Where the pods are.
+        namespace: The namespace of the pods.
         name: The owner's name, or the pod's.
         kind: The owner's kind, or ``Pod``.
         labels: The labels of the pods, not of the owner.
-        ports: What the containers declare.
+        ports: The ports that the containers declare.
         network: Whether the pods share their node's network.
-        pod: The name of one pod, to tell pods of one owner apart when policies do; the workload's name for a template.
+        pod: The name of one pod, used if policies treat the owner's pods differently; the workload's name for a
+            template.
     """
 
     namespace: str
@@ -67,17 +68,17 @@ class Workload:
         return f"{self.namespace}/{self.name}[{self.kind}]"
 
     def numbers_of(self, name: str, protocol: Protocol) -> tuple[int, ...]:
-        """Return the port numbers that a named port stands for on these pods, usually one or none."""
+        """Return the port numbers of a named port on these pods, usually one or none."""
         return tuple(sorted({port.number for port in self.ports if port.name == name and port.protocol == protocol}))
 
 
 def read_workload(body: Mapping[str, object], namespace: str, name: str, place: FieldPath) -> Workload:
     """Return the workload that a Pod or an object with a pod template declares.
 
-    A pod belongs to the owner that controls it, unless that is its node (static pods).
+    A pod belongs to the owner that controls it, unless that owner is its node (static pods).
 
     Raises:
-        InputError: A field that decides has the wrong type.
+        InputError: A field that matters here has the wrong type.
     """
     kind = str(body["kind"])
     if kind == "Pod":
@@ -114,7 +115,7 @@ def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: FieldPa
         ports.extend(_ports(container, at, place))
     if "initContainers" in spec:
         for at, container in field.mappings(spec["initContainers"], f"{path}.initContainers", place):
-            if container.get("restartPolicy") == "Always":  # a sidecar, which runs beside the containers
+            if container.get("restartPolicy") == "Always":  # a sidecar, which keeps running with the containers
                 ports.extend(_ports(container, at, place))
     return Workload(pod.namespace, pod.name, pod.kind, pod.labels, tuple(ports), network, pod.pod)
 
@@ -124,7 +125,7 @@ def _ports(container: Mapping[str, object], path: str, place: FieldPath) -> list
     for at, port in field.mappings(container.get("ports"), f"{path}.ports", place):
         number = port.get("containerPort")
         if number is None:
-            continue  # nothing can be reached by it, and no policy can mean it
+            continue  # without a number, the port cannot be reached or named
         if type(number) is not int or not 1 <= number <= MAX_PORT:
             place.fail(f"{at}.containerPort", f"{field.shown(number)} is not a port", f"Write 1 to {MAX_PORT}")
         name = port.get("name")
@@ -139,10 +140,10 @@ def _ports(container: Mapping[str, object], path: str, place: FieldPath) -> list
 
 
 def read_protocol(value: object, path: str, place: FieldPath) -> Protocol:
-    """Return the protocol that a port names; TCP if it names none.
+    """Return the protocol of a port; TCP if the port names none.
 
     Raises:
-        InputError: Kubernetes knows no such protocol.
+        InputError: Kubernetes does not know the protocol.
     """
     if value is None:
         return Protocol.TCP

@@ -1,4 +1,4 @@
-"""The binding and what an account holds, brought together as one environment; or the one thing to mend."""
+"""Finds what a binding selects in an AWS account, and returns one environment, or the first error to correct."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -32,14 +32,14 @@ from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 
 _DNS_SERVICE_OFFSET = 10
-"""EKS gives CoreDNS's Service the tenth address of the Service range (EKS user guide, kubernetesNetworkConfig)."""
+"""EKS gives the Service of CoreDNS the tenth address of the Service range (EKS user guide, kubernetesNetworkConfig)."""
 
 _IDS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCluster:
-    """What EKS says of a cluster (DescribeCluster)."""
+    """An EKS cluster as DescribeCluster returns it: its VPC, its own security group and its Service range."""
 
     vpc: str
     group: str
@@ -63,34 +63,37 @@ class FoundSubnet:
 
 
 class Account(Protocol):
-    """What the binding asks of an AWS account and region. Each question may raise InputError (no credentials, ...)."""
+    """What the binding needs to read from an AWS account and region.
+
+    Every method may raise InputError, for example without credentials.
+    """
 
     @property
     def id(self) -> str:
-        """Twelve digits."""
+        """The account's id: twelve digits."""
 
     @property
     def partition(self) -> str:
-        """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        """The partition: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
 
     @property
     def region(self) -> str:
-        """Such as ``ap-northeast-2``."""
+        """The region, such as ``ap-northeast-2``."""
 
     def vpcs(self, selection: One) -> Sequence[FoundVpc]:
-        """Return every VPC that the selection fits."""
+        """Return every VPC that matches the selection."""
 
     def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
-        """Return every subnet of the VPC that the selection fits."""
+        """Return every subnet of the VPC that matches the selection."""
 
     def groups(self, vpc: str, selection: One) -> Sequence[Group]:
-        """Return every security group of the VPC that the selection fits."""
+        """Return every security group of the VPC that matches the selection."""
 
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
-        """Return every managed prefix list that the selection fits, with its entries."""
+        """Return every managed prefix list that matches the selection, with its entries."""
 
     def cluster(self, name: str) -> FoundCluster | None:
-        """Return the EKS cluster, or None if there is none of that name."""
+        """Return the EKS cluster with this name, or None if there is none."""
 
 
 class _Identified(Protocol):
@@ -102,11 +105,11 @@ Found = TypeVar("Found", bound=_Identified)
 
 
 def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Environment:
-    """Return the environment in which every name of the matrix has its place.
+    """Return the environment, with a place for every external of the matrix outside the cluster.
 
     Raises:
-        InputError: A name has no place, a place names no external, a selection fits nothing or too much, or alerts do
-            not fit the rest.
+        InputError: An external has no place, a place has no external, a selection matches nothing or too much, or the
+            alerts do not fit the cluster or region.
     """
     environment = _Binder(matrix, stack, account).environment(binding)
     guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
@@ -141,7 +144,7 @@ class _Binder:
         return InputError(stack_file(self.stack), f"{BINDING_KEY}.{key}", problem, remedy)
 
     def _outside(self, binding: Binding) -> list[str]:
-        """Return the externals outside the cluster, after checking that the places are exactly theirs."""
+        """Return the externals outside the cluster, after checking that exactly these have places."""
         outside = [external.name for external in self.matrix.externals if external.namespace is None]
         for name in outside:
             if name not in binding.places:
@@ -151,21 +154,21 @@ class _Binder:
         for name in binding.places:
             if name not in outside:
                 why = (
-                    "is pods of another namespace, which need no place"
+                    "stands for pods of another namespace, which need no place"
                     if isinstance(self.matrix.endpoints.get(name), External)
-                    else "is no external of traffic.yaml"
+                    else "is not an external of traffic.yaml"
                 )
                 raise self._refuse(f"places.{name}", f"{name} {why}", "Remove it or correct its name")
         front = binding.load_balancer.external
         if front not in outside:
             raise self._refuse(
                 "loadBalancer.external",
-                f"{front} is no external of traffic.yaml outside the cluster",
+                f"{front} is not an external of traffic.yaml outside the cluster",
                 f"Write one of: {', '.join(outside)}" if outside else "Declare it under externals there",
             )
         if binding.places[front].groups:
             raise self._refuse(
-                f"places.{front}.groups", "the load balancer's group is made by this program", "Remove the groups"
+                f"places.{front}.groups", "this program creates the load balancer's group", "Remove the groups"
             )
         return outside
 
@@ -175,15 +178,15 @@ class _Binder:
         where = f"account {self.account.id} in {self.account.region}"
         if not found:
             raise self._refuse(
-                key, f"there is no {kind} {selection} in {where}", f"Correct it, or make the {kind} first"
+                key, f"there is no {kind} {selection} in {where}", f"Correct it, or create the {kind} first"
             )
         names = ", ".join(sorted(one.id for one in found)[:_IDS_SHOWN])
         if len(found) > _IDS_SHOWN:
             names += f" and {len(found) - _IDS_SHOWN} more"
         raise self._refuse(
             key,
-            f"not one {kind} {selection} but {len(found)} are in {where}: {names}",
-            "Select exactly one, by id if need be",
+            f"{len(found)} matches in {where} for the {kind} {selection}: {names}",
+            "Select exactly one, by id if necessary",
         )
 
     def _group(self, key: str, selection: One, vpc: str) -> Group:
@@ -231,7 +234,8 @@ class _Binder:
         if found.family not in _families(vpc):
             raise self._refuse(
                 key,
-                f"the managed prefix list {found.label} holds IPv{found.family}, and {vpc.id} has no such block",
+                f"the managed prefix list {found.label} contains IPv{found.family}, and {vpc.id} has no "
+                f"IPv{found.family} block",
                 "Select a list of the VPC's family",
             )
         return found

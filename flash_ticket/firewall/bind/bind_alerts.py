@@ -1,4 +1,4 @@
-"""What the binding asks for of alerts, held against the rest of the environment."""
+"""The alerts that a binding requests, checked against the rest of the environment."""
 
 from flash_ticket.firewall.bind.environment import Environment, Origin
 from flash_ticket.firewall.declare.alerts import (
@@ -18,10 +18,10 @@ _DASHBOARD_LABELS = (("grafana_dashboard", "1"),)
 
 
 def bind_alerts(entry: AlertsEntry | None, environment: Environment) -> Alerting | None:
-    """Return what the stack asks for, or None if it asks for nothing.
+    """Return the alerts that the stack requests, or None if it requests none.
 
     Raises:
-        InputError: The plug-in has no such metric or log, or the topic is in another region.
+        InputError: The network plug-in has no such metric or log, or the topic is in another region.
     """
     if entry is None:
         return None
@@ -31,7 +31,7 @@ def bind_alerts(entry: AlertsEntry | None, environment: Environment) -> Alerting
             raise _refuse(
                 environment,
                 key,
-                "Calico's open source counts denied packets in no metric of Prometheus",
+                "open source Calico has no Prometheus metric for denied packets",
                 "Remove it, and keep cloudwatch for the VPC's side",
             )
     return Alerting(
@@ -53,7 +53,7 @@ def _cloudwatch(entry: CloudWatchEntry, environment: Environment) -> CloudWatchA
         raise _refuse(
             environment,
             "cloudwatch.agentLogGroup",
-            f"with the plug-in {cni} no network policy agent writes there",
+            f"only the VPC CNI has a network policy agent, and this stack uses {cni}",
             "Remove it",
         )
     if not entry.topic.startswith("arn:"):
@@ -64,7 +64,7 @@ def _cloudwatch(entry: CloudWatchEntry, environment: Environment) -> CloudWatchA
         raise _refuse(
             environment,
             "cloudwatch.topic",
-            f"the topic is in {region}, and an alarm notifies topics of its own region, {environment.region}, alone",
+            f"the topic is in {region}, and an alarm can notify only topics in its own region, {environment.region}",
             "Name a topic there",
         )
     return CloudWatchAlerting(entry.topic, entry.agent_log_group)

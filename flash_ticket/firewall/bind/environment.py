@@ -1,4 +1,4 @@
-"""One environment with every name found: the values that the compilers take beside the matrix."""
+"""One environment with a place for every name: the compilers' second input, next to the matrix."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,11 +19,12 @@ from flash_ticket.firewall.declare.guard_rails import GuardRailChoice
 from flash_ticket.firewall.terms.ports import PortRange
 
 AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
+"""How many rules a prefix list of AWS counts as in a security group (VPC user guide, AWS-managed prefix lists)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The account and region whose traffic is recorded, and from where alone records are accepted.
+    """The account and region whose traffic is recorded; records from elsewhere are refused.
 
     Attributes:
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
@@ -36,19 +37,19 @@ class Origin:
     account_id: str
 
     def arn(self, service: str, resource: str) -> str:
-        """Return the ARN of something of a service here."""
+        """Return the ARN of a service's resource in this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Group:
-    """A security group that exists already; this program adds rules to it and never owns it.
+    """An existing security group; this program adds rules to it but does not own it.
 
     Attributes:
         id: ``sg-...``.
-        label: Its name, which AWS never changes; its id where a service or external has the same name.
-        foreign_rules: How many rules others have put there, as (direction, family, count) with the words
-            ``ingress`` or ``egress`` and the families 4 and 6.
+        label: Its name, which cannot change in AWS; its id if a service or external has the same name.
+        foreign_rules: The number of rules of others in the group, as (direction, family, count); the direction is
+            ``ingress`` or ``egress``, the family 4 or 6.
     """
 
     id: str
@@ -64,8 +65,9 @@ class PrefixList:
         id: ``pl-...``.
         label: Its name.
         family: 4 or 6.
-        weight: How many rules it counts in a security group: its maximum entries, or what AWS says of its own lists.
-        networks: The entries of today.
+        weight: How many rules it counts as in a security group: its maximum number of entries, or the documented
+            weight of a list of AWS.
+        networks: Its current entries.
     """
 
     id: str
@@ -80,9 +82,9 @@ class Place:
     """Where an external outside the cluster is.
 
     Attributes:
-        networks: Its addresses, collapsed and sorted: what a NetworkPolicy can say.
-        prefix_list: The list that the networks are taken from, if that is how the place is bound.
-        groups: The security groups its interfaces carry; empty where only addresses are known.
+        networks: Its addresses, collapsed and sorted; NetworkPolicies use them.
+        prefix_list: The list that contains the networks, if the place is bound to one.
+        groups: The security groups of its interfaces; empty if only addresses are known.
     """
 
     networks: tuple[Network, ...]
@@ -92,7 +94,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """The load balancer in front: which external it is, its listeners, and who may reach those."""
+    """The load balancer: its external in the matrix, its listeners, and the addresses that may reach them."""
 
     external: str
     listeners: tuple[PortRange, ...]
@@ -101,13 +103,13 @@ class LoadBalancer:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The EKS cluster as both firewalls see it.
+    """The EKS cluster as both layers need it.
 
     Attributes:
-        group: The cluster security group, which CoreDNS carries as a rule.
-        nodes: The security group of the nodes, which kubelets and ordinary pods carry.
-        resolvers: Addresses that answer DNS beside the CoreDNS pods: NodeLocal DNSCache and the Service it stands for.
-        leaving: How pods that have not been restarted yet are attached; None where all are as ``attachment`` says.
+        group: The cluster security group, which CoreDNS usually has.
+        nodes: The security group of the nodes, which kubelets and ordinary pods use.
+        resolvers: Addresses that answer DNS besides the CoreDNS pods: NodeLocal DNSCache and the Service it replaces.
+        leaving: The attachment of pods that have not restarted yet; None if all pods have ``attachment``.
     """
 
     name: str
@@ -123,27 +125,24 @@ class Cluster:
 
     @property
     def in_use(self) -> tuple[Attachment, ...]:
-        """Return every way in which running pods are attached, the one of new pods first."""
+        """Every attachment that running pods can have, with that of new pods first."""
         return (self.attachment, self.leaving) if self.leaving else (self.attachment,)
 
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """What AWS lets one group and one interface hold."""
+    """AWS's limits: security group rules per group, and groups per network interface."""
 
     rules_per_group: int
     groups_per_interface: int
 
 
-"""About half a dollar a query, where a terabyte costs five (Amazon Athena pricing)."""
-
-
 @dataclass(frozen=True, slots=True)
 class FlowLogSettings:
-    """Where the traffic of the VPC is recorded, for how many days, and what becomes of it on destroy.
+    """Where AWS records the VPC's traffic, for how many days, and what ``pulumi destroy`` does with the records.
 
     Attributes:
-        scan_limit_gibibytes: How much one query over records in S3 may read before Athena ends it.
+        scan_limit_gibibytes: How much a query over records in S3 may read before Athena stops it.
     """
 
     destination: LogDestination
@@ -154,14 +153,14 @@ class FlowLogSettings:
 
 @dataclass(frozen=True)
 class Environment:
-    """Everything that the compilers need to know of one stack.
+    """Everything that the compilers need to know about one stack.
 
     Attributes:
         name: The stack: ``dev``, ``prod``.
         account: Twelve digits.
         places: Sorted by name; one for each external outside the cluster.
-        alerting: What alerts are asked for; None for none.
-        guard_rails: What of guard rails in the cluster is asked for; None for none.
+        alerting: The requested alerts; None if there are none.
+        guard_rails: The requested guard rails in the cluster; None if there are none.
     """
 
     name: str
@@ -179,10 +178,10 @@ class Environment:
     guard_rails: GuardRailChoice | None = None
 
     def place(self, external: str) -> Place:
-        """Return where an external is.
+        """Return the place of an external.
 
         Raises:
-            KeyError: The external is no place outside the cluster.
+            KeyError: The external is not outside the cluster.
         """
         return self._place_of[external]
 

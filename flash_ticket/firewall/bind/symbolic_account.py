@@ -1,8 +1,8 @@
-"""An account in which everything is found: what the proof runs on without AWS.
+"""An account in which every selection matches something: the proof uses it to run without AWS.
 
-Places that a binding selects by tag, name or id get addresses of a range reserved for benchmarks (RFC 2544), one block
-for each selection: the same selection is the same place, another one another place. What only the account knows (how
-many rules others have put into a group, what a prefix list weighs) is not known here.
+Places that a binding selects by tags, names or ids get addresses of a range reserved for benchmarks (RFC 2544), one
+block for each selection: equal selections are the same place, different selections are different places. The symbolic
+account does not know what only AWS knows: how many rules others have put into a group, or the weight of a prefix list.
 """
 
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ _CLUSTER_GROUP = One(id="the group of the cluster")
 
 @dataclass(frozen=True, slots=True)
 class SymbolicAccount:
-    """Implements ``flash_ticket.firewall.bind.bind.Account`` without asking anybody."""
+    """Implements ``flash_ticket.firewall.bind.bind.Account`` without network access."""
 
     region: str
     id: str = "000000000000"
     partition: str = "aws"
     _blocks: dict[str, IPv4Network] = field(default_factory=dict)
 
-    def vpcs(self, selection: One) -> Sequence[FoundVpc]:  # noqa: ARG002 - the one VPC there is
+    def vpcs(self, selection: One) -> Sequence[FoundVpc]:  # noqa: ARG002 - there is only one VPC
         """Return the VPC."""
         return [_VPC]
 
-    def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:  # noqa: ARG002 - the one VPC there is
+    def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:  # noqa: ARG002 - there is only one VPC
         """Return one subnet, the same for the same selection."""
         return [FoundSubnet(f"subnet {selection}", (self._block(f"subnet {selection}", _WITHIN),))]
 
-    def groups(self, vpc: str, selection: One) -> Sequence[Group]:  # noqa: ARG002 - the one VPC there is
+    def groups(self, vpc: str, selection: One) -> Sequence[Group]:  # noqa: ARG002 - there is only one VPC
         """Return one group, the same for the same selection."""
         name = selection.name or dict(selection.tags or ()).get("Name") or selection.id or str(selection)
         return [Group(str(selection), name)]
@@ -48,8 +48,8 @@ class SymbolicAccount:
         networks = (self._block(f"list {selection}", _ELSEWHERE),)
         return [PrefixList(str(selection), name, 4, AWS_PREFIX_LIST_WEIGHTS.get(name, len(networks)), networks)]
 
-    def cluster(self, name: str) -> FoundCluster:  # noqa: ARG002 - every cluster is there
-        """Return the cluster, with a group of its own."""
+    def cluster(self, name: str) -> FoundCluster:  # noqa: ARG002 - every cluster exists here
+        """Return the cluster, with its own group."""
         return FoundCluster(_VPC.id, str(_CLUSTER_GROUP.id), _SERVICES)
 
     def _block(self, what: str, within: IPv4Network) -> IPv4Network:

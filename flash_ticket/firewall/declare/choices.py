@@ -62,3 +62,4 @@ class OnDestroy(StrEnum):
 
 
 DEFAULT_SCAN_LIMIT_GIBIBYTES = 100
+"""About half a dollar a query, at five dollars a terabyte (Amazon Athena pricing)."""

@@ -79,7 +79,7 @@ def _seconds(written: str | None) -> float | None:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    raise TypeError(f"a {type(value).__name__} where a text should be")
+    raise TypeError(f"expected a text, found a {type(value).__name__}")
 
 
 def _port(value: object) -> int:

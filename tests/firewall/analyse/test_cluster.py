@@ -1,4 +1,4 @@
-"""What is in the manifests is taken in, or noted, or refused; nothing is dropped in silence."""
+"""Every object of the manifests is read, noted or refused; none is dropped silently."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def test_every_kind_with_a_pod_template_is_a_workload(kind: str, version: str) -
     assert found.network is PodNetwork.HOST
 
 
-def test_a_cron_job_keeps_its_template_deeper() -> None:
+def test_a_cron_job_has_its_template_in_its_job_template() -> None:
     (found,) = cluster_from([of_kind("CronJob", "batch/v1", jobTemplate={"spec": {"template": TEMPLATE}})]).workloads
     assert str(found) == "shop/a[CronJob]"
     assert found.labels == {"app": "a"}
@@ -56,10 +56,10 @@ def test_a_sidecar_declares_ports_and_an_init_container_does_not() -> None:
     assert [port.number for port in found.ports] == [1]
 
 
-def test_kinds_that_decide_nothing_are_noted() -> None:
+def test_irrelevant_kinds_are_noted() -> None:
     settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}}
     assert notes(cluster_from([settings], source="a.yaml")) == [
-        "a.yaml: ConfigMap default/settings: this kind is not considered"
+        "a.yaml: ConfigMap default/settings: this kind is ignored"
     ]
 
 
@@ -75,10 +75,10 @@ def test_kinds_that_decide_nothing_are_noted() -> None:
 def test_policies_of_other_apis_are_noted_as_possibly_overruling(kind: str, version: str) -> None:
     cluster = cluster_from([of_kind(kind, version)])
     assert not cluster.policies
-    assert "it may overrule NetworkPolicies and is not considered" in notes(cluster)[0]
+    assert "it may overrule NetworkPolicies and is ignored" in notes(cluster)[0]
 
 
-def test_a_kind_of_another_group_is_not_taken_for_the_kind_of_that_name() -> None:
+def test_a_kind_of_another_api_group_is_a_different_kind() -> None:
     cluster = cluster_from(
         [of_kind("Service", "serving.knative.dev/v1"), of_kind("StatefulSet", "apps.kruise.io/v1beta1")]
     )
@@ -86,9 +86,9 @@ def test_a_kind_of_another_group_is_not_taken_for_the_kind_of_that_name() -> Non
     assert len(cluster.notes) == 2
 
 
-def test_a_document_that_is_no_kubernetes_object_is_noted() -> None:
+def test_a_document_that_is_not_a_kubernetes_object_is_noted() -> None:
     assert notes(cluster_from([{"replicas": 3}], source="values.yaml")) == [
-        "values.yaml: object 0: not a Kubernetes object (no kind), not considered"
+        "values.yaml: object 0: not a Kubernetes object (it has no kind); ignored"
     ]
 
 
@@ -97,7 +97,7 @@ def test_a_document_that_is_no_kubernetes_object_is_noted() -> None:
     [pod("a"), policy("a"), namespace("a"), deployment("a")],
     ids=["Pod", "NetworkPolicy", "Namespace", "Deployment"],
 )
-def test_an_object_that_is_there_twice_is_refused(twice: dict[str, Any]) -> None:
+def test_an_object_that_appears_twice_is_refused(twice: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="is already in memory object 0"):
         cluster_from([twice, pod("other"), twice])
 
@@ -110,9 +110,9 @@ def test_the_same_name_in_another_namespace_or_kind_is_another_object() -> None:
 @pytest.mark.parametrize(
     ("body", "key", "problem"),
     [
-        ({"kind": "Pod", "metadata": {"name": "a"}}, "apiVersion", "a Pod without one"),
-        ({"kind": "Pod", "apiVersion": "v1"}, "metadata.name", "a Pod without a name"),
-        ({"kind": "Pod", "apiVersion": "v1", "metadata": []}, "metadata", "a list where a mapping should be"),
+        ({"kind": "Pod", "metadata": {"name": "a"}}, "apiVersion", "this Pod has no apiVersion"),
+        ({"kind": "Pod", "apiVersion": "v1"}, "metadata.name", "this Pod has no name"),
+        ({"kind": "Pod", "apiVersion": "v1", "metadata": []}, "metadata", "expected a mapping, found a list"),
     ],
 )
 def test_an_object_without_its_identity_is_refused(body: dict[str, Any], key: str, problem: str) -> None:
@@ -126,7 +126,7 @@ def test_an_object_without_its_identity_is_refused(body: dict[str, Any], key: st
     ("labels", "path"),
     [({"a": 1}, "metadata.labels.a"), (["a"], "metadata.labels"), ({"a": None}, "metadata.labels.a")],
 )
-def test_labels_that_are_no_strings_are_refused(labels: Any, path: str) -> None:  # noqa: ANN401  # whatever is wrong
+def test_labels_that_are_not_strings_are_refused(labels: Any, path: str) -> None:  # noqa: ANN401  # whatever is wrong
     broken = pod("a")
     broken["metadata"]["labels"] = labels
     with pytest.raises(InputError) as caught:
@@ -144,5 +144,5 @@ def test_namespaces_have_their_name_as_a_label_whether_declared_or_only_used() -
 
 def test_a_directory_without_policies_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no NetworkPolicy is in these manifests"):
+    with pytest.raises(InputError, match="these manifests contain no NetworkPolicy"):
         read_cluster(tmp_path)

@@ -1,4 +1,4 @@
-"""A policy that the API server would refuse, or read otherwise than it looks, is refused with its file and field."""
+"""A policy that the API server would refuse, or read differently than it looks, is an error with file and field."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def rules_of(**spec: Any) -> dict[Direction, int]:  # noqa: ANN401  # any field
         ({"policyTypes": ["Egress", "Ingress"], "ingress": [{}, {}]}, {Direction.EGRESS: 0, Direction.INGRESS: 2}),
     ],
 )
-def test_policy_types_that_are_left_out_are_ingress_and_egress_if_there_are_egress_rules(
+def test_missing_policy_types_default_to_ingress_and_to_egress_if_there_are_egress_rules(
     spec: dict[str, Any], rules: dict[Direction, int]
 ) -> None:
     assert rules_of(**spec) == rules
@@ -59,23 +59,27 @@ def port(entry: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever is wrong
     ("spec", "path", "problem"),
     [
         ({"policyTypes": ["ingress"]}, "spec.policyTypes[0]", "unknown policy type 'ingress'"),
-        ({"policyTypes": "Ingress"}, "spec.policyTypes", "'Ingress' where a list should be"),
+        ({"policyTypes": "Ingress"}, "spec.policyTypes", "expected a list, found 'Ingress'"),
         ({"ingres": []}, "spec.ingres", "no such field"),
-        ({"ingress": {}}, "spec.ingress", "a mapping where a list should be"),
-        ({"ingress": [[]]}, "spec.ingress[0]", "a list where a mapping should be"),
+        ({"ingress": {}}, "spec.ingress", "expected a list, found a mapping"),
+        ({"ingress": [[]]}, "spec.ingress[0]", "expected a mapping, found a list"),
         ({"ingress": [{"to": []}]}, "spec.ingress[0].to", "no such field"),
-        (peer({}), "spec.ingress[0].from[0]", "a peer that names nobody"),
-        (peer(None), "spec.ingress[0].from[0]", "a peer that names nobody"),
-        (peer({"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}), "spec.ingress[0].from[0]", "an ipBlock beside"),
+        (peer({}), "spec.ingress[0].from[0]", "this peer selects nothing"),
+        (peer(None), "spec.ingress[0].from[0]", "this peer selects nothing"),
+        (
+            peer({"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}}),
+            "spec.ingress[0].from[0]",
+            "an ipBlock together with a selector",
+        ),
         (peer({"podSelector": {"app": "a"}}), "spec.ingress[0].from[0].podSelector.app", "no such field"),
         (
             peer({"podSelector": {"matchLabels": {"a": 1}}}),
             "spec.ingress[0].from[0].podSelector.matchLabels.a",
-            "1 where",
+            "found 1",
         ),
         (peer({"ipBlock": {"cidr": "10.0.0.0"}}), "spec.ingress[0].from[0].ipBlock.cidr", "'10.0.0.0' is not a CIDR"),
         (peer({"ipBlock": {"cidr": "10.0.0.0/33"}}), "spec.ingress[0].from[0].ipBlock.cidr", "is not a CIDR"),
-        (peer({"ipBlock": {}}), "spec.ingress[0].from[0].ipBlock.cidr", "nothing where a string should be"),
+        (peer({"ipBlock": {}}), "spec.ingress[0].from[0].ipBlock.cidr", "expected a string, found nothing"),
         (
             peer({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}),
             "spec.ingress[0].from[0].ipBlock.except[0]",
@@ -91,15 +95,15 @@ def port(entry: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever is wrong
         (port({"port": True}), "spec.egress[1].ports[0].port", "true is not a port"),
         (port({"port": 80.5}), "spec.egress[1].ports[0].port", "80.5 is not a port"),
         (port({"port": 80, "endPort": 79}), "spec.egress[1].ports[0].endPort", "79 is below the port 80"),
-        (port({"port": "http", "endPort": 90}), "spec.egress[1].ports[0].endPort", "beside a named port"),
-        (port({"port": "80"}), "spec.egress[1].ports[0].port", "'80' is no port name"),
-        (port({"port": ""}), "spec.egress[1].ports[0].port", "no port name"),
+        (port({"port": "http", "endPort": 90}), "spec.egress[1].ports[0].endPort", "together with a named port"),
+        (port({"port": "80"}), "spec.egress[1].ports[0].port", "'80' is not a port name"),
+        (port({"port": ""}), "spec.egress[1].ports[0].port", "not a port name"),
         (port({"endPort": 90}), "spec.egress[1].ports[0].endPort", "an endPort without a port"),
         (port({"protocol": "ICMP"}), "spec.egress[1].ports[0].protocol", "unknown protocol 'ICMP'"),
         (port({"protocol": "tcp"}), "spec.egress[1].ports[0].protocol", "unknown protocol 'tcp'"),
     ],
 )
-def test_a_field_that_cannot_be_is_named_by_its_path(spec: dict[str, Any], path: str, problem: str) -> None:
+def test_an_invalid_field_is_reported_by_its_path(spec: dict[str, Any], path: str, problem: str) -> None:
     found = error_of(**spec)
     assert found.key == f"NetworkPolicy shop/p: {path}"
     assert problem in found.problem
@@ -112,11 +116,11 @@ def test_a_field_that_cannot_be_is_named_by_its_path(spec: dict[str, Any], path:
         ({"key": "a", "operator": "In"}, "values", "In with no values"),
         ({"key": "a", "operator": "NotIn", "values": []}, "values", "NotIn with no values"),
         ({"key": "a", "operator": "Exists", "values": ["b"]}, "values", "Exists with values"),
-        ({"operator": "Exists"}, "key", "nothing where a string should be"),
-        ({"key": "a", "operator": "In", "values": [1]}, "values[0]", "1 where a string should be"),
+        ({"operator": "Exists"}, "key", "expected a string, found nothing"),
+        ({"key": "a", "operator": "In", "values": [1]}, "values[0]", "expected a string, found 1"),
     ],
 )
-def test_an_expression_that_cannot_be_is_named_by_its_path(expression: dict[str, Any], path: str, problem: str) -> None:
+def test_an_invalid_expression_is_reported_by_its_path(expression: dict[str, Any], path: str, problem: str) -> None:
     found = error_of(podSelector={"matchExpressions": [expression]})
     assert found.key == f"NetworkPolicy shop/p: spec.podSelector.matchExpressions[0].{path}"
     assert problem in found.problem

@@ -1,4 +1,4 @@
-"""Who reaches whom, and what the answer says of the policies and rules that decide."""
+"""Who reaches whom, and which policies and rules decide."""
 
 from typing import Any
 
@@ -53,7 +53,7 @@ def test_default_deny_leaves_nothing() -> None:
     assert listing(reach(pod("a"), pod("b"), deny)) == []
 
 
-def test_an_ingress_policy_does_not_restrict_what_its_pods_call() -> None:
+def test_an_ingress_policy_does_not_restrict_egress() -> None:
     found = reach(pod("a"), pod("b"), policy("deny-a", "a", ingress=[]))
     assert allowed(found, "a", "b") == "All Connections"
     assert allowed(found, "b", "a") == "No Connections"
@@ -81,13 +81,13 @@ def test_protocols_are_listed_by_name_and_ranges_that_touch_are_joined() -> None
     assert allowed(found, "a", "b") == "SCTP 1,TCP 80-91,443,UDP 1-65535"
 
 
-def test_all_ports_of_all_protocols_are_all_connections_however_they_are_written() -> None:
+def test_all_ports_of_all_protocols_are_all_connections() -> None:
     ports: list[dict[str, Any]] = [{"protocol": name, "port": 1, "endPort": 65535} for name in ("TCP", "UDP", "SCTP")]
     found = reach(pod("a"), pod("b"), policy("p", "b", ingress=[from_app("a", *ports)]))
     assert allowed(found, "a", "b") == "All Connections"
 
 
-def test_a_named_port_is_another_number_on_each_destination_and_nothing_where_it_is_unknown() -> None:
+def test_each_destination_resolves_a_named_port() -> None:
     found = reach(
         deployment("a", [{"name": "http", "containerPort": 8080}]),
         deployment("b", [{"name": "http", "containerPort": 9090}]),
@@ -102,7 +102,7 @@ def test_a_named_port_is_another_number_on_each_destination_and_nothing_where_it
     ]
 
 
-def test_a_namespace_selector_beside_a_pod_selector_needs_both_and_apart_either() -> None:
+def test_two_selectors_in_one_peer_must_both_match_and_in_two_peers_either() -> None:
     both = {"namespaceSelector": {"matchLabels": {"team": "x"}}, "podSelector": {"matchLabels": {"app": "a"}}}
     apart = [{"namespaceSelector": {"matchLabels": {"team": "x"}}}, {"podSelector": {"matchLabels": {"app": "a"}}}]
     objects = [
@@ -121,7 +121,7 @@ def test_a_namespace_selector_beside_a_pod_selector_needs_both_and_apart_either(
     assert callers(apart) == ["other/a[Pod]", "other/b[Pod]", "shop/a[Pod]"]
 
 
-def test_the_same_pod_selector_means_other_pods_in_each_policys_namespace() -> None:
+def test_a_pod_selector_matches_pods_of_the_policys_namespace() -> None:
     objects = [pod("a"), pod("b"), pod("a", namespace="other"), pod("b", namespace="other")]
     rules = [policy("p", "b", namespace=name, ingress=[from_app("a")]) for name in ("shop", "other")]
     inside = [line for line in listing(reach(*objects, *rules)) if "=> other/b" in line or "=> shop/b" in line]
@@ -131,7 +131,7 @@ def test_the_same_pod_selector_means_other_pods_in_each_policys_namespace() -> N
     ]
 
 
-def test_an_undeclared_namespace_is_known_by_its_name_label() -> None:
+def test_an_undeclared_namespace_has_its_name_label() -> None:
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "other"}}}
     found = reach(pod("a"), pod("b", namespace="other"), policy("p", "a", ingress=[{"from": [peer]}]))
     assert "other/b[Pod] => shop/a[Pod] : All Connections" in listing(found)
@@ -145,7 +145,7 @@ def test_an_object_without_a_namespace_is_in_default() -> None:
     assert listing(reach(lone, deny)) == ["default/a[Pod] => 0.0.0.0-255.255.255.255[External] : All Connections"]
 
 
-def test_the_outside_is_cut_where_policies_cut_it_for_each_direction_by_itself() -> None:
+def test_policies_cut_the_addresses_outside_separately_for_each_direction() -> None:
     block = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "10.0.0.0/16"]}}
     found = reach(pod("a"), policy("p", "a", ingress=[{"from": [block], "ports": [{"port": 80}]}]))
     assert listing(found) == [
@@ -154,7 +154,7 @@ def test_the_outside_is_cut_where_policies_cut_it_for_each_direction_by_itself()
     ]
 
 
-def test_ipv6_is_listed_once_a_policy_speaks_of_it() -> None:
+def test_ipv6_is_listed_if_a_policy_names_an_ipv6_block() -> None:
     block = {"ipBlock": {"cidr": "2001:db8::/32"}}
     found = reach(pod("a"), policy("p", "a", policyTypes=["Egress"], egress=[{"to": [block]}]))
     assert listing(found) == [
@@ -164,7 +164,7 @@ def test_ipv6_is_listed_once_a_policy_speaks_of_it() -> None:
     ]
 
 
-def test_an_ip_block_does_not_mean_pods() -> None:
+def test_an_ip_block_does_not_match_pods() -> None:
     everywhere = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
     found = reach(pod("a"), pod("b"), policy("p", "b", ingress=[everywhere]))
     assert allowed(found, "a", "b") == "No Connections"
@@ -178,24 +178,24 @@ def test_pods_of_one_owner_are_one_workload_of_the_owners_kind() -> None:
     assert list(found.parties) == ["shop/web-7d4b[ReplicaSet]"]
 
 
-def test_a_pod_controlled_by_its_node_or_by_nobody_is_a_pod() -> None:
+def test_a_pod_without_an_owner_or_owned_by_its_node_is_a_pod() -> None:
     static = owned_pod("proxy", "node-1", "Node", {"app": "proxy"})
     loose = owned_pod("job", "batch", "Job", {"app": "job"})
     loose["metadata"]["ownerReferences"][0]["controller"] = False
     assert list(reach(static, loose).parties) == ["shop/job[Pod]", "shop/proxy[Pod]"]
 
 
-def test_pods_of_one_owner_that_policies_tell_apart_are_listed_one_by_one_and_noted() -> None:
+def test_pods_of_one_owner_that_policies_treat_differently_are_listed_one_by_one_and_noted() -> None:
     found = reach(
         owned_pod("web-1", "web", "ReplicaSet", {"app": "web", "canary": "yes"}),
         owned_pod("web-2", "web", "ReplicaSet", {"app": "web"}),
         policy("canary", ingress=[], podSelector={"matchLabels": {"canary": "yes"}}),
     )
     assert list(found.parties) == ["shop/web-1[Pod]", "shop/web-2[Pod]"]
-    assert any("its pods differ to policies" in str(note) for note in found.notes)
+    assert any("policies treat its pods differently" in str(note) for note in found.notes)
 
 
-def test_labels_that_no_policy_uses_do_not_tell_pods_of_one_owner_apart() -> None:
+def test_labels_that_no_policy_uses_do_not_split_the_pods_of_one_owner() -> None:
     found = reach(
         owned_pod("web-1", "web", "StatefulSet", {"app": "web", "index": "1"}),
         owned_pod("web-2", "web", "StatefulSet", {"app": "web", "index": "2"}),
@@ -204,7 +204,7 @@ def test_labels_that_no_policy_uses_do_not_tell_pods_of_one_owner_apart() -> Non
     assert list(found.parties) == ["shop/web[StatefulSet]"]
 
 
-def test_pods_on_the_host_network_are_taken_for_pods_and_noted_or_for_nodes() -> None:
+def test_pods_on_the_host_network_are_treated_as_pods_or_as_nodes() -> None:
     objects = [
         pod("agent", hostNetwork=True),
         pod("a"),
@@ -220,7 +220,7 @@ def test_pods_on_the_host_network_are_taken_for_pods_and_noted_or_for_nodes() ->
     assert "shop/a[Pod] => shop/agent[Pod] : All Connections" in listing(as_nodes)
 
 
-def test_a_pod_taken_for_a_node_is_meant_by_a_rule_for_all_addresses() -> None:
+def test_a_rule_for_all_addresses_matches_a_pod_treated_as_a_node() -> None:
     everywhere = {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}
     objects = [pod("agent", hostNetwork=True), pod("a"), policy("p", "a", ingress=[everywhere])]
     found = reach(*objects, host_network=HostNetwork.NODES)
@@ -228,7 +228,7 @@ def test_a_pod_taken_for_a_node_is_meant_by_a_rule_for_all_addresses() -> None:
     assert "shop/agent[Pod] => shop/a[Pod] : All Connections" in listing(found)
 
 
-def test_a_pod_that_might_come_can_be_asked_about() -> None:
+def test_a_pod_that_does_not_exist_yet_can_be_asked_about() -> None:
     found = reach(pod("api"), policy("p", "api", ingress=[from_app("gateway", TCP_80)]))
     api = found.parties["shop/api[Pod]"]
     gateway = Workload("shop", "gateway", "Pod", {"app": "gateway"})
@@ -238,7 +238,7 @@ def test_a_pod_that_might_come_can_be_asked_about() -> None:
     assert found.allowed(stranger, api) == NO_PORTS
 
 
-def test_a_range_may_use_what_every_address_of_it_may_use() -> None:
+def test_a_range_may_use_the_ports_that_each_of_its_addresses_may_use() -> None:
     rules = [{"from": [{"ipBlock": {"cidr": "10.0.0.0/9"}}], "ports": [TCP_80, {"port": 81}]},
              {"from": [{"ipBlock": {"cidr": "10.128.0.0/9"}}], "ports": [TCP_80]}]  # fmt: skip
     found = reach(pod("a"), policy("p", "a", ingress=rules))
@@ -270,7 +270,7 @@ def test_a_verdict_names_the_rules_that_allow_on_both_sides() -> None:
     assert str(verdict.ingress) == "Ingress: allowed by shop/ingress-pay ingress[0]"
 
 
-def test_a_verdict_tells_a_missing_peer_from_a_missing_port_from_no_policy_at_all() -> None:
+def test_a_verdict_distinguishes_no_rule_for_the_peer_no_rule_for_the_port_and_no_policy() -> None:
     found = reach(
         pod("a"),
         pod("b"),
@@ -293,7 +293,7 @@ def test_a_verdict_tells_a_missing_peer_from_a_missing_port_from_no_policy_at_al
     assert opened.ingress.direction is Direction.INGRESS
 
 
-def test_a_verdict_on_a_range_of_ports_passes_when_rules_together_cover_it() -> None:
+def test_a_verdict_on_a_range_of_ports_passes_if_the_rules_together_cover_it() -> None:
     rules = [from_app("a", {"port": 80}), from_app("a", {"port": 81, "endPort": 90})]
     found = reach(pod("a"), pod("b"), policy("p", "b", ingress=rules))
     a, b = found.parties["shop/a[Pod]"], found.parties["shop/b[Pod]"]
@@ -302,7 +302,7 @@ def test_a_verdict_on_a_range_of_ports_passes_when_rules_together_cover_it() -> 
     assert found.verdict(a, b, PortRange(Protocol.TCP, 80, 91)).ingress.outcome is Outcome.NO_RULE_FOR_PORT
 
 
-def test_addresses_outside_are_governed_by_no_policy() -> None:
+def test_no_policy_governs_addresses_outside() -> None:
     found = reach(pod("a"))
     assert found.allowed(INTERNET, found.parties["shop/a[Pod]"]) == ALL_PORTS
 

@@ -1,4 +1,4 @@
-"""What holds for every cluster whatever its policies."""
+"""Laws that hold for every cluster and any policies."""
 
 from typing import Any
 
@@ -29,14 +29,14 @@ def listing(manifests: list[Manifest]) -> str:
 
 
 def endpoints(cluster: RandomCluster, reachability: Reachability) -> dict[str, tuple[Party, Any]]:
-    """Return every pod and every interesting address, each as the analyzer and as the naive evaluator takes it."""
+    """Return every pod and every interesting address, each for the analyzer and for the naive evaluator."""
     pods: dict[str, tuple[Party, Any]] = {name: (reachability.parties[name], pod) for name, pod in cluster.pods.items()}
     return pods | {text: (AddressRange.of(text), Address(text)) for text in INTERESTING_ADDRESSES}
 
 
 @settings(max_examples=150, deadline=None)
 @given(clusters())
-def test_every_pair_may_use_the_ports_that_a_naive_reading_of_the_specification_gives(cluster: RandomCluster) -> None:
+def test_the_analysis_agrees_with_the_naive_evaluator_for_every_pair(cluster: RandomCluster) -> None:
     reachability = Reachability(cluster_from(cluster.manifests))
     known = endpoints(cluster, reachability)
     for source, (analyzed_source, naive_source) in known.items():
@@ -52,7 +52,7 @@ def test_every_pair_may_use_the_ports_that_a_naive_reading_of_the_specification_
 
 @settings(max_examples=200, deadline=None)
 @given(clusters(most_pods=7, most_policies=6))
-def test_the_listing_holds_exactly_what_is_allowed_pair_by_pair(cluster: RandomCluster) -> None:
+def test_the_listing_contains_exactly_what_is_allowed_for_each_pair(cluster: RandomCluster) -> None:
     reachability = Reachability(cluster_from(cluster.manifests))
     connections = reachability.connections()
     listed = connections.as_map()
@@ -67,7 +67,7 @@ def test_the_listing_holds_exactly_what_is_allowed_pair_by_pair(cluster: RandomC
             inside = [isinstance(party, str) for party in (source_party, destination_party)]
             if source_party == destination_party or not any(inside):
                 continue
-            if not inside[0] and source_party not in sources:  # a piece of the outside as destination only
+            if not inside[0] and source_party not in sources:  # an address range that is only a destination
                 continue
             if not inside[1] and destination_party not in destinations:
                 continue
@@ -106,7 +106,7 @@ def test_adding_an_allow_rule_never_removes_a_connection(cluster: RandomCluster,
 
 @settings(max_examples=100, deadline=None)
 @given(clusters(most_pods=6, most_policies=5), st.randoms(use_true_random=False))
-def test_the_order_of_the_input_changes_no_byte_of_the_output(cluster: RandomCluster, random: Any) -> None:  # noqa: ANN401  # hypothesis types it so
+def test_the_order_of_the_input_does_not_change_the_output(cluster: RandomCluster, random: Any) -> None:  # noqa: ANN401  # hypothesis types it so
     shuffled = list(cluster.manifests)
     random.shuffle(shuffled)
     assert listing(shuffled) == listing(cluster.manifests)
@@ -142,7 +142,7 @@ def _closed(namespace: str, pod: str, direction: str) -> Manifest:
 
 @settings(max_examples=100, deadline=None)
 @given(clusters())
-def test_no_two_lines_of_a_listing_speak_of_the_same_pair_and_none_of_a_party_with_itself(
+def test_each_pair_of_different_parties_is_listed_at_most_once(
     cluster: RandomCluster,
 ) -> None:
     connections = Reachability(cluster_from(cluster.manifests)).connections()

@@ -1,4 +1,4 @@
-"""A binding and an account become an environment where every name has its place, or a line that says which has not."""
+"""A binding and an account become an environment with a place for every name, or a one-line error."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -24,47 +24,47 @@ from tests.support.declared.accounts import (
 from tests.support.declared.json_values import put, without
 from tests.support.declared.stacks import traffic_content
 
-# The mistake, the key of the binding that holds it, what stands there (... for no such key), and the line after the
-# file and the binding's own key.
+# The mistake, the key of the binding, its value (... for no such key), and the error line after the file and the
+# binding's own key.
 # fmt: off
 MISTAKES: list[tuple[str, str, Any, str]] = [
     ("an external without a place", "places.redis", ...,
         ".places: the external redis of traffic.yaml has no place in this stack. Add places.redis."),
     ("a place of no external", "places.redsi", {"cidrs": ["10.0.0.0/8"]},
-        ".places.redsi: redsi is no external of traffic.yaml. Remove it or correct its name."),
+        ".places.redsi: redsi is not an external of traffic.yaml. Remove it or correct its name."),
     ("a place of a service", "places.gateway", {"cidrs": ["10.0.0.0/8"]},
-        ".places.gateway: gateway is no external of traffic.yaml. Remove it or correct its name."),
+        ".places.gateway: gateway is not an external of traffic.yaml. Remove it or correct its name."),
     ("a load balancer that is no external", "loadBalancer.external", "front",
-        (".loadBalancer.external: front is no external of traffic.yaml outside the cluster. Write one of: "
+        (".loadBalancer.external: front is not an external of traffic.yaml outside the cluster. Write one of: "
         "alb, database, rabbitmq, redis.")),
     ("a load balancer that is a service", "loadBalancer.external", "gateway",
-        (".loadBalancer.external: gateway is no external of traffic.yaml outside the cluster. Write one of: "
+        (".loadBalancer.external: gateway is not an external of traffic.yaml outside the cluster. Write one of: "
         "alb, database, rabbitmq, redis.")),
     ("a group for the load balancer", "places.alb.groups", [{"name": "x"}],
-        ".places.alb.groups: the load balancer's group is made by this program. Remove the groups."),
+        ".places.alb.groups: this program creates the load balancer's group. Remove the groups."),
     ("a CIDR of a family that the VPC lacks", "loadBalancer.clients.cidrs", ["2001:db8::/32"],
         (".loadBalancer.clients.cidrs[0]: 2001:db8::/32 is IPv6, and vpc-dev has no IPv6 block. Write a CIDR "
         "of the VPC's family.")),
     ("a VPC that is not there", "vpc", {"tags": {"Name": "flash-ticket-qa"}},
         (".vpc: there is no VPC with the tags Name=flash-ticket-qa in account 111122223333 in ap-northeast-2. "
-        "Correct it, or make the VPC first.")),
+        "Correct it, or create the VPC first.")),
     ("a subnet that is not there", "places.alb", {"subnets": {"names": ["public-a"]}},
         (".places.alb.subnets: there is no subnet of vpc-dev named public-a in account 111122223333 in "
-        "ap-northeast-2. Correct it, or make the subnet of vpc-dev first.")),
+        "ap-northeast-2. Correct it, or create the subnet of vpc-dev first.")),
     ("tags of no subnet", "places.alb.subnets", {"tags": {"Tier": "edge"}},
         ".places.alb.subnets: there is no subnet of vpc-dev with the tags Tier=edge. Correct the tags."),
     ("a group that is not there", "places.redis.groups", [{"name": "redis"}],
         (".places.redis.groups[0]: there is no security group of vpc-dev named redis in account 111122223333 "
-        "in ap-northeast-2. Correct it, or make the security group of vpc-dev first.")),
+        "in ap-northeast-2. Correct it, or create the security group of vpc-dev first.")),
     ("a group of another VPC", "places.redis.groups", [{"id": "sg-prod-redis"}],
         (".places.redis.groups[0]: there is no security group of vpc-dev with the id sg-prod-redis in account "
-        "111122223333 in ap-northeast-2. Correct it, or make the security group of vpc-dev first.")),
+        "111122223333 in ap-northeast-2. Correct it, or create the security group of vpc-dev first.")),
     ("a node group that is not there", "cluster.nodes", {"name": "nodes"},
         (".cluster.nodes: there is no security group of vpc-dev named nodes in account 111122223333 in "
-        "ap-northeast-2. Correct it, or make the security group of vpc-dev first.")),
+        "ap-northeast-2. Correct it, or create the security group of vpc-dev first.")),
     ("a prefix list that is not there", "loadBalancer.clients", {"prefixList": {"name": "office"}},
         (".loadBalancer.clients.prefixList: there is no managed prefix list named office in account "
-        "111122223333 in ap-northeast-2. Correct it, or make the managed prefix list first.")),
+        "111122223333 in ap-northeast-2. Correct it, or create the managed prefix list first.")),
     ("a cluster that is not there", "cluster.name", "shop",
         (".cluster.name: there is no EKS cluster shop in account 111122223333 in ap-northeast-2. Correct the "
         "name.")),
@@ -88,38 +88,39 @@ def refusal(key: str, value: Any, account: AccountInMemory = SHOP) -> str:  # no
 
 
 @pytest.mark.parametrize(("key", "value", "line"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
-def test_a_name_without_its_place_is_told_with_file_key_problem_and_remedy(key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML
+def test_a_name_without_a_place_is_reported_with_file_key_problem_and_remedy(key: str, value: Any, line: str) -> None:  # noqa: ANN401 - parsed YAML
     assert refusal(key, value) == line
 
 
-def test_two_vpcs_with_the_tags_are_told_by_their_ids() -> None:
+def test_two_vpcs_with_the_tags_are_reported_by_their_ids() -> None:
     twin = Thing(FoundVpc("vpc-twin", ()), "flash-ticket-dev", {"Name": "flash-ticket-dev"})
 
     assert refusal("vpc", {"tags": {"Name": "flash-ticket-dev"}}, SHOP.and_also(twin)) == (
-        ".vpc: not one VPC with the tags Name=flash-ticket-dev but 2 are in account 111122223333 in ap-northeast-2: "
-        "vpc-dev, vpc-twin. Select exactly one, by id if need be."
+        ".vpc: 2 matches in account 111122223333 in ap-northeast-2 for the VPC with the tags Name=flash-ticket-dev: "
+        "vpc-dev, vpc-twin. Select exactly one, by id if necessary."
     )
 
 
-def test_two_groups_with_the_tags_are_told_by_their_ids() -> None:
+def test_two_groups_with_the_tags_are_reported_by_their_ids() -> None:
     twin = Thing(Group("sg-twin", "twin"), "twin", {"Name": "flash-ticket-dev-redis"}, "vpc-dev")
 
     assert refusal("places.redis.groups", [{"tags": {"Name": "flash-ticket-dev-redis"}}], SHOP.and_also(twin)) == (
-        ".places.redis.groups[0]: not one security group of vpc-dev with the tags Name=flash-ticket-dev-redis but 2 "
-        "are in account 111122223333 in ap-northeast-2: sg-dev-redis, sg-twin. Select exactly one, by id if need be."
+        ".places.redis.groups[0]: 2 matches in account 111122223333 in ap-northeast-2 for the security group of "
+        "vpc-dev with the tags Name=flash-ticket-dev-redis: sg-dev-redis, sg-twin. Select exactly one, by id if "
+        "necessary."
     )
 
 
-def test_of_many_matches_five_are_shown() -> None:
+def test_only_five_of_many_matches_are_shown() -> None:
     many = [Thing(FoundSubnet(f"subnet-{number}", ()), "data", {}, "vpc-dev") for number in range(7)]
 
     assert refusal("places.redis", {"subnets": {"names": ["data"]}}, SHOP.and_also(*many)).endswith(
-        "subnet-0, subnet-1, subnet-2, subnet-3, subnet-4 and 2 more. Select exactly one, by id if need be."
+        "subnet-0, subnet-1, subnet-2, subnet-3, subnet-4 and 2 more. Select exactly one, by id if necessary."
     )
 
 
 def test_a_prefix_list_without_entries_is_refused_as_a_place() -> None:
-    """A NetworkPolicy rule without peers lets everybody in."""
+    """A NetworkPolicy rule without peers allows every peer."""
     empty = Thing(PrefixList("pl-1", "office", 4, 10, ()), "office")
 
     assert refusal("places.redis", {"prefixList": {"name": "office"}}, SHOP.and_also(empty)) == (
@@ -132,19 +133,19 @@ def test_a_prefix_list_of_a_family_that_the_vpc_lacks_is_refused() -> None:
     other = Thing(PrefixList("pl-1", "office", 6, 10, (ip_network("2001:db8::/32"),)), "office")
 
     assert refusal("loadBalancer.clients", {"prefixList": {"name": "office"}}, SHOP.and_also(other)) == (
-        ".loadBalancer.clients.prefixList: the managed prefix list office holds IPv6, and vpc-dev has no such block. "
-        "Select a list of the VPC's family."
+        ".loadBalancer.clients.prefixList: the managed prefix list office contains IPv6, and vpc-dev has no IPv6 "
+        "block. Select a list of the VPC's family."
     )
 
 
-def test_pods_of_another_namespace_need_no_place_and_may_have_none() -> None:
+def test_pods_of_another_namespace_must_not_have_a_place() -> None:
     content = traffic_content()
     content["externals"]["prometheus"] = {"namespace": "monitoring"}
     matrix = parse_matrix(content, "traffic.yaml")
     binding = binding_content("dev")
 
     assert "prometheus" not in dict(environment_of("dev", binding, matrix).places)
-    with pytest.raises(InputError, match="prometheus is pods of another namespace, which need no place"):
+    with pytest.raises(InputError, match="prometheus stands for pods of another namespace, which need no place"):
         environment_of("dev", put(binding, ("places", "prometheus"), {"cidrs": ["10.0.0.0/8"]}), matrix)
 
 
@@ -160,7 +161,7 @@ def test_dev_and_prod_bind_to_their_own_places() -> None:
     assert (prod.load_balancer.clients.label, prod.load_balancer.clients.weight) == (CLOUDFRONT, 55)
 
 
-def test_the_clusters_own_group_is_found_by_the_cluster_and_brings_the_rules_of_others() -> None:
+def test_the_clusters_own_group_comes_with_the_number_of_foreign_rules() -> None:
     group = environment_of("dev").cluster.group
 
     assert group.id == "sg-dev-cluster"
@@ -178,8 +179,8 @@ def test_cluster_dns_has_no_address_of_its_own() -> None:
     assert environment_of("dev").cluster.resolvers == ()
 
 
-def test_a_group_that_is_called_like_a_service_is_known_by_its_id() -> None:
-    """Rules are named after groups: two named api could not be told apart."""
+def test_a_group_with_the_name_of_a_service_is_labelled_by_its_id() -> None:
+    """Rules are named after groups, so two groups named api would give rules the same name."""
     named = Thing(Group("sg-old", "api"), "api", {}, "vpc-dev")
 
     assert bound("cluster.nodes", {"name": "api"}, SHOP.and_also(named)).cluster.nodes == Group("sg-old", "sg-old")
@@ -220,12 +221,12 @@ def test_the_order_of_the_binding_does_not_matter() -> None:
     assert environment_of("dev", turned) == environment_of("dev")
 
 
-def test_a_place_that_nobody_bound_is_no_place() -> None:
+def test_an_unbound_place_is_an_error() -> None:
     with pytest.raises(KeyError):
         environment_of("dev").place("gateway")
 
 
-def test_on_nodes_is_said_by_the_environment() -> None:
+def test_the_environment_has_the_attachment_of_the_binding() -> None:
     environment = bound("cluster.attachment", "nodes")
 
     assert environment.cluster.attachment is Attachment.NODES

@@ -1,4 +1,4 @@
-"""dev and prod are the same program with different values: no key in one that the other lacks, and both hold."""
+"""dev and prod are the same program with different values: they have the same keys, and both are valid."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ from tests.support.declared.accounts import (
     stack_content,
 )
 
-# Either is a way of saying the same thing, of which a stack chooses one.
+# A stack has one of these two keys.
 CHOICES = {"loadBalancer.clients.cidrs", "loadBalancer.clients.prefixList"}
 
 
@@ -51,7 +51,7 @@ def test_dev_and_prod_have_the_same_keys() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_each_is_a_binding_of_the_committed_matrix_whose_firewalls_fit(stack: str) -> None:
+def test_each_stack_binds_the_committed_matrix_within_its_quotas(stack: str) -> None:
     environment = environment_of(stack)
     vpc = compile_groups(shop_matrix(), environment)
 
@@ -61,7 +61,7 @@ def test_each_is_a_binding_of_the_committed_matrix_whose_firewalls_fit(stack: st
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_each_names_its_own_environment_everywhere_and_never_the_other(stack: str) -> None:
+def test_each_stack_names_only_its_own_environment(stack: str) -> None:
     text = (ROOT / f"Pulumi.{stack}.yaml").read_text(encoding="utf-8")
     (other,) = {*STACKS} - {stack}
 
@@ -70,7 +70,7 @@ def test_each_names_its_own_environment_everywhere_and_never_the_other(stack: st
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_none_holds_an_id_that_somebody_would_have_to_invent(stack: str) -> None:
+def test_no_stack_contains_an_invented_id(stack: str) -> None:
     assert "id" not in {key.rpartition(".")[2] for key in keys(binding_content(stack))}
 
 

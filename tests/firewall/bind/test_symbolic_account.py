@@ -1,4 +1,4 @@
-"""An account that knows nothing answers everything, and tells places apart as a real one would."""
+"""The symbolic account answers every question, and keeps places apart as a real account does."""
 
 from itertools import combinations
 from typing import TypeVar
@@ -34,7 +34,7 @@ def account() -> SymbolicAccount:
     return SymbolicAccount("ap-northeast-2")
 
 
-def test_a_selection_is_the_same_place_each_time_it_is_asked_for(account: SymbolicAccount) -> None:
+def test_the_same_selection_is_always_the_same_place(account: SymbolicAccount) -> None:
     assert account.subnets("vpc", DATA) == account.subnets("vpc", DATA)
     assert account.groups("vpc", One(name="redis")) == account.groups("vpc", One(name="redis"))
     assert account.prefix_lists(One(name="office")) == account.prefix_lists(One(name="office"))
@@ -49,7 +49,7 @@ def test_different_selections_are_places_that_share_no_address(selections: list[
     assert not any(one.overlaps(other) for one, other in combinations(networks, 2))
 
 
-def test_many_selections_still_are_places_of_their_own(account: SymbolicAccount) -> None:
+def test_many_selections_are_different_places(account: SymbolicAccount) -> None:
     (vpc,) = account.vpcs(One(name="any"))
 
     subnets = [account.subnets(vpc.id, Some(ids=[str(number)]))[0].networks[0] for number in range(1000)]
@@ -68,7 +68,7 @@ def test_subnets_are_in_the_vpc_and_prefix_lists_are_not(account: SymbolicAccoun
     assert not subnet.networks[0].overlaps(listed.networks[0])
 
 
-def test_service_addresses_are_nobody_elses(account: SymbolicAccount) -> None:
+def test_service_addresses_do_not_overlap_others(account: SymbolicAccount) -> None:
     cluster = account.cluster("any")
     (vpc,) = account.vpcs(One(name="any"))
     (listed,) = account.prefix_lists(One(id="pl-1"))
@@ -76,7 +76,7 @@ def test_service_addresses_are_nobody_elses(account: SymbolicAccount) -> None:
     assert not any(cluster.services.overlaps(other) for other in (*vpc.networks, *listed.networks))
 
 
-def test_the_clusters_group_can_be_asked_for_as_any_other(account: SymbolicAccount) -> None:
+def test_the_clusters_group_can_be_selected_like_any_other(account: SymbolicAccount) -> None:
     cluster = account.cluster("any")
 
     assert len(account.groups(cluster.vpc, One(id=cluster.group))) == 1
@@ -88,10 +88,10 @@ def test_groups_selected_differently_are_different_groups(account: SymbolicAccou
     assert len({account.groups("vpc", selection)[0].id for selection in selections}) == 3
 
 
-def test_a_group_is_called_as_the_binding_calls_it(account: SymbolicAccount) -> None:
+def test_a_group_has_the_name_from_the_binding(account: SymbolicAccount) -> None:
     for selection in (tagged(One, Name="shop-redis", Tier="data"), One(name="shop-redis"), One(id="shop-redis")):
         assert account.groups("vpc", selection)[0].label == "shop-redis"
 
 
-def test_awss_own_lists_weigh_what_aws_says(account: SymbolicAccount) -> None:
+def test_prefix_lists_of_aws_have_their_documented_weight(account: SymbolicAccount) -> None:
     assert account.prefix_lists(One(name=CLOUDFRONT))[0].weight == AWS_PREFIX_LIST_WEIGHTS[CLOUDFRONT] == 55

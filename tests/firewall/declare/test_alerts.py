@@ -42,15 +42,16 @@ MISTAKES: list[tuple[str, str, str, Any, str]] = [
         (".cloudwatch.topic: 'arn:aws:sns:ap-northeast-2:111122223333:on-call.fifo' is not an SNS topic. Write the "
         "name or the ARN of a standard topic.")),
     ("a topic of another region", "cilium", "cloudwatch.topic", TOPIC.replace("ap-northeast-2", "eu-west-1"),
-        (".cloudwatch.topic: the topic is in eu-west-1, and an alarm notifies topics of its own region, "
-        "ap-northeast-2, alone. Name a topic there.")),
+        (".cloudwatch.topic: the topic is in eu-west-1, and an alarm can notify only topics in its own region, "
+        "ap-northeast-2. Name a topic there.")),
     ("a log group of two words", "vpc-cni", "cloudwatch.agentLogGroup", "the cluster's",
         ('.cloudwatch.agentLogGroup: "the cluster\'s" is not a log group. Write its name, such as '
         "/aws/eks/<cluster>/cluster.")),
     ("the agent's log without the agent", "cilium", "cloudwatch.agentLogGroup", "/aws/eks/x/cluster",
-        (".cloudwatch.agentLogGroup: with the plug-in cilium no network policy agent writes there. Remove it.")),
+        (".cloudwatch.agentLogGroup: only the VPC CNI has a network policy agent, and this stack uses cilium. "
+        "Remove it.")),
     ("a metric that Calico does not have", "calico", "prometheus", {},
-        (".prometheus: Calico's open source counts denied packets in no metric of Prometheus. Remove it, and keep "
+        (".prometheus: open source Calico has no Prometheus metric for denied packets. Remove it, and keep "
         "cloudwatch for the VPC's side.")),
     ("a rate of nothing", "cilium", "thresholds", {"deniedPerSecond": 0},
         ".thresholds.deniedPerSecond: 0 is not a rate. Write a number above 0, without quotes."),

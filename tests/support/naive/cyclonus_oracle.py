@@ -1,4 +1,4 @@
-"""Cyclonus's matcher as a process that answers questions, built once into the cache."""
+"""Cyclonus's policy matcher as a process that answers questions; it is built once, in the cache."""
 
 import json
 import subprocess
@@ -11,16 +11,16 @@ BUILD = GoBuild("oracle", str(Path(__file__).parent / "cyclonus"), ".")
 
 
 class Cyclonus:
-    """A running oracle: a question a line in, the answers a line out."""
+    """A running oracle: it reads one question per line and writes its answers as one line."""
 
     def __init__(self) -> None:
-        """Start the oracle, built first if need be."""
+        """Start the oracle, and build it first if necessary."""
         executable = BUILD.get(Cache(default_root())) / BUILD.executable
         pipe = subprocess.PIPE
         self._process = subprocess.Popen([executable], stdin=pipe, stdout=pipe, text=True)  # noqa: S603  # just built
 
     def answers(self, **question: object) -> list[bool]:
-        """Return the answers to a question, whose fields ``cyclonus/main.go`` describes."""
+        """Return the answers to a question; ``cyclonus/main.go`` describes its fields."""
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError
         self._process.stdin.write(json.dumps(question) + "\n")
@@ -29,5 +29,5 @@ class Cyclonus:
         return found
 
     def stop(self) -> None:
-        """End the oracle."""
+        """Stop the oracle."""
         self._process.communicate()

@@ -1,4 +1,4 @@
-"""A second attribution, deliberately naive: it asks every pod and every network about every line."""
+"""A second, deliberately naive attribution: for every record it looks at every pod and every network."""
 
 from ipaddress import ip_address, ip_network
 
@@ -12,7 +12,7 @@ UNKNOWN = "?"
 
 
 def naive_ends(matrix: Matrix, environment: Environment, inventory: Inventory, record: Record) -> tuple[str, str]:
-    """Return the names of both ends of one line of TCP; a question mark for one that is not known."""
+    """Return the names of both ends of a TCP record; a question mark for an unknown end."""
     destination = _called(matrix, environment, inventory, record)
     return _caller(matrix, environment, inventory, record, destination), destination
 
@@ -21,13 +21,13 @@ def _called(matrix: Matrix, environment: Environment, inventory: Inventory, reco
     address = record.destination.address
     if found := _of_pods(matrix, inventory, record, address):
         return found
-    wearing, around, bare = _places(matrix, environment, inventory, address)
-    listening = [each for each in wearing or around if _listens(matrix, environment, each, record.port)]
+    by_group, by_network, without_group = _places(matrix, environment, inventory, address)
+    listening = [each for each in by_group or by_network if _listens(matrix, environment, each, record.port)]
     if len(listening) == 1:
         return listening[0]
     if len(listening) > 1:
         return UNKNOWN
-    left = wearing or bare
+    left = by_group or without_group
     if len(left) == 1:
         return left[0]
     return _outside(environment, inventory, record, address)
@@ -41,8 +41,8 @@ def _caller(matrix: Matrix, environment: Environment, inventory: Inventory, reco
     nodes = {pod.node for pod in inventory.pods}
     if address in nodes and isinstance(to, Service) and any(_has(port, record.port) for port in to.ports):
         return "the kubelet"
-    wearing, _, bare = _places(matrix, environment, inventory, address)
-    candidates = wearing or bare
+    by_group, _, without_group = _places(matrix, environment, inventory, address)
+    candidates = by_group or without_group
     declared = [
         each
         for each in candidates
@@ -60,7 +60,7 @@ def _caller(matrix: Matrix, environment: Environment, inventory: Inventory, reco
 
 
 def _of_pods(matrix: Matrix, inventory: Inventory, record: Record, address: str) -> str:
-    """Return the endpoint of the pod there, a question mark if that is not sure, nothing if no pod was ever there."""
+    """Return the endpoint of the pod at an address; a question mark if unsure; empty if no pod ever had the address."""
     nodes = {pod.node for pod in inventory.pods}
     having = [pod for pod in inventory.pods if address in pod.addresses and address not in nodes]
     if not having:
@@ -91,15 +91,15 @@ def _lasts(pod: Pod, at: float) -> bool:
 
 
 def _in(pod: Pod, record: Record) -> bool:
-    """Return whether a pod came or went within a record."""
+    """Return whether a pod started or ended during a record."""
     return any(each is not None and record.first < each <= record.last for each in (pod.since, pod.until))
 
 
 def _places(
     matrix: Matrix, environment: Environment, inventory: Inventory, address: str
 ) -> tuple[list[str], list[str], list[str]]:
-    """Return the places whose groups are worn at an address, those around it, and those it may be without a group."""
-    worn = [set(each.groups) for each in inventory.interfaces if address in each.addresses]
+    """Return the places by the address's groups, by its networks, and by its networks if no group is known."""
+    interface_groups = [set(each.groups) for each in inventory.interfaces if address in each.addresses]
     groups = {name: {group.id for group in place.groups} for name, place in environment.places}
     front = environment.load_balancer.external
     own = inventory.deployed.groups if inventory.deployed else ()
@@ -107,9 +107,9 @@ def _places(
         each["GroupId"] for each in own if {"Key": "flash-firewall:group", "Value": front} in each.get("Tags", ())
     }
     names = [each.name for each in matrix.externals if each.name in groups]
-    wearing = [name for name in names if worn and groups[name] & worn[-1]]
-    around = [name for name in names if _within(address, environment.place(name).networks)]
-    return wearing, around, [name for name in around if not worn or not groups[name]]
+    by_group = [name for name in names if interface_groups and groups[name] & interface_groups[-1]]
+    by_network = [name for name in names if _within(address, environment.place(name).networks)]
+    return by_group, by_network, [name for name in by_network if not interface_groups or not groups[name]]
 
 
 def _listens(matrix: Matrix, environment: Environment, name: str, port: int) -> bool:

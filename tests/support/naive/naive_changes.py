@@ -1,7 +1,7 @@
-"""What a change of NetworkPolicies changes, asked one connection at a time of the naive evaluator.
+"""What a change of NetworkPolicies opens and closes, by asking the naive evaluator about one connection at a time.
 
-Asked is between one of everything that there is: every endpoint of the matrix, what nobody declares, a pod or interface
-for each selector and group that either output names, and addresses and ports inside and just outside of every range.
+The questions cover one of each kind: every endpoint of the matrix, undeclared endpoints, a pod or interface for each
+selector and group in either output, and addresses and ports inside and just outside every range.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from tests.support.mutants.policy_mutations import Manifest
 from tests.support.naive.naive_evaluator import Address, Pod, Question, isolates, side_passes
 
 Names = frozenset[str]
-"""What the matrix, or the proof, may call an endpoint; none if nobody has named it."""
+"""The names that the matrix or the proof may give an endpoint; empty if it has none."""
 
 _End = tuple[Names, Pod | Address]
 _NAME = "kubernetes.io/metadata.name"
@@ -29,16 +29,16 @@ NOBODY: Names = frozenset()
 
 
 class Effect(StrEnum):
-    """How far a change goes."""
+    """What a change has an effect on."""
 
     NONE = "nothing"
-    ONE_END = "one end, the other still stops it"
+    ONE_END = "one end, the other still denies it"
     REACHABILITY = "who reaches whom"
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A connection that one end or the whole layer treats otherwise than before: opens at an end, or closes."""
+    """A connection that one end or the whole layer now allows or denies, and did not before."""
 
     source: Names
     destination: Names
@@ -49,7 +49,7 @@ class Changed:
 
 
 def pod_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
-    """Yield every connection that the pod layer treats otherwise."""
+    """Yield every connection that the pod layer treats differently."""
     old, new = before.manifests, after.manifests
     differing = [each for each in (*old, *new) if not (each in old and each in new)]
     pods: list[_End] = [
@@ -68,7 +68,7 @@ def pod_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
         zip((*pods, *hosts), out, strict=True), zip((*pods, *hosts), into, strict=True)
     ):
         if not (leaving[-1] or entering[-1]):
-            continue  # no policy that differs governs either end
+            continue  # no changed policy governs either end
         for protocol, port in asked_ports:
             asked = Question(one, other, protocol, port)
             was, now = (
@@ -102,7 +102,7 @@ def named_pods(compiled: Compiled) -> Iterator[tuple[Names, Pod]]:
 
 
 def _meant_pods(policies: Sequence[Manifest], namespace: str) -> list[Pod]:
-    """Return pods that selectors mean, or nearly: in each namespace that is named, with each set of labels."""
+    """Return pods that selectors match or almost match: each set of labels in each namespace."""
     selectors = [*_found(policies, "podSelector"), {}]
     wheres = [{_NAME: name} for name in (namespace, "elsewhere", *(each["metadata"]["namespace"] for each in policies))]
     wheres += [each for selector in _found(policies, "namespaceSelector") for each in labels(selector)]
@@ -127,7 +127,7 @@ def labels(selector: Manifest) -> Iterator[dict[str, str]]:
 
 
 def _found(value: Any, key: str) -> Iterator[Any]:  # noqa: ANN401 - any part of a manifest
-    """Yield every value of a key, however deep."""
+    """Yield every value of a key, at any depth."""
     if isinstance(value, dict):
         if key in value:
             yield value[key]
@@ -143,7 +143,7 @@ def _blocks(policies: Sequence[Manifest]) -> list[Network]:
 
 
 def addresses(environment: Environment, blocks: Sequence[Network]) -> list[str]:
-    """Return the first and last address of each block and those next to it, and one of each place and of nowhere."""
+    """Return the first and last address of each network, the addresses next to them, and some addresses elsewhere."""
     networks = [*environment.vpc_networks, *environment.cluster.resolvers, *_clients(environment), *blocks]
     for _, place in environment.places:
         networks += place.networks
@@ -161,7 +161,7 @@ def _clients(environment: Environment) -> tuple[Network, ...]:
 
 
 def at(compiled: Compiled, address: str) -> Names:
-    """Return whatever may be called to be at an address."""
+    """Return the names of the places that contain an address."""
     environment = compiled.environment
     known = {name: place.networks for name, place in environment.places}
     known[f"clients of {environment.load_balancer.external}"] = _clients(environment)
@@ -179,6 +179,6 @@ def _bounds(policies: Sequence[Manifest]) -> Iterator[tuple[int, int]]:
 
 
 def ports(bounds: Iterator[tuple[int, int]]) -> Iterator[tuple[Protocol, int]]:
-    """Yield the first port of each stretch that no bound cuts."""
+    """Yield the first port of each range that no bound cuts."""
     firsts = {1, 7777} | {each for first, last in bounds for each in (first, last + 1) if each <= MAX_PORT}
     return product(Protocol, sorted(firsts))

@@ -1,6 +1,6 @@
-"""What a matrix says of one connection, one question at a time, in the words of its documentation.
+"""Whether a matrix allows one connection, one question at a time, in the words of its documentation.
 
-It reads the matrix and the environment, and neither compiler: what they say must come to the same.
+It reads only the matrix and the environment and uses neither compiler; the compiled output must agree with it.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from tests.support.naive.naive_security_groups import Interface, Packet
 
 
 def pod_layer_allows(matrix: Matrix, environment: Environment, asked: Question) -> bool:
-    """Return whether the pods of the namespace at either end, if any, may take part in the connection."""
+    """Return whether each end of the connection that is a pod of the namespace may take part in it."""
     return _pod_may(matrix, environment, asked, Direction.EGRESS) and _pod_may(
         matrix, environment, asked, Direction.INGRESS
     )
@@ -29,7 +29,7 @@ def _pod_may(matrix: Matrix, environment: Environment, asked: Question, directio
     if isinstance(own, Address) or own.namespace != matrix.namespace:
         return True  # "the one namespace whose pods are firewalled"
     for service in matrix.services:
-        if not _wears(own, dict(service.pods)):
+        if not _has_labels(own, dict(service.pods)):
             continue
         if leaving and asked.port == 53 and _answers_dns(environment, other):
             return True  # "DNS is implied for every service"
@@ -41,13 +41,13 @@ def _pod_may(matrix: Matrix, environment: Environment, asked: Question, directio
     return False  # "what is not here is denied"
 
 
-def _wears(pod: Pod, labels: dict[str, str]) -> bool:
+def _has_labels(pod: Pod, labels: dict[str, str]) -> bool:
     return all(pod.labels.get(key) == value for key, value in labels.items())
 
 
 def _answers_dns(environment: Environment, endpoint: Pod | Address) -> bool:
     if isinstance(endpoint, Pod):
-        return endpoint.namespace == "kube-system" and _wears(endpoint, {"k8s-app": "kube-dns"})
+        return endpoint.namespace == "kube-system" and _has_labels(endpoint, {"k8s-app": "kube-dns"})
     local = environment.cluster.dns is DnsMode.NODE_LOCAL
     return local and _in_any(endpoint.text, environment.cluster.resolvers)
 
@@ -57,15 +57,15 @@ def _is_at(matrix: Matrix, environment: Environment, endpoint: Pod | Address, na
     if isinstance(known, External) and known.namespace is None:
         return isinstance(endpoint, Address) and _in_any(endpoint.text, environment.place(name).networks)
     namespace = known.namespace if isinstance(known, External) else matrix.namespace
-    return isinstance(endpoint, Pod) and endpoint.namespace == namespace and _wears(endpoint, dict(known.pods))
+    return isinstance(endpoint, Pod) and endpoint.namespace == namespace and _has_labels(endpoint, dict(known.pods))
 
 
 def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """Return whether something that the source's groups stand for may open the connection."""
+    """Return whether an endpoint with one of the source's groups may open the connection."""
     if _is_dns_query(matrix, environment, packet) or _is_probe(matrix, environment, packet):
         return True
     return any(
-        _carries(matrix, environment, packet.source, flow.source)
+        _has_group_of(matrix, environment, packet.source, flow.source)
         and _is_known_as(matrix, environment, packet.target, flow.target)
         and _any_holds(flow.ports, packet.protocol, packet.port)
         for flow in matrix.flows
@@ -73,13 +73,13 @@ def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet)
 
 
 def interface_may_receive(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """Return whether the connection may be opened to something that the target's groups stand for."""
+    """Return whether an endpoint with one of the target's groups may accept the connection."""
     if _is_dns_query(matrix, environment, packet) or _is_client(environment, packet):
         return True
     if _is_probe(matrix, environment, packet):
         return True
     return any(
-        _carries(matrix, environment, packet.target, flow.target)
+        _has_group_of(matrix, environment, packet.target, flow.target)
         and _is_known_as(matrix, environment, packet.source, flow.source)
         and _any_holds(flow.ports, packet.protocol, packet.port)
         for flow in matrix.flows
@@ -87,13 +87,13 @@ def interface_may_receive(matrix: Matrix, environment: Environment, packet: Pack
 
 
 def _is_dns_query(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """DNS is implied for every service, and CoreDNS carries the cluster's group."""
-    asks = any(_carries(matrix, environment, packet.source, each.name) for each in matrix.services)
+    """DNS is implied for every service, and CoreDNS has the cluster's group."""
+    asks = any(_has_group_of(matrix, environment, packet.source, each.name) for each in matrix.services)
     return asks and packet.port == 53 and environment.cluster.group in packet.target.groups
 
 
 def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """A kubelet asks pods that carry their own group from outside it, on any port they listen on."""
+    """A kubelet probes pods that have their own group from outside the group, on any of their ports."""
     if Attachment.PODS not in environment.cluster.in_use or environment.cluster.nodes not in packet.source.groups:
         return False
     return any(
@@ -120,20 +120,20 @@ def _groups_of(matrix: Matrix, environment: Environment, name: str) -> tuple[Own
         return environment.place(name).groups
     if isinstance(known, External):
         return (environment.cluster.nodes,)
-    worn: dict[Attachment, OwnGroup | Group] = {
+    by_attachment: dict[Attachment, OwnGroup | Group] = {
         Attachment.PODS: OwnGroup(name),
         Attachment.NODES: environment.cluster.nodes,
     }
-    return tuple(worn[each] for each in environment.cluster.in_use)
+    return tuple(by_attachment[each] for each in environment.cluster.in_use)
 
 
-def _carries(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:
+def _has_group_of(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:
     return any(group in interface.groups for group in _groups_of(matrix, environment, name))
 
 
 def _is_known_as(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:
     if _groups_of(matrix, environment, name):
-        return _carries(matrix, environment, interface, name)
+        return _has_group_of(matrix, environment, interface, name)
     return _in_any(interface.address, environment.place(name).networks)
 
 

@@ -1,7 +1,7 @@
-"""A second opinion on NetworkPolicies: one question at a time, straight from the sentences of the documentation.
+"""A second opinion on NetworkPolicies: one question at a time, following the documentation sentence by sentence.
 
-It knows no sets, no index and no classes, and shares no code with the analyzer. Quoted in the comments are the ideas of
-the Kubernetes documentation ("Network Policies") and of the API reference (NetworkPolicy v1 networking.k8s.io).
+It has no sets, no index and no classes, and shares no code with the analyzer. The comments paraphrase the Kubernetes
+documentation ("Network Policies") and the API reference (NetworkPolicy v1 networking.k8s.io).
 """
 
 import ipaddress
@@ -104,7 +104,7 @@ def _is_meant(peer: Manifest, policy: Manifest, endpoint: Pod | Address) -> bool
     return _matches(peer.get("podSelector") or {}, endpoint.labels)
 
 
-_address = cache(ipaddress.ip_address)  # reading the same few again and again takes most of the time
+_address = cache(ipaddress.ip_address)  # parsing the same few addresses again and again would take most of the time
 _network = cache(ipaddress.ip_network)
 
 

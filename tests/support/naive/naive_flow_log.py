@@ -1,4 +1,4 @@
-"""A second evaluator of flow logs, one line after the other, that shares nothing with the query but what AWS says."""
+"""A second evaluator of flow logs, one line after the other; it shares only AWS's definitions with the query."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ REVERSED = {"ingress": "egress", "egress": "ingress", None: None}
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a flow log; None where it holds ``-``."""
+    """A line of a flow log; None for a field with ``-``."""
 
     interface_id: str | None = None
     srcaddr: str | None = "10.0.0.1"
@@ -41,7 +41,7 @@ class Line:
 
 
 def silent(word: str) -> Line:
-    """Return a line of an interval without traffic, or whose records AWS lost."""
+    """Return a line for an interval without traffic (NODATA) or with records that AWS lost (SKIPDATA)."""
     return Line(
         srcaddr=None,
         dstaddr=None,
@@ -57,19 +57,19 @@ def silent(word: str) -> Line:
 
 NAMES = tuple(field.name for field in fields(Line))
 
-Told = tuple[str | int | None, ...]
+Key = tuple[str | int | None, ...]
 """Disposition, source, destination, protocol, port, direction, reason, interface.
 
-Then the number of moments before, unless there are none, and the times of a line that reaches over one.
+Then the number of moments before the line, unless it is 0, and the times of a line that contains a moment.
 """
 
-Summed = dict[Told, tuple[int, int, int]]
-"""The count of lines, the first second and the last."""
+Summed = dict[Key, tuple[int, int, int]]
+"""The number of lines, the first second and the last."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a well-formed line tells, replies turned round."""
+    """The connection of a well-formed line, with replies turned around."""
 
     source: str
     destination: str
@@ -94,12 +94,12 @@ class Call:
 
 
 def outcome(lines: Sequence[Line], scope: Scope) -> tuple[dict[str, int], Summed]:
-    """Return how many lines there are of each kind, and the records that the well-formed ones make."""
+    """Return how many lines there are of each kind, and the records of the well-formed lines."""
     wanted = [line for line in lines if is_wanted(line, scope)]
     calls = [call(line, scope) for line in wanted if kind(line) == "told"]
     records: Summed = {}
     for each in calls:
-        key = told(each, [other for other in calls if other.is_like(each)])
+        key = record_key(each, [other for other in calls if other.is_like(each)])
         begin, end = int(each.line.start or 0), int(each.line.end or 0)
         count, first, last = records.get(key, (0, begin, end))
         records[key] = (count + 1, min(first, begin), max(last, end))
@@ -167,7 +167,7 @@ def call(line: Line, scope: Scope) -> Call:
     )
 
 
-def told(each: Call, alike: Sequence[Call]) -> Told:
+def record_key(each: Call, alike: Sequence[Call]) -> Key:
     accepted = [other for other in alike if other.line.action == "ACCEPT"]
     rejected = sorted((other.seen for other in alike if other.line.action == "REJECT"), key=missing_last)
     seen: tuple[str | None, str | None, str | None] = (None, None, None)

@@ -1,4 +1,4 @@
-"""What a change of security groups changes, asked one connection at a time of the naive evaluator."""
+"""What a change of security groups opens and closes, by asking the naive evaluator about one connection at a time."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tests.support.naive.naive_security_groups import Interface, Packet, enters,
 
 @dataclass(frozen=True)
 class _Subject:
-    """Something with an interface: pods by their labels, else the groups it carries."""
+    """Something with a network interface: pods by their labels, or anything else by its groups."""
 
     names: Names
     address: str
@@ -25,17 +25,17 @@ class _Subject:
         if self.pods is None:
             made = (group for group in self.groups if isinstance(group, Group) or group in firewall.groups)
             return Interface(tuple(made), self.address)
-        worn = tuple(
+        attached = tuple(
             attachment.group
             for attachment in firewall.attachments
             if attachment.group in firewall.groups
             and all(self.pods.get(key) == value for key, value in attachment.pods)
         )
-        return Interface(worn or (environment.cluster.nodes,), self.address)
+        return Interface(attached or (environment.cluster.nodes,), self.address)
 
 
 def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
-    """Yield every connection that the VPC layer treats otherwise."""
+    """Yield every connection that the VPC layer treats differently."""
     old, new = before.firewall, after.firewall
     differing = set(old.rules) ^ set(new.rules)
     subjects = [
@@ -71,10 +71,10 @@ class _Passage:
 
 
 def _passes(firewall: VpcFirewall, packet: Packet) -> _Passage:
-    """Return whether each end lets a packet through by our rules, and whether it passes as far as that is known.
+    """Return whether our rules allow a packet at each end, and whether it passes as far as we know.
 
-    In a group of others there may be more rules than ours: such an end counts as open if the other end is one of ours.
-    Between two of them, or from or to hosts, what either end opens counts as open.
+    A group of others can have more rules than ours: such an end counts as open if the other end has a group of ours.
+    Between two groups of others, or hosts, the packet passes if either end opens it.
     """
     source, target = packet.source.groups, packet.target.groups
     out, into = leaves(firewall.rules, packet), enters(firewall.rules, packet)

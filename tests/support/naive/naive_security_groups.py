@@ -1,6 +1,6 @@
-"""A second opinion on security groups: one question at a time, straight from the sentences of the VPC User Guide.
+"""A second opinion on security groups: one question at a time, following the VPC User Guide sentence by sentence.
 
-It knows of groups and rules only what AWS would be told, and nothing of matrices.
+It knows only the groups and rules that the program sends to AWS, and nothing about matrices.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePee
 from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 
-_address = cache(ip_address)  # reading the same few again and again takes most of the time
+_address = cache(ip_address)  # parsing the same few addresses again and again would take most of the time
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A network interface: the groups it carries, which may be none that a rule is in, and its address."""
+    """A network interface: its address and its groups, which need not have any rules."""
 
     groups: tuple[OwnGroup | Group, ...]
     address: str
@@ -35,12 +35,12 @@ class Packet:
 
 
 def leaves(rules: Iterable[GroupRule], packet: Packet) -> bool:
-    """Return whether the outbound rules of the source's groups let the packet out."""
+    """Return whether the outbound rules of the source's groups allow the packet."""
     return _any_rule(rules, Direction.EGRESS, packet.source, packet.target, packet)
 
 
 def enters(rules: Iterable[GroupRule], packet: Packet) -> bool:
-    """Return whether the inbound rules of the target's groups let the packet in."""
+    """Return whether the inbound rules of the target's groups allow the packet."""
     return _any_rule(rules, Direction.INGRESS, packet.target, packet.source, packet)
 
 

@@ -1,6 +1,6 @@
-"""The manifests in a directory, one object at a time, each knowing where it stands.
+"""The manifests in a directory, one object at a time, each with its file and position.
 
-Read are the files that end in .yaml, .yml or .json; `flash_ticket.firewall.terms.folder` tells of the folders below.
+The files end in .yaml, .yml or .json. ``flash_ticket.firewall.terms.folder`` decides which folders are searched.
 """
 
 import json
@@ -19,11 +19,11 @@ LARGEST_BYTES = 64 << 20
 
 
 class Manifest(NamedTuple):
-    """One Kubernetes object as written.
+    """One Kubernetes object, as written.
 
     Attributes:
-        source: The file that holds it, as given on the command line and below; ``memory`` for one that is in no file.
-        place: Where in the file: ``line 12``, ``items[3]``; empty for the whole of a JSON file.
+        source: The path of its file, relative as on the command line; ``memory`` for an object without a file.
+        place: The position in the file: ``line 12``, ``items[3]``; empty for a whole JSON file.
         body: The object.
     """
 
@@ -33,16 +33,16 @@ class Manifest(NamedTuple):
 
 
 def read_manifests(directory: Path) -> Iterator[Manifest]:
-    """Yield every object of a directory (or of one file), the items of lists one by one, files in name order.
+    """Yield every object of a directory (or of one file), the items of lists one by one, with files sorted by name.
 
     Raises:
-        InputError: The directory does not exist, is empty, holds no manifest, or loops; a file cannot be read, is too
-            large, or is neither YAML nor JSON.
+        InputError: The directory does not exist, has no manifest, or has a loop of links; a file cannot be read, is
+            too large, or is neither YAML nor JSON.
     """
     files = list(_files(directory))
     if not files:
         raise InputError(
-            str(directory), "", "no .yaml, .yml or .json file is in this directory", "Name a directory of manifests"
+            str(directory), "", "this directory has no .yaml, .yml or .json file", "Name a directory of manifests"
         )
     for file in files:
         yield from _objects(file)
@@ -82,11 +82,11 @@ def _json(text: str, source: str, *, strict: bool) -> _Json | None:
     except ValueError as error:
         if not strict:
             return None
-        raise InputError(source, "", f"not JSON: {error}", "Mend the file") from None
+        raise InputError(source, "", f"not JSON: {error}", "Correct the file") from None
 
 
 def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the members of an object; of one written twice, readers differ in which counts (RFC 8259, 4)."""
+    """Return the members of an object; refuse a key written twice, which readers resolve differently (RFC 8259, 4)."""
     found = dict(pairs)
     if len(found) < len(pairs):
         (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
@@ -95,7 +95,7 @@ def _without_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_number(word: str) -> float:
-    raise ValueError(f"{word} is no number of JSON")
+    raise ValueError(f"{word} is not a JSON number")
 
 
 def _text(path: Path) -> str:
@@ -107,7 +107,7 @@ def _text(path: Path) -> str:
             raise InputError(
                 str(path),
                 "",
-                f"{found.st_size >> 20} MiB, and files of up to {LARGEST_BYTES >> 20} MiB are read",
+                f"the file has {found.st_size >> 20} MiB, and the limit is {LARGEST_BYTES >> 20} MiB",
                 "Split the file",
             )
         return path.read_bytes().decode("utf-8-sig")
@@ -121,12 +121,15 @@ def _mapping(value: object, source: str, place: str) -> dict[str, object]:
     if isinstance(value, dict):
         return value
     raise InputError(
-        source, place, f"a {type(value).__name__} where a Kubernetes object should be", "Write one object a document"
+        source,
+        place,
+        f"expected a Kubernetes object, found a {type(value).__name__}",
+        "Write one object in each document",
     )
 
 
 def _unpacked(manifest: Manifest) -> Iterator[Manifest]:
-    """Yield the object, or the items of a List or of a typed list such as PodList."""
+    """Yield the object, or the items of a List or of a typed list such as a PodList."""
     kind = manifest.body.get("kind")
     if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(manifest.body.get("items", []), list):
         yield manifest

@@ -1,4 +1,4 @@
-"""Reading the fields of a manifest: each comes back in the type it must have, or the error says where and what."""
+"""Reads the fields of a manifest. Each function returns the required type, or raises an error with the field's path."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ NOTHING: Mapping[str, object] = {}
 
 @dataclass(frozen=True, slots=True)
 class FieldPath:
-    """Where the fields of one object stand, for errors.
+    """The file and object that contain a field, for errors.
 
     Attributes:
         source: The file.
@@ -22,7 +22,11 @@ class FieldPath:
     object: str
 
     def fail(self, path: str, problem: str, remedy: str) -> Never:
-        """Raise the InputError of a field."""
+        """Raise the InputError for the field at a path.
+
+        Raises:
+            InputError: Always.
+        """
         raise InputError(self.source, f"{self.object}: {path}" if path else self.object, problem, remedy)
 
 
@@ -31,7 +35,7 @@ def mapping(value: object, path: str, place: FieldPath) -> Mapping[str, object]:
     if value is None:
         return NOTHING
     if not isinstance(value, dict):
-        place.fail(path, f"{shown(value)} where a mapping should be", "Write `key: value` pairs")
+        place.fail(path, f"expected a mapping, found {shown(value)}", "Write `key: value` pairs")
     return value
 
 
@@ -40,7 +44,7 @@ def items(value: object, path: str, place: FieldPath) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list):
-        place.fail(path, f"{shown(value)} where a list should be", "Begin each entry with a dash")
+        place.fail(path, f"expected a list, found {shown(value)}", "Begin each entry with a dash")
     return value
 
 
@@ -52,7 +56,7 @@ def mappings(value: object, path: str, place: FieldPath) -> Iterator[tuple[str, 
 
 
 def only(raw: Mapping[str, object], known: tuple[str, ...], path: str, place: FieldPath) -> None:
-    """Refuse fields that are not known: Kubernetes would drop them, which can turn a narrow rule into a wide one."""
+    """Refuse unknown fields: Kubernetes would drop them, which can turn a narrow rule into a wide one."""
     for key in raw:
         if key not in known:
             place.fail(f"{path}.{key}", "no such field", f"Use {', '.join(known)}")
@@ -61,7 +65,7 @@ def only(raw: Mapping[str, object], known: tuple[str, ...], path: str, place: Fi
 def text(value: object, path: str, place: FieldPath) -> str:
     """Return a string."""
     if not isinstance(value, str):
-        place.fail(path, f"{shown(value)} where a string should be", "Write a string, in quotes if need be")
+        place.fail(path, f"expected a string, found {shown(value)}", "Write a string, in quotes if need be")
     return value
 
 
@@ -70,12 +74,12 @@ def strings(value: object, path: str, place: FieldPath) -> dict[str, str]:
     found = mapping(value, path, place)
     for key, entry in found.items():
         if not isinstance(entry, str):
-            place.fail(f"{path}.{key}", f"{shown(entry)} where a string should be", "Put the value in quotes")
-    return found  # type: ignore[return-value]  # every value was just seen to be a string
+            place.fail(f"{path}.{key}", f"expected a string, found {shown(entry)}", "Put the value in quotes")
+    return found  # type: ignore[return-value]  # the loop has checked every value
 
 
 def shown(value: object) -> str:
-    """Return a value as an error shows it, short."""
+    """Return a value for an error message, shortened."""
     if value is None:
         return "nothing"
     if isinstance(value, dict):

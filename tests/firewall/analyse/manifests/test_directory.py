@@ -1,4 +1,4 @@
-"""Every manifest of a directory is read, and what cannot be read is one clear error."""
+"""Every manifest of a directory is read, and a file that cannot be read is one clear error."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def error_of(directory: Path) -> InputError:
 
 def test_a_missing_directory_and_an_empty_one_are_errors(tmp_path: Path) -> None:
     assert "no such directory" in error_of(tmp_path / "missing").problem
-    assert "no .yaml, .yml or .json file" in error_of(tmp_path).problem
+    assert "has no .yaml, .yml or .json file" in error_of(tmp_path).problem
 
 
 def test_a_symlink_loop_is_one_error(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_symlink_to_itself_or_to_nothing_is_one_error(tmp_path: Path) -> None:
     assert "cannot be read" in error_of(tmp_path).problem
 
 
-def test_links_to_the_same_folder_from_two_places_are_no_loop(tmp_path: Path) -> None:
+def test_two_links_to_the_same_folder_are_not_a_loop(tmp_path: Path) -> None:
     for place in ("real", "one", "two"):
         (tmp_path / place).mkdir()
     (tmp_path / "real" / "a.yaml").write_text(POD, encoding="utf-8")
@@ -85,7 +85,7 @@ def test_links_to_the_same_folder_from_two_places_are_no_loop(tmp_path: Path) ->
     assert names(tmp_path / "one") == ["a"]
 
 
-def test_links_that_fan_out_are_followed_once_each_and_not_once_for_every_way(tmp_path: Path) -> None:
+def test_a_folder_that_many_links_lead_to_is_walked_once(tmp_path: Path) -> None:
     for depth in range(40):
         (tmp_path / f"level-{depth}").mkdir()
         for link in ("one", "two"):
@@ -95,7 +95,7 @@ def test_links_that_fan_out_are_followed_once_each_and_not_once_for_every_way(tm
     assert names(tmp_path / "level-0") == ["a"]
 
 
-def test_folders_without_end_are_one_error(tmp_path: Path) -> None:
+def test_folders_nested_too_deep_are_one_error(tmp_path: Path) -> None:
     (tmp_path / Path(*["d"] * 101)).mkdir(parents=True)
     assert "more than 100 deep" in error_of(tmp_path).problem
 
@@ -111,7 +111,7 @@ def test_an_unreadable_file_is_one_error(tmp_path: Path, monkeypatch: pytest.Mon
     assert str(error_of(tmp_path)) == f"{path}: cannot be read: Permission denied. Make it readable or move it away."
 
 
-def test_a_pipe_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_an_error_and_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.yaml")
     assert "not a regular file" in error_of(tmp_path).problem
 
@@ -122,20 +122,20 @@ def test_a_pipe_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
         ("a.json", b"{", "not JSON"),
         ("a.json", b"[" * 100_000, "nested too deeply"),
         ("a.yaml", b"\xff\xfe\x00", "not UTF-8"),
-        ("a.yaml", b"- kind: Pod\n", "a list where a Kubernetes object should be"),
-        ("a.yaml", b"just words\n", "a str where a Kubernetes object should be"),
-        ("a.json", b'{"kind": "List", "items": [1]}', "a int where a Kubernetes object should be"),
+        ("a.yaml", b"- kind: Pod\n", "expected a Kubernetes object, found a list"),
+        ("a.yaml", b"just words\n", "expected a Kubernetes object, found a str"),
+        ("a.json", b'{"kind": "List", "items": [1]}', "expected a Kubernetes object, found a int"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_one_error(tmp_path: Path, name: str, content: bytes, problem: str) -> None:
+def test_a_file_that_is_not_a_manifest_is_one_error(tmp_path: Path, name: str, content: bytes, problem: str) -> None:
     (tmp_path / name).write_bytes(content)
     found = error_of(tmp_path)
     assert found.source == str(tmp_path / name)
     assert problem in found.problem
 
 
-def test_a_file_too_large_to_be_manifests_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest_directory, "LARGEST_BYTES", 1 << 20)
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(3 << 20)
-    assert "3 MiB, and files of up to 1 MiB are read" in error_of(tmp_path).problem
+    assert "the file has 3 MiB, and the limit is 1 MiB" in error_of(tmp_path).problem

@@ -1,4 +1,4 @@
-"""However the same cluster is written, who reaches whom is the same."""
+"""The form of the manifests does not change who reaches whom."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ KINDS = {
 
 
 def as_kind(pod: Manifest, kind: str) -> Manifest:
-    """Return an object of the kind whose pods are like the pod, its own labels others than theirs."""
+    """Return an object of the kind with pods like the given pod; the object's own labels differ from theirs."""
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     template = {"metadata": {"labels": pod["metadata"]["labels"]}, "spec": pod["spec"]}
     spec = {"template": template} if kind != "CronJob" else {"jobTemplate": {"spec": {"template": template}}}
@@ -36,7 +36,7 @@ def as_kind(pod: Manifest, kind: str) -> Manifest:
 
 
 def as_replicas(pod: Manifest, count: int) -> list[Manifest]:
-    """Return pods alike, controlled by one ReplicaSet that is not among the manifests."""
+    """Return copies of a pod, controlled by one ReplicaSet that is not in the manifests."""
     metadata = pod["metadata"]
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": metadata["name"], "controller": True, "uid": "1"}
     return [
@@ -64,7 +64,7 @@ def listing(found: Reachability) -> list[str]:
 
 
 @given(clusters(), st.data())
-def test_workloads_of_every_kind_in_every_form_of_file_reach_what_their_pods_would(
+def test_workloads_of_every_kind_in_every_form_of_file_reach_the_same_peers_as_their_pods(
     cluster: RandomCluster, data: st.DataObject
 ) -> None:
     renamed: dict[str, str] = {}
