@@ -17,7 +17,7 @@ from flash_ticket.traffic.flow_logs.files import FlowLogForm
 from flash_ticket.traffic.flow_logs.query import ROW, Dialect, column, flow_log_query
 from flash_ticket.traffic.flow_logs.rows import Unplaced, records_of
 from flash_ticket.traffic.records.record import Reading, Scope
-from tests.support.naive.naive_flow_log import Line, Told
+from tests.support.naive.naive_flow_log import Key, Line
 from tests.support.traffic.flow_log_writing import lines, read, scopes, summed, write_parquet
 
 CALL = Line(tcp_flags=2, flow_direction="egress", interface_id="eni-caller")
@@ -25,7 +25,7 @@ REPLY = Line(srcaddr="10.0.0.2", dstaddr="10.0.0.1", srcport=80, dstport=40000, 
 REFUSED = replace(CALL, action="REJECT", flow_direction="ingress", interface_id="eni-called")
 
 
-def told(tmp_path: Path, *written: Line, scope: Scope | None = None) -> dict[Told, int]:
+def told(tmp_path: Path, *written: Line, scope: Scope | None = None) -> dict[Key, int]:
     """Return the counts of records by disposition, source, destination, protocol, port and further words."""
     path = write_parquet(tmp_path / "flow.parquet", written)
     found = read([path], FlowLogForm.PARQUET, scope)[1]
