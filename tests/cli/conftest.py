@@ -1,4 +1,4 @@
-"""What the verbs that read recorded traffic are given."""
+"""The fixtures of the verbs that read recorded traffic."""
 
 from pathlib import Path
 

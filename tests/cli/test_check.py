@@ -1,4 +1,4 @@
-"""``check``: the proof for pre-commit and CI, without engine, cluster or AWS."""
+"""``check``: the proof for pre-commit and CI, without Pulumi, a cluster or AWS."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forgets_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A compiler of groups that drops what api needs to reach redis."""
+    """A compiler of groups that drops the rule from api to redis."""
 
     def forgetful(matrix: Matrix, environment: Environment) -> VpcFirewall:
         firewall = compile_groups(matrix, environment)
@@ -38,7 +38,7 @@ def forgets_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def widens_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A compiler of policies that lets api reach every port of what it may reach."""
+    """A compiler of policies that lets api reach every port of its destinations."""
 
     def generous(matrix: Matrix, environment: Environment) -> PodFirewall:
         firewall = compile_policies(matrix, environment)
@@ -58,7 +58,7 @@ def parsed(*arguments: str | Path) -> list[dict[str, Any]]:
     return found
 
 
-def test_all_stacks_are_proven_where_none_is_named(project: Path) -> None:
+def test_without_a_stack_name_all_stacks_are_proven(project: Path) -> None:
     result = run("check", "--project", project)
 
     assert result.exit_code == 0
@@ -67,7 +67,7 @@ def test_all_stacks_are_proven_where_none_is_named(project: Path) -> None:
     assert result.stderr == ""
 
 
-def test_a_stack_is_proven_alone_and_several_in_the_order_in_which_they_are_named(project: Path) -> None:
+def test_named_stacks_are_proven_in_the_given_order(project: Path) -> None:
     one = run("check", "--project", project, "--stack", "prod")
     two = run("check", "--project", project, "--stack", "prod", "--stack", "dev")
 
@@ -75,21 +75,21 @@ def test_a_stack_is_proven_alone_and_several_in_the_order_in_which_they_are_name
     assert [line.partition(":")[0] for line in two.stdout.splitlines()] == ["prod", "dev"]
 
 
-def test_one_broken_stack_is_bad_input_for_all_and_none_for_another(project: Path) -> None:
+def test_a_broken_stack_fails_the_check_of_all_stacks_but_not_of_another_one(project: Path) -> None:
     edit(project / "Pulumi.prod.yaml", "  redis:", "  reddis:")
 
     assert run("check", "--project", project).exit_code == 2
     assert run("check", "--project", project, "--stack", "dev").exit_code == 0
 
 
-def test_for_machines_a_proof_is_an_object(project: Path) -> None:
+def test_a_proof_in_json_is_an_object(project: Path) -> None:
     dev, prod = parsed("--project", project)
 
     assert (dev["stack"], prod["stack"]) == ("dev", "prod")
     assert dev["holds"]
     assert dev["violations"] == dev["indistinguishable"] == []
     assert set(dev["stopped_by_layers"]) == {"1", "2"}
-    assert dev["declared"] >= 11  # the ports of the flows; and DNS, probes and the clients
+    assert dev["declared"] >= 11  # the ports of the flows, DNS, probes and the clients
 
 
 @pytest.mark.usefixtures("forgets_a_rule")
@@ -106,7 +106,7 @@ def test_a_dropped_rule_is_a_violation_with_exit_1_and_a_table(project: Path) ->
 
 
 @pytest.mark.usefixtures("forgets_a_rule")
-def test_for_machines_a_violation_names_the_pair_the_layer_and_what_to_do(project: Path) -> None:
+def test_a_violation_in_json_names_the_pair_the_layer_and_the_remedy(project: Path) -> None:
     (dev,) = parsed("--project", project, "--stack", "dev")
 
     assert not dev["holds"]
@@ -131,7 +131,7 @@ def test_one_violated_stack_of_several_is_exit_1(project: Path) -> None:
     assert run("check", "--project", project).exit_code == 1
 
 
-def test_a_setting_that_does_not_do_what_it_seems_to_is_a_warning_and_no_violation(project: Path) -> None:
+def test_a_misleading_setting_is_a_warning_and_not_a_violation(project: Path) -> None:
     edit(project / "Pulumi.dev.yaml", "attachment: pods", "attachment: nodes")
 
     result = run("check", "--project", project, "--stack", "dev")
@@ -150,7 +150,7 @@ def test_a_setting_that_does_not_do_what_it_seems_to_is_a_warning_and_no_violati
         ("Pulumi.dev.yaml", "config:", "config: [", "error: Pulumi.dev.yaml: line "),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_2(project: Path, name: str, old: str, new: str, message: str) -> None:
+def test_a_mistake_exits_2_with_one_line(project: Path, name: str, old: str, new: str, message: str) -> None:
     edit(project / name, old, new)
 
     result = run("check", "--project", project, "--stack", "dev")
@@ -160,14 +160,14 @@ def test_a_mistake_is_one_line_and_exit_2(project: Path, name: str, old: str, ne
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_folder_that_is_no_project_is_bad_input(tmp_path: Path) -> None:
+def test_a_folder_without_a_project_is_bad_input(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         result = run("check", "--project", folder)
         assert (result.exit_code, result.stdout) == (2, "")
         assert "there is no Pulumi.<stack>.yaml. Name the project's folder with --project." in result.stderr
 
 
-def test_it_needs_no_engine_no_cloud_and_no_cluster_and_loads_none_of_them() -> None:
+def test_check_loads_no_module_for_pulumi_aws_or_kubernetes() -> None:
     code = (
         "import sys\nfrom flash_ticket.cli.main import app\n"
         "try:\n    app(['check'])\nexcept SystemExit as end:\n    print(end.code, *sys.modules)"

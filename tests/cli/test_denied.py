@@ -1,4 +1,4 @@
-"""``denied`` over real files of a made-up night: each layer's logs, both forms, and every way to ask wrongly."""
+"""``denied`` on the files of a made-up night: the logs of each layer, both output formats, and every wrong input."""
 
 import json
 import os
@@ -26,20 +26,20 @@ DEBUG, PAY_MISLABELLED, REUSED = "10.10.10.41", "10.10.10.42", "10.10.10.60"
 
 
 def flow(source: str, destination: str, port: int, *, at: float = 60, action: str = "REJECT") -> Line:
-    """Return a line of a flow log, of an opening packet."""
+    """Return a line of a flow log for an opening packet."""
     begin = int(NIGHT + at)
     ends = (source, destination, source, destination)
     return Line("eni-x", *ends, 40_000, port, 6, 2, "ingress", begin, begin + 5, action)
 
 
 def answer(call: Line) -> Line:
-    """Return the line of what came back."""
+    """Return the line of the reply."""
     back = replace(call, srcaddr=call.dstaddr, dstaddr=call.srcaddr, srcport=call.dstport, dstport=call.srcport)
     return replace(back, pkt_srcaddr=call.pkt_dstaddr, pkt_dstaddr=call.pkt_srcaddr, tcp_flags=18)
 
 
 def agent(source: str, destination: str, port: int, *, at: float = 60, direction: str = "ingress") -> str:
-    """Return a line of the AWS network policy agent's log, as from 1.3.0."""
+    """Return a line of the AWS network policy agent's log, in the format of 1.3.0 and later."""
     written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(NIGHT + at))
     message = (
         f"Flow Info: Src IP: {source} Src Port: 40000 Dest IP: {destination} Dest Port: {port} Proto TCP Verdict DENY "
@@ -97,7 +97,7 @@ def document(night: Path, *arguments: str | Path) -> dict[str, Any]:
     return found
 
 
-def test_the_night_is_told_with_what_is_ours_to_mend_first(night: Path) -> None:
+def test_declared_denials_are_listed_first(night: Path) -> None:
     result = ask(night, night / "flows", night / "agent.log")
 
     assert result.exit_code == 1
@@ -136,7 +136,7 @@ def test_the_report_ends_with_totals_that_add_up(night: Path) -> None:
     assert any(each.startswith("SKIPDATA: AWS lost the records") for each in told)
 
 
-def test_of_one_layers_logs_alone_it_is_said_what_they_cannot_show(night: Path) -> None:
+def test_a_note_says_what_the_logs_of_one_layer_cannot_show(night: Path) -> None:
     flows, policy, both = (
         ask(night, *paths).stdout
         for paths in ([night / "flows"], [night / "agent.log"], [night / "flows", night / "agent.log"])
@@ -147,7 +147,7 @@ def test_of_one_layers_logs_alone_it_is_said_what_they_cannot_show(night: Path) 
     assert "note: only" not in both
 
 
-def test_machines_get_all_of_it(night: Path) -> None:
+def test_json_holds_everything(night: Path) -> None:
     found = document(night, night / "flows", night / "agent.log")
 
     assert (found["stack"], found["holds"], found["passed"], found["elsewhere"]) == ("dev", False, 20, 0)
@@ -159,7 +159,7 @@ def test_machines_get_all_of_it(night: Path) -> None:
     assert [each["name"] for each in found["sources"]] == [str(night / "flows"), str(night / "agent.log")]
 
 
-def test_hubbles_own_word_for_a_pod_is_taken(night: Path) -> None:
+def test_the_name_and_labels_in_a_hubble_log_identify_a_pod(night: Path) -> None:
     path = night / "hubble.json"
     path.write_text(hubble("10.10.10.99", ["k8s:app=flash-gatewayy"], API, 4000) + "\n", encoding="utf-8")
 
@@ -172,14 +172,14 @@ def test_hubbles_own_word_for_a_pod_is_taken(night: Path) -> None:
     ]
 
 
-def test_one_service_and_a_time_narrow_it(night: Path) -> None:
+def test_service_and_since_narrow_the_answer(night: Path) -> None:
     narrowed = document(night, night / "flows", "--service", "pay", "--since", "2026-11-24T03:01:30Z")
 
     assert [(each["src"], each["lines"]) for each in narrowed["denials"]] == [("api", 1)]
     assert narrowed["total"]["read"] < 33
 
 
-def test_a_night_without_declared_denials_holds(night: Path) -> None:
+def test_without_declared_denials_it_exits_0(night: Path) -> None:
     quiet = write_parquet(night / "quiet" / "a.parquet", [flow(STRANGER, PAY, 22)])
 
     assert ask(night, quiet.parent).exit_code == 0
@@ -196,8 +196,8 @@ def test_a_scan_of_many_ports_is_one_paragraph(night: Path) -> None:
     assert len(told) < 15
 
 
-def test_more_than_can_be_read_is_cut_and_said(night: Path) -> None:
-    """Four ports of a pair are told one by one: these are 64 paragraphs."""
+def test_a_long_answer_is_cut_and_says_so(night: Path) -> None:
+    """Up to four ports of a pair get a paragraph each: these are 64 paragraphs."""
     stores = (REDIS, RABBITMQ, DATABASE, STRANGER)
     write_parquet(
         night / "many" / "a.parquet",
@@ -214,7 +214,7 @@ def test_more_than_can_be_read_is_cut_and_said(night: Path) -> None:
 EVIL = "\x1b[31mred\x1b[0m\u202e=cmd()"
 
 
-def test_text_of_logs_is_shown_harmless(night: Path) -> None:
+def test_text_of_logs_cannot_write_control_characters(night: Path) -> None:
     path = night / "hubble.json"
     path.write_text(hubble("10.10.10.99", [f"k8s:app={EVIL}"], API, 4000) + "\n" + EVIL + "\n", encoding="utf-8")
 
@@ -238,7 +238,7 @@ def test_text_of_logs_is_shown_harmless(night: Path) -> None:
         (["agent.log", "--follow", "--engine", "athena"], "--engine: athena: "),
     ],
 )
-def test_what_cannot_be_asked_is_one_line(
+def test_wrong_options_fail_with_one_line(
     night: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
 ) -> None:
     monkeypatch.chdir(night)
@@ -268,12 +268,12 @@ def test_an_inventory_of_another_stack_or_matrix_is_refused(night: Path, tmp_pat
 
 
 def kept_alive(inventory: Inventory) -> Inventory:
-    """Return the inventory as if its pods had always been there."""
+    """Return the inventory as if its pods had always existed."""
     pods = tuple(replace(each, since=None, until=None) for each in inventory.pods)
     return replace(inventory, pods=tuple({each.addresses: each for each in pods}.values()))
 
 
-def test_following_tells_what_is_new_once_and_ends_on_interruption(
+def test_follow_prints_each_new_denial_once_and_ends_on_an_interrupt(
     night: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time() - NIGHT
@@ -302,7 +302,7 @@ def test_following_tells_what_is_new_once_and_ends_on_interruption(
     assert result.exit_code == 1
 
 
-def test_a_look_that_fails_later_is_said_and_the_next_one_told(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_follow_reports_a_failed_look_and_goes_on(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = night / "agent.log"
     kept = path.read_text(encoding="utf-8")
     rounds = iter(["gone", "back"])
@@ -326,7 +326,7 @@ def test_a_look_that_fails_later_is_said_and_the_next_one_told(night: Path, monk
     assert result.stderr.endswith("Looking again in 10 s.\n")
 
 
-def test_an_interrupt_from_the_keyboard_ends_it_cleanly(night: Path) -> None:
+def test_follow_ends_cleanly_on_ctrl_c(night: Path) -> None:
     now = time.time() - NIGHT
     (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
     (night / "agent.log").write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")

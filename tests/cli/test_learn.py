@@ -1,4 +1,4 @@
-"""``learn`` on the command line: a traffic file on standard output that the project can be given."""
+"""``learn`` on the command line: it prints a traffic file that the project accepts."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.command.flash_firewall import copy_project, run
 
 @pytest.fixture
 def hubble(tmp_path: Path) -> Path:
-    """What Hubble exports of a call of the gateway and of a debugging pod, each seen where it arrived."""
+    """Hubble's export of a call by the gateway and one by a debugging pod, each seen at its destination."""
     path = tmp_path / "hubble.json"
     path.write_text("".join(json.dumps(arrived(app)) + "\n" for app in ("flash-gateway", "debug")), encoding="utf-8")
     return path
@@ -38,7 +38,7 @@ def arrived(app: str) -> dict[str, object]:
     }
 
 
-def test_the_draft_is_a_traffic_file_that_the_project_takes(tmp_path: Path, inventory: Path, hubble: Path) -> None:
+def test_the_draft_is_a_valid_traffic_file_for_the_project(tmp_path: Path, inventory: Path, hubble: Path) -> None:
     project = copy_project(tmp_path / "project", "dev")
 
     result = run("learn", hubble, "--project", project, "--inventory", inventory)
@@ -50,9 +50,7 @@ def test_the_draft_is_a_traffic_file_that_the_project_takes(tmp_path: Path, inve
     assert run("check", "--project", project).exit_code == 0
 
 
-def test_what_was_drafted_cuts_nothing_of_what_it_was_drafted_from(
-    tmp_path: Path, inventory: Path, hubble: Path
-) -> None:
+def test_a_draft_cuts_none_of_its_own_traffic(tmp_path: Path, inventory: Path, hubble: Path) -> None:
     project, draft = copy_project(tmp_path / "project", "dev"), tmp_path / "draft.yaml"
     draft.write_text(run("learn", hubble, "--project", project, "--inventory", inventory).stdout, encoding="utf-8")
 
@@ -62,7 +60,7 @@ def test_what_was_drafted_cuts_nothing_of_what_it_was_drafted_from(
     assert (before.exit_code, after.exit_code) == (1, 0)
 
 
-def test_without_a_stack_that_can_be_asked_it_is_one_clear_line(tmp_path: Path, hubble: Path) -> None:
+def test_without_a_reachable_stack_learn_fails_with_one_clear_line(tmp_path: Path, hubble: Path) -> None:
     project = copy_project(tmp_path / "project", "dev", "prod")
 
     result = run("learn", hubble, "--project", project)

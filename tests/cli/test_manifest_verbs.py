@@ -49,7 +49,7 @@ def test_list_prints_the_connections_and_holds(shop: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["txt", "json", "csv", "md", "dot", "svg"])
-def test_list_knows_every_form(shop: Path, form: str) -> None:
+def test_list_writes_every_format(shop: Path, form: str) -> None:
     result = run("list", "--dir", shop, "--output", form)
     assert result.exit_code == 0
     assert "shop/pay[Deployment]" in result.stdout
@@ -64,13 +64,13 @@ def test_ignored_objects_are_noted_on_stderr_and_not_in_the_listing(shop: Path) 
     assert "Secret" not in result.stdout
 
 
-def test_a_directory_with_policies_and_no_workloads_lists_nothing_and_says_why(tmp_path: Path) -> None:
+def test_policies_without_workloads_list_nothing_and_say_why(tmp_path: Path) -> None:
     result = run("list", "--dir", write(tmp_path / "d", policy("p")))
     assert (result.exit_code, result.stdout) == (0, "")
     assert "these manifests hold no workload" in result.stderr
 
 
-def test_diff_exits_0_when_nothing_differs_and_1_when_something_does(shop: Path, tmp_path: Path) -> None:
+def test_diff_exits_0_without_and_1_with_differences(shop: Path, tmp_path: Path) -> None:
     open_ = write(tmp_path / "open", deployment("api", [HTTP]), deployment("pay", [HTTP]), policy("x", "none"))
 
     same = run("diff", "--dir", shop, "--dir", shop)
@@ -113,7 +113,7 @@ def test_explain_names_the_policy_and_rule_that_allow_and_exits_0(shop: Path) ->
         ("10.0.0.0/8", "8000-8100", "and no rule names 10.0.0.0-10.255.255.255[External]"),
     ],
 )
-def test_explain_says_why_not_and_exits_1(shop: Path, source: str, port: str, reason: str) -> None:
+def test_explain_shows_why_a_connection_is_stopped_and_exits_1(shop: Path, source: str, port: str, reason: str) -> None:
     result = run("explain", source, "pay", port, "--dir", shop)
     assert result.exit_code == 1
     assert reason in result.stdout
@@ -141,7 +141,7 @@ def test_explain_in_json_holds_both_sides(shop: Path) -> None:
         (("api", "10.0.0.1", "http"), "PORT: http: an address has no named ports"),
     ],
 )
-def test_an_unknown_endpoint_or_port_is_bad_input_and_never_denied(
+def test_an_unknown_endpoint_or_port_is_bad_input_and_not_a_denial(
     shop: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     result = run("explain", *arguments, "--dir", shop)
@@ -158,14 +158,14 @@ def test_a_name_that_two_workloads_share_must_be_written_in_full(tmp_path: Path)
 
 
 @pytest.mark.parametrize("verb", [["list"], ["diff", "--dir", "."], ["explain", "a", "b", "80"]])
-def test_bad_input_is_one_line_and_exit_2(tmp_path: Path, verb: list[str]) -> None:
+def test_bad_input_exits_2_with_one_line(tmp_path: Path, verb: list[str]) -> None:
     result = run(*verb, "--dir", tmp_path / "missing")
     assert result.exit_code == 2
     assert result.stderr.startswith("error: ")
     assert "Traceback" not in result.stderr
 
 
-def test_what_others_wrote_cannot_write_lines_or_colours_of_its_own(shop: Path) -> None:
+def test_text_of_manifests_cannot_forge_lines_or_colours(shop: Path) -> None:
     write(shop / "more", {"apiVersion": "v1", "kind": "\x1b[31mEvil", "metadata": {"name": "a\nerror: forged"}})
     result = run("list", "--dir", shop)
     assert result.exit_code == 0
@@ -183,7 +183,7 @@ def test_an_invalid_name_is_refused_before_it_is_shown(tmp_path: Path, name: str
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_an_answer_that_cannot_be_written_is_one_line_and_exit_2(shop: Path) -> None:
+def test_a_failed_write_of_the_answer_exits_2_with_one_line(shop: Path) -> None:
     command = [sys.executable, "-m", "flash_ticket.cli.main", "list", "--dir", str(shop)]
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603  # our own command

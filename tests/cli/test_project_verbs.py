@@ -1,4 +1,4 @@
-"""``list``, ``diff`` and ``explain`` of this project: both layers of a stack, from its files alone."""
+"""``list``, ``diff`` and ``explain`` of this project: both layers of a stack, from its files only."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project under git with one commit, tagged ``first``."""
+    """A project in git with one commit, tagged ``first``."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -37,7 +37,7 @@ def repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def git(folder: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=test", "-c", "user.email=test@example.com")
-    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)  # noqa: S603, S607 - git, as everywhere
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True)  # noqa: S603, S607 - the system's git
 
 
 def commit(folder: Path, message: str) -> None:
@@ -45,7 +45,7 @@ def commit(folder: Path, message: str) -> None:
     git(folder, "commit", "--quiet", "--message", message)
 
 
-def test_list_speaks_of_both_layers_in_the_matrixs_words(project: Path) -> None:
+def test_list_shows_both_layers_in_the_words_of_the_matrix(project: Path) -> None:
     result = run("list", "--project", project, "--stack", "dev")
 
     assert result.exit_code == 0
@@ -56,14 +56,14 @@ def test_list_speaks_of_both_layers_in_the_matrixs_words(project: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["txt", "json", "csv", "md", "dot", "svg"])
-def test_list_knows_every_form_of_the_project_too(project: Path, form: str) -> None:
+def test_list_writes_the_project_in_every_format(project: Path, form: str) -> None:
     result = run("list", "--project", project, "--stack", "dev", "--output", form)
 
     assert result.exit_code == 0
     assert "gateway" in result.stdout
 
 
-def test_list_is_the_same_for_stacks_that_differ_in_places_alone(project: Path) -> None:
+def test_list_is_the_same_for_stacks_that_differ_only_in_places(project: Path) -> None:
     dev, prod = (run("list", "--project", project, "--stack", stack).stdout for stack in ("dev", "prod"))
 
     assert dev == prod != ""
@@ -81,7 +81,7 @@ def test_explain_gives_the_verdict_of_each_layer(project: Path) -> None:
     assert stopped.stdout.splitlines()[0] == "the internet => pay : TCP 3100 is stopped"
 
 
-def test_explain_says_each_layer_to_machines_too(project: Path) -> None:
+def test_explain_writes_each_layer_as_json(project: Path) -> None:
     result = run("explain", "api", "redis", "6379", "--project", project, "--stack", "dev", "--output", "json")
 
     found = json.loads(result.stdout)
@@ -99,7 +99,9 @@ def test_explain_says_each_layer_to_machines_too(project: Path) -> None:
         (("gateway", "api", "icmp/1"), "error: PORT: icmp/1: unknown protocol 'ICMP'."),
     ],
 )
-def test_a_question_that_cannot_be_asked_is_one_line(project: Path, question: tuple[str, ...], message: str) -> None:
+def test_a_question_without_an_answer_fails_with_one_line(
+    project: Path, question: tuple[str, ...], message: str
+) -> None:
     result = run("explain", *question, "--project", project, "--stack", "dev")
 
     assert (result.exit_code, result.stdout) == (2, "")
@@ -108,21 +110,21 @@ def test_a_question_that_cannot_be_asked_is_one_line(project: Path, question: tu
 
 
 @pytest.mark.parametrize("verb", [("list",), ("diff",), ("explain", "api", "pay", "80")])
-def test_of_several_stacks_one_must_be_named(project: Path, verb: tuple[str, ...]) -> None:
+def test_without_a_stack_name_several_stacks_are_refused(project: Path, verb: tuple[str, ...]) -> None:
     result = run(*verb, "--project", project)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "error: --stack: no environment is named. Name one of: dev, prod.\n"
 
 
-def test_the_only_stack_need_not_be_named(tmp_path: Path) -> None:
+def test_the_only_stack_is_the_default(tmp_path: Path) -> None:
     lone = copy_project(tmp_path / "lone", "prod")
 
     assert run("list", "--project", lone).stdout == run("list", "--project", ROOT, "--stack", "prod").stdout
 
 
 @pytest.mark.parametrize("name", ["prod", "acme/flash-ticket-firewall/prod"])
-def test_the_stack_that_pulumi_works_on_is_meant_where_none_is_named(project: Path, name: str) -> None:
+def test_the_current_pulumi_stack_is_the_default(project: Path, name: str) -> None:
     chosen = CliRunner(env={"PULUMI_STACK": name})
     edit(project / "Pulumi.prod.yaml", "attachment: pods", "attachment: nodes")
 
@@ -136,20 +138,20 @@ def test_the_stack_that_pulumi_works_on_is_meant_where_none_is_named(project: Pa
 
 @pytest.mark.parametrize("verb", [("list",), ("diff",), ("explain", "api", "pay", "80")])
 @pytest.mark.parametrize("stack", ["staging", "../dev", "", "*", "dev\n", "a" * 300])
-def test_a_stack_that_is_not_there_is_bad_input(project: Path, verb: tuple[str, ...], stack: str) -> None:
+def test_a_missing_stack_is_bad_input(project: Path, verb: tuple[str, ...], stack: str) -> None:
     result = run(*verb, "--project", project / "nowhere", "--stack", stack)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_diff_says_nothing_opens_where_nothing_has_changed(repository: Path) -> None:
+def test_diff_reports_nothing_if_nothing_has_changed(repository: Path) -> None:
     result = run("diff", "--project", repository, "--stack", "dev")
 
     assert (result.exit_code, result.stdout) == (0, "No connection is opened or closed.\n")
 
 
-def test_diff_compares_what_is_on_disk_with_the_last_commit(repository: Path) -> None:
+def test_diff_compares_the_files_with_the_last_commit(repository: Path) -> None:
     edit(repository / "traffic.yaml", *FLOW_REMOVED)
 
     result = run("diff", "--project", repository, "--stack", "dev")
@@ -174,7 +176,7 @@ def test_diff_compares_with_any_commit_tag_or_branch(repository: Path, since: st
     assert "    removed  pay => redis : TCP 6379" in result.stdout
 
 
-def test_diff_writes_what_changes_through_both_layers_for_machines(repository: Path) -> None:
+def test_diff_writes_the_changes_through_both_layers_as_json(repository: Path) -> None:
     edit(repository / "traffic.yaml", *FLOW_REMOVED)
 
     result = run("diff", "--project", repository, "--stack", "dev", "--output", "json")
@@ -197,7 +199,7 @@ def test_diff_sees_a_changed_binding_too(repository: Path) -> None:
 @pytest.mark.parametrize(
     "since", ["nonsense", "--output=x", "-p", "HEAD~9", "HEAD:traffic.yaml", "first..main", "a b", "@{1", "main:"]
 )
-def test_what_is_no_revision_is_one_line_and_writes_nothing(repository: Path, since: str) -> None:
+def test_an_unknown_revision_fails_with_one_line_and_writes_nothing(repository: Path, since: str) -> None:
     result = run("diff", "--project", repository, "--stack", "dev", f"--since={since}")
 
     assert (result.exit_code, result.stdout) == (2, "")
@@ -206,7 +208,7 @@ def test_what_is_no_revision_is_one_line_and_writes_nothing(repository: Path, si
     assert not (repository / "x").exists()
 
 
-def test_a_file_that_a_revision_does_not_have_is_one_line(repository: Path) -> None:
+def test_a_file_missing_in_a_revision_fails_with_one_line(repository: Path) -> None:
     (repository / "Pulumi.dev.yaml").rename(repository / "Pulumi.qa.yaml")
 
     result = run("diff", "--project", repository, "--stack", "qa")
@@ -216,7 +218,7 @@ def test_a_file_that_a_revision_does_not_have_is_one_line(repository: Path) -> N
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_mistake_that_an_older_revision_holds_is_told_with_the_revision(repository: Path) -> None:
+def test_a_mistake_in_an_older_revision_is_reported_with_the_revision(repository: Path) -> None:
     edit(repository / "traffic.yaml", "services:", "servces:")
     commit(repository, "Slip")
     edit(repository / "traffic.yaml", "servces:", "services:")
@@ -230,7 +232,7 @@ def test_a_mistake_that_an_older_revision_holds_is_told_with_the_revision(reposi
     )
 
 
-def test_a_project_without_git_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_without_git_fails_with_one_line(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(project.parent))
 
     result = run("diff", "--project", project, "--stack", "dev")
@@ -239,7 +241,9 @@ def test_a_project_without_git_is_one_line(project: Path, monkeypatch: pytest.Mo
     assert "not a git repository" in result.stderr
 
 
-def test_a_machine_without_git_is_one_line(project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_machine_without_git_fails_with_one_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     result = run("diff", "--project", project, "--stack", "dev")
@@ -248,7 +252,7 @@ def test_a_machine_without_git_is_one_line(project: Path, monkeypatch: pytest.Mo
     assert result.stderr == "error: --since: git is not installed. Install it, or compare with --dir.\n"
 
 
-# What no process can be given as an argument: a zero byte, and half of a surrogate pair that stands for no byte.
+# No process can get these as an argument: a zero byte, and half of a surrogate pair that stands for no byte.
 _words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 _options = st.sampled_from(
     ["--stack", "--project", "--output", "--since", "--dir", "--help", "dev", "api", "json", str(ROOT)]

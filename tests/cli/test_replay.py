@@ -1,4 +1,4 @@
-"""``replay`` on the command line: logs, a saved inventory and a proposed matrix in, an answer and a status out."""
+"""``replay`` on the command line: it reads logs, a saved inventory and a proposed matrix, and prints an answer."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ FLOW_REMOVED = ("{from: pay, to: [rabbitmq, redis, database]}", "{from: pay, to:
 
 
 def call(source: str, destination: str, port: int, action: str = "ACCEPT") -> list[str]:
-    """Return what the source's interface sees of one connection: the call, and the reply where there is one."""
+    """Return what the source's interface sees of one connection: the call, and the reply if there is one."""
     begin, end = int(NIGHT) + 60, int(NIGHT) + 120
     head, tail = "7 111122223333 eni-0123456789abcdef0", f"{begin} {end} {action} OK"
     said = [f"{head} {source} {destination} {source} {destination} 40001 {port} 6 9 900 {tail} 2 egress"]
@@ -32,7 +32,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def flow_log(tmp_path: Path) -> Path:
-    """Gateway calls api and pay calls Redis; pay also tries a stranger's address, in vain."""
+    """Gateway calls api and pay calls Redis; pay also tries an unknown address and fails."""
     path = tmp_path / "flows.log"
     lines = [
         HEADER,
@@ -54,7 +54,7 @@ def proposed(project: Path, tmp_path: Path) -> Path:
     return path
 
 
-def test_replay_of_what_holds_today_cuts_nothing(project: Path, inventory: Path, flow_log: Path) -> None:
+def test_replay_of_todays_matrix_cuts_nothing(project: Path, inventory: Path, flow_log: Path) -> None:
     result = run("replay", flow_log, "--project", project, "--stack", "dev", "--inventory", inventory)
 
     assert result.exit_code == 0, result.output
@@ -64,7 +64,7 @@ def test_replay_of_what_holds_today_cuts_nothing(project: Path, inventory: Path,
     assert "only flow logs were read" in result.stdout
 
 
-def test_replay_says_what_a_proposed_matrix_would_cut_and_exits_1(
+def test_replay_lists_what_a_proposed_matrix_would_cut_and_exits_1(
     project: Path, inventory: Path, flow_log: Path, proposed: Path
 ) -> None:
     result = run(
@@ -81,7 +81,7 @@ def test_replay_says_what_a_proposed_matrix_would_cut_and_exits_1(
     assert "pay => redis" not in rest
 
 
-def test_replay_tells_programs_the_same(project: Path, inventory: Path, flow_log: Path, proposed: Path) -> None:
+def test_replay_writes_the_same_as_json(project: Path, inventory: Path, flow_log: Path, proposed: Path) -> None:
     result = run(
         *("replay", flow_log, "--matrix", proposed, "--project", project, "--inventory", inventory),
         *("--output", "json"),
@@ -97,7 +97,7 @@ def test_replay_tells_programs_the_same(project: Path, inventory: Path, flow_log
     assert sum(told["lines"].values()) == total["attributed"]
 
 
-def test_replay_takes_only_what_is_later_than_it_is_told(
+def test_replay_with_since_reads_only_later_records(
     project: Path, inventory: Path, flow_log: Path, proposed: Path
 ) -> None:
     result = run(
@@ -116,7 +116,7 @@ def test_replay_takes_only_what_is_later_than_it_is_told(
         ("namespace: flash-ticket", "namespace: shop", "shop is not the namespace of today's matrix"),
     ],
 )
-def test_a_matrix_that_cannot_be_replayed_is_one_clear_line(  # noqa: PLR0913, PLR0917 - fixtures and cases
+def test_a_matrix_that_cannot_be_replayed_fails_with_one_clear_line(  # noqa: PLR0913, PLR0917 - fixtures and cases
     project: Path, inventory: Path, flow_log: Path, proposed: Path, old: str, new: str, said: str
 ) -> None:
     edit(proposed, old, new)
@@ -129,7 +129,7 @@ def test_a_matrix_that_cannot_be_replayed_is_one_clear_line(  # noqa: PLR0913, P
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_matrix_or_a_log_that_is_not_there_is_one_clear_line(project: Path, inventory: Path, flow_log: Path) -> None:
+def test_a_missing_matrix_or_log_fails_with_one_clear_line(project: Path, inventory: Path, flow_log: Path) -> None:
     for arguments in ((flow_log, "--matrix", project / "none.yaml"), (project / "none.log",)):
         result = run("replay", *arguments, "--project", project, "--inventory", inventory)
 

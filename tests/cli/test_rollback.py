@@ -1,4 +1,4 @@
-"""``rollback``: what it asks pulumi for and what it says, over a stack with two versions and no engine."""
+"""``rollback``: its calls of pulumi and its output, for a stack with two versions and without the engine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +14,13 @@ UPDATE = "up --yes --skip-preview --stack dev"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project, whose pay no longer needs Redis."""
+    """The project, in which pay no longer needs Redis."""
     return copy_project(tmp_path / "project")
 
 
 @pytest.fixture
 def asked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What pulumi is asked to do, where dev runs what the files say and ran what is committed before."""
+    """The calls of pulumi, while dev runs what the files declare and ran the committed version before."""
     before = declared_now(project, "dev")
     edit(project / "traffic.yaml", "to: [rabbitmq, redis, database]}", "to: [rabbitmq, database]}")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -31,9 +31,7 @@ def lines(asked: Path) -> Sequence[str]:
     return asked.read_text().splitlines()
 
 
-def test_who_is_to_be_asked_sees_the_preview_of_it_and_without_a_terminal_nothing_is_deployed(
-    project: Path, asked: Path
-) -> None:
+def test_without_a_terminal_rollback_shows_the_preview_and_deploys_nothing(project: Path, asked: Path) -> None:
     result = run(*BACK, "--project", project)
 
     assert result.exit_code == 2
@@ -42,7 +40,7 @@ def test_who_is_to_be_asked_sees_the_preview_of_it_and_without_a_terminal_nothin
     assert lines(asked) == ["preview --stack dev"]
 
 
-def test_with_yes_it_is_deployed_at_once(project: Path, asked: Path) -> None:
+def test_with_yes_rollback_deploys_at_once(project: Path, asked: Path) -> None:
     result = run(*BACK, "--yes", "--project", project)
 
     assert result.exit_code == 0, result.stderr
@@ -51,7 +49,7 @@ def test_with_yes_it_is_deployed_at_once(project: Path, asked: Path) -> None:
 
 
 @pytest.mark.parametrize("unfinished", ["services: [", "", "flows: 3\n"])
-def test_a_matrix_that_cannot_be_read_keeps_nobody_from_going_back(unfinished: str, project: Path, asked: Path) -> None:
+def test_rollback_works_even_if_traffic_yaml_cannot_be_read(unfinished: str, project: Path, asked: Path) -> None:
     (project / "traffic.yaml").write_text(unfinished)
     result = run(*BACK, "--yes", "--project", project)
 
@@ -63,7 +61,7 @@ def test_a_matrix_that_cannot_be_read_keeps_nobody_from_going_back(unfinished: s
     assert "Make them say what runs: " in result.stdout
 
 
-def test_a_version_that_runs_deploys_nothing(project: Path, asked: Path) -> None:
+def test_rollback_to_the_running_version_deploys_nothing(project: Path, asked: Path) -> None:
     result = run("rollback", "--to", "2", "--stack", "dev", "--yes", "--project", project)
 
     assert (result.exit_code, asked.exists()) == (0, False)

@@ -1,4 +1,4 @@
-"""``suspend`` and ``resume``: what is refused before anything is touched, and that they are about what runs."""
+"""``suspend`` and ``resume``: they act on what runs, and refuse wrong options before they change anything."""
 
 from pathlib import Path
 
@@ -30,19 +30,19 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project as it is committed."""
+    """The committed project."""
     return copy_project(tmp_path / "project")
 
 
 @pytest.fixture
 def asked(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What pulumi is asked to do, where dev runs what is committed."""
+    """The calls of pulumi, while dev runs what is committed."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return record_stack(tmp_path, declared_now(project, "dev"))
 
 
 @pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_meant_is_refused_in_one_line_and_writes_nothing(
+def test_wrong_options_are_refused_in_one_line_and_write_nothing(
     case: tuple[tuple[str, ...], str], project: Path, asked: Path
 ) -> None:
     before = {path.name: path.read_bytes() for path in project.iterdir()}
@@ -56,7 +56,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line_and_writes_nothing(
     assert not asked.exists()
 
 
-def test_where_there_is_no_pulumi_the_file_is_as_it_was(
+def test_without_pulumi_the_file_stays_unchanged(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (project / "Pulumi.dev.yaml").read_text()
@@ -69,7 +69,7 @@ def test_where_there_is_no_pulumi_the_file_is_as_it_was(
 
 
 @pytest.mark.parametrize("unfinished", ["services: [", "", None], ids=["broken", "empty", "renamed"])
-def test_what_runs_is_opened_and_closed_whatever_traffic_yaml_says_by_then(
+def test_suspend_and_resume_act_on_the_running_version_even_if_traffic_yaml_changed(
     unfinished: str | None, project: Path, asked: Path
 ) -> None:
     before = (project / "Pulumi.dev.yaml").read_text()
@@ -91,7 +91,7 @@ def test_what_runs_is_opened_and_closed_whatever_traffic_yaml_says_by_then(
     assert asked.read_text().splitlines() == [update, update]
 
 
-def test_nothing_suspended_is_no_mistake_of_all(project: Path) -> None:
+def test_resume_all_succeeds_if_nothing_is_suspended(project: Path) -> None:
     result = run("resume", "--all", "--stack", "dev", "--project", project)
 
     assert (result.exit_code, result.stdout) == (0, "Nothing is suspended.\n")

@@ -1,4 +1,4 @@
-"""``verify`` over saved inventories: what it exits with, what it says and when it is quiet, and every wrong input."""
+"""``verify`` of saved inventories: its exit status, its output, when it is quiet, and every wrong input."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def as_declared(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def drifted(tmp_path: Path) -> Path:
-    """Without the policy that lets api out."""
+    """Remove the policy that lets api out."""
     before = standing(shop())
     policies = without(before.deployed.policies, "04-allow-egress-api")
     return saved(tmp_path, with_deployed(before, policies=policies).inventory)
@@ -49,7 +49,7 @@ def ask(inventory: Path, *arguments: str, stack: str = "dev", project: Path = RO
     return run("verify", "--inventory", inventory, "--stack", stack, "--project", project, *arguments)
 
 
-def test_what_is_as_declared_exits_0_and_says_what_was_not_looked_at(as_declared: Path) -> None:
+def test_no_difference_exits_0_and_lists_what_was_not_checked(as_declared: Path) -> None:
     result = ask(as_declared)
 
     assert result.exit_code == 0
@@ -59,7 +59,7 @@ def test_what_is_as_declared_exits_0_and_says_what_was_not_looked_at(as_declared
     ]
 
 
-def test_what_differs_exits_1_and_says_what_mends_it(drifted: Path) -> None:
+def test_a_difference_exits_1_and_names_the_remedy(drifted: Path) -> None:
     result = ask(drifted)
 
     assert result.exit_code == 1
@@ -69,9 +69,7 @@ def test_what_differs_exits_1_and_says_what_mends_it(drifted: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["txt", "json"])
-def test_quiet_says_nothing_while_all_is_as_declared_and_all_of_it_otherwise(
-    as_declared: Path, tmp_path: Path, form: str
-) -> None:
+def test_quiet_prints_nothing_unless_something_differs(as_declared: Path, tmp_path: Path, form: str) -> None:
     quiet = ask(as_declared, "--quiet", "--output", form)
     before = standing(shop())
     loud = saved(tmp_path, with_deployed(before, policies=()).inventory)
@@ -87,7 +85,7 @@ def test_json_is_one_document(drifted: Path) -> None:
     assert {each["kind"] for each in document["findings"]} == {"missing", "cut off"}
 
 
-def test_a_change_of_the_files_that_nobody_deployed_is_drift(as_declared: Path, tmp_path: Path) -> None:
+def test_a_change_of_the_files_that_is_not_deployed_is_drift(as_declared: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     edit(project / "traffic.yaml", "redis: {ports: [6379]}", "redis: {ports: [6380]}")
 
@@ -104,7 +102,7 @@ def refusal(result: Result) -> str:
     return line
 
 
-def test_wrong_input_is_one_line_and_exits_2(as_declared: Path, tmp_path: Path) -> None:
+def test_wrong_input_exits_2_with_one_line(as_declared: Path, tmp_path: Path) -> None:
     pods = tmp_path / "pods.json"
     pod = {"metadata": {"namespace": "a", "name": "b"}, "status": {"podIP": "10.0.0.1"}, "kind": "Pod"}
     pods.write_text(json.dumps({"items": [pod]}), encoding="utf-8")
@@ -122,7 +120,7 @@ def test_an_external_without_a_place_in_a_saved_inventory_is_refused(as_declared
     assert "it has no place in the environment dev" in refusal(ask(as_declared, project=project))
 
 
-def test_of_several_inventories_the_latest_counts(as_declared: Path, tmp_path: Path) -> None:
+def test_the_latest_of_several_inventories_counts(as_declared: Path, tmp_path: Path) -> None:
     before = standing(shop())
     earlier = replace(with_deployed(before, policies=()).inventory, taken=before.inventory.taken - 3600)
     old = tmp_path / "old.json"
@@ -137,9 +135,7 @@ VALUES = st.sampled_from([None, 5, "x", [], {}, [5], {"a": 5}])
 
 
 @given(st.sampled_from(DEPLOYED), VALUES)
-def test_whatever_a_saved_object_holds_in_a_place_it_is_verified_or_refused_in_one_line(
-    place: Place, value: object
-) -> None:
+def test_any_saved_object_is_verified_or_refused_in_one_line(place: Place, value: object) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "inventory.json"
         file.write_text(json.dumps(put(SAVED, place, value)), encoding="utf-8")

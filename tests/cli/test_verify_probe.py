@@ -1,4 +1,4 @@
-"""The options of ``verify --probe`` that do not fit, each refused in one line before anything is asked."""
+"""Options of ``verify --probe`` that do not fit together are refused in one line, before any call."""
 
 from pathlib import Path
 

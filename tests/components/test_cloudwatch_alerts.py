@@ -1,4 +1,4 @@
-"""What CloudWatch is asked for, for each way of recording: nothing that alarms before it is counted."""
+"""The CloudWatch alerts for each destination of records; no alarm exists before its metric."""
 
 import json
 from typing import Any
@@ -62,13 +62,13 @@ def test_rejects_are_counted_in_the_flow_logs_own_group_and_denials_in_the_agent
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_alarm_notifies_the_topic_when_it_begins_and_when_it_ends(stack: str) -> None:
+def test_every_alarm_notifies_the_topic_at_its_begin_and_its_end(stack: str) -> None:
     for alarm in deployed(stack).all(ALARM):
         assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [TOPIC]
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_no_alarm_stands_before_what_it_watches_is_counted(stack: str) -> None:
+def test_every_alarm_waits_for_its_metric(stack: str) -> None:
     deployment = deployed(stack)
     counting = [*deployment.all(FILTER), *deployment.all(RULE), *deployment.all(BUCKET_METRIC)]
 
@@ -86,7 +86,7 @@ def test_a_silent_log_group_is_an_alarm() -> None:
     assert inputs["treatMissingData"] == "breaching"
 
 
-def test_a_bucket_that_gets_no_file_is_an_alarm_and_its_requests_are_counted_for_it() -> None:
+def test_a_bucket_without_new_files_is_an_alarm_with_its_own_request_metric() -> None:
     deployment = deployed("prod")
     metrics = deployment.only(BUCKET_METRIC).inputs
     inputs = by_alarm(deployment)["NetworkPolicyFlowLogMissing-flash-ticket-prod"].inputs
@@ -98,7 +98,7 @@ def test_a_bucket_that_gets_no_file_is_an_alarm_and_its_requests_are_counted_for
     assert deployment.all(FILTER) == deployment.all(RULE) == ()
 
 
-def test_the_busiest_pair_is_read_from_the_rule_by_its_name() -> None:
+def test_the_busiest_pair_comes_from_the_insights_rule_by_name() -> None:
     deployment = deployed("dev")
     rule = deployment.only(RULE).inputs
     (query,) = by_alarm(deployment)["NetworkPolicyDeniedTraffic-flash-ticket-dev-vpc"].inputs["metricQueries"]
@@ -115,7 +115,7 @@ def test_the_dashboard_reads_where_the_flow_log_writes(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_nothing_that_somebody_else_owns_is_declared(stack: str) -> None:
+def test_resources_of_others_are_not_declared(stack: str) -> None:
     deployment = deployed(stack, agentLogGroup=AGENT_GROUP)
     made = {resource.type for resource in deployment.resources}
 
@@ -123,7 +123,7 @@ def test_nothing_that_somebody_else_owns_is_declared(stack: str) -> None:
     assert sorted(deployment.outputs(deployment.only(COMPONENT))["alarms"]) == sorted(by_alarm(deployment))
 
 
-def test_all_of_it_is_the_components_and_called_after_it() -> None:
+def test_everything_is_a_child_of_the_component_and_named_after_it() -> None:
     deployment = deployed("dev", agentLogGroup=AGENT_GROUP)
     inside = deployment.children(deployment.only(COMPONENT))
 

@@ -1,4 +1,4 @@
-"""In whatever order Pulumi may go, no state on the way cuts or opens what it should not, unless the preview says so."""
+"""In every order that Pulumi may take, no state on the way cuts or opens anything that the preview does not show."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,16 +20,16 @@ from tests.support.engine.intermediate_states import Gap, Run, Transition
 from tests.support.pulumi.pulumi_order import states
 
 STATES_LOOKED_AT = 5
-"""Of one deployment: most of its states differ by one rule."""
+"""The limit for one deployment: most of its states differ by one rule."""
 
 ORDERS = st.integers(0, 2**32).map(Random)
 
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
-"""To shrink would take minutes: every example is declared through the components."""
+"""Shrinking would take minutes: every example goes through the components."""
 
 
 def gaps(before: CompiledFirewall | None, after: CompiledFirewall | None, looked_at: Sequence[Deployed]) -> list[Gap]:
-    """Return what does not hold in some states between two declarations."""
+    """Return the gaps in some states between two declarations."""
     stood = deployed(before) if before else nothing_deployed()
     writes = [Write(number, "", "", True, None, each) for number, each in enumerate(looked_at)]  # noqa: FBT003 - succeeded
     return list(Transition(before, after).gaps(Run(stood, writes)))
@@ -42,7 +42,7 @@ def some_states(before: CompiledFirewall | None, after: CompiledFirewall | None,
 
 @settings(phases=WITHOUT_SHRINKING)
 @given(firewall_pairs(), ORDERS)
-def test_a_change_never_interrupts_or_opens_anything_silently(pair: FirewallPair, random: Random) -> None:
+def test_a_change_never_cuts_or_opens_anything_silently(pair: FirewallPair, random: Random) -> None:
     before, after = pair.before, pair.after
     ends = {end for each in interruptions(deployed(before), after.layers()) for end in each.ends}
     told = {*ends, *map(before_restart, ends)}
@@ -59,7 +59,7 @@ def test_a_first_deployment_never_cuts_and_a_destruction_only_opens(firewall: Co
     assert gaps(firewall, None, some_states(firewall, None, random)) == []
 
 
-def test_default_deny_comes_last_and_goes_first() -> None:
+def test_default_deny_is_created_last_and_deleted_first() -> None:
     firewall = compile_firewall(*CASES["dev"]())
     coming = [has_default_deny(each) for each in states(None, firewall, an_order())]
     going = [has_default_deny(each) for each in states(firewall, None, an_order())]
@@ -69,15 +69,15 @@ def test_default_deny_comes_last_and_goes_first() -> None:
 
 
 def an_order() -> Random:
-    return Random(1)  # noqa: S311 - one order of many, and no secret
+    return Random(1)  # noqa: S311 - a random order, not a secret
 
 
 def has_default_deny(standing: Deployed) -> bool:
     return DEFAULT_DENY in {policy["metadata"]["name"] for policy in standing.policies}
 
 
-def test_an_order_that_forgot_the_graph_would_be_found() -> None:
-    """The judge sees what the order keeps from happening: default-deny before an allow policy."""
+def test_an_order_that_ignores_the_graph_is_caught() -> None:
+    """The judge sees what the order prevents: default-deny before an allow policy."""
     firewall = compile_firewall(*CASES["dev"]())
     complete = list(states(None, firewall, an_order()))[-1]
     missing = tuple(each for each in complete.policies if each["metadata"]["name"] != "04-allow-egress-api")

@@ -1,4 +1,4 @@
-"""The whole firewall of an environment as one component, for this program and for another that uses it."""
+"""The whole firewall of an environment as one component, for this program and for other programs."""
 
 from dataclasses import replace
 from functools import cache
@@ -51,14 +51,14 @@ def identities(deployment: Deployment) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_it_is_made_of_both_layers_and_the_record_of_what_passes_them(name: str) -> None:
+def test_the_firewall_has_both_layers_and_the_flow_log(name: str) -> None:
     deployment = deployed(stack(name))
 
     assert {part.type for part in deployment.children(deployment.only(COMPONENT))} >= PARTS
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_every_resource_is_below_it_and_called_after_it(name: str) -> None:
+def test_every_resource_is_below_the_firewall_and_named_after_it(name: str) -> None:
     deployment = deployed(stack(name))
     parents = {resource.urn: resource.parent for resource in deployment.resources}
     top = deployment.only(COMPONENT).urn
@@ -70,7 +70,7 @@ def test_every_resource_is_below_it_and_called_after_it(name: str) -> None:
             above = parents[above]
 
 
-def test_default_deny_stands_only_where_the_whole_vpc_layer_does() -> None:
+def test_default_deny_waits_for_the_whole_vpc_layer() -> None:
     deployment = deployed(stack("prod"))
     (deny,) = (policy for policy in deployment.resources if policy.name == "firewall-policies-00-default-deny")
     layer = [each for each in deployment.resources if each.name.startswith("firewall-groups-")]
@@ -79,7 +79,7 @@ def test_default_deny_stands_only_where_the_whole_vpc_layer_does() -> None:
     assert all(deployment.waits_for(deny, each) for each in layer)
 
 
-def test_its_outputs_are_what_a_team_needs_next() -> None:
+def test_the_outputs_are_what_a_team_needs_next() -> None:
     deployment = deployed(stack("prod"))
     outputs = deployment.outputs(deployment.only(COMPONENT))
     groups = {name: f"firewall-groups-{name}-id" for name in ("alb", "api", "gateway", "pay")}
@@ -92,7 +92,7 @@ def test_its_outputs_are_what_a_team_needs_next() -> None:
     assert outputs["retained"]
 
 
-def test_records_in_s3_can_be_asked_about_where_they_are() -> None:
+def test_athena_reads_the_records_at_the_location_of_the_flow_log() -> None:
     deployment = deployed(stack("prod"))
     table = deployment.only("aws:glue/catalogTable:CatalogTable").inputs
     location = deployment.outputs(deployment.only(COMPONENT))["flow_log_location"]
@@ -105,7 +105,7 @@ def test_records_in_s3_can_be_asked_about_where_they_are() -> None:
     assert deployed(stack("dev")).all(f"{PREFIX}:TrafficQueries") == ()
 
 
-def test_providers_given_to_it_reach_every_resource_of_every_part() -> None:
+def test_given_providers_reach_every_resource_of_every_part() -> None:
     def program() -> None:
         providers = {
             "aws": aws.Provider("other-aws", region="eu-west-1"),
@@ -125,7 +125,7 @@ def test_providers_given_to_it_reach_every_resource_of_every_part() -> None:
     assert seen == {"other-aws", "other-cluster"}
 
 
-def test_a_parent_given_to_it_is_its_parent_alone() -> None:
+def test_a_given_parent_is_the_parent_of_the_firewall_only() -> None:
     class Platform(pulumi.ComponentResource):
         def __init__(self) -> None:
             super().__init__("test:index:Platform", "platform")
@@ -137,7 +137,7 @@ def test_a_parent_given_to_it_is_its_parent_alone() -> None:
     assert deployment.children(deployment.only("test:index:Platform")) == (deployment.only(COMPONENT),)
 
 
-def test_two_of_them_live_in_one_program() -> None:
+def test_two_firewalls_fit_in_one_program() -> None:
     def program() -> None:
         Firewall("blue", stack("dev"))
         Firewall("green", stack("prod"))
@@ -150,7 +150,7 @@ def with_changes(content: dict[str, Any]) -> FirewallArgs:
     return args_of(matrix, environment_of("dev", matrix=matrix))
 
 
-def test_a_flow_more_adds_rules_and_replaces_or_renames_nothing() -> None:
+def test_an_added_flow_adds_rules_and_replaces_or_renames_nothing() -> None:
     before = deployed(stack("dev"))
     content = traffic_content()
     content["flows"].append({"from": "gateway", "to": "redis"})
@@ -176,13 +176,13 @@ def test_another_port_keeps_every_group_and_policy() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_runs_ask_for_the_same(case: str) -> None:
+def test_two_runs_declare_the_same(case: str) -> None:
     args = args_of(*CASES[case]())
 
     assert deployed.__wrapped__(args).resources == deployed(args).resources
 
 
-def test_alerts_are_made_where_the_stack_asks_for_them_and_change_nothing_else() -> None:
+def test_alerts_are_optional_and_change_nothing_else() -> None:
     environment, _ = alerted("vpc-cni", alerts=EVERYTHING)
     watch = compile_watch(shop_matrix(), environment, NONE_SUSPENDED)
     args = replace(args_of(shop_matrix(), environment), watch=watch)

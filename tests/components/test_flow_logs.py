@@ -1,4 +1,4 @@
-"""What an environment's recorded traffic may rely on, whichever way it is recorded."""
+"""The promises of an environment's traffic record, for each destination."""
 
 import json
 from dataclasses import replace
@@ -62,12 +62,12 @@ def policy(resource: Registered, key: str = "policy") -> dict[str, Any]:
     return document
 
 
-def test_a_flow_log_that_stands_already_is_taken_over_and_otherwise_one_is_made() -> None:
+def test_an_existing_flow_log_is_adopted_and_otherwise_one_is_created() -> None:
     assert recorded(replace(PROD, standing="fl-1")).only(FLOW_LOG).import_id == "fl-1"
     assert recorded(PROD).only(FLOW_LOG).import_id == ""
 
 
-def test_all_traffic_of_the_vpc_is_recorded_by_the_minute_in_the_declared_format() -> None:
+def test_all_traffic_of_the_vpc_is_recorded_each_minute_in_the_declared_format() -> None:
     inputs = recorded(PROD).only(FLOW_LOG).inputs
 
     assert inputs["vpcId"] == PROD.vpc_id
@@ -89,7 +89,7 @@ def test_prod_is_delivered_as_parquet_in_hourly_hive_folders() -> None:
     assert "iamRoleArn" not in inputs
 
 
-def test_nothing_of_the_bucket_can_become_public() -> None:
+def test_the_bucket_cannot_become_public() -> None:
     inputs = setting(recorded(PROD), "PublicAccessBlock").inputs
 
     assert {key: value for key, value in inputs.items() if key != "bucket"} == {
@@ -100,17 +100,17 @@ def test_nothing_of_the_bucket_can_become_public() -> None:
     }
 
 
-def test_no_policy_exists_before_public_ones_are_blocked() -> None:
+def test_the_bucket_policy_waits_for_the_block_of_public_access() -> None:
     deployment = recorded(PROD)
 
     assert deployment.waits_for(setting(deployment, "Policy"), setting(deployment, "PublicAccessBlock"))
 
 
-def test_acls_decide_nothing() -> None:
+def test_acls_are_disabled() -> None:
     assert setting(recorded(PROD), "OwnershipControls").inputs["rule"] == {"objectOwnership": "BucketOwnerEnforced"}
 
 
-def test_records_are_encrypted_with_a_key_of_their_own_that_rotates() -> None:
+def test_records_are_encrypted_with_their_own_rotating_key() -> None:
     deployment = recorded(PROD)
     key = deployment.only(KEY)
     (rule,) = setting(deployment, "ServerSideEncryptionConfiguration").inputs["rules"]
@@ -136,7 +136,7 @@ def test_deliveries_come_only_from_this_account_and_region_and_everything_over_t
     assert by_sid["DenyInsecureTransport"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_a_record_lives_for_its_retention_and_a_deleted_one_stays_recoverable_as_long() -> None:
+def test_records_are_kept_for_the_retention_and_deleted_ones_are_recoverable_as_long() -> None:
     deployment = recorded(PROD)
     rules = {rule["id"]: rule for rule in setting(deployment, "LifecycleConfiguration").inputs["rules"]}
 
@@ -147,17 +147,17 @@ def test_a_record_lives_for_its_retention_and_a_deleted_one_stays_recoverable_as
     assert {rule["status"] for rule in rules.values()} == {"Enabled"}
 
 
-def test_rules_for_old_versions_wait_for_versions() -> None:
+def test_lifecycle_rules_for_old_versions_wait_for_versioning() -> None:
     deployment = recorded(PROD)
 
     assert deployment.waits_for(setting(deployment, "LifecycleConfiguration"), setting(deployment, "Versioning"))
 
 
-def test_the_flow_log_waits_for_every_setting_that_guards_its_first_record() -> None:
-    """Without its policy in place AWS writes one of its own, which the next update would find changed."""
+def test_the_flow_log_waits_for_every_protection_of_its_first_record() -> None:
+    """Without the policy AWS writes its own, and the next update would show a change."""
     deployment = recorded(PROD)
     flow_log = deployment.only(FLOW_LOG)
-    # Its rules hold for the records that it finds.
+    # Lifecycle rules also apply to records that exist before them.
     later = setting(deployment, "LifecycleConfiguration")
 
     assert len(settings(deployment)) == 7
@@ -185,7 +185,7 @@ def test_dev_is_delivered_to_a_log_group_with_its_retention_and_key() -> None:
     assert "destinationOptions" not in inputs
 
 
-def test_the_groups_key_serves_groups_of_that_name_alone() -> None:
+def test_the_key_of_the_log_group_serves_only_groups_with_that_name() -> None:
     deployment = recorded(DEV)
     prefix = deployment.only(GROUP).inputs["namePrefix"]
     service = policy(deployment.only(KEY))["Statement"][1]
@@ -195,7 +195,7 @@ def test_the_groups_key_serves_groups_of_that_name_alone() -> None:
     )
 
 
-def test_the_role_is_taken_by_flow_logs_and_writes_to_this_group_alone() -> None:
+def test_only_flow_logs_can_assume_the_role_and_it_writes_only_to_this_group() -> None:
     deployment = recorded(DEV)
     (trust,) = policy(deployment.only(ROLE), "assumeRolePolicy")["Statement"]
     (permission,) = policy(deployment.only(ROLE_POLICY))["Statement"]
@@ -212,7 +212,7 @@ def test_the_flow_log_waits_for_the_rights_of_its_role() -> None:
         assert deployment.waits_for(flow_log, resource), resource.urn
 
 
-def test_prods_evidence_is_retained_with_all_that_makes_it_readable() -> None:
+def test_records_of_prod_are_retained_with_everything_needed_to_read_them() -> None:
     deployment = recorded(PROD)
 
     for resource in [*settings(deployment), deployment.only(KEY)]:
@@ -235,15 +235,15 @@ def test_a_retained_log_group_keeps_its_key_and_loses_its_writer() -> None:
     assert len(deployment.outputs(deployment.only(COMPONENT))["retained"]) == 2
 
 
-def test_a_changed_destination_leaves_the_key_of_the_old_one_as_it_is() -> None:
-    """A key that changed hands would leave the records retained by its former owner unreadable."""
+def test_a_changed_destination_does_not_touch_the_key_of_the_old_one() -> None:
+    """If the key were reused, the retained records of its former owner would be unreadable."""
     to_bucket, to_group = recorded(PROD).only(KEY), recorded(replace(PROD, settings=DEV.settings)).only(KEY)
 
     assert to_bucket.urn != to_group.urn
 
 
 @pytest.mark.parametrize("destination", LogDestination)
-def test_what_is_not_retained_goes_whole_and_its_key_within_a_week(destination: LogDestination) -> None:
+def test_without_retention_everything_is_deleted_and_the_key_within_a_week(destination: LogDestination) -> None:
     deployment = recorded(replace(DEV, settings=FlowLogSettings(destination, 14, OnDestroy.DELETE)))
 
     assert not any(resource.retain_on_delete for resource in deployment.resources)
@@ -253,7 +253,7 @@ def test_what_is_not_retained_goes_whole_and_its_key_within_a_week(destination: 
 
 
 @pytest.mark.parametrize("settings", EVERY_RECORDING)
-def test_destroy_ends_the_recording_itself_and_nothing_refuses_it(settings: FlowLogSettings) -> None:
+def test_destroy_always_ends_the_recording_itself(settings: FlowLogSettings) -> None:
     deployment = recorded(replace(PROD, settings=settings))
 
     assert not deployment.only(FLOW_LOG).retain_on_delete
@@ -275,7 +275,7 @@ def test_the_flow_log_has_one_name_wherever_it_delivers(settings: FlowLogSetting
     assert recorded(replace(PROD, settings=settings)).only(FLOW_LOG).name == "flow-logs"
 
 
-def test_a_provider_given_to_the_component_reaches_every_resource() -> None:
+def test_a_given_provider_reaches_every_resource() -> None:
     def program() -> None:
         elsewhere = aws.Provider("elsewhere", region="eu-west-1")
         FlowLogs("flow-logs", PROD, pulumi.ResourceOptions(provider=elsewhere))
@@ -287,7 +287,7 @@ def test_a_provider_given_to_the_component_reaches_every_resource() -> None:
     assert all(resource.provider.endswith("::elsewhere::elsewhere-id") for resource in own)
 
 
-def test_a_parent_given_to_the_component_is_its_parent_and_not_its_childrens() -> None:
+def test_a_given_parent_is_the_parent_of_the_component_only() -> None:
     class Outer(pulumi.ComponentResource):
         def __init__(self) -> None:
             super().__init__("test:index:Outer", "outer")
@@ -311,7 +311,7 @@ def test_the_outputs_say_which_flow_log_and_where_its_records_are() -> None:
 
 
 @pytest.mark.parametrize("settings", EVERY_RECORDING)
-def test_two_runs_ask_for_the_same(settings: FlowLogSettings) -> None:
+def test_two_runs_declare_the_same(settings: FlowLogSettings) -> None:
     args = replace(PROD, settings=settings)
 
     assert recorded(args).resources == recorded(args).resources

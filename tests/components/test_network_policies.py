@@ -1,4 +1,4 @@
-"""The pod layer as the engine is asked for it: every allow first, default-deny last, one namespace."""
+"""The declared pod layer: every allow policy first, default-deny last, one namespace."""
 
 from functools import cache
 
@@ -40,7 +40,7 @@ def test_every_compiled_policy_is_declared_as_it_was_compiled(stack: str) -> Non
     assert set(policies) == {policy.name for policy in firewall.policies}
     for policy in firewall.policies:
         inputs, manifest = policies[policy.name].inputs, policy.manifest()
-        # What was changed by hand is to be taken back, not to end in a conflict.
+        # A manual change must be reverted, and must not end in a conflict.
         manifest["metadata"]["annotations"]["pulumi.com/patchForce"] = "true"
         assert {key: inputs[key] for key in manifest} == manifest
 
@@ -56,28 +56,28 @@ def test_default_deny_waits_for_every_allow_and_is_therefore_deleted_first() -> 
         assert not deployment.waits_for(allow, deny)
 
 
-def test_the_allows_wait_for_nothing_so_that_one_refusal_does_not_hold_the_others() -> None:
+def test_allow_policies_wait_for_nothing_so_one_refusal_does_not_block_the_others() -> None:
     policies = by_name(deployed(firewall_of("dev")))
     del policies["00-default-deny"]
 
     assert all(not allow.depends_on for allow in policies.values())
 
 
-def test_only_the_declared_namespace_is_touched_and_never_owned() -> None:
+def test_policies_are_in_the_declared_namespace_only_and_the_namespace_is_never_owned() -> None:
     deployment = deployed(firewall_of("prod"))
 
     assert {resource.type for resource in deployment.resources} == {COMPONENT, POLICY}
     assert {policy.inputs["metadata"]["namespace"] for policy in deployment.all(POLICY)} == {"flash-ticket"}
 
 
-def test_every_policy_is_the_components_child_and_called_after_its_object() -> None:
+def test_every_policy_is_a_child_of_the_component_and_named_after_its_object() -> None:
     deployment = deployed(firewall_of("dev"))
 
     assert set(deployment.children(deployment.only(COMPONENT))) == set(deployment.all(POLICY))
     assert {policy.name for policy in deployment.all(POLICY)} == {f"pods-{name}" for name in by_name(deployment)}
 
 
-def test_the_names_are_given_in_the_order_of_creation() -> None:
+def test_the_output_lists_the_names_in_the_order_of_creation() -> None:
     deployment = deployed(firewall_of("dev"))
     names = deployment.outputs(deployment.only(COMPONENT))["names"]
 
@@ -86,7 +86,7 @@ def test_the_names_are_given_in_the_order_of_creation() -> None:
     assert names[-1] == "00-default-deny"
 
 
-def test_a_provider_given_to_the_component_reaches_every_policy() -> None:
+def test_a_given_provider_reaches_every_policy() -> None:
     def program() -> None:
         elsewhere = kubernetes.Provider("elsewhere", context="other")
         options = pulumi.ResourceOptions(provider=elsewhere)
@@ -96,14 +96,14 @@ def test_a_provider_given_to_the_component_reaches_every_policy() -> None:
         assert policy.provider.endswith("::elsewhere::elsewhere-id")
 
 
-def test_nothing_is_replaced_protected_or_left_behind_by_option() -> None:
+def test_no_option_replaces_protects_or_retains_a_policy() -> None:
     for policy in by_name(deployed(firewall_of("prod"))).values():
         assert not any((policy.protect, policy.retain_on_delete, policy.delete_before_replace, policy.ignore_changes))
 
 
 @settings(max_examples=15)
 @given(shops())
-def test_every_matrix_deploys_under_names_of_its_own_with_default_deny_last(shop: tuple[Matrix, Environment]) -> None:
+def test_every_matrix_deploys_without_duplicate_names_and_default_deny_last(shop: tuple[Matrix, Environment]) -> None:
     firewall = compile_policies(*shop)
     deployment = deployed(firewall)
     policies = by_name(deployment)

@@ -1,4 +1,4 @@
-"""What a bucket of this program may be relied on for, whatever is in it."""
+"""The promises of every bucket of this program."""
 
 import json
 
@@ -22,7 +22,7 @@ def setting(deployment: Deployment, kind: str) -> Registered:
     return deployment.only(f"aws:s3/bucket{kind}:Bucket{kind}")
 
 
-def test_it_is_nobodys_but_the_accounts() -> None:
+def test_the_bucket_is_private_and_its_acls_are_disabled() -> None:
     deployment = made()
     public = setting(deployment, "PublicAccessBlock").inputs
 
@@ -36,7 +36,7 @@ def test_every_object_is_encrypted_with_the_given_key() -> None:
     assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY}
 
 
-def test_nothing_comes_or_goes_without_tls() -> None:
+def test_access_without_tls_is_denied() -> None:
     (statement,) = json.loads(setting(made(), "Policy").inputs["policy"])["Statement"]
 
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
@@ -44,7 +44,7 @@ def test_nothing_comes_or_goes_without_tls() -> None:
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_objects_go_after_their_days_and_for_good_where_nothing_is_recoverable() -> None:
+def test_objects_expire_after_their_days_and_permanently_without_versions() -> None:
     deployment = made(days=7)
     (rule,) = setting(deployment, "LifecycleConfiguration").inputs["rules"]
 
@@ -53,7 +53,7 @@ def test_objects_go_after_their_days_and_for_good_where_nothing_is_recoverable()
     assert not deployment.all("aws:s3/bucketVersioning:BucketVersioning")
 
 
-def test_what_is_recoverable_has_versions_for_so_long() -> None:
+def test_deleted_objects_are_recoverable_for_the_given_days() -> None:
     deployment = made(days=7, recoverable_days=3)
     retention, markers = setting(deployment, "LifecycleConfiguration").inputs["rules"]
 
@@ -63,7 +63,7 @@ def test_what_is_recoverable_has_versions_for_so_long() -> None:
 
 
 @pytest.mark.parametrize("on_destroy", OnDestroy)
-def test_all_of_it_shares_one_fate(on_destroy: OnDestroy) -> None:
+def test_all_parts_are_retained_or_deleted_together(on_destroy: OnDestroy) -> None:
     deployment = made(recoverable_days=3, on_destroy=on_destroy)
     own = [each for each in deployment.resources if each.custom]
 

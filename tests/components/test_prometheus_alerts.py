@@ -1,4 +1,4 @@
-"""The rule and the dashboard as the engine is asked for them: in one namespace, as compiled."""
+"""The declared alert rule and dashboard: in one namespace, as compiled."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_the_rule_is_declared_as_it_was_compiled() -> None:
     assert {key: inputs[key] for key in ("apiVersion", "kind", "metadata", "spec")} == rule.manifest()
 
 
-def test_the_dashboard_lies_in_a_labelled_configmap_as_one_json_file() -> None:
+def test_the_dashboard_is_one_json_file_in_a_labelled_configmap() -> None:
     inputs = deployed("prometheus", "grafana").only(CONFIG_MAP).inputs
 
     assert inputs["metadata"]["labels"]["grafana_dashboard"] == "1"
@@ -40,7 +40,7 @@ def test_the_dashboard_lies_in_a_labelled_configmap_as_one_json_file() -> None:
     assert all(name.endswith(".json") for name in inputs["data"])
 
 
-def test_only_the_firewalls_own_namespace_is_touched() -> None:
+def test_everything_is_in_the_firewalls_own_namespace() -> None:
     deployment = deployed("prometheus", "grafana")
     custom = [resource for resource in deployment.resources if resource.custom]
 
@@ -49,5 +49,5 @@ def test_only_the_firewalls_own_namespace_is_touched() -> None:
     assert deployment.result == ["network-policy-alerts", "network-policy-dashboard"]
 
 
-def test_what_is_not_asked_for_is_not_declared() -> None:
+def test_the_dashboard_is_declared_only_on_request() -> None:
     assert deployed("prometheus").all(CONFIG_MAP) == ()

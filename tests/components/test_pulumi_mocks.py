@@ -1,4 +1,4 @@
-"""The harness itself: a test that it lets pass when it should fail would make every other test here worthless."""
+"""The test harness itself: if it let a wrong test pass, every other test here would be worthless."""
 
 import pulumi
 import pytest
@@ -28,7 +28,7 @@ def test_an_assertion_that_fails_inside_an_apply_fails_the_deployment() -> None:
         deploy(program)
 
 
-def test_an_error_of_the_program_is_raised_as_it_is() -> None:
+def test_an_error_of_the_program_is_raised_unchanged() -> None:
     def program() -> None:
         raise KeyError("mine")
 
@@ -36,7 +36,7 @@ def test_an_error_of_the_program_is_raised_as_it_is() -> None:
         deploy(program)
 
 
-def test_two_resources_of_one_urn_fail() -> None:
+def test_two_resources_with_one_urn_fail() -> None:
     def program() -> None:
         Thing("a", {})
         Thing("a", {})
@@ -60,7 +60,7 @@ def test_a_component_that_registers_its_outputs_twice_fails() -> None:
         deploy(program)
 
 
-def test_the_options_of_a_resource_are_seen() -> None:
+def test_the_options_of_a_resource_are_recorded() -> None:
     def program() -> None:
         first = Thing("first", {})
         holder = Holder("holder")
@@ -94,7 +94,7 @@ def test_the_options_of_a_resource_are_seen() -> None:
     assert deployment.outputs(holder) == {"count": 1}
 
 
-def test_waiting_is_followed_through_other_resources() -> None:
+def test_dependencies_are_followed_through_other_resources() -> None:
     def program() -> None:
         first = Thing("first", {})
         second = Thing("second", {"from": first.arn})
@@ -120,7 +120,7 @@ def test_exports_and_results_are_resolved() -> None:
     assert deployment.result == {"result": "arn:aws:index:ap-northeast-2:111122223333:a"}
 
 
-def test_computed_attributes_and_provider_functions_are_the_tests_to_give() -> None:
+def test_tests_can_set_computed_attributes_and_answers_of_provider_functions() -> None:
     def program() -> pulumi.Output[str]:
         answer: dict[str, str] = pulumi.runtime.invoke("test:index/ask:ask", {"q": 1}).value
         return pulumi.Output.concat(answer["text"], " ", Thing("a", {}).arn, " ", pulumi.Config("x").require("y"))
@@ -135,7 +135,7 @@ def test_computed_attributes_and_provider_functions_are_the_tests_to_give() -> N
     assert deployment.result == "answered given configured"
 
 
-def test_nothing_of_one_deployment_is_seen_by_the_next() -> None:
+def test_deployments_are_independent() -> None:
     deploy(lambda: Thing("a", {}), config={"x:y": "1"})
 
     deployment = deploy(lambda: pulumi.Config("x").get("y"))

@@ -1,4 +1,4 @@
-"""The VPC layer as the engine is asked for it: our groups, rules in ours and in existing ones, groups on pods."""
+"""The declared VPC layer: our groups, rules in our groups and in existing ones, groups on pods."""
 
 from dataclasses import replace
 from functools import cache
@@ -45,7 +45,7 @@ def rules_of(deployment: Deployment) -> dict[str, Registered]:
     return {rule.name.removeprefix("groups-"): rule for kind in RULES for rule in deployment.all(kind)}
 
 
-def test_a_group_is_made_for_the_load_balancer_and_each_service_and_for_nothing_that_exists() -> None:
+def test_the_load_balancer_and_each_service_get_a_group_and_existing_groups_do_not() -> None:
     deployment = deployed(args_of("dev"))
 
     assert {group.name for group in deployment.all(GROUP)} == {
@@ -57,8 +57,8 @@ def test_a_group_is_made_for_the_load_balancer_and_each_service_and_for_nothing_
     assert {resource.type for resource in deployment.resources} == {COMPONENT, GROUP, ATTACHMENT, *RULES}
 
 
-def test_nothing_that_would_replace_a_group_says_what_may_change() -> None:
-    """AWS replaces a group whose name, description or VPC changes, with every rule and pod that holds it."""
+def test_a_group_has_no_property_that_changes_with_the_matrix() -> None:
+    """AWS replaces a group, its rules and its pods if its name, description or VPC changes."""
     groups = {group.name: group.inputs for group in deployed(args_of("prod")).all(GROUP)}
 
     assert groups["groups-api"] == {
@@ -74,7 +74,7 @@ def test_nothing_that_would_replace_a_group_says_what_may_change() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_compiled_rule_is_a_resource_of_its_own_in_the_right_group(stack: str) -> None:
+def test_every_compiled_rule_is_one_resource_in_the_right_group(stack: str) -> None:
     args = args_of(stack)
     rules = rules_of(deployed(args))
 
@@ -92,7 +92,7 @@ def test_every_compiled_rule_is_a_resource_of_its_own_in_the_right_group(stack: 
         assert len(peers) == 1
 
 
-def test_a_peer_is_named_as_aws_knows_it() -> None:
+def test_a_peer_is_a_group_a_prefix_list_or_an_address_range_of_aws() -> None:
     dev, prod = rules_of(deployed(args_of("dev"))), rules_of(deployed(args_of("prod")))
     listed = prod["alb-ingress-tcp-443-from-com.amazonaws.global.cloudfront.origin-facing"]
 
@@ -102,14 +102,14 @@ def test_a_peer_is_named_as_aws_knows_it() -> None:
     assert listed.inputs["prefixListId"] == "pl-22a6434b"
 
 
-def test_a_rule_says_what_it_is_for_and_whose_it_is() -> None:
+def test_a_rule_has_its_purpose_as_description_and_an_owner_tag() -> None:
     rule = rules_of(deployed(args_of("prod")))["api-egress-tcp-3100-to-pay"].inputs
 
     assert rule["description"] == "api to pay"
     assert rule["tags"] == {"Name": "api-egress-tcp-3100-to-pay", "flash-firewall:stack": "prod"}
 
 
-def test_a_rule_for_many_flows_stays_within_what_aws_takes_for_a_description() -> None:
+def test_the_description_of_a_rule_for_many_flows_fits_the_limit_of_aws() -> None:
     args = args_of("dev")
     first = args.firewall.rules[0]
     crowded = replace(first, flows=tuple(f"service-{number:03} to redis" for number in range(40)))
@@ -118,11 +118,11 @@ def test_a_rule_for_many_flows_stays_within_what_aws_takes_for_a_description() -
     assert rules[first.name].inputs["description"] == "service-000 to redis and 39 more"
 
 
-def test_groups_refer_to_each_other_in_rules_alone_so_that_there_is_no_cycle() -> None:
+def test_groups_refer_to_each_other_only_in_rules_so_there_is_no_cycle() -> None:
     assert all(not group.depends_on for group in deployed(args_of("dev")).all(GROUP))
 
 
-def test_pods_get_their_group_only_when_every_rule_about_it_stands() -> None:
+def test_pods_get_their_group_only_after_all_of_its_rules_exist() -> None:
     args = args_of("dev")
     deployment = deployed(args)
     rules = rules_of(deployment)
@@ -148,7 +148,7 @@ def test_a_pod_policy_selects_its_services_pods_and_gives_them_the_one_group() -
     }
 
 
-def test_on_nodes_nothing_is_put_on_pods() -> None:
+def test_attachment_to_nodes_puts_nothing_on_pods() -> None:
     matrix, environment = CASES["dev-nodes"]()
     deployment = deployed(arguments(compile_groups(matrix, environment), environment))
 
@@ -156,7 +156,7 @@ def test_on_nodes_nothing_is_put_on_pods() -> None:
     assert {group.name for group in deployment.all(GROUP)} == {"groups-alb"}
 
 
-def test_the_group_ids_are_given_by_name() -> None:
+def test_the_output_has_the_group_ids_by_name() -> None:
     deployment = deployed(args_of("dev"))
     expected = {name: f"groups-{name}-id" for name in ("alb", "api", "gateway", "pay")}
 
@@ -164,14 +164,14 @@ def test_the_group_ids_are_given_by_name() -> None:
     assert deployment.outputs(deployment.only(COMPONENT)) == {"group_ids": expected}
 
 
-def test_everything_is_the_components_child() -> None:
+def test_everything_is_a_child_of_the_component() -> None:
     deployment = deployed(args_of("dev"))
     component = deployment.only(COMPONENT)
 
     assert set(deployment.children(component)) == set(deployment.resources) - {component}
 
 
-def test_providers_given_to_the_component_reach_every_resource() -> None:
+def test_given_providers_reach_every_resource() -> None:
     def program() -> None:
         providers = [aws.Provider("other-aws", region="eu-west-1"), kubernetes.Provider("other-cluster", context="x")]
         SecurityGroups("groups", args_of("dev"), pulumi.ResourceOptions(providers=providers))
@@ -185,8 +185,8 @@ def test_providers_given_to_the_component_reach_every_resource() -> None:
 
 @settings(max_examples=15)
 @given(shops())
-def test_every_matrix_deploys_under_names_of_its_own(shop: tuple[Matrix, Environment]) -> None:
-    """The harness refuses two resources of one URN."""
+def test_every_matrix_deploys_without_duplicate_names(shop: tuple[Matrix, Environment]) -> None:
+    """The harness refuses two resources with one URN."""
     firewall = compile_groups(*shop)
     deployment = deployed(arguments(firewall, shop[1]))
 
@@ -195,7 +195,7 @@ def test_every_matrix_deploys_under_names_of_its_own(shop: tuple[Matrix, Environ
     assert len(deployment.all(GROUP)) == len(firewall.groups)
 
 
-def test_what_stands_already_is_taken_over_by_name_and_the_rest_is_made() -> None:
+def test_existing_resources_are_adopted_by_name_and_the_rest_is_created() -> None:
     known = Adoption((("api", "sg-api"),), (("api-egress-tcp-3100-to-pay", "sgr-pay"),))
     deployment = deployed(replace(args_of("dev"), adoption=known))
 

@@ -1,4 +1,4 @@
-"""What Athena has of a stack's records, who can make it cost how much, and what is left of it afterwards."""
+"""The Athena resources of a stack: what they read, the limit of their cost, and what destroy removes."""
 
 import json
 from dataclasses import replace
@@ -68,7 +68,7 @@ def test_the_table_has_every_field_and_is_partitioned_by_the_hour() -> None:
     assert {each["type"] for each in inputs["partitionKeys"]} == {"string"}
 
 
-def test_no_query_reads_more_than_the_stack_allows_nor_writes_elsewhere_whatever_its_client_asks() -> None:
+def test_the_workgroup_limits_what_a_query_reads_and_where_it_writes_for_every_client() -> None:
     configuration = made().only(WORKGROUP).inputs["configuration"]
 
     assert configuration["enforceWorkgroupConfiguration"] is True
@@ -77,7 +77,7 @@ def test_no_query_reads_more_than_the_stack_allows_nor_writes_elsewhere_whatever
     assert smallest["bytesScannedCutoffPerQuery"] >= LEAST_CUTOFF
 
 
-def test_results_are_encrypted_with_the_key_of_the_records_in_a_bucket_of_their_own() -> None:
+def test_results_have_their_own_bucket_and_are_encrypted_with_the_key_of_the_records() -> None:
     deployment = made()
     (rule,) = setting(deployment, "ServerSideEncryptionConfiguration").inputs["rules"]
 
@@ -90,7 +90,7 @@ def test_results_are_encrypted_with_the_key_of_the_records_in_a_bucket_of_their_
     assert deployment.only(BUCKET).inputs["bucketPrefix"] == "flash-ticket-prod-query-results-"
 
 
-def test_results_are_private_and_gone_after_a_week() -> None:
+def test_results_are_private_and_expire_after_a_week() -> None:
     deployment = made()
     (rule,) = setting(deployment, "LifecycleConfiguration").inputs["rules"]
     (statement,) = json.loads(setting(deployment, "Policy").inputs["policy"])["Statement"]
@@ -100,17 +100,17 @@ def test_results_are_private_and_gone_after_a_week() -> None:
     assert setting(deployment, "PublicAccessBlock").inputs["restrictPublicBuckets"] is True
 
 
-def test_no_result_is_written_before_its_bucket_is_guarded() -> None:
+def test_the_workgroup_waits_for_the_protections_of_its_bucket() -> None:
     deployment = made()
     workgroup = deployment.only(WORKGROUP)
 
     for kind in ("PublicAccessBlock", "OwnershipControls", "ServerSideEncryptionConfiguration", "Policy"):
         assert deployment.waits_for(workgroup, setting(deployment, kind)), kind
-    # Its rules hold for the results that they find, and take the provider a minute.
+    # Lifecycle rules also apply to results that exist before them, and take the provider a minute.
     assert not deployment.waits_for(workgroup, setting(deployment, "LifecycleConfiguration"))
 
 
-def test_both_verbs_questions_are_saved_in_the_workgroup() -> None:
+def test_the_queries_of_both_verbs_are_saved_in_the_workgroup() -> None:
     deployment = made()
     found = {each.inputs["name"]: each for each in deployment.all(QUERY)}
 
@@ -121,7 +121,7 @@ def test_both_verbs_questions_are_saved_in_the_workgroup() -> None:
         assert deployment.waits_for(found[query.name], deployment.only(TABLE))
 
 
-def test_destroy_removes_all_of_it_and_nothing_refuses() -> None:
+def test_destroy_always_removes_all_of_it() -> None:
     deployment = made()
 
     assert not any(each.retain_on_delete or each.protect for each in deployment.resources)
@@ -129,12 +129,12 @@ def test_destroy_removes_all_of_it_and_nothing_refuses() -> None:
     assert deployment.only(WORKGROUP).inputs["forceDestroy"] is True
 
 
-def test_it_makes_no_identity() -> None:
+def test_no_identity_is_created() -> None:
     assert not [each for each in made().resources if each.type.startswith("aws:iam/")]
 
 
-def test_names_are_the_stacks_own() -> None:
-    """A workgroup, a database: one of each name in an account and region."""
+def test_names_differ_between_stacks() -> None:
+    """An account and region holds one workgroup and one database of a name."""
     dev = made(replace(PROD, environment="dev"))
 
     for kind in (DATABASE, WORKGROUP):
@@ -142,7 +142,7 @@ def test_names_are_the_stacks_own() -> None:
         assert dev.only(kind).inputs["name"] == "flash_ticket__dev"
 
 
-def test_the_outputs_say_where_to_ask() -> None:
+def test_the_outputs_say_where_to_query() -> None:
     deployment = made()
 
     assert deployment.outputs(deployment.only(COMPONENT)) == {"workgroup": NAME, "table": f"{NAME}.flow_logs"}
@@ -156,7 +156,7 @@ def test_every_resource_is_below_the_component_and_named_after_it() -> None:
     assert all(each.name.startswith("queries") for each in deployment.resources)
 
 
-def test_a_provider_given_to_the_component_reaches_every_resource() -> None:
+def test_a_given_provider_reaches_every_resource() -> None:
     def program() -> None:
         elsewhere = aws.Provider("elsewhere", region="eu-west-1")
         TrafficQueries("queries", PROD, pulumi.ResourceOptions(provider=elsewhere))
@@ -169,13 +169,13 @@ def test_a_provider_given_to_the_component_reaches_every_resource() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 100])
-def test_two_runs_ask_for_the_same(limit: int) -> None:
+def test_two_runs_declare_the_same(limit: int) -> None:
     args = replace(PROD, scan_limit_gibibytes=limit)
 
     assert made(args).resources == made(args).resources
 
 
-def test_what_stands_is_taken_over_where_the_state_does_not_know_it() -> None:
+def test_existing_resources_missing_from_the_state_are_adopted() -> None:
     standing = QueriesAdoption(NAME, f"111122223333:{NAME}", f"111122223333:{NAME}:flow_logs", (("denied", "id-1"),))
     deployment = made(replace(PROD, adoption=standing))
 

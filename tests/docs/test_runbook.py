@@ -1,4 +1,4 @@
-"""The runbook has an answer to every alert, in both languages, and leads nowhere that is not there."""
+"""The runbook has an answer to every alert in both languages, and none of its links is broken."""
 
 import re
 from pathlib import Path
@@ -20,17 +20,17 @@ UNTRIED = {
     "kubectl -n flash-ticket exec <pod> -- nc -vz -w 3 <address> 6379": "a kubelet",
     "kubectl -n flash-ticket exec <pod> -- nslookup kubernetes.default.svc.cluster.local": "a kubelet",
 }
-"""What the lab cannot try: it runs no kubelet and no Cilium."""
+"""Commands that the lab cannot try: it runs no kubelet and no Cilium."""
 
 
 @BOTH
-def test_each_alert_has_one_heading_of_its_name(runbook: Path) -> None:
+def test_each_alert_has_one_heading_with_its_name(runbook: Path) -> None:
     assert [heading for heading in headings(runbook) if heading.startswith("NetworkPolicy")] == [*Alert]
 
 
 @BOTH
 @pytest.mark.parametrize("alert", Alert)
-def test_the_address_in_an_alert_lands_on_its_heading(runbook: Path, alert: Alert) -> None:
+def test_the_link_in_an_alert_leads_to_its_heading(runbook: Path, alert: Alert) -> None:
     assert alert.runbook_url("https://wiki.example.com/runbook").partition("#")[2] in anchors(runbook)
 
 
@@ -43,7 +43,7 @@ def test_each_link_leads_to_a_heading_or_a_file(runbook: Path) -> None:
 
 
 @BOTH
-def test_each_path_is_of_numbered_steps_with_one_command_each(runbook: Path) -> None:
+def test_each_procedure_has_numbered_steps_with_one_command_each(runbook: Path) -> None:
     for section in re.split(r"^## ", runbook.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         steps = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
         assert [step.count("```sh\n") for step in steps] == [1] * len(steps), section.splitlines()[0]
@@ -55,14 +55,14 @@ def test_both_languages_hold_the_same_commands_in_the_same_order() -> None:
     assert len(headings(KOREAN)) == len(headings(ENGLISH))
 
 
-def test_what_is_not_tried_is_marked_with_what_it_lacks() -> None:
+def test_commands_that_the_lab_cannot_try_are_marked_with_the_reason() -> None:
     assert {each.text: each.lacks for each in commands(ENGLISH) if each.lacks} == UNTRIED
 
 
 @BOTH
 def test_every_verb_and_option_of_this_project_exists(runbook: Path) -> None:
-    """Those in the prose, too, which no block holds."""
-    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group, since the app has verbs
+    """This includes the commands in the prose, outside code blocks."""
+    verbs = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # the app has verbs, so this is a group
     for verb, options in re.findall(r"flash-firewall ([a-z]+)([^`\n]*)", runbook.read_text(encoding="utf-8")):
         known = {option for parameter in verbs[verb].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", options)) <= known

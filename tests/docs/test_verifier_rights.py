@@ -1,4 +1,4 @@
-"""The documented rights of whoever verifies are those that the program knows, and every one of them only reads."""
+"""The documented rights for verify are the ones in the program, and every one only reads."""
 
 import json
 from typing import Any
@@ -39,13 +39,13 @@ def test_the_iam_policy_grants_exactly_what_verify_needs() -> None:
     assert documented == policy_document(verify_aws("aws", "flash-ticket", "prod"))
 
 
-def test_verify_is_granted_nothing_but_to_read() -> None:
+def test_verify_gets_only_rights_to_read() -> None:
     assert {verb for right in VERIFY_KUBERNETES for verb in right.verbs} <= {"get", "list"}
     actions = [right.action.partition(":")[2] for right in verify_aws("aws", "flash-ticket", "prod")]
     assert all(action.startswith(("Describe", "Get", "List")) for action in actions)
 
 
-def test_the_cron_job_asks_as_the_documented_account_and_holds_no_secret() -> None:
+def test_the_cron_job_uses_the_documented_account_and_holds_no_secret() -> None:
     job, settings = yaml.safe_load_all((DOCS / "verifier-cronjob.yaml").read_text(encoding="utf-8"))
     kubeconfig = yaml.safe_load(settings["data"]["kubeconfig"])
 

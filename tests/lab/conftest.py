@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
-    """Clients of the lab's AWS, by the service's name, without the rest of a lab."""
+    """Clients of the lab's AWS by service name, without the rest of a lab."""
     log = tmp_path_factory.mktemp("aws") / "aws.log"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "NO_PROXY": "127.0.0.1"}
     with (
@@ -43,6 +43,6 @@ def vpc(aws: Callable[[str], Any]) -> str:
 
 @pytest.fixture
 def group(aws: Callable[[str], Any], vpc: str, request: pytest.FixtureRequest) -> str:
-    """The id of a security group of the test's own."""
+    """The id of a new security group."""
     ec2 = aws("ec2")
     return str(ec2.create_security_group(GroupName=request.node.name, Description="test", VpcId=vpc)["GroupId"])

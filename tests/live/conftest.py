@@ -1,4 +1,4 @@
-"""What tests of live sources start from."""
+"""Fixtures for the tests of live sources."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.support.clouds.moto_account import MotoAccount, moto_account, moto_se
 
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[str]:
-    """A server that stands for AWS."""
+    """A server that imitates AWS."""
     with moto_server() as endpoint:
         yield endpoint
 

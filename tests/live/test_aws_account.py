@@ -1,4 +1,4 @@
-"""What an account is asked, by tag, name or id, and the one line that each refusal becomes."""
+"""Look-ups in an account by tag, name or id, and one line for each refusal."""
 
 import os
 from collections import Counter
@@ -38,7 +38,7 @@ def some(**tags: str) -> Some:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of AWS at all, as on a machine where nobody has signed in."""
+    """Remove all AWS settings, as on a machine where nobody has signed in."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -47,8 +47,8 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def account(lab: Lab, bare: None, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:  # noqa: ARG001 - clears what differs
-    """The lab's account, through the variables that ``pulumi`` gets."""
+def account(lab: Lab, bare: None, monkeypatch: pytest.MonkeyPatch) -> AwsAccount:  # noqa: ARG001 - it removes other settings
+    """The lab's account, through the same variables as ``pulumi``."""
     for name, value in lab.variables("dev").items():
         if name.startswith("AWS_") or name.lower() == "no_proxy":
             monkeypatch.setenv(name, value)
@@ -63,7 +63,7 @@ def ec2(account: AwsAccount) -> Any:  # noqa: ANN401 - boto3's clients have no s
 
 @pytest.fixture
 def group(ec2: Any, account: AwsAccount, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: ANN401 - likewise
-    """A security group of the test's own in the VPC of dev, without rules."""
+    """A new security group in the VPC of dev, without rules."""
     (vpc,) = account.vpcs(tagged(Name="flash-ticket-dev"))
     made = ec2.create_security_group(GroupName=request.node.name[:60], Description="test", VpcId=vpc.id)["GroupId"]
     egress = ec2.describe_security_groups(GroupIds=[made])["SecurityGroups"][0]["IpPermissionsEgress"]
@@ -93,7 +93,7 @@ def test_a_vpc_is_found_by_tag_by_name_and_by_id(account: AwsAccount) -> None:
 
 
 @pytest.mark.engine
-def test_subnets_are_found_within_their_vpc_alone(account: AwsAccount) -> None:
+def test_subnets_are_found_only_in_their_vpc(account: AwsAccount) -> None:
     (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
     by_tag = account.subnets(vpc.id, some(Tier="data"))
 
@@ -120,7 +120,7 @@ def test_a_group_is_found_by_tag_by_its_own_name_and_by_id(account: AwsAccount) 
 
 
 @pytest.mark.engine
-def test_the_rules_of_others_are_counted_by_direction_and_family_and_ours_are_not(
+def test_only_rules_of_others_are_counted_by_direction_and_family(
     account: AwsAccount,
     ec2: Any,  # noqa: ANN401 - boto3's clients have no static type
     group: str,
@@ -140,7 +140,10 @@ def test_the_rules_of_others_are_counted_by_direction_and_family_and_ours_are_no
 
 
 @pytest.mark.engine
-def test_a_prefix_list_weighs_its_maximum_and_awss_own_what_aws_says(account: AwsAccount, ec2: Any) -> None:  # noqa: ANN401 - likewise
+def test_a_prefix_list_counts_with_its_maximum_and_an_aws_managed_one_with_its_weight(
+    account: AwsAccount,
+    ec2: Any,  # noqa: ANN401 - likewise
+) -> None:
     made = ec2.create_managed_prefix_list(
         PrefixListName="offices",
         MaxEntries=20,
@@ -161,7 +164,7 @@ def test_a_prefix_list_weighs_its_maximum_and_awss_own_what_aws_says(account: Aw
 
 
 @pytest.mark.engine
-def test_a_cluster_is_found_by_name_with_what_eks_made_for_it(account: AwsAccount) -> None:
+def test_a_cluster_is_found_by_name_with_its_eks_security_group(account: AwsAccount) -> None:
     (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
     cluster = account.cluster("flash-ticket-dev")
 
@@ -172,7 +175,7 @@ def test_a_cluster_is_found_by_name_with_what_eks_made_for_it(account: AwsAccoun
 
 
 @pytest.mark.engine
-def test_what_a_stack_has_made_is_told_by_its_tag_alone(
+def test_groups_and_rules_of_a_stack_are_recognised_by_their_tag(
     account: AwsAccount,
     ec2: Any,  # noqa: ANN401 - likewise
     group: str,
@@ -189,12 +192,12 @@ def test_what_a_stack_has_made_is_told_by_its_tag_alone(
 
 
 @pytest.mark.engine
-def test_who_asks_is_told_by_sts(account: AwsAccount) -> None:
+def test_the_identity_comes_from_sts(account: AwsAccount) -> None:
     assert (len(account.id), account.partition, account.region) == (12, "aws", REGION)
 
 
 class Session:
-    """A session whose clients answer what a test says, in order; asking for more is an error."""
+    """A session whose clients return a test's answers in order; another call is an error."""
 
     region_name = REGION
 
@@ -218,7 +221,7 @@ class Session:
 @pytest.mark.parametrize(
     "code", ["ExpiredToken", "RequestExpired", "InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"]
 )
-def test_refused_credentials_are_told_with_how_to_renew_them(code: str) -> None:
+def test_refused_credentials_are_reported_with_the_command_that_renews_them(code: str) -> None:
     session = Session("ec2")
     session.answers["ec2"].add_client_error("describe_vpcs", code, "The security token is expired.")
 
@@ -228,7 +231,7 @@ def test_refused_credentials_are_told_with_how_to_renew_them(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"])
-def test_a_missing_right_is_told_by_the_action_to_allow(code: str) -> None:
+def test_a_missing_right_is_reported_with_the_action_to_allow(code: str) -> None:
     session = Session("ec2")
     session.answers["ec2"].add_client_error("describe_security_group_rules", code, "You are not authorized.")
 
@@ -238,7 +241,7 @@ def test_a_missing_right_is_told_by_the_action_to_allow(code: str) -> None:
     )
 
 
-def test_another_refusal_is_told_as_aws_says_it() -> None:
+def test_other_refusals_are_reported_in_the_words_of_aws() -> None:
     session = Session("sts")
     session.answers["sts"].add_client_error("get_caller_identity", "Throttling", "Rate exceeded")
 
@@ -258,7 +261,7 @@ def test_every_page_is_read() -> None:
     assert [rule["SecurityGroupRuleId"] for rule in session.account().own_rules()] == ["sgr-1", "sgr-2", "sgr-3"]
 
 
-def test_a_prefix_list_in_somebody_elses_rule_counts_at_its_weight() -> None:
+def test_a_prefix_list_in_a_rule_of_others_counts_with_its_weight() -> None:
     session = Session("ec2")
     answers = session.answers["ec2"]
     answers.add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "redis"}]})
@@ -278,7 +281,7 @@ def test_a_prefix_list_in_somebody_elses_rule_counts_at_its_weight() -> None:
     assert found.foreign_rules == (("ingress", 4, 21),)
 
 
-def test_a_cluster_that_is_still_being_created_is_told() -> None:
+def test_a_cluster_in_creation_is_reported() -> None:
     session = Session("eks")
     described = {
         "resourcesVpcConfig": {"vpcId": "vpc-1"},
@@ -321,7 +324,7 @@ def test_a_vpc_has_all_its_blocks_of_both_families() -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_no_credentials_are_told_with_how_to_get_some() -> None:
+def test_missing_credentials_are_reported_with_the_command_to_sign_in() -> None:
     account = AwsAccount.connect(REGION, None, "dev")
 
     assert refusal(lambda: account.vpcs(One(id="vpc-1"))) == (
@@ -331,7 +334,7 @@ def test_no_credentials_are_told_with_how_to_get_some() -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_half_of_the_credentials_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
 
     account = AwsAccount.connect(REGION, None, "dev")
@@ -342,7 +345,7 @@ def test_half_of_the_credentials_are_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("bare")
-def test_a_profile_that_is_not_there_is_told() -> None:
+def test_a_missing_profile_is_reported() -> None:
     assert refusal(lambda: AwsAccount.connect(REGION, "acme-prod", "dev")) == (
         "AWS: profile: The config profile (acme-prod) could not be found. Set AWS_PROFILE or aws:profile to one that "
         "exists."
@@ -350,7 +353,7 @@ def test_a_profile_that_is_not_there_is_told() -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_an_endpoint_where_nobody_listens_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_without_a_listener_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "ENDPOINT_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
 
@@ -362,16 +365,16 @@ def test_an_endpoint_where_nobody_listens_is_told_at_once(monkeypatch: pytest.Mo
     assert line.endswith("Check the network, the region and AWS_ENDPOINT_URL.")
 
 
-def test_waiting_for_an_endpoint_that_never_answers_ends_within_30_seconds() -> None:
-    """Two attempts, each to connect and to read, and up to a second between them."""
-    patience: Any = aws_account._PATIENCE  # noqa: SLF001 - the budget itself is the promise
+def test_the_timeout_for_a_silent_endpoint_is_at_most_30_seconds() -> None:
+    """There are two attempts, each with a connect and a read timeout, and up to a second between them."""
+    patience: Any = aws_account._PATIENCE  # noqa: SLF001 - the test is about this budget
     attempts = patience.retries["total_max_attempts"]
 
     assert attempts * (patience.connect_timeout + patience.read_timeout) + 1 < 30
 
 
 @pytest.mark.parametrize("kind", [ConnectTimeoutError, ReadTimeoutError])
-def test_an_endpoint_that_never_answers_is_told(kind: type[BotoCoreError], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_endpoint_is_reported(kind: type[BotoCoreError], monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session("ec2")
 
     def silent(*_: object, **__: object) -> object:
@@ -382,7 +385,7 @@ def test_an_endpoint_that_never_answers_is_told(kind: type[BotoCoreError], monke
     assert refusal(lambda: session.account().vpcs(One(id="vpc-1"))).startswith("AWS: ec2: it cannot be reached (")
 
 
-def test_nothing_is_asked_twice_for_who_asks() -> None:
+def test_the_identity_is_asked_only_once() -> None:
     session = Session("sts")
     identity = {"Account": "111122223333", "Arn": "arn:aws-cn:iam::111122223333:user/x", "UserId": "x"}
     session.answers["sts"].add_response("get_caller_identity", identity)

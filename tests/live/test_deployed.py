@@ -1,4 +1,4 @@
-"""What stands of Athena's under a stack's name is found in the account, and only where the stack asks Athena."""
+"""The account's Athena resources of a stack are found, if the stack uses Athena."""
 
 from dataclasses import replace
 from typing import Any
@@ -51,7 +51,7 @@ def make_bucket(moto: MotoAccount, name: str) -> None:
     moto.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=where)
 
 
-def test_all_of_it_is_found_with_the_documented_rights(moto: MotoAccount) -> None:
+def test_the_documented_rights_find_all_of_it(moto: MotoAccount) -> None:
     make_queries(moto)
 
     with moto.allowing(*RIGHTS):
@@ -63,7 +63,7 @@ def test_all_of_it_is_found_with_the_documented_rights(moto: MotoAccount) -> Non
     assert [name for name, _ in known.saved] == ["denied", "replay"]
 
 
-def test_a_stack_without_athena_asks_nothing_of_it(moto: MotoAccount) -> None:
+def test_a_stack_without_athena_makes_no_call_to_athena(moto: MotoAccount) -> None:
     make_queries(moto)
 
     with moto.allowing():
@@ -72,7 +72,7 @@ def test_a_stack_without_athena_asks_nothing_of_it(moto: MotoAccount) -> None:
     assert known == QueriesAdoption()
 
 
-def test_where_nothing_of_it_stands_nothing_is_found(moto: MotoAccount) -> None:
+def test_nothing_is_found_before_the_deployment(moto: MotoAccount) -> None:
     assert standing_queries(moto.connect(), NAME) == StandingQueries()
 
 
@@ -86,7 +86,7 @@ def test_a_right_that_is_missing_is_named(moto: MotoAccount, missing: str) -> No
     assert missing.partition(":")[0] in str(refused.value)
 
 
-def test_a_bucket_that_no_workgroup_writes_to_is_named_and_the_one_in_use_never(moto: MotoAccount) -> None:
+def test_only_result_buckets_that_no_workgroup_uses_are_listed(moto: MotoAccount) -> None:
     make_queries(moto)
     make_bucket(moto, BUCKET)
     make_bucket(moto, f"{BUCKET}-again")

@@ -1,4 +1,4 @@
-"""Who has which address: of a real API server and an AWS account of moto, and printed by the command."""
+"""Who has which address: from a real API server and a moto account, and in the output of the command."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ def network(moto: MotoAccount) -> tuple[str, str]:
     return vpc, subnet
 
 
-def test_interfaces_are_told_with_all_their_addresses_and_groups(moto: MotoAccount, network: tuple[str, str]) -> None:
+def test_interfaces_have_all_their_addresses_and_groups(moto: MotoAccount, network: tuple[str, str]) -> None:
     ec2, (vpc, subnet) = moto.client("ec2"), network
     groups = [ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"] for name in "ba"]
     made = ec2.create_network_interface(
@@ -87,7 +87,7 @@ def kubectl(lab: Lab, *arguments: str, given: object = None) -> None:
 
 
 def make_pod(lab: Lab, name: str, status: dict[str, Any], *, host_network: bool = False) -> None:
-    """Make a pod, and say of it what a kubelet would."""
+    """Create a pod, and set its status as a kubelet does."""
     labels = {"app": "flash-api", "pod-template-hash": "1"}
     container = {"name": "c", "image": "registry.invalid/none"}
     pod = {
@@ -103,7 +103,7 @@ def make_pod(lab: Lab, name: str, status: dict[str, Any], *, host_network: bool 
 
 @pytest.fixture(scope="module")
 def pods(lab: Lab) -> Iterator[None]:
-    """Pods that run, on the host network too, and one that has ended."""
+    """Running pods, also on the host network, and one that has ended."""
     kubectl(lab, "create", "namespace", NAMESPACE)
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}}
     kubectl(lab, "apply", "--filename=-", given=account)
@@ -134,11 +134,13 @@ def of_tests(inventory: Inventory) -> list[Pod]:
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("pods")
-def test_an_inventory_tells_pods_places_interfaces_and_what_stands(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inventory_holds_pods_places_interfaces_and_deployed_objects(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in lab.variables("dev").items():
         monkeypatch.setenv(name, value)
     settings = read_stack_file(ROOT, "dev")
-    # The client looks for KUBECONFIG once, when it is imported, so that this process cannot name it there any more.
+    # The client reads KUBECONFIG only once, at its import, so this process can no longer set it.
     cluster = KubernetesCluster.connect(str(lab.kubeconfigs["dev"]), settings.context)
     account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
 
@@ -154,7 +156,7 @@ def test_an_inventory_tells_pods_places_interfaces_and_what_stands(lab: Lab, mon
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("pods")
-def test_the_command_prints_an_inventory_that_is_read_back(lab: Lab, tmp_path: Path) -> None:
+def test_the_command_prints_an_inventory_that_can_be_read_back(lab: Lab, tmp_path: Path) -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "flash_ticket.cli.main", "inventory", "--stack", "dev"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""What a cluster is asked before anything is declared, and the one line that each refusal becomes."""
+"""The calls to a cluster before anything is declared, and one line for each refusal."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from lab.running.lab import Lab
 from tests.support.clouds.api_server import answering, connected
 
 OWN = "clusters-of-tests"
-"""A namespace of these tests alone."""
+"""A namespace for these tests only."""
 
 
 def kubectl(lab: Lab, *arguments: str, given: Iterable[object] = ()) -> str:
@@ -67,12 +67,12 @@ def cluster(lab: Lab) -> KubernetesCluster:
 
 
 @pytest.mark.engine
-def test_a_namespace_that_is_there_is_nothing_to_say(cluster: KubernetesCluster, namespace: str) -> None:
+def test_an_existing_namespace_causes_no_message(cluster: KubernetesCluster, namespace: str) -> None:
     cluster.require_namespace(namespace)
 
 
 @pytest.mark.engine
-def test_an_absent_namespace_is_told_with_how_to_make_it(cluster: KubernetesCluster) -> None:
+def test_a_missing_namespace_is_reported_with_the_command_that_creates_it(cluster: KubernetesCluster) -> None:
     line = refusal(lambda: cluster.require_namespace("flash-tickets"))
 
     assert line.startswith("traffic.yaml: namespace: https://127.0.0.1:")
@@ -83,8 +83,8 @@ def test_an_absent_namespace_is_told_with_how_to_make_it(cluster: KubernetesClus
 
 
 @pytest.mark.engine
-def test_a_namespace_that_is_being_deleted_is_told(lab: Lab, cluster: KubernetesCluster) -> None:
-    """The lab has no controller that would finish the deletion, as in a cluster where one hangs."""
+def test_a_namespace_in_deletion_is_reported(lab: Lab, cluster: KubernetesCluster) -> None:
+    """The lab has no controller to finish the deletion; it behaves like a cluster where the deletion hangs."""
     kubectl(lab, "create", "namespace", "going")
     kubectl(lab, "delete", "namespace", "going", "--wait=false")
 
@@ -94,7 +94,7 @@ def test_a_namespace_that_is_being_deleted_is_told(lab: Lab, cluster: Kubernetes
 
 
 @pytest.mark.engine
-def test_policies_are_manifests_and_tell_whose_they_are(cluster: KubernetesCluster, namespace: str) -> None:
+def test_policies_are_returned_with_their_owner(cluster: KubernetesCluster, namespace: str) -> None:
     policies = cluster.network_policies(namespace)
 
     assert {policy["metadata"]["name"]: is_ours(policy) for policy in policies} == {
@@ -108,7 +108,7 @@ def test_policies_are_manifests_and_tell_whose_they_are(cluster: KubernetesClust
 
 
 @pytest.mark.engine
-def test_attachments_tell_whose_they_are(cluster: KubernetesCluster, namespace: str) -> None:
+def test_attachments_are_returned_with_their_owner(cluster: KubernetesCluster, namespace: str) -> None:
     attachments = cluster.attachments(namespace)
 
     assert {each["metadata"]["name"]: is_ours(each) for each in attachments} == {"ours": True, "theirs": False}
@@ -116,13 +116,13 @@ def test_attachments_tell_whose_they_are(cluster: KubernetesCluster, namespace: 
 
 
 @pytest.mark.engine
-def test_an_empty_namespace_holds_nothing(cluster: KubernetesCluster) -> None:
+def test_an_empty_namespace_has_no_policies_or_attachments(cluster: KubernetesCluster) -> None:
     assert list(cluster.network_policies("argocd")) == []
     assert list(cluster.attachments("argocd")) == []
 
 
 @pytest.mark.engine
-def test_cluster_network_policies_are_told_by_name(lab: Lab, cluster: KubernetesCluster) -> None:
+def test_cluster_network_policies_are_returned_by_name(lab: Lab, cluster: KubernetesCluster) -> None:
     spec = {"tier": "Baseline", "priority": 1}
     version = "policy.networking.k8s.io/v1alpha2"
     policies = [
@@ -138,7 +138,7 @@ def test_cluster_network_policies_are_told_by_name(lab: Lab, cluster: Kubernetes
 
 
 @pytest.mark.engine
-def test_an_identity_of_few_rights_is_told_which_one_is_missing(lab: Lab, namespace: str, tmp_path: Path) -> None:
+def test_a_missing_right_is_named(lab: Lab, namespace: str, tmp_path: Path) -> None:
     kubectl(lab, "create", "serviceaccount", "ci", f"--namespace={namespace}")
     token = kubectl(lab, "create", "token", "ci", f"--namespace={namespace}").strip()
     kubeconfig = yaml.safe_load(lab.kubeconfigs["prod"].read_text())
@@ -157,7 +157,7 @@ def test_an_identity_of_few_rights_is_told_which_one_is_missing(lab: Lab, namesp
 
 
 @pytest.mark.engine
-def test_refused_credentials_are_told(lab: Lab, tmp_path: Path) -> None:
+def test_refused_credentials_are_reported(lab: Lab, tmp_path: Path) -> None:
     kubeconfig = yaml.safe_load(lab.kubeconfigs["prod"].read_text())
     kubeconfig["users"][0]["user"] = {"token": "expired"}
     path = tmp_path / "config"
@@ -169,7 +169,7 @@ def test_refused_credentials_are_told(lab: Lab, tmp_path: Path) -> None:
     )
 
 
-def test_a_cluster_that_does_not_know_a_resource_has_none_of_it() -> None:
+def test_a_resource_type_unknown_to_the_cluster_has_no_objects() -> None:
     with answering({}) as url:
         cluster = connected(url)
 
@@ -177,14 +177,14 @@ def test_a_cluster_that_does_not_know_a_resource_has_none_of_it() -> None:
         assert list(cluster.cluster_network_policies()) == []
 
 
-def test_what_a_cluster_does_not_know_it_is_not_asked_to_list() -> None:
-    """An API server forbids to list what it does not know, to whoever may not list everything."""
+def test_an_unknown_resource_type_is_never_listed() -> None:
+    """An API server forbids listing an unknown type to an identity that may not list everything."""
     path = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
     with answering({path: (403, b"{}")}) as url:
         assert list(connected(url).cluster_network_policies()) == []
 
 
-def test_where_a_list_is_known_but_forbidden_the_missing_right_is_told() -> None:
+def test_a_forbidden_list_of_a_known_type_names_the_missing_right() -> None:
     version = "/apis/policy.networking.k8s.io/v1alpha2"
     answers = {version: (200, b'{"kind": "APIResourceList"}'), f"{version}/clusternetworkpolicies": (403, b"{}")}
     with answering(answers) as url:
@@ -197,7 +197,7 @@ def test_where_a_list_is_known_but_forbidden_the_missing_right_is_told() -> None
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-def test_a_server_in_trouble_is_one_line(status: int) -> None:
+def test_a_server_error_is_reported_in_one_line(status: int) -> None:
     with answering({"/api/v1/namespaces/shop": (status, b"{}")}) as url:
         line = refusal(lambda: connected(url).require_namespace("shop"))
 
@@ -205,7 +205,7 @@ def test_a_server_in_trouble_is_one_line(status: int) -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>sign in</html>", b"", b"\xff\xfe"])
-def test_something_else_than_an_api_server_is_told(body: bytes) -> None:
+def test_a_server_that_is_not_kubernetes_is_reported(body: bytes) -> None:
     with answering({"/api/v1/namespaces/shop": (200, body)}) as url:
         line = refusal(lambda: connected(url).require_namespace("shop"))
 
@@ -215,7 +215,7 @@ def test_something_else_than_an_api_server_is_told(body: bytes) -> None:
     )
 
 
-def test_a_list_is_taken_as_it_comes() -> None:
+def test_a_list_is_returned_unchanged() -> None:
     items = [{"metadata": {"name": "p"}, "spec": {"podSelector": {}}}]
     answers = {
         "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies": (200, json.dumps({"items": items}).encode())
@@ -226,7 +226,7 @@ def test_a_list_is_taken_as_it_comes() -> None:
     assert policy == {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **items[0]}
 
 
-def test_a_server_that_is_not_there_is_told_at_once() -> None:
+def test_an_unreachable_server_is_reported_at_once() -> None:
     line = refusal(lambda: connected("http://127.0.0.1:9").require_namespace("shop"))
 
     assert line.startswith("Kubernetes: API server: http://127.0.0.1:9 cannot be reached (")
@@ -238,14 +238,14 @@ def test_a_server_that_is_not_there_is_told_at_once() -> None:
     ["/nowhere/config", "not: a\nkubeconfig: 1\n", "a: [\n", "- 1\n- 2\n", "apiVersion: v1\nkind: Config\n"],
     ids=["no such file", "another document", "no YAML", "a list", "without a context"],
 )
-def test_a_kubeconfig_that_cannot_be_used_is_one_line(kubeconfig: str) -> None:
+def test_an_unusable_kubeconfig_is_reported_in_one_line(kubeconfig: str) -> None:
     line = refusal(lambda: KubernetesCluster.connect(kubeconfig, None))
 
     assert line.startswith("Kubernetes: kubeconfig: ")
     assert line.endswith("Set KUBECONFIG (aws eks update-kubeconfig), kubernetes:kubeconfig or kubernetes:context.")
 
 
-def test_a_context_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_context_is_reported_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump({"contexts": [], "clusters": [], "users": []}))
 
@@ -270,7 +270,7 @@ def test_a_long_list_is_read_page_by_page() -> None:
         assert [pod["metadata"]["name"] for pod in connected(url).objects(PODS)] == ["a", "b", "c"]
 
 
-def test_a_page_that_the_server_has_forgotten_is_told() -> None:
+def test_an_expired_page_token_is_reported() -> None:
     answers = {f"{PODS}?limit=500": page("a", "old"), f"{PODS}?limit=500&continue=old": (410, b"{}")}
     with answering(answers) as url:
         line = refusal(lambda: list(connected(url).objects(PODS)))
@@ -278,7 +278,7 @@ def test_a_page_that_the_server_has_forgotten_is_told() -> None:
     assert line == "Kubernetes: /api/v1/pods: the API server answers 410 Gone. Try again."
 
 
-def test_a_list_that_is_not_there_is_not_taken_for_an_empty_one() -> None:
+def test_a_missing_list_is_not_mistaken_for_an_empty_list() -> None:
     with answering({f"{PODS}?limit=500": page("a", "next")}) as url:
         line = refusal(lambda: list(connected(url).objects(PODS)))
 

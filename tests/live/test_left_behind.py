@@ -57,7 +57,7 @@ def named(account: AwsAccount, deployed: Deployed) -> Sequence[str]:
     return [left.what for left in left_behind(account, APPLICATION, deployed)]
 
 
-def test_what_no_flow_log_uses_is_named_and_the_named_commands_remove_it_and_nothing_else(moto: MotoAccount) -> None:
+def test_unused_resources_are_listed_with_commands_that_remove_exactly_them(moto: MotoAccount) -> None:
     logs = moto.client("logs")
     used, orphan, other = make_key(moto), make_key(moto), make_key(moto, "prod")
     logs.create_log_group(logGroupName=f"{GROUP}used", kmsKeyId=used)
@@ -80,7 +80,7 @@ def test_what_no_flow_log_uses_is_named_and_the_named_commands_remove_it_and_not
     assert states == ["Enabled", "PendingDeletion", "Enabled"]
 
 
-def test_what_holds_records_and_the_key_that_they_are_read_with_is_never_named(moto: MotoAccount) -> None:
+def test_stored_records_and_their_key_are_never_listed(moto: MotoAccount) -> None:
     logs, s3 = moto.client("logs"), moto.client("s3")
     first, second = make_key(moto), make_key(moto)
     logs.create_log_group(logGroupName=f"{GROUP}retained", kmsKeyId=first)
@@ -93,14 +93,14 @@ def test_what_holds_records_and_the_key_that_they_are_read_with_is_never_named(m
     assert named(moto.connect(), standing(flow_log("elsewhere"))) == []
 
 
-def test_nothing_is_asked_or_named_before_a_flow_log_stands(moto: MotoAccount) -> None:
+def test_without_a_flow_log_nothing_is_asked_or_listed(moto: MotoAccount) -> None:
     make_key(moto)
 
     with moto.allowing():
         assert named(moto.connect(), standing()) == []
 
 
-def test_the_documented_rights_are_enough(moto: MotoAccount) -> None:
+def test_the_documented_rights_are_sufficient(moto: MotoAccount) -> None:
     make_bucket(moto, f"{NAME}orphan", make_key(moto))
     moto.client("logs").create_log_group(logGroupName=f"{GROUP}orphan")
     make_role(moto, f"{NAME}orphan")
@@ -110,7 +110,7 @@ def test_the_documented_rights_are_enough(moto: MotoAccount) -> None:
 
 
 @pytest.mark.parametrize("missing", RIGHTS)
-def test_an_account_that_refuses_an_answer_ends_no_verification(moto: MotoAccount, missing: str) -> None:
+def test_a_refusal_by_the_account_does_not_end_the_verification(moto: MotoAccount, missing: str) -> None:
     make_bucket(moto, f"{NAME}orphan", make_key(moto))
     moto.client("logs").create_log_group(logGroupName=f"{GROUP}orphan")
     make_role(moto, f"{NAME}orphan")

@@ -1,4 +1,4 @@
-"""What verification asks of cluster and account: exactly the documented rights, every one of them needed."""
+"""Verification needs exactly the documented rights of cluster and account."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ from tests.support.declared.accounts import ROOT, shop_matrix
 pytestmark = pytest.mark.engine
 
 NAMES_OF_IAM = {
-    # Service Authorization Reference, Amazon S3: these operations go by other names.
+    # Service Authorization Reference, Amazon S3: the rights for these operations have other names.
     ("s3", "get_bucket_encryption"): "s3:GetEncryptionConfiguration",
     ("s3", "get_public_access_block"): "s3:GetBucketPublicAccessBlock",
 }
@@ -52,7 +52,7 @@ def kubectl(lab: Lab, *arguments: str, given: object = None) -> str:
 
 @pytest.fixture
 def asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Every question that the account is asked, while the variables of AWS lead to the lab."""
+    """Record every call to the account, while the AWS variables lead to the lab."""
     for name, value in lab.variables("prod").items():
         monkeypatch.setenv(name, value)
     found: Asked = set()
@@ -67,7 +67,7 @@ def asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 def seen(lab: Lab, stack: str, token: str | None = None) -> Observed:
-    """Return what verification sees of a stack, as whoever runs the lab or as the bearer of a token."""
+    """Return what verification sees of a stack, as the lab's user or with a token."""
     settings = read_stack_file(ROOT, stack)
     content = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     if token:
@@ -79,7 +79,7 @@ def seen(lab: Lab, stack: str, token: str | None = None) -> Observed:
 
 @pytest.fixture
 def flow_logs(lab: Lab, asked: Asked) -> Iterator[None]:  # noqa: ARG001 - sets the variables
-    """A flow log of each stack's name: dev's to CloudWatch Logs, prod's to a bucket without any setting."""
+    """A flow log for each stack: dev's goes to CloudWatch Logs, prod's to a bucket without any setting."""
     session: Any = AwsAccount.connect("ap-northeast-2", None, "").session
     ec2, s3, logs = (session.client(each) for each in ("ec2", "s3", "logs"))
     s3.create_bucket(Bucket="verified", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
@@ -108,7 +108,7 @@ def flow_logs(lab: Lab, asked: Asked) -> Iterator[None]:  # noqa: ARG001 - sets 
 
 
 @pytest.mark.usefixtures("flow_logs")
-def test_the_account_is_asked_what_the_iam_policy_allows_and_all_of_it(lab: Lab, asked: Asked) -> None:
+def test_verification_uses_exactly_the_rights_of_the_documented_iam_policy(lab: Lab, asked: Asked) -> None:
     dev, prod = seen(lab, "dev"), seen(lab, "prod")
 
     actions = {NAMES_OF_IAM.get(each, f"{each[0]}:{_pascal(each[1])}") for each in asked}
@@ -127,7 +127,7 @@ def _pascal(operation: str) -> str:
 
 
 def definition(api: OverrulingApi) -> dict[str, Any]:
-    """Return a stand-in for a kind of policy that the lab's cluster does not know."""
+    """Return a definition for a kind of policy that the lab's cluster does not know."""
     scope = "Namespaced" if api.reach is Reach.NAMESPACE else "Cluster"
     names = {"kind": api.kind, "plural": api.plural, "singular": api.kind.lower(), "listKind": f"{api.kind}List"}
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
@@ -143,7 +143,7 @@ def definition(api: OverrulingApi) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def other_apis(lab: Lab) -> Iterator[None]:
-    """Every kind of policy that may overrule, known to the cluster, and one of Cilium's in the namespace."""
+    """Make the cluster know every kind of policy that may overrule, and create one of Cilium's in the namespace."""
     unknown = [definition(each) for each in OVERRULING_APIS if each.kind != "ClusterNetworkPolicy"]
     names = [each["metadata"]["name"] for each in unknown]
     kubectl(lab, "create", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": unknown})
@@ -156,8 +156,8 @@ def other_apis(lab: Lab) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def verifier(lab: Lab, other_apis: None) -> Iterator[str]:  # noqa: ARG001 - what it may list has to be there
-    """The token of the documented service account, with the documented roles."""
+def verifier(lab: Lab, other_apis: None) -> Iterator[str]:  # noqa: ARG001 - the kinds that it lists must exist
+    """The token of the documented service account with its documented roles."""
     documented = str(ROOT / "docs" / "verifier-rbac.yaml")
     kubectl(lab, "apply", "--filename", documented)
     yield kubectl(lab, "create", "token", VERIFIER, "--namespace=monitoring").strip()
@@ -165,7 +165,7 @@ def verifier(lab: Lab, other_apis: None) -> Iterator[str]:  # noqa: ARG001 - wha
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_documented_account_may_verify(lab: Lab, verifier: str) -> None:
+def test_the_documented_service_account_can_verify(lab: Lab, verifier: str) -> None:
     found = seen(lab, "prod", verifier)
 
     assert {pod.name for pod in found.inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
@@ -174,7 +174,7 @@ def test_the_documented_account_may_verify(lab: Lab, verifier: str) -> None:
 
 
 @pytest.mark.usefixtures("asked")
-def test_the_documented_cron_job_is_taken_and_its_kubeconfig_leads_to_the_cluster(
+def test_the_documented_cron_job_is_valid_and_its_kubeconfig_reaches_the_cluster(
     lab: Lab, verifier: str, tmp_path: Path
 ) -> None:
     documented = ROOT / "docs" / "verifier-cronjob.yaml"
@@ -204,7 +204,9 @@ def test_the_documented_cron_job_is_taken_and_its_kubeconfig_leads_to_the_cluste
     ids=" ".join,
 )
 @pytest.mark.usefixtures("verifier")
-def test_it_may_change_nothing_read_no_secret_and_run_nothing(lab: Lab, question: tuple[str, str]) -> None:
+def test_the_documented_service_account_cannot_change_anything_read_secrets_or_run_commands(
+    lab: Lab, question: tuple[str, str]
+) -> None:
     account = f"system:serviceaccount:monitoring:{VERIFIER}"
     command = [str(lab.toolchain.path("kubectl")), "auth", "can-i", *question, "--namespace=flash-ticket"]
     run = subprocess.run(  # noqa: S603 - the kubectl of the lab's toolchain
@@ -220,7 +222,7 @@ def _name(right: KubernetesRight) -> str:
 
 @pytest.mark.parametrize("right", VERIFY_KUBERNETES, ids=_name)
 @pytest.mark.usefixtures("asked")
-def test_without_any_one_right_the_refusal_names_it(lab: Lab, verifier: str, right: KubernetesRight) -> None:
+def test_a_missing_right_is_named(lab: Lab, verifier: str, right: KubernetesRight) -> None:
     kind = "role" if right.reach is Reach.NAMESPACE else "clusterrole"
     left = rules(tuple(each for each in VERIFY_KUBERNETES if each is not right), right.reach)
     before = rules(VERIFY_KUBERNETES, right.reach)

@@ -13,5 +13,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session", params=["dev", "prod"])
 def life(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    """Each environment's life, from its committed stack file; run once and looked at by many tests."""
+    """The life of each environment from its committed stack file; it runs once, and many tests look at it."""
     return live(lab, request.param, tmp_path_factory.mktemp(request.param))

@@ -1,4 +1,4 @@
-"""Alerts through the real engine, providers and APIs: made with the stack, stable, and gone with it."""
+"""Alerts on the real engine, providers and APIs: created with the stack, stable, and removed with it."""
 
 import json
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ ALERTS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the APIs show of alerts.
+    """The alerts that the APIs show.
 
     Attributes:
         rules: The namespace's PrometheusRules by name.
-        dashboards: The namespace's ConfigMaps by name, that of the API server's own authority left out.
-        alarms: As described, by name.
-        filters: The metrics that metric filters fill, by the filters' names.
+        dashboards: The namespace's ConfigMaps by name, without the one with the API server's certificate authority.
+        alarms: The descriptions of alarms, by name.
+        filters: The metrics of metric filters, by the filters' names.
         pairs_rules: The names of Contributor Insights rules.
         cloudwatch_dashboards: Their names.
-        agent_group: Whether the agent's log group, which is not ours, stands.
+        agent_group: Whether the agent's log group exists; it is not ours.
     """
 
     rules: Mapping[str, dict[str, Any]]
@@ -53,7 +53,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A stack with alerts from preview to destroy, with what the APIs showed between."""
+    """A stack with alerts from preview to destroy, and what the APIs show in between."""
 
     before: Seen
     preview: Result
@@ -87,7 +87,7 @@ def look(apis: Apis) -> Seen:
 
 @pytest.fixture(scope="module")
 def watched(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """The committed dev stack, asked for everything that its plug-in knows."""
+    """The committed dev stack with all alerts that its plug-in supports."""
     settings = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text(encoding="utf-8"))
     settings["config"][BINDING_KEY]["alerts"] = ALERTS
     folder = tmp_path_factory.mktemp("alerts") / "program"
@@ -105,14 +105,14 @@ def watched(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     return Watched(before, preview, previewed, up, deployed, second_preview, destroyed)
 
 
-def test_a_preview_warns_of_nothing_and_touches_nothing(watched: Watched) -> None:
+def test_a_preview_has_no_warnings_and_changes_nothing(watched: Watched) -> None:
     assert AlertsEntry.model_validate(ALERTS)
     assert watched.preview.having("create")
     assert not [line for line in watched.preview.diagnostics if "alerts." in line]
     assert watched.previewed == watched.before
 
 
-def test_the_rule_and_the_dashboard_stand_under_their_labels(watched: Watched) -> None:
+def test_the_rule_and_the_dashboard_are_deployed_with_their_labels(watched: Watched) -> None:
     (rule,) = watched.deployed.rules.values()
     (dashboard,) = watched.deployed.dashboards.values()
     alerts = {each["alert"] for group in rule["spec"]["groups"] for each in group["rules"] if "alert" in each}
@@ -122,7 +122,7 @@ def test_the_rule_and_the_dashboard_stand_under_their_labels(watched: Watched) -
     assert [json.loads(text)["title"] for text in dashboard.values()] == ["Network policy: flash-ticket-dev"]
 
 
-def test_alarms_read_what_the_filters_of_both_logs_fill_and_call_the_topic(watched: Watched) -> None:
+def test_alarms_read_the_metrics_of_both_logs_and_notify_the_topic(watched: Watched) -> None:
     alarms = watched.deployed.alarms
 
     assert set(alarms) == {
@@ -145,6 +145,6 @@ def test_a_second_preview_finds_nothing_to_change(watched: Watched) -> None:
     assert watched.second_preview.changes == ()
 
 
-def test_destroy_leaves_nothing_of_it_and_what_others_own(watched: Watched) -> None:
+def test_destroy_removes_all_alerts_and_nothing_of_others(watched: Watched) -> None:
     assert watched.destroyed == watched.before
     assert watched.destroyed.agent_group

@@ -1,4 +1,4 @@
-"""What the real engine makes of the queries over records: with S3 all of them, without S3 none, afterwards nothing."""
+"""The Athena resources on the real engine: all of them with S3, none without S3, and nothing after destroy."""
 
 import pytest
 
@@ -26,17 +26,17 @@ def records_in_s3(life: Life) -> bool:
     return str(life.outputs["flowLogLocation"]).startswith("arn:aws:s3:::")
 
 
-def test_records_in_s3_can_be_asked_about_through_athena_and_others_not(life: Life) -> None:
+def test_athena_can_query_records_in_s3_only(life: Life) -> None:
     assert of_athena(life, "create") == (MADE if records_in_s3(life) else {})
 
 
-def test_the_stack_says_where_to_ask(life: Life) -> None:
+def test_the_stack_outputs_where_to_query(life: Life) -> None:
     expected = {"workgroup": "flash_ticket__prod", "table": "flash_ticket__prod.flow_logs"}
 
     assert life.outputs["trafficQueries"] == (expected if records_in_s3(life) else {})
 
 
-def test_destroy_leaves_no_workgroup_table_or_saved_query_whatever_becomes_of_the_records(life: Life, lab: Lab) -> None:
+def test_destroy_removes_workgroup_table_and_saved_queries_even_if_records_are_retained(life: Life, lab: Lab) -> None:
     assert of_athena(life, "delete") == (MADE if records_in_s3(life) else {})
     apis = Apis(lab, "prod")
     assert [each["Name"] for each in apis.aws("athena").list_work_groups()["WorkGroups"]] == ["primary"]

@@ -1,7 +1,7 @@
-"""A run that is broken in the middle leaves nothing cut and nothing open, and one more makes it whole.
+"""A run that breaks in the middle cuts and opens nothing, and the next run repairs it.
 
-A sample: `tests.faults` tries every fault at every write. Each point is a run with its fault, the recovery that the
-runbook gives, and the same run again.
+This is a sample: `tests.support.faults` tries every fault at every write. Each point is a run with its fault, the
+recovery from the runbook, and the same run again.
 """
 
 import pytest
@@ -23,19 +23,19 @@ SAMPLE = (
     Point(Course.BACK, Fault(How.SERVER_ERROR, 7, Span.ON)),
     Point(Course.DESTROY, Fault(How.UNHEARD, 55)),
 )
-"""In the order of a stack's life, so that no run is needed between two of them."""
+"""The points are in the order of a stack's life, so no run is necessary between two of them."""
 
 
 @pytest.fixture(scope="module")
 def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    """Dev, gone through once without a fault."""
+    """Dev, after one pass without a fault."""
     stage = Stage(lab, "dev", tmp_path_factory.mktemp("stage"))
     stage.rehearse()
     return stage
 
 
 @pytest.mark.parametrize("point", SAMPLE, ids=str)
-def test_a_broken_run_cuts_and_opens_nothing_and_one_more_makes_it_whole(stage: Stage, point: Point) -> None:
+def test_a_broken_run_cuts_and_opens_nothing_and_the_next_run_repairs_it(stage: Stage, point: Point) -> None:
     trial = stage.try_point(point)
 
     assert trial.hit

@@ -1,4 +1,4 @@
-"""Guard rails on the real API server: who is refused what, tried with the tokens of real service accounts."""
+"""Guard rails on the real API server: what it refuses to each role, with the tokens of real service accounts."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ class Guarded:
     """A stack of dev with guard rails.
 
     Attributes:
-        kubeconfigs: Of the service accounts, by name.
+        kubeconfigs: The kubeconfigs of the service accounts, by name.
     """
 
     lab: Lab
@@ -78,13 +78,13 @@ class Guarded:
         return Engine(self.lab, "dev", self.program, own)
 
     def enforce(self, enforcement: str, deployer: str = LAB_USER) -> Result:
-        """Deploy another enforcement."""
+        """Deploy with another enforcement."""
         asked = {"enforcement": enforcement, "deployers": {"users": [deployer]}}
         _put(self.program, {**GUARD_RAILS, "admission": asked})
         return self.engine().up()
 
     def wait_for_refusal(self, manifest: str) -> None:
-        """Wait until nobody may make an object: the API server looks for changed admission policies once a second."""
+        """Wait until nobody may create an object: the API server looks for changed admission policies once a second."""
         end = time.monotonic() + 60
         while self.kubectl("apply", "--dry-run=server", "-f", "-", *ANYBODY, given=manifest).returncode == 0:
             assert time.monotonic() < end, "still allowed after a minute"
@@ -139,7 +139,7 @@ def test_the_preview_shows_what_pod_security_would_refuse(guarded: Guarded) -> N
     assert "allowPrivilegeEscalation != false" in warning
 
 
-def test_the_namespace_bears_the_levels_and_what_it_bore(guarded: Guarded) -> None:
+def test_the_namespace_has_the_levels_and_keeps_its_labels(guarded: Guarded) -> None:
     labels = guarded.namespace()
 
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -152,7 +152,7 @@ def test_a_second_preview_has_nothing_to_change(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize("verb", ["create", "update", "patch", "delete"])
 @pytest.mark.parametrize("who", ["verifier", "nobody"])
-def test_who_only_looks_may_change_no_policy(guarded: Guarded, who: str, verb: str) -> None:
+def test_accounts_without_a_role_for_changes_cannot_change_a_policy(guarded: Guarded, who: str, verb: str) -> None:
     asked = guarded.kubectl("auth", "can-i", verb, "networkpolicies", "--namespace", NAMESPACE, who=who)
 
     assert asked.stdout.strip() == "no"
@@ -180,7 +180,7 @@ CAN: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 
 
 @pytest.mark.parametrize(("answer", "asked"), [(answer, each) for answer, cases in CAN.items() for each in cases])
-def test_each_role_may_do_what_its_verbs_need_and_nothing_else(
+def test_each_role_has_exactly_the_rights_of_its_verbs(
     guarded: Guarded, answer: str, asked: tuple[str, str, str, str]
 ) -> None:
     who, verb, resource, namespace = asked
@@ -188,14 +188,14 @@ def test_each_role_may_do_what_its_verbs_need_and_nothing_else(
     assert guarded.kubectl("auth", "can-i", verb, resource, "--namespace", namespace, who=who).stdout.strip() == answer
 
 
-def test_the_verifier_verifies(guarded: Guarded) -> None:
+def test_the_verifier_role_can_verify(guarded: Guarded) -> None:
     told = _firewall(guarded, "verifier", "verify", "--stack", "dev")
 
     assert "Traceback" not in told.stderr
     assert told.returncode in {0, 1}, told.stderr
 
 
-def test_the_person_on_call_suspends_and_resumes(guarded: Guarded) -> None:
+def test_the_on_call_role_can_suspend_and_resume(guarded: Guarded) -> None:
     asked = ("suspend", "04-allow-egress-pay", "--for", "30m", "--reason", "tried", "--stack", "dev")
     opened = _firewall(guarded, "night", *asked)
     closed = _firewall(guarded, "night", "resume", "--all", "--stack", "dev")
@@ -260,7 +260,7 @@ def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
     assert other.returncode == 0, other.stderr
 
 
-def test_under_deny_the_deployer_changes_the_firewall_with_its_role_alone(guarded: Guarded) -> None:
+def test_under_deny_the_deployer_role_is_sufficient_to_change_the_firewall(guarded: Guarded) -> None:
     (guarded.program / "traffic.yaml").write_text(changed_matrix(FLOW_REMOVED)["traffic.yaml"])
     changed = guarded.engine("deployer").up()
 
@@ -268,7 +268,7 @@ def test_under_deny_the_deployer_changes_the_firewall_with_its_role_alone(guarde
     assert "firewall-policies-04-allow-egress-pay" in changed.having("update")
 
 
-def test_who_would_lock_themselves_out_is_told_before_anything_changes(guarded: Guarded) -> None:
+def test_locking_oneself_out_is_refused_before_anything_changes(guarded: Guarded) -> None:
     refused = guarded.enforce("deny", "somebody-else")
     _put(guarded.program, GUARD_RAILS)
 

@@ -1,4 +1,4 @@
-"""Every state on the way is live: none cuts what is declared before and after, none opens what is in neither."""
+"""No intermediate state cuts what is declared before and after, or opens what is declared in neither."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ Runs = dict[str, tuple[Transition, Run]]
 
 @pytest.fixture(scope="module", params=["dev", "prod"])
 def runs(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """A first deployment, a change with all there is in it, and its removal."""
+    """A first deployment, a change of everything, and its removal."""
     stack, folder = request.param, tmp_path_factory.mktemp("runs")
     surveyor = Surveyor.of(lab, stack)
     shop = copy_program(REPOSITORY, folder / "shop")
@@ -47,14 +47,14 @@ RUNS = ("first deployment", "change", "change back", "destroy")
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_no_write_cuts_or_opens_what_it_should_not(runs: Runs, name: str) -> None:
+def test_no_write_cuts_or_opens_anything_wrongly(runs: Runs, name: str) -> None:
     transition, run = runs[name]
 
     assert run.writes
     assert judged(transition, run) == []
 
 
-def test_a_policy_that_is_missing_for_one_write_is_seen_as_a_cut(runs: Runs) -> None:
+def test_a_policy_missing_for_one_write_counts_as_a_cut(runs: Runs) -> None:
     transition, run = runs["change"]
     write = run.writes[-1]
     left = tuple(policy for policy in write.standing.policies if policy["metadata"]["name"] != "04-allow-egress-api")
@@ -63,7 +63,7 @@ def test_a_policy_that_is_missing_for_one_write_is_seen_as_a_cut(runs: Runs) -> 
     assert ("api", "pay") in {gap.pair for gap in transition.gaps(broken) if gap.claim.endswith("cut")}
 
 
-def test_a_policy_that_opens_more_for_one_write_is_seen_as_an_opening(runs: Runs) -> None:
+def test_a_policy_that_opens_more_for_one_write_counts_as_an_opening(runs: Runs) -> None:
     transition, run = runs["first deployment"]
     write = run.writes[-1]
     wide = {

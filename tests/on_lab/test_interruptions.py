@@ -1,4 +1,4 @@
-"""What the preview says will interrupt does, on the real engine; and its way around does not."""
+"""Steps that the preview marks as interrupting do interrupt on the real engine, and the way around them does not."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,14 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def dev(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """The shop, deployed to dev as it is committed; each test leaves it so."""
+    """The committed shop, deployed to dev; each test leaves it like that."""
     with chain(lab, "dev", tmp_path_factory.mktemp("interruptions")) as made:
         assert interrupted(made.deploy(committed)) == set()
         yield made
 
 
 def interrupted(deployed: Deployed) -> set[tuple[str, str]]:
-    """Return the pairs that are interrupted; nothing is ever opened, and nothing interrupted that was not told."""
+    """Return the interrupted pairs; assert that nothing opens, and that the preview names every interruption."""
     gaps = deployed.gaps
     assert deployed.run.writes
     assert [gap for gap in gaps if gap.claim.endswith("open")] == []
@@ -28,7 +28,7 @@ def interrupted(deployed: Deployed) -> set[tuple[str, str]]:
 
 
 def told(deployed: Deployed) -> list[str]:
-    """Return what changes by each step that was told to interrupt."""
+    """Return what changes with each step that the preview marks as interrupting."""
     return [warning.partition(":")[0] for warning in deployed.warnings]
 
 
@@ -42,7 +42,7 @@ def attached(to: str, leaving: str | None = None) -> Change:
 
 
 def with_backend(*, beside: bool) -> Change:
-    """Declare a service backend with the flows of api, in its place or beside it and its new labels."""
+    """Declare a service backend with the flows of api, in its place or beside it, with the new labels."""
 
     def names(ends: str | list[str]) -> list[str]:
         replaced = ["api", "backend"] if beside else ["backend"]
@@ -84,18 +84,18 @@ def policies_of_api(ingress: str, pay: str) -> Change:
 API, PAY = "02-allow-api-from-gateway", "03-allow-pay-from-api"
 
 
-def test_another_attachment_interrupts_nobody_while_the_one_that_is_left_is_kept_in_either_direction(
+def test_a_change_of_attachment_cuts_nothing_while_the_old_one_stays_in_either_direction(
     dev: Chain,
 ) -> None:
     for to, leaving in (("nodes", "pods"), ("pods", "nodes")):
         kept = dev.deploy(attached(to, leaving))
-        left = dev.deploy(attached(to))  # every pod has been restarted
+        left = dev.deploy(attached(to))  # all pods have restarted
 
         assert (interrupted(kept), kept.warnings) == (set(), [])
         assert (interrupted(left), told(left)) == (set(), [f"cluster.leaving {leaving} ends"])
 
 
-def test_another_attachment_at_once_cuts_running_pods(dev: Chain) -> None:
+def test_an_immediate_change_of_attachment_cuts_running_pods(dev: Chain) -> None:
     for leaving, to in (("pods", "nodes"), ("nodes", "pods")):
         at_once = dev.deploy(attached(to))
 
@@ -103,7 +103,7 @@ def test_another_attachment_at_once_cuts_running_pods(dev: Chain) -> None:
         assert told(at_once) == [f"cluster.attachment changes from {leaving} to {to}"]
 
 
-def test_names_of_policies_changed_about_cut_who_is_left_without_for_a_write(dev: Chain) -> None:
+def test_swapped_policy_names_cut_a_service_for_one_write(dev: Chain) -> None:
     swapped = dev.deploy(policies_of_api(PAY, API))
 
     assert interrupted(swapped) & {("gateway", "api"), ("api", "pay")}
@@ -118,7 +118,7 @@ def test_names_of_policies_changed_about_cut_who_is_left_without_for_a_write(dev
     assert (interrupted(used), used.warnings) == (set(), [])
 
 
-def test_other_labels_and_another_name_cut_running_pods_and_a_service_beside_does_not(dev: Chain) -> None:
+def test_new_labels_or_a_new_name_cut_running_pods_and_a_parallel_service_does_not(dev: Chain) -> None:
     relabelled = dev.deploy(labelled("flash-api-2"))
 
     assert {("gateway", "api"), ("api", "redis")} <= interrupted(relabelled)

@@ -1,4 +1,4 @@
-"""What the real engine does with the committed stacks: first deployment, no change, a change, destruction."""
+"""The committed stacks on the real engine: first deployment, no change, a change, destroy."""
 
 import pytest
 
@@ -18,17 +18,17 @@ POLICIES = {
 REPLACEMENTS = {"replace", "create-replacement", "delete-replaced"}
 
 
-def test_a_preview_shows_the_proof_and_touches_nothing(life: Life) -> None:
+def test_a_preview_shows_the_proof_and_changes_nothing(life: Life) -> None:
     assert any("The proof holds" in line for line in life.preview.diagnostics)
     assert life.preview.having("create")
     assert life.previewed == life.untouched
 
 
-def test_up_makes_what_the_preview_showed(life: Life) -> None:
+def test_up_creates_what_the_preview_showed(life: Life) -> None:
     assert sorted(life.up.having("create")) == sorted(life.preview.having("create"))
 
 
-def test_every_policy_stands_under_its_name(life: Life) -> None:
+def test_every_policy_is_deployed_under_its_name(life: Life) -> None:
     assert set(life.deployed.policies) == POLICIES == set(life.outputs["policies"])
 
 
@@ -37,7 +37,7 @@ def test_default_deny_is_created_after_every_allow_policy(life: Life) -> None:
     assert max(versions, key=versions.__getitem__) == "00-default-deny"
 
 
-def test_each_service_carries_its_own_group_and_the_load_balancer_has_one(life: Life) -> None:
+def test_each_service_and_the_load_balancer_have_their_own_group(life: Life) -> None:
     groups = life.outputs["groupIds"]
     assert set(groups) == {"alb", "api", "gateway", "pay"}
     assert set(groups.values()) <= set(life.deployed.groups)
@@ -49,7 +49,7 @@ def test_each_service_carries_its_own_group_and_the_load_balancer_has_one(life: 
         }
 
 
-def test_our_groups_hold_nothing_but_our_rules(life: Life) -> None:
+def test_our_groups_hold_only_our_rules(life: Life) -> None:
     for group_id in life.outputs["groupIds"].values():
         group = life.deployed.groups[group_id]
         open_to_all = [
@@ -61,7 +61,7 @@ def test_our_groups_hold_nothing_but_our_rules(life: Life) -> None:
         assert not open_to_all
 
 
-def test_the_flow_log_records_pods_at_a_minutes_grain(life: Life) -> None:
+def test_the_flow_log_records_pods_every_minute(life: Life) -> None:
     (flow_log,) = life.deployed.flow_logs.values()
     assert flow_log["FlowLogId"] == life.outputs["flowLogId"]
     assert flow_log["MaxAggregationInterval"] == 60
@@ -74,7 +74,7 @@ def test_a_second_preview_and_a_refresh_find_nothing_to_change(life: Life) -> No
     assert life.refresh.changes == ()
 
 
-def test_what_somebody_changed_by_hand_is_shown_and_mended_by_an_update_with_refresh(life: Life) -> None:
+def test_an_update_with_refresh_shows_and_reverts_manual_changes(life: Life) -> None:
     assert any("added    api => pay : TCP 3100" in line for line in life.drifted_preview.diagnostics)
     specs = {name: policy["spec"] for name, policy in life.deployed.policies.items()}
     assert specs == {name: policy["spec"] for name, policy in life.after_mending.policies.items()}
@@ -82,7 +82,7 @@ def test_what_somebody_changed_by_hand_is_shown_and_mended_by_an_update_with_ref
     assert worn == {name: each["spec"] for name, each in life.after_mending.attachments.items()}
 
 
-def test_what_somebody_added_by_hand_is_taken_back_though_the_engine_would_not_see_it(life: Life) -> None:
+def test_manual_additions_are_reverted_though_the_engine_would_not_see_them(life: Life) -> None:
     updated = set(life.drifted_preview.having("update"))
 
     assert {"firewall-policies-04-allow-egress-gateway", "firewall-groups-api-pods"} <= updated
@@ -98,7 +98,7 @@ def test_a_changed_matrix_replaces_no_group_and_no_policy(life: Life) -> None:
         assert before["metadata"]["uid"] == after["metadata"]["uid"]
 
 
-def test_a_changed_matrix_changes_what_it_must(life: Life) -> None:
+def test_a_changed_matrix_changes_exactly_what_it_must(life: Life) -> None:
     updated = set(life.changed_preview.having("update"))
     assert {"firewall-policies-04-allow-egress-pay", "firewall-policies-04-allow-egress-api"} <= updated
     assert "firewall-policies-01-allow-gateway-from-alb" not in updated
@@ -108,7 +108,7 @@ def test_a_changed_matrix_changes_what_it_must(life: Life) -> None:
     assert not any("pay" in rule and "redis" in rule for rule in life.after_change.rules)
 
 
-def test_a_target_changes_that_resource_alone(life: Life) -> None:
+def test_a_targeted_update_changes_only_that_resource(life: Life) -> None:
     assert [step.name for step in life.targeted.changes if "components" not in step.type] == [
         f"firewall-policies-{TARGET}"
     ]
@@ -119,7 +119,7 @@ def test_destroy_removes_default_deny_before_any_allow_policy(life: Life) -> Non
     assert deleted[0] == "firewall-policies-00-default-deny"
 
 
-def test_destroy_leaves_the_namespace_and_what_others_own(life: Life) -> None:
+def test_destroy_keeps_the_namespace_and_everything_of_others(life: Life) -> None:
     assert life.destroyed.policies == {}
     assert life.destroyed.attachments == {}
     assert life.destroyed.rules == life.untouched.rules
@@ -135,7 +135,7 @@ def test_other_namespaces_are_never_touched(life: Life) -> None:
     )
 
 
-def test_destroy_keeps_the_evidence_where_it_is_to_be_retained_and_says_so_before(life: Life) -> None:
+def test_destroy_keeps_retained_records_and_says_so_in_advance(life: Life) -> None:
     retained = life.outputs["retainedOnDestroy"]
     left = (life.destroyed.buckets | life.destroyed.log_groups) - life.untouched.buckets - life.untouched.log_groups
     assert len(left) == len([arn for arn in retained if ":kms:" not in arn])

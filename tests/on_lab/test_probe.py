@@ -1,4 +1,4 @@
-"""``verify --probe`` against a real API server that has no kubelet: rights, refusals, and what is told of them."""
+"""``verify --probe`` against a real API server without a kubelet: rights, refusals and their messages."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def kubectl(lab: Lab, *arguments: str, given: object = None) -> str:
 
 @pytest.fixture(scope="module")
 def ready(lab: Lab) -> Iterator[None]:
-    """A pod of each service that is ready, and so taken before the others: what is added to a pod stays in it."""
+    """A ready pod of each service; the probe prefers it, and containers added to it stay in it."""
     for number, service in enumerate(SERVICES, 1):
         spec = {"containers": [{"name": "main", "image": "registry.example.com/shop"}]}
         labels = {"app": f"flash-{service}"}
@@ -58,7 +58,7 @@ def ready(lab: Lab) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def kubeconfig(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The documented account, that may verify and nothing else."""
+    """The documented account, which may only verify."""
     documented = str(ROOT / "docs" / "verifier-rbac.yaml")
     apply = [str(lab.toolchain.path("kubectl")), "apply", "--filename", documented]
     subprocess.run(apply, env=lab.env(STACK), check=True, capture_output=True)  # noqa: S603 - the lab's
@@ -77,7 +77,7 @@ def verify(lab: Lab, kubeconfig: Path, *arguments: str) -> Told:
 
 @contextmanager
 def bound(lab: Lab, role: str) -> Iterator[None]:
-    """Give the account one of the documented roles more."""
+    """Give the account one more of the documented roles."""
     kubectl(lab, "create", "rolebinding", role, f"--role={role}", f"--serviceaccount={VERIFIER[22:]}")
     try:
         yield
@@ -94,7 +94,7 @@ def checks(ran: Told) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("ready")
-def test_without_consent_it_says_what_it_would_do_and_does_nothing(lab: Lab, kubeconfig: Path) -> None:
+def test_without_consent_the_probe_prints_its_plan_and_does_nothing(lab: Lab, kubeconfig: Path) -> None:
     ran = verify(lab, kubeconfig, "--probe", *HOSTS)
 
     assert (ran.returncode, ran.stdout) == (2, "")
@@ -106,7 +106,7 @@ def test_without_consent_it_says_what_it_would_do_and_does_nothing(lab: Lab, kub
 
 
 @pytest.mark.usefixtures("ready")
-def test_whoever_may_only_verify_may_not_probe_and_is_told_which_right_is_missing(lab: Lab, kubeconfig: Path) -> None:
+def test_the_verifier_cannot_probe_and_sees_the_missing_right(lab: Lab, kubeconfig: Path) -> None:
     found = checks(verify(lab, kubeconfig, *PROBE, "--output", "json"))
 
     assert {each["verdict"] for each in found} == {"not run"}
@@ -116,9 +116,7 @@ def test_whoever_may_only_verify_may_not_probe_and_is_told_which_right_is_missin
 
 
 @pytest.mark.usefixtures("ready")
-def test_with_the_probers_role_the_command_reaches_the_api_server_which_finds_no_kubelet(
-    lab: Lab, kubeconfig: Path
-) -> None:
+def test_with_the_probers_role_commands_reach_the_api_server(lab: Lab, kubeconfig: Path) -> None:
     with bound(lab, "flash-firewall-prober"):
         found = checks(verify(lab, kubeconfig, *PROBE, "--output", "json"))
 
@@ -129,7 +127,7 @@ def test_with_the_probers_role_the_command_reaches_the_api_server_which_finds_no
 
 
 @pytest.mark.usefixtures("ready")
-def test_with_the_image_probers_role_a_container_is_added_which_nothing_starts(lab: Lab, kubeconfig: Path) -> None:
+def test_with_the_image_probers_role_a_container_is_added(lab: Lab, kubeconfig: Path) -> None:
     image = "registry.example.com/tools@sha256:" + "0" * 64
     with bound(lab, "flash-firewall-image-prober"):
         ran = verify(lab, kubeconfig, *PROBE, f"--probe-image={image}")
@@ -147,7 +145,7 @@ def test_with_the_image_probers_role_a_container_is_added_which_nothing_starts(l
 
 
 @pytest.mark.usefixtures("ready")
-def test_whoever_may_not_add_a_container_is_told(lab: Lab, kubeconfig: Path) -> None:
+def test_a_missing_right_to_add_a_container_is_reported(lab: Lab, kubeconfig: Path) -> None:
     found = checks(verify(lab, kubeconfig, *PROBE, "--probe-image=tools", "--output", "json"))
 
     assert {each["verdict"] for each in found} == {"not run"}

@@ -1,4 +1,4 @@
-"""What cannot be proven is neither previewed nor deployed, and a preview says what it opens, closes and cannot rule."""
+"""A failed proof stops preview and deployment; a preview shows what it opens and closes and what can overrule it."""
 
 import shutil
 import subprocess
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.engine
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A compiler broken on purpose, and the row of the table that it must get.
+    """A compiler broken on purpose, and the expected row of the table.
 
     Attributes:
-        file: Below the folder of the compilers.
-        old: What stands there once.
-        new: What is put in its place.
-        wrong: What the table's heading says is wrong.
-        row: From, to, ports and layer.
+        file: The file, below the folder of the compilers.
+        old: A text that the file holds once.
+        new: Its replacement.
+        wrong: The heading of the table.
+        row: The source, the destination, ports and layer.
     """
 
     file: str
@@ -100,7 +100,7 @@ def told(result: Result, severity: str) -> list[str]:
 
 @contextmanager
 def standing(lab: Lab, *manifests: object) -> Iterator[None]:
-    """Have objects of somebody else in the cluster of dev for the length of a block."""
+    """Create objects of others in the cluster of dev for the length of a block."""
     kubectl, given = str(lab.toolchain.path("kubectl")), yaml.safe_dump_all(manifests)
 
     def call(verb: str) -> None:
@@ -115,7 +115,7 @@ def standing(lab: Lab, *manifests: object) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_what_cannot_be_proven_is_neither_previewed_nor_deployed(name: str, lab: Lab, tmp_path: Path) -> None:
+def test_a_failed_proof_stops_preview_and_deployment(name: str, lab: Lab, tmp_path: Path) -> None:
     fault = FAULTS[name]
     engine = Engine(lab, "dev", broken_program(tmp_path / "program", fault))
     before = Apis(lab, "dev").look()
@@ -153,14 +153,14 @@ def test_a_preview_shows_what_a_changed_matrix_opens_and_closes(life: Life) -> N
     assert "    changed  pay => database : TCP 3306,5432,5672,6379 -> TCP 3306,5432,5672" in alone.splitlines()
 
 
-def test_a_preview_shows_what_was_changed_by_hand(life: Life) -> None:
+def test_a_preview_shows_manual_changes(life: Life) -> None:
     (said,) = [line for line in told(life.drifted_preview, "info") if line.startswith("What this opens and closes:")]
 
     assert "    added    api => redis : TCP 6379" in said.splitlines()
     assert "    added    api => pay : TCP 3100" in said.splitlines()
 
 
-def test_policies_of_others_that_widen_or_overrule_are_warnings(lab: Lab, tmp_path: Path) -> None:
+def test_policies_of_others_that_widen_or_overrule_cause_warnings(lab: Lab, tmp_path: Path) -> None:
     engine = Engine(lab, "dev", copy_program(REPOSITORY, tmp_path / "program"))
 
     with standing(lab, WIDENING, OVERRULING):

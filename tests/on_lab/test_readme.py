@@ -1,4 +1,4 @@
-"""The README's transcript is what the demo prints."""
+"""The README's transcript is the output of the demo."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Bad input through the real engine: one message with file, key and remedy, and nothing is touched."""
+"""Bad input on the real engine gives one message with file, key and remedy, and changes nothing."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,12 @@ from tests.support.engine.life import REPOSITORY, Apis
 pytestmark = pytest.mark.engine
 
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
-NOWHERE = "http://127.0.0.1:9"  # the port of the discard service, where nothing listens
+NOWHERE = "http://127.0.0.1:9"  # port 9, where nothing listens
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A mistake, and the beginning of the one message that it gets.
+    """A mistake, and the beginning of its message.
 
     Attributes:
         edits: Old and new text, by file.
@@ -80,7 +80,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("mistake", CASES)
-def test_a_mistake_gets_one_message_and_touches_nothing(mistake: str, lab: Lab, tmp_path: Path) -> None:
+def test_a_mistake_gets_one_message_and_changes_nothing(mistake: str, lab: Lab, tmp_path: Path) -> None:
     case = CASES[mistake]
     changed = {}
     for name, (old, new) in case.edits.items():
@@ -99,7 +99,7 @@ def test_a_mistake_gets_one_message_and_touches_nothing(mistake: str, lab: Lab, 
     assert Apis(lab, "dev").look() == before
 
 
-def test_an_api_server_that_does_not_answer_is_told_at_once(lab: Lab, tmp_path: Path) -> None:
+def test_an_unreachable_api_server_is_reported_at_once(lab: Lab, tmp_path: Path) -> None:
     kubeconfig = tmp_path / "config"
     text = lab.kubeconfigs["dev"].read_text()
     server = next(line for line in text.splitlines() if "server:" in line)

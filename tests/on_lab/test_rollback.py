@@ -1,4 +1,4 @@
-"""Going back on the real engine: twice, past a failed update, past another attachment, with a dirty checkout."""
+"""Rollback on the real engine: twice, past a failed update, past another attachment, with uncommitted files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from tests.support.engine.life import FLOW_REMOVED, NAMESPACE, PORT_CHANGED, REP
 pytestmark = pytest.mark.engine
 
 BAD_INPUT = 2
-NOWHERE = "http://127.0.0.1:9"  # the port of the discard service, where nothing listens
+NOWHERE = "http://127.0.0.1:9"  # port 9, where nothing listens
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A stack that goes back and forth.
+    """A stack that is rolled back and forth.
 
     Attributes:
-        sights: What stood after the first, the second and the third version, and after going back to each.
-        gaps: What no write of the second going back should have done.
+        sights: What was deployed after the first, the second and the third version, and after each rollback.
+        gaps: Connections that a write of the second rollback opened or cut wrongly.
     """
 
     sights: Mapping[str, Sight]
@@ -84,7 +84,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def firewall(sight: Sight) -> tuple[object, ...]:
-    """Return what there is of the firewall, by names and rules, without what a new object has anew."""
+    """Return the deployed firewall by names and rules, without what every new object gets anew."""
     return (
         {name: each["spec"] for name, each in sight.policies.items()},
         set(sight.attachments),
@@ -92,7 +92,7 @@ def firewall(sight: Sight) -> tuple[object, ...]:
     )
 
 
-def test_the_list_has_each_version_with_what_it_changed_and_the_failed_update_between(story: Story) -> None:
+def test_the_list_shows_each_version_with_its_changes_and_the_failed_update(story: Story) -> None:
     lines = [line.split() for line in story.listed.stdout.splitlines()]
 
     assert story.failed.code != 0
@@ -103,7 +103,7 @@ def test_the_list_has_each_version_with_what_it_changed_and_the_failed_update_be
     assert kinds == ["runs", "failed"]
 
 
-def test_a_version_that_never_was_is_refused_in_one_line(story: Story) -> None:
+def test_an_unknown_version_is_refused_in_one_line(story: Story) -> None:
     assert story.unknown.returncode == BAD_INPUT
     assert story.unknown.stderr == "error: --to: dev has no version 9. Name one of: 1, 2, 3.\n"
 
@@ -114,38 +114,38 @@ def test_without_consent_nothing_is_deployed(story: Story) -> None:
     assert "The proof holds" in story.unasked.stdout
 
 
-def test_who_is_to_be_asked_sees_by_a_preview_what_going_back_interrupts(story: Story) -> None:
+def test_the_preview_before_the_question_shows_what_the_rollback_interrupts(story: Story) -> None:
     shown, _, previewed = story.unasked.stdout.partition("Previewing update (dev)")
 
     assert "added    pay => redis : TCP 6379" in shown
     assert "Interrupting step: cluster.attachment changes from nodes to pods" in " ".join(previewed.split())
 
 
-def test_past_a_failed_update_and_another_attachment_it_is_what_it_was(story: Story) -> None:
+def test_a_rollback_past_a_failed_update_and_another_attachment_restores_the_version(story: Story) -> None:
     assert story.back.returncode == 0, story.back.stdout + story.back.stderr
     assert firewall(story.sights["back to 1"]) == firewall(story.sights["1"])
     assert firewall(story.sights["3"]) != firewall(story.sights["1"])
 
 
-def test_it_does_what_it_showed_before(story: Story) -> None:
+def test_a_rollback_does_what_it_showed(story: Story) -> None:
     shown, _, updated = story.back.stdout.partition("Updating (dev)")
 
     assert "added    pay => redis : TCP 6379" in shown
     assert "added    pay => redis : TCP 6379" in updated
 
 
-def test_the_files_stay_and_what_they_say_that_differs_is_named(story: Story) -> None:
+def test_a_rollback_keeps_the_files_and_shows_where_they_differ(story: Story) -> None:
     assert "The files now differ from what is deployed" in story.back.stdout
     assert "attachment: nodes" in story.back.stdout
     assert [each for each in story.preview.diagnostics if "removed  pay => redis : TCP 6379" in each]
 
 
-def test_going_back_twice_works_and_no_write_on_the_way_opens_or_cuts(story: Story) -> None:
+def test_two_rollbacks_work_and_no_write_on_the_way_opens_or_cuts(story: Story) -> None:
     assert story.twice.returncode == 0, story.twice.stdout + story.twice.stderr
     assert firewall(story.sights["back to 2"]) == firewall(story.sights["2"])
     assert story.gaps == []
 
 
-def test_to_what_runs_there_is_nothing_to_do(story: Story) -> None:
+def test_a_rollback_to_the_running_version_does_nothing(story: Story) -> None:
     assert story.nothing.returncode == 0
     assert story.nothing.stdout == "Version 5, which runs, declares the same: nothing to do.\n"

@@ -1,4 +1,4 @@
-"""Every command of the runbook is run as it stands there, on a stack in trouble."""
+"""Every command of the runbook runs as written, on a stack with an incident."""
 
 import os
 import shutil
@@ -20,13 +20,13 @@ _VIOLATED = 1
 
 VARIABLES = {
     "PULUMI_STACK": STACK,
-    "PULUMI_SKIP_CONFIRMATIONS": "true",  # whoever is called answers the question of `pulumi up`
-    "AWS_DEFAULT_REGION": REGION,  # what version 1 of the CLI reads
+    "PULUMI_SKIP_CONFIRMATIONS": "true",  # the person on call answers the question of `pulumi up`
+    "AWS_DEFAULT_REGION": REGION,  # version 1 of the CLI reads it
     "NO_COLOR": "1",
 }
 TRIED = list({each.text: each for each in commands(ENGLISH) if not each.lacks}.values())
 
-# What the steps say that an answer means, each on the answer itself; the rest must succeed, whatever it prints.
+# The output that each step explains. All other commands must succeed and may print anything.
 ANSWERS: dict[str, tuple[int, str]] = {
     "flash-firewall denied --since 1h": (_VIOLATED, "pay => redis : TCP 6379"),
     "flash-firewall denied --since 1h --service pay": (_VIOLATED, "Declared but denied: fix these"),
@@ -84,7 +84,7 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def answers(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer | None]:
-    """What each command answers, in the order of the runbook; None where its program is not installed."""
+    """The output of each command, in the order of the runbook; None if its program is not installed."""
     with Trouble.made(lab, tmp_path_factory.mktemp("runbook") / "program") as trouble:
         return {each.text: _answer(trouble, each, lab.env(STACK)) for each in TRIED}
 
@@ -96,7 +96,7 @@ def _answer(trouble: Trouble, command: Command, environment: Mapping[str, str]) 
     own = {**environment, **VARIABLES}
     if not shutil.which(text.split(maxsplit=1)[0], path=own["PATH"]) and not text.startswith("export "):
         return None
-    ran = subprocess.run(  # noqa: S603 - the runbook's own
+    ran = subprocess.run(  # noqa: S603 - commands of the runbook
         [shutil.which("bash") or os.devnull, "-euo", "pipefail", "-c", text],
         cwd=trouble.program,
         env=own,
@@ -110,7 +110,7 @@ def _answer(trouble: Trouble, command: Command, environment: Mapping[str, str]) 
 
 
 @pytest.mark.parametrize("command", TRIED, ids=lambda command: command.text)
-def test_the_command_answers_what_its_step_explains(command: Command, answers: Mapping[str, Answer | None]) -> None:
+def test_each_command_prints_what_its_step_explains(command: Command, answers: Mapping[str, Answer | None]) -> None:
     answer = answers[command.text]
     if answer is None:
         pytest.skip(f"{command.text.split(maxsplit=1)[0]} is not installed here")
@@ -122,7 +122,7 @@ def test_the_command_answers_what_its_step_explains(command: Command, answers: M
     assert "Traceback" not in answer.stderr
 
 
-def test_no_expectation_is_of_a_command_that_the_runbook_lacks() -> None:
+def test_every_expectation_belongs_to_a_command_of_the_runbook() -> None:
     texts = [each.text for each in TRIED]
 
     assert set(ANSWERS) <= set(texts)

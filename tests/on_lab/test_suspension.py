@@ -1,4 +1,4 @@
-"""A suspension on the real engine, from opening to its end: through Pulumi, alone, loud, and closed again."""
+"""A suspension on the real engine, from start to end: deployed alone, visible in every preview, closed again."""
 
 import re
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ class Night:
     """One night with a suspension.
 
     Attributes:
-        pending: A change of traffic.yaml that nobody has deployed yet.
-        gaps: What no write should have done.
+        pending: A preview of a change of traffic.yaml that is not deployed yet.
+        gaps: Connections that a write opened or cut wrongly.
     """
 
     failed: Told
@@ -70,7 +70,7 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
         suspend = command(*asked, **recording.variables)
         suspended = apis.look().policies[POLICY]
         run = Run(recording.journal.before, recording.journal.writes)
-        # Of what opened it alone is neither before nor after: its own pods in its own direction.
+        # The only expected opening: the policy's own pods in its own direction.
         gaps = [
             gap for gap in judged(Transition(declared, declared), run) if gap.pair[0] != "api" or "cut" in gap.claim
         ]
@@ -89,38 +89,38 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
     )
 
 
-def test_where_the_update_fails_nothing_is_written(night: Night) -> None:
+def test_a_failed_update_leaves_the_stack_file_unchanged(night: Night) -> None:
     assert night.failed.returncode == 2
     assert "Pulumi.dev.yaml is as it was before" in night.failed.stderr
     assert "Traceback" not in night.failed.stderr + night.failed.stdout
     assert night.unwritten
 
 
-def test_it_says_what_it_opens_and_opens_it(night: Night) -> None:
+def test_suspend_shows_what_it_opens_and_opens_it(night: Night) -> None:
     assert night.suspend.returncode == 0, night.suspend.stdout + night.suspend.stderr
     assert "added    api => the internet : All Connections" in night.suspend.stdout
     assert night.suspended["spec"]["egress"] == [{}]
 
 
-def test_the_object_says_until_when_by_whom_and_why(night: Night) -> None:
+def test_the_policy_object_holds_end_author_and_reason(night: Night) -> None:
     annotations = night.suspended["metadata"]["annotations"]
 
     assert annotations["flash-firewall/suspended-because"] == REASON
     assert set(annotations) >= {"flash-firewall/suspended-until", "flash-firewall/suspended-by"}
 
 
-def test_it_deploys_nothing_else_that_the_files_may_hold(night: Night) -> None:
+def test_suspend_deploys_no_other_change_of_the_files(night: Night) -> None:
     assert "~ kubernetes:networking.k8s.io/v1:NetworkPolicy firewall-policies-04-allow-egress-api" in " ".join(
         night.suspend.stdout.split()
     )
     assert [step.name for step in night.pending.changes if "04-allow-egress-pay" in step.name]
 
 
-def test_no_other_connection_opens_and_no_declared_flow_is_cut_on_the_way(night: Night) -> None:
+def test_suspend_opens_nothing_else_and_cuts_no_declared_flow_on_the_way(night: Night) -> None:
     assert night.gaps == []
 
 
-def test_every_preview_and_check_says_so_until_its_end(night: Night) -> None:
+def test_every_preview_and_check_warns_until_its_end(night: Night) -> None:
     told = [each for each in night.preview.diagnostics if each.startswith("warning: SUSPENDED until")]
 
     assert len(told) == 1
@@ -131,13 +131,13 @@ def test_every_preview_and_check_says_so_until_its_end(night: Night) -> None:
     assert night.check.returncode == 0
 
 
-def test_the_first_update_after_its_end_closes_it_and_says_so(night: Night) -> None:
+def test_the_first_update_after_its_end_closes_the_policy_and_says_so(night: Night) -> None:
     assert [step.name for step in night.closing.changes] == [f"firewall-policies-{POLICY}"]
     assert [each for each in night.closing.diagnostics if f"suspension of {POLICY}: it was to end" in each]
     assert night.closed["spec"]["egress"] != [{}]
     assert not [key for key in night.closed["metadata"]["annotations"] if "suspended" in key]
 
 
-def test_resume_strikes_it_and_leaves_the_file_as_it_was_even_while_somebody_edits_the_matrix(night: Night) -> None:
+def test_resume_restores_the_stack_file_even_during_an_edit_of_the_matrix(night: Night) -> None:
     assert night.resume.returncode == 0, night.resume.stdout + night.resume.stderr
     assert night.struck

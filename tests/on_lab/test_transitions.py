@@ -1,4 +1,4 @@
-"""Every kind of change, deployed to dev and prod: no write on the way cuts or opens what it should not."""
+"""Every kind of change, deployed to dev and prod: no write on the way cuts or opens anything wrongly."""
 
 import os
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from tests.support.engine.chain import Chain, Change, Content, chain, committed
 pytestmark = pytest.mark.engine
 
 RANDOM_DECLARATIONS = int(os.environ.get("RANDOM_DECLARATIONS", "3"))
-"""How many random declarations follow each other; each pair of neighbours is a transition, and one goes back."""
+"""The number of random declarations in a row. Each pair of neighbours is a transition, and one transition goes back."""
 
 _PORTS = (3000, 3100, 4000, "8000-8010", {"port": 53, "protocol": "UDP"})
 
 
 @pytest.fixture(params=["dev", "prod"])
 def stack(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Iterator[Chain]:
-    """The shop, deployed as it is committed."""
+    """The committed shop, deployed."""
     with chain(lab, request.param, tmp_path) as made:
         made.deploy(committed)
         yield made
@@ -55,7 +55,7 @@ def with_another_plug_in_and_resolver(_: Content, binding: Content) -> None:
     binding["cluster"]["dns"] = {"mode": "node-local"}
 
 
-def test_services_ports_flows_addresses_plug_in_and_resolver_come_and_go(stack: Chain) -> None:
+def test_adding_and_removing_each_part_of_a_declaration_cuts_and_opens_nothing_wrongly(stack: Chain) -> None:
     held(
         stack,
         with_a_service_and_ports_more,
@@ -73,7 +73,7 @@ def dev(lab: Lab, tmp_path: Path) -> Iterator[Chain]:
 
 
 def random_shop(seed: int) -> Change:
-    """Return a declaration of some of five services, with random ports and flows; what a name means never changes."""
+    """Return a declaration of some of five services, with random ports and flows; names never change their meaning."""
 
     def change(traffic: Content, _: Content) -> None:
         random = Random(seed)  # noqa: S311 - repeatable, and no secret
@@ -89,6 +89,6 @@ def random_shop(seed: int) -> Change:
     return change
 
 
-def test_from_one_random_declaration_to_another(dev: Chain) -> None:
+def test_a_change_between_random_declarations_cuts_and_opens_nothing_wrongly(dev: Chain) -> None:
     dev.deploy(random_shop(0))
     held(dev, *(random_shop(seed) for seed in range(1, RANDOM_DECLARATIONS)), random_shop(0))

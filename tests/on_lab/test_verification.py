@@ -1,4 +1,4 @@
-"""``verify`` on a lab that drifts: each thing that somebody did is found, and nothing once it is taken back."""
+"""``verify`` on a lab that drifts: it finds each manual change, and nothing after the changes are undone."""
 
 import json
 import subprocess
@@ -22,12 +22,12 @@ REDIS_RULE = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One stack, as deployed, drifted, and taken back.
+    """One stack: deployed, drifted, and repaired.
 
     Attributes:
         fresh: The verification right after the deployment.
-        drifted: After all that somebody did; ``drifted_json`` the same as JSON.
-        quiet: With --quiet once all is taken back.
+        drifted: The verification after all manual changes; ``drifted_json`` is the same as JSON.
+        quiet: The verification with --quiet after all changes are undone.
     """
 
     fresh: Ran
@@ -82,7 +82,7 @@ def test_right_after_a_deployment_nothing_differs(drift: Drift) -> None:
     assert drift.fresh.stderr == ""
 
 
-def test_each_thing_that_somebody_did_is_found(drift: Drift) -> None:
+def test_each_manual_change_is_found(drift: Drift) -> None:
     assert drift.drifted.returncode == 1, drift.drifted.stderr
     told = {(each["kind"], each["where"].partition(" in sg-")[0]) for each in findings(drift)}
 
@@ -100,7 +100,7 @@ def test_each_thing_that_somebody_did_is_found(drift: Drift) -> None:
     assert failing["kind"] == "not recording"
 
 
-def test_a_changed_policy_is_told_field_by_field(drift: Drift) -> None:
+def test_a_changed_policy_is_reported_field_by_field(drift: Drift) -> None:
     (changed,) = [each for each in findings(drift) if each["where"].endswith("/03-allow-pay-from-api")]
 
     assert changed["differences"] == [
@@ -108,21 +108,21 @@ def test_a_changed_policy_is_told_field_by_field(drift: Drift) -> None:
     ]
 
 
-def test_the_pod_from_before_its_group_is_told_since_when_it_runs(drift: Drift) -> None:
+def test_a_pod_older_than_its_group_is_reported_with_its_start_time(drift: Drift) -> None:
     (bare,) = [each for each in findings(drift) if "lacks sg-" in each["what"]]
 
     assert "it runs since 2026-01-05T03:00:00Z" in bare["what"]
     assert bare["remedy"].endswith(f"kubectl delete pod --namespace {NAMESPACE} pay-0")
 
 
-def test_once_it_is_taken_back_nothing_differs(drift: Drift) -> None:
+def test_after_the_changes_are_undone_nothing_differs(drift: Drift) -> None:
     assert drift.mended.returncode == 0, drift.mended.stdout + drift.mended.stderr
     assert (drift.quiet.returncode, drift.quiet.stdout, drift.quiet.stderr) == (0, "", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Bared:
-    """A stack that records to a bucket, as deployed, with the bucket's guards gone, and without its flow log."""
+    """A stack that records to a bucket: as deployed, without the bucket's protections, and without its flow log."""
 
     fresh: Ran
     bare: Ran
@@ -155,13 +155,13 @@ def told(ran: Ran) -> list[tuple[str, str]]:
     return [(each["kind"], each["what"]) for each in json.loads(ran.stdout)["findings"]]
 
 
-def test_a_stack_that_records_to_a_bucket_is_as_declared_too(bared: Bared) -> None:
+def test_a_stack_with_a_bucket_for_records_is_as_declared(bared: Bared) -> None:
     assert bared.fresh.returncode == 0, bared.fresh.stdout + bared.fresh.stderr
     assert told(bared.fresh) == []
     assert json.loads(bared.fresh.stdout)["unseen"] == []
 
 
-def test_a_bucket_whose_guards_are_gone_is_told_guard_by_guard(bared: Bared) -> None:
+def test_each_missing_guard_of_a_bucket_is_reported(bared: Bared) -> None:
     assert bared.bare.returncode == 1
     assert told(bared.bare) == [
         ("changed", "its policy is not as declared"),
@@ -170,5 +170,5 @@ def test_a_bucket_whose_guards_are_gone_is_told_guard_by_guard(bared: Bared) -> 
     ]
 
 
-def test_a_flow_log_that_somebody_deleted_is_missed(bared: Bared) -> None:
+def test_a_deleted_flow_log_is_reported(bared: Bared) -> None:
     assert told(bared.absent) == [("not recording", "no flow log with the tag Name=flash-ticket-prod stands")]

@@ -1,4 +1,4 @@
-"""Before something that is not easily undone somebody says yes: at the terminal, or with an option."""
+"""Before a change that is hard to undo, somebody must agree: at the terminal or with an option."""
 
 import io
 
@@ -9,10 +9,10 @@ from flash_ticket.operate.consent import require_consent
 
 
 class Terminal(io.StringIO):
-    """Somebody who types."""
+    """A terminal where somebody types."""
 
     def isatty(self) -> bool:
-        """Say that this is a terminal."""
+        """Return that this is a terminal."""
         return True
 
 
@@ -21,7 +21,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 
 
 @pytest.mark.parametrize("answer", ["y\n", "yes\n", " Y \n"])
-def test_yes_at_the_terminal_goes_on(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_yes_at_the_terminal_continues(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     typed(monkeypatch, answer)
 
     require_consent("Open everything?", given=False)
@@ -35,7 +35,7 @@ def test_anything_else_changes_nothing(answer: str, monkeypatch: pytest.MonkeyPa
         require_consent("Open everything?", given=False)
 
 
-def test_the_question_is_asked_on_stderr_so_that_an_answer_can_be_piped(
+def test_the_question_goes_to_stderr_so_that_stdout_can_be_piped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed(monkeypatch, "y\n")
@@ -44,7 +44,7 @@ def test_the_question_is_asked_on_stderr_so_that_an_answer_can_be_piped(
     assert capsys.readouterr() == ("", "Open everything? [y/N] ")
 
 
-def test_the_option_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_option_skips_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
 
     require_consent("Open everything?", given=True)

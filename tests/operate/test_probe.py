@@ -1,4 +1,4 @@
-"""The probe in pods whose commands really run: what comes back, and what is told where nothing can be run."""
+"""The probe in pods that really run commands: its results, and its messages if nothing can run."""
 
 import socket
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ POD = RunningPod("api", "api-0", "main", HOST)
 
 @pytest.fixture
 def plan() -> Iterator[ProbePlan]:
-    """Two declared connections, to a port that listens and to one that does not, and an undeclared one."""
+    """Two declared connections, to an open and to a closed port, and an undeclared one."""
     with socket.create_server((HOST, 0)) as listening, socket.socket() as unheard:
         unheard.bind((HOST, 0))
         opened, closed = listening.getsockname()[1], unheard.getsockname()[1]
@@ -32,13 +32,13 @@ def plan() -> Iterator[ProbePlan]:
 
 
 def only_problem(checked: tuple[TriedCheck, ...]) -> str:
-    """Return why nothing could be run: the same for each check."""
+    """Return why nothing could run: the same reason for each check."""
     assert {each.verdict for each in checked} == {CheckVerdict.NOT_RUN}
     (problem,) = {each.problem for each in checked}
     return problem
 
 
-def test_in_the_pods_own_container_each_connection_is_opened(plan: ProbePlan) -> None:
+def test_the_probe_opens_each_connection_from_the_pods_own_container(plan: ProbePlan) -> None:
     kubelet = Kubelet()
     with kubelet.serve() as cluster:
         probe = run_probe(cluster, plan, None, 30)
@@ -58,7 +58,7 @@ def test_in_the_pods_own_container_each_connection_is_opened(plan: ProbePlan) ->
     assert kubelet.added == []
 
 
-def test_in_an_added_container_each_connection_is_opened(plan: ProbePlan) -> None:
+def test_the_probe_opens_each_connection_from_an_added_container(plan: ProbePlan) -> None:
     kubelet = Kubelet()
     with kubelet.serve() as cluster:
         first = run_probe(cluster, plan, "tools@sha256:0", 30)
@@ -74,7 +74,7 @@ def test_in_an_added_container_each_connection_is_opened(plan: ProbePlan) -> Non
     assert kubelet.executed == []
 
 
-def test_the_added_container_has_no_privilege_and_fits_the_restricted_standard(plan: ProbePlan) -> None:
+def test_the_added_container_meets_the_restricted_pod_security_standard(plan: ProbePlan) -> None:
     kubelet = Kubelet()
     with kubelet.serve() as cluster:
         run_probe(cluster, plan, "tools@sha256:0", 30)
@@ -91,7 +91,7 @@ def test_the_added_container_has_no_privilege_and_fits_the_restricted_standard(p
     }
 
 
-def test_an_image_that_does_not_come_is_told_and_nothing_is_waited_for_for_ever(plan: ProbePlan) -> None:
+def test_an_image_that_cannot_be_pulled_is_reported_after_a_limited_wait(plan: ProbePlan) -> None:
     with Kubelet(waiting="ImagePullBackOff").serve() as cluster:
         problem = only_problem(run_probe(cluster, plan, "tools@sha256:0", 1).checked)
 
@@ -109,19 +109,19 @@ def test_an_image_that_does_not_come_is_told_and_nothing_is_waited_for_for_ever(
         (500, "dial tcp: lookup node", "the API server answers 500: dial tcp: lookup node"),
     ],
 )
-def test_a_refused_exec_is_told_in_the_servers_words(status: int, said: str, told: str, plan: ProbePlan) -> None:
+def test_a_refused_exec_is_reported_in_the_servers_words(status: int, said: str, told: str, plan: ProbePlan) -> None:
     with Kubelet(refused=(status, said)).serve() as cluster:
         assert only_problem(run_probe(cluster, plan, None, 30).checked).startswith(told)
 
 
-def test_an_api_server_that_is_gone_is_told(plan: ProbePlan) -> None:
+def test_an_unreachable_api_server_is_reported(plan: ProbePlan) -> None:
     with Kubelet().serve() as cluster:
         pass
 
     assert only_problem(run_probe(cluster, plan, None, 5).checked)
 
 
-def test_whoever_interrupts_waits_for_nothing_more(plan: ProbePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_ends_all_waiting(plan: ProbePlan, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 

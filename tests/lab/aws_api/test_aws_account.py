@@ -1,4 +1,4 @@
-"""The account that the committed stacks look things up in."""
+"""The account where the committed stacks look up their resources."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ Aws = Callable[[str], Any]
 
 
 @pytest.mark.parametrize(("stack", "cidr"), [("dev", "10.10.0.0/16"), ("prod", "10.20.0.0/16")])
-def test_an_environment_has_one_vpc_by_its_name(aws: Aws, stack: str, cidr: str) -> None:
+def test_an_environment_has_one_vpc_with_its_name(aws: Aws, stack: str, cidr: str) -> None:
     vpcs = aws("ec2").describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"flash-ticket-{stack}"]}])["Vpcs"]
 
     assert [vpc["CidrBlock"] for vpc in vpcs] == [cidr]
@@ -27,14 +27,14 @@ def test_each_tier_has_subnets_in_two_zones(aws: Aws, stack: str, tier: str) -> 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 @pytest.mark.parametrize("name", ["nodes", "rabbitmq", "redis", "database"])
-def test_the_groups_that_a_stack_names_are_there(aws: Aws, stack: str, name: str) -> None:
+def test_the_groups_that_a_stack_names_exist(aws: Aws, stack: str, name: str) -> None:
     filters = [{"Name": "tag:Name", "Values": [f"flash-ticket-{stack}-{name}"]}]
 
     assert len(aws("ec2").describe_security_groups(Filters=filters)["SecurityGroups"]) == 1
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_a_cluster_has_a_security_group_of_its_own_in_its_vpc(aws: Aws, stack: str) -> None:
+def test_a_cluster_has_its_own_security_group_in_its_vpc(aws: Aws, stack: str) -> None:
     network = aws("eks").describe_cluster(name=f"flash-ticket-{stack}")["cluster"]["resourcesVpcConfig"]
 
     groups = aws("ec2").describe_security_groups(GroupIds=[network["clusterSecurityGroupId"]])["SecurityGroups"]

@@ -1,4 +1,4 @@
-"""What the real service remembers, the lab's remembers too: else the provider would change it at every preview."""
+"""The lab's AWS keeps what the real service keeps; otherwise every preview would show a change."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from lab.surroundings import REGION
 Aws = Callable[[str], Any]
 
 
-def ingress(ec2: Any, group: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3's clients have no static type
+def ingress(ec2: Any, group: str) -> list[dict[str, Any]]:  # noqa: ANN401 - boto3 clients have no static type
     rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
     return [rule for rule in rules if not rule["IsEgress"]]
 
@@ -32,7 +32,7 @@ def test_a_rule_keeps_its_description_whatever_its_peer(aws: Aws, group: str) ->
     assert [rule["Description"] for rule in ingress(ec2, group)] == ["a group", "a prefix list", "a range"]
 
 
-def test_a_rule_is_changed_in_place(aws: Aws, group: str) -> None:
+def test_a_rule_can_be_changed_in_place(aws: Aws, group: str) -> None:
     ec2 = aws("ec2")
     rule = authorize(ec2, group, UserIdGroupPairs=[{"GroupId": group, "Description": "before"}])
     wanted = {"IpProtocol": "tcp", "FromPort": 81, "ToPort": 82, "ReferencedGroupId": group, "Description": "after"}
@@ -79,7 +79,7 @@ def test_a_flow_log_keeps_its_destination_options(
     assert flow_log["DestinationOptions"] == answered
 
 
-def test_a_flow_log_delivers_while_its_log_group_is_there(aws: Aws, vpc: str) -> None:
+def test_a_flow_log_delivers_while_its_log_group_exists(aws: Aws, vpc: str) -> None:
     ec2, logs = aws("ec2"), aws("logs")
     logs.create_log_group(logGroupName="delivered")
     arn = logs.describe_log_groups(logGroupNamePrefix="delivered")["logGroups"][0]["arn"]
@@ -102,7 +102,7 @@ def test_a_flow_log_delivers_while_its_log_group_is_there(aws: Aws, vpc: str) ->
     assert told() == ("FAILED", "Access error")
 
 
-def test_a_workgroup_keeps_what_an_update_does_not_name(aws: Aws) -> None:
+def test_a_workgroup_keeps_settings_that_an_update_does_not_name(aws: Aws) -> None:
     athena = aws("athena")
     results = {"OutputLocation": "s3://results/", "ExpectedBucketOwner": "111122223333"}
     athena.create_work_group(
@@ -122,7 +122,7 @@ def test_a_workgroup_keeps_what_an_update_does_not_name(aws: Aws) -> None:
     assert configuration["ResultConfiguration"] == {"OutputLocation": "s3://others/"}
 
 
-def test_what_athena_does_not_have_is_refused_by_name(aws: Aws) -> None:
+def test_a_missing_workgroup_or_query_of_athena_is_refused_by_name(aws: Aws) -> None:
     athena = aws("athena")
     absent = athena.exceptions.InvalidRequestException
 
@@ -134,14 +134,14 @@ def test_what_athena_does_not_have_is_refused_by_name(aws: Aws) -> None:
         athena.get_named_query(NamedQueryId=query)
 
 
-def test_a_rule_that_is_gone_is_told_by_its_id(aws: Aws, group: str) -> None:
+def test_a_missing_rule_is_refused_with_its_id(aws: Aws, group: str) -> None:
     with pytest.raises(ClientError) as told:
         aws("ec2").revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=["sgr-00000000000000000"])
 
     assert told.value.response["Error"]["Code"] == "InvalidSecurityGroupRuleId.NotFound"
 
 
-def test_a_request_that_is_repeated_for_want_of_an_answer_is_done_once(aws: Aws, vpc: str) -> None:
+def test_a_retried_request_runs_once(aws: Aws, vpc: str) -> None:
     ec2 = aws("ec2")
 
     def repeat(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's request has no static type

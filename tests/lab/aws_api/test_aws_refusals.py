@@ -1,4 +1,4 @@
-"""What the real service refuses, the lab's refuses too, with the same code."""
+"""The lab's AWS refuses what the real service refuses, with the same error code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ def ranges(count: int) -> list[dict[str, str]]:
     return [{"CidrIp": f"192.0.2.{number}/32"} for number in range(count)]
 
 
-def cloudfront(ec2: Any) -> str:  # noqa: ANN401 - boto3's clients have no static type
+def cloudfront(ec2: Any) -> str:  # noqa: ANN401 - boto3 clients have no static type
     filters = [{"Name": "prefix-list-name", "Values": ["com.amazonaws.global.cloudfront.origin-facing"]}]
     return str(ec2.describe_managed_prefix_lists(Filters=filters)["PrefixLists"][0]["PrefixListId"])
 
@@ -26,7 +26,7 @@ def code(refusal: pytest.ExceptionInfo[ClientError]) -> str:
     return str(refusal.value.response["Error"]["Code"])
 
 
-def test_a_group_that_another_groups_rule_names_is_not_deleted(aws: Aws, vpc: str, group: str) -> None:
+def test_a_group_in_a_rule_of_another_group_cannot_be_deleted(aws: Aws, vpc: str, group: str) -> None:
     ec2 = aws("ec2")
     other = ec2.create_security_group(GroupName="names-another", Description="test", VpcId=vpc)["GroupId"]
     ec2.authorize_security_group_ingress(GroupId=other, IpPermissions=tcp(80, UserIdGroupPairs=[{"GroupId": group}]))
@@ -37,7 +37,7 @@ def test_a_group_that_another_groups_rule_names_is_not_deleted(aws: Aws, vpc: st
     assert code(refusal) == "DependencyViolation"
 
 
-def test_a_group_that_only_its_own_rule_names_is_deleted(aws: Aws, group: str) -> None:
+def test_a_group_in_only_its_own_rules_can_be_deleted(aws: Aws, group: str) -> None:
     ec2 = aws("ec2")
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=tcp(80, UserIdGroupPairs=[{"GroupId": group}]))
 
@@ -48,7 +48,7 @@ def test_a_group_that_only_its_own_rule_names_is_deleted(aws: Aws, group: str) -
     assert code(refusal) == "InvalidGroup.NotFound"
 
 
-def test_a_group_on_an_interface_is_not_deleted(aws: Aws, vpc: str, group: str) -> None:
+def test_a_group_on_an_interface_cannot_be_deleted(aws: Aws, vpc: str, group: str) -> None:
     ec2 = aws("ec2")
     subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
     ec2.create_network_interface(SubnetId=subnet, Groups=[group])
@@ -59,7 +59,7 @@ def test_a_group_on_an_interface_is_not_deleted(aws: Aws, vpc: str, group: str) 
     assert code(refusal) == "DependencyViolation"
 
 
-def test_sixty_rules_fit_in_a_direction_and_no_more(aws: Aws, group: str) -> None:
+def test_a_direction_holds_at_most_sixty_rules(aws: Aws, group: str) -> None:
     ec2 = aws("ec2")
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=tcp(80, IpRanges=ranges(60)))
 
@@ -83,7 +83,7 @@ def test_a_prefix_list_counts_with_its_weight(aws: Aws, group: str, others: int)
         assert code(refusal) == "RulesPerSecurityGroupLimitExceeded"
 
 
-def test_an_interface_carries_five_groups_and_no_more(aws: Aws, vpc: str) -> None:
+def test_an_interface_has_at_most_five_groups(aws: Aws, vpc: str) -> None:
     ec2 = aws("ec2")
     subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]["SubnetId"]
     groups = [

@@ -1,4 +1,4 @@
-"""The API servers check what they are given, as a real one does."""
+"""The lab's API servers validate objects as a real one does."""
 
 import subprocess
 from typing import Any
@@ -60,14 +60,14 @@ def test_a_security_group_policy_holds_one_to_five_groups(lab: Lab, groups: int,
     assert (create(lab, security_group_policy(groups)).returncode == 0) is accepted
 
 
-def test_a_policy_in_a_namespace_that_is_not_there_is_refused(lab: Lab) -> None:
+def test_a_policy_in_a_missing_namespace_is_refused(lab: Lab) -> None:
     manifest = network_policy(4000)
     manifest["metadata"]["namespace"] = "absent"
 
     assert 'namespaces "absent" not found' in create(lab, manifest).stderr
 
 
-def test_each_environment_has_a_cluster_of_its_own(lab: Lab) -> None:
+def test_each_environment_has_its_own_cluster(lab: Lab) -> None:
     kubectl(lab, "create", "namespace", "only-in-dev").check_returncode()
 
     assert kubectl(lab, "get", "namespace", "only-in-dev", stack="prod").returncode == 1

@@ -1,4 +1,4 @@
-"""Between an engine and an API: everything is passed on as it came, and a fault is met exactly where it is put."""
+"""The proxy between engine and API passes everything on unchanged, and injects a fault exactly where it should."""
 
 import http.client
 import threading
@@ -28,7 +28,7 @@ POLICIES = "/apis/networking.k8s.io/v1/namespaces/flash-ticket/networkpolicies"
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers what it was asked, and remembers it."""
+    """Answers with the request, and remembers it."""
 
     protocol_version = "HTTP/1.1"
     asked: list[tuple[str, str, bytes]]
@@ -44,14 +44,14 @@ class Echo(BaseHTTPRequestHandler):
         if self.path != "/nothing" and self.command != "HEAD":
             self.wfile.write(body)
 
-    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that it looks for
+    do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture
 def upstream() -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
-    """The URL of an API that says back what it is told, and what it was told."""
+    """The URL of an API that answers with the request, and its list of requests."""
     asked: list[tuple[str, str, bytes]] = []
     echo = type("Echoing", (Echo,), {"asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), echo)
@@ -70,14 +70,14 @@ def look() -> Deployed:
 
 @contextmanager
 def before(url: str, journal: Journal, api: Api | None = None) -> Iterator[http.client.HTTPConnection]:
-    """Put a journal before an API, and give a connection to it."""
+    """Put a journal in front of an API, and yield a connection to it."""
     with proxied(Upstream(url, None), partial(journal.handle, api or KubernetesApi())) as proxy:
         connection = http.client.HTTPConnection(proxy.removeprefix("http://"), timeout=10)
         yield connection
         connection.close()
 
 
-def ask(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, **headers: str) -> Any:  # noqa: ANN401 - the client's
+def ask(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, **headers: str) -> Any:  # noqa: ANN401 - the client's signature
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
     return answer.status, answer.headers.get("X-Asked"), answer.read()
@@ -86,7 +86,7 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, body: An
 Asked = tuple[str, list[tuple[str, str, bytes]]]
 
 
-def test_a_request_and_its_answer_pass_as_they_are(upstream: Asked) -> None:
+def test_a_request_and_its_answer_pass_unchanged(upstream: Asked) -> None:
     url, asked = upstream
     journal = Journal(look)
     with before(url, journal) as connection:
@@ -104,7 +104,7 @@ def test_a_request_and_its_answer_pass_as_they_are(upstream: Asked) -> None:
 
 
 @pytest.mark.parametrize(("how", "made"), [(How.KILL, True), (How.KILL_BEFORE, False)])
-def test_an_engine_is_killed_at_its_write_and_says_nothing_after_it(upstream: Asked, how: How, *, made: bool) -> None:
+def test_an_engine_is_killed_at_its_write_and_sends_nothing_after_it(upstream: Asked, how: How, *, made: bool) -> None:
     url, asked = upstream
     killed: list[int] = []
     journal = Journal(look, Fault(how, 2), {how: lambda: killed.append(len(asked))})
@@ -120,7 +120,7 @@ def test_an_engine_is_killed_at_its_write_and_says_nothing_after_it(upstream: As
 
 
 @pytest.mark.parametrize(("how", "made"), [(How.UNHEARD, True), (How.SILENT, False)])
-def test_an_answer_that_does_not_come_says_nothing_of_whether_the_write_was_made(
+def test_a_missing_answer_does_not_show_whether_the_write_was_made(
     upstream: Asked, monkeypatch: pytest.MonkeyPatch, how: How, *, made: bool
 ) -> None:
     url, asked = upstream
@@ -133,7 +133,7 @@ def test_an_answer_that_does_not_come_says_nothing_of_whether_the_write_was_made
         assert ask(connection, "PATCH", f"{POLICIES}/a")[0] == 201
 
 
-def test_an_api_that_is_gone_hangs_up_on_everything_and_the_other_goes_on(upstream: Asked) -> None:
+def test_an_api_that_is_gone_closes_every_connection_and_the_other_api_works(upstream: Asked) -> None:
     url, asked = upstream
     journal = Journal(look, Fault(How.GONE, 1))
     with before(url, journal) as kubernetes, before(url, journal, AwsApi()) as aws:
@@ -146,7 +146,7 @@ def test_an_api_that_is_gone_hangs_up_on_everything_and_the_other_goes_on(upstre
 
 
 @pytest.mark.parametrize("how", [How.DISK_FULL, How.RIVAL])
-def test_what_happens_beside_the_apis_happens_once_and_lets_the_write_through(upstream: Asked, how: How) -> None:
+def test_an_incident_outside_the_apis_happens_once_and_the_write_passes(upstream: Asked, how: How) -> None:
     url, _ = upstream
     happened: list[How] = []
     with before(url, Journal(look, Fault(how, 1), {how: lambda: happened.append(how)})) as connection:
@@ -154,7 +154,7 @@ def test_what_happens_beside_the_apis_happens_once_and_lets_the_write_through(up
     assert happened == [how]
 
 
-def test_each_write_is_refused_once_and_passes_when_it_is_asked_again_in_a_later_run_too(upstream: Asked) -> None:
+def test_each_write_is_refused_once_and_passes_at_its_second_try_even_in_a_later_run(upstream: Asked) -> None:
     url, asked = upstream
     fault = Fault(How.SERVER_ERROR, 1, Span.EACH)
     for answers in ([500, 500, 201], [201, 201, 201]):
@@ -163,14 +163,14 @@ def test_each_write_is_refused_once_and_passes_when_it_is_asked_again_in_a_later
     assert len(asked) == 4
 
 
-def test_a_write_is_the_same_whatever_random_ends_its_names_have(upstream: Asked) -> None:
+def test_random_suffixes_of_names_do_not_make_another_write(upstream: Asked) -> None:
     url, _ = upstream
     with before(url, Journal(look, Fault(How.SERVER_ERROR, 1, Span.EACH)), AwsApi()) as connection:
         names = ("records-20261124120000000000000001", "records-20261124120000000000000002", "results")
         assert [ask(connection, "POST", f"/{name}")[0] for name in names] == [500, 201, 500]
 
 
-def test_a_write_is_the_same_at_whatever_moment_it_says_that_it_is_made(upstream: Asked) -> None:
+def test_timestamps_do_not_make_another_write(upstream: Asked) -> None:
     url, _ = upstream
     moments = ("2026-11-24T12:00:00Z", "2026-11-24T12:00:20Z")
     with before(url, Journal(look, Fault(How.SERVER_ERROR, 1, Span.EACH))) as connection:
@@ -214,7 +214,7 @@ AWS_WRITES: dict[str, Callable[[Any], object]] = {
         (How.EXPIRED, "401", ["RequestExpired", "ExpiredToken", "ExpiredToken", "ExpiredTokenException"]),
     ],
 )
-def test_each_client_understands_the_refusal_as_its_apis_own(
+def test_each_client_recognises_the_refusal_as_one_of_its_api(
     upstream: Asked, how: How, kubernetes: str, aws: list[str]
 ) -> None:
     url, asked = upstream

@@ -1,4 +1,4 @@
-"""The recording sees every write of an engine run in order, and puts faults in the way of any."""
+"""The recording sees every write of an engine run in order, and can inject a fault at any write."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.engine
 
 
 def run(lab: Lab, folder: Path, fault: Fault | None = None) -> tuple[Journal, Result, Result]:
-    """Return what was written by an update and a destroy of dev, with a fault in the way of the first."""
+    """Return the writes of an update and a destroy of dev, with a fault at the first write."""
     program = copy_program(REPOSITORY, folder / "program")
     with recorded(lab, "dev", NAMESPACE, fault) as recording:
         engine = Engine(lab, "dev", program, recording.variables)
@@ -25,7 +25,7 @@ def run(lab: Lab, folder: Path, fault: Fault | None = None) -> tuple[Journal, Re
         return recording.journal, up, engine.destroy().checked()
 
 
-def test_every_write_is_there_with_what_stood_after_it(lab: Lab, tmp_path: Path) -> None:
+def test_every_write_is_recorded_with_the_state_after_it(lab: Lab, tmp_path: Path) -> None:
     journal, up, _ = run(lab, tmp_path)
 
     up.checked()

@@ -1,4 +1,4 @@
-"""A lab begins and ends without trace, whatever ends it."""
+"""A lab leaves nothing behind, however it ends."""
 
 import signal
 import subprocess
@@ -27,13 +27,13 @@ with Lab.start() as lab:
 """
 
 
-def s3(lab: Lab) -> Any:  # noqa: ANN401 - boto3's clients have no static type
+def s3(lab: Lab) -> Any:  # noqa: ANN401 - boto3 clients have no static type
     session: Any = boto3.Session("lab", "lab", region_name=REGION)
     return session.client("s3", endpoint_url=lab.aws_endpoint)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_is_left_when_the_caller_is_ended(end: signal.Signals) -> None:
+def test_a_killed_caller_leaves_nothing_behind(end: signal.Signals) -> None:
     command = [sys.executable, "-c", CALLER]
     with subprocess.Popen(  # noqa: S603 - written above
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -50,7 +50,7 @@ def test_nothing_is_left_when_the_caller_is_ended(end: signal.Signals) -> None:
 
 
 def find_marked_supervisors(folder: Path) -> list[int]:
-    """Return the processes whose command line is that of the folder's supervisor."""
+    """Return the ids of the processes that run the supervisor of the folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -63,11 +63,11 @@ def find_marked_supervisors(folder: Path) -> list[int]:
 
 
 def wait_for_end(process: int) -> None:
-    """Wait until a process that is no child of this one has ended."""
+    """Wait until a process that is not a child of this one has ended."""
     subprocess.run(["tail", "--pid", str(process), "-f", "/dev/null"], check=True, timeout=60)  # noqa: S603, S607
 
 
-def test_two_labs_at_once_know_nothing_of_each_other(lab: Lab) -> None:
+def test_two_labs_at_once_are_independent(lab: Lab) -> None:
     with Lab.start(lab.toolchain) as other:
         s3(other).create_bucket(Bucket="only-there", CreateBucketConfiguration={"LocationConstraint": REGION})
 
@@ -77,7 +77,7 @@ def test_two_labs_at_once_know_nothing_of_each_other(lab: Lab) -> None:
     assert s3(lab).list_buckets()
 
 
-def test_an_engine_that_is_ended_leaves_none_of_its_plugins(lab: Lab, tmp_path: Path) -> None:
+def test_a_killed_engine_leaves_no_plugin_running(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: endless\nruntime: python\n")
     (tmp_path / "__main__.py").write_text(
         "import time, pulumi_aws\npulumi_aws.get_caller_identity()\nwhile True: time.sleep(1)\n"
@@ -95,7 +95,7 @@ def is_of_an_engine(process: int) -> bool:
     return b"pulumi" in Path(f"/proc/{process}/cmdline").read_bytes()
 
 
-def test_a_server_that_does_not_start_is_told_with_its_words(lab: Lab, tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_is_reported_with_its_output(lab: Lab, tmp_path: Path) -> None:
     broken = tmp_path / "etcd"
     broken.write_text("#!/bin/sh\necho the disk is full >&2\nexit 3\n")
     broken.chmod(0o755)
@@ -108,7 +108,7 @@ def test_a_server_that_does_not_start_is_told_with_its_words(lab: Lab, tmp_path:
         pytest.fail("the lab has started")
 
 
-def test_programs_are_kept_from_real_accounts_and_clusters(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_cannot_reach_real_accounts_and_clusters(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "somebody's")
     monkeypatch.setenv("KUBECONFIG", "/somewhere/else")

@@ -15,7 +15,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_the_engine_writes_into_a_copy_stays_there(source: Path, tmp_path: Path) -> None:
+def test_writes_of_the_engine_stay_in_the_copy(source: Path, tmp_path: Path) -> None:
     for imitate in (copy_program, link_program):
         program = imitate(source, tmp_path / imitate.__name__)
         (program / "Pulumi.dev.yaml").write_text("encryptionsalt: x")
@@ -32,7 +32,7 @@ def test_a_copy_holds_the_changed_files_and_the_packages(source: Path, tmp_path:
     assert not (program / ".git").exists()
 
 
-def test_a_linked_program_follows_what_is_edited(source: Path, tmp_path: Path) -> None:
+def test_a_linked_program_follows_edits(source: Path, tmp_path: Path) -> None:
     program = link_program(source, tmp_path / "links")
 
     (source / "traffic.yaml").write_text("flows: [edited]")

@@ -1,4 +1,4 @@
-"""The lab's AWS plugin stands in for the official one: same names, same values, the provider's own words."""
+"""The lab's AWS plugin replaces the official one: same names, same values, the provider's own messages."""
 
 import subprocess
 from pathlib import Path
@@ -68,7 +68,7 @@ def deployed(engine: Engine) -> Result:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_values_are_those_that_the_official_plugin_gives(engine: Engine) -> None:
+def test_values_are_the_same_as_from_the_official_plugin(engine: Engine) -> None:
     outputs = engine.outputs()
 
     assert outputs["region"] == "ap-northeast-2"
@@ -79,7 +79,7 @@ def test_values_are_those_that_the_official_plugin_gives(engine: Engine) -> None
 
 
 @pytest.mark.usefixtures("deployed")
-def test_what_is_deployed_needs_no_change(engine: Engine) -> None:
+def test_a_second_preview_finds_no_change(engine: Engine) -> None:
     refreshed = engine.refresh().checked()
     again = engine.preview().checked()
 
@@ -87,7 +87,7 @@ def test_what_is_deployed_needs_no_change(engine: Engine) -> None:
     assert again.changes == ()
 
 
-def test_it_says_what_it_is(deployed: Result) -> None:
+def test_the_plugin_says_that_it_is_not_the_official_one(deployed: Result) -> None:
     assert any("not by the official pulumi-aws plugin" in line for line in deployed.diagnostics)
 
 
@@ -98,7 +98,7 @@ def test_an_unknown_token_is_refused_by_name(lab: Lab, tmp_path: Path) -> None:
     assert any("aws:sqs/queue:Queue" in line for line in preview.diagnostics), preview.diagnostics
 
 
-def test_bad_input_gets_the_providers_own_words(lab: Lab, tmp_path: Path) -> None:
+def test_bad_input_gets_the_providers_own_message(lab: Lab, tmp_path: Path) -> None:
     words = "expected max_aggregation_interval to be one of [60 600], got 61"
 
     preview = Engine(lab, "dev", program(tmp_path / "wrong", WRONG)).preview()

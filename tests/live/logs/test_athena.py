@@ -1,7 +1,7 @@
-"""Athena is asked what DuckDB is asked, and its answer, however it comes, becomes the same records.
+"""Athena gets the same question as DuckDB, and its answer becomes the same records.
 
-moto takes a query and gives the answer that it was told to give: DuckDB works that one out here, from the very text
-that Athena was sent. That Athena itself runs the text is not shown.
+moto accepts a query and returns a prepared answer. Here DuckDB computes that answer from the exact text that Athena
+receives. These tests do not show that Athena itself runs the text.
 """
 
 import json
@@ -61,12 +61,12 @@ LINES = (
 
 
 def row(cells: Sequence[object]) -> dict[str, Any]:
-    """Return a row as GetQueryResults gives it: text, and no value at all for NULL."""
+    """Return a row as GetQueryResults returns it: text, and no value for NULL."""
     return {"Data": [{} if each is None else {"VarCharValue": str(each)} for each in cells]}
 
 
 def computed(path: Path, scope: Scope) -> list[dict[str, Any]]:
-    """Return what Athena would answer over one file, worked out by DuckDB from Athena's text."""
+    """Return what Athena would answer for one file: DuckDB runs Athena's text."""
     sent = flow_log_query(scope, Dialect.ATHENA, f'"{WORKGROUP}"."flow_logs"')
     with duckdb.connect(":memory:") as database:
         database.execute(f"CREATE SCHEMA {WORKGROUP}")
@@ -79,7 +79,7 @@ def computed(path: Path, scope: Scope) -> list[dict[str, Any]]:
 
 
 def answer_with(moto: MotoAccount, rows: list[dict[str, Any]]) -> None:
-    """Have moto give these rows to the next query."""
+    """Make moto return these rows for the next query."""
     wanted = {"region": REGION, "results": [{"rows": rows, "column_info": []}]}
     path = f"{moto.endpoint}/moto-api/static/athena/query-results"
     request = urllib.request.Request(path, json.dumps(wanted).encode(), {"Content-Type": "application/json"})  # noqa: S310 - loopback
@@ -124,7 +124,7 @@ def test_the_query_runs_in_the_stacks_workgroup_over_the_stacks_table(moto: Moto
     assert log.name == f"athena:{WORKGROUP}.flow_logs"
 
 
-def test_a_stack_without_athena_is_told_what_to_deploy(moto: MotoAccount) -> None:
+def test_without_a_workgroup_the_message_says_what_to_deploy(moto: MotoAccount) -> None:
     (log,) = athena_source(moto.connect(), "flash-ticket", "dev")
     with pytest.raises(InputError) as refused:
         list(log.records(Scope(), Reading()))
@@ -136,7 +136,7 @@ def test_a_stack_without_athena_is_told_what_to_deploy(moto: MotoAccount) -> Non
 
 
 class Scripted:
-    """An account whose query goes through these states and gives these pages."""
+    """An account whose query goes through these states and returns these pages."""
 
     def __init__(
         self, *states: dict[str, Any] | BaseException, pages: Sequence[Sequence[Sequence[object]]] = ()
@@ -145,7 +145,7 @@ class Scripted:
         self.pages = list(pages)
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
-    def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - as the SDK
+    def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's signature
         assert service == "athena"
         self.asked.append((operation, arguments))
         answers: dict[str, Callable[[], Any]] = {
@@ -180,11 +180,11 @@ def asked(account: Scripted, reading: Reading | None = None) -> list[Record]:
     return list(AthenaFlowLog(account, WORKGROUP, "dev").records(Scope(), reading or Reading()))
 
 
-def test_a_missing_right_to_ask_is_named() -> None:
-    """Moto refuses in a form that Athena does not have: this is Athena's (API reference, "Common errors")."""
+def test_a_missing_right_to_query_is_named() -> None:
+    """Moto's refusals differ from Athena's; this one is Athena's (API reference, "Common errors")."""
 
     class Forbidden(Scripted):
-        def ask(self, service: str, operation: str, **_: Any) -> Any:  # noqa: ANN401 - as the SDK
+        def ask(self, service: str, operation: str, **_: Any) -> Any:  # noqa: ANN401 - the SDK's signature
             refused: Any = {"Error": {"Code": "AccessDeniedException", "Message": "You are not authorized"}}
             with refusals_told(service, operation):
                 raise ClientError(refused, operation)
@@ -193,14 +193,14 @@ def test_a_missing_right_to_ask_is_named() -> None:
         asked(Forbidden())
 
 
-def test_every_page_is_read_and_only_the_first_begins_with_names() -> None:
+def test_every_page_is_read_and_only_the_first_has_a_header() -> None:
     account = Scripted(DONE, pages=[[ROW, *ROWS[:4]], ROWS[4:8], ROWS[8:]])
 
     assert [each.port for each in asked(account)] == list(range(9))
     assert all(arguments["MaxResults"] <= 1000 for name, arguments in account.asked if name == "get_query_results")
 
 
-def test_pages_are_asked_for_as_records_are_taken() -> None:
+def test_pages_are_fetched_as_records_are_consumed() -> None:
     account = Scripted(DONE, pages=[[ROW, *ROWS[:4]], ROWS[4:8], ROWS[8:]])
     records = AthenaFlowLog(account, WORKGROUP, "dev").records(Scope(), Reading())
     next(records)
@@ -208,7 +208,7 @@ def test_pages_are_asked_for_as_records_are_taken() -> None:
     assert account.operations.count("get_query_results") == 1
 
 
-def test_a_long_query_is_waited_for_ever_less_often(no_waiting: list[float]) -> None:
+def test_a_long_query_is_polled_less_and_less_often(no_waiting: list[float]) -> None:
     asked(Scripted({"State": "QUEUED"}, *[RUNNING] * 9, DONE, pages=[[ROW]]))
 
     assert len(no_waiting) == 10
@@ -216,7 +216,7 @@ def test_a_long_query_is_waited_for_ever_less_often(no_waiting: list[float]) -> 
     assert no_waiting[-1] <= 5
 
 
-def test_being_asked_to_slow_down_ends_nothing() -> None:
+def test_throttling_does_not_end_the_query() -> None:
     throttled = RefusedError("AWS", "athena:GetQueryExecution", "x", "y", "ThrottlingException", "Rate exceeded")
     account = Scripted(throttled, RUNNING, throttled, DONE, pages=[[ROW, ROWS[1]]])
 
@@ -225,7 +225,7 @@ def test_being_asked_to_slow_down_ends_nothing() -> None:
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), InputError("AWS", "athena", "it cannot be reached", "x")])
-def test_whoever_stops_waiting_stops_the_query_and_what_it_costs(end: BaseException) -> None:
+def test_an_interrupt_stops_the_query(end: BaseException) -> None:
     account = Scripted(RUNNING, end)
     with pytest.raises(type(end)):
         asked(account)
@@ -256,7 +256,7 @@ ENDS = [
 @pytest.mark.parametrize(
     ("state", "reason", "told"), ENDS, ids=["too much", "no table", "no right", "cancelled", "terminal escapes"]
 )
-def test_a_query_that_does_not_succeed_is_one_line(state: str, reason: str, told: str) -> None:
+def test_a_failed_query_is_reported_in_one_line(state: str, reason: str, told: str) -> None:
     account = Scripted({"State": state, "StateChangeReason": reason} if reason else {"State": state})
     with pytest.raises(InputError) as refused:
         asked(account)
@@ -265,7 +265,7 @@ def test_a_query_that_does_not_succeed_is_one_line(state: str, reason: str, told
     assert "stop_query_execution" not in account.operations
 
 
-def test_malformed_lines_are_counted_and_said_once_with_where_to_look() -> None:
+def test_malformed_lines_are_counted_and_reported_once_with_their_place() -> None:
     malformed = ["malformed", *[None] * 8, "3", "0", "1"]
     no_address = ["told", "passed", "10.0.0", *ROWS[0][3:9], "2", "0", "1"]
     reading = Reading()

@@ -1,4 +1,4 @@
-"""Flow logs out of S3: what is fetched, what is told, and the one line that each trouble becomes."""
+"""Flow logs from S3: which objects are fetched, which records are returned, and one line for each problem."""
 
 import tempfile
 from collections.abc import Callable
@@ -29,7 +29,7 @@ BUCKET = "flow-logs"
 
 @pytest.fixture(autouse=True)
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary folders are made; nothing may be left in it."""
+    """The parent of temporary folders; the test must leave it empty."""
     folder = tmp_path / "spool"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -44,7 +44,7 @@ def put(moto: MotoAccount, objects: dict[str, bytes]) -> None:
 
 
 def hour(moment: str, source: str) -> dict[str, bytes]:
-    """Return the hour's one file, in which a source was refused at the moment."""
+    """Return the one file of an hour, in which a source is refused at the moment."""
     return {hive_folder(moment) + file_name(moment): parquet([rejected(source, "10.0.0.9", 5432, moment)])}
 
 
@@ -65,7 +65,7 @@ def refusal(question: Callable[[], object]) -> str:
 
 
 def fetched(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> tuple[FlowLogBucket, list[tuple[str, str]]]:
-    """Return the bucket, and what will be asked of S3: the operation, and the prefix or key."""
+    """Return the bucket, and a list that collects the calls to S3: the operation, and the prefix or key."""
     account, asked = moto.connect(), []
     ask = type(account).ask
 
@@ -86,7 +86,7 @@ THREE_DAYS = {
 }
 
 
-def test_everything_is_told_where_no_time_is_named(moto: MotoAccount, spool: Path) -> None:
+def test_without_a_time_everything_is_read(moto: MotoAccount, spool: Path) -> None:
     put(moto, THREE_DAYS)
     records = told(FlowLogBucket(moto.connect(), BUCKET, ""))
 
@@ -95,7 +95,7 @@ def test_everything_is_told_where_no_time_is_named(moto: MotoAccount, spool: Pat
     assert list(spool.iterdir()) == []
 
 
-def test_only_the_hours_that_are_asked_for_are_fetched(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_requested_hours_are_fetched(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     put(moto, THREE_DAYS)
     bucket, asked = fetched(moto, monkeypatch)
 
@@ -111,7 +111,7 @@ def test_only_the_hours_that_are_asked_for_are_fetched(moto: MotoAccount, monkey
 @pytest.mark.parametrize(
     ("write", "ending"), [(parquet, ".log.parquet"), (text, ".log.gz")], ids=["Parquet", "gzip text"]
 )
-def test_every_layout_and_form_of_aws_is_read(
+def test_every_layout_and_file_format_of_aws_is_read(
     moto: MotoAccount, folder: Callable[[str], str], write: Callable[[list[dict[str, str | int]]], bytes], ending: str
 ) -> None:
     moment = "2026-11-24T03:10"
@@ -122,7 +122,7 @@ def test_every_layout_and_form_of_aws_is_read(
         assert sources(told(FlowLogBucket(moto.connect(), BUCKET, "shop/"), since)) == ["10.0.0.1"]
 
 
-def test_by_day_the_names_of_the_files_tell_the_time(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_daily_folders_the_file_names_give_the_hour(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = {"2026-11-24T03:10": "10.0.0.1", "2026-11-24T23:10": "10.0.0.2"}
     put(
         moto,
@@ -147,7 +147,7 @@ def test_any_folder_or_file_may_be_named(moto: MotoAccount, prefix: str) -> None
     assert sources(told(FlowLogBucket(moto.connect(), BUCKET, prefix))) == ["10.0.0.1"]
 
 
-def test_a_folder_is_not_taken_for_another_that_begins_alike(moto: MotoAccount) -> None:
+def test_a_folder_does_not_match_another_with_the_same_beginning(moto: MotoAccount) -> None:
     moment = "2026-11-24T03:10"
     ((key, body),) = hour(moment, "10.0.0.1").items()
     put(moto, {f"shop/{key}": body, f"shop-old/{key}": body})
@@ -155,7 +155,7 @@ def test_a_folder_is_not_taken_for_another_that_begins_alike(moto: MotoAccount) 
     assert len(told(FlowLogBucket(moto.connect(), BUCKET, "shop"))) == 1
 
 
-def test_what_is_no_flow_log_in_the_bucket_is_left_alone(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_objects_in_the_bucket_are_ignored(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     others = {
         "AWSLogs/111122223333/CloudTrail/ap-northeast-2/2026/11/24/trail.json.gz": b"x",
         "AWSLogs/111122223333/elasticloadbalancing/ap-northeast-2/2026/11/24/alb.log.gz": b"x",
@@ -170,10 +170,8 @@ def test_what_is_no_flow_log_in_the_bucket_is_left_alone(moto: MotoAccount, monk
     assert [operation for operation, _ in asked].count("get_object") == 1
 
 
-def test_what_lies_on_the_disk_at_one_time_is_bounded(
-    moto: MotoAccount, monkeypatch: pytest.MonkeyPatch, spool: Path
-) -> None:
-    """Each file is larger than a batch may be, so that each is fetched, read and removed by itself."""
+def test_the_space_used_on_disk_is_bounded(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch, spool: Path) -> None:
+    """Each file is larger than a batch, so each is fetched, read and removed alone."""
     put(moto, THREE_DAYS)
     monkeypatch.setattr(flow_log_bucket, "BATCH_BYTES", 1)
     seen = set()
@@ -188,7 +186,7 @@ def test_what_lies_on_the_disk_at_one_time_is_bounded(
     assert list(spool.iterdir()) == []
 
 
-def test_a_page_of_the_listing_is_followed_by_the_next(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_page_of_the_listing_is_read(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     put(moto, THREE_DAYS)
     ask = AwsAccount.ask
 
@@ -202,7 +200,7 @@ def test_a_page_of_the_listing_is_followed_by_the_next(moto: MotoAccount, monkey
     assert len(told(FlowLogBucket(moto.connect(), BUCKET, ""), since="2026-11-23T00:00")) == 4
 
 
-def test_a_malformed_line_is_told_by_its_object(moto: MotoAccount) -> None:
+def test_a_malformed_line_is_reported_with_its_object(moto: MotoAccount) -> None:
     moment = "2026-11-24T03:10"
     key = hive_folder(moment) + file_name(moment)
     good, bad = (rejected("10.0.0.1", "10.0.0.9", 5432, moment) for _ in range(2))
@@ -217,7 +215,9 @@ def test_a_malformed_line_is_told_by_its_object(moto: MotoAccount) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda body: body[: len(body) // 2], lambda _: b"PAR1"], ids=["cut", "4 bytes"])
-def test_a_damaged_file_is_told_by_its_object(moto: MotoAccount, damage: Callable[[bytes], bytes], spool: Path) -> None:
+def test_a_damaged_file_is_reported_with_its_object(
+    moto: MotoAccount, damage: Callable[[bytes], bytes], spool: Path
+) -> None:
     ((key, body),) = hour("2026-11-24T03:10", "10.0.0.1").items()
     put(moto, {key: damage(body)})
 

@@ -1,4 +1,4 @@
-"""Trouble with flow logs in S3, each as one line that names the object or bucket, what is missing and the remedy."""
+"""Each problem with flow logs in S3 is one line with the object or bucket, the cause and the remedy."""
 
 import io
 import os
@@ -28,7 +28,7 @@ URI = f"s3://flow-logs/{KEY}"
 
 @pytest.fixture(autouse=True)
 def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where temporary folders are made; whatever happens, nothing is left in it."""
+    """The parent of temporary folders; it must be empty after every test."""
     folder = tmp_path / "spool"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -56,7 +56,7 @@ def refusal(moto: MotoAccount, name: str = "flow-logs", prefix: str = "", scope:
 
 
 def interfere(monkeypatch: pytest.MonkeyPatch, operation: str, answer: Any) -> None:  # noqa: ANN401 - a function of any kind
-    """Let an operation be answered by a function of the real answer's maker."""
+    """Replace an operation by a function that gets the real one."""
     ask = AwsAccount.ask
 
     def changed(self: AwsAccount, service: str, asked: str, **arguments: object) -> object:
@@ -69,7 +69,7 @@ def interfere(monkeypatch: pytest.MonkeyPatch, operation: str, answer: Any) -> N
 
 
 def client_error(account: AwsAccount, operation: str, code: str, message: str) -> None:
-    """Let the SDK's client refuse an operation in AWS's words."""
+    """Make the SDK's client refuse an operation in AWS's words."""
     account.ask("s3", "list_buckets")
 
     def refuse(**_: object) -> object:
@@ -78,12 +78,12 @@ def client_error(account: AwsAccount, operation: str, code: str, message: str) -
     setattr(account._clients["s3"], operation, refuse)  # noqa: SLF001 - the client itself stands in for AWS
 
 
-def test_with_the_two_rights_that_are_needed_it_is_read(bucket: MotoAccount) -> None:
+def test_the_two_documented_rights_are_sufficient(bucket: MotoAccount) -> None:
     with bucket.allowing("s3:ListBucket", "s3:GetObject"):
         assert read(bucket) == 1
 
 
-def test_a_bucket_that_may_not_be_listed_is_told(bucket: MotoAccount) -> None:
+def test_a_missing_right_to_list_the_bucket_is_reported(bucket: MotoAccount) -> None:
     with bucket.allowing("s3:GetObject"):
         line = refusal(bucket, prefix="AWSLogs")
 
@@ -91,7 +91,7 @@ def test_a_bucket_that_may_not_be_listed_is_told(bucket: MotoAccount) -> None:
     assert line.endswith("Allow s3:ListBucket on arn:aws:s3:::flow-logs to this identity.")
 
 
-def test_objects_that_may_not_be_read_are_told(bucket: MotoAccount) -> None:
+def test_a_missing_right_to_read_objects_is_reported(bucket: MotoAccount) -> None:
     with bucket.allowing("s3:ListBucket"):
         line = refusal(bucket)
 
@@ -99,12 +99,12 @@ def test_objects_that_may_not_be_read_are_told(bucket: MotoAccount) -> None:
     assert line.endswith("Allow s3:GetObject on arn:aws:s3:::flow-logs/* to this identity.")
 
 
-def test_no_such_bucket_is_told(moto: MotoAccount) -> None:
+def test_a_missing_bucket_is_reported(moto: MotoAccount) -> None:
     assert refusal(moto, "flow-log") == "s3://flow-log/: there is no such bucket. Correct its name."
 
 
 @pytest.mark.parametrize("prefix", ["shop/", "AWSLogs/111122223333/", "README"])
-def test_a_folder_without_flow_logs_is_told(bucket: MotoAccount, prefix: str) -> None:
+def test_a_folder_without_flow_logs_is_reported(bucket: MotoAccount, prefix: str) -> None:
     bucket.client("s3").put_object(Bucket="flow-logs", Key="README", Body=b"x")
 
     assert refusal(bucket, prefix=prefix) == (
@@ -113,13 +113,13 @@ def test_a_folder_without_flow_logs_is_told(bucket: MotoAccount, prefix: str) ->
     )
 
 
-def test_a_time_without_flow_logs_is_told(bucket: MotoAccount) -> None:
+def test_a_time_without_flow_logs_is_reported(bucket: MotoAccount) -> None:
     line = refusal(bucket, scope=Scope(since=4_000_000_000))
 
     assert line.startswith("s3://flow-logs/: it holds no flow log files of the time that is asked for. ")
 
 
-def test_credentials_that_aws_does_not_know_are_told(bucket: MotoAccount) -> None:
+def test_credentials_that_aws_refuses_are_reported(bucket: MotoAccount) -> None:
     with bucket.allowing("s3:*"):
         bucket.monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNKNOWN000000000")
         line = refusal(bucket)
@@ -129,7 +129,7 @@ def test_credentials_that_aws_does_not_know_are_told(bucket: MotoAccount) -> Non
 
 @pytest.mark.parametrize("operation", ["list_objects_v2", "get_object"])
 @pytest.mark.parametrize("code", ["ExpiredToken", "TokenRefreshRequired"])
-def test_expired_credentials_are_told(bucket: MotoAccount, operation: str, code: str) -> None:
+def test_expired_credentials_are_reported(bucket: MotoAccount, operation: str, code: str) -> None:
     account = bucket.connect()
     client_error(account, operation, code, "The provided token has expired.")
 
@@ -162,7 +162,7 @@ def test_expired_credentials_are_told(bucket: MotoAccount, operation: str, code:
         ),
     ],
 )
-def test_an_object_that_cannot_be_opened_is_told(bucket: MotoAccount, code: str, message: str, line: str) -> None:
+def test_an_object_that_cannot_be_opened_is_reported(bucket: MotoAccount, code: str, message: str, line: str) -> None:
     account = bucket.connect()
     client_error(account, "get_object", code, message)
 
@@ -172,10 +172,8 @@ def test_an_object_that_cannot_be_opened_is_told(bucket: MotoAccount, code: str,
     assert str(refused.value).startswith(f"{URI}: {line}")
 
 
-def test_an_object_that_vanishes_after_it_was_listed_is_told(
-    bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(real: Any) -> object:  # noqa: ANN401 - the real answer's maker
+def test_an_object_deleted_after_the_listing_is_reported(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(real: Any) -> object:  # noqa: ANN401 - the real operation
         bucket.client("s3").delete_object(Bucket="flow-logs", Key=KEY)
         found: object = real()
         return found
@@ -188,13 +186,13 @@ def test_an_object_that_vanishes_after_it_was_listed_is_told(
     )
 
 
-def test_an_object_that_ends_early_is_told(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_truncated_object_is_reported(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     interfere(monkeypatch, "get_object", lambda _: {"Body": StreamingBody(io.BytesIO(b"PAR1"), 5_000)})
 
     assert refusal(bucket) == f"{URI}: it ended before its last byte. Run it again."
 
 
-def test_a_full_disk_is_told(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(io.BytesIO):
         def read(self, _: int | None = -1, /) -> bytes:
             raise OSError(28, os.strerror(28))
@@ -207,8 +205,8 @@ def test_a_full_disk_is_told(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatc
     assert line.endswith("No space left on device. Make room, or set TMPDIR to a folder with room.")
 
 
-def test_where_s3_asks_for_patience_it_is_asked_again(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two refusals, then the real answer; the waits are noted, not waited."""
+def test_throttled_calls_to_s3_are_retried(bucket: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse twice, then answer; record the waits without waiting."""
     account, waits = bucket.connect(), list[float]()
     account.ask("s3", "list_buckets")
     client, left = account._clients["s3"], [1, 2]  # noqa: SLF001 - the client itself stands in for AWS
@@ -232,7 +230,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_on_a_terminal_a_line_says_what_is_read_and_is_wiped_out(bucket: MotoAccount) -> None:
+def test_a_terminal_shows_a_progress_line_and_then_clears_it(bucket: MotoAccount) -> None:
     terminal = Terminal()
     list(FlowLogBucket(bucket.connect(), "flow-logs", "", Progress(terminal)).records(Scope(), Reading()))
 
@@ -240,14 +238,14 @@ def test_on_a_terminal_a_line_says_what_is_read_and_is_wiped_out(bucket: MotoAcc
     assert terminal.getvalue().endswith("\r\033[K")
 
 
-def test_a_name_that_would_write_on_the_terminal_does_not() -> None:
+def test_an_object_name_cannot_write_control_characters_to_the_terminal() -> None:
     terminal = Terminal()
     Progress(terminal).say("s3://flow-logs/\033[2J\nnow")
 
     assert terminal.getvalue() == "\r\033[Ks3://flow-logs/\\x1b[2J\\nnow"
 
 
-def test_elsewhere_nothing_is_written(bucket: MotoAccount) -> None:
+def test_without_a_terminal_there_is_no_progress_line(bucket: MotoAccount) -> None:
     stream = io.StringIO()
     list(FlowLogBucket(bucket.connect(), "flow-logs", "", Progress(stream)).records(Scope(), Reading()))
 

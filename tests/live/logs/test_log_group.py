@@ -1,4 +1,4 @@
-"""Flow logs and the network policy agent's lines out of CloudWatch Logs."""
+"""Flow logs and the network policy agent's lines from CloudWatch Logs."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from tests.support.clouds.moto_account import MotoAccount
 GROUP = "/flash-ticket/dev/flow-logs-1"
 CLUSTER = "/aws/eks/flash-ticket-dev/cluster"
 NOW = datetime.now(UTC).timestamp() // 60 * 60
-"""CloudWatch Logs takes no event that is older than 14 days."""
+"""CloudWatch Logs accepts no event older than 14 days."""
 
 
 def moment(minutes_ago: float) -> str:
@@ -26,7 +26,7 @@ def moment(minutes_ago: float) -> str:
 
 
 def put(moto: MotoAccount, group: str, stream: str, *events: tuple[float, str]) -> None:
-    """Put events, each with how many minutes ago it was, into a stream, made where it is new."""
+    """Put events, each with its age in minutes, into a stream; create the stream if it is new."""
     logs = moto.client("logs")
     if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
         logs.create_log_group(logGroupName=group)
@@ -73,7 +73,7 @@ def test_flow_logs_are_read_by_the_fields_of_their_format(moto: MotoAccount) -> 
     assert (reading.told, reading.malformed) == (3, 0)
 
 
-def test_only_the_time_that_is_asked_for_is_told(moto: MotoAccount) -> None:
+def test_only_records_of_the_requested_time_are_returned(moto: MotoAccount) -> None:
     put(moto, GROUP, "eni-1-all", *(refused(ago, f"10.0.0.{ago}") for ago in (50, 40, 30, 20)))
 
     records = flow_logs(moto).records(Scope(NOW - 45 * 60, NOW - 25 * 60), Reading())
@@ -90,9 +90,7 @@ def test_lines_of_another_format_are_malformed_and_stop_nothing(moto: MotoAccoun
     assert reading.first_malformed.startswith(f"cloudwatch:{GROUP}: event 2: ")
 
 
-def test_of_a_large_group_only_some_lines_are_kept_at_one_time(
-    moto: MotoAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_group_is_read_in_batches(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     put(moto, GROUP, "eni-1-all", *(refused(ago, f"10.0.0.{ago}") for ago in range(10, 15)))
     monkeypatch.setattr(flow_log_group, "MOST_KEPT", 2)
     reading = Reading()
@@ -101,7 +99,7 @@ def test_of_a_large_group_only_some_lines_are_kept_at_one_time(
     assert reading.told == 5
 
 
-def test_a_page_is_followed_by_the_next(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_page_of_a_log_group_is_read(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     put(moto, GROUP, "eni-1-all", *(refused(ago, f"10.0.0.{ago}") for ago in range(10, 15)))
     ask = AwsAccount.ask
 
@@ -113,7 +111,7 @@ def test_a_page_is_followed_by_the_next(moto: MotoAccount, monkeypatch: pytest.M
     assert len(list(flow_logs(moto).records(Scope(), Reading()))) == 5
 
 
-def test_of_a_clusters_group_only_the_agents_streams_are_read(moto: MotoAccount) -> None:
+def test_only_the_agents_streams_of_a_clusters_group_are_read(moto: MotoAccount) -> None:
     put(moto, CLUSTER, f"{AGENT_STREAMS}0", denied(30, "10.0.0.1"))
     put(moto, CLUSTER, f"{AGENT_STREAMS}1", denied(20, "10.0.0.2"), denied(10, "10.0.0.2"))
     put(moto, CLUSTER, "kube-apiserver-audit-0", (5, "SIP: 10.0.0.3"))
@@ -132,14 +130,14 @@ def refusal(log: FlowLogGroup) -> str:
     return str(error.value)
 
 
-def test_no_such_group_is_told_with_its_region(moto: MotoAccount) -> None:
+def test_a_missing_group_is_reported_with_its_region(moto: MotoAccount) -> None:
     assert refusal(flow_logs(moto)) == (
         f"cloudwatch:{GROUP}: there is no such log group in ap-northeast-2. Correct its name or the region "
         "(AWS_REGION)."
     )
 
 
-def test_with_the_one_right_that_is_needed_it_is_read(moto: MotoAccount) -> None:
+def test_the_documented_right_is_sufficient(moto: MotoAccount) -> None:
     put(moto, GROUP, "eni-1-all", refused(30, "10.0.0.1"))
 
     with moto.allowing("logs:FilterLogEvents"):
@@ -160,7 +158,7 @@ def test_with_the_one_right_that_is_needed_it_is_read(moto: MotoAccount) -> None
         ("ThrottlingException", "Rate exceeded", "logs:FilterLogEvents: ThrottlingException: Rate exceeded. Try again"),
     ],
 )
-def test_another_refusal_names_the_group(
+def test_other_refusals_name_the_group(
     moto: MotoAccount, monkeypatch: pytest.MonkeyPatch, code: str, message: str, line: str
 ) -> None:
     log, waits = flow_logs(moto), list[float]()

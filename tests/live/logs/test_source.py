@@ -1,4 +1,4 @@
-"""What a SOURCE means: words of the command line, and a stack's own logs."""
+"""The meaning of a SOURCE on the command line, and a stack's own logs."""
 
 import gzip
 import io
@@ -42,7 +42,7 @@ def told(log: Log) -> tuple[list[str], Reading]:
     return [record.source.address for record in log.records(Scope(), reading)], reading
 
 
-def test_a_path_is_whatever_logs_are_there(tmp_path: Path) -> None:
+def test_a_path_stands_for_all_logs_below_it(tmp_path: Path) -> None:
     folder = tmp_path / hive_folder(MOMENT)
     folder.mkdir(parents=True)
     (folder / "one.log.parquet").write_bytes(parquet(LINES))
@@ -73,7 +73,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("a\0b", "'a\\x00b' is not there"),
     ],
 )
-def test_a_word_that_means_nothing_is_told_with_what_it_may_be(word: str, problem: str) -> None:
+def test_an_invalid_source_is_reported_with_the_valid_forms(word: str, problem: str) -> None:
     assert refusal(word) == (
         f"SOURCE: {problem}. Name a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or "
         "cloudwatch:LOG_GROUP."
@@ -81,19 +81,19 @@ def test_a_word_that_means_nothing_is_told_with_what_it_may_be(word: str, proble
 
 
 @pytest.mark.parametrize("word", ["s3://", "s3:///AWSLogs", "s3://Bucket/", "s3://a?b/x"])
-def test_an_address_without_a_bucket_is_told(moto: MotoAccount, word: str) -> None:
+def test_an_s3_address_without_a_bucket_is_reported(moto: MotoAccount, word: str) -> None:
     assert moto
     assert refusal(word) == f"{word}: it names no bucket. Write s3://BUCKET/PREFIX."
 
 
-def test_nothing_is_asked_of_aws_for_a_bucket_until_it_is_read(moto: MotoAccount) -> None:
+def test_a_bucket_causes_no_call_to_aws_until_it_is_read(moto: MotoAccount) -> None:
     account = moto.connect()
 
     assert open_source("s3://logs/AWSLogs", lambda: account) == (FlowLogBucket(account, "logs", "AWSLogs"),)
 
 
 class Pipe(io.BytesIO):
-    """A stream that cannot be gone back in, as standard input is none that can."""
+    """A stream that cannot seek, like standard input."""
 
     def seekable(self) -> bool:
         return False
@@ -117,12 +117,12 @@ def test_standard_input_may_hold_any_log(write: Any) -> None:  # noqa: ANN401 - 
     assert (log.name, told(log)[0]) == ("-", ["10.0.0.1"])
 
 
-def test_a_dash_is_standard_input() -> None:
+def test_a_dash_means_standard_input() -> None:
     assert open_source("-") == (StandardInput(),)
 
 
 @pytest.mark.usefixtures("spool")
-def test_a_mistake_on_standard_input_is_told_of_it_and_not_of_its_copy() -> None:
+def test_a_mistake_on_standard_input_names_standard_input_and_not_a_copy() -> None:
     short = b"2 eni-1 10.0.0.1"
     lines = Pipe(b"\n".join([*text_lines(), short]))
     reading = told(StandardInput(lambda: lines))[1]
@@ -146,7 +146,7 @@ def environment(moto: MotoAccount) -> Environment:
 
 
 def flow_log(moto: MotoAccount, vpc: str, destination: str, name: str = "flash-ticket-dev", fields: str = "") -> str:
-    """Make a flow log as the stack does: to a bucket or a log group, by ARN."""
+    """Create a flow log as the stack does: to a bucket or a log group, by ARN."""
     is_bucket = destination.startswith("arn:aws:s3")
     if is_bucket and not destination.endswith("old"):
         moto.client("s3").create_bucket(
@@ -185,7 +185,7 @@ def test_a_flow_logs_group_is_read_by_its_own_format(moto: MotoAccount, environm
     assert log == FlowLogGroup(LogGroup(account, "/shop/flows"), ("version", "srcaddr", "pkt-dstaddr"))
 
 
-def test_what_a_destroyed_stack_left_is_read_by_the_format_of_all_stacks(moto: MotoAccount) -> None:
+def test_logs_of_a_destroyed_stack_are_read_in_the_default_format(moto: MotoAccount) -> None:
     account, group = moto.connect(), "/flash-ticket/dev/flow-logs-20261124"
 
     assert open_source(f"cloudwatch:{group}", lambda: account) == (
@@ -194,7 +194,7 @@ def test_what_a_destroyed_stack_left_is_read_by_the_format_of_all_stacks(moto: M
 
 
 @pytest.mark.parametrize("group", [CLUSTER_GROUP, "/forwarded/agent"])
-def test_a_group_with_streams_of_the_agent_is_the_agents(moto: MotoAccount, group: str) -> None:
+def test_a_group_with_streams_of_the_agent_is_read_as_the_agents_log(moto: MotoAccount, group: str) -> None:
     moto.client("logs").create_log_group(logGroupName=group)
     moto.client("logs").create_log_stream(logGroupName=group, logStreamName=f"{AGENT_STREAMS}0")
     account = moto.connect()
@@ -204,7 +204,7 @@ def test_a_group_with_streams_of_the_agent_is_the_agents(moto: MotoAccount, grou
     )
 
 
-def test_a_group_of_flow_logs_in_several_formats_is_told(moto: MotoAccount, environment: Environment) -> None:
+def test_a_group_with_several_flow_log_formats_is_reported(moto: MotoAccount, environment: Environment) -> None:
     other = moto.client("ec2").create_vpc(CidrBlock="10.11.0.0/16")["Vpc"]["VpcId"]
     flow_log(moto, environment.vpc, group_arn("/shop/flows"))
     flow_log(moto, other, group_arn("/shop/flows"), fields="${version} ${srcaddr}")
@@ -216,7 +216,7 @@ def test_a_group_of_flow_logs_in_several_formats_is_told(moto: MotoAccount, envi
 
 
 @pytest.mark.parametrize("group", ["/shop/flows", "/aws/lambda/x"])
-def test_a_group_without_traffic_is_told(moto: MotoAccount, group: str) -> None:
+def test_a_group_without_traffic_is_reported(moto: MotoAccount, group: str) -> None:
     moto.client("logs").create_log_group(logGroupName="/aws/lambda/x")
 
     assert refusal(f"cloudwatch:{group}") == (
@@ -225,12 +225,12 @@ def test_a_group_without_traffic_is_told(moto: MotoAccount, group: str) -> None:
     )
 
 
-def test_a_word_without_a_group_is_told(moto: MotoAccount) -> None:
+def test_a_source_without_a_log_group_is_reported(moto: MotoAccount) -> None:
     assert moto
     assert refusal("cloudwatch:") == "cloudwatch:: it names no log group. Write cloudwatch:LOG_GROUP."
 
 
-def test_no_region_is_told(moto: MotoAccount) -> None:
+def test_a_missing_region_is_reported(moto: MotoAccount) -> None:
     moto.monkeypatch.delenv("AWS_REGION")
 
     assert refusal("cloudwatch:/shop/flows") == (
@@ -238,7 +238,7 @@ def test_no_region_is_told(moto: MotoAccount) -> None:
     )
 
 
-def test_where_to_a_stack_delivers_may_be_hidden(moto: MotoAccount) -> None:
+def test_a_missing_right_to_find_the_flow_logs_is_reported(moto: MotoAccount) -> None:
     with moto.allowing("logs:*"):
         line = refusal("cloudwatch:/shop/flows")
 
@@ -261,7 +261,7 @@ def test_a_stacks_own_bucket_is_found(
     pages = AwsAccount.pages
 
     def with_options(self: AwsAccount, service: str, operation: str, key: str, **arguments: Any) -> object:  # noqa: ANN401
-        """Moto takes the options and forgets them."""
+        """Moto accepts the options and forgets them."""
         found = pages(self, service, operation, key, **arguments)
         return [{**each, "DestinationOptions": options} for each in found]
 
@@ -287,7 +287,7 @@ def test_a_stacks_own_group_is_found_and_the_agents_beside_it(moto: MotoAccount,
     assert own_logs(account, cilium, "flash-ticket") == (flows,)
 
 
-def test_while_one_flow_log_replaces_another_only_the_newest_is_read(
+def test_during_a_replacement_only_the_newest_flow_log_is_read(
     moto: MotoAccount, environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flow_log(moto, environment.vpc, group_arn("/one"))
@@ -308,7 +308,7 @@ def test_while_one_flow_log_replaces_another_only_the_newest_is_read(
     assert log.name == "cloudwatch:/two"
 
 
-def test_a_stack_without_a_flow_log_of_its_own_is_told(moto: MotoAccount, environment: Environment) -> None:
+def test_a_stack_without_its_own_flow_log_is_reported(moto: MotoAccount, environment: Environment) -> None:
     def line() -> str:
         with pytest.raises(InputError) as error:
             own_logs(moto.connect(), environment, "flash-ticket")

@@ -1,4 +1,4 @@
-"""Who suspends is told as git knows them, or else the operating system."""
+"""The author of a suspension comes from git, or else from the operating system."""
 
 from pathlib import Path
 
@@ -23,19 +23,19 @@ def known(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
         monkeypatch.setenv(f"GIT_CONFIG_VALUE_{index}", value)
 
 
-def test_git_tells_name_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_gives_name_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, name="On call", email="on-call@example.com")
 
     assert author() == "On call <on-call@example.com>"
 
 
-def test_one_of_both_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_or_an_address_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     known(monkeypatch, email="on-call@example.com")
 
     assert author() == "on-call@example.com"
 
 
-def test_where_git_knows_nobody_or_is_missing_the_system_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_git_identity_the_operating_system_gives_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert author() == "night-shift"
     monkeypatch.setenv("PATH", "/nowhere")
     assert author() == "night-shift"
@@ -47,7 +47,7 @@ def test_a_name_of_any_length_fits_its_field(monkeypatch: pytest.MonkeyPatch) ->
     assert len(author()) == LONGEST_REASON
 
 
-def test_a_name_in_another_encoding_is_legible_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_name_in_another_encoding_becomes_readable_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_bytes("[user]\n\tname = Andr\u00e9\n".encode("latin-1"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
 

@@ -1,4 +1,4 @@
-"""A stack's configuration out of its file, as the engine would tell it, and what only the engine can tell."""
+"""A stack's configuration is read from its file as the engine reads it, except what only the engine can read."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ ENCRYPTED = {"secure": "v1:xxxxxxxxxxxxxxxx:xxxxxxxxxxxxxxxxxxxxxxxxxxx"}
 
 
 def read(folder: Path, **settings: Any) -> StackConfiguration:  # noqa: ANN401 - values of a YAML file
-    """Return what a file with these settings beside the development stack's says; underscores stand for colons."""
+    """Return the configuration of a file with these settings and those of dev; underscores stand for colons."""
     content = {"aws:region": "ap-northeast-2", BINDING_KEY: binding_content("dev")}
     content |= {key.replace("_", ":"): value for key, value in settings.items()}
     (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": content}))
@@ -31,7 +31,7 @@ def refusal(folder: Path, **settings: Any) -> str:  # noqa: ANN401 - likewise
 
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("owner", ["", "acme/flash-ticket-firewall/"])
-def test_the_committed_stacks_are_read_as_they_are(stack: str, owner: str) -> None:
+def test_the_committed_stacks_can_be_read(stack: str, owner: str) -> None:
     binding = parse_binding(binding_content(stack), stack)
 
     found = read_stack_file(ROOT, owner + stack)
@@ -42,17 +42,17 @@ def test_the_committed_stacks_are_read_as_they_are(stack: str, owner: str) -> No
     assert found.suspensions.listed == ()
 
 
-def test_what_is_named_beside_the_binding_is_told(tmp_path: Path) -> None:
+def test_provider_settings_beside_the_binding_are_read(tmp_path: Path) -> None:
     found = read(tmp_path, aws_profile="shop", kubernetes_context="dev", kubernetes_kubeconfig="/etc/kubeconfig")
 
     assert (found.profile, found.context, found.kubeconfig) == ("shop", "dev", "/etc/kubeconfig")
 
 
-def test_a_relative_kubeconfig_is_the_one_beside_the_file(tmp_path: Path) -> None:
+def test_a_relative_kubeconfig_is_relative_to_the_stack_file(tmp_path: Path) -> None:
     assert read(tmp_path, kubernetes_kubeconfig="cluster/config").kubeconfig == str(tmp_path / "cluster/config")
 
 
-def test_a_kubeconfig_in_the_home_folder_is_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_in_a_kubeconfig_path_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
 
     assert read(tmp_path, kubernetes_kubeconfig="~/.kube/dev").kubeconfig == "/home/somebody/.kube/dev"
@@ -62,7 +62,7 @@ KUBECONFIG = {"apiVersion": "v1", "kind": "Config", "contexts": []}
 
 
 @pytest.mark.parametrize("value", [KUBECONFIG, yaml.safe_dump(KUBECONFIG)], ids=["as YAML", "as text"])
-def test_a_kubeconfig_may_be_written_out(tmp_path: Path, value: object) -> None:
+def test_a_kubeconfig_can_be_inline(tmp_path: Path, value: object) -> None:
     content = read(tmp_path, kubernetes_kubeconfig=value).kubeconfig
 
     assert content
@@ -70,7 +70,7 @@ def test_a_kubeconfig_may_be_written_out(tmp_path: Path, value: object) -> None:
     assert yaml.safe_load(content) == KUBECONFIG
 
 
-def test_an_encrypted_kubeconfig_is_told_with_what_takes_its_place(
+def test_an_encrypted_kubeconfig_is_refused_with_an_alternative(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
@@ -84,7 +84,7 @@ def test_an_encrypted_kubeconfig_is_told_with_what_takes_its_place(
 
 
 @pytest.mark.parametrize("key", ["aws:region", "aws:profile", "kubernetes:context"])
-def test_another_encrypted_setting_is_told(tmp_path: Path, key: str) -> None:
+def test_other_encrypted_settings_are_refused(tmp_path: Path, key: str) -> None:
     assert refusal(tmp_path, **{key: ENCRYPTED}) == (
         f"Pulumi.dev.yaml: {key}: it is encrypted, and only the engine can read it. Write it in clear."
     )
@@ -105,5 +105,5 @@ def test_another_encrypted_setting_is_told(tmp_path: Path, key: str) -> None:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_mistake_is_told_as_the_engine_would_be_told(tmp_path: Path, settings: dict[str, Any], line: str) -> None:
+def test_a_mistake_gives_the_same_message_as_in_pulumi(tmp_path: Path, settings: dict[str, Any], line: str) -> None:
     assert re.match(rf"Pulumi\.dev\.yaml: {re.escape(line)}", refusal(tmp_path, **settings))

@@ -1,4 +1,4 @@
-"""A sweep tells what it tried: every point once, mixed, and each loss in a word."""
+"""A sweep tries every point once, in a mixed order, and reports each loss in a word."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ CONVERGED: dict[str, object] = {
 }
 
 
-def test_every_fault_is_put_at_every_write_once_and_what_can_last_also_lasts() -> None:
+def test_every_fault_is_tried_at_every_write_and_lasting_faults_also_last() -> None:
     names = Counter(map(str, points(WRITES)))
 
     assert set(names.values()) == {1}
@@ -28,7 +28,7 @@ def test_every_fault_is_put_at_every_write_once_and_what_can_last_also_lasts() -
     assert {"change KILL at 3", "destroy THROTTLED at 5 and on", "change back UNHEARD at each"} <= set(names)
 
 
-def test_the_first_points_are_of_all_courses_and_of_several_kinds() -> None:
+def test_the_first_points_cover_all_courses_and_several_kinds() -> None:
     first = points(WRITES)[:9]
 
     assert {point.course for point in first} == set(Course)
@@ -61,7 +61,7 @@ def test_without_a_limit_every_kind_and_span_is_chosen(monkeypatch: pytest.Monke
     assert chosen_spans() == list(Span)
 
 
-def test_the_worst_that_was_found_of_a_point_is_told() -> None:
+def test_the_worst_finding_of_a_point_is_reported() -> None:
     assert lost(CONVERGED) == ""
     assert lost({**CONVERGED, "orphans": ["role"]}) == "orphan"
     assert lost({**CONVERGED, "orphans": ["role"], "gaps": ["api to pay"]}) == "gap"

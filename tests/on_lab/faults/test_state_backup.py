@@ -1,4 +1,4 @@
-"""A state in files that is not whole gives way to the newest whole copy of it, and a whole one stays."""
+"""A damaged state file is replaced by its newest intact copy; an intact one stays."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ WHOLE, OLDER, OTHER = (json.dumps({"version": 3, "checkpoint": {"stack": name}})
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A state with an older and a newer copy, and a newest that is cut short too."""
+    """A state with an older and a newer copy, and a newest copy that is damaged too."""
     for name, text in {
         "stacks/shop/dev.json": WHOLE,
         "stacks/shop/dev.json.bak": WHOLE[:9],
@@ -27,7 +27,7 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / ".pulumi/stacks/shop/dev.json"
 
 
-def test_a_whole_state_stays_as_it_is(state: Path) -> None:
+def test_an_intact_state_stays_unchanged(state: Path) -> None:
     state.write_text(OLDER)
 
     restore(state)
@@ -36,7 +36,7 @@ def test_a_whole_state_stays_as_it_is(state: Path) -> None:
 
 
 @pytest.mark.parametrize("remains", ["", "{}", WHOLE[:9]])
-def test_a_state_that_is_not_whole_gives_way_to_its_newest_whole_copy(state: Path, remains: str) -> None:
+def test_a_damaged_state_is_replaced_by_its_newest_intact_copy(state: Path, remains: str) -> None:
     state.write_text(remains)
 
     restore(state)
@@ -45,7 +45,7 @@ def test_a_state_that_is_not_whole_gives_way_to_its_newest_whole_copy(state: Pat
     assert [each.name for each in state.parent.iterdir()] == ["dev.json"]
 
 
-def test_without_any_whole_copy_the_stack_begins_anew(state: Path) -> None:
+def test_without_an_intact_copy_the_stack_starts_empty(state: Path) -> None:
     state.write_text("")
     for copy in (state.parents[2] / "backups/shop/dev").iterdir():
         copy.write_text("")
@@ -55,7 +55,7 @@ def test_without_any_whole_copy_the_stack_begins_anew(state: Path) -> None:
     assert list(state.parent.iterdir()) == []
 
 
-def test_attributes_that_are_cut_short_go_and_the_state_stays(state: Path) -> None:
+def test_damaged_attributes_are_removed_and_the_state_stays(state: Path) -> None:
     cut, whole = (state.with_name(f"dev.json{end}.attrs") for end in ("", ".bak"))
     cut.write_text("")
     whole.write_text("{}")

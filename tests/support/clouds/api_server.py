@@ -1,4 +1,4 @@
-"""An API server in a few lines, for answers that a real one gives seldom."""
+"""An API server in a few lines, for answers that a real one rarely gives."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 
 @contextmanager
 def answering(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
-    """Serve answers by path over plain HTTP; everything else is not found."""
+    """Serve answers by path over plain HTTP; every other path is not found."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,7 +1,7 @@
-"""An API server with a kubelet in a few lines: what is to run in a pod runs in a shell of this machine.
+"""An API server with a kubelet in a few lines: commands for a pod run in a shell on this machine.
 
-It speaks what the API server speaks where a command is run (Kubernetes API, pods/exec: WebSocket, v5.channel.k8s.io)
-and where a container is added to a pod (pods/ephemeralcontainers).
+It implements the protocol for running a command (Kubernetes API, pods/exec: WebSocket, v5.channel.k8s.io) and for
+adding a container to a pod (pods/ephemeralcontainers).
 """
 
 import base64
@@ -27,11 +27,11 @@ _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 @dataclass(frozen=True, slots=True)
 class Kubelet:
-    """What was asked of it, and how it behaves.
+    """Its requests and its behaviour.
 
     Attributes:
-        refused: Answered to an exec instead of running it: an HTTP status and a message.
-        waiting: Why an added container is not started; empty where it is.
+        refused: The answer to an exec instead of running it: an HTTP status and a message.
+        waiting: Why an added container does not start; empty if it starts.
         executed: The container and command of each exec.
         added: The containers that were added.
     """
@@ -43,7 +43,7 @@ class Kubelet:
 
     @contextmanager
     def serve(self) -> Iterator[KubernetesCluster]:
-        """Serve until the block ends, and return the cluster as the program connects to it."""
+        """Serve until the block ends, and yield the cluster as the program connects to it."""
 
         class Handler(_Handler):
             kubelet = self
@@ -52,13 +52,13 @@ class Kubelet:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             try:
-                yield connected(f"http://127.0.0.1:{server.server_port}", token="lab")  # noqa: S106 - any will do
+                yield connected(f"http://127.0.0.1:{server.server_port}", token="lab")  # noqa: S106 - any token works
             finally:
                 server.shutdown()
                 thread.join()
 
     def pod(self) -> dict[str, Any]:
-        """Return the pod with what was added to it."""
+        """Return the pod with its added containers."""
         state: dict[str, Any] = {"terminated": {"exitCode": 0}}
         if self.waiting:
             state = {"waiting": {"reason": self.waiting}}
@@ -139,4 +139,4 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - what the probe wants to run
+    return subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - the probe's command

@@ -1,6 +1,6 @@
-"""An AWS account of a test's own: real moto on the loopback interface, in this process.
+"""A new AWS account for a test: moto on the loopback interface, in this process.
 
-The server, and the SDK's descriptions of AWS, which take it longer to read than all else here, serve all tests.
+All tests share the server and the SDK's descriptions of AWS, because reading those takes longer than all the rest.
 """
 
 import json
@@ -30,21 +30,21 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass(frozen=True, slots=True)
 class MotoAccount:
-    """What a test arranges as somebody who may do everything; the code under test finds it by the variables of AWS."""
+    """The account, in which a test may do everything; the code under test finds it through the AWS variables."""
 
     endpoint: str
     monkeypatch: pytest.MonkeyPatch
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no static type
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 clients have no static type
         return _client(service, self.endpoint)
 
     def connect(self) -> AwsAccount:
-        """Return the account as the variables lead to it; nothing has been asked by it yet."""
+        """Return the account that the variables lead to, before its first call."""
         return AwsAccount(_session(self.endpoint, os.environ["AWS_ACCESS_KEY_ID"]), "dev")
 
     @contextmanager
     def allowing(self, *actions: str) -> Iterator[None]:
-        """Let the code under test be a user with these rights alone, which moto checks."""
+        """Run the code under test as a user with only these rights, which moto checks."""
         iam = self.client("iam")
         user = f"reader-{len(iam.list_users()['Users'])}"
         iam.create_user(UserName=user)
@@ -77,7 +77,7 @@ _administration = boto3.Session("admin", "admin", region_name=REGION)
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """Run a server, and give its URL."""
+    """Run a server, and yield its URL."""
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
@@ -92,7 +92,7 @@ def moto_server() -> Iterator[str]:
 
 @contextmanager
 def moto_account(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoAccount]:
-    """Give an empty account at a server, and lead the variables of AWS to it."""
+    """Yield an empty account at a server, and point the AWS variables at it."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     variables = {

@@ -1,4 +1,4 @@
-"""The command as a test calls it, and a copy of the project to call it on."""
+"""The command as tests call it, and a copy of the project for it."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.declared.accounts import ROOT, STACKS
 
 
 def run(*arguments: str | Path) -> Result:
-    """Run the command in this process, with no stack named by the environment."""
+    """Run the command in this process, without a stack name in the environment."""
     return CliRunner(env={"PULUMI_STACK": None}).invoke(app, [str(argument) for argument in arguments])
 
 
@@ -25,7 +25,7 @@ def copy_project(folder: Path, *stacks: str) -> Path:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Replace text that must be there."""
+    """Replace a text that must exist."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")

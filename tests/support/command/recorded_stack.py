@@ -1,4 +1,4 @@
-"""A pulumi for tests without an engine: it knows what a stack has declared, and writes down what it is asked to do."""
+"""A stand-in for pulumi in tests without an engine: it knows what a stack has declared, and logs its calls."""
 
 import json
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def declared_now(project: Path, stack: str) -> DeclaredVersion:
 
 
 def record_stack(folder: Path, *declared: DeclaredVersion) -> Path:
-    """Put such a pulumi into a folder, for versions one after another; return where it writes what it is asked."""
+    """Put such a pulumi into a folder, for successive versions; return the file where it logs its calls."""
     recorded = None
     for each in declared:
         recorded = continued(recorded, each)

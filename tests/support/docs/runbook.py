@@ -1,4 +1,4 @@
-"""The runbook as a test reads it: headings, links and commands."""
+"""Read the runbook: headings, links and commands."""
 
 import re
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Command:
     """A command of a step.
 
     Attributes:
-        text: As it is typed, with places such as ``<pod>`` to fill.
-        lacks: What the lab lacks to try it, as the runbook says; None for what is tried.
+        text: The command, with placeholders such as ``<pod>``.
+        lacks: What the lab lacks to try it, as the runbook says; None if it is tried.
     """
 
     text: str
@@ -26,7 +26,7 @@ class Command:
 
 
 def commands(runbook: Path) -> list[Command]:
-    """Return the commands of all blocks in order, as often as they stand there."""
+    """Return the commands of all blocks in order, with repetitions."""
     found = []
     for _, block in _BLOCK.findall(runbook.read_text(encoding="utf-8")):
         text = dedent(block).strip()
@@ -41,7 +41,7 @@ def headings(runbook: Path) -> list[str]:
 
 
 def anchors(runbook: Path) -> set[str]:
-    """Return what the usual renderers make of the headings: lower case, hyphens for spaces, no punctuation."""
+    """Return the usual anchors of the headings: lower case, hyphens for spaces, no punctuation."""
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings(runbook)}
 
 

@@ -1,4 +1,4 @@
-"""A stack on the lab as somebody who is woken finds it: traffic is denied, a policy gone, and a commit cut a flow."""
+"""A stack on the lab with an incident: traffic is denied, a policy is missing, and a commit has cut a flow."""
 
 import shutil
 import subprocess
@@ -78,15 +78,15 @@ spec:
           image: registry.example.com/aws-network-policy-agent
           args: ["--enable-network-policy=true", "--enable-policy-event-logs=true", "--enable-cloudwatch-logs=false"]
 """
-"""What controllers or people would make."""
+"""Objects that controllers or people would create."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """The stack, and what the runbook leaves to be filled in.
+    """The stack, and the values for the placeholders of the runbook.
 
     Attributes:
-        program: The project's folder, in a repository of git whose last commit cut what api needs.
+        program: The project's folder, in a git repository whose last commit removed a flow that api needs.
         places: The values of ``<pod>`` and the like, by name.
     """
 
@@ -96,7 +96,7 @@ class Trouble:
     @classmethod
     @contextmanager
     def made(cls, lab: Lab, program: Path) -> Iterator["Trouble"]:
-        """Deploy the stack in a folder that is not there yet, get it into trouble, and leave nothing afterwards."""
+        """Deploy the stack from a new folder, cause the incident, and leave nothing behind."""
         engine, apis = Engine(lab, STACK, _program(program)), Apis(lab, STACK)
         engine.up().checked()
         _cut(program)
@@ -143,7 +143,7 @@ class Trouble:
 
 @contextmanager
 def _balancer(apis: Apis, groups: Mapping[str, str], subnets: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Stand a load balancer before the gateway, and give the ARN of its target group."""
+    """Put a load balancer in front of the gateway, and return the ARN of its target group."""
     elb, public = apis.aws("elbv2"), [subnets[f"{_NETWORK}.{octet}"] for octet in (0, 1)]
     target_group = elb.create_target_group(
         Name="gateway", Protocol="HTTP", Port=3000, VpcId=public[0]["VpcId"], TargetType="ip"
@@ -181,7 +181,7 @@ def _cut(program: Path) -> None:
 
 
 def _record(apis: Apis, groups: Mapping[str, str], subnets: Mapping[str, str], group: str, key: str) -> None:
-    """Let the incident happen, and put its records where this stack's flow log delivers: in a log group, as text."""
+    """Stage the incident, and put its records into the destination of this stack's flow log: a log group, as text."""
     s3, logs = apis.aws("s3"), apis.aws("logs")
     s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
@@ -209,7 +209,7 @@ def _line(row: Mapping[str, object]) -> str:
 
 
 def _end_recording(apis: Apis, subnets: Mapping[str, Mapping[str, str]]) -> None:
-    """Remove what the incident made beside the stack."""
+    """Remove what the incident created outside the stack."""
     ec2, s3 = apis.aws("ec2"), apis.aws("s3")
     here = [{"Name": "vpc-id", "Values": list({each["VpcId"] for each in subnets.values()})}]
     for each in ec2.describe_network_interfaces(Filters=here)["NetworkInterfaces"]:
@@ -228,4 +228,4 @@ def _kubectl(lab: Lab, *arguments: str, given: str = "") -> None:
 
 def _git(program: Path, *arguments: str) -> None:
     command = [shutil.which("git") or "git", *arguments]
-    subprocess.run(command, cwd=program, check=True, capture_output=True)  # noqa: S603 - the words are this file's
+    subprocess.run(command, cwd=program, check=True, capture_output=True)  # noqa: S603 - the arguments come from this file

@@ -1,4 +1,4 @@
-"""Declarations deployed one after another on one stack of the lab, every write of each deployment recorded."""
+"""Deploy declarations one after another on one stack of the lab, and record every write of each deployment."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ Change = Callable[[Content, Content], None]
 
 
 def committed(_traffic: Content, _binding: Content) -> None:
-    """Leave both as they are committed."""
+    """Leave both as committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Deployed:
     """One deployment of a chain.
 
     Attributes:
-        result: Of the engine.
-        run: Its writes.
-        transition: From what to what.
+        result: The engine's result.
+        run: The writes of the run.
+        transition: The declarations before and after.
     """
 
     result: Result
@@ -47,12 +47,12 @@ class Deployed:
 
     @property
     def gaps(self) -> list[Gap]:
-        """What does not hold on the way."""
+        """The gaps on the way."""
         return judged(self.transition, self.run)
 
     @property
     def warnings(self) -> list[str]:
-        """The steps that were told to interrupt."""
+        """The steps that the preview marks as interrupting."""
         told = "warning: Interrupting step: "
         return [each.removeprefix(told) for each in self.result.diagnostics if each.startswith(told)]
 
@@ -71,8 +71,8 @@ class Chain:
         """Deploy the committed declaration with a change to it.
 
         Args:
-            change: What to change in the committed files.
-            labels: What running pods carry, by service, where it is not what was declared before.
+            change: The change of the committed files.
+            labels: The labels of running pods by service, if they differ from the declaration before.
         """
         program = copy_program(REPOSITORY, self.folder / str(len(self.programs)), self._files(change))
         self.programs.append(program)
@@ -93,12 +93,12 @@ class Chain:
 
 @contextmanager
 def chain(lab: Lab, stack: str, folder: Path) -> Iterator[Chain]:
-    """Keep a stack for a chain of deployments, and destroy it after that."""
+    """Keep a stack for a chain of deployments, and destroy it at the end."""
     made = Chain(lab, stack, folder)
     yield made
     Engine(lab, stack, made.programs[-1]).destroy().checked()
 
 
 def _written(content: Content) -> str:
-    """Return content as YAML, in which what is shared stands twice: a file of ours has no aliases."""
+    """Return content as YAML without aliases: our files have none."""
     return yaml.safe_dump(json.loads(json.dumps(content)))

@@ -1,4 +1,4 @@
-"""A stack of the lab whose pods carry their groups, and what somebody does to it behind this program's back."""
+"""A stack of the lab whose pods have their groups, and manual changes to it behind the program's back."""
 
 import json
 import subprocess
@@ -13,12 +13,12 @@ from lab.surroundings import SURROUNDINGS
 from tests.support.engine.life import NAMESPACE, Apis
 
 HOSTS = {"alb": "0.8", "gateway": "10.21", "api": "10.22", "pay": "11.23"}
-"""The load balancer, and the pods of the lab that run before the firewall does, with the ends of their addresses."""
+"""The load balancer and the pods that run before the firewall, with the last octets of their addresses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Somebody with kubectl and the AWS CLI."""
+    """A person with kubectl and the AWS CLI."""
 
     apis: Apis
     program: Path
@@ -52,12 +52,12 @@ class Behind:
         return made
 
     def undo(self, interfaces: Mapping[str, str]) -> None:
-        """Take the interfaces away, as the pods' end would."""
+        """Remove the interfaces, as at the end of the pods."""
         for interface in interfaces.values():
             self.apis.aws("ec2").delete_network_interface(NetworkInterfaceId=interface)
 
     def open_a_policy(self) -> None:
-        """Put a policy beside ours that lets anybody reach pay."""
+        """Create a policy beside ours that opens pay to everybody."""
         spec = {"podSelector": {"matchLabels": {"app": "flash-pay"}}, "policyTypes": ["Ingress"], "ingress": [{}]}
         metadata = {"name": "debug-pay"}
         policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
@@ -80,7 +80,7 @@ class Behind:
         return dict(found)
 
     def change_rules(self, group: str, removed: str) -> None:
-        """Remove a rule of ours from a group, and add one of somebody's own: SSH from anywhere."""
+        """Remove a rule of ours from a group, and add a foreign one: SSH from anywhere."""
         ec2 = self.apis.aws("ec2")
         rule = self.rule(removed)["SecurityGroupRuleId"]
         ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[rule])
@@ -89,5 +89,5 @@ class Behind:
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
 
     def delete_the_log_group(self, name: str) -> None:
-        """Delete what the flow log delivers to."""
+        """Delete the destination of the flow log."""
         self.apis.aws("logs").delete_log_group(logGroupName=name)

@@ -1,4 +1,4 @@
-"""What both layers let through after every single write of an engine run, held to what is declared before and after."""
+"""Compare what both layers allow after every write of an engine run with the declarations before and after."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,11 +22,11 @@ from lab.recording.journal import Write
 Pair = tuple[str, str]
 Openings = Mapping[Pair, PortSet]
 Deciding = tuple[Layer, ...]
-"""The layers that decide a connection."""
+"""The layers that decide about a connection."""
 
 
 class Pods(StrEnum):
-    """Which pods: an interface keeps the groups that it had when its pod was scheduled."""
+    """Which pods: an interface keeps the groups from the moment when its pod was scheduled."""
 
     RUNNING = "pods that ran before the update"
     NEW = "pods scheduled at that moment"
@@ -34,14 +34,14 @@ class Pods(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A claim that does not hold after a write.
+    """A claim that is false after a write.
 
     Attributes:
         write: Its number and action.
-        claim: What does not hold.
-        pair: From and to.
-        ports: On which ports.
-        pods: Of which pods.
+        claim: The false claim.
+        pair: The source and the destination.
+        ports: The ports.
+        pods: The pods.
     """
 
     write: str
@@ -53,10 +53,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of the engine wrote.
+    """The writes of one run of the engine.
 
     Attributes:
-        before: What stood before its first write.
+        before: What was deployed before its first write.
         writes: In their order.
     """
 
@@ -69,9 +69,9 @@ class Transition:
     """One run of the engine, from one declaration to another.
 
     Attributes:
-        before: What is declared before; None where nothing is deployed yet.
-        after: What is declared after; None where everything is removed.
-        labels: What running pods carry, by service, where it is not what is declared before.
+        before: The declaration before; None if nothing is deployed yet.
+        after: The declaration after; None if everything is removed.
+        labels: The labels of running pods by service, if they differ from the declaration before.
     """
 
     before: CompiledFirewall | None
@@ -79,7 +79,7 @@ class Transition:
     labels: Mapping[str, Labels] = field(default_factory=dict)
 
     def gaps(self, run: Run) -> Iterator[Gap]:
-        """Yield what does not hold after a write."""
+        """Yield the gaps after a write."""
         kept = _in_all([self._openings_of(side, tuple(Layer), self._matrix(side)) for side in self._sides])
         ever = {
             (pods, deciding): _in_any(
@@ -108,7 +108,7 @@ class Transition:
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
 
     def _is_told_apart(self, pair: Pair) -> bool:
-        """Tell whether a pair is no kubelet with pods that may carry the group of nodes too."""
+        """Return whether a pair is not a kubelet with pods that may have the group of nodes too."""
         shared = any(Attachment.NODES in side.environment.cluster.in_use for side in self._sides)
         return not (shared and KUBELET in pair)
 
@@ -117,10 +117,10 @@ class Transition:
         return {pair: _opened(layers, deciding, ends) for pair, ends in _pairs(layers)}
 
     def _openings(self, standing: Deployed, before: Deployed, pods: Pods) -> Iterator[tuple[Deciding, Openings]]:
-        """Yield what is open, by the layers that decide it.
+        """Yield what is open, by the layers that decide.
 
-        Before the first deployment pods carry groups of others, whose rules are not known: there the pod layer decides
-        alone, until a pod carries a group of this program's.
+        Before the first deployment pods have groups of others, with unknown rules. The pod layer decides alone until a
+        pod has a group of this program.
         """
         firewall = standing.firewall(self._environment)
         worn = before.firewall(self._environment).attachments if pods is Pods.RUNNING else firewall.attachments
@@ -141,7 +141,7 @@ class Transition:
 
     @cached_property
     def _sides(self) -> tuple[CompiledFirewall, ...]:
-        """What is declared, the newest last."""
+        """The declarations, the newest last."""
         return tuple(side for side in (self.before, self.after) if side)
 
     @cached_property
@@ -154,7 +154,7 @@ class Transition:
 
     @cached_property
     def _environment(self) -> Environment:
-        """That of the newest, where what was bound before and is no more keeps its meaning."""
+        """The newest environment, in which names that were bound only before keep their meaning."""
         newest = self._sides[-1].environment
         places = dict(newest.places)
         for name, place in self._sides[0].environment.places:
@@ -163,7 +163,7 @@ class Transition:
         return replace(newest, places=tuple(sorted(places.items(), key=lambda place: place[0])))
 
     def _seen(self, pods: Pods) -> Matrix:
-        """Return both matrices' endpoints, pods by the labels that they carry."""
+        """Return the endpoints of both matrices, pods with the labels that they have."""
         if pods is Pods.NEW:
             return self._matrix(self._sides[-1])
         matrix = self._matrix(self._sides[0])
@@ -171,7 +171,7 @@ class Transition:
         return replace(matrix, services=tuple(carried))
 
     def _matrix(self, side: CompiledFirewall) -> Matrix:
-        """Return both matrices' endpoints, services as one of them says; flows do not matter to what stands."""
+        """Return the endpoints of both matrices, with the services of one; flows do not affect what is deployed."""
         every = [each.matrix for each in (*self._sides, side)]
         services = {each.name: each for matrix in every for each in matrix.services}
         externals = {each.name: each for matrix in (*every, self._sides[-1].matrix) for each in matrix.externals}
@@ -180,7 +180,7 @@ class Transition:
 
 
 def _pairs(layers: BothLayers) -> Iterator[tuple[Pair, tuple[Endpoint, Endpoint]]]:
-    """Yield every pair with a service at an end, without kubelets and pods that share the group of their node."""
+    """Yield every pair with at least one service, without kubelets and pods that share the group of their node."""
     for one in layers.endpoints:
         for other in layers.endpoints:
             sharing = any(end.role is Role.SERVICE and not end.wears_own_group for end in (one, other))

@@ -1,4 +1,4 @@
-"""One life of a stack on the lab, from first preview to destroy, and what the APIs show on the way."""
+"""The life of a stack on the lab, from first preview to destroy, and what the APIs show on the way."""
 
 import subprocess
 from collections.abc import Mapping
@@ -39,9 +39,9 @@ class Sight:
         namespaces: Names and uids.
         groups: The VPC's security groups, by id.
         rules: The tagged names of the rules of all groups.
-        buckets: Names.
-        log_groups: Names.
-        flow_logs: As described, by id.
+        buckets: Their names.
+        log_groups: Their names.
+        flow_logs: Their descriptions, by id.
         keys: The states of KMS keys, by id.
     """
 
@@ -59,14 +59,14 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A stack from first preview to destroy, with what the APIs showed between.
+    """A stack from first preview to destroy, and what the APIs show in between.
 
     Attributes:
         changed_preview: A preview of the program with another matrix.
-        changed: Its update.
-        drifted_preview: A preview with refresh, after somebody changed one policy by hand and deleted another.
+        changed: The update with that matrix.
+        drifted_preview: A preview with refresh, after a manual change of one policy and the deletion of another.
         mended: An update with refresh, after that.
-        targeted: An update of one policy alone, before the rest of the change.
+        targeted: An update of only one policy, before the rest of the change.
     """
 
     untouched: Sight
@@ -90,12 +90,12 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Apis:
-    """The two APIs of one environment of the lab, as somebody else than the engine asks them."""
+    """The two APIs of one environment of the lab, without the engine."""
 
     lab: Lab
     stack: str
 
-    def aws(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no static type
+    def aws(self, service: str) -> Any:  # noqa: ANN401 - boto3 clients have no static type
         """Return a client of an AWS service."""
         make: Any = boto3.client
         return make(
@@ -107,7 +107,7 @@ class Apis:
         )
 
     def tamper(self) -> None:
-        """Change one policy, add to another and to a pod's groups, and delete one, as somebody with kubectl would."""
+        """Change one policy, add to another and to a pod's groups, and delete one, as a person with kubectl would."""
         wrong_port = '[{"op": "replace", "path": "/spec/ingress/0/ports/0/port", "value": 9999}]'
         all_open = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
         one_group = '[{"op": "add", "path": "/spec/securityGroups/groupIds/-", "value": "sg-0123456789abcdef0"}]'
@@ -171,7 +171,7 @@ def changed_matrix(*changes: tuple[str, str]) -> dict[str, str]:
 
 
 def live(lab: Lab, stack: str, folder: Path) -> Life:
-    """Run the life of a stack, with programs copied under a folder."""
+    """Run the life of a stack, with copies of the program in a folder."""
     apis = Apis(lab, stack)
     engine = Engine(lab, stack, copy_program(REPOSITORY, folder / "declared"))
     changing = Engine(lab, stack, copy_program(REPOSITORY, folder / "changed", changed_matrix(*CHANGES)))

@@ -1,9 +1,9 @@
-"""The long sweep: ``make test-faults`` tries every fault at every write, or as many as there is time for.
+"""The long sweep: ``make test-faults`` tries every fault at every write, or as many as time allows.
 
-It goes on where the one before was ended: each outcome is a line of a file, and points in it are not tried again.
-These variables limit it: ``FAULTS=kill,gone`` the kinds, ``SPANS=once,on,each`` what else they hit, ``EVERY=5`` the
-writes, ``SECONDS_LEFT=3600`` the time, ``STACK=prod`` the environment (dev), ``LABS=1`` how many labs run side by side
-(2), ``OUTCOMES`` the file.
+It continues where the last sweep ended: each outcome is a line of a file, and it skips the points in the file. These
+variables limit it: ``FAULTS=kill,gone`` the kinds of fault, ``SPANS=once,on,each`` which other writes they hit,
+``EVERY=5`` the writes (every fifth), ``SECONDS_LEFT=3600`` the time, ``STACK=prod`` the environment (default dev),
+``LABS=1`` the number of labs side by side (default 2), ``OUTCOMES`` the file.
 """
 
 import json
@@ -23,13 +23,13 @@ from tests.support.faults.stage import Stage
 
 @dataclass
 class Sweep:
-    """What is to be tried, and what became of it.
+    """The points to try, and their outcomes.
 
     Attributes:
         stack: The environment.
-        outcomes: The file; a line of JSON a point.
-        seconds: How long points are begun.
-        every: Only each so manieth write.
+        outcomes: The file, with a line of JSON for each point.
+        seconds: How long the sweep starts new points.
+        every: Only every n-th write.
     """
 
     stack: str
@@ -41,7 +41,7 @@ class Sweep:
     _start: float = field(default_factory=time.monotonic)
 
     def work(self) -> None:
-        """Try points on one lab after the other; a lab whose stack did not come back is left."""
+        """Try points on one lab after the other; abandon a lab whose stack did not recover."""
         while self._is_time:
             with Lab.start() as lab, tempfile.TemporaryDirectory(dir=lab.folder) as folder:
                 stage = Stage(lab, self.stack, Path(folder))
@@ -81,7 +81,7 @@ class Sweep:
 
 
 def main() -> int:
-    """Sweep, say what was found, and return 1 if a point was lost."""
+    """Sweep, print the outcome, and return 1 if a point was lost."""
     stack = os.environ.get("STACK", "dev")
     sweep = Sweep(
         stack,

@@ -1,4 +1,4 @@
-"""What became of the points of a sweep, counted."""
+"""Count the outcomes of a sweep's points."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,20 +12,20 @@ _LOST = {
     "unlike": "differs",
     "orphans": "orphan",
 }
-"""What makes a point lost, by the part of a trial that tells it, the worst first."""
+"""The reasons that make a point lost, by the field of the trial that shows it, the worst first."""
 
 _COLUMNS = (_CONVERGED, *_LOST.values(), _NOT_REACHED)
 
 
 def lost(trial: Mapping[str, object]) -> str:
-    """Return in a word why a point is lost; empty if it is not."""
+    """Return in one word why a point is lost; empty if it is not."""
     return next((word for part, word in _LOST.items() if trial[part]), "")
 
 
 def table(trials: Sequence[Mapping[str, object]]) -> str:
-    """Return a line for each kind of fault, and one for all: points, writes hit, converged, lost and why, not reached.
+    """Return a line for each kind of fault and a total: points, writes hit, converged, lost with reasons, not reached.
 
-    A run with another order of its writes, or with fewer, may not reach a write; nothing is then shown by the point.
+    A run with another order of writes, or with fewer, may not reach a write. Such a point shows nothing.
     """
     rows = [("fault", "tried", "writes hit", *_COLUMNS)]
     for kind in (*(how.name for how in How), "all"):

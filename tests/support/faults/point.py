@@ -1,4 +1,4 @@
-"""Where a fault is put: into which run of the engine, at which write, what it is and for how long."""
+"""The place of a fault: the run of the engine, the write, the kind and the duration."""
 
 import os
 import random
@@ -10,19 +10,19 @@ from itertools import chain, zip_longest
 from lab.recording.fault import Fault, How, Span
 
 KILLS = (How.KILL, How.KILL_BEFORE)
-"""What ends the run, so that its stack is locked until somebody frees it."""
+"""The faults that end the run, so that its stack stays locked until somebody unlocks it."""
 
 _LASTING = (How.SERVER_ERROR, How.THROTTLED, How.CONFLICT, How.EXPIRED, How.SILENT)
-"""What may also go on until the run ends; the rest happens once, or lasts by its nature."""
+"""The faults that can also last until the run ends. The others happen once, or always last."""
 
 _REPEATED = (*_LASTING, How.UNHEARD, *KILLS)
-"""What may also meet each write of a run, and of the runs that finish it."""
+"""The faults that can also hit each write of a run and of the runs that finish it."""
 
 _SPAN_NAMES = {Span.ONCE: "at {}", Span.ON: "at {} and on", Span.EACH: "at each"}
 
 
 class Course(StrEnum):
-    """A run of the engine, in the order in which one stack can go through them."""
+    """The runs of the engine, in the order in which one stack can go through them."""
 
     FIRST = "first deployment"
     CHANGE = "change"
@@ -38,26 +38,26 @@ class Point:
     fault: Fault
 
     def __str__(self) -> str:
-        """Name it, such as ``change KILL at 12``: the same in every sweep."""
+        """Return its name, such as ``change KILL at 12``, which is the same in every sweep."""
         return f"{self.course} {self.fault.how.name} {_SPAN_NAMES[self.fault.span].format(self.fault.at)}"
 
 
 def points(
     writes: Mapping[Course, int], kinds: Iterable[How] = How, every: int = 1, spans: Iterable[Span] = Span
 ) -> list[Point]:
-    """Return the points of a sweep, mixed so that any first part of them holds something of everything.
+    """Return the points of a sweep, mixed so that every first part of them holds something of everything.
 
     Args:
-        writes: How many writes a run makes without a fault.
-        kinds: Which faults.
-        every: Only each so manieth write.
-        spans: Which spans of them.
+        writes: The number of writes of each run without a fault.
+        kinds: The kinds of faults.
+        every: Only every n-th write.
+        spans: Their spans.
     """
     chosen, wide = tuple(kinds), set(spans)
     mixed = []
     for course in Course:
         faults = [fault for fault in _faults(writes[course], chosen, every) if fault.span in wide]
-        random.Random(course).shuffle(faults)  # noqa: S311 - an order, no secret
+        random.Random(course).shuffle(faults)  # noqa: S311 - a random order, not a secret
         mixed.append([Point(course, fault) for fault in faults])
     return [point for point in chain.from_iterable(zip_longest(*mixed)) if point]
 

@@ -1,4 +1,4 @@
-"""One environment of a lab where runs of the engine meet faults and are mended, each as the runbook says."""
+"""One environment of a lab where faults hit runs of the engine, and the steps of the runbook repair them."""
 
 import subprocess
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from tests.support.faults.standing import Standing, standing
 from tests.support.faults.state_backup import restore
 from tests.support.faults.typed import typed
 
-# What the client of AWS tries again for minutes by default is tried twice.
+# The AWS client retries for minutes by default; here it tries only twice.
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
 _LIMIT_SECONDS = 180.0
-"""An engine whose API is gone waits longer; it is ended then, as a person would."""
+"""An engine without its API waits longer; it is then killed, as a person would do."""
 _ROUNDS = 150
-"""So often a run is begun again where each write meets a fault; each round gets past at least one."""
+"""How often a run starts again if a fault hits each write; each round gets past at least one write."""
 _EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
 
 _ENDS: dict[Course, tuple[str | None, str | None]] = {
@@ -38,16 +38,16 @@ _ENDS: dict[Course, tuple[str | None, str | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of one point.
+    """The outcome of one point.
 
     Attributes:
-        hit: What the fault hit first; empty if the run made fewer writes.
-        writes: How many writes it hit.
+        hit: The first write that the fault hit; empty if the run made fewer writes.
+        writes: The number of writes that it hit.
         failed: Whether the run failed.
-        gaps: Connections that were cut or open and should not have been, in any state of fault and recovery.
-        unlike: What differs after the recovery from what stands without a fault, in the firewall.
-        orphans: What of the record is left over and known to no state.
-        trouble: A command of the recovery that failed, a preview that finds changes.
+        gaps: Connections that were wrongly cut or open, in any state of fault and recovery.
+        unlike: The differences in the firewall between the recovery and a run without a fault.
+        orphans: Resources of the record that are left behind and in no state.
+        trouble: Failed commands of the recovery, or a preview that finds changes.
     """
 
     hit: str
@@ -61,7 +61,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """One run into a fault, and what failed of mending it before the next."""
+    """One run into a fault, and what failed in its repair before the next run."""
 
     journal: Journal
     result: Result
@@ -70,7 +70,7 @@ class _Round:
 
 @dataclass
 class Stage:
-    """A stack on the lab that goes through the courses again and again."""
+    """A stack on the lab that repeats the courses again and again."""
 
     lab: Lab
     stack: str
@@ -83,7 +83,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         settings = f"Pulumi.{self.stack}.yaml"
-        # What is retained on purpose could not be told from what is left behind.
+        # Retained resources would look like resources left behind.
         files = {settings: (REPOSITORY / settings).read_text().replace("onDestroy: retain", "onDestroy: delete")}
         self._programs = {
             "shop": copy_program(REPOSITORY, self.folder / "shop", files),
@@ -94,7 +94,7 @@ class Stage:
         self._apis = Apis(self.lab, self.stack)
 
     def rehearse(self) -> None:
-        """Go through all courses without a fault, and keep how many writes they make and what then stands."""
+        """Run all courses without a fault, and keep the number of their writes and what is deployed after each."""
         self._usual[None] = standing(self._apis)
         for course in Course:
             journal, result = self._run(course, None)
@@ -103,11 +103,11 @@ class Stage:
 
     @property
     def is_sound(self) -> bool:
-        """Whether the last recovery ended as it should, so that the next point starts from where it should."""
+        """Whether the last recovery succeeded, so that the next point has the right start."""
         return self._sound
 
     def try_point(self, point: Point) -> Trial:
-        """Run a course with a fault, mend it and run it again; the stack is then where the course ends."""
+        """Run a course with a fault, repair it, and run it again; the stack is then at the end of the course."""
         before, after = _ENDS[point.course]
         self._go_to(before)
         start = standing(self._apis)
@@ -126,7 +126,7 @@ class Stage:
         gaps = self._gaps(point.course, *(told.journal for told in rounds), mending)
         self._sound = again.code == 0
         if self.rival and (self.rival.code == 0 or "locked" not in self.rival.stderr + self.rival.stdout):
-            trouble.append(f"the second engine is not told of the lock: {_words(self.rival)}")
+            trouble.append(f"the second engine does not report the lock: {_words(self.rival)}")
         found, usual = standing(self._apis), self._usual[after]
         beside = start.record - self._usual[before].record
         unlike = [f"+ {each}" for each in (found.firewall - usual.firewall).elements()]
@@ -146,12 +146,12 @@ class Stage:
     def _go_to(self, wanted: str | None) -> None:
         courses = {ends: course for course, ends in _ENDS.items()}
         while self._at != wanted:
-            # All lead to "shop" or away from it.
+            # All courses lead to "shop" or away from it.
             course = courses.get((self._at, wanted)) or courses[self._at, "shop"]
             self._run(course, None)[1].checked()
 
     def _rounds(self, point: Point) -> Iterator[_Round]:
-        """Run into a fault once, or again and again until every write has met it and is made, mended after kills."""
+        """Run into a fault once, or repeat until it has hit every write and all are made; repair after kills."""
         for _ in range(_ROUNDS):
             journal, result = self._run(point.course, point)
             is_last = result.code == 0 or point.fault.span is not Span.EACH
@@ -183,7 +183,7 @@ class Stage:
         return engine.run(*arguments, "--stack", self.stack, seconds=_LIMIT_SECONDS)
 
     def _mend(self, course: Course) -> Iterator[str]:
-        """Do what the runbook says, the same after every fault; yield what fails of it."""
+        """Do what the runbook says, the same after every fault; yield what fails."""
         engine = self._engine(course)
         restore(engine.state_file)
         engine.make_stack()

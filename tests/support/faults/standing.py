@@ -1,4 +1,4 @@
-"""What stands in one environment, in terms that two runs of the engine share: no ids, no random ends of names."""
+"""What is deployed in one environment, in terms that two runs of the engine share: no ids, no random suffixes."""
 
 import json
 from collections import Counter
@@ -15,24 +15,24 @@ _NOTHING = "-"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Everything that the firewall's run could have touched, counted: what stands twice shows.
+    """Everything that a run could have changed, counted: duplicates show.
 
     Attributes:
-        firewall: Policies, attachments, groups and rules with their contents, and those of others beside them.
-        record: Flow logs, what they write to, and what Athena asks of it.
+        firewall: Policies, attachments, groups and rules with their contents, and those of others.
+        record: Flow logs, their destinations, and the Athena resources.
     """
 
     firewall: Counter[str]
     record: Counter[str]
 
     def beyond(self, other: "Standing") -> Iterator[str]:
-        """Yield what is here and not there."""
+        """Yield what is here and not in the other."""
         yield from sorted((self.firewall - other.firewall).elements())
         yield from sorted((self.record - other.record).elements())
 
 
 def standing(apis: Apis) -> Standing:
-    """Return what stands now."""
+    """Return what is deployed now."""
     sight = apis.look()
     return Standing(Counter(_firewall(apis, sight)), Counter(_record(apis, sight)))
 

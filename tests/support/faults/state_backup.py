@@ -1,7 +1,7 @@
-"""What the runbook says of a state in files that was cut short: back to the newest whole copy of it.
+"""Repair a damaged state file as the runbook says: go back to its newest intact copy.
 
-The engine keeps a copy from the end of each update, in ``.pulumi/backups/PROJECT/STACK/STACK.TIME.json``. What was made
-since is taken over or named as left over by the next deployment.
+The engine keeps a copy from the end of each update, in ``.pulumi/backups/PROJECT/STACK/STACK.TIME.json``. The next
+deployment adopts resources that were created since then, or verify names them as left behind.
 """
 
 import json
@@ -10,9 +10,9 @@ from pathlib import Path
 
 
 def restore(state: Path) -> None:
-    """Put the newest whole copy in the place of a state that is not whole, or nothing where there is no copy.
+    """Replace a damaged state by its newest intact copy, or remove it if there is no copy.
 
-    The attributes beside it (``.attrs``) the engine needs only where they stand, and then whole.
+    The engine does not need the attributes beside it (``.attrs``), but if they exist they must be intact.
 
     Args:
         state: ``.pulumi/stacks/PROJECT/STACK.json``.

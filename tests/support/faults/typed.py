@@ -1,4 +1,4 @@
-"""The commands of the AWS CLI that this program tells a person to type, done as the CLI does them."""
+"""Run the AWS CLI commands that this program prints, as the CLI does."""
 
 import shlex
 from collections.abc import Callable
@@ -8,11 +8,11 @@ from botocore import xform_name
 
 
 def typed(command: str, client: Callable[[str], Any]) -> None:
-    """Do ``aws SERVICE OPERATION --NAME VALUE ...``.
+    """Run ``aws SERVICE OPERATION --NAME VALUE ...``.
 
     Args:
-        command: As a person would paste it.
-        client: Gives the SDK's client of a service; ``s3api`` is the CLI's name of S3.
+        command: The command as a person pastes it.
+        client: Returns the SDK's client of a service; ``s3api`` is the CLI's name for S3.
     """
     aws, service, operation, *options = shlex.split(command)
     assert aws == "aws"

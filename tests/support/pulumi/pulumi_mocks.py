@@ -1,16 +1,16 @@
-"""Runs a Pulumi program against an engine that only remembers, and shows what the program asked of it.
+"""Run a Pulumi program against an engine that only records, and show what the program declared.
 
     deployment = deploy(lambda: FlowLogs("flow-logs", args))
     bucket = deployment.only("aws:s3/bucket:Bucket")
     assert bucket.retain_on_delete
 
-`deploy` returns after every registration, output and ``apply`` of the program has come to rest, so a test looks at
-plain values with plain asserts and needs neither ``pulumi.runtime.test`` nor an assertion inside an ``apply``. It
-raises what the program raises, an assertion lost in an ``apply`` included. Each call has its own event loop and Pulumi
-settings; nothing is left behind for the next test.
+`deploy` returns after every registration, output and ``apply`` of the program has finished. So a test uses plain
+asserts on plain values, without ``pulumi.runtime.test`` and without assertions inside an ``apply``. It raises what the
+program raises, even an assertion inside an ``apply``. Each call has its own event loop and Pulumi settings, and leaves
+nothing behind for the next test.
 
-Every deployment is held to three promises of a well-made program: URNs are unique, every component ends with
-``register_outputs``, and it does so once.
+Every deployment must keep three promises: URNs are unique, every component calls ``register_outputs``, and it calls it
+only once.
 """
 
 import asyncio
@@ -31,23 +31,23 @@ STACK_TYPE: Final = "pulumi:pulumi:Stack"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One resource as the engine was asked to register it.
+    """One resource, as the program registers it.
 
     Attributes:
-        urn: The name that the engine would give it; unique.
+        urn: The unique name that the engine would give it.
         type: The type token: ``aws:s3/bucket:Bucket``.
         name: The logical name.
         custom: False for a component.
-        inputs: What the program passed, under the provider's camelCase names.
+        inputs: The program's inputs, with the provider's camelCase names.
         parent: The URN of the parent; the stack's for a resource without one.
         provider: ``urn::id`` of an explicit provider, empty for the default one.
-        depends_on: The URNs it waits for directly, through ``depends_on`` or through an input.
+        depends_on: The URNs that it waits for directly, through ``depends_on`` or through an input.
         protect: Whether the engine refuses to delete it.
         retain_on_delete: Whether deleting it only forgets it.
         delete_before_replace: Whether a replacement deletes first.
         aliases: Names under which earlier versions of the program knew it.
         ignore_changes: Inputs whose changes the engine overlooks.
-        import_id: What stands already and is taken over where the state does not know it; empty for nothing.
+        import_id: The id of an existing resource to adopt if the state does not know it; empty for none.
     """
 
     urn: str
@@ -68,12 +68,12 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What one run of a program declared.
+    """The declarations of one run of a program.
 
     Attributes:
         resources: In the order of their URNs: the engine's own order is not the program's.
-        registered_outputs: What each component, and the stack, registered as outputs, by URN.
-        result: What the program returned, outputs resolved.
+        registered_outputs: The outputs that each component and the stack registered, by URN.
+        result: The program's return value, with outputs resolved.
     """
 
     resources: tuple[Registered, ...]
@@ -105,12 +105,12 @@ class Deployment:
         return found + tuple(deeper for child in found for deeper in self.below(child))
 
     def outputs(self, component: Registered) -> Mapping[str, Any]:
-        """Return what a component registered as its outputs."""
+        """Return the outputs that a component registered."""
         return self.registered_outputs[component.urn]
 
     @property
     def exports(self) -> Mapping[str, Any]:
-        """What the program exported from the stack."""
+        """The exports of the stack."""
         return next(values for urn, values in self.registered_outputs.items() if _is_stack(urn))
 
     def waits_for(self, later: Registered, earlier: Registered) -> bool:
@@ -140,14 +140,14 @@ def deploy(
 
     Args:
         program: The program. What it returns (a resource's output, a dictionary of outputs) is resolved into `result`.
-        computed: By type token, attributes that the provider would compute beyond `id` and `arn`, which every custom
-            resource gets. They win over inputs of the same name.
-        calls: By function token (``aws:index/getPartition:getPartition``), what a provider function answers.
-        config: The stack's configuration, keys with their namespace.
+        computed: Attributes that the provider would compute, by type token. Every custom resource also gets `id` and
+            `arn`. They override inputs with the same name.
+        calls: The answers of provider functions, by function token (``aws:index/getPartition:getPartition``).
+        config: The stack's configuration; keys include their namespace.
 
     Raises:
         AssertionError: The program breaks one of the promises above, or calls a function that has no answer.
-        Exception: Whatever the program raised.
+        Exception: What the program raised.
     """
     monitor = _RecordingMonitor(computed or {}, calls or {})
 
@@ -170,7 +170,7 @@ def deploy(
 
     unheard: list[BaseException] = []
     with asyncio.Runner() as runner:
-        # After a failure the SDK drops tasks that failed with it: heard here, or each would print when it is collected.
+        # After a failure the SDK drops other failed tasks; await them here, or each would print when it is collected.
         runner.get_loop().set_exception_handler(
             lambda _, context: unheard.append(context.get("exception") or RuntimeError(context["message"]))
         )
@@ -181,10 +181,10 @@ def deploy(
 
 
 class _RecordingMonitor(mocks.MockMonitor):
-    """The engine's side of the conversation. The SDK calls it from several threads."""
+    """The engine's side of the protocol. The SDK calls it from several threads."""
 
     def __init__(self, computed: Mapping[str, Mapping[str, Any]], calls: Mapping[str, Mapping[str, Any]]) -> None:
-        # The base class asks for an object to invent states with; here only this class does.
+        # The base class needs an object that invents states; here this class does that.
         super().__init__(mocks=None)  # type: ignore[arg-type]
         self._computed = computed
         self._calls = calls
@@ -253,7 +253,7 @@ def _is_stack(urn: str) -> bool:
 
 
 def _arn(type_token: str, name: str) -> str:
-    """Return an ARN of the right service: enough to see which resource an input came from."""
+    """Return an ARN with the right service, enough to see which resource an input came from."""
     service = type_token.partition("/")[0].rpartition(":")[2]
     return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{name}"
 

@@ -1,7 +1,7 @@
-"""The states between two declarations in an order that Pulumi may take, from the graph that the components make.
+"""The states between two declarations in an order that Pulumi may take, from the graph of the components.
 
-Pulumi, "How Pulumi works": a resource is created or updated once all that it depends on is; what is declared no longer
-is deleted after that, each before what it depended on.
+Pulumi, "How Pulumi works": Pulumi creates or updates a resource after all that it depends on. Then it deletes what is
+no longer declared, each resource before what it depended on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _COMPUTED = {
 
 
 def states(before: CompiledFirewall | None, after: CompiledFirewall | None, random: Random) -> Iterator[Deployed]:
-    """Yield what stands after each step of one deployment, in one of the orders that there are."""
+    """Yield what is deployed after each step of one deployment, in one of the possible orders."""
     former, latter = (_objects(side) if side else {} for side in (before, after))
     standing = dict(former)
     changed = {key for key, found in latter.items() if former.get(key) != found}
@@ -41,7 +41,7 @@ def states(before: CompiledFirewall | None, after: CompiledFirewall | None, rand
 
 
 def _in_order(graph: Graph, wanted: set[Key], random: Random) -> list[Key]:
-    """Return some resources in a random order, none before what it depends on."""
+    """Return some resources in a random order, each after what it depends on."""
     left, done = set(graph), []
     while left:
         ready = sorted(key for key in left if not graph[key] & left)
@@ -53,7 +53,7 @@ def _in_order(graph: Graph, wanted: set[Key], random: Random) -> list[Key]:
 
 @cache
 def _graph(firewall: CompiledFirewall) -> Graph:
-    """Return what each resource of both layers depends on, through others too."""
+    """Return what each resource of both layers depends on, directly or through others."""
     args = FirewallArgs(firewall.matrix.namespace, firewall.environment, firewall.deployed_pods, firewall.vpc)
     resources = {each.urn: each for each in deploy(lambda: Firewall("firewall", args), computed=_COMPUTED).resources}
 
