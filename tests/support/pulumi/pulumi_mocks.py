@@ -170,7 +170,7 @@ def deploy(
 
     unheard: list[BaseException] = []
     with asyncio.Runner() as runner:
-        # After a failure the SDK drops other failed tasks; await them here, or each would print when it is collected.
+        # After a failure the SDK drops other failed tasks; collect them here, or each would print a message.
         runner.get_loop().set_exception_handler(
             lambda _, context: unheard.append(context.get("exception") or RuntimeError(context["message"]))
         )
