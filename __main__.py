@@ -9,6 +9,7 @@ from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, declared_at
 from flash_ticket.firewall.change.impact import impact
+from flash_ticket.firewall.change.resource_names import FIREWALL
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
@@ -46,7 +47,7 @@ if not proof.holds:
 pulumi.log.info(proof_text(proof))
 pulumi.log.info(impact_text(change))
 
-firewall = Firewall("firewall", FirewallArgs.of(planned, adopted, deployed))
+firewall = Firewall(FIREWALL, FirewallArgs.of(planned, adopted, deployed))
 
 pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)
 pulumi.export("groupIds", firewall.group_ids)

@@ -11,6 +11,7 @@ from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
@@ -91,7 +92,9 @@ class Firewall(pulumi.ComponentResource):
             inside,
         )
         policies = NetworkPolicies(
-            f"{name}-policies", NetworkPoliciesArgs(args.pods, (groups,), args.rewriting), inside
+            resource_names.joined(name, resource_names.POLICIES),
+            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting),
+            inside,
         )
         if args.guard:
             from components.guard_rails import GuardRails, GuardRailsArgs  # noqa: PLC0415 - see above
@@ -139,7 +142,11 @@ class Firewall(pulumi.ComponentResource):
         if watch.rule or watch.dashboard:
             from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs  # noqa: PLC0415 - see above
 
-            PrometheusAlerts(f"{name}-alerts", PrometheusAlertsArgs(watch.rule, watch.dashboard), inside)
+            PrometheusAlerts(
+                resource_names.joined(name, resource_names.ALERTS),
+                PrometheusAlertsArgs(watch.rule, watch.dashboard),
+                inside,
+            )
         if watch.cloudwatch:
             from components.cloudwatch_alerts import CloudWatchAlerts, CloudWatchAlertsArgs  # noqa: PLC0415 - see above
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
 
+from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 
@@ -50,7 +51,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         manifest = policy.manifest()
         annotations = {**manifest["metadata"]["annotations"], **TAKE_BACK, **self._rewriting.of_policy(policy.name)}
         return NetworkPolicyResource(
-            f"{name}-{policy.name}",
+            resource_names.joined(name, policy.name),
             metadata={**manifest["metadata"], "annotations": annotations},
             spec=manifest["spec"],
             opts=pulumi.ResourceOptions(parent=self, depends_on=after),

@@ -9,6 +9,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import ConfigMap
 
+from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap, PrometheusRule
 
 
@@ -36,7 +37,7 @@ class PrometheusAlerts(pulumi.ComponentResource):
         if args.rule:
             manifest = args.rule.manifest()
             CustomResource(
-                f"{name}-rule",
+                resource_names.joined(name, resource_names.RULE),
                 api_version=manifest["apiVersion"],
                 kind=manifest["kind"],
                 metadata=manifest["metadata"],

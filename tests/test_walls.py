@@ -1,6 +1,7 @@
 """The walls between the rooms: what each may import, in which order, and how long a file may be."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,6 +134,97 @@ def test_live_declares_no_resource_and_is_no_command(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pulumi":
             assert node.attr in {"Config", "get_stack", "log"}
+
+
+WRITING = re.compile(
+    r"(create|delete|put|patch|replace|modify|authorize|revoke|update|start|stop|attach|detach|associate|disassociate"
+    r"|add|remove|set|tag|untag|cancel|copy|upload|restore|run|invoke|connect|execute|import)_[a-z0-9_]+"
+)
+QUESTIONS = {
+    "start_query_execution": "Athena answers nothing but a query that somebody starts",
+    "stop_query_execution": "ends such a query of our own, which costs money while it runs",
+}
+WRITES_THAT_ASK = {
+    "self._answered('POST', path, _WHO)": "a SelfSubjectReview is an answer; nothing is kept of it",
+    "self._answered('PATCH', f'/api/v1/namespaces/{namespace}', content, dryRun='All')": "the server only tries it",
+}
+PRIVATE_COPIES = {
+    "flash_ticket/live/logs/flow_log_bucket.py": "objects of a bucket, a batch at a time, because DuckDB reads files",
+    "flash_ticket/live/logs/standard_input.py": "standard input, which is read more than once",
+    "flash_ticket/live/stack/git.py": "the project's files as a revision of git has them",
+    "flash_ticket/traffic/flow_logs/events.py": "lines of a log group, because DuckDB reads files",
+}
+CHANGES_OF_FILES = {
+    *("write_text", "write_bytes", "mkdir", "unlink", "touch", "rename", "rmdir", "chmod", "symlink_to", "hardlink_to"),
+    *("rmtree", "copymode", "copytree", "makedirs", "NamedTemporaryFile", "mkstemp", "mkdtemp"),
+}
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of a file, each with the last part of what is called."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func).rpartition(".")[2], node
+
+
+def changes_a_file(called: str, call: ast.Call) -> bool:
+    """Return whether a call opens a file to write it, or changes what the disk holds."""
+    given = map(text_of, (*call.args, *(keyword.value for keyword in call.keywords)))
+    modes = [each for each in given if re.fullmatch(r"[rwaxbt+]{1,3}", each)]
+    return called in CHANGES_OF_FILES or (called == "open" and any(set(each) & set("wax+") for each in modes))
+
+
+def text_of(node: ast.AST) -> str:
+    """Return a literal text; empty for anything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+@pytest.mark.parametrize("path", files("flash_ticket/live"), ids=named)
+def test_live_asks_both_apis_and_writes_to_none(path: Path) -> None:
+    tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    operations = set(map(text_of, tree)) | {called for called, _ in calls(path)}
+    methods = {
+        ast.unparse(call)
+        for _, call in calls(path)
+        if call.args and text_of(call.args[0]) in {"POST", "PUT", "PATCH", "DELETE"}
+    }
+
+    assert {each for each in operations if WRITING.fullmatch(each)} <= set(QUESTIONS)
+    assert methods <= set(WRITES_THAT_ASK)
+
+
+@pytest.mark.parametrize("path", [PROGRAM, *files(*PRODUCT)], ids=named)
+def test_only_operate_changes_files_and_all_else_keeps_but_private_copies(path: Path) -> None:
+    if "operate" in path.parts or not any(changes_a_file(*each) for each in calls(path)):
+        return
+    assert named(path) in PRIVATE_COPIES
+    assert "TemporaryDirectory" in {called for called, _ in calls(path)}
+
+
+@pytest.mark.parametrize("path", [PROGRAM, *files(*PRODUCT)], ids=named)
+def test_only_operate_runs_pulumi_rewrites_the_settings_and_touches_a_pod(path: Path) -> None:
+    if "operate" in path.parts:
+        return
+    names = set(imported(path))
+    used = {called for called, _ in calls(path)}
+
+    assert ("subprocess",) not in names or named(path) == "flash_ticket/live/stack/git.py"
+    assert ("pulumi", "automation") not in {name[:2] for name in names}
+    assert ("kubernetes", "stream") not in {name[:2] for name in names}
+    assert not used & {"with_suspensions", "CoreV1Api", "PulumiCommand", "Popen"}
+
+
+def test_git_is_all_that_live_runs_and_it_is_only_asked() -> None:
+    text = (ROOT / "flash_ticket/live/stack/git.py").read_text(encoding="utf-8")
+    commands = [
+        [text_of(each) for each in node.elts]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.List) and node.elts and text_of(node.elts[0])
+    ]
+
+    assert {command[0] for command in commands} == {"git"}
+    assert all(set(command) & {"cat-file", "log", "config"} for command in commands)
+    assert sum("subprocess.run" in line for line in text.splitlines()) == len(commands)
 
 
 @pytest.mark.parametrize("path", files("flash_ticket/cli"), ids=named)

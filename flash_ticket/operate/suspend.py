@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.history import DeclaredVersion
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions, with_suspensions
@@ -16,8 +17,6 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.declared_project import declared_project
 from flash_ticket.operate.pulumi import Stack
-
-_ALERTS = "firewall-alerts-rule"
 
 
 @dataclass(frozen=True)
@@ -106,10 +105,10 @@ class SuspendedPolicies:
     def _deploy(self, wanted: Suspensions) -> None:
         changed = {each.policy for each in (*self.listed.over, *set(self.listed.listed) ^ set(wanted.listed))}
         runs = self._runs.firewall(self.name)
-        policies = [policy.name for policy in runs.pods.policies if policy.name in changed]
-        alerts = [_ALERTS] if runs.watch.rule else []
+        below = [(resource_names.POLICIES, policy.name) for policy in runs.pods.policies if policy.name in changed]
+        below += [(resource_names.ALERTS, resource_names.RULE)] if runs.watch.rule else []
         with declared_project(self.folder, self.name, self._runs) as project:
-            Stack(project, self.stack).up(*(f"firewall-policies-{name}" for name in policies), *alerts)
+            Stack(project, self.stack).up(*(resource_names.joined(resource_names.FIREWALL, *parts) for parts in below))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,11 +1,21 @@
 """``suspend`` and ``resume``: they act on what runs, and refuse wrong options before they change anything."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from components.firewall import Firewall, FirewallArgs
+from flash_ticket.firewall.change import resource_names
+from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.declare.binding import BINDING_KEY
+from flash_ticket.firewall.project import read_project
+from tests.support.alerts.alerted import alerted_content
 from tests.support.command.flash_firewall import copy_project, edit, run
 from tests.support.command.recorded_stack import declared_now, record_stack
+from tests.support.declared.described import nothing_deployed
+from tests.support.pulumi.pulumi_mocks import deploy
 
 POLICY = "04-allow-egress-api"
 ASKED = ("--for", "30m", "--reason", "x", "--stack", "dev")
@@ -89,6 +99,29 @@ def test_suspend_and_resume_act_on_the_running_version_even_if_traffic_yaml_chan
     assert (project / "Pulumi.dev.yaml").read_text() == before
     update = f"up --yes --skip-preview --target **firewall-policies-{POLICY} --stack dev"
     assert asked.read_text().splitlines() == [update, update]
+
+
+@pytest.mark.parametrize("renamed", [None, "FIREWALL", "POLICIES", "ALERTS", "RULE"])
+def test_what_it_targets_is_what_the_components_declare_whatever_that_is_called(
+    renamed: str | None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if renamed:
+        monkeypatch.setattr(resource_names, renamed, "another")
+    settings = yaml.safe_load((project / "Pulumi.dev.yaml").read_text())
+    settings["config"][BINDING_KEY] = alerted_content()
+    (project / "Pulumi.dev.yaml").write_text(yaml.safe_dump(settings))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = record_stack(tmp_path, declared_now(project, "dev"))
+    args = FirewallArgs.of(read_project(project, "dev"), Adoption(), nothing_deployed())
+    declared = {each.name for each in deploy(lambda: Firewall(resource_names.FIREWALL, args)).resources}
+
+    result = run("suspend", POLICY, *ASKED, "--project", project)
+
+    assert result.exit_code == 0, result.stderr
+    targets = re.findall(r"--target \*\*(\S+)", asked.read_text())
+    assert len(targets) == 2
+    assert set(targets) <= declared
+    assert any("another" in each for each in targets) == bool(renamed)
 
 
 def test_resume_all_succeeds_if_nothing_is_suspended(project: Path) -> None:
