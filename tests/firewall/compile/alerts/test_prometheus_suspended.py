@@ -10,7 +10,7 @@ from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule, suspension_groups
 from flash_ticket.firewall.compile.alerts.prometheus_rule import rules_document
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspension, Suspensions
-from tests.firewall.compile.alerts.test_promtool import run
+from tests.firewall.compile.alerts.test_prometheus import run
 from tests.support.alerts.alerted import alerted
 from tests.support.declared.accounts import shop_matrix
 

@@ -1,0 +1,58 @@
+"""Tests mirror the code: where ``x.py`` is, ``test_x.py`` or ``test_x_something.py`` is found without searching."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
+ROOMS = {path.name: path for path in (ROOT / "flash_ticket").iterdir() if (path / "__init__.py").exists()} | {
+    "components": ROOT / "components",
+    "lab": ROOT / "lab",
+}
+
+ACROSS_FILES = {
+    "cli/test_manifest_verbs.py": "list, diff and explain on manifests",
+    "cli/test_project_verbs.py": "list, diff and explain on this project",
+    "components/test_every_order.py": "both layers in every order that Pulumi may take",
+    "components/test_pulumi_mocks.py": "the harness in tests/support, which holds no tests",
+    "lab/aws_api/test_aws_answers.py": "all layers around moto",
+    "lab/aws_api/test_aws_refusals.py": "all layers around moto",
+    "lab/tools/test_aws_bridge.py": "the Go program lab/tools/aws-bridge",
+}
+"""Tests of several files of a folder, or of code that is not Python."""
+
+
+def mirrored() -> list[str]:
+    return sorted(str(path.relative_to(TESTS)) for room in ROOMS for path in (TESTS / room).rglob("test_*.py"))
+
+
+def code_folder(test: str) -> Path:
+    """Return the folder of the code that a test is about."""
+    room, *folders = Path(test).parent.parts
+    return ROOMS[room].joinpath(*folders)
+
+
+def test_every_room_has_tests() -> None:
+    assert [room for room in ROOMS if not (TESTS / room).is_dir()] == []
+
+
+@pytest.mark.parametrize("test", mirrored())
+def test_each_test_is_in_the_folder_that_mirrors_its_code(test: str) -> None:
+    assert code_folder(test).is_dir()
+
+
+@pytest.mark.parametrize("test", [each for each in mirrored() if each not in ACROSS_FILES])
+def test_each_test_is_named_after_the_file_that_it_tests(test: str) -> None:
+    subject = Path(test).stem.removeprefix("test_")
+    files = [path.stem for path in code_folder(test).glob("*.py")]
+
+    assert any(subject == file or subject.startswith(f"{file}_") for file in files)
+
+
+def test_the_list_of_tests_across_files_holds_only_tests_that_exist() -> None:
+    assert set(ACROSS_FILES) <= set(mirrored())
+
+
+def test_support_holds_no_tests() -> None:
+    assert list((TESTS / "support").rglob("test_*.py")) == []
