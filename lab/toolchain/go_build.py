@@ -34,6 +34,7 @@ class GoBuild:
         package: The main package, an import path or ``.``.
         variables: Strings that the linker sets, such as the version that a release build would carry.
         beside: Other executables for the same folder.
+        tags: Build tags, which leave out what the lab never uses.
         finish: Adds files that are not built; is given the folder that holds the executables.
         processor_seconds: How much processor time the build took when it was measured, after those that come before it.
     """
@@ -43,6 +44,7 @@ class GoBuild:
     package: str
     variables: tuple[tuple[str, str], ...] = ()
     beside: "tuple[GoBuild, ...]" = ()
+    tags: tuple[str, ...] = ()
     finish: Callable[[Path], None] = _nothing_more
     processor_seconds: float = 0.0
 
@@ -50,7 +52,7 @@ class GoBuild:
         """Return what the cache knows this build by: it changes with sources, pinned modules and the Go release."""
         settings = repr((self.package, self.variables, [build.key() for build in self.beside]))
         files = sorted(path for path in (MODULES / self.module).iterdir() if not path.name.endswith("_test.go"))
-        return fingerprint(settings, go_version(), *files)
+        return fingerprint(settings, go_version(), *self.tags, *files)
 
     def make(self, folder: Path) -> None:
         """Build into ``folder``.
@@ -60,7 +62,7 @@ class GoBuild:
         """
         flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.variables)])
         command = [go(), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", flags]
-        command += ["-o", str(folder / self.executable), self.package]
+        command += ["-tags", ",".join(self.tags), "-o", str(folder / self.executable), self.package]
         result = subprocess.run(  # noqa: S603 - the arguments are this file's own
             command,
             cwd=MODULES / self.module,

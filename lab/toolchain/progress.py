@@ -88,7 +88,7 @@ class Progress:
         running, *others = self.steps[self._number - 1 :]
         seconds = max(0.0, running.processor_seconds * self._pace - took)
         seconds += sum(step.processor_seconds for step in others) * self._pace
-        left = [f"about {math.ceil(seconds / _MINUTE)} min left"] if running.processor_seconds else []
+        left = [f"about {math.ceil(seconds / _MINUTE)} min left"] if seconds else []
         left += [f"then {', '.join(step.name for step in others)}"] if others else []
         return "; ".join([self._label() + so_far, *left])
 

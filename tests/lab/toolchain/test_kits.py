@@ -112,6 +112,12 @@ def test_what_was_built_is_not_asked_for_again(tmp_path: Path, monkeypatch: pyte
     assert provide([kit], Cache(tmp_path)) == first
 
 
+def test_a_build_without_a_part_is_another_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(go_build, "go_version", lambda: "go1.26.0")
+
+    assert GoBuild("tool", "aws-bridge", ".", tags=("small",)).key() != GoBuild("tool", "aws-bridge", ".").key()
+
+
 def test_a_machine_without_go_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
