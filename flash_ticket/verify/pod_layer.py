@@ -105,7 +105,7 @@ class PodLayer:
             yield Finding(
                 self._where(each.policy),
                 f"it is suspended until {each.end}, {each.said()}",
-                "its pods are open in its direction; the VPC layer still decides",
+                "its pods are open in its direction; the VPC layer still applies",
                 f"flash-firewall resume {each.policy} --stack {self.planned.environment.name}",
                 FindingKind.SUSPENDED,
             )

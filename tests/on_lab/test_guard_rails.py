@@ -250,7 +250,7 @@ def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
     assert "Warning" in warned.stderr
     assert "deployed from traffic.yaml" in warned.stderr
     assert denied.returncode != 0
-    assert "by its deployers alone" in denied.stderr
+    assert "only the deployers of the firewall" in denied.stderr
     assert elsewhere.returncode == 0, elsewhere.stderr
     assert gone.returncode != 0
     assert finalized.returncode == 0, finalized.stderr

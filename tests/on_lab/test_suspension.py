@@ -133,7 +133,7 @@ def test_every_preview_and_check_warns_until_its_end(night: Night) -> None:
 
 def test_the_first_update_after_its_end_closes_the_policy_and_says_so(night: Night) -> None:
     assert [step.name for step in night.closing.changes] == [f"firewall-policies-{POLICY}"]
-    assert [each for each in night.closing.diagnostics if f"suspension of {POLICY}: it was to end" in each]
+    assert [each for each in night.closing.diagnostics if f"suspension of {POLICY}: it ended" in each]
     assert night.closed["spec"]["egress"] != [{}]
     assert not [key for key in night.closed["metadata"]["annotations"] if "suspended" in key]
 

@@ -1,7 +1,7 @@
-"""The VPC flow log as values: what each record holds, for whom, and where it is found.
+"""The VPC flow log as values: the fields of its records, its settings, its names and its location.
 
 Source: Amazon VPC User Guide, "Flow log records" (fields), "Flow log files" (S3 layout), "Flow log limitations".
-Where a stack records its traffic and for how long is its own choice:
+Each stack chooses where to record its traffic and for how long:
 `flash_ticket.firewall.bind.environment.Recording`.
 """
 
@@ -20,7 +20,7 @@ RECORD_FIELDS: Final = (
     "subnet-id",
     "interface-id",
     "instance-id",
-    # srcaddr and dstaddr are the interface's own first address; a pod on that interface shows in pkt-* alone.
+    # srcaddr and dstaddr are the interface's own first address; only pkt-* shows the pod on that interface.
     "srcaddr",
     "dstaddr",
     "pkt-srcaddr",
@@ -38,27 +38,27 @@ RECORD_FIELDS: Final = (
     "start",
     "end",
     "action",
-    # Tells a rejection by VPC Block Public Access or by encryption controls from one by a group or a network ACL.
+    # Distinguishes rejections by VPC Block Public Access or encryption controls from those by a group or network ACL.
     "reject-reason",
     "log-status",
 )
-"""The fields of a record, in the order in which CloudWatch Logs writes them and Parquet lays out its columns.
+"""The fields of a record, in the order of CloudWatch Logs and of the Parquet columns.
 
-A flow log cannot be changed: a field more, less or elsewhere replaces it, and earlier files keep the old columns.
+A flow log cannot be changed: any change of this list replaces it, and earlier files keep the old columns.
 """
 
 AGGREGATION_SECONDS: Final = 60
-"""The longest time that one record sums up; AWS knows 60 and 600."""
+"""The longest time that one record covers; AWS supports 60 and 600."""
 
 RESULTS: Final = "query-results"
-"""What is in the bucket that Athena's results go to, in its name."""
+"""The content of the bucket for Athena's results, as its name says it."""
 
 _PREFIX_LENGTH = 37
-"""AWS's 63 characters of a bucket's name, less the 26 that make it unique. An IAM role's prefix may have 38."""
+"""The 63 characters of a bucket's name, minus the 26 that make it unique. An IAM role's prefix may have 38."""
 
 
 def declared_settings(settings: FlowLogSettings) -> dict[str, object]:
-    """Return what of a flow log is declared and never changes in its place, as DescribeFlowLogs tells it."""
+    """Return the declared settings of a flow log that cannot change in place, as DescribeFlowLogs returns them."""
     to_s3 = settings.destination is LogDestination.S3
     files = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}
     return {
@@ -71,14 +71,14 @@ def declared_settings(settings: FlowLogSettings) -> dict[str, object]:
 
 
 def log_format() -> str:
-    """Return the fields as CreateFlowLogs takes them: ``${version} ${account-id} ...``."""
+    """Return the fields as CreateFlowLogs expects them: ``${version} ${account-id} ...``."""
     return " ".join(f"${{{field}}}" for field in RECORD_FIELDS)
 
 
 def name_prefix(application: str, environment: str, content: str = "flow-logs") -> str:
-    """Return how the names of a bucket or a role begin: at most 37 characters that S3 and IAM accept.
+    """Return the prefix of the names of a bucket or a role: at most 37 characters that S3 and IAM accept.
 
-    A longer name is cut and told apart by a hash of the whole.
+    A longer name is cut and ends with a hash of the whole name.
     """
     wanted = re.sub(r"[^a-z0-9-]+", "-", f"{application}-{environment}-{content}-".lower()).lstrip("-")
     if len(wanted) <= _PREFIX_LENGTH:
@@ -88,17 +88,17 @@ def name_prefix(application: str, environment: str, content: str = "flow-logs") 
 
 
 def log_group_prefix(application: str, environment: str) -> str:
-    """Return how the name of the log group begins: ``/flash-ticket/prod/flow-logs-``."""
+    """Return the prefix of the log group's name: ``/flash-ticket/prod/flow-logs-``."""
     return f"/{application}/{environment}/flow-logs-"
 
 
 def key_tags(application: str, environment: str) -> dict[str, str]:
-    """Return the tags by which a key is this stack's; CreateKey takes them with it."""
+    """Return the tags that mark a key as this stack's; CreateKey sets them at once."""
     return {"Name": f"{application}-{environment}-flow-logs", STACK_TAG: environment}
 
 
 def s3_location(bucket_arn: str, origin: Origin) -> str:
-    """Return the ARN of the folder that holds the years of hive-compatible records ("Flow log files")."""
+    """Return the ARN of the folder with the hive-compatible records by year ("Flow log files")."""
     return (
         f"{bucket_arn}/AWSLogs/aws-account-id={origin.account_id}/aws-service=vpcflowlogs/aws-region={origin.region}/"
     )

@@ -1,7 +1,7 @@
-"""Who may write a flow log's records and who may read them: every policy, as AWS documents it, as plain data.
+"""Who may write and read a flow log's records: every policy, as AWS documents it, as plain data.
 
-Each service is trusted only when it acts for this account and region (`Origin`): without those conditions the same
-service could be made to act here for somebody else (IAM User Guide, "The confused deputy problem").
+A policy trusts a service only if it acts for this account and region (`Origin`). Without those conditions, somebody
+else could make the same service act here (IAM User Guide, "The confused deputy problem").
 """
 
 import json
@@ -10,24 +10,24 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Origin
 
 AccessPolicy = dict[str, Any]
-"""A policy document as JSON will show it."""
+"""A policy document, ready for JSON."""
 
 _DELIVERY_SERVICE = "delivery.logs.amazonaws.com"
 _USE_KEY = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"]
 
 
 def as_json(policy: AccessPolicy) -> str:
-    """Return the document as text, the same for the same policy, so that a second preview finds no change."""
+    """Return the document as text; the text is stable, so that a second preview finds no change."""
     return json.dumps(policy)
 
 
 def bucket_policy(bucket_arn: str, origin: Origin) -> AccessPolicy:
-    """Return who may do what with the bucket: log delivery writes this account's records, and all of it over TLS.
+    """Return the policy of the records' bucket: log delivery may write this account's records, and only over TLS.
 
-    The first two statements are those that AWS attaches, overwriting what is there, when it misses them at the creation
-    of a flow log: they must be in place before it, to the letter, ``Sid`` included (VPC User Guide, "Amazon S3 bucket
-    permissions for flow logs", hive-compatible prefixes). Records come with the ACL ``bucket-owner-full-control``, the
-    only one that a bucket without ACLs accepts (S3 User Guide, "Controlling ownership of objects").
+    If the first two statements are missing when a flow log is created, AWS attaches them and overwrites the policy. So
+    they must exist before, letter by letter, including ``Sid`` (VPC User Guide, "Amazon S3 bucket permissions for flow
+    logs", hive-compatible prefixes). Records have the ACL ``bucket-owner-full-control``, the only one that a bucket
+    without ACLs accepts (S3 User Guide, "Controlling ownership of objects").
     """
     return _document(
         {
@@ -57,15 +57,16 @@ def bucket_policy(bucket_arn: str, origin: Origin) -> AccessPolicy:
 
 
 def results_bucket_policy(bucket_arn: str) -> AccessPolicy:
-    """Return who may do what with the bucket of query results: whom IAM allows it, and all of it over TLS.
+    """Return the policy of the bucket for query results: IAM decides who may use it, and only over TLS.
 
-    Athena writes and reads there as the person who asks (Athena User Guide, "Access to Amazon S3 from Athena").
+    Athena writes and reads there as the person who runs the query (Athena User Guide, "Access to Amazon S3 from
+    Athena").
     """
     return _document(_only_over_tls(bucket_arn))
 
 
 def bucket_key_policy(origin: Origin) -> AccessPolicy:
-    """Return who may use the bucket's key: the account by its IAM policies, and log delivery.
+    """Return the policy of the bucket's key: the account may use it by its IAM policies, and log delivery may.
 
     CloudWatch Logs User Guide, "Logs sent to Amazon S3", "Amazon S3 bucket server-side encryption"; AWS KMS Developer
     Guide, "Default key policy", for the account.
@@ -84,10 +85,10 @@ def bucket_key_policy(origin: Origin) -> AccessPolicy:
 
 
 def log_group_key_policy(group_prefix: str, origin: Origin) -> AccessPolicy:
-    """Return who may use the log group's key: the account by its IAM policies, and CloudWatch Logs for such groups.
+    """Return the policy of the log group's key: the account's IAM policies apply, and CloudWatch Logs may use it.
 
-    CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service". The key comes
-    before the group, whose name is only then made unique: it is bound to all names that begin with the prefix.
+    CloudWatch Logs User Guide, "Encrypt log data in CloudWatch Logs using AWS Key Management Service". The key exists
+    before the group and its unique name, so the policy allows all group names with the prefix.
     """
     return _document(
         _account_decides(origin),
@@ -105,10 +106,10 @@ def log_group_key_policy(group_prefix: str, origin: Origin) -> AccessPolicy:
 
 
 def delivery_role_trust(origin: Origin) -> AccessPolicy:
-    """Return who may take the role that writes to the log group: the flow logs of this account and region.
+    """Return the trust policy of the role that writes to the log group: only flow logs of this account and region.
 
-    VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs". The ARN ends in ``*`` because the flow log's
-    id exists only after the role does, as that page proposes.
+    VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs". As that page suggests, the ARN ends in
+    ``*``, because the role exists before the flow log has an id.
     """
     return _document(
         {
@@ -121,11 +122,11 @@ def delivery_role_trust(origin: Origin) -> AccessPolicy:
 
 
 def delivery_role_permissions(group_arn: str) -> AccessPolicy:
-    """Return what that role may do: find and make the streams of this group, one for each interface, and fill them.
+    """Return the rights of that role: find, create and fill the streams of this group, one for each interface.
 
-    That page grants two more, on every group of the account. ``CreateLogGroup`` would let a delivery still under way
-    bring the deleted group back, without key and retention. ``DescribeLogGroups`` would show every other group. Neither
-    is used once the group exists: AWS's own CDK grants these three (aws-cdk-lib/aws-ec2, ``vpc-flow-logs.ts``).
+    That page grants two more rights, on every group of the account. ``CreateLogGroup`` would let a late delivery create
+    the deleted group again, without key and retention. ``DescribeLogGroups`` would show every other group. Neither is
+    needed once the group exists: the AWS CDK grants these three (aws-cdk-lib/aws-ec2, ``vpc-flow-logs.ts``).
 
     Args:
         group_arn: The group's ARN, without ``:*`` at its end.
@@ -172,5 +173,5 @@ def _account_decides(origin: Origin) -> AccessPolicy:
 
 
 def _dns_suffix(partition: str) -> str:
-    """Return the end of the service's name; CloudWatch Logs has its own in China, the other services here do not."""
+    """Return the suffix of the service's name; of the services here, only CloudWatch Logs has another in China."""
     return "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"

@@ -1,4 +1,4 @@
-"""Settings that are allowed and yet do not do what they seem to: what will happen, and what to do.
+"""Notices about settings that are allowed but do not do what they seem to: what happens, and what to do.
 
 Sources: Amazon EKS User Guide, "Assign security groups to individual Pods" and "Limit Pod traffic with Kubernetes
 network policies"; EKS Best Practices Guide, "Security Groups Per Pod"; issues of the AWS VPC CNI where named.
@@ -14,11 +14,11 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.notice import Notice
 
 MAX_PORT_COMBINATIONS = 24
-"""EKS User Guide, network policy considerations: unique port combinations per protocol and selector."""
+"""The limit of unique port combinations per protocol and selector (EKS User Guide, network policy considerations)."""
 
 
 def environment_notices(environment: Environment, firewall: PodFirewall) -> tuple[Notice, ...]:
-    """Return what this environment does otherwise than it seems; the order does not change."""
+    """Return the notices about this environment, always in the same order."""
     cluster = environment.cluster
     found = [*_any_attachment(cluster), *_leaving(cluster), *_many_ports(cluster, firewall)]
     if cluster.attachment is Attachment.PODS:
@@ -30,7 +30,7 @@ def _any_attachment(cluster: Cluster) -> Iterator[Notice]:
     if cluster.attachment is Attachment.NODES:
         yield Notice(
             "cluster.attachment nodes",
-            "all pods of a node share its group, so between services the pod layer alone decides",
+            "all pods of a node share its security group, so only the pod layer decides between services",
             "Choose pods where the instance types allow it (Nitro, no t family)",
         )
 
@@ -39,8 +39,8 @@ def _leaving(cluster: Cluster) -> Iterator[Notice]:
     if cluster.leaving:
         yield Notice(
             f"cluster.leaving {cluster.leaving.value}",
-            "the rules of both attachments stand, so for pods that carry the nodes' group the pod layer alone decides "
-            "between services",
+            "the rules of both attachments are deployed, so for pods with the nodes' group only the pod layer "
+            "decides between services",
             "Restart every pod of the namespace (kubectl rollout restart), then remove cluster.leaving",
         )
 
@@ -52,8 +52,8 @@ def _many_ports(cluster: Cluster, firewall: PodFirewall) -> Iterator[Notice]:
                 yield Notice(
                     f"policy {policy.name}",
                     f"it has {count} {protocol} port combinations, and the VPC CNI enforces "
-                    f"{MAX_PORT_COMBINATIONS} for a selector",
-                    "Join neighbouring ports to ranges in traffic.yaml",
+                    f"at most {MAX_PORT_COMBINATIONS} per selector",
+                    "Join adjacent ports into ranges in traffic.yaml",
                 )
 
 
@@ -65,14 +65,14 @@ def _pod_groups(cluster: Cluster) -> Iterator[Notice]:
     if cluster.cni is CniName.CILIUM:
         yield Notice(
             "cluster.attachment pods with cilium",
-            "only the VPC CNI puts groups on pods: unless Cilium is chained to it, every pod keeps the nodes' group, "
-            "which the services' rules do not let through",
+            "only the VPC CNI attaches groups to pods: unless Cilium is chained to it, every pod keeps the nodes' "
+            "group, and the services' rules do not allow that group",
             "Chain Cilium to the VPC CNI, or choose attachment nodes",
         )
     if cluster.kube_proxy is KubeProxyMode.IPVS:
         yield Notice(
             "cluster.attachment pods with cni.kubeProxy ipvs",
-            "pods that carry their own groups cannot reach Services (amazon-vpc-cni-k8s 2982)",
+            "pods with their own groups cannot reach Services (amazon-vpc-cni-k8s 2982)",
             "Run kube-proxy in iptables mode, or choose attachment nodes",
         )
 
@@ -83,8 +83,8 @@ def _strict(cluster: Cluster) -> Iterator[Notice]:
     if cluster.cni is CniName.VPC_CNI:
         yield Notice(
             "cni.podEniMode strict with vpc-cni",
-            "that NetworkPolicies are enforced on pods with their own groups is not confirmed (amazon-vpc-cni-k8s "
-            "3188): the pod layer may be absent there, and EKS Pod Identity fails (2797)",
+            "it is not confirmed that NetworkPolicies are enforced on pods with their own groups (amazon-vpc-cni-k8s "
+            "3188): the pod layer may be missing there, and EKS Pod Identity fails (2797)",
             "Set POD_SECURITY_GROUP_ENFORCING_MODE=standard and restart the pods, or prove the denials with probes",
         )
     if cluster.cni is CniName.CALICO:
@@ -102,7 +102,7 @@ def _strict(cluster: Cluster) -> Iterator[Notice]:
     yield Notice(
         "cni.podEniMode strict",
         "TCP probes of the kubelet fail unless DISABLE_TCP_EARLY_DEMUX=true is set on the VPC CNI's init container",
-        "Set it before the first pod carries a group",
+        "Set it before the first pod gets a group",
     )
 
 
@@ -115,9 +115,9 @@ def _standard(environment: Environment) -> Iterator[Notice]:
     if environment.cluster.pod_eni_mode is PodEniMode.STANDARD and beyond:
         yield Notice(
             "cni.podEniMode standard",
-            f"{', '.join(beyond)} can be outside the VPC, and there the node's group counts instead of the pods' own, "
-            "unless AWS_VPC_K8S_CNI_EXTERNALSNAT=true",
-            "Set it on the VPC CNI's node agent, with a NAT gateway to take its place",
+            f"{', '.join(beyond)} can be outside the VPC, and for that traffic the node's group applies instead of "
+            f"the pods' own, unless AWS_VPC_K8S_CNI_EXTERNALSNAT=true",
+            "Set it on the VPC CNI's node agent, and route that traffic through a NAT gateway",
         )
 
 

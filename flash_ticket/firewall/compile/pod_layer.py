@@ -1,7 +1,8 @@
 """The pod layer: the matrix compiled to Kubernetes NetworkPolicies (networking.k8s.io/v1).
 
-One allow policy for each service and direction, so that every change of a pod's rules is one atomic write, and one
-policy that denies the rest. Only numeric ports: named ports are dropped or resolved wrongly by several enforcers.
+Each service has one allow policy for each direction, so that every change of a pod's rules is one atomic write. One
+more policy denies the rest. All ports are numbers, because several network plug-ins drop named ports or resolve them
+wrongly.
 """
 
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from flash_ticket.firewall.terms.verdict import Direction
 
 MANAGED_BY = "flash-ticket-firewall"
 ANNOTATION_PREFIX = "flash-firewall"
-"""Annotations ``flash-firewall/<direction>.<n>`` say which flow the n-th rule serves."""
+"""Annotations ``flash-firewall/<direction>.<n>`` name the flow of the n-th rule."""
 
 NAME_LABEL = "app.kubernetes.io/name"
-"""The label that says whose policy it is: the service by its name in the matrix."""
+"""The label with the service of a policy, by its name in the matrix."""
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
-"""The label that the API server itself puts on every namespace (Kubernetes documentation, Namespaces)."""
+"""The label that the API server sets on every namespace (Kubernetes documentation, Namespaces)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ class DeclaredAddresses:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One rule: these peers, on these ports, for this flow (said in an annotation).
+    """One rule: these peers, on these ports, for this flow (named in an annotation).
 
     Raises:
-        ValueError: There are no peers or no ports, which Kubernetes takes to mean all of them.
+        ValueError: There are no peers or no ports, which means all of them to Kubernetes.
     """
 
     flow: str
@@ -68,12 +69,12 @@ class PolicyRule:
 
     def __post_init__(self) -> None:
         if not (self.peers and self.ports):
-            raise ValueError(f"the rule {self.flow} names no {'ports' if self.peers else 'peers'}: it would allow all")
+            raise ValueError(f"the rule {self.flow} has no {'ports' if self.peers else 'peers'}: it would allow all")
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A policy lets everything through for a while: until when (ISO 8601), by whom, and why."""
+    """A suspension of a policy, which then allows all traffic: until when (ISO 8601), who suspends it, and why."""
 
     until: str
     author: str
@@ -85,12 +86,12 @@ class NetworkPolicy:
     """One NetworkPolicy.
 
     Attributes:
-        pods: The pods it selects; empty selects every pod of the namespace.
+        pods: The labels of the pods it selects; empty selects every pod of the namespace.
         directions: Its policyTypes.
         rules: The rules of its one direction; empty denies all.
-        service: The service it is for; None for default-deny.
-        purpose: A sentence for the person who reads ``kubectl describe``.
-        opening: While it stands, the rules do not count: the policy lets everything through in its directions.
+        service: Its service; None for default-deny.
+        purpose: A sentence for the reader of ``kubectl describe``.
+        opening: A suspension: the policy allows all traffic in its directions, and its rules do not apply.
     """
 
     name: str
@@ -103,7 +104,7 @@ class NetworkPolicy:
     opening: Opening | None = None
 
     def manifest(self) -> dict[str, Any]:
-        """Return the object as the API server takes it."""
+        """Return the object for the API server."""
         spec: dict[str, Any] = {
             "podSelector": {"matchLabels": dict(self.pods)} if self.pods else {},
             "policyTypes": [direction.value.capitalize() for direction in self.directions],
@@ -144,19 +145,19 @@ class NetworkPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PodFirewall:
-    """The compiled pod layer: ``default_deny`` must be created after every one of ``allows``, and deleted before."""
+    """The compiled pod layer. Create ``default_deny`` after all ``allows``, and delete it before them."""
 
     allows: tuple[NetworkPolicy, ...]
     default_deny: NetworkPolicy
 
     @property
     def policies(self) -> tuple[NetworkPolicy, ...]:
-        """Every policy, in the order in which they may be created."""
+        """Every policy, in the order of creation."""
         return (*self.allows, self.default_deny)
 
 
 def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
-    """Return the policies that let exactly the matrix's flows through, and DNS for every service."""
+    """Return the policies that allow exactly the matrix's flows, and DNS for every service."""
     compiler = _PolicyCompiler(matrix, environment)
     allows = [policy for service in matrix.services for policy in (compiler.ingress(service), compiler.egress(service))]
     return PodFirewall(
@@ -200,7 +201,7 @@ class _PolicyCompiler:
         rules = [PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target), flow.ports) for flow in flows]
         rules.append(PolicyRule(f"{service.name} -> DNS", self._dns_peers(), DNS_PORTS))
         targets = ", ".join([*(flow.target for flow in flows), "DNS"])
-        purpose = f"whom {service.name} may reach: {targets}"
+        purpose = f"what {service.name} may reach: {targets}"
         return NetworkPolicy(
             service.egress_policy,
             self.matrix.namespace,
@@ -220,7 +221,7 @@ class _PolicyCompiler:
         return (DeclaredPods(endpoint.pods, None),)
 
     def _dns_peers(self) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
-        # NodeLocal DNSCache runs on the host network, where no pod selector finds it (kubernetes 70555).
+        # NodeLocal DNSCache runs on the host network, where no pod selector matches it (kubernetes issue 70555).
         resolvers = (DeclaredAddresses(network) for network in self.environment.cluster.resolvers)
         return (DeclaredPods((("k8s-app", "kube-dns"),), "kube-system"), *resolvers)
 

@@ -1,7 +1,7 @@
-"""AWS's quotas on security groups, counted before anything is asked of AWS.
+"""AWS's quotas on security groups, checked before any request to AWS.
 
-Amazon VPC User Guide, "Amazon VPC quotas", security groups: rules count for each direction, and apart for IPv4 and
-IPv6; a rule with a prefix list counts as the list's weight; one with another group counts once in both families.
+Amazon VPC User Guide, "Amazon VPC quotas", security groups: rules count separately for each direction, and for IPv4 and
+IPv6. A rule with a prefix list counts as the list's weight. A rule with another group counts once in both families.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,12 +17,10 @@ from flash_ticket.firewall.terms.verdict import Direction
 
 FAMILIES = (4, 6)
 
-"""What AWS's own lists count in a group (VPC User Guide, AWS-managed prefix lists); the API does not tell."""
-
 
 @dataclass(frozen=True, slots=True)
 class ForeignAttachment:
-    """A SecurityGroupPolicy of somebody else in the namespace; its groups add to those that pods carry already."""
+    """A SecurityGroupPolicy of others in the namespace; its groups add to those that the pods have."""
 
     name: str
     pods: Labels
@@ -30,15 +28,15 @@ class ForeignAttachment:
 
 
 def refuse_excess(firewall: VpcFirewall, environment: Environment, foreign: Iterable[ForeignAttachment] = ()) -> None:
-    """Count what the compiled groups would hold.
+    """Raise an error if the compiled groups exceed a quota.
 
     Args:
         firewall: The compiled VPC layer.
-        environment: Its quotas, and in its groups the number of rules that others have put there.
+        environment: Contains the quotas and, in its groups, the number of rules of others.
         foreign: The SecurityGroupPolicies of others in the namespace.
 
     Raises:
-        InputError: A group would hold too many rules, or an interface too many groups; with the sum.
+        InputError: A group would have too many rules, or an interface too many groups; the problem shows the sum.
     """
     limit = environment.quotas.rules_per_group
     for (holder, direction, family), rules in _by_group(firewall).items():
@@ -67,7 +65,7 @@ def _refuse_crowded_interface(
         raise InputError(
             stack_file(environment.name),
             f"{BINDING_KEY}.quotas.groupsPerInterface",
-            f"the pods of {attachment.service} would carry {total} security groups ({_sum(terms)}), "
+            f"the pods of {attachment.service} would have {total} security groups ({_sum(terms)}), "
             f"and AWS allows {limit}",
             "Remove groups from the SecurityGroupPolicies named, or have AWS raise the quota and write it here",
         )

@@ -1,4 +1,4 @@
-"""The pod layer with the policies open that a stack suspends."""
+"""The pod layer with a stack's suspended policies open."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ def require_known(suspensions: Suspensions, firewall: PodFirewall, source: str) 
     """Refuse a suspension of a policy that does not exist.
 
     Raises:
-        InputError: With the file and the remedy.
+        InputError: A suspended policy does not exist.
     """
     for each in suspensions.open:
         policy_of(firewall, each.policy, source, SUSPENSIONS_KEY)
@@ -31,7 +31,7 @@ def opened(suspensions: Suspensions, firewall: PodFirewall) -> PodFirewall:
 
 
 def suspension_notices(suspensions: Suspensions) -> tuple[Notice, ...]:
-    """Return what is open now, and what is over and still listed."""
+    """Return a notice for each open suspension, and for each that is over but still listed."""
     return (*(_open(each, suspensions.at) for each in suspensions.open), *map(_over, suspensions.over))
 
 
@@ -39,7 +39,7 @@ def _open(suspension: Suspension, at: datetime) -> Notice:
     minutes = -((at - suspension.until) // timedelta(minutes=1))
     return Notice(
         f"SUSPENDED until {suspension.end} ({minutes} min): {suspension.policy}",
-        f"{opens(suspension.policy)}; the VPC layer still decides, {suspension.said()}",
+        f"{opens(suspension.policy)}; the VPC layer still applies; suspended {suspension.said()}",
         f"flash-firewall resume {suspension.policy} closes it at once",
     )
 
@@ -47,13 +47,13 @@ def _open(suspension: Suspension, at: datetime) -> Notice:
 def _over(suspension: Suspension) -> Notice:
     return Notice(
         f"suspension of {suspension.policy}",
-        f"it was to end at {suspension.end}, and what is deployed here closes it, {suspension.said()}",
-        f"flash-firewall resume {suspension.policy} closes it and forgets it",
+        f"it ended at {suspension.end}, and this deployment closes it; it was suspended {suspension.said()}",
+        f"flash-firewall resume {suspension.policy} closes it and removes it from the list",
     )
 
 
 def opens(policy: str) -> str:
-    """Return in words what a suspension opens."""
+    """Return a phrase for what a suspension of a policy opens."""
     if policy == DEFAULT_DENY:
         return "every pod of the namespace may reach and be reached by anything at the pod layer"
     return "its pods are open in its direction to anything at the pod layer"
@@ -63,25 +63,25 @@ def policy_of(firewall: PodFirewall, name: str, source: str, key: str) -> Networ
     """Return a policy by its name.
 
     Raises:
-        InputError: There is none of this name; with the source and key given.
+        InputError: No policy has this name; the error names the given source and key.
     """
     found = next((policy for policy in firewall.policies if policy.name == name), None)
     if found is None:
         known = ", ".join(policy.name for policy in firewall.policies)
-        raise InputError(source, key, f"{shown(name)} is no policy of this firewall", f"Name one of: {known}")
+        raise InputError(source, key, f"{shown(name)} is not a policy of this firewall", f"Name one of: {known}")
     return found
 
 
 def chosen_policies(firewall: PodFirewall, name: str | None, *, every: bool) -> tuple[NetworkPolicy, ...]:
-    """Return the policies that are meant: all, or one by its name.
+    """Return the chosen policies: all, or one by its name.
 
     Raises:
-        InputError: Neither or both are said, or there is no such policy.
+        InputError: Neither or both are given, or there is no such policy.
     """
     require_one_choice(name, every=every)
     return firewall.policies if every else (policy_of(firewall, str(name), "POLICY", ""),)
 
 
 def needs_consent(policies: tuple[NetworkPolicy, ...]) -> bool:
-    """Return whether so much is opened that somebody should say so twice."""
+    """Return whether a suspension opens so much that a person must confirm it."""
     return any(policy.name == DEFAULT_DENY for policy in policies)

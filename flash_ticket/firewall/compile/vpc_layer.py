@@ -1,7 +1,7 @@
-"""The VPC layer: the matrix compiled to security groups, their rules, and what carries the groups.
+"""The VPC layer: the matrix compiled to security groups, their rules, and their attachments to pods.
 
-Groups refer to each other in rules only, never in a group itself, so that there is no cycle and a new flow replaces
-nothing. Groups that exist already (datastores, nodes, cluster) get rules and are never owned.
+Groups refer to each other only in separate rules, so that there is no cycle and a new flow replaces nothing. Existing
+groups (datastores, nodes, cluster) get rules, but the program does not own them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,18 +15,18 @@ from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 
 STACK_TAG = "flash-firewall:stack"
-"""The tag by which groups and rules are known as this program's, with the stack's name as its value."""
+"""The tag that marks groups and rules as this program's; its value is the stack's name."""
 
 GROUP_TAG = "flash-firewall:group"
-"""The tag that says whose group it is: the service or load balancer by its name in the matrix."""
+"""The tag with the service or load balancer of a group, by its name in the matrix."""
 
 _DESCRIPTION_LIMIT = 255
-"""EC2 API reference, IpRange and UserIdGroupPair: characters of a rule's description."""
+"""The maximum length of a rule's description (EC2 API reference, IpRange and UserIdGroupPair)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class OwnGroup:
-    """A security group that this program makes: the load balancer's, or a service's."""
+    """A security group that this program creates, for the load balancer or for a service."""
 
     label: str
 
@@ -40,9 +40,9 @@ class GroupRule:
     """One rule of one security group.
 
     Attributes:
-        holder: The group it is in.
-        peer: Who may connect (ingress) or be connected to (egress).
-        flows: What it is for, sorted: ``api to redis``.
+        holder: The group of the rule.
+        peer: The source (ingress) or destination (egress) of the allowed connections.
+        flows: The flows that need the rule, sorted: ``api to redis``.
     """
 
     holder: Holder
@@ -53,14 +53,14 @@ class GroupRule:
 
     @property
     def name(self) -> str:
-        """What the rule allows, such as ``api-egress-tcp-4000-to-pay``; two rules never share it."""
+        """A unique name that says what the rule allows, such as ``api-egress-tcp-4000-to-pay``."""
         side = "from" if self.direction is Direction.INGRESS else "to"
         protocol = self.ports.protocol.lower()
         return f"{self.holder.label}-{self.direction}-{protocol}-{self.ports.numbers}-{side}-{label_of(self.peer)}"
 
     @property
     def description(self) -> str:
-        """What it is for, as long as AWS lets a description be."""
+        """The rule's flows, shortened to the maximum length of a description."""
         words = ", ".join(self.flows)
         if len(words) <= _DESCRIPTION_LIMIT:
             return words
@@ -69,7 +69,7 @@ class GroupRule:
 
 @dataclass(frozen=True, slots=True)
 class PodAttachment:
-    """The group that the pods of a service carry (a SecurityGroupPolicy, vpcresources.k8s.aws/v1beta1)."""
+    """The group of a service's pods (a SecurityGroupPolicy, vpcresources.k8s.aws/v1beta1)."""
 
     service: str
     pods: Labels
@@ -86,20 +86,20 @@ class VpcFirewall:
 
 
 def label_of(peer: RulePeer) -> str:
-    """Return how a rule's name and its readers call a peer."""
+    """Return the name of a peer in rule names and messages."""
     if isinstance(peer, Network):
         return str(peer)
-    # Only AWS's own lists have names that are unique and never change (VPC User Guide, "Managed prefix lists").
+    # Only AWS's own lists have unique names that never change (VPC User Guide, "Managed prefix lists").
     if isinstance(peer, PrefixList) and not peer.label.startswith("com.amazonaws."):
         return peer.id
     return peer.label
 
 
 def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
-    """Return the groups and rules that let exactly the matrix's flows through, with probes and DNS for the pods.
+    """Return the groups and rules that allow exactly the matrix's flows, with probes and DNS for the pods.
 
     Raises:
-        InputError: Names are chosen so that two rules would have one name.
+        InputError: The names of services and externals would give two rules the same name.
     """
     compiler = _GroupCompiler(matrix, environment)
     merged: dict[tuple[Holder, Direction, RulePeer, PortRange], set[str]] = {}
@@ -163,7 +163,7 @@ class _GroupCompiler:
 
     def _probes(self, service: str, ports: tuple[PortRange, ...]) -> Iterator[GroupRule]:
         if Attachment.PODS not in self.environment.cluster.in_use:
-            return  # a kubelet reaches the pods of its own node without passing an interface
+            return  # a kubelet reaches the pods of its own node without crossing a network interface
         for port in ports:
             yield from _both_ends(
                 self.environment.cluster.nodes, OwnGroup(service), port, f"kubelet probes to {service}"
@@ -175,7 +175,7 @@ class _GroupCompiler:
                 yield from _both_ends(source, self.environment.cluster.group, port, f"{service} to DNS")
 
     def _interfaces(self, name: str) -> tuple[RulePeer, ...]:
-        """Return what an endpoint's network interfaces are known by."""
+        """Return the peers that match an endpoint's network interfaces in rules."""
         endpoint = self.matrix.endpoints[name]
         if name == self.environment.load_balancer.external:
             return (OwnGroup(name),)
@@ -183,7 +183,7 @@ class _GroupCompiler:
             cluster = self.environment.cluster
             return tuple(OwnGroup(name) if each is Attachment.PODS else cluster.nodes for each in cluster.in_use)
         if endpoint.namespace is not None:
-            return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy carry the node's groups
+            return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy use the node's groups
         place = self.environment.place(name)
         if place.groups:
             return place.groups
@@ -191,7 +191,7 @@ class _GroupCompiler:
 
 
 def _both_ends(source: RulePeer, target: RulePeer, port: PortRange, purpose: str) -> Iterator[GroupRule]:
-    """Yield the rule at each end that has a group to hold it; replies need none, groups are stateful."""
+    """Yield a rule for each end that has a group; replies need no rule, because groups are stateful."""
     if isinstance(source, Holder):
         yield GroupRule(source, Direction.EGRESS, target, port, (purpose,))
     if isinstance(target, Holder):

@@ -1,4 +1,4 @@
-"""What is recorded, under which names, and that no policy trusts anybody further than AWS's documentation does."""
+"""What is recorded, under which names, and that no policy grants more than AWS's documentation requires."""
 
 import json
 import re
@@ -56,14 +56,14 @@ def statement(policy: AccessPolicy, sid: str) -> dict[str, Any]:
     return next(found for found in statements(policy) if found["Sid"] == sid)
 
 
-def test_a_record_shows_pods_their_direction_path_and_fate() -> None:
+def test_a_record_has_the_fields_that_the_program_needs() -> None:
     needed = {"pkt-srcaddr", "pkt-dstaddr", "srcport", "dstport", "protocol", "tcp-flags", "flow-direction"}
     needed |= {"traffic-path", "interface-id", "subnet-id", "vpc-id", "action", "log-status", "start", "end"}
 
     assert needed <= set(RECORD_FIELDS)
 
 
-def test_every_field_is_one_that_aws_documents_and_comes_once() -> None:
+def test_every_field_is_documented_and_unique() -> None:
     assert set(RECORD_FIELDS) <= DOCUMENTED_FIELDS
     assert len(set(RECORD_FIELDS)) == len(RECORD_FIELDS)
 
@@ -79,7 +79,7 @@ def test_hourly_records_are_found_under_the_hive_layout() -> None:
     )
 
 
-def test_names_say_whose_traffic_is_recorded() -> None:
+def test_names_contain_the_application_and_the_stack() -> None:
     assert name_prefix("flash-ticket", "prod") == "flash-ticket-prod-flow-logs-"
     assert log_group_prefix("flash-ticket", "prod") == "/flash-ticket/prod/flow-logs-"
 
@@ -90,7 +90,7 @@ def test_any_application_and_stack_give_names_that_s3_and_iam_accept(application
     assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,36}", name_prefix(application, environment))
 
 
-def test_long_names_that_differ_only_at_their_end_stay_apart() -> None:
+def test_long_names_that_differ_only_at_their_end_stay_different() -> None:
     prefixes = [name_prefix("flash-ticket", f"a-very-long-name-of-a-review-stack-{number}") for number in range(20)]
 
     assert len(set(prefixes)) == len(prefixes)
@@ -112,13 +112,13 @@ def test_only_log_delivery_of_this_account_and_region_writes_records() -> None:
     }
 
 
-def test_records_are_written_below_the_place_where_they_are_looked_for() -> None:
+def test_records_are_written_where_they_are_read() -> None:
     writable = statement(bucket_policy(BUCKET, SEOUL), "AWSLogDeliveryWrite")["Resource"]
 
     assert s3_location(BUCKET, SEOUL).startswith(writable.removesuffix("*"))
 
 
-def test_log_delivery_may_look_at_the_bucket_and_no_further() -> None:
+def test_log_delivery_may_only_list_the_bucket_and_read_its_acl() -> None:
     check = statement(bucket_policy(BUCKET, SEOUL), "AWSLogDeliveryAclCheck")
 
     assert check["Action"] == ["s3:GetBucketAcl", "s3:ListBucket"]
@@ -129,7 +129,7 @@ def test_log_delivery_may_look_at_the_bucket_and_no_further() -> None:
     }
 
 
-def test_nobody_reaches_the_bucket_or_a_record_without_tls() -> None:
+def test_requests_to_the_bucket_or_a_record_need_tls() -> None:
     deny = statement(bucket_policy(BUCKET, SEOUL), "DenyInsecureTransport")
 
     assert (deny["Effect"], deny["Principal"], deny["Action"]) == ("Deny", "*", "s3:*")
@@ -150,7 +150,7 @@ def test_log_delivery_may_encrypt_with_the_buckets_key_for_this_account_and_regi
     }
 
 
-def test_cloudwatch_uses_the_groups_key_for_these_groups_alone() -> None:
+def test_cloudwatch_may_use_the_groups_key_only_for_these_groups() -> None:
     service = statement(log_group_key_policy("/shop/dev/flow-logs-", SEOUL), "AllowCloudWatchLogs")
 
     assert service["Principal"] == {"Service": "logs.ap-northeast-2.amazonaws.com"}
@@ -171,7 +171,7 @@ def test_the_account_never_locks_itself_out_of_a_key(policy: AccessPolicy) -> No
     assert owner["Action"] == "kms:*"
 
 
-def test_only_flow_logs_of_this_account_and_region_take_the_role() -> None:
+def test_only_flow_logs_of_this_account_and_region_may_assume_the_role() -> None:
     (trust,) = statements(delivery_role_trust(SEOUL))
 
     assert trust["Principal"] == {"Service": "vpc-flow-logs.amazonaws.com"}
@@ -181,7 +181,7 @@ def test_only_flow_logs_of_this_account_and_region_take_the_role() -> None:
     }
 
 
-def test_the_role_writes_to_its_group_and_can_make_none() -> None:
+def test_the_role_can_write_to_its_group_but_not_create_one() -> None:
     (permission,) = statements(delivery_role_permissions(GROUP))
 
     assert set(permission["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"}
@@ -189,7 +189,7 @@ def test_the_role_writes_to_its_group_and_can_make_none() -> None:
 
 
 @pytest.mark.parametrize("origin", [SEOUL, BEIJING])
-def test_every_service_that_is_trusted_acts_for_this_account_alone(origin: Origin) -> None:
+def test_every_trusted_service_may_act_only_for_this_account_and_region(origin: Origin) -> None:
     trusting = [
         found
         for policy in all_policies(origin).values()
@@ -203,12 +203,12 @@ def test_every_service_that_is_trusted_acts_for_this_account_alone(origin: Origi
         assert origin.region in json.dumps(found["Condition"])
 
 
-def test_in_china_arns_are_of_its_partition_and_cloudwatch_has_its_name_there() -> None:
+def test_china_has_its_own_partition_and_cloudwatch_name() -> None:
     policies = {name: as_json(policy) for name, policy in all_policies(BEIJING).items()}
 
     for text in policies.values():
         assert "arn:aws:" not in text
     assert '"logs.cn-north-1.amazonaws.com.cn"' in policies["log group key"]
-    # VPC User Guide for the China regions: the other services go by their global names.
+    # VPC User Guide for the China regions: the other services have their global names.
     assert '"delivery.logs.amazonaws.com"' in policies["bucket"]
     assert '"vpc-flow-logs.amazonaws.com"' in policies["role trust"]

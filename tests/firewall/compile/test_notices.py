@@ -1,4 +1,4 @@
-"""Settings that do not do what they seem to are a warning at preview, with what will happen and what to do."""
+"""A setting that does not do what it seems to is a warning at preview, with the consequence and the remedy."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -34,7 +34,7 @@ def test_the_committed_stacks_get_no_notice(stack: str) -> None:
     assert environment_notices(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
 
 
-def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_it() -> None:
+def test_a_notice_names_an_external_outside_the_vpc_in_standard_mode() -> None:
     environment = environment_of("dev")
     outside = replace(environment.place("redis"), networks=(ip_network("192.0.2.0/24"),))
     places = tuple((name, outside if name == "redis" else place) for name, place in environment.places)
@@ -47,7 +47,7 @@ def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_i
 @pytest.mark.parametrize(
     ("cluster", "setting", "words"),
     [
-        ({"attachment": Attachment.NODES}, "cluster.attachment nodes", "the pod layer alone decides"),
+        ({"attachment": Attachment.NODES}, "cluster.attachment nodes", "only the pod layer decides"),
         (
             {"kube_proxy": KubeProxyMode.IPVS},
             "cluster.attachment pods with cni.kubeProxy ipvs",
@@ -56,7 +56,7 @@ def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_i
         (
             {"pod_eni_mode": PodEniMode.STRICT},
             "cni.podEniMode strict with vpc-cni",
-            "that NetworkPolicies are enforced on pods with their own groups is not confirmed",
+            "it is not confirmed that NetworkPolicies are enforced on pods with their own groups",
         ),
         ({"pod_eni_mode": PodEniMode.STRICT}, "cni.podEniMode strict", "DISABLE_TCP_EARLY_DEMUX=true"),
         (
@@ -69,14 +69,14 @@ def test_an_external_outside_the_vpc_is_named_where_the_nodes_group_counts_for_i
             "cni.podEniMode strict with dns.mode node-local",
             "names stop resolving",
         ),
-        ({"cni": CniName.CILIUM}, "cluster.attachment pods with cilium", "only the VPC CNI puts groups on pods"),
+        ({"cni": CniName.CILIUM}, "cluster.attachment pods with cilium", "only the VPC CNI attaches groups to pods"),
     ],
 )
-def test_a_notice_is_named_with_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
+def test_a_notice_names_the_setting_and_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
     assert words in found(**cluster)[setting].what
 
 
-def test_on_nodes_no_notice_speaks_of_pod_groups() -> None:
+def test_with_attachment_nodes_no_notice_is_about_pod_groups() -> None:
     settings = found(
         attachment=Attachment.NODES,
         pod_eni_mode=PodEniMode.STRICT,
@@ -100,11 +100,11 @@ def many_ports(count: int) -> Matrix:
     return parse_matrix(content, "traffic.yaml")
 
 
-def test_the_vpc_cni_enforces_24_ports_a_policy_and_a_25th_is_told() -> None:
+def test_more_than_24_ports_of_a_policy_are_a_notice_with_the_vpc_cni() -> None:
     assert set(found(many_ports(24))) == {"policy allow-egress-web"}  # and DNS's own port
     assert set(found(many_ports(23))) == set()
     assert found(many_ports(25))["policy allow-ingress-api"].what == (
-        "it has 25 TCP port combinations, and the VPC CNI enforces 24 for a selector"
+        "it has 25 TCP port combinations, and the VPC CNI enforces at most 24 per selector"
     )
 
 
@@ -113,7 +113,7 @@ def test_other_plug_ins_have_no_such_limit() -> None:
 
 
 @given(shops())
-def test_every_notice_says_what_happens_and_what_to_do_in_whole_sentences(shop: tuple[Matrix, Environment]) -> None:
+def test_every_notice_is_one_line_with_setting_consequence_and_remedy(shop: tuple[Matrix, Environment]) -> None:
     matrix, environment = shop
     for notice in environment_notices(environment, compile_policies(matrix, environment)):
         assert str(notice) == f"{notice.where}: {notice.what}. {notice.remedy}."

@@ -1,4 +1,4 @@
-"""What the pod layer promises: the declared flows and DNS, and nothing else, in objects whose names never move."""
+"""The pod layer allows the declared flows and DNS, and nothing else, in objects with stable names."""
 
 import json
 from ipaddress import ip_network
@@ -32,7 +32,7 @@ def manifests(shop: Shop) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_manifests_are_those_that_were_reviewed(case: str, update_golden: bool) -> None:  # noqa: FBT001 - a fixture
+def test_the_manifests_are_the_reviewed_ones(case: str, update_golden: bool) -> None:  # noqa: FBT001 - a fixture
     compare(f"{case}/network-policies.yaml", pods_text(compile_policies(*CASES[case]())), update=update_golden)
 
 
@@ -57,7 +57,9 @@ def test_the_schema_check_refuses_a_field_that_kubernetes_does_not_know() -> Non
 
 
 @given(traffic_files(), st.data(), st.randoms(use_true_random=False))
-def test_the_order_of_the_file_changes_no_byte(content: dict[str, Any], data: st.DataObject, random: Random) -> None:
+def test_the_order_of_the_file_does_not_change_the_output(
+    content: dict[str, Any], data: st.DataObject, random: Random
+) -> None:
     matrix = parse_matrix(content, "traffic.yaml")
     again = parse_matrix(rewritten(content, random), "traffic.yaml")
     environment = data.draw(environments(matrix))
@@ -67,7 +69,7 @@ def test_the_order_of_the_file_changes_no_byte(content: dict[str, Any], data: st
 
 @settings(max_examples=40)
 @given(shops())
-def test_exactly_the_declared_flows_and_dns_pass_and_nothing_else(shop: Shop) -> None:
+def test_exactly_the_declared_flows_and_dns_pass(shop: Shop) -> None:
     matrix, environment = shop
     policies = manifests(shop)
     everybody: list[Pod | Address] = [*pods_of(matrix), *addresses_of(environment)]
@@ -78,7 +80,7 @@ def test_exactly_the_declared_flows_and_dns_pass_and_nothing_else(shop: Shop) ->
 
 
 def pods_of(matrix: Matrix) -> list[Pod]:
-    """A pod of each service and of each external with pods, DNS, and strangers in this and other namespaces."""
+    """Return a pod of each service and of each external with pods, DNS, and other pods in this and other namespaces."""
     found = [pod(matrix.namespace, {**dict(service.pods), "pod-template-hash": "1"}) for service in matrix.services]
     found += [pod("elsewhere", dict(matrix.services[0].pods)), pod(matrix.namespace, {"app": "stranger"})]
     found += [pod(each.namespace, dict(each.pods)) for each in matrix.externals if each.namespace]
@@ -90,7 +92,7 @@ def pod(namespace: str, labels: dict[str, str]) -> Pod:
 
 
 def addresses_of(environment: Environment) -> list[Address]:
-    """The first and last address of each place and the ones beside them, the resolvers, and the internet."""
+    """Return the first and last address of each place and the next one, the resolvers, and the internet."""
     found = {"8.8.8.8", "2001:4860:4860::8888", "172.20.0.10", "169.254.20.10"}
     for _, place in environment.places:
         for network in place.networks:
@@ -99,7 +101,7 @@ def addresses_of(environment: Environment) -> list[Address]:
 
 
 def ports_in_play(matrix: Matrix) -> list[tuple[str, int]]:
-    """DNS, the bounds of every declared range in both protocols, and the ports just outside."""
+    """Return DNS, the bounds of every declared range in both protocols, and the ports just outside."""
     numbers = {53}
     for endpoint in matrix.endpoints.values():
         for port in endpoint.ports:
@@ -109,7 +111,7 @@ def ports_in_play(matrix: Matrix) -> list[tuple[str, int]]:
 
 
 @given(shops())
-def test_default_deny_selects_every_pod_both_ways_and_allows_nothing(shop: Shop) -> None:
+def test_default_deny_selects_every_pod_in_both_directions_and_allows_nothing(shop: Shop) -> None:
     firewall = compile_policies(*shop)
     manifest = firewall.default_deny.manifest()
 
@@ -119,7 +121,7 @@ def test_default_deny_selects_every_pod_both_ways_and_allows_nothing(shop: Shop)
 
 
 @given(shops())
-def test_each_service_has_one_allow_policy_a_direction_under_the_names_it_declares(shop: Shop) -> None:
+def test_each_service_has_one_allow_policy_per_direction_with_the_declared_name(shop: Shop) -> None:
     firewall = compile_policies(*shop)
     expected = {
         (name, service.pods, (direction,))
@@ -132,7 +134,7 @@ def test_each_service_has_one_allow_policy_a_direction_under_the_names_it_declar
 
 
 @given(files_with_one_more_flow(), st.data())
-def test_a_flow_more_renames_and_adds_no_policy(files: tuple[Any, Any], data: st.DataObject) -> None:
+def test_one_more_flow_neither_renames_nor_adds_a_policy(files: tuple[Any, Any], data: st.DataObject) -> None:
     before, after = (parse_matrix(file, "traffic.yaml") for file in files)
     environment = data.draw(environments(before))
 
@@ -143,7 +145,7 @@ def test_a_flow_more_renames_and_adds_no_policy(files: tuple[Any, Any], data: st
 
 
 @given(files_with_one_more_flow(), st.data())
-def test_a_flow_more_changes_the_policies_of_its_two_ends_alone(files: tuple[Any, Any], data: st.DataObject) -> None:
+def test_one_more_flow_changes_only_the_policies_of_its_two_ends(files: tuple[Any, Any], data: st.DataObject) -> None:
     before, after = (parse_matrix(file, "traffic.yaml") for file in files)
     environment = data.draw(environments(before))
     changed = {
@@ -166,14 +168,14 @@ def test_a_flow_more_changes_the_policies_of_its_two_ends_alone(files: tuple[Any
 
 
 @given(shops())
-def test_only_the_declared_namespace_is_touched_and_only_by_network_policies(shop: Shop) -> None:
+def test_all_manifests_are_network_policies_of_the_declared_namespace(shop: Shop) -> None:
     for manifest in manifests(shop):
         assert (manifest["apiVersion"], manifest["kind"]) == ("networking.k8s.io/v1", "NetworkPolicy")
         assert manifest["metadata"]["namespace"] == shop[0].namespace
 
 
 @given(shops())
-def test_every_rule_says_in_an_annotation_which_flow_it_serves(shop: Shop) -> None:
+def test_every_rule_has_an_annotation_with_its_flow(shop: Shop) -> None:
     for policy in compile_policies(*shop).allows:
         annotations = policy.manifest()["metadata"]["annotations"]
         direction = policy.directions[0].value
@@ -192,7 +194,7 @@ def test_ports_are_numbers_and_blocks_are_canonical(shop: Shop) -> None:
                     assert str(ip_network(peer["ipBlock"]["cidr"])) == peer["ipBlock"]["cidr"]
 
 
-def test_a_service_that_no_flow_names_says_that_nobody_reaches_it() -> None:
+def test_the_policy_of_a_service_without_flows_says_so() -> None:
     _, environment = CASES["dev"]()
     content = {"namespace": "shop", "services": {"lone": {"pods": {"app": "lone"}, "ports": [1]}}}
     firewall = compile_policies(parse_matrix(content, "traffic.yaml"), environment)
@@ -204,7 +206,7 @@ def test_a_service_that_no_flow_names_says_that_nobody_reaches_it() -> None:
 
 
 @pytest.mark.parametrize(("peers", "ports"), [((), (tcp(1),)), ((object(),), ())])
-def test_a_rule_without_peers_or_ports_cannot_be_made(peers: Any, ports: Any) -> None:  # noqa: ANN401 - on purpose
-    """Kubernetes reads an empty list as everybody, and as every port."""
+def test_a_rule_without_peers_or_ports_is_an_error(peers: Any, ports: Any) -> None:  # noqa: ANN401 - on purpose
+    """Kubernetes reads an empty list as every peer or every port."""
     with pytest.raises(ValueError, match="it would allow all"):
         PolicyRule("a -> b", peers, ports)

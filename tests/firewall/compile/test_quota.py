@@ -1,4 +1,4 @@
-"""What AWS would refuse halfway through a deployment is refused before it, with the sum that does not fit."""
+"""What AWS would refuse halfway through a deployment is refused before it, with the sum that exceeds the quota."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -35,11 +35,11 @@ def with_listeners(environment: Environment, *numbers: int) -> Environment:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_the_committed_stacks_fit(stack: str) -> None:
+def test_the_committed_stacks_are_within_their_quotas(stack: str) -> None:
     check(environment_of(stack))
 
 
-def test_cloudfronts_list_fits_once_and_not_twice() -> None:
+def test_cloudfronts_list_fits_in_a_group_only_once() -> None:
     """55 + 55 > 60: 80 and 443 from CloudFront do not fit in one group."""
     assert refusal(with_listeners(environment_of("prod"), 80, 443)) == (
         "Pulumi.prod.yaml: flash-ticket-firewall:binding.quotas.rulesPerGroup: the security group alb would hold 110 "
@@ -49,7 +49,7 @@ def test_cloudfronts_list_fits_once_and_not_twice() -> None:
     )
 
 
-def test_a_raised_quota_is_believed() -> None:
+def test_a_raised_quota_allows_more_rules() -> None:
     raised = replace(with_listeners(environment_of("prod"), 80, 443), quotas=Quotas(110, 5))
 
     check(raised)
@@ -67,7 +67,7 @@ def test_the_rules_of_others_count() -> None:
     )
 
 
-def test_families_count_apart() -> None:
+def test_families_count_separately() -> None:
     """40 CIDRs of each family fit in a group of 60; one family of 61 does not."""
     environment = environment_of("dev")
     v4 = tuple(ip_network(f"198.51.{number}.0/24") for number in range(61))
@@ -85,7 +85,7 @@ def test_a_rule_with_a_group_counts_in_both_families() -> None:
     assert " rules for IPv4 " in refusal(tight)
 
 
-def test_a_prefix_list_counts_in_its_own_family_alone() -> None:
+def test_a_prefix_list_counts_only_in_its_own_family() -> None:
     environment = environment_of("dev")
     listed = PrefixList("pl-1", "office", 6, 60, ())
     v4_clients = replace(environment.load_balancer, clients=listed)
@@ -99,18 +99,18 @@ def others(count: int, **pods: str) -> ForeignAttachment:
     return ForeignAttachment("team", tuple(sorted(pods.items())), tuple(f"sg-{number}" for number in range(count)))
 
 
-def test_an_interface_carries_five_groups_and_not_six() -> None:
+def test_an_interface_can_have_five_groups_but_not_six() -> None:
     check(environment_of("dev"), [others(4, app="flash-pay")])
 
     assert refusal(environment_of("dev"), [others(5, app="flash-pay")]) == (
-        "Pulumi.dev.yaml: flash-ticket-firewall:binding.quotas.groupsPerInterface: the pods of pay would carry 6 "
+        "Pulumi.dev.yaml: flash-ticket-firewall:binding.quotas.groupsPerInterface: the pods of pay would have 6 "
         "security groups (1 pay + 5 team), and AWS allows 5. Remove groups from the SecurityGroupPolicies named, or "
         "have AWS raise the quota and write it here."
     )
 
 
 def test_a_policy_for_all_pods_counts_for_every_service() -> None:
-    with pytest.raises(InputError, match=r"the pods of api would carry 6"):
+    with pytest.raises(InputError, match=r"the pods of api would have 6"):
         check(environment_of("dev"), [others(5)])
 
 
@@ -118,14 +118,14 @@ def test_a_policy_for_other_pods_does_not_count() -> None:
     check(environment_of("dev"), [others(5, app="somebody")])
 
 
-def test_policies_are_counted_for_the_last_service_as_for_the_first() -> None:
-    with pytest.raises(InputError, match="the pods of pay would carry 6"):
+def test_foreign_policies_count_for_every_service() -> None:
+    with pytest.raises(InputError, match="the pods of pay would have 6"):
         check(environment_of("dev"), (each for each in [others(5, app="flash-pay")]))
 
 
 @given(shops())
-def test_what_is_refused_is_exactly_what_is_more_than_the_quota(shop: Shop) -> None:
-    """Counted again one rule at a time."""
+def test_only_more_than_the_quota_is_refused(shop: Shop) -> None:
+    """The test counts again, one rule at a time."""
     matrix, environment = shop
     firewall = compile_groups(matrix, environment)
     most = 0

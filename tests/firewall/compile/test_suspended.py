@@ -46,7 +46,7 @@ def manifest(firewall: CompiledFirewall, name: str) -> dict[str, Any]:
         ("00-default-deny", {"ingress": [{}], "egress": [{}]}),
     ],
 )
-def test_a_suspended_policy_lets_everything_through_in_its_directions(policy: str, rules: dict[str, Any]) -> None:
+def test_a_suspended_policy_allows_all_traffic_in_its_directions(policy: str, rules: dict[str, Any]) -> None:
     declared, found = (manifest(suspended(*each), policy) for each in ((), (Suspension(policy, API.until, "r", "a"),)))
 
     assert found["spec"] == {
@@ -58,7 +58,7 @@ def test_a_suspended_policy_lets_everything_through_in_its_directions(policy: st
     assert parsed_policy(found)
 
 
-def test_the_policy_says_until_when_by_whom_and_why() -> None:
+def test_a_suspended_policy_has_annotations_with_end_author_and_reason() -> None:
     annotations = manifest(suspended(API), API.policy)["metadata"]["annotations"]
 
     assert annotations["flash-firewall/suspended-until"] == "2026-11-24T03:30:00Z"
@@ -66,18 +66,18 @@ def test_the_policy_says_until_when_by_whom_and_why() -> None:
     assert annotations["flash-firewall/suspended-because"] == "partner changes its address"
 
 
-def test_nothing_opens_but_that_policys_pods_in_that_direction() -> None:
+def test_a_suspension_opens_only_its_policys_pods_in_its_direction() -> None:
     opened = difference(suspended().layers(), suspended(API).layers())
 
     assert opened.by_layer[Layer.VPC] == ()
     assert {change.source for change in opened.by_layer[Layer.POD]} == {"api"}
 
 
-def test_the_proof_holds_for_what_is_declared_whatever_is_suspended() -> None:
+def test_a_suspension_does_not_change_the_proof() -> None:
     assert suspended(API).proof() == suspended().proof()
 
 
-def test_what_the_vpc_layer_stops_stays_stopped() -> None:
+def test_the_vpc_layer_still_applies_during_a_suspension() -> None:
     pairs = {
         (change.source, change.destination)
         for change in difference(suspended().layers(), suspended(API).layers()).through_both
@@ -86,29 +86,32 @@ def test_what_the_vpc_layer_stops_stays_stopped() -> None:
     assert not {pair for pair in pairs if "database" not in pair and "redis" not in pair and "rabbitmq" not in pair}
 
 
-def test_what_is_open_is_told_with_all_there_is_to_know() -> None:
+def test_a_notice_describes_an_open_suspension() -> None:
     assert str(suspended(API).notices()[0]) == (
         "SUSPENDED until 2026-11-24T03:30:00Z (30 min): 04-allow-egress-api: its pods are open in its direction to "
-        "anything at the pod layer; the VPC layer still decides, by night shift: partner changes its address. "
+        "anything at the pod layer; the VPC layer still applies; suspended by night shift: partner changes its "
+        "address. "
         "flash-firewall resume 04-allow-egress-api closes it at once."
     )
 
 
-def test_after_its_end_it_is_compiled_closed_and_told_as_over() -> None:
+def test_after_its_end_a_suspension_is_closed_and_reported_as_over() -> None:
     over = suspended(API, at=API.until)
 
     assert manifest(over, API.policy) == manifest(suspended(), API.policy)
     assert next(str(notice) for notice in over.notices()).startswith(
-        "suspension of 04-allow-egress-api: it was to end at 2026-11-24T03:30:00Z, and what is deployed here closes it"
+        "suspension of 04-allow-egress-api: it ended at 2026-11-24T03:30:00Z, and this deployment closes it"
     )
 
 
-def test_an_open_suspension_of_no_policy_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(InputError, match=r"Pulumi.dev.yaml: .*:suspensions: '04-allow-egress-pai' is no policy .*00-"):
+def test_a_suspension_of_an_unknown_policy_is_refused_with_the_known_names() -> None:
+    with pytest.raises(
+        InputError, match=r"Pulumi.dev.yaml: .*:suspensions: '04-allow-egress-pai' is not a policy .*00-"
+    ):
         suspended(Suspension("04-allow-egress-pai", API.until, "r", "a"))
 
 
-def test_one_that_is_over_refuses_nothing() -> None:
+def test_a_suspension_that_is_over_may_name_an_unknown_policy() -> None:
     assert suspended(Suspension("99-former", NOW, "r", "a")).proof().holds
 
 
@@ -139,7 +142,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("content", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_file_key_and_remedy(content: tuple[Any, str]) -> None:
+def test_a_mistake_is_reported_with_file_key_and_remedy(content: tuple[Any, str]) -> None:
     with pytest.raises(InputError) as error:
         parse_suspensions(content[0], "dev", NOW)
 

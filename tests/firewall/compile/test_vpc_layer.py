@@ -1,4 +1,4 @@
-"""What the VPC layer promises: declared flows, DNS, probes and clients, in rules whose names say what they allow."""
+"""The VPC layer allows declared flows, DNS, probes and clients, in rules whose names say what they allow."""
 
 import json
 from dataclasses import replace
@@ -44,12 +44,14 @@ def names(firewall: VpcFirewall) -> set[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_groups_and_rules_are_those_that_were_reviewed(case: str, update_golden: bool) -> None:  # noqa: FBT001 - a fixture
+def test_the_groups_and_rules_are_the_reviewed_ones(case: str, update_golden: bool) -> None:  # noqa: FBT001 - a fixture
     compare(f"{case}/security-groups.yaml", vpc_text(compiled(case)), update=update_golden)
 
 
 @given(traffic_files(), st.data(), st.randoms(use_true_random=False))
-def test_the_order_of_the_file_changes_no_byte(content: dict[str, Any], data: st.DataObject, random: Random) -> None:
+def test_the_order_of_the_file_does_not_change_the_output(
+    content: dict[str, Any], data: st.DataObject, random: Random
+) -> None:
     matrix = parse_matrix(content, "traffic.yaml")
     again = parse_matrix(rewritten(content, random), "traffic.yaml")
     environment = data.draw(environments(matrix))
@@ -61,7 +63,7 @@ def test_the_order_of_the_file_changes_no_byte(content: dict[str, Any], data: st
 
 @settings(max_examples=40)
 @given(shops())
-def test_exactly_the_declared_flows_dns_probes_and_clients_pass_and_nothing_else(shop: Shop) -> None:
+def test_exactly_the_declared_flows_dns_probes_and_clients_pass(shop: Shop) -> None:
     matrix, environment = shop
     rules = compile_groups(matrix, environment).rules
     interfaces = interfaces_of(matrix, environment)
@@ -73,7 +75,7 @@ def test_exactly_the_declared_flows_dns_probes_and_clients_pass_and_nothing_else
 
 
 def interfaces_of(matrix: Matrix, environment: Environment) -> list[Interface]:
-    """One of each service, of the load balancer and of each existing group, and hosts with no group of ours."""
+    """Return an interface of each service, the load balancer and each existing group, and hosts without groups."""
     clients = environment.load_balancer.clients
     networks = [*(clients.networks if isinstance(clients, PrefixList) else clients)]
     existing = {environment.cluster.group, environment.cluster.nodes, Group("sg-9", "foreign")}
@@ -87,7 +89,7 @@ def interfaces_of(matrix: Matrix, environment: Environment) -> list[Interface]:
 
 
 def ports_in_play(matrix: Matrix) -> list[tuple[Protocol, int]]:
-    """DNS, the listener, the bounds of every declared range, and the ports just outside."""
+    """Return DNS, the listener, the bounds of every declared range, and the ports just outside."""
     numbers = {53, 443}
     for flow in matrix.flows:
         for port in flow.ports:
@@ -97,7 +99,7 @@ def ports_in_play(matrix: Matrix) -> list[tuple[Protocol, int]]:
 
 
 @given(shops())
-def test_two_rules_never_share_a_name_and_never_allow_the_same(shop: Shop) -> None:
+def test_two_rules_never_have_the_same_name_or_content(shop: Shop) -> None:
     rules = compile_groups(*shop).rules
 
     assert len({rule.name for rule in rules}) == len(rules)
@@ -105,9 +107,7 @@ def test_two_rules_never_share_a_name_and_never_allow_the_same(shop: Shop) -> No
 
 
 @given(files_with_one_more_flow(), st.data())
-def test_a_flow_more_adds_rules_and_leaves_every_other_and_every_group(
-    files: tuple[Any, Any], data: st.DataObject
-) -> None:
+def test_one_more_flow_only_adds_rules(files: tuple[Any, Any], data: st.DataObject) -> None:
     before, after = (parse_matrix(file, "traffic.yaml") for file in files)
     environment = data.draw(environments(before))
     old, new = compile_groups(before, environment), compile_groups(after, environment)
@@ -121,7 +121,7 @@ def test_a_flow_more_adds_rules_and_leaves_every_other_and_every_group(
 
 
 @given(shops())
-def test_every_rule_is_in_a_group_that_is_made_here_or_exists_already(shop: Shop) -> None:
+def test_every_rule_is_in_an_own_or_existing_group(shop: Shop) -> None:
     matrix, environment = shop
     firewall = compile_groups(matrix, environment)
     existing = {environment.cluster.group, environment.cluster.nodes}
@@ -134,7 +134,7 @@ def test_every_rule_is_in_a_group_that_is_made_here_or_exists_already(shop: Shop
 
 
 @given(shops())
-def test_the_groups_are_the_load_balancers_and_one_for_each_service_that_carries_its_own(shop: Shop) -> None:
+def test_the_load_balancer_and_each_service_with_pod_groups_have_an_own_group(shop: Shop) -> None:
     matrix, environment = shop
     firewall = compile_groups(matrix, environment)
     in_pods = environment.cluster.attachment is Attachment.PODS
@@ -148,13 +148,13 @@ def test_the_groups_are_the_load_balancers_and_one_for_each_service_that_carries
 
 
 @given(shops())
-def test_every_rule_says_what_it_is_for(shop: Shop) -> None:
+def test_every_rule_names_its_flows(shop: Shop) -> None:
     for rule in compile_groups(*shop).rules:
         assert rule.flows
         assert list(rule.flows) == sorted(rule.flows)
 
 
-def test_a_name_says_group_direction_port_and_peer() -> None:
+def test_a_rules_name_contains_group_direction_port_and_peer() -> None:
     found = names(compiled("dev"))
 
     assert {
@@ -166,7 +166,7 @@ def test_a_name_says_group_direction_port_and_peer() -> None:
     } <= found
 
 
-def test_pods_with_groups_of_their_own_are_probed_from_the_nodes_and_ask_the_clusters_dns() -> None:
+def test_pods_with_their_own_groups_have_rules_for_probes_and_dns() -> None:
     found = names(compiled("dev"))
 
     assert "gateway-ingress-tcp-3000-from-flash-ticket-dev-nodes" in found
@@ -175,7 +175,7 @@ def test_pods_with_groups_of_their_own_are_probed_from_the_nodes_and_ask_the_clu
         assert f"eks-cluster-sg-flash-ticket-dev-1234567-ingress-{protocol}-53-from-gateway" in found
 
 
-def test_on_nodes_all_services_share_the_nodes_group_and_none_is_made_for_them() -> None:
+def test_with_attachment_nodes_all_services_share_the_nodes_group() -> None:
     firewall = compiled("dev-nodes")
 
     assert firewall.groups == (OwnGroup("alb"),)
@@ -183,7 +183,7 @@ def test_on_nodes_all_services_share_the_nodes_group_and_none_is_made_for_them()
     assert "flash-ticket-dev-nodes-ingress-tcp-4000-from-flash-ticket-dev-nodes" in names(firewall)
 
 
-def test_cloudfronts_list_is_one_rule_a_listener() -> None:
+def test_cloudfronts_list_is_one_rule_per_listener() -> None:
     rules = [rule for rule in compiled("prod").rules if isinstance(rule.peer, PrefixList)]
 
     assert [rule.name for rule in rules] == [
@@ -193,7 +193,7 @@ def test_cloudfronts_list_is_one_rule_a_listener() -> None:
 
 
 def test_a_customers_prefix_list_is_named_by_its_id() -> None:
-    """Its name may be another list's too, and may change; either would break what is named after it."""
+    """Another list can have the same name, and the name can change; both would break the rule's name."""
     matrix, environment = CASES["dev"]()
     offices = [PrefixList(f"pl-{number}", "office", 4, 5, ()) for number in (1, 2)]
     found = set()
@@ -204,8 +204,8 @@ def test_a_customers_prefix_list_is_named_by_its_id() -> None:
     assert {"alb-ingress-tcp-443-from-pl-1", "alb-ingress-tcp-443-from-pl-2"} <= found
 
 
-def test_a_place_by_prefix_list_is_the_list_itself_whatever_it_holds_today() -> None:
-    """A rule by the list follows the list; one for each of today's entries would not."""
+def test_a_place_by_prefix_list_is_a_rule_with_the_list_itself() -> None:
+    """A rule with the list follows the list; rules with its current entries would not."""
     matrix, environment = CASES["dev"]()
     listed = PrefixList("pl-1", "office", 4, 20, (ip_network("192.0.2.0/25"), ip_network("198.51.100.0/24")))
     places = {**dict(environment.places), "redis": Place(listed.networks, listed, ())}
@@ -215,7 +215,7 @@ def test_a_place_by_prefix_list_is_the_list_itself_whatever_it_holds_today() -> 
     assert not [rule for rule in rules if rule.peer in listed.networks]
 
 
-def test_services_named_so_that_two_rules_would_have_one_name_are_refused() -> None:
+def test_service_names_that_give_two_rules_the_same_name_are_refused() -> None:
     trick = "a-egress-tcp-1-to-b"
     services = {
         name: {"pods": {"app": f"app-{number}"}, "ports": [1]}

@@ -1,4 +1,4 @@
-"""While the attachment changes, pods carry either group: both ways and each to the other must pass, and no more."""
+"""While the attachment changes, pods have either group: all pairs of old and new pods must pass, and nothing more."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def only_on(attachment: Attachment) -> CompiledFirewall:
 
 
 @pytest.mark.parametrize("left", Attachment)
-def test_the_rules_of_both_attachments_stand_and_those_between_pods_of_either(left: Attachment) -> None:
+def test_the_rules_cover_both_attachments_and_pods_of_one_to_pods_of_the_other(left: Attachment) -> None:
     rules = {rule.name for rule in changing(left).vpc.rules}
 
     assert rules > {rule.name for each in Attachment for rule in only_on(each).vpc.rules}
@@ -45,7 +45,7 @@ def test_the_rules_of_both_attachments_stand_and_those_between_pods_of_either(le
 
 
 @pytest.mark.parametrize("left", Attachment)
-def test_new_pods_are_attached_as_attachment_says_and_the_services_groups_stay(left: Attachment) -> None:
+def test_new_pods_have_the_new_attachment_and_the_services_groups_stay(left: Attachment) -> None:
     firewall = changing(left).vpc
 
     assert bool(firewall.attachments) == (left is Attachment.NODES)
@@ -53,7 +53,7 @@ def test_new_pods_are_attached_as_attachment_says_and_the_services_groups_stay(l
 
 
 @pytest.mark.parametrize("left", Attachment)
-def test_the_proof_holds_and_says_what_rests_on_the_pod_layer_alone(left: Attachment) -> None:
+def test_the_proof_holds_and_reports_what_only_the_pod_layer_stops(left: Attachment) -> None:
     proof = changing(left).proof()
     resting = {(rest.source, rest.destination) for rest in proof.rests}
 
@@ -63,7 +63,7 @@ def test_the_proof_holds_and_says_what_rests_on_the_pod_layer_alone(left: Attach
 
 
 @given(shops())
-def test_a_pod_before_its_restart_reaches_and_is_reached_as_one_after_it(drawn: tuple[Matrix, Environment]) -> None:
+def test_pods_before_and_after_their_restart_have_the_same_reachability(drawn: tuple[Matrix, Environment]) -> None:
     matrix, environment = drawn
     former = replace(environment, cluster=replace(environment.cluster, leaving=None))
     (left,) = set(Attachment) - {former.cluster.attachment}
@@ -76,7 +76,7 @@ def test_a_pod_before_its_restart_reaches_and_is_reached_as_one_after_it(drawn: 
                 assert passing[source, target].covers(PortSet.of(flow.ports))
 
 
-def test_without_the_rules_between_pods_of_either_the_proof_fails() -> None:
+def test_the_proof_fails_without_a_rule_between_pods_of_different_attachments() -> None:
     right = changing(Attachment.NODES)
     nodes = right.environment.cluster.nodes
     between = [rule for rule in right.vpc.rules if rule.holder == OwnGroup("pay") and rule.peer == nodes]
@@ -87,17 +87,17 @@ def test_without_the_rules_between_pods_of_either_the_proof_fails() -> None:
 
 
 @pytest.mark.parametrize("left", Attachment)
-def test_a_notice_reminds_that_the_key_is_to_be_removed(left: Attachment) -> None:
+def test_a_notice_reminds_to_remove_the_key(left: Attachment) -> None:
     (notice,) = (each for each in changing(left).notices() if each.where == f"cluster.leaving {left.value}")
 
-    assert "for pods that carry the nodes' group the pod layer alone decides between services" in notice.what
+    assert "for pods with the nodes' group only the pod layer decides between services" in notice.what
     assert notice.remedy == (
         "Restart every pod of the namespace (kubectl rollout restart), then remove cluster.leaving"
     )
 
 
 @pytest.mark.parametrize("attachment", Attachment)
-def test_to_leave_the_attachment_that_is_declared_is_refused(attachment: Attachment) -> None:
+def test_leaving_the_declared_attachment_is_refused(attachment: Attachment) -> None:
     content = binding_content("dev")
     content["cluster"] |= {"attachment": attachment.value, "leaving": attachment.value}
 

@@ -205,7 +205,7 @@ def test_names_from_the_account_cannot_break_out_of_the_picture() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_order_of_the_file_changes_no_byte(seed: int) -> None:
+def test_the_order_of_the_file_does_not_change_the_output(seed: int) -> None:
     again = parse_matrix(rewritten(traffic_content(), Random(seed)), "traffic.yaml")  # noqa: S311 - a repeatable order, no secret
 
     assert picture(again, environment_of("prod")) == picture(shop_matrix(), environment_of("prod"))

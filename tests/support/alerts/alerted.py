@@ -1,4 +1,4 @@
-"""Environments that ask for alerts."""
+"""Environments that request alerts."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def alerted_content(cni: str = "cilium", stack: str = "dev", alerts: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a committed stack's binding with a plug-in and alerts, fresh for each caller to change."""
+    """Return a new copy of a committed stack's binding, with a network plug-in and alerts."""
     content = binding_content(stack)
     content["cluster"]["cni"] = {"name": cni}
     content["alerts"] = EVERYTHING if alerts is None else alerts
@@ -32,7 +32,7 @@ def alerted(
     matrix: Matrix | None = None,
     account: AccountInMemory = SHOP,
 ) -> tuple[Environment, Alerting]:
-    """Return an environment that asks for alerts, and what it asks for."""
+    """Return an environment that requests alerts, and the alerts."""
     environment = environment_of(stack, alerted_content(cni, stack, alerts), matrix, account)
     assert environment.alerting is not None
     return environment, environment.alerting

@@ -1,7 +1,7 @@
-"""A second reading of CloudWatch's filter patterns, naive and as its user guide tells them.
+"""A second, naive reader of CloudWatch's filter patterns, as its user guide explains them.
 
-It takes what the guide says of terms in space-delimited log events: a pattern in brackets names every word, ``=`` with
-``*`` at either end, ``>=``, ``<=``, ``||`` and ``&&``; and of unstructured ones: every quoted phrase must occur.
+In space-delimited log events, a pattern in brackets names every word, with ``=`` and ``*`` at either end, ``>=``,
+``<=``, ``||`` and ``&&``. In unstructured events, every quoted phrase must occur.
 """
 
 import fnmatch
@@ -11,7 +11,7 @@ _CONDITION = re.compile(r'(?P<word>\w+)(?P<operator>=|>=|<=)"?(?P<value>[^"]*)"?
 
 
 def matches(pattern: str, line: str) -> bool:
-    """Return whether a line is counted."""
+    """Return whether a pattern matches a line."""
     if not pattern.startswith("["):
         return all(phrase in line for phrase in re.findall(r'"([^"]*)"', pattern))
     conditions, words = pattern[1:-1].split(", "), line.split(" ")

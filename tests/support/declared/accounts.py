@@ -1,4 +1,4 @@
-"""An AWS account in memory that holds what the committed stacks name, so that they bind without AWS."""
+"""An AWS account in memory with everything that the committed stacks select, so that they bind without AWS."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +26,10 @@ Found = TypeVar("Found", FoundVpc, FoundSubnet, Group, PrefixList)
 
 @dataclass(frozen=True, slots=True)
 class Thing(Generic[Found]):
-    """Something of the account with what it can be selected by.
+    """A resource of the account, with the name and tags that select it.
 
     Attributes:
-        vpc: The VPC it is in; empty for what is in none.
+        vpc: Its VPC; empty if it has none.
     """
 
     found: Found
@@ -38,7 +38,7 @@ class Thing(Generic[Found]):
     vpc: str = ""
 
     def fits(self, selection: One | Some, vpc: str) -> bool:
-        """Return whether a selection of the binding means this."""
+        """Return whether a selection of the binding matches the resource."""
         if vpc != self.vpc:
             return False
         if selection.tags:
@@ -86,7 +86,7 @@ class AccountInMemory:
         return self.clusters.get(name)
 
     def and_also(self, *things: Thing[Any]) -> "AccountInMemory":
-        """Return the account with more in it."""
+        """Return the account with more resources."""
         return AccountInMemory(
             (*self.known_vpcs, *(thing for thing in things if isinstance(thing.found, FoundVpc))),
             (*self.known_subnets, *(thing for thing in things if isinstance(thing.found, FoundSubnet))),
@@ -96,7 +96,7 @@ class AccountInMemory:
         )
 
     def without(self, found: str) -> "AccountInMemory":
-        """Return the account without what has this id."""
+        """Return the account without the resource with this id."""
         return AccountInMemory(
             tuple(thing for thing in self.known_vpcs if thing.found.id != found),
             tuple(thing for thing in self.known_subnets if thing.found.id != found),
@@ -111,7 +111,7 @@ def _networks(*blocks: str) -> tuple[Network, ...]:
 
 
 def _stack_of(name: str, second_octet: int) -> AccountInMemory:
-    """Return a VPC with two subnets a tier, the groups of nodes, datastores and cluster, and the cluster."""
+    """Return a VPC with two subnets per tier, the groups of nodes, datastores and cluster, and the cluster."""
     vpc, shop = f"vpc-{name}", f"flash-ticket-{name}"
     subnets = tuple(
         Thing(
@@ -161,13 +161,13 @@ def shop_matrix() -> Matrix:
 
 
 def stack_content(stack: str) -> dict[str, Any]:
-    """Return the whole configuration of a committed stack, fresh for each caller to change."""
+    """Return a new copy of the whole configuration of a committed stack."""
     content: dict[str, Any] = yaml.safe_load((ROOT / stack_file(stack)).read_text(encoding="utf-8"))["config"]
     return content
 
 
 def binding_content(stack: str) -> dict[str, Any]:
-    """Return a committed stack's binding as parsed YAML, fresh for each caller to change."""
+    """Return a new copy of a committed stack's binding, as parsed YAML."""
     content: dict[str, Any] = stack_content(stack)[BINDING_KEY]
     return content
 
@@ -175,6 +175,6 @@ def binding_content(stack: str) -> dict[str, Any]:
 def environment_of(
     stack: str, content: dict[str, Any] | None = None, matrix: Matrix | None = None, account: AccountInMemory = SHOP
 ) -> Environment:
-    """Return a stack's environment bound in memory, from its committed binding unless another is given."""
+    """Return a stack's environment, bound in memory from its committed binding or from the given one."""
     binding = parse_binding(content or binding_content(stack), stack)
     return bind(matrix or shop_matrix(), binding, stack, account)

@@ -1,4 +1,4 @@
-"""A compiled firewall written down as both APIs would describe it once it is deployed."""
+"""A compiled firewall as both APIs would describe it after its deployment."""
 
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
@@ -22,7 +22,7 @@ Described = dict[str, Any]
 
 
 def deployed(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
-    """Return a firewall as it stands once deployed, with whatever else is said to stand beside it."""
+    """Return a firewall as it is after its deployment, with other fields of ``Deployed`` as given."""
     pods = [policy.manifest() for policy in firewall.pods.policies]
     vpc = firewall.vpc
     stands: dict[str, Any] = {
@@ -38,13 +38,13 @@ def deployed(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN4
 
 
 def nothing_deployed(**more: Any) -> Deployed:  # noqa: ANN401 - the fields of Deployed
-    """Return what stands before the first deployment."""
+    """Return what is deployed before the first deployment: nothing but the given fields."""
     fields = ("policies", "foreign_policies", "overruling", "attachments", "foreign_attachments", "groups", "rules")
     return Deployed(**{**dict.fromkeys(fields, ()), **more})
 
 
 def group(own: OwnGroup, stack: str) -> Described:
-    """Return a group as DescribeSecurityGroups tells it."""
+    """Return a group as DescribeSecurityGroups returns it."""
     tags = {STACK_TAG: stack, GROUP_TAG: own.label}
     return {
         "GroupId": _id(own),
@@ -54,7 +54,7 @@ def group(own: OwnGroup, stack: str) -> Described:
 
 
 def rule(compiled: GroupRule, stack: str) -> Described:
-    """Return a rule as DescribeSecurityGroupRules tells it."""
+    """Return a rule as DescribeSecurityGroupRules returns it."""
     return {
         "SecurityGroupRuleId": f"sgr-{compiled.name}",
         "GroupId": _id(compiled.holder),
@@ -69,7 +69,7 @@ def rule(compiled: GroupRule, stack: str) -> Described:
 
 
 def attachment(compiled: PodAttachment) -> Described:
-    """Return a SecurityGroupPolicy as the API server tells it."""
+    """Return a SecurityGroupPolicy as the API server returns it."""
     return {
         "metadata": {"name": compiled.service, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
         "spec": {

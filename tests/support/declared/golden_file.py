@@ -1,6 +1,6 @@
-"""Both compiled layers as text that a person can review, kept under ``golden/``.
+"""Both compiled layers as text for review, in files under ``golden/``.
 
-``pytest --update-golden`` writes the files anew; the difference is then for a person to read and commit.
+``pytest --update-golden`` writes the files again; a person then reviews and commits the difference.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def pods_text(firewall: PodFirewall) -> str:
 
 
 def vpc_text(firewall: VpcFirewall) -> str:
-    """Return the groups, the rules by name, and what puts groups on pods, as YAML."""
+    """Return the groups, the rules by name, and the attachments to pods, as YAML."""
     return yaml.safe_dump(
         {
             "groups": [group.label for group in firewall.groups],
@@ -58,10 +58,10 @@ def _written(peer: RulePeer) -> str:
 
 
 def compare(name: str, text: str, *, update: bool) -> None:
-    """Hold a text to its golden file, or write it.
+    """Compare a text with its golden file, or write the file.
 
     Raises:
-        AssertionError: The text differs, or there is no such file.
+        AssertionError: The text differs, or the file does not exist.
     """
     path = FOLDER / name
     if update:

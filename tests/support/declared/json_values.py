@@ -1,4 +1,4 @@
-"""Values of any shape, and documents with one of them put anywhere: what a file can hold that nobody thought of."""
+"""Values of any shape, and documents with such a value anywhere: unexpected content of a file."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-# Not only what JSON has: YAML reads dates, and mappings whose keys are no texts.
+# More than JSON has: YAML also has dates, and mappings whose keys are not text.
 _SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -35,7 +35,7 @@ Path = tuple[str | int, ...]
 
 
 def paths(content: Any, here: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - parsed YAML has any shape
-    """Yield the place of every value, the whole first."""
+    """Yield the path of every value, beginning with that of the whole."""
     yield here
     if isinstance(content, dict):
         for key, value in content.items():
@@ -46,7 +46,7 @@ def paths(content: Any, here: Path = ()) -> Iterator[Path]:  # noqa: ANN401 - pa
 
 
 def put(content: Any, path: Path, value: Any) -> Any:  # noqa: ANN401 - parsed YAML has any shape
-    """Return the content with a value at a place; nothing is changed in what was given."""
+    """Return a copy of the content with a value at a path."""
     if not path:
         return value
     first, *rest = path
@@ -57,7 +57,7 @@ def put(content: Any, path: Path, value: Any) -> Any:  # noqa: ANN401 - parsed Y
 
 
 def without(content: Any, path: Path) -> Any:  # noqa: ANN401 - parsed YAML has any shape
-    """Return the content without the key at a place."""
+    """Return a copy of the content without the key at a path."""
     *parents, last = path
     inner = content
     for part in parents:
@@ -68,7 +68,7 @@ def without(content: Any, path: Path) -> Any:  # noqa: ANN401 - parsed YAML has 
 
 @st.composite
 def with_anything_anywhere(draw: st.DrawFn, content: Any) -> Any:  # noqa: ANN401 - parsed YAML has any shape
-    """The content with up to two values replaced, or keys added, by anything."""
+    """Draw the content with up to two values replaced, or keys added, with any value."""
     for _ in range(draw(st.integers(1, 2))):
         path = draw(st.sampled_from(list(paths(content))))
         inner = content

@@ -1,4 +1,4 @@
-"""Short ways to write Kubernetes objects in tests."""
+"""Short functions that build Kubernetes objects for tests."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
-"""Manifests held to the types of the Kubernetes API, as the official Python client generates them from its OpenAPI.
+"""Checks manifests against the types of the Kubernetes API, which the official Python client has from its OpenAPI.
 
-The types are strict about names: a field that the API does not know is refused, which an API server only warns of. What
-the API server checks beyond types (a CIDR's form, a label's characters) is asked of the server itself, on the lab.
+The types are strict about names: they refuse an unknown field, for which an API server only warns. The lab tests what
+the API server checks beyond types (a CIDR's form, a label's characters) with a real server.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Random declarations and environments: small enough to ask every question about, with every form there is."""
+"""Random declarations and environments: small enough for exhaustive checks, with every form of every field."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
 Content = dict[str, Any]
 
 FRONT = "alb"
-"""The external that every random environment takes for its load balancer."""
+"""The external that is the load balancer of every random environment."""
 
 _SERVICES = ("gateway", "api", "pay", "a", "b", "a-b", "x0", "egress")
 PLACES = ("redis", "database", "queue", "office")
@@ -59,7 +59,7 @@ _CLUSTER = Group("sg-cluster", "eks-cluster-sg-shop-1")
 
 @st.composite
 def ports(draw: st.DrawFn) -> object:
-    """One port as a file may write it."""
+    """Draw a port in one of the forms of a file."""
     if draw(st.booleans()):
         written: object = draw(st.sampled_from(_NUMBERS))
     else:
@@ -79,7 +79,7 @@ _port_lists = st.lists(ports(), min_size=1, max_size=3)
 
 @st.composite
 def _pods(draw: st.DrawFn, number: int, shape: int) -> dict[str, str]:
-    """Labels that no other number has, in one of three shapes that a whole file keeps to."""
+    """Draw labels that are unique for the number, in one of three shapes; a file uses one shape."""
     if shape == 0:
         return {"app": f"app-{number}"}
     if shape == 1:
@@ -104,7 +104,7 @@ def _externals(draw: st.DrawFn) -> dict[str, Content]:
 
 @st.composite
 def traffic_files(draw: st.DrawFn, min_flows: int = 0) -> Content:
-    """The content of a valid traffic file."""
+    """Draw the content of a valid traffic file."""
     shape = draw(st.integers(0, 2))
     names = draw(st.lists(st.sampled_from(_SERVICES), unique=True, min_size=1, max_size=4))
     services: dict[str, Content] = {}
@@ -133,7 +133,7 @@ def _flows(draw: st.DrawFn, services: dict[str, Content], externals: dict[str, C
 
 
 def matrices(min_flows: int = 0) -> st.SearchStrategy[Matrix]:
-    """A valid matrix."""
+    """Return a strategy for valid matrices."""
     return traffic_files(min_flows).map(lambda content: parse_matrix(content, "traffic.yaml"))
 
 
@@ -158,7 +158,7 @@ _networks = st.lists(st.sampled_from(_NETWORKS), unique=True, min_size=1, max_si
 
 @st.composite
 def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
-    """An environment in which every external of a random matrix has a place."""
+    """Draw an environment with a place for every external of a matrix."""
     dns = draw(st.sampled_from(DnsMode))
     resolvers = (ip_network("169.254.20.10"), ip_network("172.20.0.10")) if dns is DnsMode.NODE_LOCAL else ()
     places = [
@@ -199,7 +199,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
 
 @st.composite
 def shops(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
-    """A matrix with an environment for it."""
+    """Draw a matrix with an environment for it."""
     matrix = draw(matrices(min_flows))
     return matrix, draw(environments(matrix))
 
@@ -222,6 +222,6 @@ def with_flow(content: Content, flow: Content) -> Content:
 
 @st.composite
 def files_with_one_more_flow(draw: st.DrawFn) -> tuple[Content, Content]:
-    """Two declarations, the second with one flow more (which may be there already)."""
+    """Draw two declarations; the second has one more flow, which may repeat an existing one."""
     before = draw(traffic_files())
     return before, with_flow(before, draw(_flows(before["services"], before["externals"])))

@@ -1,4 +1,4 @@
-"""Random pairs of declarations, one the change of the other: what a deployment goes from and to."""
+"""Random pairs of declarations, before and after a change."""
 
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -14,31 +14,31 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from tests.support.declared.matrices import FRONT, PLACES, Content, environments, traffic_files
 
 _TELLING = ("app", "app.kubernetes.io/name")
-"""The labels by which random services differ."""
+"""The labels that distinguish random services."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FirewallPair:
-    """What stands, and what takes its place."""
+    """The deployed firewall, and the one that replaces it."""
 
     before: CompiledFirewall
     after: CompiledFirewall
 
     def __repr__(self) -> str:
-        """Return what they were compiled from, which is short enough to be read."""
+        """Return the matrices and clusters of both, which are short enough to read."""
         return " to ".join(f"{each.matrix!r} on {each.environment.cluster!r}" for each in (self.before, self.after))
 
 
 @st.composite
 def firewalls(draw: st.DrawFn) -> CompiledFirewall:
-    """A firewall in which no two places share an address."""
+    """Draw a firewall in which no two places share an address."""
     matrix = parse_matrix(draw(traffic_files(2)), "traffic.yaml")
     return compile_firewall(matrix, _apart(draw(environments(matrix)), 1))
 
 
 @st.composite
 def firewall_pairs(draw: st.DrawFn) -> FirewallPair:
-    """Two firewalls of one stack, most of them with most services, places and the attachment in common."""
+    """Draw two firewalls of one stack, which mostly share services, places and the attachment."""
     former = draw(traffic_files(2))
     latter = draw(_changed(former))
     matrices = parse_matrix(former, "traffic.yaml"), parse_matrix(latter, "traffic.yaml")
@@ -49,7 +49,7 @@ def firewall_pairs(draw: st.DrawFn) -> FirewallPair:
 
 @st.composite
 def _changed(draw: st.DrawFn, former: Content) -> Content:
-    """Draw another declaration in which services of one name are mostly the same pods."""
+    """Draw another declaration, in which services with the same name mostly have the same pods."""
     latter: Content = draw(traffic_files(2))
     example = next(iter(former["services"].values()))["pods"]
     for number, (name, entry) in enumerate(sorted(latter["services"].items())):
@@ -87,7 +87,7 @@ def _environment_before(draw: st.DrawFn, matrix: Matrix, after: Environment) -> 
 
 
 def _apart(environment: Environment, site: int) -> Environment:
-    """Give each place addresses that no other and no pod has: a layer cannot tell apart what shares them."""
+    """Give each place its own addresses: a layer cannot distinguish endpoints that share addresses."""
 
     def networks(number: int) -> tuple[Network, ...]:
         return (ip_network(f"172.31.{100 * site + number}.0/24"), ip_network(f"2001:db8:{site}:{number}::/64"))

@@ -1,4 +1,4 @@
-"""Random clusters, small enough to ask every question about, varied enough to meet every form of policy."""
+"""Random clusters: small enough for exhaustive checks, with every form of policy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -119,11 +119,11 @@ def policies(draw: st.DrawFn, name: str) -> Manifest:
 
 @dataclass(frozen=True)
 class RandomCluster:
-    """Manifests, and the same pods as the naive evaluator takes them.
+    """Manifests, and the same pods for the naive evaluator.
 
     Attributes:
         manifests: Namespaces, pods and policies.
-        pods: By their name in a listing.
+        pods: The pods by their name in a listing.
     """
 
     manifests: list[Manifest]

@@ -1,4 +1,4 @@
-"""The environments whose compiled firewalls are kept as golden files."""
+"""The environments whose compiled firewalls are golden files."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def _node_local_dns() -> Case:
 
 
 def traffic_content() -> dict[str, Any]:
-    """Return the committed traffic file as parsed YAML, fresh for each caller to change."""
+    """Return a new copy of the committed traffic file, as parsed YAML."""
     content: dict[str, Any] = yaml.safe_load((ROOT / "traffic.yaml").read_text(encoding="utf-8"))
     return content
 

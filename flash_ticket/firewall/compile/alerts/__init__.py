@@ -1,1 +1,1 @@
-"""What watches the firewall: Prometheus rules, a Grafana dashboard, CloudWatch alarms, all of them as values."""
+"""The firewall's monitoring as values: Prometheus rules, a Grafana dashboard, CloudWatch alarms."""

@@ -1,10 +1,10 @@
-"""The alerts by name: what each says, how urgent it is, and where the runbook tells what to do."""
+"""The alerts by name: their summaries, their severity, and their headings in the runbook."""
 
 from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How urgent an alert is, in the words of the monitoring mixins."""
+    """The severity of an alert, with the names of the monitoring mixins."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -12,7 +12,7 @@ class Severity(StrEnum):
 
 
 class Alert(StrEnum):
-    """Every alert, wherever it comes from. The runbook has a heading of each name."""
+    """Every alert of Prometheus and CloudWatch. The runbook has a heading for each name."""
 
     DECLARED_FLOW_DENIED = "NetworkPolicyDeclaredFlowDenied"
     DENIED_TRAFFIC = "NetworkPolicyDeniedTraffic"
@@ -27,7 +27,7 @@ class Alert(StrEnum):
 
     @property
     def severity(self) -> Severity:
-        """How urgent it is: ours to mend at once, worth a look by day, or good to know."""
+        """How urgent the alert is: fix it at once, look at it during the day, or just information."""
         match self:
             case Alert.DECLARED_FLOW_DENIED:
                 return Severity.CRITICAL
@@ -42,7 +42,7 @@ class Alert(StrEnum):
         return _SUMMARIES[self]
 
     def runbook_url(self, runbook: str) -> str:
-        """Return the place of this alert in the runbook; the usual renderers make anchors of lower-case headings."""
+        """Return the URL of this alert in the runbook; common renderers use the heading in lower case as anchor."""
         return f"{runbook}#{self.value.lower()}"
 
 
@@ -51,10 +51,10 @@ _SUMMARIES = {
     Alert.DENIED_TRAFFIC: "Traffic is denied at a high rate.",
     Alert.NEW_DENIED_PAIR: "A source is denied a destination that it was not denied during the day before.",
     Alert.METRIC_MISSING: "The metric of denied traffic is missing.",
-    Alert.METRIC_LABELS_MISSING: "The metric of denied traffic does not say who was denied what.",
+    Alert.METRIC_LABELS_MISSING: "The metric of denied traffic lacks the source or the destination.",
     Alert.FLOW_LOG_MISSING: "The VPC flow log has stopped.",
     Alert.FLOW_LOG_REFUSED: "Requests to the bucket of the VPC flow log are refused.",
     Alert.AGENT_LOG_MISSING: "The network policy agent's log has stopped.",
-    Alert.SUSPENDED: "A NetworkPolicy is suspended: it lets everything through.",
-    Alert.SUSPENSION_OVER: "The suspension of a NetworkPolicy is over, and nothing has closed it.",
+    Alert.SUSPENDED: "A NetworkPolicy is suspended: it allows all traffic.",
+    Alert.SUSPENSION_OVER: "The suspension of a NetworkPolicy is over, but the policy is still open.",
 }

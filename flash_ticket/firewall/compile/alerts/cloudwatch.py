@@ -1,8 +1,8 @@
-"""What CloudWatch watches of one environment: the flow log, and where asked for the network policy agent's log.
+"""The CloudWatch monitoring of one environment: the flow log and, on request, the network policy agent's log.
 
-No metric or event tells that a flow log cannot deliver: its error stands in DescribeFlowLogs alone. What can be seen is
-that nothing arrives, and in S3 that requests are refused. A VPC with interfaces is never silent: a minute without
-traffic is a record, too (Amazon VPC User Guide, "Flow log records", NODATA).
+No metric or event reports that a flow log cannot deliver: only DescribeFlowLogs returns the error. CloudWatch can see
+that nothing arrives, and that S3 refuses requests. A VPC with interfaces always writes records, also for a minute
+without traffic (Amazon VPC User Guide, "Flow log records", NODATA).
 """
 
 from flash_ticket.firewall.bind.environment import Environment
@@ -33,7 +33,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 
 MAX_FILTERS = 100
-"""CloudWatch Logs quotas: metric filters of a log group."""
+"""The limit of metric filters of a log group (CloudWatch Logs quotas)."""
 
 _FIVE_MINUTES = 300
 _QUARTER_HOUR = 900
@@ -44,14 +44,14 @@ DENIED = "PolicyAgentDenials"
 DECLARED_DENIED = "DeclaredFlowPolicyAgentDenials"
 _VERDICTS = "PolicyAgentVerdicts"
 
-_MAY_BE_ANOTHER = "The caller may also be somebody that no flow names: `flash-firewall denied` tells."
+_MAY_BE_ANOTHER = "The caller may also be an endpoint without a declared flow; `flash-firewall denied` shows which."
 
 
 def cloudwatch_watch(matrix: Matrix, environment: Environment, alerting: Alerting) -> CloudWatchWatch | None:
-    """Return what CloudWatch does, or None if it is not asked for.
+    """Return the CloudWatch monitoring, or None if it is not requested.
 
     Raises:
-        InputError: A log group would get more metric filters than CloudWatch takes.
+        InputError: A log group would get more metric filters than CloudWatch allows.
     """
     asked = alerting.cloudwatch
     if asked is None:
@@ -90,7 +90,7 @@ def _flow_log_filters(matrix: Matrix, environment: Environment) -> list[MetricFi
 
 
 def _agent_filters(matrix: Matrix, environment: Environment) -> list[MetricFilter]:
-    # The group is somebody else's, and so are other filters of it.
+    # The log group belongs to others, who may have filters of their own: the names must not collide.
     own = f"{matrix.namespace}-{environment.name}"
     declared = declared_in_agent_log(matrix, environment)
     return [
@@ -149,7 +149,7 @@ def _silent_group() -> Alarm:
         6,
         6,
         Missing.ALARM,
-        "No record came for half an hour. `aws ec2 describe-flow-logs` shows the delivery's error.",
+        "No record arrived for half an hour. `aws ec2 describe-flow-logs` shows the delivery's error.",
     )
 
 
@@ -165,7 +165,7 @@ def _bucket() -> list[Alarm]:
             4,
             4,
             Missing.ALARM,
-            "No file came for an hour. `aws ec2 describe-flow-logs` shows the delivery's error.",
+            "No file arrived for an hour. `aws ec2 describe-flow-logs` shows the delivery's error.",
         ),
         Alarm(
             Alert.FLOW_LOG_REFUSED,
@@ -177,7 +177,7 @@ def _bucket() -> list[Alarm]:
             2,
             2,
             Missing.FINE,
-            "They are the delivery's or a reader's: policy of the bucket, policy of its key.",
+            "They come from log delivery or from a reader: check the policy of the bucket and the policy of its key.",
         ),
     ]
 
@@ -196,7 +196,7 @@ def _agent(alerting: Alerting) -> list[Alarm]:
             1,
             Missing.FINE,
             f"The network policy agents of the cluster denied more than {alerting.thresholds.per_period} packets in "
-            "five minutes; the dashboard shows whose.",
+            "five minutes; the dashboard shows which.",
         ),
         Alarm(
             Alert.AGENT_LOG_MISSING,
@@ -208,7 +208,7 @@ def _agent(alerting: Alerting) -> list[Alarm]:
             4,
             4,
             Missing.ALARM,
-            "No verdict came for an hour. The add-on needs enablePolicyEventLogs and enableCloudWatchLogs.",
+            "No verdict arrived for an hour. The add-on needs enablePolicyEventLogs and enableCloudWatchLogs.",
         ),
     ]
 
@@ -222,6 +222,6 @@ def _refuse_excess(filters: list[MetricFilter], asked: CloudWatchAlerting, envir
             raise InputError(
                 stack_file(environment.name),
                 f"{BINDING_KEY}.alerts.{key}",
-                f"the flows of this matrix take {count} metric filters in {group}, which holds {MAX_FILTERS}",
-                "Remove it, or give targets that are alike the same ports and subnets",
+                f"the flows of this matrix take {count} metric filters in {group}, and its limit is {MAX_FILTERS}",
+                "Remove it, or give similar targets the same ports and subnets",
             )

@@ -1,4 +1,4 @@
-"""What CloudWatch is told to count and to watch, as values."""
+"""The metric filters, alarms and Contributor Insights rule of CloudWatch, as values."""
 
 import json
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 
 
 class LogGroupMetrics(StrEnum):
-    """A log group that lines are counted in."""
+    """A log group whose lines are counted."""
 
     FLOW_LOG = "flow-log"
-    """The group that the stack's flow log writes to; its name is known once it is made."""
+    """The group of the stack's flow log; its name is known once it exists."""
     AGENT = "agent"
-    """The group that the network policy agent writes to, which somebody else owns."""
+    """The group of the network policy agent; this program does not own it."""
 
 
 class Missing(StrEnum):
-    """What an alarm makes of a period without data (CloudWatch API reference, PutMetricAlarm, TreatMissingData)."""
+    """How an alarm treats a period without data (CloudWatch API reference, PutMetricAlarm, TreatMissingData)."""
 
     FINE = "notBreaching"
     ALARM = "breaching"
 
 
 class ComparisonOperator(StrEnum):
-    """CloudWatch API reference, PutMetricAlarm, ComparisonOperator."""
+    """How an alarm compares (CloudWatch API reference, PutMetricAlarm, ComparisonOperator)."""
 
     ABOVE = "GreaterThanThreshold"
     BELOW = "LessThanThreshold"
@@ -37,7 +37,7 @@ class MetricFilter:
 
     Attributes:
         name: Unique in the log group.
-        metric: The metric's name, in the namespace of `CloudWatchWatch`; several filters may count into one.
+        metric: The metric's name, in the namespace of `CloudWatchWatch`; several filters can share a metric.
     """
 
     name: str
@@ -71,7 +71,7 @@ class BucketRequests:
 
 @dataclass(frozen=True, slots=True)
 class TopPair:
-    """How many REJECT records the busiest pair of addresses has, by the Contributor Insights rule."""
+    """The number of REJECT records of the busiest pair of addresses, from the Contributor Insights rule."""
 
 
 Metric = Counted | LogEvents | BucketRequests | TopPair
@@ -82,11 +82,11 @@ class Alarm:
     """One alarm.
 
     Attributes:
-        subject: What the same alert is about in this alarm, in a word; empty where there is one such alarm alone.
+        subject: One word that distinguishes alarms with the same alert; empty if there is only one.
         seconds: The length of a period.
-        periods: How many of the latest periods are looked at.
-        breaches: How many of them must be beyond the threshold.
-        description: What is said to the person who is called.
+        periods: How many of the latest periods the alarm evaluates.
+        breaches: How many of them must cross the threshold.
+        description: The text for the person on call.
     """
 
     alert: Alert
@@ -103,15 +103,15 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchWatch:
-    """Everything that CloudWatch does for one firewall.
+    """The CloudWatch monitoring of one firewall.
 
     Attributes:
-        name: ``flash-ticket-dev``: what names end or begin with, since they are the account's.
-        namespace: Of the metrics that filters fill.
+        name: ``flash-ticket-dev``: a part of all names, which must be unique in the account.
+        namespace: The namespace of the filters' metrics.
         topic: The ARN of the topic that alarms notify.
-        agent_log_group: Where the network policy agent writes; None where that is not read.
-        pairs_rule: The name of the Contributor Insights rule; None without a flow log to read.
-        runbook: Where the runbook is published.
+        agent_log_group: The log group of the network policy agent; None if no filter reads it.
+        pairs_rule: The name of the Contributor Insights rule; None without a flow log in CloudWatch.
+        runbook: The URL of the runbook.
     """
 
     name: str
@@ -124,11 +124,11 @@ class CloudWatchWatch:
     runbook: str
 
     def alarm_name(self, alarm: Alarm) -> str:
-        """Return the alarm's name, which begins with the alert's."""
+        """Return the alarm's name, which begins with the alert's name."""
         return "-".join(part for part in (alarm.alert.value, self.name, alarm.subject) if part)
 
     def description(self, alarm: Alarm) -> str:
-        """Return what the notification says."""
+        """Return the text of the notification."""
         alert = alarm.alert
         return f"{alert.severity}: {alert.summary} {alarm.description} {alert.runbook_url(self.runbook)}"
 
@@ -137,7 +137,7 @@ METRICS_NAME = "flow-log"
 """The name of the metrics configuration, which is the metric's dimension ``FilterId``."""
 
 RECORDS_PREFIX = "AWSLogs/"
-"""Where log delivery writes in a bucket (Amazon VPC User Guide, "Flow log files"): requests elsewhere do not count."""
+"""The prefix of log delivery's files in a bucket (Amazon VPC User Guide, "Flow log files"); only these count."""
 
 
 def bucket_name(location: str) -> str:
@@ -164,7 +164,7 @@ def pairs_rule_definition(log_group: str) -> str:
 
 
 def pairs_expression(rule: str, metric: str) -> str:
-    """Return the metric math that reads the rule.
+    """Return the metric math expression that reads the rule.
 
     Args:
         rule: The rule's name.

@@ -1,7 +1,7 @@
-"""The CloudWatch dashboard of one firewall: alarms, counts, and the denied pairs out of the logs themselves.
+"""The CloudWatch dashboard of one firewall: alarms, counts, and queries for denied pairs in the logs.
 
 Source: CloudWatch User Guide, "Dashboard body structure and syntax"; CloudWatch Logs User Guide, "Logs Insights query
-syntax". What a log query costs, it costs whenever the dashboard is looked at.
+syntax". Every view of the dashboard runs the log queries and costs money.
 """
 
 import json
@@ -23,10 +23,10 @@ def dashboard_body(watch: CloudWatchWatch, environment: Environment, *, group: s
     """Return the dashboard as JSON.
 
     Args:
-        watch: What it shows.
-        environment: The environment that is watched.
-        group: The flow log's group; empty where it writes to a bucket.
-        bucket: The flow log's bucket; empty where it writes to a group.
+        watch: The monitoring to show.
+        environment: The monitored environment.
+        group: The flow log's group; empty if the flow log writes to a bucket.
+        bucket: The flow log's bucket; empty if the flow log writes to a group.
     """
     region = environment.region
     shown = [_alarms(watch, environment)]

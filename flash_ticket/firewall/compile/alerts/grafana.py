@@ -1,7 +1,7 @@
 """The Grafana dashboard of one firewall, over the series that its Prometheus rules record.
 
-Source: Grafana documentation, "Dashboard JSON model"; the data source is a variable, as in shared dashboards, so that
-no installation's own identifier stands in it.
+Source: Grafana documentation, "Dashboard JSON model". The data source is a variable, as in shared dashboards, so that
+the dashboard works in any installation.
 """
 
 import json
@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
 
 SCHEMA_VERSION = 39
-"""Of Grafana 10.3 and later; newer releases migrate it when they load the dashboard."""
+"""The schema of Grafana 10.3; later releases migrate it when they load the dashboard."""
 
 _WIDTH = 24
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -24,10 +24,10 @@ Panel = dict[str, Any]
 
 
 def grafana_dashboard(matrix: Matrix, environment: Environment) -> str:
-    """Return the dashboard as JSON, the same for the same firewall.
+    """Return the dashboard as JSON; the text is stable for the same firewall.
 
     Raises:
-        ValueError: The plug-in has no metric to show.
+        ValueError: The network plug-in has no metric to show.
     """
     match environment.cluster.cni:
         case CniName.CILIUM:
@@ -35,7 +35,7 @@ def grafana_dashboard(matrix: Matrix, environment: Environment) -> str:
         case CniName.VPC_CNI:
             panels = _by_node()
         case CniName.CALICO:
-            raise ValueError("Calico's open source has no metric of denied traffic")
+            raise ValueError("open source Calico has no metric of denied traffic")
     name = f"{matrix.namespace}-{environment.name}"
     document = {
         "uid": f"{name}-network-policy"[:40],
@@ -137,7 +137,7 @@ def _target(expression: str, *, instant: bool) -> dict[str, Any]:
 
 
 def _stacked(panels: list[Panel]) -> list[Panel]:
-    """Return the panels below each other, each as wide as the page."""
+    """Return the panels one below the other, at full width."""
     placed, top = [], 0
     for panel in panels:
         height = int(panel["height"])

@@ -1,9 +1,9 @@
-"""Rules for Cilium: who was denied whom, from Hubble's metric of drops, held against the matrix.
+"""Prometheus rules for Cilium: denied pairs from Hubble's metric of drops, compared with the matrix.
 
-Needs the Hubble metric ``drop`` with the options of `HUBBLE_OPTIONS`. It counts packets and knows no ports, so a pair
-stands for its flows: an undeclared port between a declared pair looks like a declared flow. Sources: Cilium
-documentation, "Monitoring & Metrics", Hubble metrics (``drop``, context options); cilium/cilium,
-pkg/hubble/metrics/drop/handler.go and pkg/hubble/metrics/api/context.go.
+The rules need the Hubble metric ``drop`` with the options in `HUBBLE_OPTIONS`. It counts packets and has no ports, so
+an undeclared port between a declared pair looks like a declared flow. Sources: Cilium documentation, "Monitoring &
+Metrics", Hubble metrics (``drop``, context options); cilium/cilium, pkg/hubble/metrics/drop/handler.go and
+pkg/hubble/metrics/api/context.go.
 """
 
 from collections import defaultdict
@@ -30,16 +30,16 @@ HUBBLE_OPTIONS = (
     "drop:sourceContext=app|workload-name|ip;destinationContext=app|workload-name|ip;"
     "labelsContext=source_namespace,destination_namespace"
 )
-"""For Helm's ``hubble.metrics.enabled``: pods go by their app, what is no pod by its address."""
+"""For Helm's ``hubble.metrics.enabled``: the metric names a pod by its app, and anything else by its address."""
 
 APP_LABELS = ("app.kubernetes.io/name", "app", "k8s-app")
-"""Where Hubble finds a pod's app: the first of its labels, in the order of their names, that is one of these."""
+"""The labels that Hubble uses as a pod's app: the first that the pod has."""
 
 DENIED = "networkpolicy:denied_packets:increase5m"
-"""Packets denied in five minutes, by source and destination, that come from or go to the firewalled namespace."""
+"""Packets denied in five minutes, from or to the firewalled namespace, by source and destination."""
 
 DECLARED_DENIED = "networkpolicy:declared_denied_packets:increase5m"
-"""The same for pairs with a declared flow; the label ``flow_to`` names what the flow goes to."""
+"""The same for pairs with a declared flow; the label ``flow_to`` names the flow's target."""
 
 _PAIR = "source_namespace, source, destination_namespace, destination"
 _POLICY = matching("reason", "POLICY_DENIED|POLICY_DENY")
@@ -47,12 +47,12 @@ _SOURCE = '{{ or $labels.source_namespace "outside the cluster" }}/{{ $labels.so
 _DESTINATION = '{{ or $labels.destination_namespace "outside the cluster" }}/{{ $labels.destination }}'
 
 LabelledEnd = tuple[str, ...]
-"""Matchers that choose one end of a pair."""
+"""Label matchers that select one end of a pair."""
 
 
 def hubble_group(matrix: Matrix, environment: Environment, alerting: Alerting) -> RuleGroup:
     """Return the rules of one firewall."""
-    # Several firewalls may share a Prometheus, and a pair may belong to two of them.
+    # Several firewalls can share a Prometheus, and a pair can belong to two of them.
     firewall = (("firewall", matrix.namespace),)
     rules: list[Rule] = [RecordingRule(DENIED, _denied(matrix.namespace), firewall)]
     rules += [
@@ -64,7 +64,7 @@ def hubble_group(matrix: Matrix, environment: Environment, alerting: Alerting) -
 
 
 def untellable(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
-    """Return the endpoints with a flow that the metric's labels cannot tell from others, sorted."""
+    """Return the endpoints with a flow that the metric's labels cannot distinguish from others, sorted."""
     concerned = {name for flow in matrix.flows for name in (flow.source, flow.target)}
     return tuple(sorted(name for name in concerned if _end(name, "source", matrix, environment) is None))
 
@@ -79,7 +79,7 @@ def _denied(namespace: str) -> str:
 
 
 def _declared(matrix: Matrix, environment: Environment) -> dict[str, set[str]]:
-    """Return selectors of the pairs with a flow, by what it goes to; targets at the same place are one."""
+    """Return selectors of the pairs with a flow, by the flow's target; targets at the same place form one group."""
     sources: dict[LabelledEnd, set[LabelledEnd]] = defaultdict(set)
     names: dict[LabelledEnd, set[str]] = defaultdict(set)
     for flow in matrix.flows:
@@ -97,7 +97,7 @@ def _declared(matrix: Matrix, environment: Environment) -> dict[str, set[str]]:
 
 
 def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> LabelledEnd | None:
-    """Return what chooses an endpoint at one side of the metric; None where its labels cannot."""
+    """Return the matchers for an endpoint at one side of the metric; None if the metric's labels cannot select it."""
     endpoint = matrix.endpoints[name]
     if isinstance(endpoint, Service):
         return _pods(side, matrix.namespace, endpoint.pods)
@@ -129,14 +129,15 @@ def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
     ]
     agents_drop = SeriesSelector("cilium_drop_count_total", (matching("reason", "Policy denied.*"),))
     return [
-        # Longer than the five minutes that one denied packet counts: what ends within a minute, such as the first
-        # packets of a new pod, is no alert.
+        # Longer than the five minutes for which one denied packet counts, so that a denial of under a minute, such as
+        # of the first packets of a new pod, raises no alert.
         AlertingRule(
             Alert.DECLARED_FLOW_DENIED,
             f"{declared_denied} > 0",
             6,
             f"{_SOURCE} is denied {_DESTINATION}, and traffic.yaml declares a flow to {{{{ $labels.flow_to }}}}; "
-            "{{ $value | humanize }} packets in five minutes. The metric tells no port; `flash-firewall denied` does.",
+            "{{ $value | humanize }} packets in five minutes. The metric has no port; `flash-firewall denied` shows "
+            "it.",
             alerting.runbook,
         ),
         AlertingRule(
@@ -156,7 +157,7 @@ def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
         ),
         AlertingRule(
             Alert.METRIC_MISSING,
-            # A counter has no series before its first drop: Hubble's own counter of scrapes tells whether it is there.
+            # A counter has no series before its first drop; Hubble's own counter of scrapes shows that Hubble runs.
             "absent(hubble_drop_total or hubble_metrics_http_handler_requests_total)"
             f" or (sum(increase({agents_drop}[15m])) > 0 unless on () {policy_drops})",
             15,
@@ -169,8 +170,8 @@ def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
             f"count({' or '.join(map(str, unnamed))}) > 0"
             f" or (count({policy_drops}) > 0 unless count({' or '.join(map(str, placed))}))",
             15,
-            "hubble_drop_total lacks the labels that tell who was denied what, so no declared flow can be told from "
-            f"others. Hubble's metrics need {HUBBLE_OPTIONS}.",
+            "hubble_drop_total lacks the labels of source and destination, so declared flows cannot be "
+            f"distinguished from others. Hubble's metrics need {HUBBLE_OPTIONS}.",
             alerting.runbook,
         ),
     ]

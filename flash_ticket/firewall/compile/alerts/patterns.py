@@ -1,9 +1,9 @@
-"""Filter patterns of CloudWatch Logs: which lines of the flow log and of the policy agent's log are counted.
+"""Filter patterns of CloudWatch Logs, for the flow log and the policy agent's log, and patterns for addresses.
 
-Both logs are words with spaces between. A pattern in brackets names every word in its order; a condition at a word may
-list values, with ``*`` at an end, and the conditions of different words must all hold. Source: CloudWatch Logs User
-Guide, "Filter pattern syntax", terms in space-delimited log events. Regular expressions are left alone: of all patterns
-of a log group, five may have one.
+The lines of both logs are words with spaces between them. A pattern in brackets names every word in order. A word may
+have a condition: a list of values, with ``*`` at an end. All conditions must hold. Source: CloudWatch Logs User Guide,
+"Filter pattern syntax", terms in space-delimited log events. The patterns use no regular expressions, because only five
+patterns of a log group may have one.
 """
 
 from collections import defaultdict
@@ -18,46 +18,46 @@ from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 
 MAX_PATTERN = 1024
-"""CloudWatch Logs API reference, PutMetricFilter: characters of a filterPattern."""
+"""The maximum length of a filterPattern (CloudWatch Logs API reference, PutMetricFilter)."""
 
 MOST_ADDRESSES = 6
-"""How many addresses a condition lists here; with `_MOST_PORTS`, a pattern stays below `MAX_PATTERN`."""
+"""The most addresses in one condition; with at most `_MOST_PORTS` ports, a pattern stays below `MAX_PATTERN`."""
 
 _MOST_PORTS = 16
 _NUMBERS = {Protocol.TCP: "6", Protocol.UDP: "17"}
-"""IANA, "Protocol Numbers": a flow log writes these."""
+"""The protocol numbers in flow logs (IANA, "Protocol Numbers")."""
 
 _AGENT_WORDS = ("label", "node", "source", "source_port", "destination", "port", "protocol", "verdict")
 """The words of ``Node: n;SIP: a;SPORT: p;DIP: b;DPORT: p;PROTOCOL: TCP;PolicyVerdict: DENY``.
 
-No space stands before a key, so each word but the first holds a value and the next key.
+There is no space before a key, so each word but the first contains a value and the next key.
 """
 
 _LATER_AGENT_WORDS = (*_AGENT_WORDS, "tier")
 """Later releases add ``;Tier: t``."""
 
 AGENT_VERDICTS = '"PolicyVerdict: "'
-"""Every decision in the agent's log, whatever else is in its log group."""
+"""Every verdict in the agent's log; other lines of the log group do not match."""
 
 AGENT_DENIALS = '"PolicyVerdict: DENY"'
 """Every denial in the agent's log."""
 
 
 def rejections() -> str:
-    """Return the pattern for every REJECT of the flow log."""
+    """Return the pattern for every REJECT record of the flow log."""
     return _pattern(_field_names(), {"action": 'action="REJECT"'})
 
 
 def flow_log_patterns(
     sources: Sequence[str], targets: Sequence[str], protocol: Protocol, ports: Iterable[PortRange]
 ) -> tuple[str, ...]:
-    """Return patterns for each REJECT between addresses on ports, no record in two of them.
+    """Return patterns for each REJECT record between addresses on ports; no record matches two patterns.
 
     Args:
-        sources: Addresses, or texts such as ``10.10.20.*``; none for any.
-        targets: The same.
-        protocol: TCP or UDP; ports of others are left out.
-        ports: The ports that are called; a wide range gets a pattern of its own.
+        sources: Addresses, or wildcards such as ``10.10.20.*``; empty for any address.
+        targets: The same for the destination.
+        protocol: TCP or UDP; ports of other protocols are ignored.
+        ports: The destination ports; a wide range gets its own pattern.
     """
     wanted = [port for port in ports if port.protocol is protocol]
     single = _one_by_one("dstport", (port for port in wanted if _is_narrow(port)), "")
@@ -82,9 +82,9 @@ def flow_log_patterns(
 def agent_patterns(targets: Sequence[str], protocol: Protocol, ports: Iterable[PortRange]) -> tuple[str, ...]:
     """Return patterns for each denial in the agent's log to addresses on ports, for both forms of its lines.
 
-    A wide range of ports is left out: a word of this log holds more than a number, and cannot be compared with one.
+    Wide ranges of ports are left out: a word of this log contains more than the number, so it cannot be compared.
     """
-    # A text that ends in * takes the next key along; a whole address does not.
+    # A wildcard that ends in * also matches the next key; a whole address does not.
     destinations = [text if text.endswith("*") else f"{text};DPORT:" for text in targets]
     wanted = [port for port in ports if port.protocol is protocol and _is_narrow(port)]
     return tuple(
@@ -120,7 +120,7 @@ def _one_by_one(word: str, ports: Iterable[PortRange], ending: str) -> list[str]
 
 
 def _any_of(word: str, values: Sequence[str]) -> list[str]:
-    """Return the conditions that together let the values through; one that lets all through where there are none."""
+    """Return conditions that together match the values; without values, one condition that matches everything."""
     starts = range(0, len(values), MOST_ADDRESSES)
     return [_condition(word, values[start : start + MOST_ADDRESSES]) for start in starts] or [word]
 
@@ -138,19 +138,19 @@ _OCTETS = 4
 
 
 def address_regex(networks: Iterable[Network]) -> str | None:
-    """Return a regular expression for the IPv4 addresses of the networks, to be anchored; None if there are none.
+    """Return a regular expression, to be anchored, for the networks' IPv4 addresses; None if there are none.
 
-    IPv6 addresses are left out: as text, one prefix has too many forms.
+    IPv6 addresses are left out, because one prefix has too many forms as text.
     """
     found = [_regex(network) for network in networks if isinstance(network, IPv4Network)]
     return "|".join(found) or None
 
 
 def address_wildcards(networks: Iterable[Network], most: int) -> tuple[str, ...] | None:
-    """Return texts such as ``10.10.20.*`` that together match the addresses of the networks, each as narrow as it goes.
+    """Return wildcards such as ``10.10.20.*`` that together match the networks' addresses, as narrow as possible.
 
-    A network that needs more than ``most`` texts is widened to whole octets. None if an IPv6 network is among them: as
-    text, one prefix has too many forms.
+    A network that needs more than ``most`` wildcards is widened to whole octets. Return None if there is an IPv6
+    network, because one prefix has too many forms as text.
     """
     found: set[str] = set()
     for network in networks:
@@ -181,7 +181,7 @@ def _wildcards(network: IPv4Network, most: int) -> Iterator[str]:
 
 
 def _octets(network: IPv4Network) -> tuple[list[str], list[str]]:
-    """Return the octets that are the same for all addresses, and the values of the one that is so only in part."""
+    """Return the octets that all addresses share, and the possible values of the octet that they share in part."""
     octets = str(network.network_address).split(".")
     full, rest = divmod(network.prefixlen, _OCTET_BITS)
     if not rest:
@@ -191,11 +191,11 @@ def _octets(network: IPv4Network) -> tuple[list[str], list[str]]:
 
 
 AddressPatterns = tuple[str, ...]
-"""Texts such as ``10.10.20.*``; none for any address."""
+"""Addresses, or wildcards such as ``10.10.20.*``; empty for any address."""
 
 
 def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
-    """Return the patterns for the flow log; an order that does not change."""
+    """Return the patterns that count denied declared flows in the flow log, in a stable order."""
     ports: dict[tuple[AddressPatterns, AddressPatterns], set[PortRange]] = defaultdict(set)
     for flow in matrix.flows:
         ends = _addresses(flow.source, matrix, environment), _addresses(flow.target, matrix, environment)
@@ -209,7 +209,7 @@ def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str,
 
 
 def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
-    """Return the patterns for the network policy agent's log; an order that does not change."""
+    """Return the patterns that count denied declared flows in the policy agent's log, in a stable order."""
     ports: dict[AddressPatterns, set[PortRange]] = defaultdict(set)
     for flow in matrix.flows:
         ports[_addresses(flow.target, matrix, environment)].update(flow.ports)

@@ -1,8 +1,8 @@
-"""Rules for the VPC CNI: how much its network policy agent drops, by node.
+"""Prometheus rules for the VPC CNI: how many packets its network policy agent drops, by node.
 
-The agent counts by direction alone, for all pods of a node: which pods, which namespace and whether a flow is declared
-it cannot tell; its log and CloudWatch can. Source: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (metrics on
-port 8162), where the counters cover IPv4.
+The agent counts only by direction, for all pods of a node. Its metric has no pods, no namespaces and no declared flows;
+its log and CloudWatch have them. Source: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (metrics on port
+8162), where the counters cover IPv4.
 """
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
@@ -33,14 +33,14 @@ def policy_agent_group(matrix: Matrix, alerting: Alerting) -> RuleGroup:
                 f"{DROPPED} / {PERIOD_SECONDS} > {alerting.thresholds.per_second:g}",
                 5,
                 "The agent on {{ $labels.instance }} drops {{ $value | humanize }} packets a second "
-                "({{ $labels.direction }}). Its metric tells neither the pods nor the namespace; its log does, "
+                "({{ $labels.direction }}). Its metric has neither pods nor namespaces; its log has both. Run "
                 "`flash-firewall denied`.",
                 alerting.runbook,
             ),
             AlertingRule(
                 Alert.METRIC_MISSING,
-                # A counter has no series before its first drop: what the agent counts at every policy tells whether
-                # it is there.
+                # A counter has no series before its first drop; the agent's counter of policy updates shows that the
+                # agent runs.
                 "absent(network_policy_drop_count_total or awsnodeagent_aws_ebpf_sdk_latency_ms_count)",
                 15,
                 "Prometheus scrapes no network policy agent (port 8162 of aws-node), so no denied traffic can be seen.",

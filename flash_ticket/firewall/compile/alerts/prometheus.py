@@ -1,4 +1,4 @@
-"""The rules for Prometheus, fitted to the plug-in that enforces the policies."""
+"""The Prometheus rules for the network plug-in and for suspended policies, and the object that contains them."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 
 
 def suspension_groups(matrix: Matrix, suspensions: Suspensions, alerting: Alerting) -> tuple[RuleGroup, ...]:
-    """Return the rules of one firewall; none where nothing is open."""
+    """Return the rules about suspended policies of one firewall; empty if no policy is open."""
     rules = tuple(rule for each in suspensions.open for rule in _rules(each, matrix.namespace, alerting))
     return (RuleGroup(f"{matrix.namespace}-network-policy-suspensions", rules),) if rules else ()
 
@@ -45,11 +45,11 @@ def _rules(suspension: Suspension, namespace: str, alerting: Alerting) -> Iterat
 
 
 MAX_OBJECT_BYTES = 1_000_000
-"""etcd takes 1.5 MiB a request (etcd documentation, "System limits"), and the API server adds what it manages."""
+"""etcd accepts requests of 1.5 MiB (etcd documentation, "System limits"), and the API server adds managed fields."""
 
 
 def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) -> tuple[RuleGroup, ...]:
-    """Return the rules of one environment; none for a plug-in without a metric."""
+    """Return the rules of one environment; empty for a network plug-in without a metric."""
     match environment.cluster.cni:
         case CniName.CILIUM:
             return (hubble_group(matrix, environment, alerting),)
@@ -62,10 +62,10 @@ def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) ->
 def prometheus_rule(
     matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions
 ) -> PrometheusRule | None:
-    """Return the object with the rules, or None if none is asked for.
+    """Return the object with the rules, or None if the binding does not request it.
 
     Raises:
-        InputError: It is larger than the API server takes.
+        InputError: The object is larger than the API server accepts.
     """
     if alerting.rule_labels is None:
         return None
@@ -76,7 +76,8 @@ def prometheus_rule(
         raise InputError(
             stack_file(environment.name),
             f"{BINDING_KEY}.alerts.prometheus",
-            f"the rules of this matrix take {size:,} bytes, and an object of Kubernetes holds {MAX_OBJECT_BYTES:,}",
+            f"the rules of this matrix take {size:,} bytes, and the limit of a Kubernetes object is "
+            f"{MAX_OBJECT_BYTES:,}",
             "Remove it, or declare flows between fewer endpoints",
         )
     return rule

@@ -1,4 +1,4 @@
-"""Prometheus rules as values, and the PrometheusRule that carries them."""
+"""Prometheus rules as values, and the Kubernetes objects for rules and dashboards."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ class RecordingRule:
     """A series that other rules read.
 
     Attributes:
-        labels: Added to every sample.
+        labels: Labels to add to every sample.
     """
 
     record: str
@@ -31,10 +31,10 @@ class AlertingRule:
     """An alert.
 
     Attributes:
-        minutes: How long the expression must hold first.
-        description: A template of Prometheus.
-        runbook: Where the runbook is published.
-        labels: Added to the severity.
+        minutes: How long the expression must hold before the alert fires.
+        description: A Prometheus template.
+        runbook: The URL of the runbook.
+        labels: Labels besides the severity.
     """
 
     alert: Alert
@@ -64,7 +64,7 @@ Rule = RecordingRule | AlertingRule
 
 @dataclass(frozen=True, slots=True)
 class RuleGroup:
-    """Rules that Prometheus evaluates in their order, once a minute."""
+    """Rules that Prometheus evaluates in order, once a minute."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -80,12 +80,12 @@ def rules_document(groups: tuple[RuleGroup, ...]) -> dict[str, Any]:
 
 
 PERIOD_SECONDS = 300
-"""The length of the range that rates are taken over, ``5m``."""
+"""The range of the rates, ``5m``."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesSelector:
-    """Series of one metric: ``metric{label="value"}``."""
+    """Selects series of one metric: ``metric{label="value"}``."""
 
     metric: str
     matchers: tuple[str, ...] = ()
@@ -96,26 +96,26 @@ class SeriesSelector:
 
 
 def equal(label: str, value: str) -> str:
-    """Return a matcher for one value, the empty one for a label that is not there."""
+    """Return a matcher for one value; the empty value matches a missing label."""
     return f"{label}={_quoted(value)}"
 
 
 def not_equal(label: str, value: str) -> str:
-    """Return a matcher for every value but one."""
+    """Return a matcher for every other value."""
     return f"{label}!={_quoted(value)}"
 
 
 def matching(label: str, regex: str) -> str:
-    """Return a matcher for what a regular expression matches as a whole."""
+    """Return a matcher for a regular expression, which must match the whole value."""
     return f"{label}=~{_quoted(regex)}"
 
 
 def grown(selector: SeriesSelector) -> str:
-    """Return by how much counters have grown in five minutes, by series.
+    """Return the increase of counters in five minutes, for each series.
 
-    ``increase`` knows nothing of a series before its first sample, and a counter of drops begins with a drop: what is
-    new counts as a whole. New is what was not there during the hour before, so that counters that come back after a
-    gap in the scraping do not count twice.
+    ``increase`` ignores the first sample of a series, but a counter of drops begins with a drop. So a new series counts
+    with its whole value. A series is new if it had no sample during the hour before, so that a counter does not count
+    twice after a gap in the scraping.
     """
     return f"(({selector} unless max_over_time({selector}[1h] offset 5m)) or increase({selector}[5m]))"
 
@@ -127,10 +127,10 @@ def _quoted(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PrometheusRule:
-    """The object by which the Prometheus operator takes rules (``monitoring.coreos.com/v1``).
+    """The object with rules for the Prometheus operator (``monitoring.coreos.com/v1``).
 
     Attributes:
-        labels: What the operator's Prometheus selects rules by.
+        labels: The labels by which the operator's Prometheus selects rules.
     """
 
     namespace: str
@@ -149,10 +149,10 @@ class PrometheusRule:
 
 @dataclass(frozen=True, slots=True)
 class DashboardConfigMap:
-    """The ConfigMap in which the sidecar of Grafana's chart finds a dashboard.
+    """The ConfigMap with a dashboard for the sidecar of Grafana's chart.
 
     Attributes:
-        labels: What the sidecar looks for.
+        labels: The labels by which the sidecar finds it.
         dashboard: The dashboard's JSON.
     """
 

@@ -1,4 +1,4 @@
-"""Everything that watches one firewall, compiled from the matrix and the environment."""
+"""All monitoring of one firewall, compiled from the matrix and the environment, with notices about its gaps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.notice import Notice
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is made; None for what nobody asked for."""
+    """The objects to create; None for what the binding does not request."""
 
     rule: PrometheusRule | None = None
     dashboard: DashboardConfigMap | None = None
@@ -27,10 +27,10 @@ class Watch:
 
 
 def compile_watch(matrix: Matrix, environment: Environment, suspensions: Suspensions) -> Watch:
-    """Return what the environment asks for.
+    """Return the monitoring that the environment requests.
 
     Raises:
-        InputError: The matrix is too large for what would carry it.
+        InputError: The matrix is too large for one object or log group.
     """
     alerting = environment.alerting
     if alerting is None:
@@ -49,7 +49,7 @@ def _dashboard(matrix: Matrix, environment: Environment, alerting: Alerting) -> 
 
 
 def alert_notices(matrix: Matrix, environment: Environment) -> tuple[Notice, ...]:
-    """Return what this environment's alerts do otherwise than it seems; the order does not change."""
+    """Return the notices about what this environment's alerts do not cover, always in the same order."""
     alerting = environment.alerting
     if alerting is None:
         return ()
@@ -64,16 +64,16 @@ def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) ->
     if names:
         yield Notice(
             "alerts.prometheus",
-            f"Hubble's metric cannot tell {', '.join(names)} from others, so their declared flows raise no critical "
-            "alert when they are denied",
-            f"Give their pods one of the labels {', '.join(APP_LABELS)} in traffic.yaml, and places IPv4 addresses",
+            f"Hubble's metric cannot distinguish {', '.join(names)} from others, so their declared flows raise no "
+            "critical alert when they are denied",
+            f"Give their pods one of the labels {', '.join(APP_LABELS)} in traffic.yaml, and their places IPv4 "
+            "addresses",
         )
     if cni is CniName.VPC_CNI and not (alerting.cloudwatch and alerting.cloudwatch.agent_log_group):
         yield Notice(
             "alerts.prometheus with cni vpc-cni",
-            "the agent's metric tells neither pods nor namespace, so a declared flow that it denies raises no alert of "
-            "its own",
-            "Add cloudwatch.agentLogGroup, where the agent's log names both ends",
+            "the agent's metric has neither pods nor namespaces, so a denied declared flow raises no alert of its own",
+            "Add cloudwatch.agentLogGroup: the agent's log names both ends",
         )
 
 
@@ -81,7 +81,7 @@ def _cloudwatch(environment: Environment, alerting: Alerting) -> Iterator[Notice
     if alerting.cloudwatch and environment.flow_logs.destination is LogDestination.S3:
         yield Notice(
             "alerts.cloudwatch with flowLogs.destination s3",
-            "CloudWatch reads log groups alone, so what security groups reject raises no alarm; only the delivery is "
-            "watched",
-            "Choose flowLogs.destination cloudwatch, or ask flash-firewall denied on a schedule",
+            "CloudWatch reads only log groups, so connections that security groups reject raise no alarm; only the "
+            "delivery is watched",
+            "Choose flowLogs.destination cloudwatch, or run flash-firewall denied on a schedule",
         )

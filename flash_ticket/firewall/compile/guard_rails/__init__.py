@@ -1,1 +1,1 @@
-"""Guard rails in the cluster: who may change the policies, what pods may be, and what each role may do."""
+"""Guard rails in the cluster: who may change the policies, Pod Security, and the rights of each role."""

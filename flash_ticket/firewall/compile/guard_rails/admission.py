@@ -1,9 +1,9 @@
-"""The admission policies (admissionregistration.k8s.io/v1): who may change policies, and that pods stay what they are.
+"""The admission policies (admissionregistration.k8s.io/v1): who may change policies, and that pods keep their labels.
 
-They are expressions that the API server itself evaluates: no webhook that could be down. What cannot be evaluated is
-refused (failurePolicy Fail). Whoever may change these objects themselves, a cluster administrator, can open the
-namespace again: the way out for a deployer who is locked out. Creating pods stays free, or no controller could make
-one: who may create pods with a service's labels is for RBAC. Source: Kubernetes documentation, "Validating Admission
+The API server itself evaluates their expressions, so there is no webhook that could be down. It refuses what it cannot
+evaluate (failurePolicy Fail). A cluster administrator may change these objects and open the namespace again: the way
+out for a deployer who is locked out. The policies do not restrict the creation of pods, or no controller could create
+one; RBAC decides who may create pods with a service's labels. Source: Kubernetes documentation, "Validating Admission
 Policy".
 """
 
@@ -17,13 +17,13 @@ from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 _VERSION = "admissionregistration.k8s.io/v1"
 _CONTROLLERS = (
-    # These remove what a namespace holds once somebody deletes it, and what has lost its owner.
+    # These controllers delete the objects of a deleted namespace, and objects without an owner.
     "system:serviceaccount:kube-system:namespace-controller",
     "system:serviceaccount:kube-system:generic-garbage-collector",
     "system:kube-controller-manager",
 )
 _PODS = ("pods", "pods/status")
-"""Where labels of a pod can be changed."""
+"""The resources through which a pod's labels can change."""
 
 
 def _same(path: str) -> str:
@@ -31,17 +31,17 @@ def _same(path: str) -> str:
     return f"(has({new}) ? (has({old}) && {new} == {old}) : !has({old}))"
 
 
-# Controllers of the network plug-in put finalizers on policies: what decides must stay, nothing else.
+# Controllers of the network plug-in add finalizers to policies, so only the fields that matter must stay.
 _DECIDING = ("spec", "metadata.labels", "metadata.annotations", "metadata.ownerReferences")
 _UNCHANGED = " && ".join(('request.operation == "UPDATE"', *map(_same, _DECIDING)))
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionPolicy:
-    """One policy and its binding to the namespace: both have the same name and no namespace.
+    """One policy and its binding to the namespace; both are cluster-scoped and have the same name.
 
     Attributes:
-        spec: Of the ValidatingAdmissionPolicy.
+        spec: The spec of the ValidatingAdmissionPolicy.
         binding: The spec of its binding.
     """
 
@@ -52,12 +52,12 @@ class AdmissionPolicy:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata of both."""
+        """The metadata of both objects."""
         labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": self.namespace}
         return {"name": self.name, "labels": labels}
 
     def manifests(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return both objects as the API server takes them."""
+        """Return both objects for the API server."""
         kinds = (("ValidatingAdmissionPolicy", self.spec), ("ValidatingAdmissionPolicyBinding", self.binding))
         policy, binding = (
             {"apiVersion": _VERSION, "kind": kind, "metadata": self.metadata, "spec": spec} for kind, spec in kinds
@@ -66,7 +66,7 @@ class AdmissionPolicy:
 
 
 def admission_policies(matrix: Matrix, guard: GuardRailChoice) -> tuple[AdmissionPolicy, ...]:
-    """Return the policies of one firewall; none where admission is not asked for."""
+    """Return the policies of one firewall; empty if the binding does not request admission."""
     if guard.admission is None:
         return ()
     namespace, admission = matrix.namespace, guard.admission
@@ -98,7 +98,8 @@ def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, A
         "validations": [
             {
                 "expression": f"{_is_one_of(changers)} || ({_UNCHANGED})",
-                "message": f"the firewall of {namespace} is deployed from traffic.yaml, and by its deployers alone",
+                "message": f"only the deployers of the firewall of {namespace} may change its policies: edit "
+                "traffic.yaml and deploy it",
                 "reason": "Forbidden",
             }
         ],
@@ -112,7 +113,7 @@ def _pods_spec(matrix: Matrix) -> dict[str, Any]:
         "validations": [
             {
                 "expression": f"!({_bears('object', service.pods)}) || ({_bears('oldObject', service.pods)})",
-                "message": f"a running pod cannot become {service.name}: labels are what the firewall knows it by",
+                "message": f"a running pod cannot become {service.name}: the firewall identifies pods by their labels",
                 "reason": "Forbidden",
             }
             for service in matrix.services
@@ -135,7 +136,7 @@ def _is_one_of(subjects: tuple[Subject, ...]) -> str:
 
 
 def _bears(name: str, labels: Labels) -> str:
-    """Return whether an object bears labels, as an expression; keys and values need no escape, as the matrix checks."""
+    """Return an expression for whether an object has labels; the matrix allows no characters that need escaping."""
     found = f"{name}.metadata.labels"
     terms = (f'"{key}" in {found} && {found}["{key}"] == "{value}"' for key, value in labels)
     return " && ".join((f"has({found})", *terms))

@@ -10,10 +10,10 @@ from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 @dataclass(frozen=True, slots=True)
 class CompiledGuardRails:
-    """What is made in the cluster beside the policies; by default nothing.
+    """The objects to create in the cluster besides the policies; by default none.
 
     Attributes:
-        labels: Of the namespace, for Pod Security.
+        labels: The namespace's labels for Pod Security.
     """
 
     admission: tuple[AdmissionPolicy, ...] = ()
@@ -21,12 +21,12 @@ class CompiledGuardRails:
     roles: tuple[FirewallRole, ...] = ()
 
     def __bool__(self) -> bool:
-        """Return whether anything is made."""
+        """Return whether there is anything to create."""
         return bool(self.admission or self.labels or self.roles)
 
 
 def compile_guard_rails(matrix: Matrix, environment: Environment) -> CompiledGuardRails:
-    """Return the guard rails that an environment asks for."""
+    """Return the guard rails that an environment requests."""
     asked = environment.guard_rails
     if asked is None:
         return CompiledGuardRails()

@@ -1,8 +1,8 @@
-"""The rights that verification needs: only list and get, and for its probe what the probe alone needs.
+"""The rights that verification needs: only list and get, and a few more for its probe.
 
-A question that nobody may be refused needs none: what the API server knows (``/apis/...``, the cluster role
-system:discovery) and sts:GetCallerIdentity. Sources: Kubernetes documentation, "Using RBAC authorization"; Service
-Authorization Reference for Amazon EC2, EKS, S3 and CloudWatch Logs.
+API discovery (``/apis/...``, the cluster role system:discovery) and sts:GetCallerIdentity need no right. Sources:
+Kubernetes documentation, "Using RBAC authorization"; Service Authorization Reference for Amazon EC2, EKS, S3 and
+CloudWatch Logs.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ _NETWORK_POLICY_API = "policy.networking.k8s.io"
 
 
 class Reach(StrEnum):
-    """Where a right of the cluster counts."""
+    """Where a right in the cluster applies."""
 
     NAMESPACE = "namespace"
-    """In the firewalled namespace alone: a Role."""
+    """Only in the firewalled namespace: a Role."""
     CLUSTER = "cluster"
-    """On what lies in no namespace: a ClusterRole."""
+    """In the whole cluster: a ClusterRole."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverrulingApi:
-    """One kind of policy.
+    """A kind of policy of another API, which can overrule NetworkPolicies.
 
     Attributes:
-        kind: As the objects call it.
-        plural: As the API calls their list.
+        kind: The ``kind`` of its objects.
+        plural: The name of the resource in the API.
     """
 
     group: str
@@ -57,8 +57,8 @@ class KubernetesRight:
 
     Attributes:
         group: The API group; empty for the core group.
-        resource: In the plural, with its subresource: ``pods/exec``.
-        verbs: Of the API: ``list``, ``get``.
+        resource: The resource's plural name, with its subresource: ``pods/exec``.
+        verbs: The API verbs: ``list``, ``get``.
     """
 
     group: str
@@ -79,56 +79,56 @@ VERIFY_KUBERNETES = (
     KubernetesRight("vpcresources.k8s.aws", "securitygrouppolicies", ("list",)),
     *(KubernetesRight(each.group, each.plural, ("list",), each.reach) for each in OVERRULING_APIS),
 )
-"""What ``flash-firewall verify`` asks of the cluster; of kinds that the cluster does not know nothing is asked."""
+"""What ``flash-firewall verify`` reads from the cluster; it skips kinds that the cluster does not know."""
 
 PROBE_KUBERNETES = (
-    # A client that speaks WebSocket opens exec with GET; since Kubernetes 1.35 it must be allowed to create it too.
+    # A WebSocket client opens exec with GET; since Kubernetes 1.35 it also needs the verb create.
     KubernetesRight("", "pods/exec", ("get", "create")),
 )
-"""What ``verify --probe`` needs beside, where it runs in the pods' own containers."""
+"""What ``verify --probe`` needs in addition if it runs in the pods' own containers."""
 
 EPHEMERAL_PROBE_KUBERNETES = (
     KubernetesRight("", "pods", ("get",)),
     KubernetesRight("", "pods/ephemeralcontainers", ("patch",)),
     KubernetesRight("", "pods/log", ("get",)),
 )
-"""What ``verify --probe --probe-image`` needs beside, where it adds a container to the pods."""
+"""What ``verify --probe --probe-image`` needs in addition to add a container to the pods."""
 
 
 @dataclass(frozen=True, slots=True)
 class AwsRight:
-    """One action of IAM on one resource, ``*`` where the action knows no resource."""
+    """One IAM action on one resource; ``*`` for an action without resources."""
 
     action: str
     resource: str = "*"
 
 
 def verify_aws(partition: str, application: str, environment: str) -> tuple[AwsRight, ...]:
-    """Return what ``flash-firewall verify`` asks of the account.
+    """Return the rights that ``flash-firewall verify`` needs in the account.
 
     Args:
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
-        application: The namespace: names of buckets and log groups begin with it.
-        environment: ``dev``, ``prod``: they go on with it.
+        application: The namespace, the first part of the names of buckets and log groups.
+        environment: ``dev`` or ``prod``, the second part.
     """
     bucket = f"arn:{partition}:s3:::{name_prefix(application, environment)}*"
     return (
         *(AwsRight(f"ec2:{action}") for action in _EC2),
         AwsRight("eks:DescribeCluster"),
         *(AwsRight(f"s3:{action}", bucket) for action in _S3),
-        # What begins with a prefix is asked for, and IAM takes that for a question about all of them.
+        # verify asks for groups with a prefix, and IAM treats that as a request for all groups.
         AwsRight("logs:DescribeLogGroups", f"arn:{partition}:logs:*:*:log-group:*"),
         *left_behind_aws(partition, application, environment),
     )
 
 
 def left_behind_aws(partition: str, application: str, environment: str) -> tuple[AwsRight, ...]:
-    """Return what ``flash-firewall verify`` needs beside, to find what a broken deployment left behind.
+    """Return the rights that ``flash-firewall verify`` needs to find what a broken deployment left behind.
 
     Args:
-        partition: As for `verify_aws`, as are the application and the environment.
-        application: Likewise.
-        environment: Likewise.
+        partition: As for `verify_aws`.
+        application: As for `verify_aws`.
+        environment: As for `verify_aws`.
     """
     name, groups = name_prefix(application, environment), log_group_prefix(application, environment)
     results = f"arn:{partition}:s3:::{name_prefix(application, environment, RESULTS)}*"
@@ -156,12 +156,12 @@ _S3 = ("GetBucketPolicy", "GetBucketPublicAccessBlock", "GetEncryptionConfigurat
 
 
 def rules(rights: tuple[KubernetesRight, ...], reach: Reach) -> list[dict[str, Any]]:
-    """Return the rules of the Role or ClusterRole of these rights."""
+    """Return the rules of the Role or ClusterRole with these rights."""
     return [right.rule() for right in rights if right.reach is reach]
 
 
 def policy_document(rights: tuple[AwsRight, ...]) -> dict[str, Any]:
-    """Return the IAM policy that grants these rights and nothing else, a statement for each resource."""
+    """Return the IAM policy that grants exactly these rights, with one statement for each resource."""
     resources = dict.fromkeys(right.resource for right in rights)
     return {
         "Version": "2012-10-17",

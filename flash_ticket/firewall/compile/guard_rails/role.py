@@ -1,7 +1,7 @@
-"""RBAC for the three duties, each with the least that its verbs need (rbac.authorization.k8s.io/v1).
+"""RBAC for the three duties, each with the fewest rights that its commands need (rbac.authorization.k8s.io/v1).
 
-``deployer`` runs ``pulumi preview``, ``up`` and ``rollback`` of the firewall; the guard rails themselves it can only
-read: whoever makes and removes them is an administrator. ``verifier`` runs ``flash-firewall verify``. ``on-call`` runs
+``deployer`` runs ``pulumi preview``, ``up`` and ``rollback`` of the firewall. It can only read the guard rails
+themselves: an administrator creates and deletes them. ``verifier`` runs ``flash-firewall verify``. ``on-call`` runs
 ``denied``, ``inventory``, ``verify``, ``suspend`` and ``resume``.
 """
 
@@ -23,10 +23,10 @@ _GUARDS = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
 
 @dataclass(frozen=True, slots=True)
 class FirewallRole:
-    """What one duty may do within a reach, and who has it.
+    """The rights of one duty in a namespace or in the cluster, and its subjects.
 
     Attributes:
-        rules: PolicyRules.
+        rules: The rules of the Role or ClusterRole, as PolicyRules of RBAC.
     """
 
     name: str
@@ -37,14 +37,14 @@ class FirewallRole:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The metadata of role and binding."""
+        """The metadata of the role and its binding."""
         labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": self.namespace}
         within = {"namespace": self.namespace} if self.reach is Reach.NAMESPACE else {}
         return {"name": self.name, **within, "labels": labels}
 
     @property
     def role_ref(self) -> dict[str, str]:
-        """What the binding binds."""
+        """The reference from the binding to the role."""
         kind = "Role" if self.reach is Reach.NAMESPACE else "ClusterRole"
         return {"apiGroup": _RBAC, "kind": kind, "name": self.name}
 
@@ -55,7 +55,7 @@ class FirewallRole:
 
 
 def firewall_roles(namespace: str, environment: Environment, guard: GuardRailChoice) -> tuple[FirewallRole, ...]:
-    """Return the roles of one firewall; none where none is asked for."""
+    """Return the roles of one firewall; empty if the binding requests none."""
     return tuple(
         FirewallRole(f"{namespace}-firewall-{duty.value}", namespace, reach, granted, subjects)
         for duty, subjects in guard.duties

@@ -8,7 +8,7 @@ from lab.toolchain.promtool import promtool as found_promtool
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    """The real promtool; where it cannot be had, the tests that need it are skipped and say why."""
+    """The real promtool; if it is not available, the tests that need it are skipped with the reason."""
     try:
         return found_promtool()
     except PromtoolError as error:

@@ -1,4 +1,4 @@
-"""What CloudWatch counts and when it calls somebody, for each way of recording."""
+"""What CloudWatch counts and when it raises an alarm, for each destination of the flow log."""
 
 import json
 from dataclasses import replace
@@ -48,7 +48,7 @@ def alarms(watch: CloudWatchWatch) -> dict[str, Alarm]:
     return {watch.alarm_name(alarm): alarm for alarm in watch.alarms}
 
 
-def test_a_flow_log_in_cloudwatch_is_read_for_rejects_and_watched_for_silence() -> None:
+def test_alarms_on_a_flow_log_in_cloudwatch_cover_rejects_and_missing_records() -> None:
     found = alarms(watched(environment()))
 
     assert set(found) == {
@@ -63,7 +63,7 @@ def test_a_flow_log_in_cloudwatch_is_read_for_rejects_and_watched_for_silence() 
     assert isinstance(found["NetworkPolicyDeniedTraffic-flash-ticket-dev-vpc"].metric, TopPair)
 
 
-def test_a_flow_log_in_s3_is_watched_for_its_delivery_alone() -> None:
+def test_alarms_on_a_flow_log_in_s3_cover_only_its_delivery() -> None:
     watch = watched(environment("prod"))
     found = alarms(watch)
 
@@ -73,7 +73,7 @@ def test_a_flow_log_in_s3_is_watched_for_its_delivery_alone() -> None:
     assert not [each for each in watch.filters if each.log is LogGroupMetrics.FLOW_LOG]
 
 
-def test_silence_is_an_alarm_where_it_means_a_broken_log_and_fine_where_it_means_peace() -> None:
+def test_missing_data_is_an_alarm_only_for_a_missing_log() -> None:
     for stack in ("dev", "prod"):
         for alarm in watched(environment(stack)).alarms:
             silent = alarm.alert in (Alert.FLOW_LOG_MISSING, Alert.AGENT_LOG_MISSING)
@@ -93,7 +93,7 @@ def test_every_metric_that_an_alarm_reads_is_filled_by_a_filter() -> None:
     assert {alarm.metric.metric for alarm in watch.alarms if isinstance(alarm.metric, Counted)} <= filled
 
 
-def test_a_notification_names_severity_and_the_place_in_the_runbook() -> None:
+def test_a_notification_names_the_severity_and_the_runbook_heading() -> None:
     watch = watched(environment())
 
     for alarm in watch.alarms:
@@ -103,7 +103,7 @@ def test_a_notification_names_severity_and_the_place_in_the_runbook() -> None:
         assert len(text) <= 1024, "CloudWatch API reference, PutMetricAlarm, AlarmDescription"
 
 
-def test_the_agents_group_is_somebody_elses_and_read_only_where_asked_for() -> None:
+def test_the_agents_log_group_is_read_only_on_request() -> None:
     own = [each for each in watched(environment()).filters if each.log is LogGroupMetrics.AGENT]
     without = alerted("vpc-cni", alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call"}})[0]
 
@@ -113,7 +113,7 @@ def test_the_agents_group_is_somebody_elses_and_read_only_where_asked_for() -> N
     assert {alarm.subject for alarm in watched(without).alarms} == {"vpc", ""}
 
 
-def test_names_are_unique_where_cloudwatch_knows_things_by_them() -> None:
+def test_names_of_filters_and_alarms_are_unique() -> None:
     watch = watched(environment())
     filters = [(each.log, each.name) for each in watch.filters]
 
@@ -121,7 +121,7 @@ def test_names_are_unique_where_cloudwatch_knows_things_by_them() -> None:
     assert len(alarms(watch)) == len(watch.alarms)
 
 
-def test_more_filters_than_a_log_group_takes_are_refused() -> None:
+def test_more_filters_than_a_log_group_allows_are_refused() -> None:
     shop, found = shop_matrix(), environment()
     place = found.place("redis")
     extra = [
@@ -139,7 +139,7 @@ def test_more_filters_than_a_log_group_takes_are_refused() -> None:
         cloudwatch_watch(matrix, crowd, crowd.alerting)
 
 
-def test_the_rule_that_ranks_pairs_reads_the_fields_where_the_flow_log_writes_them() -> None:
+def test_the_contributor_rule_reads_the_fields_at_their_positions_in_a_record() -> None:
     rule = json.loads(pairs_rule_definition("records"))
 
     assert {RECORD_FIELDS[int(position) - 1] for position in rule["Fields"]} == {

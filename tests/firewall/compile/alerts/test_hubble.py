@@ -1,4 +1,4 @@
-"""How the rules for Cilium follow the matrix. What they make of traffic is in cilium.promtool.yaml."""
+"""How the rules for Cilium follow the matrix. cilium.promtool.yaml tests how they evaluate traffic."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -24,7 +24,7 @@ from tests.support.declared.stacks import traffic_content
 
 
 def declared(matrix: Matrix, environment: Environment | None = None) -> dict[str, str]:
-    """The selectors of denied declared flows by what they go to."""
+    """Return the selectors of denied declared flows by the flow's target."""
     asking, alerting = alerted(matrix=matrix)
     rules = hubble_group(matrix, environment or asking, alerting).rules
     return {
@@ -38,18 +38,18 @@ def with_traffic(**changed: Any) -> Matrix:  # noqa: ANN401 - parsed YAML has an
     return parse_matrix(traffic_content() | changed, "traffic.yaml")
 
 
-def test_the_declared_pairs_are_the_matrix_and_nothing_else() -> None:
+def test_the_declared_pairs_are_exactly_those_of_the_matrix() -> None:
     assert set(declared(shop_matrix())) == {"api", "database, rabbitmq, redis", "gateway", "pay"}
 
 
-def test_a_flow_more_is_a_pair_more() -> None:
+def test_one_more_flow_adds_one_pair() -> None:
     flows = [*traffic_content()["flows"], {"from": "gateway", "to": "pay"}]
 
     assert 'source="flash-gateway"' not in declared(shop_matrix())["pay"]
     assert 'source="flash-gateway"' in declared(with_traffic(flows=flows))["pay"]
 
 
-def test_pods_of_another_namespace_are_known_by_it() -> None:
+def test_pods_of_another_namespace_are_selected_by_its_name() -> None:
     externals = traffic_content()["externals"]
     externals["prometheus"] = {"namespace": "monitoring", "pods": {"app.kubernetes.io/name": "prometheus"}}
     externals["mesh"] = {"namespace": "mesh"}
@@ -69,14 +69,14 @@ def test_pods_of_another_namespace_are_known_by_it() -> None:
         ({"app.kubernetes.io/name": "a", "app": "b"}, "a"),
     ],
 )
-def test_a_service_goes_by_the_label_that_hubble_takes_for_its_app(labels: dict[str, str], app: str) -> None:
+def test_a_service_is_selected_by_the_label_that_hubble_uses_as_its_app(labels: dict[str, str], app: str) -> None:
     services = traffic_content()["services"]
     services["pay"]["pods"] = labels
 
     assert f'destination="{app}"' in declared(with_traffic(services=services))["pay"]
 
 
-def test_an_endpoint_that_the_metric_cannot_tell_is_named_and_never_guessed() -> None:
+def test_an_endpoint_that_the_metric_cannot_distinguish_is_reported() -> None:
     services = traffic_content()["services"]
     for name, service in services.items():
         service["pods"] = {"component": name} if name == "pay" else {**service["pods"], "component": name}
@@ -91,7 +91,7 @@ def test_an_endpoint_that_the_metric_cannot_tell_is_named_and_never_guessed() ->
 
 
 @given(shops())
-def test_the_order_of_a_file_changes_nothing(shop: tuple[Matrix, Environment]) -> None:
+def test_the_order_of_the_matrix_does_not_change_the_rules(shop: tuple[Matrix, Environment]) -> None:
     matrix, environment = shop
     _, alerting = alerted()
     turned = Matrix(matrix.namespace, matrix.services[::-1], matrix.externals[::-1], matrix.flows[::-1])
@@ -99,7 +99,7 @@ def test_the_order_of_a_file_changes_nothing(shop: tuple[Matrix, Environment]) -
     assert hubble_group(matrix, environment, alerting) == hubble_group(turned, environment, alerting)
 
 
-def test_rules_that_no_object_holds_are_refused_before_anything_is_touched() -> None:
+def test_rules_that_are_too_large_for_an_object_are_refused() -> None:
     environment, alerting = alerted()
     services = tuple(
         Service(f"s{number}", (("app", f"s{number}"),), (tcp(80),), f"in-{number}", f"out-{number}")

@@ -1,4 +1,4 @@
-"""Which lines of the two logs CloudWatch counts, read as its user guide tells patterns."""
+"""Which lines of the two logs CloudWatch counts, with patterns read as its user guide explains them."""
 
 import re
 
@@ -55,7 +55,7 @@ def counted(patterns: tuple[str, ...], line: str) -> int:
     return sum(matches(pattern, line) for pattern in patterns)
 
 
-def test_a_reject_is_counted_and_nothing_else() -> None:
+def test_only_rejects_are_counted() -> None:
     assert matches(rejections(), record())
     assert not matches(rejections(), record(action="ACCEPT"))
     assert not matches(rejections(), " ".join((RECORD | SILENT).get(field, "-") for field in RECORD_FIELDS))
@@ -76,7 +76,7 @@ def test_a_reject_is_counted_and_nothing_else() -> None:
     ],
     ids=str,
 )
-def test_a_declared_port_between_places_that_have_a_flow_is_counted_once(changed: dict[str, str], times: int) -> None:
+def test_a_rejected_declared_flow_is_counted_once(changed: dict[str, str], times: int) -> None:
     assert counted(declared_in_flow_log(shop_matrix(), environment_of("dev")), record(**changed)) == times
 
 
@@ -100,7 +100,7 @@ def test_the_agents_denials_are_counted_the_same_in_both_forms_of_its_lines(
     assert counted(declared_in_agent_log(shop_matrix(), environment_of("dev")), agent_line(*line, tier=tier)) == times
 
 
-def test_the_agents_lines_are_told_from_other_logs_of_the_clusters_group() -> None:
+def test_the_agents_lines_are_distinguished_from_other_lines_of_the_log_group() -> None:
     audit = '{"kind":"Event","verb":"create","user":{"username":"system:node:x"},"annotations":{"decision":"allow"}}'
 
     for pattern in (AGENT_DENIALS, AGENT_VERDICTS, *declared_in_agent_log(shop_matrix(), environment_of("dev"))):
@@ -119,7 +119,7 @@ PORTS = st.builds(
 
 
 @given(st.lists(PORTS, min_size=1, max_size=40, unique=True), st.data())
-def test_every_declared_port_is_counted_and_no_other(ports: list[PortRange], data: st.DataObject) -> None:
+def test_exactly_the_declared_ports_are_counted(ports: list[PortRange], data: st.DataObject) -> None:
     edges = sorted({edge for port in ports for edge in (port.first - 1, port.first, port.last, port.last + 1)})
     number = data.draw(st.sampled_from(edges))
     patterns = flow_log_patterns((), (), Protocol.TCP, ports)
@@ -128,7 +128,7 @@ def test_every_declared_port_is_counted_and_no_other(ports: list[PortRange], dat
     assert bool(counted(patterns, record(dstport=str(number)))) is called
 
 
-def test_a_wide_range_is_counted_in_the_flow_log_and_left_out_of_the_agents() -> None:
+def test_a_wide_range_is_counted_in_the_flow_log_but_not_in_the_agents_log() -> None:
     wide = [PortRange(Protocol.TCP, 8000, 8999)]
 
     assert counted(flow_log_patterns((), (), Protocol.TCP, wide), record(dstport="8500")) == 1
@@ -136,7 +136,7 @@ def test_a_wide_range_is_counted_in_the_flow_log_and_left_out_of_the_agents() ->
 
 
 @given(shops())
-def test_every_pattern_of_any_matrix_fits_and_names_each_word_once(shop: tuple[Matrix, Environment]) -> None:
+def test_every_pattern_is_short_enough_and_names_each_word_once(shop: tuple[Matrix, Environment]) -> None:
     matrix, environment = shop
     patterns = declared_in_flow_log(matrix, environment)
 
@@ -148,7 +148,7 @@ def test_every_pattern_of_any_matrix_fits_and_names_each_word_once(shop: tuple[M
         assert [re.split(r"\W", word)[0] for word in pattern[1:-1].split(", ")] == names
 
 
-def test_the_longest_conditions_fit_still() -> None:
+def test_the_longest_conditions_are_short_enough() -> None:
     addresses = [f"255.255.{number}.*" for number in range(200, 212)]
     ports = [PortRange(Protocol.TCP, number, number) for number in range(60000, 60040)]
 

@@ -1,4 +1,4 @@
-"""The rules as Prometheus itself reads and evaluates them: what fires, when, and what does not."""
+"""The rules as Prometheus itself reads and evaluates them: which alerts fire, and when."""
 
 import subprocess
 from pathlib import Path
@@ -37,7 +37,7 @@ def run(promtool: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("cni", CNIS)
-def test_prometheus_accepts_the_rules_and_has_nothing_to_remark(cni: str, promtool: Path, tmp_path: Path) -> None:
+def test_promtool_accepts_the_rules_without_a_warning(cni: str, promtool: Path, tmp_path: Path) -> None:
     environment, alerting = alerted(cni)
     count = sum(len(group.rules) for group in rule_groups(shop_matrix(), environment, alerting))
     checked = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", written_rules(tmp_path, cni))
@@ -60,7 +60,7 @@ def test_an_alert_fires_when_it_should_and_only_then(
 
 
 @pytest.mark.parametrize("cni", CNIS)
-def test_every_alert_is_seen_firing_and_seen_silent(cni: str) -> None:
+def test_every_alert_is_tested_firing_and_not_firing(cni: str) -> None:
     environment, alerting = alerted(cni)
     groups = rule_groups(shop_matrix(), environment, alerting)
     alerts = {rule.alert.value for group in groups for rule in group.rules if isinstance(rule, AlertingRule)}

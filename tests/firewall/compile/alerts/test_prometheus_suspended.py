@@ -57,7 +57,7 @@ OVER = expected(
         (36, Alert.SUSPENSION_OVER, [OVER]),
     ],
 )
-def test_one_alert_tells_while_a_policy_is_open_and_one_when_it_should_not_be(
+def test_one_alert_fires_while_a_policy_is_open_and_another_if_it_stays_open(
     minute: int, alert: Alert, firing: list[object], promtool: Path, tmp_path: Path
 ) -> None:
     groups = suspension_groups(shop_matrix(), SUSPENDED, alerted()[1])

@@ -1,4 +1,4 @@
-"""What is made of alerts: nothing by default, and nothing outside the firewall's own namespace."""
+"""The objects for alerts: none by default, and none outside the firewall's own namespace."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_committed_stacks_ask_for_nothing_and_get_nothing(stack: str) -> None:
+def test_the_committed_stacks_have_no_alerts(stack: str) -> None:
     assert compile_watch(shop_matrix(), environment_of(stack), NONE_SUSPENDED) == Watch()
     assert alert_notices(shop_matrix(), environment_of(stack)) == ()
 
@@ -31,7 +31,7 @@ def test_every_object_is_in_the_firewalls_own_namespace_and_found_by_its_labels(
     assert dashboard["labels"]["grafana_dashboard"] == "1"
 
 
-def test_only_what_is_asked_for_is_made() -> None:
+def test_only_requested_objects_are_created() -> None:
     rules = compile_watch(shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "prometheus": {}})[0], NONE_SUSPENDED)
     alarms = compile_watch(
         shop_matrix(), alerted(alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "t"}})[0], NONE_SUSPENDED
@@ -43,14 +43,14 @@ def test_only_what_is_asked_for_is_made() -> None:
     assert (alarms.rule, alarms.dashboard) == (None, None)
 
 
-def test_calico_is_watched_from_the_vpcs_side() -> None:
+def test_calico_has_cloudwatch_alarms() -> None:
     environment, _ = alerted("calico", alerts={"runbook": RUNBOOK, "cloudwatch": {"topic": "on-call"}})
 
     assert environment.cluster.cni is CniName.CALICO
     assert compile_watch(shop_matrix(), environment, NONE_SUSPENDED).cloudwatch
 
 
-def test_what_a_metric_cannot_tell_is_a_warning_at_preview() -> None:
+def test_a_gap_of_a_metric_is_a_warning_at_preview() -> None:
     settings = [
         notice.where for notice in compile_firewall(shop_matrix(), alerted("vpc-cni", "prod", EVERYTHING)[0]).notices()
     ]
@@ -66,11 +66,11 @@ def test_a_service_that_hubble_cannot_name_is_a_warning_at_preview() -> None:
     )
     (notice,) = alert_notices(replace(shop, services=services), alerted()[0])
 
-    assert notice.what.startswith("Hubble's metric cannot tell pay from others")
+    assert notice.what.startswith("Hubble's metric cannot distinguish pay from others")
     assert alert_notices(shop, alerted()[0]) == ()
 
 
-def test_alerts_are_told_in_the_words_of_the_mixins() -> None:
+def test_alerts_follow_the_conventions_of_the_mixins() -> None:
     for alert in Alert:
         assert alert.value.startswith("NetworkPolicy")
         assert alert.summary.endswith(".")

@@ -1,4 +1,4 @@
-"""Both dashboards: what their readers accept, and that they show what is really recorded."""
+"""Both dashboards are valid for Grafana and CloudWatch, and show the series and logs that exist."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def expressions(cni: str) -> list[str]:
 
 
 @pytest.mark.parametrize("cni", CNIS)
-def test_grafanas_own_model_knows_every_word_of_the_dashboard(cni: str) -> None:
+def test_grafanas_own_model_knows_every_field_of_the_dashboard(cni: str) -> None:
     register_default_plugins()
     document = grafana(cni)
     read: dict[str, Any] = json.loads(JSONEncoder().encode(Dashboard.from_json(document)))
@@ -80,7 +80,7 @@ def test_the_dashboard_shows_series_that_the_rules_record(cni: str) -> None:
 
 
 @pytest.mark.parametrize("cni", CNIS)
-def test_the_dashboard_is_the_same_each_time_fits_a_configmap_and_has_no_panel_over_another(cni: str) -> None:
+def test_the_dashboard_is_stable_fits_a_configmap_and_has_no_overlapping_panels(cni: str) -> None:
     environment, _ = alerted(cni)
     panels = grafana(cni)["panels"]
     ends = [panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels]
@@ -100,7 +100,7 @@ def cloudwatch(stack: str, **place: str) -> list[dict[str, Any]]:
     return widgets
 
 
-def test_the_denied_pairs_of_both_layers_are_asked_of_their_logs() -> None:
+def test_the_dashboard_queries_the_logs_of_both_layers_for_denied_pairs() -> None:
     queries = [widget["properties"]["query"] for widget in cloudwatch("dev", group=GROUP) if widget["type"] == "log"]
 
     assert [query.split(" | ")[0] for query in queries] == [f"SOURCE '{GROUP}'", f"SOURCE '{AGENT_GROUP}'"]
@@ -109,7 +109,7 @@ def test_the_denied_pairs_of_both_layers_are_asked_of_their_logs() -> None:
     assert "PolicyVerdict: DENY" in queries[1]
 
 
-def test_a_flow_log_in_s3_shows_its_files_in_place_of_its_records() -> None:
+def test_a_flow_log_in_s3_shows_its_files_instead_of_its_records() -> None:
     widgets = cloudwatch("prod", bucket="records")
     shown = [metric for widget in widgets if widget["type"] == "metric" for metric in widget["properties"]["metrics"]]
 
@@ -121,7 +121,7 @@ def test_a_flow_log_in_s3_shows_its_files_in_place_of_its_records() -> None:
     ]
 
 
-def test_every_alarm_stands_on_the_dashboard() -> None:
+def test_every_alarm_is_on_the_dashboard() -> None:
     (shown,) = [
         widget["properties"]["alarms"] for widget in cloudwatch("dev", group=GROUP) if widget["type"] == "alarm"
     ]

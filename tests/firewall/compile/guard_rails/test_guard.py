@@ -1,4 +1,4 @@
-"""Guard rails are compiled from binding and matrix, and nothing is made that nobody asked for."""
+"""Guard rails are compiled from the binding and the matrix, and only those that the binding requests."""
 
 from typing import Any
 
@@ -32,12 +32,12 @@ def guard(**asked: Any) -> CompiledGuardRails:  # noqa: ANN401 - likewise
     return compile_guard_rails(shop_matrix(), guarded(**asked))
 
 
-def test_nothing_is_made_unless_the_binding_asks_for_it() -> None:
+def test_there_are_no_guard_rails_by_default() -> None:
     assert not compile_guard_rails(shop_matrix(), environment_of("dev"))
 
 
 @pytest.mark.parametrize("key", EVERYTHING)
-def test_each_part_is_made_alone(key: str) -> None:
+def test_each_guard_rail_can_be_requested_alone(key: str) -> None:
     made = guard(**{key: EVERYTHING[key]})
 
     assert [bool(made.admission), bool(made.labels), bool(made.roles)] == [
@@ -54,14 +54,14 @@ def test_admission_is_raised_step_by_step(enforcement: str, actions: list[str]) 
     assert [policy.binding["validationActions"] for policy in made.admission] == [actions, actions]
 
 
-def test_admission_reaches_the_firewalls_namespace_alone() -> None:
+def test_admission_applies_only_to_the_firewalls_namespace() -> None:
     for policy in guard(**EVERYTHING).admission:
         assert policy.binding["matchResources"] == {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "flash-ticket"}}
         }
 
 
-def test_who_deploys_and_who_suspends_at_night_may_change_policies_and_who_verifies_may_not() -> None:
+def test_deployers_and_those_on_call_may_change_policies_and_verifiers_may_not() -> None:
     (expression,) = (each["expression"] for each in guard(**EVERYTHING).admission[0].spec["validations"])
 
     assert '"system:serviceaccount:ci:deployer"' in expression
@@ -69,7 +69,7 @@ def test_who_deploys_and_who_suspends_at_night_may_change_policies_and_who_verif
     assert "monitor@example.com" not in expression
 
 
-def test_the_manifests_are_of_the_kubernetes_api() -> None:
+def test_the_guard_rails_have_the_types_of_the_kubernetes_api() -> None:
     made = guard(**EVERYTHING)
     for policy in made.admission:
         manifest, binding = policy.manifests()
@@ -79,12 +79,12 @@ def test_the_manifests_are_of_the_kubernetes_api() -> None:
         assert client.V1Role.model_validate({"metadata": role.metadata, "rules": role.rules}, strict=True)
 
 
-def test_a_verifier_has_what_verification_needs_and_no_more() -> None:
+def test_a_verifier_has_exactly_the_rights_that_verification_needs() -> None:
     assert tuple(rights_of(Duty.VERIFIER, guarded(**EVERYTHING))) == VERIFY_KUBERNETES
 
 
 @pytest.mark.parametrize("duty", Duty)
-def test_no_duty_holds_a_wildcard_a_secret_or_the_right_to_grant(duty: Duty) -> None:
+def test_no_duty_has_a_wildcard_secrets_or_the_right_to_grant_rights(duty: Duty) -> None:
     for right in rights_of(duty, guarded(**EVERYTHING)):
         assert "*" not in {right.group, right.resource, *right.verbs}
         assert right.resource != "secrets"
@@ -104,7 +104,7 @@ def test_no_duty_holds_a_wildcard_a_secret_or_the_right_to_grant(duty: Duty) -> 
         (Subject(SubjectKind.SERVICE_ACCOUNT, "d", "ci"), "d", (), False),
     ],
 )
-def test_a_subject_is_known_as_the_api_server_knows_it(
+def test_a_subject_matches_the_user_or_group_of_a_request(
     subject: Subject, user: str, groups: tuple[str, ...], *, included: bool
 ) -> None:
     assert subject.includes(user, groups) is included
@@ -132,14 +132,14 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_key_and_remedy(case: tuple[dict[str, Any], str]) -> None:
+def test_a_mistake_is_reported_with_key_and_remedy(case: tuple[dict[str, Any], str]) -> None:
     with pytest.raises(InputError) as error:
         guarded(**case[0])
 
     assert str(error.value).startswith(f"Pulumi.dev.yaml: flash-ticket-firewall:binding.{case[1]}")
 
 
-def test_the_levels_are_named_for_all_to_choose() -> None:
+def test_pod_security_levels_become_labels() -> None:
     assert guard(podSecurity={"enforce": "restricted"}).labels == (
         ("pod-security.kubernetes.io/enforce", "restricted"),
     )
