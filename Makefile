@@ -2,6 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# Where it is set, each of the hundreds of programs that the tests start compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flash-ticket-firewall)
 UV_VERSION := 0.13.9
@@ -16,7 +18,7 @@ demo: .venv/ready ## Preview, deploy, change and destroy dev and prod on the lab
 	@$(PYTHON) -m lab demo
 
 test: tools promtool browser ## Run every test, on the real engine too
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n auto --dist loadgroup
 
 check: .venv/ready ## Check types and style, and run the tests that need no engine
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && $(PYTHON) -m pytest -m 'not engine'

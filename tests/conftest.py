@@ -1,16 +1,24 @@
 """The options of this project's tests."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
+from xdist.workermanage import WorkerController
 
 from lab.running.lab import Lab
+from tests.support.engine.judgement import Count, count, judgement
+from tests.support.workers import Stories, keep_stories_together, order
 
 # How long an example takes says something of the machine, not of the code; 30 keep the suite within a minute.
 settings.register_profile("untimed", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+_counts_of_workers: list[Count] = []
 
 
 def pytest_configure() -> None:
@@ -34,3 +42,41 @@ def lab() -> Iterator[Lab]:
     """One lab for all tests that need one; those that mark `engine` change only what is their own in it."""
     with Lab.start() as running:
         yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Run what is quick first, and keep the tests of one deployed stack together."""
+    keep_stories_together(items)
+    yield
+    order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
+    return Stories(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one worker more than there are cores: an engine waits for a good part of its time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["judged"] = tuple(count())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: WorkerController) -> None:
+    output = getattr(node, "workeroutput", None) or {}
+    if "judged" in output:
+        _counts_of_workers.append(Count(*output["judged"]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if said := judgement([count(), *_counts_of_workers]):
+        terminalreporter.section("intermediate states")
+        terminalreporter.write_line(said)

@@ -1,14 +1,7 @@
 import pytest
 
 from lab.running.lab import Lab
-from tests.support.engine.judgement import judgement
 from tests.support.engine.life import Life, live
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if told := judgement():
-        terminalreporter.section("intermediate states")
-        terminalreporter.write_line(told)
 
 
 @pytest.fixture(scope="session", params=["dev", "prod"])

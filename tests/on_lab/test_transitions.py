@@ -1,14 +1,18 @@
 """Every kind of change, deployed to dev and prod: no write on the way cuts or opens anything wrongly."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+import yaml
 
 from lab.running.lab import Lab
-from tests.support.engine.chain import Chain, Change, Content, chain, committed
+from tests.support.engine.chain import Chain, Change, Content, Deployed, chain, committed
+from tests.support.engine.intermediate_states import Run
+from tests.support.engine.life import CHANGES, NAMESPACE, changed_matrix
 
 pytestmark = pytest.mark.engine
 
@@ -16,23 +20,6 @@ RANDOM_DECLARATIONS = int(os.environ.get("RANDOM_DECLARATIONS", "3"))
 """The number of random declarations in a row. Each pair of neighbours is a transition, and one transition goes back."""
 
 _PORTS = (3000, 3100, 4000, "8000-8010", {"port": 53, "protocol": "UDP"})
-
-
-@pytest.fixture(params=["dev", "prod"])
-def stack(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Iterator[Chain]:
-    """The committed shop, deployed."""
-    with chain(lab, request.param, tmp_path) as made:
-        made.deploy(committed)
-        yield made
-
-
-def held(stack: Chain, *changes: Change) -> None:
-    for change in changes:
-        deployed = stack.deploy(change)
-
-        assert deployed.run.writes
-        assert deployed.gaps == []
-        assert deployed.warnings == []
 
 
 def with_a_service_and_ports_more(traffic: Content, _: Content) -> None:
@@ -55,14 +42,67 @@ def with_another_plug_in_and_resolver(_: Content, binding: Content) -> None:
     binding["cluster"]["dns"] = {"mode": "node-local"}
 
 
-def test_adding_and_removing_each_part_of_a_declaration_cuts_and_opens_nothing_wrongly(stack: Chain) -> None:
-    held(
-        stack,
-        with_a_service_and_ports_more,
-        with_other_flows_and_addresses,
-        with_another_plug_in_and_resolver,
-        committed,
-    )
+def with_another_matrix(traffic: Content, _: Content) -> None:
+    traffic.update(yaml.safe_load(changed_matrix(*CHANGES)["traffic.yaml"]))
+
+
+STEPS: Mapping[str, Change] = {
+    "first deployment": committed,
+    "change": with_another_matrix,
+    "change back": committed,
+    "services, ports and flows are added": with_a_service_and_ports_more,
+    "flows and addresses change": with_other_flows_and_addresses,
+    "the plug-in and the resolver change": with_another_plug_in_and_resolver,
+    "all of it goes back": committed,
+}
+DESTROY = "destroy"
+
+
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def runs(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Deployed]:
+    """A stack from its first deployment to its removal, with a record of every write."""
+    stack = Chain(lab, request.param, tmp_path_factory.mktemp("runs"))
+    deployed = {name: stack.deploy(change) for name, change in STEPS.items()}
+    return {**deployed, DESTROY: stack.destroy()}
+
+
+@pytest.mark.parametrize("name", [*STEPS, DESTROY])
+def test_no_write_cuts_or_opens_anything_wrongly(runs: Mapping[str, Deployed], name: str) -> None:
+    deployed = runs[name]
+
+    assert deployed.run.writes
+    assert deployed.gaps == []
+
+
+@pytest.mark.parametrize("name", [name for name in STEPS if name != "first deployment"])
+def test_no_change_warns_of_an_interruption(runs: Mapping[str, Deployed], name: str) -> None:
+    assert runs[name].warnings == []
+
+
+def test_a_policy_missing_for_one_write_counts_as_a_cut(runs: Mapping[str, Deployed]) -> None:
+    deployed = runs["change"]
+    write = deployed.run.writes[-1]
+    left = tuple(policy for policy in write.standing.policies if policy["metadata"]["name"] != "04-allow-egress-api")
+    broken = Run(deployed.run.before, [replace(write, standing=replace(write.standing, policies=left))])
+
+    assert ("api", "pay") in {gap.pair for gap in deployed.transition.gaps(broken) if gap.claim.endswith("cut")}
+
+
+def test_a_policy_that_opens_more_for_one_write_counts_as_an_opening(runs: Mapping[str, Deployed]) -> None:
+    deployed = runs["first deployment"]
+    write = deployed.run.writes[-1]
+    wide = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "wide", "namespace": NAMESPACE},
+        "spec": {"podSelector": {"matchLabels": {"app": "flash-gateway"}}, "policyTypes": ["Egress"], "egress": [{}]},
+    }
+    standing = replace(write.standing, policies=(*write.standing.policies, wide))
+    broken = Run(deployed.run.before, [replace(write, standing=standing)])
+
+    assert ("gateway", "the internet") in {
+        gap.pair for gap in deployed.transition.gaps(broken) if gap.claim.endswith("open")
+    }
 
 
 @pytest.fixture
@@ -91,4 +131,9 @@ def random_shop(seed: int) -> Change:
 
 def test_a_change_between_random_declarations_cuts_and_opens_nothing_wrongly(dev: Chain) -> None:
     dev.deploy(random_shop(0))
-    held(dev, *(random_shop(seed) for seed in range(1, RANDOM_DECLARATIONS)), random_shop(0))
+    for change in (*(random_shop(seed) for seed in range(1, RANDOM_DECLARATIONS)), random_shop(0)):
+        deployed = dev.deploy(change)
+
+        assert deployed.run.writes
+        assert deployed.gaps == []
+        assert deployed.warnings == []

@@ -83,6 +83,13 @@ class Chain:
             result = Engine(self.lab, self.stack, program, recording.variables).up().checked()
             return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
 
+    def destroy(self) -> Deployed:
+        """Remove all that is deployed."""
+        transition = Transition(self.declared, None)
+        with recorded(self.lab, self.stack, NAMESPACE) as recording:
+            result = Engine(self.lab, self.stack, self.programs[-1], recording.variables).destroy().checked()
+            return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
+
     def _files(self, change: Change) -> dict[str, str]:
         settings_file = stack_file(self.stack)
         traffic: Content = yaml.safe_load((REPOSITORY / MATRIX_FILE).read_text())
