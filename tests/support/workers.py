@@ -5,22 +5,31 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
 
 _LONGEST = (
-    "test_transitions prod",
     "test_faults",
     "test_refusals",
-    "life prod",
-    "test_transitions dev",
-    "life dev",
     "test_interruptions",
+    "life prod",
+    "test_transitions prod",
+    "test_verification bared",
     "test_guard_rails",
     "test_rollback",
     "test_runbook_on_lab",
-    "test_verification",
+    "life dev",
+    "test_transitions dev",
+    "test_verification drift",
+    "test_suspension",
 )
-"""The stories that take minutes, the longest first: whoever starts them late waits for them alone."""
+"""The stories that take minutes, the longest first: a long story that starts late ends alone."""
 
 _JOINED = {"test_readme": "test_refusals"}
 """Files of one long test, with the file that follows it: a worker takes its next story two tests before an end."""
+
+
+_BY_STACK = ("life", "runs")
+"""Fixtures that deploy the stack that they are given."""
+
+_ALONE = ("drift", "bared")
+"""Fixtures that stand in one file and deploy a stack each."""
 
 
 class Stories(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
@@ -48,10 +57,12 @@ def order(items: list[pytest.Item]) -> None:
 
 def _story(item: pytest.Item) -> str:
     """Return the file of a test and the stack that its fixtures deploy, or the life that it looks at."""
-    fixtures = item.callspec.params if hasattr(item, "callspec") else {}
-    stack = next((fixtures[name] for name in ("life", "runs", "stack") if name in fixtures), "")
-    file = "life" if "life" in fixtures else item.path.stem
-    return f"{_JOINED.get(file, file)} {stack}".strip()
+    given = item.callspec.params if hasattr(item, "callspec") else {}
+    fixtures = getattr(item, "fixturenames", ())
+    stack = next((given[name] for name in _BY_STACK if name in given), "")
+    alone = next((name for name in _ALONE if name in fixtures), "")
+    file = "life" if "life" in given else item.path.stem
+    return " ".join(part for part in (_JOINED.get(file, file), stack, alone) if part)
 
 
 def _turn(item: pytest.Item) -> int:
