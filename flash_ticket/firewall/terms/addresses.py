@@ -116,6 +116,6 @@ def canonical_address(text: str) -> str:
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address):
         if address.scope_id is not None:
-            raise ValueError(f"{text!r} has a zone, so it is valid on one link only")
+            raise ValueError(f"{text!r} is an address with a zone, so it is valid on one link only")
         address = address.ipv4_mapped or address
     return str(address)
