@@ -21,7 +21,7 @@ _UNMARKED = re.compile(r"\\.")
 def verbs() -> dict[str, tuple[str, ...]]:
     """Return each verb of the command with the forms of its answers; ``""`` for a verb that has one alone."""
     command: Any = typer.main.get_command(app)
-    return {name: _forms(each) for name, each in command.commands.items()}
+    return {name: _forms(command.get_command(None, name)) for name in command.list_commands(None)}
 
 
 def _forms(verb: Any) -> tuple[str, ...]:  # noqa: ANN401 - typer brings a click of its own
