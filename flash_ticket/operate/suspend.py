@@ -10,7 +10,8 @@ from pathlib import Path
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.history import DeclaredVersion
 from flash_ticket.firewall.declare.binding import stack_file
-from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions, with_suspensions
+from flash_ticket.firewall.declare.settings_edit import with_suspensions
+from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions
 from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
@@ -61,7 +62,7 @@ class SuspendedPolicies:
         Raises:
             InputError: The file cannot be written, or the update failed; the file is then as it was.
         """
-        before = self._path.read_text(encoding="utf-8")
+        before = self._written
         self._write(before, wanted)
         try:
             self._deploy(wanted)
@@ -82,7 +83,7 @@ class SuspendedPolicies:
         Raises:
             InputError: The file cannot be written, or the update failed; the suspensions are struck all the same.
         """
-        self._write(self._path.read_text(encoding="utf-8"), wanted)
+        self._write(self._written, wanted)
         try:
             self._deploy(wanted)
         except InputError as error:
@@ -92,6 +93,10 @@ class SuspendedPolicies:
     @property
     def _path(self) -> Path:
         return (self.folder / stack_file(self.name)).resolve()
+
+    @property
+    def _written(self) -> str:
+        return self._path.read_bytes().decode()  # as text it would lose its line ends
 
     @cached_property
     def _runs(self) -> DeclaredVersion:
@@ -115,7 +120,7 @@ def _replace(path: Path, text: str) -> None:
     """Put a text in place of a file's, all of it or nothing."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(text, encoding="utf-8")
+        fresh.write_bytes(text.encode())
         shutil.copymode(path, fresh)
         fresh.replace(path)
     except OSError as error:

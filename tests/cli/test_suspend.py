@@ -101,6 +101,21 @@ def test_suspend_and_resume_act_on_the_running_version_even_if_traffic_yaml_chan
     assert asked.read_text().splitlines() == [update, update]
 
 
+def test_the_settings_file_keeps_its_line_ends(project: Path, asked: Path) -> None:
+    file = project / "Pulumi.dev.yaml"
+    before = file.read_bytes().replace(b"\n", b"\r\n")
+    file.write_bytes(before)
+
+    opened = run("suspend", POLICY, *ASKED, "--project", project)
+    during = file.read_bytes()
+    closed = run("resume", POLICY, "--stack", "dev", "--project", project)
+
+    assert (opened.exit_code, closed.exit_code) == (0, 0), opened.stderr + closed.stderr
+    assert during.count(b"\r\n") == during.count(b"\n") == before.count(b"\n") + 2
+    assert file.read_bytes() == before
+    assert len(asked.read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize("renamed", [None, "FIREWALL", "POLICIES", "ALERTS", "RULE"])
 def test_what_it_targets_is_what_the_components_declare_whatever_that_is_called(
     renamed: str | None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

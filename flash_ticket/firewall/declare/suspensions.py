@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, PlainValidator
 
 from flash_ticket.firewall.declare.binding import PROJECT, stack_file
@@ -193,55 +192,3 @@ def lasting(text: str) -> timedelta:
 
 def _suspension(entry: SuspensionEntry) -> Suspension:
     return Suspension(entry.policy, entry.until, entry.reason, entry.author)
-
-
-def with_suspensions(text: str, suspensions: Suspensions, source: str) -> str:
-    """Return a settings file with other suspensions; all else, comments included, stays as it is.
-
-    Args:
-        text: The file as it is.
-        suspensions: What it is to list; without any the key goes.
-        source: The file's name, for the error.
-
-    Raises:
-        InputError: The file is not written in lines of keys under ``config:``.
-    """
-    root: Any = yaml.compose(text, Loader=yaml.CSafeLoader)
-    config = next((value for key, value in root.value if key.value == "config"), None)
-    if not isinstance(config, yaml.MappingNode) or config.flow_style or not config.value:
-        raise InputError(source, "config", "its keys do not stand on lines of their own", "Write one key a line")
-    lines = text.splitlines(keepends=True)
-    indent = " " * config.value[0][0].start_mark.column
-    begin = end = _last_line(config.value[-1][1], lines)
-    for key, value in config.value:
-        if key.value == SUSPENSIONS_KEY:
-            begin, end = key.start_mark.line, _last_line(value, lines)
-    if begin and not lines[begin - 1].endswith("\n"):
-        lines[begin - 1] += "\n"
-    return "".join((*lines[:begin], *_entry_lines(suspensions, indent), *lines[end:]))
-
-
-def _last_line(value: yaml.Node, lines: list[str]) -> int:
-    """Return the number of the line after a value; a block's own end lies after the blanks and comments behind it."""
-    last: Any = value
-    while isinstance(last, yaml.CollectionNode) and not last.flow_style and last.value:
-        last = last.value[-1]
-        last = last[1] if isinstance(last, tuple) else last
-    mark = last.end_mark
-    return int(mark.line if mark.column == 0 and mark.line > last.start_mark.line else min(mark.line + 1, len(lines)))
-
-
-def _entry_lines(suspensions: Suspensions, indent: str) -> list[str]:
-    entries = [
-        {"policy": each.policy, "until": each.end, "reason": each.reason, "author": each.author}
-        for each in suspensions.listed
-    ]
-    items = [
-        f"{indent}  - {{{', '.join(f'{key}: {_quoted(text)}' for key, text in each.items())}}}" for each in entries
-    ]
-    return [f"{line}\n" for line in (f"{indent}{SUSPENSIONS_KEY}:", *items)] if items else []
-
-
-def _quoted(text: str) -> str:
-    """Return a text in quotes, in one line and in ASCII, whatever somebody writes as a reason."""
-    return str(yaml.safe_dump(text, default_style='"', width=10_000)).rstrip("\n")

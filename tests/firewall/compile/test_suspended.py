@@ -5,24 +5,18 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
 from flash_ticket.firewall.change.impact import difference
 from flash_ticket.firewall.declare.suspensions import (
-    SUSPENSIONS_KEY,
     Suspension,
     Suspensions,
-    entered,
     lasting,
     parse_suspensions,
-    with_suspensions,
 )
-from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Layer
-from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
+from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.kubernetes_schema import parsed_policy
 
 NOW = datetime(2026, 11, 24, 3, tzinfo=UTC)
@@ -158,47 +152,6 @@ def test_a_duration_out_of_bounds_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("text", "minutes"), [("1m", 1), ("90m", 90), ("24h", 1440)])
 def test_a_duration_is_read(text: str, minutes: int) -> None:
     assert lasting(text) == timedelta(minutes=minutes)
-
-
-SETTINGS = {
-    "as committed": (ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"),
-    "with comments and other keys": (
-        "# kept\nencryptionsalt: v1:x\nconfig:\n    # of the region\n    aws:region: a\n"
-        "    flash-ticket-firewall:suspensions:\n      # an old one\n      - {policy: x}\n\n    # kept, too\n"
-        "    flash-ticket-firewall:binding:\n        vpc:\n            id: v\n\n# the end\n"
-    ),
-    "without a last line's end": "config:\n  flash-ticket-firewall:binding: {vpc: {id: v}}",
-    "with folded text last": "config:\n  flash-ticket-firewall:binding:\n    a: >\n      one\n      two\nother: 1\n",
-}
-REASONS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=200).filter(str.strip) | st.just(HOSTILE)
-
-
-@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
-@given(reason=REASONS)
-def test_what_is_written_into_a_file_is_read_back_and_all_else_stays(text: str, reason: str) -> None:
-    new = entered("04-allow-egress-pay", API.until, reason, HOSTILE)
-    wanted = Suspensions((API,), NOW).adding(new)
-    before, after = (parse_document(each, "f") for each in (text, with_suspensions(text, wanted, "f")))
-    listed = after["config"].pop(SUSPENSIONS_KEY)
-    before["config"].pop(SUSPENSIONS_KEY, None)
-
-    assert after == before
-    assert parse_suspensions(listed, "dev", NOW) == wanted
-
-
-@pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
-def test_once_struck_the_file_is_what_it_was(text: str) -> None:
-    without = with_suspensions(text, Suspensions((), NOW), "f")
-    written = with_suspensions(without, Suspensions((API,), NOW), "f")
-
-    assert with_suspensions(written, Suspensions((), NOW), "f").rstrip("\n") == without.rstrip("\n")
-    assert "# kept, too" in written or "# kept" not in text
-
-
-@pytest.mark.parametrize("text", ["config: {a: 1}\n", "config:\n", "other: 1\n"])
-def test_a_file_without_lines_to_write_between_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="Write one key a line"):
-        with_suspensions(text, Suspensions((API,), NOW), "Pulumi.dev.yaml")
 
 
 def test_a_hostile_reason_is_harmless_wherever_it_is_shown() -> None:

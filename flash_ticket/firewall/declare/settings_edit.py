@@ -1,0 +1,78 @@
+"""The suspensions in the text of a settings file: what is not of them stays as it is, to the byte.
+
+ruamel.yaml says where each part of the text is. It does not write the text: it would lay out the rest anew, with line
+ends and spaces of its own.
+"""
+
+import re
+from typing import Any, Final
+
+import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode
+
+from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions
+from flash_ticket.firewall.terms.input_error import InputError
+
+_LINE_END: Final = re.compile(r"\r\n?|\n|\Z")
+
+
+def with_suspensions(text: str, suspensions: Suspensions, source: str) -> str:
+    """Return a settings file with other suspensions.
+
+    Args:
+        text: The file as it is.
+        suspensions: What it is to list; without any the key goes.
+        source: The file's name, for the error.
+
+    Raises:
+        InputError: The file is not written in lines of keys under ``config:``.
+    """
+    try:
+        root: Any = YAML(typ="safe", pure=True).compose(text)
+    except MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}" if error.problem_mark else "config"
+        raise InputError(source, where, error.problem or "this is not YAML", "Correct the YAML there") from None
+    keys = root.value if isinstance(root, MappingNode) else ()
+    found: Any = next((pair for pair in keys if pair[0].value == "config"), (None, None))
+    title, config = found
+    if not isinstance(config, MappingNode) or config.flow_style or config.start_mark.line == title.start_mark.line:
+        raise InputError(source, "config", "its keys do not stand on lines of their own", "Write one key a line")
+    begin = end = _line_after(text, title.end_mark)
+    for key, value in config.value:
+        if key.value == SUSPENSIONS_KEY:
+            begin, end = key.start_mark.index - key.start_mark.column, _line_after(text, _end_of(key, value))
+    lines = _lines(suspensions, " " * config.start_mark.column)
+    line_end = "\r\n" if "\r\n" in text else "\n"
+    return text[:begin] + "".join(f"{line}{line_end}" for line in lines) + text[end:]
+
+
+def _end_of(key: Any, value: Any) -> Any:  # noqa: ANN401 - nodes and a mark, which ruamel.yaml does not type
+    """Return where a value ends; by their own marks, blocks and empty values end after the comments behind them."""
+    while isinstance(value, CollectionNode) and not value.flow_style:
+        key, value = value.value[-1] if isinstance(value, MappingNode) else (value, value.value[-1])
+    return value.end_mark if value.end_mark.index > value.start_mark.index else key.end_mark
+
+
+def _line_after(text: str, mark: Any) -> int:  # noqa: ANN401 - as above
+    """Return where the line after a mark begins; the end of a block scalar is there already."""
+    if mark.column == 0:
+        return int(mark.index)
+    found = _LINE_END.search(text, mark.index)
+    return found.end() if found else len(text)
+
+
+def _lines(suspensions: Suspensions, indent: str) -> list[str]:
+    items = [f"{indent}  - {{{_entry(each)}}}" for each in suspensions.listed]
+    return [f"{indent}{SUSPENSIONS_KEY}:", *items] if items else []
+
+
+def _entry(suspension: Suspension) -> str:
+    said = {"policy": suspension.policy, "until": suspension.end, "reason": suspension.reason}
+    return ", ".join(f"{key}: {_quoted(text)}" for key, text in {**said, "author": suspension.author}.items())
+
+
+def _quoted(text: str) -> str:
+    """Return a text in quotes, in one line and in ASCII, whatever somebody writes as a reason."""
+    return str(yaml.safe_dump(text, default_style='"', width=10_000)).rstrip("\n")
