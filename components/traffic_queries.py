@@ -100,7 +100,7 @@ class TrafficQueries(pulumi.ComponentResource):
                 database=database.name,
                 workgroup=workgroup.name,
                 query=query.sql,
-                # Whoever finds it can run it.
+                # The table comes first, so that anybody who finds the query can run it.
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[table], import_=args.adoption.query(query.name)),
             )
         self.workgroup = workgroup.name

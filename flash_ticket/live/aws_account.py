@@ -20,7 +20,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_refusal import RefusedError, refusals_told
 
-# One retry: an endpoint that is not there is told within 30 seconds, not after minutes.
+# One retry: a missing endpoint is an error within 30 seconds, not after minutes.
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _FILTER_VALUES = 200

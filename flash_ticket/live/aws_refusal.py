@@ -1,4 +1,4 @@
-"""What AWS or its client library refuses, told as the one line for whoever can mend it."""
+"""What AWS or its client library refuses, as one line that says what mends it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ _TOO_FAST = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowD
 # Not frozen, as every exception: see InputError.
 @dataclass(slots=True, eq=False)
 class RefusedError(InputError):
-    """A refusal by AWS itself; whoever knows more of the question may catch it and say more.
+    """A refusal by AWS itself; a caller that knows more about the question may catch it and say more.
 
     Attributes:
         code: AWS's word, such as ``AccessDenied``.

@@ -16,7 +16,7 @@ _NOT_THERE = {"InvalidRequestException", "EntityNotFoundException"}
 
 
 def standing_workgroup(account: AwsAccount, name: str) -> Any:  # noqa: ANN401 - the SDK's
-    """Return what GetWorkGroup tells; None where there is none.
+    """Return the workgroup as GetWorkGroup gives it; None if there is none.
 
     Raises:
         InputError: AWS cannot be asked, or a right is missing.
@@ -34,8 +34,8 @@ def standing_queries(account: AwsAccount, name: str) -> StandingQueries:
     database = _found(account, "glue", "get_database", "Database", Name=name)
     table = _found(account, "glue", "get_table", "Table", DatabaseName=name, Name=TABLE) if database else None
     saved = account.pages("athena", "list_named_queries", "NamedQueryIds", WorkGroup=name) if workgroup else ()
-    told = (account.ask("athena", "get_named_query", NamedQueryId=query)["NamedQuery"] for query in saved)
-    return StandingQueries(workgroup, database, table, tuple(told))
+    queries = (account.ask("athena", "get_named_query", NamedQueryId=query)["NamedQuery"] for query in saved)
+    return StandingQueries(workgroup, database, table, tuple(queries))
 
 
 def _found(account: AwsAccount, service: str, operation: str, part: str, **asked: str) -> Any:  # noqa: ANN401 - the SDK's

@@ -1,4 +1,4 @@
-"""What guard rails would do to whoever deploys them, and to the pods that run: asked before anything is deployed."""
+"""What guard rails would do to the deployer and to the pods that run, asked before anything is deployed."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,17 +10,17 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 
 
 def guard_rail_warnings(
-    cluster: KubernetesCluster, firewall: CompiledFirewall, borne: Mapping[str, str]
+    cluster: KubernetesCluster, firewall: CompiledFirewall, present: Mapping[str, str]
 ) -> Iterator[str]:
     """Yield which pods the Pod Security labels would refuse, in the API server's words.
 
     Args:
         cluster: The stack's.
         firewall: What is to be deployed.
-        borne: The labels that the namespace bears.
+        present: The labels that the namespace has.
 
     Raises:
-        InputError: The admission policy would lock out whoever deploys it, or the cluster cannot be asked.
+        InputError: The admission policy would lock out its deployer, or the cluster cannot be asked.
     """
     guard, namespace = firewall.environment.guard_rails, firewall.matrix.namespace
     if guard is None:
@@ -35,7 +35,7 @@ def guard_rail_warnings(
                 "Name yourself, or one of your groups",
             )
     labels = guard.pod_security.labels() if guard.pod_security else {}
-    if not labels.items() <= borne.items():
+    if not labels.items() <= present.items():
         found = cluster.label_warnings(namespace, labels)
         if found:
             yield f"Pod Security: {'; '.join(found)}. New pods of that kind are refused; those that run stay."

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 from flash_ticket.firewall.terms.input_error import InputError
 
 _TIMEOUT = (4, 10)
-"""Seconds to connect and to read: a cluster that is not there is told within 30 seconds."""
+"""Seconds to connect and to read: a missing cluster is an error within 30 seconds."""
 
 _MISSING = {"PATCH": ("ask what a change of it would do", "patch"), "POST": ("ask it", "create")}
 _WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -117,7 +117,7 @@ class KubernetesCluster:
             version: Of the API with its group: ``cilium.io/v2``.
             path: Of the list below it: ``ciliumclusterwidenetworkpolicies``, ``namespaces/shop/...``.
         """
-        # Whoever is signed in may ask what is known; an identity of few rights is refused a list that is not known.
+        # Every identity may ask what is known; one with few rights is refused a list that is not known.
         return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
 
     def whoami(self) -> tuple[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""What is read right now, for whoever waits at a terminal."""
+"""What is read right now, shown at a terminal while somebody waits."""
 
 import sys
 import time

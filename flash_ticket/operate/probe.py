@@ -56,7 +56,7 @@ _Run = Callable[[RunningPod, _Wait], ProbeOutput]
 def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int | None) -> Probe:
     """Try what is planned, all pods at once, and return what came of it.
 
-    What cannot be run, by the cluster's word or for want of a right, is told in the result.
+    The result says what could not run, because the cluster refuses it or a right is missing.
 
     Args:
         cluster: Where the pods run.
@@ -74,7 +74,7 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
             while left := wait(running.values(), timeout=_STEP).not_done:
                 progress.say(f"probing: {len(left)} of {len(asked)} pods left, {monotonic() - begun:.0f} s")
         finally:
-            stop.set()  # whoever interrupts does not wait for the rest
+            stop.set()  # an interrupt does not wait for the rest
             progress.end()
     return probe_result(plan, {pod: running[pod].result() if pod in running else ProbeOutput("") for pod in plan.pods})
 

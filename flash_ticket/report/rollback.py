@@ -111,8 +111,8 @@ def unreadable_files_text(error: InputError, names: tuple[str, str], commit: str
         names: Those of the files with the matrix and with the binding.
         commit: A commit whose files declare what stands; None if none was found.
     """
-    told = "It is deployed. The files cannot be read, and until they can be no pulumi up will run"
-    return f"{told}: {error}\n{_remedy(names, commit)}"
+    said = "It is deployed. The files cannot be read, and until they can be no pulumi up will run"
+    return f"{said}: {error}\n{_remedy(names, commit)}"
 
 
 def _remedy(names: tuple[str, str], commit: str | None) -> str:
@@ -147,7 +147,7 @@ def _ended(update: StackUpdate) -> str:
 def _compiled(version: DeclaredVersion, stack: str) -> CompiledFirewall | None:
     try:
         return version.firewall(stack)
-    except InputError:  # a program that has grown stricter: its reason is told to whoever goes back to it
+    except InputError:  # a program that has grown stricter: going back to it shows the reason
         return None
 
 

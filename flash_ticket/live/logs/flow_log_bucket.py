@@ -93,7 +93,7 @@ class FlowLogBucket:
             raise InputError(self.name, "", problem, remedy)
 
     def _told(self, folder: Path, batch: list[_Object], scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what a batch tells; where something is wrong, it is told of the object, not of its copy here."""
+        """Yield the records of a batch; an error names the object, not its copy here."""
         copies = dict(zip(self._fetched(folder, batch), batch, strict=True))
         for form in FlowLogForm:
             paths = tuple(path for path, each in copies.items() if each.form is form)
@@ -178,7 +178,7 @@ class FlowLogBucket:
             raise self._explained(refused, where) from None
 
     def _explained(self, refused: RefusedError, where: str) -> InputError:
-        """Return the refusal told of the bucket or the object, with the right that is missing."""
+        """Return the refusal with the bucket or the object, and with the right that is missing."""
         if refused.key == "credentials":
             return replace(refused, source=where)
         if refused.code in _TOLD:

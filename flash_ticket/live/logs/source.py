@@ -33,7 +33,7 @@ def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None) ->
     if text == "-":
         return (StandardInput(),)
     if text.startswith(("s3://", "cloudwatch:")):
-        from flash_ticket.live.logs import aws_source  # noqa: PLC0415 - whoever reads files need not wait for the SDK of AWS
+        from flash_ticket.live.logs import aws_source  # noqa: PLC0415 - reading files needs no SDK of AWS
 
         find = aws_source.log_of_bucket if text.startswith("s3://") else aws_source.log_of_group
         return (find((connect or aws_source.environments_account)(), text),)

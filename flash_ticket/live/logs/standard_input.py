@@ -21,7 +21,7 @@ def _standard_input() -> BinaryIO:
 
 @dataclass(frozen=True, slots=True)
 class StandardInput:
-    """A log of any kind, told by its content: Parquet wants to be read from its end, which a pipe does not offer.
+    """A log of any kind, known by its content: Parquet wants to be read from its end, which a pipe does not offer.
 
     Implements ``flash_ticket.traffic.records.record.Log``; it can be read once.
     """
