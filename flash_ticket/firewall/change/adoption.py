@@ -1,10 +1,10 @@
-"""What stands under this stack's tags already, so that a deployment takes it over and does not make it a second time.
+"""Existing resources with this stack's tags, which a deployment adopts instead of creating them a second time.
 
-An engine that is killed, or that loses an answer, does not know what it has just made. AWS gives groups, rules and flow
-logs their tags in the request that makes them, so each says by itself whose it is (EC2 API reference,
-TagSpecification). Made anew, a group would stand twice, and a rule or a flow log would be refused for good
-(InvalidPermission.Duplicate, FlowLogAlreadyExists). What Athena asks has names of the stack's own instead, and would be
-refused likewise (InvalidRequestException, AlreadyExistsException).
+A Pulumi engine that is killed, or that loses a response, does not know what it has just created. AWS sets the tags of
+groups, rules and flow logs in the request that creates them, so the tags show their stack (EC2 API reference,
+TagSpecification). Without adoption, a group would exist twice, and AWS would refuse a rule or a flow log
+(InvalidPermission.Duplicate, FlowLogAlreadyExists). Athena's resources have names of the stack instead, and AWS would
+refuse them as well (InvalidRequestException, AlreadyExistsException).
 """
 
 from collections import defaultdict
@@ -22,13 +22,13 @@ _EVERYTHING = "-1"
 
 @dataclass(frozen=True, slots=True)
 class StandingQueries:
-    """What stands of Athena's under the names of a stack; None for what does not.
+    """The existing Athena resources with the names of a stack; None for those that do not exist.
 
     Attributes:
-        workgroup: As GetWorkGroup tells it.
-        database: As GetDatabase of AWS Glue tells it.
-        table: As GetTable of AWS Glue tells it.
-        saved: The saved queries of the workgroup, as GetNamedQuery tells them.
+        workgroup: As GetWorkGroup returns it.
+        database: As GetDatabase of AWS Glue returns it.
+        table: As GetTable of AWS Glue returns it.
+        saved: The saved queries of the workgroup, as GetNamedQuery returns them.
     """
 
     workgroup: Described | None = None
@@ -39,13 +39,13 @@ class StandingQueries:
 
 @dataclass(frozen=True, slots=True)
 class DeclaredQueries:
-    """What a stack calls its own at Athena.
+    """The names and content of a stack's Athena resources.
 
     Attributes:
         name: The name of its workgroup and database.
-        description: What they say of themselves.
+        description: Their description.
         table: The name of its table.
-        saved: Of saved queries, name and SQL.
+        saved: The name and SQL of each saved query.
     """
 
     name: str
@@ -56,13 +56,13 @@ class DeclaredQueries:
 
 @dataclass(frozen=True, slots=True)
 class QueriesAdoption:
-    """The ids of what stands of Athena's, as Pulumi's resource option ``import`` takes them; None where nothing does.
+    """The ids of existing Athena resources for Pulumi's resource option ``import``; None for missing ones.
 
     Attributes:
         workgroup: Its name.
-        database: After the account: ``111122223333:flash_ticket__prod``.
-        table: After the account and the database.
-        saved: Of saved queries, after their names.
+        database: The account and the name: ``111122223333:flash_ticket__prod``.
+        table: The account, the database and the name.
+        saved: The name and id of each saved query.
     """
 
     workgroup: str | None = None
@@ -71,19 +71,19 @@ class QueriesAdoption:
     saved: tuple[tuple[str, str], ...] = ()
 
     def query(self, name: str) -> str | None:
-        """Return the id of a saved query; None where none stands."""
+        """Return the id of a saved query, or None if it does not exist."""
         return dict(self.saved).get(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """The ids of what stands, for Pulumi's resource option ``import``: it imports what the state does not know.
+    """The ids of existing resources for Pulumi's resource option ``import``; it imports those missing in the state.
 
     Attributes:
-        groups: Of security groups, after the service or load balancer that each is of.
-        rules: Of security group rules, after the rules' names.
-        flow_log: Of the flow log; None where none stands.
-        queries: Of what Athena asks.
+        groups: The service or load balancer, and the id, of each security group.
+        rules: The name and id of each security group rule.
+        flow_log: The id of the flow log; None if it does not exist.
+        queries: The ids of Athena's resources.
     """
 
     groups: tuple[tuple[str, str], ...] = ()
@@ -92,20 +92,21 @@ class Adoption:
     queries: QueriesAdoption = field(default_factory=QueriesAdoption)
 
     def group(self, label: str) -> str | None:
-        """Return the id of a group; None where none stands."""
+        """Return the id of a group, or None if it does not exist."""
         return dict(self.groups).get(label)
 
     def rule(self, name: str) -> str | None:
-        """Return the id of a rule; None where none stands."""
+        """Return the id of a rule, or None if it does not exist."""
         return dict(self.rules).get(name)
 
 
 def adoption(
     deployed: Deployed, environment: Environment, declared: DeclaredQueries, standing: StandingQueries
 ) -> Adoption:
-    """Return what can be taken over in a VPC; of two with one name neither: which of them the state knows is unsaid.
+    """Return what a deployment can adopt in a VPC.
 
-    Nor is a flow log that will be replaced: Pulumi replaces nothing that it is told to import.
+    Two resources with the same name are not adopted, because it is unclear which of them the state contains. A flow log
+    that will be replaced is not adopted, because Pulumi does not replace a resource with the option ``import``.
     """
     vpc, settings = environment.vpc, declared_settings(environment.flow_logs)
     flow_logs = [each["FlowLogId"] for each in deployed.flow_logs if each["ResourceId"] == vpc]
@@ -119,7 +120,7 @@ def adoption(
 
 
 def _of_queries(standing: StandingQueries, declared: DeclaredQueries, account: str) -> QueriesAdoption:
-    """Return what says of itself that it is of this stack; a saved query must be as declared too: none is changed."""
+    """Return the resources with this stack's description; saved queries must also be as declared (none can change)."""
     name = declared.name
     database = standing.database and standing.database.get("Description") == declared.description
     return QueriesAdoption(
@@ -144,9 +145,9 @@ def _delivers(flow_log: Described) -> bool:
 
 
 def unfinished_groups(deployed: Deployed) -> Iterator[tuple[str, str]]:
-    """Yield label and id of each group of this stack that still has the rule with which AWS makes every group.
+    """Yield label and id of each group of this stack that still has the default egress rule of AWS.
 
-    It lets everything out; making a group is done when that rule is taken back, and an engine may end in between.
+    This rule allows all egress traffic. Pulumi deletes it after it creates a group, and can be killed in between.
     """
     labels = deployed.group_labels
     for group in deployed.groups:

@@ -1,4 +1,4 @@
-"""What a stack has deployed, in the terms of the compilers: read back from descriptions that the two APIs give."""
+"""What a stack has deployed, in the terms of the compilers, read from the descriptions of both APIs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -34,12 +34,12 @@ Described = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class FormerEndpoints:
-    """What one deployment says of endpoints that are gone.
+    """What a deployment shows of endpoints that are no longer declared.
 
     Attributes:
-        declared: What is declared now.
-        policies: This program's NetworkPolicies as they stand.
-        rules: This program's rules as they stand.
+        declared: The current declaration.
+        policies: This program's deployed NetworkPolicies.
+        rules: This program's deployed rules.
     """
 
     declared: Matrix
@@ -47,7 +47,7 @@ class FormerEndpoints:
     rules: tuple[GroupRule, ...]
 
     def matrix(self) -> Matrix:
-        """Return the declared matrix with the former endpoints, without flows of theirs."""
+        """Return the declared matrix with the former endpoints, but without their flows."""
         services, externals = self._services.values(), (external for external, _ in self._externals)
         return replace(
             self.declared,
@@ -106,12 +106,12 @@ class FormerEndpoints:
 
 
 def labels_of(holder: Described, selector: str = "podSelector") -> Labels:
-    """Return the labels that a selector of an object names, as far as it names values."""
+    """Return the ``matchLabels`` of a selector of an object."""
     return tuple(sorted(holder.get(selector, {}).get("matchLabels", {}).items()))
 
 
 def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:
-    """Yield the flow's other end and the peers of each rule that an annotation explains."""
+    """Yield the flow's other end and the peers of each rule with an annotation."""
     annotations = policy["metadata"].get("annotations", {})
     for direction, side in ((Direction.INGRESS, "from"), (Direction.EGRESS, "to")):
         for index, rule in enumerate(policy["spec"].get(direction.value, ())):
@@ -122,7 +122,7 @@ def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:
 
 
 def _other_ends(rule: GroupRule) -> Iterator[str]:
-    """Yield what the peer of a rule is called by the flows that the rule is for."""
+    """Yield the names that a rule's flows give its peer."""
     for flow in rule.flows:
         source, _, target = flow.partition(" to ")
         yield source if rule.direction is Direction.INGRESS else target.partition(" ")[0]
@@ -131,22 +131,22 @@ def _other_ends(rule: GroupRule) -> Iterator[str]:
 _MANAGER_LABEL = "app.kubernetes.io/managed-by"
 _ANY = -1
 _PROTOCOL_NUMBERS = {"6": Protocol.TCP, "17": Protocol.UDP, "132": Protocol.SCTP}
-"""IANA's numbers: the EC2 API names TCP and UDP and takes their numbers too; SCTP it knows by number alone."""
+"""IANA's protocol numbers: the EC2 API accepts names and numbers for TCP and UDP, but only a number for SCTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What stands now.
+    """What is deployed now.
 
     Attributes:
         policies: This program's NetworkPolicies, as manifests.
-        foreign_policies: Those of others in the same namespace.
-        overruling: The names of ClusterNetworkPolicies, which no NetworkPolicy can contradict.
+        foreign_policies: The NetworkPolicies of others in the same namespace.
+        overruling: The names of ClusterNetworkPolicies, which overrule NetworkPolicies.
         attachments: This program's SecurityGroupPolicies, as manifests.
-        foreign_attachments: Those of others in the same namespace.
-        groups: This stack's security groups, as DescribeSecurityGroups tells them.
-        rules: This stack's rules in any group, as DescribeSecurityGroupRules tells them.
-        flow_logs: This stack's flow logs, as DescribeFlowLogs tells them.
+        foreign_attachments: The SecurityGroupPolicies of others in the same namespace.
+        groups: This stack's security groups, as DescribeSecurityGroups returns them.
+        rules: This stack's rules in any group, as DescribeSecurityGroupRules returns them.
+        flow_logs: This stack's flow logs, as DescribeFlowLogs returns them.
     """
 
     policies: tuple[Described, ...]
@@ -160,12 +160,12 @@ class Deployed:
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing of the firewall stands yet."""
+        """Whether nothing of the firewall is deployed yet."""
         return not (self.policies or self.rules)
 
     @property
     def crowding(self) -> tuple[ForeignAttachment, ...]:
-        """What others put on pods of the namespace, for the count of groups on an interface."""
+        """The groups that others attach to pods of the namespace; they count for the quota of an interface."""
         return tuple(
             ForeignAttachment(policy["metadata"]["name"], labels_of(policy["spec"]), _attached(policy))
             for policy in self.foreign_attachments
@@ -174,17 +174,17 @@ class Deployed:
 
     @property
     def group_labels(self) -> dict[str, str]:
-        """The services, or the load balancer, that this stack's security groups are of, by the groups' ids."""
+        """The service or load balancer of each of this stack's security groups, by the group's id."""
         return {group["GroupId"]: _tag(group, GROUP_TAG) for group in self.groups}
 
     def layers(self, declared: Matrix, environment: Environment) -> BothLayers:
-        """Return both layers as they stand, with all that is declared and all that is declared no longer."""
+        """Return both layers as deployed, with the endpoints declared now and the former ones."""
         former = FormerEndpoints(declared, self.policies, self.firewall(environment).rules)
         known = former.environment(environment)
         return BothLayers(former.matrix(), known, self.policies, self.firewall(known))
 
     def firewall(self, environment: Environment) -> VpcFirewall:
-        """Return the VPC layer as it stands."""
+        """Return the VPC layer as deployed."""
         own = {group: OwnGroup(label) for group, label in self.group_labels.items()}
         reader = _RuleReader(environment, {**_existing(environment), **own})
         attachments = tuple(
@@ -202,7 +202,7 @@ class Deployed:
 
 
 def is_ours(manifest: Described) -> bool:
-    """Return whether an object of the cluster was made by this program."""
+    """Return whether this program created an object of the cluster."""
     return bool(manifest["metadata"].get("labels", {}).get(_MANAGER_LABEL) == MANAGED_BY)
 
 
@@ -212,7 +212,7 @@ class _RuleReader:
     groups: Mapping[str, Holder]
 
     def rules(self, described: Described) -> Iterator[GroupRule]:
-        """Yield what a described rule opens, for each protocol that has ports; ICMP and the like open none."""
+        """Yield the rules for a described rule, one for each protocol with ports; protocols like ICMP have none."""
         direction = Direction.EGRESS if described["IsEgress"] else Direction.INGRESS
         holder = self._group(described["GroupId"])
         flows = tuple(described.get("Description", "").split(", "))

@@ -1,4 +1,4 @@
-"""What a stack has declared, version by version: kept in its own outputs, so that any backend can tell it."""
+"""The declared versions of a stack, kept in its outputs so that every Pulumi backend has them, and its updates."""
 
 import json
 import zlib
@@ -19,24 +19,24 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.moment import written
 
 VERSIONS_OUTPUT = "declaredVersions"
-"""The stack output that holds them."""
+"""The stack output with the versions."""
 
 KEPT = 20
-"""Versions; the oldest go, so that a state does not grow without end."""
+"""The number of versions kept; older ones are dropped, so that the state does not grow without limit."""
 
 MAX_BYTES = 100_000_000
-"""Of a record once unpacked: five times what twenty versions of a thousand services take."""
+"""The limit of the unpacked text: five times the size of 20 versions of 1,000 services."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredVersion:
-    """One declaration that was deployed.
+    """One deployed declaration.
 
     Attributes:
-        number: From 1 on, since the stack's first deployment or its last destroy.
-        since: When an update first declared it, as ISO 8601 in UTC.
-        matrix: The content of traffic.yaml, every default written out.
-        binding: The content of the binding, as it was written.
+        number: Counts from 1 since the stack's first deployment or its last destroy.
+        since: The time of the first update that declared it, as ISO 8601 in UTC.
+        matrix: The content of traffic.yaml, with every default written out.
+        binding: The content of the binding, as written.
         region: The region of the stack.
     """
 
@@ -51,10 +51,10 @@ class DeclaredVersion:
         return replace(other, number=self.number, since=self.since) == self
 
     def firewall(self, stack: str, suspensions: Suspensions = NONE_SUSPENDED) -> CompiledFirewall:
-        """Return what it compiles to, with symbolic places.
+        """Return the compiled firewall, with symbolic places.
 
         Raises:
-            InputError: The present program refuses it.
+            InputError: The current program refuses the declaration.
         """
         matrix = self.declared_matrix()
         environment = bind(matrix, parse_binding(self.binding, stack), stack, SymbolicAccount(self.region))
@@ -64,31 +64,31 @@ class DeclaredVersion:
         """Return the matrix.
 
         Raises:
-            InputError: The present program refuses it.
+            InputError: The current program refuses it.
         """
         return parse_matrix(self.matrix, f"traffic.yaml of version {self.number}")
 
 
 Versions = tuple[DeclaredVersion, ...]
-"""In the order of their numbers, without gaps; the last is what runs."""
+"""Versions in the order of their numbers, without gaps; the last one is deployed."""
 
 
 def declared_at(now: datetime, matrix: Matrix, binding: Mapping[str, Any], region: str) -> DeclaredVersion:
-    """Return what is declared now, without a number yet.
+    """Return the current declaration as a version, without a number yet.
 
     Args:
-        now: The present.
-        matrix: What is declared.
-        binding: What is bound, as it was written.
-        region: The stack's.
+        now: The current time.
+        matrix: The matrix.
+        binding: The content of the binding, as written.
+        region: The region of the stack.
     """
     return DeclaredVersion(0, written(now.timestamp()), declaration(matrix), binding, region)
 
 
 def continued(earlier: str | None, declared: DeclaredVersion) -> str:
-    """Return the record with what is declared now, as a new version unless the last one declares the same.
+    """Return the text with the current declaration as a new version, unless the last version declares the same.
 
-    What no program of this kind has written begins anew.
+    If this program did not write the earlier text, the versions start again from 1.
     """
     try:
         before = parse_versions(earlier)
@@ -101,7 +101,7 @@ def continued(earlier: str | None, declared: DeclaredVersion) -> str:
 
 
 def versions_text(versions: Versions) -> str:
-    """Return versions as one text: compressed, since a thousand services take a megabyte."""
+    """Return versions as one compressed text; 1,000 services take a megabyte uncompressed."""
     content = [
         {
             "number": each.number,
@@ -116,10 +116,10 @@ def versions_text(versions: Versions) -> str:
 
 
 def parse_versions(text: str | None) -> Versions:
-    """Return the versions that a text holds; none for none.
+    """Return the versions in a text; empty without a text.
 
     Raises:
-        InputError: It is not such a text.
+        InputError: This program did not write the text.
     """
     if not text:
         return ()
@@ -129,7 +129,7 @@ def parse_versions(text: str | None) -> Versions:
         return tuple(map(_version, content))
     except (ValueError, TypeError, KeyError, RecursionError, zlib.error):
         raise InputError(
-            "stack output", VERSIONS_OUTPUT, "it is not what this program writes", "Run pulumi up, which begins it anew"
+            "stack output", VERSIONS_OUTPUT, "this program did not write it", "Run pulumi up, which writes it again"
         ) from None
 
 
@@ -149,7 +149,7 @@ def version_of(versions: Versions, number: int, stack: str) -> DeclaredVersion:
     """Return a version by its number.
 
     Raises:
-        InputError: There is none, or it is kept no longer.
+        InputError: There is no such version, or it is no longer kept.
     """
     found = next((each for each in versions if each.number == number), None)
     if found is None:
@@ -159,26 +159,26 @@ def version_of(versions: Versions, number: int, stack: str) -> DeclaredVersion:
 
 
 def require_versions(versions: Versions, stack: str) -> Versions:
-    """Return the versions of a stack that has been deployed.
+    """Return the versions of a deployed stack.
 
     Raises:
-        InputError: There is none.
+        InputError: There are none.
     """
     if not versions:
         raise InputError(
             f"stack {stack}",
             VERSIONS_OUTPUT,
-            "no declaration is recorded: nothing is deployed, or by a program that kept none",
+            "no declaration is recorded: nothing is deployed, or an older program deployed it",
             "Run pulumi up once; to go back further, check out the commit and run pulumi up",
         )
     return versions
 
 
 def require_region(version: DeclaredVersion, region: str, stack: str) -> None:
-    """Refuse a version that was deployed elsewhere.
+    """Refuse a version that was deployed in another region.
 
     Raises:
-        InputError: Its region is not the present one.
+        InputError: Its region is not the current one.
     """
     if version.region != region:
         raise InputError(
@@ -198,8 +198,8 @@ class StackUpdate:
 
     Attributes:
         kind: ``update`` or ``destroy``.
-        begin: When it began, as ISO 8601 in UTC, whole seconds.
-        end: When it ended; empty while it runs, or where it was killed.
+        begin: The start, as ISO 8601 in UTC, in whole seconds.
+        end: The end; empty if the update still runs or was killed.
         result: ``succeeded``, ``failed`` or ``in-progress``.
     """
 
@@ -210,7 +210,7 @@ class StackUpdate:
 
 
 def updates_of(history: Sequence[Mapping[str, Any]]) -> tuple[StackUpdate, ...]:
-    """Return what changed something or tried to, in the order of the history: the last first."""
+    """Return the updates and destroys of a history, the latest first."""
     return tuple(
         StackUpdate(
             str(entry["kind"]),

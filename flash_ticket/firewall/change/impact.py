@@ -1,4 +1,4 @@
-"""What a deployment opens and closes, by layer, against what stands now; and what others would add to it."""
+"""What a deployment opens and closes in each layer, compared with what is deployed, and what others add to it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,11 +15,11 @@ from flash_ticket.firewall.terms.verdict import Layer
 
 @dataclass(frozen=True, slots=True)
 class FirewallDifference:
-    """What differs between two states of both layers.
+    """The difference between two states of both layers.
 
     Attributes:
-        through_both: What passes both layers and changes, with a service or the load balancer at one end.
-        by_layer: The same for each layer alone, with any pod of the namespace at one end.
+        through_both: Changes of what passes both layers, with a service or the load balancer at one end.
+        by_layer: Changes in each layer, with any pod of the namespace at one end.
     """
 
     through_both: tuple[Change, ...]
@@ -32,15 +32,15 @@ class FirewallDifference:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What a deployment changes.
+    """The effect of a deployment.
 
     Attributes:
-        difference: Between what stands and what would; None if nothing stands yet, so that all undeclared closes.
-        foreign: What NetworkPolicies of others open beyond the declared, by their names.
-        replaced: The names of those that have a name of this program's.
-        overruling: ClusterNetworkPolicies, which may overrule all of it.
-        unfinished: Label and id of this stack's security groups that still let everything out.
-        interruptions: What the deployment interrupts on its way though it is declared before and after.
+        difference: The difference to what is deployed; None for a first deployment, which only closes traffic.
+        foreign: What NetworkPolicies of others open beyond the declaration, by their names.
+        replaced: The names of NetworkPolicies of others that this program replaces.
+        overruling: The names of ClusterNetworkPolicies, which can overrule all policies.
+        unfinished: Label and id of this stack's security groups that still allow all egress traffic.
+        interruptions: Declared traffic that the deployment interrupts on its way.
     """
 
     difference: FirewallDifference | None
@@ -60,10 +60,10 @@ def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
 
 
 def impact(deployed: Deployed, planned: BothLayers) -> Impact:
-    """Compare what stands with what would be deployed.
+    """Compare what is deployed with what is planned.
 
     Raises:
-        InputError: A policy that stands is not understood.
+        InputError: A deployed policy cannot be read.
     """
     gone, new = _unlike(deployed.policies, planned.manifests), _unlike(planned.manifests, deployed.policies)
     before = replace(deployed.layers(planned.matrix, planned.environment), beside=new)
@@ -83,7 +83,7 @@ def impact(deployed: Deployed, planned: BothLayers) -> Impact:
 
 
 def _unlike(policies: tuple[Described, ...], others: tuple[Described, ...]) -> tuple[Described, ...]:
-    """Return the policies whose like is not among the others: only they can name pods that the others do not."""
+    """Return the policies without an equal one among the others: only they can select pods that the others do not."""
     known = {policy["metadata"]["name"]: policy["spec"] for policy in others}
     return tuple(policy for policy in policies if known.get(policy["metadata"]["name"]) != policy["spec"])
 

@@ -1,4 +1,4 @@
-"""Two objects of an API compared field by field, whatever they describe."""
+"""Compares two objects of an API, of any kind, field by field."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ class Difference:
     """One field that differs.
 
     Attributes:
-        path: Dotted, with indices: ``spec.egress[0].ports[0].port``. Of a list's entry the index is the declared one.
-        declared: As JSON; None where nothing is declared.
-        live: As JSON; None where there is nothing.
+        path: Dotted, with indices: ``spec.egress[0].ports[0].port``. The index is that of the declared list.
+        declared: The declared value as JSON; None if there is none.
+        live: The live value as JSON; None if there is none.
     """
 
     path: str
@@ -26,16 +26,16 @@ _NOTHING: Final = object()
 
 
 def differences(declared: object, live: object, path: str = "") -> tuple[Difference, ...]:
-    """Return what differs between two objects made of JSON's values, in the order of the declared one.
+    """Return the differences between two objects of JSON values, in the order of the declared one.
 
-    Entries of a list are compared as a set: in what both firewalls are made of no order means anything. Of those that
-    are in one list alone, the first of both are taken for each other, and so on.
+    Lists are compared as sets, because order has no meaning in policies and attachments. Entries that are in only one
+    list are paired in order: the first with the first, and so on.
     """
     return tuple(_differences(declared, live, path))
 
 
 def declared_part(declared: Mapping[str, object], live: Mapping[str, object]) -> dict[str, object]:
-    """Return what a live mapping holds of the declared keys: others may add labels and annotations of theirs."""
+    """Return the declared keys of a live mapping: others may add their own labels and annotations."""
     return {key: live[key] for key in declared if key in live}
 
 
@@ -56,7 +56,7 @@ def _of_lists(declared: Sequence[object], live: Sequence[object], path: str) -> 
 
 
 def _lacking(entries: Sequence[object], others: Sequence[object]) -> list[tuple[int, object]]:
-    """Return the entries, with their places, that have no partner of their own among the others."""
+    """Return the entries, with their indices, that have no equal partner among the others."""
     left, found = [_key(each) for each in others], []
     for index, entry in enumerate(entries):
         key = _key(entry)
@@ -68,7 +68,7 @@ def _lacking(entries: Sequence[object], others: Sequence[object]) -> list[tuple[
 
 
 def _key(value: object) -> str:
-    """Return a text that is the same for values that mean the same."""
+    """Return a text that is equal for equivalent values."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(key)}:{_key(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
@@ -87,7 +87,7 @@ def _written(value: object) -> str | None:
 
 
 def _below(path: str, key: str) -> str:
-    # A key with dots of its own, such as a label's, is put in brackets: kubectl's JSONPath escapes it otherwise.
+    # A key with dots, such as a label's key, is written in brackets; kubectl's JSONPath escapes it differently.
     if "." in key or "/" in key:
         return f"{path}[{key}]"
     return f"{path}.{key}" if path else key

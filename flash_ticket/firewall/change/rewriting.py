@@ -1,9 +1,9 @@
-"""Objects whose rules are not what is to be deployed: they are written anew, whole.
+"""Decides which deployed objects to rewrite as a whole, because their rules differ from the planned ones.
 
-Pulumi's Kubernetes provider sees a change of what it has written, and not what somebody has added to it: one more rule,
-one more peer, one more group. (It compares what is live at the places that the program has set.) So each object says
-when its rules were last written, and a new moment has the API server take all of it again: the lists and selectors
-that decide are atomic there, and what was added goes (Kubernetes documentation, "Server-Side Apply", merge strategy).
+Pulumi's Kubernetes provider compares only the fields that the program has set, so it does not see an added rule, peer
+or group. Therefore each object has an annotation with the time when its rules were last rewritten. A new time makes the
+API server write the whole object again. Its lists and selectors are atomic, so additions disappear (Kubernetes
+documentation, "Server-Side Apply", merge strategy).
 """
 
 from collections.abc import Iterator
@@ -18,41 +18,41 @@ from flash_ticket.firewall.compile.vpc_layer import PodAttachment, VpcFirewall
 from flash_ticket.firewall.terms.moment import written
 
 TAKE_BACK = {"pulumi.com/patchForce": "true"}
-"""What somebody changed by hand is ours again at the next update; a conflict would leave it as it is."""
+"""The annotation that overwrites manual changes at the next update; without it, a conflict would keep them."""
 
 REWRITTEN = f"{ANNOTATION_PREFIX}/rewritten-at"
-"""The annotation with the moment, as ISO 8601; absent while nothing had to be written anew."""
+"""The annotation with the time, as ISO 8601; it is absent until the object has been rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """When the rules of objects were last written anew, by the objects' names.
+    """The time when each object's rules were last rewritten, by the object's name.
 
     Attributes:
-        policies: Of NetworkPolicies.
-        attachments: Of SecurityGroupPolicies.
+        policies: The times of NetworkPolicies.
+        attachments: The times of SecurityGroupPolicies.
     """
 
     policies: tuple[tuple[str, str], ...] = ()
     attachments: tuple[tuple[str, str], ...] = ()
 
     def of_policy(self, name: str) -> dict[str, str]:
-        """Return the annotation of a NetworkPolicy; empty for none."""
+        """Return the annotation of a NetworkPolicy; empty if it was never rewritten."""
         return _annotation(dict(self.policies).get(name))
 
     def of_attachment(self, name: str) -> dict[str, str]:
-        """Return the annotation of a SecurityGroupPolicy; empty for none."""
+        """Return the annotation of a SecurityGroupPolicy; empty if it was never rewritten."""
         return _annotation(dict(self.attachments).get(name))
 
 
 def rewriting(deployed: Deployed, pods: PodFirewall, vpc: VpcFirewall, now: datetime) -> Rewriting:
-    """Return which objects that stand are to be written anew, now, and when the others last were.
+    """Return the current time for deployed objects to rewrite, and the last time for the others.
 
     Args:
-        deployed: What stands.
-        pods: The pod layer that is to be deployed.
-        vpc: The VPC layer that is to be deployed.
-        now: The present.
+        deployed: What is deployed.
+        pods: The planned pod layer.
+        vpc: The planned VPC layer.
+        now: The current time.
     """
     policies = {policy.name: _deciding(policy.manifest()["spec"]) for policy in pods.policies}
     attachments = {each.service: _attachment(each, deployed) for each in vpc.attachments}
@@ -75,7 +75,7 @@ def _moments(live: tuple[Described, ...], wanted: dict[str, Any], now: str) -> I
 
 
 def _deciding(spec: Described) -> dict[str, Any]:
-    """Return what of a spec decides: rules of a direction that a policy does not have do not."""
+    """Return the effective part of a spec, without rules of a direction that is not in policyTypes."""
     if "policyTypes" not in spec:
         return dict(spec)
     directions = [str(each).lower() for each in spec["policyTypes"]]

@@ -1,6 +1,6 @@
-"""Both layers of one environment, asked alike: who reaches whom, and what decides.
+"""Both layers of one environment with the same questions: who reaches whom, and what decides.
 
-Built from the compiled policies and rules as they would be sent, or from any others, such as those deployed before.
+The layers come from the compiled policies and rules, or from any others, such as those deployed before.
 """
 
 from collections import defaultdict
@@ -38,9 +38,9 @@ class BothLayers:
     """The pod layer and the VPC layer of one environment.
 
     Attributes:
-        manifests: NetworkPolicies as the API server takes them.
+        manifests: NetworkPolicies, as for the API server.
         firewall: Groups, rules and attachments.
-        beside: NetworkPolicies that decide nothing here, though what they select is asked about too.
+        beside: NetworkPolicies that are not part of the layers; the pods that they select are endpoints, too.
     """
 
     matrix: Matrix
@@ -51,7 +51,7 @@ class BothLayers:
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """Everything that connections can begin or end at."""
+        """Every possible source and destination of connections."""
         policies = (*self._policies.policies, *cluster_from(self.beside, "policies beside").policies)
         return endpoints(self.matrix, self.environment, self.firewall, policies)
 
@@ -61,10 +61,10 @@ class BothLayers:
         return {endpoint.name: endpoint for endpoint in self.endpoints}
 
     def endpoint(self, name: str) -> Endpoint:
-        """Return a endpoint by its name.
+        """Return an endpoint by its name.
 
         Raises:
-            InputError: There is none of that name.
+            InputError: No endpoint has this name.
         """
         try:
             return self.named[name]
@@ -76,26 +76,26 @@ class BothLayers:
             ) from None
 
     def openings(self, layer: Layer) -> Openings:
-        """Return what a layer lets some of one endpoint open at some of another.
+        """Return, for each pair, the ports that a layer allows from some part of one endpoint to some of the other.
 
-        Pairs on which it has no say are left out: see ``has_say``.
+        Pairs that the layer does not control are left out: see ``has_say``.
         """
         return self._pod_openings if layer is Layer.POD else self._vpc_openings
 
     @cached_property
     def pod_permissions(self) -> PodPermissions:
-        """What policies let through at each end that they govern; an end that is not there is open."""
+        """What policies allow at each end that they govern; a missing end is open."""
         return policy_permissions(self._cluster, self._in_pods)
 
     @cached_property
     def group_permissions(self) -> GroupPermissions:
-        """What the rules in each group let through."""
+        """What the rules in each group allow."""
         return self._groups.permissions()
 
     def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Endpoint], Sequence[Endpoint], PortSet]]:
-        """Yield what ``openings`` holds, endpoints that the layer cannot tell apart taken together.
+        """Yield the content of ``openings``, with the endpoints that the layer cannot distinguish in one block.
 
-        A endpoint that is on both sides is not connected with itself by this.
+        An endpoint on both sides of a block is not connected to itself.
         """
         if layer is Layer.VPC:
             yield from self._groups.blocks()
@@ -104,7 +104,7 @@ class BothLayers:
                 yield (source,), (destination,), ports
 
     def opened(self, layer: Layer, source: Endpoint, destination: Endpoint) -> PortSet:
-        """Return what a layer lets some of one endpoint open at some of another; everything if it has no say."""
+        """Return the ports that a layer allows from some part of one endpoint to some of another; all without a say."""
         if not has_say(layer, source, destination):
             return ALL_PORTS
         if layer is Layer.VPC:
@@ -112,7 +112,7 @@ class BothLayers:
         return self._pod_openings.get((source, destination), NO_PORTS)
 
     def passing(self) -> Iterator[tuple[Pair, PortSet]]:
-        """Yield what both layers let some of one endpoint open at some of another, a service at either end."""
+        """Yield the pairs with a service, and the ports that both layers allow for some part of each endpoint."""
         for source, destination in self._considered:
             ports = self.opened(Layer.POD, source, destination) & self.opened(Layer.VPC, source, destination)
             if ports:
@@ -120,7 +120,7 @@ class BothLayers:
 
     @property
     def _considered(self) -> Iterator[Pair]:
-        """The pairs with a service that the pod layer does not close."""
+        """The pairs with a service that the pod layer does not deny."""
         for pair in self._pod_openings:
             if Role.SERVICE in {pair[0].role, pair[1].role}:
                 yield pair
@@ -130,14 +130,14 @@ class BothLayers:
                     yield from ((kubelet, endpoint), (endpoint, kubelet))
 
     def connections(self) -> Connections:
-        """Return what passes both layers from or to a service."""
+        """Return the connections from or to a service that pass both layers."""
         blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()]
         return Connections((endpoint.name for endpoint in self.endpoints), blocks)
 
     def verdict(self, layer: Layer, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
-        """Return what a layer says of one connection and why; None if it has no say, or no address is left to an end.
+        """Return a layer's verdict on one connection; None if it has no say, or an end has no address.
 
-        Of addresses that policies treat differently, the verdict on some that are stopped is returned.
+        If policies treat addresses of an end differently, the verdict is that of denied addresses, if there are any.
         """
         if not has_say(layer, source, destination):
             return None
@@ -152,10 +152,10 @@ class BothLayers:
         return _in_our_words(found, source.name, destination.name)
 
     def verdicts(self, source: str, destination: str, port: str) -> list[Verdict]:
-        """Return what each layer that has a say answers to one connection, its ends and port as people write them.
+        """Return the verdict of each layer that has a say on one connection, with ends and port as people write them.
 
         Raises:
-            InputError: There is no such endpoint, it is the same twice, the port is none, or no layer has a say.
+            InputError: An endpoint does not exist, both are the same, the port is invalid, or no layer has a say.
         """
         one, other = self.endpoint(source), self.endpoint(destination)
         if one is other:
@@ -166,7 +166,7 @@ class BothLayers:
         found = [self.verdict(layer, one, other, asked) for layer in Layer]
         said = [verdict for verdict in found if verdict]
         if not said:
-            problem = f"no layer stands between it and {destination}"
+            problem = f"no layer controls connections between it and {destination}"
             raise InputError(self.environment.name, source, problem, "Name a service at one end")
         return said
 
@@ -186,7 +186,7 @@ class BothLayers:
 
     @cached_property
     def _cluster(self) -> AnalysedCluster:
-        """The policies with the pods and namespaces that are asked about."""
+        """The policies, with the pods and namespaces of the endpoints."""
         workloads = tuple(endpoint.workload for endpoint in self._in_pods if endpoint.workload)
         namespaces = {pod.workload.namespace: pod.namespace_labels for pod in self._in_pods if pod.workload}
         return replace(self._policies, workloads=workloads, namespaces=namespaces)
@@ -207,7 +207,7 @@ class BothLayers:
 
     @cached_property
     def _pod_openings(self) -> Openings:
-        """What the pod layer opens between endpoints one of which it governs."""
+        """What the pod layer allows between endpoints of which it governs at least one."""
         found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
         by_party: dict[object, list[Endpoint]] = {str(each.workload): [each] for each in self._in_pods}
         for source, row in self._pods.connections().rows():
@@ -232,10 +232,10 @@ class BothLayers:
 
 
 def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:
-    """Return whether a layer decides anything between two endpoints.
+    """Return whether a layer controls connections between two endpoints.
 
-    The pod layer has no say between hosts, nor from a kubelet to its own pods; the VPC layer has none over what a pod
-    sends to its own node, which crosses no interface.
+    The pod layer does not control connections between hosts, or from a kubelet to its own pods. The VPC layer does not
+    control connections from a pod to its own node, which cross no network interface.
     """
     if layer is Layer.VPC:
         return destination.name != NODE_DNS
@@ -251,7 +251,7 @@ def _endpoints(endpoint: Endpoint) -> tuple[Party, ...]:
 
 
 def _in_our_words(verdict: Verdict, source: str, destination: str) -> Verdict:
-    """Put the names of the matrix in place of what the pod layer calls pods and addresses."""
+    """Return the verdict with the names of the matrix instead of the pod layer's names for pods and addresses."""
     egress, ingress = (
         replace(
             side,

@@ -1,4 +1,4 @@
-"""Both layers of one environment, compiled, with what watches them: what is proven, shown and deployed."""
+"""Both compiled layers of one environment, with their alerts: what the program proves, shows and deploys."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +20,11 @@ from flash_ticket.firewall.terms.notice import Notice
 
 @dataclass(frozen=True, slots=True)
 class CompiledFirewall:
-    """Both compiled layers of one stack and their alerts, with what they were compiled from.
+    """Both compiled layers of one stack and their alerts, with their sources.
 
     Attributes:
-        pods: The pod layer as it is declared.
-        suspensions: What of it somebody has opened for a while; by default nothing.
+        pods: The pod layer as declared.
+        suspensions: The policies that are open for a while; by default none.
     """
 
     matrix: Matrix
@@ -36,7 +36,7 @@ class CompiledFirewall:
 
     @property
     def deployed_pods(self) -> PodFirewall:
-        """The pod layer as it is to be deployed: as declared, but for what is suspended."""
+        """The pod layer to deploy: as declared, with the suspended policies open."""
         return opened(self.suspensions, self.pods)
 
     @property
@@ -45,15 +45,15 @@ class CompiledFirewall:
         return compile_guard_rails(self.matrix, self.environment)
 
     def proof(self) -> Proof:
-        """Hold the compiled layers against the matrix: what is declared, whatever is suspended of it."""
+        """Compare the compiled layers with the matrix, without suspensions."""
         return prove(self.matrix, self.environment, _manifests(self.pods), self.vpc)
 
     def layers(self) -> BothLayers:
-        """Return both layers, to be asked: with all that is suspended open."""
+        """Return both layers for questions, with the suspended policies open."""
         return BothLayers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
 
     def notices(self) -> tuple[Notice, ...]:
-        """Return the settings that do not do what they seem to."""
+        """Return the notices about suspensions, settings and alerts."""
         return (
             *suspension_notices(self.suspensions),
             *environment_notices(self.environment, self.pods),
@@ -67,7 +67,7 @@ def compile_firewall(
     """Return both layers of an environment and their alerts.
 
     Raises:
-        InputError: A suspended policy is unknown, or the alerts that are asked for do not fit what would carry them.
+        InputError: A suspended policy is unknown, or the alerts are too large for one object or log group.
     """
     pods = compile_policies(matrix, environment)
     require_known(suspensions, pods, stack_file(environment.name))

@@ -1,7 +1,7 @@
-"""What is declared, and what each end has to let through for it, exactly, in the terms that a layer knows.
+"""The declared connections, and exactly what each end must allow for them, in the terms of a layer.
 
-A layer that cannot tell an endpoint from another has to treat both alike: the pod layer knows hosts by their address
-alone, the VPC layer knows interfaces by their group, and hosts without one of ours by their address.
+A layer treats endpoints the same if it cannot distinguish them. The pod layer knows hosts only by their address. The
+VPC layer knows interfaces by their groups, and hosts without a group of ours by their address.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ Declared = Mapping[Pair, PortSet]
 
 
 def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
-    """Return every connection that must pass: the flows, and what every cluster needs (DNS, probes, clients)."""
+    """Return every connection that must pass: the flows, DNS, probes and the load balancer's clients."""
     named, matrix = layers.named, layers.matrix
     declared = {
         (source, target): PortSet.of(flow.ports)
@@ -35,7 +35,7 @@ def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
             if NODE_DNS in named:
                 declared[pods, named[NODE_DNS]] = PortSet.of(DNS_PORTS)
         if KUBELET in named:
-            # It reaches pods that share the group of its node without passing an interface.
+            # A kubelet reaches pods that share the group of its node without crossing a network interface.
             on_pods = layers.environment.cluster.attachment is Attachment.PODS
             probed = service.name if on_pods else before_restart(service.name)
             declared[named[KUBELET], named[probed]] = PortSet.of(service.ports)
@@ -45,19 +45,19 @@ def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
 
 
 def _ends(named: Mapping[str, Endpoint], name: str) -> Iterator[Endpoint]:
-    """Yield the endpoints that an endpoint of the matrix has: a service two while the attachment changes."""
+    """Yield the endpoints for a name of the matrix: one, or two for a service while the attachment changes."""
     for each in (name, before_restart(name)):
         if each in named:
             yield named[each]
 
 
 def for_pods(declared: Declared, pods: Iterable[Endpoint], namespace: str) -> PodPermissions:
-    """Return what policies have to let through at each end in the namespace.
+    """Return what policies must allow at each end in the namespace.
 
     Args:
-        declared: Every connection that has to pass.
-        pods: Every endpoint that is pods.
-        namespace: The one whose pods are firewalled.
+        declared: Every connection that must pass.
+        pods: Every endpoint that consists of pods.
+        namespace: The firewalled namespace.
     """
     found: PodPermissions = {
         (pod, direction): Permissions()
@@ -79,7 +79,7 @@ def for_pods(declared: Declared, pods: Iterable[Endpoint], namespace: str) -> Po
 
 
 def _alike(declared: Declared, pods: Iterable[Endpoint]) -> Mapping[Endpoint, list[Endpoint]]:
-    """Return the pods that are a declared end: those of its namespace with its labels, and maybe with others."""
+    """Return, for each declared end, the pods of its namespace that have at least its labels."""
     by_label: dict[tuple[str, tuple[str, str] | None], list[Endpoint]] = defaultdict(list)
     for end in dict.fromkeys(chain.from_iterable(declared)):
         if end.workload:
@@ -95,7 +95,7 @@ def _alike(declared: Declared, pods: Iterable[Endpoint]) -> Mapping[Endpoint, li
 
 
 def for_groups(declared: Declared) -> GroupPermissions:
-    """Return what rules have to let through at each end that has a group to hold them."""
+    """Return what rules must allow at each end that has a group."""
     found: GroupPermissions = defaultdict(Permissions)
     for (source, destination), ports in declared.items():
         if not has_say(Layer.VPC, source, destination):
@@ -109,7 +109,7 @@ def for_groups(declared: Declared) -> GroupPermissions:
 
 
 def _carriers(endpoint: Endpoint) -> Iterator[Carrier]:
-    if endpoint.wears_own_group:
+    if endpoint.has_own_group:
         yield endpoint
     else:
         yield from endpoint.groups

@@ -1,8 +1,8 @@
-"""Where a connection can begin or end, as both layers see it: what the proof asks about.
+"""The endpoints of the proof: every possible source and destination of connections, as both layers see it.
 
-Beside the services and externals of the matrix these are the ones that nobody declares and an attacker or a mistake
-would use: another pod of the namespace, a pod elsewhere in the cluster, another host of the VPC, the internet; and any
-pod that a selector of the compiled output means though the matrix does not.
+Besides the services and externals of the matrix, there are undeclared endpoints, which an attacker or a mistake could
+use: another pod of the namespace, a pod elsewhere in the cluster, another host of the VPC, and the internet. A selector
+of the compiled output that matches other pods adds an endpoint for them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,13 +28,13 @@ VPC_HOST = "another host of the VPC"
 INTERNET = "the internet"
 _KUBE_SYSTEM = "kube-system"
 
-# Names that no service, external or namespace can have: theirs hold no blanks.
+# No service, external or namespace can have these names, because theirs contain no spaces.
 _ELSEWHERE = "another namespace"
 _ANY_VALUE = "any value"
 
 
 class Role(StrEnum):
-    """What a endpoint is to the matrix."""
+    """The relation of an endpoint to the matrix."""
 
     SERVICE = "a service"
     EXTERNAL = "an external"
@@ -48,12 +48,12 @@ class Endpoint:
     """One end of connections.
 
     Attributes:
-        name: How reports call it.
+        name: Its name in reports.
         workload: The pods, as the pod layer sees them; None for hosts.
-        ranges: The addresses that it may have; where there are pods, those of the VPC.
-        groups: The security groups that it carries, as far as they are known: pods all of them, a place any of them.
-        namespace_labels: Those of the namespace of the pods.
-        listed: The prefix list that its addresses are taken from.
+        ranges: Its possible addresses; for pods, those of the VPC.
+        groups: Its known security groups. Pods have all of them; each interface of a place has at least one.
+        namespace_labels: The labels of the pods' namespace.
+        listed: The prefix list that contains its addresses.
     """
 
     name: str
@@ -65,30 +65,30 @@ class Endpoint:
     listed: PrefixList | None = None
 
     @property
-    def wears_own_group(self) -> bool:
-        """Whether a group of this program stands around it: its other rules are known, for there are none."""
+    def has_own_group(self) -> bool:
+        """Whether it has a group of this program, whose rules are all known."""
         return any(isinstance(group, OwnGroup) for group in self.groups)
 
 
 def another_pod(namespace: str) -> str:
-    """Return how the pods of the firewalled namespace are called that are no service's."""
+    """Return the name of the pods of the firewalled namespace that belong to no service."""
     return f"another pod of {namespace}"
 
 
 def before_restart(service: str) -> str:
-    """Return how the pods of a service are called that are attached as they were before a change of attachment."""
+    """Return the name of a service's pods that still have the previous attachment."""
     return f"{service} before its restart"
 
 
 def clients_of(load_balancer: str) -> str:
-    """Return how those are called that may reach the load balancer."""
+    """Return the name of the clients of the load balancer."""
     return f"clients of {load_balancer}"
 
 
 def endpoints(
     matrix: Matrix, environment: Environment, firewall: VpcFirewall, policies: Iterable[Policy]
 ) -> tuple[Endpoint, ...]:
-    """Return every endpoint of an environment; what pods carry is read from the compiled attachments."""
+    """Return every endpoint of an environment; the compiled attachments decide the pods' groups."""
     survey = _Survey(matrix, environment, firewall)
     known = tuple(survey.endpoints())
     return (*known, *survey.strangers(known, policies))
@@ -125,7 +125,7 @@ class _Survey:
             yield from self._not_restarted(cluster.leaving)
 
     def _not_restarted(self, attachment: Attachment) -> Iterator[Endpoint]:
-        """Yield each service's pods as they were attached before: interfaces keep their groups until a restart."""
+        """Yield each service's pods with the previous attachment: interfaces keep their groups until a restart."""
         for service in self.matrix.services:
             name = before_restart(service.name)
             pods = self._pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
@@ -133,7 +133,7 @@ class _Survey:
             yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
 
     def strangers(self, known: Iterable[Endpoint], policies: Iterable[Policy]) -> Iterator[Endpoint]:
-        """Yield a pod for each thing that a selector of a policy or an attachment means and that is not known."""
+        """Yield an endpoint for each unknown pod that a selector of a policy or attachment matches."""
         seen = {
             (endpoint.workload.namespace, frozenset(endpoint.workload.labels.items()))
             for endpoint in known
@@ -148,7 +148,7 @@ class _Survey:
                 yield self._pods(words, Role.UNDECLARED, name, labels, namespace)
 
     def _meant(self, policies: Iterable[Policy]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
-        """Yield the labels of namespaces, with those of pods in them."""
+        """Yield the labels of a namespace and of a pod in it for each selector."""
         own = {NAME_LABEL: self.matrix.namespace}
         for attachment in self.firewall.attachments:
             yield own, dict(attachment.pods)
@@ -191,7 +191,7 @@ class _Survey:
 
     @cached_property
     def _attachments_by_label(self) -> Mapping[tuple[str, str] | None, list[PodAttachment]]:
-        """The attachments by the first label that they ask for, so that a pod need not be held against each."""
+        """The attachments by their first label, so that a pod is not compared with every attachment."""
         found: dict[tuple[str, str] | None, list[PodAttachment]] = {}
         for each in self.firewall.attachments:
             found.setdefault(each.pods[0] if each.pods else None, []).append(each)
@@ -207,7 +207,7 @@ class _Survey:
         return Endpoint(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
     def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Endpoint]:
-        """Yield the hosts of the VPC and of the internet, without those whose addresses alone make them an external."""
+        """Yield the hosts of the VPC and of the internet, without the addresses that belong to an external."""
         by_address = [network for _, place in self.environment.places if not place.groups for network in place.networks]
         front = self.environment.place(self.environment.load_balancer.external)
         named = [network for network in by_address if network not in front.networks]
@@ -220,7 +220,7 @@ class _Survey:
 
 
 def _examples(selector: Selector) -> Iterator[dict[str, str]]:
-    """Yield the least labels that a selector matches, a set for each value that it names."""
+    """Yield the smallest sets of labels that a selector matches, one for each value that it names."""
     named = [each for each in selector.requirements if each.operator is Operator.IN]
     least = {each.key: _ANY_VALUE for each in selector.requirements if each.operator is Operator.EXISTS}
     least |= {each.key: each.values[0] for each in named}
@@ -238,5 +238,5 @@ def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:
 
 
 def any_overlap(ranges: Iterable[AddressRange], others: Iterable[AddressRange]) -> bool:
-    """Return whether an address is in one of each."""
+    """Return whether any range overlaps any other range."""
     return any(one.overlaps(other) for one in ranges for other in others)

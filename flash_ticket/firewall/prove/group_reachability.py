@@ -1,10 +1,10 @@
-"""Who reaches whom through security groups, and which rule decides.
+"""Reachability through security groups, and the rules that decide.
 
-Amazon VPC User Guide, "Security group rules": rules only allow; all groups of an interface add up; a rule naming a
-group means the interfaces that carry it; groups are stateful, so that a reply needs no rule.
+Amazon VPC User Guide, "Security group rules": rules only allow. All groups of an interface add up. A rule with a group
+matches the interfaces that have it. Groups are stateful, so a reply needs no rule.
 
-Of a group that this program makes every rule is known. In a group of somebody else only the rules that this program
-adds are: there a connection counts as stopped by the other end alone.
+The program knows every rule of its own groups. In a group of others it knows only the rules that it adds, so there only
+the other end can deny a connection.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
 Carrier = Endpoint | Holder | PrefixList
-"""What the VPC layer knows as itself: what carries groups of ours, another group, a list whose entries are unknown."""
+"""What the VPC layer distinguishes: an endpoint with a group of ours, another group, or a list of unknown entries."""
 
 GroupPermissions = dict[tuple[Carrier, Direction], Permissions[Carrier]]
 
@@ -31,15 +31,15 @@ _PortsByPair = dict[tuple[Endpoint, Endpoint], PortSet]
 class GroupReachability:
     """The VPC layer's answers for one environment.
 
-    Endpoints that carry the same groups at the same addresses are one class: no rule can tell them apart.
+    Endpoints with the same groups and addresses form one class, because no rule can distinguish them.
     """
 
     def __init__(self, rules: Iterable[GroupRule], endpoints: Iterable[Endpoint]) -> None:
-        """Take in rules and the endpoints that connections may have.
+        """Prepare the answers for rules and endpoints.
 
         Args:
-            rules: Rules as they would be deployed.
-            endpoints: Everything that can be asked about.
+            rules: The rules to deploy, or the deployed ones.
+            endpoints: Every possible source and destination.
         """
         self._rules: dict[tuple[Holder, Direction], list[GroupRule]] = defaultdict(list)
         for rule in rules:
@@ -52,7 +52,7 @@ class GroupReachability:
         self._by_address: dict[RulePeer, Sequence[Endpoint]] = {}
 
     def permissions(self) -> GroupPermissions:
-        """Return what the rules in each group let through; what is not there is closed as far as it is known."""
+        """Return what the rules in each group allow; as far as known, a missing end is closed."""
         found: GroupPermissions = {}
         for (holder, direction), rules in self._rules.items():
             for inside in self._carriers(holder):
@@ -67,15 +67,15 @@ class GroupReachability:
         return found
 
     def blocks(self) -> Iterator[tuple[tuple[Endpoint, ...], tuple[Endpoint, ...], PortSet]]:
-        """Yield endpoints, those that some of each may reach by our rules, and the ports; no pair twice.
+        """Yield sources, the destinations that our rules allow for some part of each, and the ports; no pair twice.
 
-        A endpoint is not connected with itself by this.
+        An endpoint on both sides of a block is not connected to itself.
         """
         for (source, destination), ports in self._openings.items():
             yield self._members[source], self._members[destination], ports
 
     def opened(self, source: Endpoint, destination: Endpoint) -> PortSet:
-        """Return what some address or interface of one endpoint may open at some of another, by our rules."""
+        """Return the ports that our rules allow from some address or interface of one endpoint to some of another."""
         pair = (self._class_of.get(source, source), self._class_of.get(destination, destination))
         return self._openings.get(pair, NO_PORTS)
 
@@ -92,7 +92,7 @@ class GroupReachability:
 
     @cached_property
     def _openings(self) -> _PortsByPair:
-        """What opens between classes; a pair about which no rule says anything is not there."""
+        """The open ports between classes; pairs without any rule are missing."""
         egress, ingress = self._matched(Direction.EGRESS), self._matched(Direction.INGRESS)
         found: _PortsByPair = {}
         pairs = {*egress, *((source, inside) for inside, source in ingress), *self._pairs_by_address()}
@@ -108,7 +108,7 @@ class GroupReachability:
 
     @staticmethod
     def _joined(source: Endpoint, destination: Endpoint, out: PortSet, into: PortSet) -> PortSet:
-        match source.wears_own_group, destination.wears_own_group:
+        match source.has_own_group, destination.has_own_group:
             case True, True:
                 return out & into
             case True, False:
@@ -116,67 +116,67 @@ class GroupReachability:
             case False, True:
                 return into
             case _:
-                return out | into  # what one end opens here, others may have opened at the other
+                return out | into  # the other end may have rules of others
 
     @cached_property
-    def _wearers(self) -> dict[Holder, list[Endpoint]]:
-        wearers: dict[Holder, list[Endpoint]] = defaultdict(list)
+    def _members_of(self) -> dict[Holder, list[Endpoint]]:
+        found: dict[Holder, list[Endpoint]] = defaultdict(list)
         for endpoint in self._members:
             for group in endpoint.groups:
-                wearers[group].append(endpoint)
-        return wearers
+                found[group].append(endpoint)
+        return found
 
     def _carriers(self, group: Holder) -> Sequence[Carrier]:
-        """Return what a group stands for: what carries groups of ours, or else everything that carries this one."""
-        own = [each for first in self._wearers[group] if first.wears_own_group for each in self._members[first]]
+        """Return the endpoints with this group if it is ours, or else the group itself."""
+        own = [each for first in self._members_of[group] if first.has_own_group for each in self._members[first]]
         return own or [group]
 
     def _matched(self, direction: Direction) -> _PortsByPair:
-        """Return the ports that rules of one direction open, by who is inside and the peer."""
+        """Return the ports that rules of one direction open, by the endpoint with the rule and its peer."""
         found: dict[tuple[Endpoint, Endpoint], set[PortRange]] = defaultdict(set)
         for (holder, way), rules in self._rules.items():
             for rule in rules if way is direction else ():
                 for peer in self._peers(rule.peer):
-                    for inside in self._wearers[holder]:
+                    for inside in self._members_of[holder]:
                         found[inside, peer].add(rule.ports)
         return {pair: PortSet.of(ports) for pair, ports in found.items()}
 
     def _peers(self, peer: RulePeer) -> Sequence[Endpoint]:
         if isinstance(peer, OwnGroup | Group):
-            return self._wearers[peer]
+            return self._members_of[peer]
         if peer not in self._by_address:
             blocks = _blocks(peer)
             self._by_address[peer] = [
                 endpoint
                 for endpoint in self._members
-                if not endpoint.wears_own_group and any(_overlap(endpoint.ranges, block) for block in blocks)
+                if not endpoint.has_own_group and any(_overlap(endpoint.ranges, block) for block in blocks)
             ]
         return self._by_address[peer]
 
     def _within_vpc(self, inside: Endpoint, peer: Endpoint, direction: Direction) -> PortSet:
-        """Return what rules by address open towards a peer in a group of ours, wherever in the VPC it is."""
-        if not peer.wears_own_group:
+        """Return the ports that rules by address open to a peer with a group of ours, anywhere in the VPC."""
+        if not peer.has_own_group:
             return NO_PORTS
         return self._vpc_wide[direction].get(inside, NO_PORTS)
 
     @cached_property
     def _vpc_wide(self) -> dict[Direction, dict[Endpoint, PortSet]]:
-        own = next((endpoint for endpoint in self._members if endpoint.wears_own_group and endpoint.workload), None)
+        own = next((endpoint for endpoint in self._members if endpoint.has_own_group and endpoint.workload), None)
         found: dict[Direction, dict[Endpoint, PortSet]] = {direction: {} for direction in Direction}
         for (holder, direction), rules in self._rules.items():
             for rule in rules if own else ():
                 if isinstance(rule.peer, OwnGroup | Group):
                     continue
                 if own and any(_overlap(own.ranges, block) for block in _blocks(rule.peer)):
-                    for inside in self._wearers[holder]:
+                    for inside in self._members_of[holder]:
                         found[direction][inside] = found[direction].get(inside, NO_PORTS) | PortSet((rule.ports,))
         return found
 
     def _pairs_by_address(self) -> Iterator[tuple[Endpoint, Endpoint]]:
-        """Yield the pairs of endpoints in our groups that rules by address alone could connect."""
+        """Yield the pairs of endpoints with groups of ours that rules by address could connect."""
         for source in self._vpc_wide[Direction.EGRESS]:
             for destination in self._vpc_wide[Direction.INGRESS]:
-                if source is not destination and source.wears_own_group and destination.wears_own_group:
+                if source is not destination and source.has_own_group and destination.has_own_group:
                     yield source, destination
 
     def _rules_of(self, endpoint: Endpoint, direction: Direction) -> Iterator[GroupRule]:
@@ -199,7 +199,7 @@ class GroupReachability:
 
     @staticmethod
     def _alternatives(inside: Endpoint, rules: list[GroupRule]) -> list[list[GroupRule]]:
-        """Return the rules that each interface inside has: pods those of all their groups, a place those of any."""
+        """Return the rules of each possible interface: pods have all their groups, a place may have any of them."""
         if inside.workload:
             return [rules]
         return [[rule for rule in rules if rule.holder == group] for group in inside.groups]
@@ -210,7 +210,7 @@ def _open(rules: Iterable[GroupRule], part: Endpoint) -> PortSet:
 
 
 def _parts(endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Yield what a rule has to mean one by one: pods whole, a place by each of its groups, hosts by their ranges."""
+    """Yield the parts that rules must match: pods as a whole, a place for each group, hosts for each range."""
     if endpoint.workload or not (endpoint.groups or endpoint.ranges):
         yield endpoint
         return
@@ -221,7 +221,7 @@ def _parts(endpoint: Endpoint) -> Iterator[Endpoint]:
 
 
 def _means(peer: RulePeer, endpoint: Endpoint) -> bool:
-    """Return whether a rule's peer stands for every interface and address of a endpoint."""
+    """Return whether a rule's peer matches every interface and address of an endpoint."""
     if isinstance(peer, OwnGroup | Group):
         return peer in endpoint.groups
     if not endpoint.ranges:

@@ -1,6 +1,6 @@
-"""What one end of connections lets through, as finely as a layer can tell the other ends apart.
+"""What one end of connections allows, as precisely as a layer can distinguish the peers.
 
-A layer knows peers as themselves (pods by their labels, interfaces by their group) or by their address.
+A layer identifies peers directly (pods by their labels, interfaces by their group) or by their address.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -18,8 +18,8 @@ class Permissions(Generic[PeerT]):
     """The ports that are open to each peer, and to each range of addresses.
 
     Attributes:
-        peers: Ports as they were opened, to be read as one set.
-        addresses: Likewise; the ranges may overlap, and then add up.
+        peers: The open ports of each peer; port ranges may overlap.
+        addresses: The open ports of each address range; the ranges may overlap, and then add up.
     """
 
     peers: dict[PeerT, set[PortRange]] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Permissions(Generic[PeerT]):
 
     @staticmethod
     def everything(peers: Iterable[PeerT]) -> "Permissions[PeerT]":
-        """Return all ports to all of some peers and to every address."""
+        """Return permissions with all ports open to the peers and to every address."""
         found: Permissions[PeerT] = Permissions()
         found.open(peers, (whole(family) for family in Family), ALL_PORTS)
         return found
@@ -41,7 +41,7 @@ class Permissions(Generic[PeerT]):
             self.addresses.setdefault(block, set()).update(ports)
 
     def beyond(self, other: "Permissions[PeerT]") -> Iterator[tuple[PeerT | AddressRange, PortSet]]:
-        """Yield what is open here and not there; addresses in parts that are treated alike."""
+        """Yield what is open here but not in the other permissions; address ranges are cut into uniform parts."""
         for peer, ports in self.peers.items():
             known = other.peers.get(peer, set())
             if not ports <= known and (left := PortSet.of(ports) - PortSet.of(known)):
@@ -51,7 +51,7 @@ class Permissions(Generic[PeerT]):
                 yield from other.missing_of(block, PortSet.of(ports))
 
     def missing_of(self, block: AddressRange, ports: PortSet) -> Iterator[tuple[AddressRange, PortSet]]:
-        """Yield the parts of a range to which not all of some ports are open here, with those that are not."""
+        """Yield the parts of a range for which some of the ports are not open here, with those ports."""
         overlapping = [each for each in self.addresses if each.overlaps(block)]
         starts = {block.first}
         for each in overlapping:

@@ -1,4 +1,4 @@
-"""What the NetworkPolicies that govern pods let through at their own end."""
+"""What NetworkPolicies allow at the end of the pods that they govern."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ PodPermissions = dict[tuple[Endpoint, Direction], Permissions[Endpoint]]
 
 
 def policy_permissions(cluster: AnalysedCluster, pods: Sequence[Endpoint]) -> PodPermissions:
-    """Return what policies let through at each end that they govern; an end that is not there is open.
+    """Return what policies allow at each end that they govern; a missing end is open.
 
     Args:
-        cluster: Its workloads are those of the endpoints, in the same order.
-        pods: Endpoints that are pods.
+        cluster: A cluster with the workloads of the endpoints, in the same order.
+        pods: The endpoints that consist of pods.
     """
     selection = Selection(cluster, HostNetwork.PODS)
     found: PodPermissions = {}
@@ -50,5 +50,5 @@ def _blocks(peer: PodPeer | AddressPeer) -> Sequence[AddressRange]:
 
 
 def _at_most(ports: RulePorts) -> PortSet:
-    """Return what a rule may open on a pod, which gives a named port whatever number it likes."""
+    """Return the ports that a rule may open on a pod; a pod can give a named port any number."""
     return ALL_PORTS if ports.named else ports.numbered

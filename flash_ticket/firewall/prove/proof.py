@@ -1,13 +1,13 @@
-"""The proof: both layers let through exactly what is declared, each end of each as finely as it can tell things apart.
+"""The proof: each end of both layers allows exactly what is declared, as far as the layer can distinguish endpoints.
 
-It reads the compiled policies and rules, never the matrix's own idea of them, so that a bug in a compiler cannot prove
-itself right. Each layer by itself, and each end of a connection by itself, must open what is declared and no more: what
-only the other stops today would be open tomorrow. A layer cannot tell everything apart, though: the pod layer knows
-hosts by address alone, and the VPC layer knows interfaces by their groups. What neither can tell from something
-declared passes both, and is said.
+The proof reads the compiled policies and rules, not the compilers' intermediate values, so a bug in a compiler cannot
+prove itself right. Each layer and each end of a connection must open exactly what is declared, because what only one of
+them denies today may be open tomorrow. But a layer cannot distinguish everything: the pod layer knows hosts only by
+address, and the VPC layer knows interfaces by their groups. What neither can distinguish from something declared passes
+both, and the proof reports it.
 
-Taken for granted is that an ipBlock means no pod. Some CNIs hold it against the addresses of pods too: there a place
-must not share its subnets with pods, or what it may reach, they may.
+The proof assumes that an ipBlock matches no pod. Some CNIs also compare it with the addresses of pods. With such a CNI,
+a place must not share its subnets with pods, or pods may reach whatever the place may reach.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from flash_ticket.firewall.terms.verdict import Layer
 
 @dataclass(frozen=True, slots=True)
 class Blur:
-    """Something undeclared that passes both layers because neither can tell it from something declared."""
+    """Undeclared ports that pass both layers, because neither layer can distinguish them from declared ones."""
 
     source: str
     destination: str
@@ -37,11 +37,11 @@ class Blur:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What the VPC layer opens because services share a group; where it is undeclared, the pod layer alone stops it.
+    """Undeclared ports that the VPC layer opens because services share a group; only the pod layer denies them.
 
     Attributes:
-        sources: Names of what looks alike to the VPC layer.
-        destinations: Likewise.
+        sources: Names of endpoints that the VPC layer cannot distinguish.
+        destinations: The same for the destinations.
     """
 
     sources: tuple[str, ...]
@@ -61,14 +61,14 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was looked at and what came of it.
+    """The result of the proof.
 
     Attributes:
-        violations: Sorted; empty when the proof holds.
+        violations: Sorted; empty if the proof holds.
         blurs: Sorted.
         rests: Sorted.
-        declared: How many connections (pair and port) are declared and pass both layers.
-        stopped: How many undeclared ones of the ports in play are stopped, by the number of layers that stop them.
+        declared: The number of declared connections (pair and port).
+        stopped: The number of undeclared connections on declared ports, by the number of layers that stop them.
     """
 
     violations: tuple[Violation, ...]
@@ -79,20 +79,20 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether both layers let through exactly what is declared."""
+        """Whether both layers allow exactly what is declared."""
         return not self.violations
 
 
 def prove(
     matrix: Matrix, environment: Environment, manifests: Iterable[Mapping[str, Any]], firewall: VpcFirewall
 ) -> Proof:
-    """Hold compiled policies and rules against the matrix.
+    """Compare compiled policies and rules with the matrix.
 
     Args:
-        matrix: What is declared.
-        environment: Where it is.
-        manifests: The NetworkPolicies as they would be sent to the API server.
-        firewall: The groups and rules as they would be sent to AWS.
+        matrix: The declaration.
+        environment: The places of its names.
+        manifests: The NetworkPolicies, as for the API server.
+        firewall: The groups and rules, as for AWS.
 
     Raises:
         InputError: A manifest is not a valid NetworkPolicy.
@@ -115,13 +115,16 @@ class _Prover:
         return declared_connections(self.layers)
 
     def _undeclared(self) -> tuple[tuple[Blur, ...], dict[int, int]]:
-        """Count, for pairs with a service and the ports in play, how many layers stop what is not declared."""
+        """Return the blurs, and the number of undeclared connections that one and that both layers stop.
+
+        It counts pairs with a service, on all declared ports.
+        """
         in_play = PortSet.of(port for ports in self._declared.values() for port in ports)
         blurs, through = [], 0
         for pair, ports in self.layers.passing():
             through += _count(ports & in_play)
             extra = ports - self._declared.get(pair, NO_PORTS)
-            # Pods that share the nodes' group look like nodes; where that is for good, kubelets are not asked about.
+            # While the attachment changes, pods that share the nodes' group look like kubelets; this is no blur.
             if extra and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
                 blurs.append(Blur(pair[0].name, pair[1].name, extra))
         by_one = sum(self._open_in(layer, in_play) for layer in Layer) - 2 * through
@@ -133,7 +136,7 @@ class _Prover:
     def _rests(self) -> Iterator[Rest]:
         passing = dict(self.layers.passing())
         for sources, destinations, ports in self.layers.blocks(Layer.VPC):
-            if not any(each.role is Role.SERVICE and not each.wears_own_group for each in (*sources, *destinations)):
+            if not any(each.role is Role.SERVICE and not each.has_own_group for each in (*sources, *destinations)):
                 continue
             pairs = (
                 (source, destination)
@@ -152,7 +155,7 @@ class _Prover:
                 yield Rest(names(source for source, _ in found), names(other for _, other in found), ports)
 
     def _open_in(self, layer: Layer, in_play: PortSet) -> int:
-        """Count what a layer opens from or to services; where it has no say it opens everything."""
+        """Count the connections that a layer opens from or to services; without a say it opens all."""
         services = [endpoint for endpoint in self.layers.endpoints if endpoint.role is Role.SERVICE]
         silent = sum(
             _count(in_play)
@@ -169,7 +172,7 @@ class _Prover:
 
 
 def _pairs(sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> int:
-    """Count the pairs with a service at either end, without those of a endpoint with itself."""
+    """Count the pairs with a service at either end, without pairs of an endpoint with itself."""
     strangers = [sum(each.role is not Role.SERVICE for each in end) for end in (sources, destinations)]
     services = {each for each in sources if each.role is Role.SERVICE} & set(destinations)
     return len(sources) * len(destinations) - strangers[0] * strangers[1] - len(services)

@@ -1,4 +1,4 @@
-"""What is wrong with compiled output, end by end: what is declared and stopped, what is open and not declared."""
+"""The errors of compiled output, end by end: what is declared but stopped, and what is open but not declared."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, Side
 
 _SHOWN = 3
 MOST_PAIRS = 10_000
-"""How many pairs that a layer takes for the same are looked at one by one, to leave out those that are as declared."""
+"""The most pairs that are examined one by one, to leave out those that are as declared."""
 _CarrierOrRange = Carrier | AddressRange
 _Known = TypeVar("_Known", Endpoint, Carrier)
 _CarrierSide = tuple[Carrier, Direction]
@@ -34,13 +34,13 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Connections that one end of a layer does not treat as declared, all for one reason.
+    """Connections that one end of a layer does not treat as declared, all for the same reason.
 
     Attributes:
-        sources: Names; more than one where the layer cannot tell them apart.
-        destinations: Likewise, or all that the same rules concern.
-        ports: The ports concerned.
-        side: What decides at the end that is wrong, of the first of the connections and ports.
+        sources: Names; several if the layer cannot distinguish them.
+        destinations: The same for the destinations, or all peers of the same rules.
+        ports: The affected ports.
+        side: The verdict of the wrong end on the first of the connections and ports.
         remedy: What to change.
     """
 
@@ -64,16 +64,16 @@ class Violation:
 
     @property
     def sides(self) -> tuple[Side, ...]:
-        """What decides."""
+        """The wrong side."""
         return (self.side,)
 
 
 def violations(layers: BothLayers, declared: Declared) -> tuple[Violation, ...]:
-    """Return what is wrong at each end of each layer, sorted.
+    """Return the errors at each end of each layer, sorted.
 
     Args:
         layers: The compiled output.
-        declared: Every connection that has to pass.
+        declared: Every connection that must pass.
     """
     comparison = _ViolationSearch(layers, declared)
     found = [*comparison.of_pods(), *comparison.of_groups()]
@@ -93,7 +93,7 @@ class _ViolationSearch:
         wanted = for_pods(self.declared, pods, self.layers.matrix.namespace)
         everything = Permissions.everything(pods)
         for end in {**wanted, **actual}:
-            # An end that no policy governs is open, and in another namespace it has to be.
+            # An end that no policy governs is open, and an end in another namespace must be open.
             yield from self._compared(Layer.POD, end, wanted.get(end, everything), actual.get(end, everything))
 
     def of_groups(self) -> Iterator[Violation]:
@@ -135,13 +135,13 @@ class _ViolationSearch:
             return "Remove or narrow this rule, or declare the flow in traffic.yaml"
         pods = inside.workload if isinstance(inside, Endpoint) else None
         if pods and pods.namespace != self.layers.matrix.namespace:
-            return f"Remove this policy: {pods.namespace} is not the namespace that is firewalled"
+            return f"Remove this policy: {pods.namespace} is not the firewalled namespace"
         if any(endpoint.role is Role.IMPLIED for endpoint in ends):
             return "Add a rule for it: every service needs it"
         return "Add a rule for it, or remove the flow from traffic.yaml"
 
     def _at(self, layer: Layer, peer: _CarrierOrRange) -> list[Endpoint]:
-        """Return the endpoints that a layer takes for something it knows."""
+        """Return the endpoints that a layer identifies by an endpoint, group, list or address range."""
         every = self.layers.endpoints
         if isinstance(peer, Endpoint):
             return [peer]
@@ -157,7 +157,7 @@ class _ViolationSearch:
     def _concerned(
         self, fault: Fault, direction: Direction, here: list[Endpoint], there: list[Endpoint], ports: PortSet
     ) -> tuple[list[Endpoint], list[Endpoint]]:
-        """Leave out those between whom there is nothing wrong, where a layer takes several for the same."""
+        """Leave out endpoints without an error, if a layer cannot distinguish several."""
         if 1 < len(here) * len(there) <= MOST_PAIRS:
             pairs = [
                 (one, other) for one in here for other in there if self._is_wrong(fault, direction, one, other, ports)
@@ -173,31 +173,31 @@ class _ViolationSearch:
 
 
 def _is_known_by_address(layer: Layer, endpoint: Endpoint) -> bool:
-    """Return whether a layer may take a endpoint for an address; it must have a say there."""
+    """Return whether a layer identifies an endpoint by its address; the layer must have a say there."""
     if layer is Layer.VPC:
         return endpoint.name != NODE_DNS
     return not endpoint.workload and endpoint.name != KUBELET
 
 
 def _standing_for(peer: _CarrierOrRange, endpoints: Sequence[Endpoint]) -> Endpoint:
-    """Return something that a layer takes for this, under the name of the endpoints that it may be."""
+    """Return an endpoint that a layer identifies like this peer, with the name of the possible endpoints."""
     if isinstance(peer, Endpoint):
         return peer
     name = few(names(endpoints))
     if isinstance(peer, AddressRange):
         return Endpoint(name or str(peer), Role.UNDECLARED, None, (peer,), frozenset())
     if isinstance(peer, PrefixList):
-        return Endpoint(name or f"whatever {peer.label} lists", Role.UNDECLARED, None, (), frozenset(), {}, peer)
-    return Endpoint(name or f"whatever carries {peer.label}", Role.UNDECLARED, None, (), frozenset({peer}))
+        return Endpoint(name or f"any address in {peer.label}", Role.UNDECLARED, None, (), frozenset(), {}, peer)
+    return Endpoint(name or f"anything with the group {peer.label}", Role.UNDECLARED, None, (), frozenset({peer}))
 
 
 def names(endpoints: Iterable[Endpoint]) -> tuple[str, ...]:
-    """Return how the endpoints are called, each once."""
+    """Return the endpoints' names, each once."""
     return tuple(dict.fromkeys(endpoint.name for endpoint in endpoints))
 
 
 def few(words: Sequence[str]) -> str:
-    """Return words as they fit a line."""
+    """Return words in one short line: the first few, and the number of the others."""
     if len(words) <= _SHOWN:
         return ", ".join(words)
     return f"{', '.join(words[: _SHOWN - 1])} and {len(words) - _SHOWN + 1:,} more"

@@ -1,4 +1,4 @@
-"""Whose an address was when a connection was opened, as a endpoint of both layers; or why that is not known."""
+"""Whose an address was when a connection was opened, as an endpoint of both layers; or why that is not known."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -205,7 +205,7 @@ class _Replaying:
     def _loses_its_rule(self, seen: Observation) -> bool:
         """Return whether a rule of ours between groups of others allows it today, and the proposal has no such rule."""
         ends = [(layers.named[seen.source], layers.named[seen.destination]) for layers in (self.before, self.after)]
-        if any(end.wears_own_group for pair in ends for end in pair):
+        if any(end.has_own_group for pair in ends for end in pair):
             return False
         today, then = (
             layers.opened(Layer.VPC, *pair) for layers, pair in zip((self.before, self.after), ends, strict=True)
@@ -237,7 +237,7 @@ def _stops(layers: BothLayers, seen: Observation) -> tuple[Stop, ...]:
 def _stopping(verdict: Verdict, source: Endpoint, destination: Endpoint) -> Iterator[Side]:
     """Yield the sides that certainly stop a connection: in a security group of others there may be other rules."""
     for side, end in ((verdict.egress, source), (verdict.ingress, destination)):
-        if not side.passes and (verdict.layer is Layer.POD or end.wears_own_group):
+        if not side.passes and (verdict.layer is Layer.POD or end.has_own_group):
             yield side
 
 

@@ -1,4 +1,4 @@
-"""What a broken run left behind is known by its tags: taken over where it is one, named where it is half made."""
+"""The remains of a broken deployment: complete ones are adopted by their tags, unfinished groups are reported."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def found(stands: Deployed) -> Adoption:
 
 
 @given(shops())
-def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
+def test_every_existing_group_and_rule_is_adopted_by_its_name(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compile_firewall(*drawn)
 
     known = adoption(standing(firewall), firewall.environment, DECLARED, StandingQueries())
@@ -58,13 +58,13 @@ def test_every_group_and_rule_that_stands_is_known_by_its_name(drawn: tuple[Matr
     }
 
 
-def test_nothing_is_taken_over_where_nothing_stands() -> None:
+def test_nothing_is_adopted_if_nothing_exists() -> None:
     assert found(nothing_deployed()) == Adoption()
     assert Adoption().group("api") is None
     assert Adoption().rule("api-egress-tcp-3100-to-pay") is None
 
 
-def test_of_two_with_one_name_neither_is_taken_over() -> None:
+def test_two_resources_with_the_same_name_are_not_adopted() -> None:
     groups = standing(shop()).groups
     again = {**next(group for group in groups if group["GroupId"] == "sg-own-api"), "GroupId": "sg-again"}
 
@@ -74,19 +74,19 @@ def test_of_two_with_one_name_neither_is_taken_over() -> None:
     assert known.group("pay") == "sg-own-pay"
 
 
-def test_a_group_of_another_vpc_is_not_taken_over() -> None:
+def test_a_group_of_another_vpc_is_not_adopted() -> None:
     groups = tuple({**group, "VpcId": "vpc-elsewhere"} for group in standing(shop()).groups)
 
     assert found(standing(shop(), groups=groups)).groups == ()
 
 
 def flow_log(vpc: str, **changed: Any) -> Described:  # noqa: ANN401 - fields of FlowLog
-    """Return a flow log as it is declared, but for what is changed."""
+    """Return a flow log as declared, with changes."""
     settings = declared_settings(environment_of("dev").flow_logs)
     return {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc, **settings, "DeliverLogsStatus": "SUCCESS", **changed}
 
 
-def test_the_flow_log_of_the_vpc_is_taken_over_and_no_other() -> None:
+def test_only_the_flow_log_of_the_vpc_is_adopted() -> None:
     ours, other = (flow_log(vpc) for vpc in (environment_of("dev").vpc, "vpc-elsewhere"))
 
     assert found(standing(shop(), flow_logs=(ours, other))).flow_log == ours["FlowLogId"]
@@ -105,14 +105,14 @@ def test_the_flow_log_of_the_vpc_is_taken_over_and_no_other() -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_a_flow_log_that_has_to_be_replaced_is_not_taken_over(changed: dict[str, Any]) -> None:
-    """Pulumi refuses to replace what its program tells it to import, and no update would succeed any more."""
+def test_a_flow_log_that_must_be_replaced_is_not_adopted(changed: dict[str, Any]) -> None:
+    """Pulumi refuses to replace a resource with the option import, so every later update would fail."""
     theirs = flow_log(environment_of("dev").vpc, **changed)
 
     assert found(standing(shop(), flow_logs=(theirs,))).flow_log is None
 
 
-def test_a_group_that_still_lets_everything_out_is_named_with_the_command_that_ends_it() -> None:
+def test_a_group_that_still_allows_all_egress_is_reported_with_the_command_that_closes_it() -> None:
     half_made, *others = standing(shop()).groups
     stands = standing(shop(), groups=({**half_made, "IpPermissionsEgress": [ALL_OUT]}, *others))
 
@@ -123,7 +123,7 @@ def test_a_group_that_still_lets_everything_out_is_named_with_the_command_that_e
     assert "aws ec2 revoke-security-group-egress --group-id sg-own-alb " in warning
 
 
-def test_a_group_with_declared_rules_alone_is_finished() -> None:
+def test_a_group_with_only_declared_rules_is_not_reported() -> None:
     declared = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     groups = tuple({**group, "IpPermissionsEgress": [declared]} for group in standing(shop()).groups)
 
@@ -131,7 +131,7 @@ def test_a_group_with_declared_rules_alone_is_finished() -> None:
 
 
 def queries(described: str = description(APPLICATION, "dev"), sql: str | None = None) -> StandingQueries:
-    """Return everything of Athena's, as its APIs tell it."""
+    """Return all Athena resources, as the APIs return them."""
     saved = tuple(
         {"Name": query.name, "QueryString": sql or query.sql, "NamedQueryId": f"id-{query.name}"}
         for query in saved_queries(NAME)
@@ -143,7 +143,7 @@ def taken_over(standing: StandingQueries) -> QueriesAdoption:
     return adoption(nothing_deployed(), environment_of("dev"), DECLARED, standing).queries
 
 
-def test_what_athena_asks_is_taken_over_by_the_names_that_a_stack_gives_it() -> None:
+def test_athena_resources_are_adopted_by_the_names_of_the_stack() -> None:
     account = environment_of("dev").account
     known = taken_over(queries())
 
@@ -152,16 +152,16 @@ def test_what_athena_asks_is_taken_over_by_the_names_that_a_stack_gives_it() -> 
     assert {name: known.query(name) for name, _ in known.saved} == {"denied": "id-denied", "replay": "id-replay"}
 
 
-def test_what_somebody_else_made_under_such_a_name_is_not_taken_over() -> None:
+def test_athena_resources_of_others_with_the_same_name_are_not_adopted() -> None:
     known = taken_over(queries("Ours"))
 
     assert (known.workgroup, known.database, known.table) == (None, None, None)
 
 
-def test_a_saved_query_that_asks_something_else_is_not_taken_over() -> None:
-    """Athena changes none, and Pulumi replaces nothing that it is told to import."""
+def test_a_saved_query_with_another_text_is_not_adopted() -> None:
+    """Athena cannot change a saved query, and Pulumi does not replace a resource with the option import."""
     assert taken_over(queries(sql="SELECT 1")).query("denied") is None
 
 
-def test_nothing_of_athenas_is_taken_over_where_nothing_of_it_stands() -> None:
+def test_no_athena_resource_is_adopted_if_none_exists() -> None:
     assert taken_over(StandingQueries()) == QueriesAdoption()

@@ -1,4 +1,4 @@
-"""What both APIs say of a deployment is read back as what the compilers made, and what others added stays theirs."""
+"""A deployment is read from both APIs as what the compilers produced, apart from additions of others."""
 
 from dataclasses import replace
 from ipaddress import ip_network
@@ -28,7 +28,7 @@ def shop() -> CompiledFirewall:
 
 
 def read_rules(**described: Any) -> tuple[GroupRule, ...]:  # noqa: ANN401 - parts of a description
-    """Return what one described rule of the group of the service api is read as."""
+    """Return the rules that are read from one described rule of the group of the service api."""
     base = {"GroupId": "sg-own-api", "IsEgress": False, "IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
     peer = {} if {"CidrIpv6", "PrefixListId", "ReferencedGroupInfo"} & set(described) else {"CidrIpv4": "10.0.0.0/8"}
     return deployed(shop(), rules=({**base, **peer, **described},)).firewall(environment_of("dev")).rules
@@ -43,21 +43,21 @@ def security_group_policy(name: str, spec: Described, **labels: str) -> Describe
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_kept_firewall_is_read_back_as_it_was_compiled(case: str) -> None:
+def test_a_golden_firewall_is_read_back_as_compiled(case: str) -> None:
     firewall = compile_firewall(*CASES[case]())
 
     assert deployed(firewall).firewall(firewall.environment) == firewall.vpc
 
 
 @given(shops())
-def test_any_firewall_is_read_back_as_it_was_compiled(drawn: tuple[Matrix, Environment]) -> None:
+def test_any_firewall_is_read_back_as_compiled(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compile_firewall(*drawn)
 
     assert deployed(firewall).firewall(firewall.environment) == firewall.vpc
 
 
 @given(shops())
-def test_what_was_just_deployed_proves_and_reaches_as_planned(drawn: tuple[Matrix, Environment]) -> None:
+def test_a_deployed_firewall_has_the_planned_proof_and_reachability(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compile_firewall(*drawn)
 
     before = deployed(firewall).layers(firewall.matrix, firewall.environment)
@@ -66,7 +66,7 @@ def test_what_was_just_deployed_proves_and_reaches_as_planned(drawn: tuple[Matri
 
 
 @given(shops())
-def test_the_order_in_which_the_apis_answer_changes_nothing(drawn: tuple[Matrix, Environment]) -> None:
+def test_the_order_of_the_apis_answers_does_not_matter(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compile_firewall(*drawn)
     stands = deployed(firewall)
     turned = replace(stands, policies=stands.policies[::-1], rules=stands.rules[::-1], groups=stands.groups[::-1])
@@ -74,7 +74,7 @@ def test_the_order_in_which_the_apis_answer_changes_nothing(drawn: tuple[Matrix,
     assert list(turned.layers(*drawn).connections()) == list(stands.layers(*drawn).connections())
 
 
-def test_before_the_first_deployment_nothing_stands() -> None:
+def test_before_the_first_deployment_nothing_is_deployed() -> None:
     first = nothing_deployed()
 
     assert first.is_first
@@ -83,12 +83,12 @@ def test_before_the_first_deployment_nothing_stands() -> None:
     assert not deployed(shop()).is_first
 
 
-def test_a_deployment_of_one_layer_alone_is_no_first_one() -> None:
+def test_after_a_deployment_of_one_layer_the_next_is_not_the_first() -> None:
     assert not deployed(shop(), rules=()).is_first
     assert not deployed(shop(), policies=()).is_first
 
 
-def test_a_service_that_is_no_longer_declared_is_still_seen() -> None:
+def test_a_service_that_is_no_longer_declared_is_still_an_endpoint() -> None:
     declared = shop_matrix()
     smaller = replace(
         declared,
@@ -103,8 +103,8 @@ def test_a_service_that_is_no_longer_declared_is_still_seen() -> None:
     assert seen.flows == smaller.flows
 
 
-def test_a_service_that_has_moved_out_of_the_cluster_is_seen_beside_its_new_place() -> None:
-    """Its name is an external's now; the pods that still stand need another."""
+def test_a_service_that_became_an_external_is_an_endpoint_besides_its_new_place() -> None:
+    """Its name now belongs to an external; the pods that still exist need another name."""
     declared = shop_matrix()
     moved = replace(
         declared,
@@ -125,7 +125,7 @@ def test_a_service_that_has_moved_out_of_the_cluster_is_seen_beside_its_new_plac
     assert "added    api => pay : TCP 3100" in lines
 
 
-def test_an_object_is_ours_by_its_label_alone() -> None:
+def test_an_object_is_ours_only_by_its_label() -> None:
     label = "app.kubernetes.io/managed-by"
 
     assert is_ours({"metadata": {"labels": {label: MANAGED_BY}}})
@@ -177,7 +177,7 @@ def test_a_peer_may_be_an_ipv6_block() -> None:
     assert [rule.peer for rule in read_rules(CidrIpv6="2001:db8::/32")] == [ip_network("2001:db8::/32")]
 
 
-def test_a_group_that_the_stack_does_not_name_is_a_group_all_the_same() -> None:
+def test_a_group_outside_the_binding_is_read() -> None:
     unknown = Group("sg-gone", "sg-gone")
 
     (as_peer,) = read_rules(ReferencedGroupInfo={"GroupId": "sg-gone"})
@@ -186,17 +186,17 @@ def test_a_group_that_the_stack_does_not_name_is_a_group_all_the_same() -> None:
     assert as_peer.peer == as_holder.holder == unknown
 
 
-def test_a_prefix_list_that_the_stack_does_not_name_is_known_by_its_id_alone() -> None:
+def test_a_prefix_list_outside_the_binding_has_only_its_id() -> None:
     (rule,) = read_rules(PrefixListId="pl-gone")
 
     assert rule.peer == PrefixList("pl-gone", "pl-gone", 4, 1, ())
 
 
-def test_a_rule_without_a_description_is_read_too() -> None:
+def test_a_rule_without_a_description_is_read() -> None:
     assert [rule.holder for rule in read_rules()] == [OwnGroup("api")]
 
 
-def test_a_group_that_has_lost_its_tag_goes_by_its_id() -> None:
+def test_a_group_without_its_tag_is_labelled_by_its_id() -> None:
     bare = {"GroupId": "sg-own-api", "GroupName": "x"}
 
     firewall = deployed(shop(), groups=(bare,), rules=()).firewall(environment_of("dev"))
@@ -204,7 +204,7 @@ def test_a_group_that_has_lost_its_tag_goes_by_its_id() -> None:
     assert firewall.groups == (OwnGroup("sg-own-api"),)
 
 
-def test_an_attachment_of_somebody_elses_group_puts_none_of_ours_on_pods() -> None:
+def test_an_attachment_of_a_foreign_group_attaches_no_group_of_ours() -> None:
     foreign = security_group_policy(
         "api", {"podSelector": {"matchLabels": {"app": "flash-api"}}, "securityGroups": {"groupIds": ["sg-theirs"]}}
     )
@@ -213,7 +213,7 @@ def test_an_attachment_of_somebody_elses_group_puts_none_of_ours_on_pods() -> No
 
 
 @pytest.mark.parametrize("spec", [{}, {"podSelector": {}}, {"securityGroups": {}}, {"serviceAccountSelector": {}}])
-def test_an_attachment_that_says_little_is_read_as_little(spec: Described) -> None:
+def test_an_incomplete_attachment_is_read(spec: Described) -> None:
     odd = security_group_policy("odd", spec)
     stands = deployed(shop(), attachments=(odd,), foreign_attachments=(odd, {"metadata": {"name": "bare"}}))
 
@@ -221,7 +221,7 @@ def test_an_attachment_that_says_little_is_read_as_little(spec: Described) -> No
     assert all(crowd.groups == () for crowd in stands.crowding)
 
 
-def test_what_others_put_on_pods_is_told_apart_and_counted() -> None:
+def test_groups_that_others_attach_to_pods_are_counted_separately() -> None:
     theirs = security_group_policy(
         "mesh", {"podSelector": {"matchLabels": {"mesh": "on"}}, "securityGroups": {"groupIds": ["sg-1", "sg-2"]}}
     )
@@ -231,7 +231,7 @@ def test_what_others_put_on_pods_is_told_apart_and_counted() -> None:
     assert crowding == (ForeignAttachment("mesh", (("mesh", "on"),), ("sg-1", "sg-2")),)
 
 
-def test_the_policies_of_others_are_no_part_of_what_stands_as_ours() -> None:
+def test_policies_of_others_are_not_part_of_our_layers() -> None:
     open_to_all: Described = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

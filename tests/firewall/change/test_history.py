@@ -1,4 +1,4 @@
-"""What a stack has declared is kept whole, version by version, and compiles to what it was."""
+"""The declared versions of a stack are recorded completely, and compile to the same firewall again."""
 
 import zlib
 from base64 import b64encode
@@ -56,7 +56,7 @@ def deployed(*declarations: DeclaredVersion) -> str:
 
 @settings(max_examples=30)
 @given(matrices())
-def test_a_recorded_matrix_is_read_back_whole(matrix: Matrix) -> None:
+def test_a_recorded_matrix_is_read_back_completely(matrix: Matrix) -> None:
     (found,) = parse_versions(deployed(declared(matrix)))
 
     assert found.declared_matrix() == matrix
@@ -69,13 +69,13 @@ def test_a_recorded_version_compiles_to_what_the_files_compile_to(stack: str) ->
     assert found.firewall(stack) == read_project(ROOT, stack)
 
 
-def test_the_same_declaration_again_is_no_new_version_and_keeps_its_time() -> None:
+def test_the_same_declaration_again_is_not_a_new_version() -> None:
     once = deployed(declared())
 
     assert continued(once, declared(at=NOW + timedelta(days=1))) == once
 
 
-def test_each_change_of_matrix_or_binding_is_a_version_and_so_is_going_back() -> None:
+def test_each_change_of_matrix_or_binding_and_each_rollback_is_a_version() -> None:
     found = parse_versions(
         deployed(declared(), declared(without_redis()), declared(quotas={"rulesPerGroup": 100}), declared())
     )
@@ -84,23 +84,23 @@ def test_each_change_of_matrix_or_binding_is_a_version_and_so_is_going_back() ->
     assert found[0].same_as(found[3])
 
 
-def test_the_oldest_go_so_that_a_state_stays_small() -> None:
+def test_only_the_latest_versions_are_kept() -> None:
     versions = (declared(quotas={"rulesPerGroup": 60 + index}) for index in range(KEPT + 5))
     found = parse_versions(deployed(*versions))
 
     assert [each.number for each in found] == list(range(6, KEPT + 6))
 
 
-def test_twenty_versions_of_the_shop_take_few_kilobytes() -> None:
+def test_twenty_versions_of_the_shop_take_a_few_kilobytes() -> None:
     versions = (declared(without_redis() if index % 2 else None) for index in range(KEPT))
 
     assert len(deployed(*versions)) < 4000
 
 
 @given(st.text())
-def test_what_this_program_did_not_write_is_refused_and_an_update_begins_anew(text: str) -> None:
+def test_a_foreign_record_is_refused_and_an_update_replaces_it(text: str) -> None:
     if text:
-        with pytest.raises(InputError, match="it is not what this program writes"):
+        with pytest.raises(InputError, match="this program did not write it"):
             parse_versions(text)
     assert [each.number for each in parse_versions(continued(text, declared()))] == [1]
 
@@ -118,13 +118,13 @@ def test_what_this_program_did_not_write_is_refused_and_an_update_begins_anew(te
     ],
     ids=["nesting", "no object", "no JSON", "a number as text", "a list", "no time", "a bomb"],
 )
-def test_what_only_looks_like_a_record_is_refused(content: bytes) -> None:
-    with pytest.raises(InputError, match="it is not what this program writes"):
+def test_content_that_only_looks_like_a_record_is_refused(content: bytes) -> None:
+    with pytest.raises(InputError, match="this program did not write it"):
         parse_versions(b64encode(zlib.compress(content)).decode())
 
 
 def test_no_credential_can_get_into_a_record() -> None:
-    """It holds what traffic.yaml and the binding hold, and their models have no field for one."""
+    """A record contains only traffic.yaml and the binding, whose models have no field for a credential."""
     (found,) = parse_versions(deployed(declared()))
 
     assert set(versions_text((found,))) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
@@ -132,14 +132,14 @@ def test_no_credential_can_get_into_a_record() -> None:
     assert dict(found.binding) == binding_content("dev")
 
 
-def test_a_version_that_never_was_is_refused_with_those_that_are() -> None:
+def test_an_unknown_version_is_refused_with_the_known_ones() -> None:
     versions = parse_versions(deployed(declared(), declared(without_redis())))
 
     with pytest.raises(InputError, match=r"--to: dev has no version 7\. Name one of: 1, 2\."):
         version_of(versions, 7, "dev")
 
 
-def test_a_stack_without_a_record_is_refused_with_the_way() -> None:
+def test_a_stack_without_a_record_is_refused_with_the_remedy() -> None:
     with pytest.raises(InputError, match=r"no declaration is recorded.* Run pulumi up once"):
         require_versions((), "dev")
 
@@ -158,7 +158,7 @@ HISTORY = [
 ]
 
 
-def test_the_list_says_what_each_version_opened_and_closed_and_which_updates_failed() -> None:
+def test_the_list_shows_what_each_version_opened_and_closed_and_failed_updates() -> None:
     versions = parse_versions(
         deployed(
             declared(), declared(without_redis(), at=NOW + timedelta(hours=1)), declared(at=NOW + timedelta(hours=3))
@@ -183,7 +183,7 @@ def test_the_list_says_what_each_version_opened_and_closed_and_which_updates_fai
     ]
 
 
-def test_a_version_that_the_present_program_refuses_does_not_hide_the_others() -> None:
+def test_a_version_that_the_current_program_refuses_does_not_hide_the_others() -> None:
     odd = DeclaredVersion(0, "2026-11-24T03:30:00Z", {"namespace": "x"}, binding_content("dev"), REGION)
     last = declared(without_redis(), at=NOW + timedelta(hours=1))
     text = history_text(parse_versions(deployed(declared(), odd, last)), (), "dev")
@@ -191,7 +191,7 @@ def test_a_version_that_the_present_program_refuses_does_not_hide_the_others() -
     assert [line.split()[0] for line in text.splitlines()] == ["3", "2", "1", "first"]
 
 
-def test_going_back_shows_the_change_and_the_proof_before() -> None:
+def test_a_rollback_shows_the_change_and_the_proof_first() -> None:
     before, after = (each.firewall("dev") for each in (declared(without_redis()), declared()))
     text = going_back_text(before, after, declared())
 
@@ -203,23 +203,23 @@ def test_going_back_shows_the_change_and_the_proof_before() -> None:
 NAMES = ("traffic.yaml", "Pulumi.dev.yaml")
 
 
-def test_afterwards_it_names_the_lines_that_differ_and_the_commit_that_has_what_runs() -> None:
+def test_after_a_rollback_the_different_lines_and_the_matching_commit_are_named() -> None:
     text = files_text(declared(without_redis()), declared(), NAMES, "abc1234")
 
     assert "Make them say what runs: git checkout abc1234 -- traffic.yaml Pulumi.dev.yaml" in text
     assert any(line.startswith("  +") and "to: redis" in line for line in text.splitlines())
 
 
-def test_without_such_a_commit_it_says_so() -> None:
+def test_a_rollback_without_a_matching_commit_says_so() -> None:
     text = files_text(declared(quotas={"rulesPerGroup": 80}), declared(), NAMES, None)
 
     assert "no commit was found that has it; edit them" in text
     assert "  -quotas: {rulesPerGroup: 80}" in text.splitlines()
 
 
-def test_where_the_files_say_the_same_there_is_nothing_to_revert() -> None:
+def test_a_rollback_to_the_content_of_the_files_leaves_nothing_to_revert() -> None:
     assert files_text(declared(), declared(), NAMES, None) == "The files declare what is deployed now.\n"
 
 
-def test_updates_are_told_by_their_kind_time_and_end() -> None:
+def test_updates_have_their_kind_times_and_result() -> None:
     assert updates_of(HISTORY)[1] == StackUpdate("update", "2026-11-24T04:30:00Z", "2026-11-24T04:31:00Z", "failed")

@@ -1,4 +1,4 @@
-"""At preview one sees what a change opens and closes: exactly that, by layer, and short when nothing does."""
+"""The preview shows exactly what a change opens and closes in each layer, and one line if nothing changes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +29,7 @@ def firewall(content: dict[str, Any] | None = None, binding: dict[str, Any] | No
 
 
 def through_both(before: CompiledFirewall, after: CompiledFirewall) -> list[str]:
-    """Return what differs through both layers, as a preview would tell it."""
+    """Return the differences through both layers, as a preview shows them."""
     found = impact(deployed(before), after.layers()).difference
     return [str(change) for change in found.through_both] if found else []
 
@@ -67,7 +67,7 @@ def with_mail() -> CompiledFirewall:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_changes_is_one_line(case: str) -> None:
+def test_no_change_is_one_line(case: str) -> None:
     shop = compile_firewall(*CASES[case]())
 
     found = impact(deployed(shop), shop.layers())
@@ -109,7 +109,7 @@ def test_a_changed_port_is_a_line_for_each_flow_to_it() -> None:
     ]
 
 
-def test_who_may_reach_the_load_balancer_on_which_port_is_told() -> None:
+def test_changes_of_the_load_balancers_clients_and_ports_are_shown() -> None:
     binding = binding_content("dev")
     binding["loadBalancer"]["listeners"] = [80, 443]
     both = firewall(None, binding)
@@ -120,8 +120,8 @@ def test_who_may_reach_the_load_balancer_on_which_port_is_told() -> None:
     assert "removed  the internet => alb : TCP 80,443" in through_both(anybody, both)
 
 
-def test_what_the_pod_layer_knows_by_address_alone_is_told_apart() -> None:
-    """All datastores share their subnets: to the pod layer a port towards one is a port towards all."""
+def test_changes_that_only_the_pod_layer_sees_by_address_are_shown_separately() -> None:
+    """All datastores share their subnets, so to the pod layer a port of one is a port of all."""
     content = traffic_content()
     content["flows"][3]["to"].remove("redis")
 
@@ -147,7 +147,7 @@ def test_a_new_service_opens_what_it_needs_and_a_removed_one_closes_it() -> None
 
 
 def test_an_external_that_is_no_longer_declared_closes_what_it_had() -> None:
-    """Neither its name nor its groups are in the files any more: the objects that stand still know them."""
+    """Its name and groups are no longer in the files, but the deployed objects still contain them."""
     assert through_both(firewall(), without_redis()) == [
         "removed  api => redis : TCP 6379",
         "removed  pay => redis : TCP 6379",
@@ -190,7 +190,7 @@ def test_any_deployment_can_be_followed_by_any_other(
     assert bool(found.difference) == (impact_text(found) != NOTHING)
 
 
-def test_a_rule_changed_by_hand_is_seen_though_the_matrix_is_the_same() -> None:
+def test_a_rule_changed_by_hand_is_shown_even_if_the_matrix_is_the_same() -> None:
     shop = firewall()
     stands = deployed(shop)
     widened = tuple(
@@ -205,7 +205,7 @@ def test_a_rule_changed_by_hand_is_seen_though_the_matrix_is_the_same() -> None:
     assert not found.by_layer[Layer.POD]
 
 
-def test_a_deleted_default_deny_is_seen() -> None:
+def test_a_deleted_default_deny_is_shown() -> None:
     shop = firewall()
     stands = deployed(shop)
     held = tuple(policy for policy in stands.policies if policy["metadata"]["name"] != "00-default-deny")
@@ -229,14 +229,14 @@ def test_more_than_30_lines_are_cut_with_a_count() -> None:
     assert lines[heading + 31] == "    and 90 more"  # to each of 40: gateway and the kubelet; from each: DNS
 
 
-def test_between_two_declarations_a_difference_is_told_alike() -> None:
+def test_a_difference_between_two_declarations_is_shown_the_same_way() -> None:
     assert difference_text(difference(firewall().layers(), firewall().layers())) == NOTHING
     assert "    removed  api => redis : TCP 6379" in difference_text(
         difference(firewall().layers(), without_redis().layers())
     )
 
 
-def test_a_foreign_policy_that_widens_is_named_with_what_it_opens() -> None:
+def test_a_foreign_policy_that_opens_more_is_named_with_what_it_opens() -> None:
     policy = foreign(
         "let-me-in",
         {**API, "policyTypes": ["Egress"], "egress": [{"to": [{"ipBlock": {"cidr": "8.8.8.8/32"}}]}]},
@@ -251,7 +251,7 @@ def test_a_foreign_policy_that_widens_is_named_with_what_it_opens() -> None:
     ]
 
 
-def test_pods_that_only_a_foreign_policy_names_are_told_by_what_it_names() -> None:
+def test_pods_that_only_a_foreign_policy_selects_are_named_by_its_selector() -> None:
     peer = {
         "namespaceSelector": {"matchLabels": {"team": "growth"}},
         "podSelector": {"matchLabels": {"app": "crawler"}},
@@ -283,12 +283,12 @@ def test_pods_that_only_a_foreign_policy_names_are_told_by_what_it_names() -> No
     ],
     ids=["denies ingress", "denies all", "says the same", "names a port that nobody has"],
 )
-def test_a_foreign_policy_that_adds_nothing_is_silent(spec: Described) -> None:
+def test_a_foreign_policy_that_opens_nothing_is_not_shown(spec: Described) -> None:
     assert list(warnings(foreign("theirs", spec))) == []
 
 
-def test_a_foreign_policy_does_not_get_the_blame_for_what_another_opens() -> None:
-    """Both name a pod that nobody declares; each opens its own way only."""
+def test_a_foreign_policy_is_shown_only_with_what_it_opens_itself() -> None:
+    """Both policies select an undeclared pod; each opens only its own direction."""
     crawler = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "crawler"}}}
     opens = foreign("opens", {**API, "ingress": [{"from": [crawler]}]})
     names = foreign("names", {**API, "policyTypes": ["Egress"], "egress": [{"to": [crawler], "ports": [{"port": 1}]}]})
@@ -301,7 +301,7 @@ def test_a_foreign_policy_does_not_get_the_blame_for_what_another_opens() -> Non
     assert "=> api" not in second
 
 
-def test_a_foreign_policy_for_pods_that_nobody_declares_opens_what_default_deny_denies() -> None:
+def test_a_foreign_policy_for_undeclared_pods_opens_what_default_deny_denies() -> None:
     policy = foreign(
         "theirs", {"podSelector": {"matchLabels": {"app": "wiki"}}, "ingress": [{"ports": [{"port": 80}]}]}
     )
@@ -311,7 +311,7 @@ def test_a_foreign_policy_for_pods_that_nobody_declares_opens_what_default_deny_
     assert "added    the internet => a pod of flash-ticket with app=wiki : TCP 80" in warning
 
 
-def test_a_foreign_policy_under_a_name_of_ours_is_told_to_be_replaced() -> None:
+def test_a_foreign_policy_with_a_name_of_ours_is_shown_as_replaced() -> None:
     assert list(warnings(foreign("00-default-deny", {"podSelector": {}, "ingress": [{}]}))) == [
         (
             "NetworkPolicies that this program did not create have the names of its own: 00-default-deny. A deployment "
@@ -329,7 +329,7 @@ def test_cluster_network_policies_are_named() -> None:
     ]
 
 
-def test_what_others_open_is_told_before_the_first_deployment_too() -> None:
+def test_what_others_open_is_shown_before_the_first_deployment_too() -> None:
     policy = foreign("open", {"podSelector": {}, "ingress": [{}]})
 
     found = impact(nothing_deployed(foreign_policies=(policy,)), firewall().layers())

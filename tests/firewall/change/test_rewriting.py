@@ -1,4 +1,4 @@
-"""What somebody has added to an object by hand is written over, and nothing else is written."""
+"""Manual additions to an object are overwritten, and nothing else is rewritten."""
 
 import copy
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def with_attachment(change: Callable[[dict[str, Any]], object]) -> Deployed:
     return replace(STANDS, attachments=attachments)
 
 
-def test_where_all_is_as_deployed_nothing_is_written_anew() -> None:
+def test_unchanged_objects_are_not_rewritten() -> None:
     assert found(STANDS) == Rewriting()
 
 
@@ -56,28 +56,28 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_policy_that_decides_otherwise_is_written_anew_alone(change: Callable[[dict[str, Any]], object]) -> None:
+def test_only_a_policy_with_other_rules_is_rewritten(change: Callable[[dict[str, Any]], object]) -> None:
     assert found(with_policy(change)) == Rewriting(((POLICY, MOMENT),))
 
 
-def test_a_group_more_on_pods_is_taken_away() -> None:
+def test_an_additional_group_on_pods_is_removed() -> None:
     standing = with_attachment(lambda each: each["spec"]["securityGroups"]["groupIds"].append("sg-0123456789abcdef0"))
 
     assert found(standing) == Rewriting((), (("api", MOMENT),))
 
 
-def test_another_order_is_the_same() -> None:
+def test_another_order_is_not_a_change() -> None:
     assert found(with_policy(lambda policy: policy["spec"]["egress"].reverse())) == Rewriting()
 
 
-def test_once_written_anew_it_keeps_its_moment_so_that_the_next_preview_changes_nothing() -> None:
+def test_a_rewritten_object_keeps_its_time_so_that_the_next_preview_changes_nothing() -> None:
     standing = with_policy(lambda policy: policy["metadata"]["annotations"].update({REWRITTEN: EARLIER}))
 
     assert found(standing).of_policy(POLICY) == {REWRITTEN: EARLIER}
     assert found(standing).of_policy("00-default-deny") == {}
 
 
-def test_changed_again_it_is_written_again() -> None:
+def test_an_object_that_is_changed_again_is_rewritten_again() -> None:
     def change(policy: dict[str, Any]) -> None:
         policy["metadata"]["annotations"][REWRITTEN] = EARLIER
         policy["spec"]["egress"].append({})

@@ -1,4 +1,4 @@
-"""Both layers asked about one connection, in the matrix's words."""
+"""Both layers' verdicts on one connection, with the names of the matrix."""
 
 from typing import Any
 
@@ -51,14 +51,14 @@ def test_a_declared_flow_passes_both_layers_by_the_rules_that_allow_it(layers: B
     ]
 
 
-def test_verdicts_speak_of_the_matrixs_names_alone(layers: BothLayers) -> None:
+def test_verdicts_use_only_the_names_of_the_matrix(layers: BothLayers) -> None:
     for verdict in layers.verdicts("gateway", "pay", "3100"):
         assert (verdict.source, verdict.destination) == ("gateway", "pay")
         assert (verdict.egress.endpoint, verdict.egress.peer) == ("gateway", "pay")
         assert (verdict.ingress.endpoint, verdict.ingress.peer) == ("pay", "gateway")
 
 
-def test_an_undeclared_connection_is_stopped_by_both_layers_with_what_governs_it(layers: BothLayers) -> None:
+def test_both_layers_stop_an_undeclared_connection_and_name_the_governors(layers: BothLayers) -> None:
     said = asked(layers, "gateway", "pay", "3100")
 
     assert not any(verdict.passes for verdict in said.values())
@@ -67,7 +67,7 @@ def test_an_undeclared_connection_is_stopped_by_both_layers_with_what_governs_it
     assert "no rule names gateway" in words(said[Layer.POD])[1]
 
 
-def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_that_names_the_peer(layers: BothLayers) -> None:
+def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_for_the_peer(layers: BothLayers) -> None:
     said = asked(layers, "gateway", "api", "4001")
 
     assert not any(verdict.passes for verdict in said.values())
@@ -85,7 +85,7 @@ def test_another_port_of_a_declared_flow_is_stopped_with_the_rule_that_names_the
         ("clients of alb", "gateway", "3000"),
     ],
 )
-def test_what_nobody_declares_can_be_asked_about_and_is_stopped(
+def test_connections_of_undeclared_endpoints_are_stopped(
     layers: BothLayers, source: str, destination: str, port: str
 ) -> None:
     assert not all(verdict.passes for verdict in layers.verdicts(source, destination, port))
@@ -96,22 +96,22 @@ def test_ports_are_written_as_people_write_them(layers: BothLayers, port: str) -
     assert all(verdict.passes for verdict in layers.verdicts("pay", "DNS", port))
 
 
-def test_a_range_passes_only_where_all_of_it_does(layers: BothLayers) -> None:
+def test_a_range_of_ports_passes_only_if_all_its_ports_pass(layers: BothLayers) -> None:
     assert not any(verdict.passes for verdict in layers.verdicts("gateway", "api", "3999-4000"))
 
 
-def test_what_a_layer_has_no_say_in_it_is_not_asked(layers: BothLayers) -> None:
+def test_a_layer_without_a_say_gives_no_verdict(layers: BothLayers) -> None:
     assert set(asked(layers, "alb", "redis", "6379")) == {Layer.VPC}
     assert set(asked(layers, "the kubelet", "api", "4000")) == {Layer.VPC}
 
 
-def test_dns_on_the_node_is_the_pod_layers_matter_alone() -> None:
+def test_only_the_pod_layer_has_a_say_on_dns_on_the_node() -> None:
     matrix, environment = CASES["dev-node-local-dns"]()
     layers = compile_firewall(matrix, environment).layers()
 
     assert set(asked(layers, "api", "DNS on the node", "53")) == {Layer.POD}
     assert refusal(layers, "redis", "DNS on the node", "53") == (
-        "dev: redis: no layer stands between it and DNS on the node. Name a service at one end."
+        "dev: redis: no layer controls connections between it and DNS on the node. Name a service at one end."
     )
 
 
@@ -131,7 +131,7 @@ def test_an_unknown_endpoint_is_an_input_error_with_close_names(
     assert meant in line
 
 
-def test_an_endpoint_that_is_like_none_is_told_which_there_are(layers: BothLayers) -> None:
+def test_an_endpoint_without_close_names_is_an_input_error_with_all_names(layers: BothLayers) -> None:
     assert refusal(layers, "zzzzzzzz", "api", "80") == (
         "dev: zzzzzzzz: it is not an endpoint. Name one such as DNS, 'a pod elsewhere in the cluster', alb, "
         "'another host of the VPC', 'another pod of flash-ticket', api, 'clients of alb', database, gateway, pay, "
@@ -148,12 +148,12 @@ def test_the_same_endpoint_twice_is_an_input_error(layers: BothLayers) -> None:
 @pytest.mark.parametrize(
     "port", ["", "http", "0", "65536", "80-79", "-1", "sctp/x", "icmp/8", "9" * 5000, "²", "4000/"]
 )
-def test_what_is_no_port_is_an_input_error(layers: BothLayers, port: str) -> None:
+def test_an_invalid_port_is_an_input_error(layers: BothLayers, port: str) -> None:
     assert refusal(layers, "gateway", "api", port).startswith("PORT: ")
 
 
 @given(st.text(), st.text(), st.text())
-def test_any_question_gets_verdicts_or_one_line(source: str, destination: str, port: str) -> None:
+def test_any_question_gives_verdicts_or_a_one_line_error(source: str, destination: str, port: str) -> None:
     layers = compile_firewall(shop_matrix(), environment_of("dev")).layers()
     answers: list[object] = []
     for question in ((source, destination, port), ("api", destination, port), ("gateway", "api", port)):
@@ -167,8 +167,8 @@ def test_any_question_gets_verdicts_or_one_line(source: str, destination: str, p
 
 
 @given(shops())
-def test_what_is_listed_as_connected_is_what_the_verdicts_let_through(drawn: tuple[Matrix, Environment]) -> None:
-    """For flows, which no layer sees as a part of something else, listing and verdicts agree to the port."""
+def test_listed_connections_agree_with_the_verdicts(drawn: tuple[Matrix, Environment]) -> None:
+    """For declared flows, listing and verdicts agree for every port."""
     layers = compile_firewall(*drawn).layers()
     listed: Any = layers.connections().as_map()
     for flow in drawn[0].flows:

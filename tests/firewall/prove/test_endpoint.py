@@ -1,4 +1,4 @@
-"""Where connections can begin or end: what is declared, what nobody declares, and what selectors mean besides."""
+"""The endpoints of the proof: declared ones, undeclared ones, and other pods that selectors match."""
 
 from dataclasses import replace
 
@@ -51,11 +51,11 @@ def test_the_endpoints_of_the_shop() -> None:
     }
 
 
-def test_dns_on_the_node_is_a_endpoint_where_pods_ask_it() -> None:
+def test_dns_on_the_node_is_an_endpoint_if_pods_use_it() -> None:
     assert NODE_DNS in endpoints_of(compiled(*CASES["dev-node-local-dns"]()))
 
 
-def test_on_nodes_all_pods_carry_the_group_of_the_nodes() -> None:
+def test_with_attachment_nodes_all_pods_have_the_nodes_group() -> None:
     right = compiled(*CASES["dev-nodes"]())
     pods = [endpoint for name, endpoint in endpoints_of(right).items() if endpoint.workload and name != "DNS"]
 
@@ -63,7 +63,7 @@ def test_on_nodes_all_pods_carry_the_group_of_the_nodes() -> None:
 
 
 @given(shops())
-def test_what_compiled_selectors_mean_is_declared(shop: tuple[Matrix, Environment]) -> None:
+def test_compiled_selectors_add_no_endpoint(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
     named = {endpoint.name for endpoint in endpoints_of(right).values() if endpoint.role is Role.UNDECLARED}
 
@@ -71,16 +71,16 @@ def test_what_compiled_selectors_mean_is_declared(shop: tuple[Matrix, Environmen
 
 
 @given(shops())
-def test_pods_carry_their_own_group_exactly_where_groups_sit_on_pods(shop: tuple[Matrix, Environment]) -> None:
+def test_pods_have_their_own_group_exactly_with_attachment_pods(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
     cluster, found = right.environment.cluster, endpoints_of(right)
 
     for service in right.matrix.services:
-        assert found[service.name].wears_own_group == (cluster.attachment is Attachment.PODS)
+        assert found[service.name].has_own_group == (cluster.attachment is Attachment.PODS)
 
 
 @given(shops())
-def test_pods_before_their_restart_are_attached_as_it_is_left(shop: tuple[Matrix, Environment]) -> None:
+def test_pods_before_their_restart_have_the_previous_attachment(shop: tuple[Matrix, Environment]) -> None:
     right = compiled(*shop)
     leaving, found = right.environment.cluster.leaving, endpoints_of(right)
 
@@ -88,11 +88,11 @@ def test_pods_before_their_restart_are_attached_as_it_is_left(shop: tuple[Matrix
         former = found.get(before_restart(service.name))
         assert (former is not None) == (leaving is not None)
         if former:
-            assert former.wears_own_group == (leaving is Attachment.PODS)
+            assert former.has_own_group == (leaving is Attachment.PODS)
             assert former.groups != found[service.name].groups
 
 
-def test_a_pod_carries_every_group_that_is_attached_to_its_labels() -> None:
+def test_a_pod_has_every_group_that_is_attached_to_its_labels() -> None:
     right = compiled(*CASES["dev"]())
     everywhere = PodAttachment("all", (), OwnGroup("pay"))
     more = replace(right.firewall, attachments=(*right.firewall.attachments, everywhere))
@@ -100,14 +100,14 @@ def test_a_pod_carries_every_group_that_is_attached_to_its_labels() -> None:
 
     assert found["api"].groups == {OwnGroup("api"), OwnGroup("pay")}
     assert found["another pod of flash-ticket"].groups == {OwnGroup("pay")}
-    assert not found["a pod elsewhere in the cluster"].wears_own_group
+    assert not found["a pod elsewhere in the cluster"].has_own_group
 
 
-def test_a_selector_for_nobody_that_is_known_has_a_endpoint_of_its_own() -> None:
+def test_a_selector_for_unknown_pods_adds_an_endpoint() -> None:
     assert strangers(policy(podSelector={"matchLabels": {"app": "debug"}})) == {"a pod of flash-ticket with app=debug"}
 
 
-def test_each_value_that_an_expression_names_has_a_endpoint() -> None:
+def test_each_value_of_an_expression_adds_an_endpoint() -> None:
     expression = {"key": "app", "operator": "In", "values": ["flash-api", "one", "two"]}
 
     assert strangers(policy(podSelector={"matchExpressions": [expression]})) == {
@@ -116,7 +116,7 @@ def test_each_value_that_an_expression_names_has_a_endpoint() -> None:
     }
 
 
-def test_a_label_of_any_value_has_a_endpoint() -> None:
+def test_a_label_with_any_value_adds_an_endpoint() -> None:
     expression = {"key": "app", "operator": "Exists"}
 
     assert strangers(policy(podSelector={"matchExpressions": [expression]})) == {
@@ -124,6 +124,6 @@ def test_a_label_of_any_value_has_a_endpoint() -> None:
     }
 
 
-def test_a_namespace_that_is_named_by_its_labels_has_a_endpoint() -> None:
+def test_a_namespace_selected_by_its_labels_adds_an_endpoint() -> None:
     assert strangers(policy(namespaceSelector={"matchLabels": {"team": "data"}})) == {"a pod of team=data"}
     assert strangers(policy(namespaceSelector={})) == set()

@@ -1,4 +1,4 @@
-"""What security groups let through, held against a second evaluator that asks one packet at a time."""
+"""What security groups allow, compared with a second evaluator that looks at one packet at a time."""
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, ip_network
@@ -53,7 +53,7 @@ two = st.tuples(st.sampled_from(ENDPOINTS), st.sampled_from(ENDPOINTS)).filter(l
 
 
 def interfaces(of: Endpoint) -> Iterator[Interface]:
-    """Every group that an interface may carry, at the edges of every address range."""
+    """Yield interfaces with every possible group, at the edges of every address range."""
     found: list[tuple[Holder, ...]] = [tuple(of.groups)] if of.workload else [(group,) for group in of.groups]
     for groups, each in product(found or [()], of.ranges):
         for number in {each.first, each.last} | {edge for edge in edges() if each.first <= edge <= each.last}:
@@ -74,7 +74,7 @@ def packets(source: Endpoint, target: Endpoint, port: PortRange) -> list[Packet]
 
 @settings(max_examples=400)
 @given(rules, two, st.sampled_from(ASKED))
-def test_an_end_lets_a_connection_through_if_it_does_for_every_interface_and_address(
+def test_an_end_allows_a_connection_if_it_does_for_every_interface_and_address(
     given_rules: list[GroupRule], pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
     verdict = GroupReachability(given_rules, ENDPOINTS).verdict(*pair, port)
@@ -86,7 +86,7 @@ def test_an_end_lets_a_connection_through_if_it_does_for_every_interface_and_add
 
 @settings(max_examples=400)
 @given(rules, two, st.sampled_from(ASKED))
-def test_open_is_what_some_interface_and_address_may_use(
+def test_a_port_is_open_if_some_interface_and_address_may_use_it(
     given_rules: list[GroupRule], pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
     source, target = pair
@@ -95,11 +95,11 @@ def test_open_is_what_some_interface_and_address_may_use(
     out, into = any(leaves(given_rules, each) for each in asked), any(enters(given_rules, each) for each in asked)
     both = {(True, True): out and into, (True, False): out, (False, True): into, (False, False): out or into}
 
-    assert opened == both[source.wears_own_group, target.wears_own_group]
+    assert opened == both[source.has_own_group, target.has_own_group]
 
 
 @given(rules)
-def test_blocks_hold_what_is_open_and_no_pair_twice(given_rules: list[GroupRule]) -> None:
+def test_blocks_contain_what_is_open_and_no_pair_twice(given_rules: list[GroupRule]) -> None:
     groups = GroupReachability(given_rules, ENDPOINTS)
     pairs = [
         ((source, target), ports)
@@ -112,7 +112,7 @@ def test_blocks_hold_what_is_open_and_no_pair_twice(given_rules: list[GroupRule]
 
 
 @given(rules)
-def test_pods_that_share_their_groups_are_treated_alike(given_rules: list[GroupRule]) -> None:
+def test_pods_with_the_same_groups_are_treated_the_same(given_rules: list[GroupRule]) -> None:
     groups = GroupReachability(given_rules, ENDPOINTS)
     _, _, one, other, *rest = ENDPOINTS
 
@@ -125,7 +125,7 @@ def verdict_of(port: PortRange, *given_rules: GroupRule, source: int = 0, target
 
 
 def test_a_reply_needs_no_rule() -> None:
-    """Groups are stateful: one rule at each end lets a connection through, none lets its replies back."""
+    """Groups are stateful: one rule at each end allows a connection, and its replies need no rule."""
     there = GroupRule(API, Direction.EGRESS, PAY, tcp(80), ())
     here = GroupRule(PAY, Direction.INGRESS, API, tcp(80), ())
 
@@ -133,20 +133,20 @@ def test_a_reply_needs_no_rule() -> None:
     assert verdict_of(tcp(80), there, here, source=1, target=0)[1] is Outcome.NO_RULE_FOR_PEER
 
 
-def test_both_ends_have_to_allow_a_connection_between_groups_of_ours() -> None:
+def test_both_ends_must_allow_a_connection_between_groups_of_ours() -> None:
     there = GroupRule(API, Direction.EGRESS, PAY, tcp(80), ())
 
     assert verdict_of(tcp(80), there) == (Outcome.ALLOWED, Outcome.NO_RULE_FOR_PEER)
     assert not GroupReachability([there], ENDPOINTS).opened(ENDPOINTS[0], ENDPOINTS[1])
 
 
-def test_a_group_that_names_itself_lets_those_that_carry_it_talk() -> None:
+def test_a_rule_with_its_own_group_allows_connections_within_the_group() -> None:
     among = [GroupRule(NODES, direction, NODES, tcp(80), ()) for direction in Direction]
 
     assert verdict_of(tcp(80), *among, source=2, target=3) == (Outcome.ALLOWED, Outcome.ALLOWED)
 
 
-def test_a_range_has_to_be_allowed_to_its_last_port() -> None:
+def test_a_range_of_ports_must_be_allowed_to_its_last_port() -> None:
     asked = PortRange(Protocol.TCP, 80, 90)
     some = GroupRule(API, Direction.EGRESS, PAY, PortRange(Protocol.TCP, 80, 89), ())
     rest = GroupRule(API, Direction.EGRESS, PAY, tcp(90), ())
@@ -155,21 +155,21 @@ def test_a_range_has_to_be_allowed_to_its_last_port() -> None:
     assert verdict_of(asked, some, rest)[0] is Outcome.ALLOWED
 
 
-def test_a_prefix_list_means_its_entries() -> None:
+def test_a_prefix_list_matches_its_entries() -> None:
     listed = GroupRule(API, Direction.EGRESS, OFFICE, tcp(80), ())
 
     assert verdict_of(tcp(80), listed, target=6) == (Outcome.ALLOWED, Outcome.UNGOVERNED)
     assert verdict_of(tcp(80), listed, target=8)[0] is Outcome.NO_RULE_FOR_PEER
 
 
-def test_the_rule_that_decides_is_named() -> None:
+def test_a_verdict_names_the_deciding_rule() -> None:
     rule = GroupRule(API, Direction.EGRESS, PAY, tcp(80), ("api to pay",))
     side = GroupReachability([rule], ENDPOINTS).verdict(ENDPOINTS[0], ENDPOINTS[1], tcp(80)).egress
 
     assert (side.governors, [str(each) for each in side.rules]) == (("api",), ["api api-egress-tcp-80-to-pay"])
 
 
-def test_a_place_of_several_groups_is_open_only_where_each_of_them_is() -> None:
+def test_a_place_with_several_groups_is_open_only_if_each_group_is() -> None:
     first, second = (GroupRule(group, Direction.INGRESS, API, tcp(80), ()) for group in (DATA, NODES))
     out = [GroupRule(API, Direction.EGRESS, group, tcp(80), ()) for group in (DATA, NODES)]
 
@@ -177,7 +177,7 @@ def test_a_place_of_several_groups_is_open_only_where_each_of_them_is() -> None:
     assert verdict_of(tcp(80), first, second, *out, target=4) == (Outcome.ALLOWED, Outcome.ALLOWED)
 
 
-def test_what_rules_permit_is_told_by_what_carries_the_group() -> None:
+def test_permissions_are_listed_by_the_endpoints_with_the_group() -> None:
     to_data = GroupRule(API, Direction.EGRESS, DATA, tcp(80), ())
     found = GroupReachability([to_data], ENDPOINTS).permissions()
 

@@ -29,7 +29,7 @@ def to(permitted: Permissions[str], peer: str) -> PortSet:
 
 
 @given(permissions, permissions)
-def test_beyond_is_every_port_that_one_has_and_the_other_lacks(one: Permissions[str], other: Permissions[str]) -> None:
+def test_beyond_yields_every_port_that_the_other_lacks(one: Permissions[str], other: Permissions[str]) -> None:
     found = list(one.beyond(other))
 
     for peer in "ab":
@@ -52,7 +52,7 @@ def test_nothing_is_beyond_everything_and_everything_is_beyond_nothing(some: Per
     assert {peer for peer, _ in everything.beyond(Permissions())} >= {"a", "b"}
 
 
-def test_an_address_of_the_other_family_is_another_address() -> None:
+def test_addresses_of_different_families_differ() -> None:
     four, six = AddressRange(Family.V4, 0, 9), AddressRange(Family.V6, 0, 9)
     one: Permissions[str] = Permissions({}, {six: {tcp(1)}})
 

@@ -1,4 +1,4 @@
-"""The proof holds for what the compilers make, and fails for what a reader of both outputs would stumble over."""
+"""The proof holds for the compilers' output, and fails for output with an error."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -23,7 +23,7 @@ from tests.support.mutants.mutations import Compiled, compiled
 
 
 @given(shops())
-def test_whatever_is_declared_compiles_to_what_the_proof_accepts(shop: tuple[Matrix, Environment]) -> None:
+def test_the_proof_holds_for_every_compiled_declaration(shop: tuple[Matrix, Environment]) -> None:
     assert compiled(*shop).proof().violations == ()
 
 
@@ -73,7 +73,7 @@ def said(each: Violation) -> str:
     return f"{fault} {each.layer.value}: {each.source} => {each.destination} : {each.ports}"
 
 
-def test_without_default_deny_a_pod_that_no_policy_selects_is_open_both_ways() -> None:
+def test_without_default_deny_an_unselected_pod_is_open_in_both_directions() -> None:
     found = compiled(*CASES["dev"]())
     violations = without_policy("00-default-deny")(found).proof().violations
 
@@ -86,27 +86,27 @@ def test_without_default_deny_a_pod_that_no_policy_selects_is_open_both_ways() -
         assert each.remedy == "Add 00-default-deny, which denies what no other policy allows"
 
 
-def test_a_policy_in_another_namespace_cuts_what_is_not_ours_to_cut() -> None:
+def test_a_policy_in_another_namespace_is_a_violation() -> None:
     found = wrong("dev-prometheus", with_policy("monitoring", policyTypes=["Egress"]))
 
     assert [each for each in found if each.startswith("cut pod: prometheus => ")]
 
 
-def test_a_peer_that_no_known_pod_has_the_labels_of_is_no_empty_promise() -> None:
+def test_a_rule_for_unknown_pods_is_a_violation() -> None:
     rule = {"from": [{"podSelector": {"matchLabels": {"app": "debug"}}}], "ports": [{"port": 4000}]}
     found = wrong("dev", with_policy("flash-ticket", policyTypes=["Ingress"], ingress=[rule]))
 
     assert any(each.startswith("open pod: a pod of flash-ticket with app=debug => ") for each in found)
 
 
-def test_a_namespace_that_nobody_declared_is_no_empty_promise() -> None:
+def test_a_rule_for_an_undeclared_namespace_is_a_violation() -> None:
     rule = {"to": [{"namespaceSelector": {"matchLabels": {"team": "data"}}}], "ports": [{"port": 80}]}
     found = wrong("dev", with_policy("flash-ticket", policyTypes=["Egress"], egress=[rule]))
 
     assert any("=> a pod of team=data" in each for each in found)
 
 
-def test_a_named_port_may_be_any_port() -> None:
+def test_a_named_port_counts_as_any_port() -> None:
     rule = {"from": [{"ipBlock": {"cidr": "10.10.0.0/24"}}], "ports": [{"port": "http"}]}
     found = wrong("dev", with_policy("flash-ticket", policyTypes=["Ingress"], ingress=[rule]))
 
@@ -120,24 +120,24 @@ def test_replicas_of_one_service_may_not_talk_among_themselves() -> None:
     assert wrong("dev", with_policy("flash-ticket", **spec)) == ["open pod: api => api : All Connections"]
 
 
-def test_a_rule_by_ipv6_is_seen_where_everything_else_is_ipv4() -> None:
+def test_an_ipv6_rule_is_checked_in_an_ipv4_firewall() -> None:
     rule = GroupRule(OwnGroup("api"), Direction.INGRESS, ip_network("::/0"), tcp(22), ())
 
     assert wrong("dev", with_rule(rule)) == ["open vpc: the internet => api : TCP 22"]
 
 
-def test_a_list_whose_entries_are_unknown_opens_something() -> None:
+def test_a_prefix_list_with_unknown_entries_counts_as_open() -> None:
     rule = GroupRule(OwnGroup("api"), Direction.INGRESS, PrefixList("pl-9", "office", 4, 5, ()), tcp(22), ())
 
-    assert wrong("dev", with_rule(rule)) == ["open vpc: whatever office lists => api : TCP 22"]
+    assert wrong("dev", with_rule(rule)) == ["open vpc: any address in office => api : TCP 22"]
 
 
-def test_a_group_that_no_known_thing_carries_is_somebody() -> None:
+def test_a_rule_with_an_unknown_group_has_no_effect() -> None:
     rule = GroupRule(OwnGroup("pay"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
 
     assert wrong("dev", with_rule(rule)) == ["open vpc: pay => api : TCP 4000"]
     strange = GroupRule(OwnGroup("nobody"), Direction.EGRESS, OwnGroup("api"), tcp(4000), ())
-    assert wrong("dev", with_rule(strange)) == []  # a rule in a group that is not made is no rule
+    assert wrong("dev", with_rule(strange)) == []  # a rule in a group that does not exist has no effect
 
 
 def test_pods_without_their_group_are_cut_off() -> None:
@@ -146,7 +146,7 @@ def test_pods_without_their_group_are_cut_off() -> None:
     assert "cut vpc: api, pay => redis : TCP 6379" in wrong("dev", nothing)
 
 
-def test_two_services_that_carry_one_group_are_not_excused_as_alike() -> None:
+def test_two_services_with_the_same_group_are_a_violation() -> None:
     def shared(right: Compiled) -> Compiled:
         more = PodAttachment("more", (("app", "flash-gateway"),), OwnGroup("pay"))
         return replace(right, firewall=replace(right.firewall, attachments=(*right.firewall.attachments, more)))
@@ -154,7 +154,7 @@ def test_two_services_that_carry_one_group_are_not_excused_as_alike() -> None:
     assert "open vpc: gateway => redis : TCP 6379" in wrong("dev", shared)
 
 
-def test_a_service_named_like_what_every_cluster_has_is_proven_like_any_other() -> None:
+def test_a_service_named_kubelet_is_proven_like_any_other() -> None:
     content = traffic_content()
     content["services"]["kubelet"] = {"pods": {"app": "kubelet"}, "ports": [9]}
     matrix = parse_matrix(content, "traffic.yaml")
@@ -174,7 +174,7 @@ def test_a_namespace_may_have_any_name(namespace: str) -> None:
     assert compiled(matrix, environment_of("dev", matrix=matrix)).proof().violations == ()
 
 
-def test_a_place_that_is_everywhere_is_declared_everywhere_and_nothing_more() -> None:
+def test_a_place_with_all_addresses_opens_only_its_own_ports() -> None:
     matrix, environment = CASES["dev"]()
     everywhere = Place((ip_network("0.0.0.0/0"),), None, ())
     places = tuple(sorted({**dict(environment.places), "redis": everywhere}.items()))
@@ -191,8 +191,8 @@ def test_a_place_that_is_everywhere_is_declared_everywhere_and_nothing_more() ->
     assert "redis" in {name for each in violations for name in each.destinations}
 
 
-def test_what_neither_layer_can_tell_from_something_declared_is_said() -> None:
-    """Two places at the same addresses and no groups: what may reach one may reach the other on its ports."""
+def test_undeclared_ports_that_neither_layer_can_distinguish_are_reported() -> None:
+    """Two places at the same addresses without groups: whoever may reach one may reach the other on its ports."""
     matrix, environment = CASES["dev"]()
     data = Place((ip_network("10.10.20.0/24"),), None, ())
     places = tuple(sorted({**dict(environment.places), "redis": data, "rabbitmq": data}.items()))
@@ -203,7 +203,7 @@ def test_what_neither_layer_can_tell_from_something_declared_is_said() -> None:
     assert {"api => rabbitmq : TCP 6379", "pay => redis : TCP 5672"} <= found
 
 
-def test_on_nodes_the_proof_says_which_pairs_the_pod_layer_alone_keeps_apart() -> None:
+def test_with_attachment_nodes_the_proof_reports_pairs_that_only_the_pod_layer_separates() -> None:
     found = {
         f"{rest.source} => {rest.destination} : {rest.ports}" for rest in compiled(*CASES["dev-nodes"]()).proof().rests
     }
@@ -212,7 +212,7 @@ def test_on_nodes_the_proof_says_which_pairs_the_pod_layer_alone_keeps_apart() -
     assert not any(rest.startswith("api => redis") for rest in found)
 
 
-def test_a_violation_says_how_wide_it_is() -> None:
+def test_a_violation_has_all_its_ports() -> None:
     ports = PortRange(Protocol.TCP, 4000, 4010)
     rule = GroupRule(OwnGroup("api"), Direction.INGRESS, OwnGroup("gateway"), ports, ())
 

@@ -1,6 +1,6 @@
-"""No wrong compiled firewall passes the proof: whatever changes who reaches whom, or what one end opens, is named.
+"""The proof fails for every wrong compiled firewall, and names each changed connection.
 
-``python -m lab.bench.mutations`` asks this of every mutant of the shop and of many random declarations.
+``python -m lab.bench.mutations`` checks this for every mutant of the shop and of many random declarations.
 """
 
 import pytest
@@ -16,11 +16,11 @@ from tests.support.mutants.mutations import compiled, mutants
 from tests.support.naive.naive_changes import Effect
 
 _EVERY = 61
-"""One in so many of the shop's mutants is judged here."""
+"""This test judges one in 61 of the shop's mutants."""
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_of_the_shop_the_proof_fails_for_exactly_the_mutants_that_change_something(case: str) -> None:
+def test_the_proof_fails_for_exactly_the_mutants_of_the_shop_that_change_something(case: str) -> None:
     right = compiled(*CASES[case]())
     for mutant in list(mutants(right))[sum(map(ord, case)) % _EVERY :: _EVERY]:
         found = judged(right, mutant)
@@ -30,7 +30,7 @@ def test_of_the_shop_the_proof_fails_for_exactly_the_mutants_that_change_somethi
 
 @settings(max_examples=50)
 @given(shops(min_flows=2), st.data())
-def test_no_mutant_of_a_random_declaration_that_changes_something_passes_the_proof(
+def test_the_proof_fails_for_mutants_of_random_declarations_that_change_something(
     shop: tuple[Matrix, Environment], data: st.DataObject
 ) -> None:
     right = compiled(*shop)

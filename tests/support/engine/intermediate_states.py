@@ -183,7 +183,7 @@ def _pairs(layers: BothLayers) -> Iterator[tuple[Pair, tuple[Endpoint, Endpoint]
     """Yield every pair with at least one service, without kubelets and pods that share the group of their node."""
     for one in layers.endpoints:
         for other in layers.endpoints:
-            sharing = any(end.role is Role.SERVICE and not end.wears_own_group for end in (one, other))
+            sharing = any(end.role is Role.SERVICE and not end.has_own_group for end in (one, other))
             if KUBELET in {one.name, other.name} and sharing:
                 continue
             if one is not other and Role.SERVICE in {one.role, other.role}:

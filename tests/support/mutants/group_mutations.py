@@ -1,4 +1,4 @@
-"""Security groups with one thing wrong, as values: a rule, an attachment or a group."""
+"""Security groups with one error, as values: in a rule, an attachment or a group."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ _STRANGE_PEERS: tuple[RulePeer, ...] = (
 
 
 def wrong_rules(firewall: VpcFirewall) -> Iterator[tuple[str, str, VpcFirewall]]:
-    """Yield what is wrong, with which rule, and the whole layer then."""
+    """Yield the error, the name of the rule, and the whole layer with the error."""
     for what, name, rules in _wrong_rules(firewall.rules):
         yield what, name, replace(firewall, rules=rules)
 
@@ -70,7 +70,7 @@ def _wrong_ends(rule: GroupRule, groups: list[Holder]) -> Iterator[tuple[str, Gr
 
 
 def wrong_attachments(firewall: VpcFirewall) -> Iterator[tuple[str, str, VpcFirewall]]:
-    """Yield what is wrong, with which attachment or group, and the whole layer then."""
+    """Yield the error, the name of the attachment or group, and the whole layer with the error."""
     for what, name, attachments in _wrong_attachments(firewall):
         yield f"attachment {what}", name, replace(firewall, attachments=attachments)
     for group in firewall.groups:

@@ -1,4 +1,4 @@
-"""Mutants judged twice: by the naive evaluators, and by the proof."""
+"""Mutants, judged by the naive evaluators and by the proof."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ class Judged:
     """One mutant.
 
     Attributes:
-        effect: How far the mutation goes, by the naive evaluators.
+        effect: The effect of the mutation, by the naive evaluators.
         caught: Whether the proof fails.
-        named: Whether the violations name the layer, both ends and the port of a connection that changes, and of all
-            that open.
+        named: Whether the violations name the layer, both ends and the port of a changed connection, and of every
+            opened one.
     """
 
     mutant: Mutant
@@ -33,7 +33,7 @@ def judged(right: Compiled, mutant: Mutant) -> Judged:
     found = {each.effect for each in changed}
     effect = next((each for each in (Effect.REACHABILITY, Effect.ONE_END) if each in found), Effect.NONE)
     named = [each for each in changed if any(_names(violation, each) for violation in violations)]
-    # Pods that lose their own group can do what the nodes can, which the proof says as what they cannot do any more.
+    # Pods that lose their own group get the rights of the nodes; the proof reports only what they can no longer do.
     carried = mutant.category.startswith(("attachment", "group"))
     opened = set() if carried else {each for each in changed if each.opened}
     return Judged(mutant, effect, bool(violations), not changed or (bool(named) and opened <= set(named)))
@@ -47,5 +47,5 @@ def _names(violation: Violation, changed: Changed) -> bool:
     )
 
 
-def _is_among(names: frozenset[str], told: tuple[str, ...]) -> bool:
-    return not names or not names.isdisjoint(told)
+def _is_among(names: frozenset[str], reported: tuple[str, ...]) -> bool:
+    return not names or not names.isdisjoint(reported)

@@ -1,7 +1,7 @@
-"""Compiled firewalls with one thing wrong.
+"""Compiled firewalls with one error.
 
-A mutant is what a bug in a compiler, or a hand in its output, might make of it. Everything that can be dropped, added,
-narrowed, widened or mistaken for another is, once each.
+A mutant is what a bug in a compiler, or a manual change of its output, could produce: one thing dropped, added,
+narrowed, widened or replaced by another. There is a mutant for each possible error.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.support.mutants.policy_mutations import Manifest, wrong_policies
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Both layers as they would be sent, with what they were compiled from."""
+    """Both compiled layers, with their sources."""
 
     matrix: Matrix
     environment: Environment
@@ -27,13 +27,13 @@ class Compiled:
     firewall: VpcFirewall
 
     def proof(self) -> Proof:
-        """Hold both layers against the matrix."""
+        """Compare both layers with the matrix."""
         return prove(self.matrix, self.environment, self.manifests, self.firewall)
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A compiled firewall with one thing wrong in one layer; ``category`` and ``where`` say what."""
+    """A compiled firewall with one error in one layer; ``category`` and ``where`` describe the error."""
 
     layer: Layer
     category: str

@@ -1,4 +1,4 @@
-"""NetworkPolicies with one thing wrong, as manifests: a policy, type, selector, rule, peer or port."""
+"""NetworkPolicies with one error, as manifests: in a policy, type, selector, rule, peer or port."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
@@ -23,7 +23,7 @@ _SECTIONS = (("Ingress", "ingress", "from"), ("Egress", "egress", "to"))
 
 
 def wrong_policies(manifests: Sequence[Manifest], namespace: str) -> Iterator[tuple[str, str, tuple[Manifest, ...]]]:
-    """Yield what is wrong, with which policy, and all policies then."""
+    """Yield the error, the name of the policy, and all policies with the error."""
     for place, manifest in enumerate(manifests):
         name = manifest["metadata"]["name"]
         before, after = manifests[:place], manifests[place + 1 :]
@@ -123,7 +123,7 @@ def _wrong_selectors(selector: Manifest) -> Wrong:
 
 
 def other_networks(network: Network) -> Iterator[tuple[str, Network]]:
-    """Yield networks that are not this one, with what is wrong with each."""
+    """Yield the error, and a network that differs from this one by it."""
     if network.prefixlen:
         yield "widened", network.supernet()
         yield "widened", network.supernet(new_prefix=0)
