@@ -119,7 +119,7 @@ def test_a_group_that_still_allows_all_egress_is_reported_with_the_command_that_
     (warning,) = impact_warnings(impact(stands, shop().layers()))
 
     assert list(unfinished_groups(stands)) == [("alb", "sg-own-alb")]
-    assert warning.startswith("The security group sg-own-alb of alb lets everything out")
+    assert warning.startswith("The security group sg-own-alb of alb allows all egress")
     assert "aws ec2 revoke-security-group-egress --group-id sg-own-alb " in warning
 
 
