@@ -36,7 +36,8 @@ class GoBuild:
         beside: Other executables for the same folder.
         tags: Build tags, which leave out what the lab never uses.
         finish: Adds files that are not built; is given the folder that holds the executables.
-        processor_seconds: How much processor time the build took when it was measured, after those that come before it.
+        processor_seconds: About how much processor time the build takes after the builds before it; progress shows
+            what is left by it.
     """
 
     executable: str
