@@ -78,8 +78,8 @@ def test_an_update_with_refresh_shows_and_reverts_manual_changes(life: Life) -> 
     assert any("added    api => pay : TCP 3100" in line for line in life.drifted_preview.diagnostics)
     specs = {name: policy["spec"] for name, policy in life.deployed.policies.items()}
     assert specs == {name: policy["spec"] for name, policy in life.after_mending.policies.items()}
-    worn = {name: each["spec"] for name, each in life.deployed.attachments.items()}
-    assert worn == {name: each["spec"] for name, each in life.after_mending.attachments.items()}
+    carried = {name: each["spec"] for name, each in life.deployed.attachments.items()}
+    assert carried == {name: each["spec"] for name, each in life.after_mending.attachments.items()}
 
 
 def test_manual_additions_are_reverted_though_the_engine_would_not_see_them(life: Life) -> None:

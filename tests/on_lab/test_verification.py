@@ -43,7 +43,7 @@ def drift(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drift]
     engine, apis = Engine(lab, "dev", program), Apis(lab, "dev")
     somebody, ec2 = Behind(apis, program), apis.aws("ec2")
     engine.up().checked()
-    groups, interfaces = engine.outputs()["groupIds"], somebody.wear(engine)
+    groups, interfaces = engine.outputs()["groupIds"], somebody.attach_groups(engine)
     fresh = somebody.command("verify", "--stack", "dev")
 
     apis.tamper()
@@ -135,7 +135,7 @@ def bared(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bared]
     engine, apis = Engine(lab, "prod", program), Apis(lab, "prod")
     somebody = Behind(apis, program)
     engine.up().checked()
-    outputs, interfaces = engine.outputs(), somebody.wear(engine)
+    outputs, interfaces = engine.outputs(), somebody.attach_groups(engine)
     asked = ("verify", "--stack", "prod", "--output", "json")
     fresh = somebody.command(*asked)
     s3, bucket = apis.aws("s3"), outputs["flowLogLocation"].removeprefix("arn:aws:s3:::").partition("/")[0]

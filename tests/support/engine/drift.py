@@ -38,7 +38,7 @@ class Behind:
             check=True,
         ).stdout
 
-    def wear(self, engine: Engine) -> dict[str, str]:
+    def attach_groups(self, engine: Engine) -> dict[str, str]:
         """Give the load balancer and each pod an interface with its own group, and return the interfaces' ids."""
         ec2, groups = self.apis.aws("ec2"), engine.outputs()["groupIds"]
         network = next(each.network for each in SURROUNDINGS if each.stack == self.apis.stack)

@@ -123,13 +123,13 @@ class Transition:
         pod has a group of this program.
         """
         firewall = standing.firewall(self._environment)
-        worn = before.firewall(self._environment).attachments if pods is Pods.RUNNING else firewall.attachments
-        wearing = frozenset(attachment.service for attachment in worn)
-        layers = self._layers(self._seen(pods), standing.policies, replace(firewall, attachments=worn))
+        attachments = before.firewall(self._environment).attachments if pods is Pods.RUNNING else firewall.attachments
+        attached = frozenset(attachment.service for attachment in attachments)
+        layers = self._layers(self._seen(pods), standing.policies, replace(firewall, attachments=attachments))
         by_both: dict[Pair, PortSet] = {}
         by_pod_layer: dict[Pair, PortSet] = {}
         for pair, ends in _pairs(layers):
-            if not before.is_first or all(end.name in wearing for end in ends if end.role is Role.SERVICE):
+            if not before.is_first or all(end.name in attached for end in ends if end.role is Role.SERVICE):
                 by_both[pair] = _opened(layers, tuple(Layer), ends)
             else:
                 by_pod_layer[pair] = _opened(layers, (Layer.POD,), ends)
