@@ -1,4 +1,4 @@
-"""What a file or a folder holds: the logs to be read from it, each of one kind."""
+"""The logs in a file or a folder, each of one kind, which is recognized by its content."""
 
 import gzip
 import re
@@ -19,11 +19,11 @@ from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
 from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 
 HEAD_BYTES = 1 << 16
-"""How much of a file is looked at."""
+"""How much of a file is read to recognize its kind."""
 
 
 class LogKind(Enum):
-    """A log that there is a reader for."""
+    """A kind of log that has a reader."""
 
     FLOW_LOG_PARQUET = auto()
     FLOW_LOG_TEXT = auto()
@@ -39,7 +39,7 @@ _FIELD = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _MOST_FIELDS = 100
 _BARE_FLOW_LOG = re.compile(rb"[\w.-]{1,40} [^{\"]{0,1000}\beni-")
 _FLOW_LOG_LINE = re.compile(rb"\beni-[0-9a-f]{8,17}\b.{0,1000}\b(?:ACCEPT|REJECT|NODATA|SKIPDATA)\b")
-# The quotes are escaped where Docker keeps the line within JSON of its own.
+# The quotes are escaped if Docker stores the line inside its own JSON.
 _HUBBLE = re.compile(
     rb'\\?"(?:flow|lost_events|node_status|agent_event|debug_event)\\?": ?\{|\\?"verdict\\?": ?(?:\\?"|\d)'
 )
@@ -51,23 +51,25 @@ _AGENT_MESSAGE = re.compile(rb'\\?"level\\?": ?\\?".{0,4096}\\?"msg\\?": ?\\?"')
 
 
 def kind_of(path: Path) -> LogKind | None:
-    """Return the kind of a file, None where it is none of these.
+    """Return the kind of a file; None if it is none of these kinds.
 
     Raises:
-        InputError: It cannot be read; or it is a log that has to be saved in another way to be understood.
+        InputError: The file cannot be read, or it is a log that has to be saved in another form.
     """
     try:
         with path.open("rb") as file:
             packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
             head = unpacked(file).read(HEAD_BYTES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        problem = f"is packed with gzip and cut short or damaged: {error}"
-        raise InputError(str(path), "", problem, "Fetch the file again") from None
+        problem = f"is compressed with gzip, and is truncated or damaged: {error}"
+        raise InputError(str(path), "", problem, "Download the file again") from None
     except OSError as error:
         raise unreadable(path, error) from None
     if head.startswith(_PARQUET_MAGIC):
         if packed:
-            raise InputError(str(path), "", "is Parquet packed with gzip", "Unpack it: Parquet packs its own columns")
+            raise InputError(
+                str(path), "", "is Parquet compressed with gzip", "Decompress it: Parquet compresses its own columns"
+            )
         return LogKind.FLOW_LOG_PARQUET
     if head.startswith(_UTF_16):
         raise InputError(str(path), "", "is text in UTF-16", "Save it as UTF-8, as with `iconv -f UTF-16 -t UTF-8`")
@@ -78,7 +80,7 @@ def _kind_of_text(head: bytes, path: Path) -> LogKind | None:
     if _is_header(head.partition(b"\n")[0]):
         return LogKind.FLOW_LOG_TEXT
     hubble, event = _HUBBLE.search(head), _POLICY_EVENT.search(head)
-    # One may stand within the other's words: the first to come is what carries it.
+    # One of them may appear inside the other: the first one is the outer one.
     if hubble and event:
         return LogKind.HUBBLE if hubble.start() < event.start() else LogKind.POLICY_AGENT
     if hubble:
@@ -88,24 +90,22 @@ def _kind_of_text(head: bytes, path: Path) -> LogKind | None:
     if _FLOW_LOG_LINE.search(head):
         raise _flow_log_without_fields(head, str(path))
     if _HUBBLE_FOR_PEOPLE.search(head):
-        problem = "is what `hubble observe` prints for people to read"
+        problem = "is the text output of `hubble observe`"
         raise InputError(str(path), "", problem, "Save it with `hubble observe --output json`")
-    # Last, as Cilium's agent writes such messages too, among which flows stand.
+    # This check is the last one, because Cilium's agent writes such messages too, between flows.
     return LogKind.POLICY_AGENT if _AGENT_MESSAGE.search(head) else None
 
 
 def _flow_log_without_fields(head: bytes, source: str) -> InputError:
     if _BARE_FLOW_LOG.match(head):
-        remedy = (
-            "Write the names of the fields before them, in their order, as in `version account-id interface-id ...`"
-        )
-        return InputError(source, "line 1", "names no fields, and lines of a flow log follow", remedy)
-    problem = "holds lines of a flow log within answers of CloudWatch Logs, which name no fields"
+        remedy = "Write a first line with the names of the fields in order, as in `version account-id interface-id ...`"
+        return InputError(source, "line 1", "is a flow log record, and no line before it names the fields", remedy)
+    problem = "contains flow log records saved from CloudWatch Logs, which do not name the fields"
     return InputError(source, "", problem, "Name the log group itself, as cloudwatch:LOG_GROUP")
 
 
 def _is_header(line: bytes) -> bool:
-    """Tell whether a line names fields of a flow log, also ones that AWS has added since."""
+    """Return whether a line names fields of a flow log, including fields that AWS may add."""
     try:
         fields = line.decode("ascii").split()
     except UnicodeDecodeError:
@@ -122,30 +122,30 @@ _KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class UnknownFiles:
-    """Files beside logs that are none themselves, such as a note, or what AWS leaves when it tries a bucket.
+    """Files next to logs that are no logs, such as a note, or the file that AWS writes to test a bucket.
 
-    They stop nothing, as a malformed line stops nothing, but they are not passed over either: each is counted as one
-    malformed line, so that nobody takes for complete what may not be.
+    They do not stop the reading, but each one counts as a malformed line, so that nobody mistakes the result for
+    complete.
     """
 
     name: str
     paths: tuple[Path, ...]
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield nothing, and count each file."""
+        """Yield nothing, and count each file as malformed."""
         del scope
         for path in self.paths:
-            reading.refuse(str(path), "is a log of no known kind")
+            reading.refuse(str(path), "is not a known kind of log")
         yield from ()
 
 
 def logs_in(path: Path) -> tuple[Log, ...]:
-    """Return the logs that a file or a folder with all folders below holds, one for each kind, told by content.
+    """Return the logs in a file, or in a folder and all folders below it, one for each kind.
 
-    A file that several links lead to is read once, and an empty one tells nothing.
+    A file with several links is read once. An empty file is ignored.
 
     Raises:
-        InputError: Nothing is there, nothing that is there is a log, or one cannot be read.
+        InputError: There is no file, no file is a log, or a file cannot be read.
     """
     files: dict[LogKind | None, list[Path]] = defaultdict(list)
     for file in _distinct(files_below(path) if path.is_dir() else [path]):
@@ -158,7 +158,7 @@ def logs_in(path: Path) -> tuple[Log, ...]:
 
 
 def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield those that hold something, each file once."""
+    """Yield the files that are not empty, each once."""
     seen = set()
     for path in paths:
         try:
@@ -166,7 +166,7 @@ def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
         except OSError as error:
             raise unreadable(path, error) from None
         if not S_ISREG(found.st_mode):
-            raise InputError(str(path), "", "is no regular file", "Give what it holds on standard input, and name -")
+            raise InputError(str(path), "", "is not a regular file", "Pipe its content to standard input, and name -")
         identity = (found.st_dev, found.st_ino)
         if found.st_size and identity not in seen:
             seen.add(identity)
@@ -175,8 +175,8 @@ def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _nothing(path: Path, unknown: tuple[Path, ...]) -> InputError:
     if unknown:
-        return InputError(str(unknown[0]), "", "is a log of no known kind", f"Known are {_KINDS}")
-    return InputError(str(path), "", "holds nothing" if path.is_dir() else "is empty", f"Name what holds {_KINDS}")
+        return InputError(str(unknown[0]), "", "is not a known kind of log", f"The known kinds are {_KINDS}")
+    return InputError(str(path), "", "is empty", f"Name a file or folder with {_KINDS}")
 
 
 def _log(kind: LogKind, name: str, paths: tuple[Path, ...]) -> Log:

@@ -35,7 +35,7 @@ def _files(folder: Path, form: FlowLogForm) -> tuple[int, int]:
     records = sum(1 for _ in FlowLogFiles(str(folder), paths, form).records(Scope(), reading))
     if reading.malformed:
         raise SystemExit(f"not all lines were understood: {reading}")
-    return reading.told, records
+    return reading.recorded, records
 
 
 def parquet(folder: Path) -> tuple[int, int]:

@@ -131,7 +131,7 @@ def read(path: Path) -> None:
     seconds, busy = time.perf_counter() - begin, time.process_time() - busy
     if reading.malformed or reading.other:
         raise SystemExit(f"not all lines were understood: {reading}")
-    json.dump([reading.told, records, seconds, busy, _json_seconds(path)], sys.stdout)
+    json.dump([reading.recorded, records, seconds, busy, _json_seconds(path)], sys.stdout)
 
 
 def _json_seconds(path: Path) -> float:

@@ -262,7 +262,7 @@ def test_an_inventory_of_another_stack_or_matrix_is_refused(night: Path, tmp_pat
     )
     unbound = run("denied", night / "agent.log", "--inventory", night / "inventory.json", "--project", project)
 
-    assert other.stderr == "error: --inventory: it is of dev, not of prod. Name one of this stack.\n"
+    assert other.stderr == "error: --inventory: it is of the stack dev, not of prod. Name one of this stack.\n"
     assert unbound.exit_code == 2
     assert "externals.smtp: it has no place in the environment dev" in unbound.stderr
 

@@ -107,7 +107,7 @@ def test_wrong_input_exits_2_with_one_line(as_declared: Path, tmp_path: Path) ->
     pod = {"metadata": {"namespace": "a", "name": "b"}, "status": {"podIP": "10.0.0.1"}, "kind": "Pod"}
     pods.write_text(json.dumps({"items": [pod]}), encoding="utf-8")
 
-    assert "it is of dev, not of prod" in refusal(ask(as_declared, stack="prod"))
+    assert "it is of the stack dev, not of prod" in refusal(ask(as_declared, stack="prod"))
     assert "the inventory does not contain it" in refusal(ask(pods))
     assert "it cannot be read" in refusal(ask(tmp_path / "none.json"))
     assert "mars" in refusal(ask(as_declared, stack="mars"))

@@ -1,4 +1,4 @@
-"""What a file or a folder holds is told by what stands in it, and what cannot be read is one clear error."""
+"""The content of a file shows its kind of log, and a file that cannot be read is one clear error."""
 
 import gzip
 import json
@@ -44,7 +44,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def parquet(tmp_path: Path) -> bytes:
-    """Return a file as AWS delivers it: underscores in names, numbers as numbers."""
+    """Return a file in the form that AWS delivers: underscores in names, numbers as numbers."""
     values = zip(FIELDS.split(), ROW.split(), strict=True)
     columns = (f"{value if value.isdigit() else repr(value)} AS {key.replace('-', '_')}" for key, value in values)
     path = tmp_path / ".parquet"
@@ -89,7 +89,7 @@ def error_of(path: Path) -> str:
         ),
     ],
 )
-def test_a_file_is_known_by_its_content_and_not_by_its_name(
+def test_the_kind_of_a_file_follows_from_its_content_and_not_its_name(
     write: Write,
     content: bytes,
     kind: type[Log],
@@ -103,7 +103,7 @@ def test_a_file_is_known_by_its_content_and_not_by_its_name(
     assert log.name == str(path)
 
 
-def test_a_folder_gives_a_log_for_each_kind_and_all_of_them_are_read(write: Write, tmp_path: Path) -> None:
+def test_a_folder_gives_one_log_for_each_kind(write: Write, tmp_path: Path) -> None:
     hive = "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=r/year=2026/month=11/day=24/hour=01"
     parquets = tuple(write(f"{hive}/{name}", parquet(tmp_path)) for name in ("a", "b"))
     plain = "AWSLogs/111122223333/vpcflowlogs/r/2026/11/24/c.log.gz"
@@ -122,21 +122,21 @@ def test_a_folder_gives_a_log_for_each_kind_and_all_of_them_are_read(write: Writ
         PolicyAgentLog(str(tmp_path), TextFiles(agents)),
     )
     records, reading = read(logs)
-    assert (reading.told, reading.malformed) == (7, 0)
+    assert (reading.recorded, reading.malformed) == (7, 0)
     assert {(record.source.address, record.port) for record in records} == {("10.0.0.5", 3100)}
 
 
-def test_a_file_that_several_links_lead_to_is_read_once(write: Write, tmp_path: Path) -> None:
+def test_a_file_with_several_links_is_read_once(write: Write, tmp_path: Path) -> None:
     path = write("a.log", HUBBLE)
     (tmp_path / "b.log").symlink_to(path)
     os.link(path, tmp_path / "c.log")
     write("sub/x.log", AGENT)
     (tmp_path / "other").symlink_to(tmp_path / "sub")
 
-    assert read(logs_in(tmp_path))[1].told == 2
+    assert read(logs_in(tmp_path))[1].recorded == 2
 
 
-def test_a_link_that_leads_back_is_an_error(write: Write, tmp_path: Path) -> None:
+def test_a_symbolic_link_to_a_parent_is_an_error(write: Write, tmp_path: Path) -> None:
     write("a.log", HUBBLE)
     (tmp_path / "loop").symlink_to(tmp_path)
 
@@ -145,7 +145,7 @@ def test_a_link_that_leads_back_is_an_error(write: Write, tmp_path: Path) -> Non
     )
 
 
-def test_an_unknown_file_beside_logs_stops_nothing_and_is_counted(write: Write, tmp_path: Path) -> None:
+def test_an_unknown_file_next_to_logs_is_counted_and_stops_nothing(write: Write, tmp_path: Path) -> None:
     write("hubble.log", HUBBLE)
     stray = write("aws-logs-write-test", STRAY)
 
@@ -153,28 +153,28 @@ def test_an_unknown_file_beside_logs_stops_nothing_and_is_counted(write: Write, 
     records, reading = read(logs)
 
     assert logs[1:] == (UnknownFiles(str(tmp_path), (stray,)),)
-    assert (len(records), reading.told, reading.malformed) == (1, 1, 1)
-    assert reading.first_malformed == f"{stray}: is a log of no known kind"
+    assert (len(records), reading.recorded, reading.malformed) == (1, 1, 1)
+    assert reading.first_malformed == f"{stray}: is not a known kind of log"
 
 
 @pytest.mark.parametrize(
     "content",
     [STRAY, b"\0" * 9, b"\xff" * 9, b"[" * 70_000, b"a: 1\nb: 2\n", b'{"Records":[]}', b"PK\x03\x04zip", b"\n\n"],
 )
-def test_a_file_of_an_unknown_kind_is_an_error_that_names_the_known_ones(write: Write, content: bytes) -> None:
+def test_a_file_of_an_unknown_kind_is_an_error_that_names_the_known_kinds(write: Write, content: bytes) -> None:
     path = write("hubble.log", content)
 
-    expected = f"{path}: is a log of no known kind. Known are flow logs in Parquet"
+    expected = f"{path}: is not a known kind of log. The known kinds are flow logs in Parquet"
     assert error_of(path).startswith(expected)
     assert error_of(path.parent).startswith(expected)
 
 
-def test_lines_of_a_flow_log_without_names_of_fields_are_an_error_with_its_remedy(write: Write) -> None:
+def test_flow_log_records_without_a_header_are_an_error_with_a_remedy(write: Write) -> None:
     path = write("flow.log", f"{ROW}\n".encode())
 
     assert error_of(path) == (
-        f"{path}: line 1: names no fields, and lines of a flow log follow. Write the names of the fields before them, "
-        "in their order, as in `version account-id interface-id ...`."
+        f"{path}: line 1: is a flow log record, and no line before it names the fields. Write a first line with the "
+        "names of the fields in order, as in `version account-id interface-id ...`."
     )
 
 
@@ -183,39 +183,39 @@ def test_lines_of_a_flow_log_without_names_of_fields_are_an_error_with_its_remed
     [json.dumps({"events": [{"timestamp": 1, "message": ROW}]}, indent=4), f"2026-11-24T01:32:14.000Z {ROW}\n"],
     ids=["as JSON", "with a time before it"],
 )
-def test_a_flow_log_saved_from_cloudwatch_is_an_error_with_its_remedy(write: Write, content: str) -> None:
+def test_a_flow_log_saved_from_cloudwatch_is_an_error_with_a_remedy(write: Write, content: str) -> None:
     path = write("flow.json", content.encode())
 
     assert error_of(path) == (
-        f"{path}: holds lines of a flow log within answers of CloudWatch Logs, which name no fields. "
+        f"{path}: contains flow log records saved from CloudWatch Logs, which do not name the fields. "
         "Name the log group itself, as cloudwatch:LOG_GROUP."
     )
 
 
-def test_what_hubble_prints_for_people_is_an_error_with_its_remedy(write: Write) -> None:
+def test_the_text_output_of_hubble_is_an_error_with_a_remedy(write: Write) -> None:
     told = b"Nov 24 01:32:14.234: shop/api-1:40001 (ID:24009) <> shop/pay-1:3100 (ID:24010) Policy denied DROPPED (TCP)"
     path = write("hubble.txt", told)
 
     assert error_of(path) == (
-        f"{path}: is what `hubble observe` prints for people to read. Save it with `hubble observe --output json`."
+        f"{path}: is the text output of `hubble observe`. Save it with `hubble observe --output json`."
     )
 
 
-def test_text_in_utf_16_is_an_error_with_its_remedy(write: Write) -> None:
+def test_text_in_utf_16_is_an_error_with_a_remedy(write: Write) -> None:
     path = write("hubble.log", HUBBLE.decode().encode("utf-16"))
 
     assert error_of(path) == f"{path}: is text in UTF-16. Save it as UTF-8, as with `iconv -f UTF-16 -t UTF-8`."
 
 
 @pytest.mark.parametrize("lines", [1, 100_000])
-def test_a_log_packed_with_gzip_and_cut_short_is_an_error(write: Write, lines: int) -> None:
+def test_a_truncated_gzip_file_is_an_error(write: Write, lines: int) -> None:
     packed = gzip.compress(b"".join(HUBBLE.replace(b"40001", b"%d" % (32768 + each % 9999)) for each in range(lines)))
     path = write("hubble.log.gz", packed[:-20])
 
-    assert error_of(path).startswith(f"{path}: is packed with gzip and cut short or damaged: ")
+    assert error_of(path).startswith(f"{path}: is compressed with gzip, and is truncated or damaged: ")
 
 
-def test_a_log_packed_with_gzip_and_damaged_is_an_error(write: Write) -> None:
+def test_a_damaged_gzip_file_is_an_error(write: Write) -> None:
     packed = bytearray(gzip.compress(HUBBLE * 10))
     packed[len(packed) // 2] ^= 0xFF
 
@@ -224,20 +224,22 @@ def test_a_log_packed_with_gzip_and_damaged_is_an_error(write: Write) -> None:
     assert error_of(path).startswith(f"{path}: ")
 
 
-def test_parquet_packed_with_gzip_is_an_error_with_its_remedy(write: Write, tmp_path: Path) -> None:
+def test_parquet_compressed_with_gzip_is_an_error_with_a_remedy(write: Write, tmp_path: Path) -> None:
     path = write("a.parquet.gz", gzip.compress(parquet(tmp_path)))
 
-    assert error_of(path) == f"{path}: is Parquet packed with gzip. Unpack it: Parquet packs its own columns."
+    assert (
+        error_of(path) == f"{path}: is Parquet compressed with gzip. Decompress it: Parquet compresses its own columns."
+    )
 
 
-def test_what_is_not_there_is_empty_or_may_not_be_read_is_an_error(
+def test_a_missing_empty_or_unreadable_file_is_an_error(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert error_of(tmp_path).startswith(f"{tmp_path}: holds nothing. Name what holds flow logs")
+    assert error_of(tmp_path).startswith(f"{tmp_path}: is empty. Name a file or folder with flow logs")
     assert error_of(tmp_path / "none").startswith(f"{tmp_path}/none: cannot be read: No such file or directory.")
     path = write("a.log", b"")
-    assert error_of(path).startswith(f"{path}: is empty. Name what holds flow logs")
-    assert error_of(tmp_path).startswith(f"{tmp_path}: holds nothing.")
+    assert error_of(path).startswith(f"{path}: is empty. Name a file or folder with flow logs")
+    assert error_of(tmp_path).startswith(f"{tmp_path}: is empty.")
     monkeypatch.setattr(Path, "open", _forbidden)
     os.truncate(path, 1)
     assert error_of(path) == f"{path}: cannot be read: Permission denied. Make it readable or move it away."
@@ -247,10 +249,10 @@ def _forbidden(path: Path, mode: str) -> None:
     raise PermissionError(13, "Permission denied", str(path), mode)
 
 
-def test_a_pipe_in_a_folder_is_an_error_and_is_not_waited_for(write: Write, tmp_path: Path) -> None:
+def test_a_pipe_in_a_folder_is_an_error_and_does_not_block(write: Write, tmp_path: Path) -> None:
     write("a.log", HUBBLE)
     os.mkfifo(tmp_path / "b.log")
 
     assert error_of(tmp_path) == (
-        f"{tmp_path}/b.log: is no regular file. Give what it holds on standard input, and name -."
+        f"{tmp_path}/b.log: is not a regular file. Pipe its content to standard input, and name -."
     )

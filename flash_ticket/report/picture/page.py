@@ -259,7 +259,7 @@ def _violation(each: Violation) -> list[Markup]:
     targets, ports = ", ".join(each.destinations), str(each.ports).replace(",", ", ")
     short = [targets, ports, each.layer.value, each.fault.value]
     long = [str(each.side), each.remedy]
-    return [element("td", None, cell) for cell in short] + [element("td", {"class": "told"}, cell) for cell in long]
+    return [element("td", None, cell) for cell in short] + [element("td", {"class": "long"}, cell) for cell in long]
 
 
 def _blur(blur: Blur) -> str:

@@ -117,7 +117,7 @@ STYLE = (
     "td.open{background:var(--inside);font-weight:600}"
     "td.shut{color:var(--faint)}"
     "td.both{color:var(--good)}"
-    "td.told{min-width:16rem;white-space:normal}"
+    "td.long{min-width:16rem;white-space:normal}"
     "details{border:1px solid var(--line);border-radius:8px;margin:.5rem 0;background:var(--band)}"
     "summary{cursor:pointer;padding:.6rem .9rem;overflow-wrap:anywhere}"
     "summary b{font-weight:600}"
@@ -132,5 +132,5 @@ STYLE = (
     "nav,.skip{display:none}.wide{overflow:visible;border:0}figure svg{min-width:0}"
     "details::details-content{content-visibility:visible;height:auto}"
     "figure,tr,details{break-inside:avoid}body{font-size:11pt}th,td{padding:.2rem .4rem}"
-    "td,td.told{min-width:0;white-space:normal;overflow-wrap:anywhere}}"
+    "td,td.long{min-width:0;white-space:normal;overflow-wrap:anywhere}}"
 )

@@ -1,1 +1,1 @@
-"""From the addresses of a record to the endpoints of the matrix."""
+"""Attribution of the addresses in records to the endpoints of the matrix."""

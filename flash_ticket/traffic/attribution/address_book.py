@@ -1,4 +1,4 @@
-"""Whose an address was when a connection was opened, as an endpoint of both layers; or why that is not known."""
+"""The endpoint that had an address when a connection was opened, or why it is not known."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from flash_ticket.traffic.attribution.pod_history import PodHistory
 from flash_ticket.traffic.records.record import End, PodIdentity
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP, 132: Protocol.SCTP}
-"""IANA's numbers of the protocols that have ports here."""
+"""IANA's numbers of the supported protocols with ports."""
 
 _PRIVATE = tuple(
     ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
@@ -35,12 +35,12 @@ _PRIVATE = tuple(
 
 @dataclass(frozen=True, slots=True)
 class KnownEnd:
-    """Whose an address was.
+    """The owner of an address.
 
     Attributes:
-        pod: The pod there, if it is one.
-        started: When the pod was started; None where there is none or that is not known.
-        port: The port that was called, at the pods behind a Service its own port; unchanged for a caller.
+        pod: The pod with the address, if it is a pod.
+        started: When the pod started; None if there is none or it is not known.
+        port: The port that was called; behind a Service, the port of its pods. A caller has the called port too.
     """
 
     endpoint: Endpoint
@@ -51,7 +51,7 @@ class KnownEnd:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When the traffic was, in seconds since 1970."""
+    """The period of the traffic, in seconds since 1970."""
 
     first: float
     last: float
@@ -62,8 +62,8 @@ class AddressBook:
     """The addresses of one environment.
 
     Attributes:
-        layers: Both compiled layers in the environment that the addresses are of.
-        inventory: Pods, interfaces and Services there.
+        layers: Both compiled layers of the environment.
+        inventory: The pods, interfaces and Services of the environment.
     """
 
     layers: BothLayers
@@ -71,12 +71,12 @@ class AddressBook:
 
     @cached_property
     def history(self) -> PodHistory:
-        """Who had which pod address when."""
+        """Which pod had which address when."""
         return PodHistory(self.inventory.pods)
 
     @cached_property
     def listening(self) -> frozenset[tuple[int, int]]:
-        """The numbers of protocols with ports that the matrix knows to be called, and DNS."""
+        """The protocol numbers and ports to which the matrix declares calls, and DNS."""
         matrix, front = self.layers.matrix, self.layers.environment.load_balancer
         ports = (port for endpoint in matrix.endpoints.values() for port in endpoint.ports)
         numbers = {protocol: number for number, protocol in PROTOCOLS.items()}
@@ -87,12 +87,12 @@ class AddressBook:
         )
 
     def destination(self, end: End, port: PortRange | None, span: Span) -> KnownEnd | UnknownEnd:
-        """Return who was called.
+        """Return the endpoint that was called.
 
         Args:
             end: The end that was called.
-            port: One port; None for a protocol without.
-            span: When.
+            port: A range of one port; None for a protocol without ports.
+            span: The period of the traffic.
         """
         if found := self._pod(end, span):
             return found if isinstance(found, UnknownEnd) else replace(found, port=port)
@@ -106,12 +106,12 @@ class AddressBook:
         return place if isinstance(place, UnknownEnd) else KnownEnd(place, port=port)
 
     def source(self, end: End, called: KnownEnd, span: Span) -> KnownEnd | UnknownEnd:
-        """Return who called.
+        """Return the endpoint that called.
 
         Args:
             end: The end that opened the connection.
             called: The other end.
-            span: When.
+            span: The period of the traffic.
         """
         if found := self._pod(end, span):
             return found if isinstance(found, UnknownEnd) else replace(found, port=called.port)
@@ -124,21 +124,21 @@ class AddressBook:
         return place if isinstance(place, UnknownEnd) else KnownEnd(place, port=called.port)
 
     def _pod(self, end: End, span: Span) -> KnownEnd | UnknownEnd | None:
-        """Return the pod of an end, the log's own word for it first."""
-        told = end.pod
-        if told:
-            known = self.history.named(told.namespace, told.name)
-            labels = told.labels or (known.labels if known else ())
-            if labels or told.namespace not in self._namespaces:
-                identity = PodIdentity(told.namespace, told.name, labels)
-                return KnownEnd(self._pods(told.namespace, labels), identity, known.since if known else None)
+        """Return the pod of an end; what the log says about it comes first."""
+        named = end.pod
+        if named:
+            known = self.history.named(named.namespace, named.name)
+            labels = named.labels or (known.labels if known else ())
+            if labels or named.namespace not in self._namespaces:
+                identity = PodIdentity(named.namespace, named.name, labels)
+                return KnownEnd(self._pods(named.namespace, labels), identity, known.since if known else None)
         if self.history.knows(end.address):
             holder = self.history.holder(end.address, span.first, span.last)
             return _known(self._pods(holder.namespace, holder.labels), holder) if holder else UnknownEnd.UNCERTAIN
-        return UnknownEnd.NO_LABELS if told else None
+        return UnknownEnd.NO_LABELS if named else None
 
     def _pods(self, namespace: str, labels: Labels) -> Endpoint:
-        """Return the endpoint of a pod: that whose labels it has, the most particular one first."""
+        """Return the endpoint with the most labels, all of which the pod has."""
         wanted = set(labels)
         for endpoint in self._in_pods.get(namespace, ()):
             if endpoint.workload and endpoint.workload.labels.items() <= wanted:
@@ -146,7 +146,7 @@ class AddressBook:
         return self.layers.named[POD_ELSEWHERE]
 
     def _kubelet(self, address: str, called: KnownEnd) -> Endpoint | None:
-        """Return the kubelet, where a node calls what is probed."""
+        """Return the kubelet if a node calls a port that is probed."""
         probed = called.endpoint.role is Role.SERVICE and called.port
         if not probed or address not in self.history.nodes:
             return None
@@ -155,13 +155,13 @@ class AddressBook:
         return self.layers.named.get(KUBELET) if covered else None
 
     def _clients(self, address: str, called: Endpoint) -> Endpoint | None:
-        """Return those who may reach the load balancer, where it is called by one of them."""
+        """Return the clients of the load balancer if one of them calls it."""
         front = self.layers.environment.load_balancer.external
         clients = self.layers.named[clients_of(front)]
         return clients if called.name == front and self._places.within(address, clients.ranges) else None
 
     def _elsewhere(self, address: str, span: Span) -> Endpoint | UnknownEnd:
-        """Return what is no pod and no place: the node's resolver, a host of the VPC, the internet."""
+        """Return an endpoint that is no pod and no place: the node's resolver, a host of the VPC, the internet."""
         named = self.layers.named
         if not self._places.is_address(address):
             return UnknownEnd.NO_ADDRESS
@@ -178,12 +178,12 @@ class AddressBook:
 
     @cached_property
     def _namespaces(self) -> frozenset[str]:
-        """The namespaces in which it matters what labels a pod has."""
+        """The namespaces in which the labels of a pod matter."""
         return frozenset(self._in_pods)
 
     @cached_property
     def _in_pods(self) -> Mapping[str, Sequence[Endpoint]]:
-        """The endpoints that are pods by namespace, those of most labels first."""
+        """The endpoints that are pods, by namespace, those with most labels first."""
         found: dict[str, list[Endpoint]] = defaultdict(list)
         for endpoint in self.layers.endpoints:
             if endpoint.workload and endpoint.name != POD_ELSEWHERE:
@@ -218,7 +218,7 @@ def _known(endpoint: Endpoint, pod: Pod) -> KnownEnd:
 
 
 def _behind(service: ClusterService, port: PortRange | None) -> PortRange | None:
-    """Return the port of the pods that a Service sends a port to; the port itself where that is not known."""
+    """Return the port of the pods to which a Service sends a port; the port itself if that is not known."""
     for outside, target in service.ports if port else ():
         if port and outside.covers(port):
             return PortRange(port.protocol, target, target)
@@ -226,5 +226,5 @@ def _behind(service: ClusterService, port: PortRange | None) -> PortRange | None
 
 
 def _is_private(address: str) -> bool:
-    """Tell whether an address is of a private network, where the addresses of Services are."""
+    """Return whether an address belongs to a private network, as the addresses of Services do."""
     return any(ip_address(address) in network for network in _PRIVATE)

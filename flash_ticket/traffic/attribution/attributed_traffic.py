@@ -1,4 +1,4 @@
-"""Recorded traffic held against one environment: what ``denied``, ``replay`` and ``learn`` start from."""
+"""Recorded traffic, attributed to the endpoints of one environment: the input of denied, replay and learn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from flash_ticket.traffic.records.record import Log
 
 @dataclass(frozen=True, slots=True)
 class AttributedTraffic:
-    """What logs tell, by whom it concerns.
+    """The traffic in logs, attributed to endpoints.
 
     Attributes:
-        firewall: Compiled for the environment that the inventory tells.
-        layers: Its layers; the endpoints of the conversations are theirs, and are compared by identity.
-        inventory: What the addresses were known from.
-        attribution: All logs together.
-        totals: Of each log.
+        firewall: The firewall, compiled for the environment of the inventory.
+        layers: Its layers; the endpoints of the conversations belong to them and are compared by identity.
+        inventory: The inventory that the addresses were looked up in.
+        attribution: The traffic of all logs together.
+        totals: The counts of each log.
     """
 
     firewall: CompiledFirewall
@@ -37,14 +37,14 @@ class AttributedTraffic:
 def attribute_logs(
     matrix: Matrix, inventory: Inventory, logs: Sequence[Log], since: float | None = None, until: float | None = None
 ) -> AttributedTraffic:
-    """Read logs and attribute what they tell.
+    """Read logs and attribute their records.
 
     Args:
-        matrix: By whose services and externals the traffic is told.
-        inventory: With an environment that has a place for each external of the matrix.
-        logs: Each is read once.
-        since: Only what ended at this time or later, in seconds since 1970; None for everything.
-        until: Only what began before this time.
+        matrix: The services and externals that the traffic is attributed to.
+        inventory: An inventory with an environment that has a place for each external of the matrix.
+        logs: The logs; each is read once.
+        since: Only traffic that ended at this time or later, in seconds since 1970; None for all.
+        until: Only traffic that began before this time; None for all.
 
     Raises:
         InputError: There is no environment, an external has no place in it, or a log cannot be read.
@@ -55,7 +55,7 @@ def attribute_logs(
     return attribute_logs_to(firewall, firewall.layers(), inventory, logs, since, until)
 
 
-def attribute_logs_to(  # noqa: PLR0913, PLR0917 - the period is the last two
+def attribute_logs_to(  # noqa: PLR0913, PLR0917 - the last two are one period
     firewall: CompiledFirewall,
     layers: BothLayers,
     inventory: Inventory,
@@ -63,17 +63,17 @@ def attribute_logs_to(  # noqa: PLR0913, PLR0917 - the period is the last two
     since: float | None = None,
     until: float | None = None,
 ) -> AttributedTraffic:
-    """Read logs and attribute what they tell to the endpoints of these layers; else as ``attribute_logs``."""
+    """Read logs and attribute their records to the endpoints of these layers; otherwise like ``attribute_logs``."""
     book = AddressBook(layers, inventory)
     attribution, totals = attribute(logs, book, scope(book, since, until))
     return AttributedTraffic(firewall, layers, inventory, attribution, totals)
 
 
 def known_environment(inventory: Inventory) -> Environment:
-    """Return the environment that an inventory tells.
+    """Return the environment of an inventory.
 
     Raises:
-        InputError: It tells none.
+        InputError: It contains none.
     """
     if inventory.environment is None:
         raise InputError("--inventory", "", "it contains no environment", "Save one with flash-firewall inventory")
@@ -84,12 +84,12 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
     """Check that every external outside the cluster has a place, and that the load balancer is one of them.
 
     Args:
-        matrix: What is declared.
-        environment: With the places.
-        source: The file that declares it, for the error.
+        matrix: The declared traffic.
+        environment: The environment with the places.
+        source: The file of the matrix, for the error.
 
     Raises:
-        InputError: One has none.
+        InputError: An external has no place, or the load balancer is not declared.
     """
     known = {name for name, _ in environment.places}
     front = environment.load_balancer.external
@@ -97,7 +97,7 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
         raise InputError(
             source,
             f"externals.{front}",
-            f"it is the load balancer of the environment {environment.name}, and is not declared",
+            f"it is the load balancer of the environment {environment.name}, but is not declared",
             "Declare it, or bind another in the stack's settings and take the inventory again",
         )
     for external in matrix.externals:
@@ -111,11 +111,13 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
 
 
 def refuse_other_stack(inventory: Inventory, stack: str | None) -> None:
-    """Check that an inventory is of the stack that was named, if one was.
+    """Check that an inventory belongs to the named stack, if one is named.
 
     Raises:
-        InputError: It is of another one.
+        InputError: It belongs to another stack.
     """
     wanted, environment = (stack or "").rpartition("/")[2], inventory.environment
     if wanted and environment and environment.name != wanted:
-        raise InputError("--inventory", "", f"it is of {environment.name}, not of {wanted}", "Name one of this stack")
+        raise InputError(
+            "--inventory", "", f"it is of the stack {environment.name}, not of {wanted}", "Name one of this stack"
+        )

@@ -1,4 +1,4 @@
-"""Records of logs summed up by whom they concern."""
+"""Records of logs, attributed to endpoints and summed up by pair and port."""
 
 from bisect import insort
 from collections import defaultdict
@@ -19,24 +19,24 @@ MOST_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What one log tells of one pair of ends on one port.
+    """What one kind of log shows about one pair of endpoints on one port.
 
     Attributes:
-        source: Who called, as both layers know it.
-        destination: Who was called.
-        port: A range of one port; None for a protocol without ports (ICMP), which no rule here speaks of.
+        source: The endpoint of both layers that called.
+        destination: The endpoint that was called.
+        port: A range of one port; None for a protocol without ports (ICMP), which no rule here covers.
         protocol: IANA's number.
-        direction: At which end it was seen; None where unknown.
-        reason: The log's own words.
-        interfaces: Those that stopped it, up to ``MOST_EXAMPLES``.
+        direction: The end at which it was recorded; None if unknown.
+        reason: The reason in the log's own words.
+        interfaces: The interfaces that stopped it, up to ``MOST_EXAMPLES``.
         sources: Addresses of the source, up to ``MOST_EXAMPLES``, sorted.
-        destinations: Likewise.
-        count: How many lines of the log.
+        destinations: Addresses of the destination, up to ``MOST_EXAMPLES``, sorted.
+        count: How many lines of the log show it.
         first: Seconds since 1970, UTC.
-        last: Likewise.
-        callers: Pods of the source as the log or the inventory names them, up to ``MOST_EXAMPLES``, sorted.
-        called: Likewise of the destination.
-        early: How many of the lines tell of nothing but a pod's first seconds, before its policies may be enforced.
+        last: Seconds since 1970, UTC.
+        callers: Pods of the source, as the log or the inventory names them, up to ``MOST_EXAMPLES``, sorted.
+        called: Pods of the destination, up to ``MOST_EXAMPLES``, sorted.
+        early: How many of the lines are entirely from a pod's first seconds, before its policies may be enforced.
     """
 
     evidence: Evidence
@@ -60,12 +60,13 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """All that was read, by whom it concerns: ``read`` = attributed + unattributed + malformed.
+    """All records by endpoint: ``read`` = attributed + unattributed + malformed.
 
     Attributes:
-        conversations: Both ends are known; sorted by source, destination, port, evidence.
-        unattributed: Lines with an end that is not known, by the reason why
-        (``flash_ticket.traffic.attribution.place_directory``). examples: For each of those reasons, one address.
+        conversations: Traffic with two known ends, sorted by source, destination, port, evidence.
+        unattributed: Counts of lines with an unknown end, by reason
+            (``flash_ticket.traffic.attribution.place_directory``).
+        examples: One address for each of those reasons.
     """
 
     conversations: tuple[Conversation, ...]
@@ -74,29 +75,30 @@ class Attribution:
 
     @property
     def attributed(self) -> int:
-        """Lines both of whose ends are known."""
+        """How many lines have two known ends."""
         return sum(each.count for each in self.conversations)
 
 
 EARLY_SECONDS = 10
-"""How long a pod's policies may be missing or half there: the AWS agent's standard mode takes 1 to 2 s (EKS User Guide,
-"Limit Pod traffic"), and replies on connections opened before are dropped for some more."""
+"""How long the policies of a new pod may be missing or incomplete: the standard mode of the AWS agent takes 1 to 2 s
+(EKS User Guide, "Limit Pod traffic"), and replies on connections opened before that are dropped for some more time."""
 
 
 Example = TypeVar("Example", str, PodIdentity)
 _Examples = list[tuple[tuple[str, ...], Example]]
-"""Examples with what orders them, sorted."""
+"""Examples with their sort keys, sorted."""
 
 
 @dataclass(slots=True)
 class SourceTotals:
-    """What was read of one log and what became of it.
+    """How many lines of one log were read, and how many were attributed.
 
     Attributes:
         name: The log, as the user named it.
-        attributed: Lines both of whose ends are known.
-        unattributed: The others.
-        evidence: The kinds of log that were in it.
+        reading: The counts of what was read.
+        attributed: How many lines have two known ends.
+        unattributed: How many lines have an unknown end.
+        evidence: The kinds of log that it contained.
     """
 
     name: str
@@ -107,17 +109,17 @@ class SourceTotals:
 
 
 def scope(book: AddressBook, since: float | None = None, until: float | None = None) -> Scope:
-    """Return what is asked of logs so that their records can be attributed: split where addresses changed hands."""
+    """Return the scope for reading logs: records are split at the times when an address moved to another pod."""
     return Scope(since, until, book.history.moments(since), book.listening)
 
 
 def attribute(logs: Sequence[Log], book: AddressBook, wanted: Scope) -> tuple[Attribution, tuple[SourceTotals, ...]]:
-    """Read logs and sum up what they tell by source, destination and port.
+    """Read logs and sum up their records by source, destination and port.
 
     Args:
-        logs: Each is read once, in order.
-        book: Whose the addresses are.
-        wanted: As ``scope`` makes it.
+        logs: The logs; each is read once, in order.
+        book: The owners of the addresses.
+        wanted: The result of ``scope``.
 
     Raises:
         InputError: A log cannot be read.
@@ -132,7 +134,7 @@ def attribute(logs: Sequence[Log], book: AddressBook, wanted: Scope) -> tuple[At
 
 @dataclass(slots=True)
 class _GrowingConversation:
-    """A conversation while it grows."""
+    """A conversation while records are added to it."""
 
     conversation: Conversation
     interfaces: _Examples[str] = field(default_factory=list)
@@ -214,7 +216,7 @@ class _Ledger:
 
 
 def _merged(conversations: Iterable[Conversation]) -> Iterator[Conversation]:
-    """Yield the conversations; what went unanswered once and passed at another time counts as passed."""
+    """Yield the conversations; traffic that was unanswered at one time and passed at another counts as passed."""
     every = list(conversations)
     passed = {_pair(each): each for each in sorted(every, key=_order) if each.disposition is Disposition.PASSED}
     joined: dict[object, list[Conversation]] = defaultdict(list)
@@ -265,7 +267,7 @@ def _is_early(end: KnownEnd, record: Record) -> bool:
 
 
 def _note(examples: _Examples[Example], example: Example | None) -> None:
-    """Keep an example; among more than are kept the least are, so that the order of records does not matter."""
+    """Keep an example; if there are too many, keep the smallest, so that the order of records does not matter."""
     if not example:
         return
     entry = (_example_order(example), example)

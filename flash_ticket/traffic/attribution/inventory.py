@@ -1,4 +1,4 @@
-"""Who has which address: pods, interfaces and places at one moment, read live or from a saved file."""
+"""Pods, interfaces, Services and places with their addresses at one moment, and names for applications."""
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Pod:
 
     Attributes:
         labels: Sorted pairs.
-        addresses: In canonical form; its node's where it runs on the host network.
-        node: The address of its node; empty where it is not known.
-        since: When it was started, in seconds since 1970; None where it is not known.
-        until: When it ended; None while it runs.
+        addresses: In canonical form; for a pod on the host network, those of its node.
+        node: The address of its node; empty if it is not known.
+        since: When it started, in seconds since 1970; None if it is not known.
+        until: When it ended, in seconds since 1970; None while it runs.
     """
 
     namespace: str
@@ -36,7 +36,7 @@ class Interface:
 
     Attributes:
         id: ``eni-...``.
-        addresses: In canonical form, private ones.
+        addresses: The private addresses, in canonical form.
         groups: The ids of its security groups, sorted.
     """
 
@@ -47,12 +47,12 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class ClusterService:
-    """A Kubernetes Service: logs of what filters before DNAT show its address instead of a pod's.
+    """A Kubernetes Service: logs of filters before DNAT show its address instead of that of a pod.
 
     Attributes:
-        addresses: Its cluster addresses, in canonical form; none for a headless one.
-        selector: The labels of its pods, sorted pairs; empty where it selects none.
-        ports: The Service's port with the port of the pods; a named one of these is left out.
+        addresses: Its cluster addresses, in canonical form; a headless Service has none.
+        selector: The labels of its pods, sorted pairs; empty if it selects none.
+        ports: Each port of the Service with the port of the pods; named pod ports are left out.
     """
 
     namespace: str
@@ -64,14 +64,14 @@ class ClusterService:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """One stack's addresses and what stood at one moment.
+    """The addresses of one stack and what was deployed at one moment.
 
     Attributes:
-        taken: When, in seconds since 1970.
-        environment: The binding's places, found; None where only pods were saved.
-        deployed: What stood in the cluster and the account; None where that was not saved.
-        services: The cluster's Services; empty where they were not saved.
-        listed: When the first of the listings of pods was taken that this was merged from; None for ``taken`` alone.
+        taken: The moment, in seconds since 1970.
+        environment: The places of the binding, as found; None if only pods were saved.
+        deployed: What was deployed in the cluster and the account; None if that was not saved.
+        services: The Services of the cluster; empty if they were not saved.
+        listed: When the first listing of pods was taken, if several were merged; None if there is only ``taken``.
     """
 
     taken: float
@@ -84,24 +84,24 @@ class Inventory:
 
 
 TELLING_KEYS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-"""What names an application, best first (Kubernetes documentation, "Recommended Labels", and what is usual)."""
+"""Labels that name an application, best first (Kubernetes documentation, "Recommended Labels", and common usage)."""
 
 _OF_ONE_ROLLOUT = {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}
 
 
 def telling(labels: Labels) -> Labels:
-    """Return the one label that names an application; all that outlast a rollout where none is known to."""
+    """Return the label that names an application; if no known one does, all labels that outlast a rollout."""
     known = dict(labels)
     return next((((key, known[key]),) for key in TELLING_KEYS if known.get(key)), lasting(labels))
 
 
 def lasting(labels: Labels) -> Labels:
-    """Return the labels that a pod's successor will have too."""
+    """Return the labels that the successor of a pod has too."""
     return tuple(each for each in labels if each[0] not in _OF_ONE_ROLLOUT)
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:
-    """Return a name that traffic.yaml takes and that is not taken: small letters, digits and dashes (RFC 1123)."""
+    """Return a free name that is valid in traffic.yaml: lowercase letters, digits and dashes (RFC 1123)."""
     small = "".join(each if each.isascii() and each.isalnum() else "-" for each in wanted.lower())
     name = small.strip("-")[:56].rstrip("-") or "stranger"
     return next(each for each in _numbered(name) if each not in taken)

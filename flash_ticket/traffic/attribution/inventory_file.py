@@ -1,4 +1,4 @@
-"""An inventory as a file: written and read back whole, or read from what kubectl prints."""
+"""Inventory files: written and read back completely, or read from the output of kubectl."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ _ENDED = {"Succeeded", "Failed"}
 
 
 def listed_pods(described: Iterable[Described]) -> Iterator[Pod]:
-    """Yield the pods that have or had an address; one that waits for its node has none yet."""
+    """Yield the pods that have or had an address; a pod without a node has none yet."""
     for pod in described:
         metadata, status = pod["metadata"], pod.get("status") or {}
         given = [each.get("ip") for each in status.get("podIPs") or ()] or [status.get("podIP")]
@@ -38,7 +38,7 @@ def listed_pods(described: Iterable[Described]) -> Iterator[Pod]:
 
 
 def listed_services(described: Iterable[Described]) -> Iterator[ClusterService]:
-    """Yield the Services; a headless one and an external name have no address, and no traffic shows one."""
+    """Yield the Services; headless ones and external names have no address that traffic could show."""
     for service in described:
         metadata, spec = service["metadata"], service.get("spec") or {}
         given = spec.get("clusterIPs") or [spec.get("clusterIP")]
@@ -60,10 +60,10 @@ def _numbered(ports: Iterable[Described]) -> Iterator[tuple[PortRange, int]]:
 
 
 def _end(status: Described, since: float | None) -> float | None:
-    """Return when a pod ended: its address is another's from then on.
+    """Return when a pod ended: from then on another pod may have its address.
 
-    An evicted pod may say no time of its end: then it counts as having had its address for no time at all, so that
-    nothing is laid at its door that is another's.
+    The status of an evicted pod may contain no end. Then the pod counts as ended when it started, so that no traffic of
+    another pod is attributed to it.
     """
     containers = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
     finished = [((each.get("state") or {}).get("terminated") or {}).get("finishedAt") for each in containers]
@@ -85,7 +85,7 @@ def _text(value: object) -> str:
 def _port(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_PORT:
         return value
-    raise ValueError("a port that is none")
+    raise ValueError("an invalid port")
 
 
 def _canonical(address: str) -> str:
@@ -105,17 +105,17 @@ _ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
 
 
 def inventory_json(inventory: Inventory) -> str:
-    """Return an inventory as the text of a file that ``read_inventory`` reads."""
+    """Return an inventory as the text of a file for ``read_inventory``."""
     return json.dumps({"format": _FORMAT, "inventory": _ADAPTER.dump_python(inventory, mode="json")}, indent=1) + "\n"
 
 
 def read_inventory(path: Path) -> Inventory:
-    """Return a saved inventory, or pods and Services from a list of the API server's.
+    """Return a saved inventory, or the pods and Services in a list from the API server.
 
-    Such a list does not say when it was printed: the file's time of modification counts.
+    Such a list does not contain the time of its creation, so the file's modification time counts.
 
     Raises:
-        InputError: The file cannot be read or is neither.
+        InputError: The file cannot be read, or is neither.
     """
     try:
         content = json.loads(path.read_bytes())
@@ -144,7 +144,7 @@ def _saved(content: object, source: str) -> Inventory:
 
 
 def _refuse_unreadable(inventory: Inventory, source: str) -> None:
-    """Check that what stood can be read: its objects are saved as the two APIs tell them, whatever those are."""
+    """Check that the deployed objects can be read: they are saved in the form that the two APIs return."""
     if not inventory.deployed or not inventory.environment:
         return
     try:
@@ -152,7 +152,7 @@ def _refuse_unreadable(inventory: Inventory, source: str) -> None:
         _ = layers.pod_permissions, hash(layers.firewall.rules)
         for rule in layers.firewall.rules:
             if not 1 <= rule.ports.first <= rule.ports.last <= MAX_PORT:
-                raise ValueError(f"{rule.ports} is no range of ports")  # noqa: TRY301 - told like the others
+                raise ValueError(f"{rule.ports} is not a range of ports")  # noqa: TRY301 - reported like the others
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         problem = f"an object is not in the form that the APIs return ({type(error).__name__}: {error})"
         raise InputError(source, "inventory.deployed", problem, "Save it again") from None
@@ -163,7 +163,9 @@ def _listed(items: list[Mapping[str, Any]], taken: float, source: str) -> Invent
         pods = tuple(listed_pods(each for each in items if each.get("kind") == "Pod"))
         services = tuple(listed_services(each for each in items if each.get("kind") == "Service"))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(source, "items", f"an object is not as Kubernetes lists it ({error})", _HOW) from None
+        raise InputError(
+            source, "items", f"an object is not in the form that Kubernetes returns ({error})", _HOW
+        ) from None
     if not pods and not services:
-        raise InputError(source, "items", "there is no pod with an address in it", _HOW)
+        raise InputError(source, "items", "it contains no pod with an address", _HOW)
     return Inventory(taken, None, None, pods, (), services)

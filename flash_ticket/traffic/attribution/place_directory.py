@@ -1,4 +1,4 @@
-"""Which place outside the cluster an address belongs to: by subnets, by the port that was called, and by groups."""
+"""The place outside the cluster that an address belongs to, by its subnets, its groups and the called port."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ from flash_ticket.traffic.attribution.inventory import Inventory
 
 
 class UnknownEnd(Enum):
-    """A reason, in words, with what would make the address known."""
+    """A reason why the endpoint of an address is unknown, with a remedy."""
 
     NO_ADDRESS = ("the log gives no address", "Nothing can be done about a log without addresses")
     NO_LABELS = (
-        "a pod whose labels neither the log nor an inventory tells",
+        "a pod whose labels are neither in the log nor in an inventory",
         "Give --inventory with a listing of that time (kubectl get pods,services -A -o json)",
     )
     UNCERTAIN = (
-        "uncertain: the address may have been another pod's at that time",
+        "uncertain: another pod may have had the address at that time",
         "Give --inventory with listings of that time too, each as its own file",
     )
     BEFORE_LISTING = (
-        "uncertain: a VPC address that nobody had when pods were listed, and that a pod may have had before",
+        "uncertain: a VPC address that no pod had when pods were listed, but that a pod may have had before",
         "Give --inventory with a listing of that time too",
     )
     NO_PODS = (
@@ -35,38 +35,38 @@ class UnknownEnd(Enum):
         "Give --inventory with a listing of the pods (kubectl get pods,services -A -o json)",
     )
     NO_SERVICES = (
-        "a private address outside of the VPC, and no Services are known",
+        "a private address outside the VPC, and no Services are known",
         "Give --inventory with the Services (kubectl get pods,services -A -o json), or declare it as an external",
     )
     SHARED = (
-        "an address of several externals, and nothing tells which",
+        "an address of several externals, and it is unknown which one it is",
         "Give --inventory with the network interfaces, or bind the externals to subnets of their own",
     )
 
     @property
     def words(self) -> str:
-        """The reason, as an Attribution counts by it."""
+        """The reason in words; an Attribution counts lines by it."""
         return self.value[0]
 
     @property
     def remedy(self) -> str:
-        """What would make it known, in the imperative."""
+        """How to make the endpoint known, in the imperative."""
         return self.value[1]
 
 
 _MOST_ADDRESSES = 100_000
-"""Held at once, as they are read: a scan of the internet's brings more than memory should hold."""
+"""How many parsed addresses are cached: a scan from the internet has more addresses than memory should hold."""
 
 
 @dataclass(frozen=True)
 class PlaceDirectory:
-    """The externals that are places of one environment.
+    """The externals with a place in one environment.
 
-    Several may share their subnets. What an interface carries tells best, the port that was called next.
+    Several may share subnets. The groups of the interface are the best evidence, then the port that was called.
 
     Attributes:
-        layers: Both layers in that environment.
-        inventory: With the network interfaces, if they are known.
+        layers: Both layers of the environment.
+        inventory: An inventory with the network interfaces, if they are known.
     """
 
     layers: BothLayers
@@ -74,19 +74,19 @@ class PlaceDirectory:
     _ranges: dict[str, AddressRange | None] = field(default_factory=dict, compare=False, repr=False)
 
     def called(self, address: str, port: PortRange | None) -> Endpoint | UnknownEnd | None:
-        """Return the place that was called at an address; None if it is no place's."""
-        wearing = self._wearing(address)
-        candidates: Sequence[Endpoint] = wearing or self.around(address)
+        """Return the place that was called at an address; None if the address belongs to no place."""
+        by_group = self._by_group(address)
+        candidates: Sequence[Endpoint] = by_group or self.around(address)
         listening = [each for each in candidates if port and self._listens[each].covers(PortSet((port,)))]
         if len(listening) > 1:
             return UnknownEnd.SHARED
-        if not listening and not wearing:
+        if not listening and not by_group:
             candidates = self._by_address_alone(address, candidates)
         return self._only(address, listening or candidates)
 
     def caller(self, address: str, called: Endpoint, port: PortRange | None) -> Endpoint | UnknownEnd | None:
-        """Return the place that called from an address; None if it is no place's."""
-        candidates = self._wearing(address) or self._by_address_alone(address, self.around(address))
+        """Return the place that called from an address; None if the address belongs to no place."""
+        candidates = self._by_group(address) or self._by_address_alone(address, self.around(address))
         declared = [
             each
             for each in candidates
@@ -97,20 +97,20 @@ class PlaceDirectory:
         return self._only(address, declared or candidates)
 
     def is_address(self, text: str) -> bool:
-        """Tell whether a text is an address."""
+        """Return whether a text is an address."""
         return self._range(text) is not None
 
     def in_vpc(self, address: str) -> bool:
-        """Tell whether an address is one of the VPC's."""
+        """Return whether an address belongs to the VPC."""
         return self.within(address, self._vpc)
 
     def within(self, address: str, ranges: Iterable[AddressRange]) -> bool:
-        """Tell whether an address is in one of the ranges."""
+        """Return whether an address is in one of the ranges."""
         found = self._range(address)
         return found is not None and any(each.covers(found) for each in ranges)
 
     def _only(self, address: str, candidates: Sequence[Endpoint]) -> Endpoint | UnknownEnd | None:
-        """Return the one candidate; among several an address of the VPC is taken for a host that is none of them."""
+        """Return the only candidate; with several candidates, a VPC address counts as a host that is none of them."""
         if len(candidates) > 1:
             return None if self.in_vpc(address) else UnknownEnd.SHARED
         return candidates[0] if candidates else None
@@ -126,16 +126,16 @@ class PlaceDirectory:
         return self._ranges[address]
 
     def around(self, address: str) -> list[Endpoint]:
-        """Return the places in whose networks an address is."""
+        """Return the places whose networks contain an address."""
         return [each for each in self._places if self.within(address, each.ranges)]
 
-    def _wearing(self, address: str) -> list[Endpoint]:
-        """Return the places whose groups the interface at an address carries."""
+    def _by_group(self, address: str) -> list[Endpoint]:
+        """Return the places with a group that the interface at an address carries."""
         groups = self._groups_at.get(address, frozenset())
         return [each for each in self._places if groups & self._groups[each]]
 
     def _by_address_alone(self, address: str, candidates: Sequence[Endpoint]) -> Sequence[Endpoint]:
-        """Leave out the places that have groups, where the interface is known to carry none of them."""
+        """Leave out the places with groups if the interface is known to carry none of them."""
         if address not in self._groups_at:
             return candidates
         return [each for each in candidates if not self._groups[each]]
@@ -158,7 +158,7 @@ class PlaceDirectory:
 
     @cached_property
     def _groups(self) -> Mapping[Endpoint, frozenset[str]]:
-        """The ids of the groups that a place's interfaces carry, as far as they are known."""
+        """The ids of the groups on the interfaces of each place, as far as they are known."""
         found = {
             self.layers.named[name]: frozenset(group.id for group in place.groups)
             for name, place in self.layers.environment.places

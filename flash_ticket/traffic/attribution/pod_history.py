@@ -1,7 +1,7 @@
-"""Who had which pod address when: pods of one listing or of several, held against each other.
+"""Which pod had which address when, from one listing of pods or from several together.
 
-A pod's address is given to another pod later. What is not known for sure (between the last listing that shows a pod
-and the first that does not) belongs to nobody here.
+Another pod may get the address of a pod later. For a time that is not certain (between the last listing with a pod and
+the first one without it), no pod has the address here.
 """
 
 from collections import defaultdict
@@ -19,7 +19,7 @@ class PodHistory:
     """Pods by address and time.
 
     Attributes:
-        pods: Each for as long as it surely had its addresses; None as an end of that is no limit.
+        pods: Each pod with the time for which it certainly had its addresses; None means no limit.
     """
 
     pods: tuple[Pod, ...]
@@ -30,22 +30,22 @@ class PodHistory:
         return frozenset(pod.node for pod in self.pods if pod.node)
 
     def knows(self, address: str) -> bool:
-        """Tell whether a pod ever had an address of its own; on the host network pods have their node's."""
+        """Return whether any pod had this address; pods on the host network have that of their node."""
         return address in self._by_address
 
     def holder(self, address: str, first: float, last: float) -> Pod | None:
-        """Return the one pod that had an address all the time from ``first`` to ``last``; None if that is not sure."""
+        """Return the only pod that had an address from ``first`` to ``last``; None if that is not certain."""
         about = [pod for pod in self._by_address.get(address, ()) if _from(pod) <= last and first < _to(pod)]
         if len(about) == 1 and _from(about[0]) <= first and last <= _to(about[0]):
             return about[0]
         return None
 
     def named(self, namespace: str, name: str) -> Pod | None:
-        """Return the latest pod of a name."""
+        """Return the latest pod with a name."""
         return self._by_name.get((namespace, name))
 
     def moments(self, since: float | None) -> tuple[float, ...]:
-        """Return when addresses began or ceased to be a pod's, after ``since``, sorted."""
+        """Return the times after ``since`` at which a pod got or lost an address, sorted."""
         ends = (moment for pod in chain.from_iterable(self._by_address.values()) for moment in (pod.since, pod.until))
         return tuple(sorted({each for each in ends if each is not None and each > (-inf if since is None else since)}))
 
@@ -64,7 +64,7 @@ class PodHistory:
 
 
 def merged(inventories: Sequence[Inventory]) -> Inventory:
-    """Return several inventories of one stack as one; of all that is no pod, the latest that was saved counts.
+    """Merge several inventories of one stack; of everything except pods, the latest saved one counts.
 
     Args:
         inventories: At least one, in any order.
@@ -83,12 +83,12 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
 
 
 def _pods(listings: Sequence[Inventory]) -> Iterator[Pod]:
-    """Yield each pod once, for as long as the listings show it or let it have been there."""
+    """Yield each pod once, with the time for which the listings show or imply it."""
     seen: dict[object, list[tuple[float, Pod]]] = defaultdict(list)
     started: dict[object, float] = {}
     covered: dict[str, list[float]] = defaultdict(list)
     for listing in listings:
-        # A listing with no pod of a namespace may have been asked for without it.
+        # A listing without pods of a namespace may not have included the namespace.
         for namespace in {pod.namespace for pod in listing.pods}:
             covered[namespace].append(listing.taken)
         for pod in listing.pods:
@@ -97,7 +97,7 @@ def _pods(listings: Sequence[Inventory]) -> Iterator[Pod]:
     for sightings in seen.values():
         (first, _), (last, pod) = sightings[0], sightings[-1]
         earlier = covered[pod.namespace][0] if pod.since is None else started[pod.namespace, pod.name, pod.since]
-        # Before its first listing it had other labels or addresses, or was not there.
+        # Before its first listing it had other labels or addresses, or did not exist.
         since = first if earlier < first else pod.since
         gone = pod.until is None and covered[pod.namespace][-1] > last
         yield replace(pod, since=since, until=last if gone else pod.until)

@@ -1,4 +1,4 @@
-"""What was read in all, what of it could not be attributed, and what such logs cannot show."""
+"""Totals of what was read and could not be attributed, and what such logs cannot show."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 
 @dataclass(frozen=True, slots=True)
 class Unattributed:
-    """Lines with an end that is not known, for one reason.
+    """Lines with an unknown end, for one reason.
 
     Attributes:
         example: One of the addresses.
-        remedy: What would make them known.
+        remedy: How to make the end known.
     """
 
     reason: str
@@ -24,7 +24,7 @@ class Unattributed:
 
 
 def unattributed(attribution: Attribution) -> Iterator[Unattributed]:
-    """Yield what could not be attributed, most lines first."""
+    """Yield the reasons why lines could not be attributed, most lines first."""
     remedies = {each.words: each.remedy for each in UnknownEnd}
     examples = dict(attribution.examples)
     for reason, count in attribution.unattributed:
@@ -32,7 +32,7 @@ def unattributed(attribution: Attribution) -> Iterator[Unattributed]:
 
 
 def counts(totals: Iterable[SourceTotals]) -> Mapping[str, int]:
-    """Return the counts of lines of one or more logs, summed: read = attributed + unattributed + malformed."""
+    """Return the sums of the counts of logs: read = attributed + unattributed + malformed."""
     every = list(totals)
     return {
         "read": sum(each.reading.read for each in every),
@@ -46,17 +46,17 @@ def counts(totals: Iterable[SourceTotals]) -> Mapping[str, int]:
 
 
 def blind_spot(totals: Iterable[SourceTotals]) -> str:
-    """Return what logs of these kinds cannot show; nothing where those of both layers were read."""
+    """Return what logs of these kinds cannot show; empty if logs of both layers were read."""
     kinds = {kind for each in totals for kind in each.evidence}
     match {kind.layer for kind in kinds}:
         case layers if layers == {Layer.VPC}:
             return (
-                "only flow logs were read: drops by NetworkPolicies do not show in them as REJECT, nor does traffic "
-                "between pods of one node"
+                "only flow logs were read: they show neither drops by NetworkPolicies as REJECT, nor traffic between "
+                "pods of one node"
             )
         case layers if layers == {Layer.POD}:
             logs = ", ".join(sorted(kinds))
-            return f"only the pod layer's logs were read ({logs}): what security groups and network ACLs stop is absent"
+            return f"only the pod layer's logs were read ({logs}): they do not show what security groups and ACLs stop"
         case layers if not layers:
-            return "nothing about traffic was read"
+            return "no records of traffic were read"
     return ""

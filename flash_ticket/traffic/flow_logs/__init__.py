@@ -1,1 +1,1 @@
-"""VPC flow logs: the layout, the files, and the queries that read them."""
+"""VPC flow logs: their layout in S3, their files, and the queries that read them."""

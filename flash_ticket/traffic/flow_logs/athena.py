@@ -1,4 +1,4 @@
-"""The flow log as a table for Amazon Athena: its names in the account, its columns, and where each hour lies.
+"""The flow log as a table for Amazon Athena: its names, its columns, the location of each hour, and the saved queries.
 
 Source: Amazon Athena User Guide, "Query Amazon VPC flow logs", "Use partition projection with Amazon Athena",
 "Supported types for partition projection", "Name databases, tables, and columns"; API reference, CreateWorkGroup.
@@ -14,10 +14,10 @@ from flash_ticket.traffic.flow_logs.query import PARTITION_MARGIN, Dialect, flow
 from flash_ticket.traffic.records.record import Disposition, Scope
 
 TABLE: Final = "flow_logs"
-"""The name of the table, in a database of the stack's own."""
+"""The name of the table, in the stack's own database."""
 
 RESULT_DAYS: Final = 7
-"""How long the result of a query can be read again."""
+"""For how many days the result of a query is kept."""
 
 _INTEGERS = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path"}
 _LONG_INTEGERS = {"packets", "bytes", "start", "end"}
@@ -25,7 +25,7 @@ _LONG_INTEGERS = {"packets", "bytes", "start", "end"}
 _LONGEST_NAME = 128
 _DIGEST = 8
 _FIRST_YEAR = 2026
-"""No stack of this program recorded anything before."""
+"""No stack of this program recorded traffic before this year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class Column:
     """A column of the table.
 
     Attributes:
-        name: The field's, with underscores, as Parquet has it.
-        type: The type's name in Hive.
+        name: The name of the field, with underscores, as in Parquet.
+        type: The name of the type in Hive.
     """
 
     name: str
@@ -48,22 +48,22 @@ RECORD_COLUMNS: Final = tuple(
     )
     for field in RECORD_FIELDS
 )
-"""The fields of a record with the types of VPC User Guide, "Flow log files": INT_32, INT_64 and STRING."""
+"""The fields of a record, with the types of VPC User Guide, "Flow log files": INT_32, INT_64 and STRING."""
 
 HOUR_COLUMNS: Final = tuple(Column(name, "string") for name in ("year", "month", "day", "hour"))
-"""What the folders add, as text of fixed length: ``2026``, ``01``, ``31``, ``05``, in UTC."""
+"""The columns from the folders, as text of fixed length: ``2026``, ``01``, ``31``, ``05``, in UTC."""
 
 
 def stack_name(application: str, environment: str) -> str:
-    """Return the name of a stack's workgroup and of its database: ``flash_ticket__prod``.
+    """Return the name of a stack's workgroup and database: ``flash_ticket__prod``.
 
-    The same for the same stack, so that whoever asks needs no state, and another for any other: only what differs as
-    text alone (capitals, dots, a length beyond 128) has a hash of the whole appended. Glue lets a name have lowercase
-    letters, digits and underscores; a workgroup's may have 128 characters.
+    A stack always has the same name, so that no state is needed, and two stacks never share one: names that are not
+    plain (capitals, dots, more than 128 characters) end with a hash. Glue allows lowercase letters, digits and
+    underscores; the name of a workgroup may have 128 characters.
 
     Args:
         application: A Kubernetes namespace.
-        environment: The Pulumi stack's name.
+        environment: The name of the Pulumi stack.
     """
     parts = [re.sub(r"[^a-z0-9]", "_", part.lower()) for part in (application, environment)]
     name = "__".join(parts)
@@ -75,34 +75,34 @@ def stack_name(application: str, environment: str) -> str:
 
 
 def description(application: str, environment: str) -> str:
-    """Return what a stack's workgroup and database say of themselves."""
+    """Return the description of a stack's workgroup and database."""
     return f"Recorded traffic of {application} {environment}"
 
 
 def table_name(database: str) -> str:
-    """Return the table as a query names it."""
+    """Return the name of the table in a query."""
     return f'"{database}"."{TABLE}"'
 
 
 def s3_url(folder_arn: str) -> str:
-    """Return the ``s3://`` form of the ARN of a folder."""
+    """Return the ARN of a folder in the ``s3://`` form."""
     return f"s3://{folder_arn.rpartition(':')[2]}"
 
 
 def table_parameters(folder: str) -> dict[str, str]:
-    """Return the table's properties: an hour's folder follows from its name, so nothing has to register it.
+    """Return the table's properties: the folder of an hour follows from its name, so nothing has to register it.
 
-    Athena looks into each folder that a query does not exclude, 8,928 a year.
+    Athena reads each folder that a query does not exclude, 8,928 a year.
 
     Args:
-        folder: Under which the years are: ``s3://.../aws-region=ap-northeast-2/``.
+        folder: The folder of the years: ``s3://.../aws-region=ap-northeast-2/``.
     """
     return {
         "EXTERNAL": "TRUE",
         "classification": "parquet",
         "projection.enabled": "true",
-        # Only dates know NOW; a number's range would end one day. No start by NOW-1YEARS: years are counted from the
-        # start, and one in the middle of a year may pass over this one. Precision of a year needs the interval.
+        # Only dates support NOW; a range of numbers would end one day. The start cannot be NOW-1YEARS: years count from
+        # the start, and a start within a year may skip the current one. The year format needs the interval.
         "projection.year.type": "date",
         "projection.year.format": "yyyy",
         "projection.year.range": f"{_FIRST_YEAR},NOW",
@@ -126,11 +126,11 @@ _REPLAYED_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class SavedQuery:
-    """A query as CreateNamedQuery takes it.
+    """A query for CreateNamedQuery.
 
     Attributes:
-        name: The verb of flash-firewall that asks the same.
-        sql: Complete, in Athena's dialect; the same text for the same stack, or each preview would replace it.
+        name: The verb of flash-firewall that runs the same query.
+        sql: The complete query in Athena's dialect; the same text for the same stack, or each preview would replace it.
     """
 
     name: str
@@ -139,17 +139,17 @@ class SavedQuery:
 
 
 def saved_queries(database: str) -> tuple[SavedQuery, ...]:
-    """Return what ``denied`` and ``replay`` ask, of the time before the moment at which a query is run.
+    """Return the queries of ``denied`` and ``replay``, for the time before a query is run.
 
-    The rows are those of `flash_ticket.traffic.flow_logs.query.ROW`: lines that tell of no traffic are counted in rows
-    of their own, so that nothing is passed over in silence.
+    The columns are `flash_ticket.traffic.flow_logs.query.ROW`. Lines without traffic are counted in separate rows, so
+    that nothing is ignored silently.
     """
     stopped = ", ".join(f"'{each.value}'" for each in (Disposition.STOPPED, Disposition.UNANSWERED))
     return (
         SavedQuery(
             "denied",
             "What the VPC layer stopped in the last day, and what nobody answered: stopped at a pod, or no listener",
-            _of_the_last(_DENIED_DAYS, database, f"WHERE kind <> 'told' OR disposition IN ({stopped})"),
+            _of_the_last(_DENIED_DAYS, database, f"WHERE kind <> 'traffic' OR disposition IN ({stopped})"),
         ),
         SavedQuery(
             "replay",
@@ -164,7 +164,7 @@ def _of_the_last(days: int, database: str, condition: str) -> str:
 
     query = flow_log_query(Scope(), Dialect.ATHENA, "recent")
     readable = transpile(query, read=Dialect.ATHENA, write=Dialect.ATHENA, pretty=True)[0]
-    since = f"CURRENT_TIMESTAMP - INTERVAL '{days}' DAY"  # Athena's clock is in UTC, as the folders are
+    since = f"CURRENT_TIMESTAMP - INTERVAL '{days}' DAY"  # Athena's clock is in UTC, like the folders
     folder = f"{since} - INTERVAL '{PARTITION_MARGIN}' SECOND"
     hour = " || ".join(f'"{each.name}"' for each in HOUR_COLUMNS)
     return f"""\

@@ -1,4 +1,4 @@
-"""VPC flow logs as CloudWatch Logs holds them: lines without a header, whose fields the flow log's format names."""
+"""VPC flow logs from CloudWatch Logs: lines without a header, whose fields the flow log's format names."""
 
 import re
 import tempfile
@@ -22,9 +22,9 @@ class FlowLogEvents:
     """The messages of a log group's events.
 
     Attributes:
-        name: The log group's.
-        fields: In the order of the flow log's format.
-        lines: A message each; they are read once.
+        name: The name of the log group.
+        fields: The fields, in the order of the flow log's format.
+        lines: One line for each message; they are read once.
     """
 
     name: str
@@ -32,25 +32,25 @@ class FlowLogEvents:
     lines: Iterable[str]
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the groups that the lines make, and count in ``reading`` what was read.
+        """Yield the records of the lines, and count in ``reading`` what was read.
 
-        The lines are kept in a private temporary file below the names of their fields, and read as any such file.
+        The lines are written to a private temporary file after the names of their fields, and read like any such file.
 
         Raises:
-            InputError: The format lacks a field that traffic cannot be told without.
+            InputError: The format lacks a field that every record needs.
         """
         for field in NEEDED_FIELDS:
             if field not in self.fields:
-                problem = "the flow log does not record this field, without which traffic cannot be told"
+                problem = "the flow log does not record this field, which every record needs"
                 raise InputError(self.name, field, problem, "Record the field from now on, or leave the flow log out")
         with tempfile.TemporaryDirectory(prefix="flash-firewall-") as folder:
             path = Path(folder) / "events.log"
             with path.open("w", encoding="latin-1", errors="replace", newline="") as file:
                 file.write(f"{' '.join(self.fields)}\n")
-                # A message is one line whatever it holds; an empty one is malformed and not passed over.
+                # Each message becomes one line; an empty message is malformed and must not be skipped.
                 file.writelines(f"{' '.join(line.split()) or '?'}\n" for line in self.lines)
-            told_before = reading.first_malformed
+            known_before = reading.first_malformed
             yield from FlowLogFiles(self.name, (path,), FlowLogForm.TEXT).records(scope, reading)
-            if not told_before and reading.first_malformed:
+            if not known_before and reading.first_malformed:
                 number, _, problem = reading.first_malformed.removeprefix(f"{path}:").partition(": ")
                 reading.first_malformed = f"{self.name}: event {int(number) - 1}: {problem}"

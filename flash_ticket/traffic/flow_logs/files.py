@@ -1,4 +1,4 @@
-"""VPC flow logs in files, as S3 holds them: Parquet or text, read by DuckDB in one query."""
+"""VPC flow logs in files, as in S3: Parquet or text, read by DuckDB in one query."""
 
 import os
 import tempfile
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _MEMORY: Final = "512MB"
-"""What DuckDB may hold before it writes to its temporary folder; Python and buffers of files come on top."""
+"""How much memory DuckDB uses before it writes to its temporary folder; Python and file buffers need more."""
 
 _BATCH: Final = 10_000
 
 
 class FlowLogForm(StrEnum):
-    """In which form files hold their lines."""
+    """The format of a file."""
 
     PARQUET = "parquet"
     TEXT = "text"
@@ -42,12 +42,12 @@ class FlowLogForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlowLogFiles:
-    """Files of one flow log, or of several, all in one form; their fields may differ.
+    """Files of one or more flow logs, all in one format; their fields may differ.
 
     Attributes:
-        name: How the user named them.
-        paths: The files, whose folders may be hive-compatible or not.
-        form: Of all of them.
+        name: The name that the user gave them.
+        paths: The files; their folders may be hive-compatible or not.
+        form: The format of all files.
     """
 
     name: str
@@ -55,15 +55,15 @@ class FlowLogFiles:
     form: FlowLogForm
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the groups that the files' lines make, and count in ``reading`` what was read.
+        """Yield the records of the files, and count in ``reading`` what was read.
 
-        Memory stays below a gigabyte whatever the size of the files: what does not fit is sorted in a private
-        temporary folder, which is removed.
+        The process uses less than a gigabyte of memory for files of any size: DuckDB sorts the rest in a private
+        temporary folder, which is removed afterwards.
 
         Raises:
-            InputError: A file cannot be read, is cut short, or lacks what traffic cannot be told without.
+            InputError: A file cannot be read, is truncated, or lacks a field that every record needs.
         """
-        # What is delivered late lies in later folders: only those that were over before can be left out.
+        # Late records are in later folders, so only folders that ended before the period can be left out.
         window = Window(scope.since, None)
         paths = [path for path in self.paths if window.may_hold(path.absolute().as_posix())]
         if not paths:
@@ -83,14 +83,14 @@ class FlowLogFiles:
 
     @contextmanager
     def _named_by_file(self, database: "DuckDBPyConnection", paths: Sequence[Path]) -> Iterator[None]:
-        """Turn an error of DuckDB into one that names the file."""
+        """Turn an error of DuckDB into an InputError that names the file."""
         import duckdb  # noqa: PLC0415 - it is loaded already
 
         try:
             yield
         except duckdb.OutOfMemoryException as error:
-            problem = f"more groups than memory and the temporary folder hold: {_in_short(error)}"
-            remedy = "Free space where TMPDIR points, or ask for a shorter time"
+            problem = f"memory and temporary folder are too small for its records: {_in_short(error)}"
+            remedy = "Free space in the folder of TMPDIR, or choose a shorter time"
             raise InputError(self.name, "", problem, remedy) from None
         except duckdb.Error as error:
             named = [path for path in paths if str(path.absolute()) in str(error)]
@@ -98,12 +98,12 @@ class FlowLogFiles:
                 (path for path in paths if not _is_readable(database, path, self.form)), self.name
             )
             problem = f"cannot be read as {self.form}: {_in_short(error)}"
-            raise InputError(str(broken), "", problem, "Fetch the file again, or leave it out") from None
+            raise InputError(str(broken), "", problem, "Download the file again, or leave it out") from None
 
 
 @contextmanager
 def _database() -> Iterator["DuckDBPyConnection"]:
-    import duckdb  # noqa: PLC0415 - whoever reads no flow log need not wait for it
+    import duckdb  # noqa: PLC0415 - only flow logs need it, and it is slow to import
 
     with tempfile.TemporaryDirectory(prefix="flash-firewall-") as folder:
         database = duckdb.connect(
@@ -138,7 +138,7 @@ def _fetched(answer: "DuckDBPyConnection") -> Iterator[Sequence[Any]]:
 def _first_malformed(
     database: "DuckDBPyConnection", scope: Scope, paths: Sequence[Path], form: FlowLogForm, addresses: Sequence[str]
 ) -> tuple[str, str]:
-    """Return the place of the first malformed line, and what is wrong with it."""
+    """Return the place of the first malformed line, and its problem."""
     for path in paths:
         table = _table(database, [path], form, placed=True)
         found = database.execute(malformed_query(scope, table, addresses)).fetchone()
@@ -148,11 +148,11 @@ def _first_malformed(
         if form is FlowLogForm.PARQUET:
             return f"{path}: row {row + 1}", problem
         return line_place(path, line), column_count_problem(path, line) or problem
-    raise AssertionError("a malformed line that was counted is in one of the files")
+    raise AssertionError("a counted malformed line is in one of the files")
 
 
 def _in_short(error: Exception) -> str:
-    """Return what DuckDB says, without the class of the error before it and the advice after it."""
+    """Return DuckDB's message, without the class of the error before it and the advice after it."""
     return str(error).partition("\n")[0].partition(": ")[2].rstrip(".")
 
 

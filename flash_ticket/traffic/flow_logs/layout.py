@@ -1,8 +1,8 @@
-"""Where flow logs lie in Amazon S3, by time: which folders and files can hold what was recorded when.
+"""The layout of flow logs in Amazon S3: which folders and files can contain records of a period.
 
-Source: Amazon VPC User Guide, "Flow log files": hive-compatible and plain prefixes, by day or by hour, and the file's
-name. The files of a folder are those that were named in its hour or day; a file gathers five minutes, which the page
-has described as those before and as those after the time in its name.
+Source: Amazon VPC User Guide, "Flow log files": hive-compatible and plain prefixes, by day or by hour, and the names of
+files. A folder contains the files named in its hour or day. A file contains five minutes; the guide has described them
+both as those before and as those after the time in the file's name.
 """
 
 import re
@@ -20,7 +20,7 @@ _FILE_SECONDS = 5 * 60
 
 _MONTHS = r"(?:{}(?P<month>\d\d)/(?:{}(?P<day>\d\d)/(?:{}(?P<hour>\d\d)/)?)?)?$"
 _HIVE_DATE = re.compile(r"(?:^|/)year=(?P<year>\d{4})/" + _MONTHS.format("month=", "day=", "hour="))
-# Without the service and the region before it, a date may be anybody's own way to keep copies.
+# Without the service and the region before it, a date may be part of somebody's own layout of copies.
 _PLAIN_DATE = re.compile(r"(?:^|/)vpcflowlogs/[^/]+/(?P<year>\d{4})/" + _MONTHS.format("", "", ""))
 _SERVICE = re.compile(r"(?:^|/)AWSLogs/(?:\d{12}/|aws-account-id=\d{12}/aws-service=)(?P<service>[^/]+)/")
 _FILE = re.compile(r"_vpcflowlogs_[^_]+_fl-[0-9a-f]+_(?P<time>\d{8}T\d{4}Z)_[^/]*$")
@@ -28,18 +28,18 @@ _FILE = re.compile(r"_vpcflowlogs_[^_]+_fl-[0-9a-f]+_(?P<time>\d{8}T\d{4}Z)_[^/]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time that is wanted, in seconds since 1970; None has no limit."""
+    """The wanted period, in seconds since 1970; None means no limit."""
 
     since: float | None
     until: float | None
 
     def may_hold(self, key: str) -> bool:
-        """Tell whether a folder (its key ends with a slash) or a file may hold records of the time."""
+        """Return whether a folder (its key ends with a slash) or a file may contain records of the period."""
         span = _span(key)
         return span is None or self._touches(*span)
 
     def holds_all(self, folder: str) -> bool:
-        """Tell whether everything in a folder is wanted, so that it need not be looked through by parts."""
+        """Return whether everything in a folder is wanted, so that its parts need not be checked."""
         if self.since is None and self.until is None:
             return is_of_flow_logs(folder)
         span = _span(folder)
@@ -54,19 +54,19 @@ class Window:
 
 
 def is_of_others(folder: str) -> bool:
-    """Tell whether another service of AWS delivers into a folder, such as ``AWSLogs/111122223333/CloudTrail/``."""
+    """Return whether another AWS service writes to a folder, such as ``AWSLogs/111122223333/CloudTrail/``."""
     found = _SERVICE.search(folder)
     return found is not None and found["service"] != "vpcflowlogs"
 
 
 def is_of_flow_logs(folder: str) -> bool:
-    """Tell whether a folder is the one of flow logs that an account delivers, or one in it."""
+    """Return whether a folder is the flow log folder of an account, or a folder in it."""
     found = _SERVICE.search(folder)
     return found is not None and found["service"] == "vpcflowlogs"
 
 
 def _span(key: str) -> tuple[float, float] | None:
-    """Return from when to when the files of a folder, or a file, are named; None where the key does not tell."""
+    """Return the period of the names of a folder's files, or of a file; None if the key has no time."""
     try:
         if named := _FILE.search(PurePosixPath(key).name):
             opened = datetime.strptime(named["time"], "%Y%m%dT%H%MZ").replace(tzinfo=UTC).timestamp()
@@ -88,5 +88,5 @@ def _span(key: str) -> tuple[float, float] | None:
             case _:
                 last = first + timedelta(hours=1)
         return first.timestamp(), last.timestamp()
-    except (ValueError, OverflowError):  # such as month=13: somebody else's folder
+    except (ValueError, OverflowError):  # such as month=13: it is somebody else's folder
         return None

@@ -1,6 +1,6 @@
-"""Flow logs as Parquet: what a file must hold, and how files of older and newer columns are read together.
+"""Flow logs as Parquet: the columns that a file must have, and how files with different columns are read together.
 
-Source: Amazon VPC User Guide, "Flow log files": names with underscores, numbers as INT_32 or INT_64, the rest STRING.
+Source: Amazon VPC User Guide, "Flow log files": names with underscores, numbers as INT_32 or INT_64, all else STRING.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,9 +12,9 @@ from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, T
 
 
 def exactly(path: Path) -> str:
-    """Return the pattern, quoted for SQL, that means this file and no other.
+    """Return the pattern, quoted for SQL, that matches only this file.
 
-    The path is absolute: a relative one could begin like the address of a bucket.
+    The path is absolute: a relative path could look like the URL of a bucket.
     """
     return literal("".join(f"[{each}]" if each in "*?[" else each for each in str(path.absolute())))
 
@@ -23,26 +23,26 @@ _NUMBERS: Final = {"INT32", "INT64"}
 _TEXT: Final = {"BYTE_ARRAY"}
 
 PARQUET_COLUMNS_QUERY: Final = "SELECT file_name, list(name), list(type) FROM parquet_schema({}) GROUP BY file_name"
-"""What `parquet_table` must know of files; the place is for a list of files."""
+"""The query for the schemas that `parquet_table` needs; the placeholder is for a list of files."""
 
 
 def listed(paths: Iterable[Path]) -> str:
-    """Return files as a list for DuckDB."""
+    """Return a list of files in DuckDB's syntax."""
     return f"[{', '.join(map(exactly, paths))}]"
 
 
 def parquet_table(
     paths: Sequence[Path], schemas: Iterable[tuple[str, Sequence[str], Sequence[str | None]]], *, placed: bool = False
 ) -> str:
-    """Return what stands after FROM in DuckDB for these files.
+    """Return the table expression for these files, to put after FROM in DuckDB.
 
     Args:
         paths: The files.
-        schemas: The answer of `PARQUET_COLUMNS_QUERY`: a file, its columns and their types.
-        placed: With the columns ``file``, ``row`` and ``line`` too.
+        schemas: The answer to `PARQUET_COLUMNS_QUERY`: a file, its columns and their types.
+        placed: Add the columns ``file``, ``row`` and ``line``.
 
     Raises:
-        InputError: A file lacks a column, or has one of another type.
+        InputError: A file lacks a column, or a column has another type.
     """
     known: set[str] = set()
     shown = {str(path.absolute()): str(path) for path in paths}
@@ -60,13 +60,13 @@ def _check(file: str, field: str, columns: dict[str, str | None]) -> None:
     name = column(field)
     if name not in columns:
         if field in NEEDED_FIELDS:
-            problem = "the file has no such column, without which traffic cannot be told"
+            problem = "the file has no such column, which every record needs"
             raise InputError(file, name, problem, "Leave the file out, and record the field from now on")
         return
     wanted, described = (_NUMBERS, "whole numbers") if field in NUMBER_FIELDS else (_TEXT, "text")
     if columns[name] not in wanted:
-        problem = f"the column is of type {columns[name] or 'group'}; in a flow log it holds {described}"
-        raise InputError(file, name, problem, "Give the files as AWS delivers them")
+        problem = f"the column has the type {columns[name] or 'group'}; in a flow log it contains {described}"
+        raise InputError(file, name, problem, "Use the files as AWS delivers them")
 
 
 def _columns(known: set[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""The one question to VPC flow logs, in the SQL of DuckDB and of Athena: who called whom, and what came of it.
+"""The query for VPC flow logs, in the SQL of DuckDB and Athena: callers, called ends, ports and outcomes.
 
-It runs where the lines are: they are filtered, turned round and counted there, and only groups come back.
+It runs where the lines are: it filters them, turns replies around and counts them, and returns only groups.
 Sources: Amazon VPC User Guide, "Flow log records" (fields) and "Flow log record examples" (tcp-flags).
 """
 
@@ -14,7 +14,7 @@ from flash_ticket.traffic.records.record import Scope
 
 
 class Dialect(StrEnum):
-    """Whose SQL; the values are sqlglot's names. Athena's engine is Trino."""
+    """A dialect of SQL; the values are sqlglot's names. Athena's engine is Trino."""
 
     DUCKDB = "duckdb"
     ATHENA = "athena"
@@ -24,24 +24,24 @@ TEXT_FIELDS: Final = (
     *("interface-id", "srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr"),
     *("flow-direction", "action", "reject-reason", "log-status"),
 )
-"""The fields of text that are read; ``-`` and NULL both mean that there is no value."""
+"""The text fields that are read; ``-`` and NULL both mean that there is no value."""
 
 NUMBER_FIELDS: Final = ("srcport", "dstport", "protocol", "tcp-flags", "start", "end")
-"""The fields of numbers that are read."""
+"""The number fields that are read."""
 
 NEEDED_FIELDS: Final = ("srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end", "action")
-"""The fields without which a line says nothing about traffic; the others are unknown where they are missing."""
+"""The fields that every record needs; other fields are unknown if they are missing."""
 
 ROW: Final = (
     *("kind", "disposition", "source", "destination", "protocol", "port"),
     *("direction", "reason", "interface", "lines", "first_start", "last_end"),
 )
-"""The columns of the answer, in their order."""
+"""The columns of the answer, in order."""
 
-# TCP, UDP and SCTP: of no other protocol does a line give ports.
+# TCP, UDP and SCTP: lines of other protocols have no ports.
 _HAS_PORTS: Final = "protocol IN (6, 17, 132)"
 
-_LAST_SECOND: Final = 253402300799  # of the year 9999; a time in milliseconds lies far behind it
+_LAST_SECOND: Final = 253402300799  # of the year 9999; a time in milliseconds is much later
 
 _VALID: Final = (
     ("it has no source address", "sender IS NOT NULL"),
@@ -67,25 +67,25 @@ _VALID: Final = (
     ),
     ("log-status is none of OK, NODATA and SKIPDATA", "(log_status IS NULL OR log_status = 'OK')"),
 )
-"""What is wrong with a line, and the condition that is true when it is not."""
+"""Each problem of a line, with the condition that is true if the line does not have it."""
 
 
 def column(field: str) -> str:
-    """Return a field's name as Parquet and Athena write it: ``pkt_srcaddr``."""
+    """Return the name of a field in Parquet and Athena: ``pkt_srcaddr``."""
     return field.replace("-", "_")
 
 
 def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
     """Return the query whose answer `flash_ticket.traffic.flow_logs.rows.records_of` reads.
 
-    Lines are grouped by all that a record tells apart. Of lines that were let through, the interface and its direction
-    are left out: the two interfaces of a connection write down the same traffic.
+    Lines are grouped by everything that distinguishes records. For accepted lines, the interface and its direction are
+    left out: the two interfaces of a connection record the same traffic.
 
     Args:
-        scope: Which lines, and what is known of ports and moments.
-        dialect: Whose SQL.
-        table: What follows FROM, with a column for each field of `TEXT_FIELDS` and `NUMBER_FIELDS`; Athena's has
-            the partition columns ``year``, ``month``, ``day`` and ``hour`` too, as zero-padded text.
+        scope: The wanted lines, the known ports and the moments at which lines are split.
+        dialect: The dialect of the query.
+        table: A table expression with a column for each field of `TEXT_FIELDS` and `NUMBER_FIELDS`; Athena's also has
+            the partition columns ``year``, ``month``, ``day`` and ``hour``, as zero-padded text.
     """
     filters = _within(scope)
     if dialect is Dialect.ATHENA and scope.since is not None:
@@ -95,17 +95,17 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
         turned AS (SELECT *, {_kind()} AS kind, {_is_reply(scope)} AS is_reply, {_moment(scope)} AS moment FROM lines),
         keyed AS (
             SELECT kind, is_reply, protocol, tcp_flags, "start", "end",
-                {_of_told("CASE WHEN is_reply THEN receiver ELSE sender END")} AS source,
-                {_of_told("CASE WHEN is_reply THEN sender ELSE receiver END")} AS destination,
-                {_of_told("protocol")} AS number,
-                {_of_told(f"CASE WHEN NOT {_HAS_PORTS} THEN 0 WHEN is_reply THEN srcport ELSE dstport END")} AS port,
-                {_of_told("action")} AS action,
+                {_of_traffic("CASE WHEN is_reply THEN receiver ELSE sender END")} AS source,
+                {_of_traffic("CASE WHEN is_reply THEN sender ELSE receiver END")} AS destination,
+                {_of_traffic("protocol")} AS number,
+                {_of_traffic(f"CASE WHEN NOT {_HAS_PORTS} THEN 0 WHEN is_reply THEN srcport ELSE dstport END")} AS port,
+                {_of_traffic("action")} AS action,
                 {_of_rejected(_END_SEEN)} AS direction,
                 {_of_rejected("reject_reason")} AS reason,
                 {_of_rejected("interface_id")} AS interface,
-                {_of_told("moment")} AS moment,
-                {_of_told('CASE WHEN "end" >= moment THEN "start" END')} AS crossing_start,
-                {_of_told('CASE WHEN "end" >= moment THEN "end" END')} AS crossing_end
+                {_of_traffic("moment")} AS moment,
+                {_of_traffic('CASE WHEN "end" >= moment THEN "start" END')} AS crossing_start,
+                {_of_traffic('CASE WHEN "end" >= moment THEN "end" END')} AS crossing_end
             FROM turned
         ),
         grouped AS (
@@ -144,10 +144,10 @@ def malformed_query(scope: Scope, table: str, addresses: Sequence[str]) -> str:
     Args:
         scope: As for `flow_log_query`.
         table: As for `flow_log_query`, with the further columns ``file``, ``row`` and ``line``.
-        addresses: Texts that turned out to be no addresses.
+        addresses: Texts that are not valid addresses.
 
     Returns:
-        A query whose answer is one row (file, row, line, problem) or none.
+        A query whose answer is one row (file, row, line, problem), or none.
     """
     words = " ".join(f"WHEN ({condition}) IS NOT TRUE THEN {literal(problem)}" for problem, condition in _VALID)
     listed = ", ".join(map(literal, addresses)) or "NULL"
@@ -158,20 +158,20 @@ def malformed_query(scope: Scope, table: str, addresses: Sequence[str]) -> str:
             CASE {words} WHEN sender IN ({listed}) THEN 'the source address is none'
                 ELSE 'the destination address is none' END AS problem
         FROM kinds
-        WHERE kind = 'malformed' OR (kind = 'told' AND (sender IN ({listed}) OR receiver IN ({listed})))
+        WHERE kind = 'malformed' OR (kind = 'traffic' AND (sender IN ({listed}) OR receiver IN ({listed})))
         ORDER BY file, "row" LIMIT 1
     """  # noqa: S608 - texts of a log are quoted
 
 
 def literal(text: str) -> str:
-    """Return a text as SQL writes it."""
+    """Return a text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def _lines(table: str, filters: Sequence[str], *, placed: bool) -> str:
-    """Return the common table of the lines within the scope, ``-`` taken for no value.
+    """Return the common table of the lines within the scope; ``-`` is replaced by NULL.
 
-    A pod shows in pkt-* alone: srcaddr and dstaddr are the first address of the interface that carried it.
+    Only pkt-* contain the address of a pod: srcaddr and dstaddr are the first address of the pod's interface.
     """
     given = {field: f"NULLIF({column(field)}, '-')" for field in TEXT_FIELDS}
     kept = ("interface-id", "flow-direction", "action", "reject-reason", "log-status")
@@ -187,7 +187,7 @@ def _lines(table: str, filters: Sequence[str], *, placed: bool) -> str:
 
 
 def _within(scope: Scope) -> list[str]:
-    """Return the conditions of time; a line without a time is malformed, never out of scope."""
+    """Return the conditions on time; a line without a time is malformed, and never out of scope."""
     filters = []
     if scope.since is not None:
         filters.append(f'("end" >= {math.ceil(scope.since)} OR "end" IS NULL)')
@@ -197,33 +197,33 @@ def _within(scope: Scope) -> list[str]:
 
 
 PARTITION_MARGIN: Final = 3600
-"""Seconds by which a line may end after the hour in whose folder it is.
+"""How many seconds after the hour of its folder a line may end.
 
-A line sums up ten minutes at most and is written when they are over; the rest is for clocks that differ.
+A line covers at most ten minutes and is written at their end; the rest is for differences between clocks.
 """
 
 
 def _partitions_since(since: float) -> str:
-    """Return the condition that leaves out the folders of hours that were over before."""
+    """Return the condition that leaves out the folders of hours that ended before."""
     values = time.strftime("%Y %m %d %H", time.gmtime(max(0, since - PARTITION_MARGIN))).split()
     names = ('"year"', '"month"', '"day"', '"hour"')
     condition = f"{names[-1]} >= {literal(values[-1])}"
     for name, value in reversed([*zip(names, values, strict=True)][:-1]):
         condition = f"({name} > {literal(value)} OR ({name} = {literal(value)} AND {condition}))"
-    # Alone among these conditions, this one is of a form that partition projection is sure to understand.
+    # Among these conditions, only this one has a form that partition projection certainly supports.
     return f"{names[0]} >= {literal(values[0])} AND {condition}"
 
 
 def _kind() -> str:
     valid = " AND ".join(condition for _, condition in _VALID)
     return f"""CASE log_status WHEN 'NODATA' THEN 'no data' WHEN 'SKIPDATA' THEN 'skip data'
-        ELSE CASE WHEN {valid} THEN 'told' ELSE 'malformed' END END"""
+        ELSE CASE WHEN {valid} THEN 'traffic' ELSE 'malformed' END END"""
 
 
 def _is_reply(scope: Scope) -> str:
-    """Return whether a line is of the called end: by SYN and ACK, else by its port (`traffic.records.orientation`).
+    """Return whether a line is a reply: by SYN and ACK, otherwise by its ports (`traffic.records.record.is_reply`).
 
-    AWS writes ACK only together with SYN, and the flags of an interval are OR-ed: 19 is a SYN-ACK with a FIN.
+    AWS records ACK only together with SYN, and ORs the flags of an interval: 19 is a SYN-ACK with a FIN.
     """
     known = ""
     if scope.listening:
@@ -239,7 +239,7 @@ def _is_reply(scope: Scope) -> str:
 
 
 def _moment(scope: Scope) -> str:
-    """Return the next moment after a line's start, found by halving; ``_LAST_SECOND + 1`` where none is left."""
+    """Return the next moment after a line's start, by binary search; ``_LAST_SECOND + 1`` if there is none."""
     moments = sorted({math.ceil(moment) for moment in scope.moments})
 
     def search(low: int, high: int) -> str:
@@ -251,24 +251,24 @@ def _moment(scope: Scope) -> str:
     return search(0, len(moments))
 
 
-def _of_told(value: str) -> str:
-    """Return a value that all lines but those told have in common, so that they are counted together."""
-    return f"CASE WHEN kind = 'told' THEN {value} END"
+def _of_traffic(value: str) -> str:
+    """Return a value for lines of traffic only, so that all other lines of a kind are counted together."""
+    return f"CASE WHEN kind = 'traffic' THEN {value} END"
 
 
 def _of_rejected(value: str) -> str:
-    return f"CASE WHEN kind = 'told' AND action = 'REJECT' THEN {value} END"
+    return f"CASE WHEN kind = 'traffic' AND action = 'REJECT' THEN {value} END"
 
 
-# A rejected reply leaves the called end: what its interface calls egress was seen at the destination.
+# A rejected reply comes from the called end: egress of its interface means that it was recorded at the destination.
 _END_SEEN: Final = """CASE WHEN NOT is_reply THEN flow_direction
     WHEN flow_direction = 'ingress' THEN 'egress' WHEN flow_direction = 'egress' THEN 'ingress' END"""
 
-# A caller who hears nothing sends SYN and SYN alone: no FIN, no RST, no data.
+# A caller without an answer sends only SYN: no FIN, no RST, no data.
 _SHOWS_ANSWER: Final = f"is_reply OR NOT {_HAS_PORTS} OR (protocol = 6 AND tcp_flags <> 2)"
 
 # What one interface let out and another refused was stopped, and both lines belong to it.
-_DISPOSITION: Final = """CASE WHEN kind <> 'told' THEN NULL
+_DISPOSITION: Final = """CASE WHEN kind <> 'traffic' THEN NULL
     WHEN action = 'REJECT' THEN 'stopped'
     WHEN answered OR crossing_start IS NOT NULL THEN 'passed'
     WHEN first_action = 'REJECT' THEN 'stopped'

@@ -1,4 +1,4 @@
-"""The answer of the flow logs' query as records, whether DuckDB or Athena gave it."""
+"""Records from the answer to the flow log query, whether it comes from DuckDB or from Athena."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ _MOST_ADDRESSES = 100
 
 @dataclass(slots=True)
 class Unplaced:
-    """Malformed lines that were counted without their place.
+    """Malformed lines that were counted without a place.
 
     Attributes:
-        count: How many.
-        addresses: Some of the texts that stand where an address should.
+        count: How many there are.
+        addresses: Some of the texts that should be addresses.
     """
 
     count: int = 0
@@ -24,13 +24,13 @@ class Unplaced:
 
 
 def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unplaced) -> Iterator[Record]:
-    """Yield the records of an answer, and count in ``reading`` what it says of other lines.
+    """Yield the records of an answer, and count in ``reading`` the other lines.
 
     Args:
-        rows: With the columns of `flash_ticket.traffic.flow_logs.query.ROW`; numbers may be text, as Athena gives them,
-            and a missing value None or empty.
-        reading: Malformed lines are not counted in it.
-        unplaced: They are counted here, for whoever asked to say where the first one is.
+        rows: The columns are `flash_ticket.traffic.flow_logs.query.ROW`; numbers may be text, as from Athena, and a
+            missing value may be None or empty.
+        reading: The counts; malformed lines are not counted here.
+        unplaced: The counts of malformed lines, so that the caller can find the place of the first one.
     """
     for kind, disposition, source, destination, protocol, port, direction, reason, interface, *counts in rows:
         lines, first, last = (int(str(each or 0)) for each in counts)
@@ -48,7 +48,7 @@ def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unp
                     texts = zip(ends, (source, destination), strict=True)
                     unplaced.addresses |= {str(text) for end, text in texts if end is None}
                 continue
-            reading.told += lines
+            reading.recorded += lines
             yield Record(
                 evidence=Evidence.FLOW_LOG,
                 disposition=Disposition(str(disposition)),
@@ -66,7 +66,7 @@ def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unp
 
 
 def _end(text: str) -> End | None:
-    """Return who has an address; None where the text is none."""
+    """Return the end with an address; None if the text is not an address."""
     try:
         return End(canonical_address(text))
     except ValueError:

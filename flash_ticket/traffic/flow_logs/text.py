@@ -1,6 +1,6 @@
-"""Flow logs as text: fields between spaces, named by the first line of each file, plain or packed with gzip.
+"""Flow logs as text: fields between spaces, named by the first line of each file, plain or compressed with gzip.
 
-Source: Amazon VPC User Guide, "Flow log files". A custom format may name any fields in any order.
+Source: Amazon VPC User Guide, "Flow log files". A custom format may contain any fields in any order.
 """
 
 import zlib
@@ -17,12 +17,13 @@ from flash_ticket.traffic.records.lines import LONGEST_LINE, unpacked
 
 _LONGEST_HEADER: Final = 1 << 16
 
-# Where one of these is no number, it is missing, and that is wrong; another may be missing, so it gets a wrong value.
+# If one of these is not a number, it counts as missing, which is an error. Others may be missing, so they get a wrong
+# value instead.
 _TIMES_AND_PROTOCOL: Final = {"start", "end", "protocol"}
 
 REJECTED_QUERY: Final = """SELECT file_path, line FROM reject_errors JOIN reject_scans USING (scan_id, file_id)
     GROUP BY file_path, line ORDER BY file_path, line"""
-"""Which lines DuckDB passed over, once it has read a `text_table`: those that are longer than `LONGEST_LINE`."""
+"""The lines that DuckDB skipped when it read a `text_table`: those that are longer than `LONGEST_LINE`."""
 
 _NO_DELIMITER: Final = "\x01\x02\x03\x04"
 
@@ -30,9 +31,9 @@ _Form = tuple[tuple[str, ...], bool]
 
 
 def text_table(paths: Sequence[Path]) -> str:
-    """Return what stands after FROM in DuckDB for these files, each read by its own first line.
+    """Return the table expression for these files, to put after FROM in DuckDB; each has its own first line.
 
-    A line with a field too many or too few has no fields at all: it is malformed.
+    A line with too many or too few fields gets no fields at all: it is malformed.
 
     Raises:
         InputError: A file cannot be read, or its first line lacks a field.
@@ -44,9 +45,9 @@ def text_table(paths: Sequence[Path]) -> str:
 
 
 def placed_text_table(path: Path) -> str:
-    """Return the same of one file with the columns ``file``, ``row`` (which orders its lines) and ``line``.
+    """Return the same for one file with the columns ``file``, ``row`` (the order of its lines) and ``line``.
 
-    Lines are read as they stand and cut afterwards, which is slower.
+    Lines are read as a whole and split afterwards, which is slower.
     """
     fields, packed = _form(path)
     columns = ", ".join(_columns(fields, "NULLIF(field[{}], '')"))
@@ -57,7 +58,7 @@ def placed_text_table(path: Path) -> str:
 
 
 def line_place(path: Path, line: str) -> str:
-    """Return where in a file a line first stands: ``flows.log:17``."""
+    """Return the place of the first such line in a file: ``flows.log:17``."""
     wanted = line.encode("latin-1").rstrip()
     with path.open("rb") as file:
         lines = enumerate(unpacked(file), 1)
@@ -67,29 +68,29 @@ def line_place(path: Path, line: str) -> str:
 
 
 def column_count_problem(path: Path, line: str) -> str:
-    """Return what is wrong with a line's number of fields; empty where it is right."""
+    """Return the problem with a line's number of fields; empty if the number is right."""
     fields, given = len(_form(path)[0]), len(line.rstrip(" ").split(" "))
     return "" if given == fields else f"it has {given} fields instead of {fields}"
 
 
 def _form(path: Path) -> _Form:
-    """Return the fields that the first line of a file names, and whether the file is packed."""
+    """Return the fields that the first line of a file names, and whether the file is compressed."""
     try:
         with path.open("rb") as file:
             lines = unpacked(file)
             line = lines.readline(_LONGEST_HEADER)
     except (EOFError, zlib.error) as error:
-        problem = f"is packed with gzip and cut short or damaged: {error}"
-        raise InputError(str(path), "", problem, "Fetch the file again") from None
+        problem = f"is compressed with gzip, and is truncated or damaged: {error}"
+        raise InputError(str(path), "", problem, "Download the file again") from None
     except OSError as error:
         raise unreadable(str(path), error) from None
     fields = tuple(line.decode("latin-1").rstrip("\r\n ").split(" "))
     if not set(fields) & {*NEEDED_FIELDS, "version", "account-id"}:
         problem = f"the first line names no field of a flow log: {shown(' '.join(fields))}"
-        raise InputError(str(path), "", problem, "Give files that begin with the names of their fields, as S3 has them")
+        raise InputError(str(path), "", problem, "Use files that begin with the names of their fields, as in S3")
     for field in NEEDED_FIELDS:
         if field not in fields:
-            problem = "the first line does not name this field, without which traffic cannot be told"
+            problem = "the first line does not name this field, which every record needs"
             raise InputError(str(path), field, problem, "Leave the file out, and record the field from now on")
     return fields, lines is not file
 
@@ -103,9 +104,9 @@ def _select(form: _Form, paths: Sequence[Path]) -> str:
 
 
 def _read_csv(columns: Sequence[str], paths: Sequence[Path], delimiter: str, *, packed: bool) -> str:
-    """Return the call that takes lines apart without judging them: what is missing is NULL, what is too much is cut.
+    """Return the call that splits lines without checking them: missing fields are NULL, additional ones are cut.
 
-    Latin-1 takes any byte for a character; a line that is no text is judged by its fields like any other.
+    In Latin-1 every byte is a character, so a line of binary data is checked by its fields like any other.
     """
     named = ", ".join(f"'{name}': 'VARCHAR'" for name in columns)
     files = ", ".join(map(exactly, paths))
@@ -116,17 +117,17 @@ def _read_csv(columns: Sequence[str], paths: Sequence[Path], delimiter: str, *, 
 
 
 def _columns(fields: Sequence[str], reference: str) -> Iterator[str]:
-    """Yield the columns that the query reads; NULL for a field that is not named.
+    """Yield the columns that the query reads; NULL for a field that the file does not have.
 
     Args:
-        fields: As the first line names them.
-        reference: How a field is referred to, with a place for its number.
+        fields: The fields that the first line names.
+        reference: The SQL for a field, with a placeholder for its number.
     """
     for field in (*TEXT_FIELDS, *NUMBER_FIELDS):
         text = reference.format(fields.index(field) + 1) if field in fields else "NULL::VARCHAR"
         if field in NUMBER_FIELDS:
             wrong = "NULL" if field in _TIMES_AND_PROTOCOL else "-1"
-            # DuckDB takes 1.5, 1e3 and 0x1f for whole numbers: only what is written as one is one.
+            # DuckDB accepts 1.5, 1e3 and 0x1f as whole numbers: only digits count here.
             text = f"""CASE WHEN TRY_CAST({text} AS BIGINT)::VARCHAR = {text} THEN TRY_CAST({text} AS BIGINT)
                 WHEN {text} <> '-' THEN {wrong} END"""
         yield f'{text} AS "{column(field)}"'

@@ -1,1 +1,1 @@
-"""Log lines as typed records, a module for each source."""
+"""Log lines as typed records, with a module for each source."""

@@ -1,4 +1,4 @@
-"""Lines that differ in nothing but their time, summed up into records, in bounded memory."""
+"""Lines that differ only in their time, summed up into records in bounded memory."""
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 MOST_KINDS = 20_000
-"""Kinds of lines held at once; with one more, all are told and forgotten."""
+"""How many kinds of lines are held at once; with one more, all are yielded and forgotten."""
 
 KindT = TypeVar("KindT", bound=Hashable)
 
@@ -22,10 +22,10 @@ class _Tally:
 
 
 class Gathering(Generic[KindT]):
-    """The lines of one reading that tell of an instant, by whatever makes their reader tell them apart.
+    """The lines of one reading, counted by kind; each line describes an instant.
 
-    Lines outside of the scope's time are not counted anywhere. Lines on different sides of a moment of the scope are
-    kept apart; one at the very moment is on its later side.
+    Lines outside the period of the scope are not counted. Lines before and after a moment of the scope are counted
+    separately; a line exactly at the moment counts as after it.
     """
 
     __slots__ = ("_moments", "_most", "_reading", "_since", "_tallies", "_until")
@@ -39,7 +39,7 @@ class Gathering(Generic[KindT]):
         self._tallies: dict[KindT | tuple[int, KindT], _Tally] = {}
 
     def add(self, kind: KindT, time: float) -> bool:
-        """Count a line of a kind that is held, or one that is not wanted; False for any other: `begin` it."""
+        """Count a line of a known kind, or ignore one outside the period; return False for a new kind: `begin` it."""
         if not self._since <= time < self._until:
             return True
         tally = self._tallies.get((bisect_right(self._moments, time), kind) if self._moments else kind)
@@ -56,21 +56,21 @@ class Gathering(Generic[KindT]):
         """Count the first line of a kind.
 
         Args:
-            kind: What tells it from others.
+            kind: What distinguishes it from other lines.
             time: Seconds since 1970.
-            record: What such lines tell; its count and its times are not looked at.
+            record: What such lines contain; its count and its times are ignored.
         """
         key = (bisect_right(self._moments, time), kind) if self._moments else kind
         self._tallies[key] = _Tally(record, 1, time, time)
 
     @property
     def is_full(self) -> bool:
-        """Whether it is time to `tell`."""
+        """Whether it is time to `release` the records."""
         return len(self._tallies) > self._most
 
-    def tell(self) -> Iterator[Record]:
-        """Yield what was gathered, count it as told, and forget it."""
+    def release(self) -> Iterator[Record]:
+        """Yield the records, count their lines, and forget them."""
         tallies, self._tallies = self._tallies, {}
         for tally in tallies.values():
-            self._reading.told += tally.count
+            self._reading.recorded += tally.count
             yield replace(tally.record, count=tally.count, first=tally.first, last=tally.last)

@@ -1,6 +1,6 @@
-"""Hubble's export, or ``hubble observe --output json``, as records of what Cilium passed and stopped.
+"""Hubble's export, or ``hubble observe --output json``, as records of what Cilium forwarded and dropped.
 
-Sources: Cilium's api/v1/flow/flow.proto for the fields, pkg/hubble/parser/threefour/parser.go for what they mean.
+Sources: Cilium's api/v1/flow/flow.proto for the fields, pkg/hubble/parser/threefour/parser.go for their meaning.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _REASON_NAMES: Final = {133: "POLICY_DENIED", 181: "POLICY_DENY", 0: "", "DROP_R
 _DISPOSITIONS: Final = {
     **dict.fromkeys(("FORWARDED", 1), Disposition.PASSED),
     **dict.fromkeys(("DROPPED", 2), Disposition.STOPPED),
-    # Of policies that only watch (policy audit mode): they would drop it, and it goes through.
+    # In policy audit mode, a policy would drop the packet, but it is forwarded.
     **dict.fromkeys(("AUDIT", 4), Disposition.PASSED),
     **dict.fromkeys(("REDIRECTED", 5), Disposition.PASSED),
 }
@@ -35,7 +35,7 @@ _NOT_YET_DECIDED = frozenset(
     {"FROM_ENDPOINT", 5, "FROM_PROXY", 6, "FROM_HOST", 7, "FROM_STACK", 8, "FROM_OVERLAY", 9, "FROM_NETWORK", 10}
     | {"FROM_CRYPTO", 12}
 )
-"""Trace points where a packet comes in: it is called forwarded there, before any policy has seen it."""
+"""Trace points where a packet arrives: its verdict is FORWARDED there, before any policy has seen it."""
 
 _DIRECTIONS: Final = {
     "INGRESS": Direction.INGRESS,
@@ -51,38 +51,38 @@ _WITH_PORTS = (_TCP, _UDP, _SCTP)
 _NO_ADDRESSES, _NO_LAYER4 = PacketAddresses(), Layer4()
 
 _MOST_HELD = 32 << 20
-"""Bytes of ends as they are written, the room that each takes besides among them; some 20,000 pods."""
+"""How many bytes of ends are held, including the overhead of each: enough for about 20,000 pods."""
 _BESIDES = 1 << 10
 _NUMBER_BITS = 48
 
 
 def is_policys(reason: str) -> bool:
-    """Tell whether a drop was a policy's doing, by the reason of a record; any other has causes of its own."""
+    """Return whether a policy caused a drop, by the reason of a record; other drops have other causes."""
     return reason.partition(" ")[0] in _POLICY_REASONS
 
 
 @dataclass(frozen=True, slots=True)
 class HubbleLog:
-    """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or the flow alone, also out of a container's log.
+    """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or only the flow, also from a container's log.
 
-    - Passed are FORWARDED, REDIRECTED and AUDIT (with that word as reason), stopped is DROPPED. Other verdicts, and
-      traces of packets that no policy has seen yet, decide nothing; neither do lost events, the status of nodes and
-      what Cilium's agent says of itself.
-    - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; ask `is_policys` before a policy is
-      blamed. A policy that denied by a rule of its own is named after it:
-      ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default denial names none (cilium #48588).
-    - A reply is told as the connection that it answers. Where Hubble does not know (``is_reply`` is absent from all
-      drops), SYN tells a call and SYN with ACK a reply, else `flash_ticket.traffic.records.record`.
-    - Labels are those of Kubernetes, without those that Cilium adds. An end outside of the cluster has no pod.
-    - The protocol is 0 where the line tells none, and an address empty.
-    - A dropped packet makes two lines where policy verdicts are exported: counted are lines, not packets.
+    - FORWARDED, REDIRECTED and AUDIT (which is then the reason) count as passed, DROPPED as stopped. Other verdicts,
+      traces of packets that no policy has seen yet, lost events, the status of nodes and messages of Cilium's agent
+      decide nothing.
+    - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; `is_policys` says whether a policy
+      caused it. A policy with a deny rule is added: ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default
+      denial names no policy (cilium #48588).
+    - A reply counts for the connection that it answers. If Hubble does not know (drops have no ``is_reply``), SYN
+      means a call and SYN with ACK a reply; otherwise `flash_ticket.traffic.records.record.is_reply` decides.
+    - Labels are those of Kubernetes, without those that Cilium adds. An end outside the cluster has no pod.
+    - Without a protocol in the line the protocol is 0, and without an address the address is empty.
+    - If policy verdicts are exported, a dropped packet has two lines: the counts are lines, not packets.
     """
 
     name: str
     lines: LineReader
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
+        """Yield the summed up records, each time when many kinds are held, and at the end.
 
         Raises:
             InputError: The lines cannot be read.
@@ -90,8 +90,8 @@ class HubbleLog:
         return _HubbleReader(scope, reading).records(self.lines)
 
 
-class _Telling(NamedTuple):
-    """What a flow that decides something tells besides its ends and its time."""
+class _Decision(NamedTuple):
+    """The decision of a flow, without its ends and its time."""
 
     disposition: Disposition
     protocol: int
@@ -104,8 +104,8 @@ class _NumberedEnd(NamedTuple):
     """An end of flows.
 
     Attributes:
-        number: The end's own, however it is written.
-        written: How Hubble writes it, but for its address.
+        number: A unique number of the end, independent of how it is written.
+        written: What Hubble writes about it, without its address.
     """
 
     number: int
@@ -116,7 +116,7 @@ class _NumberedEnd(NamedTuple):
 class _HubbleReader:
     """One reading of one log."""
 
-    __slots__ = ("_ends", "_gathered", "_held", "_latest", "_listening", "_numbers", "_reading", "_tellings")
+    __slots__ = ("_decisions", "_ends", "_gathered", "_held", "_latest", "_listening", "_numbers", "_reading")
 
     def __init__(self, scope: Scope, reading: Reading) -> None:
         self._reading = reading
@@ -124,8 +124,8 @@ class _HubbleReader:
         self._gathered: Gathering[int] = Gathering(scope, reading)
         self._latest: dict[str, _NumberedEnd] = {}
         self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
-        self._tellings: dict[tuple[object, ...], tuple[int, _Telling | None]] = {}
-        self._numbers: dict[End | _Telling | None, int] = {}
+        self._decisions: dict[tuple[object, ...], tuple[int, _Decision | None]] = {}
+        self._numbers: dict[End | _Decision | None, int] = {}
         self._held = 0
 
     def records(self, lines: LineReader) -> Iterator[Record]:
@@ -136,25 +136,25 @@ class _HubbleReader:
                     flow = hubble_line(text).flow
                     if flow is None or not count(flow):
                         reading.other += 1
-                # A line can be wrong in every way that JSON, a time or an address can.
+                # JSON, times and addresses in a line can be wrong in many ways.
                 except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                     reading.refuse(batch.place(index), str(error))
             if gathered.is_full or self._held > _MOST_HELD:
-                yield from gathered.tell()
+                yield from gathered.release()
                 self._forget()
-        yield from gathered.tell()
+        yield from gathered.release()
 
     def _forget(self) -> None:
         self._latest.clear()
         self._ends.clear()
-        self._tellings.clear()
+        self._decisions.clear()
         self._numbers.clear()
         self._held = 0
 
     def _count(self, flow: HubbleFlow) -> bool:
-        """Count a flow; False for one that decides nothing."""
+        """Count a flow; return False if it decides nothing."""
         protocol, port, reply = _call(flow, self._listening)
-        # Where Hubble knows of the reply it tells the direction of the connection, else that of the packet.
+        # If Hubble knows the reply, its direction is that of the connection, otherwise that of the packet.
         turn = reply and not flow.is_reply
         words = (
             flow.verdict,
@@ -167,15 +167,15 @@ class _HubbleReader:
             flow.drop_reason,
             flow.denied_by if flow.egress_denied_by or flow.ingress_denied_by else "",
         )
-        found = self._tellings.get(words)
+        found = self._decisions.get(words)
         if found is None:
-            told = _telling(flow, protocol, port, turn=turn)
-            found = self._tellings[words] = self._number(told, 0), told
-        number, telling = found
-        if telling is None:
+            told = _decision(flow, protocol, port, turn=turn)
+            found = self._decisions[words] = self._number(told, 0), told
+        number, decision = found
+        if decision is None:
             return False
         if flow.time is None:
-            raise ValueError("no time")
+            raise ValueError("it has no time")
         moment = flow.time.timestamp()
         addresses = flow.addresses or _NO_ADDRESSES
         source = self._latest.get(addresses.source)
@@ -186,14 +186,14 @@ class _HubbleReader:
             destination = self._end(addresses.destination, flow.destination)
         if reply:
             source, destination = destination, source
-        # One number is found in less memory than what it stands for, of which there is much.
+        # One number takes less memory than the many values that it stands for.
         kind = (source.number << 2 * _NUMBER_BITS) | (destination.number << _NUMBER_BITS) | number
         if not self._gathered.add(kind, moment):
-            self._gathered.begin(kind, moment, _record(telling, source.end, destination.end))
+            self._gathered.begin(kind, moment, _record(decision, source.end, destination.end))
         return True
 
     def _end(self, address: str, written: Raw) -> _NumberedEnd:
-        """Return one end, with the number that it has been given; the latest at its address is the quickest to find."""
+        """Return one end with its number; the latest one at an address is the quickest to find."""
         key = (address, bytes(written))
         found = self._ends.get(key)
         if found is None:
@@ -202,14 +202,14 @@ class _HubbleReader:
         self._latest[address] = found
         return found
 
-    def _number(self, meaning: End | _Telling | None, size: int) -> int:
-        """Return the number of something that is written in so many bytes; they are held from now on."""
+    def _number(self, meaning: End | _Decision | None, size: int) -> int:
+        """Return the number of a value, which takes ``size`` bytes from now on."""
         self._held += size + _BESIDES
         return self._numbers.setdefault(meaning, len(self._numbers))
 
 
 def _call(flow: HubbleFlow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
-    """Return the protocol, the port that was called (0 where there is none), and whether the packet is a reply."""
+    """Return the protocol, the port that was called (0 if there is none), and whether the packet is a reply."""
     layer4, reply = flow.l4 or _NO_LAYER4, flow.is_reply
     tcp = layer4.tcp
     if tcp:
@@ -225,36 +225,36 @@ def _call(flow: HubbleFlow, listening: frozenset[tuple[int, int]]) -> tuple[int,
     return protocol, source if reply else destination, reply
 
 
-def _telling(flow: HubbleFlow, protocol: int, port: int, *, turn: bool) -> _Telling | None:
-    """Return what a flow tells, None for one that decides nothing.
+def _decision(flow: HubbleFlow, protocol: int, port: int, *, turn: bool) -> _Decision | None:
+    """Return the decision of a flow; None if it decides nothing.
 
     Raises:
-        ValueError: A word is none of Hubble's, or no port was called.
+        ValueError: A word is unknown, or there is no called port.
     """
     disposition = _DISPOSITIONS.get(flow.verdict)
     if disposition is None and flow.verdict not in _NO_DECISION:
-        raise ValueError(f"{flow.verdict!r} is no verdict of Hubble's")
+        raise ValueError(f"{flow.verdict!r} is not a verdict of Hubble")
     if disposition is None or flow.trace_observation_point in _NOT_YET_DECIDED:
         return None
     if not port and protocol in _WITH_PORTS:
-        raise ValueError("no port was called")
+        raise ValueError("it has no called port")
     direction = _DIRECTIONS.get(flow.traffic_direction)
     if direction is None and flow.traffic_direction not in _NO_DIRECTION:
-        raise ValueError(f"{flow.traffic_direction!r} is no direction of Hubble's")
-    return _Telling(disposition, protocol, port, turned(direction) if turn else direction, _reason(flow, disposition))
+        raise ValueError(f"{flow.traffic_direction!r} is not a direction of Hubble")
+    return _Decision(disposition, protocol, port, turned(direction) if turn else direction, _reason(flow, disposition))
 
 
-def _record(telling: _Telling, source: End, destination: End) -> Record:
+def _record(decision: _Decision, source: End, destination: End) -> Record:
     """Return a record whose lines are not counted yet."""
     return Record(
         Evidence.HUBBLE,
-        telling.disposition,
+        decision.disposition,
         source,
         destination,
-        telling.protocol,
-        telling.port,
-        telling.direction,
-        telling.reason,
+        decision.protocol,
+        decision.port,
+        decision.direction,
+        decision.reason,
         interface="",
         count=0,
         first=0,

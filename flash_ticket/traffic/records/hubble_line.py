@@ -1,7 +1,7 @@
-"""What a line of Hubble's export holds, as far as it is looked at.
+"""A line of Hubble's export, with the fields that are used.
 
 Source: Cilium's api/v1/flow/flow.proto and api/v1/observer/observer.proto, written as JSON with the names of the
-protocol buffers; what is zero, empty or unknown is left out there, and an enumeration may stand as name or number.
+protocol buffers. Zero, empty and unknown values are left out, and an enumeration may be a name or a number.
 """
 
 import re
@@ -19,25 +19,25 @@ Number = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
 EnumValue = Annotated[str, Meta(max_length=64)] | Number
 """A value of an enumeration, by name or number."""
 KubernetesName = Annotated[str, Meta(max_length=253)]
-"""No longer than Kubernetes lets a name be."""
+"""The longest name that Kubernetes allows."""
 
 
 class PacketPorts(Struct, gc=False):
-    """UDP, SCTP."""
+    """The ports of UDP and SCTP."""
 
     source_port: PacketPort = 0
     destination_port: PacketPort = 0
 
 
 class TcpFlags(Struct, gc=False):
-    """Of a segment: a call has SYN alone, its answer SYN and ACK."""
+    """The flags of a segment: a call has only SYN, its answer SYN and ACK."""
 
     SYN: bool = False
     ACK: bool = False
 
 
 class Tcp(Struct, gc=False):
-    """TCP."""
+    """The ports and flags of TCP."""
 
     source_port: PacketPort = 0
     destination_port: PacketPort = 0
@@ -45,11 +45,11 @@ class Tcp(Struct, gc=False):
 
 
 class Nothing(Struct, gc=False):
-    """Something that is only there or not."""
+    """A field of which only the presence matters."""
 
 
 class Layer4(Struct, gc=False):
-    """One of these."""
+    """The protocol: one of these fields is set."""
 
     tcp: Tcp | None = msgspec.field(default=None, name="TCP")
     udp: PacketPorts | None = msgspec.field(default=None, name="UDP")
@@ -59,14 +59,14 @@ class Layer4(Struct, gc=False):
 
 
 class PacketAddresses(Struct, gc=False):
-    """Of the packet."""
+    """The addresses of the packet."""
 
     source: Annotated[str, Meta(max_length=64)] = ""
     destination: Annotated[str, Meta(max_length=64)] = ""
 
 
 class HubblePolicy(Struct, gc=False):
-    """A policy that denied a flow by a rule of its own."""
+    """A policy that denied a flow with a deny rule."""
 
     name: KubernetesName = ""
     namespace: KubernetesName = ""
@@ -77,10 +77,10 @@ Policies = Annotated[list[HubblePolicy], Meta(max_length=100)]
 
 
 class HubbleFlow(Struct, gc=False):
-    """A packet, a message or a policy's verdict.
+    """A packet, a message or a verdict of a policy.
 
-    ``source`` and ``destination`` are `HubbleEndpoint`s, left as they are written: the same ones come again and again.
-    The fields stand in the order in which Hubble writes them, which is the quickest to read.
+    ``source`` and ``destination`` are `HubbleEndpoint`s that are not decoded yet, because the same ones come again and
+    again. The fields are in the order in which Hubble writes them, which is the fastest to read.
     """
 
     time: Moment | None = None
@@ -99,14 +99,14 @@ class HubbleFlow(Struct, gc=False):
 
     @property
     def denied_by(self) -> str:
-        """The policy whose own rule denied it: ``CiliumNetworkPolicy shop/no-world``; empty where none is named."""
+        """The policy with the deny rule: ``CiliumNetworkPolicy shop/no-world``; empty if none is named."""
         for policy in (*(self.egress_denied_by or ()), *(self.ingress_denied_by or ())):
             return f"{policy.kind} {policy.namespace}/{policy.name}".strip(" /")
         return ""
 
 
 class Line(Struct, gc=False):
-    """A line: a flow, or something about Hubble itself; or what a container runtime or Cilium's agent wrote there."""
+    """A line: a flow, an event of Hubble, or what a container runtime or Cilium's agent wrote."""
 
     flow: HubbleFlow | None = None
     time: Raw | UnsetType = UNSET
@@ -120,13 +120,13 @@ class Line(Struct, gc=False):
 
     @property
     def is_about_hubble(self) -> bool:
-        """Whether the line is known to hold no flow: an event of Hubble's own, or a message of Cilium's agent."""
+        """Whether the line is known to contain no flow: it is an event of Hubble, or a message of Cilium's agent."""
         known = (self.lost_events, self.node_status, self.agent_event, self.debug_event, self.level)
         return any(each is not UNSET for each in known)
 
 
 class HubbleEndpoint(Struct, gc=False):
-    """One end of a flow. ``labels`` as in ``k8s:app=api``, ``reserved:world``, ``cidr:10.0.0.0/8``."""
+    """One end of a flow. ``labels`` are such as ``k8s:app=api``, ``reserved:world``, ``cidr:10.0.0.0/8``."""
 
     namespace: KubernetesName = ""
     labels: Annotated[list[Annotated[str, Meta(max_length=1024)]], Meta(max_length=1024)] | None = None
@@ -144,13 +144,13 @@ _PLAIN_MESSAGE = re.compile(rb"\blevel=\w")
 
 
 def hubble_line(text: bytes) -> Line:
-    """Return a line, read out of what a container runtime puts around or before it.
+    """Return a line, without what a container runtime puts around or before it.
 
-    Docker writes ``{"log":"{...}","stream":"stdout",...}``, the Container Runtime Interface (and ``kubectl logs``
-    when it is asked to) words before the JSON.
+    Docker writes ``{"log":"{...}","stream":"stdout",...}``. The Container Runtime Interface, and ``kubectl logs`` with
+    some options, write text before the JSON.
 
     Raises:
-        msgspec.MsgspecError, ValueError, RecursionError: It is none.
+        msgspec.MsgspecError, ValueError, RecursionError: The text is not such a line.
     """
     if not text.startswith(b"{"):
         begin = text.find(b"{")
@@ -176,18 +176,18 @@ def _completed(line: Line, text: bytes) -> Line:
     elif line.verdict is not UNSET:
         line.flow = _decode_flow(text)
     elif not line.is_about_hubble:
-        raise ValueError("neither a flow nor an event of Hubble's")
+        raise ValueError("neither a flow nor an event of Hubble")
     return line
 
 
 def pod_identity(written: bytes) -> PodIdentity | None:
-    """Return the pod at an end of a flow, None for anything else there.
+    """Return the pod at an end of a flow; None if there is no pod.
 
     Args:
-        written: An `HubbleEndpoint` in JSON; nothing where the flow has none.
+        written: A `HubbleEndpoint` in JSON; empty if the flow has none.
 
     Raises:
-        msgspec.MsgspecError: It is none.
+        msgspec.MsgspecError: The JSON is not an endpoint.
     """
     if not written:
         return None

@@ -1,4 +1,4 @@
-"""Lines of bytes, in batches that know where they stand, of files or whatever gives some."""
+"""Lines of bytes from files or other sources, in batches that know their line numbers."""
 
 import gzip
 import itertools
@@ -14,17 +14,17 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.records.record import Reading
 
 LONGEST_LINE = 1 << 20
-"""Bytes; a longer line is malformed and is not held in memory. Container runtimes cut lines at 16 KiB already."""
+"""In bytes; a longer line is malformed and is not held in memory. Container runtimes already cut lines at 16 KiB."""
 
 GZIP_MAGIC = b"\x1f\x8b"
-"""How gzip begins (RFC 1952, 2.3.1)."""
+"""The first bytes of gzip (RFC 1952, 2.3.1)."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PER_BATCH = 1000
 
 
 class Batch(NamedTuple):
-    """Consecutive lines, with or without the line feed at their end.
+    """Consecutive lines, with or without the final line feed.
 
     Attributes:
         source: The file.
@@ -37,29 +37,29 @@ class Batch(NamedTuple):
     lines: list[bytes]
 
     def place(self, index: int) -> str:
-        """Return where a line of the batch stands: ``hubble.log:17``."""
+        """Return the place of a line of the batch: ``hubble.log:17``."""
         return f"{self.source}:{self.first + index}"
 
 
 class LineReader(Protocol):
-    """Something made of lines."""
+    """A source of lines."""
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
-        """Yield the lines as they come; one that is too long is counted as malformed and left out.
+        """Yield the lines in order; a line that is too long counts as malformed and is left out.
 
         Raises:
-            InputError: It cannot be read, or not to its end.
+            InputError: The source cannot be read, or not to its end.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class TextFiles:
-    """Files one after the other, plain or packed with gzip, which their content tells."""
+    """Files, one after the other, plain or compressed with gzip, which their content shows."""
 
     paths: tuple[Path, ...]
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
-        """Yield the lines of each, numbered from 1 in each."""
+        """Yield the lines of each file, numbered from 1."""
         for path in self.paths:
             try:
                 with path.open("rb") as file:
@@ -70,19 +70,19 @@ class TextFiles:
 
 @dataclass(frozen=True, slots=True)
 class GivenLines:
-    """Lines that somebody else reads, such as the answers of an API.
+    """Lines that the caller provides, such as the answers of an API.
 
     Attributes:
-        source: What errors call it.
-        lines: Each of them one, with or without its end.
+        source: The name of the source in errors.
+        lines: The lines, with or without a final line feed.
     """
 
     source: str
     lines: Iterable[bytes]
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
-        """Yield the lines by the thousand."""
-        del reading  # whoever reads them holds them in memory already
+        """Yield the lines in batches of a thousand."""
+        del reading  # the caller already holds them in memory
         lines, number = iter(self.lines), 1
         while batch := list(itertools.islice(lines, _PER_BATCH)):
             yield Batch(self.source, number, batch)
@@ -90,7 +90,7 @@ class GivenLines:
 
 
 def unpacked(stream: BufferedReader) -> BufferedReader | gzip.GzipFile:
-    """Return the stream, or what gzip packed in it."""
+    """Return the stream, decompressed if it is compressed with gzip."""
     packed = stream.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
     return gzip.GzipFile(fileobj=stream) if packed else stream
 
@@ -100,14 +100,14 @@ def _batches(stream: BufferedReader, source: str, reading: Reading) -> Iterator[
         yield from _split(unpacked(stream), source, reading)
     except (EOFError, zlib.error) as error:
         raise InputError(
-            source, "", f"is packed with gzip and cut short or damaged: {error}", "Fetch the file again"
+            source, "", f"is compressed with gzip, and is truncated or damaged: {error}", "Download the file again"
         ) from None
 
 
 def _split(stream: BufferedReader | gzip.GzipFile, source: str, reading: Reading) -> Iterator[Batch]:
     rest, number, dropping = b"", 1, False
     for position, piece in enumerate(iter(lambda: stream.read1(LONGEST_LINE), b"")):
-        # Three times as fast as bytes.split, which looks at each byte by itself.
+        # This is three times as fast as bytes.split, which checks each byte separately.
         lines = BytesIO(piece.removeprefix(_BYTE_ORDER_MARK if position == 0 else b"")).readlines()
         if lines:
             lines[0] = rest + lines[0]

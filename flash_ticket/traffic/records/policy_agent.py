@@ -1,4 +1,4 @@
-"""The AWS network policy agent's log, of a node or out of CloudWatch, as records of what was passed and stopped."""
+"""The log of the AWS network policy agent, from a node or from CloudWatch, as records of what it allowed and denied."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NO_DECISION = "EXPIRED/DELETED"
 _DIRECTIONS: Final = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS, "": None}
 _WITH_PORTS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
 _WITHOUT_PORTS: Final = {"ICMP": 1, "UNKNOWN": 0, "RESERVED": 0, "ANY PROTOCOL": 0}
-_NO_TIME = "no time: save the events with `aws logs filter-log-events`, which gives each its time"
+_NO_TIME = "it has no time: save the events with `aws logs filter-log-events`, which includes the time of each"
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 """The years 1 to 9999, in seconds since 1970."""
 
@@ -29,25 +29,24 @@ _Meaning = TypeVar("_Meaning")
 
 @dataclass(frozen=True, slots=True)
 class PolicyAgentLog:
-    """Lines of ``network-policy-agent.log``, or the agent's audit lines as CloudWatch Logs gives them.
+    """Lines of ``network-policy-agent.log``, or the agent's audit lines from CloudWatch Logs.
 
-    - ACCEPT passed, DENY was stopped; EXPIRED/DELETED and all other messages decide nothing.
-    - The reason is the tier that decided (``NETWORK_POLICY``, ``DEFAULT``...), where the agent is 1.3.0 or later.
-    - The agent logs packets, replies among them. `flash_ticket.traffic.records.record` tells them from calls by
-      the ports
-      that are known to be called, else by the smaller one, as with flow logs: a reply that was stopped is told as the
-      connection that it answers, seen at the other end of it.
-    - The protocol is 0 where the agent knows none.
-    - An audit line has no time of its own. Read are what ``aws logs filter-log-events``, ``get-log-events`` and
-      ``tail`` save, as JSON or text, and lines with a time (ISO 8601, or milliseconds since 1970) before them; an
-      audit line with none is malformed, since no time is made up.
+    - ACCEPT counts as passed, DENY as stopped; EXPIRED/DELETED and all other messages decide nothing.
+    - The reason is the tier that decided (``NETWORK_POLICY``, ``DEFAULT``...), if the agent has version 1.3.0 or later.
+    - The agent logs packets, including replies. `flash_ticket.traffic.records.record.is_reply` distinguishes them from
+      calls by their ports, as in flow logs. A reply that was stopped counts for the connection that it answers, as
+      recorded at the other end.
+    - If the agent knows no protocol, the protocol is 0.
+    - An audit line contains no time. The output of ``aws logs filter-log-events``, ``get-log-events`` and ``tail``, as
+      JSON or text, and lines after a time (ISO 8601, or milliseconds since 1970) are accepted. An audit line without a
+      time is malformed, because no time is invented.
     """
 
     name: str
     lines: LineReader
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the lines tell, summed up, when many kinds have gathered and at the end.
+        """Yield the summed up records, each time when many kinds are held, and at the end.
 
         Raises:
             InputError: The lines cannot be read.
@@ -56,7 +55,7 @@ class PolicyAgentLog:
 
 
 class _LineGroup(NamedTuple):
-    """What tells lines apart."""
+    """What distinguishes lines from each other."""
 
     disposition: Disposition
     source: str
@@ -83,7 +82,7 @@ class _PolicyAgentReader:
         for batch in lines.batches(self._reading):
             for index, text in enumerate(batch.lines):
                 place = batch.place(index)
-                # A line can be wrong in every way that JSON, a time or an address can.
+                # JSON, times and addresses in a line can be wrong in many ways.
                 try:
                     messages = self._messages(text, place)
                 except (msgspec.MsgspecError, ValueError, RecursionError) as error:
@@ -94,14 +93,14 @@ class _PolicyAgentReader:
                 for event in printed.complete():
                     self._take(Message(event.message, event.time), event.place)
             if self._gathered.is_full:
-                yield from self._gathered.tell()
+                yield from self._gathered.release()
         printed.end()
         for event in printed.complete():
             self._take(Message(event.message, event.time), event.place)
-        yield from self._gathered.tell()
+        yield from self._gathered.release()
 
     def _messages(self, text: bytes, place: str) -> list[PolicyEvent | Message]:
-        """Return the messages of a line; one that has none, not even of an event that is printed, is counted here."""
+        """Return the messages of a line; a line without one that is not part of a printed event is counted here."""
         has_message = self._printed.takes(text, place)
         messages = messages_of(text) if has_message is None else []
         self._reading.other += not messages and not has_message
@@ -121,7 +120,7 @@ class _PolicyAgentReader:
         if event.time is None:
             raise ValueError(_NO_TIME)
         if not _EARLIEST <= event.time <= _LATEST:
-            raise ValueError("its time is in no year that can be written")
+            raise ValueError("its time is outside the years 1 to 9999")
         kind = _kind(event, self._listening)
         if not self._gathered.add(kind, event.time):
             record = Record(
@@ -142,10 +141,10 @@ class _PolicyAgentReader:
 
 
 def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _LineGroup:
-    """Return what an event tells, by the connection.
+    """Return the kind of an event, by its connection.
 
     Raises:
-        ValueError: A word, a port or an address is none.
+        ValueError: A word, a port or an address is invalid.
     """
     disposition = _known(_DISPOSITIONS, event.verdict, "verdict")
     direction = _known(_DIRECTIONS, event.direction, "direction")
@@ -154,7 +153,7 @@ def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _LineGro
         return _LineGroup(disposition, source, destination, _WITHOUT_PORTS[event.protocol], 0, direction, event.tier)
     protocol = _known(_WITH_PORTS, event.protocol, "protocol")
     if not 0 < event.source_port <= MAX_PORT or not 0 < event.destination_port <= MAX_PORT:
-        raise ValueError(f"the ports are 1 to {MAX_PORT}")
+        raise ValueError(f"a port is not a number from 1 to {MAX_PORT}")
     if is_reply(protocol, event.source_port, event.destination_port, listening):
         return _LineGroup(disposition, destination, source, protocol, event.source_port, turned(direction), event.tier)
     return _LineGroup(disposition, source, destination, protocol, event.destination_port, direction, event.tier)
@@ -162,5 +161,5 @@ def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _LineGro
 
 def _known(words: Mapping[str, _Meaning], word: str, what: str) -> _Meaning:
     if word not in words:
-        raise ValueError(f"{word!r} is no {what} of the agent's")
+        raise ValueError(f"{word!r} is not a {what} of the agent")
     return words[word]

@@ -1,7 +1,7 @@
-"""What a line of the AWS network policy agent's log says, in every form that the agent and CloudWatch give it.
+"""A line of the AWS network policy agent's log, in every form in which the agent and CloudWatch write it.
 
 Sources: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (up to version 1.3) and GetProtocol of
-pkg/utils/utils.go; the AWS CLI's ``logs filter-log-events``, ``get-log-events`` and ``tail`` for what they save.
+pkg/utils/utils.go; the output of the AWS CLI's ``logs filter-log-events``, ``get-log-events`` and ``tail``.
 """
 
 import re
@@ -29,7 +29,7 @@ _AUDIT = re.compile(
     r"(?:;Tier: (?P<tier>\w{1,64}))?"
 )
 _DECISION = re.compile(r"Flow Info:|\bSIP: ")
-"""What is told in every line about traffic, whatever else is wrong with it."""
+"""What every line about traffic contains, even if the rest of it is wrong."""
 
 _CONTAINER_RUNTIME = re.compile(rb"\S+ (?:stdout|stderr) [FP] ")
 _LEADING_TIME = re.compile(
@@ -37,20 +37,20 @@ _LEADING_TIME = re.compile(
 )
 _TRAILING_TIME = re.compile(r"\t(?P<milliseconds>\d{13})$")
 _CLI_TEXT = re.compile(r"SEARCHEDLOGSTREAMS\t|NEXTTOKEN\t|None$|[bf]/\d{1,99}/s$")
-"""What stands beside events where the AWS CLI writes text."""
+"""What the AWS CLI writes besides events when it writes text."""
 
-_UNKNOWN = "neither a message of the agent's nor an event of CloudWatch's"
+_UNKNOWN = "neither a message of the agent nor an event of CloudWatch"
 
 
 class PolicyEvent(NamedTuple):
-    """A decision about a packet, as the agent words it.
+    """A decision about a packet, in the agent's words.
 
     Attributes:
         protocol: ``TCP``, ``UDP``, ``SCTP``, ``ICMP``, ``UNKNOWN``, ``RESERVED``, ``ANY PROTOCOL``.
-        verdict: ``ACCEPT``, ``DENY``, or ``EXPIRED/DELETED`` of an entry of the connection table.
+        verdict: ``ACCEPT``, ``DENY``, or ``EXPIRED/DELETED`` for an entry of the connection table.
         direction: ``ingress`` or ``egress`` of the pod that decided; empty before 1.2.2 and in CloudWatch.
         tier: ``ADMIN``, ``NETWORK_POLICY``, ``BASELINE``, ``DEFAULT``, ``ERROR``; empty before 1.3.0.
-        time: Seconds since 1970; None where the line has none.
+        time: Seconds since 1970; None if the line has none.
     """
 
     source: str
@@ -65,10 +65,10 @@ class PolicyEvent(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What may hold a decision in words.
+    """A text that may contain a decision.
 
     Attributes:
-        time: As that of a `PolicyEvent`.
+        time: Seconds since 1970; None if the line has none.
     """
 
     text: str
@@ -76,16 +76,16 @@ class Message(NamedTuple):
 
 
 class CloudWatchEvent(Struct, gc=False):
-    """What the API for logs answers for a line: FilteredLogEvent, OutputLogEvent. ``timestamp`` in milliseconds."""
+    """A line in an answer of the logs API: FilteredLogEvent, OutputLogEvent. ``timestamp`` is in milliseconds."""
 
     message: str
     timestamp: Milliseconds | None = None
 
 
 class AgentLine(Struct, gc=False):
-    """A line in JSON: zap's fields, what a container runtime makes of it, or events of CloudWatch.
+    """A line in JSON: zap's fields, those of a container runtime, or events of CloudWatch.
 
-    Before 1.2.2 the parts of an event are fields of their own.
+    Before version 1.2.2, the parts of an event are separate fields.
     """
 
     ts: ShortText | float | None = None
@@ -108,10 +108,10 @@ _decode = msgspec.json.Decoder(AgentLine).decode
 
 
 def messages_of(text: bytes) -> list[PolicyEvent | Message]:
-    """Return the message of a line; several where a page of CloudWatch's events stands on one.
+    """Return the message of a line; several if the line contains a page of CloudWatch events.
 
     Raises:
-        msgspec.MsgspecError, ValueError, RecursionError: It is no line of the agent's.
+        msgspec.MsgspecError, ValueError, RecursionError: It is not a line of the agent.
     """
     text = text.strip()
     if runtime := _CONTAINER_RUNTIME.match(text):
@@ -123,7 +123,7 @@ def messages_of(text: bytes) -> list[PolicyEvent | Message]:
     try:
         line = _decode(text[brace:])
     except msgspec.MsgspecError:
-        # Words of a message may stand in braces too.
+        # The text of a message may contain braces too.
         if not before:
             raise
         return [_of_text(text.decode(errors="replace"))]
@@ -131,26 +131,26 @@ def messages_of(text: bytes) -> list[PolicyEvent | Message]:
 
 
 def event_in(message: Message) -> PolicyEvent | None:
-    """Return the decision that a message words, None where it is about something else.
+    """Return the decision in a message; None if the message is about something else.
 
     Raises:
-        ValueError: It is about traffic and not understood.
+        ValueError: The message is about traffic, but in an unknown form.
     """
     found = _FLOW_INFO.search(message.text) or _AUDIT.search(message.text)
     if not found:
         if _DECISION.search(message.text):
-            raise ValueError("tells of traffic in a way that is not known")
+            raise ValueError("it describes traffic in an unknown form")
         return None
-    told = found.groupdict(default="")
+    parts = found.groupdict(default="")
     return PolicyEvent(
-        told["source"],
-        int(told["source_port"]),
-        told["destination"],
-        int(told["destination_port"]),
-        told["protocol"],
-        told["verdict"],
-        told.get("direction", ""),
-        told["tier"],
+        parts["source"],
+        int(parts["source_port"]),
+        parts["destination"],
+        int(parts["destination_port"]),
+        parts["protocol"],
+        parts["verdict"],
+        parts.get("direction", ""),
+        parts["tier"],
         message.time,
     )
 
@@ -192,6 +192,6 @@ def _leading_time(text: str) -> float | None:
 
 
 def _seconds(text: str) -> float:
-    """Return ISO 8601 as seconds since 1970; without a zone it is UTC, as the AWS CLI's short form is."""
+    """Return ISO 8601 as seconds since 1970; without a zone it is UTC, as in the AWS CLI's short form."""
     time = datetime.fromisoformat(text)
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,4 @@
-"""Events of CloudWatch Logs as the AWS CLI prints them: JSON over several lines, one for each field of an event."""
+"""Events of CloudWatch Logs as the AWS CLI prints them: JSON on several lines, one for each field of an event."""
 
 import re
 from typing import Annotated, NamedTuple
@@ -20,8 +20,8 @@ class PrintedEvent(NamedTuple):
     """An event.
 
     Attributes:
-        place: Where its message stands.
-        time: Seconds since 1970; None where it has none.
+        place: The place of its message.
+        time: Seconds since 1970; None if it has none.
     """
 
     place: str
@@ -30,9 +30,9 @@ class PrintedEvent(NamedTuple):
 
 
 class PrintedEvents:
-    """Puts the fields of events together again, whichever comes first.
+    """Joins the fields of each event, in whatever order they come.
 
-    A line with a message is an event; all others of the print (braces, brackets, other fields) say nothing themselves.
+    A line with a message is an event. All other printed lines (braces, brackets, other fields) are part of one.
     """
 
     __slots__ = ("_complete", "_message", "_place", "_time")
@@ -44,10 +44,10 @@ class PrintedEvents:
         self._complete: list[PrintedEvent] = []
 
     def takes(self, text: bytes, place: str) -> bool | None:
-        """Take a line that is part of the print: True with a message, False without one, None for any other line.
+        """Take a printed line: return True if it has a message, False if not, and None for any other line.
 
         Raises:
-            msgspec.MsgspecError: A message or a time that is cut short, or none.
+            msgspec.MsgspecError: A message or a time is incomplete or invalid.
         """
         text = text.strip()
         if not _PRINTED.fullmatch(text):
@@ -67,7 +67,7 @@ class PrintedEvents:
         return True
 
     def end(self) -> None:
-        """Take the event as complete whose lines came last: after its brace, and after the last line of all."""
+        """Mark the current event as complete: after its closing brace, and after the last line."""
         if self._message is not None:
             self._complete.append(PrintedEvent(self._place, self._message, self._time))
         self._message = self._time = None

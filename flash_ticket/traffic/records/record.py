@@ -1,4 +1,4 @@
-"""What a log says of traffic, in one form whatever the log: who called whom on which port, and what came of it."""
+"""Records of traffic in one form for all logs: the ends, the port and the outcome; and how to recognize a reply."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from flash_ticket.firewall.terms.verdict import Direction, Layer
 
 @dataclass(slots=True)
 class Reading:
-    """Counts that add up: every line is a record that was yielded, malformed, or without traffic.
+    """Counts that add up: every line became part of a record, is malformed, or is not about traffic.
 
     Attributes:
-        told: Lines that became records; the sum of their ``count``.
-        malformed: Lines that are not understood.
-        no_data: Flow-log lines NODATA: the interface was silent.
-        skip_data: Flow-log lines SKIPDATA: AWS lost records.
-        other: Lines that decide nothing about traffic: other messages of the agent, verdicts that are no decision.
+        recorded: Lines that became records; the sum of their ``count``.
+        malformed: Lines that cannot be read.
+        no_data: Flow log lines with NODATA: the interface had no traffic.
+        skip_data: Flow log lines with SKIPDATA: AWS lost records.
+        other: Lines that decide nothing about traffic: other messages of the agent, verdicts without a decision.
         first_malformed: The place of the first malformed line and what is wrong with it.
     """
 
-    told: int = 0
+    recorded: int = 0
     malformed: int = 0
     no_data: int = 0
     skip_data: int = 0
@@ -31,14 +31,14 @@ class Reading:
 
     @property
     def read(self) -> int:
-        """Lines about traffic, malformed ones among them."""
-        return self.told + self.malformed
+        """Lines about traffic, including malformed ones."""
+        return self.recorded + self.malformed
 
     def refuse(self, place: str, problem: str, count: int = 1) -> None:
-        """Count malformed lines; the place of the first is kept.
+        """Count malformed lines, and keep the place of the first.
 
         Args:
-            place: Such as ``flows.log:17``.
+            place: The place, such as ``flows.log:17``.
             problem: What is wrong there.
             count: How many lines.
         """
@@ -47,7 +47,7 @@ class Reading:
 
 
 class Evidence(StrEnum):
-    """The log that tells."""
+    """The kind of log that a record comes from."""
 
     FLOW_LOG = "VPC flow log"
     HUBBLE = "Hubble"
@@ -55,17 +55,17 @@ class Evidence(StrEnum):
 
     @property
     def layer(self) -> Layer:
-        """The firewall whose decisions the log shows: a drop of the other one never appears in it."""
+        """The layer whose decisions the log shows: it never shows a drop of the other layer."""
         return Layer.VPC if self is Evidence.FLOW_LOG else Layer.POD
 
 
 class Disposition(StrEnum):
-    """What came of the traffic, as far as the log's layer knows."""
+    """The outcome of the traffic, as far as the log's layer knows."""
 
     PASSED = "passed"
     STOPPED = "stopped"
     UNANSWERED = "unanswered"
-    """The VPC layer let it through and no reply came: stopped at a pod, or nobody listens."""
+    """The VPC layer allowed it, but no reply came: it was stopped at the pod, or nothing listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class PodIdentity:
     """A pod as a log names it.
 
     Attributes:
-        labels: Sorted pairs; without the log's own prefix (``k8s:``).
+        labels: Sorted pairs, without the log's own prefix (``k8s:``).
     """
 
     namespace: str
@@ -86,8 +86,8 @@ class End:
     """One end of a connection.
 
     Attributes:
-        address: In canonical form; empty where the log gives none.
-        pod: What the log itself knows of a pod there.
+        address: In canonical form; empty if the log contains none.
+        pod: The pod, if the log itself names it.
     """
 
     address: str
@@ -96,19 +96,19 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Lines of one log that differ in nothing but their time and the caller's port, counted.
+    """The count of lines of one log that differ only in their time and the caller's port.
 
     Attributes:
-        source: Who opened the connection, also where the log wrote down a reply.
-        destination: Who was called.
+        source: The end that opened the connection, also if the line is about a reply.
+        destination: The end that was called.
         protocol: IANA's number: 6 is TCP, 17 UDP.
-        port: The port that was called; 0 where the protocol has none.
-        direction: At which end it was seen: egress at the source, ingress at the destination; None where unknown.
-        reason: The log's own words for why, such as ``POLICY_DENIED``; empty where it gives none.
-        interface: The network interface that stopped it (``eni-...``); empty elsewhere.
+        port: The port that was called; 0 if the protocol has none.
+        direction: The end where it was recorded: egress at the source, ingress at the destination; None if unknown.
+        reason: The log's own reason, such as ``POLICY_DENIED``; empty if there is none.
+        interface: The network interface that stopped it (``eni-...``); otherwise empty.
         count: How many lines.
-        first: When the earliest began, in seconds since 1970, UTC.
-        last: When the latest ended.
+        first: When the earliest line began, in seconds since 1970, UTC.
+        last: When the latest line ended, in seconds since 1970, UTC.
     """
 
     evidence: Evidence
@@ -127,14 +127,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of a log is wanted.
+    """Which records of a log to read, and how to split them.
 
     Attributes:
-        since: Only what ended at this time or later, in seconds since 1970; None for everything.
-        until: Only what began before this time; None for everything.
-        moments: When an address changed hands, sorted: lines on different sides of one are never counted together,
-            and a line that reaches over one makes a record of its own.
-        listening: The numbers of protocols with ports that are known to be called, which tells calls from replies.
+        since: Only traffic that ended at this time or later, in seconds since 1970; None for all.
+        until: Only traffic that began before this time; None for all.
+        moments: The times when an address moved to another pod, sorted. Lines before and after such a time are never
+            counted together, and a line that spans one becomes a separate record.
+        listening: The protocol numbers and ports that are known to be called, to distinguish calls from replies.
     """
 
     since: float | None = None
@@ -148,12 +148,12 @@ class Log(Protocol):
 
     @property
     def name(self) -> str:
-        """How the user named it."""
+        """The name that the user gave it."""
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the log tells, and count in ``reading`` what was read.
+        """Yield the records of the log, and count in ``reading`` what was read.
 
-        Records may be yielded more than once for the same ends and port; whoever sums them up adds the counts.
+        There may be several records for the same ends and port; their counts have to be added.
 
         Raises:
             InputError: The log cannot be read at all.
@@ -161,15 +161,15 @@ class Log(Protocol):
 
 
 def is_reply(protocol: int, source_port: int, destination_port: int, listening: frozenset[tuple[int, int]]) -> bool:
-    """Tell whether a packet answers a call, as far as its ports tell.
+    """Return whether a packet is a reply, by its ports.
 
-    A port that is known to be called decides; where both or neither are, the smaller number was called, as callers'
-    ports are high (RFC 6056, 2.1: from 49152; Linux: from 32768).
+    A port that is known to be called decides. If both or neither are known, the smaller one was called, because the
+    ports of callers are high (RFC 6056, 2.1: from 49152; Linux: from 32768).
 
     Args:
         protocol: IANA's number.
-        source_port: 0 where there is none: then the packet is a call.
-        destination_port: Likewise.
+        source_port: The sender's port; 0 if there is none: then the packet is a call.
+        destination_port: The receiver's port; 0 if there is none.
         listening: `flash_ticket.traffic.records.record.Scope.listening`.
     """
     called_back, called = (protocol, source_port) in listening, (protocol, destination_port) in listening
@@ -179,7 +179,7 @@ def is_reply(protocol: int, source_port: int, destination_port: int, listening: 
 
 
 def turned(direction: Direction | None) -> Direction | None:
-    """Return the direction of a connection whose reply was seen going this way."""
+    """Return the direction of a connection whose reply has this direction."""
     match direction:
         case Direction.INGRESS:
             return Direction.EGRESS

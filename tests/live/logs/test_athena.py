@@ -36,7 +36,7 @@ BASE: dict[str, Any] = {
     "tcp_flags": 3,
 }
 ROWS = [
-    ["told", "passed", "10.0.0.1", "10.0.0.2", "6", str(port), None, None, None, "1", "0", "1"] for port in range(9)
+    ["traffic", "passed", "10.0.0.1", "10.0.0.2", "6", str(port), None, None, None, "1", "0", "1"] for port in range(9)
 ]
 
 
@@ -267,11 +267,11 @@ def test_a_failed_query_is_reported_in_one_line(state: str, reason: str, told: s
 
 def test_malformed_lines_are_counted_and_reported_once_with_their_place() -> None:
     malformed = ["malformed", *[None] * 8, "3", "0", "1"]
-    no_address = ["told", "passed", "10.0.0", *ROWS[0][3:9], "2", "0", "1"]
+    no_address = ["traffic", "passed", "10.0.0", *ROWS[0][3:9], "2", "0", "1"]
     reading = Reading()
     found = asked(Scripted(DONE, pages=[[ROW, malformed, no_address, ROWS[2]]]), reading)
 
     assert [each.port for each in found] == [2]
-    assert (reading.told, reading.malformed, reading.read) == (1, 5, 6)
+    assert (reading.recorded, reading.malformed, reading.read) == (1, 5, 6)
     assert reading.first_malformed.startswith(f"athena:{WORKGROUP}.flow_logs: ")
     assert "'10.0.0'" in reading.first_malformed

@@ -210,7 +210,7 @@ def test_a_malformed_line_is_reported_with_its_object(moto: MotoAccount) -> None
 
     list(FlowLogBucket(moto.connect(), BUCKET, "").records(Scope(), reading))
 
-    assert (reading.told, reading.malformed) == (1, 1)
+    assert (reading.recorded, reading.malformed) == (1, 1)
     assert reading.first_malformed.startswith(f"s3://{BUCKET}/{key}: row 2: ")
 
 

@@ -70,7 +70,7 @@ def test_flow_logs_are_read_by_the_fields_of_their_format(moto: MotoAccount) -> 
     assert {(each.evidence, each.disposition, each.port) for each in records} == {
         (Evidence.FLOW_LOG, Disposition.STOPPED, 5432)
     }
-    assert (reading.told, reading.malformed) == (3, 0)
+    assert (reading.recorded, reading.malformed) == (3, 0)
 
 
 def test_only_records_of_the_requested_time_are_returned(moto: MotoAccount) -> None:
@@ -86,7 +86,7 @@ def test_lines_of_another_format_are_malformed_and_stop_nothing(moto: MotoAccoun
     reading = Reading()
 
     assert sources(flow_logs(moto).records(Scope(), reading)) == ["10.0.0.1"]
-    assert (reading.told, reading.malformed) == (1, 1)
+    assert (reading.recorded, reading.malformed) == (1, 1)
     assert reading.first_malformed.startswith(f"cloudwatch:{GROUP}: event 2: ")
 
 
@@ -96,7 +96,7 @@ def test_a_large_group_is_read_in_batches(moto: MotoAccount, monkeypatch: pytest
     reading = Reading()
 
     assert len(list(flow_logs(moto).records(Scope(), reading))) == 5
-    assert reading.told == 5
+    assert reading.recorded == 5
 
 
 def test_every_page_of_a_log_group_is_read(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +121,7 @@ def test_only_the_agents_streams_of_a_clusters_group_are_read(moto: MotoAccount)
 
     assert (one.source.address, one.disposition, one.count) == ("10.0.0.1", Disposition.STOPPED, 1)
     assert (two.source.address, two.first, two.last) == ("10.0.0.2", NOW - 20 * 60, NOW - 10 * 60)
-    assert (reading.told, reading.malformed, reading.other) == (3, 0, 0)
+    assert (reading.recorded, reading.malformed, reading.other) == (3, 0, 0)
 
 
 def refusal(log: FlowLogGroup) -> str:

@@ -131,7 +131,7 @@ def test_a_mistake_on_standard_input_names_standard_input_and_not_a_copy() -> No
     assert reading.first_malformed.startswith("standard input:3: ")
     with pytest.raises(InputError) as error:
         told(StandardInput(lambda: nothing))
-    assert str(error.value).startswith("standard input: is a log of no known kind")
+    assert str(error.value).startswith("standard input: is not a known kind of log")
 
 
 def text_lines() -> list[bytes]:

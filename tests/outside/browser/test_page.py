@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing fails, nothing is fetched, nothing is out of reach or out of sight."""
+"""The page in a real browser: nothing fails, nothing is loaded, and everything can be reached and seen."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def _program(*names: str) -> str:
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """A browser of its own; a proxy that the environment names is not asked for the way to it."""
+    """A separate browser; a proxy in the environment is not used to connect to it."""
     options = ChromeOptions()
     options.binary_location = _program("chromium")
     for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
@@ -60,7 +60,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One page for each of what a page can hold, as files."""
+    """The files of one page for each case."""
     folder = tmp_path_factory.mktemp("pages")
     texts = {
         f"{case}.html": page(*shop, compile_firewall(*shop).proof())
@@ -98,9 +98,7 @@ def asked(browser: Chrome, script: str) -> Any:  # noqa: ANN401 - whatever the s
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_said_on_the_console_and_nothing_is_fetched(
-    browser: Chrome, pages: dict[str, Path], name: str
-) -> None:
+def test_the_console_is_empty_and_nothing_is_loaded(browser: Chrome, pages: dict[str, Path], name: str) -> None:
     for kind in ("browser", "performance"):
         browser.get_log(kind)  # type: ignore[no-untyped-call]
     opened(browser, pages[name])
@@ -113,7 +111,7 @@ def test_nothing_is_said_on_the_console_and_nothing_is_fetched(
 
 
 @pytest.mark.parametrize("name", HTML)
-def test_the_tab_key_reaches_everything_in_order_and_shows_where_it_is(
+def test_the_tab_key_reaches_everything_in_order_with_a_visible_focus(
     browser: Chrome, pages: dict[str, Path], name: str
 ) -> None:
     opened(browser, pages[name])
@@ -181,7 +179,7 @@ def test_nothing_is_wider_than_the_window(browser: Chrome, pages: dict[str, Path
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_text_of_the_picture_fits_with_this_machines_font(
+def test_every_text_of_the_picture_fits_with_the_installed_font(
     browser: Chrome, pages: dict[str, Path], name: str
 ) -> None:
     opened(browser, pages[name])
@@ -196,7 +194,9 @@ def test_every_text_of_the_picture_fits_with_this_machines_font(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_and_picture_follow_the_readers_colours(browser: Chrome, pages: dict[str, Path], scheme: str) -> None:
+def test_page_and_picture_follow_the_colour_scheme_of_the_reader(
+    browser: Chrome, pages: dict[str, Path], scheme: str
+) -> None:
     palette = {"light": LIGHT, "dark": DARK}[scheme]
     opened(browser, pages["prod.html"], scheme=scheme)
 
@@ -208,7 +208,7 @@ def test_page_and_picture_follow_the_readers_colours(browser: Chrome, pages: dic
     assert colour("body", "color") == colour("text.name", "fill") == palette.ink
 
 
-def test_hostile_names_are_text(browser: Chrome, pages: dict[str, Path]) -> None:
+def test_hostile_names_are_shown_as_text(browser: Chrome, pages: dict[str, Path]) -> None:
     opened(browser, pages["hostile.html"])
 
     assert browser.find_elements(By.CSS_SELECTOR, "img") == []

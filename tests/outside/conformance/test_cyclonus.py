@@ -1,8 +1,8 @@
-"""Random clusters get the same answers from cyclonus, another project's evaluator, asked offline.
+"""Random clusters get the same answers from cyclonus, the evaluator of another project, which runs offline.
 
-Two of its readings differ from the Kubernetes API and are kept out of the questions. Its ``NotIn`` asks for the label
-to be there (the API: a missing label is not in the values), so every pod and namespace here has every label. And its
-ipBlocks mean pods by their addresses too, which Kubernetes leaves open, so pods are given addresses in no block.
+It differs from the Kubernetes API in two ways, which these tests avoid. Its ``NotIn`` requires that the label exists
+(in the API, a missing label is not in the values), so every pod and namespace here has every label. And its ipBlocks
+select pods by their addresses too, which Kubernetes leaves open, so pods have addresses outside all blocks.
 """
 
 import json
@@ -33,7 +33,7 @@ def cyclonus() -> Iterator[Cyclonus]:
 
 
 def with_every_label(cluster: RandomCluster) -> list[dict[str, Any]]:
-    """Return the manifests without what cyclonus reads otherwise, policy types written out as the API server does."""
+    """Return the manifests without what cyclonus reads differently, with policy types as the API server sets them."""
     result = json.loads(json.dumps(cluster.manifests))
     for manifest in result:
         if manifest["kind"] == "NetworkPolicy":
@@ -77,7 +77,7 @@ def test_cyclonus_gives_the_same_answers(cyclonus: Cyclonus, cluster: RandomClus
     ends: list[tuple[Party, Pod | None]] = [
         (reachability.parties[name], pod)
         for name, pod in cluster.pods.items()
-        # cyclonus takes one name for a port; a port with two names on one pod cannot be asked about
+        # cyclonus accepts one name for a port, so a port with two names on one pod cannot be checked
         if len({(each["protocol"], each["containerPort"]) for each in pod.container_ports}) == len(pod.container_ports)
     ]
     ends.extend((AddressRange.of(text), None) for text in OUTSIDE)

@@ -1,7 +1,7 @@
-"""The listing says, byte for byte, what netpol-analyzer says of its own published cases.
+"""The listing of each published case of netpol-analyzer equals the one of netpol-analyzer, byte for byte.
 
-The cases are that project's data under its licence and are not part of this one: they are looked for beside the
-checkout, in ``shared/conformance/netpol-analyzer``.
+The cases are data of that project under its licence and are not part of this project. The tests look for them next to
+the checkout, in ``shared/conformance/netpol-analyzer``.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ needs_cases = pytest.mark.skipif(not NAMES, reason=f"netpol-analyzer's cases are
 
 @needs_cases
 @pytest.mark.parametrize("name", NAMES)
-def test_the_listing_of_a_published_case_is_byte_for_byte_the_expected_one(name: str) -> None:
+def test_the_listing_of_a_published_case_equals_the_expected_one(name: str) -> None:
     cluster = read_cluster(CASES / "cases" / name)
 
     listing = "".join(lines(Reachability(cluster).connections()))

@@ -1,4 +1,4 @@
-"""What these tests share with those of the live sources: an AWS account of their own."""
+"""The separate AWS account that these tests share with those of the live sources."""
 
 from tests.live.conftest import moto, moto_endpoint
 

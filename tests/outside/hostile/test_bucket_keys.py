@@ -1,4 +1,4 @@
-"""Keys of a bucket, which anybody may choose who may write into it: no file is written beside, no date is a trap."""
+"""Hostile keys of a bucket, which anybody with write access can choose: no file is written elsewhere, all are read."""
 
 import io
 from pathlib import Path
@@ -24,7 +24,7 @@ KEYS = (
     "a/../../b.log.gz",
     "..parquet/.parquet",
     HIVE + "year=2026/month=11/day=24/hour=12/../../x.parquet",
-    # moto's server, unlike S3, takes no line breaks, and HTTP no half characters.
+    # Unlike S3, moto's server accepts no line breaks, and HTTP no lone surrogates.
     *(
         f"{name}/{text}.parquet"
         for name, text in ATTACKS.items()
@@ -36,10 +36,10 @@ DATES = ("year=0000/month=00", "year=9999/month=12", "year=2026/month=99", "year
 
 
 class Terminal(io.StringIO):
-    """A terminal that keeps what is written."""
+    """A terminal that keeps its output."""
 
     def isatty(self) -> bool:
-        """Return that it is one."""
+        """Return that it is a terminal."""
         return True
 
 
@@ -53,7 +53,7 @@ def bucket(moto: MotoAccount) -> FlowLogBucket:
     return FlowLogBucket(moto.connect(), BUCKET, "", Progress(Terminal()))
 
 
-def test_no_key_leads_out_of_the_folder_where_copies_are_kept(
+def test_no_key_writes_outside_the_folder_of_copies(
     moto: MotoAccount, bucket: FlowLogBucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "a" / "b" / "c"
@@ -73,7 +73,7 @@ def test_no_key_leads_out_of_the_folder_where_copies_are_kept(
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_what_is_wrong_with_an_object_is_said_in_one_line(moto: MotoAccount, bucket: FlowLogBucket, key: str) -> None:
+def test_a_problem_with_an_object_is_one_line(moto: MotoAccount, bucket: FlowLogBucket, key: str) -> None:
     put(moto, key, b"\x1b[31mno log")
 
     with pytest.raises(InputError) as refused:
@@ -84,5 +84,5 @@ def test_what_is_wrong_with_an_object_is_said_in_one_line(moto: MotoAccount, buc
 
 @pytest.mark.parametrize("date", DATES)
 @pytest.mark.parametrize("end", ["/", "/x.parquet"])
-def test_a_folder_of_a_date_that_is_none_is_looked_into(date: str, end: str) -> None:
+def test_a_folder_with_an_invalid_date_is_searched(date: str, end: str) -> None:
     assert Window(0.0, 1.0).may_hold(f"{HIVE}{date}{end}")

@@ -1,6 +1,6 @@
-"""Anything put anywhere into what is read: a line is counted, a file refused in one line, nothing ends in a traceback.
+"""Any content anywhere in the input: a line is counted, a file is refused in one line, and nothing ends in a traceback.
 
-FLASH_FIREWALL_FUZZ is how many examples each law is tried with; by hand some ten thousand.
+FLASH_FIREWALL_FUZZ sets the number of examples for each property; for a manual run, use some ten thousand.
 """
 
 import json
@@ -70,7 +70,7 @@ NUMBERS: Iterator[int] = count()
 
 
 def as_json(content: Any) -> str:  # noqa: ANN401 - parsed YAML has any shape
-    """Write what JSON can hold as JSON, and the rest as text; NaN and Infinity stand as Python writes them."""
+    """Return the content as JSON, with other types as text; NaN and Infinity are as Python writes them."""
     return json.dumps(_json_keys(content), default=str)
 
 
@@ -82,7 +82,7 @@ def _json_keys(content: Any) -> Any:  # noqa: ANN401 - as above
 
 @st.composite
 def with_junk(draw: st.DrawFn, text: str) -> bytes:
-    """The text with some of it taken away, doubled or replaced, as bytes that need be no UTF-8."""
+    """The text with parts removed, doubled or replaced, as bytes that may not be UTF-8."""
     for _ in range(draw(st.integers(1, 3))):
         begin = draw(st.integers(0, len(text)))
         end = begin + draw(st.integers(0, 12))
@@ -91,7 +91,7 @@ def with_junk(draw: st.DrawFn, text: str) -> bytes:
 
 
 def denied(folder: Path, content: bytes, *, inventory: str | None = None) -> str:
-    """Ask what was denied in a file of these bytes."""
+    """Run denied on a file with these bytes."""
     source, known = folder / f"{next(NUMBERS)}.log", folder / "inventory.json"
     source.write_bytes(content)
     known.write_text(inventory or json.dumps(SAVED), encoding="utf-8")
@@ -101,7 +101,7 @@ def denied(folder: Path, content: bytes, *, inventory: str | None = None) -> str
 
 
 def listed(objects: Any) -> None:  # noqa: ANN401 - any shape
-    """List objects in every form, or be told in one line why not."""
+    """List objects in every format, or expect one line that says why not."""
     with suppress(InputError):
         try:
             connections = Reachability(cluster_from(objects)).connections()
@@ -157,31 +157,31 @@ def test_a_binding_with_junk_is_read_or_refused(folder: Path, content: bytes) ->
 
 @FUZZ
 @given(line=st.sampled_from(HUBBLE_LINES).flatmap(lambda line: with_anything_anywhere(json.loads(line))))
-def test_hubble_lines_of_any_shape_are_told_or_counted(folder: Path, line: Any) -> None:  # noqa: ANN401 - any shape
+def test_hubble_lines_of_any_shape_are_recorded_or_counted(folder: Path, line: Any) -> None:  # noqa: ANN401 - any shape
     denied(folder, "\n".join([HUBBLE_LINES[0], as_json(line)]).encode())
 
 
 @FUZZ
 @given(content=with_junk("\n".join(HUBBLE_LINES)))
-def test_hubble_lines_with_junk_are_told_or_counted(folder: Path, content: bytes) -> None:
+def test_hubble_lines_with_junk_are_recorded_or_counted(folder: Path, content: bytes) -> None:
     denied(folder, content)
 
 
 @FUZZ
 @given(content=with_junk("\n".join(AGENT_LINES)))
-def test_agent_lines_with_junk_are_told_or_counted(folder: Path, content: bytes) -> None:
+def test_agent_lines_with_junk_are_recorded_or_counted(folder: Path, content: bytes) -> None:
     denied(folder, content)
 
 
 @FUZZ
 @given(content=with_junk(FLOW_LOG_TEXT))
-def test_flow_log_text_with_junk_is_told_or_counted(folder: Path, content: bytes) -> None:
+def test_flow_log_text_with_junk_is_recorded_or_counted(folder: Path, content: bytes) -> None:
     denied(folder, content)
 
 
 @FUZZ
 @given(content=with_anything_anywhere(LISTED))
-def test_a_list_of_kubectl_of_any_shape_is_read_or_refused(folder: Path, content: Any) -> None:  # noqa: ANN401 - any shape
+def test_kubectl_output_of_any_shape_is_read_or_refused(folder: Path, content: Any) -> None:  # noqa: ANN401 - any shape
     path = folder / "listed.json"
     path.write_text(as_json(content), encoding="utf-8")
     known = folder / "known.json"

@@ -1,4 +1,4 @@
-"""Every verb in every form over files in which everything that others name is an attack: shown, and harmless."""
+"""Every verb in every format, on files in which every text from others is an attack, shows it and escapes it."""
 
 import json
 import os
@@ -28,13 +28,13 @@ SAVED = json.loads(inventory_json(INVENTORY))
 
 
 def file_name(text: str) -> str:
-    """Return a text as the name of a file, which holds no slash and no zero."""
+    """Return a text as the name of a file, without slashes and zeros."""
     return text.translate({ord("/"): "_", 0: "_"})[:60].encode("utf-8", "replace").decode()
 
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Callable[[str], Path]:
-    """Lay out a project, manifests, logs and an inventory in which others wrote a text wherever they can."""
+    """Write a project, manifests, logs and an inventory with a text wherever others can write one."""
 
     def lay(text: str) -> Path:
         project = copy_project(tmp_path / "project", "dev")
@@ -109,10 +109,10 @@ ASKED: Mapping[str, Callable[[Path, str], list[str | Path]]] = {
     "resume": lambda ground, _: ["resume", "--all", *_stack(ground)],
     "rollback": lambda ground, _: ["rollback", *_stack(ground)],
 }
-"""How each verb is asked over that ground."""
+"""The arguments of each verb for those files."""
 
 
-def test_no_verb_is_forgotten_here() -> None:
+def test_every_verb_is_tried() -> None:
     assert set(verbs()) == set(ASKED)
 
 
@@ -123,7 +123,7 @@ def test_no_verb_is_forgotten_here() -> None:
         *((verb, form, EVERYTHING) for verb, forms in verbs().items() for form in forms),
     ],
 )
-def test_a_verb_shows_what_others_wrote_and_does_nothing(
+def test_a_verb_escapes_text_from_others(
     verb: str, form: str, text: str, ground: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = ground(text)
@@ -137,7 +137,7 @@ def test_a_verb_shows_what_others_wrote_and_does_nothing(
 
 
 def kinds_of_places(content: Any) -> list[Place]:  # noqa: ANN401 - parsed JSON has any shape
-    """Return one place of each kind that holds a text: what differs in numbers alone is of one kind."""
+    """Return one place of each kind that contains a text; places that differ only in numbers are of one kind."""
     found: dict[tuple[object, ...], Place] = {}
     for place in paths(content):
         inner = content
@@ -168,7 +168,7 @@ def test_an_inventory_with_an_attack_in_any_text_is_shown_or_refused(
     assert_harmless(run(*ASKED[verb](folder, "")))
 
 
-def test_a_stack_file_with_an_attack_for_its_name_is_shown_or_refused(tmp_path: Path) -> None:
+def test_a_stack_file_with_an_attack_as_its_name_is_shown_or_refused(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project", "dev")
     for text in ATTACKS.values():
         (project / "Pulumi.dev.yaml").rename(project / f"Pulumi.{file_name(text)}.yaml")
@@ -186,7 +186,7 @@ def test_an_attack_in_any_text_of_the_projects_files_is_shown_or_refused(name: s
             assert_harmless(run(verb, "--project", project, "--stack", "dev"))
 
 
-def test_a_terminal_that_knows_ascii_alone_is_told_all_of_it() -> None:
+def test_a_terminal_with_only_ascii_gets_the_whole_page() -> None:
     command = [
         sys.executable,
         "-m",

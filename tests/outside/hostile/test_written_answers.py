@@ -1,4 +1,4 @@
-"""Each form in which answers are written, with names that nothing has checked: they show, and do nothing else."""
+"""Each format of the answers, with names that nothing has checked: it shows them, and escapes them."""
 
 import importlib
 import pkgutil
@@ -42,13 +42,13 @@ def _side(text: str) -> Side:
 
 
 def disproved(text: str) -> Proof:
-    """Return a proof that does not hold for somebody of this name."""
+    """Return a failed proof about endpoints with this name."""
     violation = Violation(Fault.OPEN, Layer.POD, (text,), (f"{text}2",), PORTS, _side(text), text)
     return replace(PROOF, violations=(violation,), blurs=(Blur(text, text, PORTS),))
 
 
 def enumerated() -> set[str]:
-    """Return every form of every enumeration of forms in the program."""
+    """Return every format of every enumeration of formats in the program."""
     packages = (cli, report)
     modules = [
         each.name for package in packages for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
@@ -63,13 +63,13 @@ def enumerated() -> set[str]:
     return {form.value for each in enums for form in each}
 
 
-def test_no_form_is_forgotten_here() -> None:
+def test_every_format_is_tried() -> None:
     assert enumerated() | {form for forms in verbs().values() for form in forms} == set(HARMLESS)
 
 
 @attack
 @pytest.mark.parametrize("form", [each for each in Format if each is not Format.HTML])
-def test_a_listing_shows_any_name_and_does_nothing(form: Format, text: str) -> None:
+def test_a_listing_escapes_any_name(form: Format, text: str) -> None:
     parties = (text, f"{text}/{text}[Pod]", "b")
 
     listing = "".join(written(Connections(parties, [Block((text, "b"), parties[1:], PORTS)]), form))
@@ -79,7 +79,7 @@ def test_a_listing_shows_any_name_and_does_nothing(form: Format, text: str) -> N
 
 @attack
 @pytest.mark.parametrize("form", ChangeFormat)
-def test_changes_show_any_name_and_do_nothing(form: ChangeFormat, text: str) -> None:
+def test_changes_escape_any_name(form: ChangeFormat, text: str) -> None:
     changes = [Change(text, "b", NO_PORTS, PORTS), Change("b", f"{text}[Pod]", PORTS, NO_PORTS)]
 
     assert_harmless_in(form, "".join(written_changes(changes, form)))
@@ -87,7 +87,7 @@ def test_changes_show_any_name_and_do_nothing(form: ChangeFormat, text: str) -> 
 
 @attack
 @pytest.mark.parametrize("form", AnswerFormat)
-def test_an_explanation_shows_any_name_and_does_nothing(form: AnswerFormat, text: str) -> None:
+def test_an_explanation_escapes_any_name(form: AnswerFormat, text: str) -> None:
     verdict = Verdict(Layer.POD, text, f"{text}2", tcp(80), _side(text), _side(text))
 
     assert_harmless_in(form, explained([verdict], form))
@@ -95,14 +95,14 @@ def test_an_explanation_shows_any_name_and_does_nothing(form: AnswerFormat, text
 
 @attack
 @pytest.mark.parametrize("form", AnswerFormat)
-def test_checked_stacks_show_any_name_and_do_nothing(form: AnswerFormat, text: str) -> None:
+def test_checked_stacks_escape_any_name(form: AnswerFormat, text: str) -> None:
     firewall = replace(FIREWALL, environment=replace(DEV, name=text))
 
     assert_harmless_in(form, checked([(firewall, disproved(text))], form))
 
 
 @attack
-def test_the_page_and_the_picture_show_any_name_and_do_nothing(text: str) -> None:
+def test_the_page_and_the_picture_escape_any_name(text: str) -> None:
     first, *others = SHOP.services
     named = {first.name: text}
     matrix = replace(
@@ -121,7 +121,7 @@ def test_the_page_and_the_picture_show_any_name_and_do_nothing(text: str) -> Non
 
 
 @attack
-def test_a_proof_a_preview_and_a_suspension_show_any_name_and_do_nothing(text: str) -> None:
+def test_a_proof_a_preview_and_a_suspension_escape_any_name(text: str) -> None:
     change = Change(text, "b", NO_PORTS, PORTS)
     found = Impact(None, {text: (change,)}, (text,), (text,))
 
@@ -131,7 +131,7 @@ def test_a_proof_a_preview_and_a_suspension_show_any_name_and_do_nothing(text: s
 
 
 @attack
-def test_what_is_harmless_already_stays_as_it_is(text: str) -> None:
+def test_escaped_text_stays_the_same(text: str) -> None:
     shown = escaped(text)
 
     assert shown.isprintable()

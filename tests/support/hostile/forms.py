@@ -1,4 +1,4 @@
-"""Every verb and every form of its answers, found in the command; and what makes an answer in a form harmless."""
+"""The verbs of the command with their output formats, and checks that an answer in a format is harmless."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ _UNMARKED = re.compile(r"\\.")
 
 
 def verbs() -> dict[str, tuple[str, ...]]:
-    """Return each verb of the command with the forms of its answers; ``""`` for a verb that has one alone."""
+    """Return each verb of the command with its output formats; ``""`` for a verb with only one."""
     command: Any = typer.main.get_command(app)
     return {name: _forms(command.get_command(None, name)) for name in command.list_commands(None)}
 
@@ -32,7 +32,7 @@ def _forms(verb: Any) -> tuple[str, ...]:  # noqa: ANN401 - typer brings a click
 
 
 def assert_lines(text: str) -> None:
-    """Hold that no character of a text acts on a terminal, turns its direction or is unseen; a graph is indented."""
+    """Assert that no character of a text controls a terminal, changes direction or is invisible; tabs may indent."""
     assert all(line.lstrip("\t").isprintable() for line in text.split("\n")), text
     assert "\u3164" not in text
 
@@ -122,10 +122,10 @@ HARMLESS: Mapping[str, Callable[[str], None]] = {
     "svg": _assert_svg,
     "html": _assert_html,
 }
-"""What holds of a harmless answer, by form; ``assert_lines`` of all of them."""
+"""The check for a harmless answer, by format; ``assert_lines`` applies to all of them."""
 
 
 def assert_harmless_in(form: str, text: str) -> None:
-    """Hold that an answer in a form does nothing but show."""
+    """Assert that an answer in a format is harmless."""
     assert_lines(text)
     HARMLESS[form](text)

@@ -1,4 +1,4 @@
-"""What others can write into a name, a label or a line, and what of it may reach whoever reads an answer."""
+"""Attacks that others can write into a name, a label or a line, and checks that answers are harmless."""
 
 from pathlib import Path
 
@@ -28,34 +28,34 @@ ATTACKS = {
     "half a character": "\ud83d",
     "much of it": "A" * 5000,
 }
-"""What is tried, by what it is."""
+"""The attacks, by description."""
 
 EVERYTHING = "=" + "".join(text for name, text in ATTACKS.items() if name not in {"half a character", "much of it"})
-"""All of it in one text, for the many places that are tried in turn."""
+"""Almost all attacks in one text, for the many places that are tried in turn."""
 
 
 def refusal(error: InputError) -> str:
-    """Return an error's words, which must be one harmless line."""
+    """Return the text of an error, which must be one harmless line."""
     told = str(error)
     assert told.isprintable(), told
     return told
 
 
 def assert_harmless(result: Result) -> str:
-    """Hold that a verb ended as it promises and showed nothing that acts; return what it showed."""
+    """Assert that a verb ended as documented and its output is harmless; return its standard output."""
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     assert result.exit_code in {0, 1, 2}
     if result.exit_code == 2:
         assert result.stdout == ""
         assert result.stderr.splitlines()[-1].startswith("error: ")
     for shown in (result.stdout, result.stderr):
-        # Not splitlines: what it takes for the end of a line beside \n is what must not be there.
+        # splitlines would also split at characters other than \n, which must not occur here.
         assert all(line.lstrip("\t").isprintable() for line in shown.split("\n")), shown
     return result.stdout
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
-    """Write a file, with half characters as they are; return where."""
+    """Write a file, with lone surrogates unchanged; return its path."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""Recorded traffic as each log tells it, short: what is spoiled in the tests beside."""
+"""Short recorded traffic of each kind of log, which the hostile tests spoil."""
 
 from typing import Any
 
@@ -76,4 +76,4 @@ LISTED: dict[str, Any] = {
         },
     ],
 }
-"""What kubectl get pods,services -o json prints."""
+"""The output of kubectl get pods,services -o json."""

@@ -1,4 +1,4 @@
-"""Flow logs written as AWS delivers them, and what reading them gives."""
+"""Flow logs written in the form in which AWS delivers them, and the result of reading them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ TIMES = st.integers(0, 8)
 
 
 def lines() -> st.SearchStrategy[Line]:
-    """Return lines few enough of whose values differ for many to meet; some are malformed in one value."""
+    """Return lines with few different values, so that many have the same ends; some have one malformed value."""
     beginning = st.builds(
         Line,
         interface_id=st.sampled_from((None, "eni-1", "eni-2")),
@@ -63,11 +63,11 @@ SPOILS: tuple[Callable[[Line], Line], ...] = (
     lambda line: replace(line, flow_direction="sideways"),
     lambda line: replace(line, log_status="FINE"),
 )
-"""Each spoils one value; some leave the line sound where another stands in for the value."""
+"""Each one spoils a value; a few of the lines stay valid, because another value replaces the spoiled one."""
 
 
 def scopes() -> st.SearchStrategy[Scope]:
-    """Return scopes that cut through those lines."""
+    """Return scopes that contain some of those lines."""
     times = st.one_of(TIMES, st.floats(0, 8))
     return st.builds(
         Scope,
@@ -79,7 +79,7 @@ def scopes() -> st.SearchStrategy[Scope]:
 
 
 def write_parquet(path: Path, written: Iterable[Line], columns: Sequence[str] = NAMES) -> Path:
-    """Write lines with some of the columns, of the types that AWS documents."""
+    """Write lines with some of the columns, in the types that AWS documents."""
     found = list(written)
     kinds = {
         name: pa.string() if name not in NUMBERS else pa.int64() if name in LONG else pa.int32() for name in columns
@@ -91,7 +91,7 @@ def write_parquet(path: Path, written: Iterable[Line], columns: Sequence[str] = 
 
 
 def write_text(path: Path, written: Iterable[Line], columns: Sequence[str] = NAMES) -> Path:
-    """Write lines below the names of the fields."""
+    """Write the names of the fields and then the lines."""
     texts = [" ".join(name.replace("_", "-") for name in columns)]
     texts += [" ".join(_text(getattr(line, name)) for name in columns) for line in written]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,14 +104,14 @@ def _text(value: str | int | None) -> str:
 
 
 def read(paths: Sequence[Path], form: FlowLogForm, scope: Scope | None = None) -> tuple[Reading, Summed]:
-    """Return what was counted, and the records summed up as the second evaluator sums them up."""
+    """Return the counts, and the records summed up like those of the second evaluator."""
     reading = Reading()
     scope = scope or Scope()
     return reading, summed(FlowLogFiles("the flow log", tuple(paths), form).records(scope, reading), scope)
 
 
 def summed(records: Iterable[Record], scope: Scope) -> Summed:
-    """Return records by what tells them apart."""
+    """Return the sums of records by everything that distinguishes them."""
     found: Summed = {}
     for each in records:
         side = sum(moment <= each.first for moment in scope.moments)
@@ -128,7 +128,7 @@ def summed(records: Iterable[Record], scope: Scope) -> Summed:
 
 
 def counts(reading: Reading) -> dict[str, int]:
-    """Return what was read, by the second evaluator's words."""
-    found = {"told": reading.told, "malformed": reading.malformed}
+    """Return the counts under the names that the second evaluator uses."""
+    found = {"told": reading.recorded, "malformed": reading.malformed}
     found |= {"NODATA": reading.no_data, "SKIPDATA": reading.skip_data}
     return {kind: count for kind, count in found.items() if count}

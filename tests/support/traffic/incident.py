@@ -1,4 +1,4 @@
-"""A night in the shop's dev environment, made up: who had which address, and what was deployed."""
+"""An invented incident in the shop's dev environment: who had which address, and what was deployed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from tests.support.declared.described import deployed
 
 NIGHT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC).timestamp()
 TAKEN = NIGHT + 3600
-"""When the inventory was taken; everything that is told happened in the hour before."""
+"""When the inventory was taken; all traffic happened in the hour before."""
 
 SHOP = shop_matrix()
 DEV = environment_of("dev")
@@ -34,7 +34,7 @@ def pod(  # noqa: PLR0913 - each is a field of a pod
     until: float | None = None,
     node: str = NODE,
 ) -> Pod:
-    """Return a pod that has been there for a day, unless it is said otherwise."""
+    """Return a pod that started a day ago, unless ``since`` says otherwise."""
     return Pod(namespace, name, (("app", app),), (address,), node, since, until)
 
 
@@ -84,7 +84,7 @@ INVENTORY = Inventory(TAKEN, DEV, deployed(FIREWALL), PODS, INTERFACES, SERVICES
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A log in memory; it tells what it was given, each line by itself."""
+    """A log in memory; it yields the given records one by one."""
 
     heard: tuple[Record, ...]
     name: str = "heard"
@@ -92,7 +92,7 @@ class Heard:
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
         for record in self.heard:
             if scope.since is None or record.last >= scope.since:
-                reading.told += record.count
+                reading.recorded += record.count
                 yield record
 
 
@@ -111,7 +111,7 @@ def line(  # noqa: PLR0913 - each is a field of a record
     at: float = 60.0,
     lasting: float = 0.0,
 ) -> Record:
-    """Return what a log tells, ``at`` seconds into the night."""
+    """Return a record of a log, ``at`` seconds into the incident."""
     return Record(
         evidence,
         disposition,
@@ -129,12 +129,12 @@ def line(  # noqa: PLR0913 - each is a field of a record
 
 
 def end(told: str | PodIdentity) -> End:
-    """Return an end that a log tells by address, or by pod alone."""
+    """Return an end that a log names by address, or only by pod."""
     return End(told) if isinstance(told, str) else End("", told)
 
 
 def without_pods(inventory: Inventory) -> Inventory:
-    """Return the inventory as it is when no cluster was asked."""
+    """Return the inventory without what is read from a cluster."""
     return replace(inventory, pods=(), services=(), listed=None)
 
 

@@ -1,4 +1,4 @@
-"""Conversations made up for tests: what logs would tell if somebody used a matrix."""
+"""Invented conversations: what logs would show if somebody used a matrix."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +18,7 @@ NOON = 1_790_000_000.0
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
 
 
-def said(  # noqa: PLR0913 - each is a field of what a log tells
+def said(  # noqa: PLR0913 - each is a field of a conversation
     layers: BothLayers,
     source: str,
     destination: str,
@@ -32,7 +32,7 @@ def said(  # noqa: PLR0913 - each is a field of what a log tells
     sources: tuple[str, ...] = (),
     destinations: tuple[str, ...] = (),
 ) -> Conversation:
-    """Return what one log tells of one pair on one port, over a minute."""
+    """Return a conversation of one pair on one port, one minute long."""
     return Conversation(
         evidence,
         disposition,
@@ -52,7 +52,7 @@ def said(  # noqa: PLR0913 - each is a field of what a log tells
 
 
 def attributed(conversations: Iterable[Conversation]) -> Attribution:
-    """Return conversations as they would be attributed, with nothing unknown."""
+    """Return conversations as an attribution without unknown ends."""
     return Attribution(tuple(conversations), (), ())
 
 
@@ -64,13 +64,13 @@ def every_flow(layers: BothLayers, matrix: Matrix) -> Iterator[Conversation]:
 
 
 def unchanged(matrix: Matrix, environment: Environment) -> Proposal:
-    """Return the proposal to leave everything as it is."""
+    """Return the proposal that changes nothing."""
     return Proposal(matrix, matrix, environment, "traffic.yaml")
 
 
 @st.composite
 def recordings(draw: st.DrawFn, layers: BothLayers) -> list[Conversation]:
-    """Conversations of any kind between the services and externals of some layers, and others."""
+    """Any conversations between the endpoints of these layers."""
     names = [each.name for each in layers.endpoints if each.role is not Role.CLIENTS]
     ports = [port for endpoint in layers.matrix.endpoints.values() for port in endpoint.ports]
     numbers = st.sampled_from([PortRange(each.protocol, each.first, each.first) for each in ports])

@@ -1,4 +1,4 @@
-"""Whose an address was: by pod and time, by the log's own word, by subnets, port and groups, or not known."""
+"""The endpoint of an address: by pod and time, by what the log says, by subnets, port and groups, or unknown."""
 
 from dataclasses import replace
 
@@ -59,11 +59,11 @@ def caller(
         (incident.RESOLVER, "DNS"),
     ],
 )
-def test_a_pod_is_the_service_whose_labels_it_has(pod: Pod, name: str) -> None:
+def test_a_pod_belongs_to_the_service_whose_labels_it_has(pod: Pod, name: str) -> None:
     assert called(pod.addresses[0], tcp(9)) == caller(pod.addresses[0], "api", tcp(4000)) == name
 
 
-def test_pods_of_another_namespace_are_the_external_that_names_them() -> None:
+def test_pods_of_another_namespace_belong_to_the_external_that_selects_them() -> None:
     matrix, environment = CASES["dev-prometheus"]()
     layers = compile_firewall(matrix, environment).layers()
     labels = (("app.kubernetes.io/name", "prometheus"), ("pod-template-hash", "1"))
@@ -77,13 +77,13 @@ def test_pods_of_another_namespace_are_the_external_that_names_them() -> None:
     assert (found.endpoint.name, other.endpoint.name) == ("prometheus", "a pod elsewhere in the cluster")
 
 
-def test_what_the_log_says_of_a_pod_goes_before_its_address() -> None:
+def test_the_pod_in_the_log_takes_precedence_over_its_address() -> None:
     told = End(incident.PAY.addresses[0], PodIdentity("flash-ticket", "api-9", (("app", "flash-api"), ("x", "y"))))
 
     assert called(told, tcp(4000)) == "api"
 
 
-def test_a_pod_that_the_log_names_without_labels_has_those_of_the_inventory() -> None:
+def test_a_pod_without_labels_in_the_log_gets_those_of_the_inventory() -> None:
     assert called(named_alone("api-1"), tcp(4000)) == "api"
     assert called(named_alone("nobody-1"), tcp(4000)) == UnknownEnd.NO_LABELS.words
 
@@ -103,16 +103,18 @@ def named_alone(name: str) -> End:
         (0, 3000, UnknownEnd.UNCERTAIN.words),
     ],
 )
-def test_an_address_that_changed_hands_is_told_by_time_or_not_at_all(first: float, last: float, name: str) -> None:
+def test_an_address_that_moved_to_another_pod_is_attributed_by_time_or_uncertain(
+    first: float, last: float, name: str
+) -> None:
     assert called("10.10.10.60", tcp(4000), Span(NIGHT + first, NIGHT + last)) == name
 
 
-def test_before_its_pods_known_start_an_address_is_uncertain() -> None:
+def test_an_address_is_uncertain_before_the_start_of_its_pod() -> None:
     assert called("10.10.10.23", tcp(4000), Span(NIGHT + 599, NIGHT + 601)) == UnknownEnd.UNCERTAIN.words
     assert called("10.10.10.23", tcp(4000), Span(NIGHT + 600, NIGHT + 601)) == "api"
 
 
-def test_a_node_that_calls_what_is_probed_is_the_kubelet() -> None:
+def test_a_node_that_calls_a_probed_port_is_the_kubelet() -> None:
     assert caller(NODE, "api", tcp(4000)) == "the kubelet"
     assert caller(NODE, "api", tcp(9999)) == "another host of the VPC"
     assert caller(NODE, "redis", tcp(6379)) == "another host of the VPC"
@@ -121,22 +123,22 @@ def test_a_node_that_calls_what_is_probed_is_the_kubelet() -> None:
 @pytest.mark.parametrize(
     ("address", "port", "name"), [("10.10.20.50", 6379, "redis"), ("10.10.20.50", 5432, "database")]
 )
-def test_of_places_that_share_subnets_the_called_port_decides(address: str, port: int, name: str) -> None:
+def test_the_called_port_decides_between_places_that_share_subnets(address: str, port: int, name: str) -> None:
     assert called(address, tcp(port), inventory=replace(INVENTORY, interfaces=())) == name
 
 
-def test_what_the_interface_carries_decides_better_than_the_port() -> None:
+def test_the_groups_of_the_interface_take_precedence_over_the_port() -> None:
     assert called(REDIS, tcp(5432)) == "redis"
     assert caller(REDIS, "api", tcp(4000)) == "redis"
 
 
-def test_a_host_in_shared_subnets_that_nothing_tells_is_another_host() -> None:
+def test_an_unknown_host_in_shared_subnets_is_another_host() -> None:
     known = replace(INVENTORY, interfaces=(), listed=NIGHT)
 
     assert called(UNKNOWN_STORE, tcp(9999), inventory=known) == "another host of the VPC"
 
 
-def test_two_places_that_listen_on_one_port_at_one_address_are_not_guessed_between() -> None:
+def test_two_places_with_the_same_port_and_subnet_are_not_guessed() -> None:
     matrix = replace(
         incident.SHOP,
         externals=tuple(replace(each, ports=(tcp(6379),)) for each in incident.SHOP.externals if each.name != "alb")
@@ -148,19 +150,19 @@ def test_two_places_that_listen_on_one_port_at_one_address_are_not_guessed_betwe
     assert asked.destination(End(UNKNOWN_STORE), tcp(6379), SOON) is UnknownEnd.SHARED
 
 
-def test_the_load_balancer_is_told_by_its_group_from_what_else_is_in_its_subnets() -> None:
+def test_the_load_balancer_is_recognized_by_its_group() -> None:
     assert caller(ALB, "gateway", tcp(3000)) == "alb"
     assert caller(BASTION, "gateway", tcp(3000)) == "another host of the VPC"
     assert caller(BASTION, "gateway", tcp(3000), inventory=replace(INVENTORY, interfaces=())) == "alb"
 
 
-def test_clients_are_those_who_may_call_the_load_balancer_and_only_there() -> None:
+def test_allowed_callers_of_the_load_balancer_are_its_clients() -> None:
     assert caller(CLIENT, "alb", tcp(443)) == "clients of alb"
     assert caller(STRANGER, "alb", tcp(443)) == "the internet"
     assert caller(CLIENT, "api", tcp(4000)) == "the internet"
 
 
-def test_a_service_address_is_its_pods_and_the_port_theirs() -> None:
+def test_the_address_of_a_service_leads_to_its_pods_and_their_port() -> None:
     found = book().destination(End(incident.API_SERVICE), tcp(80), SOON)
 
     assert isinstance(found, KnownEnd)
@@ -168,13 +170,13 @@ def test_a_service_address_is_its_pods_and_the_port_theirs() -> None:
     assert called(incident.CONTROL_PLANE, tcp(443)) == "another host of the VPC"
 
 
-def test_a_private_address_outside_of_the_vpc_may_be_a_services_unless_those_are_known() -> None:
+def test_a_private_address_outside_the_vpc_is_unknown_unless_the_services_are_known() -> None:
     assert called("172.20.9.9", tcp(80), inventory=replace(INVENTORY, services=())) == UnknownEnd.NO_SERVICES.words
     assert called("172.20.9.9", tcp(80)) == "the internet"
     assert caller("172.20.9.9", "api", tcp(80), inventory=replace(INVENTORY, services=())) == "the internet"
 
 
-def test_a_vpc_address_is_a_hosts_only_where_pods_were_known() -> None:
+def test_a_vpc_address_is_a_host_only_if_pods_were_known_at_the_time() -> None:
     lone = "10.10.11.200"
 
     assert called(lone, tcp(22)) == "another host of the VPC"
@@ -184,7 +186,7 @@ def test_a_vpc_address_is_a_hosts_only_where_pods_were_known() -> None:
     assert called(lone, tcp(22), inventory=known) == "another host of the VPC"
 
 
-def test_a_free_address_of_an_interface_that_carries_pods_may_have_been_a_pods() -> None:
+def test_a_free_address_of_an_interface_with_pods_is_uncertain() -> None:
     free = "10.10.10.52"
     crowded = Interface("eni-node", (NODE, free), ("sg-dev-nodes",))
 
@@ -194,7 +196,7 @@ def test_a_free_address_of_an_interface_that_carries_pods_may_have_been_a_pods()
 
 
 @pytest.mark.parametrize("text", ["", "-", "10.10.10", "10.10.10.0/24", "10.10.10.1-10.10.10.9", "api"])
-def test_what_is_no_address_is_nobody(text: str) -> None:
+def test_an_invalid_address_is_unknown(text: str) -> None:
     assert called(text, tcp(80)) == UnknownEnd.NO_ADDRESS.words
 
 
@@ -208,7 +210,7 @@ def test_the_resolver_on_the_node_is_known_by_its_address() -> None:
     assert found.endpoint.name == "DNS on the node"
 
 
-def test_what_may_be_called_is_what_the_matrix_says_and_dns() -> None:
+def test_ports_known_to_be_called_are_those_of_the_matrix_and_dns() -> None:
     numbers = {Protocol.TCP: {53, 443, 3000, 3100, 3306, 4000, 5432, 5672, 6379}, Protocol.UDP: {53}}
 
     assert book().listening == {(6, port) for port in numbers[Protocol.TCP]} | {(17, 53)}

@@ -1,4 +1,4 @@
-"""Records summed up by whom they concern: the counts add up whatever the logs hold, and a naive evaluator agrees."""
+"""Records summed up by endpoint: the counts add up for any logs, and a naive evaluator agrees."""
 
 from collections import Counter
 from dataclasses import replace
@@ -27,7 +27,7 @@ def attributed(*records: Record, book: AddressBook = BOOK) -> Attribution:
     return attribute([Heard(records)], book, scope(book))[0]
 
 
-def test_lines_of_one_pair_port_and_kind_are_one_conversation_whatever_the_addresses() -> None:
+def test_lines_of_one_pair_port_and_kind_are_one_conversation() -> None:
     found = attributed(
         line(API, REDIS, 6379, count=3, at=60, interface="eni-redis"),
         line("10.10.10.22", REDIS, 6379, count=2, at=10, lasting=90, interface="eni-redis"),
@@ -53,11 +53,11 @@ def test_lines_of_one_pair_port_and_kind_are_one_conversation_whatever_the_addre
         line(PAY, REDIS, 6379),
     ],
 )
-def test_what_differs_in_what_matters_is_kept_apart(other: Record) -> None:
+def test_lines_with_relevant_differences_are_separate_conversations(other: Record) -> None:
     assert len(attributed(line(API, REDIS, 6379), other).conversations) == 2
 
 
-def test_what_once_went_unanswered_and_passed_another_time_passed() -> None:
+def test_traffic_that_was_unanswered_once_and_passed_once_counts_as_passed() -> None:
     unanswered = line(API, REDIS, 6379, disposition=Disposition.UNANSWERED, count=2, at=500)
     passed = line(API, REDIS, 6379, disposition=Disposition.PASSED, count=3)
 
@@ -94,7 +94,7 @@ def test_an_unknown_end_is_counted_by_its_reason_with_an_example() -> None:
     assert dict(found.examples) == {UnknownEnd.UNCERTAIN.words: "10.10.10.60", UnknownEnd.NO_ADDRESS.words: ""}
 
 
-def test_readers_are_told_to_split_where_addresses_changed_hands() -> None:
+def test_the_scope_splits_records_when_addresses_move_to_another_pod() -> None:
     assert scope(BOOK).moments == tuple(NIGHT + each for each in (-86_400, 600, 1000, 1200))
     assert scope(BOOK, NIGHT + 700).moments == (NIGHT + 1000, NIGHT + 1200)
     assert scope(BOOK, NIGHT).since == NIGHT
@@ -112,7 +112,7 @@ times = st.integers(-10, 40).map(lambda number: number * 60.0)
 
 @st.composite
 def known(draw: st.DrawFn) -> tuple[tuple[Pod, ...], tuple[Interface, ...], float | None]:
-    """Other pods at the night's addresses, some of its interfaces, and when pods were first listed."""
+    """Other pods at the addresses of the incident, some of its interfaces, and when pods were first listed."""
     pods = []
     for index in range(draw(st.integers(0, 8))):
         since, until = draw(st.none() | times), draw(st.none() | times)
@@ -139,7 +139,7 @@ records = st.builds(
 
 
 @given(known(), st.lists(records, max_size=12))
-def test_a_naive_evaluator_that_asks_about_every_line_agrees(
+def test_a_naive_evaluator_of_every_line_agrees(
     others: tuple[tuple[Pod, ...], tuple[Interface, ...], float | None], heard: list[Record]
 ) -> None:
     pods, interfaces, listed = others
@@ -186,7 +186,7 @@ anything = st.builds(
 
 
 @given(st.lists(st.lists(anything, max_size=15), max_size=3))
-def test_what_was_read_is_attributed_or_unattributed_whatever_the_logs_hold(heard: list[list[Record]]) -> None:
+def test_every_line_is_attributed_or_unattributed_for_any_logs(heard: list[list[Record]]) -> None:
     logs = [Heard(tuple(each), f"log {index}") for index, each in enumerate(heard)]
 
     found, totals = attribute(logs, BOOK, Scope())
@@ -200,7 +200,7 @@ def test_what_was_read_is_attributed_or_unattributed_whatever_the_logs_hold(hear
 
 
 @given(st.lists(anything, max_size=15).flatmap(lambda heard: st.tuples(st.just(heard), st.permutations(heard))))
-def test_the_order_of_lines_changes_nothing(heard: tuple[list[Record], list[Record]]) -> None:
+def test_the_order_of_lines_does_not_matter(heard: tuple[list[Record], list[Record]]) -> None:
     one, other = (attributed(*each) for each in heard)
 
     assert one.conversations == other.conversations

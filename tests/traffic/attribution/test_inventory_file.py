@@ -1,4 +1,4 @@
-"""Saved inventories: written and read back whole, read from what kubectl prints, refused in one line otherwise."""
+"""Saved inventories and the output of kubectl are read completely, and anything else is one clear error."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from tests.support.traffic.incident import INTERFACES, INVENTORY, PODS, SERVICES
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_written_is_read_back_whole(case: str, tmp_path: Path) -> None:
+def test_a_saved_inventory_is_read_back_completely(case: str, tmp_path: Path) -> None:
     matrix, environment = CASES[case]()
     inventory = Inventory(
         TAKEN, environment, deployed(compile_firewall(matrix, environment)), PODS, INTERFACES, SERVICES, TAKEN - 60
@@ -67,7 +67,7 @@ def kubectl(path: Path, *items: object, modified: float = TAKEN) -> Path:
     return path
 
 
-def test_what_kubectl_prints_is_an_inventory_of_pods_and_services(tmp_path: Path) -> None:
+def test_the_output_of_kubectl_is_an_inventory_of_pods_and_services(tmp_path: Path) -> None:
     found = read_inventory(kubectl(tmp_path / "pods.json", listed(), SERVICE, {"kind": "Node", "metadata": {}}))
 
     (pod,), (service,) = found.pods, found.services
@@ -87,14 +87,17 @@ def test_what_kubectl_prints_is_an_inventory_of_pods_and_services(tmp_path: Path
         ("\x00\xff", "it is not JSON"),
         ("[]", "it is neither an inventory nor a list of objects"),
         ('{"items": [1]}', "it is neither an inventory nor a list of objects"),
-        ('{"items": []}', "there is no pod with an address in it"),
-        ('{"items": [{"kind": "Pod"}]}', "an object is not as Kubernetes lists it"),
-        ('{"items": [{"kind": "Pod", "metadata": {}, "status": {"podIP": "x"}}]}', "an object is not as Kubernetes"),
+        ('{"items": []}', "it contains no pod with an address"),
+        ('{"items": [{"kind": "Pod"}]}', "an object is not in the form that Kubernetes returns"),
+        (
+            '{"items": [{"kind": "Pod", "metadata": {}, "status": {"podIP": "x"}}]}',
+            "an object is not in the form that Kubernetes",
+        ),
         ('{"format": "flash-firewall inventory 1"}', "inventory"),
         ('{"format": "flash-firewall inventory 1", "inventory": {"taken": "x"}}', "inventory.taken: "),
     ],
 )
-def test_what_is_no_inventory_is_one_line(content: str, words: str, tmp_path: Path) -> None:
+def test_an_invalid_inventory_is_an_error_on_one_line(content: str, words: str, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text(content, encoding="latin-1")
 
@@ -105,7 +108,7 @@ def test_what_is_no_inventory_is_one_line(content: str, words: str, tmp_path: Pa
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+def test_a_missing_inventory_is_one_clear_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(InputError, match="it cannot be read"):
             read_inventory(path)
@@ -125,7 +128,7 @@ LIST = {"items": [listed(), SERVICE]}
 
 
 @given(st.data(), values)
-def test_no_content_ends_in_anything_but_an_answer_or_one_line(
+def test_any_content_gives_an_answer_or_an_error_on_one_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, value: object
 ) -> None:
     content = data.draw(st.sampled_from([WHOLE, LIST]))

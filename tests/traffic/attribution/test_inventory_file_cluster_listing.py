@@ -1,4 +1,4 @@
-"""Pods and Services as the API server describes them, and from when to when a pod had its addresses."""
+"""Pods and Services as the API server describes them, and the time for which a pod had its addresses."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -42,7 +42,7 @@ def test_a_running_pod_has_its_addresses_from_its_start_on() -> None:
     )
 
 
-def test_where_the_start_is_not_told_the_creation_counts() -> None:
+def test_without_a_start_time_the_creation_time_counts() -> None:
     assert listed().since == seconds("2026-11-24T02:00")
 
 
@@ -51,12 +51,12 @@ def test_a_pod_may_have_addresses_of_both_families() -> None:
 
 
 @pytest.mark.parametrize("status", [{"podIP": None}, {"podIP": "", "podIPs": []}])
-def test_a_pod_that_waits_for_its_node_has_no_address(status: dict[str, Any]) -> None:
+def test_a_pod_without_a_node_has_no_address(status: dict[str, Any]) -> None:
     assert list(listed_pods([described(**status, phase="Pending")])) == []
     assert list(listed_pods([{**described(), "status": None}])) == []
 
 
-def test_a_pod_without_labels_is_known_all_the_same() -> None:
+def test_a_pod_without_labels_is_listed() -> None:
     pod = described()
     del pod["metadata"]["labels"]
 
@@ -70,7 +70,7 @@ def test_a_finished_pod_had_its_address_until_its_last_container_ended(phase: st
     assert listed(phase=phase, containerStatuses=containers).until == seconds("2026-11-24T05:00")
 
 
-def test_where_no_container_tells_its_end_the_pod_ended_when_it_ceased_to_be_ready() -> None:
+def test_without_container_end_times_a_pod_ended_when_it_was_no_longer_ready() -> None:
     conditions = [
         {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-24T04:30:00Z"},
         {"type": "PodScheduled", "lastTransitionTime": "2026-11-24T06:00:00Z"},
@@ -79,7 +79,7 @@ def test_where_no_container_tells_its_end_the_pod_ended_when_it_ceased_to_be_rea
     assert listed(phase="Failed", conditions=conditions).until == seconds("2026-11-24T04:30")
 
 
-def test_an_evicted_pod_that_tells_no_end_had_its_address_for_no_time() -> None:
+def test_an_evicted_pod_without_an_end_time_had_its_address_for_no_time() -> None:
     pod = listed(phase="Failed", startTime="2026-11-24T03:00:00Z", reason="Evicted")
 
     assert pod.until == pod.since == seconds("2026-11-24T03:00")
@@ -90,7 +90,7 @@ def service(**spec: Any) -> ClusterService:  # noqa: ANN401 - parts of a manifes
     return found
 
 
-def test_a_service_leads_from_its_ports_to_those_of_its_pods() -> None:
+def test_a_service_maps_its_ports_to_those_of_its_pods() -> None:
     found = service(
         clusterIP="172.20.0.7",
         clusterIPs=["172.20.0.7", "FD00::7"],

@@ -1,4 +1,4 @@
-"""Several listings as one history: nobody has an address at a time at which that is not sure."""
+"""Several listings as one history: no pod has an address at a time for which that is not certain."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -22,19 +22,19 @@ def holder(at: float, *listings: Inventory, until: float | None = None) -> str |
     return found.name if found else None
 
 
-def test_a_pod_that_the_next_listing_does_not_show_was_there_as_long_as_it_was_seen() -> None:
+def test_a_pod_missing_from_the_next_listing_ended_when_it_was_last_seen() -> None:
     first, second = listing(100, pod("a", ADDRESS, "x", since=50)), listing(200, pod("b", "10.10.10.61", "x", since=50))
 
     assert [holder(at, first, second) for at in (49, 50, 99, 100, 150, 250)] == [None, "a", "a", None, None, None]
 
 
-def test_a_pod_without_a_known_start_was_there_from_when_it_was_first_seen() -> None:
+def test_a_pod_without_a_known_start_counts_from_when_it_was_first_seen() -> None:
     first, second = listing(100, pod("b", "10.10.10.61", "x")), listing(200, pod("a", ADDRESS, "x", since=None))
 
     assert [holder(at, first, second) for at in (150, 199, 200, 500)] == [None, None, "a", "a"]
 
 
-def test_a_listing_without_any_pod_of_a_namespace_says_nothing_about_it() -> None:
+def test_a_listing_without_pods_of_a_namespace_does_not_cover_it() -> None:
     first, other = (
         listing(100, pod("a", ADDRESS, "x", since=50)),
         listing(200, pod("b", "10.1.1.1", "x", namespace="y")),
@@ -43,7 +43,7 @@ def test_a_listing_without_any_pod_of_a_namespace_says_nothing_about_it() -> Non
     assert holder(300, first, other) == "a"
 
 
-def test_labels_that_changed_are_told_by_the_listings_that_show_them() -> None:
+def test_changed_labels_count_for_the_time_of_the_listings_that_show_them() -> None:
     first, second = listing(100, pod("a", ADDRESS, "old", since=50)), listing(200, pod("a", ADDRESS, "new", since=50))
     history = PodHistory(merged((first, second)).pods)
 
@@ -52,7 +52,7 @@ def test_labels_that_changed_are_told_by_the_listings_that_show_them() -> None:
     assert [each and dict(each.labels)["app"] for each in found] == ["old", None, "new"]
 
 
-def test_two_pods_of_one_address_part_where_the_first_is_known_to_have_ended() -> None:
+def test_two_pods_of_one_address_are_separated_at_the_end_of_the_first() -> None:
     both = listing(300, pod("a", ADDRESS, "x", since=50, until=100), pod("b", ADDRESS, "y", since=120))
 
     assert [holder(at, both) for at in (60, 99, 100, 110, 120, 999)] == ["a", "a", None, None, "b", "b"]
@@ -66,7 +66,7 @@ def test_pods_on_the_host_network_share_their_nodes_address() -> None:
     assert history.nodes == {"10.10.10.2"}
 
 
-def test_of_all_that_is_no_pod_the_latest_that_was_saved_counts() -> None:
+def test_the_latest_saved_value_counts_for_everything_except_pods() -> None:
     newer = replace(INVENTORY, taken=INVENTORY.taken + 1, environment=None, interfaces=())
 
     found = merged((newer, INVENTORY))
@@ -79,7 +79,7 @@ def test_of_all_that_is_no_pod_the_latest_that_was_saved_counts() -> None:
     assert found.listed == INVENTORY.listed
 
 
-def test_one_inventory_merged_is_itself_but_for_when_pods_were_listed() -> None:
+def test_merging_one_inventory_changes_nothing() -> None:
     assert merged((INVENTORY,)) == INVENTORY
 
 
@@ -88,7 +88,7 @@ times = st.integers(0, 12).map(float)
 
 @st.composite
 def lives(draw: st.DrawFn) -> list[Pod]:
-    """Pods that really had one address, one after the other."""
+    """Pods that had the same address one after the other."""
     cuts = sorted(draw(st.sets(times, min_size=2, max_size=6)))
     return [
         pod(f"p{start:.0f}", ADDRESS, draw(st.sampled_from("xy")), since=start, until=stop)
@@ -98,7 +98,7 @@ def lives(draw: st.DrawFn) -> list[Pod]:
 
 
 @given(lives(), st.sets(times, min_size=1, max_size=4), times, times)
-def test_whoever_is_said_to_have_had_an_address_really_had_it(
+def test_the_reported_holder_of_an_address_really_had_it(
     truth: list[Pod], taken: set[float], one: float, other: float
 ) -> None:
     """Listings show who is there at their time, and nothing of those who ended before."""

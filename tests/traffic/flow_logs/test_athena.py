@@ -28,7 +28,7 @@ STACKS = st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True)
 
 
 def projected(moment: datetime) -> str:
-    """Return the folder of an hour as Athena works it out from the table's properties."""
+    """Return the folder of an hour as Athena computes it from the table's properties."""
     parameters = table_parameters(FOLDER)
     template = parameters["storage.location.template"]
     for each in HOUR_COLUMNS:
@@ -37,7 +37,7 @@ def projected(moment: datetime) -> str:
     return template
 
 
-def test_every_recorded_field_is_a_column_under_the_name_that_parquet_has() -> None:
+def test_every_recorded_field_is_a_column_with_its_parquet_name() -> None:
     assert [each.name for each in RECORD_COLUMNS] == [field.replace("-", "_") for field in RECORD_FIELDS]
 
 
@@ -58,7 +58,7 @@ def test_the_query_finds_every_column_that_it_names() -> None:
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(9999, 12, 31, 23), timezones=st.just(UTC)))  # noqa: DTZ001 - bounds must be naive
-def test_each_hour_lies_where_flow_logs_put_it(moment: datetime) -> None:
+def test_the_folder_of_each_hour_is_the_one_of_flow_logs(moment: datetime) -> None:
     """VPC User Guide, "Flow log files": hive-compatible, per hour."""
     hive = moment.strftime("year=%Y/month=%m/day=%d/hour=%H/")
 
@@ -73,19 +73,19 @@ def test_every_hour_of_every_year_to_come_is_projected() -> None:
     assert parameters["projection.enabled"] == "true"
     assert (parameters["projection.year.type"], parameters["projection.year.format"]) == ("date", "yyyy")
     assert parameters["projection.year.range"].endswith(",NOW")
-    # Athena refuses a date of any precision but days and months without them.
+    # Without them, Athena accepts only dates with the precision of days or months.
     assert (parameters["projection.year.interval"], parameters["projection.year.interval.unit"]) == ("1", "YEARS")
     ranges = {name: parameters[f"projection.{name}.range"] for name in ("month", "day", "hour")}
     assert ranges == {"month": "1,12", "day": "1,31", "hour": "0,23"}
 
 
-def test_no_property_is_left_for_a_column_that_is_not_there() -> None:
+def test_there_are_no_properties_for_missing_columns() -> None:
     named = {key.split(".")[1] for key in table_parameters(FOLDER) if key.count(".") > 1 and key.startswith("proj")}
 
     assert named == {each.name for each in HOUR_COLUMNS}
 
 
-def test_a_person_recognises_the_stack() -> None:
+def test_the_name_of_a_stack_is_readable() -> None:
     assert stack_name("flash-ticket", "prod") == "flash_ticket__prod"
     assert table_name(stack_name("flash-ticket", "prod")) == f'"flash_ticket__prod"."{TABLE}"'
 
@@ -103,8 +103,8 @@ def test_two_stacks_never_share_a_table(one: tuple[str, str], other: tuple[str, 
 
 
 @given(st.text("ab-", min_size=1, max_size=4), st.text("abA-_.", min_size=1, max_size=4), st.data())
-def test_names_that_nearly_meet_stay_apart(namespace: str, stack: str, data: st.DataObject) -> None:
-    """``a-b`` of ``c`` is not ``a`` of ``b-c``, and Prod is not prod."""
+def test_similar_stacks_have_different_names(namespace: str, stack: str, data: st.DataObject) -> None:
+    """``a-b`` with ``c`` is not ``a`` with ``b-c``, and Prod is not prod."""
     whole = f"{namespace}-{stack}"
     at = data.draw(st.integers(1, len(whole) - 1))
     other = (whole[:at], whole[at + 1 :])

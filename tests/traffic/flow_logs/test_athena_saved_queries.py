@@ -1,4 +1,4 @@
-"""Whoever opens the console finds the questions of denied and replay, and gets the rows that they work with."""
+"""The console has the queries of denied and replay, and they return the rows that these verbs use."""
 
 import time
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def line(hours_ago: float, **changes: str | int | None) -> Line:
 
 @contextmanager
 def table(tmp_path: Path, *lines: Line) -> Iterator["DuckDBPyConnection"]:
-    """A database with the stack's table, each line in the folder of its hour."""
+    """A database with the stack's table, with each line in the folder of its hour."""
     for place, each in enumerate(lines):
         assert each.end is not None
         folder = time.strftime("year=%Y/month=%m/day=%d/hour=%H", time.gmtime(each.end))
@@ -68,19 +68,19 @@ def answer(database: "DuckDBPyConnection", query: SavedQuery) -> list[dict[str, 
     return [dict(zip(ROW, row, strict=True)) for row in found.fetchall()]
 
 
-def test_they_bear_the_verbs_names() -> None:
+def test_the_saved_queries_have_the_names_of_the_verbs() -> None:
     assert [each.name for each in saved_queries(DATABASE)] == ["denied", "replay"]
 
 
 @pytest.mark.parametrize("query", [DENIED, REPLAY], ids=["denied", "replay"])
-def test_a_query_is_the_same_at_each_preview_and_fits(query: SavedQuery) -> None:
+def test_a_saved_query_is_the_same_at_each_preview_and_within_the_limits(query: SavedQuery) -> None:
     assert query in saved_queries(DATABASE)
     assert len(query.sql.encode()) < LONGEST
     assert 0 < len(query.description) <= 1024
 
 
 @pytest.mark.parametrize("query", [DENIED, REPLAY], ids=["denied", "replay"])
-def test_a_query_reads_the_stacks_table_alone_and_never_all_of_it(query: SavedQuery) -> None:
+def test_a_saved_query_reads_only_a_period_of_the_table_of_the_stack(query: SavedQuery) -> None:
     (parsed,) = sqlglot.parse(query.sql, read="athena")
     assert isinstance(parsed, exp.Select)
     recent = next(each for each in parsed.find_all(exp.CTE) if each.alias == "recent")
@@ -90,7 +90,7 @@ def test_a_query_reads_the_stacks_table_alone_and_never_all_of_it(query: SavedQu
     assert {each.name for each in where.find_all(exp.Column)} == {"year", "month", "day", "hour", "end"}
 
 
-def test_replay_asks_what_the_verb_asks(tmp_path: Path) -> None:
+def test_the_replay_query_returns_the_rows_of_the_verb(tmp_path: Path) -> None:
     lines = [
         line(1),
         line(2, action="REJECT", flow_direction="ingress"),
@@ -104,10 +104,10 @@ def test_replay_asks_what_the_verb_asks(tmp_path: Path) -> None:
         verbs = database.execute(flow_log_query(Scope(), Dialect.DUCKDB, f"{DATABASE}.{TABLE}")).fetchall()
 
     assert sorted(map(repr, (tuple(row.values()) for row in rows))) == sorted(map(repr, verbs))
-    assert {row["kind"] for row in rows} == {"told", "no data", "malformed"}
+    assert {row["kind"] for row in rows} == {"traffic", "no data", "malformed"}
 
 
-def test_denied_shows_what_was_stopped_or_unanswered_and_what_was_not_understood(tmp_path: Path) -> None:
+def test_the_denied_query_returns_stopped_unanswered_and_malformed_lines(tmp_path: Path) -> None:
     lines = [
         line(1),
         line(2, dstport=22, action="REJECT", tcp_flags=2),
@@ -118,11 +118,11 @@ def test_denied_shows_what_was_stopped_or_unanswered_and_what_was_not_understood
         rows = answer(database, DENIED)
 
     found = {(row["kind"], row["disposition"], row["port"]) for row in rows}
-    assert found == {("told", "stopped", 22), ("told", "unanswered", 23), ("malformed", None, None)}
+    assert found == {("traffic", "stopped", 22), ("traffic", "unanswered", 23), ("malformed", None, None)}
 
 
 @pytest.mark.parametrize(("query", "days"), [(DENIED, 1), (REPLAY, 30)], ids=["denied", "replay"])
-def test_what_is_older_is_left_out_whatever_its_folder(tmp_path: Path, query: SavedQuery, days: int) -> None:
+def test_older_lines_are_left_out_in_any_folder(tmp_path: Path, query: SavedQuery, days: int) -> None:
     just_in, just_out = line(24 * days - 0.1, action="REJECT"), line(24 * days + 0.1, action="REJECT", dstport=22)
     with table(tmp_path, just_in, just_out, line(24 * days + 40, action="REJECT", dstport=23)) as database:
         rows = answer(database, query)

@@ -1,4 +1,4 @@
-"""Flow logs of CloudWatch Logs: lines whose fields are told apart from them."""
+"""Flow logs from CloudWatch Logs: lines whose fields the flow log's format names."""
 
 from pathlib import Path
 
@@ -20,11 +20,11 @@ LINES = [
 ]
 
 
-def test_the_fields_are_those_of_the_flow_logs_format() -> None:
+def test_the_fields_come_from_the_format_of_the_flow_log() -> None:
     assert format_fields(log_format()) == RECORD_FIELDS
 
 
-def test_events_say_what_the_same_lines_in_a_file_say(tmp_path: Path) -> None:
+def test_events_are_read_like_the_same_lines_in_a_file(tmp_path: Path) -> None:
     path = write_text(tmp_path / "flow.log", LINES)
     expected_reading, expected = read([path], FlowLogForm.TEXT)
     reading = Reading()
@@ -32,7 +32,7 @@ def test_events_say_what_the_same_lines_in_a_file_say(tmp_path: Path) -> None:
     events = FlowLogEvents("cloudwatch:/flow", FIELDS, path.read_text(encoding="ascii").splitlines()[1:])
 
     assert summed(events.records(Scope(), reading), Scope()) == expected
-    assert reading == expected_reading == Reading(told=2, no_data=1)
+    assert reading == expected_reading == Reading(recorded=2, no_data=1)
 
 
 @pytest.mark.parametrize("message", ["", "one\ntwo", "\x1b[31mred", "한국어"])
@@ -41,16 +41,16 @@ def test_a_malformed_event_is_counted_once_and_shown_with_its_number(message: st
 
     records = list(FlowLogEvents("cloudwatch:/flow", FIELDS, ["-", message, message]).records(Scope(), reading))
 
-    assert (records, reading.told, reading.malformed) == ([], 0, 3)
+    assert (records, reading.recorded, reading.malformed) == ([], 0, 3)
     assert reading.first_malformed == "cloudwatch:/flow: event 1: it has 1 fields instead of 15"
 
 
-def test_a_format_that_traffic_cannot_be_told_from_is_named() -> None:
+def test_a_format_without_a_needed_field_is_an_error() -> None:
     with pytest.raises(InputError, match=r"^cloudwatch:/flow: action: the flow log does not record this field"):
         list(FlowLogEvents("cloudwatch:/flow", FIELDS[:-3], []).records(Scope(), Reading()))
 
 
-def test_a_group_without_events_says_nothing() -> None:
+def test_a_log_group_without_events_has_no_records() -> None:
     reading = Reading()
 
     assert list(FlowLogEvents("cloudwatch:/flow", FIELDS, []).records(Scope(), reading)) == []

@@ -1,4 +1,4 @@
-"""Files of flow logs as AWS and people leave them: old and new fields, packed, cut short, of the wrong kind."""
+"""Files of flow logs in practice: with old and new fields, compressed, truncated, or of the wrong kind."""
 
 import gzip
 import tempfile
@@ -54,17 +54,17 @@ def test_older_files_with_fewer_fields_are_read_with_newer_ones(
 
     reading, records = read([old, new], form)
 
-    assert reading.told == 3
+    assert reading.recorded == 3
     assert sorted(str(key[2]) for key in records) == ["10.0.0.2", "10.0.9.2"]
 
 
-def test_a_file_may_be_packed_whatever_it_is_called_and_ends_as_it_likes(tmp_path: Path) -> None:
+def test_a_file_may_be_compressed_with_any_name_and_any_line_end(tmp_path: Path) -> None:
     plain = tmp_path / "plain.log"
     plain.write_bytes(f"{HEADER}\r\n{SOUND}\r\n\r\n{SOUND}".encode())
     packed = tmp_path / "packed.log"
     packed.write_bytes(gzip.compress(f"{HEADER} vpc-id\n{SOUND} vpc-1\n".encode()))
 
-    assert read([plain, packed], FlowLogForm.TEXT)[0] == Reading(told=3)
+    assert read([plain, packed], FlowLogForm.TEXT)[0] == Reading(recorded=3)
 
 
 @pytest.mark.parametrize("name", ["a[1].parquet", "what?*.parquet", "it's.parquet", "ä ö.parquet"])
@@ -72,7 +72,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     path = write_parquet(tmp_path / name, [CALL, Line(srcport=None)])
     reading, _ = read([path], FlowLogForm.PARQUET)
 
-    assert reading.told == 1
+    assert reading.recorded == 1
     assert reading.first_malformed == f"{path}: row 2: srcport is no number from 0 to 65535"
 
 
@@ -99,14 +99,12 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
         (HEADER, "protocol is no number from 0 to 255"),
     ],
 )
-def test_a_malformed_line_is_counted_shown_with_its_place_and_stops_nothing(
-    tmp_path: Path, line: str, problem: str
-) -> None:
+def test_a_malformed_line_is_counted_and_shown_with_its_place(tmp_path: Path, line: str, problem: str) -> None:
     path = tmp_path / "flow.log"
 
     reading = reading_of(path, SOUND, "", line, SOUND, line)
 
-    assert reading == Reading(told=2, malformed=2, first_malformed=f"{path}:4: {problem}")
+    assert reading == Reading(recorded=2, malformed=2, first_malformed=f"{path}:4: {problem}")
 
 
 def test_the_first_malformed_line_of_the_first_file_is_shown(tmp_path: Path) -> None:
@@ -117,16 +115,16 @@ def test_the_first_malformed_line_of_the_first_file_is_shown(tmp_path: Path) -> 
     assert read([good, bad, worse], FlowLogForm.TEXT)[0].first_malformed == f"{bad}:3: it has 1 fields instead of 11"
 
 
-def test_intervals_without_traffic_and_lost_records_are_counted_apart(tmp_path: Path) -> None:
+def test_intervals_without_traffic_and_lost_records_are_counted_separately(tmp_path: Path) -> None:
     silent = "2 eni-1 - - - - - 100 160 - NODATA"
 
     reading = reading_of(tmp_path / "flow.log", silent, SOUND, silent, silent.replace("NODATA", "SKIPDATA"))
 
-    assert reading == Reading(told=1, no_data=2, skip_data=1)
+    assert reading == Reading(recorded=1, no_data=2, skip_data=1)
 
 
 @pytest.mark.parametrize("field", ["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end", "action"])
-def test_a_file_without_a_field_that_traffic_cannot_be_told_without_is_named(tmp_path: Path, field: str) -> None:
+def test_a_file_without_a_needed_field_is_an_error(tmp_path: Path, field: str) -> None:
     columns = [name for name in NAMES if name != field]
     good = write_text(tmp_path / "good.log", [CALL])
     text = write_text(tmp_path / "bad.log", [CALL], columns)
@@ -136,14 +134,16 @@ def test_a_file_without_a_field_that_traffic_cannot_be_told_without_is_named(tmp
     assert str(refusal([parquet], FlowLogForm.PARQUET)).startswith(f"{parquet}: {field}: the file has no such column")
 
 
-def test_a_column_of_another_type_is_named(tmp_path: Path) -> None:
+def test_a_column_of_another_type_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "wrong.parquet"
     columns = {name: pa.array(["1"]) for name in NAMES}
     pq.write_table(pa.table(columns), path)
 
     error = str(refusal([write_parquet(tmp_path / "good.parquet", [CALL]), path], FlowLogForm.PARQUET))
 
-    assert error.startswith(f"{path}: srcport: the column is of type BYTE_ARRAY; in a flow log it holds whole numbers")
+    assert error.startswith(
+        f"{path}: srcport: the column has the type BYTE_ARRAY; in a flow log it contains whole numbers"
+    )
 
 
 def cut_short(path: Path) -> Path:
@@ -151,7 +151,7 @@ def cut_short(path: Path) -> Path:
     return path
 
 
-def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
+def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
     good, bad = (write_parquet(tmp_path / name, [CALL] * 100) for name in ("good.parquet", "bad.parquet"))
     packed = tmp_path / "bad.log.gz"
     packed.write_bytes(gzip.compress("\n".join((HEADER, *[SOUND] * 5000)).encode()))
@@ -161,12 +161,12 @@ def test_a_file_that_is_cut_short_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FlowLogForm)
-def test_a_file_that_is_gone_is_named(tmp_path: Path, form: FlowLogForm) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path, form: FlowLogForm) -> None:
     assert refusal([tmp_path / "gone"], form).source == str(tmp_path / "gone")
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"hello world\n1 2\n", bytes(range(256)) * 50])
-def test_what_is_no_flow_log_is_named_in_either_form(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_flow_log_is_an_error_in_both_formats(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)
 
@@ -174,7 +174,7 @@ def test_what_is_no_flow_log_is_named_in_either_form(tmp_path: Path, content: by
         assert refusal([path], form).source == str(path)
 
 
-def test_folders_that_were_over_before_the_time_are_not_opened(tmp_path: Path) -> None:
+def test_folders_that_ended_before_the_period_are_not_opened(tmp_path: Path) -> None:
     region = tmp_path / "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=eu-west-1"
     old = region / "year=1970/month=01/day=01/hour=00/flow.parquet"
     old.parent.mkdir(parents=True)
@@ -183,13 +183,11 @@ def test_folders_that_were_over_before_the_time_are_not_opened(tmp_path: Path) -
         region / "year=1970/month=01/day=01/hour=09/flow.parquet", [replace(CALL, start=36000, end=36060)]
     )
 
-    assert read([old, new], FlowLogForm.PARQUET, Scope(since=36000))[0].told == 1
+    assert read([old, new], FlowLogForm.PARQUET, Scope(since=36000))[0].recorded == 1
     assert refusal([old, new], FlowLogForm.PARQUET).source == str(old)
 
 
-def test_nothing_is_left_behind_even_when_nobody_reads_to_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_temporary_files_remain_after_a_partial_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

@@ -1,4 +1,4 @@
-"""Laws of reading flow logs: whatever the lines, and however they are split into files, in either form."""
+"""Properties of reading flow logs, for any lines, any split into files, and both formats."""
 
 import tempfile
 from pathlib import Path
@@ -15,7 +15,7 @@ LINES = st.lists(lines(), min_size=1, max_size=60)
 
 
 @given(LINES, scopes())
-def test_both_forms_say_what_a_naive_evaluator_says(written: list[Line], scope: Scope) -> None:
+def test_both_formats_agree_with_a_naive_evaluator(written: list[Line], scope: Scope) -> None:
     expected_counts, expected = outcome(written, scope)
     with tempfile.TemporaryDirectory() as folder:
         parquet = read([write_parquet(Path(folder) / "a.parquet", written)], FlowLogForm.PARQUET, scope)
@@ -27,17 +27,17 @@ def test_both_forms_say_what_a_naive_evaluator_says(written: list[Line], scope: 
 
 
 @given(LINES)
-def test_every_line_is_told_malformed_or_without_traffic(written: list[Line]) -> None:
+def test_every_line_is_recorded_malformed_or_without_traffic(written: list[Line]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         reading, records = read([write_parquet(Path(folder) / "a.parquet", written)], FlowLogForm.PARQUET)
 
-    assert reading.told + reading.malformed + reading.no_data + reading.skip_data == len(written)
-    assert sum(count for count, _, _ in records.values()) == reading.told
+    assert reading.recorded + reading.malformed + reading.no_data + reading.skip_data == len(written)
+    assert sum(count for count, _, _ in records.values()) == reading.recorded
     assert bool(reading.first_malformed) == bool(reading.malformed)
 
 
 @given(LINES, scopes(), st.data())
-def test_neither_the_order_of_lines_nor_the_split_into_files_nor_the_order_of_fields_changes_anything(
+def test_the_order_of_lines_and_fields_and_the_split_into_files_do_not_matter(
     written: list[Line], scope: Scope, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(written))

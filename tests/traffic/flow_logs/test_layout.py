@@ -1,4 +1,4 @@
-"""Which folders and files of flow logs can hold what was recorded when."""
+"""Which folders and files of flow logs can contain records of a period."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ forms = st.sampled_from(sorted(FORMS))
 
 
 def folders(form: str, moment: datetime) -> list[str]:
-    """Return the folders that hold the hour of a moment, the outermost first."""
+    """Return the folders that contain the hour of a moment, the outermost first."""
     parts = FORMS[form]
     return [form + moment.strftime("".join(parts[:depth])) for depth in range(len(parts) + 1)]
 
@@ -33,10 +33,10 @@ def file_name(moment: datetime) -> str:
 
 
 @given(forms, moments, lengths, st.floats(0, 1))
-def test_no_folder_or_file_of_the_time_is_passed_over(
+def test_no_folder_or_file_of_the_period_is_skipped(
     form: str, since: datetime, length: timedelta, where: float
 ) -> None:
-    """A record of any moment of the window is in a folder, and a file, of its hour: each may hold it."""
+    """A record of any moment in the window is in a folder and a file of its hour: each of them may hold it."""
     moment = since + length * where
     window = Window(since.timestamp(), (since + length).timestamp())
 
@@ -47,7 +47,7 @@ def test_no_folder_or_file_of_the_time_is_passed_over(
 
 
 @given(forms, moments, lengths, moments)
-def test_of_other_times_nothing_is_looked_at_two_hours_away(
+def test_folders_and_files_two_hours_away_are_skipped(
     form: str, since: datetime, length: timedelta, moment: datetime
 ) -> None:
     until = since + length
@@ -61,10 +61,10 @@ def test_of_other_times_nothing_is_looked_at_two_hours_away(
 
 
 @given(forms, moments, lengths, moments)
-def test_what_is_taken_whole_lies_wholly_in_the_time(
+def test_a_folder_taken_as_a_whole_is_entirely_within_the_period(
     form: str, since: datetime, length: timedelta, moment: datetime
 ) -> None:
-    """Every hour in a folder that is taken whole would have been taken by itself."""
+    """Every hour in a folder that is taken as a whole is wanted."""
     window = Window(since.timestamp(), (since + length).timestamp())
     hour = moment.replace(minute=0, second=0, microsecond=0)
 
@@ -76,13 +76,13 @@ def test_what_is_taken_whole_lies_wholly_in_the_time(
 
 
 @pytest.mark.parametrize("folder", [HIVE, PLAIN, f"shop/{HIVE}year=2026/"])
-def test_without_a_time_a_folder_of_flow_logs_is_taken_whole(folder: str) -> None:
+def test_without_a_period_a_folder_of_flow_logs_is_taken_as_a_whole(folder: str) -> None:
     assert Window(None, None).holds_all(folder)
     assert is_of_flow_logs(folder)
 
 
 @pytest.mark.parametrize("folder", ["", "shop/", "AWSLogs/", "AWSLogs/111122223333/"])
-def test_a_folder_of_all_and_sundry_is_looked_through(folder: str) -> None:
+def test_a_folder_that_may_contain_other_files_is_searched(folder: str) -> None:
     assert not Window(None, None).holds_all(folder)
     assert not is_of_flow_logs(folder)
 
@@ -95,7 +95,7 @@ def test_a_folder_of_all_and_sundry_is_looked_through(folder: str) -> None:
         "shop/AWSLogs/aws-account-id=111122223333/aws-service=vpcdnsquerylogs/",
     ],
 )
-def test_folders_of_other_services_are_known(folder: str) -> None:
+def test_folders_of_other_services_are_recognized(folder: str) -> None:
     assert is_of_others(folder)
     assert not is_of_others(HIVE)
 
@@ -112,6 +112,6 @@ def test_folders_of_other_services_are_known(folder: str) -> None:
         "x_vpcflowlogs_r_fl-1_20261399T9999Z_h.log.gz",
     ],
 )
-def test_what_tells_no_time_is_always_looked_at(key: str) -> None:
+def test_a_key_without_a_time_is_always_read(key: str) -> None:
     assert Window(0, 1).may_hold(key)
     assert not Window(0, 1).holds_all(key)

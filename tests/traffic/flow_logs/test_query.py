@@ -1,4 +1,4 @@
-"""What a flow log's lines mean: who called whom, what came of it, and that Athena is asked the same as DuckDB."""
+"""The meaning of flow log lines: callers, called ends and outcomes; Athena and DuckDB run the same query."""
 
 import re
 import tempfile
@@ -26,7 +26,7 @@ REFUSED = replace(CALL, action="REJECT", flow_direction="ingress", interface_id=
 
 
 def told(tmp_path: Path, *written: Line, scope: Scope | None = None) -> dict[Key, int]:
-    """Return the counts of records by disposition, source, destination, protocol, port and further words."""
+    """Return the counts of records by disposition, source, destination, protocol, port and further fields."""
     path = write_parquet(tmp_path / "flow.parquet", written)
     found = read([path], FlowLogForm.PARQUET, scope)[1]
     return {tuple(word for word in key if word not in {None, ""}): count for key, (count, _, _) in found.items()}
@@ -36,7 +36,7 @@ def test_a_reply_counts_for_the_connection_that_it_answers(tmp_path: Path) -> No
     assert told(tmp_path, CALL, REPLY) == {("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2}
 
 
-def test_the_syn_decides_who_called_whatever_the_ports(tmp_path: Path) -> None:
+def test_syn_decides_who_called_for_any_ports(tmp_path: Path) -> None:
     upwards = replace(CALL, srcport=1024, dstport=50051)
 
     assert told(
@@ -47,7 +47,7 @@ def test_the_syn_decides_who_called_whatever_the_ports(tmp_path: Path) -> None:
     }
 
 
-def test_without_a_syn_the_port_that_is_known_to_be_called_decides_then_the_smaller_one(tmp_path: Path) -> None:
+def test_without_syn_a_known_port_decides_and_then_the_smaller_one(tmp_path: Path) -> None:
     upwards = replace(CALL, srcport=1024, dstport=50051, tcp_flags=0)
     known = Scope(listening=frozenset({(6, 50051)}))
     other = Scope(listening=frozenset({(17, 50051)}))
@@ -60,33 +60,33 @@ def test_without_a_syn_the_port_that_is_known_to_be_called_decides_then_the_smal
     assert told(tmp_path, downwards, scope=both) == {("passed", "10.0.0.1", "10.0.0.2", 6, 1024): 1}
 
 
-def test_pods_are_seen_behind_the_address_of_their_interface(tmp_path: Path) -> None:
+def test_pods_are_identified_by_their_packet_addresses(tmp_path: Path) -> None:
     assert told(tmp_path, replace(CALL, pkt_srcaddr="10.0.9.1", pkt_dstaddr="10.0.9.2", tcp_flags=0)) == {
         ("passed", "10.0.9.1", "10.0.9.2", 6, 80): 1
     }
 
 
-def test_what_one_interface_let_out_and_another_refused_was_stopped_by_the_other(tmp_path: Path) -> None:
+def test_traffic_accepted_at_one_interface_and_rejected_at_the_other_was_stopped(tmp_path: Path) -> None:
     assert told(tmp_path, CALL, REFUSED) == {
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2,
     }
 
 
 @pytest.mark.parametrize("line", [REPLY, replace(CALL, srcport=40001, tcp_flags=3)])
-def test_what_was_refused_once_and_let_through_otherwise_is_told_as_both(tmp_path: Path, line: Line) -> None:
+def test_traffic_that_was_rejected_once_and_passed_once_counts_as_both(tmp_path: Path, line: Line) -> None:
     assert told(tmp_path, line, REFUSED) == {
         ("passed", "10.0.0.1", "10.0.0.2", 6, 80): 1,
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 1,
     }
 
 
-def test_a_refused_reply_answers_nobody(tmp_path: Path) -> None:
+def test_a_rejected_reply_is_no_answer(tmp_path: Path) -> None:
     refused = replace(REPLY, action="REJECT", flow_direction="egress", interface_id="eni-called")
 
     assert told(tmp_path, CALL, refused) == {("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2}
 
 
-def test_of_several_refusals_let_out_lines_belong_to_one_and_the_same_whatever_their_order(tmp_path: Path) -> None:
+def test_accepted_lines_belong_to_the_same_rejection_in_any_order(tmp_path: Path) -> None:
     elsewhere = replace(REFUSED, flow_direction="egress", interface_id="eni-2")
     by_vpc = replace(REFUSED, reject_reason="BPA")
 
@@ -97,7 +97,7 @@ def test_of_several_refusals_let_out_lines_belong_to_one_and_the_same_whatever_t
         }
 
 
-def test_an_answer_before_an_address_changed_hands_is_none_afterwards(tmp_path: Path) -> None:
+def test_an_answer_before_an_address_moved_does_not_count_afterwards(tmp_path: Path) -> None:
     answered = [replace(line, start=0, end=9) for line in (CALL, REPLY)]
 
     found = told(tmp_path, *answered, replace(CALL, start=10, end=20), scope=Scope(moments=(10,)))
@@ -105,19 +105,19 @@ def test_an_answer_before_an_address_changed_hands_is_none_afterwards(tmp_path: 
     assert {key[0] for key in found} == {"passed", "unanswered"}
 
 
-def test_a_syn_that_both_interfaces_let_through_and_nobody_answers_is_unanswered(tmp_path: Path) -> None:
+def test_an_accepted_syn_without_an_answer_is_unanswered(tmp_path: Path) -> None:
     at_called = replace(CALL, flow_direction="ingress", interface_id="eni-called")
 
     assert told(tmp_path, CALL, at_called) == {("unanswered", "10.0.0.1", "10.0.0.2", 6, 80): 2}
 
 
 @pytest.mark.parametrize("flags", [4, 18, 19, 0])
-def test_any_answer_even_a_reset_shows_that_the_pod_was_reached(tmp_path: Path, flags: int) -> None:
+def test_any_answer_shows_that_the_pod_was_reached(tmp_path: Path, flags: int) -> None:
     assert told(tmp_path, CALL, replace(REPLY, tcp_flags=flags)) == {("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2}
 
 
 @pytest.mark.parametrize("flags", [0, 3, 6])
-def test_a_caller_that_sends_more_than_syn_was_answered(tmp_path: Path, flags: int) -> None:
+def test_a_caller_that_sends_more_than_syn_got_an_answer(tmp_path: Path, flags: int) -> None:
     assert told(tmp_path, CALL, replace(CALL, srcport=40001, tcp_flags=flags)) == {
         ("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2
     }
@@ -126,11 +126,11 @@ def test_a_caller_that_sends_more_than_syn_was_answered(tmp_path: Path, flags: i
 @pytest.mark.parametrize(
     "call", [replace(CALL, tcp_flags=None), replace(CALL, protocol=17), replace(CALL, protocol=132)]
 )
-def test_where_no_flags_tell_silence_proves_nothing(tmp_path: Path, call: Line) -> None:
+def test_without_flags_a_missing_answer_proves_nothing(tmp_path: Path, call: Line) -> None:
     assert {key[0] for key in told(tmp_path, call)} == {"passed"}
 
 
-def test_a_refused_reply_was_seen_at_the_called_end(tmp_path: Path) -> None:
+def test_a_rejected_reply_was_recorded_at_the_called_end(tmp_path: Path) -> None:
     refused = replace(REPLY, action="REJECT", flow_direction="egress", interface_id="eni-called", reject_reason="BPA")
     on_arrival = replace(refused, flow_direction="ingress", interface_id="eni-caller")
 
@@ -140,7 +140,7 @@ def test_a_refused_reply_was_seen_at_the_called_end(tmp_path: Path) -> None:
     }
 
 
-def test_of_a_protocol_without_ports_the_port_is_none(tmp_path: Path) -> None:
+def test_a_protocol_without_ports_has_port_zero(tmp_path: Path) -> None:
     icmp = replace(CALL, protocol=1, srcport=0, dstport=0, tcp_flags=0)
 
     assert told(tmp_path, icmp, replace(icmp, srcport=None, dstport=None, tcp_flags=None)) == {
@@ -148,7 +148,7 @@ def test_of_a_protocol_without_ports_the_port_is_none(tmp_path: Path) -> None:
     }
 
 
-def test_lines_on_both_sides_of_a_moment_stay_apart_and_so_does_one_that_reaches_over_it(tmp_path: Path) -> None:
+def test_lines_before_after_and_across_a_moment_are_separate(tmp_path: Path) -> None:
     times = [(0, 9), (1, 8), (5, 10), (5, 12), (5, 12), (10, 20)]
     path = write_parquet(tmp_path / "flow.parquet", [replace(CALL, start=start, end=end) for start, end in times])
 
@@ -158,32 +158,32 @@ def test_lines_on_both_sides_of_a_moment_stay_apart_and_so_does_one_that_reaches
 
 
 @pytest.mark.parametrize("moment", [10, 15])
-def test_a_silence_that_may_be_of_two_holders_of_an_address_is_nobodys(tmp_path: Path, moment: int) -> None:
+def test_a_missing_answer_across_a_moment_does_not_count(tmp_path: Path, moment: int) -> None:
     assert {key[0] for key in told(tmp_path, replace(CALL, start=5, end=15), scope=Scope(moments=(moment,)))} == {
         "passed"
     }
 
 
-def test_only_lines_of_the_time_are_told(tmp_path: Path) -> None:
+def test_only_lines_of_the_period_are_recorded(tmp_path: Path) -> None:
     times = [replace(CALL, start=start, end=start + 10) for start in range(0, 100, 10)]
 
     assert sum(told(tmp_path, *times, scope=Scope(since=39.5, until=70.5)).values()) == 5
 
 
-def test_a_line_without_a_time_is_malformed_whatever_time_is_asked_for(tmp_path: Path) -> None:
+def test_a_line_without_a_time_is_malformed_for_any_period(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "flow.parquet", [CALL, replace(CALL, start=None), replace(CALL, end=None)])
 
     assert read([path], FlowLogForm.PARQUET, Scope(since=150, until=200))[0].malformed == 2
 
 
-# What Trino has of each name is in its documentation, "Functions and operators"; all else here is its grammar.
+# Trino documents each of these in "Functions and operators"; the others are part of its grammar.
 OF_TRINO = {"BITWISE_AND", "BOOL_AND", "BOOL_OR", "CAST", "COALESCE", "COUNT", "FIRST_VALUE", "MAX", "MIN", "NULLIF"}
 GRAMMAR = {"AND", "AS", "BY", "IN", "NOT", "OR", "OVER", "WHEN", "WHERE"}
 WIDE = Scope(since=1, until=2.5, moments=(3, 4.5, 6), listening=frozenset({(6, 80), (17, 53)}))
 
 
 @pytest.mark.parametrize("scope", [Scope(), WIDE])
-def test_athena_is_asked_in_words_that_its_engine_has(scope: Scope) -> None:
+def test_the_query_for_athena_uses_only_functions_of_its_engine(scope: Scope) -> None:
     text = flow_log_query(scope, Dialect.ATHENA, '"flash_ticket__dev"."flow_logs"')
 
     assert set(re.findall(r"([A-Z_]+)\s?\(", text)) <= OF_TRINO | GRAMMAR
@@ -204,7 +204,7 @@ def test_athena_reads_only_columns_that_the_table_has() -> None:
 
 
 @given(st.lists(lines(), min_size=1, max_size=30), scopes())
-def test_athenas_text_gives_the_same_records(written: list[Line], scope: Scope) -> None:
+def test_the_query_for_athena_gives_the_same_records(written: list[Line], scope: Scope) -> None:
     hours = "'1970' AS \"year\", '01' AS \"month\", '01' AS \"day\", '00' AS \"hour\""
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         path = write_parquet(Path(folder) / "flow.parquet", written)
@@ -218,14 +218,14 @@ def test_athenas_text_gives_the_same_records(written: list[Line], scope: Scope) 
     for answer in (rows, as_text):
         reading, unplaced = Reading(), Unplaced()
         assert summed(records_of(answer, reading, unplaced), scope) == expected
-        assert (reading.told, reading.no_data) == (expected_reading.told, expected_reading.no_data)
+        assert (reading.recorded, reading.no_data) == (expected_reading.recorded, expected_reading.no_data)
         assert unplaced.count == expected_reading.malformed
 
 
 @pytest.mark.parametrize(
     ("since", "folder", "is_read"),
     [
-        ("2026-11-24T05:30Z", "2026/11/24/04", True),  # the margin: a line may end after its folder's hour
+        ("2026-11-24T05:30Z", "2026/11/24/04", True),  # the margin: a line may end after the hour of its folder
         ("2026-11-24T05:30Z", "2026/11/24/03", False),
         ("2026-11-24T05:30Z", "2026/12/01/00", True),
         ("2026-11-24T05:30Z", "2027/01/01/00", True),
@@ -234,7 +234,7 @@ def test_athenas_text_gives_the_same_records(written: list[Line], scope: Scope) 
         ("2026-01-01T00:10Z", "2025/12/31/22", False),
     ],
 )
-def test_athena_leaves_out_the_hours_that_were_over_before(since: str, folder: str, *, is_read: bool) -> None:
+def test_athena_skips_the_hours_that_ended_before(since: str, folder: str, *, is_read: bool) -> None:
     year, month, day, hour = folder.split("/")
     with duckdb.connect() as database:
         moment = database.execute(f"SELECT epoch('{since}'::TIMESTAMPTZ)").fetchall()[0][0]

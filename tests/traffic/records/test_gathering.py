@@ -1,4 +1,4 @@
-"""Lines are summed up by their kind, within the time that is asked for, and never across a moment."""
+"""Lines are summed up by kind, within the wanted period, and never across a moment."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -32,8 +32,8 @@ def gathered(lines: list[tuple[str, int]], scope: Scope, most: int) -> tuple[lis
         if not gathering.add(kind, time):
             gathering.begin(kind, time, record(kind))
         if gathering.is_full:
-            found += gathering.tell()
-    return [*found, *gathering.tell()], reading
+            found += gathering.release()
+    return [*found, *gathering.release()], reading
 
 
 def wanted(time: float, scope: Scope) -> bool:
@@ -41,7 +41,7 @@ def wanted(time: float, scope: Scope) -> bool:
 
 
 @given(LINES, SCOPES, st.integers(0, 3))
-def test_every_line_within_the_time_is_counted_once_on_its_side_of_each_moment(
+def test_every_line_within_the_period_is_counted_once_on_its_side_of_each_moment(
     lines: list[tuple[str, int]], scope: Scope, most: int
 ) -> None:
     records, reading = gathered(lines, scope, most)
@@ -53,7 +53,7 @@ def test_every_line_within_the_time_is_counted_once_on_its_side_of_each_moment(
         assert side == bisect_right(scope.moments, each.last)
         found[each.source.address, side] += each.count
     assert found == expected
-    assert reading.told == expected.total()
+    assert reading.recorded == expected.total()
 
 
 @given(LINES)
@@ -66,13 +66,13 @@ def test_the_first_and_the_last_time_of_each_kind_are_kept(lines: list[tuple[str
     }
 
 
-def test_no_more_kinds_are_held_than_allowed() -> None:
+def test_the_number_of_held_kinds_is_limited() -> None:
     gathering: Gathering[int] = Gathering(Scope(), Reading(), 10)
     held = []
     for kind in range(100):
         gathering.begin(kind, 1.0, record("a"))
         held.append(gathering.is_full)
         if gathering.is_full:
-            assert len(list(gathering.tell())) == 11
+            assert len(list(gathering.release())) == 11
 
     assert held.count(True) == 9

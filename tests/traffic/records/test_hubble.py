@@ -1,4 +1,4 @@
-"""Hubble's export: what each kind of line becomes, and that no line is lost whatever stands in it."""
+"""Hubble's export: the record for each kind of line, and no line is lost, whatever it contains."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -70,11 +70,11 @@ def read(lines: Iterable[bytes], scope: Scope = Scope()) -> tuple[list[Record], 
 
 def only(told: dict[str, Any], scope: Scope = Scope()) -> Record:  # noqa: B008 - frozen
     (record,), reading = read([line(told)], scope)
-    assert (reading.told, reading.read, reading.other) == (1, 1, 0)
+    assert (reading.recorded, reading.read, reading.other) == (1, 1, 0)
     return record
 
 
-def test_a_flow_names_both_pods_the_called_port_and_its_time() -> None:
+def test_a_flow_has_both_pods_the_called_port_and_a_time() -> None:
     labels = (("app", "flash-api"), ("tier", "back"))
     source = End("10.0.0.5", PodIdentity("flash-ticket", "flash-api-1", labels))
     destination = End("10.0.0.9", PodIdentity("flash-ticket", "flash-pay-1", (("app", "flash-pay"),)))
@@ -98,13 +98,13 @@ def test_a_flow_names_both_pods_the_called_port_and_its_time() -> None:
     )
 
 
-def test_lines_that_differ_in_time_and_callers_port_are_one_record() -> None:
+def test_lines_that_differ_only_in_time_and_caller_port_are_one_record() -> None:
     tcp = {"source_port": 40002, "destination_port": 3100}
     times = (TIME, "2026-11-24T01:32:10Z", "2026-11-24T02:32:14.5+01:00")
 
     (record,), reading = read([line(flow(time=time, l4={"TCP": tcp})) for time in times])
 
-    assert (record.count, reading.told) == (3, 3)
+    assert (record.count, reading.recorded) == (3, 3)
     assert record.first == SECONDS - 4.234858
     assert record.last == SECONDS + 0.265142
 
@@ -122,7 +122,7 @@ def test_lines_that_differ_in_time_and_callers_port_are_one_record() -> None:
         (2, Disposition.STOPPED, "POLICY_DENIED"),
     ],
 )
-def test_verdicts_that_decide_are_told_by_name_and_number(
+def test_verdicts_that_decide_are_read_by_name_and_number(
     verdict: object, disposition: Disposition, reason: str
 ) -> None:
     record = only(drop(verdict=verdict))
@@ -165,13 +165,17 @@ def test_a_packet_that_no_policy_has_seen_yet_has_not_passed(point: object) -> N
         ),
     ],
 )
-def test_a_drop_says_why_and_whether_a_policy_is_to_blame(told: dict[str, object], reason: str, policys: bool) -> None:  # noqa: FBT001 - an expectation
+def test_a_drop_has_a_reason_that_shows_whether_a_policy_caused_it(
+    told: dict[str, object],
+    reason: str,
+    policys: bool,  # noqa: FBT001 - an expectation
+) -> None:
     record = only(drop(**told))
 
     assert (record.reason, is_policys(record.reason)) == (reason, policys)
 
 
-def test_a_reply_is_told_as_the_connection_that_it_answers() -> None:
+def test_a_reply_counts_for_the_connection_that_it_answers() -> None:
     reply = flow(
         IP={"source": "10.0.0.9", "destination": "10.0.0.5"},
         l4={"TCP": {"source_port": 3100, "destination_port": 40001, "flags": {"ACK": True}}},
@@ -189,19 +193,19 @@ def test_a_reply_is_told_as_the_connection_that_it_answers() -> None:
 @pytest.mark.parametrize(
     ("layer4", "listening", "caller", "port", "direction"),
     [
-        # SYN alone calls, whatever the ports
+        # only SYN: a call, whatever the ports
         ({"TCP": {"source_port": 3100, "destination_port": 40001, "flags": {"SYN": True}}}, {(6, 3100)}, 5, 40001, "e"),
-        # SYN and ACK answer
+        # SYN and ACK: an answer
         ({"TCP": {"source_port": 9999, "destination_port": 80, "flags": {"SYN": True, "ACK": True}}}, (), 9, 9999, "i"),
-        # a known port, though it is the greater one
+        # a known port, although it is the greater one
         ({"TCP": {"source_port": 50000, "destination_port": 443, "flags": {"ACK": True}}}, {(6, 50000)}, 9, 50000, "i"),
-        # of another protocol says nothing
+        # a known port of another protocol does not matter
         ({"UDP": {"source_port": 50000, "destination_port": 443}}, {(6, 50000)}, 5, 443, "e"),
         ({"UDP": {"source_port": 53, "destination_port": 40001}}, (), 9, 53, "i"),
         ({"SCTP": {"source_port": 5000, "destination_port": 5000}}, (), 5, 5000, "e"),
     ],
 )  # fmt: skip
-def test_a_drop_of_which_hubble_does_not_know_whether_it_is_a_reply_goes_by_flags_and_ports(
+def test_flags_and_ports_decide_whether_a_drop_is_a_reply(
     layer4: dict[str, object], listening: Iterable[tuple[int, int]], caller: int, port: int, direction: str
 ) -> None:
     record = only(drop(l4=layer4), Scope(listening=frozenset(listening)))
@@ -228,14 +232,14 @@ def test_every_protocol_has_its_number(layer4: object, protocol: int, port: int)
     assert (record.protocol, record.port) == (protocol, port)
 
 
-def test_addresses_are_canonical_and_an_end_outside_has_no_pod() -> None:
+def test_addresses_are_canonical_and_an_external_end_has_no_pod() -> None:
     record = only(flow(IP={"source": "2001:DB8:0:0::5", "destination": "::ffff:1.1.1.1"}, destination=WORLD))
 
     assert record.source.address == "2001:db8::5"
     assert record.destination == End("1.1.1.1", None)
 
 
-def test_a_pod_known_by_its_identity_alone_has_no_name() -> None:
+def test_a_pod_known_only_by_its_identity_has_no_name() -> None:
     labels = ["k8s:app=flash-pay", "k8s:io.kubernetes.pod.namespace=flash-ticket"]
 
     record = only(flow(destination={"identity": 24010, "labels": labels}))
@@ -243,13 +247,13 @@ def test_a_pod_known_by_its_identity_alone_has_no_name() -> None:
     assert record.destination.pod == PodIdentity("flash-ticket", "", (("app", "flash-pay"),))
 
 
-def test_a_flow_without_addresses_ends_or_direction_is_told_without_them() -> None:
+def test_a_flow_without_addresses_ends_or_direction_is_recorded_without_them() -> None:
     record = only(flow(IP=None, source=None, destination=None, traffic_direction="TRAFFIC_DIRECTION_UNKNOWN"))
 
     assert (record.source, record.destination, record.direction) == (End(""), End(""), None)
 
 
-def test_a_message_of_layer_7_is_told_like_any_other() -> None:
+def test_a_layer_7_message_is_recorded_like_any_other_flow() -> None:
     request = {"type": "REQUEST", "http": {"method": "GET", "url": "http://flash-pay/"}}
 
     record = only(flow(Type="L7", l7=request, trace_observation_point=None, traffic_direction="INGRESS"))
@@ -269,14 +273,14 @@ def test_a_message_of_layer_7_is_told_like_any_other() -> None:
     ],
     ids=["bare", "spaces", "CRI", "kubectl", "Docker", "flow alone"],
 )
-def test_what_carries_a_line_makes_no_difference(wrapped: Callable[[bytes], bytes]) -> None:
+def test_text_around_a_line_does_not_matter(wrapped: Callable[[bytes], bytes]) -> None:
     records, reading = read([wrapped(line(drop()))])
 
     assert records == [only(drop())]
     assert reading.read == 1
 
 
-def test_the_time_of_the_line_stands_in_for_that_of_the_flow() -> None:
+def test_the_time_of_the_line_replaces_a_missing_time_of_the_flow() -> None:
     assert only(flow(time=None)) == only(flow())
 
 
@@ -294,7 +298,7 @@ def test_the_time_of_the_line_stands_in_for_that_of_the_flow() -> None:
         b"\r",
     ],
 )
-def test_what_is_no_flow_is_counted_as_other(text: bytes) -> None:
+def test_lines_that_are_no_flow_are_counted_as_other(text: bytes) -> None:
     records, reading = read([text])
 
     assert (records, reading.other, reading.malformed) == ([], 1, 0)
@@ -328,20 +332,20 @@ def test_what_is_no_flow_is_counted_as_other(text: bytes) -> None:
         line(flow(traffic_direction="SIDEWAYS")),
     ],
 )
-def test_a_malformed_line_is_counted_and_shown_and_stops_nothing(text: bytes) -> None:
+def test_a_malformed_line_is_counted_and_shown_and_the_rest_is_read(text: bytes) -> None:
     records, reading = read([line(flow()), text, line(flow()), text])
 
     assert [record.count for record in records] == [2]
-    assert (reading.told, reading.malformed, reading.other) == (2, 2, 0)
+    assert (reading.recorded, reading.malformed, reading.other) == (2, 2, 0)
     assert reading.first_malformed.startswith("export:2: ")
 
 
-def test_clocks_that_are_wrong_break_nothing() -> None:
+def test_wrong_clocks_cause_no_error() -> None:
     times = ("1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9Z", "2262-04-12T00:00:00Z")
 
     (record,), reading = read([line(flow(time=time)) for time in times])
 
-    assert (reading.told, reading.malformed) == (4, 0)
+    assert (reading.recorded, reading.malformed) == (4, 0)
     assert (record.first, record.last) == (-62135596800, 253402300799.9)
 
 
@@ -357,11 +361,11 @@ LINES = st.lists(st.binary(max_size=40) | CHANGED | CUT | JSON | st.just(line(fl
 
 
 @given(LINES)
-def test_no_line_is_lost_whatever_stands_in_it(lines: list[bytes]) -> None:
+def test_no_line_is_lost_for_any_content(lines: list[bytes]) -> None:
     records, reading = read(lines)
 
-    assert reading.told + reading.malformed + reading.other == len(lines)
-    assert reading.told == sum(record.count for record in records)
+    assert reading.recorded + reading.malformed + reading.other == len(lines)
+    assert reading.recorded == sum(record.count for record in records)
     assert bool(reading.malformed) == bool(reading.first_malformed)
 
 
@@ -371,4 +375,4 @@ def test_the_longest_line_that_is_read_is_longer_than_any_flow() -> None:
     text = line(flow(source={**API, "labels": labels}))
 
     assert len(text) < LONGEST_LINE
-    assert read([text])[1].told == 1
+    assert read([text])[1].recorded == 1

@@ -1,4 +1,4 @@
-"""Hubble's export against a second reader that knows no cache and sums up nothing: one line, one answer."""
+"""Hubble's export compared with a second reader that has no cache and does not sum up: one line, one answer."""
 
 import json
 from collections import Counter
@@ -60,7 +60,7 @@ FLOWS = st.fixed_dictionaries(
         "egress_denied_by": st.just([{"name": "no-world", "namespace": "shop", "kind": "CiliumNetworkPolicy"}]),
     },
 )
-# Flows that differ in little: where they are one kind and must not be, it shows.
+# Flows with few differences, to find kinds that are merged by mistake.
 ALIKE = st.builds(
     lambda first, second, keys: [{**first, **{key: second[key] for key in each if key in second}} for each in keys],
     FLOWS,
@@ -101,7 +101,7 @@ def end(flow: dict[str, Any], which: str) -> Told:
 
 
 def answers(flow: dict[str, Any], protocol: int) -> bool:
-    """Tell whether the packet is a reply, by what the line says best."""
+    """Return whether the packet is a reply, by the best evidence in the line."""
     if "is_reply" in flow:
         return bool(flow["is_reply"])
     (ports,) = flow["l4"].values()
@@ -114,7 +114,7 @@ def answers(flow: dict[str, Any], protocol: int) -> bool:
 
 
 def naive(flow: dict[str, Any]) -> Told | None:
-    """Return what one flow tells, None where it decides nothing."""
+    """Return the content of one flow; None if it decides nothing."""
     dispositions = {"FORWARDED": "passed", 1: "passed", "REDIRECTED": "passed", "AUDIT": "passed"}
     disposition = {**dispositions, "DROPPED": "stopped", 2: "stopped"}.get(flow["verdict"])
     if disposition is None or flow.get("trace_observation_point") == "FROM_ENDPOINT":
@@ -144,7 +144,7 @@ def told(record: Record) -> Told:
 
 
 @given(ALIKE, st.sampled_from(CARRIERS))
-def test_summing_up_tells_the_same_as_looking_at_each_line_alone(
+def test_summing_up_gives_the_same_as_reading_each_line_separately(
     flows: list[dict[str, Any]], carrier: Callable[[str], bytes]
 ) -> None:
     reading, found = Reading(), Counter[Told]()
@@ -183,12 +183,12 @@ REPLY: dict[str, Any] = {
         {"drop_reason": 151},
         {"drop_reason_desc": "POLICY_DENY"},
         {"ingress_denied_by": [{"name": "no-world", "namespace": "shop", "kind": "CiliumNetworkPolicy"}]},
-        # Where Hubble knows that it is a reply, the direction is that of the connection.
+        # If Hubble knows that it is a reply, the direction is that of the connection.
         {"is_reply": True},
     ],
     ids=str,
 )
-def test_lines_that_differ_in_what_they_tell_are_kept_apart(change: dict[str, object]) -> None:
+def test_lines_with_relevant_differences_are_separate_records(change: dict[str, object]) -> None:
     texts = [json.dumps({"flow": flow}).encode() for flow in (REPLY, {**REPLY, **change}, REPLY)]
 
     records = list(HubbleLog("export", GivenLines("export", texts)).records(Scope(), Reading()))
@@ -197,7 +197,7 @@ def test_lines_that_differ_in_what_they_tell_are_kept_apart(change: dict[str, ob
     assert len(set(map(told, records))) == 2
 
 
-def test_what_is_held_of_the_ends_is_bounded_and_nothing_is_lost_when_it_is_forgotten(
+def test_the_memory_for_ends_is_limited_and_no_line_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pods = [{"namespace": "shop", "pod_name": f"api-{number}"} for number in range(2500)]
@@ -209,5 +209,5 @@ def test_what_is_held_of_the_ends_is_bounded_and_nothing_is_lost_when_it_is_forg
     apart = Counter(record.count for record in log.records(Scope(), reading))
 
     assert together == {2: 2500}
-    assert apart == {1: 5000}  # 1000 lines are looked at at a time, and none of them have a pod in common
-    assert reading.told == 5000
+    assert apart == {1: 5000}  # each batch has 1000 lines, and no two of them have a pod in common
+    assert reading.recorded == 5000

@@ -1,4 +1,4 @@
-"""Lines of files: every one with its number, whatever their length and packing, in little memory."""
+"""Lines of files: each with its number, for any length and compression, in little memory."""
 
 import gzip
 import tracemalloc
@@ -28,14 +28,14 @@ def path(tmp_path: Path) -> Path:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=20)), st.booleans(), st.booleans())
-def test_lines_are_those_between_line_feeds_but_for_those_that_are_too_long(
+def test_lines_end_at_line_feeds_and_too_long_ones_are_left_out(
     path: Path,
     lines: list[bytes],
     packed: bool,  # noqa: FBT001 - a parameter
     ended: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     content = b"\n".join(lines) + b"\n" * ended
-    assume(not content.startswith(b"\xef\xbb\xbf"))  # a byte order mark is no part of the first line
+    assume(not content.startswith(b"\xef\xbb\xbf"))  # a byte order mark is not part of the first line
     path.write_bytes(gzip.compress(content) if packed else content)
     expected = list(enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1))
 
@@ -66,7 +66,7 @@ def test_a_line_without_an_end_takes_little_memory(path: Path) -> None:
     assert peak < 8 * LONGEST_LINE
 
 
-def test_files_are_numbered_each_from_1_and_lose_their_byte_order_mark(tmp_path: Path) -> None:
+def test_the_lines_of_each_file_are_numbered_from_1_without_a_byte_order_mark(tmp_path: Path) -> None:
     paths = tuple(tmp_path / name for name in ("a", "b", "c"))
     for path, content in zip(paths, (b"\xef\xbb\xbfone\ntwo\n", b"", b"three\r\n"), strict=True):
         path.write_bytes(content)
@@ -79,13 +79,13 @@ def test_files_are_numbered_each_from_1_and_lose_their_byte_order_mark(tmp_path:
     ]
 
 
-def test_several_parts_packed_one_after_the_other_are_one_log(path: Path) -> None:
+def test_concatenated_gzip_parts_are_one_log(path: Path) -> None:
     path.write_bytes(gzip.compress(b"one\ntw") + gzip.compress(b"o\n"))
 
     assert numbered(TextFiles((path,)))[0] == [(1, b"one"), (2, b"two")]
 
 
-def test_lines_that_are_given_are_numbered_through() -> None:
+def test_given_lines_are_numbered_consecutively() -> None:
     given = (b"%d" % number for number in range(1, 2502))
 
     found, _ = numbered(GivenLines("an API", given))
@@ -93,7 +93,7 @@ def test_lines_that_are_given_are_numbered_through() -> None:
     assert found == [(number, b"%d" % number) for number in range(1, 2502)]
 
 
-def test_what_is_written_while_it_is_read_is_not_waited_for(path: Path) -> None:
+def test_a_file_that_is_still_written_does_not_block(path: Path) -> None:
     path.write_bytes(b"one\ntw")
 
     assert numbered(TextFiles((path,)))[0] == [(1, b"one"), (2, b"tw")]

@@ -1,4 +1,4 @@
-"""The AWS network policy agent's log: every form in which it has been written, and that no line of it is lost."""
+"""The AWS network policy agent's log is read in every form in which it is written, and no line is lost."""
 
 import json
 from collections.abc import Iterable
@@ -115,27 +115,27 @@ EGRESS, INGRESS = Direction.EGRESS, Direction.INGRESS
         pytest.param(f"{MILLISECONDS},{AUDIT}".encode(), denied(), id="the console's csv"),
     ],
 )
-def test_every_form_of_a_denial_is_understood(text: bytes, expected: Record) -> None:
+def test_every_form_of_a_denial_is_read(text: bytes, expected: Record) -> None:
     records, reading = read([text])
 
     assert records == [expected]
-    assert (reading.told, reading.malformed, reading.other) == (1, 0, 0)
+    assert (reading.recorded, reading.malformed, reading.other) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("indent", [4, 1])
 @pytest.mark.parametrize("sort", [False, True])
-def test_what_the_aws_cli_prints_over_several_lines_is_put_together_again(indent: int, sort: bool) -> None:  # noqa: FBT001 - a parameter
+def test_events_that_the_aws_cli_prints_on_several_lines_are_joined(indent: int, sort: bool) -> None:  # noqa: FBT001 - a parameter
     page = {"events": [event(), event("I1124 kube-apiserver"), event(f"{AUDIT};Tier: ADMIN")], "searchedLogStreams": []}
     lines = json.dumps(page, indent=indent, sort_keys=sort).encode().split(b"\n")
 
     records, reading = read(lines)
 
     assert records == [denied(), denied(tier="ADMIN")]
-    assert (reading.told, reading.malformed) == (2, 0)
-    assert reading.told + reading.other == len(lines)
+    assert (reading.recorded, reading.malformed) == (2, 0)
+    assert reading.recorded + reading.other == len(lines)
 
 
-def test_an_event_that_is_cut_off_after_its_message_is_told() -> None:
+def test_an_event_that_is_truncated_after_its_message_is_recorded() -> None:
     lines = json.dumps({"events": [event()]}, indent=4).encode().split(b"\n")[:6]
 
     assert lines[-1].strip().startswith(b'"message"')
@@ -150,12 +150,12 @@ def test_an_event_that_is_cut_off_after_its_message_is_told() -> None:
         json.dumps({"message": AUDIT}).encode(),
     ],
 )
-def test_a_decision_without_a_time_is_malformed_and_says_how_to_get_one(text: bytes) -> None:
+def test_a_decision_without_a_time_is_malformed_with_a_remedy(text: bytes) -> None:
     records, reading = read([text])
 
     assert (records, reading.malformed) == ([], 1)
     assert reading.first_malformed == (
-        "agent:1: no time: save the events with `aws logs filter-log-events`, which gives each its time"
+        "agent:1: it has no time: save the events with `aws logs filter-log-events`, which includes the time of each"
     )
 
 
@@ -182,13 +182,13 @@ def test_accept_passes_and_deny_stops(verdict: str, disposition: Disposition) ->
         b"",
     ],
 )
-def test_what_decides_nothing_is_counted_as_other(text: bytes) -> None:
+def test_messages_that_decide_nothing_are_counted_as_other(text: bytes) -> None:
     records, reading = read([text])
 
     assert (records, reading.other, reading.malformed) == ([], 1, 0)
 
 
-def test_a_reply_that_was_stopped_is_told_as_the_connection_that_it_answers() -> None:
+def test_a_stopped_reply_counts_for_the_connection_that_it_answers() -> None:
     reply = WORDS.replace("10.0.0.5 Src Port: 43088", "10.0.0.5 Src Port: 443")
 
     (record,), _ = read([zap(f"{reply.replace('3100', '55464')} Direction egress")])
@@ -197,7 +197,7 @@ def test_a_reply_that_was_stopped_is_told_as_the_connection_that_it_answers() ->
     assert (record.port, record.direction) == (443, Direction.INGRESS)
 
 
-def test_a_port_that_is_known_to_be_called_decides_before_the_smaller_one() -> None:
+def test_a_known_port_takes_precedence_over_the_smaller_one() -> None:
     words = WORDS.replace("Src Port: 43088", "Src Port: 50051").replace("3100", "40001")
 
     (record,), _ = read([zap(words)], Scope(listening=frozenset({(6, 50051)})))
@@ -221,7 +221,7 @@ def test_every_protocol_of_the_agent_has_its_number(word: str, protocol: int, po
 
     (record,), reading = read(lines)
 
-    assert (record.protocol, record.port, record.count, reading.told) == (protocol, port, 2, 2)
+    assert (record.protocol, record.port, record.count, reading.recorded) == (protocol, port, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -251,22 +251,22 @@ def test_every_protocol_of_the_agent_has_its_number(word: str, protocol: int, po
         b'            "timestamp": 1e9,',
     ],
 )
-def test_a_malformed_line_is_counted_and_shown_and_stops_nothing(text: bytes) -> None:
+def test_a_malformed_line_is_counted_and_shown_and_the_rest_is_read(text: bytes) -> None:
     records, reading = read([OLD, text, OLD])
 
     assert [record.count for record in records] == [2]
-    assert (reading.told, reading.malformed, reading.other) == (2, 1, 0)
+    assert (reading.recorded, reading.malformed, reading.other) == (2, 1, 0)
     assert reading.first_malformed.startswith("agent:2: ")
     assert len(reading.first_malformed) < 300
 
 
-def test_one_bad_event_of_a_page_leaves_the_others() -> None:
+def test_one_malformed_event_of_a_page_does_not_affect_the_others() -> None:
     page = {"events": [event(), event(AUDIT.replace("DENY", "PERHAPS")), event()]}
 
     records, reading = read([json.dumps(page).encode()])
 
     assert [record.count for record in records] == [2]
-    assert (reading.told, reading.malformed) == (2, 1)
+    assert (reading.recorded, reading.malformed) == (2, 1)
 
 
 PRINTED = [b"{", b"}", b"},", b'"message": "x",', b'"timestamp": 5,', f'"message": "{AUDIT}"'.encode(), b'"eventId": 1']
@@ -285,9 +285,9 @@ LINES = st.lists(st.binary(max_size=40) | CHANGED | CUT | st.sampled_from(PRINTE
 
 
 @given(LINES)
-def test_no_line_is_lost_whatever_stands_in_it(lines: list[bytes]) -> None:
+def test_no_line_is_lost_for_any_content(lines: list[bytes]) -> None:
     records, reading = read(lines)
 
-    assert reading.told + reading.malformed + reading.other == len(lines)
-    assert reading.told == sum(record.count for record in records)
+    assert reading.recorded + reading.malformed + reading.other == len(lines)
+    assert reading.recorded == sum(record.count for record in records)
     assert bool(reading.malformed) == bool(reading.first_malformed)

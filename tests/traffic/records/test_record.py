@@ -1,4 +1,4 @@
-"""Calls and replies are told apart by their ports, and addresses compared in one form."""
+"""Ports distinguish calls from replies, and addresses have one form."""
 
 import pytest
 
@@ -16,7 +16,7 @@ KNOWN = frozenset({(6, 3100), (6, 50051), (17, 53)})
         (6, 3100, 40001, True),
         (6, 40001, 50051, False),
         (6, 50051, 40001, True),
-        (17, 50051, 40001, False),  # known of TCP alone
+        (17, 50051, 40001, False),  # known only for TCP
         (6, 50051, 3100, False),  # both are known: the smaller one was called
         (6, 3100, 50051, True),
         (6, 8443, 9000, True),  # neither is
@@ -25,7 +25,7 @@ KNOWN = frozenset({(6, 3100), (6, 50051), (17, 53)})
         (1, 0, 0, False),
     ],
 )
-def test_a_port_known_to_be_called_decides_else_the_smaller_one(
+def test_a_known_port_decides_and_then_the_smaller_one(
     protocol: int,
     source: int,
     destination: int,
@@ -34,7 +34,7 @@ def test_a_port_known_to_be_called_decides_else_the_smaller_one(
     assert is_reply(protocol, source, destination, KNOWN) is reply
 
 
-def test_a_reply_that_leaves_the_called_end_is_of_a_connection_that_came_in() -> None:
+def test_a_reply_has_the_opposite_direction_of_its_connection() -> None:
     assert turned(Direction.EGRESS) is Direction.INGRESS
     assert turned(Direction.INGRESS) is Direction.EGRESS
     assert turned(None) is None
@@ -53,7 +53,13 @@ def test_an_address_has_one_form(text: str, canonical: str) -> None:
     assert canonical_address(text) == canonical
 
 
-@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/8", "fe80::1%eth0", "localhost"])
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="address"):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        *((text, "address") for text in ("", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/8", "localhost")),
+        ("fe80::1%eth0", "has a zone"),
+    ],
+)
+def test_an_invalid_address_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
         canonical_address(text)
