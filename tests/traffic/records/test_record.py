@@ -53,13 +53,7 @@ def test_an_address_has_one_form(text: str, canonical: str) -> None:
     assert canonical_address(text) == canonical
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        *((text, "address") for text in ("", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/8", "localhost")),
-        ("fe80::1%eth0", "has a zone"),
-    ],
-)
-def test_an_invalid_address_is_refused(text: str, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
+@pytest.mark.parametrize("text", ["", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.0/8", "fe80::1%eth0", "localhost"])
+def test_an_invalid_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="address"):
         canonical_address(text)
