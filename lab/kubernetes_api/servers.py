@@ -14,7 +14,7 @@ from lab.kubernetes_api.rest import KubernetesEndpoint
 from lab.surroundings import SERVICE_CIDR, Surroundings
 
 _OBJECTS = Path(__file__).parent / "objects"
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 # Sockets in the working folder of etcd and the API servers: no port can collide, and nobody else can connect.
 _ETCD_CLIENTS = "unix://etcd:1"
 _ETCD_PEERS = "unix://etcd:2"

@@ -15,7 +15,7 @@ from lab.surroundings import REGION
 from lab.toolchain.kits import Toolchain, provide
 
 _REPOSITORY = Path(__file__).parents[2]
-_END_SECONDS = 20.0
+_END_SECONDS = 60.0
 # Variables of the caller that would lead a program to a real account, cluster or backend.
 _FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
 
