@@ -1,1 +1,1 @@
-"""Pulumi resources only: values in, resources out. What they should be is decided in `flash_ticket`."""
+"""Pulumi resources only: values in, resources out. `flash_ticket` decides what they should be."""

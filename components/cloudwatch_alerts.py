@@ -1,7 +1,7 @@
-"""CloudWatch's watch over one firewall: metric filters, alarms to a topic, a rule that ranks pairs, and a dashboard.
+"""The CloudWatch monitoring of one firewall: metric filters, alarms to a topic, a rule for pairs, and a dashboard.
 
-Not here on purpose: the topic and its subscriptions, and the log group of the network policy agent, which somebody else
-owns. Nothing here needs a role: CloudWatch counts and notifies by itself.
+Not here on purpose: the topic and its subscriptions, and the log group of the network policy agent, which others own.
+Nothing here needs a role: CloudWatch counts and notifies by itself.
 """
 
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class CloudWatchAlertsArgs:
     """What `CloudWatchAlerts` declares.
 
     Attributes:
-        watch: What CloudWatch does.
-        environment: The environment that is watched.
+        watch: The compiled monitoring.
+        environment: The monitored environment.
         flow_log_location: `FlowLogs.location`: the log group, or the folder in the bucket.
     """
 
@@ -130,7 +130,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
             treat_missing_data=alarm.missing.value,
             alarm_actions=topic,
             ok_actions=topic,
-            # An alarm on what is not counted yet would begin with a false one.
+            # Without the filters, the alarm would begin with a false alarm.
             opts=pulumi.ResourceOptions(parent=self, depends_on=counting),
         )
         match alarm.metric:

@@ -1,4 +1,4 @@
-"""What the stack has declared so far, read from its own outputs as they were before this update."""
+"""The declared versions of the stack, read from its outputs before this update, plus the current declaration."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class DeclaredVersionsArgs:
     """What `DeclaredVersions` records.
 
     Attributes:
-        declared: What this update declares.
+        declared: The declaration of this update.
     """
 
     declared: DeclaredVersion
@@ -22,8 +22,8 @@ class DeclaredVersions(pulumi.ComponentResource):
     """The record of a stack's declarations.
 
     Attributes:
-        record: For the output `VERSIONS_OUTPUT`. Nothing in it is secret: it is kept as one so that no update prints
-            it.
+        record: The value of the output `VERSIONS_OUTPUT`. It contains no secrets; it is a Pulumi secret only so that
+            updates do not print it.
     """
 
     record: pulumi.Output[str]

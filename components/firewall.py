@@ -1,6 +1,6 @@
-"""The whole firewall of one environment: both layers, the record of what passes them, and what watches them.
+"""The whole firewall of one environment: both layers, the flow log, the alerts and the guard rails.
 
-What a stack need not have is imported where it is declared: its part of the SDK takes up to half a second each.
+Optional parts are imported where they are declared: importing the SDK of each takes up to half a second.
 """
 
 from dataclasses import dataclass, field
@@ -25,14 +25,14 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 
 @dataclass(frozen=True, slots=True)
 class FirewallArgs:
-    """What `Firewall` declares: both compiled layers, and the environment that they were compiled for.
+    """What `Firewall` declares: both compiled layers, and their environment.
 
     Attributes:
-        namespace: The namespace whose pods are firewalled.
+        namespace: The firewalled namespace.
         watch: The alerts and dashboards; by default none.
-        adoption: What stands already, to be taken over where the state does not know it.
+        adoption: Existing resources to adopt if they are missing in the state.
         guard: The guard rails in the cluster; by default none.
-        rewriting: What is written anew, because somebody has changed it.
+        rewriting: Objects to rewrite, because somebody has changed them.
     """
 
     namespace: str
@@ -46,7 +46,7 @@ class FirewallArgs:
 
     @classmethod
     def of(cls, planned: CompiledFirewall, adoption: Adoption, deployed: Deployed) -> "FirewallArgs":
-        """Return what a compiled firewall takes to be deployed where something stands."""
+        """Return the arguments that deploy a compiled firewall on top of what is deployed."""
         return cls(
             planned.matrix.namespace,
             planned.environment,
@@ -60,16 +60,16 @@ class FirewallArgs:
 
 
 class Firewall(pulumi.ComponentResource):
-    """Both firewalls of an environment, its flow logs, and the alerts that the stack asks for.
+    """Both layers of an environment, its flow log, and the alerts and guard rails that the stack requests.
 
     Attributes:
         load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress.
-        group_ids: Every group that this program makes, by the service's or load balancer's name.
+        group_ids: The id of each group that this program creates, by the service's or load balancer's name.
         policies: The names of the NetworkPolicies.
         flow_log_id: ``fl-...``.
-        flow_log_location: Where records are delivered.
+        flow_log_location: Where AWS delivers the records.
         retained: The ARNs that ``pulumi destroy`` leaves in the account.
-        traffic_queries: Where Athena is asked about records in S3: its workgroup and table; empty for CloudWatch Logs.
+        traffic_queries: Athena's workgroup and table for records in S3; empty for CloudWatch Logs.
     """
 
     load_balancer_group_id: pulumi.Output[str]

@@ -1,7 +1,7 @@
-"""Records a VPC's traffic: one flow log, and the bucket or log group that keeps what it writes.
+"""Records a VPC's traffic: one flow log, and the bucket or log group for its records.
 
-Not here on purpose: queries over the records (`components.traffic_queries`) and alerts from them. A bucket serves one
-environment; sharing one among accounts needs another policy than the one that AWS would otherwise attach itself.
+Not here on purpose: queries of the records (`components.traffic_queries`) and alerts about them. A bucket serves one
+environment; a bucket for several accounts would need another policy than the one that AWS otherwise attaches itself.
 """
 
 from dataclasses import dataclass
@@ -32,17 +32,17 @@ from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
-"""How long AWS waits before it deletes a key for good: the most and the least that it allows."""
+"""How many days AWS waits before it deletes a key permanently: the maximum and the minimum."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowLogsArgs:
-    """What `FlowLogs` needs to know, all of it before the program declares anything.
+    """The settings of `FlowLogs`, which are all known before the program declares a resource.
 
     Attributes:
-        application: What is recorded, such as ``flash-ticket``: physical names begin with it.
-        environment: ``dev``, ``prod``: physical names go on with it.
-        vpc_id: The VPC whose interfaces are recorded, every one of them.
+        application: The application, such as ``flash-ticket``: the first part of physical names.
+        environment: ``dev`` or ``prod``: the second part of physical names.
+        vpc_id: The VPC; the flow log records all its interfaces.
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
         region: The region of the VPC, which is the provider's.
         account_id: The account of the VPC, which is the provider's; twelve digits.
@@ -63,13 +63,13 @@ class FlowLogsArgs:
 
 @dataclass(frozen=True, slots=True)
 class _Destination:
-    """Where the flow log delivers to, and what must stand before it does.
+    """Where the flow log delivers, and the resources that must exist before.
 
     Attributes:
         kind: The destination's type in CreateFlowLogs.
         arn: The bucket or log group.
-        role_arn: What the service writes with; None where it writes as itself.
-        options: How files are laid out; None where there are no files.
+        role_arn: The role with which the service writes; None if it writes as itself.
+        options: The layout of files; None if there are no files.
         ready: Everything without which the first record would be lost or unprotected.
         location: Where a person or a query finds the records.
         key_arn: What the records are encrypted with.
@@ -85,10 +85,10 @@ class _Destination:
 
 
 class FlowLogs(pulumi.ComponentResource):
-    """One flow log of a VPC with everything it writes to.
+    """One flow log of a VPC with its destination.
 
-    With `OnDestroy.RETAIN`, ``pulumi destroy`` ends the recording and leaves the bucket or log group, its settings and
-    its key as they are: the stack forgets them, and a later ``up`` makes new ones beside them.
+    With `OnDestroy.RETAIN`, ``pulumi destroy`` stops the recording and leaves the bucket or log group, its settings and
+    its key unchanged. They are no longer in the stack, and a later ``up`` creates new ones.
 
     Attributes:
         flow_log_id: ``fl-...``.
@@ -116,9 +116,10 @@ class FlowLogs(pulumi.ComponentResource):
             destination_options=destination.options,
             iam_role_arn=destination.role_arn,
             tags={"Name": f"{args.application}-{args.environment}", STACK_TAG: args.environment},
-            # AWS changes no flow log, so any change replaces it, the new one first: a new one records only after some
-            # minutes. AWS refuses only "the specified configuration" a second time (EC2 API reference, "Error codes",
-            # FlowLogAlreadyExists); these differ, or nothing would be replaced. Were it refused, the old one goes on.
+            # AWS cannot change a flow log, so any change replaces it. Pulumi creates the new one first, because it
+            # records only after some minutes. AWS refuses a second flow log only with the same configuration (EC2 API
+            # reference, "Error codes", FlowLogAlreadyExists), and these differ. If AWS refused it, the old one would
+            # continue.
             opts=pulumi.ResourceOptions(parent=self, depends_on=destination.ready, import_=args.standing),
         )
         self.flow_log_id = flow_log.id
@@ -131,7 +132,7 @@ class FlowLogs(pulumi.ComponentResource):
         )
 
     def _bucket(self, name: str, args: FlowLogsArgs) -> _Destination:
-        """Declare a bucket that only log delivery fills, only over TLS, and that keeps records for their time."""
+        """Declare a bucket that only log delivery can write to, only over TLS, with records that expire."""
         origin = _origin(args)
         key = self._key(f"{name}-bucket-key", args, as_json(bucket_key_policy(origin)))
         days = args.settings.retention_days
@@ -160,7 +161,7 @@ class FlowLogs(pulumi.ComponentResource):
         )
 
     def _log_group(self, name: str, args: FlowLogsArgs) -> _Destination:
-        """Declare an encrypted log group and a role that may write to it and to nothing else."""
+        """Declare an encrypted log group, and a role that may write only to this group."""
         origin = _origin(args)
         prefix = log_group_prefix(args.application, args.environment)
         key = self._key(f"{name}-group-key", args, as_json(log_group_key_policy(prefix, origin)))
@@ -197,8 +198,8 @@ class FlowLogs(pulumi.ComponentResource):
     def _key(self, name: str, args: FlowLogsArgs, policy: str) -> kms.Key:
         """Declare the key of one destination.
 
-        Each destination's key has a name of its own: under one name, a stack that changes its destination would give
-        the key to the new one, and what the old one retains could never be read again.
+        Each destination's key has its own name. With one name, a stack that changes its destination would give the key
+        to the new destination, and nobody could read the retained records of the old one again.
         """
         return kms.Key(
             name,
@@ -211,7 +212,7 @@ class FlowLogs(pulumi.ComponentResource):
         )
 
     def _kept(self, args: FlowLogsArgs) -> pulumi.ResourceOptions:
-        """Return the options of what the records need: it shares their fate."""
+        """Return the options of resources that the records need: they are retained or deleted with the records."""
         return pulumi.ResourceOptions(parent=self, retain_on_delete=_keeps(args))
 
 

@@ -1,6 +1,6 @@
 """The guard rails of one firewall: admission policies, Pod Security labels, roles.
 
-Not here on purpose: the namespace, of which a patch holds the labels alone, and any object of another namespace.
+Not here on purpose: the namespace itself (a patch sets only its labels), and objects of other namespaces.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class GuardRailsArgs:
     """What `GuardRails` declares.
 
     Attributes:
-        after: What must stand before policies are guarded: who deploys it may be guarded out of nothing half-way.
+        after: Resources that must exist before admission applies, so that it cannot block their own deployment.
     """
 
     namespace: str
@@ -29,7 +29,7 @@ class GuardRailsArgs:
 
 
 class GuardRails(pulumi.ComponentResource):
-    """The guard rails of one firewall: made last and removed first.
+    """The guard rails of one firewall: created last and deleted first.
 
     Attributes:
         names: The names of the admission policies.

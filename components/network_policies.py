@@ -1,6 +1,6 @@
-"""The pod layer as Pulumi resources: the allow policies, and the one that denies the rest after them.
+"""The pod layer as Pulumi resources: the allow policies, and then the policy that denies the rest.
 
-Not here on purpose: the namespace, which somebody else owns, and any policy of another namespace.
+Not here on purpose: the namespace, which others own, and policies of other namespaces.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ class NetworkPoliciesArgs:
     """What `NetworkPolicies` declares: the compiled pod layer.
 
     Attributes:
-        before_denial: What else must stand as long as default-deny does, such as the groups and their rules.
-        rewriting: Which policies are written anew, because their rules are not what was deployed.
+        before_denial: Other resources that must exist as long as default-deny, such as the groups and their rules.
+        rewriting: The policies to rewrite, because their rules are not as deployed.
     """
 
     firewall: PodFirewall
@@ -30,8 +30,8 @@ class NetworkPoliciesArgs:
 class NetworkPolicies(pulumi.ComponentResource):
     """The NetworkPolicies of one namespace.
 
-    Default-deny is created after every allow policy and all else that is declared, and deleted before them, so that no
-    declared flow is cut on the way in or out.
+    Default-deny is created after every allow policy and every other declared resource, and deleted before them, so that
+    neither creation nor deletion interrupts a declared flow.
 
     Attributes:
         names: The names of the policies, in the order of their creation.

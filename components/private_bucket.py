@@ -1,4 +1,4 @@
-"""A bucket that is nobody's but the account's: never public, without ACLs, encrypted, and emptied by time."""
+"""A private bucket of the account: never public, without ACLs, encrypted, and with objects that expire."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ _ABANDONED_UPLOAD_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class PrivateBucketArgs:
-    """What `PrivateBucket` needs to know.
+    """The settings of `PrivateBucket`.
 
     Attributes:
-        prefix: How its name begins: at most 37 characters.
+        prefix: The prefix of its name: at most 37 characters.
         key_arn: The key that encrypts every object.
         policy: Returns the bucket's policy for its ARN.
-        days: How long an object lives.
-        recoverable_days: How much longer a deleted or overwritten one can be had back; 0 keeps no versions.
-        on_destroy: What becomes of the objects; what is retained keeps every setting of the bucket.
+        days: The lifetime of an object, in days.
+        recoverable_days: How many days a deleted or overwritten object can be recovered; 0 keeps no versions.
+        on_destroy: What happens to the objects on destroy; a retained bucket keeps all its settings.
     """
 
     prefix: str
@@ -34,12 +34,12 @@ class PrivateBucketArgs:
 
 
 class PrivateBucket(pulumi.ComponentResource):
-    """A bucket with every setting that guards what is in it.
+    """A bucket with every setting that protects its objects.
 
     Attributes:
-        name: Of the bucket.
-        arn: Of the bucket.
-        ready: What must stand before the first object comes, or that one would be unprotected.
+        name: The bucket's name.
+        arn: The bucket's ARN.
+        ready: The resources that must exist before the first object, or that object would be unprotected.
     """
 
     name: pulumi.Output[str]
@@ -75,7 +75,7 @@ class PrivateBucket(pulumi.ComponentResource):
             rules=[
                 s3.BucketServerSideEncryptionConfigurationRuleArgs(
                     apply_server_side_encryption_by_default=(
-                        # By ARN: with a key's id, no flow log is delivered (VPC User Guide, "Required key policy").
+                        # By ARN: with a key's id, AWS delivers no flow log (VPC User Guide, "Required key policy").
                         s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
                             sse_algorithm="aws:kms", kms_master_key_id=args.key_arn
                         )
@@ -86,20 +86,20 @@ class PrivateBucket(pulumi.ComponentResource):
             opts=inside(),
         )
         versions = self._versions(name, bucket, inside()) if args.recoverable_days else ()
-        # Nothing waits for it: the rules hold for objects that are already there, and the provider takes a minute to
-        # make sure of them.
+        # Nothing waits for it: the rules also apply to existing objects, and the provider needs a minute to verify
+        # them.
         s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.id,
             rules=_lifecycle(args.days, args.recoverable_days),
-            # Rules for noncurrent versions want versioning to be on.
+            # Rules for noncurrent versions require versioning.
             opts=inside(*versions),
         )
         policy = s3.BucketPolicy(
             f"{name}-policy",
             bucket=bucket.id,
             policy=bucket.arn.apply(lambda arn: as_json(args.policy(arn))),
-            # No policy without the block that would stop a public one.
+            # The block of public policies must exist before the policy.
             opts=inside(public_access),
         )
         self.name = bucket.id
@@ -116,10 +116,10 @@ class PrivateBucket(pulumi.ComponentResource):
 
 
 def _lifecycle(days: int, recoverable_days: int) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
-    """Return the rules that keep an object for its days, and a deleted or overwritten one recoverable for more.
+    """Return the rules that delete an object after its days, and keep deleted or overwritten ones recoverable.
 
-    What an expired version leaves is a delete marker, which S3 lets only a rule of its own remove (S3 User Guide,
-    "Lifecycle configuration elements", ExpiredObjectDeleteMarker).
+    An expired version leaves a delete marker, which only a separate rule can remove (S3 User Guide, "Lifecycle
+    configuration elements", ExpiredObjectDeleteMarker).
     """
     everything = s3.BucketLifecycleConfigurationRuleFilterArgs(prefix="")
     retention = s3.BucketLifecycleConfigurationRuleArgs(

@@ -1,6 +1,6 @@
-"""What the Prometheus operator and Grafana find of one firewall in the cluster: its rules and its dashboard.
+"""The objects of one firewall for the Prometheus operator and Grafana: its rules and its dashboard.
 
-Not here on purpose: Prometheus, Grafana, what they scrape, and any object of another namespace.
+Not here on purpose: Prometheus, Grafana, their scrape targets, and objects of other namespaces.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfig
 
 @dataclass(frozen=True, slots=True)
 class PrometheusAlertsArgs:
-    """What `PrometheusAlerts` declares; None for what is not asked for."""
+    """What `PrometheusAlerts` declares; None for objects that the binding does not request."""
 
     rule: PrometheusRule | None
     dashboard: DashboardConfigMap | None

@@ -1,7 +1,7 @@
-"""The VPC layer as Pulumi resources: our groups, rules in ours and in existing ones, and what puts groups on pods.
+"""The VPC layer as Pulumi resources: our groups, rules in our and in existing groups, and attachments to pods.
 
-Not here on purpose: datastore, node and cluster groups, which somebody else owns, and inline rules, which would fight
-with rules as resources of their own.
+Not here on purpose: the groups of datastores, nodes and cluster, which others own, and inline rules, which would
+conflict with rules as separate resources.
 """
 
 from collections import defaultdict
@@ -44,8 +44,8 @@ class SecurityGroupsArgs:
     Attributes:
         firewall: The compiled VPC layer.
         vpc_id: The VPC of the groups.
-        namespace: The namespace whose pods carry them.
-        stack: The value of the tag by which this program's rules are known.
+        namespace: The namespace of the pods with these groups.
+        stack: The value of the tag that marks this program's rules.
         adoption: What stands already, to be taken over where the state does not know it.
         rewriting: Which SecurityGroupPolicies are written anew, because they are not what was deployed.
     """
@@ -59,12 +59,12 @@ class SecurityGroupsArgs:
 
 
 class SecurityGroups(pulumi.ComponentResource):
-    """The security groups of one environment, their rules, and the SecurityGroupPolicies that put them on pods.
+    """The security groups of one environment, their rules, and the SecurityGroupPolicies that attach them to pods.
 
-    A pod gets its group only once every rule of that group stands, and a group goes only after its pods' policy.
+    A pod gets its group only after every rule of that group exists. A group is deleted only after its pods' policy.
 
     Attributes:
-        group_ids: The id of each group that this program makes, by the service's or load balancer's name.
+        group_ids: The id of each group that this program creates, by the service's or load balancer's name.
     """
 
     group_ids: pulumi.Output[dict[str, str]]
@@ -84,7 +84,7 @@ class SecurityGroups(pulumi.ComponentResource):
         self.register_outputs({"group_ids": self.group_ids})
 
     def _group(self, group: OwnGroup) -> ec2.SecurityGroup:
-        # AWS replaces a group whose name, description or VPC changes, so none of them says anything that may change.
+        # AWS replaces a group if its name, description or VPC changes, so they contain nothing that can change.
         return ec2.SecurityGroup(
             f"{self._name}-{group.label}",
             description=f"Traffic of {group.label}, by rules of {MANAGED_BY}",

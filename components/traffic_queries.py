@@ -1,9 +1,9 @@
 """Amazon Athena over recorded traffic: table, workgroup, results and saved queries.
 
-It makes no IAM identity. Who asks (by ``--engine athena``, or with the saved queries in the console) needs these rights
-and no more; NAME is `flash_ticket.traffic.flow_logs.athena.stack_name`, the rest is among the stack's outputs (Athena
-User Guide,
-"Example policies for workgroups", "Access to databases and tables in AWS Glue", "Access to Amazon S3 from Athena")::
+It creates no IAM identity. A person who runs queries (with ``--engine athena``, or the saved queries in the console)
+needs exactly these rights. NAME is `flash_ticket.traffic.flow_logs.athena.stack_name`; the stack's outputs contain the
+rest (Athena User Guide, "Example policies for workgroups", "Access to databases and tables in AWS Glue", "Access to
+Amazon S3 from Athena")::
 
     athena:GetWorkGroup, athena:StartQueryExecution, athena:GetQueryExecution, athena:GetQueryResults,
     athena:StopQueryExecution, athena:ListNamedQueries, athena:GetNamedQuery
@@ -47,10 +47,10 @@ _PARQUET = "org.apache.hadoop.hive.ql.io.parquet"
 
 @dataclass(frozen=True, slots=True)
 class TrafficQueriesArgs:
-    """What `TrafficQueries` needs to know.
+    """The settings of `TrafficQueries`.
 
     Attributes:
-        application: Whose traffic it is, such as ``flash-ticket``.
+        application: The application, such as ``flash-ticket``.
         environment: The stack: ``dev``, ``prod``.
         account_id: Twelve digits.
         scan_limit_gibibytes: How much one query may read.
@@ -69,13 +69,13 @@ class TrafficQueriesArgs:
 
 
 class TrafficQueries(pulumi.ComponentResource):
-    """A table over the records of a stack, and a workgroup that alone reads it within limits.
+    """A table over the records of a stack, and a workgroup that limits its queries.
 
-    ``pulumi destroy`` removes all of it, the results of past queries included; the records themselves are not touched.
+    ``pulumi destroy`` deletes all of it, including the results of past queries, but not the records.
 
     Attributes:
-        workgroup: Its name.
-        table: With its database: ``flash_ticket__prod.flow_logs``.
+        workgroup: The name of the workgroup.
+        table: The table with its database: ``flash_ticket__prod.flow_logs``.
     """
 
     workgroup: pulumi.Output[str]
@@ -108,7 +108,7 @@ class TrafficQueries(pulumi.ComponentResource):
         self.register_outputs({"workgroup": self.workgroup, "table": self.table})
 
     def _workgroup(self, name: str, args: TrafficQueriesArgs, stack: str) -> athena.Workgroup:
-        """Declare who may cost how much, and where results go; no client can ask for anything else."""
+        """Declare the workgroup: its limits and the location of results, which no client can override."""
         results = PrivateBucket(
             f"{name}-results",
             PrivateBucketArgs(
@@ -125,7 +125,7 @@ class TrafficQueries(pulumi.ComponentResource):
             name,
             name=stack,
             description=description(args.application, args.environment),
-            # With the history of its queries; AWS keeps that for 45 days and deletes no workgroup that has one.
+            # Deletes the history of its queries too: AWS keeps it for 45 days and deletes no workgroup with a history.
             force_destroy=True,
             configuration=athena.WorkgroupConfigurationArgs(
                 enforce_workgroup_configuration=True,
@@ -133,7 +133,7 @@ class TrafficQueries(pulumi.ComponentResource):
                 bytes_scanned_cutoff_per_query=args.scan_limit_gibibytes * _BYTES_OF_A_GIBIBYTE,
                 result_configuration=athena.WorkgroupConfigurationResultConfigurationArgs(
                     output_location=results.name.apply("s3://{}/".format),
-                    # A bucket of somebody else under that name gets nothing.
+                    # A bucket of another account with that name gets no results.
                     expected_bucket_owner=args.account_id,
                     encryption_configuration=(
                         athena.WorkgroupConfigurationResultConfigurationEncryptionConfigurationArgs(
@@ -142,7 +142,7 @@ class TrafficQueries(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            # AWS keeps no forceDestroy, so a workgroup that is taken over would never be as it is declared.
+            # AWS does not store forceDestroy, so an adopted workgroup would never be as declared.
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=results.ready,

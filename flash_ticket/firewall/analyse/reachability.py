@@ -32,29 +32,6 @@ INGRESS_CONTROLLER = "{ingress-controller}"
 
 _SOMEWHERE = Workload("ingress-controller-ns", "ingress-controller", "Pod", {})
 
-
-def entrances(
-    cluster: AnalysedCluster,
-    parties: Mapping[str, Workload],
-    side_ports: Callable[[Direction, Workload, Workload], PortSet],
-) -> dict[str, PortSet]:
-    """Return the ports of each workload behind an Ingress or a Route; empty if policies deny the controller.
-
-    Args:
-        cluster: The cluster with the Services and backends.
-        parties: The workloads by name.
-        side_ports: Returns the ports that policies allow at an endpoint for a peer, in a direction.
-    """
-    services = {(service.namespace, service.name): service for service in cluster.services}
-    found: dict[str, PortSet] = {}
-    for backend in cluster.backends:
-        service = services.get((backend.namespace, backend.service))
-        for name, workload in parties.items() if service else ():
-            if service is not None and service.selects(workload):
-                found[name] = found.get(name, NO_PORTS) | opened_by(service, backend.port, workload)
-    return {name: ports & side_ports(Direction.INGRESS, parties[name], _SOMEWHERE) for name, ports in found.items()}
-
-
 Party = Workload | AddressRange
 """One end of a question: a workload, which need not exist in the cluster, or addresses outside the cluster."""
 
@@ -289,6 +266,28 @@ class Reachability:
                 says = "policies deny connections from arbitrary pods, and so from the ingress controller"
                 found.append(Note("Ingress", name, says))
         return tuple(found)
+
+
+def entrances(
+    cluster: AnalysedCluster,
+    parties: Mapping[str, Workload],
+    side_ports: Callable[[Direction, Workload, Workload], PortSet],
+) -> dict[str, PortSet]:
+    """Return the ports of each workload behind an Ingress or a Route; empty if policies deny the controller.
+
+    Args:
+        cluster: The cluster with the Services and backends.
+        parties: The workloads by name.
+        side_ports: Returns the ports that policies allow at an endpoint for a peer, in a direction.
+    """
+    services = {(service.namespace, service.name): service for service in cluster.services}
+    found: dict[str, PortSet] = {}
+    for backend in cluster.backends:
+        service = services.get((backend.namespace, backend.service))
+        for name, workload in parties.items() if service else ():
+            if service is not None and service.selects(workload):
+                found[name] = found.get(name, NO_PORTS) | opened_by(service, backend.port, workload)
+    return {name: ports & side_ports(Direction.INGRESS, parties[name], _SOMEWHERE) for name, ports in found.items()}
 
 
 def _words(endpoint: Party) -> str:

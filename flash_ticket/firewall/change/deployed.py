@@ -31,103 +31,6 @@ if TYPE_CHECKING:
 Described = Mapping[str, Any]
 """An object as an API describes it: boto3's dictionaries, Kubernetes manifests."""
 
-
-@dataclass(frozen=True)
-class FormerEndpoints:
-    """What a deployment shows of endpoints that are no longer declared.
-
-    Attributes:
-        declared: The current declaration.
-        policies: This program's deployed NetworkPolicies.
-        rules: This program's deployed rules.
-    """
-
-    declared: Matrix
-    policies: tuple[Described, ...]
-    rules: tuple[GroupRule, ...]
-
-    def matrix(self) -> Matrix:
-        """Return the declared matrix with the former endpoints, but without their flows."""
-        services, externals = self._services.values(), (external for external, _ in self._externals)
-        return replace(
-            self.declared,
-            services=(*self.declared.services, *services),
-            externals=(*self.declared.externals, *externals),
-        )
-
-    def environment(self, bound: Environment) -> Environment:
-        """Return the environment with the places of former externals."""
-        former = ((external.name, place) for external, place in self._externals if place)
-        return replace(bound, places=tuple(sorted((*bound.places, *former), key=lambda named: named[0])))
-
-    @cached_property
-    def _services(self) -> dict[str, Service]:
-        return {
-            name: Service(self._free(name, "in the cluster"), labels_of(policy["spec"]), (), "", "")
-            for policy in self.policies
-            if (name := policy["metadata"].get("labels", {}).get(NAME_LABEL))
-            and name not in {service.name for service in self.declared.services}
-        }
-
-    @cached_property
-    def _externals(self) -> tuple[tuple[External, Place | None], ...]:
-        known = {*(external.name for external in self.declared.externals), DNS}
-        return tuple(
-            self._external(name, peers)
-            for name, peers in sorted(self._peers.items())
-            if name not in known and any({"ipBlock", "namespaceSelector"} & set(peer) for peer in peers)
-        )
-
-    @cached_property
-    def _peers(self) -> dict[str, list[Described]]:
-        """The peers of rules by the name of the flow's other end."""
-        found: dict[str, list[Described]] = {}
-        for policy in self.policies:
-            for name, peers in _rules_of(policy):
-                found.setdefault(name, []).extend(peer for peer in peers if peer not in found.get(name, ()))
-        return found
-
-    def _external(self, name: str, peers: Iterable[Described]) -> tuple[External, Place | None]:
-        free = self._free(name, "outside the cluster")
-        for peer in peers:
-            if "namespaceSelector" in peer:
-                namespace = dict(labels_of(peer, "namespaceSelector")).get(NAMESPACE_NAME, "")
-                return External(free, (), namespace, labels_of(peer)), None
-        networks: tuple[Network, ...] = tuple(
-            ip_network(peer["ipBlock"]["cidr"], strict=False) for peer in peers if "ipBlock" in peer
-        )
-        ends = {rule.peer for rule in self.rules if name in _other_ends(rule)}
-        groups = sorted(end for end in ends if isinstance(end, Group))
-        listed = next((replace(end, networks=networks) for end in ends if isinstance(end, PrefixList)), None)
-        return External(free, (), None, ()), Place(networks, listed, tuple(groups))
-
-    def _free(self, name: str, where: str) -> str:
-        return f"{name} {where}" if name in self.declared.endpoints else name
-
-
-def labels_of(holder: Described, selector: str = "podSelector") -> Labels:
-    """Return the ``matchLabels`` of a selector of an object."""
-    return tuple(sorted(holder.get(selector, {}).get("matchLabels", {}).items()))
-
-
-def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:
-    """Yield the flow's other end and the peers of each rule with an annotation."""
-    annotations = policy["metadata"].get("annotations", {})
-    for direction, side in ((Direction.INGRESS, "from"), (Direction.EGRESS, "to")):
-        for index, rule in enumerate(policy["spec"].get(direction.value, ())):
-            flow = annotations.get(f"{ANNOTATION_PREFIX}/{direction.value}.{index}", "").partition(" : ")[0]
-            source, arrow, target = flow.partition(" -> ")
-            if arrow:
-                yield source if direction is Direction.INGRESS else target, list(rule.get(side, ()))
-
-
-def _other_ends(rule: GroupRule) -> Iterator[str]:
-    """Yield the names that a rule's flows give its peer."""
-    for flow in rule.flows:
-        source, _, target = flow.partition(" to ")
-        yield source if rule.direction is Direction.INGRESS else target.partition(" ")[0]
-
-
 _MANAGER_LABEL = "app.kubernetes.io/managed-by"
 _ANY = -1
 _PROTOCOL_NUMBERS = {"6": Protocol.TCP, "17": Protocol.UDP, "132": Protocol.SCTP}
@@ -230,6 +133,102 @@ class _RuleReader:
             known = {each.id: each for each in _prefix_lists(self.environment)}
             return known.get(found) or PrefixList(found, found, 4, 1, ())
         return ip_network(described.get("CidrIpv4") or described["CidrIpv6"])
+
+
+@dataclass(frozen=True)
+class FormerEndpoints:
+    """What a deployment shows of endpoints that are no longer declared.
+
+    Attributes:
+        declared: The current declaration.
+        policies: This program's deployed NetworkPolicies.
+        rules: This program's deployed rules.
+    """
+
+    declared: Matrix
+    policies: tuple[Described, ...]
+    rules: tuple[GroupRule, ...]
+
+    def matrix(self) -> Matrix:
+        """Return the declared matrix with the former endpoints, but without their flows."""
+        services, externals = self._services.values(), (external for external, _ in self._externals)
+        return replace(
+            self.declared,
+            services=(*self.declared.services, *services),
+            externals=(*self.declared.externals, *externals),
+        )
+
+    def environment(self, bound: Environment) -> Environment:
+        """Return the environment with the places of former externals."""
+        former = ((external.name, place) for external, place in self._externals if place)
+        return replace(bound, places=tuple(sorted((*bound.places, *former), key=lambda named: named[0])))
+
+    @cached_property
+    def _services(self) -> dict[str, Service]:
+        return {
+            name: Service(self._free(name, "in the cluster"), labels_of(policy["spec"]), (), "", "")
+            for policy in self.policies
+            if (name := policy["metadata"].get("labels", {}).get(NAME_LABEL))
+            and name not in {service.name for service in self.declared.services}
+        }
+
+    @cached_property
+    def _externals(self) -> tuple[tuple[External, Place | None], ...]:
+        known = {*(external.name for external in self.declared.externals), DNS}
+        return tuple(
+            self._external(name, peers)
+            for name, peers in sorted(self._peers.items())
+            if name not in known and any({"ipBlock", "namespaceSelector"} & set(peer) for peer in peers)
+        )
+
+    @cached_property
+    def _peers(self) -> dict[str, list[Described]]:
+        """The peers of rules by the name of the flow's other end."""
+        found: dict[str, list[Described]] = {}
+        for policy in self.policies:
+            for name, peers in _rules_of(policy):
+                found.setdefault(name, []).extend(peer for peer in peers if peer not in found.get(name, ()))
+        return found
+
+    def _external(self, name: str, peers: Iterable[Described]) -> tuple[External, Place | None]:
+        free = self._free(name, "outside the cluster")
+        for peer in peers:
+            if "namespaceSelector" in peer:
+                namespace = dict(labels_of(peer, "namespaceSelector")).get(NAMESPACE_NAME, "")
+                return External(free, (), namespace, labels_of(peer)), None
+        networks: tuple[Network, ...] = tuple(
+            ip_network(peer["ipBlock"]["cidr"], strict=False) for peer in peers if "ipBlock" in peer
+        )
+        ends = {rule.peer for rule in self.rules if name in _other_ends(rule)}
+        groups = sorted(end for end in ends if isinstance(end, Group))
+        listed = next((replace(end, networks=networks) for end in ends if isinstance(end, PrefixList)), None)
+        return External(free, (), None, ()), Place(networks, listed, tuple(groups))
+
+    def _free(self, name: str, where: str) -> str:
+        return f"{name} {where}" if name in self.declared.endpoints else name
+
+
+def labels_of(holder: Described, selector: str = "podSelector") -> Labels:
+    """Return the ``matchLabels`` of a selector of an object."""
+    return tuple(sorted(holder.get(selector, {}).get("matchLabels", {}).items()))
+
+
+def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:
+    """Yield the flow's other end and the peers of each rule with an annotation."""
+    annotations = policy["metadata"].get("annotations", {})
+    for direction, side in ((Direction.INGRESS, "from"), (Direction.EGRESS, "to")):
+        for index, rule in enumerate(policy["spec"].get(direction.value, ())):
+            flow = annotations.get(f"{ANNOTATION_PREFIX}/{direction.value}.{index}", "").partition(" : ")[0]
+            source, arrow, target = flow.partition(" -> ")
+            if arrow:
+                yield source if direction is Direction.INGRESS else target, list(rule.get(side, ()))
+
+
+def _other_ends(rule: GroupRule) -> Iterator[str]:
+    """Yield the names that a rule's flows give its peer."""
+    for flow in rule.flows:
+        source, _, target = flow.partition(" to ")
+        yield source if rule.direction is Direction.INGRESS else target.partition(" ")[0]
 
 
 def _ports(described: Described) -> Iterator[PortRange]:

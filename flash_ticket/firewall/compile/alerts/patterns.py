@@ -42,6 +42,39 @@ AGENT_VERDICTS = '"PolicyVerdict: "'
 AGENT_DENIALS = '"PolicyVerdict: DENY"'
 """Every denial in the agent's log."""
 
+_OCTET_BITS = 8
+_OCTETS = 4
+
+AddressPatterns = tuple[str, ...]
+"""Addresses, or wildcards such as ``10.10.20.*``; empty for any address."""
+
+
+def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
+    """Return the patterns that count denied declared flows in the flow log, in a stable order."""
+    ports: dict[tuple[AddressPatterns, AddressPatterns], set[PortRange]] = defaultdict(set)
+    for flow in matrix.flows:
+        ends = _addresses(flow.source, matrix, environment), _addresses(flow.target, matrix, environment)
+        ports[ends].update(flow.ports)
+    return tuple(
+        pattern
+        for (source, target), called in sorted(ports.items())
+        for protocol in (Protocol.TCP, Protocol.UDP)
+        for pattern in flow_log_patterns(source, target, protocol, called)
+    )
+
+
+def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
+    """Return the patterns that count denied declared flows in the policy agent's log, in a stable order."""
+    ports: dict[AddressPatterns, set[PortRange]] = defaultdict(set)
+    for flow in matrix.flows:
+        ports[_addresses(flow.target, matrix, environment)].update(flow.ports)
+    return tuple(
+        pattern
+        for target, called in sorted(ports.items())
+        for protocol in (Protocol.TCP, Protocol.UDP)
+        for pattern in agent_patterns(target, protocol, called)
+    )
+
 
 def rejections() -> str:
     """Return the pattern for every REJECT record of the flow log."""
@@ -105,6 +138,36 @@ def agent_patterns(targets: Sequence[str], protocol: Protocol, ports: Iterable[P
     )
 
 
+def _addresses(name: str, matrix: Matrix, environment: Environment) -> AddressPatterns:
+    endpoint = matrix.endpoints[name]
+    outside = isinstance(endpoint, External) and endpoint.namespace is None
+    networks = environment.place(name).networks if outside else environment.vpc_networks
+    return address_wildcards(networks, MOST_ADDRESSES) or ()
+
+
+def address_regex(networks: Iterable[Network]) -> str | None:
+    """Return a regular expression, to be anchored, for the networks' IPv4 addresses; None if there are none.
+
+    IPv6 addresses are left out, because one prefix has too many forms as text.
+    """
+    found = [_regex(network) for network in networks if isinstance(network, IPv4Network)]
+    return "|".join(found) or None
+
+
+def address_wildcards(networks: Iterable[Network], most: int) -> tuple[str, ...] | None:
+    """Return wildcards such as ``10.10.20.*`` that together match the networks' addresses, as narrow as possible.
+
+    A network that needs more than ``most`` wildcards is widened to whole octets. Return None if there is an IPv6
+    network, because one prefix has too many forms as text.
+    """
+    found: set[str] = set()
+    for network in networks:
+        if not isinstance(network, IPv4Network):
+            return None
+        found.update(_wildcards(network, most))
+    return tuple(sorted(found))
+
+
 def _field_names() -> list[str]:
     return [field.replace("-", "_") for field in RECORD_FIELDS]
 
@@ -131,33 +194,6 @@ def _condition(word: str, values: Sequence[str]) -> str:
 
 def _pattern(words: Iterable[str], conditions: Mapping[str, str]) -> str:
     return f"[{', '.join(conditions.get(word, word) for word in words)}]"
-
-
-_OCTET_BITS = 8
-_OCTETS = 4
-
-
-def address_regex(networks: Iterable[Network]) -> str | None:
-    """Return a regular expression, to be anchored, for the networks' IPv4 addresses; None if there are none.
-
-    IPv6 addresses are left out, because one prefix has too many forms as text.
-    """
-    found = [_regex(network) for network in networks if isinstance(network, IPv4Network)]
-    return "|".join(found) or None
-
-
-def address_wildcards(networks: Iterable[Network], most: int) -> tuple[str, ...] | None:
-    """Return wildcards such as ``10.10.20.*`` that together match the networks' addresses, as narrow as possible.
-
-    A network that needs more than ``most`` wildcards is widened to whole octets. Return None if there is an IPv6
-    network, because one prefix has too many forms as text.
-    """
-    found: set[str] = set()
-    for network in networks:
-        if not isinstance(network, IPv4Network):
-            return None
-        found.update(_wildcards(network, most))
-    return tuple(sorted(found))
 
 
 def _regex(network: IPv4Network) -> str:
@@ -188,41 +224,3 @@ def _octets(network: IPv4Network) -> tuple[list[str], list[str]]:
         return octets[:full], []
     first = int(octets[full])
     return octets[:full], [str(value) for value in range(first, first + 2 ** (_OCTET_BITS - rest))]
-
-
-AddressPatterns = tuple[str, ...]
-"""Addresses, or wildcards such as ``10.10.20.*``; empty for any address."""
-
-
-def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
-    """Return the patterns that count denied declared flows in the flow log, in a stable order."""
-    ports: dict[tuple[AddressPatterns, AddressPatterns], set[PortRange]] = defaultdict(set)
-    for flow in matrix.flows:
-        ends = _addresses(flow.source, matrix, environment), _addresses(flow.target, matrix, environment)
-        ports[ends].update(flow.ports)
-    return tuple(
-        pattern
-        for (source, target), called in sorted(ports.items())
-        for protocol in (Protocol.TCP, Protocol.UDP)
-        for pattern in flow_log_patterns(source, target, protocol, called)
-    )
-
-
-def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
-    """Return the patterns that count denied declared flows in the policy agent's log, in a stable order."""
-    ports: dict[AddressPatterns, set[PortRange]] = defaultdict(set)
-    for flow in matrix.flows:
-        ports[_addresses(flow.target, matrix, environment)].update(flow.ports)
-    return tuple(
-        pattern
-        for target, called in sorted(ports.items())
-        for protocol in (Protocol.TCP, Protocol.UDP)
-        for pattern in agent_patterns(target, protocol, called)
-    )
-
-
-def _addresses(name: str, matrix: Matrix, environment: Environment) -> AddressPatterns:
-    endpoint = matrix.endpoints[name]
-    outside = isinstance(endpoint, External) and endpoint.namespace is None
-    networks = environment.place(name).networks if outside else environment.vpc_networks
-    return address_wildcards(networks, MOST_ADDRESSES) or ()

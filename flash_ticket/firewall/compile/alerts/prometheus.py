@@ -15,6 +15,44 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
 from flash_ticket.firewall.terms.input_error import InputError
 
+MAX_OBJECT_BYTES = 1_000_000
+"""etcd accepts requests of 1.5 MiB (etcd documentation, "System limits"), and the API server adds managed fields."""
+
+
+def prometheus_rule(
+    matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions
+) -> PrometheusRule | None:
+    """Return the object with the rules, or None if the binding does not request it.
+
+    Raises:
+        InputError: The object is larger than the API server accepts.
+    """
+    if alerting.rule_labels is None:
+        return None
+    groups = (*rule_groups(matrix, environment, alerting), *suspension_groups(matrix, suspensions, alerting))
+    rule = PrometheusRule(matrix.namespace, alerting.rule_labels, groups)
+    size = len(json.dumps(rule.manifest()).encode())
+    if size > MAX_OBJECT_BYTES:
+        raise InputError(
+            stack_file(environment.name),
+            f"{BINDING_KEY}.alerts.prometheus",
+            f"the rules of this matrix take {size:,} bytes, and the limit of a Kubernetes object is "
+            f"{MAX_OBJECT_BYTES:,}",
+            "Remove it, or declare flows between fewer endpoints",
+        )
+    return rule
+
+
+def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) -> tuple[RuleGroup, ...]:
+    """Return the rules of one environment; empty for a network plug-in without a metric."""
+    match environment.cluster.cni:
+        case CniName.CILIUM:
+            return (hubble_group(matrix, environment, alerting),)
+        case CniName.VPC_CNI:
+            return (policy_agent_group(matrix, alerting),)
+        case CniName.CALICO:
+            return ()
+
 
 def suspension_groups(matrix: Matrix, suspensions: Suspensions, alerting: Alerting) -> tuple[RuleGroup, ...]:
     """Return the rules about suspended policies of one firewall; empty if no policy is open."""
@@ -42,42 +80,3 @@ def _rules(suspension: Suspension, namespace: str, alerting: Alerting) -> Iterat
         alerting.runbook,
         labels,
     )
-
-
-MAX_OBJECT_BYTES = 1_000_000
-"""etcd accepts requests of 1.5 MiB (etcd documentation, "System limits"), and the API server adds managed fields."""
-
-
-def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) -> tuple[RuleGroup, ...]:
-    """Return the rules of one environment; empty for a network plug-in without a metric."""
-    match environment.cluster.cni:
-        case CniName.CILIUM:
-            return (hubble_group(matrix, environment, alerting),)
-        case CniName.VPC_CNI:
-            return (policy_agent_group(matrix, alerting),)
-        case CniName.CALICO:
-            return ()
-
-
-def prometheus_rule(
-    matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions
-) -> PrometheusRule | None:
-    """Return the object with the rules, or None if the binding does not request it.
-
-    Raises:
-        InputError: The object is larger than the API server accepts.
-    """
-    if alerting.rule_labels is None:
-        return None
-    groups = (*rule_groups(matrix, environment, alerting), *suspension_groups(matrix, suspensions, alerting))
-    rule = PrometheusRule(matrix.namespace, alerting.rule_labels, groups)
-    size = len(json.dumps(rule.manifest()).encode())
-    if size > MAX_OBJECT_BYTES:
-        raise InputError(
-            stack_file(environment.name),
-            f"{BINDING_KEY}.alerts.prometheus",
-            f"the rules of this matrix take {size:,} bytes, and the limit of a Kubernetes object is "
-            f"{MAX_OBJECT_BYTES:,}",
-            "Remove it, or declare flows between fewer endpoints",
-        )
-    return rule
