@@ -1,1 +1,1 @@
-"""The demo, and the night that it tells."""
+"""The demo, and the incident at night that it shows."""

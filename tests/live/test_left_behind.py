@@ -1,4 +1,4 @@
-"""What of a stack's record nobody uses is found in the account, and the commands that are named remove it."""
+"""Unused resources of a stack's record are found in the account, and the listed commands remove them."""
 
 import json
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Pulumi driven by a verb: what it says is shown at once, what interrupts it is its own affair, and one line says why.
+"""A verb drives Pulumi: its output is shown at once, an interrupt ends it properly, and one line says why it failed.
 
-The engine is a script here.
+Here the engine is a script.
 """
 
 import os
@@ -48,7 +48,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], S
 
 @pytest.fixture
 def updating(engine: Callable[[str], Stack], tmp_path: Path) -> Iterator[Callable[[str], Update]]:
-    """Run an update by such an engine in a process of its own, which leads its group as at a terminal."""
+    """Run an update by such an engine in its own process, which leads its group as at a terminal."""
     started: list[Update] = []
 
     def start(script: str) -> Update:

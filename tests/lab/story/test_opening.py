@@ -1,4 +1,4 @@
-"""The demo shows matrix, proof and picture while the tools are made, and an end in between leaves nothing."""
+"""The demo shows matrix, proof and picture while the tools are built, and an interrupt leaves nothing behind."""
 
 import os
 import signal
@@ -21,13 +21,13 @@ esac
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A demo on a machine where Go is all that is installed; the first build waits until the test lets it fail."""
+    """A demo on a machine with only Go installed; the first build waits until the test lets it fail."""
 
     process: subprocess.Popen[str]
     folder: Path
 
     def opening(self) -> list[str]:
-        """Return what is shown as far as the picture's last line."""
+        """Return the output up to the last line of the picture."""
         assert self.process.stdout
         shown = []
         for line in self.process.stdout:
@@ -38,7 +38,7 @@ class Demo:
 
     def builder(self) -> int:
         """Return the process of the first build, waiting for it to start."""
-        return int((self.folder / "started").read_text())  # a pipe: it is read when it is written
+        return int((self.folder / "started").read_text())  # a pipe: the read waits for the write
 
     def rest(self) -> tuple[str, str]:
         """Return the rest of both streams, at their end."""
@@ -72,7 +72,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         try:
             yield Demo(process, tmp_path)
         finally:
-            process.terminate()  # and not killed: the build would wait for ever
+            process.terminate()  # not killed: the build would wait for ever
 
 
 def test_matrix_proof_and_picture_are_shown_while_the_tools_are_built(demo: Demo) -> None:
