@@ -48,7 +48,7 @@ class FlowLogsArgs:
         account_id: The account of the VPC, which is the provider's; twelve digits.
         settings: Where to, for how many days, and what becomes of the records on destroy. CloudWatch Logs offers
             certain numbers of days only (PutRetentionPolicy); the provider refuses others at preview.
-        standing: The id of the flow log that stands already, to be taken over where the state does not know it.
+        standing: The id of an existing flow log to adopt if it is missing in the state.
     """
 
     application: str

@@ -46,8 +46,8 @@ class SecurityGroupsArgs:
         vpc_id: The VPC of the groups.
         namespace: The namespace of the pods with these groups.
         stack: The value of the tag that marks this program's rules.
-        adoption: What stands already, to be taken over where the state does not know it.
-        rewriting: Which SecurityGroupPolicies are written anew, because they are not what was deployed.
+        adoption: Existing resources to adopt if they are missing in the state.
+        rewriting: SecurityGroupPolicies to rewrite, because they are not as deployed.
     """
 
     firewall: VpcFirewall

@@ -56,7 +56,7 @@ class TrafficQueriesArgs:
         scan_limit_gibibytes: How much one query may read.
         location: The ARN of the folder under which the years are.
         key_arn: The key of the records. It encrypts the results too: they are made of nothing else.
-        adoption: What stands already, to be taken over where the state does not know it.
+        adoption: Existing resources to adopt if they are missing in the state.
     """
 
     application: str

@@ -14,7 +14,7 @@ from lab.running.lab import Lab
 from tests.support.engine.judgement import Count, count, judgement
 from tests.support.workers import Stories, keep_stories_together, order
 
-# How long an example takes says something of the machine, not of the code; 30 keep the suite within a minute.
+# The time of an example depends on the machine, not on the code; 30 examples keep the suite within a minute.
 settings.register_profile("untimed", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
@@ -22,31 +22,34 @@ _counts_of_workers: list[Count] = []
 
 
 def pytest_configure() -> None:
-    # What a shell starts in the background ignores interrupts, and so would all that a test starts and interrupts.
+    # A shell starts background jobs that ignore interrupts; processes that tests start and interrupt would ignore them
+    # too.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew instead of comparing")
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden files again instead of comparing them"
+    )
 
 
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
-    """Whether golden files are to be written."""
+    """Whether to write golden files."""
     return bool(request.config.getoption("--update-golden"))
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """One lab for all tests that need one; those that mark `engine` change only what is their own in it."""
+    """One lab for all tests that need one; tests with the mark `engine` change only their own objects in it."""
     with Lab.start() as running:
         yield running
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Run what is quick first, and keep the tests of one deployed stack together."""
+    """Run quick tests first, and keep the tests of one deployed stack together."""
     keep_stories_together(items)
     yield
     order(items)

@@ -1,4 +1,4 @@
-"""What this project is built from: each dependency fixed to one content, and no security rule switched off for good."""
+"""The dependencies of this project: each is fixed to one content, and no security rule is switched off."""
 
 import re
 import runpy
@@ -17,7 +17,7 @@ _GO_REPLACEMENT = re.compile(r"^(?:replace\s+|\t)(\S+) => (\S+) (v\S+)$", re.MUL
 
 
 def locked() -> list[dict[str, Any]]:
-    """Return every package of uv.lock but the project itself."""
+    """Return every package of uv.lock except the project itself."""
     lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
     return [each for each in lock["package"] if each["source"] != {"editable": "."}]
 

@@ -32,7 +32,7 @@ def suspend(  # noqa: PLR0913 - each is an option of the command
     """Open the pods and the direction of one policy for a while. The VPC layer stays as it is.
 
     Deleting an allow policy opens nothing: it closes, because default-deny remains. This command opens. It writes the
-    suspension into Pulumi.<stack>.yaml with reason, author and end, and deploys it at once and alone. Every preview
+    suspension into Pulumi.<stack>.yaml with reason, author and end, and deploys only that, at once. Every preview
     shows it. After its end the next pulumi up closes it; flash-firewall resume closes it at once.
     """
     now = datetime.now(UTC)
