@@ -16,7 +16,7 @@ from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
 from flash_ticket.firewall.compile.alerts.watch import Watch
-from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails
+from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.choices import LogDestination
@@ -54,7 +54,7 @@ class FirewallArgs:
             planned.vpc,
             planned.watch,
             adoption,
-            planned.guard,
+            compile_guard_rails(planned.matrix, planned.environment),
             rewriting(deployed, planned.deployed_pods, planned.vpc, planned.suspensions.at),
         )
 

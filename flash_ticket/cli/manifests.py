@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from flash_ticket.firewall.analyse.cluster import read_cluster
+from flash_ticket.firewall.analyse.manifests.directory import read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.input_error import escaped_lines
 

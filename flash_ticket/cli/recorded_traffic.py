@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +16,7 @@ from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.moment import moment
-from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.inventory import take_inventory
-from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.logs.athena import athena_source
-from flash_ticket.live.logs.aws_source import own_logs
 from flash_ticket.live.logs.source import open_source
-from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.traffic.attribution.attributed_traffic import (
     AttributedTraffic,
     attribute_logs,
@@ -32,6 +27,10 @@ from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.pod_history import merged
 from flash_ticket.traffic.records.record import Log
+
+if TYPE_CHECKING:
+    from flash_ticket.live.aws_account import AwsAccount
+    from flash_ticket.live.live_stack import LiveStack
 
 
 class Engine(StrEnum):
@@ -127,7 +126,7 @@ def inventory(
     """
     saved = [read_inventory(path) for path in files or ()]
     if not any(each.environment for each in saved):
-        saved.append(_live(project, stack))
+        saved.append(_live(project, chosen(project, stack)).inventory(read_matrix(project / MATRIX_FILE)))
     found = merged([*([earlier] if earlier else []), *saved])
     refuse_other_stack(found, stack)
     return found
@@ -141,28 +140,18 @@ def logs(
     Raises:
         InputError: A source does not exist, or the stack records nothing.
     """
+    live = cache(lambda: _live(project, environment.name))
 
-    def connect() -> AwsAccount:
-        return _account(project, environment.name)
+    def account() -> "AwsAccount":
+        return live().account
 
-    named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, connect))
+    named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, account))
     if engine is Engine.ATHENA:
-        return (*athena_source(connect(), matrix.namespace, environment.name), *named)
-    if named:
-        return named
-
-    return own_logs(connect(), environment, matrix.namespace)
+        return (*live().athena_logs(matrix, environment), *named)
+    return named or live().own_logs(matrix, environment)
 
 
-def _account(project: Path, stack: str) -> AwsAccount:
+def _live(project: Path, stack: str) -> "LiveStack":
+    from flash_ticket.live.live_stack import LiveStack  # noqa: PLC0415 - who reads files alone needs no client of a cloud
 
-    settings = read_stack_file(project, stack)
-    return AwsAccount.connect(settings.region, settings.profile, settings.stack)
-
-
-def _live(project: Path, stack: str | None) -> Inventory:
-
-    settings = read_stack_file(project, chosen(project, stack))
-    cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
-    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
-    return take_inventory(cluster, account, read_matrix(project / MATRIX_FILE), settings.binding, time.time())
+    return LiveStack(project, stack)

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from flash_ticket.firewall.analyse.manifests import fields as field
-from flash_ticket.firewall.analyse.manifests.directory import Manifest, read_manifests
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
+from flash_ticket.firewall.analyse.manifests.manifest import Manifest
 from flash_ticket.firewall.analyse.policy import Policy, read_policy
 from flash_ticket.firewall.analyse.service import Backend, SelectingService, read_ingress, read_route, read_service
 from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, read_workload
-from flash_ticket.firewall.terms.input_error import InputError, escaped
+from flash_ticket.firewall.terms.input_error import escaped
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label that the API server sets on each namespace (Kubernetes documentation, well-known labels)."""
@@ -77,21 +76,6 @@ class AnalysedCluster:
     services: tuple[SelectingService, ...] = ()
     backends: tuple[Backend, ...] = ()
     notes: tuple[Note, ...] = ()
-
-
-def read_cluster(directory: Path) -> AnalysedCluster:
-    """Return the cluster that a directory of manifests (or one file) declares.
-
-    Raises:
-        InputError: The directory or a file in it cannot be read, an object is invalid or appears twice, or there is no
-            NetworkPolicy.
-    """
-    cluster = cluster_of(read_manifests(directory))
-    if not cluster.policies:
-        raise InputError(
-            str(directory), "", "these manifests contain no NetworkPolicy, so nothing is restricted", "Add the policies"
-        )
-    return cluster
 
 
 def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory") -> AnalysedCluster:

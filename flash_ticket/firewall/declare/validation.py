@@ -1,5 +1,6 @@
 """The boundary to files: pydantic's errors as one InputError."""
 
+import os
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -8,11 +9,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from flash_ticket.firewall.terms.input_error import InputError, shown
 
+# Plugins of pydantic could change how a file is read, and looking for them opens every installed package's metadata.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 
 class FileModel(BaseModel):
     """A part of a file that people write. It refuses unknown keys, does not convert values, and is immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_enum_values=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
 
 NOT_EMPTY = ConfigDict(json_schema_extra={"minProperties": 1})

@@ -5,7 +5,6 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
-from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
@@ -38,11 +37,6 @@ class CompiledFirewall:
     def deployed_pods(self) -> PodFirewall:
         """The pod layer to deploy: as declared, with the suspended policies open."""
         return opened(self.suspensions, self.pods)
-
-    @property
-    def guard(self) -> CompiledGuardRails:
-        """The guard rails in the cluster."""
-        return compile_guard_rails(self.matrix, self.environment)
 
     def proof(self) -> Proof:
         """Compare the compiled layers with the matrix, without suspensions."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from, read_cluster
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
+from flash_ticket.firewall.analyse.manifests.directory import read_cluster
 from flash_ticket.firewall.analyse.workload import ContainerPort, PodNetwork
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol

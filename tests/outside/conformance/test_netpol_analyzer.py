@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flash_ticket.firewall.analyse.cluster import read_cluster
+from flash_ticket.firewall.analyse.manifests.directory import read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.report.connections import lines
 

@@ -16,7 +16,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.analyse.cluster import cluster_from, read_cluster
+from flash_ticket.firewall.analyse.cluster import cluster_from
+from flash_ticket.firewall.analyse.manifests.directory import read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.report.connections import Format, written

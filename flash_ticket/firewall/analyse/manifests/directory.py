@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_of
+from flash_ticket.firewall.analyse.manifests.manifest import Manifest
 from flash_ticket.firewall.analyse.manifests.yaml_text import read_yaml
 from flash_ticket.firewall.terms.folder import files_below, unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
@@ -18,18 +20,19 @@ SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_BYTES = 64 << 20
 
 
-class Manifest(NamedTuple):
-    """One Kubernetes object, as written.
+def read_cluster(directory: Path) -> AnalysedCluster:
+    """Return the cluster that a directory of manifests (or one file) declares.
 
-    Attributes:
-        source: The path of its file, relative as on the command line; ``memory`` for an object without a file.
-        place: The position in the file: ``line 12``, ``items[3]``; empty for a whole JSON file.
-        body: The object.
+    Raises:
+        InputError: The directory or a file in it cannot be read, an object is invalid or appears twice, or there is no
+            NetworkPolicy.
     """
-
-    source: str
-    place: str
-    body: dict[str, object]
+    cluster = cluster_of(read_manifests(directory))
+    if not cluster.policies:
+        raise InputError(
+            str(directory), "", "these manifests contain no NetworkPolicy, so nothing is restricted", "Add the policies"
+        )
+    return cluster
 
 
 def read_manifests(directory: Path) -> Iterator[Manifest]:

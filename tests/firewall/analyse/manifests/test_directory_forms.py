@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.analyse.cluster import cluster_from, read_cluster
+from flash_ticket.firewall.analyse.cluster import cluster_from
+from flash_ticket.firewall.analyse.manifests.directory import read_cluster
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.report.connections import lines
 from tests.support.declared.random_clusters import RandomCluster, clusters

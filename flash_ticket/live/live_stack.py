@@ -1,0 +1,48 @@
+"""One stack's cluster and account, reached as its settings say: who has which address, and the logs it records."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.inventory import take_inventory
+from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.logs.athena import athena_source
+from flash_ticket.live.logs.aws_source import own_logs
+from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
+from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.records.record import Log
+
+
+@dataclass(frozen=True)
+class LiveStack:
+    """A stack that runs. Nothing is connected before the first question; each may raise InputError."""
+
+    project: Path
+    name: str
+
+    @cached_property
+    def _settings(self) -> StackConfiguration:
+        return read_stack_file(self.project, self.name)
+
+    @cached_property
+    def account(self) -> AwsAccount:
+        """The account and region of the stack."""
+        return AwsAccount.connect(self._settings.region, self._settings.profile, self._settings.stack)
+
+    def inventory(self, matrix: Matrix) -> Inventory:
+        """Return who has which address now."""
+        cluster = KubernetesCluster.connect(self._settings.kubeconfig, self._settings.context)
+        return take_inventory(cluster, self.account, matrix, self._settings.binding, time.time())
+
+    def own_logs(self, matrix: Matrix, environment: Environment) -> tuple[Log, ...]:
+        """Return the logs that the stack itself records; none is read yet."""
+        return own_logs(self.account, environment, matrix.namespace)
+
+    def athena_logs(self, matrix: Matrix, environment: Environment) -> Sequence[Log]:
+        """Return the stack's flow log, to be read where it lies; nothing is asked yet."""
+        return athena_source(self.account, matrix.namespace, environment.name)
