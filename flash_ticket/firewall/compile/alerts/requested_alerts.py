@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.cloudwatch import cloudwatch_watch
+from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import CloudWatchWatch
 from flash_ticket.firewall.compile.alerts.grafana import grafana_dashboard
 from flash_ticket.firewall.compile.alerts.hubble import APP_LABELS, untellable
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule
-from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap
-from flash_ticket.firewall.compile.alerts.watch import Watch
+from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap, PrometheusRule
 from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.choices import CniName, LogDestination
 from flash_ticket.firewall.declare.matrix import Matrix
@@ -16,13 +16,15 @@ from flash_ticket.firewall.declare.suspensions import Suspensions
 from flash_ticket.firewall.terms.notice import Notice
 
 
-def requested_watch(matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions) -> Watch:
-    """Return the monitoring.
+def requested_objects(
+    matrix: Matrix, environment: Environment, alerting: Alerting, suspensions: Suspensions
+) -> tuple[PrometheusRule | None, DashboardConfigMap | None, CloudWatchWatch | None]:
+    """Return the objects to create; None for what the binding does not request.
 
     Raises:
         InputError: The matrix is too large for one object or log group.
     """
-    return Watch(
+    return (
         prometheus_rule(matrix, environment, alerting, suspensions),
         _dashboard(matrix, environment, alerting),
         cloudwatch_watch(matrix, environment, alerting),

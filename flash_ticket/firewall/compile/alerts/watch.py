@@ -30,9 +30,9 @@ def compile_watch(matrix: Matrix, environment: Environment, suspensions: Suspens
     """
     if environment.alerting is None:
         return Watch()
-    from flash_ticket.firewall.compile.alerts.requested_alerts import requested_watch  # noqa: PLC0415 - see the module
+    from flash_ticket.firewall.compile.alerts.requested_alerts import requested_objects  # noqa: PLC0415 - see the module
 
-    return requested_watch(matrix, environment, environment.alerting, suspensions)
+    return Watch(*requested_objects(matrix, environment, environment.alerting, suspensions))
 
 
 def alert_notices(matrix: Matrix, environment: Environment) -> tuple[Notice, ...]:
