@@ -26,6 +26,11 @@ from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing
 from flash_ticket.traffic.records.record import Disposition, PodIdentity
 
+_MOST_ROWS = 50
+_MANY_PORTS = 5
+"""With this many ports or more, the undeclared denials of a pair are shown together: somebody scans the ports."""
+_OPENS = "would allow it (nobody has declared that it should be open)"
+
 
 def written_denied(found: Denied, traffic: AttributedTraffic, form: AnswerFormat) -> str:
     """Return what was denied and what was read, as text or JSON."""
@@ -84,13 +89,6 @@ def _denial_document(denial: Denial) -> dict[str, object]:
 
 def _pod(pod: PodIdentity) -> dict[str, object]:
     return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}
-
-
-_MOST_ROWS = 50
-_MANY_PORTS = 5
-"""With this many ports or more, the undeclared denials of a pair are shown together: somebody scans the ports."""
-
-_OPENS = "would allow it (nobody has declared that it should be open)"
 
 
 def denied_text(found: Denied, traffic: AttributedTraffic) -> str:

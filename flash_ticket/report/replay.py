@@ -28,6 +28,8 @@ from flash_ticket.traffic.proposals.observation import Observation
 from flash_ticket.traffic.proposals.replay import Cut, LineKind, Opened, Replay, Today, Unused
 from flash_ticket.traffic.records.record import PodIdentity
 
+_MOST_ENTRIES = 50
+
 
 def written_replay(found: Replay, traffic: AttributedTraffic, matrix: str, form: AnswerFormat) -> str:
     """Return what a proposal would cut and open, what is unused, and what was read.
@@ -89,9 +91,6 @@ def _traffic(seen: Observation) -> dict[str, object]:
 
 def _pod(pod: PodIdentity) -> dict[str, object]:
     return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}
-
-
-_MOST_ENTRIES = 50
 
 
 def replay_text(found: Replay, traffic: AttributedTraffic, matrix: str) -> str:

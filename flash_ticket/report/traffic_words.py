@@ -7,6 +7,8 @@ from flash_ticket.traffic.attribution.attribution import Attribution, SourceTota
 from flash_ticket.traffic.attribution.totals import blind_spot, counts, unattributed
 from flash_ticket.traffic.records.record import PodIdentity
 
+_COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
+
 
 def who(addresses: Sequence[str], pods: Sequence[PodIdentity]) -> str:
     """Return the addresses of an end, with the names of its pods if they are known."""
@@ -24,9 +26,6 @@ def span(first: float, last: float) -> str:
 def line_count(count: int) -> str:
     """Return ``1 line`` or ``2,000 lines``."""
     return f"{count:,} line" if count == 1 else f"{count:,} lines"
-
-
-_COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
 
 
 def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) -> dict[str, object]:

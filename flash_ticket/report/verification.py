@@ -114,11 +114,13 @@ def _probe_lines(probe: Probe) -> Iterator[str]:
 def _outcome(probe: Probe, checked: TriedCheck) -> str:
     if checked.problem:
         return checked.problem
-    told = ", ".join(f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True))
+    outcomes = ", ".join(
+        f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True)
+    )
     if checked.verdict is CheckVerdict.HOLDS and checked.check.expected is Expectation.BLOCKED:
         witness = probe.witness(checked.check)
-        return f"{told}; {f'{witness} reaches it' if witness else 'no other service may reach it either'}"
-    return told
+        return f"{outcomes}; {f'{witness} reaches it' if witness else 'no other service may reach it either'}"
+    return outcomes
 
 
 def probe_document(probe: Probe) -> dict[str, object]:

@@ -21,6 +21,11 @@ from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 HEAD_BYTES = 1 << 16
 """How much of a file is read to recognize its kind."""
 
+_KINDS = (
+    "flow logs in Parquet or in text whose first line names the fields, Hubble's export in JSON, "
+    "and the log of the AWS network policy agent"
+)
+
 
 class LogKind(Enum):
     """A kind of log that has a reader."""
@@ -112,12 +117,6 @@ def _is_header(line: bytes) -> bool:
         return False
     known = sum(field.replace("_", "-") in RECORD_FIELDS for field in fields)
     return known > 1 and len(fields) <= _MOST_FIELDS and all(map(_FIELD.fullmatch, fields))
-
-
-_KINDS = (
-    "flow logs in Parquet or in text whose first line names the fields, Hubble's export in JSON, "
-    "and the log of the AWS network policy agent"
-)
 
 
 @dataclass(frozen=True, slots=True)

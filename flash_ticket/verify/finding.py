@@ -1,4 +1,4 @@
-"""One thing that lives otherwise than it is declared: what, where, why it matters, and what mends it."""
+"""One difference from the declaration: what it is, where it is, why it matters, and how to fix it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,14 +8,14 @@ from flash_ticket.firewall.terms.notice import Notice
 
 
 class FindingKind(StrEnum):
-    """What is wrong, the most urgent first."""
+    """The kind of a finding, most urgent first."""
 
     OPEN = "open"
-    """Pods that no policy governs in a direction."""
+    """Pods that no policy selects for a direction."""
     WIDENING = "widening"
-    """Something of others that opens more than is declared."""
+    """Somebody else's object that opens more than is declared."""
     OVERRULING = "overruling"
-    """Something of others that may decide before our policies do."""
+    """Somebody else's object that may decide before our policies do."""
     CUT_OFF = "cut off"
     """Pods whose declared flows cannot pass."""
     MISSING = "missing"
@@ -23,24 +23,24 @@ class FindingKind(StrEnum):
     UNKNOWN_POD = "unknown pod"
     """Pods whose labels match no service."""
     LEFT_OVER = "left over"
-    """This program's own, and not declared any more."""
+    """An object of this program that is no longer declared."""
     LEFT_BEHIND = "left behind"
-    """What a deployment made and ended before Pulumi knew of it."""
+    """Something that a deployment created, but ended before Pulumi knew about it."""
     NOT_RECORDING = "not recording"
-    """A flow log that does not do its work."""
+    """A flow log that does not record or deliver."""
     EXPIRED = "expired"
-    """A suspension that is over and still listed."""
+    """A suspension that has ended and is still listed."""
     SUSPENDED = "suspended"
-    """A suspension that goes on: declared, and told all the same."""
+    """A current suspension: it is declared, and listed anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding(Notice):
-    """One thing that is not as declared; it always says why that matters.
+    """One difference from the declaration; it always says why it matters.
 
     Attributes:
-        kind: What is wrong.
-        differences: For something changed: field by field.
+        kind: The kind of the difference.
+        differences: The changed fields, for something that was changed.
     """
 
     why: str
@@ -49,10 +49,10 @@ class Finding(Notice):
 
     @property
     def is_drift(self) -> bool:
-        """Whether something is to be done; a suspension that goes on is declared."""
+        """Whether somebody has to act; a current suspension is declared."""
         return self.kind is not FindingKind.SUSPENDED
 
 
 def update_of(stack: str) -> str:
-    """Return the command that takes back what somebody changed, and makes again what is gone."""
+    """Return the command that restores what was changed or removed."""
     return f"pulumi up --stack {stack} --refresh"

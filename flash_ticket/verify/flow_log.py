@@ -24,6 +24,8 @@ _ERRORS = {
 }
 _PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class FlowLogState:
@@ -159,6 +161,3 @@ def own_flow_log(flow_logs: tuple[Described, ...], namespace: str, stack: str) -
     name = {"Key": "Name", "Value": f"{namespace}-{stack}"}
     own = [each for each in flow_logs if name in each.get("Tags", ())]
     return max(own, key=lambda each: each.get("CreationTime") or _EARLIEST, default=None)
-
-
-_EARLIEST = datetime.min.replace(tzinfo=UTC)

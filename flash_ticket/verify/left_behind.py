@@ -1,9 +1,9 @@
-"""What this program made to record traffic, and no flow log uses.
+"""Resources for flow logs that this program created and that no flow log uses.
 
-AWS gives keys, roles, log groups and buckets new names each time. An engine that ends before AWS answers leaves them
-unknown to every state. The answer for a key comes late: when its rotation and policy have arrived everywhere. The
-program does not take them over: what ``onDestroy: retain`` leaves looks alike, and the end of a new stack would then be
-the end of the old stack's records. It names nothing that holds a record, and no key that decrypts one.
+AWS gives keys, roles, log groups and buckets new names each time. If the engine ends before AWS answers, no state knows
+them. The answer for a key comes late, when its rotation and policy are effective everywhere. The program does not adopt
+such resources: those that ``onDestroy: retain`` keeps look the same, and destroying a new stack would then delete the
+records of the old one. The findings name nothing that contains a record, and no key that decrypts one.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,23 +13,23 @@ from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.verify.finding import Finding, FindingKind
 
 _DAYS = 7
-"""How long AWS waits before it deletes a key for good, at least (KMS API reference, ScheduleKeyDeletion)."""
+"""The shortest time before AWS deletes a key permanently (KMS API reference, ScheduleKeyDeletion)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """One thing that is left behind.
+    """One resource that is left behind.
 
     Attributes:
-        what: Such as ``KMS key 1234abcd-...``.
-        commands: What removes it, as typed: ``aws kms schedule-key-deletion --key-id ...``.
+        what: The resource, such as ``KMS key 1234abcd-...``.
+        commands: The commands that remove it: ``aws kms schedule-key-deletion --key-id ...``.
     """
 
     what: str
     commands: tuple[str, ...]
 
     def finding(self) -> Finding:
-        """Return what it is, why it stands, and what removes it."""
+        """Return the finding: what it is, why it exists, and how to remove it."""
         return Finding(
             self.what,
             "it was made for this stack's flow logs, and nothing uses it",
@@ -41,16 +41,16 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class RecordParts:
-    """What stands of this stack's record, found by tags and by the beginnings of names.
+    """The existing resources for this stack's flow logs, found by tags and by the beginnings of names.
 
     Attributes:
-        flow_logs: This stack's, as DescribeFlowLogs gives them.
+        flow_logs: This stack's flow logs, as DescribeFlowLogs returns them.
         keys: The ARNs of the enabled keys.
-        roles: The names of the roles' inline policies, by the roles' ARNs.
-        groups: The names of the log groups, with the keys' ARNs; None where there is no key.
-        buckets: The names of the buckets, with the keys' ARNs or ids.
+        roles: The ARNs of the roles, with the names of their inline policies.
+        groups: The names of the log groups, with the ARNs of their keys; None if there is no key.
+        buckets: The names of the buckets, with the ARNs or ids of their keys.
         filled: The names of log groups with a stream and of buckets with an object.
-        results: The name of the bucket that Athena's results go to; None where Athena has none.
+        results: The name of the bucket for Athena's results; None if Athena has none.
     """
 
     flow_logs: tuple[Described, ...]
@@ -62,7 +62,7 @@ class RecordParts:
     results: str | None = None
 
     def left(self) -> Iterator[Left]:
-        """Yield what is left behind; nothing before a flow log stands, because it may be on its way."""
+        """Yield what is left behind; nothing if there is no flow log yet, because a deployment may be running."""
         if not self.flow_logs:
             return
         writers = {str(each.get("DeliverLogsPermissionArn")) for each in self.flow_logs}

@@ -16,6 +16,13 @@ from flash_ticket.traffic.records.record import Disposition, Evidence, Log, PodI
 
 MOST_EXAMPLES = 3
 
+EARLY_SECONDS = 10
+"""How long the policies of a new pod may be missing or incomplete: the standard mode of the AWS agent takes 1 to 2 s
+(EKS User Guide, "Limit Pod traffic"), and replies on connections opened before that are dropped for some more time."""
+Example = TypeVar("Example", str, PodIdentity)
+_Examples = list[tuple[tuple[str, ...], Example]]
+"""Examples with their sort keys, sorted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
@@ -77,16 +84,6 @@ class Attribution:
     def attributed(self) -> int:
         """How many lines have two known ends."""
         return sum(each.count for each in self.conversations)
-
-
-EARLY_SECONDS = 10
-"""How long the policies of a new pod may be missing or incomplete: the standard mode of the AWS agent takes 1 to 2 s
-(EKS User Guide, "Limit Pod traffic"), and replies on connections opened before that are dropped for some more time."""
-
-
-Example = TypeVar("Example", str, PodIdentity)
-_Examples = list[tuple[tuple[str, ...], Example]]
-"""Examples with their sort keys, sorted."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,10 @@ from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.ports import PortRange
 
+TELLING_KEYS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+"""Labels that name an application, best first (Kubernetes documentation, "Recommended Labels", and common usage)."""
+_OF_ONE_ROLLOUT = {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}
+
 
 @dataclass(frozen=True, slots=True)
 class Pod:
@@ -81,12 +85,6 @@ class Inventory:
     interfaces: tuple[Interface, ...]
     services: tuple[ClusterService, ...] = ()
     listed: float | None = None
-
-
-TELLING_KEYS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
-"""Labels that name an application, best first (Kubernetes documentation, "Recommended Labels", and common usage)."""
-
-_OF_ONE_ROLLOUT = {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}
 
 
 def telling(labels: Labels) -> Labels:

@@ -17,6 +17,11 @@ from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
 
 _ENDED = {"Succeeded", "Failed"}
 
+_FORMAT = "flash-firewall inventory 1"
+_HOW = "Save one with flash-firewall inventory, or with kubectl get pods,services -A -o json"
+_NOTHING_DECLARED = Matrix("", (), (), ())
+_ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
+
 
 def listed_pods(described: Iterable[Described]) -> Iterator[Pod]:
     """Yield the pods that have or had an address; a pod without a node has none yet."""
@@ -94,14 +99,6 @@ def _canonical(address: str) -> str:
 
 def _sorted(labels: Mapping[str, str] | None) -> Labels:
     return tuple(sorted((_text(key), _text(value)) for key, value in (labels or {}).items()))
-
-
-_FORMAT = "flash-firewall inventory 1"
-_HOW = "Save one with flash-firewall inventory, or with kubectl get pods,services -A -o json"
-
-_NOTHING_DECLARED = Matrix("", (), (), ())
-
-_ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
 
 
 def inventory_json(inventory: Inventory) -> str:

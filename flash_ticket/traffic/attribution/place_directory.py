@@ -13,6 +13,9 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.traffic.attribution.inventory import Inventory
 
+_MOST_ADDRESSES = 100_000
+"""How many parsed addresses are cached: a scan from the internet has more addresses than memory should hold."""
+
 
 class UnknownEnd(Enum):
     """A reason why the endpoint of an address is unknown, with a remedy."""
@@ -52,10 +55,6 @@ class UnknownEnd(Enum):
     def remedy(self) -> str:
         """How to make the endpoint known, in the imperative."""
         return self.value[1]
-
-
-_MOST_ADDRESSES = 100_000
-"""How many parsed addresses are cached: a scan from the internet has more addresses than memory should hold."""
 
 
 @dataclass(frozen=True)

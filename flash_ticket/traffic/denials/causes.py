@@ -59,8 +59,8 @@ class DeniedAsDeclared:
     @staticmethod
     def _no_policy(conversations: Sequence[Conversation]) -> Iterator[Cause]:
         """Yield the reasons of drops that no policy caused."""
-        told = {each.reason for each in conversations if each.evidence is Evidence.HUBBLE}
-        for reason in sorted(told):
+        reasons = {each.reason for each in conversations if each.evidence is Evidence.HUBBLE}
+        for reason in sorted(reasons):
             if reason and not is_policys(reason):
                 remedy = "Look the reason up in Cilium's documentation: no rule of this firewall changes it"
                 yield Cause(Suspect.NO_POLICY, f"Cilium dropped it for {reason}, and no policy caused that", remedy)
@@ -127,7 +127,7 @@ class DeniedAsDeclared:
 
     def _outside(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
         """Yield addresses of a place that are outside the networks by which policies know it."""
-        told = {
+        outside = {
             address: endpoint
             for each in conversations
             for endpoint, addresses in ((each.source, each.sources), (each.destination, each.destinations))
@@ -135,14 +135,14 @@ class DeniedAsDeclared:
             if endpoint.role is Role.EXTERNAL and not endpoint.workload
             if not self._places.within(address, endpoint.ranges)
         }
-        for address, endpoint in sorted(told.items()):
+        for address, endpoint in sorted(outside.items()):
             problem = f"{address} is outside the networks that the stack's settings give {endpoint.name}"
             yield Cause(Suspect.OUTSIDE, problem, f"Add its subnet to places.{endpoint.name}, and deploy")
 
     @staticmethod
     def _reject_reasons(conversations: Sequence[Conversation]) -> Iterator[Cause]:
-        told = {each.reason for each in conversations if each.evidence is Evidence.FLOW_LOG and each.reason}
-        for reason in sorted(told):
+        reasons = {each.reason for each in conversations if each.evidence is Evidence.FLOW_LOG and each.reason}
+        for reason in sorted(reasons):
             remedy = "Look it up under reject-reason in the VPC User Guide, flow log records"
             yield Cause(Suspect.REJECT_REASON, f"the flow log gives the reason {reason}", remedy)
 

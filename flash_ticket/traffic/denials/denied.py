@@ -25,6 +25,8 @@ from flash_ticket.traffic.denials.causes import DeniedAsDeclared
 from flash_ticket.traffic.denials.near_miss import NearMisses
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity
 
+_Key = tuple[Endpoint, Endpoint, PortRange | None, int]
+
 
 class Standing(StrEnum):
     """Whether what was denied should have passed."""
@@ -118,9 +120,6 @@ def denied(traffic: AttributedTraffic, service: str | None = None) -> Denied:
     if service is not None and service not in known:
         raise InputError("--service", "", f"{service!r} is not a service", f"Name one of: {', '.join(known)}")
     return _Denials(traffic, service).denied()
-
-
-_Key = tuple[Endpoint, Endpoint, PortRange | None, int]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.records.record import PodIdentity
 
+_ALMOST = 0.8
+"""The least ratio of difflib: a typical name may differ by a letter or two."""
+
 
 @dataclass(frozen=True)
 class NearMisses:
@@ -96,7 +99,3 @@ def _is_near(pod: PodIdentity, service: Service) -> bool:
         return True
     values = [value for _, value in pod.labels]
     return any(get_close_matches(value, values, n=1, cutoff=_ALMOST) for _, value in service.pods)
-
-
-_ALMOST = 0.8
-"""The least ratio of difflib: a typical name may differ by a letter or two."""

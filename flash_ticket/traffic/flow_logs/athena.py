@@ -27,6 +27,9 @@ _DIGEST = 8
 _FIRST_YEAR = 2026
 """No stack of this program recorded traffic before this year."""
 
+_DENIED_DAYS = 1
+_REPLAYED_DAYS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -120,10 +123,6 @@ def _numbered(column: str, values: str) -> dict[str, str]:
     return {f"{name}.type": "integer", f"{name}.range": values, f"{name}.digits": "2"}
 
 
-_DENIED_DAYS = 1
-_REPLAYED_DAYS = 30
-
-
 @dataclass(frozen=True, slots=True)
 class SavedQuery:
     """A query for CreateNamedQuery.
@@ -148,12 +147,12 @@ def saved_queries(database: str) -> tuple[SavedQuery, ...]:
     return (
         SavedQuery(
             "denied",
-            "What the VPC layer stopped in the last day, and what nobody answered: stopped at a pod, or no listener",
+            "What the VPC layer stopped in the last day, and calls without an answer: stopped at a pod, or no listener",
             _of_the_last(_DENIED_DAYS, database, f"WHERE kind <> 'traffic' OR disposition IN ({stopped})"),
         ),
         SavedQuery(
             "replay",
-            f"Who called whom in the last {_REPLAYED_DAYS} days, and what came of it: what a change could cut",
+            f"The connections of the last {_REPLAYED_DAYS} days and their outcomes: what a change could cut",
             _of_the_last(_REPLAYED_DAYS, database, ""),
         ),
     )

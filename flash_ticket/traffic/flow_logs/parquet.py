@@ -10,6 +10,11 @@ from typing import Final
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
 
+_NUMBERS: Final = {"INT32", "INT64"}
+_TEXT: Final = {"BYTE_ARRAY"}
+PARQUET_COLUMNS_QUERY: Final = "SELECT file_name, list(name), list(type) FROM parquet_schema({}) GROUP BY file_name"
+"""The query for the schemas that `parquet_table` needs; the placeholder is for a list of files."""
+
 
 def exactly(path: Path) -> str:
     """Return the pattern, quoted for SQL, that matches only this file.
@@ -17,13 +22,6 @@ def exactly(path: Path) -> str:
     The path is absolute: a relative path could look like the URL of a bucket.
     """
     return literal("".join(f"[{each}]" if each in "*?[" else each for each in str(path.absolute())))
-
-
-_NUMBERS: Final = {"INT32", "INT64"}
-_TEXT: Final = {"BYTE_ARRAY"}
-
-PARQUET_COLUMNS_QUERY: Final = "SELECT file_name, list(name), list(type) FROM parquet_schema({}) GROUP BY file_name"
-"""The query for the schemas that `parquet_table` needs; the placeholder is for a list of files."""
 
 
 def listed(paths: Iterable[Path]) -> str:

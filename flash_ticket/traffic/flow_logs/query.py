@@ -12,6 +12,12 @@ from typing import Final
 
 from flash_ticket.traffic.records.record import Scope
 
+PARTITION_MARGIN: Final = 3600
+"""How many seconds after the hour of its folder a line may end.
+
+A line covers at most ten minutes and is written at their end; the rest is for differences between clocks.
+"""
+
 
 class Dialect(StrEnum):
     """A dialect of SQL; the values are sqlglot's names. Athena's engine is Trino."""
@@ -196,13 +202,6 @@ def _within(scope: Scope) -> list[str]:
     return filters
 
 
-PARTITION_MARGIN: Final = 3600
-"""How many seconds after the hour of its folder a line may end.
-
-A line covers at most ten minutes and is written at their end; the rest is for differences between clocks.
-"""
-
-
 def _partitions_since(since: float) -> str:
     """Return the condition that leaves out the folders of hours that ended before."""
     values = time.strftime("%Y %m %d %H", time.gmtime(max(0, since - PARTITION_MARGIN))).split()
@@ -277,7 +276,7 @@ _DISPOSITION: Final = """CASE WHEN kind <> 'traffic' THEN NULL
 
 
 def _of_all_alike(function: str) -> str:
-    """Return what a function tells of all groups with the same ends, port and moment, the rejected ones first."""
+    """Return a function over all groups with the same ends, port and moment, rejected groups first."""
     return f"""{function} OVER (
         PARTITION BY kind, source, destination, number, port, moment
         ORDER BY action DESC, direction, interface, reason

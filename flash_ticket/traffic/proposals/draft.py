@@ -49,7 +49,7 @@ class Draft:
     Attributes:
         namespace: The declared namespace.
         services: Today's services and those from labels that took part in a flow, with the called ports. Sorted.
-        externals: Today's externals and those from labels, likewise. Sorted.
+        externals: Today's externals and those from labels that took part in a flow, with the called ports. Sorted.
         flows: Sorted.
         strangers: Traffic that cannot be declared as it is, most lines first.
         left_out: The counts of lines that are left out, by reason.

@@ -25,6 +25,8 @@ from flash_ticket.traffic.attribution.attributed_traffic import (
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.records.record import Log
 
+_OF_TODAY = " of today"
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -103,9 +105,6 @@ class Proposal:
         }
         environment = replace(self.environment, places=tuple(sorted(known.items(), key=lambda place: place[0])))
         return BothLayers(matrix, environment, manifests[0], decisive.vpc, beside=manifests[1])
-
-
-_OF_TODAY = " of today"
 
 
 def together(today: Matrix, proposed: Matrix) -> Matrix:

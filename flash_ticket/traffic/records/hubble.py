@@ -169,8 +169,8 @@ class _HubbleReader:
         )
         found = self._decisions.get(words)
         if found is None:
-            told = _decision(flow, protocol, port, turn=turn)
-            found = self._decisions[words] = self._number(told, 0), told
+            decided = _decision(flow, protocol, port, turn=turn)
+            found = self._decisions[words] = self._number(decided, 0), decided
         number, decision = found
         if decision is None:
             return False
