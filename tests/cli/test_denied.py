@@ -142,7 +142,7 @@ def test_a_note_says_what_the_logs_of_one_layer_cannot_show(night: Path) -> None
         for paths in ([night / "flows"], [night / "agent.log"], [night / "flows", night / "agent.log"])
     )
 
-    assert "note: only flow logs were read: drops by NetworkPolicies do not show" in flows
+    assert "note: only flow logs were read: they show neither drops by NetworkPolicies as REJECT" in flows
     assert "note: only the pod layer's logs were read (AWS network policy agent)" in policy
     assert "note: only" not in both
 

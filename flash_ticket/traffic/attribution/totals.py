@@ -56,7 +56,10 @@ def blind_spot(totals: Iterable[SourceTotals]) -> str:
             )
         case layers if layers == {Layer.POD}:
             logs = ", ".join(sorted(kinds))
-            return f"only the pod layer's logs were read ({logs}): they do not show what security groups and ACLs stop"
+            return (
+                f"only the pod layer's logs were read ({logs}): they do not show what security groups and network ACLs "
+                "stop"
+            )
         case layers if not layers:
             return "no records of traffic were read"
     return ""
