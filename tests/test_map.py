@@ -12,8 +12,8 @@ ROOMS = {path.name: path for path in (ROOT / "flash_ticket").iterdir() if (path 
 }
 
 ACROSS_FILES = {
-    "cli/test_manifest_verbs.py": "list, diff and explain on manifests",
-    "cli/test_project_verbs.py": "list, diff and explain on this project",
+    "cli/verbs/test_manifest_verbs.py": "list, diff and explain on manifests",
+    "cli/verbs/test_project_verbs.py": "list, diff and explain on this project",
     "components/test_every_order.py": "both layers in every order that Pulumi may take",
     "components/test_pulumi_mocks.py": "the harness in tests/support, which holds no tests",
     "lab/aws_api/test_aws_answers.py": "all layers around moto",

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -248,6 +249,39 @@ def test_the_program_fits_on_one_screen_and_imports_no_provider() -> None:
 def test_a_file_holds_one_idea_on_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
     assert path.stem not in {"helpers", "utils", "util", "common", "misc", "manager"}
+
+
+def brought_in(path: Path) -> set[str]:
+    """Return the modules that a file imports, also those that it takes from their folder by name."""
+    from_folders = (
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
+    return {*from_folders, *(".".join(each) for each in imported(path))}
+
+
+def rooms() -> list[Path]:
+    return sorted({path.parent for path in files(*PRODUCT)})
+
+
+@pytest.mark.parametrize("room", rooms(), ids=named)
+def test_a_room_holds_about_ten_files(room: Path) -> None:
+    assert len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= 12
+
+
+def test_a_short_file_with_a_single_importer_is_a_part_of_that_one() -> None:
+    """A verb and a component have a file each, however short."""
+    importers = Counter(name for path in (PROGRAM, *files(*PRODUCT)) for name in brought_in(path))
+    crumbs = [
+        named(path)
+        for path in files("flash_ticket")
+        if path.stem != "__init__" and path.parent.name != "verbs"
+        if len(path.read_text(encoding="utf-8").splitlines()) < 40 and importers[module(path)] <= 1
+    ]
+
+    assert crumbs == []
 
 
 def fresh(code: str) -> list[str]:

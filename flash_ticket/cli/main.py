@@ -37,7 +37,7 @@ class Verbs(TyperGroup):
         """Return the verb with this name, ready to call; None if there is none."""
         if cmd_name not in _MODULES:
             return None
-        module = import_module(f"flash_ticket.cli.{_MODULES[cmd_name]}")
+        module = import_module(f"flash_ticket.cli.verbs.{_MODULES[cmd_name]}")
         verb = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         verb.command(cmd_name)(getattr(module, _FUNCTIONS.get(cmd_name, cmd_name)))
         return typer.main.get_command(verb)

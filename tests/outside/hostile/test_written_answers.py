@@ -21,12 +21,11 @@ from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleR
 from flash_ticket.report.changes import ChangeFormat, written_changes
 from flash_ticket.report.connections import Format, written
 from flash_ticket.report.explanation import explained
-from flash_ticket.report.impact import impact_warnings
+from flash_ticket.report.impact import impact_warnings, resuming_text
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.picture.page import page
 from flash_ticket.report.picture.picture import picture
 from flash_ticket.report.proof import checked, proof_text
-from flash_ticket.report.suspension import resuming_text
 from tests.support.hostile.forms import HARMLESS, assert_harmless_in, assert_lines, verbs
 from tests.support.hostile.harmless import ATTACKS
 from tests.support.traffic.incident import DEV, FIREWALL, NIGHT, SHOP

@@ -14,7 +14,7 @@ from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
-from flash_ticket.report.draft import UNSEEN_PORT, written_draft
+from flash_ticket.report.traffic.draft import UNSEEN_PORT, written_draft
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic, attribute_logs
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
 from flash_ticket.traffic.proposals.candidate import candidates

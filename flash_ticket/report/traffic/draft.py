@@ -9,7 +9,7 @@ from flash_ticket.firewall.declare.matrix import External, Service
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_lines, who
+from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_lines, who
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
 from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger

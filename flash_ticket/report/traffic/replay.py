@@ -10,7 +10,7 @@ that were recorded as stopped and would pass, with ``allowed_today``; and ``unan
 (``protocol`` is TCP, UDP or SCTP, times are ISO 8601 in UTC). Then ``unused`` as ``[{"src", "dst", "port", "tries"}]``
 with ports such as ``TCP 8000-8010``; ``kept``, how many pairs and ports worked and would still work; ``lines``, the
 attributed lines by kind; ``period`` as ``{"first", "last"}`` or null; and what was read, as
-``flash_ticket.report.traffic_words.totals_document`` describes it.
+``flash_ticket.report.traffic.traffic_words.totals_document`` describes it.
 """
 
 import json
@@ -20,7 +20,7 @@ from itertools import chain
 from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
 from flash_ticket.traffic.attribution.totals import counts

@@ -13,7 +13,7 @@ from flash_ticket.firewall.declare.suspensions import entered, lasting
 from flash_ticket.live.stack.git import author
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.suspend import SuspendedPolicies
-from flash_ticket.report.suspension import consent_text, resuming_text, suspending_text
+from flash_ticket.report.impact import consent_text, resuming_text, suspending_text
 
 
 @ends_in_status

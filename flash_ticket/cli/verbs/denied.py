@@ -20,8 +20,8 @@ from flash_ticket.cli.recorded_traffic import (
     refuse_to_follow,
 )
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.report.denied import written_denial, written_denied
 from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.traffic.denied import written_denial, written_denied
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.denials.denied import News

@@ -8,7 +8,7 @@ As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``
 
 (``port`` is null if the protocol has no ports, ``protocol`` is IANA's number, times are ISO 8601 in UTC). Then
 ``passed`` and ``elsewhere`` as counts of lines, and what was read, as
-``flash_ticket.report.traffic_words.totals_document`` describes it.
+``flash_ticket.report.traffic.traffic_words.totals_document`` describes it.
 """
 
 import json
@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
 from flash_ticket.traffic.denials.cause import Suspect

@@ -289,7 +289,7 @@ def test_follow_prints_each_new_denial_once_and_ends_on_an_interrupt(
         with path.open("a", encoding="utf-8") as file:
             file.write(more + "\n" if more else "")
 
-    monkeypatch.setattr("flash_ticket.cli.denied.time.sleep", sleep)
+    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
 
     result = ask(night, path, "--follow", "--output", "json")
 
@@ -316,7 +316,7 @@ def test_follow_reports_a_failed_look_and_goes_on(night: Path, monkeypatch: pyte
             case _:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("flash_ticket.cli.denied.time.sleep", sleep)
+    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
 
     result = ask(night, path, "--follow")
 

@@ -16,7 +16,7 @@ from flash_ticket.cli.recorded_traffic import (
 )
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.report.draft import written_draft
+from flash_ticket.report.traffic.draft import written_draft
 from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs, known_environment
 from flash_ticket.traffic.proposals.candidate import candidates
 from flash_ticket.traffic.proposals.draft import draft

@@ -14,7 +14,7 @@ from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.moment import moment
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.replay import written_replay
+from flash_ticket.report.traffic.replay import written_replay
 from flash_ticket.traffic.attribution.pod_history import PodHistory
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.proposals.replay import replay as replayed

@@ -1,0 +1,1 @@
+"""What recorded traffic shows, in words and as JSON."""
