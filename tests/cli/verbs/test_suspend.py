@@ -21,7 +21,7 @@ POLICY = "04-allow-egress-api"
 ASKED = ("--for", "30m", "--reason", "x", "--stack", "dev")
 
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
-    "an unknown policy": (("suspend", "04-allow-egress-pai", *ASKED), "POLICY: '04-allow-egress-pai' is no policy"),
+    "an unknown policy": (("suspend", "04-allow-egress-pai", *ASKED), "POLICY: '04-allow-egress-pai' is not a policy"),
     "no policy": (("suspend", *ASKED), "POLICY: it is not said which policy is meant"),
     "a policy and all": (("suspend", POLICY, "--all", *ASKED), "POLICY: it is not said which"),
     "too long": (
