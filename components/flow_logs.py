@@ -46,8 +46,8 @@ class FlowLogsArgs:
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
         region: The region of the VPC, which is the provider's.
         account_id: The account of the VPC, which is the provider's; twelve digits.
-        settings: Where to, for how many days, and what becomes of the records on destroy. CloudWatch Logs offers
-            certain numbers of days only (PutRetentionPolicy); the provider refuses others at preview.
+        settings: The destination, the retention in days, and what happens to the records on destroy. CloudWatch Logs
+            supports only certain numbers of days (PutRetentionPolicy); the provider refuses others at preview.
         standing: The id of an existing flow log to adopt if it is missing in the state.
     """
 
@@ -70,9 +70,9 @@ class _Destination:
         arn: The bucket or log group.
         role_arn: The role with which the service writes; None if it writes as itself.
         options: The layout of files; None if there are no files.
-        ready: Everything without which the first record would be lost or unprotected.
-        location: Where a person or a query finds the records.
-        key_arn: What the records are encrypted with.
+        ready: The resources without which the first record would be lost or unprotected.
+        location: The location of the records for people and queries.
+        key_arn: The key that encrypts the records.
     """
 
     kind: str
@@ -92,9 +92,9 @@ class FlowLogs(pulumi.ComponentResource):
 
     Attributes:
         flow_log_id: ``fl-...``.
-        location: The ARN of the folder in S3 under which the years are, or the name of the log group.
-        key_arn: The key that the records are encrypted with.
-        retained: The ARNs that ``pulumi destroy`` leaves in the account; empty when it leaves none.
+        location: The ARN of the S3 folder with the years of records, or the name of the log group.
+        key_arn: The key that encrypts the records.
+        retained: The ARNs that ``pulumi destroy`` leaves in the account; empty if it leaves none.
     """
 
     flow_log_id: pulumi.Output[str]

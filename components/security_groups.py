@@ -47,7 +47,7 @@ class SecurityGroupsArgs:
         namespace: The namespace of the pods with these groups.
         stack: The value of the tag that marks this program's rules.
         adoption: Existing resources to adopt if they are missing in the state.
-        rewriting: SecurityGroupPolicies to rewrite, because they are not as deployed.
+        rewriting: The SecurityGroupPolicies to rewrite, because they are not as deployed.
     """
 
     firewall: VpcFirewall

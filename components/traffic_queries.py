@@ -54,8 +54,8 @@ class TrafficQueriesArgs:
         environment: The stack: ``dev``, ``prod``.
         account_id: Twelve digits.
         scan_limit_gibibytes: How much one query may read.
-        location: The ARN of the folder under which the years are.
-        key_arn: The key of the records. It encrypts the results too: they are made of nothing else.
+        location: The ARN of the S3 folder with the years of records.
+        key_arn: The key of the records. It also encrypts the results, which are computed from the records.
         adoption: Existing resources to adopt if they are missing in the state.
     """
 

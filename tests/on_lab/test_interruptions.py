@@ -108,8 +108,8 @@ def test_swapped_policy_names_cut_a_service_for_one_write(dev: Chain) -> None:
 
     assert interrupted(swapped) & {("gateway", "api"), ("api", "pay")}
     assert told(swapped) == [
-        f"the policy {API} is that of pay (ingress) now, and was that of api (ingress)",
-        f"the policy {PAY} is that of api (ingress) now, and was that of pay (ingress)",
+        f"the policy {API} now belongs to pay (ingress) instead of api (ingress)",
+        f"the policy {PAY} now belongs to api (ingress) instead of pay (ingress)",
     ]
 
     freed, used = dev.deploy(policies_of_api("api-in", "pay-in")), dev.deploy(policies_of_api(API, PAY))

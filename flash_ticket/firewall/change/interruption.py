@@ -1,8 +1,8 @@
-"""Changes that no order of single writes makes safe: what a deployment interrupts on its way, and the way around it.
+"""Changes that no order of single writes makes safe: what a deployment interrupts on its way, and how to avoid it.
 
-An engine converges object by object, and a pod's interface keeps the security groups that it had when the pod was
-scheduled (EKS Best Practices Guide, "Security Groups Per Pod"): running pods go on carrying what a change takes away.
-Everything else is safe by the order of the resources.
+Pulumi changes one object after the other, and a pod's interface keeps the security groups that it had when the pod was
+scheduled (EKS Best Practices Guide, "Security Groups Per Pod"). So running pods keep groups that a change removes. The
+order of the resources makes every other change safe.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,18 +28,18 @@ class Interruption(Notice):
     """A step of a deployment that interrupts what is declared before and after.
 
     Attributes:
-        ends: The services and externals one of which is an end of each interrupted connection.
+        ends: Services and externals; one of them is an end of each interrupted connection.
     """
 
     ends: frozenset[str]
 
     def __str__(self) -> str:
-        """Return one paragraph, harmless to show."""
+        """Return one paragraph, with control and invisible characters escaped."""
         return f"Interrupting step: {Notice.__str__(self)}"
 
 
 def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption, ...]:
-    """Return what a deployment interrupts, given what stands; nothing where nothing stands yet."""
+    """Return what a deployment interrupts of what is deployed; empty for a first deployment."""
     if deployed.is_first:
         return ()
     change = _PlannedChange(deployed, planned, deployed.firewall(planned.environment))
@@ -48,7 +48,7 @@ def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption
 
 @dataclass(frozen=True, slots=True)
 class _Governor:
-    """An allow policy: which pods of which service it governs, and in which direction."""
+    """An allow policy: the service and pods that it governs, and the directions."""
 
     service: str
     pods: Labels
@@ -62,21 +62,23 @@ class _PlannedChange:
     standing: VpcFirewall
 
     def moved(self) -> Iterator[Interruption]:
-        """Yield the changes of where the firewall stands, which replace all of it."""
+        """Yield changes of the VPC, namespace, cluster or nodes, which replace the whole firewall."""
         matrix, environment = self.planned.matrix, self.planned.environment
-        own_stack = "Give what is new a stack of its own, and destroy this one when nothing runs on the old any more"
+        own_stack = "Use a separate stack for the new firewall, and destroy this one when nothing uses it any more"
         vpcs = {group["VpcId"] for group in self.deployed.groups if "VpcId" in group} - {environment.vpc}
         if vpcs:
             yield Interruption(
                 f"vpc changes from {_listed(vpcs)} to {environment.vpc}",
-                "every security group is made anew there, and pods that run in the old VPC lose the rules of theirs",
+                "every security group is created again there, and running pods in the old VPC lose the rules of "
+                "their groups",
                 own_stack,
                 self._ends,
             )
         if former := self._former_namespaces:
             yield Interruption(
                 f"namespace changes from {_listed(former)} to {matrix.namespace}",
-                "default-deny goes from the old namespace with everything else, and what still runs there is open",
+                "default-deny is deleted from the old namespace with everything else, and pods that still run there "
+                "are open",
                 own_stack,
                 self._ends,
             )
@@ -88,78 +90,81 @@ class _PlannedChange:
         for key, now, before in bound:
             if others := before - {now}:
                 yield Interruption(
-                    f"{key} stands for the security group {now} now, and stood for {_listed(others)}",
-                    "rules name the new one alone, and what carries the former one is cut off",
-                    "Attach the new group beside the former one to every interface that carries that, then bind it",
+                    f"{key} now means the security group {now} instead of {_listed(others)}",
+                    "rules name only the new group, and interfaces with the former group are cut off",
+                    "Attach the new group to every interface with the former one, in addition to it, and then bind "
+                    "the new group",
                     self._ends,
                 )
 
     def attached_anew(self) -> Iterator[Interruption]:
-        """Yield the change to an attachment that running pods do not have, and the end of one that they may have."""
+        """Yield the change to an attachment that running pods do not have, and the end of one that they can have."""
         cluster = self.planned.environment.cluster
         for left in set(Attachment) - set(cluster.in_use):
             services = self._on_nodes if left is Attachment.NODES else self._in_own_groups
             if not services:
                 continue
-            theirs = "the nodes' group" if left is Attachment.NODES else "groups of their own"
+            theirs = "the nodes' group" if left is Attachment.NODES else "their own groups"
             namespace = self.planned.matrix.namespace
             restart = f"restart every pod (kubectl --namespace {namespace} rollout restart deployment)"
             if self._was(cluster.attachment):
                 yield Interruption(
                     f"cluster.leaving {left.value} ends",
-                    f"pods that have not been restarted since carry {theirs} and are cut off, for the rules of that go",
-                    f"Make sure of it or {restart} first, then remove the key",
+                    f"pods that have not restarted still have {theirs} and are cut off, because the old rules are "
+                    "deleted",
+                    f"Check this, or {restart} first, and then remove the key",
                     frozenset(services),
                 )
             else:
                 yield Interruption(
                     f"cluster.attachment changes from {left.value} to {cluster.attachment.value}",
-                    f"pods that run carry {theirs} until they are restarted and are cut off, for the rules of that go",
-                    f"Write cluster.leaving: {left.value} beside it and deploy, {restart}, then remove it",
+                    f"running pods have {theirs} until they restart and are cut off, because the old rules are deleted",
+                    f"Add cluster.leaving: {left.value} and deploy, {restart}, and then remove it",
                     frozenset(services),
                 )
 
     def renamed(self) -> Iterator[Interruption]:
-        """Yield the groups that go while something that is still declared carries them."""
+        """Yield deleted groups that a declared service or load balancer still has."""
         front = self.planned.environment.load_balancer.external
         for group in self._groups_that_go:
             if any(f"clients to {group.label}" in rule.flows for rule in self.standing.rules if rule.holder == group):
                 yield Interruption(
-                    f"the load balancer {group.label} is named {front} now",
-                    f"the load balancer carries the group of {group.label} until its Ingress names another, and the "
-                    "rules of that group go",
+                    f"the load balancer {group.label} is now named {front}",
+                    f"the load balancer has the group of {group.label} until its Ingress names another, and the "
+                    "rules of that group are deleted",
                     f"Keep the name {group.label}",
                     frozenset({group.label, front}),
                 )
         for former, now in self._renamed:
             yield Interruption(
-                f"the service {former} is named {now} now",
-                f"pods that run carry the group of {former} until they are restarted, and its rules go",
-                f"Declare {now} beside {former} with pod labels of its own and the same flows, deploy, move the pods "
-                f"over to these labels, then remove {former}",
+                f"the service {former} is now named {now}",
+                f"running pods have the group of {former} until they restart, and its rules are deleted",
+                f"Declare {now} in addition to {former} with its own pod labels and the same flows, deploy, move "
+                f"the pods to these labels, and then remove {former}",
                 frozenset({former, now}),
             )
 
     def relabelled(self) -> Iterator[Interruption]:
-        """Yield the services whose pods are to be known by labels that running pods need not have."""
+        """Yield services with new pod labels that running pods may lack."""
         for name, pods in self._pods_now.items():
             former = self._pods_before.get(name, pods)
             if not set(pods) <= set(former):
                 way = (
-                    "Give the pods the new labels beside the former ones first, and change this when all have both"
+                    "Give the pods the new labels in addition to the former ones first, and change this when all "
+                    "pods have both"
                     if _may_be_one(former, pods)
-                    else f"Declare a service beside {name} with the new labels and the same flows, deploy, move the "
-                    f"pods over to these labels, then remove {name}"
+                    else f"Declare a service in addition to {name} with the new labels and the same flows, deploy, "
+                    f"move the pods to these labels, and then remove {name}"
                 )
                 yield Interruption(
-                    f"the pods of {name} are known by {_written(pods)} now, and were known by {_written(former)}",
-                    "to pods that run without the new labels only default-deny is left, and they are cut off",
+                    f"the pods of {name} are now selected by {_written(pods)} instead of {_written(former)}",
+                    "for running pods without the new labels only default-deny remains, and they are cut off",
                     way,
                     frozenset({name}),
                 )
 
     def handed_over(self) -> Iterator[Interruption]:
-        """Yield the policies whose names pass to other pods or the other direction, so that one write takes them."""
+        """Yield policies whose names pass to other pods or to the other direction in one write."""
         now = _governors(self.planned.manifests)
         for name, former in _governors(self.deployed.policies).items():
             new = now.get(name)
@@ -169,9 +174,9 @@ class _PlannedChange:
             others = (each for each in now.values() if each is not new and each.directions & lost)
             if bereft := {each.service for each in others if _may_be_one(each.pods, former.pods)}:
                 yield Interruption(
-                    f"the policy {name} is that of {_told(new)} now, and was that of {_told(former)}",
-                    f"one write takes it from {former.service}, whose other policy may not stand yet",
-                    f"Give {_told(former)} another name for its policy first and deploy, then use {name} for "
+                    f"the policy {name} now belongs to {_told(new)} instead of {_told(former)}",
+                    f"one write takes it from {former.service}, whose other policy may not exist yet",
+                    f"Give {_told(former)} another name for its policy first and deploy, and then use {name} for "
                     f"{_told(new)}",
                     frozenset({*bereft, former.service}),
                 )
@@ -190,7 +195,7 @@ class _PlannedChange:
 
     @cached_property
     def _on_nodes(self) -> set[str]:
-        """The services whose running pods may carry the nodes' group: DNS tells, which each of them has."""
+        """The services whose running pods can have the nodes' group; the nodes' DNS rule shows it."""
         cluster = self.planned.environment.cluster
         asked = any(
             (rule.holder, rule.direction, rule.peer) == (cluster.nodes, Direction.EGRESS, cluster.group)
@@ -201,11 +206,11 @@ class _PlannedChange:
 
     @cached_property
     def _in_own_groups(self) -> set[str]:
-        """The services whose running pods may carry a group of their own."""
+        """The services whose running pods can have their own group."""
         return {name for name in self._pods_now if OwnGroup(name) in self.standing.groups}
 
     def _was(self, attachment: Attachment) -> bool:
-        """Tell whether pods can have been attached so already."""
+        """Return whether running pods can already have this attachment."""
         return bool(self._in_own_groups if attachment is Attachment.PODS else self._on_nodes)
 
     @cached_property
@@ -214,7 +219,7 @@ class _PlannedChange:
 
     @property
     def _renamed(self) -> Iterator[tuple[str, str]]:
-        """Yield services that stand and go, each with one whose pods may be the same."""
+        """Yield services that will be deleted, each with a declared service that may have the same pods."""
         for group in self._groups_that_go:
             if former := self._pods_before.get(group.label):
                 now = (name for name, pods in self._pods_now.items() if _may_be_one(former, pods))
@@ -232,7 +237,7 @@ class _PlannedChange:
         return found - {self.planned.matrix.namespace}
 
     def _groups_at(self, end: Direction, *purposes: str) -> set[str]:
-        """Return the ids of the groups of others that rules of some purposes name at an end of connections."""
+        """Return the ids of the groups of others at one end of the rules with some purposes."""
         found = set()
         for rule in self.deployed.rules:
             if "ReferencedGroupInfo" in rule and any(each in rule.get("Description", "") for each in purposes):
@@ -255,7 +260,7 @@ def _governors(manifests: Iterable[Mapping[str, Any]]) -> dict[str, _Governor]:
 
 
 def _may_be_one(labels: Labels, others: Labels) -> bool:
-    """Tell whether a pod can have both."""
+    """Return whether a pod can have both sets of labels."""
     known = dict(labels)
     return all(known.get(key, value) == value for key, value in others)
 

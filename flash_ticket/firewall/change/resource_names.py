@@ -1,21 +1,21 @@
-"""The names of the resources that a verb may change alone: components give them, and the verb targets them.
+"""The names of the resources that a verb can target: the components use them, and so do the verbs.
 
-Both read them from this module each time, so that a name that changes here changes for both.
+Both read them from this module at run time, so that a change here applies to both.
 """
 
 FIREWALL = "firewall"
-"""The firewall of a stack, as the program calls it."""
+"""The component of a stack's firewall."""
 
 POLICIES = "policies"
-"""What holds its NetworkPolicies."""
+"""The component of its NetworkPolicies."""
 
 ALERTS = "alerts"
-"""What holds the objects of Prometheus and Grafana."""
+"""The component of its objects for Prometheus and Grafana."""
 
 RULE = "rule"
-"""The PrometheusRule among them."""
+"""The PrometheusRule among these objects."""
 
 
 def joined(*parts: str) -> str:
-    """Return the name of a part below others: ``firewall-policies-00-default-deny``."""
+    """Return the name of a resource within others: ``firewall-policies-00-default-deny``."""
     return "-".join(parts)

@@ -1,7 +1,7 @@
-"""The suspensions in the text of a settings file: what is not of them stays as it is, to the byte.
+"""Edits the suspensions in the text of a settings file; every other byte stays as it is.
 
-ruamel.yaml says where each part of the text is. It does not write the text: it would lay out the rest anew, with line
-ends and spaces of its own.
+ruamel.yaml only finds the positions in the text. It does not write the text, because it would change the layout, line
+ends and spaces of the rest.
 """
 
 import re
@@ -22,12 +22,12 @@ def with_suspensions(text: str, suspensions: Suspensions, source: str) -> str:
     """Return a settings file with other suspensions.
 
     Args:
-        text: The file as it is.
-        suspensions: What it is to list; without any the key goes.
+        text: The current text of the file.
+        suspensions: The new suspensions; without any, the key is removed.
         source: The file's name, for the error.
 
     Raises:
-        InputError: The file is not written in lines of keys under ``config:``.
+        InputError: The keys under ``config:`` are not on separate lines.
     """
     try:
         root: Any = YAML(typ="safe", pure=True).compose(text)
@@ -38,7 +38,7 @@ def with_suspensions(text: str, suspensions: Suspensions, source: str) -> str:
     found: Any = next((pair for pair in keys if pair[0].value == "config"), (None, None))
     title, config = found
     if not isinstance(config, MappingNode) or config.flow_style or config.start_mark.line == title.start_mark.line:
-        raise InputError(source, "config", "its keys do not stand on lines of their own", "Write one key a line")
+        raise InputError(source, "config", "its keys are not on separate lines", "Write one key per line")
     begin = end = _line_after(text, title.end_mark)
     for key, value in config.value:
         if key.value == SUSPENSIONS_KEY:
@@ -49,14 +49,14 @@ def with_suspensions(text: str, suspensions: Suspensions, source: str) -> str:
 
 
 def _end_of(key: Any, value: Any) -> Any:  # noqa: ANN401 - nodes and a mark, which ruamel.yaml does not type
-    """Return where a value ends; by their own marks, blocks and empty values end after the comments behind them."""
+    """Return the end of a value; the own marks of blocks and empty values are after the comments that follow."""
     while isinstance(value, CollectionNode) and not value.flow_style:
         key, value = value.value[-1] if isinstance(value, MappingNode) else (value, value.value[-1])
     return value.end_mark if value.end_mark.index > value.start_mark.index else key.end_mark
 
 
 def _line_after(text: str, mark: Any) -> int:  # noqa: ANN401 - as above
-    """Return where the line after a mark begins; the end of a block scalar is there already."""
+    """Return where the line after a mark begins; the end of a block scalar is already there."""
     if mark.column == 0:
         return int(mark.index)
     found = _LINE_END.search(text, mark.index)
@@ -74,5 +74,5 @@ def _entry(suspension: Suspension) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text in quotes, in one line and in ASCII, whatever somebody writes as a reason."""
+    """Return any text in quotes, on one line and in ASCII."""
     return str(yaml.safe_dump(text, default_style='"', width=10_000)).rstrip("\n")

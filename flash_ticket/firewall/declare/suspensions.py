@@ -1,4 +1,4 @@
-"""The configuration key ``flash-ticket-firewall:suspensions``, as it stands in Pulumi.<stack>.yaml."""
+"""The configuration key ``flash-ticket-firewall:suspensions`` of Pulumi.<stack>.yaml."""
 
 import re
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from flash_ticket.firewall.terms.input_error import InputError, escaped, shown
 from flash_ticket.firewall.terms.moment import written
 
 SUSPENSIONS_KEY = f"{PROJECT}:suspensions"
-"""The configuration key of Pulumi that holds a stack's suspensions."""
+"""The key of Pulumi's configuration that contains a stack's suspensions."""
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=24)
-"""An update alone takes part of a minute; what stays open for longer than a day belongs into traffic.yaml."""
+"""An update takes a part of a minute; what stays open for longer than a day belongs in traffic.yaml."""
 
 LONGEST_REASON = 200
-"""Characters; longer texts hide the end of a line that somebody must read at night."""
+"""The maximum number of characters; a longer text hides the end of a line that a person must read at night."""
 
 _DURATION = re.compile(r"([0-9]{1,5})([mh])")
 _UNITS = {"m": "minutes", "h": "hours"}
@@ -30,10 +30,10 @@ class Suspension:
     """One policy, opened at the pod layer for a while.
 
     Attributes:
-        policy: Its name.
-        until: When it is to be closed, in UTC.
-        reason: Why, in somebody's words.
-        author: Who, as git or the operating system knows them.
+        policy: The policy's name.
+        until: The end of the suspension, in UTC.
+        reason: Why it is open, in a person's words.
+        author: Who opened it, as git or the operating system knows them.
     """
 
     policy: str
@@ -43,19 +43,20 @@ class Suspension:
 
     @property
     def end(self) -> str:
-        """When it is to be closed, as ISO 8601."""
+        """The end of the suspension, as ISO 8601."""
         return written(self.until.timestamp())
 
     def said(self) -> str:
-        """Return who and why, harmless to show."""
+        """Return the author and the reason, with control and invisible characters escaped."""
         return escaped(f"by {self.author}: {self.reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class Suspensions:
-    """What a stack's configuration lists, at one moment.
+    """The suspensions in a stack's configuration, at one moment.
 
     Attributes:
+        listed: All of them.
         at: The moment, in UTC.
     """
 
@@ -64,27 +65,27 @@ class Suspensions:
 
     @property
     def open(self) -> tuple[Suspension, ...]:
-        """Those that are not over."""
+        """The suspensions that are not over."""
         return tuple(each for each in self.listed if each.until > self.at)
 
     @property
     def over(self) -> tuple[Suspension, ...]:
-        """Those that are over and still listed."""
+        """The suspensions that are over but still listed."""
         return tuple(each for each in self.listed if each.until <= self.at)
 
     def adding(self, *new: Suspension) -> "Suspensions":
-        """Return these with more of them, each in place of one of the same policy; sorted."""
+        """Return these with new suspensions, sorted; a new one replaces one of the same policy."""
         return replace(self, listed=tuple(sorted((*self.without(*(each.policy for each in new)).listed, *new))))
 
     def without(self, *policies: str) -> "Suspensions":
-        """Return these without those of some policies."""
+        """Return these without the suspensions of some policies."""
         return replace(self, listed=tuple(each for each in self.listed if each.policy not in policies))
 
     def chosen(self, name: str | None, *, every: bool) -> tuple[Suspension, ...]:
-        """Return those that are meant: all, or that of a policy.
+        """Return the chosen suspensions: all, or that of one policy.
 
         Raises:
-            InputError: Neither or both are said, or no such policy is suspended.
+            InputError: Neither or both are given, or the policy is not suspended.
         """
         require_one_choice(name, every=every)
         found = tuple(each for each in self.listed if every or each.policy == name)
@@ -98,13 +99,15 @@ NONE_SUSPENDED = Suspensions((), datetime.min.replace(tzinfo=UTC))
 
 
 def require_one_choice(name: str | None, *, every: bool) -> None:
-    """Refuse a choice of policies that is none, or two at once.
+    """Refuse a choice of neither a policy nor all, or of both.
 
     Raises:
-        InputError: Neither a name nor all is said, or both.
+        InputError: Neither or both are given.
     """
     if every == bool(name):
-        raise InputError("POLICY", "", "it is not said which policy is meant", "Name one, or give --all alone")
+        raise InputError(
+            "POLICY", "", "exactly one of a policy name and --all is required", "Name one policy, or use only --all"
+        )
 
 
 def _until(value: object) -> datetime:
@@ -119,11 +122,11 @@ def _until(value: object) -> datetime:
 
 def _said(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise refusal(f"{shown(value)} says nothing", "Write some words, in quotes")
+        raise refusal(f"{shown(value)} is blank", "Write some words, in quotes")
     if len(value) > LONGEST_REASON:
         raise refusal(f"it has {len(value)} characters", f"Say it in {LONGEST_REASON}")
     if any("\ud800" <= each <= "\udfff" for each in value):
-        raise refusal("it holds bytes that are no text", "Write it in UTF-8")
+        raise refusal("it contains bytes that are not text", "Write it in UTF-8")
     return value
 
 
@@ -140,15 +143,15 @@ class SuspensionEntry(FileModel):
 
 
 def parse_suspensions(content: Any, stack: str, at: datetime) -> Suspensions:  # noqa: ANN401 - parsed YAML or JSON
-    """Return the suspensions of a stack; none where the key is absent.
+    """Return the suspensions of a stack; empty without the key.
 
     Args:
-        content: What stands under the key; None if it is absent.
-        stack: Whose configuration it is, for the error.
-        at: The present, in UTC.
+        content: The value of the key; None if the key is absent.
+        stack: The stack, for the error.
+        at: The current time, in UTC.
 
     Raises:
-        InputError: With the stack's file, the key and the remedy of the first mistake.
+        InputError: The content has a mistake; the error describes the first one.
     """
     source = stack_file(stack)
     if not isinstance(content, list | None):
@@ -161,27 +164,27 @@ def parse_suspensions(content: Any, stack: str, at: datetime) -> Suspensions:  #
     names = [each.policy for each in listed]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(source, SUSPENSIONS_KEY, f"{shown(name)} stands twice", "Remove one of them")
+            raise InputError(source, SUSPENSIONS_KEY, f"{shown(name)} appears twice", "Remove one of them")
     return Suspensions(listed, at)
 
 
 def entered(policy: str, until: datetime, reason: str, author: str) -> Suspension:
-    """Return a new suspension, held to what the file would be held to.
+    """Return a new suspension, with the same checks as for the file.
 
     Raises:
         InputError: The reason is empty or too long.
     """
     if not reason.strip():
-        raise InputError("--reason", "", "it says nothing", "Say why, for whoever finds the policy open")
+        raise InputError("--reason", "", "it is empty", "Say why, for the person who finds the policy open")
     content = {"policy": policy, "until": until.replace(microsecond=0), "reason": reason, "author": author}
     return _suspension(validated(SuspensionEntry, content, "suspend", ""))
 
 
 def lasting(text: str) -> timedelta:
-    """Return how long a suspension is to last, such as ``30m`` or ``2h``.
+    """Return the duration of a suspension from a text such as ``30m`` or ``2h``.
 
     Raises:
-        InputError: It is no duration, or shorter or longer than is sane.
+        InputError: The text is not a duration, or not between 1 minute and 24 hours.
     """
     parts = _DURATION.fullmatch(text)
     found = timedelta(**{_UNITS[parts[2]]: int(parts[1])}) if parts else timedelta(0)

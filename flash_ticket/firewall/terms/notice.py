@@ -1,4 +1,4 @@
-"""One thing that a person should know: where it is, what it is, why it matters and what to do about it."""
+"""One thing that a person should know: where and what it is, why it matters and what to do about it."""
 
 from dataclasses import dataclass, field
 
@@ -7,13 +7,13 @@ from flash_ticket.firewall.terms.input_error import escaped
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a warning or a finding says.
+    """The content of a warning or a finding.
 
     Attributes:
-        where: The settings, the step or the object it is about.
-        what: What is so, or what will happen.
-        why: What follows from it. Empty where `what` says that already.
-        remedy: What to run or to do, in the imperative.
+        where: The settings, the step or the object.
+        what: What is wrong, or what will happen.
+        why: The consequence; empty if `what` already says it.
+        remedy: What to do, in the imperative.
     """
 
     where: str
@@ -22,6 +22,6 @@ class Notice:
     remedy: str
 
     def __str__(self) -> str:
-        """Return one paragraph, harmless to show."""
+        """Return one paragraph, with control and invisible characters escaped."""
         said = (self.what, self.why, self.remedy) if self.why else (self.what, self.remedy)
         return escaped(f"{self.where}: {'. '.join(said)}.")

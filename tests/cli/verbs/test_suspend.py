@@ -22,15 +22,15 @@ ASKED = ("--for", "30m", "--reason", "x", "--stack", "dev")
 
 REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "an unknown policy": (("suspend", "04-allow-egress-pai", *ASKED), "POLICY: '04-allow-egress-pai' is not a policy"),
-    "no policy": (("suspend", *ASKED), "POLICY: it is not said which policy is meant"),
-    "a policy and all": (("suspend", POLICY, "--all", *ASKED), "POLICY: it is not said which"),
+    "no policy": (("suspend", *ASKED), "POLICY: exactly one of a policy name and --all is required"),
+    "a policy and all": (("suspend", POLICY, "--all", *ASKED), "POLICY: exactly one of a policy name and --all"),
     "too long": (
         ("suspend", POLICY, "--for", "3d", "--reason", "x", "--stack", "dev"),
         "--for: '3d' is not a time from 1m to 24h",
     ),
     "no reason": (
         ("suspend", POLICY, "--for", "3m", "--reason", "", "--stack", "dev"),
-        "--reason: it says nothing",
+        "--reason: it is empty",
     ),
     "default-deny without a terminal": (("suspend", "00-default-deny", *ASKED), "--yes: there is no terminal"),
     "all without a terminal": (("suspend", "--all", *ASKED), "--yes: there is no terminal"),

@@ -1,4 +1,4 @@
-"""A change that no order of single writes makes safe is told before it is made, with the way around it."""
+"""The preview reports a change that no order of single writes makes safe, and how to avoid the interruption."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,17 +34,17 @@ def of(matrix: Matrix, environment: Environment, **cluster: Any) -> CompiledFire
     return compile_firewall(matrix, replace(environment, cluster=replace(environment.cluster, **cluster)))
 
 
-def told(before: CompiledFirewall, after: CompiledFirewall) -> list[Interruption]:
+def interrupted(before: CompiledFirewall, after: CompiledFirewall) -> list[Interruption]:
     return list(interruptions(deployed(before), after.layers()))
 
 
 def only(before: CompiledFirewall, after: CompiledFirewall) -> Interruption:
-    (found,) = told(before, after)
+    (found,) = interrupted(before, after)
     return found
 
 
 def with_service(name: str, entry: Mapping[str, object], former: str | None = None) -> Content:
-    """Return the shop's declaration with a service changed, or under another name than its former one."""
+    """Return the shop's declaration with a changed or renamed service."""
     content = traffic_content()
     changed = {**content["services"].pop(former or name), **entry}
     content["services"][name] = changed
@@ -66,118 +66,118 @@ def test_a_first_deployment_and_the_same_again_interrupt_nothing(drawn: tuple[Ma
     firewall = compile_firewall(*drawn)
 
     assert interruptions(nothing_deployed(), firewall.layers()) == ()
-    assert told(firewall, firewall) == []
+    assert interrupted(firewall, firewall) == []
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_is_told_of_flows_and_ports_that_change(case: str) -> None:
+def test_changes_of_flows_and_ports_interrupt_nothing(case: str) -> None:
     matrix, environment = CASES[case]()
     fewer = replace(matrix, flows=matrix.flows[:-1])
 
-    assert told(compile_firewall(matrix, environment), compile_firewall(fewer, environment)) == []
-    assert told(compile_firewall(fewer, environment), compile_firewall(matrix, environment)) == []
+    assert interrupted(compile_firewall(matrix, environment), compile_firewall(fewer, environment)) == []
+    assert interrupted(compile_firewall(fewer, environment), compile_firewall(matrix, environment)) == []
 
 
 @pytest.mark.parametrize(
     ("before", "after", "left"),
     [(ON_NODES, ON_PODS, "nodes"), (ON_PODS, ON_NODES, "pods")],
 )
-def test_another_attachment_cuts_the_pods_that_run(before: Content, after: Content, left: str) -> None:
+def test_another_attachment_cuts_off_running_pods(before: Content, after: Content, left: str) -> None:
     found = only(shop(**before), shop(**after))
 
     assert found.where == f"cluster.attachment changes from {left} to {after['attachment'].value}"
-    assert "pods that run carry " in found.what
+    assert "running pods have " in found.what
     assert found.remedy == (
-        f"Write cluster.leaving: {left} beside it and deploy, restart every pod (kubectl --namespace flash-ticket "
-        "rollout restart deployment), then remove it"
+        f"Add cluster.leaving: {left} and deploy, restart every pod (kubectl --namespace flash-ticket "
+        "rollout restart deployment), and then remove it"
     )
     assert found.ends >= SERVICES
 
 
 @pytest.mark.parametrize(("before", "after"), [(ON_NODES, LEAVING_NODES), (ON_PODS, LEAVING_PODS)])
-def test_with_the_rules_of_the_attachment_that_is_left_nothing_is_cut(before: Content, after: Content) -> None:
-    assert told(shop(**before), shop(**after)) == []
+def test_leaving_an_attachment_with_its_rules_cuts_off_nothing(before: Content, after: Content) -> None:
+    assert interrupted(shop(**before), shop(**after)) == []
 
 
 @pytest.mark.parametrize(
     ("before", "after", "left"), [(LEAVING_NODES, ON_PODS, "nodes"), (LEAVING_PODS, ON_NODES, "pods")]
 )
-def test_the_end_of_leaving_reminds_of_the_pods_that_must_have_been_restarted(
-    before: Content, after: Content, left: str
-) -> None:
+def test_the_end_of_leaving_reminds_to_restart_the_pods(before: Content, after: Content, left: str) -> None:
     found = only(shop(**before), shop(**after))
 
     assert found.where == f"cluster.leaving {left} ends"
-    assert found.what.startswith("pods that have not been restarted since carry ")
+    assert found.what.startswith("pods that have not restarted still have ")
 
 
-def test_labels_that_contradict_the_former_ones_cut_the_pods_that_run() -> None:
+def test_incompatible_labels_cut_off_running_pods() -> None:
     found = only(shop(), shop(with_service("api", {"pods": {"app": "flash-api-2"}})))
 
-    assert found.where == "the pods of api are known by app=flash-api-2 now, and were known by app=flash-api"
-    assert found.remedy.startswith("Declare a service beside api with the new labels and the same flows, deploy")
+    assert found.where == "the pods of api are now selected by app=flash-api-2 instead of app=flash-api"
+    assert found.remedy.startswith(
+        "Declare a service in addition to api with the new labels and the same flows, deploy"
+    )
     assert found.ends == {"api"}
 
 
-def test_labels_that_pods_can_have_beside_the_former_ones_can_be_given_to_them_first() -> None:
+def test_compatible_labels_can_be_added_to_pods_first() -> None:
     found = only(shop(), shop(with_service("api", {"pods": {"app": "flash-api", "tier": "back"}})))
 
-    assert found.remedy.startswith("Give the pods the new labels beside the former ones first")
+    assert found.remedy.startswith("Give the pods the new labels in addition to the former ones first")
 
 
-def test_fewer_labels_cut_nobody() -> None:
-    assert told(shop(with_service("api", {"pods": {"app": "flash-api", "tier": "back"}})), shop()) == []
+def test_fewer_labels_cut_off_nothing() -> None:
+    assert interrupted(shop(with_service("api", {"pods": {"app": "flash-api", "tier": "back"}})), shop()) == []
 
 
 def swapped() -> Content:
-    """Return the shop's declaration with the names of two ingress policies changed about."""
+    """Return the shop's declaration with the names of two ingress policies swapped."""
     content = traffic_content()
     api, pay = (content["services"][name]["policies"] for name in ("api", "pay"))
     api["ingress"], pay["ingress"] = pay["ingress"], api["ingress"]
     return content
 
 
-def test_names_of_policies_that_change_hands_are_taken_from_pods_by_one_write() -> None:
-    steps = {each.where: each for each in told(shop(), shop(swapped()))}
+def test_swapped_policy_names_interrupt_both_services() -> None:
+    steps = {each.where: each for each in interrupted(shop(), shop(swapped()))}
 
     assert set(steps) == {
-        "the policy 02-allow-api-from-gateway is that of pay (ingress) now, and was that of api (ingress)",
-        "the policy 03-allow-pay-from-api is that of api (ingress) now, and was that of pay (ingress)",
+        "the policy 02-allow-api-from-gateway now belongs to pay (ingress) instead of api (ingress)",
+        "the policy 03-allow-pay-from-api now belongs to api (ingress) instead of pay (ingress)",
     }
     assert all(each.remedy.startswith("Give ") for each in steps.values())
 
 
-def test_a_name_that_passes_to_the_other_direction_is_told_too() -> None:
+def test_policy_names_swapped_between_directions_interrupt() -> None:
     content = traffic_content()
     policies = content["services"]["api"]["policies"]
     policies["ingress"], policies["egress"] = policies["egress"], policies["ingress"]
 
-    assert len(told(shop(), shop(content))) == 2
+    assert len(interrupted(shop(), shop(content))) == 2
 
 
-def test_a_name_that_was_given_up_before_can_be_used() -> None:
+def test_a_policy_name_that_is_free_can_be_used() -> None:
     freed = traffic_content()
     freed["services"]["api"]["policies"]["ingress"] = "02-allow-api"
     used = traffic_content()
     used["services"]["api"]["policies"]["ingress"] = "02-allow-api"
     used["services"]["pay"]["policies"]["ingress"] = "02-allow-api-from-gateway"
 
-    assert told(shop(), shop(freed)) == []
-    assert told(shop(freed), shop(used)) == []
+    assert interrupted(shop(), shop(freed)) == []
+    assert interrupted(shop(freed), shop(used)) == []
 
 
-def test_a_service_that_is_renamed_loses_the_group_that_its_pods_carry() -> None:
+def test_a_renamed_service_loses_the_group_of_its_pods() -> None:
     found = only(shop(), shop(with_service("backend", {}, former="api")))
 
-    assert found.where == "the service api is named backend now"
+    assert found.where == "the service api is now named backend"
     assert found.ends == {"api", "backend"}
 
 
-def test_where_pods_share_the_nodes_group_a_service_can_be_renamed() -> None:
-    assert told(shop(**ON_NODES), shop(with_service("backend", {}, former="api"), **ON_NODES)) == []
+def test_with_attachment_nodes_a_service_can_be_renamed() -> None:
+    assert interrupted(shop(**ON_NODES), shop(with_service("backend", {}, former="api"), **ON_NODES)) == []
 
 
-def test_a_load_balancer_that_is_renamed_loses_the_group_that_it_carries() -> None:
+def test_a_renamed_load_balancer_loses_its_group() -> None:
     matrix, environment = CASES["dev"]()
     front = environment.load_balancer
     renamed = replace(
@@ -193,20 +193,20 @@ def test_a_load_balancer_that_is_renamed_loses_the_group_that_it_carries() -> No
 
     found = only(compile_firewall(matrix, environment), compile_firewall(renamed, moved))
 
-    assert found.where == "the load balancer alb is named front now"
+    assert found.where == "the load balancer alb is now named front"
     assert found.remedy == "Keep the name alb"
 
 
-def test_another_group_of_nodes_or_cluster_cuts_what_carries_the_former_one() -> None:
+def test_another_group_of_nodes_or_cluster_cuts_off_the_former_one() -> None:
     nodes = only(shop(), shop(nodes=Group("sg-new", "new-nodes")))
     cluster = only(shop(), shop(group=Group("sg-new", "new-cluster")))
 
-    assert nodes.where == "cluster.nodes stands for the security group sg-new now, and stood for sg-dev-nodes"
-    assert cluster.where == "cluster.name stands for the security group sg-new now, and stood for sg-dev-cluster"
+    assert nodes.where == "cluster.nodes now means the security group sg-new instead of sg-dev-nodes"
+    assert cluster.where == "cluster.name now means the security group sg-new instead of sg-dev-cluster"
     assert {"api", "redis"} <= nodes.ends
 
 
-def test_another_vpc_and_another_namespace_move_the_whole_firewall() -> None:
+def test_another_vpc_or_namespace_replaces_the_whole_firewall() -> None:
     firewall = shop()
     groups = deployed(firewall).groups
     elsewhere = tuple({**group, "VpcId": "vpc-old"} for group in groups)
@@ -221,22 +221,24 @@ def test_another_vpc_and_another_namespace_move_the_whole_firewall() -> None:
 
     assert vpc.where == "vpc changes from vpc-old to vpc-dev"
     assert namespace.where == "namespace changes from old-shop to flash-ticket"
-    assert "a stack of its own" in vpc.remedy
+    assert "a separate stack" in vpc.remedy
 
 
-def test_the_preview_warns_of_each_before_anything_else() -> None:
+def test_the_preview_shows_interruptions_first() -> None:
     before, after = shop(**ON_NODES), shop(**ON_PODS)
     found = impact(deployed(before), after.layers())
 
     assert next(iter(impact_warnings(found))) == str(found.interruptions[0])
     assert str(found.interruptions[0]).startswith(
-        "Interrupting step: cluster.attachment changes from nodes to pods: pods that run carry the nodes' group"
+        "Interrupting step: cluster.attachment changes from nodes to pods: running pods have the nodes' group"
     )
 
 
 @given(shops(), shops())
-def test_each_is_told_in_whole_sentences(one: tuple[Matrix, Environment], other: tuple[Matrix, Environment]) -> None:
-    for each in told(compile_firewall(*one), compile_firewall(*other)):
+def test_each_interruption_is_one_line_with_step_effect_and_remedy(
+    one: tuple[Matrix, Environment], other: tuple[Matrix, Environment]
+) -> None:
+    for each in interrupted(compile_firewall(*one), compile_firewall(*other)):
         assert str(each) == f"Interrupting step: {each.where}: {each.what}. {each.remedy}."
         assert each.remedy[0].isupper()
         assert each.ends

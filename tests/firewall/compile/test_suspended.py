@@ -118,7 +118,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     ),
     "an empty reason": (
         [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": " ", "author": "a"}],
-        "suspensions[0].reason: ' ' says nothing",
+        "suspensions[0].reason: ' ' is blank",
     ),
     "a long reason": (
         [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "r" * 201, "author": "a"}],
@@ -126,11 +126,11 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     ),
     "half a character": (
         [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "caf\udce9", "author": "a"}],
-        "suspensions[0].reason: it holds bytes that are no text",
+        "suspensions[0].reason: it contains bytes that are not text",
     ),
     "one policy twice": (
         [{"policy": "a", "until": "2026-11-24T03:00:00Z", "reason": "r", "author": "a"}] * 2,
-        "suspensions: 'a' stands twice",
+        "suspensions: 'a' appears twice",
     ),
 }
 

@@ -144,5 +144,5 @@ def test_what_ruamel_does_not_read_is_refused_with_its_place() -> None:
 
 @pytest.mark.parametrize("text", ["config: {a: 1}\n", "config:\n", "other: 1\n", "- 1\n", "", "config: !!map\n a: 1\n"])
 def test_a_file_without_lines_to_write_between_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="Write one key a line"):
+    with pytest.raises(InputError, match="Write one key per line"):
         with_suspensions(text, ONE, "Pulumi.dev.yaml")
