@@ -12,7 +12,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE, read_project, stacks
 from flash_ticket.firewall.terms.ports import listing
-from flash_ticket.report.picture.layering import columns
+from flash_ticket.report.picture.graph_layout import columns
 from flash_ticket.report.proof import proof_text
 from lab.running.child import die_with_parent
 

@@ -25,8 +25,7 @@ from flash_ticket.report.picture.drawing import (
     shapes,
     shifted,
 )
-from flash_ticket.report.picture.layered_layout import Placed, Route, placed
-from flash_ticket.report.picture.layering import columns
+from flash_ticket.report.picture.graph_layout import Placed, Route, columns, placed
 
 MOST = 200
 """How many connections are drawn; more are lines that no eye can follow."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
-from flash_ticket.report.picture.layered_layout import Box, Layout, Placed, Point
+from flash_ticket.report.picture.graph_layout import Box, Layout, Placed, Point
 from flash_ticket.report.picture.markup import Markup, element, number
 from flash_ticket.report.picture.style import DARK, FONT, LIGHT, Palette
 from flash_ticket.report.picture.text_width import fitted, width

@@ -22,7 +22,7 @@ from flash_ticket.firewall.prove.violation import Violation
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
 from flash_ticket.report.picture import drawing, style
-from flash_ticket.report.picture.layering import columns
+from flash_ticket.report.picture.graph_layout import columns
 from flash_ticket.report.picture.markup import Markup, element
 from flash_ticket.report.picture.picture import flows_shown, picture
 

@@ -29,8 +29,7 @@ from flash_ticket.report.picture.drawing import (
     shifted,
     words,
 )
-from flash_ticket.report.picture.layered_layout import Layout, Placed, Route, placed
-from flash_ticket.report.picture.layering import columns
+from flash_ticket.report.picture.graph_layout import Layout, Placed, Route, columns, placed
 from flash_ticket.report.picture.markup import Markup
 from flash_ticket.report.picture.text_width import wrapped
 

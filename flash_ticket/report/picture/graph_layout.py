@@ -6,7 +6,7 @@ Lines to one entry of one box share their lanes. All sums are exactly rounded, s
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -297,3 +297,42 @@ def _distance(one: _Slot, other: _Slot) -> float:
     """Return how far apart the middles of two slots must be."""
     apart = _APART if one.entry < 0 and other.entry < 0 else _APART / 2 if one.entry < 0 or other.entry < 0 else 0.0
     return (one.height + other.height) / 2 + apart
+
+
+def columns(keys: Iterable[str], links: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Return for each key a column right of all that link to it, as far as there are no cycles."""
+    following: dict[str, dict[str, None]] = {key: {} for key in keys}
+    called: set[str] = set()
+    for source, target in links:
+        following[source][target] = None
+        called.add(target)
+    starts = sorted(following, key=lambda key: key in called)
+    found = dict.fromkeys(following, 0)
+    finished = _finished_last_first(starts, following)
+    place = {key: number for number, key in enumerate(finished)}
+    for key in finished:
+        for target in following[key]:
+            if place[target] > place[key]:  # else it closes a cycle
+                found[target] = max(found[target], found[key] + 1)
+    return found
+
+
+def _finished_last_first(starts: Sequence[str], following: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return every key before all that it leads to, except where a search in depth came back to where it was."""
+    finished: list[str] = []
+    seen: set[str] = set()
+    for start in starts:
+        if start in seen:
+            continue
+        seen.add(start)
+        path = [(start, iter(following[start]))]
+        while path:
+            key, rest = path[-1]
+            onward = next((target for target in rest if target not in seen), None)
+            if onward is None:
+                finished.append(key)
+                path.pop()
+            else:
+                seen.add(onward)
+                path.append((onward, iter(following[onward])))
+    return finished[::-1]
