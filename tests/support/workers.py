@@ -18,12 +18,18 @@ _LONGEST = (
     "test_transitions dev",
     "test_verification drift",
     "test_suspension",
+    "test_cyclonus",
+    "test_lab",
+    "test_transitions",
+    "test_aws_bridge",
+    "test_recording",
+    "test_alerts",
+    "test_proof",
 )
 """The stories that take minutes, the longest first: a long story that starts late ends alone."""
 
 _JOINED = {"test_readme": "test_refusals"}
 """Files of one long test, with the file that follows it: a worker takes its next story two tests before an end."""
-
 
 _BY_STACK = ("life", "runs")
 """Fixtures that deploy the stack that they are given."""
