@@ -56,10 +56,9 @@ def _end_of(key: Any, value: Any) -> Any:  # noqa: ANN401 - nodes and a mark, wh
 
 
 def _line_after(text: str, mark: Any) -> int:  # noqa: ANN401 - as above
-    """Return where the line after a mark begins; the end of a block scalar is already there."""
-    if mark.column == 0:
-        return int(mark.index)
-    found = _LINE_END.search(text, mark.index)
+    """Return where the line after a mark begins; the end of a block scalar is after the blank lines that follow it."""
+    index = len(text[: mark.index].rstrip()) if mark.column == 0 else mark.index
+    found = _LINE_END.search(text, index)
     return found.end() if found else len(text)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.declare.settings_edit import with_suspensions
@@ -104,6 +104,8 @@ def hand_made(draw: st.DrawFn) -> HandMade:
     above, below = draw(st.integers(1, 3)), draw(st.integers(4, 7))
     before, after = "".join(keys[:above]), "".join(keys[below:])
     parts = draw(HEADS) + draw(TITLES) + before + draw(NOTES), draw(LISTED), after + draw(NOTES) + draw(ENDS)
+    # Right after a literal block a deeper line is not a comment but the block's text.
+    assume(not (parts[1].rstrip().endswith("# text") and parts[2].lstrip("\n").startswith("        #")))
     return HandMade(*(_filled(each, indent).replace("\n", line_end) for each in parts))
 
 
