@@ -18,7 +18,7 @@ demo: .venv/ready ## Preview, deploy, change and destroy dev and prod on the lab
 	@$(PYTHON) -m lab demo
 
 test: tools promtool browser ## Run every test, on the real engine too
-	@$(PYTHON) -m pytest -n auto --dist loadgroup
+	@$(PYTHON) -m pytest -n auto
 
 check: .venv/ready ## Check types and style, and run the tests that need no engine
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && $(PYTHON) -m pytest -m 'not engine'

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
-from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
 from lab.running.lab import Lab
 from tests.support.engine.judgement import Count, count, judgement
-from tests.support.workers import Stories, keep_stories_together, order
+from tests.support.workers import Stories, order
 
 # The time of an example depends on the machine, not on the code; 30 examples keep the suite within a minute.
 settings.register_profile("untimed", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -47,16 +46,13 @@ def lab() -> Iterator[Lab]:
         yield running
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Run quick tests first, and keep the tests of one deployed stack together."""
-    keep_stories_together(items)
-    yield
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order(items)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Stories:
     return Stories(config, log)
 
 
