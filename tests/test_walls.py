@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,19 @@ def files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(parsed(path)))
+
+
 def imported(path: Path) -> Iterator[tuple[str, ...]]:
     """Yield what a file imports, wherever in it, as the parts of dotted names."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (tuple(alias.name.split(".")) for alias in node.names)
         if isinstance(node, ast.ImportFrom):
@@ -118,7 +129,7 @@ def test_components_are_made_of_the_firewall_and_pulumi_alone(path: Path) -> Non
 @pytest.mark.parametrize("path", files("components"), ids=named)
 def test_components_hold_resources_and_their_arguments_only(path: Path) -> None:
     """Every class is a component or a frozen dataclass, and every function beside them is private."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.ClassDef):
             bases = [ast.unparse(base) for base in node.bases]
             decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
@@ -136,7 +147,7 @@ def test_nothing_of_the_product_knows_the_lab_the_tests_or_the_benchmarks(path: 
 def test_live_declares_no_resource_and_is_no_command(path: Path) -> None:
     """Of Pulumi it knows the running program: its configuration, and how it ends."""
     assert not roots(path) & {"components", "pulumi_aws", "pulumi_kubernetes"}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pulumi":
             assert node.attr in {"Config", "get_stack", "log"}
 
@@ -167,7 +178,7 @@ CHANGES_OF_FILES = {
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
     """Yield the calls of a file, each with the last part of what is called."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func).rpartition(".")[2], node
 
@@ -186,7 +197,7 @@ def text_of(node: ast.AST) -> str:
 
 @pytest.mark.parametrize("path", files("flash_ticket/live"), ids=named)
 def test_live_asks_both_apis_and_writes_to_none(path: Path) -> None:
-    tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    tree = nodes(path)
     operations = set(map(text_of, tree)) | {called for called, _ in calls(path)}
     methods = {
         ast.unparse(call)
@@ -255,7 +266,7 @@ def brought_in(path: Path) -> set[str]:
     """Return the modules that a file imports, also those that it takes from their folder by name."""
     from_folders = (
         f"{node.module}.{alias.name}"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     )
