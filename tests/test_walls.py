@@ -46,6 +46,17 @@ def imported(path: Path) -> Iterator[tuple[str, ...]]:
             yield tuple((node.module or "").split("."))
 
 
+def brought_in(path: Path) -> set[str]:
+    """Return the modules that a file imports, also those that it takes from their folder by name."""
+    from_folders = (
+        f"{node.module}.{alias.name}"
+        for node in nodes(path)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
+    return {*from_folders, *(".".join(each) for each in imported(path))}
+
+
 def roots(path: Path) -> set[str]:
     return {name[0] for name in imported(path)}
 
@@ -94,12 +105,8 @@ def test_inside_the_firewall_a_room_imports_from_the_floors_below_it_alone(path:
 
 
 def test_no_two_files_import_each_other_by_any_way() -> None:
-    ours = {
-        named(path).removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in files(*PRODUCT)
-    }
-    below = {
-        name: {found for each in imported(path) if (found := ".".join(each)) in ours} for name, path in ours.items()
-    }
+    ours = {module(path): path for path in files(*PRODUCT)}
+    below = {name: brought_in(path) & set(ours) for name, path in ours.items()}
     settled: set[str] = set()
     while ground := {name for name, needs in below.items() if name not in settled and needs <= settled | {name}}:
         settled |= ground
@@ -260,17 +267,6 @@ def test_the_program_fits_on_one_screen_and_imports_no_provider() -> None:
 def test_a_file_holds_one_idea_on_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
     assert path.stem not in {"helpers", "utils", "util", "common", "misc", "manager"}
-
-
-def brought_in(path: Path) -> set[str]:
-    """Return the modules that a file imports, also those that it takes from their folder by name."""
-    from_folders = (
-        f"{node.module}.{alias.name}"
-        for node in nodes(path)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    )
-    return {*from_folders, *(".".join(each) for each in imported(path))}
 
 
 def rooms() -> list[Path]:

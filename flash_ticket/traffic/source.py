@@ -18,6 +18,9 @@ from flash_ticket.traffic.records.lines import GZIP_MAGIC, TextFiles, unpacked
 from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
 from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 
+FORMS = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP"
+"""What a user may name as a source of recorded traffic, wherever it is."""
+
 HEAD_BYTES = 1 << 16
 """How much of a file is read to recognize its kind."""
 

@@ -12,8 +12,8 @@ from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
 from flash_ticket.live.logs.flow_log_delivery import Delivery, deliveries_of_vpc, deliveries_to_group
 from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, LogGroup, PolicyAgentGroup
-from flash_ticket.live.logs.source import FORMS
 from flash_ticket.traffic.records.record import Log
+from flash_ticket.traffic.source import FORMS
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _CLUSTER_GROUP = re.compile(r"/aws/eks/[^/]+/cluster")

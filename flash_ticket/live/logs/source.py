@@ -2,19 +2,17 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.live.logs.standard_input import StandardInput
 from flash_ticket.traffic.records.record import Log
-from flash_ticket.traffic.source import logs_in
+from flash_ticket.traffic.source import FORMS, logs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flash_ticket.live.aws_account import AwsAccount
-
-FORMS: Final = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP"
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
