@@ -8,8 +8,6 @@ unexport PYTHONDONTWRITEBYTECODE
 CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flash-ticket-firewall)
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
-# Each start of the program imports thousands of files: compiled ones, even where the machine asks for none.
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser clean
 
