@@ -1,1 +1,1 @@
-"""Reads the cluster, the AWS account, the logs and the stack; never writes."""
+"""Reads the cluster, the AWS account, the logs and the stack. It never writes."""

@@ -1,4 +1,4 @@
-"""The AWS account and region of a stack, asked for what the binding names."""
+"""The AWS account and region of a stack. They answer for what the binding names."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_refusal import RefusedError, refusals_told
 
-# One retry: a missing endpoint is an error within 30 seconds, not after minutes.
+# With one retry, a missing endpoint is an error within 30 seconds, not after minutes.
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _FILTER_VALUES = 200
@@ -30,8 +30,8 @@ _FILTER_VALUES = 200
 class AwsAccount:
     """The account that credentials lead to, in one region.
 
-    Implements ``flash_ticket.firewall.bind.bind.Account``. Every question may raise InputError: no or expired
-    credentials, a right that is missing, an endpoint that does not answer within 30 seconds.
+    Implements ``flash_ticket.firewall.bind.bind.Account``. Every method that calls AWS may raise InputError: the
+    credentials are missing or expired, a right is missing, or an endpoint does not answer within 30 seconds.
     """
 
     session: boto3.Session
@@ -39,15 +39,15 @@ class AwsAccount:
 
     @staticmethod
     def connect(region: str | None, profile: str | None, stack: str) -> "AwsAccount":
-        """Return the account; nothing is asked of AWS yet.
+        """Return the account, without a call to AWS.
 
         Args:
-            region: Such as ``ap-northeast-2``; None for what the environment or the profile says.
-            profile: A profile of the AWS settings; None for the environment's choice.
-            stack: Whose tags count as this program's own.
+            region: Such as ``ap-northeast-2``. None uses the region of the environment or of the profile.
+            profile: A profile of the AWS settings. None uses the profile of the environment.
+            stack: The Pulumi stack. Its tags mark the resources that belong to this program.
 
         Raises:
-            InputError: There is no such profile.
+            InputError: The profile does not exist.
         """
         try:
             return AwsAccount(boto3.Session(region_name=region, profile_name=profile), stack)
@@ -58,51 +58,51 @@ class AwsAccount:
 
     @property
     def region(self) -> str:
-        """Such as ``ap-northeast-2``."""
+        """The region, such as ``ap-northeast-2``."""
         return str(self.session.region_name)
 
     @property
     def id(self) -> str:
-        """Twelve digits."""
+        """The number of the account: twelve digits."""
         return self._identity[0]
 
     @property
     def partition(self) -> str:
-        """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        """The partition: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
         return self._identity[1]
 
     def vpcs(self, selection: One) -> Sequence[FoundVpc]:
-        """Return every VPC that the selection fits; its name is its tag Name."""
+        """Return every VPC that matches the selection. The name of a VPC is its tag Name."""
         chosen = _filters(selection, "vpc-id")
         found = self.pages("ec2", "describe_vpcs", "Vpcs", Filters=chosen)
         return [FoundVpc(vpc["VpcId"], _networks(vpc)) for vpc in found]
 
     def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
-        """Return every subnet of the VPC that the selection fits; its name is its tag Name."""
+        """Return every subnet of the VPC that matches the selection. The name of a subnet is its tag Name."""
         chosen = [{"Name": "vpc-id", "Values": [vpc]}, *_filters(selection, "subnet-id")]
         found = self.pages("ec2", "describe_subnets", "Subnets", Filters=chosen)
         return [FoundSubnet(subnet["SubnetId"], _networks(subnet)) for subnet in found]
 
     def groups(self, vpc: str, selection: One) -> Sequence[Group]:
-        """Return every security group of the VPC that the selection fits; its name is its own, not a tag."""
+        """Return every security group of the VPC that matches the selection. Its name is the group name, not a tag."""
         of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
         listed = self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=of_vpc)
         chosen = [Group(group["GroupId"], group["GroupName"]) for group in listed if _fits(selection, group)]
         if len(chosen) != 1:
             return chosen
         known = [group["GroupId"] for group in listed]
-        # One question for all groups, as far as a filter takes them (EC2 API reference, Filter: 200 values).
+        # One call covers all groups, up to the limit of a filter (EC2 API reference, Filter: 200 values).
         asked = known if len(known) <= _FILTER_VALUES else [chosen[0].id]
         return [replace(chosen[0], foreign_rules=self._foreign_rules(chosen[0].id, asked))]
 
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
-        """Return every managed prefix list that the selection fits, with its entries."""
+        """Return every managed prefix list that matches the selection, with its entries."""
         chosen = _filters(selection, "prefix-list-id", "prefix-list-name")
         found = self.pages("ec2", "describe_managed_prefix_lists", "PrefixLists", Filters=chosen)
         return [self._prefix_list(described) for described in found]
 
     def cluster(self, name: str) -> FoundCluster | None:
-        """Return the EKS cluster, or None if there is none of that name."""
+        """Return the EKS cluster, or None if no cluster has that name."""
         try:
             described = self.ask("eks", "describe_cluster", name=name)["cluster"]
         except RefusedError as refused:
@@ -116,15 +116,15 @@ class AwsAccount:
         return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
 
     def own_groups(self) -> Sequence[dict[str, Any]]:
-        """Return the security groups that this program made for the stack, as DescribeSecurityGroups tells them."""
+        """Return the security groups that this program made for the stack, as DescribeSecurityGroups returns them."""
         return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
 
     def own_rules(self) -> Sequence[dict[str, Any]]:
-        """Return the rules that this program made for the stack, as DescribeSecurityGroupRules tells them."""
+        """Return the rules that this program made for the stack, as DescribeSecurityGroupRules returns them."""
         return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
 
     def own_flow_logs(self) -> Sequence[dict[str, Any]]:
-        """Return the flow logs that this program made for the stack, as DescribeFlowLogs tells them."""
+        """Return the flow logs that this program made for the stack, as DescribeFlowLogs returns them."""
         return self.pages("ec2", "describe_flow_logs", "FlowLogs", Filters=[self._of_stack])
 
     def pages(
@@ -135,14 +135,14 @@ class AwsAccount:
         following: str = "NextToken",
         **arguments: Any,  # noqa: ANN401 - the SDK's
     ) -> list[Any]:
-        """Return what stands under ``key`` on all pages of an answer; the same question is asked once.
+        """Return the items under ``key`` from all pages of an answer. A repeated call is answered from memory.
 
         Args:
-            service: As for `ask`, as are the operation and its arguments.
-            operation: Likewise.
-            key: Such as ``Vpcs``.
-            following: What the operation calls the mark of the next page, in question and answer.
-            arguments: The operation's own.
+            service: The same as for `ask`.
+            operation: The same as for `ask`.
+            key: The key of the items, such as ``Vpcs``.
+            following: The name of the token for the next page, in the request and in the answer.
+            arguments: The arguments of the operation.
         """
         question = f"{operation} {arguments}"
         if question not in self._answers:
@@ -157,16 +157,16 @@ class AwsAccount:
         return self._answers[question]
 
     def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
-        """Return one answer as the SDK gives it.
+        """Return one answer, as the SDK returns it.
 
         Args:
-            service: Such as ``ec2``.
+            service: The AWS service, such as ``ec2``.
             operation: The method of the SDK's client, such as ``describe_vpcs``.
-            arguments: The operation's own.
+            arguments: The arguments of the operation.
 
         Raises:
-            RefusedError: AWS refuses.
-            InputError: AWS cannot be asked.
+            RefusedError: AWS refuses the call.
+            InputError: The call fails for another reason.
         """
         with refusals_told(service, operation):
             if service not in self._clients:
@@ -214,7 +214,7 @@ class AwsAccount:
         return tuple((direction, family, count) for (direction, family), count in sorted(counted.items()))
 
     def _weights(self, rule: dict[str, Any]) -> tuple[tuple[int, int], ...]:
-        """Return what a rule counts, by family: one, or what a prefix list weighs."""
+        """Return how much a rule counts in each address family: one, or the weight of its prefix list."""
         if rule.get("PrefixListId"):
             listed = self.prefix_lists(One(id=rule["PrefixListId"]))
             return tuple((each.family, each.weight) for each in listed)

@@ -1,4 +1,4 @@
-"""What AWS or its client library refuses, as one line that says what mends it."""
+"""A refusal by AWS or its client library, as one line that says how to fix it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,21 +25,21 @@ from flash_ticket.firewall.terms.input_error import InputError
 _EXPIRED = {
     *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "AuthFailure"),
     *("UnrecognizedClientException", "InvalidSignatureException", "SignatureDoesNotMatch"),
-    # Amazon S3 has words of its own (S3 API reference, "Error responses").
+    # Amazon S3 has its own error codes (S3 API reference, "Error responses").
     *("InvalidAccessKeyId", "TokenRefreshRequired", "InvalidToken"),
 }
 _FORBIDDEN = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 _TOO_FAST = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
 
 
-# Not frozen, as every exception: see InputError.
+# This class is not frozen, like every exception: see InputError.
 @dataclass(slots=True, eq=False)
 class RefusedError(InputError):
-    """A refusal by AWS itself; a caller that knows more about the question may catch it and say more.
+    """A refusal by AWS itself. A caller that knows more about the call may catch it and say more.
 
     Attributes:
-        code: AWS's word, such as ``AccessDenied``.
-        message: AWS's sentence, without its full stop.
+        code: The error code of AWS, such as ``AccessDenied``.
+        message: The error message of AWS, without its full stop.
     """
 
     code: str
@@ -52,16 +52,16 @@ class RefusedError(InputError):
 
     @property
     def asks_for_patience(self) -> bool:
-        """Whether the same question may be answered a little later."""
+        """Whether the same call may succeed a little later."""
         return self.code in _TOO_FAST
 
 
 @contextmanager
 def refusals_told(service: str, operation: str) -> Iterator[None]:
-    """Raise what goes wrong in a call of the SDK as InputError; a refusal by AWS as RefusedError.
+    """Turn an error of the SDK into InputError, and a refusal by AWS into RefusedError.
 
     Args:
-        service: Such as ``ec2``.
+        service: The AWS service, such as ``ec2``.
         operation: The method of the client, such as ``describe_vpcs``.
     """
     try:
@@ -91,16 +91,16 @@ def _refused(service: str, operation: str, error: ClientError) -> RefusedError:
 
 
 WAITS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each further attempt: a minute in all."""
+"""Seconds to wait before each new attempt: about a minute in all."""
 
 Answer = TypeVar("Answer")
 
 
 def patiently(question: Callable[[], Answer]) -> Answer:
-    """Return the answer, asked for again and again, each time a little later, while AWS throttles.
+    """Return the answer. While AWS throttles, ask again after a wait that grows each time.
 
     Raises:
-        InputError: AWS refuses for another reason, or still throttles after the last wait.
+        InputError: AWS refuses for another reason, or AWS still throttles after the last wait.
     """
     for seconds in WAITS:
         try:

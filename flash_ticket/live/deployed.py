@@ -1,4 +1,4 @@
-"""What stands now, read from both APIs."""
+"""What is deployed now, read from both APIs."""
 
 from typing import Any
 
@@ -12,23 +12,23 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 
 _NOT_THERE = {"InvalidRequestException", "EntityNotFoundException"}
-"""Athena's word for a workgroup that is not there, and Glue's for a database or a table."""
+"""The error codes for a missing workgroup (Athena) and for a missing database or table (Glue)."""
 
 
 def standing_workgroup(account: AwsAccount, name: str) -> Any:  # noqa: ANN401 - the SDK's
-    """Return the workgroup as GetWorkGroup gives it; None if there is none.
+    """Return the workgroup as GetWorkGroup returns it, or None if it does not exist.
 
     Raises:
-        InputError: AWS cannot be asked, or a right is missing.
+        InputError: A call to AWS fails, or a right is missing.
     """
     return _found(account, "athena", "get_work_group", "WorkGroup", WorkGroup=name)
 
 
 def standing_queries(account: AwsAccount, name: str) -> StandingQueries:
-    """Return what stands of Athena's under a stack's name.
+    """Return the Athena resources that exist under a stack's name.
 
     Raises:
-        InputError: AWS cannot be asked, or a right is missing.
+        InputError: A call to AWS fails, or a right is missing.
     """
     workgroup = standing_workgroup(account, name)
     database = _found(account, "glue", "get_database", "Database", Name=name)
@@ -48,10 +48,10 @@ def _found(account: AwsAccount, service: str, operation: str, part: str, **asked
 
 
 def read_deployed(cluster: KubernetesCluster, account: AwsAccount, namespace: str) -> Deployed:
-    """Return what the stack has deployed, and what others have put beside it.
+    """Return what the stack has deployed, and what others have added beside it.
 
     Raises:
-        InputError: An API cannot be asked.
+        InputError: An API does not answer, or a right is missing.
     """
     policies = cluster.network_policies(namespace)
     attachments = cluster.attachments(namespace)
@@ -68,10 +68,10 @@ def read_deployed(cluster: KubernetesCluster, account: AwsAccount, namespace: st
 
 
 def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Adoption:
-    """Return what a deployment takes over where the state does not know it.
+    """Return the resources that a deployment takes over because they exist but are missing from its state.
 
     Raises:
-        InputError: AWS cannot be asked, or a right is missing.
+        InputError: A call to AWS fails, or a right is missing.
     """
     application, environment = planned.matrix.namespace, planned.environment
     name, standing = stack_name(application, environment.name), StandingQueries()

@@ -1,4 +1,4 @@
-"""What guard rails would do to the deployer and to the pods that run, asked before anything is deployed."""
+"""What guard rails would do to the deployer and to the running pods. The check runs before a deployment."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,15 +12,15 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 def guard_rail_warnings(
     cluster: KubernetesCluster, firewall: CompiledFirewall, present: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield which pods the Pod Security labels would refuse, in the API server's words.
+    """Yield the pods that the Pod Security labels would refuse, in the words of the API server.
 
     Args:
-        cluster: The stack's.
-        firewall: What is to be deployed.
-        present: The labels that the namespace has.
+        cluster: The stack's cluster.
+        firewall: The firewall to deploy.
+        present: The labels that the namespace has now.
 
     Raises:
-        InputError: The admission policy would lock out its deployer, or the cluster cannot be asked.
+        InputError: The admission policy would lock out its deployer, or the cluster does not answer.
     """
     guard, namespace = firewall.environment.guard_rails, firewall.matrix.namespace
     if guard is None:

@@ -1,11 +1,10 @@
-"""Who has which address now, of a stack's cluster and account.
+"""Who has which address now in a stack's cluster and account.
 
-Rights needed, all of them to read: in the cluster list pods and services of all namespaces, and what
-`flash_ticket.live.deployed.read_deployed` lists in the matrix's own; in the account ec2:DescribeNetworkInterfaces, what
-`flash_ticket.firewall.bind.bind.bind` asks (ec2:DescribeVpcs, DescribeSubnets, DescribeSecurityGroups,
-DescribeSecurityGroupRules,
-DescribeManagedPrefixLists, GetManagedPrefixListEntries, eks:DescribeCluster) and sts:GetCallerIdentity, which nobody
-can be denied.
+This module needs rights to read only. In the cluster, it lists the pods and services of all namespaces. In the
+namespace of the matrix, it also lists what `flash_ticket.live.deployed.read_deployed` lists. In the account, it needs
+ec2:DescribeNetworkInterfaces, sts:GetCallerIdentity (AWS allows this to everyone), and the rights of
+`flash_ticket.firewall.bind.bind.bind`: ec2:DescribeVpcs, DescribeSubnets, DescribeSecurityGroups,
+DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntries and eks:DescribeCluster.
 """
 
 from collections.abc import Iterator
@@ -31,19 +30,19 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
     *,
     within: str | None = None,
 ) -> Inventory:
-    """Return who has which address now, and what stands.
+    """Return who has which address now, and what is deployed.
 
     Args:
         cluster: The stack's cluster.
-        account: The stack's account and region; its stack is the inventory's.
-        matrix: What the binding gives places to.
-        binding: Of the same stack.
-        now: The time of asking, in seconds since 1970. An address that changes hands while it is asked may be told of
-            either holder.
-        within: The one namespace whose pods and Services are wanted, and may be listed; None for all of them.
+        account: The stack's account and region. The inventory belongs to the stack of this account.
+        matrix: The matrix whose endpoints the binding maps to places.
+        binding: The binding of the same stack.
+        now: The current time, in seconds since 1970. If an address changes its owner while this function reads, the
+            inventory may name either owner.
+        within: The namespace of the pods and Services to list. None lists them in all namespaces.
 
     Raises:
-        InputError: An API cannot be asked, a right is missing, or a name of the binding fits nothing or too much.
+        InputError: An API does not answer, a right is missing, or a name in the binding matches nothing or too much.
     """
     environment = bind(matrix, binding, account.stack, account)
     core = f"/api/v1/namespaces/{within}" if within else "/api/v1"
@@ -60,8 +59,8 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
 def interfaces_of(account: AwsAccount, vpc: str) -> tuple[Interface, ...]:
     """Return the network interfaces of a VPC, sorted by id.
 
-    The addresses of an IPv4 prefix that is delegated to an interface (a /28, EC2 user guide, "Prefix delegation")
-    are the interface's own; those of an IPv6 one (a /80) are too many to list.
+    An interface may have a delegated IPv4 prefix (a /28; EC2 user guide, "Prefix delegation"). Its addresses count as
+    addresses of the interface. A delegated IPv6 prefix (a /80) has too many addresses to list.
     """
     of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
     described = account.pages(

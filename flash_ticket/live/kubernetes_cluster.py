@@ -1,4 +1,4 @@
-"""The cluster of a stack, asked for what the program must know before it declares anything."""
+"""The cluster of a stack. It answers what the program must know before it declares anything."""
 
 import json
 import re
@@ -15,34 +15,38 @@ from urllib3.exceptions import HTTPError
 from flash_ticket.firewall.terms.input_error import InputError
 
 _TIMEOUT = (4, 10)
-"""Seconds to connect and to read: a missing cluster is an error within 30 seconds."""
+"""Seconds to connect and to read. A missing cluster is an error within 30 seconds."""
 
 _MISSING = {"PATCH": ("ask what a change of it would do", "patch"), "POST": ("ask it", "create")}
 _WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _WARNING = re.compile(r'\b299 - "((?:[^"\\]|\\.)*)"')
-"""Warnings of the API server (RFC 7234, 5.5; Kubernetes API reference): a code, no agent, and a quoted text."""
+"""A warning of the API server (RFC 7234, 5.5; Kubernetes API reference): a code, no agent, and a quoted text."""
 
 _PAGE = 500
-"""Objects a page, as kubectl asks for them."""
+"""Objects in a page, the same number as kubectl requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class KubernetesCluster:
-    """One cluster. Every question may raise InputError: unreachable, not signed in, a right that is missing."""
+    """One cluster.
+
+    Every method that calls the cluster may raise InputError: the cluster does not answer, the user is not signed in,
+    or a right is missing.
+    """
 
     api: client.ApiClient
     name: str
 
     @staticmethod
     def connect(kubeconfig: str | None, context: str | None) -> "KubernetesCluster":
-        """Return the cluster; nothing is asked of it yet.
+        """Return the cluster, without a call to it.
 
         Args:
-            kubeconfig: A path or the file's content; None for KUBECONFIG or ``~/.kube/config``.
-            context: A context of that file; None for its current one.
+            kubeconfig: A path, or the content of the file. None uses KUBECONFIG or ``~/.kube/config``.
+            context: A context of that file. None uses its current context.
 
         Raises:
-            InputError: There is no such file or context, or it is not understood.
+            InputError: The file or the context does not exist or is not valid.
         """
         try:
             if kubeconfig and "\n" in kubeconfig:
@@ -61,10 +65,10 @@ class KubernetesCluster:
         return KubernetesCluster(client.ApiClient(api.configuration), context or "the current context")
 
     def require_namespace(self, name: str) -> Mapping[str, str]:
-        """Return the labels of the namespace, which has to be there and to stay.
+        """Return the labels of the namespace. The namespace must exist and must not be in deletion.
 
         Raises:
-            InputError: It is absent or being deleted.
+            InputError: The namespace is missing, or the cluster is deleting it.
         """
         found = self._get(f"/api/v1/namespaces/{name}")
         if found is None:
@@ -80,7 +84,7 @@ class KubernetesCluster:
         return labels
 
     def attachments(self, namespace: str) -> Sequence[dict[str, Any]]:
-        """Return the SecurityGroupPolicies of a namespace; none where the cluster does not know the resource."""
+        """Return the SecurityGroupPolicies of a namespace, or none if the cluster does not know the resource."""
         return self.listed_if_known("vpcresources.k8s.aws/v1beta1", f"namespaces/{namespace}/securitygrouppolicies")
 
     def network_policies(self, namespace: str) -> Sequence[dict[str, Any]]:
@@ -90,15 +94,15 @@ class KubernetesCluster:
         return [{**kind, **policy} for policy in found]
 
     def cluster_network_policies(self) -> Sequence[str]:
-        """Return the names of the ClusterNetworkPolicies; none where the cluster does not know the resource."""
+        """Return the names of the ClusterNetworkPolicies, or none if the cluster does not know the resource."""
         found = self.listed_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
         return sorted(policy["metadata"]["name"] for policy in found)
 
     def objects(self, path: str) -> Iterator[dict[str, Any]]:
-        """Yield the objects of a list of the API, such as ``/api/v1/pods``, by pages: of many no more is held at once.
+        """Yield the objects of an API list, such as ``/api/v1/pods``. Memory holds one page at a time.
 
-        Needs the right to list them. The API server forgets after five minutes or more where a listing was (API
-        reference, "continue"); it then says 410 and is to be asked anew.
+        This needs the right to list the objects. After five minutes or more, the API server forgets the position of
+        a listing (API reference, "continue"). It then answers 410, and the caller must start again.
         """
         token = ""
         while True:
@@ -111,23 +115,23 @@ class KubernetesCluster:
                 return
 
     def listed_if_known(self, version: str, path: str) -> Sequence[dict[str, Any]]:
-        """Return the objects of a list; none where the cluster does not know the API or the kind.
+        """Return the objects of a list, or none if the cluster does not know the API or the kind.
 
         Args:
-            version: Of the API with its group: ``cilium.io/v2``.
-            path: Of the list below it: ``ciliumclusterwidenetworkpolicies``, ``namespaces/shop/...``.
+            version: The group and version of the API: ``cilium.io/v2``.
+            path: The path of the list below the version: ``ciliumclusterwidenetworkpolicies``, ``namespaces/shop/...``.
         """
-        # Every identity may ask what is known; one with few rights is refused a list that is not known.
+        # Every identity may ask which APIs exist. The cluster refuses an unknown list to an identity with few rights.
         return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
 
     def whoami(self) -> tuple[str, tuple[str, ...]]:
-        """Return the user name and the groups by which the API server knows us."""
+        """Return the user name and the groups that the API server sees for this identity."""
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         user = json.loads(self._answered("POST", path, _WHO)[0])["status"]["userInfo"]
         return str(user["username"]), tuple(user.get("groups", ()))
 
     def label_warnings(self, namespace: str, labels: Mapping[str, str]) -> Sequence[str]:
-        """Return what the API server would warn of if a namespace had labels; nothing is changed."""
+        """Return the warnings of the API server if a namespace had these labels. This changes nothing."""
         content = {"metadata": {"labels": dict(labels)}}
         _, warning = self._answered("PATCH", f"/api/v1/namespaces/{namespace}", content, dryRun="All")
         return [found.replace('\\"', '"') for found in _WARNING.findall(warning)]
@@ -136,14 +140,14 @@ class KubernetesCluster:
         return list((self._get(path) or {}).get("items", ()))
 
     def _answered(self, method: str, path: str, content: dict[str, Any], **query: str) -> tuple[bytes, str]:
-        """Return the answer to a question that is put as a write, and the warnings that come with it."""
+        """Return the answer to a request that has the form of a write, and the warnings that come with it."""
         response = self._response(method, path, content, **query)
         if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
             raise self._refused(method, path, response.status, response.reason)
         return response.data, ", ".join(response.getheaders().getlist("Warning"))
 
     def _get(self, path: str, **query: str | int) -> dict[str, Any] | None:
-        """Return the object at a path of the API, None if there is none."""
+        """Return the object at a path of the API, or None if there is none."""
         response = self._response("GET", path, None, **query)
         if response.status == HTTPStatus.NOT_FOUND:
             return None

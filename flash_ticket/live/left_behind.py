@@ -1,7 +1,7 @@
-"""What of a stack's record no flow log uses, found by tags and by the beginnings of names.
+"""Resources that a stack made for its flow logs, but that no flow log uses. Tags and name prefixes find them.
 
-`flash_ticket.firewall.compile.guard_rails.rights` lists every right that it takes. Sources: the services' API
-references; GetResources of the Resource Groups Tagging API also returns keys that wait for their end.
+`flash_ticket.firewall.compile.guard_rails.rights` lists every right that this needs. Sources: the API references of
+the services. GetResources of the Resource Groups Tagging API also returns keys with a scheduled deletion.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ _NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
 def left_behind_or_refusal(
     account: AwsAccount, application: str, deployed: Deployed
 ) -> tuple[Left, ...] | RefusedError:
-    """Return what a broken deployment left behind, or why the account does not answer.
+    """Return what a broken deployment left behind, or the refusal by AWS.
 
     Raises:
-        InputError: AWS cannot be asked.
+        InputError: A call to AWS fails.
     """
     try:
         return left_behind(account, application, deployed)
@@ -36,7 +36,7 @@ def left_behind(account: AwsAccount, application: str, deployed: Deployed) -> tu
 
     Raises:
         RefusedError: A right is missing.
-        InputError: AWS cannot be asked.
+        InputError: A call to AWS fails.
     """
     if not deployed.flow_logs:
         return ()
@@ -93,7 +93,10 @@ def _buckets(account: AwsAccount, prefix: str) -> Iterator[tuple[str, str | None
 
 
 def _results_bucket(account: AwsAccount, application: str) -> str | None:
-    """Return the bucket that Athena writes results to; one that is left behind is empty, no workgroup knows it."""
+    """Return the bucket that Athena writes results to.
+
+    A bucket that a deployment left behind is empty, and no workgroup names it.
+    """
     workgroup = standing_workgroup(account, stack_name(application, account.stack))
     if workgroup is None:
         return None
@@ -113,7 +116,7 @@ def _key_of_bucket(account: AwsAccount, name: str) -> str | None:
 
 
 def _first(account: AwsAccount, service: str, operation: str, part: str, name: str) -> bool:
-    """Return whether a log group or bucket holds, or held, anything."""
+    """Return whether a log group or a bucket holds anything, or held anything before."""
     asked = {"logGroupName": name, "limit": 1} if service == "logs" else {"Bucket": name, "MaxKeys": 1}
     found = account.ask(service, operation, **asked)
     return bool(found.get(part) or found.get("DeleteMarkers"))

@@ -1,4 +1,4 @@
-"""One stack's cluster and account, reached as its settings say: who has which address, and the logs it records."""
+"""The cluster and the account of one stack: who has which address, and which logs the stack records."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from flash_ticket.traffic.records.record import Log
 
 @dataclass(frozen=True)
 class LiveStack:
-    """A stack that runs. Nothing is connected before the first question; each may raise InputError."""
+    """A running stack. It connects when a caller first asks something. Every method may raise InputError."""
 
     project: Path
     name: str
@@ -40,9 +40,9 @@ class LiveStack:
         return take_inventory(cluster, self.account, matrix, self._settings.binding, time.time())
 
     def own_logs(self, matrix: Matrix, environment: Environment) -> tuple[Log, ...]:
-        """Return the logs that the stack itself records; none is read yet."""
+        """Return the logs that the stack itself records, without reading them."""
         return own_logs(self.account, environment, matrix.namespace)
 
     def athena_logs(self, matrix: Matrix, environment: Environment) -> Sequence[Log]:
-        """Return the stack's flow log, to be read where it lies; nothing is asked yet."""
+        """Return the stack's flow log, which Athena reads in place. This makes no call to AWS."""
         return athena_source(self.account, matrix.namespace, environment.name)

@@ -1,6 +1,6 @@
-"""What verification looks at beyond who has which address: rules of others, and how the traffic is recorded.
+"""What verification reads besides the addresses: rules of others, and how the stack records traffic.
 
-Everything here is read; `flash_ticket.firewall.compile.guard_rails.rights` lists every right that it takes.
+This module only reads. `flash_ticket.firewall.compile.guard_rails.rights` lists every right that it needs.
 """
 
 import json
@@ -32,21 +32,21 @@ _NOT_SET = {
     "ServerSideEncryptionConfigurationNotFoundError",
     "NoSuchPublicAccessBlockConfiguration",
 }
-"""S3 API reference, "Error responses": what S3 says of a setting that a bucket does not have."""
+"""S3 API reference, "Error responses": the error codes for a setting that a bucket does not have."""
 
 
 def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, binding: Binding, now: float) -> Observed:
-    """Return what stands and runs now, of the namespace alone.
+    """Return what is deployed and runs now, in the namespace only.
 
     Args:
         cluster: The stack's cluster.
         account: The stack's account and region.
-        matrix: What the binding gives places to.
-        binding: Of the same stack.
-        now: The time of asking, in seconds since 1970.
+        matrix: The matrix whose endpoints the binding maps to places.
+        binding: The binding of the same stack.
+        now: The current time, in seconds since 1970.
 
     Raises:
-        InputError: An API cannot be asked, a right is missing, or a name of the binding fits nothing or too much.
+        InputError: An API does not answer, a right is missing, or a name in the binding matches nothing or too much.
     """
     labels = cluster.require_namespace(matrix.namespace)
     inventory = take_inventory(cluster, account, matrix, binding, now, within=matrix.namespace)
@@ -97,7 +97,7 @@ def _flow_logs(account: AwsAccount, environment: Environment, namespace: str) ->
 
 
 def _bucket(account: AwsAccount, name: str) -> SeenBucket | None:
-    """Return a bucket's settings; None if there is no such bucket."""
+    """Return the settings of a bucket, or None if the bucket does not exist."""
 
     def asked(operation: str) -> Any:  # noqa: ANN401 - the SDK's
         try:

@@ -1,4 +1,4 @@
-"""What is read right now, shown at a terminal while somebody waits."""
+"""Shows on a terminal what the program reads right now."""
 
 import sys
 import time
@@ -16,17 +16,19 @@ def _standard_error() -> TextIO:
 
 @dataclass(slots=True)
 class Progress:
-    """One line on a terminal, renewed as work goes on and wiped out at its end; elsewhere nothing is written.
+    """One line on a terminal. It changes during the work and disappears at the end.
+
+    If the stream is not a terminal, this writes nothing.
 
     Attributes:
-        stream: Where to write.
+        stream: The stream to write to.
     """
 
     stream: TextIO = field(default_factory=_standard_error)
     _written: float | None = None
 
     def say(self, what: str) -> None:
-        """Show what goes on; of many words in a short time, some."""
+        """Show what the program does. If the text changes too often, skip some texts."""
         now = time.monotonic()
         if self.stream.isatty() and (self._written is None or now - self._written > _RENEWED_SECONDS):
             self.stream.write(f"\r\033[K{escaped(what)}")
@@ -34,7 +36,7 @@ class Progress:
             self._written = now
 
     def end(self) -> None:
-        """Wipe the line out."""
+        """Clear the line."""
         if self._written is not None:
             self.stream.write("\r\033[K")
             self.stream.flush()

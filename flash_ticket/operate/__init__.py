@@ -1,1 +1,1 @@
-"""Everything that changes something: runs Pulumi, rewrites the stack's file, touches a pod."""
+"""Everything that changes something: it runs Pulumi, rewrites the stack's file, and runs the probe in pods."""

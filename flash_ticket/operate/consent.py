@@ -1,4 +1,4 @@
-"""Asking before something that is not easily undone; a script answers with an option."""
+"""Asks the user before a change that is hard to undo. A script agrees with an option."""
 
 import sys
 
@@ -6,10 +6,10 @@ from flash_ticket.firewall.terms.input_error import InputError, escaped
 
 
 def require_consent(question: str, *, given: bool) -> None:
-    """Return if the person at the terminal says yes, or the option ``--yes`` has said it.
+    """Return if the user at the terminal says yes, or if the option ``--yes`` is set.
 
     Raises:
-        InputError: They say something else, or there is no terminal to ask at.
+        InputError: The user gives another answer, or there is no terminal.
     """
     if given:
         return

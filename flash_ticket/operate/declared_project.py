@@ -1,4 +1,4 @@
-"""The present program with what was declared at another time, in a folder of its own."""
+"""A folder with the present program and an earlier declaration."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ _LEFT_OUT = {".git", ".pulumi", "__pycache__"}
 
 
 def imitate(source: Path, target: Path, place_file: Callable[[Path, Path], object] = shutil.copy) -> None:
-    """Make a folder run as another does, and so that what the engine writes into it does not reach the other.
+    """Make a folder that runs like another. What the engine writes into it does not change the other.
 
     Folders (packages, the virtual environment) become links.
 
     Args:
         source: A folder with a ``Pulumi.yaml``.
         target: An empty folder.
-        place_file: What brings a file of the top folder into the new one; copies it by default.
+        place_file: Puts a file of the top folder into the new folder. By default, it copies the file.
     """
     for entry in source.resolve().iterdir():
         if entry.name in _LEFT_OUT:
@@ -36,17 +36,17 @@ def imitate(source: Path, target: Path, place_file: Callable[[Path, Path], objec
 
 @contextmanager
 def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iterator[Path]:
-    """Give a folder that runs as the project's does, but declares a version, for the length of a block.
+    """Provide a folder that runs like the project's folder, but declares a version. It exists until the block ends.
 
-    What else the stack's settings say, suspensions too, is as it is now.
+    The other settings of the stack, such as suspensions, stay as they are now.
 
     Args:
-        folder: The project's own, which is not written to.
-        stack: Such as ``dev``.
-        version: What is to be declared.
+        folder: The project's folder. This does not write to it.
+        stack: The stack, such as ``dev``.
+        version: The version to declare.
 
     Raises:
-        InputError: The stack's settings cannot be read.
+        InputError: The stack's settings are not readable.
     """
     settings = {**read_settings(folder, stack), BINDING_KEY: dict(version.binding)}
     with TemporaryDirectory(prefix="flash-firewall-") as made:
@@ -57,6 +57,6 @@ def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iter
 
 
 def _put_settings(path: Path, settings: dict[str, object]) -> None:
-    # The keys beside config hold how the stack's secrets are encrypted.
+    # The keys beside config say how Pulumi encrypts the stack's secrets.
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump({**document, "config": settings}, sort_keys=False), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Running the probe's script in pods of the cluster: in their own containers, or in one that is added to each."""
+"""Runs the probe's script in pods of the cluster: in their own containers, or in a container added to each pod."""
 
 import json
 from collections.abc import Callable
@@ -23,24 +23,24 @@ from flash_ticket.verify.probe.result import Probe, ProbeOutput, probe_result
 from flash_ticket.verify.probe.script import command
 
 _TIMEOUT = (4, 10)
-"""Seconds to connect and to read, as for every other question to the cluster."""
+"""Seconds to connect and to read, as in every other call to the cluster."""
 
 _MOST_SAID = 64 * 1024
-"""Characters that are read of what a container prints: the script prints some 20 for each connection."""
+"""The most characters to read from a container. The script prints about 20 for each connection."""
 
 _NOBODY = 65534
-"""The user of the added container: Pod Security, restricted, asks for one that is not root."""
+"""The user of the added container. The restricted level of Pod Security requires a user other than root."""
 
 _STARTING = 60
-"""Seconds that a shell or a container may take to begin, an image to be pulled among them."""
+"""Seconds for the start of a shell or a container. This includes the pull of an image."""
 
 _STEP = 0.5
-"""Seconds between two looks at what goes on."""
+"""Seconds between two checks of the progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """How long one pod is waited for, in seconds from now on, and what ends that early."""
+    """How many seconds to wait for one pod, counted from now, and an event that ends the wait early."""
 
     seconds: int
     stop: Event
@@ -54,15 +54,15 @@ _Run = Callable[[RunningPod, _Wait], ProbeOutput]
 
 
 def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, limit: int | None) -> Probe:
-    """Try what is planned, all pods at once, and return what came of it.
+    """Run the planned probe in all pods at once, and return the result.
 
-    The result says what could not run, because the cluster refuses it or a right is missing.
+    The result says what did not run because the cluster refused it or because a right is missing.
 
     Args:
-        cluster: Where the pods run.
-        plan: What is to be tried.
-        image: Of the container to add to each pod; None to run in the pod's own.
-        limit: Seconds to wait for one pod; None for a minute more than its connections may take.
+        cluster: The cluster where the pods run.
+        plan: The connections to try.
+        image: The image of the container to add to each pod. None runs the script in the pod's own container.
+        limit: Seconds to wait for one pod. None waits a minute longer than its connections may take.
     """
     runs: _Run = _InContainer(cluster, plan) if image is None else _Beside(cluster, plan, image)
     asked = [pod for pod in plan.pods if plan.of(pod)]
@@ -94,13 +94,13 @@ def _command(plan: ProbePlan, pod: RunningPod) -> list[str]:
 
 
 class _InContainer:
-    """Kubernetes API, pods/exec, over a WebSocket."""
+    """Runs the script with pods/exec of the Kubernetes API, over a WebSocket."""
 
     def __init__(self, cluster: KubernetesCluster, plan: ProbePlan) -> None:
         self._cluster, self._plan = cluster, plan
 
     def __call__(self, pod: RunningPod, limit: _Wait) -> ProbeOutput:
-        # The stream's client is changed while it is opened: each thread needs its own.
+        # Opening a stream changes its client, so each thread needs its own client.
         core = client.CoreV1Api(client.ApiClient(self._cluster.api.configuration))
         websocket.setdefaulttimeout(sum(_TIMEOUT))
         opened = stream(
@@ -126,11 +126,11 @@ class _InContainer:
                 )
             return ProbeOutput(said, _ended(opened.read_channel(ERROR_CHANNEL)))
         finally:
-            opened.sock.shutdown()  # the client's own close leaves a socket open that the other side has closed
+            opened.sock.shutdown()  # the client's own close leaves a socket open if the other side has closed it
 
 
 class _Beside:
-    """Kubernetes API, pods/ephemeralcontainers."""
+    """Runs the script with pods/ephemeralcontainers of the Kubernetes API."""
 
     def __init__(self, cluster: KubernetesCluster, plan: ProbePlan, image: str) -> None:
         self._cluster, self._plan, self._image = cluster, plan, image
@@ -177,7 +177,7 @@ class _Beside:
 
 
 def _state(pod: Any, name: str) -> str:  # noqa: ANN401 - the client's model of a pod
-    """Return why a container has not ended; nothing if it has."""
+    """Return why a container has not ended, or an empty text if it has."""
     for each in pod.status.ephemeral_container_statuses or ():
         if each.name == name and each.state is not None:
             if each.state.terminated is not None:
@@ -189,7 +189,7 @@ def _state(pod: Any, name: str) -> str:  # noqa: ANN401 - the client's model of 
 
 
 def _ended(status: str) -> str:
-    """Return why a command has failed, by the Status that ends its stream; nothing if it has not."""
+    """Return why a command failed, from the Status at the end of its stream, or an empty text if it succeeded."""
     try:
         found = json.loads(status)
     except ValueError:
@@ -198,7 +198,10 @@ def _ended(status: str) -> str:
 
 
 def _problem(error: ApiException) -> str:
-    """Return what the API server says; of a WebSocket that it refuses, the client hands on the cause alone."""
+    """Return what the API server says.
+
+    If the API server refuses a WebSocket, the client keeps the answer only in the cause of its error.
+    """
     status: int | None = error.status
     body: str | bytes = error.body or ""
     cause = error.__context__
@@ -214,5 +217,5 @@ def _problem(error: ApiException) -> str:
 
 
 def _words(message: str) -> str:
-    """Return a message on one line, and not too much of it."""
+    """Return a message on one line, at most 300 characters of it."""
     return " ".join(message.split())[:300]

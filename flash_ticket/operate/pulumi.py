@@ -1,7 +1,7 @@
-"""A stack that the Pulumi CLI previews, updates and remembers, driven through Pulumi's automation API.
+"""A stack of the Pulumi CLI, run through Pulumi's automation API.
 
-Of that API this uses the command alone. Its `Stack` also changes which stack the user has selected, and runs the engine
-three more times after each update.
+This uses only the command of that API. The `Stack` of the API also changes the stack that the user has selected, and it
+runs the engine three more times after each update.
 """
 
 import json
@@ -26,7 +26,7 @@ from flash_ticket.firewall.change.history import (
 from flash_ticket.firewall.terms.input_error import InputError
 
 _Hearer = Callable[[str], object]
-"""What takes each line that the engine says."""
+"""A function that receives each line from the engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,47 +34,47 @@ class Stack:
     """A stack of the program in a folder.
 
     Attributes:
-        folder: Where Pulumi.yaml is.
-        name: By Pulumi's name: ``dev`` or ``organization/project/dev``.
+        folder: The folder of Pulumi.yaml.
+        name: Pulumi's name of the stack: ``dev`` or ``organization/project/dev``.
     """
 
     folder: Path
     name: str
 
     def preview(self) -> None:
-        """Run ``pulumi preview`` to its end and show what it says.
+        """Run ``pulumi preview`` to its end and show its output.
 
         Raises:
-            InputError: There is no Pulumi, or the preview failed.
+            InputError: Pulumi is not installed, or the preview failed.
         """
         self._show("preview")
 
     def up(self, *resources: str) -> None:
-        """Run ``pulumi up`` to its end, without asking, and show what it says.
+        """Run ``pulumi up`` to its end, without a question, and show its output.
 
         Args:
-            resources: The only ones to change, by the ends of their names; without any, all.
+            resources: The ends of the names of the resources to change. Without any, it changes all resources.
 
         Raises:
-            InputError: There is no Pulumi, or the update failed.
+            InputError: Pulumi is not installed, or the update failed.
         """
         targets = [part for each in resources for part in ("--target", f"**{each}")]
         self._show("up", "--yes", "--skip-preview", *targets)
 
     def versions(self) -> Versions:
-        """Return what the stack has declared.
+        """Return the versions that the stack has declared.
 
         Raises:
-            InputError: There is no Pulumi, no such stack, or nothing is recorded.
+            InputError: Pulumi is not installed, the stack does not exist, or the stack has no record of a version.
         """
         outputs = self._ask("stack", "output", "--json", "--show-secrets")
         return require_versions(parse_versions(outputs.get(VERSIONS_OUTPUT)), self.name)
 
     def updates(self) -> tuple[StackUpdate, ...]:
-        """Return the updates of the stack, the last first.
+        """Return the updates of the stack, newest first.
 
         Raises:
-            InputError: There is no Pulumi, or no such stack.
+            InputError: Pulumi is not installed, or the stack does not exist.
         """
         return updates_of(self._ask("stack", "history", "--json", "--full-dates", "--page-size", "100"))
 
@@ -95,8 +95,8 @@ class Stack:
         raise InputError(command, self.name, said, "Mend it, such as by pulumi login")
 
     def _run(self, arguments: list[str], on_output: _Hearer, on_error: _Hearer) -> bool:
-        """Run a command to its end and return whether it succeeded."""
-        # The import takes a second, and only a verb that runs Pulumi needs it.
+        """Run a command to its end, and return whether it succeeded."""
+        # The import takes a second, and only the commands that run Pulumi need it.
         from pulumi.automation import CommandError, InvalidVersionError, PulumiCommand  # noqa: PLC0415 - see above
 
         try:
@@ -112,7 +112,7 @@ class Stack:
 
 def _writer(stream: TextIO) -> _Hearer:
     def write(line: str) -> None:
-        with suppress(OSError, UnicodeError):  # the engine ends what it has begun, even if nobody can read it
+        with suppress(OSError, UnicodeError):  # the engine finishes its work, even if nobody can read the output
             stream.write(f"{line}\n")
             stream.flush()
 
@@ -121,7 +121,7 @@ def _writer(stream: TextIO) -> _Hearer:
 
 @contextmanager
 def _interrupts_left_to_the_engine() -> Iterator[None]:
-    """Do nothing on Ctrl-C for the length of a block: the engine gets it too, and ends what it has begun."""
+    """Ignore Ctrl-C until the block ends. The engine receives Ctrl-C too, and finishes the work that it began."""
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Going back: an earlier declaration deployed by the present program."""
+"""Rollback: the present program deploys an earlier declaration."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from flash_ticket.operate.pulumi import Stack
 from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
 
 _COMMITS = 100
-"""How far back a commit is looked for that has what is deployed again."""
+"""How many commits to search for the version that is deployed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """A stack that may go back.
+    """A stack that may go back to an earlier version.
 
     Attributes:
-        stack: In the project's folder.
-        settings: What its settings file says.
-        versions: What it has declared.
+        stack: The stack, in the project's folder.
+        settings: The content of its settings file.
+        versions: The versions that it has declared.
     """
 
     stack: Stack
@@ -36,10 +36,10 @@ class Rollback:
 
     @staticmethod
     def of(folder: Path, stack: str) -> "Rollback":
-        """Return a stack that may go back.
+        """Return a stack that may go back to an earlier version.
 
         Raises:
-            InputError: Its settings or records cannot be read, or it was never deployed.
+            InputError: Its settings or records are not readable, or nobody has deployed it yet.
         """
         settings, found = read_stack_file(folder, stack), Stack(folder, stack)
         return Rollback(found, settings, found.versions())
@@ -50,14 +50,17 @@ class Rollback:
         return self.settings.stack
 
     def go(self, number: int, *, agreed: bool) -> Iterator[str]:
-        """Deploy a version again, and yield what is to be shown, before and after; who is asked sees a preview first.
+        """Deploy a version again, and yield the texts to show before and after.
+
+        If the user must agree, this shows a preview first.
 
         Args:
-            number: The version's.
-            agreed: Whether nobody is to be asked.
+            number: The number of the version.
+            agreed: Whether to deploy without a question.
 
         Raises:
-            InputError: There is no such version, its proof does not hold, nobody agrees, or preview or update fails.
+            InputError: The version does not exist, its proof does not hold, the user does not agree, or the preview or
+                the update fails.
         """
         version, runs = version_of(self.versions, number, self.name), self.versions[-1]
         if version.same_as(runs):
@@ -74,7 +77,7 @@ class Rollback:
         with declared_project(self.stack.folder, self.name, version) as project:
             earlier = Stack(project, self.stack.name)
             if not agreed:
-                earlier.preview()  # against what stands: nothing else shows what it interrupts on its way
+                earlier.preview()  # only a preview against the deployed resources shows what the update interrupts
             require_consent(f"Deploy version {number} again?", given=agreed)
             earlier.up()
         yield self._files_text(version)

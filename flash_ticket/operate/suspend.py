@@ -1,4 +1,4 @@
-"""Opening and closing policies for a while: the stack's settings file says it, an update does it."""
+"""Opens policies for a while and closes them. The stack's settings file lists them, and an update applies the list."""
 
 import os
 import shutil
@@ -22,13 +22,13 @@ from flash_ticket.operate.pulumi import Stack
 
 @dataclass(frozen=True)
 class SuspendedPolicies:
-    """The suspensions of one stack, over the declaration that it runs: the files may say another by now.
+    """The suspensions of one stack. They apply to the declaration that it runs, even if the files have changed since.
 
     Attributes:
-        folder: Where Pulumi.yaml and the settings file are.
-        stack: By Pulumi's name.
-        name: The last part of that.
-        listed: What the settings file lists.
+        folder: The folder of Pulumi.yaml and of the settings file.
+        stack: Pulumi's name of the stack.
+        name: The last part of that name.
+        listed: The suspensions in the settings file.
     """
 
     folder: Path
@@ -41,7 +41,7 @@ class SuspendedPolicies:
         """Return the suspensions of a stack at a moment.
 
         Raises:
-            InputError: The settings file cannot be read.
+            InputError: The settings file is not readable.
         """
         name = stack.rpartition("/")[2]
         listed = parse_suspensions(read_settings(folder, name).get(SUSPENSIONS_KEY), name, at)
@@ -49,18 +49,18 @@ class SuspendedPolicies:
 
     @property
     def firewall(self) -> CompiledFirewall:
-        """What runs, with symbolic places.
+        """The firewall that runs, with symbolic places.
 
         Raises:
-            InputError: There is no Pulumi, nothing is deployed, or the file suspends what does not run.
+            InputError: Pulumi is not installed, nothing is deployed, or the file suspends a policy that does not run.
         """
         return self._runs.firewall(self.name, self.listed)
 
     def suspend(self, wanted: Suspensions) -> None:
-        """Write the suspensions down and deploy their policies, and nothing else that the files may have changed.
+        """Write the suspensions to the file and deploy their policies. Other changes in the files are not deployed.
 
         Raises:
-            InputError: The file cannot be written, or the update failed; the file is then as it was.
+            InputError: The file is not writable, or the update failed. The file is then the same as before.
         """
         before = self._written
         self._write(before, wanted)
@@ -78,10 +78,10 @@ class SuspendedPolicies:
             ) from None
 
     def resume(self, wanted: Suspensions) -> None:
-        """Strike the suspensions that are no longer wanted, and deploy their policies.
+        """Remove the suspensions that are not in ``wanted`` from the file, and deploy their policies.
 
         Raises:
-            InputError: The file cannot be written, or the update failed; the suspensions are struck all the same.
+            InputError: The file is not writable, or the update failed. A failed update leaves the suspensions removed.
         """
         self._write(self._written, wanted)
         try:
@@ -96,7 +96,7 @@ class SuspendedPolicies:
 
     @property
     def _written(self) -> str:
-        return self._path.read_bytes().decode()  # as text it would lose its line ends
+        return self._path.read_bytes().decode()  # reading it as text would change its line ends
 
     @cached_property
     def _runs(self) -> DeclaredVersion:
@@ -117,7 +117,7 @@ class SuspendedPolicies:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a text in place of a file's, all of it or nothing."""
+    """Replace the text of a file completely, or not at all."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         fresh.write_bytes(text.encode())

@@ -1,1 +1,1 @@
-"""Reads recorded traffic where the stack keeps it."""
+"""Reads recorded traffic from the place where the stack keeps it."""

@@ -1,7 +1,7 @@
-"""Recorded traffic asked of Amazon Athena, where it is more than one machine can read.
+"""Recorded traffic, read with Amazon Athena. This is for more traffic than one machine can read.
 
 Source: Amazon Athena API reference, StartQueryExecution, GetQueryExecution and GetQueryResults; Athena User Guide,
-"Data usage controls" (a query over the limit is cancelled).
+"Data usage controls" (Athena cancels a query over the limit).
 """
 
 import time
@@ -22,7 +22,7 @@ from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 _FIRST_PAUSE = 0.25
 _LONGEST_PAUSE = 3.0
 _PAGE_ROWS = 1000
-"""The most that GetQueryResults gives at once."""
+"""The most rows that GetQueryResults returns at once."""
 
 _UNDER_WAY = {"QUEUED", "RUNNING"}
 _OVER_THE_LIMIT = "Bytes scanned limit"
@@ -32,30 +32,30 @@ _BYTES_OF_A_MEBIBYTE = 1024**2
 
 
 class AthenaAccount(Protocol):
-    """What is asked of an AWS account: `flash_ticket.live.aws_account.AwsAccount` is one."""
+    """The part of an AWS account that this module needs, such as `flash_ticket.live.aws_account.AwsAccount`."""
 
     def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
-        """Return one answer as the SDK gives it.
+        """Return one answer, as the SDK returns it.
 
         Raises:
-            RefusedError: AWS refuses.
-            InputError: AWS cannot be asked.
+            RefusedError: AWS refuses the call.
+            InputError: The call fails for another reason.
         """
 
 
 def athena_source(account: AthenaAccount, namespace: str, stack: str) -> tuple[Log, ...]:
-    """Return the recorded traffic of a stack with the destination s3, read where it lies; nothing is asked yet."""
+    """Return the recorded traffic of a stack with the destination s3, read in place. This makes no call to AWS."""
     return (AthenaFlowLog(account, stack_name(namespace, stack), stack),)
 
 
 @dataclass(frozen=True, slots=True)
 class AthenaFlowLog:
-    """The records of a stack, through the workgroup and the table that it made for them.
+    """The records of a stack, read through the workgroup and the table that the stack made for them.
 
     Attributes:
-        workgroup: Which is the database's name too.
-        stack: The Pulumi stack that made them.
-        progress: Where waiting is shown.
+        workgroup: The name of the workgroup and of the database.
+        stack: The Pulumi stack that made the workgroup and the table.
+        progress: Shows how long the query runs.
     """
 
     account: AthenaAccount
@@ -65,13 +65,13 @@ class AthenaFlowLog:
 
     @property
     def name(self) -> str:
-        """Such as ``athena:flash_ticket__prod.flow_logs``."""
+        """The name of the log, such as ``athena:flash_ticket__prod.flow_logs``."""
         return f"athena:{self.workgroup}.{TABLE}"
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the table tells, a page of groups at a time.
+        """Yield the records of the table. Memory holds one page of groups at a time.
 
-        Athena counts malformed lines and does not say where they are.
+        Athena counts malformed lines, but does not say where they are.
 
         Raises:
             InputError: A right, the workgroup or the table is missing, or the query would read too much.
@@ -94,7 +94,7 @@ class AthenaFlowLog:
         return str(started["QueryExecutionId"])
 
     def _wait(self, query: str) -> None:
-        """Return when the query has succeeded; whatever else ends the waiting ends the query too, which costs money."""
+        """Wait until the query has succeeded. If the wait ends early, stop the query, because a query costs money."""
         begun, pause = time.monotonic(), _FIRST_PAUSE
         try:
             while (execution := self._execution(query))["Status"]["State"] in _UNDER_WAY:
@@ -111,11 +111,11 @@ class AthenaFlowLog:
             self._tell(execution["Status"])
 
     def _execution(self, query: str) -> dict[str, Any]:
-        """Return what became of the query so far."""
+        """Return the present state of the query."""
         return dict(self._ask("get_query_execution", QueryExecutionId=query)["QueryExecution"])
 
     def _rows(self, query: str) -> Iterator[Sequence[str | None]]:
-        """Yield the rows of the answer; the first of all repeats the columns' names."""
+        """Yield the rows of the answer, without the first row, which repeats the names of the columns."""
         page: dict[str, Any] = {}
         while not page or page.get("NextToken"):
             further = {"NextToken": page["NextToken"]} if page else {}

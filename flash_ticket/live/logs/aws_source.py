@@ -1,4 +1,4 @@
-"""Recorded traffic in an AWS account: what is named there, and what a stack records by itself."""
+"""Recorded traffic in an AWS account: the logs that a user names, and the logs that a stack records by itself."""
 
 import os
 import re
@@ -21,12 +21,12 @@ _OWN_GROUP = re.compile(r"/[^/]+/[^/]+/flow-logs-[^/]*")
 
 
 def environments_account() -> AwsAccount:
-    """Return the account and region that the variables and settings of AWS lead to.
+    """Return the account and region from the variables and settings of AWS.
 
-    The SDK for Python alone among AWS's knows AWS_DEFAULT_REGION and no AWS_REGION; here both count.
+    Of the AWS SDKs, only the one for Python reads AWS_DEFAULT_REGION and not AWS_REGION. Here, both count.
 
     Raises:
-        InputError: There is no such profile.
+        InputError: The profile does not exist.
     """
     return AwsAccount.connect(os.environ.get("AWS_REGION"), None, "")
 
@@ -35,7 +35,7 @@ def log_of_bucket(account: AwsAccount, text: str) -> Log:
     """Return the flow logs at ``s3://BUCKET/PREFIX``.
 
     Raises:
-        InputError: There is no bucket in it.
+        InputError: The text names no bucket.
     """
     bucket, _, prefix = text.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket):
@@ -44,13 +44,13 @@ def log_of_bucket(account: AwsAccount, text: str) -> Log:
 
 
 def log_of_group(account: AwsAccount, text: str) -> Log:
-    """Return what is told by the log group of ``cloudwatch:LOG_GROUP``.
+    """Return the log in the log group of ``cloudwatch:LOG_GROUP``.
 
-    The format of a flow log is the flow log's own; the group alone does not tell it. Right needed:
-    ec2:DescribeFlowLogs, and for a group that no flow log delivers to logs:DescribeLogStreams.
+    The flow log defines the format of its lines. The group alone does not show it. This needs the right
+    ec2:DescribeFlowLogs. If no flow log delivers to the group, it also needs logs:DescribeLogStreams.
 
     Raises:
-        InputError: There is no such group, or it tells nothing of traffic.
+        InputError: The group does not exist, or it records no traffic.
     """
     group = text.removeprefix("cloudwatch:")
     if not group:
@@ -59,7 +59,7 @@ def log_of_group(account: AwsAccount, text: str) -> Log:
         return _agent(account, group)
     formats = {each.fields for each in deliveries_to_group(account, group)}
     if not formats and _OWN_GROUP.fullmatch(group):
-        formats = {RECORD_FIELDS}  # what a stack has left behind when it was destroyed
+        formats = {RECORD_FIELDS}  # a destroyed stack left this group behind
     if len(formats) > 1:
         problem = "several flow logs deliver to it in different formats, and no line tells whose it is"
         raise InputError(text, "", problem, "Give each flow log a group of its own")
@@ -73,22 +73,23 @@ def log_of_group(account: AwsAccount, text: str) -> Log:
 
 
 def own_logs(account: AwsAccount, environment: Environment, namespace: str) -> tuple[Log, ...]:
-    """Return what records the traffic of a stack: its flow log and, with the VPC CNI, the policy agent's lines.
+    """Return the logs of a stack's traffic: its flow log and, with the VPC CNI, the lines of the policy agent.
 
-    The agent writes to CloudWatch where the add-on is told to (EKS User Guide, "Limit Pod traffic"); where it does
-    not, the flow log is all. Rights needed: ec2:DescribeFlowLogs, logs:DescribeLogStreams, and those of reading.
+    The agent writes to CloudWatch if a setting of the add-on says so (EKS User Guide, "Limit Pod traffic"). Without
+    that setting, the flow log is the only log. This needs the rights ec2:DescribeFlowLogs and logs:DescribeLogStreams,
+    and the rights to read the logs.
 
     Args:
-        account: The stack's.
-        environment: The stack's; by its VPC and name the flow log is known.
-        namespace: The matrix's.
+        account: The stack's account.
+        environment: The stack's environment. Its VPC and its name identify the flow log.
+        namespace: The namespace of the matrix.
 
     Raises:
-        InputError: The stack records nothing, or may not be asked where.
+        InputError: The stack records nothing, or a right to find its logs is missing.
     """
     name = f"{namespace}-{environment.name}"
     found = deliveries_of_vpc(account, environment.vpc)
-    # The newest: while one replaces another, both record the same traffic.
+    # This takes the newest one. While one flow log replaces another, both record the same traffic.
     own = next((each for each in found if each.name == name), None)
     if own is None:
         others = ", ".join(each.id for each in found)

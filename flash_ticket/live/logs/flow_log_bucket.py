@@ -1,7 +1,7 @@
-"""Flow logs in Amazon S3, read batch by batch, so that neither disk nor memory need hold them all.
+"""Flow logs in Amazon S3, read in batches, so that neither the disk nor the memory must hold them all.
 
-Rights needed: s3:ListBucket on the bucket, s3:GetObject on what is under the prefix, and kms:Decrypt on the key where
-the bucket is encrypted with one.
+This needs the rights s3:ListBucket on the bucket and s3:GetObject on the objects under the prefix. If a key encrypts
+the bucket, it also needs kms:Decrypt on that key.
 """
 
 import re
@@ -25,7 +25,7 @@ from flash_ticket.traffic.flow_logs.layout import PARQUET_ENDING, TEXT_ENDINGS, 
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 BATCH_BYTES: Final = 256 << 20
-"""What is on the disk at one time, and at most one file of AWS's 75 MB more."""
+"""The size of a batch on the disk. One more file of AWS, at most 75 MB, may come on top."""
 
 BATCH_FILES: Final = 1000
 _DOWNLOADS = 8
@@ -57,10 +57,12 @@ class _Object:
 
 @dataclass(frozen=True, slots=True)
 class FlowLogBucket:
-    """Flow logs under a prefix of a bucket. Implements ``flash_ticket.traffic.records.record.Log``.
+    """Flow logs under a prefix of a bucket.
+
+    Implements ``flash_ticket.traffic.records.record.Log``.
 
     Attributes:
-        prefix: The folder above ``AWSLogs``, or any folder or file in it; empty for the whole bucket.
+        prefix: The folder above ``AWSLogs``, or any folder or file in it. Empty means the whole bucket.
     """
 
     account: AwsAccount
@@ -74,10 +76,10 @@ class FlowLogBucket:
         return self._uri(self.prefix)
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the files of the time tell; each batch of them lies in a private folder while it is read.
+        """Yield the records from the files of the time. A private folder holds each batch while this reads it.
 
         Raises:
-            InputError: There is no such bucket, nothing in it of the time, a right is missing, or a file vanishes.
+            InputError: The bucket does not exist or has no files of the time, a right is missing, or a file vanishes.
         """
         found = False
         try:
@@ -93,7 +95,7 @@ class FlowLogBucket:
             raise InputError(self.name, "", problem, remedy)
 
     def _told(self, folder: Path, batch: list[_Object], scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the records of a batch; an error names the object, not its copy here."""
+        """Yield the records of a batch. An error names the object in S3, not its local copy."""
         copies = dict(zip(self._fetched(folder, batch), batch, strict=True))
         for form in FlowLogForm:
             paths = tuple(path for path, each in copies.items() if each.form is form)
@@ -104,7 +106,7 @@ class FlowLogBucket:
         reading.first_malformed = self._original(reading.first_malformed, copies)
 
     def _original(self, place: str, copies: dict[Path, _Object]) -> str:
-        """Return a place in a copy as the place in its object."""
+        """Turn a place in a copy into the same place in its object."""
         for path, each in copies.items():
             if place == str(path) or place.startswith(f"{path}:"):
                 return self._uri(each.key) + place.removeprefix(str(path))
@@ -116,7 +118,7 @@ class FlowLogBucket:
                 yield found
 
     def _found(self, prefix: str, window: Window) -> Iterator[_Object]:
-        """Yield the objects under a prefix; folders of other times and other services are not looked into."""
+        """Yield the objects under a prefix. Skip the folders of other times and other services."""
         if window.holds_all(prefix):
             for page in self._listed(prefix):
                 yield from _objects(page)
@@ -124,7 +126,7 @@ class FlowLogBucket:
         for page in self._listed(prefix, Delimiter="/"):
             yield from _objects(page)
             for folder in (each["Prefix"] for each in page.get("CommonPrefixes", ())):
-                # A prefix that ends in no slash is a name, not the beginning of several.
+                # A prefix without a slash at its end is one name, not the beginning of several names.
                 is_inside = not prefix or prefix.endswith("/") or folder == f"{prefix}/"
                 if is_inside and window.may_hold(folder) and not is_of_others(folder):
                     yield from self._found(folder, window)
@@ -144,8 +146,8 @@ class FlowLogBucket:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _fetched(self, folder: Path, batch: list[_Object]) -> list[Path]:
-        """Return where the objects are now, in order."""
-        # Keys are anybody's: only a harmless end of one becomes the name of a file.
+        """Download the objects and return their paths, in the same order."""
+        # Anyone may have chosen the keys. Only a harmless end of a key becomes the name of a file.
         paths = [
             folder / f"{place:04}" / re.sub(r"[^A-Za-z0-9._=-]", "_", each.key.rpartition("/")[2])[-150:]
             for place, each in enumerate(batch)
@@ -178,7 +180,7 @@ class FlowLogBucket:
             raise self._explained(refused, where) from None
 
     def _explained(self, refused: RefusedError, where: str) -> InputError:
-        """Return the refusal with the bucket or the object, and with the right that is missing."""
+        """Return the refusal with the name of the bucket or object, and with the missing right."""
         if refused.key == "credentials":
             return replace(refused, source=where)
         if refused.code in _TOLD:

@@ -1,6 +1,6 @@
 """Where the account's flow logs deliver their records, and with which fields.
 
-Right needed: ec2:DescribeFlowLogs. Source: EC2 API reference, FlowLog.
+This needs the right ec2:DescribeFlowLogs. Source: EC2 API reference, FlowLog.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from flash_ticket.traffic.flow_logs.events import format_fields
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A flow log and its destination: a log group or a bucket; others (Amazon Data Firehose) have neither.
+    """A flow log and its destination: a log group, a bucket, or neither (Amazon Data Firehose).
 
     Attributes:
-        id: ``fl-...``.
-        name: Its tag Name; empty without one.
-        fields: As the format names them: ``version``, ``account-id``.
-        group: The log group; empty for another destination.
-        bucket: The bucket; empty likewise.
+        id: The id of the flow log: ``fl-...``.
+        name: The value of its tag Name. Empty if it has no such tag.
+        fields: The fields, with the names of the format: ``version``, ``account-id``.
+        group: The log group. Empty for another destination.
+        bucket: The bucket. Empty for another destination.
         prefix: The folder of the records of this account and region in the bucket.
-        created: When, in seconds since 1970.
+        created: The time when it was created, in seconds since 1970.
     """
 
     id: str
@@ -56,7 +56,7 @@ def _delivery(account: AwsAccount, described: dict[str, Any]) -> Delivery:
     destination, kind = described.get("LogDestination", ""), described.get("LogDestinationType", "cloud-watch-logs")
     group, bucket, prefix = "", "", ""
     if kind == "cloud-watch-logs":
-        # arn:aws:logs:REGION:ACCOUNT:log-group:NAME, with or without ":*" at its end
+        # arn:aws:logs:REGION:ACCOUNT:log-group:NAME, which may end in ":*"
         group = described.get("LogGroupName") or destination.partition(":log-group:")[2].removesuffix(":*")
     if kind == "s3":
         bucket, _, folder = destination.partition(":::")[2].partition("/")

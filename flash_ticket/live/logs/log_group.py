@@ -1,4 +1,4 @@
-"""What a log group tells of traffic: the lines of flow logs, or those of the AWS network policy agent."""
+"""Records of traffic in a log group: the lines of flow logs, or the lines of the AWS network policy agent."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ class Event(NamedTuple):
     """An event of a log group.
 
     Attributes:
-        time: In seconds since 1970.
-        line: Its message.
+        time: The time of the event, in seconds since 1970.
+        line: The message of the event.
     """
 
     time: float
@@ -30,7 +30,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """A log group, or those of its streams whose names begin alike."""
+    """A log group, or the streams in it whose names begin with a prefix."""
 
     account: AwsAccount
     group: str
@@ -43,10 +43,10 @@ class LogGroup:
         return f"cloudwatch:{self.group}"
 
     def events(self, since: float | None, until: float | None) -> Iterator[Event]:
-        """Yield the events of a time, in seconds since 1970, as AWS hands them out.
+        """Yield the events of a time, in seconds since 1970, in the order of AWS.
 
         Raises:
-            InputError: There is no such group, a right is missing, or AWS cannot be asked.
+            InputError: The group does not exist, a right is missing, or a call to AWS fails.
         """
         wanted: dict[str, Any] = {"logGroupName": self.group}
         if self.stream_prefix:
@@ -94,21 +94,23 @@ class LogGroup:
 
 
 AGENT_STREAMS: Final = "aws-network-policy-agent-audit-"
-"""How the agent's streams begin in the group of an EKS cluster."""
+"""The beginning of the names of the agent's streams in the group of an EKS cluster."""
 
 MOST_KEPT: Final = 500_000
-"""Lines of flow logs that are on the disk at one time, about 100 MB."""
+"""The most lines of flow logs on the disk at one time, about 100 MB."""
 
 _LONGEST_INTERVAL = 600
-"""An event of a flow log has the time at which its record begins, and a record sums up ten minutes at most."""
+"""An event of a flow log has the time when its record begins. A record covers ten minutes at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class FlowLogGroup:
-    """A log group that flow logs deliver to. Implements ``flash_ticket.traffic.records.record.Log``.
+    """A log group that flow logs deliver to.
+
+    Implements ``flash_ticket.traffic.records.record.Log``.
 
     Attributes:
-        fields: Those of the flow log's format, in order.
+        fields: The fields of the flow log's format, in order.
     """
 
     group: LogGroup
@@ -120,7 +122,7 @@ class FlowLogGroup:
         return self.group.name
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the events of the time tell.
+        """Yield the records from the events of the time.
 
         Raises:
             InputError: The group cannot be read.
@@ -150,7 +152,7 @@ class PolicyAgentGroup:
         return self.group.name
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what the agent's lines of the time tell.
+        """Yield the records from the agent's lines of the time.
 
         Raises:
             InputError: The group cannot be read.
@@ -158,6 +160,6 @@ class PolicyAgentGroup:
         return self._told(self.group.events(scope.since, scope.until), scope, reading)
 
     def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
-        # The agent's line has no time of its own; the event's stands before it, in milliseconds.
+        # The agent's line has no time. This puts the time of the event before it, in milliseconds.
         lines = (f"{round(event.time * 1000)} {event.line}".encode() for event in events)
         return PolicyAgentLog(self.name, GivenLines(self.name, lines)).records(scope, reading)

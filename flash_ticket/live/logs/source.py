@@ -1,4 +1,4 @@
-"""What a SOURCE of recorded traffic on the command line means."""
+"""The meaning of a SOURCE of recorded traffic on the command line."""
 
 import re
 from pathlib import Path
@@ -18,15 +18,15 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None) -> tuple[Log, ...]:
-    """Return the logs that a word means; they are read when their records are asked for.
+    """Return the logs that a SOURCE names. Each log opens when a caller reads its records.
 
     Args:
-        text: `FORMS` tells what it may be.
-        connect: Gives the account where the word names something in one, and is called only then; None for the one
-            that the variables and settings of AWS lead to.
+        text: The SOURCE. `FORMS` lists its possible forms.
+        connect: Returns the AWS account. This calls it only if the SOURCE is in an account. None uses the account from
+            the variables and settings of AWS.
 
     Raises:
-        InputError: The word means nothing, or what it names is not there or may not be looked up.
+        InputError: The SOURCE has no known form, it does not exist, or a right to find it is missing.
     """
     if text == "-":
         return (StandardInput(),)
@@ -43,6 +43,6 @@ def _existing(text: str) -> Path:
         if text and Path(text).exists():
             return Path(text)
         problem = "is no source of recorded traffic" if _SCHEME.match(text) or not text else "is not there"
-    except OSError as error:  # such as a name that is too long
+    except OSError as error:  # for example, the name is too long
         problem = f"cannot be read: {error.strerror}"
     raise InputError("SOURCE", "", f"{shown(text)} {problem}", f"Name {FORMS}")

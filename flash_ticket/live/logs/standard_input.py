@@ -1,4 +1,4 @@
-"""Logs that arrive on standard input, kept in a private file while they are read."""
+"""Logs from standard input. A private file holds them while they are read."""
 
 import shutil
 import sys
@@ -21,23 +21,24 @@ def _standard_input() -> BinaryIO:
 
 @dataclass(frozen=True, slots=True)
 class StandardInput:
-    """A log of any kind, known by its content: Parquet wants to be read from its end, which a pipe does not offer.
+    """A log of any kind. Its content shows which kind.
 
-    Implements ``flash_ticket.traffic.records.record.Log``; it can be read once.
+    The log needs a file, because a reader of Parquet begins at the end, and a pipe does not allow that. Implements
+    ``flash_ticket.traffic.records.record.Log``. A caller can read it once.
     """
 
     stream: Callable[[], BinaryIO] = _standard_input
 
     @property
     def name(self) -> str:
-        """Return what the user named it."""
+        """Return the name that the user gave it."""
         return "-"
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield what it tells; its copy is removed then.
+        """Yield its records, then remove its copy.
 
         Raises:
-            InputError: It is no log, or there is no room for it.
+            InputError: The input is not a log, or the disk has no room for it.
         """
         with TemporaryDirectory(prefix="flash-firewall-") as folder:
             path = Path(folder) / "standard input"

@@ -1,4 +1,4 @@
-"""The project's files as they were at a revision of git."""
+"""The files of the project at a revision of git."""
 
 import getpass
 import subprocess
@@ -14,12 +14,12 @@ from flash_ticket.firewall.terms.input_error import InputError
 
 @contextmanager
 def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[Path]:
-    """Give a folder that holds files of a project's folder as a revision has them, for the length of a block.
+    """Provide a folder with the project's files at a revision. The folder exists until the block ends.
 
-    An InputError of the block is raised with the revision beside the file that it names.
+    If the block raises InputError, the error names the revision beside the file.
 
     Raises:
-        InputError: There is no git, no such revision, or a file is not in it.
+        InputError: Git is not installed, the revision does not exist, or a file is missing in it.
     """
     with TemporaryDirectory() as folder:
         for name in names:
@@ -35,7 +35,7 @@ def _file_at(project: Path, revision: str, name: str) -> bytes:
         raise InputError("--since", "", f"{revision} is no revision", "Name a commit, tag or branch")
     try:
         shown = subprocess.run(  # noqa: S603 - a fixed command; the revision cannot be an option
-            ["git", "-C", str(project), "cat-file", "blob", f"{revision}:./{name}"],  # noqa: S607 - git is found as everywhere
+            ["git", "-C", str(project), "cat-file", "blob", f"{revision}:./{name}"],  # noqa: S607 - PATH decides which git runs
             capture_output=True,
             check=True,
         )
@@ -48,7 +48,7 @@ def _file_at(project: Path, revision: str, name: str) -> bytes:
 
 
 def commits_of(project: Path, names: tuple[str, ...], most: int) -> list[str]:
-    """Return the last commits that changed files of a project's folder, the last first; none without git."""
+    """Return the last commits that changed these files of the project, newest first, or none without git."""
     command = ["git", "-C", str(project), "log", f"--max-count={most}", "--format=%h", "--", *names]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - a fixed command
@@ -57,7 +57,10 @@ def commits_of(project: Path, names: tuple[str, ...], most: int) -> list[str]:
 
 
 def author() -> str:
-    """Return a name, with an address where git knows one; what it says is not proven, and what is no text is ``?``."""
+    """Return the user's name, with the mail address if git has one.
+
+    Nothing proves that the name is true. A ``?`` replaces each character that is not valid text.
+    """
     name, address = (_git(f"user.{key}") for key in ("name", "email"))
     found = f"{name} <{address}>" if name and address else name or address
     return (found or _user()).encode("utf-8", "replace").decode()[:LONGEST_REASON]
@@ -74,5 +77,5 @@ def _git(key: str) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as a number that has no name
+    except (KeyError, OSError):  # a container may run as a user id without a name
         return "somebody without a name"

@@ -1,4 +1,4 @@
-"""The configuration of the stack that the engine runs."""
+"""The configuration of the stack that the Pulumi engine runs."""
 
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ def read_stack_configuration() -> StackConfiguration:
     """Return the configuration of the running program's stack.
 
     Raises:
-        InputError: A key of this project is unknown, missing or encrypted, or the binding does not hold.
+        InputError: A key of this project is unknown, missing or encrypted, or the binding is not valid.
     """
     if is_config_secret(BINDING_KEY):
         raise InputError(
@@ -32,10 +32,10 @@ def read_stack_configuration() -> StackConfiguration:
 
 
 _MESSAGE_WAS_SHOWN = 32
-"""Pulumi's Python language host then adds no message of its own (sdk/python, pulumi-language-python-exec)."""
+"""With this exit status, Pulumi's Python language host adds no message (sdk/python, pulumi-language-python-exec)."""
 
 
 def refuse(message: str) -> NoReturn:
-    """Show one error and end the program, before it has declared anything."""
+    """Show one error and end the program before it declares anything."""
     pulumi.log.error(message)
     raise SystemExit(_MESSAGE_WAS_SHOWN)

@@ -1,4 +1,4 @@
-"""What the configuration of a stack says, typed once, whether the engine or its file tells it."""
+"""The configuration of a stack in one type, from the engine or from the settings file."""
 
 import json
 import os
@@ -16,15 +16,15 @@ from flash_ticket.firewall.terms.input_error import InputError
 
 @dataclass(frozen=True, slots=True)
 class StackConfiguration:
-    """What Pulumi.<stack>.yaml says.
+    """The content of Pulumi.<stack>.yaml.
 
     Attributes:
-        region: From aws:region.
-        profile: From aws:profile; None leaves the choice to the environment.
-        kubeconfig: From kubernetes:kubeconfig, a path or content.
-        context: From kubernetes:context.
-        written: The binding, as it was written.
-        suspensions: What somebody has opened for a while, and what of it is open now.
+        region: The value of aws:region.
+        profile: The value of aws:profile. None uses the profile of the environment.
+        kubeconfig: The value of kubernetes:kubeconfig: a path, or the content of the file.
+        context: The value of kubernetes:context.
+        written: The binding, as the user wrote it.
+        suspensions: The policies that a user opened for a while, and which of them are open now.
     """
 
     stack: str
@@ -41,12 +41,12 @@ def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration
     """Return the configuration of a stack.
 
     Args:
-        stack: The last part of its name, such as ``dev``.
-        settings: Values by their full keys, such as ``aws:region``; the binding and the suspensions
-            as parsed YAML, the others as text.
+        stack: The last part of the stack's name, such as ``dev``.
+        settings: The values by their full keys, such as ``aws:region``. The binding and the suspensions are parsed
+            YAML. The other values are text.
 
     Raises:
-        InputError: A key of this project is unknown or missing, or the binding does not hold.
+        InputError: A key of this project is unknown or missing, or the binding is not valid.
     """
     for key in sorted(settings):
         if key.startswith(f"{PROJECT}:") and key not in {BINDING_KEY, SUSPENSIONS_KEY}:
@@ -84,15 +84,15 @@ _USED = ("aws:region", "aws:profile", _KUBECONFIG, "kubernetes:context")
 def read_stack_file(folder: Path, stack: str) -> StackConfiguration:
     """Return the configuration of a stack.
 
-    Where the file holds its kubeconfig encrypted, KUBECONFIG takes its place.
+    If the kubeconfig in the file is encrypted, KUBECONFIG replaces it.
 
     Args:
-        folder: Where Pulumi.<stack>.yaml is; a kubeconfig with a relative path is looked for from there, as the
-            engine runs the program there.
-        stack: Such as ``dev``; of Pulumi's full name (``organization/project/dev``) the last part counts.
+        folder: The folder of Pulumi.<stack>.yaml. A relative path of a kubeconfig starts there, because the engine
+            runs the program there.
+        stack: The stack, such as ``dev``. Only the last part of a full name (``organization/project/dev``) counts.
 
     Raises:
-        InputError: The file cannot be read, a key is unknown, missing or encrypted, or the binding does not hold.
+        InputError: The file is not readable, a key is unknown, missing or encrypted, or the binding is not valid.
     """
     name = stack.rpartition("/")[2]
     settings = read_settings(folder, name)
@@ -114,7 +114,7 @@ def _texts(settings: Mapping[str, Any], folder: Path, source: str) -> Iterator[t
                 )
             yield key, None
         elif key == _KUBECONFIG and isinstance(value, dict):
-            yield key, json.dumps(value, indent=1)  # YAML too, and on several lines, which tells content from a path
+            yield key, json.dumps(value, indent=1)  # this is YAML too; several lines mark it as content, not as a path
         elif key == _KUBECONFIG and isinstance(value, str) and "\n" not in value:
             yield key, str(folder / Path(value).expanduser())
         elif value is not None:
