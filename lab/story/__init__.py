@@ -1,1 +1,1 @@
-"""The demo, and the incident at night that it shows."""
+"""The demo: its story, its incident and its transcript."""

@@ -1,4 +1,4 @@
-"""The story of the firewall on the lab: previewed, deployed, looked at, changed and destroyed, for dev and for prod."""
+"""The demo on the lab. For dev and prod, it previews, deploys, shows, changes and destroys the firewall."""
 
 import subprocess
 import time
@@ -35,11 +35,11 @@ _COLOURS = {"+": typer.colors.GREEN, "~": typer.colors.YELLOW, "-": typer.colors
 
 
 def tell() -> None:
-    """Run the story on a lab of its own, which is gone afterwards.
+    """Run the demo on a new lab, and remove the lab afterwards.
 
     Raises:
         EngineError: A step of the engine or a command failed.
-        SystemExit: A tool of the lab cannot be made.
+        SystemExit: The download or the build of a tool of the lab failed.
     """
     opening.begin()
     _title("The lab")
@@ -122,7 +122,7 @@ def _incident(lab: Lab, engine: Engine) -> None:
     (engine.program / "proposed.yaml").write_text(declared.replace(_NEEDED_FLOW, _PROPOSED_FLOW))
     asked = ("replay", "--since", "2h", "--matrix", "proposed.yaml")
     night.show_verb(engine, *asked, status=_SOMETHING_FOUND)
-    for interface in interfaces:  # its pod ends: AWS keeps a group that one carries
+    for interface in interfaces:  # its pod ends; AWS does not delete a group that an interface uses
         ec2.delete_network_interface(NetworkInterfaceId=interface)
 
 
@@ -142,7 +142,7 @@ def _kubectl(lab: Lab, stack: str, *arguments: str) -> None:
 
 
 def _rules(lab: Lab, engine: Engine) -> None:
-    """Show the rules of the service in the middle, as AWS has them."""
+    """Show the rules of the api service, as AWS returns them."""
     ec2 = _aws(lab, "ec2")
     group = engine.outputs()["groupIds"]["api"]
     _say(f"aws ec2 describe-security-group-rules --filters Name=group-id,Values={group}")
@@ -164,7 +164,7 @@ def _aws(lab: Lab, service: str) -> Any:  # noqa: ANN401 - clients are made at r
 
 
 def _summary(result: Result) -> None:
-    """Show the proof, and how many resources of each type a step is about."""
+    """Show the proof, and how many resources of each type a step changes."""
     for line in result.diagnostics:
         if "proof" in line or "opens and closes" in line:
             for told in line.removeprefix("info: ").splitlines():
@@ -177,7 +177,7 @@ def _summary(result: Result) -> None:
 
 
 def _changes(result: Result) -> None:
-    """Show every step by its name."""
+    """Show the name of every changed resource, and how it changed."""
     for step in sorted(result.changes, key=lambda step: (step.type, step.name)):
         if ":components:" not in step.type:
             sign = _SIGNS.get(step.operation, step.operation)

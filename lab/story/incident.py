@@ -1,8 +1,8 @@
-"""A made-up incident in an environment of the lab: an hour of its logs, where the stack delivers them.
+"""An invented incident in an environment of the lab: one hour of logs, in the place where the stack delivers them.
 
 The VPC layer denies one connection: the interface of pay lacks its group, so Redis and RabbitMQ refuse declared
-traffic. The pod layer denies the other: somebody in gateway tries Redis, which is not declared. The logs also hold the
-shop's own traffic and attempts from the internet at the load balancer.
+traffic. The pod layer denies the other connection: a pod of gateway calls Redis, and this traffic is not declared. The
+logs also hold the shop's own traffic, and attempts from the internet to reach the load balancer.
 """
 
 import random
@@ -26,7 +26,7 @@ _SYN, _SYN_ACK = 2, 18
 
 @dataclass(frozen=True, slots=True)
 class _Host:
-    """An interface: its address behind the first two octets of the VPC, and the name of its group."""
+    """An interface: the last two octets of its address, and the name of its group."""
 
     address: str
     group: str
@@ -55,7 +55,7 @@ _STRANGER = "198.51.100.77"
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Stages the incident in one environment.
+    """Creates the incident in one environment.
 
     Attributes:
         network: The first two octets of the VPC.
@@ -76,7 +76,7 @@ class Incident:
     def happen(self, ec2: Any, s3: Any, logs: Any, now: float) -> tuple[str, ...]:  # noqa: ANN401 - boto3 creates clients at run time
         """Create the interfaces, deliver the flow log records, and write the decisions of the agent.
 
-        Returns the ids of the interfaces: while they exist, their groups cannot be deleted.
+        Return the ids of the interfaces. While an interface exists, AWS does not delete its group.
 
         Args:
             ec2: A client of EC2.

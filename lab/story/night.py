@@ -21,7 +21,7 @@ _ENGINE = re.compile(r"^Updating \(.*?^Resources:\n(.*?)\n\n?^Duration: .*?$\n*"
 
 
 def suspend(engine: Engine) -> None:
-    """Open a policy, let its time pass, and let the next update close it.
+    """Open a policy, let its time end, and let the next update close it.
 
     Raises:
         EngineError: A command failed.
@@ -57,7 +57,7 @@ def drift(engine: Engine) -> None:
     Raises:
         EngineError: A command failed.
     """
-    # The lab's pods have no interfaces, and verify would report each of them.
+    # The lab's pods have no interfaces, so verify would report each pod.
     _run(engine, "delete", "pods", "--all", "--force", "--grace-period=0")
     _kubectl(engine, "delete", "networkpolicy", "03-allow-pay-from-api")
     egress = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
@@ -82,10 +82,10 @@ def _run(engine: Engine, *arguments: str) -> None:
 
 
 def show_verb(engine: Engine, *arguments: str, status: int = 0) -> None:
-    """Show the command's output for the engine's stack, with the engine's own output in one line.
+    """Show the output of the command for the engine's stack. One line replaces the engine's own output.
 
     Raises:
-        EngineError: It exits with another status than expected.
+        EngineError: The command exits with an unexpected status.
     """
     shown = [f'"{each}"' if " " in each else each for each in arguments]
     _say(f"flash-firewall {' '.join(shown)}")

@@ -1,4 +1,4 @@
-"""How the story begins: matrix, proof and picture of the shop, while the tools of the lab are being made."""
+"""The beginning of the demo. It shows matrix, proof and picture of the shop during the build of the lab's tools."""
 
 import subprocess
 import sys
@@ -20,25 +20,25 @@ _REPOSITORY = Path(__file__).parents[2]
 
 
 def begin() -> None:
-    """Show what needs no lab, and return when the tools of the lab are there.
+    """Show the parts that need no lab, and return when the tools of the lab are ready.
 
     Raises:
-        SystemExit: A tool cannot be made; standard error says which and why.
+        SystemExit: The download or the build of a tool failed. Standard error says which tool, and why.
     """
     with _tools_in_background():
         matrix = read_matrix(_REPOSITORY / MATRIX_FILE)
         lines = [*_matrix(matrix), *_proof(), *_shop(matrix)]
-        typer.echo("\n".join(lines))  # at once: the progress of the tools is on the same terminal
+        typer.echo("\n".join(lines))  # in one write, because the progress of the tools appears on the same terminal
 
 
 @contextmanager
 def _tools_in_background() -> Iterator[None]:
-    """Make the tools in a process of its own while the block runs, and wait for them at its end."""
+    """Make the tools in another process while the block runs. Wait for that process at the end of the block."""
     with subprocess.Popen(
         [sys.executable, "-m", "lab", "tools"],
         cwd=_REPOSITORY,
         stdin=subprocess.DEVNULL,
-        start_new_session=True,  # an interrupt on the terminal is for this process, which then ends the other in order
+        start_new_session=True,  # only this process gets Ctrl-C, and it then ends the other one
         preexec_fn=die_with_parent,  # noqa: PLW1509 - one libc call, and no other thread has started yet
     ) as making:
         try:
@@ -67,7 +67,7 @@ def _proof() -> Iterator[str]:
 
 
 def _shop(matrix: Matrix) -> Iterator[str]:
-    """Yield a line for each caller and a column for each endpoint that is called: calls run down a staircase."""
+    """Yield a line for each caller, with a column for each called endpoint. Their order makes the calls a staircase."""
     yield from title("The shop: who calls (on the left) and who is called (above), on which ports")
     ports = {(flow.source, flow.target): listing(flow.ports) for flow in matrix.flows}
     place = columns(sorted({end for pair in ports for end in pair}), sorted(ports))
@@ -82,5 +82,5 @@ def _shop(matrix: Matrix) -> Iterator[str]:
 
 
 def title(text: str) -> tuple[str, str]:
-    """Return the lines that head a section of the story."""
+    """Return the heading lines of a section of the demo."""
     return "", typer.style(f"== {text}", bold=True)

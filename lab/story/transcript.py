@@ -1,4 +1,4 @@
-"""The demo's transcript: what differs between runs, and its place in the README."""
+"""The transcript of the demo: the parts that differ between runs, and its place in the README."""
 
 import re
 
@@ -19,26 +19,26 @@ _VARYING = (
 
 
 def settled(transcript: str) -> str:
-    """Return a transcript in which placeholders in angle brackets replace everything that varies between runs."""
+    """Replace everything that differs between runs with placeholders in angle brackets."""
     for pattern, replacement in _VARYING:
         transcript = pattern.sub(replacement, transcript)
     return transcript.strip() + "\n"
 
 
 def kept_in(readme: str) -> str:
-    """Return the transcript that a README holds.
+    """Return the transcript in a README.
 
     Raises:
-        ValueError: It holds none.
+        ValueError: The README has no transcript.
     """
     return readme[readme.index(_START) + len(_START) : readme.index(_END)]
 
 
 def put_in(readme: str, transcript: str) -> str:
-    """Return a README with another transcript.
+    """Return the README with its transcript replaced.
 
     Raises:
-        ValueError: It holds none yet.
+        ValueError: The README has no transcript to replace.
     """
     start = readme.index(_START) + len(_START)
     return readme[:start] + transcript.strip() + "\n" + readme[readme.index(_END) :]

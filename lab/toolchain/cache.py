@@ -1,4 +1,4 @@
-"""The folder that keeps what was built or downloaded once."""
+"""The folder that keeps built and downloaded tools."""
 
 import fcntl
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def default_root() -> Path:
-    """Return the cache's folder: ``FLASH_FIREWALL_CACHE``, or the user's cache folder by the XDG specification."""
+    """Return the folder of the cache: ``FLASH_FIREWALL_CACHE``, or a folder in the user's XDG cache folder."""
     own = os.environ.get("FLASH_FIREWALL_CACHE")
     if own:
         return Path(own)
@@ -22,7 +22,7 @@ def default_root() -> Path:
 
 
 def fingerprint(*parts: str | Path) -> str:
-    """Return 16 hexadecimal digits that change with any of the texts or, for paths, with the files' content."""
+    """Return 16 hexadecimal digits that change if a text changes or, for a path, if the content of the file changes."""
     digest = hashlib.sha256()
     for part in parts:
         content = part.read_bytes() if isinstance(part, Path) else part.encode()
@@ -35,24 +35,24 @@ def fingerprint(*parts: str | Path) -> str:
 class Cache:
     """A folder of finished entries.
 
-    An entry is made under a temporary name and renamed when it is whole: what can be seen under its own name is never
-    half-made.
+    The cache makes an entry under a temporary name, and renames it when it is complete. So an entry with its own name
+    is always complete.
     """
 
     root: Path
 
     def found(self, name: str, key: str) -> Path | None:
-        """Return the entry's folder, or None where it was never finished."""
+        """Return the folder of the entry, or None if no complete entry exists."""
         folder = self.root / f"{name}-{key}"
         return folder if folder.is_dir() else None
 
     def get(self, name: str, key: str, make: Callable[[Path], None]) -> Path:
-        """Return the entry's folder, made by ``make`` in the folder that it is given if it is not there.
+        """Return the folder of the entry. If it does not exist, ``make`` fills the folder that it receives.
 
-        Only one process makes an entry at a time; the others wait for it.
+        Only one process at a time makes an entry. Other processes wait for it.
 
         Raises:
-            Exception: Whatever ``make`` raises; nothing of the entry is kept then.
+            Exception: ``make`` raised it. The cache then keeps nothing of the entry.
         """
         finished = self.found(name, key)
         if finished:

@@ -1,7 +1,7 @@
-"""Tools from the archives that their projects publish, where the network lets them through.
+"""Downloads tools from the archives that their projects publish, if the network allows it.
 
-Untried: written from the projects' published file names, on a machine that reaches package registries only. What goes
-wrong here is never an error: the build from Go modules follows.
+Nobody has tried this yet: the machine of its author reached only package registries. The code follows the file names
+that the projects publish. A failure here is never an error, because the build from Go modules follows.
 """
 
 import concurrent.futures
@@ -22,21 +22,21 @@ _MEBIBYTE = 1 << 20
 
 
 class DownloadError(Exception):
-    """An archive cannot be had, or is not what its project published."""
+    """The download of an archive failed, or the archive differs from the published one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A pinned ``.tar.gz`` of a GitHub release with the checksum file that is published beside it.
+    """A pinned ``.tar.gz`` of a GitHub release, with the checksum file of the same release.
 
-    ``{system}`` and ``{machine}`` stand for Go's names of this platform (``linux``, ``amd64``), ``{x64}`` for the name
-    that Pulumi's own archives use in place of ``amd64``.
+    ``{system}`` and ``{machine}`` mean Go's names of this platform (``linux``, ``amd64``). ``{x64}`` means the name
+    that Pulumi's own archives use instead of ``amd64``.
 
     Attributes:
-        release: The release's address below the host, such as ``pulumi/pulumi/releases/download/v3.259.0``.
-        file: The archive's name.
+        release: The path of the release on the host, such as ``pulumi/pulumi/releases/download/v3.259.0``.
+        file: The name of the archive.
         checksums: The name of the file with the SHA-256 or SHA-512 sums, in the format of ``sha256sum``.
-        executables: The files wanted out of the archive, by base name.
+        executables: The base names of the files to take out of the archive.
     """
 
     release: str
@@ -45,10 +45,10 @@ class Archive:
     executables: tuple[str, ...]
 
     def make(self, folder: Path) -> None:
-        """Download, verify and unpack into ``folder``.
+        """Download the archive, verify it, and unpack it into ``folder``.
 
         Raises:
-            DownloadError: The host is out of reach, or the archive or its checksum is not as pinned.
+            DownloadError: The host does not answer, the checksum differs, or an executable is missing in the archive.
         """
         name = self._named(self.file)
         try:
@@ -86,12 +86,15 @@ class Archive:
 
 
 def reachable() -> bool:
-    """Say within four seconds whether the archives' host answers; no where ``FLASH_FIREWALL_DOWNLOADS`` is ``off``."""
+    """Return within four seconds whether the host of the archives answers.
+
+    If ``FLASH_FIREWALL_DOWNLOADS`` is ``off``, return False.
+    """
     if os.environ.get("FLASH_FIREWALL_DOWNLOADS") == "off":
         return False
     pool = concurrent.futures.ThreadPoolExecutor(max_workers=1)
     try:
-        # In a thread, because looking a name up cannot be given a time limit.
+        # This runs in a thread, because a name lookup has no time limit.
         return pool.submit(_connect).result(timeout=_REACH_SECONDS + 1)
     except (OSError, concurrent.futures.TimeoutError):
         return False

@@ -1,6 +1,6 @@
 """Tools built from published Go modules.
 
-Every folder under ``lab/tools`` is a Go module that pins, in a committed ``go.mod`` and ``go.sum``, what it builds.
+Every folder under ``lab/tools`` is a Go module. Its committed ``go.mod`` and ``go.sum`` pin what it builds.
 """
 
 import functools
@@ -17,27 +17,27 @@ MODULES = Path(__file__).parents[1] / "tools"
 
 
 class BuildError(Exception):
-    """A tool could not be built; says which and what the compiler said."""
+    """The build of a tool failed. The message names the tool and quotes the compiler."""
 
 
 def _nothing_more(_folder: Path) -> None:
-    """Do nothing: most tools are executables only."""
+    """Do nothing, because most tools are only executables."""
 
 
 @dataclass(frozen=True, slots=True)
 class GoBuild:
-    """One executable out of one Go module, and what belongs beside it.
+    """One executable from one Go module, and the files that belong beside it.
 
     Attributes:
         executable: The name of the executable.
         module: The folder under ``lab/tools``.
-        package: The main package, an import path or ``.``.
-        variables: Strings that the linker sets, such as the version that a release build would carry.
-        beside: Other executables for the same folder.
-        tags: Build tags, which leave out what the lab never uses.
-        finish: Adds files that are not built; is given the folder that holds the executables.
-        processor_seconds: About how much processor time the build takes after the builds before it; progress shows
-            what is left by it.
+        package: The main package: an import path or ``.``.
+        variables: Strings that the linker sets, such as the version of a release build.
+        beside: Other executables in the same folder.
+        tags: Build tags that leave out the parts that the lab never uses.
+        finish: A function that adds files that need no build. It receives the folder of the executables.
+        processor_seconds: About how much processor time the build takes after the builds before it. The progress uses
+            this to show the time left.
     """
 
     executable: str
@@ -50,16 +50,16 @@ class GoBuild:
     processor_seconds: float = 0.0
 
     def key(self) -> str:
-        """Return what the cache knows this build by: it changes with sources, pinned modules and the Go release."""
+        """Return the cache key of this build. It changes with the sources, the pinned modules and the Go release."""
         settings = repr((self.package, self.variables, [build.key() for build in self.beside]))
         files = sorted(path for path in (MODULES / self.module).iterdir() if not path.name.endswith("_test.go"))
         return fingerprint(settings, go_version(), *self.tags, *files)
 
     def make(self, folder: Path) -> None:
-        """Build into ``folder``.
+        """Build the executables into ``folder``.
 
         Raises:
-            BuildError: The Go toolchain is missing or refuses.
+            BuildError: The Go toolchain is missing, or the build failed.
         """
         flags = " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.variables)])
         command = [go(), "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", flags]
@@ -79,7 +79,7 @@ class GoBuild:
         self.finish(folder)
 
     def get(self, cache: Cache) -> Path:
-        """Return the folder that holds the executable, built if it is not in the cache."""
+        """Return the folder of the executable. If the cache does not have it, build it first."""
         return cache.get(self.executable, self.key(), self.make)
 
 
@@ -87,7 +87,7 @@ def go() -> str:
     """Return the path of the Go toolchain.
 
     Raises:
-        BuildError: There is none on PATH.
+        BuildError: PATH has no Go toolchain.
     """
     path = shutil.which("go")
     if path is None:
@@ -102,11 +102,11 @@ def go_version() -> str:
 
 
 def module_folder(module: str, path: str) -> Path:
-    """Return where the Go module ``path@version`` lies unpacked, downloaded if need be.
+    """Return the folder of the unpacked Go module ``path@version``. If it is missing, download it first.
 
     Args:
-        module: The folder under ``lab/tools`` that pins it.
-        path: The module's path and version.
+        module: The folder under ``lab/tools`` that pins the Go module.
+        path: The path and the version of the Go module.
     """
     _go_output("mod", "download", path, folder=MODULES / module)
     return Path(_go_output("list", "-m", "-f", "{{.Dir}}", path.partition("@")[0], folder=MODULES / module))

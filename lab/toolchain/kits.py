@@ -1,7 +1,7 @@
-"""The programs that the lab runs, found or made.
+"""Finds or makes the programs that the lab runs.
 
-Each is looked for on this machine, then in the cache, then in its project's published archive, and is otherwise built
-from Go modules.
+It searches for each program on this machine, then in the cache, then in the archive that its project publishes. If all
+that fails, it builds the program from Go modules.
 """
 
 import os
@@ -26,7 +26,7 @@ _INTERPRETER = "pulumi-language-python-interpreter"
 
 
 class Finder(Protocol):
-    """Something that can tell where a tool is installed."""
+    """Finds the place where a tool is installed."""
 
     def find(self) -> Path | None:
         """Return the folder of the installed tool, or None."""
@@ -37,11 +37,11 @@ class Kit:
     """Executables that come together.
 
     Attributes:
-        name: What the kit is called in progress and errors.
-        installed: How it is found on this machine.
-        archive: What its project publishes, or None.
-        builds: What to build instead.
-        plugin: The folder that the engine looks for it in, in Pulumi's home; empty for what is looked for on PATH.
+        name: The name of the kit in progress and errors.
+        installed: Finds the kit on this machine.
+        archive: The archive that its project publishes, or None.
+        builds: The builds that replace the archive.
+        plugin: The folder in Pulumi's home where the engine expects the kit. Empty for a kit on PATH.
     """
 
     name: str
@@ -56,8 +56,8 @@ class Toolchain:
     """Where the programs are.
 
     Attributes:
-        folders: The folders to put first on PATH, in order; what was found on PATH needs none.
-        plugins: The folders of the provider plugins, by the name that they have in Pulumi's home.
+        folders: The folders to put first on PATH, in order. A program that is already on PATH needs no folder.
+        plugins: The folders of the provider plugins, by their names in Pulumi's home.
         environment: Variables that the programs need.
     """
 
@@ -69,7 +69,7 @@ class Toolchain:
         """Return where an executable is.
 
         Raises:
-            LookupError: There is none.
+            LookupError: The executable does not exist.
         """
         folders = [*map(str, self.folders), os.environ.get("PATH", os.defpath)]
         found = shutil.which(executable, path=os.pathsep.join(folders))
@@ -78,18 +78,18 @@ class Toolchain:
         return Path(found)
 
     def link_plugins(self, home: Path) -> None:
-        """Put the plugins where the engine looks for them: ``home`` is to be its ``PULUMI_HOME``.
+        """Link the plugins into the folder where the engine expects them. ``home`` must become its ``PULUMI_HOME``.
 
-        On PATH it would find them too, and warn of it at every run.
+        The engine would also find them on PATH, but then it prints a warning in every run.
         """
         for name, folder in self.plugins.items():
-            (home / "plugins" / name).mkdir(parents=True)  # the engine overlooks a link in its place
+            (home / "plugins" / name).mkdir(parents=True)  # the engine ignores a link instead of a folder
             for file in folder.iterdir():
                 (home / "plugins" / name / file.name).symlink_to(file)
 
 
 def _add_python_scripts(folder: Path) -> None:
-    # The language host starts the SDK's script, which it expects beside itself as a file of its own.
+    # The language host starts the script of the SDK, and expects that file beside itself.
     sdk = module_folder("pulumi-cli", f"github.com/pulumi/pulumi/sdk/v3@v{_PULUMI}")
     scripts = sdk / "python" / "cmd" / "pulumi-language-python-exec", MODULES / "pulumi-python-host" / _INTERPRETER
     for script in scripts:
@@ -98,7 +98,7 @@ def _add_python_scripts(folder: Path) -> None:
 
 
 def _add_launcher(folder: Path) -> None:
-    # Under this name the plugin becomes the Terraform provider: see lab/tools/aws-bridge/processes.go.
+    # With this name, the plugin acts as the Terraform provider: see lab/tools/aws-bridge/processes.go.
     (folder / _LAUNCHER).symlink_to("pulumi-resource-aws")
 
 
@@ -212,16 +212,16 @@ _KUBECTL = Kit(
     ),
 )
 KITS = (_API_SERVER, _ENGINE, _AWS_PLUGIN, _KUBERNETES_PLUGIN, _KUBECTL)
-"""In the order in which a lab needs them."""
+"""All kits, in the order in which a lab needs them."""
 
 
 def provide(kits: Iterable[Kit] = KITS, cache: Cache | None = None) -> Toolchain:
-    """Return the toolchain; what is missing is downloaded or built first, with progress on standard error.
+    """Return the toolchain. Download or build missing tools first, and show the progress on standard error.
 
-    From nothing this takes about 25 minutes on two cores, once; other processes that need the tools wait for it.
+    With an empty cache, this takes about 25 minutes on two cores, once. Other processes that need the tools wait.
 
     Raises:
-        BuildError: A tool is not installed, cannot be downloaded and does not build.
+        BuildError: A tool is not installed, its download failed, and its build failed too.
     """
     cache = cache or Cache(default_root())
     wanted = list(kits)
@@ -236,7 +236,7 @@ def provide(kits: Iterable[Kit] = KITS, cache: Cache | None = None) -> Toolchain
 
 
 def _environment(folders: list[Path]) -> dict[str, str]:
-    """Return the variables by which what was built finds what was not."""
+    """Return the variables that lead the built programs to the files that the lab did not build."""
     environment = {}
     for folder in folders:
         if (folder / _LAUNCHER).is_symlink():
@@ -263,7 +263,7 @@ def _archive_entry(archive: Archive) -> tuple[str, str]:
 
 
 def _make(kits: list[Kit], cache: Cache) -> dict[str, list[Path]]:
-    """Download or build, and return the folders by the kits' names."""
+    """Download or build the kits, and return their folders by the kits' names."""
     made: dict[str, list[Path]] = {}
     if download.reachable():
         progress = Progress("downloading", [Step(kit.name) for kit in kits if kit.archive])
@@ -272,7 +272,7 @@ def _make(kits: list[Kit], cache: Cache) -> dict[str, list[Path]]:
             made |= {kit.name: [folder]} if folder else {}
     rest = [kit for kit in kits if kit.name not in made]
     if _AWS_PLUGIN in rest:
-        _terraform_provider()  # the plugin is of no use without it: better said now than after 25 minutes
+        _terraform_provider()  # the plugin needs it, so this fails now and not after 25 minutes
     builds = [build for kit in rest for build in kit.builds]
     progress = Progress("building", [Step(build.executable, build.processor_seconds) for build in builds])
     for kit in rest:

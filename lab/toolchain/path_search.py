@@ -1,4 +1,4 @@
-"""Tools that are on this machine already, in a version that fits."""
+"""Finds tools that are already on this machine, in a version that fits."""
 
 import os
 import re
@@ -16,14 +16,14 @@ Version = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """How an installed tool tells its version and which versions fit.
+    """How an installed tool prints its version, and which versions fit.
 
     Attributes:
-        executable: The tool's name.
-        arguments: What makes it print its version.
+        executable: The name of the tool.
+        arguments: The arguments that make it print its version.
         at_least: The oldest version that fits.
-        below: The first that no longer fits.
-        beside: Executables that must lie in the same folder.
+        below: The first version that no longer fits.
+        beside: Executables that must be in the same folder.
     """
 
     executable: str
@@ -45,7 +45,7 @@ class Installed:
 
     def _version(self, path: str) -> Version | None:
         try:
-            result = subprocess.run(  # noqa: S603 - the tool was looked for by name and is asked its version
+            result = subprocess.run(  # noqa: S603 - the tool comes from PATH, and this asks for its version
                 [path, *self.arguments], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired):
@@ -55,18 +55,18 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class InstalledPlugin:
-    """An official provider plugin that ``pulumi plugin install`` has put into Pulumi's home.
+    """An official provider plugin that ``pulumi plugin install`` has added to Pulumi's home.
 
     Attributes:
-        name: The provider's name, such as ``aws``.
-        major: The major version that the program's SDK speaks.
+        name: The name of the provider, such as ``aws``.
+        major: The major version that the SDK of the program uses.
     """
 
     name: str
     major: int
 
     def find(self) -> Path | None:
-        """Return the folder of the newest fitting plugin, or None."""
+        """Return the folder of the newest plugin that fits, or None."""
         executable = f"pulumi-resource-{self.name}"
         home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
         folders = [
@@ -78,7 +78,7 @@ class InstalledPlugin:
 
 
 def parse_version(text: str) -> Version | None:
-    """Return the first version of three numbers in a text."""
+    """Return the first version with three numbers in a text, or None."""
     match = _VERSION.search(text)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
@@ -86,9 +86,9 @@ def parse_version(text: str) -> Version | None:
 def terraform_provider(name: str, major: int) -> Path | None:
     """Return the newest binary of a HashiCorp provider in a Terraform filesystem mirror, or None.
 
-    Mirrors are unpacked as ``registry.terraform.io/hashicorp/NAME/VERSION/SYSTEM_MACHINE/`` below the folders that
-    Terraform documents ("Provider Installation": the CLI configuration's ``filesystem_mirror`` and the implied mirror
-    folders), and below any folder in the system's folder for optional software.
+    A mirror has the layout ``registry.terraform.io/hashicorp/NAME/VERSION/SYSTEM_MACHINE/``. This searches the folders
+    that Terraform documents ("Provider Installation": ``filesystem_mirror`` in the CLI configuration and the implied
+    mirror folders). It also searches every folder in the system's folder for optional software.
     """
     found = [
         (version, binary)

@@ -1,4 +1,4 @@
-"""What long work says while it runs, on standard error."""
+"""The progress of long work, on standard error."""
 
 import math
 import os
@@ -26,8 +26,8 @@ class Step:
     """One step of the work.
 
     Attributes:
-        name: What it makes.
-        processor_seconds: About how much processor time it takes; 0 where nobody knows.
+        name: The name of the thing that the step makes.
+        processor_seconds: About how much processor time it takes, or 0 if this is unknown.
     """
 
     name: str
@@ -36,25 +36,25 @@ class Step:
 
 @dataclass(slots=True)
 class Progress:
-    """Says which step runs, for how long it has run, and what remains.
+    """Shows which step runs, how long it has run, and what is left.
 
-    On a terminal one line is renewed every second; elsewhere a new line is written every 15 seconds.
+    On a terminal, it updates one line every second. Otherwise, it writes a new line every 15 seconds.
 
     Attributes:
-        doing: What happens in each step, such as ``building``.
+        doing: The activity in each step, such as ``building``.
         steps: The steps in their order.
-        stream: Where to write.
+        stream: The stream to write to.
     """
 
     doing: str
     steps: Sequence[Step]
     stream: TextIO = field(default_factory=_standard_error)
     _number: int = 0
-    _pace: float = field(default_factory=lambda: 1 / (os.cpu_count() or 1))  # seconds for a second of processor time
+    _pace: float = field(default_factory=lambda: 1 / (os.cpu_count() or 1))  # seconds for each second of processor time
 
     @contextmanager
     def next(self) -> Iterator[None]:
-        """Say that the next step runs until the block ends."""
+        """Show the next step as running until the block ends."""
         self._number += 1
         done = threading.Event()
         start, used = time.monotonic(), _processor_seconds()
@@ -103,6 +103,6 @@ class Progress:
 
 
 def _processor_seconds() -> float:
-    """Return how much processor time the ended children of this process have used, theirs included."""
+    """Return the processor time of the ended child processes and of their own children, in seconds."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -1,6 +1,6 @@
-"""promtool, which checks and tests Prometheus rules: found on this machine, or taken out of Debian's package.
+"""promtool checks and tests Prometheus rules. It comes from this machine or from Debian's package.
 
-The package ``prometheus`` is unpacked into the cache and never installed: no service starts, and it needs no root.
+The cache holds the unpacked package ``prometheus``. Nothing installs it, so no service starts, and it needs no root.
 """
 
 import os
@@ -18,14 +18,14 @@ _SECONDS = 300.0
 
 
 class PromtoolError(Exception):
-    """promtool cannot be had; says why."""
+    """promtool is not available. The message says why."""
 
 
 def promtool(cache: Cache | None = None) -> Path:
-    """Return promtool's path; where it is missing, Debian's package is fetched and unpacked, once.
+    """Return the path of promtool. If it is missing, download and unpack Debian's package once.
 
     Raises:
-        PromtoolError: It is not on PATH, and apt or the package cannot be had.
+        PromtoolError: PATH has no promtool, and apt or the package is not available.
     """
     installed = shutil.which(_NAME)
     if installed:
@@ -44,10 +44,10 @@ def _unpack(folder: Path) -> None:
 
 
 def _fetched(folder: Path) -> Path:
-    """Return the package, with the system's lists of packages, or with fresh ones of our own where those are empty."""
+    """Download the package with the system's package lists. If that fails, use new package lists in ``folder``."""
     download = ["download", _PACKAGE]
     if os.geteuid() == 0:
-        # apt would fetch as another user, who may not write here, and warn of it.
+        # Otherwise apt downloads as another user, which may not write here, and prints a warning.
         download += ["--option", "APT::Sandbox::User=root"]
     try:
         _run(["apt-get", *download], folder)
