@@ -122,7 +122,7 @@ def test_new_labels_or_a_new_name_cut_running_pods_and_a_parallel_service_does_n
     relabelled = dev.deploy(labelled("flash-api-2"))
 
     assert {("gateway", "api"), ("api", "redis")} <= interrupted(relabelled)
-    assert relabelled.warnings[0].startswith("the pods of api are known by app=flash-api-2 now")
+    assert relabelled.warnings[0].startswith("the pods of api are now selected by app=flash-api-2")
 
     beside, moved = dev.deploy(with_backend(beside=True)), dev.deploy(with_backend(beside=False))
 
