@@ -248,7 +248,7 @@ def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
 
     assert warned.returncode == 0
     assert "Warning" in warned.stderr
-    assert "deployed from traffic.yaml" in warned.stderr
+    assert "edit traffic.yaml and deploy it" in warned.stderr
     assert denied.returncode != 0
     assert "only the deployers of the firewall" in denied.stderr
     assert elsewhere.returncode == 0, elsewhere.stderr

@@ -132,4 +132,4 @@ def test_new_labels_or_a_new_name_cut_running_pods_and_a_parallel_service_does_n
     renamed = dev.deploy(committed)
 
     assert ("api", "redis") in interrupted(renamed)
-    assert told(renamed) == ["the service backend is named api now"]
+    assert told(renamed) == ["the service backend is now named api"]

@@ -47,9 +47,9 @@ FAULTS = {
     ),
     "a rule is widened": Fault(
         "vpc_layer.py",
-        "yield Rule(target, Direction.INGRESS, source, port, (purpose,))",
+        "yield GroupRule(target, Direction.INGRESS, source, port, (purpose,))",
         "low = 1 if purpose == 'gateway to api' else port.first\n"
-        "        yield Rule(target, Direction.INGRESS, source, PortRange(port.protocol, low, port.last), (purpose,))",
+        "        yield GroupRule(target, Direction.INGRESS, source, PortRange(port.protocol, low, port.last), (purpose,))",
         "Not declared, but open:",
         ("gateway", "api", "TCP 1-3999", "vpc"),
     ),

@@ -38,7 +38,7 @@ ANSWERS: dict[str, tuple[int, str]] = {
     "flash-firewall explain alb gateway 3000": (0, "01-allow-gateway-from-alb"),
     "flash-firewall diff --since HEAD~1": (_VIOLATED, "api => rabbitmq : TCP 5672"),
     "flash-firewall replay --since 3d": (_VIOLATED, "api => rabbitmq : TCP 5672"),
-    "flash-firewall replay --since 3d --matrix <new-matrix>": (0, "would be cut"),
+    "flash-firewall replay --since 3d --matrix <new-matrix>": (0, "would cut nothing"),
     "flash-firewall check": (0, "The proof holds"),
     "flash-firewall resume --all": (0, "Nothing is suspended."),
     'flash-firewall suspend 04-allow-egress-pay --for 30m --reason "orders fail, cause unknown"': (0, "~ 2 updated"),
