@@ -49,7 +49,8 @@ FAULTS = {
         "vpc_layer.py",
         "yield GroupRule(target, Direction.INGRESS, source, port, (purpose,))",
         "low = 1 if purpose == 'gateway to api' else port.first\n"
-        "        yield GroupRule(target, Direction.INGRESS, source, PortRange(port.protocol, low, port.last), (purpose,))",
+        "        port = PortRange(port.protocol, low, port.last)\n"
+        "        yield GroupRule(target, Direction.INGRESS, source, port, (purpose,))",
         "Not declared, but open:",
         ("gateway", "api", "TCP 1-3999", "vpc"),
     ),

@@ -1,14 +1,20 @@
-"""Bad input on the real engine gives one message with file, key and remedy, and changes nothing."""
+"""Bad input gives one message with file, key and remedy, and changes nothing: of the program, and of the engine."""
 
+import json
+import logging
+import runpy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab.running.engine import Engine
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.engine.life import REPOSITORY, Apis
+from tests.support.pulumi.pulumi_mocks import deploy
 
 pytestmark = pytest.mark.engine
 
@@ -79,18 +85,25 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("mistake", CASES)
-def test_a_mistake_gets_one_message_and_changes_nothing(mistake: str, lab: Lab, tmp_path: Path) -> None:
-    case = CASES[mistake]
+ON_THE_ENGINE = ("an unknown key of the matrix", "a VPC that is not there", "an AWS endpoint that does not answer")
+
+
+def written(case: Case, folder: Path) -> Path:
+    """Return a copy of the program with the mistake."""
     changed = {}
     for name, (old, new) in case.edits.items():
         text = (REPOSITORY / name).read_text()
         assert old in text
         changed[name] = text.replace(old, new)
-    program = copy_program(REPOSITORY, tmp_path / "program", changed)
-    before = Apis(lab, "dev").look()
-    result = Engine(lab, "dev", program, case.variables).up()
+    return copy_program(REPOSITORY, folder, changed)
+
+
+@pytest.mark.parametrize("mistake", ON_THE_ENGINE)
+def test_the_engine_shows_a_mistake_in_one_message_and_changes_nothing(mistake: str, lab: Lab, tmp_path: Path) -> None:
+    case, before = CASES[mistake], Apis(lab, "dev").look()
+    result = Engine(lab, "dev", written(case, tmp_path / "program"), case.variables).up()
     errors = [line for line in result.diagnostics if line.startswith("error: ")]
+
     assert result.code != 0
     assert len(errors) == 1, result.stdout
     assert errors[0].removeprefix("error: ").startswith(case.message)
@@ -99,14 +112,46 @@ def test_a_mistake_gets_one_message_and_changes_nothing(mistake: str, lab: Lab, 
     assert Apis(lab, "dev").look() == before
 
 
-def test_an_unreachable_api_server_is_reported_at_once(lab: Lab, tmp_path: Path) -> None:
+def errors_of(
+    program: Path,
+    lab: Lab,
+    variables: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> list[str]:
+    """Run the program on the lab's APIs, without the engine, to its refusal; return its errors."""
+    environment = {**lab.variables("dev"), **variables}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = yaml.safe_load((program / "Pulumi.dev.yaml").read_text())["config"]
+    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    # The Kubernetes client reads the variable once in a process, when it is imported.
+    config["kubernetes:kubeconfig"] = environment["KUBECONFIG"]
+    with pytest.raises(SystemExit) as refusal:
+        deploy(lambda: runpy.run_path(str(program / "__main__.py")), config=config, stack_name="dev")
+    assert refusal.value.code
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize("mistake", CASES)
+def test_the_program_refuses_a_mistake_in_one_line_before_it_declares_anything(
+    mistake: str, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    case = CASES[mistake]
+    (error,) = errors_of(written(case, tmp_path / "program"), lab, case.variables, monkeypatch, caplog)
+
+    assert error.startswith(case.message)
+    assert "\n" not in error
+
+
+def test_an_unreachable_api_server_is_reported_at_once(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     kubeconfig = tmp_path / "config"
     text = lab.kubeconfigs["dev"].read_text()
     server = next(line for line in text.splitlines() if "server:" in line)
     kubeconfig.write_text(text.replace(server.split("server:")[1].strip(), "https://127.0.0.1:9"))
     program = copy_program(REPOSITORY, tmp_path / "program")
-    result = Engine(lab, "dev", program, {"KUBECONFIG": str(kubeconfig)}).up()
-    errors = [line for line in result.diagnostics if line.startswith("error: ")]
-    assert result.code != 0
-    assert len(errors) == 1, result.stdout
-    assert errors[0].startswith("error: Kubernetes: API server: https://127.0.0.1:9 cannot be reached")
+    (error,) = errors_of(program, lab, {"KUBECONFIG": str(kubeconfig)}, monkeypatch, caplog)
+
+    assert error.startswith("Kubernetes: API server: https://127.0.0.1:9 cannot be reached")

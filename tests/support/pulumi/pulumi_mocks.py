@@ -135,6 +135,7 @@ def deploy(
     computed: Mapping[str, Mapping[str, Any]] | None = None,
     calls: Mapping[str, Mapping[str, Any]] | None = None,
     config: Mapping[str, str] | None = None,
+    stack_name: str = "stack",
 ) -> Deployment:
     """Run a program to its end and return what it declared.
 
@@ -144,6 +145,7 @@ def deploy(
             `arn`. They override inputs with the same name.
         calls: The answers of provider functions, by function token (``aws:index/getPartition:getPartition``).
         config: The stack's configuration; keys include their namespace.
+        stack_name: The name of the stack.
 
     Raises:
         AssertionError: The program breaks one of the promises above, or calls a function that has no answer.
@@ -153,7 +155,7 @@ def deploy(
 
     async def run() -> object:
         settings.configure(
-            settings.Settings(project="project", stack="stack", monitor=monitor, engine=mocks.MockEngine(None))
+            settings.Settings(project="project", stack=stack_name, monitor=monitor, engine=mocks.MockEngine(None))
         )
         settings.ROOT.set(None)
         pulumi.runtime.set_all_config(dict(config or {}))
