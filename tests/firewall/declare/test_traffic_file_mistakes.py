@@ -153,7 +153,7 @@ MISTAKES = [
     ("a service's name that is a number", NAME, "  8080:\n",
         "services[8080]: 8080 is not text. Write text, in quotes if YAML would read it as something else."),
     ("a service's name that is a list", NAME, "  ? [a]\n  :\n",
-        "line 3, column 5: found unhashable key. Correct the YAML there."),
+        "line 3, column 5: a key is itself a mapping or a list. Use a plain word as the key."),
     ("a service's name of two lines", NAME, '  "a\\nb":\n',
         ("services.a\\nb: 'a\\nb' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
         "pay-api.")),
@@ -191,16 +191,16 @@ MISTAKES = [
     ("an alias", "pods: {app: flash-api}", "pods: *shared",
         "line 8, column 11: an alias (*) is not allowed here. Write its value out."),
     ("services without names", "  alb: {}", "  - alb",
-        "line 13, column 3: did not find expected '-' indicator. Correct the YAML there."),
+        "line 13, column 3: this is not YAML: did not find expected '-' indicator. Correct the YAML there."),
     ("a bracket left open", FLOW, "- {from: alb, to: gateway",
-        "line 16, column 5: did not find expected ',' or '}'. Correct the YAML there."),
+        "line 16, column 5: this is not YAML: did not find expected ',' or '}'. Correct the YAML there."),
     ("a second document", FLOW, "- {from: alb, to: gateway}\n---",
-        "line 16, column 1: but found another document. Correct the YAML there."),
+        "line 16: a second document begins here. Keep one document."),
     ("a tag of Python", PORTS, "ports: !!python/name:os.system",
-        ("line 5, column 12: could not determine a constructor for the tag "
-        "'tag:yaml.org,2002:python/name:os.system'. Correct the YAML there.")),
+        ("line 5, column 12: the tag 'tag:yaml.org,2002:python/name:os.system' is not allowed here. Remove it, and "
+        "put text in quotes.")),
     ("a date that does not exist", PORTS, "ports: 2026-02-30",
-        "line 5, column 12: '2026-02-30' cannot be read as timestamp. Correct the YAML there."),
+        "line 5, column 12: '2026-02-30' cannot be read as timestamp. Correct it, or put it in quotes."),
     ("a control character", NAMESPACE, "namespace: \x07",
         ('this is not YAML: unacceptable character #x0007: control characters are not allowed in "<unicode '
         'string>", position 11. Correct the YAML.')),

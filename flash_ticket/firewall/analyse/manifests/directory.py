@@ -12,12 +12,15 @@ from typing import NamedTuple
 
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_of
 from flash_ticket.firewall.analyse.manifests.manifest import Manifest
-from flash_ticket.firewall.analyse.manifests.yaml_text import read_yaml
 from flash_ticket.firewall.terms.folder import files_below, unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.firewall.terms.yaml.reader import Aliases, Rules, read_yaml
+from flash_ticket.firewall.terms.yaml.scalars import kubernetes_scalar
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGEST_BYTES = 64 << 20
+
+MANIFESTS = Rules(plain=kubernetes_scalar, key=str, aliases=Aliases.BOUNDED, deepest=200)
 
 
 def read_cluster(directory: Path) -> AnalysedCluster:
@@ -68,9 +71,10 @@ def _objects(path: Path) -> Iterator[Manifest]:
         if found is not None:
             yield from _unpacked(Manifest(source, "", _mapping(found.value, source, "")))
             return
-    for line, value in read_yaml(text, source):
-        place = f"line {line}"
-        yield from _unpacked(Manifest(source, place, _mapping(value, source, place)))
+    for line, value in read_yaml(text, source, MANIFESTS):
+        if value is not None:
+            place = f"line {line}"
+            yield from _unpacked(Manifest(source, place, _mapping(value, source, place)))
 
 
 class _Json(NamedTuple):

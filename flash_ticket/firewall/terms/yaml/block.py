@@ -1,8 +1,9 @@
 """A quick reader of the YAML that manifests are mostly written in.
 
-It knows block mappings and sequences of plain and simply quoted scalars, one to a line, and gives up on anything else,
-so that the complete parser need read only what is unusual. It never gives a document another meaning than that parser
-does; a test compares the two. Manifests repeat their lines, so each distinct line is taken apart once.
+It reads block mappings and sequences of plain and simply quoted scalars, one to a line, and declines anything else. It
+also declines text without quotes that YAML 1.1 and Kubernetes read differently. So it never gives a document another
+meaning than the complete reader does; a test compares the two. Manifests repeat their lines, so it takes each distinct
+line apart once.
 """
 
 import re
@@ -10,41 +11,10 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-_WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE", "y", "Y", "yes", "Yes", "YES", "on", "On", "ON"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off", "OFF"), False),
-}
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+)")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_MAY_BE_NUMBER = frozenset("+-.0123456789")
-_LONGEST_NUMBER = 64
+from flash_ticket.firewall.terms.yaml.scalars import kubernetes_scalar, yaml_1_1_scalar
 
-Scalar = str | int | float | bool | None
-
-
-@lru_cache(maxsize=1 << 15)
-def plain(text: str) -> Scalar:
-    """Return the value of an unquoted scalar: null, a boolean, a number, or else the text itself."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] in _MAY_BE_NUMBER and len(text) <= _LONGEST_NUMBER:
-        if _INTEGER.fullmatch(text):
-            return _integer(text)
-        if _FLOAT.fullmatch(text):
-            return float(text.replace("_", ""))
-    return text
-
-
-def _integer(text: str) -> Scalar:
-    digits = text.replace("_", "")
-    unsigned = digits.lstrip("+-")
-    if unsigned[:1] == "0" and unsigned.isdigit() and unsigned != "0":
-        digits = digits.replace("0", "0o", 1)
-    try:
-        return int(digits, 0)
-    except ValueError:
-        return text
+_DEEPEST = 20
+"""Levels of nesting. Far fewer than any rules allow, and no manifest needs more."""
 
 
 class Declined(Enum):
@@ -83,32 +53,41 @@ _FORMS = ("plain", "double", "single", "map", "list")
 
 @lru_cache(maxsize=1 << 17)
 def _take_apart(text: str) -> _ParsedLine | _LineShape:
+    if not text.isprintable():
+        return _LineShape.UNUSUAL
     if _BLANK.fullmatch(text):
         return _LineShape.BLANK
     if _BARE_DASH.fullmatch(text):
         column = text.index("-")
         return _ParsedLine(column, True, column + 1, None, _LineShape.BELOW)  # noqa: FBT003  # the field's name says it
     found = _LINE.fullmatch(text)
-    if found is None:
+    key = found and found["key"]
+    if found is None or (found["dash"] is None if key is None else _plain(key) != key):
         return _LineShape.UNUSUAL
-    key, prefix = found["key"], ("item_" if found["key"] is None else "")
-    if key is None and found["dash"] is None:
+    prefix = "item_" if key is None else ""
+    written = ((form, found[prefix + form]) for form in _FORMS)
+    value = next((_value(form, text) for form, text in written if text is not None), _LineShape.BELOW)
+    if value is _LineShape.UNUSUAL:
         return _LineShape.UNUSUAL
     start = len(found["indent"])
-    column = start + len(found["dash"] or "")
-    for form in _FORMS:
-        written = found[prefix + form]
-        if written is not None:
-            return _ParsedLine(start, found["dash"] is not None, column, key, _value(form, written))
-    return _ParsedLine(start, found["dash"] is not None, column, key, _LineShape.BELOW)
+    return _ParsedLine(start, found["dash"] is not None, start + len(found["dash"] or ""), key, value)
 
 
 def _value(form: str, written: str) -> object:
     if form == "plain":
-        return plain(written.rstrip(" "))
+        return _plain(written.rstrip(" "))
     if form == "map":
         return {}
     return [] if form == "list" else written
+
+
+def _plain(text: str) -> object:
+    value = kubernetes_scalar(text)
+    try:
+        agreed = repr(yaml_1_1_scalar(text)) == repr(value)
+    except ValueError:
+        return _LineShape.UNUSUAL
+    return value if agreed else _LineShape.UNUSUAL
 
 
 def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call for each line would double the time
@@ -136,6 +115,8 @@ def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call 
             if start > waiting_at or (start == waiting_at and is_item and type(waiting) is dict):
                 below: _Collection = [] if is_item else {}
                 waiting[waiting_key] = below  # type: ignore[index]  # a key in a mapping, -1 in a sequence
+                if len(above) == _DEEPEST:
+                    return Declined.DECLINED
                 if holder is not None:
                     above.append((at, holder))
                 at, holder = start, below

@@ -1,4 +1,4 @@
-"""YAML is read as Kubernetes reads it, quickly where it is plain, and in bounds whatever it holds."""
+"""YAML is read by the rules of declared files or of Kubernetes, quickly where they agree, and always in bounds."""
 
 from typing import Any
 
@@ -7,25 +7,42 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.analyse.manifests.block_yaml import Declined, read_block
-from flash_ticket.firewall.analyse.manifests.yaml_text import MOST_VALUES_WITH_ALIASES, read_yaml
+from flash_ticket.firewall.analyse.manifests.directory import MANIFESTS
+from flash_ticket.firewall.declare.yaml_document import DECLARED
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.yaml.block import Declined, read_block
+from flash_ticket.firewall.terms.yaml.reader import MOST_VALUES_WITH_ALIASES, Rules, read_yaml
 
 
-def values(text: str) -> list[object]:
-    return [document.value for document in read_yaml(text, "file.yaml")]
+def values(text: str, rules: Rules = MANIFESTS) -> list[object]:
+    return [document.value for document in read_yaml(text, "file.yaml", rules)]
 
 
-def completely(text: str) -> list[object]:
-    """Read text in a way that the quick reader has no part in: a document start that it leaves alone."""
-    return values("%YAML 1.1\n---\n" + text)
+def completely(text: str, rules: Rules = MANIFESTS) -> list[object]:
+    """Read text without the quick reader: it leaves a directive alone."""
+    return values("%YAML 1.1\n---\n" + text, rules)
 
 
 _SIGNS = "a|>%@`=?#é'\""
 _PLAIN = "app kind v1 8080 1.5 true no null ~ 08 0x1f 0o17 1e3 -1 x:y 1_000 12:30 2024-01-01 tcp/udp a.b/c-d http://x:80/?q=1"
 _NOT_PLAIN = "{} [] [a] &a *a !t --- ... << it's"
 _words = st.sampled_from(
-    [*_SIGNS, *_PLAIN.split(), *_NOT_PLAIN.split(), "", " ", "a b", "a: b", "a #b", "- a", "{a: b}", "a\tb"]
+    [
+        *_SIGNS,
+        *_PLAIN.split(),
+        *_NOT_PLAIN.split(),
+        "",
+        " ",
+        "a b",
+        "a: b",
+        "a #b",
+        "- a",
+        "{a: b}",
+        "a\tb",
+        "y",
+        "a\x07",
+        "a\x85b",
+    ]
 )
 _lines = st.builds(
     lambda indent, dash, key, value, tail: " " * indent + dash + key + value + tail,
@@ -48,7 +65,8 @@ def test_the_quick_reader_means_what_the_complete_one_means_or_leaves_it_alone(t
     quick = read_block(text)
     if quick is Declined.DECLINED or "---" in text or "..." in text:
         return
-    assert repr([quick]) == repr(completely(text) or [None])
+    for rules in (MANIFESTS, DECLARED):
+        assert repr([quick]) == repr(completely(text, rules) or [None])
 
 
 @settings(max_examples=300, deadline=None)
@@ -57,7 +75,23 @@ def test_what_is_written_is_read_back(tree: Any) -> None:  # noqa: ANN401  # any
     text = yaml.safe_dump(tree, default_flow_style=False, allow_unicode=True, width=10_000)
     if "time" in text or tree is None:
         return
-    assert repr(values(text)) == repr(completely(text))
+    for rules in (MANIFESTS, DECLARED):
+        assert repr(values(text, rules)) == repr(completely(text, rules))
+
+
+@settings(max_examples=300, deadline=None)
+@given(_trees)
+def test_declared_files_mean_what_yaml_1_1_says(tree: Any) -> None:  # noqa: ANN401  # any value of YAML
+    assert repr(values(yaml.safe_dump(tree, sort_keys=False), DECLARED)) == repr([tree])
+
+
+@pytest.mark.parametrize("text", [*_PLAIN.split(), "y", "=", "<<", ".inf", "2026-11-24T03:00:00Z", "-0b1", "0.1e+3"])
+def test_a_declared_word_is_the_value_that_pyyaml_gives_it(text: str) -> None:
+    try:
+        expected = yaml.safe_load(f"a: {text}")
+    except yaml.constructor.ConstructorError:  # PyYAML knows these signs but gives them no value
+        expected = {"a": text}
+    assert repr(values(f"a: {text}", DECLARED)) == repr([expected])
 
 
 def test_the_quick_reader_reads_an_ordinary_manifest() -> None:
@@ -70,10 +104,11 @@ def test_the_quick_reader_reads_an_ordinary_manifest() -> None:
     assert [read_block(text)] == completely(text)
 
 
-def test_documents_are_told_by_their_lines_and_empty_ones_left_out() -> None:
+def test_a_document_has_the_line_of_its_marker_and_an_empty_one_has_no_value() -> None:
     text = "---\na: 1\n---\n# nothing\n---\n\nb: [1, 2]\n--- # and\nc: 3\n"
-    assert [(each.line, each.value) for each in read_yaml(text, "f")] == [
+    assert [(each.line, each.value) for each in read_yaml(text, "f", MANIFESTS)] == [
         (1, {"a": 1}),
+        (3, None),
         (5, {"b": [1, 2]}),
         (8, {"c": 3}),
     ]
@@ -100,6 +135,25 @@ def test_scalars_are_those_of_yaml_1_1() -> None:
     ]
 
 
+def test_an_alias_may_be_a_key_and_a_merge_wins_over_nothing_that_is_written() -> None:
+    text = "a: &a yes\n*a : 1\nb: &b {x: 1, y: 1}\nc: &c {x: 2, z: 2}\nd: {<<: [*b, *c], y: 3}\n"
+    assert completely(text) == [
+        {
+            "a": True,
+            "True": 1,
+            "b": {"x": 1, "y": 1},
+            "c": {"x": 2, "z": 2},
+            "d": {"y": 3, "x": 1, "z": 2},
+        }
+    ]
+
+
+def test_nesting_without_end_is_refused_however_it_is_written() -> None:
+    text = "".join(f"{' ' * depth}a:\n" for depth in range(60))
+    with pytest.raises(InputError, match="line 51, column 51: more than 50 levels of nesting"):
+        values(text, DECLARED)
+
+
 def test_anchors_and_merge_keys_are_followed() -> None:
     text = "base: &base {app: a, tier: x}\none:\n  <<: *base\n  tier: z\ntwo: *base\n"
     assert values(text) == [
@@ -110,16 +164,17 @@ def test_anchors_and_merge_keys_are_followed() -> None:
 @pytest.mark.parametrize(
     ("text", "key", "problem"),
     [
-        ("a: [1\nb: 2\n", "line 2", "not YAML"),
-        ("ok: 1\n---\n\na: b: c\n", "line 4", "not YAML"),
-        ("a: 1\nb: 2\na: 3\n", "line 3", "written twice"),
-        ("a: *missing\n", "line 1", "no anchor"),
-        ("? [a, b]\n: c\n", "line 1", "a key that is itself"),
+        ("a: [1\nb: 2\n", "line 2, column 2", "not YAML"),
+        ("ok: 1\n---\n\na: b: c\n", "line 4, column 5", "not YAML"),
+        ("a: 1\nb: 2\na: 3\n", "line 3, column 1", "the key 'a' appears twice"),
+        ("a: *missing\n", "line 1, column 4", "no anchor"),
+        ("? [a, b]\n: c\n", "line 1, column 3", "a key is itself"),
+        ("a: &a [b]\n*a : c\n", "line 2, column 1", "a key is itself"),
         ("a: \x00\n", "", "not YAML"),
-        ("[" * 300, "line 1", "nested more than"),
+        ("[" * 300, "line 1, column 201", "more than 200 levels"),
     ],
 )
-def test_what_is_not_yaml_is_said_with_its_line(text: str, key: str, problem: str) -> None:
+def test_what_is_not_yaml_is_reported_with_its_line_and_column(text: str, key: str, problem: str) -> None:
     with pytest.raises(InputError) as caught:
         values(text)
     assert (caught.value.source, caught.value.key) == ("file.yaml", key)

@@ -1,0 +1,1 @@
+"""Reads YAML: declared files and manifests, each by its own rules."""

@@ -1,0 +1,195 @@
+"""YAML text to plain values, strictly and in bounds.
+
+The complete reader takes the text event by event. It refuses a key written twice, and finds nesting without end, or
+aliases of aliases, while they are still small. A quick reader takes the documents that it is sure about.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import chain
+from typing import Any, NamedTuple, Never
+
+import yaml
+
+from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.firewall.terms.yaml.block import Declined, read_block
+
+MOST_VALUES_WITH_ALIASES = 1_000_000
+_LONGEST_QUICK_DOCUMENT = 8 << 20  # the quick reader holds all lines of a document at once
+
+_MARKER = re.compile(r"^---(?:[ ]*(?:#.*)?$|(?=[ \t]))", re.MULTILINE)
+_NEEDS_WHOLE_TEXT = re.compile(r"^(?:\.\.\.|%)|^---[ \t]*[^ \t#\n-]", re.MULTILINE)
+
+
+class Aliases(Enum):
+    """Whether a file may name values (&), repeat them (*), and give them types (!)."""
+
+    REFUSED = "refused"
+    BOUNDED = "bounded"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a kind of file is read.
+
+    Attributes:
+        plain: Returns the value of text without quotes, or raises a ValueError that says what is wrong with it.
+        key: The same for a key.
+        aliases: Whether aliases are allowed, below a number of values when written out.
+        deepest: The highest number of levels of nesting.
+    """
+
+    plain: Callable[[str], object]
+    key: Callable[[str], object]
+    aliases: Aliases
+    deepest: int
+
+
+class YamlDocument(NamedTuple):
+    """One document of a text.
+
+    Attributes:
+        line: The line that it starts on, from 1; that of its marker if it has one.
+        value: What it holds; None for an empty document.
+    """
+
+    line: int
+    value: Any
+
+
+def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
+    """Yield the documents of a text in order.
+
+    The documents may share empty mappings and sequences: do not change them.
+
+    Args:
+        text: What the file holds.
+        source: The file, for errors.
+        rules: How to read it.
+
+    Raises:
+        InputError: The text is not YAML or breaks a rule, or has a key twice.
+    """
+    text = text.replace("\r\n", "\n")
+    if _NEEDS_WHOLE_TEXT.search(text):
+        yield from _read_completely(text, source, rules, 0)
+        return
+    begin, line = 0, 0
+    for marker in chain(_MARKER.finditer(text), (None,)):
+        part = text[begin : marker.start() if marker else len(text)]
+        value = read_block(part) if len(part) <= _LONGEST_QUICK_DOCUMENT else Declined.DECLINED
+        if value is Declined.DECLINED:
+            found = _read_completely(part, source, rules, line)
+            yield from (YamlDocument(line + 1, each.value) for each in found)
+        elif begin or value is not None:
+            yield YamlDocument(line + 1, value)
+        line += part.count("\n")
+        begin = marker.end() if marker else len(text)
+
+
+def _read_completely(text: str, source: str, rules: Rules, lines_before: int) -> Iterator[YamlDocument]:
+    events = yaml.parse(text, Loader=yaml.CSafeLoader)
+    try:
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                builder = _Builder(events, source, rules, lines_before)
+                line = _mark(event).line + lines_before + 1
+                yield YamlDocument(line, builder.value(next(events), 0, rules.plain))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
+        where, remedy = (_place(mark, lines_before), "Correct the YAML there") if mark else ("", "Correct the YAML")
+        raise InputError(source, where, f"this is not YAML: {problem}", remedy) from None
+
+
+def _mark(event: yaml.Event) -> Any:  # noqa: ANN401 - the stubs know only the mark of the slower parser
+    return event.start_mark
+
+
+def _place(mark: Any, lines_before: int) -> str:  # noqa: ANN401 - as above
+    return f"line {mark.line + lines_before + 1}, column {mark.column + 1}"
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Makes one document's values out of its events."""
+
+    events: Iterator[Any]  # the kinds of events have no attributes in common
+    source: str
+    rules: Rules
+    lines_before: int
+    anchors: dict[str, tuple[object, int]] = field(default_factory=dict)
+    size: int = 0
+
+    def value(self, event: Any, depth: int, plain: Callable[[str], object]) -> object:  # noqa: ANN401 - as above
+        if isinstance(event, yaml.AliasEvent):
+            return self._aliased(event)
+        before = self.size
+        self.size += 1
+        found: object
+        if event.tag and self.rules.aliases is Aliases.REFUSED:
+            self._fail(event, f"the tag {shown(event.tag)} is not allowed here", "Remove it, and put text in quotes")
+        if isinstance(event, yaml.ScalarEvent):
+            found = self._scalar(event, plain)
+        elif depth == self.rules.deepest:
+            remedy = "Write it with fewer brackets or less indentation"
+            self._fail(event, f"more than {depth} levels of nesting are not allowed here", remedy)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            found = [self.value(each, depth + 1, plain) for each in self._until(yaml.SequenceEndEvent)]
+        else:
+            found = self._mapping(depth + 1)
+        if event.anchor:
+            self.anchors[event.anchor] = found, self.size - before
+        return found
+
+    def _aliased(self, event: yaml.AliasEvent) -> object:
+        if self.rules.aliases is Aliases.REFUSED:
+            self._fail(event, "an alias (*) is not allowed here", "Write its value out")
+        if event.anchor not in self.anchors:
+            self._fail(event, f"the alias *{event.anchor} has no anchor before it", "Define the anchor first")
+        found, size = self.anchors[event.anchor]
+        self.size += size
+        if self.size > MOST_VALUES_WITH_ALIASES:
+            problem = f"its aliases make it more than {MOST_VALUES_WITH_ALIASES:,} values"
+            self._fail(event, problem, "Write the document out with fewer aliases")
+        return found
+
+    def _scalar(self, event: yaml.ScalarEvent, plain: Callable[[str], object]) -> object:
+        if event.style or not event.implicit[0]:
+            return event.value
+        try:
+            return plain(event.value)
+        except ValueError as error:
+            self._fail(event, str(error), "Correct it, or put it in quotes")
+
+    def _mapping(self, depth: int) -> dict[object, object]:
+        found: dict[object, object] = {}
+        merged: list[object] = []
+        for event in self._until(yaml.MappingEndEvent):
+            key = self.value(event, depth, self.rules.key)
+            if isinstance(key, (dict, list)):
+                self._fail(event, "a key is itself a mapping or a list", "Use a plain word as the key")
+            is_alias = isinstance(event, yaml.AliasEvent)
+            key = str(key) if is_alias else key
+            if key in found:
+                self._fail(event, f"the key {shown(key)} appears twice", "Remove one of them")
+            value = self.value(next(self.events), depth, self.rules.plain)
+            if key == "<<" and not is_alias and not event.style:
+                merged.extend(value if isinstance(value, list) else [value])
+            else:
+                found[key] = value
+        for other in merged:
+            if isinstance(other, dict):  # the mapping's own entries win, then those of earlier ones
+                found = {**found, **{each: other[each] for each in other if each not in found}}
+        return found
+
+    def _until(self, end: type[yaml.Event]) -> Iterator[Any]:
+        for event in self.events:
+            if isinstance(event, end):
+                return
+            yield event
+
+    def _fail(self, event: Any, problem: str, remedy: str) -> Never:  # noqa: ANN401 - as above
+        raise InputError(self.source, _place(_mark(event), self.lines_before), problem, remedy)
