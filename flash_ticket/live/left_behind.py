@@ -12,14 +12,15 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.deployed import standing_workgroup
 from flash_ticket.traffic.flow_logs.athena import stack_name
-from flash_ticket.verify.left_behind import Left, RecordParts
+from flash_ticket.verify.finding import Finding
+from flash_ticket.verify.left_behind import RecordParts
 
 _NO_ENCRYPTION = "ServerSideEncryptionConfigurationNotFoundError"
 
 
 def left_behind_or_refusal(
     account: AwsAccount, application: str, deployed: Deployed
-) -> tuple[Left, ...] | RefusedError:
+) -> tuple[Finding, ...] | RefusedError:
     """Return what a broken deployment left behind, or the refusal by AWS.
 
     Raises:
@@ -31,7 +32,7 @@ def left_behind_or_refusal(
         return refused
 
 
-def left_behind(account: AwsAccount, application: str, deployed: Deployed) -> tuple[Left, ...]:
+def left_behind(account: AwsAccount, application: str, deployed: Deployed) -> tuple[Finding, ...]:
     """Return what a broken deployment left behind.
 
     Raises:

@@ -17,29 +17,6 @@ _DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """One resource that is left behind.
-
-    Attributes:
-        what: The resource, such as ``KMS key 1234abcd-...``.
-        commands: The commands that remove it: ``aws kms schedule-key-deletion --key-id ...``.
-    """
-
-    what: str
-    commands: tuple[str, ...]
-
-    def finding(self) -> Finding:
-        """Return the finding: what it is, why it exists, and how to remove it."""
-        return Finding(
-            self.what,
-            "it was made for this stack's flow logs, and nothing uses it",
-            "a deployment that made it ended before Pulumi knew of it, so no update and no destroy removes it",
-            f"pulumi up; if it is still named after an update that succeeds: {' && '.join(self.commands)}",
-            FindingKind.LEFT_BEHIND,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class RecordParts:
     """The existing resources for this stack's flow logs, found by tags and by the beginnings of names.
 
@@ -61,7 +38,7 @@ class RecordParts:
     filled: frozenset[str] = frozenset()
     results: str | None = None
 
-    def left(self) -> Iterator[Left]:
+    def left(self) -> Iterator[Finding]:
         """Yield what is left behind; nothing if there is no flow log yet, because a deployment may be running."""
         if not self.flow_logs:
             return
@@ -69,12 +46,12 @@ class RecordParts:
         used = {*map(_destination, self.flow_logs), *self.filled, self.results}
         yield from (_role(arn, policies) for arn, policies in self.roles if arn not in writers)
         yield from (
-            _named("log group", f"aws logs delete-log-group --log-group-name {name}", name)
+            _finding(f"log group {name}", f"aws logs delete-log-group --log-group-name {name}")
             for name, _ in self.groups
             if name not in used
         )
         yield from (
-            _named("bucket", f"aws s3api delete-bucket --bucket {name}", name)
+            _finding(f"bucket {name}", f"aws s3api delete-bucket --bucket {name}")
             for name, _ in self.buckets
             if name not in used
         )
@@ -97,15 +74,22 @@ def _id(key: str) -> str:
     return key.rpartition("/")[2]
 
 
-def _key(key: str) -> Left:
-    return _named("KMS key", f"aws kms schedule-key-deletion --key-id {key} --pending-window-in-days {_DAYS}", key)
+def _key(key: str) -> Finding:
+    command = f"aws kms schedule-key-deletion --key-id {key} --pending-window-in-days {_DAYS}"
+    return _finding(f"KMS key {key}", command)
 
 
-def _role(arn: str, policies: tuple[str, ...]) -> Left:
+def _role(arn: str, policies: tuple[str, ...]) -> Finding:
     name = _id(arn)
     emptied = (f"aws iam delete-role-policy --role-name {name} --policy-name {policy}" for policy in policies)
-    return Left(f"role {name}", (*emptied, f"aws iam delete-role --role-name {name}"))
+    return _finding(f"role {name}", *emptied, f"aws iam delete-role --role-name {name}")
 
 
-def _named(kind: str, command: str, name: str) -> Left:
-    return Left(f"{kind} {name}", (command,))
+def _finding(resource: str, *commands: str) -> Finding:
+    return Finding(
+        resource,
+        "it was made for this stack's flow logs, and nothing uses it",
+        "a deployment that made it ended before Pulumi knew of it, so no update and no destroy removes it",
+        f"pulumi up; if it is still named after an update that succeeds: {' && '.join(commands)}",
+        FindingKind.LEFT_BEHIND,
+    )

@@ -7,7 +7,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
-from flash_ticket.verify.left_behind import Left
+from flash_ticket.verify.finding import Finding
 from flash_ticket.verify.overruling import OtherPolicy
 
 
@@ -60,7 +60,7 @@ class Observed:
     group_rules: tuple[Described, ...] | None = None
     flow_logs: SeenFlowLogs | None = None
     others: tuple[OtherPolicy, ...] | None = None
-    left_behind: tuple[Left, ...] | InputError | None = None
+    left_behind: tuple[Finding, ...] | InputError | None = None
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
 
     @property

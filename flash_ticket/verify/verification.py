@@ -66,7 +66,7 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *RunningPods(planned, observed, vpc.group_ids).findings(),
         *ServiceAddresses(planned, observed).findings(),
         *(FlowLogState(planned, observed.flow_logs).findings() if observed.flow_logs else ()),
-        *(each.finding() for each in (observed.left_behind if isinstance(observed.left_behind, tuple) else ())),
+        *(observed.left_behind if isinstance(observed.left_behind, tuple) else ()),
     ]
     urgency = {kind: number for number, kind in enumerate(FindingKind)}
     findings = tuple(sorted(found, key=lambda each: (urgency[each.kind], each.where, each.what)))

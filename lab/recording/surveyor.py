@@ -17,7 +17,7 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind
-from flash_ticket.verify.left_behind import Left
+from flash_ticket.verify.finding import Finding
 from lab.running.lab import Lab
 from lab.surroundings import REGION
 
@@ -56,7 +56,7 @@ class Surveyor:
         """Return what is deployed of the firewall."""
         return read_deployed(self.cluster, self._account, namespace)
 
-    def left_behind(self, namespace: str) -> tuple[Left, ...]:
+    def left_behind(self, namespace: str) -> tuple[Finding, ...]:
         """Return what a broken deployment left behind of the traffic record."""
         return left_behind(self._account, namespace, self.standing(namespace))
 

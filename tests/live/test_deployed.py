@@ -16,7 +16,7 @@ from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_quer
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import nothing_deployed
-from tests.support.faults.typed import typed
+from tests.support.faults.typed import removing, typed
 
 NAME = stack_name("flash-ticket", "dev")
 DESCRIBED = description("flash-ticket", "dev")
@@ -93,7 +93,7 @@ def test_only_result_buckets_that_no_workgroup_uses_are_listed(moto: MotoAccount
     stands = replace(nothing_deployed(), flow_logs=({"LogDestination": "arn:aws:s3:::records"},))
 
     (left,) = left_behind(moto.connect(), "flash-ticket", stands)
-    typed(left.commands[0], moto.client)
+    typed(removing(left)[0], moto.client)
 
-    assert left.what == f"bucket {BUCKET}-again"
+    assert left.where == f"bucket {BUCKET}-again"
     assert [bucket["Name"] for bucket in moto.client("s3").list_buckets()["Buckets"]] == [BUCKET]

@@ -13,7 +13,7 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.left_behind import left_behind, left_behind_or_refusal
 from tests.support.clouds.moto_account import MotoAccount
-from tests.support.faults.typed import typed
+from tests.support.faults.typed import removing, typed
 
 APPLICATION = "flash-ticket"
 GROUP = log_group_prefix(APPLICATION, "dev")
@@ -54,7 +54,7 @@ def make_bucket(moto: MotoAccount, name: str, key: str) -> None:
 
 
 def named(account: AwsAccount, deployed: Deployed) -> Sequence[str]:
-    return [left.what for left in left_behind(account, APPLICATION, deployed)]
+    return [left.where for left in left_behind(account, APPLICATION, deployed)]
 
 
 def test_unused_resources_are_listed_with_commands_that_remove_exactly_them(moto: MotoAccount) -> None:
@@ -68,7 +68,7 @@ def test_unused_resources_are_listed_with_commands_that_remove_exactly_them(moto
     stands = standing(flow_log(f"{GROUP}used", role))
 
     for left in left_behind(moto.connect(), APPLICATION, stands):
-        for command in left.commands:
+        for command in removing(left):
             typed(command, moto.client)
 
     kms = moto.client("kms")

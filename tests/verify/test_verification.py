@@ -14,7 +14,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.finding import FindingKind
-from flash_ticket.verify.left_behind import Left
+from flash_ticket.verify.left_behind import RecordParts
 from flash_ticket.verify.verification import verify
 from tests.support.declared.json_values import Path, paths, put
 from tests.support.declared.matrices import shops
@@ -35,13 +35,15 @@ def test_a_stack_that_is_as_declared_has_no_finding(case: str) -> None:
 
 def test_what_a_broken_deployment_left_behind_is_found_with_the_commands_that_remove_it() -> None:
     firewall = shop()
-    role = Left("role orphan", ("aws iam delete-role-policy", "aws iam delete-role"))
+    parts = RecordParts(flow_logs=({},), roles=(("arn:aws:iam::1:role/orphan", ("write",)),))
 
-    (left,) = found(firewall, replace(standing(firewall), left_behind=(role,)))
+    (left,) = found(firewall, replace(standing(firewall), left_behind=tuple(parts.left())))
 
     assert (left.kind, left.where, left.is_drift) == (FindingKind.LEFT_BEHIND, "role orphan", True)
     assert left.remedy.startswith("pulumi up; if it is still named after an update that succeeds: ")
-    assert left.remedy.endswith("aws iam delete-role-policy && aws iam delete-role")
+    assert left.remedy.endswith(
+        "aws iam delete-role-policy --role-name orphan --policy-name write && aws iam delete-role --role-name orphan"
+    )
 
 
 def test_what_the_account_refuses_to_answer_is_named_as_not_looked_at() -> None:

@@ -18,7 +18,7 @@ from tests.support.engine.life import CHANGES, NAMESPACE, REPOSITORY, Apis, chan
 from tests.support.faults.point import KILLS, Course, Point
 from tests.support.faults.standing import Standing, standing
 from tests.support.faults.state_backup import restore
-from tests.support.faults.typed import typed
+from tests.support.faults.typed import removing, typed
 
 # The AWS client retries for minutes by default; here it tries only twice.
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
@@ -121,7 +121,7 @@ class Stage:
             preview = self._engine(point.course).preview("--refresh") if after else None
             trouble += [f"preview: {step.operation} {step.name}" for step in (preview.changes if preview else ())]
         for left in Surveyor.of(self.lab, self.stack).left_behind(NAMESPACE):
-            for command in left.commands:
+            for command in removing(left):
                 typed(command, self._apis.aws)
         gaps = self._gaps(point.course, *(told.journal for told in rounds), mending)
         self._sound = again.code == 0

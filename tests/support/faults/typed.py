@@ -6,6 +6,13 @@ from typing import Any
 
 from botocore import xform_name
 
+from flash_ticket.verify.finding import Finding
+
+
+def removing(left_behind: Finding) -> list[str]:
+    """Return the commands that a finding lists."""
+    return left_behind.remedy.partition(": ")[2].split(" && ")
+
 
 def typed(command: str, client: Callable[[str], Any]) -> None:
     """Run ``aws SERVICE OPERATION --NAME VALUE ...``.
