@@ -1,4 +1,4 @@
-"""The options that name this project and one of its stacks."""
+"""The options that several verbs have."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,11 @@ from flash_ticket.firewall.terms.input_error import InputError
 Project = Annotated[Path, typer.Option("--project", help="The folder that holds traffic.yaml and Pulumi.<stack>.yaml.")]
 Stack = Annotated[str | None, typer.Option("--stack", envvar="PULUMI_STACK", help="The environment, such as prod.")]
 HERE = Path()
+Directory = Annotated[
+    Path | None,
+    typer.Option("--dir", help="A directory of Kubernetes manifests, or one file. Default: this project."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def read(project: Path, stack: str | None) -> CompiledFirewall:
@@ -34,6 +39,3 @@ def chosen(project: Path, stack: str | None) -> str:
     if len(known) > 1:
         raise InputError("--stack", "", "no environment is named", f"Name one of: {', '.join(known)}")
     return known[0]
-
-
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -1,14 +1,13 @@
 """``flash-firewall explain``: whether one connection passes, and which rules decide."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import analysed
-from flash_ticket.cli.options import HERE, Project, Stack, read
+from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
 from flash_ticket.report.explanation import explained
 from flash_ticket.report.json_form import AnswerFormat
@@ -26,10 +25,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     port: Annotated[
         str, typer.Argument(metavar="PORT", help="4000, udp/53, 8000-8010, or the name of a container port.")
     ],
-    directory: Annotated[
-        Path | None,
-        typer.Option("--dir", help="A directory of Kubernetes manifests, or one file. Default: this project."),
-    ] = None,
+    directory: Directory = None,
     stack: Stack = None,
     project: Project = HERE,
     output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,

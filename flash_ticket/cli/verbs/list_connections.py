@@ -1,23 +1,19 @@
 """``flash-firewall list``: who can reach what."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import analysed
-from flash_ticket.cli.options import HERE, Project, Stack, read
+from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.report.connections import Format, project_listing, written
 
 
 @ends_in_status
 def list_connections(
-    directory: Annotated[
-        Path | None,
-        typer.Option("--dir", help="A directory of Kubernetes manifests, or one file. Default: this project."),
-    ] = None,
+    directory: Directory = None,
     stack: Stack = None,
     project: Project = HERE,
     output: Annotated[Format, typer.Option(help="The output format.")] = Format.TXT,
