@@ -13,9 +13,9 @@ from stat import S_ISREG
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.terms.folder import files_below, unreadable
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.traffic.records.hubble import HubbleLog
-from flash_ticket.traffic.records.lines import GZIP_MAGIC, TextFiles, unpacked
-from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
+from flash_ticket.traffic.records.hubble import HubbleReader
+from flash_ticket.traffic.records.lines import GZIP_MAGIC, LineLog, TextFiles, unpacked
+from flash_ticket.traffic.records.policy_agent import PolicyAgentReader
 from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
 
 FORMS = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP"
@@ -184,9 +184,9 @@ def _nothing(path: Path, unknown: tuple[Path, ...]) -> InputError:
 def _log(kind: LogKind, name: str, paths: tuple[Path, ...]) -> Log:
     match kind:
         case LogKind.HUBBLE:
-            return HubbleLog(name, TextFiles(paths))
+            return LineLog(name, TextFiles(paths), HubbleReader)
         case LogKind.POLICY_AGENT:
-            return PolicyAgentLog(name, TextFiles(paths))
+            return LineLog(name, TextFiles(paths), PolicyAgentReader)
         case LogKind.FLOW_LOG_PARQUET | LogKind.FLOW_LOG_TEXT:
             return _flow_logs(kind, name, paths)
 

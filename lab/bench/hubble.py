@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flash_ticket.traffic.records.hubble import HubbleLog
+from flash_ticket.traffic.records.hubble import HubbleReader
 from flash_ticket.traffic.records.lines import TextFiles
 from flash_ticket.traffic.records.record import Reading, Scope
 
@@ -127,7 +127,7 @@ def read(path: Path) -> None:
     """Read a file once and print what it took."""
     reading = Reading()
     begin, busy = time.perf_counter(), time.process_time()
-    records = sum(1 for _ in HubbleLog(str(path), TextFiles((path,))).records(Scope(), reading))
+    records = sum(1 for _ in HubbleReader(Scope(), reading).records(TextFiles((path,))))
     seconds, busy = time.perf_counter() - begin, time.process_time() - busy
     if reading.malformed or reading.other:
         raise SystemExit(f"not all lines were understood: {reading}")

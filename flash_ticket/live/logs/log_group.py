@@ -12,7 +12,7 @@ from flash_ticket.live.aws_refusal import RefusedError, patiently
 from flash_ticket.live.progress import Progress
 from flash_ticket.traffic.flow_logs.events import FlowLogEvents
 from flash_ticket.traffic.records.lines import GivenLines
-from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
+from flash_ticket.traffic.records.policy_agent import PolicyAgentReader
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 
@@ -162,4 +162,4 @@ class PolicyAgentGroup:
     def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
         # The agent's line has no time. This puts the time of the event before it, in milliseconds.
         lines = (f"{round(event.time * 1000)} {event.line}".encode() for event in events)
-        return PolicyAgentLog(self.name, GivenLines(self.name, lines)).records(scope, reading)
+        return PolicyAgentReader(scope, reading).records(GivenLines(self.name, lines))

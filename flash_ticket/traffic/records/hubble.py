@@ -4,7 +4,6 @@ Sources: Cilium's api/v1/flow/flow.proto for the fields, pkg/hubble/parser/three
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import msgspec
@@ -61,35 +60,6 @@ def is_policys(reason: str) -> bool:
     return reason.partition(" ")[0] in _POLICY_REASONS
 
 
-@dataclass(frozen=True, slots=True)
-class HubbleLog:
-    """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or only the flow, also from a container's log.
-
-    - FORWARDED, REDIRECTED and AUDIT (which is then the reason) count as passed, DROPPED as stopped. Other verdicts,
-      traces of packets that no policy has seen yet, lost events, the status of nodes and messages of Cilium's agent
-      decide nothing.
-    - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; `is_policys` says whether a policy
-      caused it. A policy with a deny rule is added: ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default
-      denial names no policy (cilium #48588).
-    - A reply counts for the connection that it answers. If Hubble does not know (drops have no ``is_reply``), SYN
-      means a call and SYN with ACK a reply; otherwise `flash_ticket.traffic.records.record.is_reply` decides.
-    - Labels are those of Kubernetes, without those that Cilium adds. An end outside the cluster has no pod.
-    - Without a protocol in the line the protocol is 0, and without an address the address is empty.
-    - If policy verdicts are exported, a dropped packet has two lines: the counts are lines, not packets.
-    """
-
-    name: str
-    lines: LineReader
-
-    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the summed up records, each time when many kinds are held, and at the end.
-
-        Raises:
-            InputError: The lines cannot be read.
-        """
-        return _HubbleReader(scope, reading).records(self.lines)
-
-
 class _Decision(NamedTuple):
     """The decision of a flow, without its ends and its time."""
 
@@ -113,8 +83,21 @@ class _NumberedEnd(NamedTuple):
     end: End
 
 
-class _HubbleReader:
-    """One reading of one log."""
+class HubbleReader:
+    """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or only the flow, also from a container's log.
+
+    - FORWARDED, REDIRECTED and AUDIT (which is then the reason) count as passed, DROPPED as stopped. Other verdicts,
+      traces of packets that no policy has seen yet, lost events, the status of nodes and messages of Cilium's agent
+      decide nothing.
+    - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; `is_policys` says whether a policy
+      caused it. A policy with a deny rule is added: ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default
+      denial names no policy (cilium #48588).
+    - A reply counts for the connection that it answers. If Hubble does not know (drops have no ``is_reply``), SYN
+      means a call and SYN with ACK a reply; otherwise `flash_ticket.traffic.records.record.is_reply` decides.
+    - Labels are those of Kubernetes, without those that Cilium adds. An end outside the cluster has no pod.
+    - Without a protocol in the line the protocol is 0, and without an address the address is empty.
+    - If policy verdicts are exported, a dropped packet has two lines: the counts are lines, not packets.
+    """
 
     __slots__ = ("_decisions", "_ends", "_gathered", "_held", "_latest", "_listening", "_numbers", "_reading")
 
@@ -129,6 +112,7 @@ class _HubbleReader:
         self._held = 0
 
     def records(self, lines: LineReader) -> Iterator[Record]:
+        """Yield the summed up records, each time when many kinds are held, and at the end."""
         gathered, reading, count = self._gathered, self._reading, self._count
         for batch in lines.batches(reading):
             for index, text in enumerate(batch.lines):

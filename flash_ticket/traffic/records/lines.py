@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.traffic.records.record import Reading
+from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 LONGEST_LINE = 1 << 20
 """In bytes; a longer line is malformed and is not held in memory. Container runtimes already cut lines at 16 KiB."""
@@ -50,6 +50,32 @@ class LineReader(Protocol):
         Raises:
             InputError: The source cannot be read, or not to its end.
         """
+
+
+class RecordReader(Protocol):
+    """One reading of the lines of one kind of log."""
+
+    def __init__(self, scope: Scope, reading: Reading) -> None: ...
+
+    def records(self, lines: LineReader) -> Iterator[Record]:
+        """Yield the summed up records, each time when many kinds are held, and at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineLog:
+    """A log of lines, and the reader for its kind."""
+
+    name: str
+    lines: LineReader
+    reader: type[RecordReader]
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield the summed up records of the log.
+
+        Raises:
+            InputError: The lines cannot be read.
+        """
+        return self.reader(scope, reading).records(self.lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The log of the AWS network policy agent, from a node or from CloudWatch, as records of what it allowed and denied."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -27,8 +26,19 @@ _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
 _Meaning = TypeVar("_Meaning")
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyAgentLog:
+class _LineGroup(NamedTuple):
+    """What distinguishes lines from each other."""
+
+    disposition: Disposition
+    source: str
+    destination: str
+    protocol: int
+    port: int
+    direction: Direction | None
+    reason: str
+
+
+class PolicyAgentReader:
     """Lines of ``network-policy-agent.log``, or the agent's audit lines from CloudWatch Logs.
 
     - ACCEPT counts as passed, DENY as stopped; EXPIRED/DELETED and all other messages decide nothing.
@@ -42,33 +52,6 @@ class PolicyAgentLog:
       time is malformed, because no time is invented.
     """
 
-    name: str
-    lines: LineReader
-
-    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the summed up records, each time when many kinds are held, and at the end.
-
-        Raises:
-            InputError: The lines cannot be read.
-        """
-        return _PolicyAgentReader(scope, reading).records(self.lines)
-
-
-class _LineGroup(NamedTuple):
-    """What distinguishes lines from each other."""
-
-    disposition: Disposition
-    source: str
-    destination: str
-    protocol: int
-    port: int
-    direction: Direction | None
-    reason: str
-
-
-class _PolicyAgentReader:
-    """One reading of one log."""
-
     __slots__ = ("_gathered", "_listening", "_printed", "_reading")
 
     def __init__(self, scope: Scope, reading: Reading) -> None:
@@ -78,6 +61,7 @@ class _PolicyAgentReader:
         self._printed = PrintedEvents()
 
     def records(self, lines: LineReader) -> Iterator[Record]:
+        """Yield the summed up records, each time when many kinds are held, and at the end."""
         printed = self._printed
         for batch in lines.batches(self._reading):
             for index, text in enumerate(batch.lines):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.traffic.records.hubble import HubbleLog, is_policys
+from flash_ticket.traffic.records.hubble import HubbleReader, is_policys
 from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Reading, Record, Scope
 
@@ -65,7 +65,7 @@ def line(told: dict[str, Any]) -> bytes:
 
 def read(lines: Iterable[bytes], scope: Scope = Scope()) -> tuple[list[Record], Reading]:  # noqa: B008 - frozen
     reading = Reading()
-    return list(HubbleLog("export", GivenLines("export", lines)).records(scope, reading)), reading
+    return list(HubbleReader(scope, reading).records(GivenLines("export", lines))), reading
 
 
 def only(told: dict[str, Any], scope: Scope = Scope()) -> Record:  # noqa: B008 - frozen

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.traffic.records.hubble import HubbleLog
-from flash_ticket.traffic.records.lines import GivenLines
+from flash_ticket.traffic.records.hubble import HubbleReader
+from flash_ticket.traffic.records.lines import GivenLines, LineLog
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 Told = tuple[object, ...]
@@ -150,7 +150,7 @@ def test_summing_up_gives_the_same_as_reading_each_line_separately(
     reading, found = Reading(), Counter[Told]()
     texts = [carrier(json.dumps({"flow": flow, "node_name": "n"})) for flow in flows]
 
-    for record in HubbleLog("export", GivenLines("export", texts)).records(Scope(listening=LISTENING), reading):
+    for record in HubbleReader(Scope(listening=LISTENING), reading).records(GivenLines("export", texts)):
         found[told(record)] += record.count
 
     expected = [naive(flow) for flow in flows]
@@ -191,7 +191,7 @@ REPLY: dict[str, Any] = {
 def test_lines_with_relevant_differences_are_separate_records(change: dict[str, object]) -> None:
     texts = [json.dumps({"flow": flow}).encode() for flow in (REPLY, {**REPLY, **change}, REPLY)]
 
-    records = list(HubbleLog("export", GivenLines("export", texts)).records(Scope(), Reading()))
+    records = list(HubbleReader(Scope(), Reading()).records(GivenLines("export", texts)))
 
     assert [record.count for record in records] == [2, 1]
     assert len(set(map(told, records))) == 2
@@ -202,7 +202,7 @@ def test_the_memory_for_ends_is_limited_and_no_line_is_lost(
 ) -> None:
     pods = [{"namespace": "shop", "pod_name": f"api-{number}"} for number in range(2500)]
     texts = [json.dumps({"flow": {**REPLY, "source": pod}}).encode() for pod in [*pods, *pods]]
-    reading, log = Reading(), HubbleLog("export", GivenLines("export", texts))
+    reading, log = Reading(), LineLog("export", GivenLines("export", texts), HubbleReader)
 
     together = Counter(record.count for record in log.records(Scope(), Reading()))
     monkeypatch.setattr("flash_ticket.traffic.records.hubble._MOST_HELD", 100_000)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.lines import GivenLines
-from flash_ticket.traffic.records.policy_agent import PolicyAgentLog
+from flash_ticket.traffic.records.policy_agent import PolicyAgentReader
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope
 
 TIME = "2026-11-24T01:32:14.234Z"
@@ -50,7 +50,7 @@ def event(message: str = AUDIT, timestamp: int = MILLISECONDS) -> dict[str, obje
 
 def read(lines: Iterable[bytes], scope: Scope = Scope()) -> tuple[list[Record], Reading]:  # noqa: B008 - frozen
     reading = Reading()
-    return list(PolicyAgentLog("agent", GivenLines("agent", lines)).records(scope, reading)), reading
+    return list(PolicyAgentReader(scope, reading).records(GivenLines("agent", lines))), reading
 
 
 def denied(
