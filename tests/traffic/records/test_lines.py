@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.traffic.records import lines as lines_module
-from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines, LineReader, TextFiles
+from flash_ticket.traffic.records.lines import GZIP_MAGIC, LONGEST_LINE, GivenLines, LineReader, TextFiles
 from flash_ticket.traffic.records.record import Reading
 
 
@@ -36,6 +36,7 @@ def test_lines_end_at_line_feeds_and_too_long_ones_are_left_out(
 ) -> None:
     content = b"\n".join(lines) + b"\n" * ended
     assume(not content.startswith(b"\xef\xbb\xbf"))  # a byte order mark is not part of the first line
+    assume(packed or not content.startswith(GZIP_MAGIC))  # that would be a damaged archive
     path.write_bytes(gzip.compress(content) if packed else content)
     expected = list(enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1))
 
