@@ -5,12 +5,11 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.firewall.terms.ports import MAX_PORT
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
 from flash_ticket.traffic.records.lines import LineReader
-from flash_ticket.traffic.records.policy_agent_line import Message, PolicyEvent, event_in, messages_of
+from flash_ticket.traffic.records.policy_agent_line import Message, PolicyEvent, address_in, event_in, messages_of
 from flash_ticket.traffic.records.printed_events import PrintedEvents
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
@@ -47,6 +46,8 @@ class PolicyAgentReader:
       calls by their ports, as in flow logs. A reply that was stopped counts for the connection that it answers, as
       recorded at the other end.
     - If the agent knows no protocol, the protocol is 0.
+    - The agent leaves out zeros at the end of an IPv4 address: ``172.20.112`` is read as 172.20.112.0.
+    - A line that is cut counts as malformed, because a part of it is missing.
     - An audit line contains no time. The output of ``aws logs filter-log-events``, ``get-log-events`` and ``tail``, as
       JSON or text, and lines after a time (ISO 8601, or milliseconds since 1970) are accepted. An audit line without a
       time is malformed, because no time is invented.
@@ -132,7 +133,7 @@ def _kind(event: PolicyEvent, listening: frozenset[tuple[int, int]]) -> _LineGro
     """
     disposition = _known(_DISPOSITIONS, event.verdict, "verdict")
     direction = _known(_DIRECTIONS, event.direction, "direction")
-    source, destination = canonical_address(event.source), canonical_address(event.destination)
+    source, destination = address_in(event.source), address_in(event.destination)
     if event.protocol in _WITHOUT_PORTS:
         return _LineGroup(disposition, source, destination, _WITHOUT_PORTS[event.protocol], 0, direction, event.tier)
     protocol = _known(_WITH_PORTS, event.protocol, "protocol")

@@ -1,7 +1,8 @@
 """A line of the AWS network policy agent's log, in every form in which the agent and CloudWatch write it.
 
-Sources: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (up to version 1.3) and GetProtocol of
-pkg/utils/utils.go; the output of the AWS CLI's ``logs filter-log-events``, ``get-log-events`` and ``tail``.
+Sources: aws/aws-network-policy-agent, pkg/ebpf/events/events.go (up to version 1.4.3), GetProtocol and
+ConvByteArrayToIP of pkg/utils/utils.go; the output of the AWS CLI's ``logs filter-log-events``, ``get-log-events`` and
+``tail``.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
+from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.traffic.records.printed_events import Milliseconds
 
 FlowPort = Annotated[int, Meta(ge=0, le=65535)]
@@ -39,7 +41,12 @@ _TRAILING_TIME = re.compile(r"\t(?P<milliseconds>\d{13})$")
 _CLI_TEXT = re.compile(r"SEARCHEDLOGSTREAMS\t|NEXTTOKEN\t|None$|[bf]/\d{1,99}/s$")
 """What the AWS CLI writes besides events when it writes text."""
 
+_SHORTENED = re.compile(r"(?:\d{1,3}\.){0,2}[1-9]\d{0,2}|0")
+"""An IPv4 address as the agent writes it if it ends in zeros: ``172.20.112`` is 172.20.112.0, and ``0`` is 0.0.0.0."""
+
+_OCTETS = 4
 _UNKNOWN = "neither a message of the agent nor an event of CloudWatch"
+_TORN = "it is cut: a part of the line is missing"
 
 
 class PolicyEvent(NamedTuple):
@@ -117,6 +124,8 @@ def messages_of(text: bytes) -> list[PolicyEvent | Message]:
     if runtime := _CONTAINER_RUNTIME.match(text):
         text = text[runtime.end() :]
     brace = text.find(b"{")
+    if brace == 0 and not text.endswith(b"}"):
+        raise ValueError(_TORN)
     if brace < 0 or not text.endswith(b"}"):
         return [_of_text(text.decode(errors="replace"))]
     before = text[:brace].decode(errors="replace")
@@ -128,6 +137,21 @@ def messages_of(text: bytes) -> list[PolicyEvent | Message]:
             raise
         return [_of_text(text.decode(errors="replace"))]
     return _of_json(line, before)
+
+
+def address_in(text: str) -> str:
+    """Return the address that the agent means, in canonical form.
+
+    The agent leaves out the octets of an IPv4 address that are zero at its end, up to three of them. No other address
+    has that form, so this reads it without a guess.
+
+    Raises:
+        ValueError: The text is no address.
+    """
+    if _SHORTENED.fullmatch(text):
+        octets = text.split(".")
+        text = ".".join((*octets, *["0"] * (_OCTETS - len(octets))))
+    return canonical_address(text)
 
 
 def event_in(message: Message) -> PolicyEvent | None:
@@ -179,6 +203,8 @@ def _of_json(line: AgentLine, before: str) -> list[PolicyEvent | Message]:
 def _of_text(text: str) -> Message:
     trailing = _TRAILING_TIME.search(text)
     time = int(trailing["milliseconds"]) / 1000 if trailing else _leading_time(text)
+    if time is None and text.endswith("}") and "{" not in text:
+        raise ValueError(_TORN)
     if time is None and text and not _DECISION.search(text) and not _CLI_TEXT.match(text):
         raise ValueError(_UNKNOWN)
     return Message(text, time)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, run
 from tests.support.declared.accounts import ROOT
@@ -177,6 +177,21 @@ def test_service_and_since_narrow_the_answer(night: Path) -> None:
 
     assert [(each["src"], each["lines"]) for each in narrowed["denials"]] == [("api", 1)]
     assert narrowed["total"]["read"] < 33
+
+
+def test_a_denial_of_an_address_that_ends_in_zero_is_found(night: Path) -> None:
+    """The agent writes 172.20.112 for the Service address 172.20.112.0."""
+    gateway = ClusterService("flash-ticket", "gateway", ("172.20.112.0",), (("app", "flash-gateway"),), ())
+    inventory = replace(INVENTORY, services=(*INVENTORY.services, gateway))
+    (night / "inventory.json").write_text(inventory_json(inventory), encoding="utf-8")
+    (night / "agent.log").write_text(agent(API, "172.20.112", 3000, direction="egress") + "\n", encoding="utf-8")
+
+    found = document(night, night / "agent.log")
+
+    (denial,) = found["denials"]
+    assert (denial["src"], denial["dst"], denial["port"], denial["declared"]) == ("api", "gateway", 3000, False)
+    assert denial["addresses"]["dst"] == ["172.20.112.0"]
+    assert (found["total"]["malformed"], found["total"]["attributed"]) == (0, 1)
 
 
 def test_without_declared_denials_it_exits_0(night: Path) -> None:

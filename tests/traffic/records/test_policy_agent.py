@@ -33,6 +33,14 @@ AUDIT = (
 STREAM = "aws-network-policy-agent-audit-0f3c"
 
 
+REAL = (
+    b'{"level":"info","ts":"2026-11-24T01:32:14.234Z","caller":"runtime/asm_amd64.s:1771","msg":"Flow Info: '
+    b"Src IP: 10.20.1.11 Src Port: 51160 Dest IP: 10.20.1.12 Dest Port: 4001 Proto TCP Verdict DENY Direction egress, "
+    b'Tier NETWORK_POLICY"}'
+)
+"""A line that version 1.4.3 wrote on a node, with another time."""
+
+
 def zap(message: str, **fields: object) -> bytes:
     line = {"level": "info", "ts": TIME, "caller": "events/events.go:241", "msg": message, **fields}
     return json.dumps(line, separators=(",", ":")).encode()
@@ -267,6 +275,107 @@ def test_one_malformed_event_of_a_page_does_not_affect_the_others() -> None:
 
     assert [record.count for record in records] == [2]
     assert (reading.recorded, reading.malformed) == (2, 1)
+
+
+def written_by_agent(address: int) -> str:
+    """Return what ConvByteArrayToIP of the agent writes for an address, which is a number in network byte order.
+
+    The agent holds the address as a little-endian number, prints it as hexadecimal digits without zeros in front, puts
+    one zero in front of an odd count, and writes the bytes last to first.
+    """
+    digits = f"{int.from_bytes(address.to_bytes(4, 'big'), 'little'):x}"
+    even = digits if len(digits) % 2 == 0 else f"0{digits}"
+    return ".".join(str(each) for each in reversed(bytes.fromhex(even)))
+
+
+def naive_address(text: str) -> str:
+    """Return the address of a text of the agent, digit by digit, without the library's reader of addresses."""
+    octets = [0, 0, 0, 0]
+    position = 0
+    for character in text:
+        if character == ".":
+            position += 1
+        else:
+            octets[position] = octets[position] * 10 + "0123456789".index(character)
+    return "{}.{}.{}.{}".format(*octets)
+
+
+ADDRESSES = st.integers(0, 2**32 - 1) | st.builds(
+    lambda octets, kept: int.from_bytes(bytes(octets[:kept]).ljust(4, b"\0"), "big"),
+    st.lists(st.integers(0, 255), min_size=4, max_size=4),
+    st.integers(0, 4),
+)
+"""Addresses of every kind, many of them with zeros at the end."""
+
+
+@given(ADDRESSES, ADDRESSES)
+def test_every_address_is_read_as_the_agent_means_it(source: int, destination: int) -> None:
+    written = written_by_agent(source), written_by_agent(destination)
+    words = WORDS.replace("10.0.0.5", written[0]).replace("10.0.0.9", written[1])
+    audit = AUDIT.replace("10.0.0.5", written[0]).replace("10.0.0.9", written[1])
+    fields = {**json.loads(OLD), "Src IP": written[0], "Dest IP": written[1]}
+
+    (record,), reading = read([zap(words), json.dumps(event(audit)).encode(), json.dumps(fields).encode()])
+
+    assert (record.source.address, record.destination.address) == (naive_address(written[0]), naive_address(written[1]))
+    assert (record.source.address, record.destination.address) == tuple(
+        ".".join(str(octet) for octet in each.to_bytes(4, "big")) for each in (source, destination)
+    )
+    assert (reading.recorded, reading.malformed) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("172.20.112", "172.20.112.0"), ("10.20", "10.20.0.0"), ("10", "10.0.0.0"), ("0", "0.0.0.0")],  # noqa: S104 - an address in a log
+)
+def test_the_zeros_that_the_agent_leaves_out_are_filled_in(written: str, meant: str) -> None:
+    line = REAL.replace(b"10.20.1.12", written.encode())
+
+    (record,), reading = read([line])
+
+    assert (record.source, record.destination, record.port) == (End("10.20.1.11"), End(meant), 4001)
+    assert (record.direction, record.reason, reading.malformed) == (EGRESS, "NETWORK_POLICY", 0)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["10.20.0", "10.0", "0.0", "10.20.", ".10.20", "10..20", "10.256", "10.020", "010.20", "1000", "-1", "a.b"],
+)
+def test_an_address_that_the_agent_never_writes_is_malformed(written: str) -> None:
+    records, reading = read([REAL.replace(b"10.20.1.12", written.encode())])
+
+    assert (records, reading.malformed) == ([], 1)
+
+
+@pytest.mark.parametrize("line", [REAL, OLD, zap(V6), REAL.replace(b"10.20.1.12", b"172.20.112")])
+def test_a_line_that_is_cut_anywhere_is_counted_and_nothing_is_made_of_it(line: bytes) -> None:
+    """A file that is being written ends in the middle of a line, and a read may begin there."""
+    (whole,), _ = read([line])
+    (old,), _ = read([OLD])
+
+    for position in range(1, len(line)):
+        head, of_head = read([OLD, line[:position]])
+        tail, of_tail = read([line[position:], OLD])
+
+        assert [each.count for each in head] == [1]
+        assert (of_head.recorded, of_head.malformed + of_head.other) == (1, 1)
+        assert set(tail) <= {whole, old}  # a tail with the time and the whole message says the same as the line
+        assert of_tail.recorded + of_tail.malformed + of_tail.other == 2
+        assert of_head.malformed + of_tail.malformed >= 1
+
+
+def test_a_cut_line_is_named_as_that() -> None:
+    _, of_head = read([REAL[:-40]])
+    _, of_tail = read([REAL[60:]])
+
+    assert of_head.first_malformed == of_tail.first_malformed == "agent:1: it is cut: a part of the line is missing"
+
+
+def test_a_line_written_behind_a_cut_one_is_counted_with_it() -> None:
+    records, reading = read([OLD, REAL[:90] + REAL, OLD])
+
+    assert [record.count for record in records] == [2]
+    assert (reading.malformed, reading.other) == (1, 0)
 
 
 PRINTED = [b"{", b"}", b"},", b'"message": "x",', b'"timestamp": 5,', f'"message": "{AUDIT}"'.encode(), b'"eventId": 1']
