@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -20,13 +21,14 @@ from flash_ticket.live.logs.source import open_source
 from flash_ticket.traffic.attribution.attributed_traffic import (
     AttributedTraffic,
     attribute_logs,
+    attribute_logs_to,
     known_environment,
     refuse_other_stack,
 )
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.pod_history import merged
-from flash_ticket.traffic.records.record import Log
+from flash_ticket.traffic.records.record import Evidence, Log
 
 if TYPE_CHECKING:
     from flash_ticket.live.aws_account import AwsAccount
@@ -73,17 +75,57 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     since: str | None = None,
     inventories: Sequence[Path] | None = None,
     engine: Engine = Engine.DUCKDB,
-    earlier: Inventory | None = None,
 ) -> AttributedTraffic:
-    """Return the traffic in the sources, attributed by the project's matrix; ``earlier`` adds to the inventory.
+    """Return the traffic in the sources, attributed by the project's matrix.
 
     Raises:
         InputError: An option, a file of the project, an inventory or a source cannot be used.
     """
     wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
-    known = inventory(project, stack, inventories, earlier)
+    known = inventory(project, stack, inventories)
     told = logs(project, sources or (), engine, declared, known_environment(known))
     return attribute_logs(declared, known, told, wanted)
+
+
+_SLOW_SECONDS = 10.0
+"""Seconds until a follower asks the cluster and the account again, and looks for new flow logs: these arrive minutes
+late (VPC User Guide, "Flow log basics")."""
+
+
+@dataclass(slots=True)
+class FollowedTraffic:
+    """The traffic in sources that are read again and again.
+
+    Each read covers the logs of the pod layer. Only a read every ten seconds also covers flow logs, asks who has which
+    address now, and looks for new files.
+    """
+
+    project: Path
+    stack: str | None
+    sources: Sequence[str] | None
+    inventories: Sequence[Path] | None
+    _last: AttributedTraffic | None = None
+    _prompt: tuple[Log, ...] = ()
+    _due: float = 0.0
+
+    def read(self, since: str) -> AttributedTraffic:
+        """Return the traffic since a time.
+
+        Raises:
+            InputError: A file of the project, an inventory or a source cannot be used.
+        """
+        wanted, last = begin(since), self._last
+        if last is not None and time.monotonic() < self._due:
+            return attribute_logs_to(last.firewall, last.layers, last.inventory, self._prompt, wanted)
+        self._due = time.monotonic() + _SLOW_SECONDS
+        declared = read_matrix(self.project / MATRIX_FILE)
+        known = inventory(self.project, self.stack, self.inventories, last and last.inventory)
+        read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, known_environment(known))
+        self._last = traffic = attribute_logs(declared, known, read, wanted)
+        self._prompt = tuple(
+            log for log, total in zip(read, traffic.totals, strict=True) if total.evidence != {Evidence.FLOW_LOG}
+        )
+        return traffic
 
 
 def begin(since: str | None) -> float | None:

@@ -13,6 +13,7 @@ from flash_ticket.cli.options import HERE, Project, Stack
 from flash_ticket.cli.recorded_traffic import (
     Engine,
     EngineChoice,
+    FollowedTraffic,
     InventoryFiles,
     Since,
     Sources,
@@ -21,9 +22,8 @@ from flash_ticket.cli.recorded_traffic import (
 )
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.traffic.denied import written_denial, written_denied
-from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
-from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.report.traffic.denied import malformed_note, written_denial, written_denied
+from flash_ticket.traffic.attribution.totals import NewlyMalformed
 from flash_ticket.traffic.denials.denied import News
 from flash_ticket.traffic.denials.denied import denied as denied_in
 
@@ -43,14 +43,10 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """List the connections that were denied, and why. Exits 1 if a declared connection was denied, 0 if none was."""
-
-    def read(begin: str | None, earlier: Inventory | None = None) -> AttributedTraffic:
-        return recorded_traffic(project, stack, sources, begin, inventories, engine, earlier)
-
     if follow:
         refuse_to_follow(sources, engine)
-        return _followed(read, since, service, output)
-    traffic = read(since)
+        return _followed(FollowedTraffic(project, stack, sources, inventories), since, service, output)
+    traffic = recorded_traffic(project, stack, sources, since, inventories, engine)
     found = denied_in(traffic, service)
     sys.stdout.write(written_denied(found, traffic, output))
     return ExitStatus.HOLDS if found.holds else ExitStatus.VIOLATED
@@ -59,26 +55,27 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
 _LATE = "15m"
 """How far back each look reads: flow logs arrive after about 10 minutes (VPC User Guide, "Flow log basics")."""
 
-_PAUSE = 10.0
+_PAUSE = 1.0
+"""Seconds between two looks: with the time of a look itself, a denial is printed within two seconds of its line."""
+
+_PAUSE_AFTER_FAILURE = 10.0
 
 
-def _followed(
-    read: Callable[[str, Inventory | None], AttributedTraffic],
-    since: str | None,
-    service: str | None,
-    output: AnswerFormat,
-) -> ExitStatus:
+def _followed(traffic: FollowedTraffic, since: str | None, service: str | None, output: AnswerFormat) -> ExitStatus:
 
-    status, earlier, news = ExitStatus.HOLDS, None, News()
+    status, first, news, malformed = ExitStatus.HOLDS, True, News(), NewlyMalformed()
 
     def look() -> None:
-        nonlocal status, earlier
-        traffic = read((since or _LATE) if earlier is None else _LATE, earlier)
-        found, earlier = denied_in(traffic, service), traffic.inventory
+        nonlocal status, first
+        read = traffic.read((since or _LATE) if first else _LATE)
+        first = False
+        found = denied_in(read, service)
+        if not found.holds:
+            status = ExitStatus.VIOLATED  # before the reader sees why, and interrupts
         for each in news.of(found):
             sys.stdout.write(written_denial(each, output))
-        if not found.holds:
-            status = ExitStatus.VIOLATED
+        for total in malformed.of(read.totals):
+            sys.stderr.write(malformed_note(total))
 
     follow(look, _PAUSE)
     return status
@@ -89,20 +86,29 @@ def follow(look: Callable[[], None], pause: float) -> None:
 
     Args:
         look: Prints what is new.
-        pause: Seconds between the end of a look and the next one.
+        pause: Seconds between the end of a look and the next one. After a look that takes longer, the pause is as long
+            as that look, so that a large log takes no more than half of the time.
 
     Raises:
         InputError: The first look failed.
     """
     gc.enable()  # this runs for days: without collection, memory would grow
     try:
-        look()
+        wait = _timed(look, pause)
         while True:
             sys.stdout.flush()
-            time.sleep(pause)
+            time.sleep(wait)
             try:
-                look()
+                wait = _timed(look, pause)
             except InputError as error:
-                sys.stderr.write(f"note: {error} Looking again in {pause:g} s.\n")
+                wait = _PAUSE_AFTER_FAILURE
+                sys.stderr.write(f"note: {error} Looking again in {wait:g} s.\n")
     except KeyboardInterrupt:
         return
+
+
+def _timed(look: Callable[[], None], pause: float) -> float:
+    """Look, and return how many seconds to pause after that."""
+    begun = time.monotonic()
+    look()
+    return max(pause, time.monotonic() - begun)

@@ -21,7 +21,7 @@ from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
-from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
+from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, SourceTotals
 from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing
 from flash_ticket.traffic.records.record import Disposition, PodIdentity
@@ -46,6 +46,15 @@ def written_denial(denial: Denial, form: AnswerFormat) -> str:
         return json.dumps(_denial_document(denial)) + "\n"
 
     return denial_text(denial)
+
+
+def malformed_note(total: SourceTotals) -> str:
+    """Return a note that lines of a log cannot be read, so that what they say is missing from the answer."""
+    reading = total.reading
+    count = (
+        f"{line_count(reading.malformed)} cannot be read and {'is' if reading.malformed == 1 else 'are'} missing here"
+    )
+    return escaped_lines([f"note: {total.name}: {count}. The first: {reading.first_malformed}"])
 
 
 def _document(found: Denied, traffic: AttributedTraffic) -> dict[str, object]:

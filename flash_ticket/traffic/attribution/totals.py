@@ -1,7 +1,7 @@
 """Totals of what was read and could not be attributed, and what such logs cannot show."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals
@@ -63,3 +63,25 @@ def blind_spot(totals: Iterable[SourceTotals]) -> str:
         case layers if not layers:
             return "no records of traffic were read"
     return ""
+
+
+@dataclass(slots=True)
+class NewlyMalformed:
+    """Remembers how many malformed lines of each log were reported, so that a reader who looks again reports only more.
+
+    The last line of a file may be incomplete only because it is being written. A malformed line counts here when the
+    look after shows it too.
+    """
+
+    _seen: dict[str, int] = field(default_factory=dict)
+    _reported: dict[str, int] = field(default_factory=dict)
+
+    def of(self, totals: Iterable[SourceTotals]) -> Iterator[SourceTotals]:
+        """Yield the logs with more malformed lines than were reported."""
+        for each in totals:
+            count = each.reading.malformed
+            lasting = min(count, self._seen.get(each.name, 0))
+            is_news = lasting > self._reported.get(each.name, 0)
+            self._seen[each.name], self._reported[each.name] = count, lasting
+            if is_news:
+                yield each
