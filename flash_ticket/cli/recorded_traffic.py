@@ -119,7 +119,7 @@ class FollowedTraffic:
             return attribute_logs_to(last.firewall, last.layers, last.inventory, self._prompt, wanted)
         self._due = time.monotonic() + _SLOW_SECONDS
         declared = read_matrix(self.project / MATRIX_FILE)
-        known = inventory(self.project, self.stack, self.inventories, last and last.inventory)
+        known = inventory(self.project, self.stack, self.inventories, last.inventory if last else None)
         read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, known_environment(known))
         self._last = traffic = attribute_logs(declared, known, read, wanted)
         self._prompt = tuple(

@@ -1,10 +1,6 @@
 """``denied`` on the files of a made-up night: the logs of each layer, both output formats, and every wrong input."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,42 +9,13 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from flash_ticket.cli.recorded_traffic import FollowedTraffic
-from flash_ticket.cli.verbs import denied as verb
-from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
+from flash_ticket.traffic.attribution.inventory import ClusterService
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, run
 from tests.support.declared.accounts import ROOT
-from tests.support.naive.naive_flow_log import Line
 from tests.support.traffic.flow_log_writing import write_parquet
 from tests.support.traffic.incident import DATABASE, INVENTORY, NIGHT, RABBITMQ, REDIS, STRANGER
-
-GATEWAY, API, API_BARE, PAY = "10.10.10.11", "10.10.10.21", "10.10.10.22", "10.10.10.31"
-DEBUG, PAY_MISLABELLED, REUSED = "10.10.10.41", "10.10.10.42", "10.10.10.60"
-
-
-def flow(source: str, destination: str, port: int, *, at: float = 60, action: str = "REJECT") -> Line:
-    """Return a line of a flow log for an opening packet."""
-    begin = int(NIGHT + at)
-    ends = (source, destination, source, destination)
-    return Line("eni-x", *ends, 40_000, port, 6, 2, "ingress", begin, begin + 5, action)
-
-
-def answer(call: Line) -> Line:
-    """Return the line of the reply."""
-    back = replace(call, srcaddr=call.dstaddr, dstaddr=call.srcaddr, srcport=call.dstport, dstport=call.srcport)
-    return replace(back, pkt_srcaddr=call.pkt_dstaddr, pkt_dstaddr=call.pkt_srcaddr, tcp_flags=18)
-
-
-def agent(source: str, destination: str, port: int, *, at: float = 60, direction: str = "ingress") -> str:
-    """Return a line of the AWS network policy agent's log, in the format of 1.3.0 and later."""
-    written = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(NIGHT + at))
-    message = (
-        f"Flow Info: Src IP: {source} Src Port: 40000 Dest IP: {destination} Dest Port: {port} Proto TCP Verdict DENY "
-        f"Direction {direction}, Tier NETWORK_POLICY"
-    )
-    caller = "events/events.go:193"
-    return json.dumps({"level": "info", "ts": written, "logger": "ebpf-client", "caller": caller, "msg": message})
+from tests.support.traffic.made_up_night import API, DEBUG, GATEWAY, PAY, REUSED, agent, flow, write_night
 
 
 def hubble(source: str, labels: list[str], destination: str, port: int) -> str:
@@ -65,29 +32,9 @@ def hubble(source: str, labels: list[str], destination: str, port: int) -> str:
     return json.dumps({"flow": flow_, "node_name": "n"})
 
 
-ANSWERED = [flow(API, REDIS, 6379, at=at, action="ACCEPT") for at in range(0, 600, 60)]
-FLOWS = [
-    *(flow(API_BARE, REDIS, 6379, at=at) for at in range(0, 300, 60)),
-    *ANSWERED,
-    *map(answer, ANSWERED),
-    flow(STRANGER, PAY, 22),
-    flow(API, REDIS, 6380),
-    flow(REUSED, PAY, 3100, at=100),
-    flow(REUSED, PAY, 3100, at=1100),
-    replace(flow(API, REDIS, 6379), log_status="NODATA"),
-    replace(flow(API, REDIS, 6379), log_status="SKIPDATA"),
-    replace(flow(API, REDIS, 6379), action="MAYBE"),
-]
-
-
 @pytest.fixture
 def night(tmp_path: Path) -> Path:
-    """Both layers' logs and the inventory."""
-    write_parquet(tmp_path / "flows" / "a.parquet", FLOWS)
-    lines = [agent(DEBUG, PAY, 3100), agent(DEBUG, PAY, 3100, at=90), agent(API, PAY_MISLABELLED, 3100)]
-    (tmp_path / "agent.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (tmp_path / "inventory.json").write_text(inventory_json(INVENTORY), encoding="utf-8")
-    return tmp_path
+    return write_night(tmp_path)
 
 
 def ask(night: Path, *arguments: str | Path) -> Result:
@@ -282,180 +229,3 @@ def test_an_inventory_of_another_stack_or_matrix_is_refused(night: Path, tmp_pat
     assert other.stderr == "error: --inventory: it is of the stack dev, not of prod. Name one of this stack.\n"
     assert unbound.exit_code == 2
     assert "externals.smtp: it has no place in the environment dev" in unbound.stderr
-
-
-def kept_alive(inventory: Inventory) -> Inventory:
-    """Return the inventory as if its pods had always existed."""
-    pods = tuple(replace(each, since=None, until=None) for each in inventory.pods)
-    return replace(inventory, pods=tuple({each.addresses: each for each in pods}.values()))
-
-
-def following(night: Path, source: Path) -> subprocess.Popen[str]:
-    """Start the command with --follow."""
-    module = [sys.executable, "-m", "flash_ticket.cli.main"]
-    arguments = ["denied", str(source), "--follow", "--stack", "dev", "--inventory", str(night / "inventory.json")]
-    return subprocess.Popen(  # noqa: S603 - our own code
-        [*module, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ},
-    )
-
-
-def test_follow_prints_each_new_denial_once_and_ends_on_an_interrupt(
-    night: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time() - NIGHT
-    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
-    path = night / "growing.log"
-    path.write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
-    rounds = iter([agent(GATEWAY, API, 4000, at=now - 5), "", agent(DEBUG, PAY, 3100, at=now - 1)])
-
-    def sleep(_: float) -> None:
-        more = next(rounds, None)
-        if more is None:
-            raise KeyboardInterrupt
-        with path.open("a", encoding="utf-8") as file:
-            file.write(more + "\n" if more else "")
-
-    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
-
-    result = ask(night, path, "--follow", "--output", "json")
-
-    told = [json.loads(each) for each in result.stdout.splitlines()]
-    assert [(each["src"], each["declared"], each["lines"]) for each in told] == [
-        ("another pod of flash-ticket", False, 1),
-        ("gateway", True, 1),
-        ("another pod of flash-ticket", False, 2),
-    ]
-    assert result.exit_code == 1
-
-
-def test_follow_reports_a_failed_look_and_goes_on(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = night / "agent.log"
-    kept = path.read_text(encoding="utf-8")
-    rounds = iter(["gone", "back"])
-
-    def sleep(_: float) -> None:
-        match next(rounds, ""):
-            case "gone":
-                path.unlink()
-            case "back":
-                path.write_text(kept, encoding="utf-8")
-            case _:
-                raise KeyboardInterrupt
-
-    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
-
-    result = ask(night, path, "--follow")
-
-    assert result.exit_code == 0
-    assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("note: ")
-    assert result.stderr.endswith("Looking again in 10 s.\n")
-
-
-def test_follow_says_once_that_a_cut_line_is_missing_and_not_while_it_is_being_written(
-    night: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time() - NIGHT
-    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
-    path = night / "growing.log"
-    whole = agent(DEBUG, PAY, 3100, at=now - 1)
-    path.write_text(agent(STRANGER, PAY, 22, at=0) + "\n" + whole[:90], encoding="utf-8")
-    rounds = iter([whole[90:] + "\n", whole[:90] + "\n", "", ""])
-    pauses = []
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        more = next(rounds, None)
-        if more is None:
-            raise KeyboardInterrupt
-        with path.open("a", encoding="utf-8") as file:
-            file.write(more)
-
-    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
-
-    result = ask(night, path, "--follow", "--output", "json")
-
-    (told,) = [json.loads(each) for each in result.stdout.splitlines()]
-    assert told["lines"] == 1
-    assert result.stderr == (
-        f"note: {path}: 1 line cannot be read and is missing here. "
-        f"The first: {path}:3: it is cut: a part of the line is missing\n"
-    )
-    assert len(pauses) == 5
-
-
-def test_follow_prints_a_line_of_the_agent_at_its_own_pace(night: Path) -> None:
-    """The command runs as it is. It prints a denial that is written while it pauses, before anything else is asked."""
-    now = time.time() - NIGHT
-    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
-    path = night / "agent.log"
-    path.write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
-    with following(night, path) as process:
-        assert process.stdout
-        first = process.stdout.readline()
-        with path.open("a", encoding="utf-8") as file:
-            file.write(agent(GATEWAY, API, 4000, at=now) + "\n")
-        second = next(line for line in process.stdout if line.startswith("declared"))
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-
-    assert first.startswith("not declared: another pod of flash-ticket => pay : TCP 3100")
-    assert second.startswith("declared: gateway => api : TCP 4000")
-    assert process.returncode == 1
-
-
-def test_follow_pauses_for_a_second_and_for_as_long_as_a_long_look_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a look that takes less than a second, a denial is printed within two seconds."""
-    looks = iter([0.2, 7.0, 0.2])
-    clock, pauses = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        if len(pauses) == 3:
-            raise KeyboardInterrupt
-
-    def look() -> None:
-        clock[0] += next(looks)
-
-    monkeypatch.setattr(verb.time, "sleep", sleep)
-    monkeypatch.setattr(verb.time, "monotonic", lambda: clock[0])
-    verb.follow(look, verb._PAUSE)  # noqa: SLF001 - the pause that the command itself uses
-
-    assert pauses == pytest.approx([1.0, 7.0, 1.0])
-
-
-def test_follow_asks_cluster_and_account_and_reads_flow_logs_every_ten_seconds_only(
-    night: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [100.0]
-    monkeypatch.setattr("flash_ticket.cli.recorded_traffic.time.monotonic", lambda: clock[0])
-    sources = [str(night / "flows"), str(night / "agent.log")]
-    followed = FollowedTraffic(ROOT, "dev", sources, [night / "inventory.json"])
-    since = "2026-11-24T03:00Z"
-
-    read = []
-    for seconds in (0.0, 9.0, 1.0):
-        clock[0] += seconds
-        read.append([each.name for each in followed.read(since).totals])
-
-    assert read == [sources, sources[1:], sources]
-
-
-def test_follow_ends_cleanly_on_ctrl_c(night: Path) -> None:
-    now = time.time() - NIGHT
-    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
-    (night / "agent.log").write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
-    with following(night, night / "agent.log") as process:
-        assert process.stdout
-        assert process.stderr
-        first = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-
-    assert first.startswith("not declared: another pod of flash-ticket => pay : TCP 3100")
-    assert (process.returncode, stderr) == (0, "")
