@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.running.engine import Engine, EngineError
 from lab.running.lab import Lab, LabError
 from lab.running.program import link_program
-from lab.story.demo import tell
+from lab.story.demo import run_demo
 from lab.toolchain.go_build import BuildError
 from lab.toolchain.kits import provide
 from lab.toolchain.promtool import PromtoolError, promtool
@@ -35,7 +35,7 @@ def main() -> int:
         elif arguments.command == "promtool":
             _fetch_promtool()
         elif arguments.command == "demo":
-            tell()
+            run_demo()
         else:
             _stay_up()
     except (BuildError, LabError, EngineError) as error:

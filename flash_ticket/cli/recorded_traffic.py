@@ -83,8 +83,8 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     """
     wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories)
-    told = logs(project, sources or (), engine, declared, known_environment(known))
-    return attribute_logs(declared, known, told, wanted)
+    read = logs(project, sources or (), engine, declared, known_environment(known))
+    return attribute_logs(declared, known, read, wanted)
 
 
 _SLOW_SECONDS = 10.0

@@ -18,7 +18,7 @@ from flash_ticket.firewall.declare.binding import One, Some
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.live.aws_refusal import RefusedError, refusals_told
+from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
 
 # With one retry, a missing endpoint is an error within 30 seconds, not after minutes.
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -168,7 +168,7 @@ class AwsAccount:
             RefusedError: AWS refuses the call.
             InputError: The call fails for another reason.
         """
-        with refusals_told(service, operation):
+        with explained_refusals(service, operation):
             if service not in self._clients:
                 make_client: Any = self.session.client
                 self._clients[service] = make_client(service, config=_PATIENCE)

@@ -57,7 +57,7 @@ class RefusedError(InputError):
 
 
 @contextmanager
-def refusals_told(service: str, operation: str) -> Iterator[None]:
+def explained_refusals(service: str, operation: str) -> Iterator[None]:
     """Turn an error of the SDK into InputError, and a refusal by AWS into RefusedError.
 
     Args:

@@ -69,7 +69,7 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
     stop, progress, begun = Event(), Progress(), monotonic()
     with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
         waits = {pod: _Wait(limit or plan.seconds(pod) + _STARTING, stop) for pod in asked}
-        running = {pod: pool.submit(_told, runs, pod, waits[pod]) for pod in asked}
+        running = {pod: pool.submit(_output_of, runs, pod, waits[pod]) for pod in asked}
         try:
             while left := wait(running.values(), timeout=_STEP).not_done:
                 progress.say(f"probing: {len(left)} of {len(asked)} pods left, {monotonic() - begun:.0f} s")
@@ -79,7 +79,7 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
     return probe_result(plan, {pod: running[pod].result() if pod in running else ProbeOutput("") for pod in plan.pods})
 
 
-def _told(run: _Run, pod: RunningPod, limit: _Wait) -> ProbeOutput:
+def _output_of(run: _Run, pod: RunningPod, limit: _Wait) -> ProbeOutput:
     try:
         return run(pod, limit)
     except ApiException as error:

@@ -93,7 +93,7 @@ class RunningPods:
         yield Finding(
             self._where(pods),
             f"its labels match no service of traffic.yaml: {labels}",
-            "no allow policy selects it: under default-deny nobody can reach it, and it cannot resolve names",
+            "no allow policy selects it: under default-deny nothing can reach it, and it cannot resolve names",
             "Correct the labels in its template, or declare it as a service",
             FindingKind.UNKNOWN_POD,
         )
@@ -237,7 +237,7 @@ def _finding(found: ClusterService, service: Service, lacking: str) -> Finding:
     return Finding(
         f"Service {found.namespace}/{found.name}",
         f"its selector lacks {lacking}, by which the policies select {service.name}",
-        f"with the VPC CNI nobody reaches {service.name} through the address of this Service, although it is declared",
+        f"with the VPC CNI no client reaches {service.name} through the address of this Service, which is declared",
         f"Add {lacking} to its selector",
         FindingKind.CUT_OFF,
     )

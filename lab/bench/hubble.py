@@ -169,21 +169,21 @@ def _measure(path: Path, size: int, runs: int) -> None:
         if process.returncode:
             raise SystemExit(process.returncode)
         found.append(json.loads(answer))
-    told, records = found[0][:2]
+    lines_read, records = found[0][:2]
     seconds = [each[2] for each in found]
     middle, processor = statistics.median(seconds), min(each[3] for each in found)
     times = statistics.median(each[4] / each[3] for each in found)
     head = ("lines", "bytes each", "records", "median s", "spread s", "lines/s", "MB/s", "CPU s", "lines/CPU s", "MiB")
     cells = (
-        f"{told:,}",
-        f"{size / told:,.0f}",
+        f"{lines_read:,}",
+        f"{size / lines_read:,.0f}",
         f"{records:,}",
         f"{middle:.2f}",
         f"{min(seconds):.2f}-{max(seconds):.2f}",
-        f"{told / middle:,.0f}",
+        f"{lines_read / middle:,.0f}",
         f"{size / middle / 1e6:,.0f}",
         f"{processor:.2f}",
-        f"{told / processor:,.0f}",
+        f"{lines_read / processor:,.0f}",
         f"{peak_mib():.0f}",
         f"{times:.1f} times",
     )

@@ -34,7 +34,7 @@ _SIGNS = {
 _COLOURS = {"+": typer.colors.GREEN, "~": typer.colors.YELLOW, "-": typer.colors.RED, "!": typer.colors.MAGENTA}
 
 
-def tell() -> None:
+def run_demo() -> None:
     """Run the demo on a new lab, and remove the lab afterwards.
 
     Raises:
@@ -167,8 +167,8 @@ def _summary(result: Result) -> None:
     """Show the proof, and how many resources of each type a step changes."""
     for line in result.diagnostics:
         if "proof" in line or "opens and closes" in line:
-            for told in line.removeprefix("info: ").splitlines():
-                _say(told)
+            for shown in line.removeprefix("info: ").splitlines():
+                _say(shown)
     if not result.changes:
         _say(f"{len(result.having('same'))} resources unchanged.")
     for (sign, kind), count in sorted(Counter(_kinds(result)).items()):

@@ -130,7 +130,7 @@ class Incident:
         direction: str,
         flags: int,
     ) -> dict[str, object]:
-        told = {
+        known = {
             "version": 8,
             "account_id": _ACCOUNT,
             "interface_id": interface,
@@ -150,7 +150,7 @@ class Incident:
             "action": action,
             "log_status": "OK",
         }
-        return {each.name: told.get(each.name) for each in RECORD_COLUMNS}
+        return {each.name: known.get(each.name) for each in RECORD_COLUMNS}
 
     def _deliver(self, s3: Any, rows: list[dict[str, object]], begin: int) -> None:  # noqa: ANN401 - boto3 creates clients at run time
         hour = datetime.fromtimestamp(begin, UTC)

@@ -90,10 +90,10 @@ def show_verb(engine: Engine, *arguments: str, status: int = 0) -> None:
     shown = [f'"{each}"' if " " in each else each for each in arguments]
     _say(f"flash-firewall {' '.join(shown)}")
     variables = {"PULUMI_STACK": engine.stack, **_GIT}
-    told = flash_firewall(engine.lab, engine.stack, engine.program, *arguments, **variables)
-    if told.returncode != status:
-        raise EngineError(f"flash-firewall {arguments[0]} exits with {told.returncode}:\n{told.stdout}\n{told.stderr}")
-    for line in _ENGINE.sub(_shortened, told.stdout).splitlines():
+    ran = flash_firewall(engine.lab, engine.stack, engine.program, *arguments, **variables)
+    if ran.returncode != status:
+        raise EngineError(f"flash-firewall {arguments[0]} exits with {ran.returncode}:\n{ran.stdout}\n{ran.stderr}")
+    for line in _ENGINE.sub(_shortened, ran.stdout).splitlines():
         typer.echo(f"    {line}".rstrip())
 
 
@@ -102,11 +102,11 @@ def _shortened(update: re.Match[str]) -> str:
 
 
 def _warnings(result: Result) -> None:
-    for line in _told(result):
+    for line in _shown(result):
         typer.echo(f"    {line}")
 
 
-def _told(result: Result) -> Iterator[str]:
+def _shown(result: Result) -> Iterator[str]:
     yield from (each for each in result.diagnostics if "SUSPENDED" in each or "suspension of" in each)
 
 

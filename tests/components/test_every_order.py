@@ -45,11 +45,11 @@ def some_states(before: CompiledFirewall | None, after: CompiledFirewall | None,
 def test_a_change_never_cuts_or_opens_anything_silently(pair: FirewallPair, random: Random) -> None:
     before, after = pair.before, pair.after
     ends = {end for each in interruptions(deployed(before), after.layers()) for end in each.ends}
-    told = {*ends, *map(before_restart, ends)}
+    named = {*ends, *map(before_restart, ends)}
     found = gaps(before, after, some_states(before, after, random))
 
     assert [gap for gap in found if gap.claim.endswith("open")] == []
-    assert [gap for gap in found if not {*gap.pair} & told] == []
+    assert [gap for gap in found if not {*gap.pair} & named] == []
 
 
 @settings(phases=WITHOUT_SHRINKING)

@@ -92,8 +92,8 @@ class Guarded:
 
     def namespace(self) -> dict[str, str]:
         """Return the labels of the namespace."""
-        told = self.kubectl("get", "namespace", NAMESPACE, "-o", "json")
-        return dict(json.loads(told.stdout)["metadata"].get("labels", {}))
+        result = self.kubectl("get", "namespace", NAMESPACE, "-o", "json")
+        return dict(json.loads(result.stdout)["metadata"].get("labels", {}))
 
 
 def _put(program: Path, asked: dict[str, Any]) -> None:
@@ -189,10 +189,10 @@ def test_each_role_has_exactly_the_rights_of_its_verbs(
 
 
 def test_the_verifier_role_can_verify(guarded: Guarded) -> None:
-    told = _firewall(guarded, "verifier", "verify", "--stack", "dev")
+    result = _firewall(guarded, "verifier", "verify", "--stack", "dev")
 
-    assert "Traceback" not in told.stderr
-    assert told.returncode in {0, 1}, told.stderr
+    assert "Traceback" not in result.stderr
+    assert result.returncode in {0, 1}, result.stderr
 
 
 def test_the_on_call_role_can_suspend_and_resume(guarded: Guarded) -> None:

@@ -27,7 +27,7 @@ def interrupted(deployed: Deployed) -> set[tuple[str, str]]:
     return {gap.pair for gap in gaps}
 
 
-def told(deployed: Deployed) -> list[str]:
+def causes(deployed: Deployed) -> list[str]:
     """Return what changes with each step that the preview marks as interrupting."""
     return [warning.partition(":")[0] for warning in deployed.warnings]
 
@@ -92,7 +92,7 @@ def test_a_change_of_attachment_cuts_nothing_while_the_old_one_stays_in_either_d
         left = dev.deploy(attached(to))  # all pods have restarted
 
         assert (interrupted(kept), kept.warnings) == (set(), [])
-        assert (interrupted(left), told(left)) == (set(), [f"cluster.leaving {leaving} ends"])
+        assert (interrupted(left), causes(left)) == (set(), [f"cluster.leaving {leaving} ends"])
 
 
 def test_an_immediate_change_of_attachment_cuts_running_pods(dev: Chain) -> None:
@@ -100,14 +100,14 @@ def test_an_immediate_change_of_attachment_cuts_running_pods(dev: Chain) -> None
         at_once = dev.deploy(attached(to))
 
         assert ("api", "redis") in interrupted(at_once)
-        assert told(at_once) == [f"cluster.attachment changes from {leaving} to {to}"]
+        assert causes(at_once) == [f"cluster.attachment changes from {leaving} to {to}"]
 
 
 def test_swapped_policy_names_cut_a_service_for_one_write(dev: Chain) -> None:
     swapped = dev.deploy(policies_of_api(PAY, API))
 
     assert interrupted(swapped) & {("gateway", "api"), ("api", "pay")}
-    assert told(swapped) == [
+    assert causes(swapped) == [
         f"the policy {API} now belongs to pay (ingress) instead of api (ingress)",
         f"the policy {PAY} now belongs to api (ingress) instead of pay (ingress)",
     ]
@@ -132,4 +132,4 @@ def test_new_labels_or_a_new_name_cut_running_pods_and_a_parallel_service_does_n
     renamed = dev.deploy(committed)
 
     assert ("api", "redis") in interrupted(renamed)
-    assert told(renamed) == ["the service backend is now named api"]
+    assert causes(renamed) == ["the service backend is now named api"]

@@ -95,7 +95,7 @@ def rows(result: Result) -> list[tuple[str, ...]]:
     return [tuple(cell.strip() for cell in line.split("  ") if cell.strip()) for line in table.splitlines()]
 
 
-def told(result: Result, severity: str) -> list[str]:
+def lines(result: Result, severity: str) -> list[str]:
     return [line.removeprefix(f"{severity}: ") for line in result.diagnostics if line.startswith(f"{severity}: ")]
 
 
@@ -133,15 +133,15 @@ def test_a_failed_proof_stops_preview_and_deployment(name: str, lab: Lab, tmp_pa
 
 
 def test_a_first_preview_says_that_nothing_is_deployed_yet(life: Life) -> None:
-    assert "Nothing is deployed yet: this opens what is declared and closes the rest." in told(life.preview, "info")
+    assert "Nothing is deployed yet: this opens what is declared and closes the rest." in lines(life.preview, "info")
 
 
 def test_a_preview_without_changes_says_so_in_one_line(life: Life) -> None:
-    assert "No connection is opened or closed." in told(life.second_preview, "info")
+    assert "No connection is opened or closed." in lines(life.second_preview, "info")
 
 
 def test_a_preview_shows_what_a_changed_matrix_opens_and_closes(life: Life) -> None:
-    (said,) = [line for line in told(life.changed_preview, "info") if line.startswith("What this opens and closes:")]
+    (said,) = [line for line in lines(life.changed_preview, "info") if line.startswith("What this opens and closes:")]
     both, _, alone = said.partition("\n  in the pod layer only, stopped by the other:\n")
 
     assert {line.strip() for line in both.splitlines()[2:]} >= {
@@ -155,7 +155,7 @@ def test_a_preview_shows_what_a_changed_matrix_opens_and_closes(life: Life) -> N
 
 
 def test_a_preview_shows_manual_changes(life: Life) -> None:
-    (said,) = [line for line in told(life.drifted_preview, "info") if line.startswith("What this opens and closes:")]
+    (said,) = [line for line in lines(life.drifted_preview, "info") if line.startswith("What this opens and closes:")]
 
     assert "    added    api => redis : TCP 6379" in said.splitlines()
     assert "    added    api => pay : TCP 3100" in said.splitlines()
@@ -165,7 +165,7 @@ def test_policies_of_others_that_widen_or_overrule_cause_warnings(lab: Lab, tmp_
     engine = Engine(lab, "dev", copy_program(REPOSITORY, tmp_path / "program"))
 
     with standing(lab, WIDENING, OVERRULING):
-        warnings = told(engine.preview().checked(), "warning")
+        warnings = lines(engine.preview().checked(), "warning")
 
     assert (
         "This program did not create the NetworkPolicy debug, which opens more:\n"

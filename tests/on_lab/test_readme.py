@@ -13,9 +13,9 @@ pytestmark = pytest.mark.engine
 
 def test_the_readme_shows_what_the_demo_prints(*, update_golden: bool) -> None:
     command = [sys.executable, "-m", "lab", "demo"]
-    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
+    shown = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own
     for name in ("README.md", "README.ko.md"):
         readme = REPOSITORY / name
         if update_golden:
-            readme.write_text(put_in(readme.read_text(), told))
-        assert settled(kept_in(readme.read_text())) == settled(told)
+            readme.write_text(put_in(readme.read_text(), shown))
+        assert settled(kept_in(readme.read_text())) == settled(shown)

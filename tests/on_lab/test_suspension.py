@@ -121,13 +121,13 @@ def test_suspend_opens_nothing_else_and_cuts_no_declared_flow_on_the_way(night: 
 
 
 def test_every_preview_and_check_warns_until_its_end(night: Night) -> None:
-    told = [each for each in night.preview.diagnostics if each.startswith("warning: SUSPENDED until")]
+    warnings = [each for each in night.preview.diagnostics if each.startswith("warning: SUSPENDED until")]
 
-    assert len(told) == 1
-    assert POLICY in told[0]
-    assert REASON in told[0]
+    assert len(warnings) == 1
+    assert POLICY in warnings[0]
+    assert REASON in warnings[0]
     assert night.preview.changes == ()
-    assert f"dev: warning: SUSPENDED until {told[0].split()[3]}" in night.check.stdout
+    assert f"dev: warning: SUSPENDED until {warnings[0].split()[3]}" in night.check.stdout
     assert night.check.returncode == 0
 
 

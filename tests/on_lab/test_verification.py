@@ -84,7 +84,7 @@ def test_right_after_a_deployment_nothing_differs(drift: Drift) -> None:
 
 def test_each_manual_change_is_found(drift: Drift) -> None:
     assert drift.drifted.returncode == 1, drift.drifted.stderr
-    told = {(each["kind"], each["where"].partition(" in sg-")[0]) for each in findings(drift)}
+    reported = {(each["kind"], each["where"].partition(" in sg-")[0]) for each in findings(drift)}
 
     assert {
         ("widening", f"NetworkPolicy {NAMESPACE}/debug-pay"),
@@ -94,7 +94,7 @@ def test_each_manual_change_is_found(drift: Drift) -> None:
         ("cut off", f"pod api-0 in {NAMESPACE}"),
         ("cut off", f"pod pay-0 in {NAMESPACE}"),
         ("unknown pod", f"pod debug-shell in {NAMESPACE}"),
-    } <= told
+    } <= reported
     assert [each for each in findings(drift) if each["kind"] == "widening" and "TCP 22" in each["what"]]
     (failing,) = [each for each in findings(drift) if "delivery is FAILED: Access error" in each["what"]]
     assert failing["kind"] == "not recording"
@@ -157,20 +157,20 @@ def bared(own_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ba
     engine.destroy("--refresh").checked()
 
 
-def told(ran: Ran) -> list[tuple[str, str]]:
+def reported(ran: Ran) -> list[tuple[str, str]]:
     """Return kind and words of each finding."""
     return [(each["kind"], each["what"]) for each in json.loads(ran.stdout)["findings"]]
 
 
 def test_a_stack_with_a_bucket_for_records_is_as_declared(bared: Bared) -> None:
     assert bared.fresh.returncode == 0, bared.fresh.stdout + bared.fresh.stderr
-    assert told(bared.fresh) == []
+    assert reported(bared.fresh) == []
     assert json.loads(bared.fresh.stdout)["unseen"] == []
 
 
 def test_each_missing_guard_of_a_bucket_is_reported(bared: Bared) -> None:
     assert bared.bare.returncode == 1
-    assert told(bared.bare) == [
+    assert reported(bared.bare) == [
         ("changed", "its policy is not as declared"),
         ("changed", "its records are not encrypted with the stack's key"),
         ("changed", "public access is not blocked"),
@@ -178,4 +178,4 @@ def test_each_missing_guard_of_a_bucket_is_reported(bared: Bared) -> None:
 
 
 def test_a_deleted_flow_log_is_reported(bared: Bared) -> None:
-    assert told(bared.absent) == [("not recording", "there is no flow log with the tag Name=flash-ticket-prod")]
+    assert reported(bared.absent) == [("not recording", "there is no flow log with the tag Name=flash-ticket-prod")]

@@ -102,16 +102,16 @@ def test_an_image_that_cannot_be_pulled_is_reported_after_a_limited_wait(plan: P
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "told"),
+    ("status", "said", "message"),
     [
         (403, "pods is forbidden", "this identity may not: pods is forbidden"),
         (400, "pod api-0 does not have a host assigned", "the API server answers 400: pod api-0 does not have a host"),
         (500, "dial tcp: lookup node", "the API server answers 500: dial tcp: lookup node"),
     ],
 )
-def test_a_refused_exec_is_reported_in_the_servers_words(status: int, said: str, told: str, plan: ProbePlan) -> None:
+def test_a_refused_exec_is_reported_in_the_servers_words(status: int, said: str, message: str, plan: ProbePlan) -> None:
     with Kubelet(refused=(status, said)).serve() as cluster:
-        assert only_problem(run_probe(cluster, plan, None, 30).checked).startswith(told)
+        assert only_problem(run_probe(cluster, plan, None, 30).checked).startswith(message)
 
 
 def test_an_unreachable_api_server_is_reported(plan: ProbePlan) -> None:

@@ -126,10 +126,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("script", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_the_engine_refuses_is_one_line(script: str, told: str, engine: Callable[[str], Stack]) -> None:
+@pytest.mark.parametrize(("script", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_the_engine_refuses_is_one_line(script: str, message: str, engine: Callable[[str], Stack]) -> None:
     with pytest.raises(InputError) as refused:
         engine(script).versions()
 
-    assert str(refused.value).startswith(told)
+    assert str(refused.value).startswith(message)
     assert "\n" not in str(refused.value)

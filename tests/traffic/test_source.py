@@ -193,8 +193,8 @@ def test_a_flow_log_saved_from_cloudwatch_is_an_error_with_a_remedy(write: Write
 
 
 def test_the_text_output_of_hubble_is_an_error_with_a_remedy(write: Write) -> None:
-    told = b"Nov 24 01:32:14.234: shop/api-1:40001 (ID:24009) <> shop/pay-1:3100 (ID:24010) Policy denied DROPPED (TCP)"
-    path = write("hubble.txt", told)
+    seen = b"Nov 24 01:32:14.234: shop/api-1:40001 (ID:24009) <> shop/pay-1:3100 (ID:24010) Policy denied DROPPED (TCP)"
+    path = write("hubble.txt", seen)
 
     assert error_of(path) == (
         f"{path}: is the text output of `hubble observe`. Save it with `hubble observe --output json`."

@@ -78,8 +78,8 @@ def test_a_changed_format_traffic_type_or_interval_is_found_by_field(stack: str)
     changed = only(firewall, flow_log(firewall, **other))
 
     assert changed.kind is FindingKind.CHANGED
-    told = {each.path: each.live for each in changed.differences}
-    assert told == {"TrafficType": '"REJECT"', "LogFormat": '"${version}"', "MaxAggregationInterval": "600"}
+    live_values = {each.path: each.live for each in changed.differences}
+    assert live_values == {"TrafficType": '"REJECT"', "LogFormat": '"${version}"', "MaxAggregationInterval": "600"}
 
 
 def test_a_changed_destination_is_found() -> None:

@@ -17,7 +17,7 @@ DENYING = {"ingress": [{"action": "Deny"}, {"action": "Pass"}]}
 HERE, ELSEWHERE = {"matchLabels": {"team": "shop"}}, {"matchLabels": {"team": "other"}}
 
 
-def told(api: OverrulingApi, **spec: Any) -> list[Finding]:  # noqa: ANN401 - a policy's spec
+def findings(api: OverrulingApi, **spec: Any) -> list[Finding]:  # noqa: ANN401 - a policy's spec
     return list(overruling([OtherPolicy(api, {"metadata": {"name": "one"}, "spec": spec})], LABELS))
 
 
@@ -30,7 +30,7 @@ def told(api: OverrulingApi, **spec: Any) -> list[Finding]:  # noqa: ANN401 - a 
 def test_an_admin_policy_that_may_select_the_namespace_is_found_with_its_actions(
     api: OverrulingApi, subject: dict[str, Any]
 ) -> None:
-    (finding,) = told(api, subject=subject, egress=[{"action": "Accept"}], **DENYING)
+    (finding,) = findings(api, subject=subject, egress=[{"action": "Accept"}], **DENYING)
 
     assert (finding.kind, finding.where) == (FindingKind.OVERRULING, f"{api.kind}.policy.networking.k8s.io one")
     assert finding.what == "it can accept and deny before any NetworkPolicy does"
@@ -49,19 +49,19 @@ def test_an_admin_policy_that_may_select_the_namespace_is_found_with_its_actions
     ids=["elsewhere", "pods-elsewhere", "baseline", "passes-on", "empty"],
 )
 def test_a_policy_that_cannot_decide_before_ours_is_not_found(spec: dict[str, Any]) -> None:
-    assert told(CLUSTER, **spec) == []
+    assert findings(CLUSTER, **spec) == []
 
 
 @pytest.mark.parametrize("api", [CILIUM, CILIUM_WIDE, CALICO, CALICO_WIDE], ids=lambda api: f"{api.group} {api.kind}")
 def test_any_policy_of_the_api_of_a_cni_is_found(api: OverrulingApi) -> None:
-    (finding,) = told(api)
+    (finding,) = findings(api)
 
     assert finding.where == f"{api.kind}.{api.group} one"
 
 
 def test_an_unknown_selector_operator_is_an_error_that_names_the_field() -> None:
     with pytest.raises(InputError, match=r"ClusterNetworkPolicy one: spec\.subject\.namespaces"):
-        told(CLUSTER, subject={"namespaces": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}, **DENYING)
+        findings(CLUSTER, subject={"namespaces": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}, **DENYING)
 
 
 def test_live_policies_are_read_and_saved_inventories_give_names_only() -> None:

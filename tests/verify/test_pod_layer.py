@@ -148,10 +148,10 @@ def test_a_current_suspension_is_found_and_is_no_drift() -> None:
 
     verification = verify(firewall, standing(firewall))
 
-    (told,) = verification.findings
-    assert told.kind is FindingKind.SUSPENDED
-    assert told.what == ("it is suspended until 2026-11-24T03:30:00Z, by night shift: a \\x1b[31mpartner")
-    assert told.remedy == f"flash-firewall resume {API_EGRESS} --stack dev"
+    (suspension,) = verification.findings
+    assert suspension.kind is FindingKind.SUSPENDED
+    assert suspension.what == ("it is suspended until 2026-11-24T03:30:00Z, by night shift: a \\x1b[31mpartner")
+    assert suspension.remedy == f"flash-firewall resume {API_EGRESS} --stack dev"
     assert verification.holds
 
 

@@ -141,12 +141,12 @@ def test_any_changed_value_that_decides_is_drift(drawn: tuple[Matrix, Environmen
 
     changed = put(objects, place, other(at(objects, place)))
     try:
-        told = found(firewall, with_deployed(before, **{part: tuple(changed)}))
+        drift = found(firewall, with_deployed(before, **{part: tuple(changed)}))
     except InputError as refused:  # a range that ends before it begins: no API server accepts it
         assert "endPort" in str(refused)  # noqa: PT017 - most changes are not refused
         return
 
-    assert told != []
+    assert drift != []
 
 
 def test_the_most_urgent_finding_comes_first() -> None:

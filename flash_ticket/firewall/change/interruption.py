@@ -174,10 +174,10 @@ class _PlannedChange:
             others = (each for each in now.values() if each is not new and each.directions & lost)
             if bereft := {each.service for each in others if _may_be_one(each.pods, former.pods)}:
                 yield Interruption(
-                    f"the policy {name} now belongs to {_told(new)} instead of {_told(former)}",
+                    f"the policy {name} now belongs to {_described(new)} instead of {_described(former)}",
                     f"one write takes it from {former.service}, whose other policy may not exist yet",
-                    f"Give {_told(former)} another name for its policy first and deploy, and then use {name} for "
-                    f"{_told(new)}",
+                    f"Give {_described(former)} another name for its policy first and deploy, and then use {name} for "
+                    f"{_described(new)}",
                     frozenset({*bereft, former.service}),
                 )
 
@@ -265,7 +265,7 @@ def _may_be_one(labels: Labels, others: Labels) -> bool:
     return all(known.get(key, value) == value for key, value in others)
 
 
-def _told(governor: _Governor) -> str:
+def _described(governor: _Governor) -> str:
     return f"{governor.service} ({', '.join(sorted(governor.directions))})"
 
 

@@ -62,7 +62,7 @@ _NAMES_ALONE: JsonDict = {"additionalProperties": False}
 
 
 class TrafficFile(FileModel):
-    """Who may talk to whom, the same in every environment. Everything else is denied."""
+    """The allowed traffic, the same in every environment. Everything else is denied."""
 
     namespace: Name
     services: dict[Name, ServiceEntry] = Field(min_length=1, json_schema_extra=_NAMES_ALONE)
@@ -168,12 +168,12 @@ def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, S
         by_value.setdefault(dict(service.pods).get(dividing_key), []).append(service)
     without = by_value.pop(None, [])
     for group in by_value.values():
-        yield from (pair for pair in combinations(group, 2) if not told_apart(*pair))
+        yield from (pair for pair in combinations(group, 2) if not share_no_pod(*pair))
     for lone in without:
-        yield from ((lone, other) for other in services if other is not lone and not told_apart(lone, other))
+        yield from ((lone, other) for other in services if other is not lone and not share_no_pod(lone, other))
 
 
-def told_apart(first: Service, second: Service) -> bool:
+def share_no_pod(first: Service, second: Service) -> bool:
     """Return whether no pod can match both services: a label key has different values."""
     labels = dict(first.pods)
     return any(labels.get(key, value) != value for key, value in second.pods)

@@ -1,4 +1,4 @@
-"""Both layers of one environment with the same questions: who reaches whom, and what decides.
+"""Both layers of one environment with the same questions: which connections pass, and what decides.
 
 The layers come from the compiled policies and rules, or from any others, such as those deployed before.
 """

@@ -11,7 +11,7 @@ from itertools import chain
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
 from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Endpoint, before_restart, clients_of
-from flash_ticket.firewall.prove.group_reachability import Carrier, GroupPermissions
+from flash_ticket.firewall.prove.group_reachability import GroupPermissions, VpcParty
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortSet
@@ -103,12 +103,12 @@ def for_groups(declared: Declared) -> GroupPermissions:
         ends = ((Direction.EGRESS, source, destination), (Direction.INGRESS, destination, source))
         for direction, inside, peer in ends:
             addresses = () if peer.groups else peer.ranges
-            for each in _carriers(inside) if inside.groups else ():
-                found[each, direction].open(_carriers(peer), addresses, ports)
+            for each in _parties(inside) if inside.groups else ():
+                found[each, direction].open(_parties(peer), addresses, ports)
     return found
 
 
-def _carriers(endpoint: Endpoint) -> Iterator[Carrier]:
+def _parties(endpoint: Endpoint) -> Iterator[VpcParty]:
     if endpoint.has_own_group:
         yield endpoint
     else:

@@ -39,8 +39,8 @@ class Role(StrEnum):
     SERVICE = "a service"
     EXTERNAL = "an external"
     IMPLIED = "what every cluster needs"
-    CLIENTS = "who may reach the load balancer"
-    UNDECLARED = "what nobody declares"
+    CLIENTS = "the clients of the load balancer"
+    UNDECLARED = "anything that is not declared"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,14 +152,14 @@ class _Survey:
         own = {NAME_LABEL: self.matrix.namespace}
         for attachment in self.firewall.attachments:
             yield own, dict(attachment.pods)
-        told: set[tuple[str, PodPeer]] = set()
+        selected: set[tuple[str, PodPeer]] = set()
         for policy in policies:
-            told.add((policy.namespace, PodPeer(None, policy.pods)))
+            selected.add((policy.namespace, PodPeer(None, policy.pods)))
             for rules in policy.rules.values():
                 for peer in (peer for rule in rules for peer in rule.peers or ()):
                     if isinstance(peer, PodPeer):
-                        told.add((policy.namespace, peer))
-        for of_policy, peer in sorted(told, key=repr):
+                        selected.add((policy.namespace, peer))
+        for of_policy, peer in sorted(selected, key=repr):
             namespaces = [{NAME_LABEL: of_policy}] if peer.namespaces is None else _examples(peer.namespaces)
             for namespace in namespaces:
                 for labels in _examples(peer.pods):

@@ -20,10 +20,10 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
-Carrier = Endpoint | Holder | PrefixList
+VpcParty = Endpoint | Holder | PrefixList
 """What the VPC layer distinguishes: an endpoint with a group of ours, another group, or a list of unknown entries."""
 
-GroupPermissions = dict[tuple[Carrier, Direction], Permissions[Carrier]]
+GroupPermissions = dict[tuple[VpcParty, Direction], Permissions[VpcParty]]
 
 _PortsByPair = dict[tuple[Endpoint, Endpoint], PortSet]
 
@@ -55,11 +55,11 @@ class GroupReachability:
         """Return what the rules in each group allow; as far as known, a missing end is closed."""
         found: GroupPermissions = {}
         for (holder, direction), rules in self._rules.items():
-            for inside in self._carriers(holder):
+            for inside in self._parties(holder):
                 permissions = found.setdefault((inside, direction), Permissions())
                 for rule in rules:
                     if isinstance(rule.peer, OwnGroup | Group):
-                        permissions.open(self._carriers(rule.peer), (), (rule.ports,))
+                        permissions.open(self._parties(rule.peer), (), (rule.ports,))
                     elif blocks := _blocks(rule.peer):
                         permissions.open((), blocks, (rule.ports,))
                     elif isinstance(rule.peer, PrefixList):
@@ -126,7 +126,7 @@ class GroupReachability:
                 found[group].append(endpoint)
         return found
 
-    def _carriers(self, group: Holder) -> Sequence[Carrier]:
+    def _parties(self, group: Holder) -> Sequence[VpcParty]:
         """Return the endpoints with this group if it is ours, or else the group itself."""
         own = [each for first in self._members_of[group] if first.has_own_group for each in self._members[first]]
         return own or [group]

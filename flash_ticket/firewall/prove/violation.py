@@ -11,7 +11,7 @@ from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.declared_permissions import Declared, for_groups, for_pods
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
-from flash_ticket.firewall.prove.group_reachability import Carrier
+from flash_ticket.firewall.prove.group_reachability import VpcParty
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
@@ -20,9 +20,9 @@ from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, Side
 _SHOWN = 3
 MOST_PAIRS = 10_000
 """The most pairs that are examined one by one, to leave out those that are as declared."""
-_CarrierOrRange = Carrier | AddressRange
-_Known = TypeVar("_Known", Endpoint, Carrier)
-_CarrierSide = tuple[Carrier, Direction]
+_PartyOrRange = VpcParty | AddressRange
+_Known = TypeVar("_Known", Endpoint, VpcParty)
+_PartySide = tuple[VpcParty, Direction]
 
 
 class Fault(StrEnum):
@@ -98,22 +98,22 @@ class _ViolationSearch:
 
     def of_groups(self) -> Iterator[Violation]:
         actual, wanted = self.layers.group_permissions, for_groups(self.declared)
-        closed: Permissions[Carrier] = Permissions()
+        closed: Permissions[VpcParty] = Permissions()
         for end in {**wanted, **actual}:
             yield from self._compared(Layer.VPC, end, wanted.get(end, closed), actual.get(end, closed))
 
     def _compared(
-        self, layer: Layer, end: _CarrierSide, wanted: Permissions[_Known], actual: Permissions[_Known]
+        self, layer: Layer, end: _PartySide, wanted: Permissions[_Known], actual: Permissions[_Known]
     ) -> Iterator[Violation]:
         for fault, differences in ((Fault.CUT, wanted.beyond(actual)), (Fault.OPEN, actual.beyond(wanted))):
-            by_ports: dict[PortSet, list[_CarrierOrRange]] = defaultdict(list)
+            by_ports: dict[PortSet, list[_PartyOrRange]] = defaultdict(list)
             for peer, ports in differences:
                 by_ports[ports].append(peer)
             for ports, peers in by_ports.items():
                 yield self._violation(fault, layer, end, peers, ports)
 
     def _violation(
-        self, fault: Fault, layer: Layer, end: _CarrierSide, peers: Sequence[_CarrierOrRange], ports: PortSet
+        self, fault: Fault, layer: Layer, end: _PartySide, peers: Sequence[_PartyOrRange], ports: PortSet
     ) -> Violation:
         inside, direction = end
         here = self._at(layer, inside)
@@ -128,7 +128,7 @@ class _ViolationSearch:
         ends = (names(here), names(there)) if leaving else (names(there), names(here))
         return Violation(fault, layer, *ends, ports, side, self._remedy(fault, side, [*here, *there], inside))
 
-    def _remedy(self, fault: Fault, side: Side, ends: Sequence[Endpoint], inside: Carrier) -> str:
+    def _remedy(self, fault: Fault, side: Side, ends: Sequence[Endpoint], inside: VpcParty) -> str:
         if fault is Fault.OPEN:
             if side.outcome is Outcome.UNGOVERNED:
                 return f"Add {DEFAULT_DENY}, which denies what no other policy allows"
@@ -140,7 +140,7 @@ class _ViolationSearch:
             return "Add a rule for it: every service needs it"
         return "Add a rule for it, or remove the flow from traffic.yaml"
 
-    def _at(self, layer: Layer, peer: _CarrierOrRange) -> list[Endpoint]:
+    def _at(self, layer: Layer, peer: _PartyOrRange) -> list[Endpoint]:
         """Return the endpoints that a layer identifies by an endpoint, group, list or address range."""
         every = self.layers.endpoints
         if isinstance(peer, Endpoint):
@@ -179,7 +179,7 @@ def _is_known_by_address(layer: Layer, endpoint: Endpoint) -> bool:
     return not endpoint.workload and endpoint.name != KUBELET
 
 
-def _standing_for(peer: _CarrierOrRange, endpoints: Sequence[Endpoint]) -> Endpoint:
+def _standing_for(peer: _PartyOrRange, endpoints: Sequence[Endpoint]) -> Endpoint:
     """Return an endpoint that a layer identifies like this peer, with the name of the possible endpoints."""
     if isinstance(peer, Endpoint):
         return peer

@@ -108,7 +108,7 @@ class AthenaFlowLog:
         finally:
             self.progress.end()
         if execution["Status"]["State"] != "SUCCEEDED":
-            self._tell(execution["Status"])
+            self._fail(execution["Status"])
 
     def _execution(self, query: str) -> dict[str, Any]:
         """Return the present state of the query."""
@@ -124,7 +124,7 @@ class AthenaFlowLog:
             for row in rows if further else rows[1:]:
                 yield [cell.get("VarCharValue") for cell in row["Data"]]
 
-    def _tell(self, status: dict[str, Any]) -> NoReturn:
+    def _fail(self, status: dict[str, Any]) -> NoReturn:
         reason = str(status.get("StateChangeReason") or status["State"]).rstrip(".")
         if _OVER_THE_LIMIT in reason:
             raise InputError(

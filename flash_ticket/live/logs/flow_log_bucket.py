@@ -18,7 +18,7 @@ from botocore.exceptions import IncompleteReadError
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.aws_refusal import RefusedError, patiently, refusals_told
+from flash_ticket.live.aws_refusal import RefusedError, explained_refusals, patiently
 from flash_ticket.live.progress import Progress
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
 from flash_ticket.traffic.flow_logs.layout import PARQUET_ENDING, TEXT_ENDINGS, Window, is_of_others
@@ -86,7 +86,7 @@ class FlowLogBucket:
             for batch in _batches(self._wanted(Window(scope.since, scope.until))):
                 found = True
                 with TemporaryDirectory(prefix="flash-firewall-") as folder:
-                    yield from self._told(Path(folder), batch, scope, reading)
+                    yield from self._records_of(Path(folder), batch, scope, reading)
         finally:
             self.progress.end()
         if not found:
@@ -94,7 +94,7 @@ class FlowLogBucket:
             remedy = "Name the folder above AWSLogs, or another time; files come about ten minutes after the traffic"
             raise InputError(self.name, "", problem, remedy)
 
-    def _told(self, folder: Path, batch: list[_Object], scope: Scope, reading: Reading) -> Iterator[Record]:
+    def _records_of(self, folder: Path, batch: list[_Object], scope: Scope, reading: Reading) -> Iterator[Record]:
         """Yield the records of a batch. An error names the object in S3, not its local copy."""
         copies = dict(zip(self._fetched(folder, batch), batch, strict=True))
         for form in FlowLogForm:
@@ -167,7 +167,7 @@ class FlowLogBucket:
         path.parent.mkdir()
         try:
             answer = patiently(partial(self.account.ask, "s3", "get_object", Bucket=self.bucket, Key=wanted.key))
-            with closing(answer["Body"]) as body, path.open("wb") as file, refusals_told("s3", "get_object"):
+            with closing(answer["Body"]) as body, path.open("wb") as file, explained_refusals("s3", "get_object"):
                 try:
                     for chunk in body.iter_chunks(_CHUNK_BYTES):
                         file.write(chunk)

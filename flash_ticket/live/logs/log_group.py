@@ -128,9 +128,9 @@ class FlowLogGroup:
             InputError: The group cannot be read.
         """
         since = None if scope.since is None else scope.since - _LONGEST_INTERVAL
-        return self._told(self.group.events(since, scope.until), scope, reading)
+        return self._records(self.group.events(since, scope.until), scope, reading)
 
-    def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
+    def _records(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
         lines = (event.line for event in events)
         for first in lines:
             some = chain((first,), islice(lines, MOST_KEPT - 1))
@@ -157,9 +157,9 @@ class PolicyAgentGroup:
         Raises:
             InputError: The group cannot be read.
         """
-        return self._told(self.group.events(scope.since, scope.until), scope, reading)
+        return self._records(self.group.events(scope.since, scope.until), scope, reading)
 
-    def _told(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
+    def _records(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
         # The agent's line has no time. This puts the time of the event before it, in milliseconds.
         lines = (f"{round(event.time * 1000)} {event.line}".encode() for event in events)
         return PolicyAgentReader(scope, reading).records(GivenLines(self.name, lines))

@@ -102,7 +102,7 @@ class _ConnectionPicture:
         boxes = [box(one, self._shapes[one.column]) for one in self._stations.values()]
         lines = {pair: self._line(pair) for pair in self.links if pair[0] != pair[1]}
         if not boxes:
-            return document((480, _EDGE + _HEADER), "No workload", "There is nobody to connect.", *self._head(480))
+            return document((480, _EDGE + _HEADER), "No workload", "There is no workload to connect.", *self._head(480))
         layout = shifted(placed(boxes, tuple(lines.values())), _EDGE, _EDGE + _HEADER)
         every = [*layout.boxes.values(), *(lane for lanes in layout.lanes.values() for lane in lanes)]
         width = max(480.0, max(each.right for each in every) + _EDGE + 20)
@@ -117,11 +117,11 @@ class _ConnectionPicture:
             parts.extend(drawn(station, self._shapes[station.column], layout.boxes[key]))
         said = "; ".join(f"{source} to {target} : {ports}" for (source, target), ports in self.links.items())
         title = f"{len(self.groups)} endpoints, {len(lines)} connections"
-        return document((width, height), title, said or "Nobody may reach anybody.", *self._head(width), *parts)
+        return document((width, height), title, said or "No connection is allowed.", *self._head(width), *parts)
 
     def _head(self, width: float) -> Iterable[str]:
         yield drawing.rectangle(Placed(0, 0, width, 100_000), "ground", 0)
-        yield drawing.words("Who reaches whom", (_EDGE, _EDGE + 22), "title", 22, width - 2 * _EDGE, bold=True)
+        yield drawing.words("Allowed connections", (_EDGE, _EDGE + 22), "title", 22, width - 2 * _EDGE, bold=True)
         said = "Every connection that the manifests allow, on the ports at the arrow's head"
         yield drawing.words(said, (_EDGE, _EDGE + 46), "note", 14, width - 2 * _EDGE)
 

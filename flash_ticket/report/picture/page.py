@@ -48,7 +48,7 @@ class _Page:
     proof: Proof
 
     def document(self) -> str:
-        title = f"Who may talk to whom: {self.matrix.namespace} in {self.environment.name}"
+        title = f"Allowed connections: {self.matrix.namespace} in {self.environment.name}"
         hashes = " ".join(f"'sha256-{_digest(style)}'" for style in (style.STYLE, drawing.STYLE))
         policy = f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
         head = element(

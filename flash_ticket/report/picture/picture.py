@@ -76,7 +76,7 @@ class _Picture:
         height = bottom + 34 + 24 * len(notes) + _EDGE / 2
         return document(
             (width, height),
-            f"{self._title}: who may talk to whom",
+            f"{self._title}: allowed connections",
             self._description,
             rectangle(Placed(0, 0, width, height), "ground", 0),
             words(self._title, (_EDGE, _EDGE + 22), "title", 22, width - 2 * _EDGE, bold=True),
@@ -93,7 +93,7 @@ class _Picture:
 
     @property
     def _subtitle(self) -> str:
-        return f"Who may talk to whom on cluster {self.environment.cluster.name}, {self.environment.region}"
+        return f"Allowed connections on cluster {self.environment.cluster.name}, {self.environment.region}"
 
     @property
     def _description(self) -> str:

@@ -8,7 +8,7 @@ from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.ports import PortRange
 
-TELLING_KEYS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
+APPLICATION_KEYS = ("app.kubernetes.io/name", "app", "k8s-app", "name")
 """Labels that name an application, best first (Kubernetes documentation, "Recommended Labels", and common usage)."""
 _OF_ONE_ROLLOUT = {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}
 
@@ -87,10 +87,10 @@ class Inventory:
     listed: float | None = None
 
 
-def telling(labels: Labels) -> Labels:
+def application_labels(labels: Labels) -> Labels:
     """Return the label that names an application; if no known one does, all labels that outlast a rollout."""
     known = dict(labels)
-    return next((((key, known[key]),) for key in TELLING_KEYS if known.get(key)), lasting(labels))
+    return next((((key, known[key]),) for key in APPLICATION_KEYS if known.get(key)), lasting(labels))
 
 
 def lasting(labels: Labels) -> Labels:

@@ -13,7 +13,7 @@ from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role, clients_of
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.traffic.attribution.attribution import Conversation
-from flash_ticket.traffic.attribution.inventory import free_name, telling
+from flash_ticket.traffic.attribution.inventory import application_labels, free_name
 from flash_ticket.traffic.records.record import PodIdentity
 
 _DeclaredEntry = dict[str, Any]
@@ -137,7 +137,7 @@ class _Writer:
             return _DeclaredName(
                 "", ("Find out which pod it is, and declare it under externals by namespace and labels",)
             )
-        chosen = telling(labels)
+        chosen = application_labels(labels)
         if not chosen:
             remedy = f"Give the pod a label that no other pod of {namespace} has, and declare it under externals"
             return _DeclaredName("", (remedy,))

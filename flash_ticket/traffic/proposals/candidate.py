@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flash_ticket.firewall.declare.fields import Name, WrittenLabels
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
-from flash_ticket.firewall.declare.traffic_file import told_apart
+from flash_ticket.firewall.declare.traffic_file import share_no_pod
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
@@ -18,12 +18,12 @@ from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.traffic.attribution.attributed_traffic import known_environment, refuse_unplaced
 from flash_ticket.traffic.attribution.inventory import (
-    TELLING_KEYS,
+    APPLICATION_KEYS,
     ClusterService,
     Inventory,
+    application_labels,
     free_name,
     lasting,
-    telling,
 )
 
 _WRITABLE: TypeAdapter[tuple[str, Labels]] = TypeAdapter(tuple[Name, WrittenLabels])
@@ -52,7 +52,7 @@ def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
                 services.append(Service(name, pods, ports, f"{_INGRESS}{name}", f"{_EGRESS}{name}"))
                 taken.add(name)
         elif not any(each.namespace == namespace and set(each.pods) <= set(labels) for each in externals):
-            pods = telling(labels)
+            pods = application_labels(labels)
             name = free_name(_named(pods, namespace), taken)
             externals.append(External(name, _ports(pods, namespace, inventory.services), namespace, pods))
             taken.add(name)
@@ -88,21 +88,21 @@ def _choice(labels: Labels, services: Sequence[Service]) -> Labels | None:
     """Return the fewest labels that no pod of another service can have; None if there are none such."""
     for pods in _choices(labels):
         wanted = Service("", pods, (), "", "")
-        if all(told_apart(wanted, each) for each in services):
+        if all(share_no_pod(wanted, each) for each in services):
             return pods
     return None
 
 
 def _choices(labels: Labels) -> Iterator[Labels]:
     known = dict(labels)
-    for key in TELLING_KEYS:
+    for key in APPLICATION_KEYS:
         if known.get(key):
             yield ((key, known[key]),)
     yield labels
 
 
 def _named(pods: Labels, namespace: str) -> str:
-    return telling(pods)[0][1] or namespace
+    return application_labels(pods)[0][1] or namespace
 
 
 def _ports(pods: Labels, namespace: str, services: Iterable[ClusterService]) -> tuple[PortRange, ...]:

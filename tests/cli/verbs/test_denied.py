@@ -51,8 +51,8 @@ def test_declared_denials_are_listed_first(night: Path) -> None:
 
     assert result.exit_code == 1
     assert result.stderr == ""
-    told = result.stdout.splitlines()
-    heads = [each for each in told if " => " in each or each.startswith(("Declared", "Not declared"))]
+    shown = result.stdout.splitlines()
+    heads = [each for each in shown if " => " in each or each.startswith(("Declared", "Not declared"))]
     assert heads == [
         "Declared but denied: fix these (2)",
         "api => redis : TCP 6379  5 lines, 2026-11-24T03:00:00Z to 2026-11-24T03:04:05Z",
@@ -63,26 +63,26 @@ def test_declared_denials_are_listed_first(night: Path) -> None:
         "another pod of flash-ticket => pay : TCP 3100  2 lines, 2026-11-24T03:01:00Z to 2026-11-24T03:01:30Z",
         "the internet => pay : TCP 22  1 line, 2026-11-24T03:01:00Z to 2026-11-24T03:01:05Z",
     ]
-    assert "  likely: the interface eni-api-2 of api (10.10.10.22) lacks the group sg-own-api" in told
-    assert "    - {from: host-192-0-2-66, to: pay, ports: [22]}" in told
+    assert "  likely: the interface eni-api-2 of api (10.10.10.22) lacks the group sg-own-api" in shown
+    assert "    - {from: host-192-0-2-66, to: pay, ports: [22]}" in shown
 
 
 def test_the_report_ends_with_totals_that_add_up(night: Path) -> None:
     flows, policy = night / "flows", night / "agent.log"
 
-    told = ask(night, flows, policy).stdout.splitlines()
+    shown = ask(night, flows, policy).stdout.splitlines()
 
-    begin = next(number for number, each in enumerate(told) if each.endswith(" source"))
-    assert [each.split() for each in told[begin : begin + 4]] == [
+    begin = next(number for number, each in enumerate(shown) if each.endswith(" source"))
+    assert [each.split() for each in shown[begin : begin + 4]] == [
         ["read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other", "source"],
         ["30", "28", "1", "1", "1", "1", "0", str(flows)],
         ["3", "3", "0", "0", "0", "0", "0", str(policy)],
         ["33", "31", "1", "1", "1", "1", "0", "all"],
     ]
-    assert "read = attributed + unattributed + malformed: 33 = 31 + 1 + 1" in told
-    assert any(each.startswith("unattributed, 1 line: uncertain: ") and REUSED in each for each in told)
-    assert any(each.startswith("malformed, the first: ") and "a.parquet" in each for each in told)
-    assert any(each.startswith("SKIPDATA: AWS lost the records") for each in told)
+    assert "read = attributed + unattributed + malformed: 33 = 31 + 1 + 1" in shown
+    assert any(each.startswith("unattributed, 1 line: uncertain: ") and REUSED in each for each in shown)
+    assert any(each.startswith("malformed, the first: ") and "a.parquet" in each for each in shown)
+    assert any(each.startswith("SKIPDATA: AWS lost the records") for each in shown)
 
 
 def test_a_note_says_what_the_logs_of_one_layer_cannot_show(night: Path) -> None:
@@ -153,11 +153,11 @@ def test_without_declared_denials_it_exits_0(night: Path) -> None:
 def test_a_scan_of_many_ports_is_one_paragraph(night: Path) -> None:
     write_parquet(night / "scan" / "a.parquet", [flow(STRANGER, PAY, port) for port in range(1, 900)])
 
-    told = ask(night, night / "scan").stdout.splitlines()
+    shown = ask(night, night / "scan").stdout.splitlines()
 
-    assert told[2].startswith("the internet => pay : TCP 1-899  899 lines")
-    assert "; on 899 ports, none of them declared" in told[3]
-    assert len(told) < 15
+    assert shown[2].startswith("the internet => pay : TCP 1-899  899 lines")
+    assert "; on 899 ports, none of them declared" in shown[3]
+    assert len(shown) < 15
 
 
 def test_a_long_answer_is_cut_and_says_so(night: Path) -> None:
@@ -168,10 +168,10 @@ def test_a_long_answer_is_cut_and_says_so(night: Path) -> None:
         [flow(pod, to, 7000 + port) for pod in (GATEWAY, API, PAY, DEBUG) for to in stores for port in range(4)],
     )
 
-    told = ask(night, night / "many").stdout.splitlines()
+    shown = ask(night, night / "many").stdout.splitlines()
 
-    assert len([each for each in told if " => " in each]) == 50
-    assert "and 14 more; --output json lists all" in told
+    assert len([each for each in shown if " => " in each]) == 50
+    assert "and 14 more; --output json lists all" in shown
     assert len(document(night, night / "many")["denials"]) == 64
 
 
@@ -183,8 +183,8 @@ def test_text_of_logs_cannot_write_control_characters(night: Path) -> None:
     path.write_text(hubble("10.10.10.99", [f"k8s:app={EVIL}"], API, 4000) + "\n" + EVIL + "\n", encoding="utf-8")
 
     for form in ("txt", "json"):
-        told = ask(night, path, "--output", form).stdout
-        assert all(each.isprintable() for each in told.splitlines())
+        shown = ask(night, path, "--output", form).stdout
+        assert all(each.isprintable() for each in shown.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def test_follow_prints_each_new_denial_once_and_ends_on_an_interrupt(
 
     result = ask(night, path, "--follow", "--output", "json")
 
-    told = [json.loads(each) for each in result.stdout.splitlines()]
-    assert [(each["src"], each["declared"], each["lines"]) for each in told] == [
+    shown = [json.loads(each) for each in result.stdout.splitlines()]
+    assert [(each["src"], each["declared"], each["lines"]) for each in shown] == [
         ("another pod of flash-ticket", False, 1),
         ("gateway", True, 1),
         ("another pod of flash-ticket", False, 2),
@@ -127,8 +127,8 @@ def test_follow_says_once_that_a_cut_line_is_missing_and_not_while_it_is_being_w
 
     result = ask(night, path, "--follow", "--output", "json")
 
-    (told,) = [json.loads(each) for each in result.stdout.splitlines()]
-    assert told["lines"] == 1
+    (denial,) = [json.loads(each) for each in result.stdout.splitlines()]
+    assert denial["lines"] == 1
     assert result.stderr == (
         f"note: {path}: 1 line cannot be read and is missing here. "
         f"The first: {path}:3: it is cut: a part of the line is missing\n"

@@ -87,14 +87,14 @@ def test_replay_writes_the_same_as_json(project: Path, inventory: Path, flow_log
         *("--output", "json"),
     )
 
-    told = json.loads(result.stdout)
-    assert (told["stack"], told["matrix"], told["holds"]) == ("dev", "proposed.yaml", False)
-    assert [(cut["src"], cut["dst"], cut["port"], cut["lines"]) for cut in told["cuts"]] == [("pay", "redis", 6379, 2)]
-    assert [stop["layer"] for stop in told["cuts"][0]["stops"]] == ["pod", "vpc"]
-    assert told["cuts"][0]["allowed_today"] is True
-    total = told["total"]
+    found = json.loads(result.stdout)
+    assert (found["stack"], found["matrix"], found["holds"]) == ("dev", "proposed.yaml", False)
+    assert [(cut["src"], cut["dst"], cut["port"], cut["lines"]) for cut in found["cuts"]] == [("pay", "redis", 6379, 2)]
+    assert [stop["layer"] for stop in found["cuts"][0]["stops"]] == ["pod", "vpc"]
+    assert found["cuts"][0]["allowed_today"] is True
+    total = found["total"]
     assert total["read"] == total["attributed"] + total["unattributed"] + total["malformed"]
-    assert sum(told["lines"].values()) == total["attributed"]
+    assert sum(found["lines"].values()) == total["attributed"]
 
 
 def test_replay_with_since_reads_only_later_records(

@@ -8,7 +8,7 @@ from tests.support.command.flash_firewall import copy_project, run
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "line"),
     [
         (("--consent",), "error: --consent: it says how to probe, but --probe is missing."),
         (("--probe-image", "tools"), "error: --probe-image: it says how to probe"),
@@ -17,11 +17,11 @@ from tests.support.command.flash_firewall import copy_project, run
     ],
     ids=lambda each: "" if isinstance(each, str) else " ".join(each),
 )
-def test_options_that_do_not_fit_are_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_options_that_do_not_fit_are_refused_in_one_line(tmp_path: Path, arguments: tuple[str, ...], line: str) -> None:
     project = copy_project(tmp_path / "shop", "dev")
     result = run("verify", "--stack", "dev", "--project", project, *arguments)
 
     assert result.exit_code == 2
-    assert result.stderr.startswith(told)
+    assert result.stderr.startswith(line)
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""

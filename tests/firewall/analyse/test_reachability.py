@@ -1,4 +1,4 @@
-"""Who reaches whom, and which policies and rules decide."""
+"""Which connections pass, and which policies and rules decide."""
 
 from typing import Any
 

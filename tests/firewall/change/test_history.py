@@ -175,8 +175,8 @@ def test_the_list_shows_what_each_version_opened_and_closed_and_failed_updates()
         "      1  2026-11-24T03:00:00Z\n"
         "           first deployment\n"
     )
-    told: Any = history_document(versions, updates_of(HISTORY), "dev")
-    assert [each["changed"] for each in told["versions"]] == [
+    document: Any = history_document(versions, updates_of(HISTORY), "dev")
+    assert [each["changed"] for each in document["versions"]] == [
         ["added    pay => redis : TCP 6379"],
         ["removed  pay => redis : TCP 6379"],
         None,

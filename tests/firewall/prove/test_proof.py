@@ -192,7 +192,7 @@ def test_a_place_with_all_addresses_opens_only_its_own_ports() -> None:
 
 
 def test_undeclared_ports_that_neither_layer_can_distinguish_are_reported() -> None:
-    """Two places at the same addresses without groups: whoever may reach one may reach the other on its ports."""
+    """Two places at the same addresses without groups: what may reach one may reach the other on its ports."""
     matrix, environment = CASES["dev"]()
     data = Place((ip_network("10.10.20.0/24"),), None, ())
     places = tuple(sorted({**dict(environment.places), "redis": data, "rabbitmq": data}.items()))

@@ -93,13 +93,13 @@ def test_a_flow_log_delivers_while_its_log_group_exists(aws: Aws, vpc: str) -> N
         DeliverLogsPermissionArn="arn:aws:iam::123456789012:role/none",
     )["FlowLogIds"]
 
-    def told() -> tuple[str, str | None]:
+    def delivery() -> tuple[str, str | None]:
         (flow_log,) = ec2.describe_flow_logs(FlowLogIds=[identifier])["FlowLogs"]
         return flow_log["DeliverLogsStatus"], flow_log.get("DeliverLogsErrorMessage")
 
-    assert told() == ("SUCCESS", None)
+    assert delivery() == ("SUCCESS", None)
     logs.delete_log_group(logGroupName="delivered")
-    assert told() == ("FAILED", "Access error")
+    assert delivery() == ("FAILED", "Access error")
 
 
 def test_a_workgroup_keeps_settings_that_an_update_does_not_name(aws: Aws) -> None:
@@ -135,10 +135,10 @@ def test_a_missing_workgroup_or_query_of_athena_is_refused_by_name(aws: Aws) -> 
 
 
 def test_a_missing_rule_is_refused_with_its_id(aws: Aws, group: str) -> None:
-    with pytest.raises(ClientError) as told:
+    with pytest.raises(ClientError) as refused:
         aws("ec2").revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=["sgr-00000000000000000"])
 
-    assert told.value.response["Error"]["Code"] == "InvalidSecurityGroupRuleId.NotFound"
+    assert refused.value.response["Error"]["Code"] == "InvalidSecurityGroupRuleId.NotFound"
 
 
 def test_a_retried_request_runs_once(aws: Aws, vpc: str) -> None:

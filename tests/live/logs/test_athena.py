@@ -16,7 +16,7 @@ import sqlglot
 from botocore.exceptions import ClientError
 
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.aws_refusal import RefusedError, refusals_told
+from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
 from flash_ticket.live.logs.athena import AthenaFlowLog, athena_source
 from flash_ticket.traffic.flow_logs.files import FlowLogForm
 from flash_ticket.traffic.flow_logs.query import ROW, Dialect, flow_log_query
@@ -186,7 +186,7 @@ def test_a_missing_right_to_query_is_named() -> None:
     class Forbidden(Scripted):
         def ask(self, service: str, operation: str, **_: Any) -> Any:  # noqa: ANN401 - the SDK's signature
             refused: Any = {"Error": {"Code": "AccessDeniedException", "Message": "You are not authorized"}}
-            with refusals_told(service, operation):
+            with explained_refusals(service, operation):
                 raise ClientError(refused, operation)
 
     with pytest.raises(InputError, match=r"You are not authorized\. Allow athena:StartQueryExecution to this identity"):
@@ -254,14 +254,14 @@ ENDS = [
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "told"), ENDS, ids=["too much", "no table", "no right", "cancelled", "terminal escapes"]
+    ("state", "reason", "message"), ENDS, ids=["too much", "no table", "no right", "cancelled", "terminal escapes"]
 )
-def test_a_failed_query_is_reported_in_one_line(state: str, reason: str, told: str) -> None:
+def test_a_failed_query_is_reported_in_one_line(state: str, reason: str, message: str) -> None:
     account = Scripted({"State": state, "StateChangeReason": reason} if reason else {"State": state})
     with pytest.raises(InputError) as refused:
         asked(account)
 
-    assert str(refused.value) == f"Athena: {WORKGROUP}: {told}"
+    assert str(refused.value) == f"Athena: {WORKGROUP}: {message}"
     assert "stop_query_execution" not in account.operations
 
 

@@ -48,7 +48,7 @@ def hour(moment: str, source: str) -> dict[str, bytes]:
     return {hive_folder(moment) + file_name(moment): parquet([rejected(source, "10.0.0.9", 5432, moment)])}
 
 
-def told(bucket: FlowLogBucket, since: str | None = None, until: str | None = None) -> list[Record]:
+def records_in(bucket: FlowLogBucket, since: str | None = None, until: str | None = None) -> list[Record]:
     begin, end = (seconds(moment) if moment else None for moment in (since, until))
     scope = Scope(begin, end)
     return sorted(bucket.records(scope, Reading()), key=lambda record: record.first)
@@ -88,7 +88,7 @@ THREE_DAYS = {
 
 def test_without_a_time_everything_is_read(moto: MotoAccount, spool: Path) -> None:
     put(moto, THREE_DAYS)
-    records = told(FlowLogBucket(moto.connect(), BUCKET, ""))
+    records = records_in(FlowLogBucket(moto.connect(), BUCKET, ""))
 
     assert sources(records) == ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"]
     assert {(record.disposition, record.port, record.count) for record in records} == {(Disposition.STOPPED, 5432, 1)}
@@ -99,7 +99,7 @@ def test_only_the_requested_hours_are_fetched(moto: MotoAccount, monkeypatch: py
     put(moto, THREE_DAYS)
     bucket, asked = fetched(moto, monkeypatch)
 
-    records = told(bucket, since="2026-11-23T22:00", until="2026-11-24T04:00")
+    records = records_in(bucket, since="2026-11-23T22:00", until="2026-11-24T04:00")
 
     assert sources(records) == ["10.0.0.3", "10.0.0.4"]
     got = [key for operation, key in asked if operation == "get_object"]
@@ -119,7 +119,7 @@ def test_every_layout_and_file_format_of_aws_is_read(
     put(moto, {f"shop/{folder(moment)}{file_name(moment, ending)}": body})
 
     for since in (None, "2026-11-24T03:00"):
-        assert sources(told(FlowLogBucket(moto.connect(), BUCKET, "shop/"), since)) == ["10.0.0.1"]
+        assert sources(records_in(FlowLogBucket(moto.connect(), BUCKET, "shop/"), since)) == ["10.0.0.1"]
 
 
 def test_in_daily_folders_the_file_names_give_the_hour(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_in_daily_folders_the_file_names_give_the_hour(moto: MotoAccount, monkey
     )
     bucket, asked = fetched(moto, monkeypatch)
 
-    assert sources(told(bucket, since="2026-11-24T22:00")) == ["10.0.0.2"]
+    assert sources(records_in(bucket, since="2026-11-24T22:00")) == ["10.0.0.2"]
     assert [operation for operation, _ in asked].count("get_object") == 1
 
 
@@ -144,7 +144,7 @@ def test_in_daily_folders_the_file_names_give_the_hour(moto: MotoAccount, monkey
 def test_any_folder_or_file_may_be_named(moto: MotoAccount, prefix: str) -> None:
     put(moto, hour("2026-11-24T03:10", "10.0.0.1"))
 
-    assert sources(told(FlowLogBucket(moto.connect(), BUCKET, prefix))) == ["10.0.0.1"]
+    assert sources(records_in(FlowLogBucket(moto.connect(), BUCKET, prefix))) == ["10.0.0.1"]
 
 
 def test_a_folder_does_not_match_another_with_the_same_beginning(moto: MotoAccount) -> None:
@@ -152,7 +152,7 @@ def test_a_folder_does_not_match_another_with_the_same_beginning(moto: MotoAccou
     ((key, body),) = hour(moment, "10.0.0.1").items()
     put(moto, {f"shop/{key}": body, f"shop-old/{key}": body})
 
-    assert len(told(FlowLogBucket(moto.connect(), BUCKET, "shop"))) == 1
+    assert len(records_in(FlowLogBucket(moto.connect(), BUCKET, "shop"))) == 1
 
 
 def test_other_objects_in_the_bucket_are_ignored(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +166,7 @@ def test_other_objects_in_the_bucket_are_ignored(moto: MotoAccount, monkeypatch:
     put(moto, {**hour("2026-11-24T03:10", "10.0.0.1"), **others})
     bucket, asked = fetched(moto, monkeypatch)
 
-    assert sources(told(bucket)) == ["10.0.0.1"]
+    assert sources(records_in(bucket)) == ["10.0.0.1"]
     assert [operation for operation, _ in asked].count("get_object") == 1
 
 
@@ -196,8 +196,8 @@ def test_every_page_of_the_listing_is_read(moto: MotoAccount, monkeypatch: pytes
 
     monkeypatch.setattr(AwsAccount, "ask", by_twos)
 
-    assert len(told(FlowLogBucket(moto.connect(), BUCKET, ""))) == 5
-    assert len(told(FlowLogBucket(moto.connect(), BUCKET, ""), since="2026-11-23T00:00")) == 4
+    assert len(records_in(FlowLogBucket(moto.connect(), BUCKET, ""))) == 5
+    assert len(records_in(FlowLogBucket(moto.connect(), BUCKET, ""), since="2026-11-23T00:00")) == 4
 
 
 def test_a_malformed_line_is_reported_with_its_object(moto: MotoAccount) -> None:
@@ -221,7 +221,7 @@ def test_a_damaged_file_is_reported_with_its_object(
     ((key, body),) = hour("2026-11-24T03:10", "10.0.0.1").items()
     put(moto, {key: damage(body)})
 
-    assert refusal(lambda: told(FlowLogBucket(moto.connect(), BUCKET, ""))).startswith(
+    assert refusal(lambda: records_in(FlowLogBucket(moto.connect(), BUCKET, ""))).startswith(
         f"s3://{BUCKET}/{key}: cannot be read"
     )
     assert list(spool.iterdir()) == []

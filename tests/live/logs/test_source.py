@@ -37,7 +37,7 @@ def refusal(word: str) -> str:
     return str(error.value)
 
 
-def told(log: Log) -> tuple[list[str], Reading]:
+def sources_in(log: Log) -> tuple[list[str], Reading]:
     reading = Reading()
     return [record.source.address for record in log.records(Scope(), reading)], reading
 
@@ -49,7 +49,7 @@ def test_a_path_stands_for_all_logs_below_it(tmp_path: Path) -> None:
 
     (log,) = open_source(str(tmp_path))
 
-    assert told(log)[0] == ["10.0.0.1"]
+    assert sources_in(log)[0] == ["10.0.0.1"]
 
 
 @pytest.mark.parametrize("name", ["s3:", "cloudwatch", "C:x"])
@@ -59,7 +59,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     (log,) = open_source(name)
 
-    assert told(log)[0] == ["10.0.0.1"]
+    assert sources_in(log)[0] == ["10.0.0.1"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_standard_input_may_hold_any_log(write: Any) -> None:  # noqa: ANN401 - 
     stream: BinaryIO = Pipe(write(LINES))
     log = StandardInput(lambda: stream)
 
-    assert (log.name, told(log)[0]) == ("-", ["10.0.0.1"])
+    assert (log.name, sources_in(log)[0]) == ("-", ["10.0.0.1"])
 
 
 def test_a_dash_means_standard_input() -> None:
@@ -125,12 +125,12 @@ def test_a_dash_means_standard_input() -> None:
 def test_a_mistake_on_standard_input_names_standard_input_and_not_a_copy() -> None:
     short = b"2 eni-1 10.0.0.1"
     lines = Pipe(b"\n".join([*text_lines(), short]))
-    reading = told(StandardInput(lambda: lines))[1]
+    reading = sources_in(StandardInput(lambda: lines))[1]
     nothing: BinaryIO = Pipe(b"hello\n")
 
     assert reading.first_malformed.startswith("standard input:3: ")
     with pytest.raises(InputError) as error:
-        told(StandardInput(lambda: nothing))
+        sources_in(StandardInput(lambda: nothing))
     assert str(error.value).startswith("standard input: is not a known kind of log")
 
 

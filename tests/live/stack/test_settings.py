@@ -66,7 +66,7 @@ def test_a_kubeconfig_can_be_inline(tmp_path: Path, value: object) -> None:
     content = read(tmp_path, kubernetes_kubeconfig=value).kubeconfig
 
     assert content
-    assert "\n" in content, "that is how content is told from a path"
+    assert "\n" in content, "that distinguishes content from a path"
     assert yaml.safe_load(content) == KUBECONFIG
 
 

@@ -96,9 +96,9 @@ def denied(folder: Path, content: bytes, *, inventory: str | None = None) -> str
     source, known = folder / f"{next(NUMBERS)}.log", folder / "inventory.json"
     source.write_bytes(content)
     known.write_text(inventory or json.dumps(SAVED), encoding="utf-8")
-    told = run("denied", source, "--stack", "dev", "--project", ROOT, "--inventory", known)
+    result = run("denied", source, "--stack", "dev", "--project", ROOT, "--inventory", known)
     source.unlink()
-    return assert_harmless(told)
+    return assert_harmless(result)
 
 
 def listed(objects: Any) -> None:  # noqa: ANN401 - any shape

@@ -199,9 +199,9 @@ def test_a_terminal_with_only_ascii_gets_the_whole_page() -> None:
         "--stack",
         "dev",
     ]
-    told = subprocess.run(  # noqa: S603 - our own command
+    ended = subprocess.run(  # noqa: S603 - our own command
         command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False
     )
 
-    assert (told.returncode, told.stderr) == (0, b"")
-    assert told.stdout.rstrip().endswith(b"</html>")
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.rstrip().endswith(b"</html>")

@@ -124,8 +124,8 @@ def test_a_proof_a_preview_and_a_suspension_escape_any_name(text: str) -> None:
     change = Change(text, "b", NO_PORTS, PORTS)
     found = Impact(None, {text: (change,)}, (text,), (text,))
 
-    for told in (proof_text(disproved(text)), *impact_warnings(found)):
-        assert_lines(told)
+    for message in (proof_text(disproved(text)), *impact_warnings(found)):
+        assert_lines(message)
     assert_lines(resuming_text([Suspension(text, datetime.fromtimestamp(NIGHT, UTC), text, text)]))
 
 

@@ -216,7 +216,7 @@ def test_assistive_technology_gets_one_image_with_a_title_and_a_description() ->
     named = {each.attrib["id"]: each.text for each in root if "id" in each.attrib}
 
     assert root.attrib["role"] == "img"
-    assert named[root.attrib["aria-labelledby"]] == "flash-ticket in prod: who may talk to whom"
+    assert named[root.attrib["aria-labelledby"]] == "flash-ticket in prod: allowed connections"
     assert "api to pay on TCP 3100" in (named[root.attrib["aria-describedby"]] or "")
 
 

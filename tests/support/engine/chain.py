@@ -53,8 +53,8 @@ class Deployed:
     @property
     def warnings(self) -> list[str]:
         """The steps that the preview marks as interrupting."""
-        told = "warning: Interrupting step: "
-        return [each.removeprefix(told) for each in self.result.diagnostics if each.startswith(told)]
+        prefix = "warning: Interrupting step: "
+        return [each.removeprefix(prefix) for each in self.result.diagnostics if each.startswith(prefix)]
 
 
 @dataclass

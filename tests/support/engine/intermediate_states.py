@@ -102,12 +102,12 @@ class Transition:
                             yield Gap(name, "declared before and after, and cut", pair, cut, pods)
                         if (
                             denied
-                            and self._is_told_apart(pair)
+                            and self._is_distinct(pair)
                             and (opened := ports - ever[pods, deciding].get(pair, NO_PORTS))
                         ):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
 
-    def _is_told_apart(self, pair: Pair) -> bool:
+    def _is_distinct(self, pair: Pair) -> bool:
         """Return whether a pair is not a kubelet with pods that may have the group of nodes too."""
         shared = any(Attachment.NODES in side.environment.cluster.in_use for side in self._sides)
         return not (shared and KUBELET in pair)

@@ -113,7 +113,7 @@ class Stage:
         start = standing(self._apis)
         self.rival = None
         rounds = list(self._rounds(point))
-        trouble = [each for told in rounds for each in told.trouble] + list(self._mend(point.course))
+        trouble = [each for round_ in rounds for each in round_.trouble] + list(self._mend(point.course))
         mending, again = self._run(point.course, None)
         if again.code:
             trouble.append(_words(again))
@@ -123,7 +123,7 @@ class Stage:
         for left in Surveyor.of(self.lab, self.stack).left_behind(NAMESPACE):
             for command in removing(left):
                 typed(command, self._apis.aws)
-        gaps = self._gaps(point.course, *(told.journal for told in rounds), mending)
+        gaps = self._gaps(point.course, *(round_.journal for round_ in rounds), mending)
         self._sound = again.code == 0
         if self.rival and (self.rival.code == 0 or "locked" not in self.rival.stderr + self.rival.stdout):
             trouble.append(f"the second engine does not report the lock: {_words(self.rival)}")
@@ -132,11 +132,11 @@ class Stage:
         unlike = [f"+ {each}" for each in (found.firewall - usual.firewall).elements()]
         unlike += [f"- {each}" for each in (usual.firewall - found.firewall).elements()]
         trouble += [f"- {each}" for each in (usual.record - found.record).elements()]
-        hit = [f"{write.api} {write.action}" for told in rounds for write in told.journal.writes if write.fault]
+        hit = [f"{write.api} {write.action}" for round_ in rounds for write in round_.journal.writes if write.fault]
         return Trial(
             next(iter(hit), ""),
             len(hit),
-            any(told.result.code for told in rounds),
+            any(round_.result.code for round_ in rounds),
             tuple(gaps),
             tuple(unlike),
             tuple((found.record - usual.record - beside).elements()),

@@ -36,9 +36,9 @@ EVERYTHING = "=" + "".join(text for name, text in ATTACKS.items() if name not in
 
 def refusal(error: InputError) -> str:
     """Return the text of an error, which must be one harmless line."""
-    told = str(error)
-    assert told.isprintable(), told
-    return told
+    message = str(error)
+    assert message.isprintable(), message
+    return message
 
 
 def assert_harmless(result: Result) -> str:

@@ -33,7 +33,7 @@ class Effect(StrEnum):
 
     NONE = "nothing"
     ONE_END = "one end, the other still denies it"
-    REACHABILITY = "who reaches whom"
+    REACHABILITY = "the allowed connections"
 
 
 @dataclass(frozen=True, slots=True)

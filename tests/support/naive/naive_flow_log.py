@@ -96,7 +96,7 @@ class Call:
 def outcome(lines: Sequence[Line], scope: Scope) -> tuple[dict[str, int], Summed]:
     """Return how many lines there are of each kind, and the records of the well-formed lines."""
     wanted = [line for line in lines if is_wanted(line, scope)]
-    calls = [call(line, scope) for line in wanted if kind(line) == "told"]
+    calls = [call(line, scope) for line in wanted if kind(line) == "recorded"]
     records: Summed = {}
     for each in calls:
         key = record_key(each, [other for other in calls if other.is_like(each)])
@@ -115,7 +115,7 @@ def is_wanted(line: Line, scope: Scope) -> bool:
 def kind(line: Line) -> str:
     if line.log_status in {"NODATA", "SKIPDATA"}:
         return line.log_status
-    return "told" if is_well_formed(line) else "malformed"
+    return "recorded" if is_well_formed(line) else "malformed"
 
 
 def is_well_formed(line: Line) -> bool:

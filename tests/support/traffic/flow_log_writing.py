@@ -129,6 +129,6 @@ def summed(records: Iterable[Record], scope: Scope) -> Summed:
 
 def counts(reading: Reading) -> dict[str, int]:
     """Return the counts under the names that the second evaluator uses."""
-    found = {"told": reading.recorded, "malformed": reading.malformed}
+    found = {"recorded": reading.recorded, "malformed": reading.malformed}
     found |= {"NODATA": reading.no_data, "SKIPDATA": reading.skip_data}
     return {kind: count for kind, count in found.items() if count}

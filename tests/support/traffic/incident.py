@@ -128,9 +128,9 @@ def line(  # noqa: PLR0913 - each is a field of a record
     )
 
 
-def end(told: str | PodIdentity) -> End:
+def end(identity: str | PodIdentity) -> End:
     """Return an end that a log names by address, or only by pod."""
-    return End(told) if isinstance(told, str) else End("", told)
+    return End(identity) if isinstance(identity, str) else End("", identity)
 
 
 def without_pods(inventory: Inventory) -> Inventory:

@@ -78,9 +78,9 @@ def test_pods_of_another_namespace_belong_to_the_external_that_selects_them() ->
 
 
 def test_the_pod_in_the_log_takes_precedence_over_its_address() -> None:
-    told = End(incident.PAY.addresses[0], PodIdentity("flash-ticket", "api-9", (("app", "flash-api"), ("x", "y"))))
+    recorded = End(incident.PAY.addresses[0], PodIdentity("flash-ticket", "api-9", (("app", "flash-api"), ("x", "y"))))
 
-    assert called(told, tcp(4000)) == "api"
+    assert called(recorded, tcp(4000)) == "api"
 
 
 def test_a_pod_without_labels_in_the_log_gets_those_of_the_inventory() -> None:

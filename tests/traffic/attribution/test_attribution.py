@@ -155,11 +155,11 @@ def test_a_naive_evaluator_of_every_line_agrees(
 
     found = attributed(*heard, book=AddressBook(LAYERS, inventory))
 
-    told: Counter[tuple[str, str, int]] = Counter()
+    counted: Counter[tuple[str, str, int]] = Counter()
     for conversation in found.conversations:
         assert conversation.port
-        told[conversation.source.name, conversation.destination.name, conversation.port.first] += conversation.count
-    assert told == expected
+        counted[conversation.source.name, conversation.destination.name, conversation.port.first] += conversation.count
+    assert counted == expected
     assert sum(count for _, count in found.unattributed) == lost
 
 

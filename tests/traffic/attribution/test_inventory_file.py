@@ -137,10 +137,10 @@ def test_any_content_gives_an_answer_or_an_error_on_one_line(
     path.write_text(json.dumps(put(content, place, value)), encoding="utf-8")
     try:
         found = read_inventory(path)
-        told = str(type(found).__name__)
+        outcome = str(type(found).__name__)
         if found.environment:
-            told = str(denied(attribute_logs(shop_matrix(), found, [Heard(LINES)])).holds)
+            outcome = str(denied(attribute_logs(shop_matrix(), found, [Heard(LINES)])).holds)
     except InputError as error:
-        told = str(error)
+        outcome = str(error)
 
-    assert len(told.splitlines()) == 1
+    assert len(outcome.splitlines()) == 1

@@ -166,13 +166,13 @@ labels = st.dictionaries(
 
 
 @given(labels, st.sampled_from(["monitoring", "kube-system", "argocd"]))
-def test_the_advice_is_valid_for_any_labels_of_a_pod(told: dict[str, str], namespace: str) -> None:
-    pod = PodIdentity(namespace, "x-1", tuple(sorted(told.items())))
+def test_the_advice_is_valid_for_any_labels_of_a_pod(written: dict[str, str], namespace: str) -> None:
+    pod = PodIdentity(namespace, "x-1", tuple(sorted(written.items())))
     record = line(pod, incident.API.addresses[0], 4000)
 
     advice = allowed(record)
 
-    if set(told) == {"pod-template-hash"}:
+    if set(written) == {"pod-template-hash"}:
         assert advice.line == ""
         assert "Give the pod a label" in advice.before[0]
         return

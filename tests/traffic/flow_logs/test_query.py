@@ -25,7 +25,7 @@ REPLY = Line(srcaddr="10.0.0.2", dstaddr="10.0.0.1", srcport=80, dstport=40000, 
 REFUSED = replace(CALL, action="REJECT", flow_direction="ingress", interface_id="eni-called")
 
 
-def told(tmp_path: Path, *written: Line, scope: Scope | None = None) -> dict[Key, int]:
+def counted(tmp_path: Path, *written: Line, scope: Scope | None = None) -> dict[Key, int]:
     """Return the counts of records by disposition, source, destination, protocol, port and further fields."""
     path = write_parquet(tmp_path / "flow.parquet", written)
     found = read([path], FlowLogForm.PARQUET, scope)[1]
@@ -33,13 +33,13 @@ def told(tmp_path: Path, *written: Line, scope: Scope | None = None) -> dict[Key
 
 
 def test_a_reply_counts_for_the_connection_that_it_answers(tmp_path: Path) -> None:
-    assert told(tmp_path, CALL, REPLY) == {("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2}
+    assert counted(tmp_path, CALL, REPLY) == {("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2}
 
 
 def test_syn_decides_who_called_for_any_ports(tmp_path: Path) -> None:
     upwards = replace(CALL, srcport=1024, dstport=50051)
 
-    assert told(
+    assert counted(
         tmp_path, replace(upwards, tcp_flags=3), replace(upwards, srcport=50051, dstport=1024, tcp_flags=19)
     ) == {
         ("passed", "10.0.0.1", "10.0.0.2", 6, 50051): 1,
@@ -53,28 +53,28 @@ def test_without_syn_a_known_port_decides_and_then_the_smaller_one(tmp_path: Pat
     other = Scope(listening=frozenset({(17, 50051)}))
     both = Scope(listening=frozenset({(6, 50051), (6, 1024)}))
 
-    assert told(tmp_path, upwards, scope=known) == {("passed", "10.0.0.1", "10.0.0.2", 6, 50051): 1}
+    assert counted(tmp_path, upwards, scope=known) == {("passed", "10.0.0.1", "10.0.0.2", 6, 50051): 1}
     for scope in (other, both):
-        assert told(tmp_path, upwards, scope=scope) == {("passed", "10.0.0.2", "10.0.0.1", 6, 1024): 1}
+        assert counted(tmp_path, upwards, scope=scope) == {("passed", "10.0.0.2", "10.0.0.1", 6, 1024): 1}
     downwards = replace(upwards, srcport=50051, dstport=1024)
-    assert told(tmp_path, downwards, scope=both) == {("passed", "10.0.0.1", "10.0.0.2", 6, 1024): 1}
+    assert counted(tmp_path, downwards, scope=both) == {("passed", "10.0.0.1", "10.0.0.2", 6, 1024): 1}
 
 
 def test_pods_are_identified_by_their_packet_addresses(tmp_path: Path) -> None:
-    assert told(tmp_path, replace(CALL, pkt_srcaddr="10.0.9.1", pkt_dstaddr="10.0.9.2", tcp_flags=0)) == {
+    assert counted(tmp_path, replace(CALL, pkt_srcaddr="10.0.9.1", pkt_dstaddr="10.0.9.2", tcp_flags=0)) == {
         ("passed", "10.0.9.1", "10.0.9.2", 6, 80): 1
     }
 
 
 def test_traffic_accepted_at_one_interface_and_rejected_at_the_other_was_stopped(tmp_path: Path) -> None:
-    assert told(tmp_path, CALL, REFUSED) == {
+    assert counted(tmp_path, CALL, REFUSED) == {
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2,
     }
 
 
 @pytest.mark.parametrize("line", [REPLY, replace(CALL, srcport=40001, tcp_flags=3)])
 def test_traffic_that_was_rejected_once_and_passed_once_counts_as_both(tmp_path: Path, line: Line) -> None:
-    assert told(tmp_path, line, REFUSED) == {
+    assert counted(tmp_path, line, REFUSED) == {
         ("passed", "10.0.0.1", "10.0.0.2", 6, 80): 1,
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 1,
     }
@@ -83,7 +83,7 @@ def test_traffic_that_was_rejected_once_and_passed_once_counts_as_both(tmp_path:
 def test_a_rejected_reply_is_no_answer(tmp_path: Path) -> None:
     refused = replace(REPLY, action="REJECT", flow_direction="egress", interface_id="eni-called")
 
-    assert told(tmp_path, CALL, refused) == {("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2}
+    assert counted(tmp_path, CALL, refused) == {("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "eni-called"): 2}
 
 
 def test_accepted_lines_belong_to_the_same_rejection_in_any_order(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_accepted_lines_belong_to_the_same_rejection_in_any_order(tmp_path: Path
     by_vpc = replace(REFUSED, reject_reason="BPA")
 
     for refusals in ((by_vpc, elsewhere), (elsewhere, by_vpc)):
-        assert told(tmp_path, CALL, *refusals) == {
+        assert counted(tmp_path, CALL, *refusals) == {
             ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "egress", "eni-2"): 2,
             ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "BPA", "eni-called"): 1,
         }
@@ -100,7 +100,7 @@ def test_accepted_lines_belong_to_the_same_rejection_in_any_order(tmp_path: Path
 def test_an_answer_before_an_address_moved_does_not_count_afterwards(tmp_path: Path) -> None:
     answered = [replace(line, start=0, end=9) for line in (CALL, REPLY)]
 
-    found = told(tmp_path, *answered, replace(CALL, start=10, end=20), scope=Scope(moments=(10,)))
+    found = counted(tmp_path, *answered, replace(CALL, start=10, end=20), scope=Scope(moments=(10,)))
 
     assert {key[0] for key in found} == {"passed", "unanswered"}
 
@@ -108,17 +108,17 @@ def test_an_answer_before_an_address_moved_does_not_count_afterwards(tmp_path: P
 def test_an_accepted_syn_without_an_answer_is_unanswered(tmp_path: Path) -> None:
     at_called = replace(CALL, flow_direction="ingress", interface_id="eni-called")
 
-    assert told(tmp_path, CALL, at_called) == {("unanswered", "10.0.0.1", "10.0.0.2", 6, 80): 2}
+    assert counted(tmp_path, CALL, at_called) == {("unanswered", "10.0.0.1", "10.0.0.2", 6, 80): 2}
 
 
 @pytest.mark.parametrize("flags", [4, 18, 19, 0])
 def test_any_answer_shows_that_the_pod_was_reached(tmp_path: Path, flags: int) -> None:
-    assert told(tmp_path, CALL, replace(REPLY, tcp_flags=flags)) == {("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2}
+    assert counted(tmp_path, CALL, replace(REPLY, tcp_flags=flags)) == {("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2}
 
 
 @pytest.mark.parametrize("flags", [0, 3, 6])
 def test_a_caller_that_sends_more_than_syn_got_an_answer(tmp_path: Path, flags: int) -> None:
-    assert told(tmp_path, CALL, replace(CALL, srcport=40001, tcp_flags=flags)) == {
+    assert counted(tmp_path, CALL, replace(CALL, srcport=40001, tcp_flags=flags)) == {
         ("passed", "10.0.0.1", "10.0.0.2", 6, 80): 2
     }
 
@@ -127,14 +127,14 @@ def test_a_caller_that_sends_more_than_syn_got_an_answer(tmp_path: Path, flags: 
     "call", [replace(CALL, tcp_flags=None), replace(CALL, protocol=17), replace(CALL, protocol=132)]
 )
 def test_without_flags_a_missing_answer_proves_nothing(tmp_path: Path, call: Line) -> None:
-    assert {key[0] for key in told(tmp_path, call)} == {"passed"}
+    assert {key[0] for key in counted(tmp_path, call)} == {"passed"}
 
 
 def test_a_rejected_reply_was_recorded_at_the_called_end(tmp_path: Path) -> None:
     refused = replace(REPLY, action="REJECT", flow_direction="egress", interface_id="eni-called", reject_reason="BPA")
     on_arrival = replace(refused, flow_direction="ingress", interface_id="eni-caller")
 
-    assert told(tmp_path, refused, on_arrival) == {
+    assert counted(tmp_path, refused, on_arrival) == {
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "ingress", "BPA", "eni-called"): 1,
         ("stopped", "10.0.0.1", "10.0.0.2", 6, 80, "egress", "BPA", "eni-caller"): 1,
     }
@@ -143,7 +143,7 @@ def test_a_rejected_reply_was_recorded_at_the_called_end(tmp_path: Path) -> None
 def test_a_protocol_without_ports_has_port_zero(tmp_path: Path) -> None:
     icmp = replace(CALL, protocol=1, srcport=0, dstport=0, tcp_flags=0)
 
-    assert told(tmp_path, icmp, replace(icmp, srcport=None, dstport=None, tcp_flags=None)) == {
+    assert counted(tmp_path, icmp, replace(icmp, srcport=None, dstport=None, tcp_flags=None)) == {
         ("passed", "10.0.0.1", "10.0.0.2", 1, 0): 2
     }
 
@@ -159,7 +159,7 @@ def test_lines_before_after_and_across_a_moment_are_separate(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("moment", [10, 15])
 def test_a_missing_answer_across_a_moment_does_not_count(tmp_path: Path, moment: int) -> None:
-    assert {key[0] for key in told(tmp_path, replace(CALL, start=5, end=15), scope=Scope(moments=(moment,)))} == {
+    assert {key[0] for key in counted(tmp_path, replace(CALL, start=5, end=15), scope=Scope(moments=(moment,)))} == {
         "passed"
     }
 
@@ -167,7 +167,7 @@ def test_a_missing_answer_across_a_moment_does_not_count(tmp_path: Path, moment:
 def test_only_lines_of_the_period_are_recorded(tmp_path: Path) -> None:
     times = [replace(CALL, start=start, end=start + 10) for start in range(0, 100, 10)]
 
-    assert sum(told(tmp_path, *times, scope=Scope(since=39.5, until=70.5)).values()) == 5
+    assert sum(counted(tmp_path, *times, scope=Scope(since=39.5, until=70.5)).values()) == 5
 
 
 def test_a_line_without_a_time_is_malformed_for_any_period(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_matrix_cuts_none_of_its_declared_traffic_and_lists_none_of_it_as_unus
 def test_a_removed_flow_cuts_its_own_traffic_and_no_other(shop: Shop, data: st.DataObject) -> None:
     matrix, environment = shop
     flow = data.draw(st.sampled_from(matrix.flows))
-    assume(is_told_apart(flow, matrix, environment))
+    assume(is_distinct(flow, matrix, environment))
     less = Proposal(matrix, without(flow, matrix), environment, "new.yaml")
 
     found = replay(attributed(every_flow(less.after, matrix)), less)
@@ -153,7 +153,7 @@ def is_declared_pair(each: Conversation, proposal: Proposal) -> bool:
     return all(not twins(end, matrix, proposal.environment) for end in ends if end)
 
 
-def is_told_apart(flow: Flow, matrix: Matrix, environment: Environment) -> bool:
+def is_distinct(flow: Flow, matrix: Matrix, environment: Environment) -> bool:
     return not any(twins(matrix.endpoints[name], matrix, environment) for name in (flow.source, flow.target))
 
 

@@ -59,8 +59,8 @@ def drop(**changes: object) -> dict[str, Any]:
     return flow(**{**dropped, "trace_observation_point": None, **changes})
 
 
-def line(told: dict[str, Any]) -> bytes:
-    return json.dumps({"flow": told, "node_name": "kind-worker2", "time": TIME}).encode()
+def line(fields: dict[str, Any]) -> bytes:
+    return json.dumps({"flow": fields, "node_name": "kind-worker2", "time": TIME}).encode()
 
 
 def read(lines: Iterable[bytes], scope: Scope = Scope()) -> tuple[list[Record], Reading]:  # noqa: B008 - frozen
@@ -68,8 +68,8 @@ def read(lines: Iterable[bytes], scope: Scope = Scope()) -> tuple[list[Record], 
     return list(HubbleReader(scope, reading).records(GivenLines("export", lines))), reading
 
 
-def only(told: dict[str, Any], scope: Scope = Scope()) -> Record:  # noqa: B008 - frozen
-    (record,), reading = read([line(told)], scope)
+def only(fields: dict[str, Any], scope: Scope = Scope()) -> Record:  # noqa: B008 - frozen
+    (record,), reading = read([line(fields)], scope)
     assert (reading.recorded, reading.read, reading.other) == (1, 1, 0)
     return record
 
@@ -145,7 +145,7 @@ def test_a_packet_that_no_policy_has_seen_yet_has_not_passed(point: object) -> N
 
 
 @pytest.mark.parametrize(
-    ("told", "reason", "policys"),
+    ("fields", "reason", "policys"),
     [
         ({}, "POLICY_DENIED", True),
         ({"drop_reason_desc": None}, "POLICY_DENIED", True),
@@ -166,11 +166,11 @@ def test_a_packet_that_no_policy_has_seen_yet_has_not_passed(point: object) -> N
     ],
 )
 def test_a_drop_has_a_reason_that_shows_whether_a_policy_caused_it(
-    told: dict[str, object],
+    fields: dict[str, object],
     reason: str,
     policys: bool,  # noqa: FBT001 - an expectation
 ) -> None:
-    record = only(drop(**told))
+    record = only(drop(**fields))
 
     assert (record.reason, is_policys(record.reason)) == (reason, policys)
 

@@ -13,7 +13,7 @@ from flash_ticket.traffic.records.hubble import HubbleReader
 from flash_ticket.traffic.records.lines import GivenLines, LineLog
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
-Told = tuple[object, ...]
+Content = tuple[object, ...]
 
 LISTENING = frozenset({(6, 3100), (6, 50051), (17, 53)})
 PORTS = st.sampled_from([53, 3100, 40001, 50051])
@@ -92,11 +92,11 @@ CARRIERS: list[Callable[[str], bytes]] = [
 ]
 
 
-def end(flow: dict[str, Any], which: str) -> Told:
-    told = flow[which]
+def end(flow: dict[str, Any], which: str) -> Content:
+    side = flow[which]
     address = {"2001:DB8::5": "2001:db8::5"}.get(flow["IP"][which], flow["IP"][which])
-    labels = (("app", "api"),) if "k8s:app=api" in told.get("labels", ()) else ()
-    pod = (told["namespace"], told.get("pod_name", ""), labels) if "namespace" in told else None
+    labels = (("app", "api"),) if "k8s:app=api" in side.get("labels", ()) else ()
+    pod = (side["namespace"], side.get("pod_name", ""), labels) if "namespace" in side else None
     return address, pod
 
 
@@ -113,7 +113,7 @@ def answers(flow: dict[str, Any], protocol: int) -> bool:
     return known == [True, False] or (known[0] == known[1] and ports["source_port"] < ports["destination_port"])
 
 
-def naive(flow: dict[str, Any]) -> Told | None:
+def naive(flow: dict[str, Any]) -> Content | None:
     """Return the content of one flow; None if it decides nothing."""
     dispositions = {"FORWARDED": "passed", 1: "passed", "REDIRECTED": "passed", "AUDIT": "passed"}
     disposition = {**dispositions, "DROPPED": "stopped", 2: "stopped"}.get(flow["verdict"])
@@ -135,7 +135,7 @@ def naive(flow: dict[str, Any]) -> Told | None:
     return (disposition, *(reversed(ends) if reply else ends), protocol, port, direction, reason)
 
 
-def told(record: Record) -> Told:
+def content(record: Record) -> Content:
     ends = (
         (each.address, each.pod and (each.pod.namespace, each.pod.name, each.pod.labels))
         for each in (record.source, record.destination)
@@ -147,11 +147,11 @@ def told(record: Record) -> Told:
 def test_summing_up_gives_the_same_as_reading_each_line_separately(
     flows: list[dict[str, Any]], carrier: Callable[[str], bytes]
 ) -> None:
-    reading, found = Reading(), Counter[Told]()
+    reading, found = Reading(), Counter[Content]()
     texts = [carrier(json.dumps({"flow": flow, "node_name": "n"})) for flow in flows]
 
     for record in HubbleReader(Scope(listening=LISTENING), reading).records(GivenLines("export", texts)):
-        found[told(record)] += record.count
+        found[content(record)] += record.count
 
     expected = [naive(flow) for flow in flows]
     assert found == Counter(each for each in expected if each)
@@ -194,7 +194,7 @@ def test_lines_with_relevant_differences_are_separate_records(change: dict[str, 
     records = list(HubbleReader(Scope(), Reading()).records(GivenLines("export", texts)))
 
     assert [record.count for record in records] == [2, 1]
-    assert len(set(map(told, records))) == 2
+    assert len(set(map(content, records))) == 2
 
 
 def test_the_memory_for_ends_is_limited_and_no_line_is_lost(

@@ -33,7 +33,7 @@ def planned(matrix: Matrix | None = None, **given: Any) -> ProbePlan:  # noqa: A
     return plan(matrix or shop_matrix(), environment_of("dev"), **arguments)
 
 
-def told(planned: ProbePlan, expected: Expectation) -> set[str]:
+def connections(planned: ProbePlan, expected: Expectation) -> set[str]:
     return {str(each) for each in planned.checks if each.expected is expected}
 
 
@@ -65,14 +65,14 @@ def described(name: str, **labels: str) -> dict[str, Any]:
 def test_the_shop_probes_its_declared_flows_and_every_other_pair() -> None:
     found = planned()
 
-    assert told(found, Expectation.CONNECTS) == {
+    assert connections(found, Expectation.CONNECTS) == {
         "gateway => api : TCP 4000",
         "api => pay : TCP 3100",
         *(f"{each} => rabbitmq : TCP 5672" for each in ("api", "pay")),
         *(f"{each} => redis : TCP 6379" for each in ("api", "pay")),
         *(f"{each} => database : TCP {port}" for each in ("api", "pay") for port in (3306, 5432)),
     }
-    assert told(found, Expectation.BLOCKED) == {
+    assert connections(found, Expectation.BLOCKED) == {
         "api => gateway : TCP 3000",
         "pay => gateway : TCP 3000",
         "pay => api : TCP 4000",
@@ -179,7 +179,7 @@ def test_a_host_that_another_flow_declares_on_that_port_may_answer() -> None:
         shop, externals=(*shop.externals, cache), flows=(*shop.flows, Flow("gateway", "cache", (tcp(6379),)))
     )
 
-    assert "gateway => redis : TCP 6379" not in told(
+    assert "gateway => redis : TCP 6379" not in connections(
         planned(matrix, named={"cache": ("10.10.20.3",)}), Expectation.BLOCKED
     )
 

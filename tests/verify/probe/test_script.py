@@ -85,9 +85,9 @@ def test_each_tool_reports_the_four_outcomes(
     tool: str, ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path
 ) -> None:
     tools = (tool, "timeout") if tool == "bash" else (tool,)
-    told = answers(said(having(tmp_path, *tools), list(ends.values())), len(ends))
+    outcomes = answers(said(having(tmp_path, *tools), list(ends.values())), len(ends))
 
-    assert told == tuple(ends)
+    assert outcomes == tuple(ends)
 
 
 def test_a_container_without_a_tool_reports_that(ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
@@ -99,9 +99,9 @@ def test_the_shell_never_runs_a_host_as_code(tmp_path: Path) -> None:
     hosts = [f"$(touch {trace})", f"`touch {trace}`", f"'; touch {trace}; '", f'"; touch {trace} #']
     (tmp_path / "tools").mkdir()
     environment = having(tmp_path / "tools", "python3", "touch")
-    told = answers(said(environment, [(host, 1) for host in hosts]), len(hosts))
+    outcomes = answers(said(environment, [(host, 1) for host in hosts]), len(hosts))
 
-    assert ProbeOutcome.CONNECTED not in told
+    assert ProbeOutcome.CONNECTED not in outcomes
     assert not trace.exists()
 
 

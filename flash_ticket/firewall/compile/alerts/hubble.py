@@ -63,7 +63,7 @@ def hubble_group(matrix: Matrix, environment: Environment, alerting: Alerting) -
     return RuleGroup(f"{matrix.namespace}-network-policy", tuple(rules))
 
 
-def untellable(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
+def ambiguous_endpoints(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
     """Return the endpoints with a flow that the metric's labels cannot distinguish from others, sorted."""
     concerned = {name for flow in matrix.flows for name in (flow.source, flow.target)}
     return tuple(sorted(name for name in concerned if _end(name, "source", matrix, environment) is None))

@@ -6,7 +6,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.cloudwatch import cloudwatch_watch
 from flash_ticket.firewall.compile.alerts.cloudwatch_alarm import CloudWatchWatch
 from flash_ticket.firewall.compile.alerts.grafana import grafana_dashboard
-from flash_ticket.firewall.compile.alerts.hubble import APP_LABELS, untellable
+from flash_ticket.firewall.compile.alerts.hubble import APP_LABELS, ambiguous_endpoints
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule
 from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap, PrometheusRule
 from flash_ticket.firewall.declare.alerts import Alerting
@@ -46,7 +46,7 @@ def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) ->
     if alerting.rule_labels is None:
         return
     cni = environment.cluster.cni
-    names = untellable(matrix, environment) if cni is CniName.CILIUM else ()
+    names = ambiguous_endpoints(matrix, environment) if cni is CniName.CILIUM else ()
     if names:
         yield Notice(
             "alerts.prometheus",

@@ -1,4 +1,4 @@
-"""The form of the manifests does not change who reaches whom."""
+"""The form of the manifests does not change which connections pass."""
 
 import json
 from pathlib import Path

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, hubble_group, untellable
+from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, ambiguous_endpoints, hubble_group
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule
 from flash_ticket.firewall.compile.alerts.prometheus_rule import RecordingRule
 from flash_ticket.firewall.declare.choices import CniName
@@ -86,7 +86,7 @@ def test_an_endpoint_that_the_metric_cannot_distinguish_is_reported() -> None:
     places = tuple((name, place if name == "redis" else found) for name, found in environment.places)
     environment = replace(environment, places=places)
 
-    assert untellable(matrix, environment) == ("pay", "redis")
+    assert ambiguous_endpoints(matrix, environment) == ("pay", "redis")
     assert set(declared(matrix, environment)) == {"api", "database, rabbitmq", "gateway"}
 
 
