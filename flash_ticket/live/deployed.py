@@ -1,18 +1,44 @@
 """What is deployed now, read from both APIs."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
-from flash_ticket.firewall.change.deployed import Deployed, is_ours
+from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
-from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 
 _NOT_THERE = {"InvalidRequestException", "EntityNotFoundException"}
 """The error codes for a missing workgroup (Athena) and for a missing database or table (Glue)."""
+
+
+class ClusterSide(Protocol):
+    """Returns what the cluster holds of a firewall, as `KubernetesCluster` does."""
+
+    def network_policies(self, namespace: str) -> Sequence[Described]:
+        """Return the NetworkPolicies of a namespace."""
+
+    def attachments(self, namespace: str) -> Sequence[Described]:
+        """Return the SecurityGroupPolicies of a namespace."""
+
+    def cluster_network_policies(self) -> Sequence[str]:
+        """Return the names of the ClusterNetworkPolicies."""
+
+
+class AccountSide(Protocol):
+    """Returns what the account holds of a firewall, as `AwsAccount` does."""
+
+    def own_groups(self) -> Sequence[Described]:
+        """Return the security groups of the stack."""
+
+    def own_rules(self) -> Sequence[Described]:
+        """Return the rules of the stack."""
+
+    def own_flow_logs(self) -> Sequence[Described]:
+        """Return the flow logs of the stack."""
 
 
 def standing_workgroup(account: AwsAccount, name: str) -> Any:  # noqa: ANN401 - the SDK's
@@ -47,7 +73,7 @@ def _found(account: AwsAccount, service: str, operation: str, part: str, **asked
         raise
 
 
-def read_deployed(cluster: KubernetesCluster, account: AwsAccount, namespace: str) -> Deployed:
+def read_deployed(cluster: ClusterSide, account: AccountSide, namespace: str) -> Deployed:
     """Return what the stack has deployed, and what others have added beside it.
 
     Raises:

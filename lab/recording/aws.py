@@ -4,9 +4,13 @@ import json
 
 from lab.aws_api.call import Call, parsed, refused
 from lab.recording.fault import How
+from lab.recording.journal import Part, Reach
 from lab.recording.message import Request, Response
 
 _READS = ("Describe", "Get", "List", "BatchGet", "GET ", "HEAD ")
+_OF_RULES = {
+    f"{verb}SecurityGroup{direction}" for verb in ("Authorize", "Revoke") for direction in ("Ingress", "Egress")
+} | {"ModifySecurityGroupRules"}
 _MESSAGE = "the lab says no"
 # Codes from the API references of the services: EC2 "Error codes", S3 "Error responses", "Common errors" elsewhere.
 _EC2 = {
@@ -44,6 +48,14 @@ class AwsApi:
         """Return the operation, such as ``AuthorizeSecurityGroupIngress`` or ``PUT /bucket?policy``."""
         action = _call(request).action
         return "" if action.startswith(_READS) else action
+
+    def reach(self, request: Request) -> Reach:
+        """Return what the request can change of the firewall: EC2 has groups, rules and flow logs."""
+        call = _call(request)
+        if call.service != "ec2":
+            return Reach(Part.NONE)
+        group = call.parameters.get("GroupId", "")
+        return Reach(Part.RULES, group) if group and call.action in _OF_RULES else Reach(Part.VPC)
 
     def refusal(self, request: Request, how: How) -> Response:
         """Return the error document of the service."""

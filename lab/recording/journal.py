@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -52,6 +53,38 @@ class Write:
     standing: Deployed
 
 
+class Part(Enum):
+    """A part of the deployed firewall that one write can change."""
+
+    CLUSTER = "the policies in the cluster"
+    RULES = "the rules of one group in the account"
+    VPC = "the groups, rules and flow logs in the account"
+    NONE = "none of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one write can change.
+
+    Attributes:
+        part: The part of the deployed firewall.
+        group: The id of the group whose rules it changes; empty for another part.
+    """
+
+    part: Part
+    group: str = ""
+
+
+class Look(Protocol):
+    """Returns what is deployed of the firewall, without passing the journal."""
+
+    def now(self) -> Deployed:
+        """Return all of it."""
+
+    def after(self, former: Deployed, reach: Reach) -> Deployed:
+        """Return all of it after one write since ``former``."""
+
+
 class Api(Protocol):
     """What the journal needs to know about an API."""
 
@@ -62,6 +95,9 @@ class Api(Protocol):
     def action(self, request: Request) -> str:
         """Return the name of the write that a request makes; empty if it writes nothing."""
 
+    def reach(self, request: Request) -> Reach:
+        """Return what the request can change of the firewall."""
+
     def refusal(self, request: Request, how: How) -> Response:
         """Return the answer that a fault gives instead of the API."""
 
@@ -71,14 +107,14 @@ class Journal:
     """Sees every request of one run, and lets one write through at a time.
 
     Attributes:
-        look: Returns what is deployed, without passing the journal.
+        look: Returns what is deployed.
         fault: The fault to inject, if any.
         incidents: What a fault does outside the APIs: kill an engine, fill a disk, start a rival.
         before: What was deployed before the first write.
         writes: The writes so far.
     """
 
-    look: Callable[[], Deployed]
+    look: Look
     fault: Fault | None = None
     incidents: Mapping[How, Callable[[], None]] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
@@ -88,7 +124,7 @@ class Journal:
     _killed: bool = False
 
     def __post_init__(self) -> None:
-        self.before = self.look()
+        self.before = self.look.now()
 
     def handle(self, api: Api, request: Request, forward: Forward) -> Response | None:
         """Pass a request on, or inject the fault; None hangs up."""
@@ -104,7 +140,7 @@ class Journal:
             how = self.fault.how if self.fault and self.fault.hits(number, _identity(request)) else None
             response = self._answer(api, request, forward, how)
             made = how not in _UNMADE and response is not None and response.succeeded
-            standing = self.look() if made else self._standing
+            standing = self.look.after(self._standing, api.reach(request)) if made else self._standing
             self.writes.append(Write(number, api.name, action, made, how, standing))
             if how in {How.KILL, How.KILL_BEFORE}:
                 self._killed = True

@@ -4,6 +4,7 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 from lab.recording.fault import How
+from lab.recording.journal import Part, Reach
 from lab.recording.message import Request, Response
 
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -31,6 +32,10 @@ class KubernetesApi:
         _, namespaced, rest = parts.path.partition("/namespaces/")
         resource = rest.partition("/")[2] if namespaced else parts.path.rpartition("/")[2]
         return f"{request.method} {resource}"
+
+    def reach(self, _: Request) -> Reach:
+        """Return what the request can change of the firewall."""
+        return Reach(Part.CLUSTER)
 
     def refusal(self, request: Request, how: How) -> Response:
         """Return a Status (Kubernetes API conventions, "Response Status Kind")."""

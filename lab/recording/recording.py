@@ -23,7 +23,7 @@ from lab.recording.fault import Fault, How
 from lab.recording.journal import Journal
 from lab.recording.kubernetes import KubernetesApi
 from lab.recording.proxy import Upstream, proxied
-from lab.recording.surveyor import Surveyor
+from lab.recording.surveyor import Standing, Surveyor
 from lab.running import child
 from lab.running.lab import Lab
 
@@ -75,7 +75,7 @@ def recorded(
             How.DISK_FULL: fill,
             **(incidents or {}),
         }
-        journal = Journal(partial(Surveyor.of(lab, stack).standing, namespace), fault, harm)
+        journal = Journal(Standing(Surveyor.of(lab, stack), namespace), fault, harm)
         identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         identity.load_cert_chain(certificate)
         kubernetes = Upstream(cluster["server"], trust)

@@ -1,23 +1,26 @@
 """Ask both APIs of one environment, past every proxy, what is deployed and what the binding's names stand for."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 
 from flash_ticket.firewall.bind.bind import bind
-from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.deployed import read_deployed
+from flash_ticket.live.deployed import AccountSide, ClusterSide, read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind
 from flash_ticket.verify.finding import Finding
+from lab.recording.journal import Part, Reach
 from lab.running.lab import Lab
 from lab.surroundings import REGION
 
@@ -52,9 +55,18 @@ class Surveyor:
         cluster = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
         return cls(_LabSession(lab.aws_endpoint), cluster, stack)
 
-    def standing(self, namespace: str) -> Deployed:
-        """Return what is deployed of the firewall."""
-        return read_deployed(self.cluster, self._account, namespace)
+    def standing(
+        self, namespace: str, cluster: ClusterSide | None = None, account: AccountSide | None = None
+    ) -> Deployed:
+        """Return what is deployed of the firewall; ``cluster`` and ``account`` answer instead of the APIs."""
+        return read_deployed(cluster or self.cluster, account or self._account, namespace)
+
+    def with_rules_of(self, group: str, former: Deployed) -> Deployed:
+        """Return what was deployed before, with one group and its rules as they are now."""
+        asked = [{"Name": "group-id", "Values": [group]}, {"Name": f"tag:{STACK_TAG}", "Values": [self.stack]}]
+        groups = self._account.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=asked)
+        rules = self._account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=asked)
+        return replace(former, groups=_with(former.groups, group, groups), rules=_with(former.rules, group, rules))
 
     def left_behind(self, namespace: str) -> tuple[Finding, ...]:
         """Return what a broken deployment left behind of the traffic record."""
@@ -71,3 +83,56 @@ class Surveyor:
     def _account(self) -> AwsAccount:
         # An account asks each question only once, so each look needs a new account.
         return AwsAccount(self.session, self.stack)
+
+
+def _with(former: Sequence[Described], group: str, now: Sequence[Described]) -> tuple[Described, ...]:
+    return (*(each for each in former if each["GroupId"] != group), *now)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is deployed of the firewall of one namespace, for a journal."""
+
+    surveyor: Surveyor
+    namespace: str
+
+    def now(self) -> Deployed:
+        """Return all of it."""
+        return self.surveyor.standing(self.namespace)
+
+    def after(self, former: Deployed, reach: Reach) -> Deployed:
+        """Return all of it after one write since ``former``."""
+        match reach.part:
+            case Part.CLUSTER:
+                return self.surveyor.standing(self.namespace, account=_Kept(former))
+            case Part.RULES:
+                return self.surveyor.with_rules_of(reach.group, former)
+            case Part.VPC:
+                return self.surveyor.standing(self.namespace, cluster=_Kept(former))
+            case Part.NONE:
+                return former
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Answers from an earlier look, in place of an API that no write has reached since."""
+
+    former: Deployed
+
+    def network_policies(self, _: str) -> Sequence[Described]:
+        return (*self.former.policies, *self.former.foreign_policies)
+
+    def attachments(self, _: str) -> Sequence[Described]:
+        return (*self.former.attachments, *self.former.foreign_attachments)
+
+    def cluster_network_policies(self) -> Sequence[str]:
+        return self.former.overruling
+
+    def own_groups(self) -> Sequence[Described]:
+        return self.former.groups
+
+    def own_rules(self) -> Sequence[Described]:
+        return self.former.rules
+
+    def own_flow_logs(self) -> Sequence[Described]:
+        return self.former.flow_logs

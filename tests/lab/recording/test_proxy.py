@@ -19,7 +19,7 @@ from flash_ticket.firewall.change.deployed import Deployed
 from lab.recording import journal as recording_journal
 from lab.recording.aws import AwsApi
 from lab.recording.fault import Fault, How, Span
-from lab.recording.journal import Api, Journal
+from lab.recording.journal import Api, Journal, Reach
 from lab.recording.kubernetes import KubernetesApi
 from lab.recording.proxy import Upstream, proxied
 from tests.support.declared.described import nothing_deployed
@@ -64,8 +64,17 @@ def upstream() -> Iterator[tuple[str, list[tuple[str, str, bytes]]]]:
     thread.join()
 
 
-def look() -> Deployed:
-    return nothing_deployed()
+class Nothing:
+    """Nothing is deployed, whatever is written."""
+
+    def now(self) -> Deployed:
+        return nothing_deployed()
+
+    def after(self, former: Deployed, _: Reach) -> Deployed:
+        return former
+
+
+look = Nothing()
 
 
 @contextmanager

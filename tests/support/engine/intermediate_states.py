@@ -92,7 +92,11 @@ class Transition:
             for pods in Pods
             for deciding in (tuple(Layer), (Layer.POD,))
         }
+        former: Deployed | None = None
         for write in run.writes:
+            if write.standing is former:
+                continue  # the write was of another part: records, queries, alerts
+            former = write.standing
             denied = any(policy["metadata"]["name"] == DEFAULT_DENY for policy in write.standing.policies)
             name = f"{write.number}: {write.api} {write.action}"
             for pods in Pods:
