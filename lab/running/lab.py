@@ -102,6 +102,8 @@ class Lab:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "KUBECONFIG": str(self.kubeconfigs[stack]),
+            # Each engine and provider ends within seconds: memory is cheaper than to look for garbage.
+            "GOGC": "400",
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
             **self.toolchain.environment,

@@ -126,7 +126,8 @@ def guarded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guar
     engine.up().checked()
     found = Guarded(lab, program, kubeconfigs, labels, preview, engine.preview().checked())
     yield found
-    engine.destroy()
+    if engine.export()["deployment"].get("resources"):  # a single test was chosen
+        engine.destroy()
     for name in ACCOUNTS:
         bare.kubectl("delete", "serviceaccount", name, "--namespace", "default")
     bare.kubectl("delete", "pod", "web-0", "--namespace", NAMESPACE, "--force", "--grace-period=0")

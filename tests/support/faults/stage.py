@@ -1,7 +1,7 @@
 """One environment of a lab where faults hit runs of the engine, and the steps of the runbook repair them."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,10 +93,10 @@ class Stage:
         self._declared = {name: surveyor.declared(program) for name, program in self._programs.items()}
         self._apis = Apis(self.lab, self.stack)
 
-    def rehearse(self) -> None:
-        """Run all courses without a fault, and keep the number of their writes and what is deployed after each."""
+    def rehearse(self, courses: Iterable[Course] = Course) -> None:
+        """Run courses without a fault, and keep the number of their writes and what is deployed after each."""
         self._usual[None] = standing(self._apis)
-        for course in Course:
+        for course in courses:
             journal, result = self._run(course, None)
             result.checked()
             self.writes[course] = len(journal.writes)
@@ -107,14 +107,18 @@ class Stage:
         return self._sound
 
     def try_point(self, point: Point) -> Trial:
-        """Run a course with a fault, repair it, and run it again; the stack is then at the end of the course."""
+        """Run a course with a fault; if it fails, repair it and run it again. The stack is then at the course's end."""
         before, after = _ENDS[point.course]
         self._go_to(before)
         start = standing(self._apis)
         self.rival = None
         rounds = list(self._rounds(point))
-        trouble = [each for round_ in rounds for each in round_.trouble] + list(self._mend(point.course))
-        mending, again = self._run(point.course, None)
+        trouble = [each for round_ in rounds for each in round_.trouble]
+        journals, again = [round_.journal for round_ in rounds], rounds[-1].result
+        if again.code:
+            trouble += self._mend(point.course)
+            mending, again = self._run(point.course, None)
+            journals.append(mending)
         if again.code:
             trouble.append(_words(again))
         else:
@@ -123,7 +127,7 @@ class Stage:
         for left in Surveyor.of(self.lab, self.stack).left_behind(NAMESPACE):
             for command in removing(left):
                 typed(command, self._apis.aws)
-        gaps = self._gaps(point.course, *(round_.journal for round_ in rounds), mending)
+        gaps = self._gaps(point.course, *journals)
         self._sound = again.code == 0
         if self.rival and (self.rival.code == 0 or "locked" not in self.rival.stderr + self.rival.stdout):
             trouble.append(f"the second engine does not report the lock: {_words(self.rival)}")
