@@ -65,7 +65,7 @@ def run_probe(cluster: KubernetesCluster, plan: ProbePlan, image: str | None, li
         limit: Seconds to wait for one pod. None waits a minute longer than its connections may take.
     """
     runs: _Run = _InContainer(cluster, plan) if image is None else _Beside(cluster, plan, image)
-    asked = [pod for pod in plan.pods if plan.of(pod)]
+    asked = [pod for pod in plan.pods if plan.ends(pod)]
     stop, progress, begun = Event(), Progress(), monotonic()
     with ThreadPoolExecutor(max_workers=max(1, len(asked))) as pool:
         waits = {pod: _Wait(limit or plan.seconds(pod) + _STARTING, stop) for pod in asked}
@@ -89,8 +89,7 @@ def _output_of(run: _Run, pod: RunningPod, limit: _Wait) -> ProbeOutput:
 
 
 def _command(plan: ProbePlan, pod: RunningPod) -> list[str]:
-    ends = [(host, each.port) for each in plan.of(pod) for host in each.hosts]
-    return command(CONNECTION_SECONDS, ends)
+    return command(CONNECTION_SECONDS, plan.ends(pod))
 
 
 class _InContainer:

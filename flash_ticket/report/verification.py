@@ -18,7 +18,8 @@ from flash_ticket.firewall.terms.input_error import escaped, escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.verify.finding import Finding
-from flash_ticket.verify.probe.check import CheckVerdict, Expectation, TriedCheck
+from flash_ticket.verify.probe.check import CheckVerdict, TriedCheck
+from flash_ticket.verify.probe.judgement import Seen
 from flash_ticket.verify.probe.plan import CONNECTION_SECONDS, ProbePlan
 from flash_ticket.verify.probe.result import Probe
 from flash_ticket.verify.verification import Verification
@@ -85,8 +86,9 @@ def plan_text(plan: ProbePlan, image: str | None) -> str:
 def _plan(plan: ProbePlan, image: str | None) -> Iterator[str]:
     yield f"The probe opens TCP connections from pods of {plan.namespace}, sends nothing on them, and closes them."
     for pod in plan.pods:
-        count = sum(len(each.hosts) for each in plan.of(pod))
+        count = len(plan.ends(pod))
         yield f"  pod {pod.name}, for {pod.service}: {count} connections, at most {plan.seconds(pod)} s in all"
+    yield "A pod that others try also connects to itself, which shows whether anything listens there."
     if image is None:
         yield "It runs sh in each pod's own container (pods/exec). It writes no file and leaves nothing behind."
     else:
@@ -103,34 +105,35 @@ def probe_text(probe: Probe) -> str:
 def _probe_lines(probe: Probe) -> Iterator[str]:
     order = list(CheckVerdict)
     for each in sorted(probe.checked, key=lambda each: order.index(each.verdict)):
-        yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_outcome(probe, each)}"
+        yield f"{each.verdict.value.upper()}  {each.check}  {each.check.expected}: {_outcome(each)}"
     yield from (f"NOT TRIED  {each}" for each in probe.plan.untried)
     count = Counter(each.verdict for each in probe.checked)
-    counted = (CheckVerdict.HOLDS, "hold"), (CheckVerdict.NOT_RUN, "not run"), (CheckVerdict.VIOLATED, "violated")
+    counted = [(CheckVerdict.HOLDS, "hold"), (CheckVerdict.NOT_RUN, "not run"), (CheckVerdict.VIOLATED, "violated")]
+    if count[CheckVerdict.UNDECIDED]:
+        counted.insert(1, (CheckVerdict.UNDECIDED, "undecided"))
     counts = ", ".join(f"{count[verdict]} {word}" for verdict, word in counted)
     yield f"probe of {probe.plan.namespace}: {len(probe.checked)} checks, {counts}."
 
 
-def _outcome(probe: Probe, checked: TriedCheck) -> str:
-    if checked.problem:
-        return checked.problem
-    outcomes = ", ".join(
-        f"{host} {outcome}" for host, outcome in zip(checked.check.hosts, checked.outcomes, strict=True)
-    )
-    if checked.verdict is CheckVerdict.HOLDS and checked.check.expected is Expectation.BLOCKED:
-        witness = probe.witness(checked.check)
-        return f"{outcomes}; {f'{witness} reaches it' if witness else 'no other service may reach it either'}"
-    return outcomes
+def _outcome(checked: TriedCheck) -> str:
+    return checked.problem or "; ".join(map(_seen, checked.seen))
+
+
+def _seen(seen: Seen) -> str:
+    why = f" ({seen.why})" if seen.why else ""
+    return f"{seen.host} {seen.outcome}: {seen.meaning}{why}"
 
 
 def probe_document(probe: Probe) -> dict[str, object]:
     """Return the outcomes of a probe as a JSON object.
 
-    ``holds``; ``checks``, each ``{"source", "target", "protocol", "port", "expected", "verdict", "hosts": [{"host",
-    "outcome"}], "problem"}``; and ``untried``, what a connection cannot check.
+    ``holds``; ``enforcer``, what it does with a connection that it stops; ``checks``, each ``{"source", "target",
+    "protocol", "port", "expected", "verdict", "hosts": [{"host", "outcome", "meaning", "why"}], "problem"}``; and
+    ``untried``, what a connection cannot check.
     """
     return {
         "holds": probe.holds,
+        "enforcer": probe.enforcer.value,
         "checks": [_check_document(each) for each in probe.checked],
         "untried": list(probe.plan.untried),
     }
@@ -138,7 +141,6 @@ def probe_document(probe: Probe) -> dict[str, object]:
 
 def _check_document(checked: TriedCheck) -> dict[str, object]:
     check = checked.check
-    tried = zip(check.hosts, checked.outcomes, strict=False)
     return {
         "source": check.source,
         "target": check.target,
@@ -146,6 +148,6 @@ def _check_document(checked: TriedCheck) -> dict[str, object]:
         "port": check.port,
         "expected": check.expected.value,
         "verdict": checked.verdict.value,
-        "hosts": [{"host": host, "outcome": outcome.value} for host, outcome in tried],
+        "hosts": [asdict(each) for each in checked.seen],
         "problem": checked.problem or None,
     }

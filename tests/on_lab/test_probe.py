@@ -98,7 +98,7 @@ def test_without_consent_the_probe_prints_its_plan_and_does_nothing(lab: Lab, ku
     ran = verify(lab, kubeconfig, "--probe", *HOSTS)
 
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert "pod probe-api, for api: 8 connections, at most 24 s in all" in ran.stderr
+    assert "pod probe-api, for api: 9 connections, at most 27 s in all" in ran.stderr
     assert "It runs sh in each pod's own container (pods/exec)" in ran.stderr
     assert ran.stderr.endswith(
         "error: --probe: --consent: it is missing, and the probe runs commands in live pods. Add --consent.\n"

@@ -9,6 +9,7 @@ from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.live.progress import Progress
 from flash_ticket.operate.probe import run_probe
 from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation, TriedCheck
+from flash_ticket.verify.probe.judgement import Enforcer
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod
 from flash_ticket.verify.probe.script import ProbeOutcome
 from tests.support.clouds.kubelet import Kubelet
@@ -28,7 +29,9 @@ def plan() -> Iterator[ProbePlan]:
             Check("api", "redis", tcp(closed), closed, Expectation.CONNECTS, (HOST,)),
             Check("api", "gateway", tcp(opened), opened, Expectation.BLOCKED, (HOST,)),
         )
-        yield ProbePlan("flash-ticket", frozenset({"api", "pay", "gateway"}), (POD,), checks, ())
+        yield ProbePlan(
+            "flash-ticket", frozenset({"api", "pay", "gateway"}), (POD,), checks, (), Enforcer.DROPS, frozenset()
+        )
 
 
 def only_problem(checked: tuple[TriedCheck, ...]) -> str:
@@ -43,10 +46,10 @@ def test_the_probe_opens_each_connection_from_the_pods_own_container(plan: Probe
     with kubelet.serve() as cluster:
         probe = run_probe(cluster, plan, None, 30)
 
-    assert [each.outcomes for each in probe.checked] == [
-        (ProbeOutcome.CONNECTED,),
-        (ProbeOutcome.REFUSED,),
-        (ProbeOutcome.CONNECTED,),
+    assert [[seen.outcome for seen in each.seen] for each in probe.checked] == [
+        [ProbeOutcome.CONNECTED],
+        [ProbeOutcome.REFUSED],
+        [ProbeOutcome.CONNECTED],
     ]
     assert [each.verdict for each in probe.checked] == [
         CheckVerdict.HOLDS,

@@ -62,7 +62,8 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     """Compare the live cluster and AWS account with the declaration. It only reads. Exits 1 if anything differs.
 
     With --probe it also opens connections from one pod of each service. Every declared connection must succeed. Every
-    undeclared connection between services, or to an external with known hosts, must fail.
+    undeclared connection between services, or to an external with known hosts, must fail. A refused connection
+    counts as stopped only where something else connects to the same address and port.
     """
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)

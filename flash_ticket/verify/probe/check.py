@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from flash_ticket.firewall.terms.ports import PortRange
-from flash_ticket.verify.probe.script import ProbeOutcome
+from flash_ticket.verify.probe.judgement import Meaning, Seen
 
-_PASSED = {ProbeOutcome.CONNECTED, ProbeOutcome.REFUSED}
-_SAYS_NOTHING = {ProbeOutcome.UNRESOLVED, ProbeOutcome.NO_TOOL, ProbeOutcome.UNKNOWN}
+_PASSES: Final = {Meaning.OPEN, Meaning.ARRIVES}
+_UNDECIDED: Final = {Meaning.ABSENT, Meaning.UNTOLD}
 
 
 class Expectation(StrEnum):
@@ -23,6 +24,8 @@ class CheckVerdict(StrEnum):
     VIOLATED = "violated"
     NOT_RUN = "not run"
     """It shows nothing: the connection could not be tried, or the answer could not be read."""
+    UNDECIDED = "undecided"
+    """It was refused, and nothing shows whether by an enforcer or by a host where nothing listens."""
     HOLDS = "holds"
 
 
@@ -45,11 +48,6 @@ class Check:
     expected: Expectation
     hosts: tuple[str, ...]
 
-    def verdict(self, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
-        """Judge the outcomes, one for each host; there is none if the connection could not be tried."""
-        judge = _of_declared if self.expected is Expectation.CONNECTS else _of_undeclared
-        return judge(self, outcomes)
-
     def __str__(self) -> str:
         """Return ``api => pay : TCP 3100``."""
         return f"{self.source} => {self.target} : {self.ports.protocol} {self.port}"
@@ -60,29 +58,36 @@ class TriedCheck:
     """A check that was tried.
 
     Attributes:
-        outcomes: One for each host of the check; empty where it could not be tried.
+        seen: The outcome at each host of the check; empty where it could not be tried.
         problem: Why it could not be tried; empty where it was.
     """
 
     check: Check
-    outcomes: tuple[ProbeOutcome, ...]
+    seen: tuple[Seen, ...]
     problem: str = ""
 
     @property
     def verdict(self) -> CheckVerdict:
         """Whether the outcome is the expected one."""
-        return self.check.verdict(self.outcomes)
+        meanings = {each.meaning for each in self.seen}
+        if self.check.expected is Expectation.CONNECTS:
+            return _of_declared(self.check.ports, meanings)
+        return _of_undeclared(meanings)
 
 
-def _of_declared(check: Check, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
+def _of_declared(ports: PortRange, meanings: set[Meaning]) -> CheckVerdict:
     # In a range, nothing has to listen on the port that was picked. A single declared port has to answer.
-    is_range = check.ports.first != check.ports.last
-    if ProbeOutcome.CONNECTED in outcomes or (is_range and ProbeOutcome.REFUSED in outcomes):
+    is_range = ports.first != ports.last
+    if Meaning.OPEN in meanings or (is_range and Meaning.ARRIVES in meanings):
         return CheckVerdict.HOLDS
-    return CheckVerdict.NOT_RUN if set(outcomes) <= _SAYS_NOTHING else CheckVerdict.VIOLATED
+    if meanings <= {Meaning.NOTHING}:
+        return CheckVerdict.NOT_RUN
+    return CheckVerdict.UNDECIDED if is_range and meanings & _UNDECIDED else CheckVerdict.VIOLATED
 
 
-def _of_undeclared(_check: Check, outcomes: tuple[ProbeOutcome, ...]) -> CheckVerdict:
-    if _PASSED & set(outcomes):
+def _of_undeclared(meanings: set[Meaning]) -> CheckVerdict:
+    if meanings & _PASSES:
         return CheckVerdict.VIOLATED
-    return CheckVerdict.NOT_RUN if not outcomes or _SAYS_NOTHING & set(outcomes) else CheckVerdict.HOLDS
+    if not meanings or Meaning.NOTHING in meanings:
+        return CheckVerdict.NOT_RUN
+    return CheckVerdict.UNDECIDED if meanings & _UNDECIDED else CheckVerdict.HOLDS

@@ -11,9 +11,11 @@ from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.traffic.attribution.inventory import Interface
 from flash_ticket.verify.probe.check import Check, Expectation
+from flash_ticket.verify.probe.judgement import Enforcer, Place, enforcer_of
 
 CONNECTION_SECONDS: Final = 3
-"""How long one connection may take: within a VPC an answer takes milliseconds; TCP retries after one second."""
+"""How long one connection may take: within a VPC an answer takes milliseconds. TCP tries again after one second, and
+Linux may take note of a rejection by ICMP only then."""
 
 _HOSTS_EACH = 3
 """How many addresses of a target are tried: one member of a cluster may be on standby."""
@@ -32,6 +34,7 @@ class RunningPod:
         container: The one that kubectl exec would choose.
         address: The pod's address, in canonical form.
         proxy: The container of a service mesh that takes all connections of the pod; empty where there is none.
+        ready: The ports that its readiness probes connect to, if the pod is ready.
     """
 
     service: str
@@ -39,6 +42,7 @@ class RunningPod:
     container: str
     address: str
     proxy: str = ""
+    ready: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class ProbePlan:
         pods: One pod for each service that has a running pod; it opens the connections of that service.
         checks: The connections to try; the declared ones of a service come first.
         untried: What no connection can show, in words.
+        enforcer: What the declared enforcer does with a connection that it stops.
+        ready: Where the kubelet has found a listener.
     """
 
     namespace: str
@@ -57,14 +63,29 @@ class ProbePlan:
     pods: tuple[RunningPod, ...]
     checks: tuple[Check, ...]
     untried: tuple[str, ...]
+    enforcer: Enforcer
+    ready: frozenset[Place]
 
     def of(self, pod: RunningPod) -> tuple[Check, ...]:
         """Return the checks that this pod makes: none where a proxy would answer in place of every target."""
         return () if pod.proxy else tuple(each for each in self.checks if each.source == pod.service and each.hosts)
 
+    def own(self, pod: RunningPod) -> tuple[Place, ...]:
+        """Return the pod's own address with each port that a check tries there.
+
+        No policy applies to a connection of a pod to itself (Kubernetes documentation, "Network Policies"), so it shows
+        whether anything listens.
+        """
+        tried = (each.port for each in self.checks if each.target == pod.service and pod.address in each.hosts)
+        return () if pod.proxy else tuple((pod.address, port) for port in dict.fromkeys(tried))
+
+    def ends(self, pod: RunningPod) -> tuple[Place, ...]:
+        """Return every host and port that this pod tries: those of its checks in their order, then its own."""
+        return (*((host, each.port) for each in self.of(pod) for host in each.hosts), *self.own(pod))
+
     def seconds(self, pod: RunningPod) -> int:
         """Return how many seconds the connections of this pod take at most."""
-        return CONNECTION_SECONDS * sum(len(each.hosts) for each in self.of(pod))
+        return CONNECTION_SECONDS * len(self.ends(pod))
 
 
 def running_pods(matrix: Matrix, described: Iterable[Mapping[str, Any]]) -> tuple[RunningPod, ...]:
@@ -117,6 +138,8 @@ def plan(
         tuple(chosen[name] for name in sorted(chosen)),
         tried,
         tuple(others),
+        enforcer_of(environment.cluster.cni),
+        frozenset((pod.address, port) for pod in pods for port in pod.ready),
     )
 
 
@@ -143,7 +166,7 @@ class _Targets:
         """Return whether a host is, or may be, one of a target."""
         if host in self.hosts(target):
             return True
-        if isinstance(target, Service) or target.namespace is not None or not _is_address(host):
+        if isinstance(target, Service) or target.namespace is not None or not is_address(host):
             return False
         return any(ip_address(host) in network for network in self.environment.place(target.name).networks)
 
@@ -190,7 +213,8 @@ def _may_reach(  # noqa: PLR0913, PLR0917 - one connection, and what it is compa
     )
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Return whether a host is an address and not a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -220,7 +244,20 @@ def _running(service: str, pod: Mapping[str, Any]) -> RunningPod:
     wanted = (metadata.get("annotations") or {}).get(_DEFAULT_CONTAINER)
     container = str(wanted) if wanted in containers else containers[0]
     proxy = next((each for each in (*containers, *beside) if each in _PROXIES), "")
-    return RunningPod(service, metadata["name"], container, str(ip_address(pod["status"]["podIP"])), proxy)
+    ready = tuple(sorted(_probed_ports(spec["containers"]))) if _is_ready(pod) else ()
+    return RunningPod(service, metadata["name"], container, str(ip_address(pod["status"]["podIP"])), proxy, ready)
+
+
+def _probed_ports(containers: Iterable[Mapping[str, Any]]) -> Iterator[int]:
+    """Yield the ports that readiness probes connect to at the pod's own address."""
+    for container in containers:
+        probe = container.get("readinessProbe") or {}
+        for way in ("tcpSocket", "httpGet", "grpc"):
+            port = (probe.get(way) or {}).get("port")
+            named = {each.get("name"): each["containerPort"] for each in container.get("ports") or ()}
+            number = port if isinstance(port, int) else named.get(port)
+            if number is not None and not probe[way].get("host"):
+                yield number
 
 
 def named_hosts(matrix: Matrix, written: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -15,16 +15,16 @@ class ProbeOutcome(StrEnum):
 
     CONNECTED = "connected"
     REFUSED = "refused"
-    """The packet arrived and nothing listens: no firewall blocked it. Both of ours drop packets without an answer."""
+    """The host answers that nothing listens, or an enforcer rejects the connection; the caller cannot tell which."""
     TIMED_OUT = "timed-out"
     UNREACHABLE = "unreachable"
-    """A router or the node reports that there is no route."""
+    """A router, the node or an enforcer answers that the host or network cannot be reached."""
     UNRESOLVED = "unresolved"
     """The host is a name without a known address."""
     NO_TOOL = "no-tool"
     """The container has no tool that can connect."""
     UNKNOWN = "unknown"
-    """The tool printed something else."""
+    """The tool printed something else, or the container could not even try."""
 
 
 TOOLS: Final = ("python3", "node", "bash", "curl", "nc")
@@ -45,7 +45,7 @@ read_words() {
 attempt() {
   if command -v python3 >/dev/null 2>&1; then
     python3 -c '
-import socket, sys
+import errno, socket, sys
 try:
     socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).close()
     print("connected")
@@ -53,18 +53,19 @@ except socket.gaierror:
     print("unresolved")
 except ConnectionRefusedError:
     print("refused")
-except socket.timeout:
+except (socket.timeout, TimeoutError):
     print("timed-out")
-except OSError:
-    print("unreachable")
+except OSError as error:
+    print("unreachable" if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH) else "unknown")
 ' "$1" "$2" "$limit"
   elif command -v node >/dev/null 2>&1; then
     node -e '
 const [host, port, limit] = process.argv.slice(1);
 const end = (word) => { console.log(word); process.exit(0); };
-const words = {ECONNREFUSED: "refused", ENOTFOUND: "unresolved", EAI_AGAIN: "unresolved", ETIMEDOUT: "timed-out"};
+const words = {ECONNREFUSED: "refused", ENOTFOUND: "unresolved", EAI_AGAIN: "unresolved", ETIMEDOUT: "timed-out",
+  EHOSTUNREACH: "unreachable", ENETUNREACH: "unreachable"};
 const socket = require("net").connect(Number(port), host, () => end("connected"));
-socket.on("error", (error) => end(words[error.code] || "unreachable"));
+socket.on("error", (error) => end(words[error.code] || "unknown"));
 setTimeout(() => end("timed-out"), Number(limit) * 1000);
 ' "$1" "$2" "$limit"
   elif command -v bash >/dev/null 2>&1 && command -v timeout >/dev/null 2>&1; then

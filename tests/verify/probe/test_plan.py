@@ -12,7 +12,8 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.report.verification import plan_text, probe_document, probe_text
 from flash_ticket.traffic.attribution.inventory import Interface
-from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation
+from flash_ticket.verify.probe.check import Check, CheckVerdict, Expectation, TriedCheck
+from flash_ticket.verify.probe.judgement import Enforcer, knowledge
 from flash_ticket.verify.probe.plan import ProbePlan, RunningPod, named_hosts, plan, running_pods
 from flash_ticket.verify.probe.result import ProbeOutput, probe_result
 from flash_ticket.verify.probe.script import ProbeOutcome
@@ -38,12 +39,20 @@ def connections(planned: ProbePlan, expected: Expectation) -> set[str]:
 
 
 def said(planned: ProbePlan, outcome_of: Any) -> dict[RunningPod, ProbeOutput]:  # noqa: ANN401 - a function of a check
-    """Return what the pods print if each connection has the outcome that a function of its check returns."""
+    """Return what the pods print if each connection has the outcome that a function of its check returns.
+
+    Each pod connects to itself.
+    """
     return {
         pod: ProbeOutput(
             "".join(
                 f"{number} {outcome}\n"
-                for number, outcome in enumerate(outcome_of(each) for each in planned.of(pod) for _ in each.hosts)
+                for number, outcome in enumerate(
+                    (
+                        *(outcome_of(each) for each in planned.of(pod) for _ in each.hosts),
+                        *(ProbeOutcome.CONNECTED for _ in planned.own(pod)),
+                    )
+                )
             )
         )
         for pod in planned.pods
@@ -90,10 +99,11 @@ def test_a_probe_with_the_declared_outcomes_holds() -> None:
     probe = probe_result(found, said(found, as_declared))
 
     assert probe.holds
-    assert "HOLDS  gateway => pay : TCP 3100  must not connect: 10.10.10.3 timed-out; api reaches it" in probe_text(
-        probe
-    )
-    assert "timed-out; no other service may reach it either" in probe_text(probe)
+    assert (
+        "HOLDS  gateway => pay : TCP 3100  must not connect: "
+        "10.10.10.3 timed-out: dropped without an answer (api connects to it)\n"
+    ) in probe_text(probe)
+    assert "10.10.10.2 timed-out: dropped without an answer (its own pod connects to it)\n" in probe_text(probe)
     assert probe_text(probe).endswith("probe of flash-ticket: 18 checks, 18 hold, 0 not run, 0 violated.\n")
 
 
@@ -103,7 +113,7 @@ def test_only_the_connection_with_a_wrong_outcome_is_violated(data: st.DataObjec
     odd = data.draw(st.sampled_from(found.checks))
     wrong = {
         Expectation.CONNECTS: (ProbeOutcome.REFUSED, ProbeOutcome.TIMED_OUT, ProbeOutcome.UNREACHABLE),
-        Expectation.BLOCKED: (ProbeOutcome.CONNECTED, ProbeOutcome.REFUSED),
+        Expectation.BLOCKED: (ProbeOutcome.CONNECTED,),
     }
     outcome = data.draw(st.sampled_from(wrong[odd.expected]))
     probe = probe_result(found, said(found, lambda check: outcome if check == odd else as_declared(check)))
@@ -152,22 +162,66 @@ def test_checks_from_and_to_a_service_without_a_pod_are_not_run() -> None:
     assert not probe.holds
 
 
+def tried(check: Check, *outcomes: ProbeOutcome) -> CheckVerdict:
+    known = knowledge(Enforcer.DROPS, {}, {})
+    hosts = zip(check.hosts, outcomes, strict=True)
+    return TriedCheck(check, tuple(known.seen(host, check.port, outcome) for host, outcome in hosts)).verdict
+
+
 def test_one_of_several_hosts_must_answer_a_declared_flow_and_none_an_undeclared_one() -> None:
     hosts = ("10.0.0.1", "10.0.0.2")
     declared = Check("api", "redis", tcp(6379), 6379, Expectation.CONNECTS, hosts)
     undeclared = replace(declared, expected=Expectation.BLOCKED)
 
-    assert declared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.CONNECTED)) is CheckVerdict.HOLDS
-    assert undeclared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.CONNECTED)) is CheckVerdict.VIOLATED
-    assert undeclared.verdict((ProbeOutcome.TIMED_OUT, ProbeOutcome.UNKNOWN)) is CheckVerdict.NOT_RUN
+    assert tried(declared, ProbeOutcome.TIMED_OUT, ProbeOutcome.CONNECTED) is CheckVerdict.HOLDS
+    assert tried(undeclared, ProbeOutcome.TIMED_OUT, ProbeOutcome.CONNECTED) is CheckVerdict.VIOLATED
+    assert tried(undeclared, ProbeOutcome.TIMED_OUT, ProbeOutcome.REFUSED) is CheckVerdict.VIOLATED
+    assert tried(undeclared, ProbeOutcome.TIMED_OUT, ProbeOutcome.UNKNOWN) is CheckVerdict.NOT_RUN
 
 
 def test_nothing_has_to_listen_on_the_port_picked_from_a_range() -> None:
     ports = PortRange(Protocol.TCP, 8000, 8010)
     check = Check("api", "pay", ports, 8000, Expectation.CONNECTS, ("10.0.0.1",))
 
-    assert check.verdict((ProbeOutcome.REFUSED,)) is CheckVerdict.HOLDS
-    assert replace(check, ports=tcp(8000)).verdict((ProbeOutcome.REFUSED,)) is CheckVerdict.VIOLATED
+    assert tried(check, ProbeOutcome.REFUSED) is CheckVerdict.HOLDS
+    assert tried(replace(check, ports=tcp(8000)), ProbeOutcome.REFUSED) is CheckVerdict.VIOLATED
+
+
+def test_a_pod_tries_its_own_ports_that_others_try_unless_a_mesh_answers_for_it() -> None:
+    found = planned()
+    api, gateway, pay = found.pods
+
+    assert found.own(api) == (("10.10.10.1", 4000),)
+    assert found.own(gateway) == (("10.10.10.2", 3000),)
+    assert found.ends(pay)[-1] == ("10.10.10.3", 3100)
+    assert len(found.ends(pay)) == sum(len(each.hosts) for each in found.of(pay)) + 1
+    assert (
+        planned(pods=(replace(PODS[0], proxy="istio-proxy"), *PODS[1:])).ends(replace(PODS[0], proxy="istio-proxy"))
+        == ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("probe", "port"),
+    [
+        ({"tcpSocket": {"port": 4000}}, 4000),
+        ({"httpGet": {"path": "/", "port": "http"}}, 4001),
+        ({"grpc": {"port": 4000}}, 4000),
+        ({"exec": {"command": ["true"]}}, None),
+        ({"httpGet": {"port": "unknown"}}, None),
+        ({"tcpSocket": {"port": 4000, "host": "10.0.0.9"}}, None),
+    ],
+)
+def test_a_readiness_probe_that_passes_shows_a_listener(probe: dict[str, Any], port: int | None) -> None:
+    pod = described("a", app="flash-api")
+    pod["spec"]["containers"][0] |= {"readinessProbe": probe, "ports": [{"name": "http", "containerPort": 4001}]}
+    (unready,) = running_pods(shop_matrix(), [pod])
+    pod["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    (ready,) = running_pods(shop_matrix(), [pod])
+
+    assert unready.ready == ()
+    assert ready.ready == (() if port is None else (port,))
+    assert planned(pods=(ready,)).ready == ({("10.10.10.9", port)} if port else set())
 
 
 def test_a_host_that_another_flow_declares_on_that_port_may_answer() -> None:

@@ -1,5 +1,6 @@
 """The script runs in a real shell, connects to real local sockets, and works with each tool of a container."""
 
+import json
 import os
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flash_ticket.verify.probe.plan import CONNECTION_SECONDS
 from flash_ticket.verify.probe.script import TOOLS, ProbeOutcome, answers, command
 
 _NOWHERE = "255.255.255.255"
@@ -88,6 +90,59 @@ def test_each_tool_reports_the_four_outcomes(
     outcomes = answers(said(having(tmp_path, *tools), list(ends.values())), len(ends))
 
     assert outcomes == tuple(ends)
+
+
+FILTERED = r"""
+import json, socket, subprocess, sys
+rules, argv, environment = json.loads(sys.argv[1])
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+subprocess.run(["ip", "route", "add", "prohibit", "192.0.2.1"], check=True)
+for port, target in rules:
+    command = ["iptables", "-A", "INPUT", "-p", "tcp", "--dport", str(port), "-j", *target]
+    subprocess.run(command, check=True)
+listening = [socket.create_server(("127.0.0.1", port)) for port, _ in rules]
+sys.exit(subprocess.run(argv, env=environment).returncode)
+"""
+"""Filters ports of a network namespace of its own, where something listens on each, and runs a command there.
+
+The kernel there does not permit a connection to 192.0.2.1.
+"""
+
+TARGETS = {
+    "kube-router": (["REJECT", "--reject-with", "icmp-port-unreachable"], ProbeOutcome.REFUSED),
+    "a reset": (["REJECT", "--reject-with", "tcp-reset"], ProbeOutcome.REFUSED),
+    "administratively prohibited": (["REJECT", "--reject-with", "icmp-admin-prohibited"], ProbeOutcome.UNREACHABLE),
+    "silence": (["DROP"], ProbeOutcome.TIMED_OUT),
+    "nothing": (["ACCEPT"], ProbeOutcome.CONNECTED),
+}
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "ip", "iptables"))),
+    reason="a network namespace of its own needs root, unshare, ip and iptables",
+)
+@pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool != "nc"])
+def test_each_tool_sees_a_real_filter_in_its_own_way(tool: str, tmp_path: Path) -> None:
+    """A connection that iptables rejects is refused although something listens there.
+
+    The kernel may take note of an ICMP answer only when it tries again after one second. A connection that it does not
+    send at all shows nothing.
+    """
+    tools = (tool, "timeout") if tool == "bash" else (tool,)
+    environment = having(tmp_path, *tools)
+    rules = [(4000 + number, target) for number, (target, _) in enumerate(TARGETS.values())]
+    argv = command(CONNECTION_SECONDS, [*(("127.0.0.1", port) for port, _ in rules), ("192.0.2.1", 9)])
+    given = json.dumps([rules, [str(tmp_path / argv[0]), *argv[1:]], environment])
+
+    ran = subprocess.run(  # noqa: S603 - our own script
+        ["unshare", "--net", sys.executable, "-c", FILTERED, given],  # noqa: S607 - looked for above
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    expected = (*(outcome for _, outcome in TARGETS.values()), ProbeOutcome.UNKNOWN)
+    assert answers(ran.stdout, len(expected)) == expected
 
 
 def test_a_container_without_a_tool_reports_that(ends: dict[ProbeOutcome, tuple[str, int]], tmp_path: Path) -> None:
