@@ -6,31 +6,28 @@ Few connections are drawn one by one. Where there are many, parties that the ana
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from flash_ticket.firewall.terms.addresses import AddressRange, whole
 from flash_ticket.firewall.terms.connections import Connections, PartyName, words
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
-from flash_ticket.report.picture import drawing
 from flash_ticket.report.picture.drawing import (
+    EDGE,
     BoxKind,
-    Shape,
+    Diagram,
+    Link,
     Station,
-    box,
+    Titles,
     document,
-    drawn,
-    flow,
-    port_left,
-    shapes,
+    port_labels,
     shifted,
 )
-from flash_ticket.report.picture.graph_layout import Placed, Route, columns, placed
+from flash_ticket.report.picture.graph_layout import columns
 
 MOST = 200
 """How many connections are drawn; more are lines that no eye can follow."""
 
-_EDGE, _HEADER, _NAMED = 28.0, 64.0, 3
+_HEADER, _NAMED = 64.0, 3
 
 Parties = tuple[PartyName, ...]
 
@@ -99,64 +96,41 @@ class _ConnectionPicture:
     links: Mapping[tuple[str, str], PortSet]
 
     def document(self) -> str:
-        boxes = [box(one, self._shapes[one.column]) for one in self._stations.values()]
-        lines = {pair: self._line(pair) for pair in self.links if pair[0] != pair[1]}
-        if not boxes:
-            return document((480, _EDGE + _HEADER), "No workload", "There is no workload to connect.", *self._head(480))
-        layout = shifted(placed(boxes, tuple(lines.values())), _EDGE, _EDGE + _HEADER)
+        if not self.groups:
+            return document((480, EDGE + _HEADER), self._titles("No workload", "There is no workload to connect."))
+        links = [Link(*pair, _label(ports)) for pair, ports in self.links.items() if pair[0] != pair[1]]
+        names, labels = [words(group[0]) for group in self.groups], port_labels(links)
+        column_of = columns(names, [(link.source, link.target) for link in links])
+        stations = [
+            self._station(name, group, column_of[name], labels.get(name, ()))
+            for name, group in zip(names, self.groups, strict=True)
+        ]
+        diagram = Diagram(stations, links)
+        layout = shifted(diagram.layout, EDGE, EDGE + _HEADER)
         every = [*layout.boxes.values(), *(lane for lanes in layout.lanes.values() for lane in lanes)]
-        width = max(480.0, max(each.right for each in every) + _EDGE + 20)
-        height = max(each.bottom for each in every) + _EDGE
-        parts = []
-        for (source, target), line in lines.items():
-            label, at = self._label(source, target), layout.boxes[target]
-            data = {"data-from": source, "data-to": target, "data-ports": label}
-            end = port_left(label, self._shapes[self._stations[target].column], at)
-            parts.append(flow(layout.routes[line], end, f"{source} to {target}: {label}", data))
-        for key, station in self._stations.items():
-            parts.extend(drawn(station, self._shapes[station.column], layout.boxes[key]))
+        size = max(480.0, max(each.right for each in every) + EDGE + 20), max(each.bottom for each in every) + EDGE
         said = "; ".join(f"{source} to {target} : {ports}" for (source, target), ports in self.links.items())
-        title = f"{len(self.groups)} endpoints, {len(lines)} connections"
-        return document((width, height), title, said or "No connection is allowed.", *self._head(width), *parts)
+        titles = self._titles(f"{len(names)} endpoints, {len(links)} connections", said or "No connection is allowed.")
+        return document(size, titles, *diagram.drawn(layout))
 
-    def _head(self, width: float) -> Iterable[str]:
-        yield drawing.rectangle(Placed(0, 0, width, 100_000), "ground", 0)
-        yield drawing.words("Allowed connections", (_EDGE, _EDGE + 22), "title", 22, width - 2 * _EDGE, bold=True)
-        said = "Every connection that the manifests allow, on the ports at the arrow's head"
-        yield drawing.words(said, (_EDGE, _EDGE + 46), "note", 14, width - 2 * _EDGE)
+    @staticmethod
+    def _titles(name: str, description: str) -> Titles:
+        subtitle = "Every connection that the manifests allow, on the ports at the arrow's head"
+        return Titles(name, description, "Allowed connections", subtitle)
 
-    def _label(self, source: str, target: str) -> str:
-        ports = self.links[source, target]
-        return "all ports" if ports == ALL_PORTS else str(ports).replace(",", ", ")
-
-    def _line(self, pair: tuple[str, str]) -> Route:
-        return Route(*pair, self._stations[pair[1]].ports.index(self._label(*pair)))
-
-    @cached_property
-    def _stations(self) -> dict[str, Station]:
-        names = [words(group[0]) for group in self.groups]
-        column_of = columns(names, (pair for pair in self.links if pair[0] != pair[1]))
-        return {words(group[0]): self._station(group, column_of[words(group[0])]) for group in self.groups}
-
-    def _station(self, group: Parties, column: int) -> Station:
-        key = words(group[0])
-        ports = tuple(
-            dict.fromkeys(
-                self._label(source, target) for source, target in self.links if target == key and source != key
-            )
-        )
+    def _station(self, key: str, group: Parties, column: int, ports: tuple[str, ...]) -> Station:
         name, details = _named(group[0])
         kind = BoxKind.OUTSIDE if isinstance(group[0], AddressRange) or "/" not in key else BoxKind.INSIDE
         if len(group) > 1:
             name, details = f"{len(group)} alike", tuple(_named(party)[0] for party in group[:_NAMED])
             details += (f"and {len(group) - _NAMED} more",) if len(group) > _NAMED else ()
             if (key, key) in self.links:
-                details += (f"each other: {self._label(key, key)}",)
+                details += (f"each other: {_label(self.links[key, key])}",)
         return Station(key, column, name, kind, details, ports, about=", ".join(map(words, group[:MOST])))
 
-    @cached_property
-    def _shapes(self) -> dict[int, Shape]:
-        return shapes(tuple(self._stations.values()))
+
+def _label(ports: PortSet) -> str:
+    return "all ports" if ports == ALL_PORTS else str(ports).replace(",", ", ")
 
 
 def _named(party: PartyName) -> tuple[str, tuple[str, ...]]:

@@ -3,12 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
-from flash_ticket.report.picture.graph_layout import Box, Layout, Placed, Point
+from flash_ticket.report.picture.graph_layout import Box, Layout, Placed, Point, Route, placed
 from flash_ticket.report.picture.markup import Markup, element, number
 from flash_ticket.report.picture.style import DARK, FONT, LIGHT, Palette
 from flash_ticket.report.picture.text_width import fitted, width
+
+EDGE = 28.0
+"""The margin of a picture."""
 
 _NAME, _DETAIL, _PORT, _GROUP = 15.0, 12.0, 12.0, 11.0
 _MOST_TEXT = 230.0
@@ -63,8 +68,68 @@ class Station:
         return max(2 * _PAD + 14 + 17 * len(self.details), _PORT_STEP * len(self.ports))
 
 
+class Link(NamedTuple):
+    """A flow between two stations, with its ports in words."""
+
+    source: str
+    target: str
+    label: str
+
+
+def port_labels(links: Iterable[Link]) -> dict[str, tuple[str, ...]]:
+    """Return the ports of each station that links end at, in the order of the links."""
+    found: dict[str, dict[str, None]] = {}
+    for link in links:
+        found.setdefault(link.target, {})[link.label] = None
+    return {target: tuple(labels) for target, labels in found.items()}
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Stations in columns, with an arrow for each link.
+
+    Attributes:
+        margins: Free space to the left of some columns.
+    """
+
+    stations: Sequence[Station]
+    links: Sequence[Link]
+    margins: Mapping[int, float] | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The places of the stations and the lines; the caller may move them."""
+        boxes = [_box(one, self._shapes[one.column]) for one in self.stations]
+        return placed(boxes, list(map(self._route, self.links)), self.margins)
+
+    def drawn(self, layout: Layout) -> Iterator[Markup]:
+        """Yield the lines and the stations at these places."""
+        for link in self.links:
+            end = _port_left(link.label, self._shapes[self._station[link.target].column], layout.boxes[link.target])
+            path = curve(layout.routes[self._route(link)]) + f"H{number(end)}"
+            data = {"data-from": link.source, "data-to": link.target, "data-ports": link.label}
+            about = element("title", None, f"{link.source} to {link.target}: {link.label}")
+            yield element("path", {"class": "flow", "d": path, **data}, about)
+        for one in self.stations:
+            yield from _drawn(one, self._shapes[one.column], layout.boxes[one.key])
+
+    @cached_property
+    def _station(self) -> dict[str, Station]:
+        return {one.key: one for one in self.stations}
+
+    @cached_property
+    def _shapes(self) -> dict[int, "_Shape"]:
+        return {
+            column: _Shape.of(one for one in self.stations if one.column == column)
+            for column in sorted({one.column for one in self.stations})
+        }
+
+    def _route(self, link: Link) -> Route:
+        return Route(link.source, link.target, self._station[link.target].ports.index(link.label))
+
+
 @dataclass(frozen=True, slots=True)
-class Shape:
+class _Shape:
     """The measures that all stations of one column share, so that they line up."""
 
     text: float
@@ -72,12 +137,12 @@ class Shape:
     frame: float
 
     @staticmethod
-    def of(stations: Iterable[Station]) -> "Shape":
+    def of(stations: Iterable[Station]) -> "_Shape":
         """Return the measures that fit every station."""
         every = tuple(stations)
         ports = [min(width(each, _PORT), _MOST_TEXT) + 2 * _PORT_PAD for one in every for each in one.ports]
         framed = any(one.frame for one in every)
-        return Shape(max(one.text_width for one in every), max(ports, default=0.0), _FRAME if framed else 0.0)
+        return _Shape(max(one.text_width for one in every), max(ports, default=0.0), _FRAME if framed else 0.0)
 
     @property
     def before(self) -> float:
@@ -90,15 +155,7 @@ class Shape:
         return self.before + 2 * self.frame + self.text + 2 * _PAD
 
 
-def shapes(stations: Sequence[Station]) -> dict[int, Shape]:
-    """Return the shape of each column."""
-    return {
-        column: Shape.of(one for one in stations if one.column == column)
-        for column in sorted({one.column for one in stations})
-    }
-
-
-def box(station: Station, shape: Shape) -> Box:
+def _box(station: Station, shape: _Shape) -> Box:
     """Return the box of a station, for the layout."""
     framed = 2 * (_FRAME + _CAPTION) if station.frame else 0.0
     height = station.card_height + framed
@@ -107,7 +164,7 @@ def box(station: Station, shape: Shape) -> Box:
     return Box(station.key, station.column, shape.width, height, entries)
 
 
-def drawn(station: Station, shape: Shape, at: Placed) -> Iterator[Markup]:
+def _drawn(station: Station, shape: _Shape, at: Placed) -> Iterator[Markup]:
     """Yield a station: its frame, its card, its text, its ports with their arrows."""
     parts: list[Markup] = [element("title", None, station.about)] if station.about else []
     card = Placed(
@@ -129,7 +186,7 @@ def drawn(station: Station, shape: Shape, at: Placed) -> Iterator[Markup]:
         words(detail, (left, y + 18 + 17 * place), "detail", _DETAIL, shape.text)
         for place, detail in enumerate(station.details)
     ]
-    for label, entry in zip(station.ports, box(station, shape).entries, strict=True):
+    for label, entry in zip(station.ports, _box(station, shape).entries, strict=True):
         parts += _port(label, at.x + shape.ports, at.y + entry, card)
     yield element("g", {"class": "station"}, *parts)
 
@@ -146,15 +203,9 @@ def _port(label: str, right: float, y: float, card: Placed) -> Iterator[Markup]:
     )
 
 
-def port_left(label: str, shape: Shape, at: Placed) -> float:
+def _port_left(label: str, shape: _Shape, at: Placed) -> float:
     """Return the x coordinate at which the lines to a set of ports end."""
     return at.x + shape.ports - width(fitted(label, _PORT, _MOST_TEXT), _PORT) - 2 * _PORT_PAD
-
-
-def flow(points: Sequence[Point], end: float, about: str, data: Mapping[str, str]) -> Markup:
-    """Return the line of one flow, which ends with a straight piece to ``end``."""
-    path = curve(points) + f"H{number(end)}"
-    return element("path", {"class": "flow", "d": path, **data}, element("title", None, about))
 
 
 def curve(points: Sequence[Point]) -> str:
@@ -213,8 +264,18 @@ def words(content: str, at: Point, looks: str, size: float, room: float, *, bold
     return element("text", {"class": looks, "x": at[0], "y": at[1], "data-room": room}, shown)
 
 
-def document(size: tuple[float, float], title: str, description: str, *parts: str) -> Markup:
+class Titles(NamedTuple):
+    """The words of a whole picture: its name and description for a screen reader, and the two lines at its top."""
+
+    name: str
+    description: str
+    heading: str
+    subtitle: str
+
+
+def document(size: tuple[float, float], titles: Titles, *parts: str) -> Markup:
     """Return a complete SVG document of this width and height, with its style and a final line feed."""
+    room = size[0] - 2 * EDGE
     svg = element(
         "svg",
         {
@@ -227,9 +288,12 @@ def document(size: tuple[float, float], title: str, description: str, *parts: st
             "width": size[0],
             "height": size[1],
         },
-        element("title", {"id": "diagram-title"}, title),
-        element("desc", {"id": "diagram-description"}, description),
+        element("title", {"id": "diagram-title"}, titles.name),
+        element("desc", {"id": "diagram-description"}, titles.description),
         element("style", None, Markup(STYLE)),
+        rectangle(Placed(0, 0, *size), "ground", 0),
+        words(titles.heading, (EDGE, EDGE + 22), "title", 22, room, bold=True),
+        words(titles.subtitle, (EDGE, EDGE + 46), "note", 14, room),
         *parts,
     )
     return Markup(f"{svg}\n")

@@ -15,25 +15,23 @@ from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import External, Flow, Matrix, Service
 from flash_ticket.firewall.terms.ports import listing
 from flash_ticket.report.picture.drawing import (
+    EDGE,
     BoxKind,
-    Shape,
+    Diagram,
+    Link,
     Station,
-    box,
+    Titles,
     document,
-    drawn,
-    flow,
     grown,
-    port_left,
+    port_labels,
     rectangle,
-    shapes,
     shifted,
     words,
 )
-from flash_ticket.report.picture.graph_layout import Layout, Placed, Route, columns, placed
+from flash_ticket.report.picture.graph_layout import Layout, Placed, columns
 from flash_ticket.report.picture.markup import Markup
 from flash_ticket.report.picture.text_width import wrapped
 
-_EDGE = 28.0
 _HEADER = 70.0
 _INNER = 18.0
 _HEADING = 34.0
@@ -66,43 +64,32 @@ class _Picture:
     environment: Environment
 
     def document(self) -> str:
-        above = min(at.y for at, *_ in self._frames(self._layout))
-        layout = shifted(self._layout, _EDGE, _EDGE + _HEADER - above)
+        above = min(at.y for at, *_ in self._frames(self._diagram.layout))
+        layout = shifted(self._diagram.layout, EDGE, EDGE + _HEADER - above)
         frames = tuple(self._frames(layout))
         right = max([*(each.right for each in layout.boxes.values()), *(at.right for at, *_ in frames)])
         bottom = max([*(each.bottom for each in layout.boxes.values()), *(at.bottom for at, *_ in frames)])
-        width = max(_LEAST_WIDTH, right + _EDGE)
-        notes = tuple(self._notes(width - 2 * _EDGE, bottom + 34))
-        height = bottom + 34 + 24 * len(notes) + _EDGE / 2
-        return document(
-            (width, height),
-            f"{self._title}: allowed connections",
-            self._description,
-            rectangle(Placed(0, 0, width, height), "ground", 0),
-            words(self._title, (_EDGE, _EDGE + 22), "title", 22, width - 2 * _EDGE, bold=True),
-            words(self._subtitle, (_EDGE, _EDGE + 46), "note", _NOTE, width - 2 * _EDGE),
-            *(part for frame in frames for part in _drawn_frame(*frame)),
-            *self._lines(layout),
-            *(part for one in self._stations for part in drawn(one, self._shapes[one.column], layout.boxes[one.key])),
-            *notes,
+        width = max(_LEAST_WIDTH, right + EDGE)
+        notes = tuple(self._notes(width - 2 * EDGE, bottom + 34))
+        height = bottom + 34 + 24 * len(notes) + EDGE / 2
+        drawn_frames = (part for frame in frames for part in _drawn_frame(*frame))
+        return document((width, height), self._titles, *drawn_frames, *self._diagram.drawn(layout), *notes)
+
+    @property
+    def _titles(self) -> Titles:
+        title = f"{self.matrix.namespace} in {self.environment.name}"
+        said = "; ".join(f"{link.source} to {link.target} on {link.label}" for link in self._links)
+        return Titles(
+            f"{title}: allowed connections",
+            f"Allowed: {said}. Everything else is denied.",
+            title,
+            f"Allowed connections on cluster {self.environment.cluster.name}, {self.environment.region}",
         )
 
-    @property
-    def _title(self) -> str:
-        return f"{self.matrix.namespace} in {self.environment.name}"
-
-    @property
-    def _subtitle(self) -> str:
-        return f"Allowed connections on cluster {self.environment.cluster.name}, {self.environment.region}"
-
-    @property
-    def _description(self) -> str:
-        said = "; ".join(f"{each.source} to {each.target} on {listing(each.ports)}" for each in self._flows)
-        return f"Allowed: {said}. Everything else is denied."
-
     @cached_property
-    def _flows(self) -> tuple[Flow, ...]:
-        return flows_shown(self.matrix, self.environment)
+    def _links(self) -> list[Link]:
+        flows = flows_shown(self.matrix, self.environment)
+        return [Link(each.source, each.target, listing(each.ports)) for each in flows]
 
     @cached_property
     def _on_nodes(self) -> bool:
@@ -145,23 +132,15 @@ class _Picture:
 
     @cached_property
     def _ports(self) -> dict[str, tuple[str, ...]]:
-        found: dict[str, dict[str, None]] = {name: {} for name in self._columns}
-        for each in sorted(self._flows, key=lambda each: each.ports):
-            found[each.target][listing(each.ports)] = None
-        return {name: tuple(labels) for name, labels in found.items()}
-
-    @cached_property
-    def _stations(self) -> tuple[Station, ...]:
-        return (
-            self._clients(),
-            *(self._external(external) for external in self.matrix.externals),
-            *(self._service(service) for service in self.matrix.services),
-        )
+        flows = sorted(flows_shown(self.matrix, self.environment), key=lambda each: each.ports)
+        return port_labels(Link(each.source, each.target, listing(each.ports)) for each in flows)
 
     def _station(self, name: str, kind: BoxKind, details: tuple[str, ...], frame: str, shown: str = "") -> Station:
         about = "; ".join([name, *details, *([f"security group: {frame}"] if frame else [])])
         caption = f"sg {frame}" if frame else ""
-        return Station(name, self._columns[name], shown or name, kind, details, self._ports[name], caption, about)
+        return Station(
+            name, self._columns[name], shown or name, kind, details, self._ports.get(name, ()), caption, about
+        )
 
     def _clients(self) -> Station:
         name, allowed = clients(self.environment), self.environment.load_balancer.clients
@@ -192,12 +171,12 @@ class _Picture:
         return self._station(external.name, BoxKind.OUTSIDE, details, groups)
 
     @cached_property
-    def _shapes(self) -> dict[int, Shape]:
-        return shapes(self._stations)
-
-    @cached_property
-    def _layout(self) -> Layout:
-        boxes = [box(one, self._shapes[one.column]) for one in self._stations]
+    def _diagram(self) -> Diagram:
+        stations = (
+            self._clients(),
+            *(self._external(external) for external in self.matrix.externals),
+            *(self._service(service) for service in self.matrix.services),
+        )
         inner = _INNER * (2 if self._on_nodes else 1)
         margins = {
             1: _INNER,
@@ -205,18 +184,7 @@ class _Picture:
             self._services_end + 1: inner,
             self._services_end + 2: _INNER * 2,
         }
-        return placed(boxes, [self._line(each) for each in self._flows], margins)
-
-    def _line(self, each: Flow) -> Route:
-        return Route(each.source, each.target, self._ports[each.target].index(listing(each.ports)))
-
-    def _lines(self, layout: Layout) -> Iterator[Markup]:
-        for each in self._flows:
-            label, at = listing(each.ports), layout.boxes[each.target]
-            end = port_left(label, self._shapes[self._columns[each.target]], at)
-            data = {"data-from": each.source, "data-to": each.target, "data-ports": label}
-            about = f"{each.source} to {each.target}: {label}"
-            yield flow(layout.routes[self._line(each)], end, about, data)
+        return Diagram(stations, self._links, margins)
 
     def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
         """Yield the VPC, the namespace and the group of all services, if any: rectangle, style, caption, text start."""
@@ -241,7 +209,7 @@ class _Picture:
         y = top
         for looks, sentence in self._sentences():
             for line in wrapped(sentence, _NOTE * (1.12 if looks == "said" else 1.0), room):
-                yield words(line, (_EDGE, y), looks, _NOTE, room, bold=looks == "said")
+                yield words(line, (EDGE, y), looks, _NOTE, room, bold=looks == "said")
                 y += 24
 
     def _sentences(self) -> Iterator[tuple[str, str]]:
