@@ -10,20 +10,18 @@ from flash_ticket.firewall.change.object_difference import declared_part, differ
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Service
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Finding, FindingKind, update_of
+from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
 
 @dataclass(frozen=True, slots=True)
-class Attachments:
+class Attachments(Comparison):
     """The SecurityGroupPolicies of one stack, declared and live.
 
     Attributes:
         group_ids: The ids of the stack's groups that exist.
     """
 
-    planned: CompiledFirewall
     observed: Observed
     group_ids: Mapping[OwnGroup, str]
 
@@ -107,7 +105,3 @@ class Attachments:
     @property
     def _namespace(self) -> str:
         return self.planned.matrix.namespace
-
-    @property
-    def _update(self) -> str:
-        return update_of(self.planned.environment.name)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.notice import Notice
 
 
@@ -53,6 +54,13 @@ class Finding(Notice):
         return self.kind is not FindingKind.SUSPENDED
 
 
-def update_of(stack: str) -> str:
-    """Return the command that restores what was changed or removed."""
-    return f"pulumi up --stack {stack} --refresh"
+@dataclass(frozen=True)
+class Comparison:
+    """What is declared and compiled for one stack; each subclass compares a part of what runs with it."""
+
+    planned: CompiledFirewall
+
+    @property
+    def _update(self) -> str:
+        """The command that restores what was changed or removed."""
+        return f"pulumi up --stack {self.planned.environment.name} --refresh"

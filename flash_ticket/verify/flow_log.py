@@ -13,8 +13,7 @@ from flash_ticket.firewall.change.object_difference import Difference, declared_
 from flash_ticket.firewall.compile.flow_log import declared_settings, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
 from flash_ticket.firewall.declare.choices import LogDestination
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.verify.finding import Finding, FindingKind, update_of
+from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import SeenBucket, SeenFlowLogs
 
 _ERRORS = {
@@ -28,10 +27,9 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class FlowLogState:
+class FlowLogState(Comparison):
     """The declared and the live flow log of one stack."""
 
-    planned: CompiledFirewall
     seen: SeenFlowLogs
 
     def findings(self) -> Iterator[Finding]:
@@ -88,17 +86,15 @@ class FlowLogState:
         arn, bucket = own.get("LogDestination", "").partition("/")[0], self.seen.bucket
         where = f"bucket {arn.rpartition(':')[2]}"
         if bucket is None:
-            yield Finding(
-                where,
-                "it does not exist",
-                "what the flow log delivers is lost",
-                self._update,
-                FindingKind.NOT_RECORDING,
-            )
+            yield self._absent(where)
             return
         for what, why, changed in self._settings(bucket, arn):
             if changed:
                 yield Finding(where, what, why, self._update, FindingKind.CHANGED, changed)
+
+    def _absent(self, where: str) -> Finding:
+        why = "what the flow log delivers is lost"
+        return Finding(where, "it does not exist", why, self._update, FindingKind.NOT_RECORDING)
 
     def _settings(self, bucket: SeenBucket, arn: str) -> Iterator[tuple[str, str, tuple[Difference, ...]]]:
         environment = self.planned.environment
@@ -124,13 +120,7 @@ class FlowLogState:
         group = self.seen.log_group
         where = f"log group {own.get('LogGroupName') or own.get('LogDestination', '').partition(':log-group:')[2]}"
         if group is None:
-            yield Finding(
-                where,
-                "it does not exist",
-                "what the flow log delivers is lost",
-                self._update,
-                FindingKind.NOT_RECORDING,
-            )
+            yield self._absent(where)
             return
         declared: Mapping[str, object] = {"retentionInDays": settings.retention_days}
         changed = differences(declared, declared_part(declared, group))
@@ -150,10 +140,6 @@ class FlowLogState:
     @property
     def _name(self) -> str:
         return f"{self.planned.matrix.namespace}-{self.planned.environment.name}"
-
-    @property
-    def _update(self) -> str:
-        return update_of(self.planned.environment.name)
 
 
 def own_flow_log(flow_logs: tuple[Described, ...], namespace: str, stack: str) -> Described | None:

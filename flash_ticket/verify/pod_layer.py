@@ -10,9 +10,8 @@ from flash_ticket.firewall.change.object_difference import Difference, declared_
 from flash_ticket.firewall.change.rewriting import REWRITTEN
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPolicy
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change
-from flash_ticket.verify.finding import Finding, FindingKind, update_of
+from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.overruling import overruling, perhaps_overruling
 
@@ -20,10 +19,9 @@ _MOST_CHANGES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class PodLayer:
+class PodLayer(Comparison):
     """The declared and the live policies of one stack."""
 
-    planned: CompiledFirewall
     observed: Observed
 
     def findings(self) -> Iterator[Finding]:
@@ -123,10 +121,6 @@ class PodLayer:
 
     def _where(self, name: str) -> str:
         return f"NetworkPolicy {self.planned.matrix.namespace}/{name}"
-
-    @property
-    def _update(self) -> str:
-        return update_of(self.planned.environment.name)
 
 
 def _listed(changes: tuple[Change, ...]) -> str:

@@ -12,12 +12,11 @@ from flash_ticket.firewall.analyse.policy import Policy
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.choices import CniName
-from flash_ticket.firewall.declare.matrix import Labels, Service
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.declare.matrix import Labels, Service, label_text
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Pod, lasting
-from flash_ticket.verify.finding import Finding, FindingKind, update_of
+from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
 if TYPE_CHECKING:
@@ -27,14 +26,13 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class RunningPods:
+class RunningPods(Comparison):
     """The pods of the firewalled namespace.
 
     Attributes:
         group_ids: The ids of the stack's groups that exist.
     """
 
-    planned: CompiledFirewall
     observed: Observed
     group_ids: Mapping[OwnGroup, str]
 
@@ -89,7 +87,7 @@ class RunningPods:
     def _known(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
         if _service_of(self.planned.matrix.services, pods[0].labels):
             return
-        labels = ", ".join(f"{key}={value}" for key, value in lasting(pods[0].labels)) or "none"
+        labels = label_text(lasting(pods[0].labels)) or "none"
         yield Finding(
             self._where(pods),
             f"its labels match no service of traffic.yaml: {labels}",
@@ -188,10 +186,6 @@ class RunningPods:
     def _restart(self, pod: Pod) -> str:
         return f"kubectl delete pod --namespace {pod.namespace} {pod.name}"
 
-    @property
-    def _update(self) -> str:
-        return update_of(self.planned.environment.name)
-
 
 def _alike(pods: Iterable[Pod]) -> list[tuple[Pod, ...]]:
     """Return the pods in groups that no policy can tell apart; labels that change with each rollout do not count."""
@@ -206,10 +200,9 @@ def _service_of(services: Iterable[Service], labels: Labels) -> Service | None:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAddresses:
+class ServiceAddresses(Comparison):
     """The Services of the namespace, through which pods call each other."""
 
-    planned: CompiledFirewall
     observed: Observed
 
     def findings(self) -> Iterator[Finding]:
@@ -222,7 +215,7 @@ class ServiceAddresses:
             for found in self.observed.inventory.services:
                 lacking = set(service.pods) - set(found.selector)
                 if lacking and found.addresses and found.namespace == matrix.namespace and self._leads(found, service):
-                    yield _finding(found, service, ", ".join(f"{key}={value}" for key, value in sorted(lacking)))
+                    yield _finding(found, service, label_text(sorted(lacking)))
 
     def _leads(self, found: ClusterService, service: Service) -> bool:
         """Return whether a Service selects running pods of a service."""

@@ -9,9 +9,8 @@ from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, GroupRule, Holder, OwnGroup
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.verify.finding import Finding, FindingKind, update_of
+from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
 _Identity = tuple[str, bool, str, int, int, str]
@@ -22,10 +21,9 @@ _ANY = -1
 
 
 @dataclass(frozen=True)
-class VpcLayer:
+class VpcLayer(Comparison):
     """The declared and the live groups and rules of one stack."""
 
-    planned: CompiledFirewall
     observed: Observed
 
     def findings(self) -> Iterator[Finding]:
@@ -178,10 +176,6 @@ class VpcLayer:
     def _described(self, rule: GroupRule, identity: _Identity) -> dict[str, object]:
         tags = {"Name": rule.name, STACK_TAG: self.planned.environment.name}
         return {**_fields(identity), "Description": rule.description, "Tags": tags}
-
-    @property
-    def _update(self) -> str:
-        return update_of(self.planned.environment.name)
 
 
 def _identity_of(rule: Described) -> _Identity:

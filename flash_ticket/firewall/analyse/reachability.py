@@ -66,17 +66,10 @@ class Reachability:
 
         For a range of addresses, these are the ports that are allowed for every address of the range.
         """
-        return self._over_pieces(source, destination, PortSet.__and__)
-
-    def allowed_to_some(self, source: Party, destination: Party) -> PortSet:
-        """Return as ``allowed``, but for a range of addresses the ports that are allowed for at least one address."""
-        return self._over_pieces(source, destination, PortSet.__or__)
-
-    def _over_pieces(self, source: Party, destination: Party, join: Callable[[PortSet, PortSet], PortSet]) -> PortSet:
         found: PortSet | None = None
         for one, other in self._uniform(source, destination):
             ports = self._side_ports(Direction.EGRESS, one, other) & self._side_ports(Direction.INGRESS, other, one)
-            found = ports if found is None else join(found, ports)
+            found = ports if found is None else found & ports
         return NO_PORTS if found is None else found
 
     def verdict(self, source: Party, destination: Party, port: PortRange) -> Verdict:

@@ -14,7 +14,7 @@ from flash_ticket.firewall.change.deployed import Deployed, labels_of
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
-from flash_ticket.firewall.declare.matrix import Labels
+from flash_ticket.firewall.declare.matrix import Labels, label_text
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import DNS_PORTS
@@ -157,7 +157,7 @@ class _PlannedChange:
                     f"move the pods to these labels, and then remove {name}"
                 )
                 yield Interruption(
-                    f"the pods of {name} are now selected by {_written(pods)} instead of {_written(former)}",
+                    f"the pods of {name} are now selected by {label_text(pods)} instead of {label_text(former)}",
                     "for running pods without the new labels only default-deny remains, and they are cut off",
                     way,
                     frozenset({name}),
@@ -267,10 +267,6 @@ def _may_be_one(labels: Labels, others: Labels) -> bool:
 
 def _described(governor: _Governor) -> str:
     return f"{governor.service} ({', '.join(sorted(governor.directions))})"
-
-
-def _written(labels: Labels) -> str:
-    return ", ".join(f"{key}={value}" for key, value in labels)
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 Values only; ``flash_ticket.firewall.declare.traffic_file`` reads and checks the file. Traffic without a flow is denied.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,11 @@ from flash_ticket.firewall.terms.ports import PortRange
 
 Labels = tuple[tuple[str, str], ...]
 """Label keys with their values, sorted."""
+
+
+def label_text(labels: Iterable[tuple[str, str]]) -> str:
+    """Return labels as kubectl writes them: ``app=api, tier=front``."""
+    return ", ".join(f"{key}={value}" for key, value in labels)
 
 
 @dataclass(frozen=True, slots=True)

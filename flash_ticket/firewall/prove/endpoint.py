@@ -17,7 +17,7 @@ from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment, Network
-from flash_ticket.firewall.declare.matrix import External, Matrix
+from flash_ticket.firewall.declare.matrix import External, Matrix, label_text
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole, without
 
 DNS = "DNS"
@@ -140,11 +140,11 @@ class _Survey:
             if endpoint.workload
         }
         for namespace, labels in self._meant(policies):
-            name = namespace.get(NAME_LABEL) or (_written(namespace) if namespace else _ELSEWHERE)
+            name = namespace.get(NAME_LABEL) or (label_text(sorted(namespace.items())) if namespace else _ELSEWHERE)
             key = (name, frozenset(labels.items()))
             if key not in seen:
                 seen.add(key)
-                words = f"a pod of {name}" + (f" with {_written(labels)}" if labels else "")
+                words = f"a pod of {name}" + (f" with {label_text(sorted(labels.items()))}" if labels else "")
                 yield self._pods(words, Role.UNDECLARED, name, labels, namespace)
 
     def _meant(self, policies: Iterable[Policy]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
@@ -227,10 +227,6 @@ def _examples(selector: Selector) -> Iterator[dict[str, str]]:
     for labels in (least, *({**least, each.key: value} for each in named for value in each.values[1:])):
         if selector.matches(labels):
             yield labels
-
-
-def _written(labels: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
 def _ranges(networks: Iterable[Network]) -> tuple[AddressRange, ...]:

@@ -1,6 +1,6 @@
 """Records of traffic in a log group: the lines of flow logs, or the lines of the AWS network policy agent."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -128,10 +128,7 @@ class FlowLogGroup:
             InputError: The group cannot be read.
         """
         since = None if scope.since is None else scope.since - _LONGEST_INTERVAL
-        return self._records(self.group.events(since, scope.until), scope, reading)
-
-    def _records(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
-        lines = (event.line for event in events)
+        lines = (event.line for event in self.group.events(since, scope.until))
         for first in lines:
             some = chain((first,), islice(lines, MOST_KEPT - 1))
             yield from FlowLogEvents(self.name, self.fields, some).records(scope, reading)
@@ -157,9 +154,7 @@ class PolicyAgentGroup:
         Raises:
             InputError: The group cannot be read.
         """
-        return self._records(self.group.events(scope.since, scope.until), scope, reading)
-
-    def _records(self, events: Iterable[Event], scope: Scope, reading: Reading) -> Iterator[Record]:
+        events = self.group.events(scope.since, scope.until)
         # The agent's line has no time. This puts the time of the event before it, in milliseconds.
         lines = (f"{round(event.time * 1000)} {event.line}".encode() for event in events)
         return PolicyAgentReader(scope, reading).records(GivenLines(self.name, lines))

@@ -16,15 +16,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from flash_ticket.firewall.terms.input_error import escaped_lines
-from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.report.traffic.traffic_words import (
+    evidence_document,
+    gap_lines,
+    line_count,
+    span,
+    totals_document,
+    totals_lines,
+    who,
+)
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, SourceTotals
 from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing
-from flash_ticket.traffic.records.record import Disposition, PodIdentity
+from flash_ticket.traffic.records.record import Disposition
 
 _MOST_ROWS = 50
 _MANY_PORTS = 5
@@ -58,7 +65,6 @@ def malformed_note(total: SourceTotals) -> str:
 
 
 def _document(found: Denied, traffic: AttributedTraffic) -> dict[str, object]:
-
     return {
         "stack": traffic.firewall.environment.name,
         "holds": found.holds,
@@ -71,7 +77,6 @@ def _document(found: Denied, traffic: AttributedTraffic) -> dict[str, object]:
 
 
 def _denial_document(denial: Denial) -> dict[str, object]:
-
     return {
         "src": denial.source.name,
         "dst": denial.destination.name,
@@ -83,21 +88,13 @@ def _denial_document(denial: Denial) -> dict[str, object]:
         "lines": denial.count,
         "unanswered_lines": denial.unanswered,
         "passed_lines": denial.passed,
-        "first": written(denial.first),
-        "last": written(denial.last),
-        "evidence": [each.value for each in denial.evidence],
-        "addresses": {"src": list(denial.sources), "dst": list(denial.destinations)},
-        "pods": {"src": [_pod(each) for each in denial.callers], "dst": [_pod(each) for each in denial.called]},
+        **evidence_document(denial),
         "decides": list(denial.decided),
         "causes": [
             {"suspect": each.suspect.value, "problem": each.problem, "remedy": each.remedy} for each in denial.causes
         ],
         "allow": denial.allowance and {"line": denial.allowance.line, "before": list(denial.allowance.before)},
     }
-
-
-def _pod(pod: PodIdentity) -> dict[str, object]:
-    return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}
 
 
 def denied_text(found: Denied, traffic: AttributedTraffic) -> str:

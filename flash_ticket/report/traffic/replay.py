@@ -20,13 +20,20 @@ from itertools import chain
 from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_document, totals_lines, who
+from flash_ticket.report.traffic.traffic_words import (
+    evidence_document,
+    gap_lines,
+    line_count,
+    span,
+    totals_document,
+    totals_lines,
+    who,
+)
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
 from flash_ticket.traffic.attribution.totals import counts
 from flash_ticket.traffic.proposals.observation import Observation
 from flash_ticket.traffic.proposals.replay import Cut, LineKind, Opened, Replay, Today, Unused
-from flash_ticket.traffic.records.record import PodIdentity
 
 _MOST_ENTRIES = 50
 
@@ -47,7 +54,6 @@ def written_replay(found: Replay, traffic: AttributedTraffic, matrix: str, form:
 
 
 def _document(found: Replay, traffic: AttributedTraffic, matrix: str) -> dict[str, object]:
-
     return {
         "stack": traffic.firewall.environment.name,
         "matrix": matrix,
@@ -74,23 +80,14 @@ def _document(found: Replay, traffic: AttributedTraffic, matrix: str) -> dict[st
 
 
 def _traffic(seen: Observation) -> dict[str, object]:
-
     return {
         "src": seen.source,
         "dst": seen.destination,
         "port": seen.port.first,
         "protocol": seen.port.protocol.value,
         "lines": seen.count,
-        "first": written(seen.first),
-        "last": written(seen.last),
-        "evidence": [each.value for each in seen.evidence],
-        "addresses": {"src": list(seen.sources), "dst": list(seen.destinations)},
-        "pods": {"src": [_pod(each) for each in seen.callers], "dst": [_pod(each) for each in seen.called]},
+        **evidence_document(seen),
     }
-
-
-def _pod(pod: PodIdentity) -> dict[str, object]:
-    return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}
 
 
 def replay_text(found: Replay, traffic: AttributedTraffic, matrix: str) -> str:

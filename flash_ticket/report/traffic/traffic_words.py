@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals
 from flash_ticket.traffic.attribution.totals import blind_spot, counts, unattributed
+from flash_ticket.traffic.denials.denied import Denial
+from flash_ticket.traffic.proposals.observation import Observation
 from flash_ticket.traffic.records.record import PodIdentity
 
 _COLUMNS = ("read", "attributed", "unattributed", "malformed", "NODATA", "SKIPDATA", "other")
@@ -26,6 +28,21 @@ def span(first: float, last: float) -> str:
 def line_count(count: int) -> str:
     """Return ``1 line`` or ``2,000 lines``."""
     return f"{count:,} line" if count == 1 else f"{count:,} lines"
+
+
+def evidence_document(seen: Denial | Observation) -> dict[str, object]:
+    """Return the members of a JSON document that say when, where from and how traffic was seen."""
+    return {
+        "first": written(seen.first),
+        "last": written(seen.last),
+        "evidence": [each.value for each in seen.evidence],
+        "addresses": {"src": list(seen.sources), "dst": list(seen.destinations)},
+        "pods": {"src": list(map(_pod, seen.callers)), "dst": list(map(_pod, seen.called))},
+    }
+
+
+def _pod(pod: PodIdentity) -> dict[str, object]:
+    return {"namespace": pod.namespace, "name": pod.name, "labels": dict(pod.labels)}
 
 
 def totals_document(totals: Sequence[SourceTotals], attribution: Attribution) -> dict[str, object]:

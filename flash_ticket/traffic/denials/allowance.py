@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from flash_ticket.firewall.declare.binding import stack_file
-from flash_ticket.firewall.declare.matrix import Labels, Service
+from flash_ticket.firewall.declare.matrix import Service, label_text
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role, clients_of
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
@@ -124,7 +124,7 @@ class _Writer:
         return self._host(endpoint, entry, addresses)
 
     def _service_first(self, pods: Sequence[PodIdentity]) -> str:
-        own = f" (it has {_labels(pods[0].labels)})" if pods and pods[0].labels else ""
+        own = f" (it has {label_text(pods[0].labels)})" if pods and pods[0].labels else ""
         return f"Declare the pod under services by its labels{own}, or give it the labels of the service it belongs to"
 
     def _pods_elsewhere(self, endpoint: Endpoint, entry: _DeclaredEntry, pods: Sequence[PodIdentity]) -> _DeclaredName:
@@ -163,10 +163,6 @@ class _Writer:
     @property
     def _settings(self) -> str:
         return stack_file(self.layers.environment.name)
-
-
-def _labels(labels: Labels) -> str:
-    return ", ".join(f"{key}={value}" for key, value in labels)
 
 
 def _port(port: PortRange) -> int | dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 
-from flash_ticket.firewall.declare.matrix import Service
+from flash_ticket.firewall.declare.matrix import Service, label_text
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import VPC_HOST, Endpoint, another_pod
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet, listing
@@ -52,8 +52,8 @@ class NearMisses:
                 instead = self.traffic.layers.named[service.name]
                 pair = (instead, about.destination) if end is about.source else (about.source, instead)
                 if self._declared.get(pair, NO_PORTS).covers(PortSet((about.port,))) and _is_near(pod, service):
-                    wanted = ", ".join(f"{key}={value}" for key, value in service.pods)
-                    has = ", ".join(f"{key}={value}" for key, value in pod.labels) or "no labels"
+                    wanted = label_text(service.pods)
+                    has = label_text(pod.labels) or "no labels"
                     yield Cause(
                         Suspect.LABELS,
                         f"the pod {pod.name} looks like {service.name}, for which this is declared, but it has "

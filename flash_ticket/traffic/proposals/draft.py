@@ -11,7 +11,7 @@ from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
-from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations
+from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations, weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Drafting:
             tuple(services),
             tuple(externals),
             tuple(_flows(flows, listening)),
-            tuple(Stranger(each, self._allowance(each, concerned)) for each in sorted(strangers, key=_weight)),
+            tuple(Stranger(each, self._allowance(each, concerned)) for each in sorted(strangers, key=weight)),
             {
                 "had no reply": _lines(each for each in seen if each.fate is Fate.UNANSWERED),
                 "were stopped": _lines(each for each in seen if each.fate is Fate.STOPPED),
@@ -163,7 +163,3 @@ def _flows(flows: Iterable[Observation], listening: Mapping[str, tuple[PortRange
 
 def _lines(seen: Iterable[Observation]) -> int:
     return sum(each.count for each in seen)
-
-
-def _weight(seen: Observation) -> tuple[int, str, str, PortRange]:
-    return -seen.count, seen.source, seen.destination, seen.port

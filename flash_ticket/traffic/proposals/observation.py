@@ -58,6 +58,11 @@ class Observation:
     early: int
 
 
+def weight(seen: Observation) -> tuple[int, str, str, PortRange]:
+    """Return the key that sorts the most frequent traffic first."""
+    return -seen.count, seen.source, seen.destination, seen.port
+
+
 def concerns(layers: BothLayers, conversation: Conversation) -> bool:
     """Return whether an end is a pod of the namespace, which default-deny selects, or the load balancer."""
     front = layers.environment.load_balancer.external

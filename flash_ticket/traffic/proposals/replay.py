@@ -15,7 +15,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Layer, Side, Verdict
 from flash_ticket.traffic.attribution.attribution import Attribution, Conversation
-from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations
+from flash_ticket.traffic.proposals.observation import Fate, Observation, concerns, observations, weight
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.records.record import Evidence
 
@@ -162,9 +162,9 @@ class _Replaying:
         cuts = (Cut(each, self._stops(each), self._today(each)) for each in by_kind[LineKind.CUT])
         opened = (Opened(each, self._today(each)) for each in by_kind[LineKind.STOPPED] if not self._stops(each))
         return Replay(
-            tuple(sorted(cuts, key=lambda cut: (cut.today is not Today.ALLOWED, *_weight(cut.seen)))),
-            tuple(sorted(opened, key=lambda each: (each.today is Today.ALLOWED, *_weight(each.seen)))),
-            tuple(sorted(by_kind[LineKind.UNANSWERED], key=_weight)),
+            tuple(sorted(cuts, key=lambda cut: (cut.today is not Today.ALLOWED, *weight(cut.seen)))),
+            tuple(sorted(opened, key=lambda each: (each.today is Today.ALLOWED, *weight(each.seen)))),
+            tuple(sorted(by_kind[LineKind.UNANSWERED], key=weight)),
             tuple(self._unused(seen)),
             len(by_kind[LineKind.KEPT]),
             kinds,
@@ -253,10 +253,6 @@ def _narrowed(endpoint: Endpoint, addresses: tuple[str, ...]) -> Endpoint:
     if endpoint.workload or endpoint.role is not Role.UNDECLARED or not addresses:
         return endpoint
     return replace(endpoint, ranges=tuple(AddressRange.of(address) for address in addresses))
-
-
-def _weight(seen: Observation) -> tuple[int, str, str, PortRange]:
-    return -seen.count, seen.source, seen.destination, seen.port
 
 
 def _period(attribution: Attribution) -> tuple[float, float] | None:

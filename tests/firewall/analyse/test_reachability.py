@@ -246,7 +246,6 @@ def test_a_range_may_use_the_ports_that_each_of_its_addresses_may_use() -> None:
     ten = AddressRange.of("10.0.0.0/8")
 
     assert found.allowed(ten, a) == PortSet.of([tcp(80)])
-    assert found.allowed_to_some(ten, a) == PortSet.of([tcp(80), tcp(81)])
     assert found.allowed(AddressRange.of("0.0.0.0/0"), a) == NO_PORTS
     assert found.verdict(ten, a, tcp(81)).source == "10.128.0.0-10.255.255.255[External]"
 
