@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from itertools import pairwise
@@ -144,35 +144,45 @@ def rows(services: list[int], runs: int) -> Iterator[str]:
             )
 
 
-def import_seconds(runs: int) -> list[float]:
-    """Return how long fresh interpreters take to import what the runs above use, without their own start."""
-    code = (
-        "import time; begin = time.perf_counter(); import flash_ticket.firewall.{}; print(time.perf_counter() - begin)"
-    )
-    module = (
-        "declare.traffic_file, flash_ticket.firewall.bind.bind, flash_ticket.firewall.compile.pod_layer, "
-        "flash_ticket.firewall.compile.vpc_layer"
-    )
-    command = [sys.executable, "-c", code.format(module)]
-    return [
-        float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - ours
-        for _ in range(runs)
-    ]
+def print_table(
+    description: str | None, head: str, rows: Callable[[list[int], int], Iterator[str]], runs: int, imports: str
+) -> None:
+    """Measure for some numbers of services, and print a table.
 
-
-def main() -> None:
-    """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    Args:
+        description: The help of the command.
+        head: The head of the table.
+        rows: Yields the rows for numbers of services and a number of runs.
+        runs: The usual number of runs.
+        imports: Code that prints the seconds that its imports take.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--services", default="100,1000,3000")
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=runs)
     arguments = parser.parse_args()
-    print(f"| declared | flows | median ms | spread ms | {' ms | '.join(_STEPS)} ms | µs a service and flow |")
-    print("|---|---:|---:|---:|" + "---:|" * (len(_STEPS) + 1))
+    print(head)
     for row in rows([int(number) for number in arguments.services.split(",")], arguments.runs):
         print(row, flush=True)
-    imports = [1e3 * seconds for seconds in import_seconds(arguments.runs)]
-    print(f"\nImports: {statistics.median(imports):.0f} ms ({min(imports):.0f}-{max(imports):.0f}).")
+    command = [sys.executable, "-c", imports]
+    found = [
+        1e3 * float(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - ours
+        for _ in range(arguments.runs)
+    ]
+    print(f"\nImports: {statistics.median(found):.0f} ms ({min(found):.0f}-{max(found):.0f}).")
 
+
+_IMPORTS = (
+    "import time; begin = time.perf_counter(); import flash_ticket.firewall.declare.traffic_file, "
+    "flash_ticket.firewall.bind.bind, flash_ticket.firewall.compile.pod_layer, "
+    "flash_ticket.firewall.compile.vpc_layer; print(time.perf_counter() - begin)"
+)
 
 if __name__ == "__main__":
-    main()
+    print_table(
+        __doc__,
+        f"| declared | flows | median ms | spread ms | {' ms | '.join(_STEPS)} ms | µs a service and flow |\n"
+        f"|---|---:|---:|---:|{'---:|' * (len(_STEPS) + 1)}",
+        rows,
+        7,
+        _IMPORTS,
+    )

@@ -9,14 +9,30 @@ from flash_ticket.firewall.compile.guard_rails.rights import (
     EPHEMERAL_PROBE_KUBERNETES,
     PROBE_KUBERNETES,
     VERIFY_KUBERNETES,
+    AwsRight,
     Reach,
-    policy_document,
     rules,
     verify_aws,
 )
 from tests.support.declared.accounts import ROOT
 
 DOCS = ROOT / "docs"
+
+
+def policy_document(rights: tuple[AwsRight, ...]) -> dict[str, Any]:
+    """Return the IAM policy that grants exactly these rights, with one statement for each resource."""
+    resources = dict.fromkeys(right.resource for right in rights)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [right.action for right in rights if right.resource == resource],
+                "Resource": resource,
+            }
+            for resource in resources
+        ],
+    }
 
 
 def roles() -> dict[tuple[str, str], list[dict[str, Any]]]:

@@ -1,6 +1,8 @@
 """Fixtures for the tests of live sources."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,16 @@ def moto_endpoint() -> Iterator[str]:
     """A server that imitates AWS."""
     with moto_server() as endpoint:
         yield endpoint
+
+
+@pytest.fixture
+def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The parent of temporary folders; it must be empty after the test."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
@@ -13,19 +13,13 @@ from botocore.stub import Stubber
 
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.binding import One, Some
-from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live import aws_account
 from flash_ticket.live.aws_account import AwsAccount
 from lab.running.lab import Lab
 from lab.surroundings import REGION
+from tests.support.refusal import refusal
 
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
-
-
-def refusal(question: Callable[[], object]) -> str:
-    with pytest.raises(InputError) as refused:
-        question()
-    return str(refused.value)
 
 
 def tagged(**tags: str) -> One:

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from flash_ticket.firewall.change.deployed import is_ours
-from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from lab.running.lab import Lab
 from tests.support.clouds.api_server import answering, connected
+from tests.support.refusal import refusal
 
 OWN = "clusters-of-tests"
 """A namespace for these tests only."""
@@ -35,12 +35,6 @@ def labelled(kind: str, version: str, name: str, spec: object, manager: str | No
     labels = {"app.kubernetes.io/managed-by": manager} if manager else {}
     metadata = {"name": name, "namespace": OWN, "labels": labels}
     return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
-
-
-def refusal(question: Callable[[], object]) -> str:
-    with pytest.raises(InputError) as refused:
-        question()
-    return str(refused.value)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 """Flow logs from S3: which objects are fetched, which records are returned, and one line for each problem."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.logs import flow_log_bucket
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
@@ -23,17 +21,12 @@ from tests.support.clouds.flow_log_objects import (
     text,
 )
 from tests.support.clouds.moto_account import MotoAccount
+from tests.support.refusal import refusal
 
 BUCKET = "flow-logs"
 
 
-@pytest.fixture(autouse=True)
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The parent of temporary folders; the test must leave it empty."""
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("spool")
 
 
 def put(moto: MotoAccount, objects: dict[str, bytes]) -> None:
@@ -56,12 +49,6 @@ def records_in(bucket: FlowLogBucket, since: str | None = None, until: str | Non
 
 def sources(records: list[Record]) -> list[str]:
     return [record.source.address for record in records]
-
-
-def refusal(question: Callable[[], object]) -> str:
-    with pytest.raises(InputError) as refused:
-        question()
-    return str(refused.value)
 
 
 def fetched(moto: MotoAccount, monkeypatch: pytest.MonkeyPatch) -> tuple[FlowLogBucket, list[tuple[str, str]]]:

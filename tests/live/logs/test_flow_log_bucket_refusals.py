@@ -3,9 +3,6 @@
 import io
 import os
 import re
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,19 +18,11 @@ from flash_ticket.traffic.records.record import Reading, Scope
 from tests.support.clouds.flow_log_objects import file_name, hive_folder, parquet, rejected
 from tests.support.clouds.moto_account import MotoAccount
 
+pytestmark = pytest.mark.usefixtures("spool")
+
 MOMENT = "2026-11-24T03:10"
 KEY = hive_folder(MOMENT) + file_name(MOMENT)
 URI = f"s3://flow-logs/{KEY}"
-
-
-@pytest.fixture(autouse=True)
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The parent of temporary folders; it must be empty after every test."""
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import gzip
 import io
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,15 +95,6 @@ class Pipe(io.BytesIO):
 
     def seekable(self) -> bool:
         return False
-
-
-@pytest.fixture
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
-    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("write", [parquet, text], ids=["Parquet", "gzip text"])

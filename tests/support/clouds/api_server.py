@@ -25,7 +25,14 @@ def answering(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as url:
+        yield url
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[str]:
+    """Serve in a thread until the block ends, and yield the URL."""
+    with server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from tests.support.clouds.api_server import connected
+from tests.support.clouds.api_server import connected, serving
 
 _STDOUT, _STATUS = 1, 3
 _TEXT, _CLOSE = 0x81, 0x88
@@ -48,14 +47,8 @@ class Kubelet:
         class Handler(_Handler):
             kubelet = self
 
-        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            try:
-                yield connected(f"http://127.0.0.1:{server.server_port}", token="lab")  # noqa: S106 - any token works
-            finally:
-                server.shutdown()
-                thread.join()
+        with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+            yield connected(url, token="lab")  # noqa: S106 - any token works
 
     def pod(self) -> dict[str, Any]:
         """Return the pod with its added containers."""

@@ -5,7 +5,6 @@ All tests share the server and the SDK's descriptions of AWS, because reading th
 
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flash_ticket.live.aws_account import AwsAccount
 from lab.surroundings import REGION
+from tests.support.clouds.api_server import serving
 
 
 class _Quiet(WSGIRequestHandler):
@@ -79,15 +79,8 @@ _administration = boto3.Session("admin", "admin", region_name=REGION)
 def moto_server() -> Iterator[str]:
     """Run a server, and yield its URL."""
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)) as url:
+        yield url
 
 
 @contextmanager

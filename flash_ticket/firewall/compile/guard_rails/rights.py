@@ -158,19 +158,3 @@ _S3 = ("GetBucketPolicy", "GetBucketPublicAccessBlock", "GetEncryptionConfigurat
 def rules(rights: tuple[KubernetesRight, ...], reach: Reach) -> list[dict[str, Any]]:
     """Return the rules of the Role or ClusterRole with these rights."""
     return [right.rule() for right in rights if right.reach is reach]
-
-
-def policy_document(rights: tuple[AwsRight, ...]) -> dict[str, Any]:
-    """Return the IAM policy that grants exactly these rights, with one statement for each resource."""
-    resources = dict.fromkeys(right.resource for right in rights)
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": [right.action for right in rights if right.resource == resource],
-                "Resource": resource,
-            }
-            for resource in resources
-        ],
-    }
