@@ -232,7 +232,7 @@ def test_no_finding_is_false_and_nothing_open_holds_in_any_world(
     rejects, cni = world
     listens = {place: data.draw(st.booleans()) for place in (AT_API, AT_PAY, (REDIS, 6379))}
     blocked = {check: data.draw(st.booleans()) for check in CHECKS}
-    outcomes = {}
+    outcomes: dict[Check, tuple[ProbeOutcome, ...]] = {}
     for check in CHECKS:
         listener = listens[check.hosts[0], check.port]
         seen = possible(rejects=rejects, listens=listener, blocked=blocked[check])
