@@ -88,7 +88,7 @@ def bound(lab: Lab, role: str) -> Iterator[None]:
 def checks(ran: Told) -> list[dict[str, Any]]:
     assert ran.returncode == 1, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)["probe"]
-    assert found["holds"] is False
+    assert (found["holds"], found["enforcer"]) == (False, "drops")
     assert len(found["checks"]) == 18
     return list(found["checks"])
 
@@ -133,7 +133,7 @@ def test_with_the_image_probers_role_a_container_is_added(lab: Lab, kubeconfig: 
         ran = verify(lab, kubeconfig, *PROBE, f"--probe-image={image}")
 
     assert ran.returncode == 1, ran.stderr
-    assert "Kubernetes keeps an ended one listed in its pod until the pod is deleted." in ran.stderr
+    assert "Kubernetes lists it in the pod until the pod is deleted." in ran.stderr
     assert (
         "NOT RUN  api => pay : TCP 3100  must connect: container flash-firewall-probe-0 has not been started within 1 s"
     ) in ran.stdout
