@@ -9,7 +9,16 @@ from flash_ticket.firewall.terms.ports import MAX_PORT
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.gathering import Gathering
 from flash_ticket.traffic.records.lines import LineReader
-from flash_ticket.traffic.records.policy_agent_line import Message, PolicyEvent, address_in, event_in, messages_of
+from flash_ticket.traffic.records.policy_agent_line import (
+    EARLIEST,
+    LATEST,
+    Earlier,
+    Message,
+    PolicyEvent,
+    address_in,
+    event_in,
+    messages_of,
+)
 from flash_ticket.traffic.records.printed_events import PrintedEvents
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
@@ -19,9 +28,6 @@ _DIRECTIONS: Final = {"ingress": Direction.INGRESS, "egress": Direction.EGRESS, 
 _WITH_PORTS: Final = {"TCP": 6, "UDP": 17, "SCTP": 132}
 _WITHOUT_PORTS: Final = {"ICMP": 1, "UNKNOWN": 0, "RESERVED": 0, "ANY PROTOCOL": 0}
 _NO_TIME = "it has no time: save the events with `aws logs filter-log-events`, which includes the time of each"
-_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799
-"""The years 1 to 9999, in seconds since 1970."""
-
 _Meaning = TypeVar("_Meaning")
 
 
@@ -53,10 +59,11 @@ class PolicyAgentReader:
       time is malformed, because no time is invented.
     """
 
-    __slots__ = ("_gathered", "_listening", "_printed", "_reading")
+    __slots__ = ("_earlier", "_gathered", "_listening", "_printed", "_reading")
 
     def __init__(self, scope: Scope, reading: Reading) -> None:
         self._reading = reading
+        self._earlier = Earlier(scope.since)
         self._listening = scope.listening
         self._gathered: Gathering[_LineGroup] = Gathering(scope, reading)
         self._printed = PrintedEvents()
@@ -66,6 +73,8 @@ class PolicyAgentReader:
         printed = self._printed
         for batch in lines.batches(self._reading):
             for index, text in enumerate(batch.lines):
+                if self._earlier.has(text):
+                    continue
                 place = batch.place(index)
                 # JSON, times and addresses in a line can be wrong in many ways.
                 try:
@@ -104,7 +113,7 @@ class PolicyAgentReader:
     def _count(self, event: PolicyEvent) -> None:
         if event.time is None:
             raise ValueError(_NO_TIME)
-        if not _EARLIEST <= event.time <= _LATEST:
+        if not EARLIEST <= event.time <= LATEST:
             raise ValueError("its time is outside the years 1 to 9999")
         kind = _kind(event, self._listening)
         if not self._gathered.add(kind, event.time):

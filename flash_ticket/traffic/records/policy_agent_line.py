@@ -15,6 +15,9 @@ from msgspec import Meta, Struct
 from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.traffic.records.printed_events import Milliseconds
 
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+"""The years 1 to 9999, in seconds since 1970."""
+
 FlowPort = Annotated[int, Meta(ge=0, le=65535)]
 ShortText = Annotated[str, Meta(max_length=64)]
 
@@ -43,6 +46,10 @@ _CLI_TEXT = re.compile(r"SEARCHEDLOGSTREAMS\t|NEXTTOKEN\t|None$|[bf]/\d{1,99}/s$
 
 _SHORTENED = re.compile(r"(?:\d{1,3}\.){0,2}[1-9]\d{0,2}|0")
 """An IPv4 address as the agent writes it if it ends in zeros: ``172.20.112`` is 172.20.112.0, and ``0`` is 0.0.0.0."""
+
+_WHOLE_HEAD = re.compile(rb'\{"level":"[a-z]{1,8}","ts":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{3}Z",')
+_WHOLE_ENDS = (b"}\n", b"}")
+_WHOLE_MESSAGE = b'"msg":"Flow Info: '
 
 _OCTETS = 4
 _UNKNOWN = "neither a message of the agent nor an event of CloudWatch"
@@ -112,6 +119,24 @@ class AgentLine(Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(AgentLine).decode
+
+
+class Earlier:
+    """Recognizes whole lines of the agent from before a time, so that a reader need not decode them.
+
+    A node's log holds days, and a follower asks for minutes of it again and again.
+    """
+
+    __slots__ = ("_since",)
+
+    def __init__(self, since: float | None) -> None:
+        is_written = since is not None and 0 <= since <= LATEST
+        self._since = datetime.fromtimestamp(int(since), UTC).isoformat()[:19].encode() if since and is_written else b""
+
+    def has(self, text: bytes) -> bool:
+        """Return whether a line is whole, about traffic, and from before the time; False where this cannot be seen."""
+        head = _WHOLE_HEAD.match(text) if self._since else None
+        return bool(head and head[1] < self._since and text.endswith(_WHOLE_ENDS) and _WHOLE_MESSAGE in text)
 
 
 def messages_of(text: bytes) -> list[PolicyEvent | Message]:

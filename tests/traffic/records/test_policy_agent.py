@@ -1,6 +1,8 @@
 """The AWS network policy agent's log is read in every form in which it is written, and no line is lost."""
 
 import json
+from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -255,6 +257,30 @@ def test_a_line_that_is_cut_anywhere_is_counted_and_nothing_is_made_of_it(line: 
         assert set(tail) <= {whole, old}  # a tail with the time and the whole message says the same as the line
         assert of_tail.recorded + of_tail.malformed + of_tail.other == 2
         assert of_head.malformed + of_tail.malformed >= 1
+
+
+TIMES = st.integers(0, 120).map(lambda tenths: SECONDS + tenths / 10 - 6)
+
+
+@given(st.lists(st.tuples(TIMES, st.sampled_from(["3100", "3101"]))), TIMES)
+def test_a_period_has_the_lines_of_its_time_and_no_others(lines: list[tuple[float, str]], since: float) -> None:
+    def written(time: float, port: str) -> bytes:
+        stamp = datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return zap(WORDS.replace("3100", port), ts=stamp) + b"\n"
+
+    records, reading = read([written(*each) for each in lines], Scope(since=since))
+
+    expected = Counter(int(port) for time, port in lines if round(time, 3) >= since)
+    assert {record.port: record.count for record in records} == expected
+    assert (reading.recorded, reading.malformed, reading.other) == (expected.total(), 0, 0)
+
+
+@pytest.mark.parametrize("line", [REAL[:-1], REAL[:90], zap("starting"), AUDIT.encode(), b"", b"garbage"])
+def test_a_line_that_is_cut_or_about_something_else_is_counted_for_any_period(line: bytes) -> None:
+    _, always = read([line])
+    _, later = read([line], Scope(since=SECONDS + 3600))
+
+    assert later == always
 
 
 def test_a_cut_line_is_named_as_that() -> None:
