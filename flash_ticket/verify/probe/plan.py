@@ -254,7 +254,7 @@ def _probed_ports(containers: Iterable[Mapping[str, Any]]) -> Iterator[int]:
         probe = container.get("readinessProbe") or {}
         for way in ("tcpSocket", "httpGet", "grpc"):
             port = (probe.get(way) or {}).get("port")
-            named = {each.get("name"): each["containerPort"] for each in container.get("ports") or ()}
+            named = {each["name"]: each["containerPort"] for each in container.get("ports") or () if "name" in each}
             number = port if isinstance(port, int) else named.get(port)
             if number is not None and not probe[way].get("host"):
                 yield number

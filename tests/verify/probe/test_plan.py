@@ -214,7 +214,8 @@ def test_a_pod_tries_its_own_ports_that_others_try_unless_a_mesh_answers_for_it(
 )
 def test_a_readiness_probe_that_passes_shows_a_listener(probe: dict[str, Any], port: int | None) -> None:
     pod = described("a", app="flash-api")
-    pod["spec"]["containers"][0] |= {"readinessProbe": probe, "ports": [{"name": "http", "containerPort": 4001}]}
+    ports = [{"containerPort": 4002}, {"name": "http", "containerPort": 4001}]
+    pod["spec"]["containers"][0] |= {"readinessProbe": probe, "ports": ports}
     (unready,) = running_pods(shop_matrix(), [pod])
     pod["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
     (ready,) = running_pods(shop_matrix(), [pod])
