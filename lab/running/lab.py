@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.running.warm_python import write_stand_in
 from lab.surroundings import REGION
 from lab.toolchain.kits import Toolchain, provide
 
@@ -78,13 +79,14 @@ class Lab:
             raise LabError(f"the lab does not start: {errors[-4000:]}")
         answer = json.loads(line)
         (folder / "state").mkdir()
+        write_stand_in(folder)
         toolchain.link_plugins(folder / "pulumi-home")
         kubeconfigs = {stack: Path(path) for stack, path in answer["kubeconfigs"].items()}
         return cls(folder, toolchain, answer["aws"], kubeconfigs)
 
     def variables(self, stack: str) -> dict[str, str]:
         """Return the variables that point pulumi, kubectl and aws at one environment of the lab."""
-        folders = [Path(sys.executable).parent, *self.toolchain.folders]
+        folders = [self.folder / "bin", Path(sys.executable).parent, *self.toolchain.folders]
         return {
             "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
             "PULUMI_HOME": str(self.folder / "pulumi-home"),

@@ -69,6 +69,8 @@ def _start(folder: Path, children: dict[str, subprocess.Popen[str]]) -> dict[str
     environment = {"PYTHONPATH": str(_REPOSITORY), "NO_PROXY": "127.0.0.1"}
     aws = child.start([sys.executable, "-m", "lab.aws_api"], folder, "aws.log", environment, output=subprocess.PIPE)
     children["aws.log"] = aws
+    warm = [sys.executable, "-m", "lab.running.warm_python", str(folder)]
+    children["python.log"] = child.start(warm, folder, "python.log", environment)
     children["etcd.log"] = child.start(etcd_command(Path(executables["etcd"]), folder), folder, "etcd.log")
     for server in servers:
         log = f"kube-apiserver-{server.surroundings.stack}.log"

@@ -1,0 +1,123 @@
+"""A Python that has imported the SDKs already, and runs each program of the engine in a process forked off it.
+
+To import the SDKs takes a program half of its time. ``python -m lab.running.warm_python FOLDER`` imports them once and
+then waits at the socket ``python`` in the folder. The engine's language host starts `STAND_IN` under the name
+``python3``: it hands its arguments, environment, folder and standard streams over, and ends with the program. The
+project's own modules are not kept: each program imports those of its own folder.
+"""
+
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import signal
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+_REPOSITORY = Path(__file__).parents[2]
+_SOCKET = "python"
+_OWN = ("components", "flash_ticket", "lab")
+_READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
+_CRASHED = 70
+
+STAND_IN = """#!/bin/sh
+# A Pulumi program runs in the interpreter that has imported the SDKs already; everything else starts Python itself.
+case "$1" in
+*/pulumi-language-python-exec) [ -S {socket} ] && exec {python} -I -S {client} "$@" ;;
+esac
+exec {python} "$@"
+"""
+CLIENT = f"""import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect(os.path.join(os.path.dirname(sys.argv[0]), "{_SOCKET}"))
+    socket.send_fds(server, [b" "], [0, 1, 2])
+    asked = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
+    server.sendall(json.dumps(asked).encode() + b"\\n")
+    answer = server.recv(1)
+sys.exit(answer[0] if answer else {_CRASHED})
+"""
+
+
+def write_stand_in(folder: Path) -> None:
+    """Write a ``python3`` for the engine into ``bin`` of the lab's folder."""
+    bin_folder = folder / "bin"
+    bin_folder.mkdir()
+    (folder / "python-client.py").write_text(CLIENT)
+    text = STAND_IN.format(socket=folder / _SOCKET, python=sys.executable, client=folder / "python-client.py")
+    (bin_folder / "python3").write_text(text)
+    (bin_folder / "python3").chmod(0o755)
+
+
+def main() -> None:
+    """Import the SDKs, and serve until the process ends."""
+    folder = Path(sys.argv[1])
+    _import_sdks()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended programs need no look
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / ".python"))
+        server.listen()
+        (folder / ".python").rename(folder / _SOCKET)
+        while True:
+            connection, _ = server.accept()
+            with connection:
+                if os.fork() == 0:
+                    server.close()
+                    _run(connection)
+
+
+def _import_sdks() -> None:
+    """Import what a program imports, except the project's own modules."""
+    sys.path.insert(0, str(_REPOSITORY))
+    for name in ("components.firewall", "components.declared_versions", "flash_ticket.live.deployed"):
+        importlib.import_module(name)
+    for name in list(sys.modules):
+        if name.partition(".")[0] in _OWN or name.startswith(_READS_ENVIRONMENT):
+            del sys.modules[name]
+    sys.path.remove(str(_REPOSITORY))
+    gc.collect()
+    gc.freeze()
+
+
+def _run(connection: socket.socket) -> None:
+    """Run one program as the process that asked would, answer with its exit code, and end."""
+    first, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    with connection.makefile("r") as lines:
+        asked = json.loads(first.decode() + lines.readline())
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    random.seed()
+    os.chdir(asked["folder"])
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    sys.argv = asked["arguments"]
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    code = 1
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - the interpreter prints it, whatever it is
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.sendall(bytes([code]))
+    os._exit(code)
+
+
+def _end_with(connection: socket.socket) -> None:
+    """End this process at once when the process that asked has ended."""
+    connection.recv(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

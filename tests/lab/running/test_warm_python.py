@@ -1,0 +1,105 @@
+"""A program that runs in the warm interpreter cannot be told from one that starts its own."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.running import child
+from lab.running.warm_python import write_stand_in
+
+REPOSITORY = Path(__file__).parents[3]
+PROGRAM = """
+import os, sys
+print(sys.argv[1:], os.getcwd(), os.environ["ASKED"], sorted(os.environ) == sorted(eval(os.environ["NAMES"])))
+print("to stderr", file=sys.stderr)
+print("components" in sys.modules, "flash_ticket" in sys.modules, "kubernetes.config" in sys.modules)
+print(sys.stdin.read())
+import beside
+sys.exit(beside.CODE)
+"""
+SLEEPER = """
+import os, time, pathlib
+pathlib.Path("pid").write_text(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a warm interpreter."""
+    folder = tmp_path_factory.mktemp("warm")
+    write_stand_in(folder)
+    command = [sys.executable, "-m", "lab.running.warm_python", str(folder)]
+    process = child.start(command, folder, "log", {"PYTHONPATH": str(REPOSITORY)})
+    while not (folder / "python").exists():
+        assert process.poll() is None, (folder / "log").read_text()
+        time.sleep(0.05)
+    yield folder
+    process.kill()
+    process.wait()
+
+
+def written(folder: Path, program: str, code: int = 0) -> Path:
+    """Write a program under the name that the language host's has, and a module beside it."""
+    (folder / "beside.py").write_text(f"CODE = {code}\n")
+    path = folder / "pulumi-language-python-exec"
+    path.write_text(program)
+    return path
+
+
+@pytest.mark.parametrize("code", [0, 1, 32])
+def test_arguments_folder_environment_streams_and_exit_code_are_as_in_an_interpreter_of_its_own(
+    warm: Path, tmp_path: Path, code: int
+) -> None:
+    environment = {"ASKED": "yes", "PATH": os.environ["PATH"]}
+    environment["NAMES"] = repr([*environment, "NAMES"])
+    ran, own = (
+        subprocess.run(  # noqa: S603 - written above
+            [python, str(written(tmp_path, PROGRAM, code)), "--stack", "dev"],
+            cwd=tmp_path,
+            env=environment,
+            input="from stdin",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for python in (str(warm / "bin" / "python3"), sys.executable)
+    )
+
+    assert (ran.returncode, ran.stderr) == (own.returncode, own.stderr) == (code, "to stderr\n")
+    assert "from stdin" in ran.stdout
+    assert f"['--stack', 'dev'] {tmp_path} yes" in ran.stdout
+    assert ran.stdout.splitlines()[1:] == own.stdout.splitlines()[1:]
+
+
+def test_an_error_ends_the_program_with_its_traceback(warm: Path, tmp_path: Path) -> None:
+    command = [str(warm / "bin" / "python3"), str(written(tmp_path, "1 / 0"))]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - written above
+
+    assert ran.returncode == 1
+    assert ran.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
+
+
+def test_a_killed_program_leaves_nothing_behind(warm: Path, tmp_path: Path) -> None:
+    command = [str(warm / "bin" / "python3"), str(written(tmp_path, SLEEPER))]
+    with subprocess.Popen(command, cwd=tmp_path) as asking:  # noqa: S603 - written above
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.02)
+        asking.kill()
+    process = Path("/proc", (tmp_path / "pid").read_text())
+    end = time.monotonic() + 20
+    while process.exists() and "Z" not in (process / "stat").read_text().rpartition(")")[2][:3]:
+        assert time.monotonic() < end, "the program still runs"
+        time.sleep(0.02)
+
+
+def test_without_the_warm_interpreter_python_starts_as_ever(tmp_path: Path) -> None:
+    write_stand_in(tmp_path)
+    command = [str(tmp_path / "bin" / "python3"), str(written(tmp_path, "print('ran')"))]
+
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "ran\n"  # noqa: S603 - written above
