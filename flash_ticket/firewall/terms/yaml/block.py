@@ -96,10 +96,8 @@ def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call 
     The text holds no document marker. Empty mappings and sequences may be shared between places: do not change them.
     """
     root: _Collection | None = None
-    holder: _Collection | None = (
-        None  # the mapping or sequence that the last line belongs to, and the column it stands in
-    )
-    at = -1
+    holder: _Collection | None = None  # the mapping or sequence that the last line belongs to
+    at = -1  # the column that it stands in
     above: list[tuple[int, _Collection]] = []  # those that holder is in, outermost first
     waiting: _Collection | None = None  # whose value, at waiting_key, the next line begins if it stands further in
     waiting_key: str | int = 0

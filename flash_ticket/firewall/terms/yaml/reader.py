@@ -90,13 +90,13 @@ def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
 
 
 def _read_completely(text: str, source: str, rules: Rules, lines_before: int) -> Iterator[YamlDocument]:
-    events = yaml.parse(text, Loader=yaml.CSafeLoader)
+    events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
     try:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 builder = _Builder(events, source, rules, lines_before)
-                line = _mark(event).line + lines_before + 1
-                yield YamlDocument(line, builder.value(next(events), 0, rules.plain))
+                mark: Any = event.start_mark
+                yield YamlDocument(mark.line + lines_before + 1, builder.value(next(events), 0, rules.plain))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
@@ -104,11 +104,7 @@ def _read_completely(text: str, source: str, rules: Rules, lines_before: int) ->
         raise InputError(source, where, f"this is not YAML: {problem}", remedy) from None
 
 
-def _mark(event: yaml.Event) -> Any:  # noqa: ANN401 - the stubs know only the mark of the slower parser
-    return event.start_mark
-
-
-def _place(mark: Any, lines_before: int) -> str:  # noqa: ANN401 - as above
+def _place(mark: Any, lines_before: int) -> str:  # noqa: ANN401 - the stubs know only the mark of the slower parser
     return f"line {mark.line + lines_before + 1}, column {mark.column + 1}"
 
 
@@ -171,12 +167,12 @@ class _Builder:
             key = self.value(event, depth, self.rules.key)
             if isinstance(key, (dict, list)):
                 self._fail(event, "a key is itself a mapping or a list", "Use a plain word as the key")
-            is_alias = isinstance(event, yaml.AliasEvent)
-            key = str(key) if is_alias else key
+            if isinstance(event, yaml.AliasEvent):
+                key = str(key)
             if key in found:
                 self._fail(event, f"the key {shown(key)} appears twice", "Remove one of them")
             value = self.value(next(self.events), depth, self.rules.plain)
-            if key == "<<" and not is_alias and not event.style:
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
                 merged.extend(value if isinstance(value, list) else [value])
             else:
                 found[key] = value
@@ -192,4 +188,4 @@ class _Builder:
             yield event
 
     def _fail(self, event: Any, problem: str, remedy: str) -> Never:  # noqa: ANN401 - as above
-        raise InputError(self.source, _place(_mark(event), self.lines_before), problem, remedy)
+        raise InputError(self.source, _place(event.start_mark, self.lines_before), problem, remedy)
