@@ -7,6 +7,7 @@ Source: Amazon Athena User Guide, "Query Amazon VPC flow logs", "Use partition p
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
@@ -158,11 +159,15 @@ def saved_queries(database: str) -> tuple[SavedQuery, ...]:
     )
 
 
-def _of_the_last(days: int, database: str, condition: str) -> str:
+@cache
+def _query_of_recent_lines() -> str:
     from sqlglot import transpile  # noqa: PLC0415 - only Athena needs it, and it is slow to import
 
     query = flow_log_query(Scope(), Dialect.ATHENA, "recent")
-    readable = transpile(query, read=Dialect.ATHENA, write=Dialect.ATHENA, pretty=True)[0]
+    return transpile(query, read=Dialect.ATHENA, write=Dialect.ATHENA, pretty=True)[0]
+
+
+def _of_the_last(days: int, database: str, condition: str) -> str:
     since = f"CURRENT_TIMESTAMP - INTERVAL '{days}' DAY"  # Athena's clock is in UTC, like the folders
     folder = f"{since} - INTERVAL '{PARTITION_MARGIN}' SECOND"
     hour = " || ".join(f'"{each.name}"' for each in HOUR_COLUMNS)
@@ -175,7 +180,7 @@ WITH recent AS (
     AND ("end" >= TO_UNIXTIME({since}) OR "end" IS NULL)
 )
 SELECT * FROM (
-{readable}
+{_query_of_recent_lines()}
 )
 {condition}
 ORDER BY lines DESC

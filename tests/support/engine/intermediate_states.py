@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
@@ -80,11 +80,12 @@ class Transition:
 
     def gaps(self, run: Run) -> Iterator[Gap]:
         """Yield the gaps after a write."""
-        kept = _in_all([self._openings_of(side, tuple(Layer), self._matrix(side)) for side in self._sides])
+        layers_of = cache(self._layers_of)
+        kept = _in_all([_openings_of(layers_of(side, self._matrix(side)), tuple(Layer)) for side in self._sides])
         ever = {
             (pods, deciding): _in_any(
                 [
-                    self._openings_of(side, deciding, matrix)
+                    _openings_of(layers_of(side, matrix), deciding)
                     for side in self._sides
                     for matrix in (self._seen(pods), self._matrix(side))
                 ]
@@ -116,9 +117,8 @@ class Transition:
         shared = any(Attachment.NODES in side.environment.cluster.in_use for side in self._sides)
         return not (shared and KUBELET in pair)
 
-    def _openings_of(self, side: CompiledFirewall, deciding: Deciding, matrix: Matrix) -> Openings:
-        layers = self._layers(matrix, side.layers().manifests, side.vpc)
-        return {pair: _opened(layers, deciding, ends) for pair, ends in _pairs(layers)}
+    def _layers_of(self, side: CompiledFirewall, matrix: Matrix) -> BothLayers:
+        return self._layers(matrix, side.layers().manifests, side.vpc)
 
     def _openings(self, standing: Deployed, before: Deployed, pods: Pods) -> Iterator[tuple[Deciding, Openings]]:
         """Yield what is open, by the layers that decide.
@@ -150,10 +150,11 @@ class Transition:
 
     @cached_property
     def _ever_selected(self) -> tuple[Mapping[str, Any], ...]:
+        every = [manifest for side in self._sides for manifest in side.layers().manifests]
         return tuple(
             {**manifest, "metadata": {**manifest["metadata"], "name": f"{manifest['metadata']['name']}-{number}"}}
-            for number, side in enumerate(self._sides)
-            for manifest in side.layers().manifests
+            for number, manifest in enumerate(every)
+            if manifest not in every[:number]
         )
 
     @cached_property
@@ -192,6 +193,10 @@ def _pairs(layers: BothLayers) -> Iterator[tuple[Pair, tuple[Endpoint, Endpoint]
                 continue
             if one is not other and Role.SERVICE in {one.role, other.role}:
                 yield (one.name, other.name), (one, other)
+
+
+def _openings_of(layers: BothLayers, deciding: Deciding) -> Openings:
+    return {pair: _opened(layers, deciding, ends) for pair, ends in _pairs(layers)}
 
 
 def _opened(layers: BothLayers, deciding: Deciding, ends: tuple[Endpoint, Endpoint]) -> PortSet:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, RulePeer, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from tests.support.mutants.mutations import Compiled
 from tests.support.naive.naive_changes import NOBODY, Changed, Effect, Names, addresses, at, labels, named_pods, ports
@@ -39,12 +39,14 @@ def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
     old, new = before.firewall, after.firewall
     differing = set(old.rules) ^ set(new.rules)
     subjects = [
-        (each, [each.interface(firewall, before.environment) for firewall in (old, new)])
+        (each, [_Held.of(each, firewall, before.environment) for firewall in (old, new)])
         for each in _subjects(before, after)
     ]
     holders = {rule.holder for rule in differing}
     touched = [
-        was.groups != now.groups or not holders.isdisjoint((*was.groups, *now.groups)) for _, (was, now) in subjects
+        was.interface.groups != now.interface.groups
+        or not holders.isdisjoint((*was.interface.groups, *now.interface.groups))
+        for _, (was, now) in subjects
     ]
     near = (rule for rule in {*old.rules, *new.rules} if not differing or rule.holder in holders)
     asked = list(ports((rule.ports.first, rule.ports.last) for rule in near))
@@ -54,13 +56,28 @@ def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
                 continue
             for protocol, port in asked:
                 was, now = (
-                    _passes(firewall, Packet(source, destination, protocol, port))
-                    for firewall, source, destination in zip((old, new), sources, destinations, strict=True)
+                    _passes(source, destination, Packet(source.interface, destination.interface, protocol, port))
+                    for source, destination in zip(sources, destinations, strict=True)
                 )
                 if was != now:
                     effect = Effect.ONE_END if was.through == now.through else Effect.REACHABILITY
                     opened = (now.out and not was.out) or (now.into and not was.into)
                     yield Changed(one.names, other.names, protocol, port, effect, opened=opened)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """An interface and the rules of its groups: no other rule decides about it, so each packet looks at these alone."""
+
+    interface: Interface
+    rules: tuple[GroupRule, ...]
+    is_ours: bool
+
+    @classmethod
+    def of(cls, subject: _Subject, firewall: VpcFirewall, environment: Environment) -> "_Held":
+        interface = subject.interface(firewall, environment)
+        rules = tuple(rule for rule in firewall.rules if rule.holder in interface.groups)
+        return cls(interface, rules, any(isinstance(group, OwnGroup) for group in interface.groups))
 
 
 @dataclass(frozen=True)
@@ -70,15 +87,14 @@ class _Passage:
     through: bool
 
 
-def _passes(firewall: VpcFirewall, packet: Packet) -> _Passage:
+def _passes(source: _Held, target: _Held, packet: Packet) -> _Passage:
     """Return whether our rules allow a packet at each end, and whether it passes as far as we know.
 
     A group of others can have more rules than ours: such an end counts as open if the other end has a group of ours.
     Between two groups of others, or hosts, the packet passes if either end opens it.
     """
-    source, target = packet.source.groups, packet.target.groups
-    out, into = leaves(firewall.rules, packet), enters(firewall.rules, packet)
-    match _is_ours(source), _is_ours(target):
+    out, into = leaves(source.rules, packet), enters(target.rules, packet)
+    match source.is_ours, target.is_ours:
         case True, True:
             through = out and into
         case True, False:
@@ -88,10 +104,6 @@ def _passes(firewall: VpcFirewall, packet: Packet) -> _Passage:
         case _:
             through = out or into
     return _Passage(out, into, through)
-
-
-def _is_ours(groups: tuple[OwnGroup | Group, ...]) -> bool:
-    return any(isinstance(group, OwnGroup) for group in groups)
 
 
 def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
