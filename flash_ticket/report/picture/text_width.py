@@ -4,6 +4,7 @@ A picture is drawn with the sans-serif font that its reader has. The bounds are 
 (Verdana and DejaVu Sans), by class of character.
 """
 
+from itertools import accumulate, takewhile
 from unicodedata import east_asian_width
 
 ELLIPSIS = "\u2026"
@@ -28,10 +29,10 @@ def fitted(content: str, size: float, room: float, *, bold: bool = False) -> str
     """Return the text, or as much of its beginning as fits together with an ellipsis."""
     if width(content, size, bold=bold) <= room:
         return content
-    kept = content
-    while kept and width(kept + ELLIPSIS, size, bold=bold) > room:
-        kept = kept[:-1]
-    return kept.rstrip() + ELLIPSIS
+    widths = accumulate(width(character, size, bold=bold) for character in content)
+    left = room - width(ELLIPSIS, size, bold=bold)
+    kept = sum(1 for _ in takewhile(lambda taken: taken <= left, widths))
+    return content[:kept].rstrip() + ELLIPSIS
 
 
 def wrapped(content: str, size: float, room: float) -> list[str]:
