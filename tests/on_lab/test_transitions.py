@@ -1,23 +1,22 @@
 """Every kind of change, deployed to dev and prod: no write on the way cuts or opens anything wrongly."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 import yaml
 
 from lab.running.lab import Lab
-from tests.support.engine.chain import Chain, Change, Content, Deployed, chain, committed
+from tests.support.engine.chain import Chain, Change, Content, Deployed, committed
 from tests.support.engine.intermediate_states import Run
 from tests.support.engine.life import CHANGES, NAMESPACE, changed_matrix
 
 pytestmark = pytest.mark.engine
 
 RANDOM_DECLARATIONS = int(os.environ.get("RANDOM_DECLARATIONS", "3"))
-"""The number of random declarations in a row. Each pair of neighbours is a transition, and one transition goes back."""
+"""The number of random declarations in a row, after the shop. Each pair of neighbours is a transition."""
 
 _PORTS = (3000, 3100, 4000, "8000-8010", {"port": 53, "protocol": "UDP"})
 
@@ -58,11 +57,29 @@ STEPS: Mapping[str, Change] = {
 DESTROY = "destroy"
 
 
+def random_shop(seed: int) -> Change:
+    """Return a declaration of some of five services, with random ports and flows; names never change their meaning."""
+
+    def change(traffic: Content, _: Content) -> None:
+        random = Random(seed)  # noqa: S311 - repeatable, and no secret
+        names = random.sample(["gateway", "api", "pay", "mail", "seats"], random.randint(2, 5))
+        traffic["services"] = {
+            name: {"pods": {"app": f"flash-{name}"}, "ports": random.sample(_PORTS, random.randint(1, 3))}
+            for name in sorted(names)
+        }
+        pairs = [(one, other) for one in names for other in (*names, "rabbitmq", "redis", "database") if one != other]
+        chosen = random.sample(pairs, min(len(pairs), random.randint(2, 8)))
+        traffic["flows"] = [{"from": "alb", "to": names[0]}, *({"from": one, "to": other} for one, other in chosen)]
+
+    return change
+
+
 @pytest.fixture(scope="module", params=["dev", "prod"])
 def runs(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Deployed]:
-    """A stack from its first deployment to its removal, with a record of every write."""
+    """A stack from its first deployment to its removal, with a record of every write; dev has random declarations."""
     stack = Chain(lab, request.param, tmp_path_factory.mktemp("runs"))
-    deployed = {name: stack.deploy(change) for name, change in STEPS.items()}
+    shops = {str(seed): random_shop(seed) for seed in range(RANDOM_DECLARATIONS)} if request.param == "dev" else {}
+    deployed = {name: stack.deploy(change) for name, change in {**STEPS, **shops}.items()}
     return {**deployed, DESTROY: stack.destroy()}
 
 
@@ -105,35 +122,12 @@ def test_a_policy_that_opens_more_for_one_write_counts_as_an_opening(runs: Mappi
     }
 
 
-@pytest.fixture
-def dev(lab: Lab, tmp_path: Path) -> Iterator[Chain]:
-    """Nothing yet, on dev."""
-    with chain(lab, "dev", tmp_path) as made:
-        yield made
+@pytest.mark.parametrize(("runs", "seed"), [("dev", seed) for seed in range(RANDOM_DECLARATIONS)], indirect=["runs"])
+def test_a_change_between_random_declarations_cuts_and_opens_nothing_wrongly(
+    runs: Mapping[str, Deployed], seed: int
+) -> None:
+    deployed = runs[str(seed)]
 
-
-def random_shop(seed: int) -> Change:
-    """Return a declaration of some of five services, with random ports and flows; names never change their meaning."""
-
-    def change(traffic: Content, _: Content) -> None:
-        random = Random(seed)  # noqa: S311 - repeatable, and no secret
-        names = random.sample(["gateway", "api", "pay", "mail", "seats"], random.randint(2, 5))
-        traffic["services"] = {
-            name: {"pods": {"app": f"flash-{name}"}, "ports": random.sample(_PORTS, random.randint(1, 3))}
-            for name in sorted(names)
-        }
-        pairs = [(one, other) for one in names for other in (*names, "rabbitmq", "redis", "database") if one != other]
-        chosen = random.sample(pairs, min(len(pairs), random.randint(2, 8)))
-        traffic["flows"] = [{"from": "alb", "to": names[0]}, *({"from": one, "to": other} for one, other in chosen)]
-
-    return change
-
-
-def test_a_change_between_random_declarations_cuts_and_opens_nothing_wrongly(dev: Chain) -> None:
-    dev.deploy(random_shop(0))
-    for change in (*(random_shop(seed) for seed in range(1, RANDOM_DECLARATIONS)), random_shop(0)):
-        deployed = dev.deploy(change)
-
-        assert deployed.run.writes
-        assert deployed.gaps == []
-        assert deployed.warnings == []
+    assert deployed.run.writes
+    assert deployed.gaps == []
+    assert deployed.warnings == []

@@ -31,7 +31,6 @@ _LONGEST = (
     "test_suspension",
     "tests/outside/conformance/test_cyclonus.py",
     "tests/lab/running/test_lab.py",
-    "test_transitions",
     "tests/lab/tools/test_aws_bridge.py",
     "tests/lab/recording/test_recording.py",
     "test_alerts",
