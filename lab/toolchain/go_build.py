@@ -52,7 +52,8 @@ class GoBuild:
     def key(self) -> str:
         """Return the cache key of this build. It changes with the sources, the pinned modules and the Go release."""
         settings = repr((self.package, self.variables, [build.key() for build in self.beside]))
-        files = sorted(path for path in (MODULES / self.module).iterdir() if not path.name.endswith("_test.go"))
+        within = (MODULES / self.module).rglob("*")
+        files = sorted(path for path in within if path.is_file() and not path.name.endswith("_test.go"))
         return fingerprint(settings, go_version(), *self.tags, *files)
 
     def make(self, folder: Path) -> None:
