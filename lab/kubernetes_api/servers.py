@@ -36,6 +36,32 @@ def etcd_command(executable: Path, folder: Path) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeSide:
+    """What an API server needs to know of the node of its cluster.
+
+    Attributes:
+        address: The node's address. The server also listens there, for pods.
+        certificates: The folder with the certificate that the server shows to kubelet: ``client.crt``, ``client.key``.
+    """
+
+    address: str
+    certificates: Path
+
+    def flags(self) -> list[str]:
+        """Return the API server's flags."""
+        return [
+            "--bind-address=0.0.0.0",
+            f"--advertise-address={self.address}",
+            f"--kubelet-client-certificate={self.certificates / 'client.crt'}",
+            f"--kubelet-client-key={self.certificates / 'client.key'}",
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
+
+
+_ALONE = ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiServer:
     """The API server of one environment.
 
@@ -44,15 +70,21 @@ class ApiServer:
         folder: The lab's folder. The server runs in it; its files are in a subfolder named after the stack.
         endpoint: Its future address.
         port: A bound socket that reserves the port until the server takes it.
+        services: The range of the addresses of Services.
+        node: The cluster's node; None for a cluster without one.
     """
 
     surroundings: Surroundings
     folder: Path
     endpoint: KubernetesEndpoint
     port: socket.socket
+    services: str = SERVICE_CIDR
+    node: NodeSide | None = None
 
     @classmethod
-    def prepare(cls, surroundings: Surroundings, folder: Path) -> "ApiServer":
+    def prepare(
+        cls, surroundings: Surroundings, folder: Path, node: NodeSide | None = None, services: str = SERVICE_CIDR
+    ) -> "ApiServer":
         """Choose a port and write the credentials."""
         own = folder / surroundings.stack
         own.mkdir()
@@ -65,8 +97,9 @@ class ApiServer:
         # The server reads elliptic-curve keys only in this format.
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
         (own / "service-accounts.key").write_bytes(pem)
-        endpoint = KubernetesEndpoint(f"https://127.0.0.1:{port.getsockname()[1]}", token, own / "apiserver.crt")
-        return cls(surroundings, folder, endpoint, port)
+        host = node.address if node else "127.0.0.1"
+        endpoint = KubernetesEndpoint(f"https://{host}:{port.getsockname()[1]}", token, own / "apiserver.crt")
+        return cls(surroundings, folder, endpoint, port, services, node)
 
     @property
     def kubeconfig(self) -> Path:
@@ -80,8 +113,7 @@ class ApiServer:
             str(executable),
             f"--etcd-servers={_ETCD_CLIENTS}",
             f"--etcd-prefix=/{self.surroundings.stack}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            *(self.node.flags() if self.node else _ALONE),
             f"--secure-port={self.port.getsockname()[1]}",
             "--permit-port-sharing",
             "--endpoint-reconciler-type=none",
@@ -91,7 +123,7 @@ class ApiServer:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={own / 'service-accounts.key'}",
             f"--service-account-signing-key-file={own / 'service-accounts.key'}",
-            f"--service-cluster-ip-range={SERVICE_CIDR}",
+            f"--service-cluster-ip-range={self.services}",
             # Both plugins leave work to the controller manager, and the lab has none: Pods would wait for a service
             # account, and objects deleted in the foreground would wait for the garbage collector.
             "--disable-admission-plugins=ServiceAccount",

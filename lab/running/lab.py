@@ -6,11 +6,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.kubernetes_api.servers import NodeSide
 from lab.running.warm_python import write_stand_in
 from lab.surroundings import REGION
 from lab.toolchain.kits import Toolchain, provide
@@ -18,7 +19,7 @@ from lab.toolchain.kits import Toolchain, provide
 _REPOSITORY = Path(__file__).parents[2]
 _END_SECONDS = 60.0
 # Variables of the caller that would lead a program to a real account, cluster or backend.
-_FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
+FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
 
 
 class LabError(Exception):
@@ -43,10 +44,14 @@ class Lab:
 
     @classmethod
     @contextmanager
-    def start(cls, toolchain: Toolchain | None = None) -> Iterator["Lab"]:
+    def start(cls, toolchain: Toolchain | None = None, nodes: Mapping[str, NodeSide] | None = None) -> Iterator["Lab"]:
         """Run a lab for the length of a ``with`` block.
 
         It leaves nothing behind, even if this process is killed: see `lab.running.supervisor`.
+
+        Args:
+            toolchain: The programs; if None, they are found or made first.
+            nodes: The node of each stack whose cluster has one, see `lab.node`.
 
         Raises:
             BuildError: A tool is missing and cannot be built.
@@ -56,6 +61,8 @@ class Lab:
         folder = Path(tempfile.mkdtemp(prefix="flash-ticket-lab-"))
         executables = {name: str(toolchain.path(name)) for name in ("etcd", "kube-apiserver")}
         (folder / "executables.json").write_text(json.dumps(executables))
+        sides = {stack: (node.address, str(node.certificates)) for stack, node in (nodes or {}).items()}
+        (folder / "nodes.json").write_text(json.dumps(sides))
         supervisor = subprocess.Popen(  # noqa: S603 - this package's own module
             [sys.executable, "-m", "lab.running.supervisor", str(folder)],
             cwd=_REPOSITORY,
@@ -113,7 +120,7 @@ class Lab:
 
     def env(self, stack: str) -> dict[str, str]:
         """Return the whole environment of a process: the caller's, without what leads past the lab, and `variables`."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         # Compiling the AWS SDK takes a program longer than all its other work, so bytecode is kept. Output is buffered,
         # as in every pipe.
         for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):

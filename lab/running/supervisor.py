@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lab.kubernetes_api.servers import ApiServer, etcd_command
+from lab.kubernetes_api.servers import ApiServer, NodeSide, etcd_command
 from lab.running import child
 from lab.surroundings import SURROUNDINGS
 
@@ -65,7 +65,9 @@ def _start(folder: Path, children: dict[str, subprocess.Popen[str]]) -> dict[str
         ServerError: A server ends.
     """
     executables = json.loads((folder / "executables.json").read_text())
-    servers = [ApiServer.prepare(surroundings, folder) for surroundings in SURROUNDINGS]
+    sides = json.loads((folder / "nodes.json").read_text())
+    nodes = {stack: NodeSide(address, Path(certificates)) for stack, (address, certificates) in sides.items()}
+    servers = [ApiServer.prepare(each, folder, nodes.get(each.stack)) for each in SURROUNDINGS]
     environment = {"PYTHONPATH": str(_REPOSITORY), "NO_PROXY": "127.0.0.1"}
     aws = child.start([sys.executable, "-m", "lab.aws_api"], folder, "aws.log", environment, output=subprocess.PIPE)
     children["aws.log"] = aws

@@ -1,0 +1,34 @@
+"""A lab that stays up, and the variables that point a shell at it."""
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+from lab.running.engine import Engine
+from lab.running.lab import Lab
+from lab.running.program import link_program
+
+_REPOSITORY = Path(__file__).parents[2]
+
+
+def stay_up(lab: Lab) -> None:
+    """Print what a shell needs, and wait until this process is interrupted.
+
+    Raises:
+        EngineError: The stacks cannot be created.
+    """
+    program = link_program(_REPOSITORY, lab.folder / "program")
+    for stack in lab.kubeconfigs:
+        Engine(lab, stack, program).run("stack", "init", stack).checked()
+    sys.stdout.write(
+        "# Run this in another terminal. The folder links to the project, so your edits there take effect here:\n"
+    )
+    for name, value in lab.variables("dev").items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+    sys.stdout.write(f"cd {shlex.quote(str(program))}\n")
+    sys.stdout.write("pulumi preview --stack dev\n")
+    sys.stdout.write(f"# For the cluster of prod: export KUBECONFIG={shlex.quote(str(lab.kubeconfigs['prod']))}\n")
+    sys.stdout.flush()
+    sys.stderr.write("lab: running until Ctrl-C\n")
+    signal.pause()
