@@ -9,15 +9,15 @@ CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fla
 UV_VERSION := 0.13.9
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser clean
+.PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser packets test-packets node-packages clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: .venv/ready ## Preview, deploy, change and destroy dev and prod on the lab
+demo: .venv/ready node-packages ## Preview, deploy, change and destroy dev and prod on the lab
 	@$(PYTHON) -m lab demo
 
-test: tools promtool browser ## Run every test, on the real engine too
+test: node-packages tools promtool browser ## Run every test, on the real engine too
 	@$(PYTHON) -m pytest -n auto
 
 check: .venv/ready ## Check types and style, and run the tests that need no engine
@@ -31,7 +31,7 @@ fmt: .venv/ready ## Format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 lab: tools ## Keep the lab running and print the environment that points pulumi, kubectl and aws at it
-	@$(PYTHON) -m lab up
+	@$(PYTHON) -m lab up --node
 
 test-faults: tools ## Try every fault at every write of the engine; takes hours, FAULTS=kill EVERY=5 SECONDS_LEFT=3600 limit it
 	@$(PYTHON) -m tests.support.faults
@@ -57,6 +57,32 @@ browser: ## Install Chromium for the page's tests, as root where apt-get is
 			rm -f "$$log"; \
 		else \
 			echo "chromium and chromium-driver are not installed: the page's browser tests are skipped"; \
+		fi; \
+	fi
+
+packets: node-packages tools ## Try every connection of the shop on a real node, and compare with the analyzer
+	@$(PYTHON) -m lab packets
+
+test-packets: node-packages tools ## Try a hundred random declarations on each enforcer; takes an hour, N=5 SEED=7 change that
+	@for enforcer in aws kube-router; do \
+		$(PYTHON) -m lab packets --enforcer $$enforcer --stack dev --stack prod --random $(or $(N),100) --seed $(or $(SEED),1) \
+			|| failed=1; \
+	done; [ -z "$$failed" ]
+
+# The node of the lab stands on Debian's container runtime; where it is neither there nor to be had, packets are left out.
+NODE_PACKAGES := containerd runc containernetworking-plugins iptables ipset nftables conntrack iproute2 busybox-static \
+	bash-static clang llvm libbpf-dev bpftool
+node-packages: ## Install what the lab's node stands on, as root where apt-get is
+	@if ! dpkg --status $(NODE_PACKAGES) >/dev/null 2>&1; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing $(NODE_PACKAGES)"; \
+			log=$$(mktemp); \
+			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+				$(NODE_PACKAGES); } >"$$log" 2>&1 \
+				|| { tail -n 3 "$$log"; echo "they cannot be installed: packets are not tried"; }; \
+			rm -f "$$log"; \
+		else \
+			echo "the lab's node needs root and Debian's packages: packets are not tried"; \
 		fi; \
 	fi
 

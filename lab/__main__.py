@@ -1,20 +1,21 @@
 """The lab on the command line: ``python -m lab demo``, ``up``, ``tools`` and ``promtool``."""
 
 import argparse
-import shlex
 import signal
 import sys
-from pathlib import Path
 
-from lab.running.engine import Engine, EngineError
+from lab.enclosure.enclosure import SHARED, enclosed, first_process, own_variables
+from lab.enclosure.needs import missing
+from lab.packets import command as packets
+from lab.running.engine import EngineError
 from lab.running.lab import Lab, LabError
-from lab.running.program import link_program
+from lab.running.shell import stay_up
 from lab.story.demo import run_demo
+from lab.story.packets import left_out
 from lab.toolchain.go_build import BuildError
 from lab.toolchain.kits import provide
+from lab.toolchain.node_kits import node_kits
 from lab.toolchain.promtool import PromtoolError, promtool
-
-_REPOSITORY = Path(__file__).parent.parent
 
 
 def main() -> int:
@@ -22,22 +23,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description=sys.modules["lab"].__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="keep a lab running until Ctrl-C, and print the variables that point programs at it")
+    staying = commands.add_parser(
+        "up", help="keep a lab running until Ctrl-C, and print the variables that point programs at it"
+    )
+    staying.add_argument("--node", action="store_true", help="run the shop's pods in dev, where a node can run")
     commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and show what happens")
     commands.add_parser("tools", help="build the tools that the lab needs, if they are missing")
     commands.add_parser("promtool", help="fetch promtool, which tests the alert rules, if it is missing")
+    trying = commands.add_parser("packets", help="try real connections on a real node, and compare with the analyzer")
+    packets.add_arguments(trying)
     arguments = parser.parse_args()
     for ending in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
         signal.signal(ending, signal.default_int_handler)
     try:
         if arguments.command == "tools":
-            provide()
+            _make_tools()
         elif arguments.command == "promtool":
             _fetch_promtool()
+        elif arguments.command == "packets":
+            return packets.packets(arguments)
         elif arguments.command == "demo":
             run_demo()
         else:
-            _stay_up()
+            _stay_up(node=arguments.node)
     except (BuildError, LabError, EngineError) as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
@@ -45,6 +53,16 @@ def main() -> int:
         left = "the finished tools are kept" if arguments.command == "tools" else "nothing is left"
         sys.stderr.write(f"\nlab: ended, {left}\n")
     return 0
+
+
+def _make_tools() -> None:
+    """Make the tools. Without those of the node only packets are left out."""
+    provide()
+    if not missing():
+        try:
+            provide(node_kits())
+        except BuildError as error:
+            sys.stderr.write(f"lab: {error}\nlab: packets are left out\n")
 
 
 def _fetch_promtool() -> None:
@@ -55,22 +73,21 @@ def _fetch_promtool() -> None:
         sys.stderr.write(f"lab: {error}: the tests of the alert rules are skipped\n")
 
 
-def _stay_up() -> None:
-    with Lab.start() as lab:
-        program = link_program(_REPOSITORY, lab.folder / "program")
-        for stack in lab.kubeconfigs:
-            Engine(lab, stack, program).run("stack", "init", stack).checked()
-        sys.stdout.write(
-            "# Run this in another terminal. The folder links to the project, so your edits there take effect here:\n"
-        )
-        for name, value in lab.variables("dev").items():
-            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
-        sys.stdout.write(f"cd {shlex.quote(str(program))}\n")
-        sys.stdout.write("pulumi preview --stack dev\n")
-        sys.stdout.write(f"# For the cluster of prod: export KUBECONFIG={shlex.quote(str(lab.kubeconfigs['prod']))}\n")
+def _stay_up(*, node: bool) -> None:
+    lacking = left_out() if node else ""
+    if lacking:
+        sys.stderr.write(f"lab: without pods that run: {lacking}\n")
+    if lacking or not node:
+        with Lab.start() as lab:
+            stay_up(lab)
+        return
+    with enclosed([sys.executable, "-m", "lab.shop.shell"], own_variables()) as inside:
+        shared = " ".join(f"--{each}" for each in SHARED)
+        sys.stdout.write("# In dev, the shop's pods run. First enter the lab's namespaces, as root:\n")
+        sys.stdout.write(f"nsenter --target {first_process(inside)} {shared} bash\n")
         sys.stdout.flush()
-        sys.stderr.write("lab: running until Ctrl-C\n")
-        signal.pause()
+        if code := inside.wait():
+            raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The demo on the lab. For dev and prod, it previews, deploys, shows, changes and destroys the firewall."""
 
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from typing import Any
 import boto3
 import typer
 
+from lab.enclosure.enclosure import enclosed, own_variables
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from lab.story import night, opening
+from lab.story import night, opening, packets
 from lab.story.incident import Incident
+from lab.story.packets import Packets
 from lab.surroundings import REGION, SURROUNDINGS
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -43,15 +46,36 @@ def run_demo() -> None:
     """
     opening.begin()
     _title("The lab")
-    _say("A Kubernetes API server and AWS (moto) for each of dev and prod, on loopback; the engine and the providers")
-    _say("are the real ones. It shows what would be deployed. It cannot show packets, nor AWS's own enforcement.")
-    with Lab.start() as lab:
-        for stack in ("dev", "prod"):
-            _environment(lab, stack)
+    _say("A Kubernetes API server and AWS (moto) for each of dev and prod; the engine and the providers are real.")
+    _say("In dev the shop's pods run on a real node, and the network policy agent that EKS runs judges their packets.")
+    _say("The lab imitates security groups, but nothing stops packets for them.")
+    lacking = packets.left_out()
+    if lacking:
+        with Lab.start() as lab:
+            show_environments(lab, Packets(lab, None, lacking))
+    else:
+        with enclosed([sys.executable, "-m", "lab.story.enclosed"], own_variables()) as inside:
+            if code := inside.wait():
+                raise SystemExit(code)
     _title("Done: nothing of the lab is left")
 
 
-def _environment(lab: Lab, stack: str) -> None:
+def show_environments(lab: Lab, seen: Packets) -> None:
+    """Show dev and prod on a lab.
+
+    Args:
+        lab: Where they are deployed.
+        seen: Shows the packets of dev.
+
+    Raises:
+        EngineError: A step of the engine or a command failed.
+    """
+    seen.before()
+    for stack in ("dev", "prod"):
+        _environment(lab, stack, seen)
+
+
+def _environment(lab: Lab, stack: str, seen: Packets) -> None:
     program = copy_program(_REPOSITORY, lab.folder / "demo" / stack)
     engine = Engine(lab, stack, program)
     _title(f"{stack}: pulumi preview, the dry run")
@@ -62,6 +86,7 @@ def _environment(lab: Lab, stack: str) -> None:
         _title(f"{stack}: what stands now")
         _policies(lab, stack, engine)
         _rules(lab, engine)
+        seen.with_firewall(engine, _aws(lab, "ec2"))
     _title(f"{stack}: pulumi preview again, nothing to change")
     _summary(engine.preview("--expect-no-changes").checked())
     if stack == "dev":
@@ -72,6 +97,7 @@ def _environment(lab: Lab, stack: str) -> None:
         night.suspend(engine)
         _title(f"{stack}: somebody changes policies by hand")
         night.drift(engine)
+        seen.end()
     else:
         _incident(lab, engine)
     _title(f"{stack}: pulumi destroy")
@@ -82,6 +108,8 @@ def _environment(lab: Lab, stack: str) -> None:
     _summary(destroyed)
     for arn in retained:
         _say(f"kept: {arn}")
+    if stack == "dev":
+        seen.after()
 
 
 def _change(lab: Lab, engine: Engine) -> None:

@@ -15,6 +15,14 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"\(\d+ min\)"), "(<minutes> min)"),
     (re.compile(r"(arn:aws:kms:\S+:key/)[0-9a-f-]+"), r"\1<id>"),
+    (re.compile(r"\b10\.10\.10\.\d+ (connected|timed-out)"), r"<pod> \1"),
+    (re.compile(r"\b(flash-\w+)-[0-9a-f]+-\w{5}\b"), r"\1-<id>"),
+    (re.compile(r"\bpods \d+,"), "pods <number>,"),  # without a node, the demo takes the pods away
+)
+_OF_PODS = (
+    (re.compile(r"(?m)^== \w+: packets, .*\n(?:(?!== ).*\n)*"), ""),
+    (re.compile(r"(?m)^    CUT OFF  pod .*\n(?:      .*\n)*\n"), ""),
+    (re.compile(r"\b\d+ things are not as declared"), "<number> things are not as declared"),
 )
 
 
@@ -23,6 +31,13 @@ def settled(transcript: str) -> str:
     for pattern, replacement in _VARYING:
         transcript = pattern.sub(replacement, transcript)
     return transcript.strip() + "\n"
+
+
+def without_packets(transcript: str) -> str:
+    """Return a transcript without what it shows of running pods: only a machine with a node has them."""
+    for pattern, replacement in _OF_PODS:
+        transcript = pattern.sub(replacement, transcript)
+    return transcript
 
 
 def kept_in(readme: str) -> str:

@@ -1,0 +1,95 @@
+"""``python -m lab packets``: real connections on a real node, held against the analyzer."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lab.enclosure.enclosure import enclosed, own_variables
+from lab.enclosure.needs import missing
+from lab.toolchain.kits import provide
+from lab.toolchain.node_kits import Enforcer, node_kits
+
+_REPOSITORY = Path(__file__).parents[2]
+_SHOWN = 40
+_AGREES, _DIFFERS, _CANNOT = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.add_argument("--matrix", type=Path, default=_REPOSITORY / "traffic.yaml", help="the declaration to try")
+    parser.add_argument("--stack", action="append", help="a stack to try it in; by default dev")
+    parser.add_argument("--enforcer", choices=[each.value for each in Enforcer], default=Enforcer.AWS.value)
+    parser.add_argument(
+        "--random", type=int, default=0, metavar="N", help="how many random declarations to try as well"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="which random ones")
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+
+
+def packets(arguments: argparse.Namespace) -> int:
+    """Try declarations and print what came of it; 1 where packets and analyzer differ, 2 where no packet can be tried.
+
+    Raises:
+        BuildError: A program of the node is missing and cannot be made.
+    """
+    lacking = missing()
+    if lacking:
+        sys.stderr.write(f"lab: {lacking}: packets cannot be tried here\n")
+        return _CANNOT
+    enforcer = Enforcer(arguments.enforcer)
+    orders = {
+        "folders": [str(folder) for folder in provide(node_kits(enforcer)).folders],
+        "enforcer": enforcer.value,
+        "matrix": str(arguments.matrix.resolve()),
+        "folder": str(_REPOSITORY),
+        "stacks": arguments.stack or ["dev"],
+        "random": arguments.random,
+        "seed": arguments.seed,
+    }
+    command = [sys.executable, "-m", "lab.packets.inside", json.dumps(orders)]
+    with enclosed(command, own_variables(), subprocess.PIPE) as inside:
+        found = [line for line in map(json.loads, inside.stdout or ()) if _shown(line, arguments.output)]
+        code = inside.wait()
+    if arguments.output == "json":
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    if code != 0:
+        return _CANNOT
+    return _DIFFERS if any(line.get("differences") for line in found) else _AGREES
+
+
+def _shown(line: dict[str, Any], output: str) -> bool:
+    """Print a line as text where that is wanted; return True."""
+    if output == "text":
+        for text in _words(line):
+            sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    return True
+
+
+def _words(line: dict[str, Any]) -> Iterator[str]:
+    if "node" in line:
+        yield "The node is ready: " + ", ".join(f"{what} {seconds} s" for what, seconds in line["node"].items())
+        return
+    differences = line["differences"]
+    unknown = sum(not each["known"] for each in differences)
+    yield (
+        f"{line['declaration']}: {line['ends']} ends, {line['ports']} ports: {line['tried']} connections tried, "
+        f"{line['tried'] - len(differences)} agree, {len(differences)} differ, {unknown} of them for no known reason; "
+        f"{line['passing']} pass by the analyzer ({line['seconds']} s)"
+    )
+    yield from _differing(differences)
+
+
+def _differing(differences: list[dict[str, Any]]) -> Iterable[str]:
+    for each in differences[:_SHOWN]:
+        yield (
+            f"  {each['source']} => {each['destination']} : {each['port']} {each['way']}: packets: {each['packets']}; "
+            f"analyzer: {each['analyzer']}, because {each['because']}"
+            + (f" (known: {each['known']})" if each["known"] else "")
+        )
+    if len(differences) > _SHOWN:
+        yield f"  and {len(differences) - _SHOWN} more"

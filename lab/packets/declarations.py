@@ -1,0 +1,123 @@
+"""The declarations that packets are tried on: a file's with a committed stack, or random ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
+from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
+from flash_ticket.firewall.project import read_settings
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
+from lab.node.addresses import Addresses
+
+ADDRESSES = Addresses(
+    IPv4Network("198.18.0.0/16"),
+    IPv4Network("198.19.128.0/17"),
+    node=IPv4Address("198.18.100.1"),
+    first_pod=IPv4Address("198.18.101.1"),
+)
+"""Those of the symbolic account, on which declarations are compiled without AWS."""
+
+_STACK = "random"
+_SERVICES = ("gateway", "api", "pay", "cart", "stock")
+_PLACES = ("redis", "database", "office")
+_PODS_ELSEWHERE = ("prometheus", "mesh")
+_NAMESPACES = ("monitoring", "tools")
+_NUMBERS = (80, 443, 3000, 5432, 8005)
+_RANGES = ("1-80", "8000-8010", "8005-8020", "65534-65535")
+# Places beside pods, around pods and among the addresses of others; the last two make an ipBlock mean pods.
+_CIDRS = ("198.18.20.0/24", "198.18.20.128/25", "198.18.21.9/32", "203.0.113.0/25", "198.18.0.0/16", "198.18.101.0/24")
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One firewall, and what it is called in tables."""
+
+    name: str
+    firewall: CompiledFirewall
+
+
+def declared(matrix: Path, folder: Path, stack: str) -> Declaration:
+    """Return a matrix file's firewall in a committed stack of a folder.
+
+    Raises:
+        InputError: A file cannot be used.
+    """
+    settings = read_settings(folder, stack)
+    name = f"{matrix.name}, stack {stack}"
+    return Declaration(name, _compiled(read_matrix(matrix), settings[BINDING_KEY], stack))
+
+
+def random_declarations(count: int, seed: int) -> Iterator[Declaration]:
+    """Yield random declarations; the same for the same seed."""
+    for number in range(count):
+        random = Random(f"{seed} {number}")  # noqa: S311 - not for secrets
+        content = _traffic(random)
+        matrix = parse_matrix(content, "traffic.yaml")
+        yield Declaration(f"random {number + 1}, seed {seed}", _compiled(matrix, _binding(random, content), _STACK))
+
+
+def _compiled(matrix: Matrix, binding: object, stack: str) -> CompiledFirewall:
+    return compile_firewall(matrix, bind(matrix, parse_binding(binding, stack), stack, SymbolicAccount("eu-west-1")))
+
+
+def _traffic(random: Random) -> dict[str, Any]:
+    names = random.sample(_SERVICES, random.randint(1, 4))
+    services = {name: {"pods": {"app": name}, "ports": _ports(random)} for name in names}
+    externals: dict[str, Any] = {"alb": {}}
+    for name in random.sample(_PLACES, random.randint(0, 3)):
+        externals[name] = {"ports": _ports(random)}
+    for name in random.sample(_PODS_ELSEWHERE, random.randint(0, 2)):
+        externals[name] = {"namespace": random.choice(_NAMESPACES), "ports": _ports(random)}
+        if _one_of(random, 2):
+            externals[name]["pods"] = {"app": name}
+    flows: list[dict[str, Any]] = []
+    pairs = [
+        (source, target)
+        for source in (*services, *externals)
+        for target in (*services, *externals)
+        if source != target and (source in services or target in services) and target != "alb"
+    ]
+    for source, target in random.sample(pairs, min(len(pairs), random.randint(1, 6))):
+        flow: dict[str, Any] = {"from": source, "to": target}
+        ports = ({**services, **externals})[target]["ports"]
+        if _one_of(random, 2):
+            flow["ports"] = random.sample(ports, random.randint(1, len(ports)))
+        flows.append(flow)
+    return {"namespace": "shop", "services": services, "externals": externals, "flows": flows}
+
+
+def _ports(random: Random) -> list[object]:
+    written = random.sample([*_NUMBERS, *_RANGES], random.randint(1, 2))
+    return [{"port": each, "protocol": "UDP"} if _one_of(random, 3) else each for each in written]
+
+
+def _one_of(random: Random, count: int) -> bool:
+    return random.randrange(count) == 0
+
+
+def _binding(random: Random, content: dict[str, Any]) -> dict[str, Any]:
+    places: dict[str, Any] = {"alb": {"subnets": {"tags": {"Tier": "public"}}}}
+    for name, entry in content["externals"].items():
+        if name != "alb" and "namespace" not in entry:
+            places[name] = {"cidrs": [random.choice(_CIDRS)]}
+    node_dns = _one_of(random, 3)
+    return {
+        "vpc": {"tags": {"Name": "shop"}},
+        "cluster": {
+            "name": "shop",
+            "nodes": {"tags": {"Name": "shop-nodes"}},
+            "attachment": "pods",
+            "cni": {"name": "vpc-cni", "podEniMode": "standard"},
+            "dns": {"mode": "node-local", "address": "169.254.20.10"} if node_dns else {"mode": "cluster"},
+        },
+        "loadBalancer": {"external": "alb", "listeners": [443], "clients": {"cidrs": ["203.0.113.128/25"]}},
+        "places": places,
+        "flowLogs": {"destination": "cloudwatch", "retentionDays": 14, "onDestroy": "delete"},
+    }

@@ -1,0 +1,229 @@
+"""Holds what packets do against what the analyzer says, for every pair of ends and every port in play."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
+from flash_ticket.firewall.analyse.reachability import Party, Reachability
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, Protocol, tcp, udp
+from flash_ticket.firewall.terms.verdict import Verdict
+from lab.node.network import NODE_NAMESPACE
+from lab.node.node import Node, NodeError
+from lab.packets.connections import Answer, Attempt, attempt_all
+from lab.packets.world import End, World
+from lab.toolchain.node_kits import Enforcer
+
+_UNDECLARED = (tcp(9), udp(9))
+_SECONDS = 2.2  # a lost SYN is sent anew after one
+_LOOKS = 5
+_OPEN_SECONDS, _PAUSE_SECONDS = 30.0, 0.3
+_BY_ADDRESS = "an ipBlock covers the address of a pod: the enforcer matches addresses, the analyzer does not"
+_TRIED = {Protocol.TCP, Protocol.UDP}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One connection that packets and analyzer are both asked about.
+
+    Attributes:
+        by_service: The address of the destination's Service, where it is tried; else the destination's own is.
+    """
+
+    source: End
+    destination: End
+    port: PortRange
+    by_service: str = ""
+
+    @property
+    def attempt(self) -> Attempt:
+        """What is tried."""
+        return Attempt(self.source.namespace, self.by_service or self.destination.address, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A connection on which packets and analyzer do not agree."""
+
+    question: Question
+    answer: Answer
+    verdict: Verdict
+    known: str = ""
+    """Why the enforcer is known to differ here; empty if nobody knows it."""
+
+    def row(self) -> dict[str, Any]:
+        """Return it for a table."""
+        return {
+            "source": self.question.source.name,
+            "destination": self.question.destination.name,
+            "port": str(self.question.port),
+            "way": "by its Service" if self.question.by_service else "by its address",
+            "packets": str(self.answer),
+            "analyzer": "passes" if self.verdict.passes else "stopped",
+            "because": "; ".join(map(str, self.verdict.deciding)),
+            "known": self.known,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What came of one declaration.
+
+    Attributes:
+        ends: How many there are.
+        ports: How many are in play.
+        tried: How many connections were tried.
+        passing: How many of them the analyzer lets through.
+        differences: Those on which both do not agree, once the policies are in force.
+        looks: How often everything was tried: policies take a moment.
+    """
+
+    ends: int
+    ports: int
+    tried: int
+    passing: int
+    differences: tuple[Difference, ...]
+    looks: int
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Compares declarations on one node, one after the other."""
+
+    node: Node
+    world: World
+    generation: int = 0
+
+    def compare(self, firewall: CompiledFirewall) -> Comparison:
+        """Deploy a declaration's pod layer, try everything, take it away, and return what differs.
+
+        Raises:
+            NodeError: The node is not as it must be; before the policies stand, everything has to connect.
+        """
+        self.generation += 1
+        layers = firewall.layers()
+        ports = ports_in_play(firewall)
+        ends = self.world.make(layers, ports, self.generation)
+        questions = list(_questions(ends, ports))
+        self._require_open(questions)
+        policies = [policy.manifest() for policy in firewall.deployed_pods.policies]
+        for manifest in policies:
+            self.node.api.apply(manifest)
+        analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), self.node.enforcer)
+        says = [analyzer.verdict(each) for each in questions]
+        found, looks = self._look(questions, says)
+        for manifest in policies:
+            self.node.api.delete(manifest)
+        self.world.clear()
+        self.node.check()
+        differences = tuple(
+            Difference(questions[number], answer, says[number], analyzer.known(questions[number], answer))
+            for number, answer in found.items()
+        )
+        passing = sum(verdict.passes for verdict in says)
+        return Comparison(len(ends), len(ports), len(questions), passing, differences, looks)
+
+    def _require_open(self, questions: Sequence[Question]) -> None:
+        left, end = list(questions), time.monotonic() + _OPEN_SECONDS
+        while time.monotonic() < end:
+            answers = attempt_all([each.attempt for each in left], _SECONDS)
+            left = [each for each, answer in zip(left, answers, strict=True) if not answer.passes]
+            if not left:
+                return
+            time.sleep(_PAUSE_SECONDS)  # kube-proxy needs a moment for Services
+        first = left[0]
+        way = "by its Service" if first.by_service else "by its address"
+        failing = f"{first.source.name} => {first.destination.name} : {first.port} {way}"
+        raise NodeError(f"before any policy {len(left)} connections fail, such as {failing}")
+
+    def _look(self, questions: Sequence[Question], says: Sequence[Verdict]) -> tuple[dict[int, Answer], int]:
+        """Return the answers that differ, by their questions' numbers, and how many looks it took.
+
+        Each look is at everything: before the policies are in force, a connection that they stop still passes.
+        """
+        found: dict[int, Answer] = {}
+        looks = 0
+        while looks < _LOOKS:
+            looks += 1
+            before, found = found, _differing(range(len(questions)), questions, says)
+            self.node.check()
+            if not found or found == before:
+                break
+        # A packet may be lost; what differs is tried once more, alone.
+        return (_differing(found, questions, says) if found else {}), looks
+
+
+def _differing(numbers: Iterable[int], questions: Sequence[Question], says: Sequence[Verdict]) -> dict[int, Answer]:
+    tried = list(numbers)
+    answers = attempt_all([questions[number].attempt for number in tried], _SECONDS)
+    return {
+        number: answer for number, answer in zip(tried, answers, strict=True) if answer.passes != says[number].passes
+    }
+
+
+def ports_in_play(firewall: CompiledFirewall) -> list[PortRange]:
+    """Return single ports: the ends of each declared range and what lies beside, those of DNS, and undeclared ones."""
+    matrix = firewall.matrix
+    declared = [port for endpoint in matrix.endpoints.values() for port in endpoint.ports]
+    found = {*DNS_PORTS, *_UNDECLARED}
+    for port in declared:
+        if port.protocol in _TRIED:
+            numbers = {port.first, port.last}
+            if port.first != port.last:
+                numbers |= {port.first - 1, (port.first + port.last) // 2, port.last + 1} & set(range(1, MAX_PORT + 1))
+            found |= {PortRange(protocol, number, number) for number in numbers for protocol in _TRIED}
+    return sorted(found)
+
+
+def _questions(ends: Sequence[End], ports: Sequence[PortRange]) -> Iterator[Question]:
+    for source in ends:
+        for destination in ends:
+            if source is destination or not (source.pod or destination.pod) or source.namespace == NODE_NAMESPACE:
+                continue
+            for port in ports:
+                yield Question(source, destination, port)
+                if destination.cluster_ip and source.pod:
+                    yield Question(source, destination, port, destination.cluster_ip)
+
+
+class Analyzer:
+    """The analyzer's answers to questions, and those that an enforcer is known to give instead."""
+
+    def __init__(self, cluster: AnalysedCluster, enforcer: Enforcer) -> None:
+        self._reachability = Reachability(cluster)
+        self._pods = {(workload.namespace, workload.pod): workload for workload in cluster.workloads}
+        self._enforcer = enforcer
+
+    def verdict(self, question: Question) -> Verdict:
+        """Return the verdict of the pod layer."""
+        return self._reachability.verdict(
+            self._party(question.source), self._party(question.destination), question.port
+        )
+
+    def known(self, question: Question, answer: Answer) -> str:
+        """Return why the enforcer is known to give an answer that differs; empty if nobody knows it.
+
+        For an enforcer, a pod is also a host with an address. The agent of AWS judges egress before the address of a
+        Service is translated, kube-router after it.
+        """
+        source, destination, verdict = question.source, question.destination, self.verdict(question)
+        before = self._enforcer is Enforcer.AWS and question.by_service
+        target = question.by_service if before else destination.address
+        egress, ingress = verdict.egress.passes, verdict.ingress.passes
+        if source.pod:
+            towards = self._reachability.verdict(self._party(source), _host(target), question.port)
+            egress = egress or towards.egress.passes
+        if destination.pod:
+            from_there = self._reachability.verdict(_host(source.address), self._party(destination), question.port)
+            ingress = ingress or from_there.ingress.passes
+        return _BY_ADDRESS if (egress and ingress) == answer.passes else ""
+
+    def _party(self, end: End) -> Party:
+        return self._pods[end.pod] if end.pod else _host(end.address)
+
+
+def _host(address: str) -> AddressRange:
+    return AddressRange.of(f"{address}/32")

@@ -1,0 +1,73 @@
+"""The network interfaces of the shop in the account, as the VPC resource controller makes them for pods."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.node.policy_endpoints import selects
+from lab.shop.shop import Shop
+
+_POLICIES = "/apis/vpcresources.k8s.aws/v1beta1/namespaces/{}/securitygrouppolicies"
+
+
+@dataclass(slots=True)
+class Interfaces:
+    """The interfaces of the shop's pods and hosts.
+
+    A pod's interface has the groups that its SecurityGroupPolicy gives, or those of the nodes. AWS does not delete a
+    group while an interface has it.
+
+    Attributes:
+        shop: Which runs.
+        ec2: A client of EC2.
+        stack: The environment, by which its subnets and groups are found.
+        front: The group of the load balancer.
+    """
+
+    shop: Shop
+    ec2: Any
+    stack: str
+    front: str
+    _made: list[str] = field(default_factory=list)
+
+    def make(self) -> None:
+        """Create them; those of pods have the groups of now."""
+        for address, groups in (*self._of_pods(), *self._of_hosts()):
+            made = self.ec2.create_network_interface(
+                SubnetId=self._subnet(address), PrivateIpAddress=address, Groups=groups
+            )
+            self._made.append(made["NetworkInterface"]["NetworkInterfaceId"])
+
+    def remove(self) -> None:
+        """Delete them."""
+        while self._made:
+            self.ec2.delete_network_interface(NetworkInterfaceId=self._made.pop())
+
+    def _of_pods(self) -> Iterator[tuple[str, list[str]]]:
+        api = self.shop.node.api
+        policies = api.items(_POLICIES.format(self.shop.matrix.namespace))
+        for pod in self.shop.pods():
+            labels = pod["metadata"].get("labels") or {}
+            groups = [
+                group
+                for policy in policies
+                if selects(policy["spec"].get("podSelector"), labels)
+                for group in policy["spec"]["securityGroups"]["groupIds"]
+            ]
+            yield pod["status"]["podIP"], groups or [self._group("nodes")]
+
+    def _of_hosts(self) -> Iterator[tuple[str, list[str]]]:
+        for name, address in self.shop.hosts.items():
+            if name == "alb":
+                yield address, [self.front]
+            elif name in self.shop.matrix.endpoints:
+                yield address, [self._group(name)]
+
+    def _group(self, name: str) -> str:
+        wanted = [{"Name": "tag:Name", "Values": [f"flash-ticket-{self.stack}-{name}"]}]
+        return str(self.ec2.describe_security_groups(Filters=wanted)["SecurityGroups"][0]["GroupId"])
+
+    def _subnet(self, address: str) -> str:
+        network = f"{address.rpartition('.')[0]}.0/24"
+        wanted = [{"Name": "cidr-block", "Values": [network]}]
+        return str(self.ec2.describe_subnets(Filters=wanted)["Subnets"][0]["SubnetId"])

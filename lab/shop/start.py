@@ -1,0 +1,39 @@
+"""Starts a lab whose cluster of dev has a node, and the shop on it. To be called inside an enclosure."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
+from lab.node.addresses import Addresses
+from lab.node.api import Api
+from lab.node.control_plane import node_side
+from lab.node.node import Node
+from lab.running.lab import Lab
+from lab.shop.shop import Shop
+from lab.surroundings import SURROUNDINGS
+from lab.toolchain.kits import KITS, provide
+from lab.toolchain.node_kits import Enforcer, node_kits
+
+_REPOSITORY = Path(__file__).parents[2]
+_DEV = next(each for each in SURROUNDINGS if each.stack == "dev")
+
+
+@contextmanager
+def running_shop(enforcer: Enforcer = Enforcer.AWS) -> Iterator[tuple[Lab, Shop]]:
+    """Run a lab with the shop in dev for the length of a ``with`` block; prod has no node.
+
+    Raises:
+        BuildError: A tool is missing and cannot be built.
+        LabError: A server does not start.
+        NodeError: The node or a pod does not start.
+    """
+    toolchain = provide((*KITS, *node_kits(enforcer)))
+    node = Node(toolchain, Addresses.within(_DEV), enforcer)
+    node.prepare()
+    with Lab.start(toolchain, {_DEV.stack: node_side(node.addresses)}) as lab:
+        node.start(Api.of(lab.kubeconfigs[_DEV.stack]))
+        shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network)
+        shop.open()
+        yield lab, shop

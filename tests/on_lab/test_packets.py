@@ -1,0 +1,105 @@
+"""Real connections between real pods under the enforcer that EKS runs."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.enclosure import cgroups
+from lab.enclosure.needs import missing
+
+pytestmark = pytest.mark.engine
+
+REPOSITORY = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def needs() -> None:
+    if lacking := missing():
+        pytest.skip(lacking)
+
+
+def packets(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - this project's own module
+        [sys.executable, "-m", "lab", "packets", *arguments],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def found() -> list[dict[str, Any]]:
+    """The comparison for the shop in dev, then those for five random declarations."""
+    process = packets("--stack", "dev", "--random", "5", "--output", "json")
+    output, _ = process.communicate()
+    assert process.returncode in (0, 1)
+    return [line for line in json.loads(output) if "declaration" in line]
+
+
+def test_packets_do_what_the_analyzer_says_for_every_pair_of_the_shop(found: list[dict[str, Any]]) -> None:
+    shop, *_ = found
+    assert shop["differences"] == []
+
+
+def test_what_differs_in_random_declarations_is_what_the_enforcer_is_known_for(found: list[dict[str, Any]]) -> None:
+    assert len(found) == 6
+    assert [each for line in found for each in line["differences"] if not each["known"]] == []
+
+
+def test_something_passes_and_something_is_stopped(found: list[dict[str, Any]]) -> None:
+    assert all(0 < line["passing"] < line["tried"] for line in found)
+
+
+def namespaces_below(process: int) -> Iterator[str]:
+    """Yield the namespaces of processes and of networks that a process's enclosure has."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (entry / "environ").read_bytes()
+            if f"={cgroups.PREFIX}{process}-".encode() in variables:
+                yield from (str((entry / "ns" / kind).readlink()) for kind in ("pid", "net"))
+        except OSError:
+            continue  # it has ended meanwhile
+
+
+def inhabited(namespaces: set[str]) -> set[str]:
+    """Return those of some namespaces that a process is in."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        for kind in ("pid", "net"):
+            try:
+                found.add(str((entry / "ns" / kind).readlink()))
+            except OSError:
+                continue
+    return found & namespaces
+
+
+@pytest.mark.parametrize("at", ["once it is there", "while connections are tried"])
+def test_nothing_is_left_of_a_node_whose_owner_is_killed(at: str) -> None:
+    process = packets("--stack", "dev", "--random", "9")
+    assert process.stdout
+    lines = 1 if at == "once it is there" else 2
+    for _ in range(lines):
+        assert process.stdout.readline()
+    own = {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("pid", "net")}
+    inside = set(namespaces_below(process.pid)) - own
+    assert inside
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+    def is_left() -> bool:
+        groups = [each for each in cgroups.left() if each.name.startswith(f"{cgroups.PREFIX}{process.pid}-")]
+        return bool(groups or inhabited(inside))
+
+    end = time.monotonic() + PATIENCE_SECONDS
+    while is_left() and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not is_left()
