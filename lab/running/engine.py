@@ -172,7 +172,7 @@ class Engine:
                 )
             finally:
                 child.end_marked(mark)
-            events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+            events = [json.loads(line) for line in _lines(log)] if log.exists() else []
         return Result(
             arguments,
             process.returncode,
@@ -198,6 +198,11 @@ class Engine:
         """Create the stack if it does not exist."""
         if not self.state_file.exists():
             self.run("stack", "init", self.stack).checked()
+
+
+def _lines(log: Path) -> list[str]:
+    """Return the whole lines of a log: a killed engine ends in the middle of one."""
+    return log.read_text().rpartition("\n")[0].splitlines()
 
 
 def _steps(events: list[dict[str, Any]]) -> Iterator[Step]:
