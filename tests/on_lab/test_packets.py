@@ -1,6 +1,8 @@
 """Real connections between real pods under the enforcer that EKS runs."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,6 +33,7 @@ def packets(*arguments: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "lab", "packets", *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
@@ -58,15 +61,19 @@ def test_something_passes_and_something_is_stopped(found: list[dict[str, Any]]) 
     assert all(0 < line["passing"] < line["tried"] for line in found)
 
 
+def processes_below(process: int) -> Iterator[Path]:
+    """Yield the folders in /proc of what runs in a process's enclosure."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if f"={cgroups.PREFIX}{process}-".encode() in (entry / "environ").read_bytes():
+                yield entry
+
+
 def namespaces_below(process: int) -> Iterator[str]:
     """Yield the namespaces of processes and of networks that a process's enclosure has."""
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            variables = (entry / "environ").read_bytes()
-            if f"={cgroups.PREFIX}{process}-".encode() in variables:
-                yield from (str((entry / "ns" / kind).readlink()) for kind in ("pid", "net"))
-        except OSError:
-            continue  # it has ended meanwhile
+    for entry in processes_below(process):
+        with contextlib.suppress(OSError):
+            yield from (str((entry / "ns" / kind).readlink()) for kind in ("pid", "net"))
 
 
 def inhabited(namespaces: set[str]) -> set[str]:
@@ -81,6 +88,18 @@ def inhabited(namespaces: set[str]) -> set[str]:
     return found & namespaces
 
 
+@pytest.mark.parametrize("program", ["kubelet", "aws-network-policy-agent"])
+def test_a_program_of_the_node_that_ends_is_named(program: str) -> None:
+    process = packets("--stack", "dev", "--random", "9")
+    assert process.stdout
+    assert process.stdout.readline()
+    (killed,) = (each for each in processes_below(process.pid) if (each / "exe").readlink().name == program)
+    os.kill(int(killed.name), signal.SIGKILL)
+    _, errors = process.communicate()
+    assert f"lab: {program} has ended with -9" in errors
+    assert process.returncode == 2
+
+
 @pytest.mark.parametrize("at", ["once it is there", "while connections are tried"])
 def test_nothing_is_left_of_a_node_whose_owner_is_killed(at: str) -> None:
     process = packets("--stack", "dev", "--random", "9")
@@ -92,8 +111,7 @@ def test_nothing_is_left_of_a_node_whose_owner_is_killed(at: str) -> None:
     inside = set(namespaces_below(process.pid)) - own
     assert inside
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    process.communicate()
 
     def is_left() -> bool:
         groups = [each for each in cgroups.left() if each.name.startswith(f"{cgroups.PREFIX}{process.pid}-")]
