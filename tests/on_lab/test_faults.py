@@ -4,6 +4,8 @@ This is a sample: `tests.support.faults` tries every fault at every write. Each 
 recovery from the runbook, and the same run again.
 """
 
+from collections.abc import Iterator
+
 import pytest
 
 from lab.recording.fault import Fault, How, Span
@@ -27,11 +29,12 @@ SAMPLE = (
 
 
 @pytest.fixture(scope="module")
-def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Dev, after a first deployment and a change without a fault."""
     stage = Stage(lab, "dev", tmp_path_factory.mktemp("stage"))
     stage.rehearse((Course.FIRST, Course.CHANGE))
-    return stage
+    yield stage
+    stage.destroy()
 
 
 @pytest.mark.parametrize("point", SAMPLE, ids=str)

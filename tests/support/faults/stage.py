@@ -101,6 +101,10 @@ class Stage:
             result.checked()
             self.writes[course] = len(journal.writes)
 
+    def destroy(self) -> None:
+        """Destroy the stack, for the tests that follow on this lab."""
+        self._engine(Course.DESTROY).destroy().checked()
+
     @property
     def is_sound(self) -> bool:
         """Whether the last recovery succeeded, so that the next point has the right start."""
