@@ -82,6 +82,12 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
         f"{line['passing']} pass by the analyzer ({line['seconds']} s)"
     )
     yield from _differing(differences)
+    if log := line["logged"]:
+        missing, invented = len(log["missing"]), len(log["invented"])
+        yield (
+            f"  the agent's log: {missing} of {log['stopped']} stopped connections are missing, {invented} denials are "
+            f"of nothing that was stopped, {log['malformed']} lines cannot be read"
+        )
 
 
 def _differing(differences: list[dict[str, Any]]) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """Holds what packets do against what the analyzer says, for every pair of ends and every port in play."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, Pr
 from flash_ticket.firewall.terms.verdict import Verdict
 from lab.node.network import NODE_NAMESPACE
 from lab.node.node import Node, NodeError
+from lab.packets.agent_log import Denial, Logged, denial, logged
 from lab.packets.connections import Answer, Attempt, attempt_all
 from lab.packets.world import End, World
 from lab.toolchain.node_kits import Enforcer
@@ -79,6 +80,7 @@ class Comparison:
         passing: How many of them the analyzer lets through.
         differences: Those on which both do not agree, once the policies are in force.
         looks: How often everything was tried: policies take a moment.
+        logged: What the agent of AWS logged of the last look; None with another enforcer.
     """
 
     ends: int
@@ -87,6 +89,7 @@ class Comparison:
     passing: int
     differences: tuple[Difference, ...]
     looks: int
+    logged: Logged | None = None
 
 
 @dataclass(slots=True)
@@ -114,7 +117,9 @@ class Oracle:
             self.node.api.apply(manifest)
         analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), self.node.enforcer)
         says = [analyzer.verdict(each) for each in questions]
-        found, looks = self._look(questions, says)
+        found, looks, since = self._look(questions, says)
+        is_logged = self.node.enforcer is Enforcer.AWS
+        log = logged(_stopped(questions, says, found), ports, since) if is_logged else None
         for manifest in policies:
             self.node.api.delete(manifest)
         self.world.clear()
@@ -124,7 +129,7 @@ class Oracle:
             for number, answer in found.items()
         )
         passing = sum(verdict.passes for verdict in says)
-        return Comparison(len(ends), len(ports), len(questions), passing, differences, looks)
+        return Comparison(len(ends), len(ports), len(questions), passing, differences, looks, log)
 
     def _require_open(self, questions: Sequence[Question]) -> None:
         left, end = list(questions), time.monotonic() + _OPEN_SECONDS
@@ -139,21 +144,21 @@ class Oracle:
         failing = f"{first.source.name} => {first.destination.name} : {first.port} {way}"
         raise NodeError(f"before any policy {len(left)} connections fail, such as {failing}")
 
-    def _look(self, questions: Sequence[Question], says: Sequence[Verdict]) -> tuple[dict[int, Answer], int]:
-        """Return the answers that differ, by their questions' numbers, and how many looks it took.
+    def _look(self, questions: Sequence[Question], says: Sequence[Verdict]) -> tuple[dict[int, Answer], int, float]:
+        """Return the answers that differ, by their questions' numbers, how many looks it took, and when the last began.
 
         Each look is at everything: before the policies are in force, a connection that they stop still passes.
         """
         found: dict[int, Answer] = {}
-        looks = 0
+        looks, since = 0, time.time()
         while looks < _LOOKS:
-            looks += 1
+            looks, since = looks + 1, time.time()
             before, found = found, _differing(range(len(questions)), questions, says)
             self.node.check()
             if not found or found == before:
                 break
         # A packet may be lost; what differs is tried once more, alone.
-        return (_differing(found, questions, says) if found else {}), looks
+        return (_differing(found, questions, says) if found else {}), looks, since
 
 
 def _differing(numbers: Iterable[int], questions: Sequence[Question], says: Sequence[Verdict]) -> dict[int, Answer]:
@@ -162,6 +167,20 @@ def _differing(numbers: Iterable[int], questions: Sequence[Question], says: Sequ
     return {
         number: answer for number, answer in zip(tried, answers, strict=True) if answer.passes != says[number].passes
     }
+
+
+def _stopped(
+    questions: Sequence[Question], says: Sequence[Verdict], found: Mapping[int, Answer]
+) -> dict[Denial, set[Denial]]:
+    """Return the connections that packets say are stopped, each with the forms in which a log may name it."""
+    stopped: dict[Denial, set[Denial]] = {}
+    for number, question in enumerate(questions):
+        if not (found[number].passes if number in found else says[number].passes):
+            source, attempt = question.source.address, question.attempt
+            addresses = (attempt.address, question.destination.address)
+            forms = {denial(source, address, attempt.port) for address in addresses}
+            stopped.setdefault(denial(source, attempt.address, attempt.port), set()).update(forms)
+    return stopped
 
 
 def ports_in_play(firewall: CompiledFirewall) -> list[PortRange]:

@@ -57,6 +57,13 @@ def test_what_differs_in_random_declarations_is_what_the_enforcer_is_known_for(f
     assert [each for line in found for each in line["differences"] if not each["known"]] == []
 
 
+def test_each_stopped_connection_is_in_the_agents_own_log_and_nothing_else_is(found: list[dict[str, Any]]) -> None:
+    for line in found:
+        logged = line["logged"]
+        assert logged.pop("stopped") > 0
+        assert logged == {"missing": [], "invented": [], "malformed": 0}
+
+
 def test_something_passes_and_something_is_stopped(found: list[dict[str, Any]]) -> None:
     assert all(0 < line["passing"] < line["tried"] for line in found)
 
