@@ -26,22 +26,38 @@ OUTSIDE_OF_EVERY_BLOCK = "100.64.0"
 
 
 def described(cluster: RandomCluster) -> tuple[list[Manifest], ClusterObjects]:
-    """Return a cluster's manifests with an address for each pod that no ipBlock of a policy covers."""
+    """Return a cluster's manifests with an address for each pod that no ipBlock of a policy covers.
+
+    All pods have the same ports: on EKS a port with a name is open on each selected pod by every number that the name
+    has on one of them.
+    """
     manifests = copy.deepcopy(cluster.manifests)
     pods = []
     for number, pod in enumerate(each for each in manifests if each["kind"] == "Pod"):
         pod["status"] = {"podIP": f"{OUTSIDE_OF_EVERY_BLOCK}.{number + 1}", "hostIP": "100.64.1.1", "phase": "Running"}
         pods.append(pod)
+        pod["spec"] = pods[0]["spec"]
     for policy in policies_of(manifests):
         spec = policy["spec"]
         for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):
             for peer in (*rule.get("from", ()), *rule.get("to", ())):
                 if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0":
                     peer["ipBlock"] = {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/16"]}
-        # Where every address is meant, nobody says whose names the ports have: EKS drops such ports.
+        # To a block, and to every address, ports have no names: EKS drops them.
+        for rules, peers in (("ingress", "from"), ("egress", "to")):
+            if rules in spec:
+                spec[rules] = [each for each in spec[rules] or () if without_named_blocks(each, peers)]
         if "egress" in spec:
-            spec["egress"] = [each for each in spec.get("egress") or () if each.get("to") or not named(each)]
+            spec["egress"] = [each for each in spec["egress"] if each.get("to") or not named(each)]
     return manifests, ClusterObjects(tuple(pods), cluster_from(manifests).namespaces)
+
+
+def without_named_blocks(rule: Manifest, peers: str) -> bool:
+    """Take the blocks out of a rule whose ports have names; return whether something is left of it."""
+    if named(rule) and rule.get(peers):
+        rule[peers] = [each for each in rule[peers] if "ipBlock" not in each]
+        return bool(rule[peers])
+    return True
 
 
 def named(rule: Manifest) -> bool:
@@ -173,6 +189,14 @@ def test_an_egress_rule_opens_the_services_in_front_of_its_pods_on_their_own_por
         {"cidr": "10.0.0.2", "ports": [{"protocol": "TCP", "port": 4000}]},
         {"cidr": "172.20.0.7", "ports": [{"protocol": "TCP", "port": 80}]},
     ]
+
+
+def test_a_port_with_a_name_is_open_on_each_selected_pod_by_every_number_of_that_name() -> None:
+    one, other = (pod(number, {"app": "api"}, [{"name": "http", "containerPort": 4000 + number}]) for number in (1, 2))
+    (found,) = policy_endpoints(
+        policy({"podSelector": {}, "ingress": [{"ports": [{"port": "http"}]}]}), shop(one, other)
+    )
+    assert [port["port"] for port in found["ingress"][0]["ports"]] == [4001, 4002]
 
 
 def test_a_rule_whose_ports_all_go_by_name_opens_nothing_to_an_ip_block() -> None:
