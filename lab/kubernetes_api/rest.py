@@ -6,20 +6,23 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-_PLURALS = {
-    "CustomResourceDefinition": "customresourcedefinitions",
-    "Namespace": "namespaces",
-    "NetworkPolicy": "networkpolicies",
-    "Pod": "pods",
-    "Service": "services",
-}
+_PLURALS = {"NetworkPolicy": "networkpolicies", "SecurityGroupPolicy": "securitygrouppolicies"}
 _ANSWER_SECONDS = 10.0
+
+
+def list_path(manifest: Mapping[str, Any]) -> str:
+    """Return the path of the list that an object belongs to, such as ``/api/v1/namespaces/shop/pods``."""
+    version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    within = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
+    return f"{root}{within}/{_PLURALS.get(kind, kind.lower() + 's')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,7 @@ class KubernetesEndpoint:
 
     def create(self, manifest: dict[str, Any]) -> None:
         """Create an object; also set the ``status`` of a Pod, as a kubelet does."""
-        version, metadata = manifest["apiVersion"], manifest["metadata"]
-        path = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        if "namespace" in metadata:
-            path += f"/namespaces/{metadata['namespace']}"
-        path += f"/{_PLURALS[manifest['kind']]}"
+        path, metadata = list_path(manifest), manifest["metadata"]
         self._request("POST", path, manifest)
         if "status" in manifest:
             status = {"status": manifest["status"]}

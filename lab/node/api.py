@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lab.kubernetes_api.rest import KubernetesEndpoint
+from lab.kubernetes_api.rest import KubernetesEndpoint, list_path
 
 Object = dict[str, Any]
 
-_PLURALS = {"NetworkPolicy": "networkpolicies", "SecurityGroupPolicy": "securitygrouppolicies"}
 _SECONDS = 30.0
 _AGAIN_SECONDS = 0.2
 _WATCH_SECONDS = 20
@@ -123,10 +122,7 @@ class Api:
 
     @staticmethod
     def _path(manifest: Mapping[str, Any]) -> str:
-        version, kind, metadata = manifest["apiVersion"], manifest["kind"], manifest["metadata"]
-        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        within = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-        return f"{root}{within}/{_PLURALS.get(kind, kind.lower() + 's')}/{metadata['name']}"
+        return f"{list_path(manifest)}/{manifest['metadata']['name']}"
 
 
 @dataclass(slots=True)

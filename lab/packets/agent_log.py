@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from flash_ticket.firewall.terms.ports import PortRange, Protocol
+from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.traffic.attribution.address_book import PROTOCOLS
 from flash_ticket.traffic.records.lines import LineLog, TextFiles
 from flash_ticket.traffic.records.policy_agent import PolicyAgentReader
 from flash_ticket.traffic.records.record import Disposition, Reading, Scope
 
 LOG = Path("/var/log/aws-routed-eni/network-policy-agent.log")
-_NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
+_NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
 _SECONDS, _PAUSE_SECONDS = 5.0, 0.2
 
 Denial = tuple[str, str, int, int]

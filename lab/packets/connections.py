@@ -104,7 +104,7 @@ class Listeners:
                         content, sender = listener.recvfrom(512)
                         listener.sendto(content, sender)
                 except OSError:
-                    continue  # whoever asked is gone, or the listener is
+                    continue  # the caller is gone, or the listener
 
 
 def allow_many_files() -> None:

@@ -1,6 +1,7 @@
 """Starts a lab whose cluster of dev has a node, and the shop on it. To be called inside an enclosure."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from lab.node.addresses import Addresses
 from lab.node.api import Api
 from lab.node.control_plane import node_side
-from lab.node.node import Node
-from lab.running.lab import Lab
+from lab.node.node import Node, NodeError
+from lab.packets.connections import allow_many_files
+from lab.running.engine import EngineError
+from lab.running.lab import Lab, LabError
 from lab.shop.shop import Shop
 from lab.surroundings import SURROUNDINGS
 from lab.toolchain.kits import KITS, provide
@@ -37,3 +40,15 @@ def running_shop(enforcer: Enforcer = Enforcer.AWS) -> Iterator[tuple[Lab, Shop]
         shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network)
         shop.open()
         yield lab, shop
+
+
+def run_with_shop(run: Callable[[Lab, Shop], None]) -> int:
+    """Run something with the shop, and return the exit code; what goes wrong is one line on standard error."""
+    allow_many_files()
+    try:
+        with running_shop() as (lab, shop):
+            run(lab, shop)
+    except (NodeError, LabError, EngineError) as error:
+        sys.stderr.write(f"lab: {error}\n")
+        return 1
+    return 0
