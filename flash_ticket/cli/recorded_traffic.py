@@ -29,6 +29,7 @@ from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.pod_history import merged
 from flash_ticket.traffic.records.record import Evidence, Log
+from flash_ticket.traffic.source import Use
 
 if TYPE_CHECKING:
     from flash_ticket.live.aws_account import AwsAccount
@@ -120,7 +121,8 @@ class FollowedTraffic:
         self._due = time.monotonic() + _SLOW_SECONDS
         declared = read_matrix(self.project / MATRIX_FILE)
         known = inventory(self.project, self.stack, self.inventories, last.inventory if last else None)
-        read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, known_environment(known))
+        environment = known_environment(known)
+        read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, environment, Use.AGAIN)
         self._last = traffic = attribute_logs(declared, known, read, wanted)
         self._prompt = tuple(
             log for log, total in zip(read, traffic.totals, strict=True) if total.evidence != {Evidence.FLOW_LOG}
@@ -174,8 +176,13 @@ def inventory(
     return found
 
 
-def logs(
-    project: Path, sources: Sequence[str], engine: Engine, matrix: Matrix, environment: Environment
+def logs(  # noqa: PLR0913, PLR0917 - each is an option of the verbs, but for the last two
+    project: Path,
+    sources: Sequence[str],
+    engine: Engine,
+    matrix: Matrix,
+    environment: Environment,
+    use: Use = Use.ONCE,
 ) -> tuple[Log, ...]:
     """Return the logs that the sources name, or those of the stack itself. It reads none of them yet.
 
@@ -187,7 +194,7 @@ def logs(
     def account() -> "AwsAccount":
         return live().account
 
-    named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, account))
+    named = tuple(log for source in dict.fromkeys(sources) for log in open_source(source, account, use))
     if engine is Engine.ATHENA:
         return (*live().athena_logs(matrix, environment), *named)
     return named or live().own_logs(matrix, environment)

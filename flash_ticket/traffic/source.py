@@ -141,7 +141,37 @@ class UnknownFiles:
         yield from ()
 
 
-def logs_in(path: Path) -> tuple[Log, ...]:
+class Use(Enum):
+    """How often a source is read."""
+
+    ONCE = auto()
+    AGAIN = auto()
+    """It is followed: an empty source waits for its first lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedFiles:
+    """A file or folder without a line so far, such as a log that an agent has just begun."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Return the path."""
+        return str(self.path)
+
+    def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield the records of what is there by now; nothing while the source is empty.
+
+        Raises:
+            InputError: What is there is no log, or it cannot be read.
+        """
+        for log in logs_in(self.path, Use.AGAIN):
+            if not isinstance(log, AwaitedFiles):
+                yield from log.records(scope, reading)
+
+
+def logs_in(path: Path, use: Use = Use.ONCE) -> tuple[Log, ...]:
     """Return the logs in a file, or in a folder and all folders below it, one for each kind.
 
     A file with several links is read once. An empty file is ignored.
@@ -153,6 +183,8 @@ def logs_in(path: Path) -> tuple[Log, ...]:
     for file in _distinct(files_below(path) if path.is_dir() else [path]):
         files[kind_of(file)].append(file)
     unknown = tuple(files.pop(None, ()))
+    if not files and not unknown and use is Use.AGAIN:
+        return (AwaitedFiles(path),)
     if not files:
         raise _nothing(path, unknown)
     logs = tuple(_log(kind, str(path), tuple(files[kind])) for kind in LogKind if kind in files)

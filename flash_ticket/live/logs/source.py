@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.live.logs.standard_input import StandardInput
 from flash_ticket.traffic.records.record import Log
-from flash_ticket.traffic.source import FORMS, logs_in
+from flash_ticket.traffic.source import FORMS, Use, logs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
-def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None) -> tuple[Log, ...]:
+def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None, use: Use = Use.ONCE) -> tuple[Log, ...]:
     """Return the logs that a SOURCE names. Each log opens when a caller reads its records.
 
     Args:
         text: The SOURCE. `FORMS` lists its possible forms.
         connect: Returns the AWS account. This calls it only if the SOURCE is in an account. None uses the account from
             the variables and settings of AWS.
+        use: How often the source is read. An empty file or folder is refused if it is read once.
 
     Raises:
         InputError: The SOURCE has no known form, it does not exist, or a right to find it is missing.
@@ -35,7 +36,7 @@ def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None) ->
 
         find = aws_source.log_of_bucket if text.startswith("s3://") else aws_source.log_of_group
         return (find((connect or aws_source.environments_account)(), text),)
-    return logs_in(_existing(text))
+    return logs_in(_existing(text), use)
 
 
 def _existing(text: str) -> Path:

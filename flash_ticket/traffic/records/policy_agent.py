@@ -18,6 +18,7 @@ from flash_ticket.traffic.records.policy_agent_line import (
     address_in,
     event_in,
     messages_of,
+    parts_of,
 )
 from flash_ticket.traffic.records.printed_events import PrintedEvents
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
@@ -53,7 +54,8 @@ class PolicyAgentReader:
       recorded at the other end.
     - If the agent knows no protocol, the protocol is 0.
     - The agent leaves out zeros at the end of an IPv4 address: ``172.20.112`` is read as 172.20.112.0.
-    - A line that is cut counts as malformed, because a part of it is missing.
+    - A line that is cut counts as malformed, because a part of it is missing. A whole line behind it, without a line
+      feed between them, is read and counted as a line of its own.
     - An audit line contains no time. The output of ``aws logs filter-log-events``, ``get-log-events`` and ``tail``, as
       JSON or text, and lines after a time (ISO 8601, or milliseconds since 1970) are accepted. An audit line without a
       time is malformed, because no time is invented.
@@ -76,22 +78,28 @@ class PolicyAgentReader:
                 if self._earlier.has(text):
                     continue
                 place = batch.place(index)
-                # JSON, times and addresses in a line can be wrong in many ways.
-                try:
-                    messages = self._messages(text, place)
-                except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-                    self._reading.refuse(place, str(error))
-                    continue
-                for message in messages:
-                    self._take(message, place)
-                for event in printed.complete():
-                    self._take(Message(event.message, event.time), event.place)
+                for part in parts_of(text):
+                    self._read(part, place)
             if self._gathered.is_full:
                 yield from self._gathered.release()
         printed.end()
-        for event in printed.complete():
-            self._take(Message(event.message, event.time), event.place)
+        self._take_printed()
         yield from self._gathered.release()
+
+    def _read(self, text: bytes, place: str) -> None:
+        # JSON, times and addresses in a line can be wrong in many ways.
+        try:
+            messages = self._messages(text, place)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            self._reading.refuse(place, str(error))
+            return
+        for message in messages:
+            self._take(message, place)
+        self._take_printed()
+
+    def _take_printed(self) -> None:
+        for event in self._printed.complete():
+            self._take(Message(event.message, event.time), event.place)
 
     def _messages(self, text: bytes, place: str) -> list[PolicyEvent | Message]:
         """Return the messages of a line; a line without one that is not part of a printed event is counted here."""

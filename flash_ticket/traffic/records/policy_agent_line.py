@@ -51,6 +51,12 @@ _WHOLE_HEAD = re.compile(rb'\{"level":"[a-z]{1,8}","ts":"(\d{4}-\d\d-\d\dT\d\d:\
 _WHOLE_ENDS = (b"}\n", b"}")
 _WHOLE_MESSAGE = b'"msg":"Flow Info: '
 
+_BEGINNING = b'{"level":"'
+"""Every line of the agent begins with this. Text inside a line contains no such bytes: its quotes are escaped."""
+
+_FRAGMENT = re.compile(rb'[{}"]|\b(?:Src|Dest) (?:IP|Port)\b|\b(?:Proto|Verdict|Direction|Tier)\b')
+"""What only a part of a line contains: a prefix of a whole line is a time, or the name of a stream or a pod."""
+
 _OCTETS = 4
 _UNKNOWN = "neither a message of the agent nor an event of CloudWatch"
 _TORN = "it is cut: a part of the line is missing"
@@ -136,7 +142,23 @@ class Earlier:
     def has(self, text: bytes) -> bool:
         """Return whether a line is whole, about traffic, and from before the time; False where this cannot be seen."""
         head = _WHOLE_HEAD.match(text) if self._since else None
-        return bool(head and head[1] < self._since and text.endswith(_WHOLE_ENDS) and _WHOLE_MESSAGE in text)
+        is_earlier = head and head[1] < self._since and text.endswith(_WHOLE_ENDS) and _WHOLE_MESSAGE in text
+        return bool(is_earlier and text.rfind(_BEGINNING) == 0)
+
+
+def parts_of(text: bytes) -> list[bytes]:
+    """Return what the agent wrote as one line, or as several if there is no line feed between them.
+
+    An agent that ends while it writes leaves a part of a line, and the next agent appends its first line to it.
+    """
+    if text.rfind(_BEGINNING) <= 0:
+        return [text]
+    before, *whole = text.split(_BEGINNING)
+    parts = [_BEGINNING + each for each in whole]
+    if before.strip() and _FRAGMENT.search(before):
+        return [before, *parts]
+    parts[0] = before + parts[0]
+    return parts
 
 
 def messages_of(text: bytes) -> list[PolicyEvent | Message]:

@@ -136,6 +136,67 @@ def test_follow_says_once_that_a_cut_line_is_missing_and_not_while_it_is_being_w
     assert len(pauses) == 5
 
 
+@pytest.mark.parametrize("source", ["growing.log", "."])
+def test_follow_waits_for_the_first_line_of_an_empty_file_or_folder(
+    night: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time() - NIGHT
+    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
+    path = night / "empty" / "growing.log"
+    path.parent.mkdir()
+    path.touch()
+    rounds = iter(["", agent(DEBUG, PAY, 3100, at=now - 5) + "\n", "", agent(GATEWAY, API, 4000, at=now - 1) + "\n"])
+
+    def sleep(_: float) -> None:
+        more = next(rounds, None)
+        if more is None:
+            raise KeyboardInterrupt
+        with path.open("a", encoding="utf-8") as file:
+            file.write(more)
+
+    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
+
+    result = ask(night, path.parent / source, "--follow", "--output", "json")
+
+    shown = [json.loads(each) for each in result.stdout.splitlines()]
+    assert [(each["dst"], each["lines"]) for each in shown] == [("pay", 1), ("api", 1)]
+    assert (result.stderr, result.exit_code) == ("", 1)
+
+
+def test_follow_goes_on_when_the_log_begins_anew(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent renames a log that is full. The next one is empty at first, and a slow look finds it like that."""
+    now, clock = time.time() - NIGHT, [100.0]
+    (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")
+    path = night / "agent.log"
+    path.write_text(agent(DEBUG, PAY, 3100, at=now - 10) + "\n", encoding="utf-8")
+    rounds = iter(["", agent(GATEWAY, API, 4000, at=now - 1) + "\n"])
+
+    def sleep(_: float) -> None:
+        more = next(rounds, None)
+        if more is None:
+            raise KeyboardInterrupt
+        path.write_text(more, encoding="utf-8")
+        clock[0] += 10
+
+    monkeypatch.setattr("flash_ticket.cli.recorded_traffic.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("flash_ticket.cli.verbs.denied.time.sleep", sleep)
+
+    result = ask(night, path, "--follow", "--output", "json")
+
+    assert [json.loads(each)["dst"] for each in result.stdout.splitlines()] == ["pay", "api"]
+    assert result.stderr == ""
+
+
+def test_an_empty_file_is_refused_without_follow(night: Path) -> None:
+    path = night / "empty.log"
+    path.touch()
+
+    result = ask(night, path)
+
+    assert result.exit_code == 2
+    assert f"{path}: is empty" in result.stderr
+
+
 def test_follow_prints_a_line_of_the_agent_at_its_own_pace(night: Path) -> None:
     """The command runs as it is. It prints a denial that is written while it pauses, before anything else is asked."""
     now = time.time() - NIGHT

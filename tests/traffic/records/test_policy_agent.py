@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -290,11 +291,52 @@ def test_a_cut_line_is_named_as_that() -> None:
     assert of_head.first_malformed == of_tail.first_malformed == "agent:1: it is cut: a part of the line is missing"
 
 
-def test_a_line_written_behind_a_cut_one_is_counted_with_it() -> None:
-    records, reading = read([OLD, REAL[:90] + REAL, OLD])
+@pytest.mark.parametrize("cut", [REAL, OLD, zap(V6), zap("starting")])
+def test_a_whole_line_behind_a_cut_one_is_read_and_the_cut_one_is_counted(cut: bytes) -> None:
+    """An agent that ends while it writes leaves a part of a line; the next agent appends its first line to it."""
+    (whole,), _ = read([REAL])
 
-    assert [record.count for record in records] == [2]
-    assert (reading.malformed, reading.other) == (1, 0)
+    for position in range(1, len(cut)):
+        (record,), reading = read([cut[:position] + REAL])
+
+        assert record == whole
+        assert (reading.recorded, reading.malformed + reading.other) == (1, 1)
+
+
+@pytest.mark.parametrize("start", [1, 60, 120, len(REAL) - 30, len(REAL) - 1])
+def test_a_whole_line_behind_the_end_of_another_is_read_and_the_end_is_counted(start: int) -> None:
+    (whole,), _ = read([REAL])
+
+    (record,), reading = read([REAL[start:] + REAL])
+
+    assert record == whole
+    assert (reading.recorded, reading.malformed + reading.other) == (1, 1)
+
+
+def test_whole_lines_without_a_line_feed_between_them_are_all_read() -> None:
+    (whole,), _ = read([REAL])
+
+    (record,), reading = read([REAL * 3])
+
+    assert record == replace(whole, count=3)
+    assert (reading.recorded, reading.malformed, reading.other) == (3, 0, 0)
+
+
+def test_a_line_behind_a_cut_one_is_read_for_a_period_that_begins_after_the_cut_one() -> None:
+    later = REAL.replace(b"2026-11-24T01:32:14", b"2026-11-24T03:32:14")
+
+    records, reading = read([REAL[:-20] + later + b"\n"], Scope(since=SECONDS + 3600))
+
+    assert [each.count for each in records] == [1]
+    assert (reading.recorded, reading.malformed) == (1, 1)
+
+
+@pytest.mark.parametrize("prefix", [b"[pod/aws-node-x7k2p/aws-eks-nodeagent] ", b"aws-node-x7k2p aws-eks-nodeagent "])
+def test_the_name_of_a_pod_before_a_line_is_no_part_of_another(prefix: bytes) -> None:
+    records, reading = read([prefix + REAL])
+
+    assert [each.count for each in records] == [1]
+    assert (reading.malformed, reading.other) == (0, 0)
 
 
 PRINTED = [b"{", b"}", b"},", b'"message": "x",', b'"timestamp": 5,', f'"message": "{AUDIT}"'.encode(), b'"eventId": 1']
