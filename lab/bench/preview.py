@@ -20,11 +20,10 @@ config:
 def main() -> None:
     """Print the times of both previews, and the ratio of each pair."""
     with Lab.start() as lab:
-        ours = Engine(lab, "prod", copy_program(_REPOSITORY, lab.folder / "ours"))
+        ours = Engine(lab, "prod", copy_program(_REPOSITORY, lab.folder / "ours"), lab.anew())
         changed = {"Pulumi.prod.yaml": _SETTINGS}
-        by_hand = Engine(
-            lab, "prod", copy_program(_REPOSITORY / "lab" / "bench" / "handwritten", lab.folder / "hand", changed)
-        )
+        copied = copy_program(_REPOSITORY / "lab" / "bench" / "handwritten", lab.folder / "hand", changed)
+        by_hand = Engine(lab, "prod", copied, lab.anew())
         counts = [len(engine.preview().checked().changes) for engine in (ours, by_hand)]
         pairs = [(ours.preview().checked().seconds, by_hand.preview().checked().seconds) for _ in range(_RUNS)]
     print(f"pulumi preview of prod, nothing deployed yet; {_RUNS} runs of each, in turn\n")

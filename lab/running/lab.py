@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.kubernetes_api.servers import NodeSide
+from lab.running.supervisor import POOL_SOCKET
 from lab.running.warm_python import write_stand_in
 from lab.surroundings import REGION
 from lab.toolchain.kits import Toolchain, provide
 
 _REPOSITORY = Path(__file__).parents[2]
 _END_SECONDS = 60.0
+# It leads the lab's AWS plugin to loaded providers; where it is empty, each engine loads its own.
+_PROVIDER_POOL = "FLASH_FIREWALL_PROVIDER_POOL"
 # Variables of the caller that would lead a program to a real account, cluster or backend.
 FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
 
@@ -60,12 +63,15 @@ class Lab:
         toolchain = toolchain or provide()
         folder = Path(tempfile.mkdtemp(prefix="flash-ticket-lab-"))
         executables = {name: str(toolchain.path(name)) for name in ("etcd", "kube-apiserver")}
+        if pool := toolchain.provider_pool:
+            executables["providers"] = str(pool)
         (folder / "executables.json").write_text(json.dumps(executables))
         sides = {stack: (node.address, str(node.certificates)) for stack, node in (nodes or {}).items()}
         (folder / "nodes.json").write_text(json.dumps(sides))
         supervisor = subprocess.Popen(  # noqa: S603 - this package's own module
             [sys.executable, "-m", "lab.running.supervisor", str(folder)],
             cwd=_REPOSITORY,
+            env={**os.environ, **toolchain.environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -93,9 +99,8 @@ class Lab:
 
     def variables(self, stack: str) -> dict[str, str]:
         """Return the variables that point pulumi, kubectl and aws at one environment of the lab."""
-        folders = [self.folder / "bin", Path(sys.executable).parent, *self.toolchain.folders]
         return {
-            "PATH": os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)]),
+            "PATH": os.pathsep.join([str(self.folder / "bin"), self.anew()["PATH"]]),
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
             # The engine writes a file's metadata in two steps; a reader in between, the engine too, finds no state.
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
@@ -113,10 +118,17 @@ class Lab:
             "KUBECONFIG": str(self.kubeconfigs[stack]),
             # Each engine and provider ends within seconds: memory is cheaper than to look for garbage.
             "GOGC": "400",
+            _PROVIDER_POOL: str(self.folder / POOL_SOCKET),
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
             **self.toolchain.environment,
         }
+
+    def anew(self) -> dict[str, str]:
+        """Return the variables with which an engine starts each program and provider anew, as outside the lab."""
+        folders = [Path(sys.executable).parent, *self.toolchain.folders]
+        path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
+        return {"PATH": path, _PROVIDER_POOL: ""}
 
     def env(self, stack: str) -> dict[str, str]:
         """Return the whole environment of a process: the caller's, without what leads past the lab, and `variables`."""

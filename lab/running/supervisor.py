@@ -22,6 +22,7 @@ from lab.surroundings import SURROUNDINGS
 
 _REPOSITORY = Path(__file__).parents[2]
 _LOOK_SECONDS = 0.2
+POOL_SOCKET = "providers"
 
 
 def main() -> None:
@@ -73,13 +74,16 @@ def _start(folder: Path, children: dict[str, subprocess.Popen[str]]) -> dict[str
     children["aws.log"] = aws
     warm = [sys.executable, "-m", "lab.running.warm_python", str(folder)]
     children["python.log"] = child.start(warm, folder, "python.log", environment)
+    if "providers" in executables:
+        pool = [executables["providers"], f"pool:{folder / POOL_SOCKET}"]
+        children["providers.log"] = child.start(pool, folder, "providers.log")
     children["etcd.log"] = child.start(etcd_command(Path(executables["etcd"]), folder), folder, "etcd.log")
     for server in servers:
         log = f"kube-apiserver-{server.surroundings.stack}.log"
         children[log] = child.start(server.command(Path(executables["kube-apiserver"])), folder, log)
-    pool = concurrent.futures.ThreadPoolExecutor()
-    filled = [pool.submit(server.fill) for server in servers]
-    endpoint = pool.submit(_first_line, aws)
+    threads = concurrent.futures.ThreadPoolExecutor()
+    filled = [threads.submit(server.fill) for server in servers]
+    endpoint = threads.submit(_first_line, aws)
     waiting: set[concurrent.futures.Future[Any]] = {*filled, endpoint}
     while waiting:
         finished, waiting = concurrent.futures.wait(waiting, _LOOK_SECONDS, concurrent.futures.FIRST_COMPLETED)

@@ -22,6 +22,7 @@ _PULUMI = "3.259.0"
 _KUBERNETES = "1.36.3"
 _TERRAFORM_PROVIDER_MAJOR = 5
 _LAUNCHER = "terraform-provider-aws"
+_AWS_PLUGIN_FILE = "pulumi-resource-aws"
 _INTERPRETER = "pulumi-language-python-interpreter"
 
 
@@ -77,6 +78,12 @@ class Toolchain:
             raise LookupError(f"the toolchain has no {executable}")
         return Path(found)
 
+    @property
+    def provider_pool(self) -> Path | None:
+        """The lab's own AWS plugin, which can keep loaded providers for many engines; None for the official plugin."""
+        own = [folder / _AWS_PLUGIN_FILE for folder in self.plugins.values() if (folder / _LAUNCHER).is_symlink()]
+        return own[0] if own else None
+
     def link_plugins(self, home: Path) -> None:
         """Link the plugins into the folder where the engine expects them. ``home`` must become its ``PULUMI_HOME``.
 
@@ -99,7 +106,7 @@ def _add_python_scripts(folder: Path) -> None:
 
 def _add_launcher(folder: Path) -> None:
     # With this name, the plugin acts as the Terraform provider: see lab/tools/aws-bridge/processes.go.
-    (folder / _LAUNCHER).symlink_to("pulumi-resource-aws")
+    (folder / _LAUNCHER).symlink_to(_AWS_PLUGIN_FILE)
 
 
 _KUBERNETES_VERSION = (

@@ -3,6 +3,8 @@
 // The official plugin is HashiCorp's Terraform provider behind Pulumi's bridge. This one starts Pulumi's dynamic bridge, lets it
 // load the same Terraform provider from a local file, and gives its resources the names that pulumi-aws gives them.
 //
+// In the lab most engines do the same: a process of this plugin that is named "pool:SOCKET" keeps loaded providers for them, see pool.go.
+//
 // Beside this executable lie pulumi-terraform-bridge and terraform-provider-aws, which is a link to this executable: see launch.
 package main
 
@@ -10,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -49,52 +52,34 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if socket, isPool := strings.CutPrefix(engine, "pool:"); isPool {
+		return servePool(ctx, socket)
+	}
+	// Without a pool each engine has a provider of its own, as with the official plugin.
+	if pool, err := net.Dial("unix", os.Getenv(poolVariable)); err == nil {
+		if wanted, canBorrow := newLease(engine); canBorrow {
+			return borrow(ctx, pool, wanted)
+		}
+		pool.Close()
+	}
 	return serve(ctx, engine)
 }
 
-// serve runs until ctx is done or the bridge ends.
+// serve serves one engine with a provider of its own, until ctx is done or the bridge ends.
 func serve(ctx context.Context, engine string) error {
-	executable, err := os.Executable()
+	own, err := startProvider(ctx, os.Environ())
 	if err != nil {
 		return err
 	}
-	folder := filepath.Dir(executable)
-	bridge, err := startBridge(filepath.Join(folder, "pulumi-terraform-bridge"), engine)
-	if err != nil {
-		return err
-	}
-	defer bridge.end()
-
-	connection, err := dial(bridge.port)
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
-	parameters := []string{filepath.Join(folder, launcherName), "--include", strings.Join(terraformNames(), ",")}
-	_, err = pulumirpc.NewResourceProviderClient(connection).Parameterize(ctx, &pulumirpc.ParameterizeRequest{
-		Parameters: &pulumirpc.ParameterizeRequest_Args{Args: &pulumirpc.ParameterizeRequest_ParametersArgs{Args: parameters}},
-	})
-	if err != nil {
-		return fmt.Errorf("the bridge cannot load %s: %w", os.Getenv(providerVariable), err)
-	}
-	announce(ctx, engine)
-
-	handler := &proxy{bridge: connection}
-	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
-		Options: []grpc.ServerOption{grpc.UnknownServiceHandler(handler.handle)},
-	})
-	if err != nil {
-		return err
-	}
+	defer own.end()
+	own.begin(ctx, engine)
 	// The engine reads the port off the first line.
-	fmt.Println(handle.Port)
+	fmt.Println(own.port)
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-bridge.ended:
+	case <-own.bridge.ended:
 		return errors.New("the bridge has ended")
-	case err := <-handle.Done:
-		return err
 	}
 }
 
@@ -103,17 +88,8 @@ func dial(port string) (*grpc.ClientConn, error) {
 }
 
 // announce tells the engine's log what serves AWS here. It is a courtesy: an engine that does not listen is no error.
-func announce(ctx context.Context, engine string) {
-	_, port, found := strings.Cut(engine, ":")
-	if !found {
-		return
-	}
-	connection, err := dial(port)
-	if err != nil {
-		return
-	}
-	defer connection.Close()
-	_, _ = pulumirpc.NewEngineClient(connection).Log(ctx, &pulumirpc.LogRequest{
+func announce(ctx context.Context, engine *grpc.ClientConn) {
+	_, _ = pulumirpc.NewEngineClient(engine).Log(ctx, &pulumirpc.LogRequest{
 		Severity: pulumirpc.LogSeverity_INFO,
 		Message:  "lab: AWS resources are served by HashiCorp's provider behind Pulumi's dynamic bridge, not by the official pulumi-aws plugin",
 	})

@@ -44,11 +44,9 @@ func launch() error {
 }
 
 // startBridge starts the bridge in a process group of its own and reads its port off the first line it prints.
-func startBridge(path, engine string) (*bridge, error) {
-	command := exec.Command(path)
-	if engine != "" {
-		command.Args = append(command.Args, engine)
-	}
+func startBridge(path, engine string, environment []string) (*bridge, error) {
+	command := exec.Command(path, engine)
+	command.Env = environment
 	command.Stderr = os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	output, err := command.StdoutPipe()

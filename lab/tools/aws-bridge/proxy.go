@@ -29,37 +29,71 @@ type proxy struct {
 // handle serves every method of pulumirpc.ResourceProvider: all are unary, and all their requests name what they are about
 // in the fields urn, type and tok, so one piece of code serves them all.
 func (p *proxy) handle(_ any, stream grpc.ServerStream) error {
-	path, _ := grpc.MethodFromServerStream(stream)
-	name := path[strings.LastIndex(path, "/")+1:]
-	method := pulumirpc.File_pulumi_provider_proto.Services().ByName("ResourceProvider").Methods().ByName(protoreflect.Name(name))
-	if method == nil {
-		return status.Errorf(codes.Unimplemented, "%s is not served", path)
-	}
-	request, err := newMessage(method.Input())
+	called, request, err := receive(resourceProvider, stream)
 	if err != nil {
 		return err
 	}
-	if err := stream.RecvMsg(request); err != nil {
-		return err
-	}
-	response, err := p.answer(stream.Context(), path, name, request, method.Output())
+	response, err := p.answer(stream.Context(), called, request)
 	if err != nil {
 		return err
 	}
 	return stream.SendMsg(response)
 }
 
-func (p *proxy) answer(
-	ctx context.Context, path, name string, request proto.Message, output protoreflect.MessageDescriptor,
-) (proto.Message, error) {
-	switch name {
+// call is one call of a service.
+type call struct {
+	path   string
+	name   string
+	output protoreflect.MessageDescriptor
+}
+
+var (
+	resourceProvider = pulumirpc.File_pulumi_provider_proto.Services().ByName("ResourceProvider")
+	engineService    = pulumirpc.File_pulumi_engine_proto.Services().ByName("Engine")
+)
+
+// receive reads the request of a unary call of a service.
+func receive(service protoreflect.ServiceDescriptor, stream grpc.ServerStream) (call, proto.Message, error) {
+	path, _ := grpc.MethodFromServerStream(stream)
+	name := path[strings.LastIndex(path, "/")+1:]
+	method := service.Methods().ByName(protoreflect.Name(name))
+	if method == nil {
+		return call{}, nil, status.Errorf(codes.Unimplemented, "%s is not served", path)
+	}
+	request, err := newMessage(method.Input())
+	if err != nil {
+		return call{}, nil, err
+	}
+	return call{path, name, method.Output()}, request, stream.RecvMsg(request)
+}
+
+// pass hands a call of a service on to the one that serves it. Without such, it answers it with nothing.
+func pass(service protoreflect.ServiceDescriptor, stream grpc.ServerStream, to *grpc.ClientConn) error {
+	called, request, err := receive(service, stream)
+	if err != nil {
+		return err
+	}
+	response, err := newMessage(called.output)
+	if err != nil {
+		return err
+	}
+	if to != nil {
+		if err := to.Invoke(stream.Context(), called.path, request, response); err != nil {
+			return err
+		}
+	}
+	return stream.SendMsg(response)
+}
+
+func (p *proxy) answer(ctx context.Context, called call, request proto.Message) (proto.Message, error) {
+	switch called.name {
 	case "GetPluginInfo":
 		return &pulumirpc.PluginInfo{Version: version}, nil
 	case "GetSchema":
 		return &pulumirpc.GetSchemaResponse{Schema: `{"name":"aws","version":"` + version + `"}`}, nil
 	case "Handshake", "Parameterize", "Construct", "Call":
 		// The engine falls back to the protocol without a handshake, which is all that the bridge needs.
-		return nil, status.Errorf(codes.Unimplemented, "%s is not served", name)
+		return nil, status.Errorf(codes.Unimplemented, "%s is not served", called.name)
 	}
 	token := subject(request.ProtoReflect())
 	putBack := func(*pulumirpc.CheckResponse) {}
@@ -71,11 +105,11 @@ func (p *proxy) answer(
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	dialects[token].rewrite(request.ProtoReflect(), toBridge)
-	response, err := newMessage(output)
+	response, err := newMessage(called.output)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.bridge.Invoke(ctx, path, request, response); err != nil {
+	if err := p.bridge.Invoke(ctx, called.path, request, response); err != nil {
 		return nil, dialects[token].rewriteStatus(err)
 	}
 	if checked, isCheck := response.(*pulumirpc.CheckResponse); isCheck {

@@ -82,17 +82,18 @@ def test_a_killed_engine_leaves_no_plugin_running(lab: Lab, tmp_path: Path) -> N
     (tmp_path / "__main__.py").write_text(
         "import time, pulumi_aws\npulumi_aws.get_caller_identity()\nwhile True: time.sleep(1)\n"
     )
-    engine = Engine(lab, "dev", tmp_path)
+    engine = Engine(lab, "dev", tmp_path, lab.anew())
     engine.run("stack", "init", "dev").checked()
 
+    def plugins() -> set[int]:
+        marked = find_marked(str(lab.folder))
+        return {each for each in marked if b"pulumi" in Path(f"/proc/{each}/cmdline").read_bytes()}
+
+    before = plugins()
     with pytest.raises(subprocess.TimeoutExpired):
         engine.run("preview", "--stack", "dev", seconds=10)
 
-    assert [process for process in find_marked(str(lab.folder)) if is_of_an_engine(process)] == []
-
-
-def is_of_an_engine(process: int) -> bool:
-    return b"pulumi" in Path(f"/proc/{process}/cmdline").read_bytes()
+    assert plugins() - before == set()
 
 
 def test_a_server_that_does_not_start_is_reported_with_its_output(lab: Lab, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.running.child import find_marked
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.toolchain.go_build import MODULES, go
@@ -85,6 +86,19 @@ def test_a_second_preview_finds_no_change(engine: Engine) -> None:
 
     assert [step for step in refreshed.changes if step.operation != "refresh"] == []
     assert again.changes == ()
+
+
+def test_engines_that_follow_each_other_share_a_loaded_provider(lab: Lab, engine: Engine) -> None:
+    def providers() -> list[int]:
+        marked = find_marked(str(lab.folder))
+        return [each for each in marked if b"terraform-provider-aws" in Path(f"/proc/{each}/cmdline").read_bytes()]
+
+    engine.preview().checked()
+    before = providers()
+    engine.preview().checked()
+
+    assert before
+    assert providers() == before
 
 
 def test_the_plugin_says_that_it_is_not_the_official_one(deployed: Result) -> None:
