@@ -16,6 +16,9 @@ from flash_ticket.firewall.terms.yaml.scalars import kubernetes_scalar, yaml_1_1
 _DEEPEST = 20
 """Levels of nesting. Far fewer than any rules allow, and no manifest needs more."""
 
+_LONGEST_KEY = 400
+"""Longer than any label's key. YAML 1.1 allows a key on one line no more than 1,024 characters."""
+
 
 class Declined(Enum):
     """The reader's answer to a document that it leaves to the complete parser."""
@@ -42,8 +45,9 @@ class _ParsedLine(NamedTuple):
 
 _WORD = r"[A-Za-z0-9_/.](?:[A-Za-z0-9_/.@+=,~()\-]|:(?=[^ ])| +(?=[^ #:]))*"
 _VALUE = rf"""(?P<plain>{_WORD})|"(?P<double>[^"\\]*)"|'(?P<single>[^']*)'|(?P<map>\{{\}})|(?P<list>\[\])"""
+_KEY = rf"[A-Za-z0-9_/][A-Za-z0-9_/.\-]{{0,{_LONGEST_KEY - 1}}}"
 _LINE = re.compile(
-    rf"(?P<indent> *)(?P<dash>- +)?(?:(?P<key>[A-Za-z0-9_/][A-Za-z0-9_/.\-]*):(?: +(?:{_VALUE}))?(?: +#.*)? *"
+    rf"(?P<indent> *)(?P<dash>- +)?(?:(?P<key>{_KEY}):(?: +(?:{_VALUE}))?(?: +#.*)? *"
     rf"|(?:{_VALUE.replace('(?P<', '(?P<item_')})(?: +#.*)? *)"
 )
 _BLANK = re.compile(r" *(?:#.*)?")

@@ -19,8 +19,17 @@ from flash_ticket.firewall.terms.yaml.block import Declined, read_block
 MOST_VALUES_WITH_ALIASES = 1_000_000
 _LONGEST_QUICK_DOCUMENT = 8 << 20  # the quick reader holds all lines of a document at once
 
-_MARKER = re.compile(r"^---(?:[ ]*(?:#.*)?$|(?=[ \t]))", re.MULTILINE)
-_NEEDS_WHOLE_TEXT = re.compile(r"^(?:\.\.\.|%)|^---[ \t]*[^ \t#\n-]", re.MULTILINE)
+_LINE_END = re.compile(r"(?<!\r)\r\n")
+"""The line ends of Windows. Where a break of its own comes before one, the complete reader sees both."""
+
+_MARKER = re.compile(r"^---(?: +#[ -~]*| *)$", re.MULTILINE)
+"""A marker with nothing after it but blanks or a comment in ASCII."""
+
+_OTHER_BREAKS = ("\r", "\x85", "\u2028", "\u2029", "\ufeff")
+"""Where YAML 1.1 breaks the line and Python's patterns do not. The last one is a mark that may begin a document."""
+
+_NEEDS_WHOLE_TEXT = re.compile(r"^(?:\.\.\.|%)|^---(?!-)(?! *$| +#[ -~]*$)", re.MULTILINE)
+"""The end of a document, a directive, or a marker with more after it."""
 
 
 class Aliases(Enum):
@@ -72,8 +81,8 @@ def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
     Raises:
         InputError: The text is not YAML or breaks a rule, or has a key twice.
     """
-    text = text.replace("\r\n", "\n")
-    if _NEEDS_WHOLE_TEXT.search(text):
+    text = _LINE_END.sub("\n", text)
+    if any(each in text for each in _OTHER_BREAKS) or _NEEDS_WHOLE_TEXT.search(text):
         yield from _read_completely(text, source, rules, 0)
         return
     begin, line = 0, 0
@@ -81,9 +90,9 @@ def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
         part = text[begin : marker.start() if marker else len(text)]
         value = read_block(part) if len(part) <= _LONGEST_QUICK_DOCUMENT else Declined.DECLINED
         if value is Declined.DECLINED:
-            found = _read_completely(part, source, rules, line)
-            yield from (YamlDocument(line + 1, each.value) for each in found)
-        elif begin or value is not None:
+            found = [*_read_completely(part, source, rules, line)]
+            value = found[0].value if found else None  # a part holds no marker, so it is one document at most
+        if begin or value is not None:
             yield YamlDocument(line + 1, value)
         line += part.count("\n")
         begin = marker.end() if marker else len(text)

@@ -1,10 +1,11 @@
 """YAML is read by the rules of declared files or of Kubernetes, quickly where they agree, and always in bounds."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.manifests.directory import MANIFESTS
@@ -53,6 +54,85 @@ def test_the_quick_reader_means_what_the_complete_one_means_or_leaves_it_alone(t
         return
     for rules in (MANIFESTS, DECLARED):
         assert repr([quick]) == repr(completely(text, rules) or [None])
+
+
+_BASES = (
+    "apiVersion: v1\nmetadata:\n  name: a # note\n  labels: {}\nspec:\n  ports:\n  - port: 80\n    name: 'x'\n",
+    "--- # the first\nspec:\n  podSelector: {}\n  policyTypes: [Ingress]\n---\n# nothing\n---\ningress:\n- {}\n",
+    'a:\r\n- b\r\n-   c: 1\r\n    d: "e f"\r\n---\r\ng: |\r\n  text\r\n\r\n  text\r\n',
+)
+_INSERTED = st.one_of(
+    st.characters(codec="utf-8"),
+    st.sampled_from("\r\x85\u2028\u2029\ufeff\t\x0b\x0c\x1c\x1d\x1e\x00\xa0\u3000\\"),
+    st.sampled_from(
+        ("\r\r\n", "\n---", "\n--- #", "--- -", "...", "\n%YAML 1.1", "\n- ", " #", ": ", "ingress: [{}]", "\n")
+    ),
+)
+
+
+@st.composite
+def _mutated(draw: st.DrawFn) -> str:
+    text = draw(st.sampled_from(_BASES))
+    for _ in range(draw(st.integers(1, 4))):
+        begin = draw(st.integers(0, len(text)))
+        end = begin + draw(st.sampled_from((0, 0, 0, 1, 5)))
+        text = text[:begin] + draw(_INSERTED) + text[end:]
+    return text
+
+
+def _by_pyyaml(text: str, rules: Rules) -> list[object]:
+    return [_value_of(node, rules) for node in yaml.compose_all(text, Loader=yaml.CSafeLoader)]
+
+
+def _value_of(node: yaml.Node, rules: Rules) -> Any:  # noqa: ANN401  # any value of YAML
+    if isinstance(node, yaml.MappingNode):
+        at_key = replace(rules, plain=rules.key)
+        found = {_value_of(key, at_key): _value_of(value, rules) for key, value in node.value}
+        if len(found) < len(node.value):
+            raise ValueError("a key twice")
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_value_of(each, rules) for each in node.value]
+    return node.value if node.style else rules.plain(node.value)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_mutated())
+def test_a_text_with_any_characters_anywhere_means_what_pyyaml_reads(text: str) -> None:
+    assume(not set("&*!<?") & set(text))
+    try:
+        read = values(text)
+    except InputError:
+        with pytest.raises((yaml.YAMLError, ValueError, TypeError)):
+            _by_pyyaml(text, MANIFESTS)
+    else:
+        assert repr(read) == repr(_by_pyyaml(text, MANIFESTS))
+
+
+@pytest.mark.parametrize("line_break", ["\r", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize(
+    "text",
+    ["--- # note{}ingress: [{{}}]\n", "---{}ingress: [{{}}]\n", "# note{}ingress: [{{}}]\n", "a: 1 #{}ingress: [{{}}]"],
+)
+def test_what_stands_behind_any_line_break_of_yaml_1_1_is_seen(text: str, line_break: str) -> None:
+    (found,) = values(text.format(line_break))
+
+    assert isinstance(found, dict)
+    assert found["ingress"] == [{}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["---#x\n", "\ufeff%YAML 1.1\n---\na: 1\n", "a: |\r\r\n x\r\n", "---\ta\n", "a: 1\n--- # 결제\nb: 2\n"],
+)
+def test_unusual_markers_and_line_ends_mean_what_pyyaml_reads(text: str) -> None:
+    assert values(text) == _by_pyyaml(text, MANIFESTS)
+
+
+@pytest.mark.parametrize("text", ["--- - a\n", "--- # \x07\na: 1\n", f"{'a' * 1100}: 1\n"])
+def test_what_pyyaml_refuses_is_refused_however_it_is_written(text: str) -> None:
+    with pytest.raises(InputError, match="this is not YAML"):
+        values(text)
 
 
 @settings(max_examples=300, deadline=None)
