@@ -38,7 +38,7 @@ try:
     change = impact(deployed, planned.layers())
     proof = planned.proof()
 except InputError as error:
-    refuse(str(error))
+    refuse("\n".join(map(str, error.each)))
 
 for warning in (*map(str, planned.notices()), *impact_warnings(change), *guarded):
     pulumi.log.warn(warning)

@@ -1,4 +1,7 @@
-"""The exit status of the command: 0 holds, 1 violated or different, 2 bad input, with one line on stderr."""
+"""The exit status of the command: 0 holds, 1 violated or different, 2 bad input.
+
+Each mistake in the input is a line on stderr.
+"""
 
 import gc
 import os
@@ -25,7 +28,7 @@ class ExitStatus(IntEnum):
 
 
 def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments, None]:
-    """End the process with the status that a verb returns, and report bad input in one line on stderr."""
+    """End the process with the status that a verb returns, and report each mistake in one line on stderr."""
 
     @wraps(verb)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
@@ -37,7 +40,7 @@ def ends_in_status(verb: Callable[Arguments, ExitStatus]) -> Callable[Arguments,
             status = verb(*args, **kwargs)
             sys.stdout.flush()
         except InputError as error:
-            sys.stderr.write(f"error: {error}\n")
+            sys.stderr.write("".join(f"error: {each}\n" for each in error.each))
             status = ExitStatus.BAD_INPUT
         except BrokenPipeError:  # the reader stopped early, as head does; Typer ends quietly
             raise

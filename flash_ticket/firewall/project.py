@@ -1,5 +1,7 @@
 """The project's own firewall, read and compiled from its files only, without AWS and without a cluster."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, SUSPENSIONS_KEY, parse_suspensions
 from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.declare.yaml_document import read_document
+from flash_ticket.firewall.declare.yaml_document import read_document, read_text, with_lines
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse_all
 
 MATRIX_FILE = "traffic.yaml"
 
@@ -26,17 +28,35 @@ def read_project(folder: Path, stack: str, at: datetime | None = None) -> Compil
         at: The present time, which decides whether a suspension is open; without it, suspensions are ignored.
 
     Raises:
-        InputError: A file has a mistake; the error describes the first one.
+        InputError: The files have mistakes; the error holds all of them, with their lines.
     """
-    stack = stack.rpartition("/")[2]
-    matrix = read_matrix(folder / MATRIX_FILE)
-    content = read_settings(folder, stack)
-    account = SymbolicAccount(str(content.get("aws:region", "")))
-    environment = bind(matrix, parse_binding(content[BINDING_KEY], stack), stack, account)
-    listed = parse_suspensions(content.get(SUSPENSIONS_KEY), stack, at) if at else NONE_SUSPENDED
-    firewall = compile_firewall(matrix, environment, listed)
-    refuse_excess(firewall.vpc, firewall.environment)
+    stack, mistakes = stack.rpartition("/")[2], list[InputError]()
+    with gathered(mistakes):
+        matrix = read_matrix(folder / MATRIX_FILE)
+    with gathered(mistakes), lines_of_settings(folder, stack):
+        content = read_settings(folder, stack)
+        binding = parse_binding(content[BINDING_KEY], stack)
+        listed = parse_suspensions(content.get(SUSPENSIONS_KEY), stack, at) if at else NONE_SUSPENDED
+    refuse_all(mistakes)
+    with lines_of_settings(folder, stack):
+        environment = bind(matrix, binding, stack, SymbolicAccount(str(content.get("aws:region", ""))))
+        firewall = compile_firewall(matrix, environment, listed)
+        refuse_excess(firewall.vpc, firewall.environment)
     return firewall
+
+
+def read_projects(folder: Path, stacks: Iterable[str], at: datetime) -> list[CompiledFirewall]:
+    """Return the firewalls of several stacks, as ``read_project`` does.
+
+    Raises:
+        InputError: The files have mistakes; the error holds those of all stacks.
+    """
+    found, mistakes = list[CompiledFirewall](), list[InputError]()
+    for stack in stacks:
+        with gathered(mistakes):
+            found.append(read_project(folder, stack, at))
+    refuse_all(mistakes)
+    return found
 
 
 def read_settings(folder: Path, stack: str) -> dict[str, Any]:
@@ -51,6 +71,14 @@ def read_settings(folder: Path, stack: str) -> dict[str, Any]:
     if not isinstance(content, dict) or BINDING_KEY not in content:
         raise InputError(path.name, f"config.{BINDING_KEY}", "this key is missing", "Add it as in Pulumi.dev.yaml")
     return content
+
+
+@contextmanager
+def lines_of_settings(folder: Path, stack: str) -> Iterator[None]:
+    """Add its line to each mistake in Pulumi.<stack>.yaml that the block raises, and sort the mistakes by line."""
+    path = folder / stack_file(stack)
+    with with_lines(lambda: read_text(path), path.name, "config"):
+        yield
 
 
 def stacks(folder: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from flash_ticket.firewall.declare.validation import refusal
 from flash_ticket.firewall.terms.input_error import shown
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
+from flash_ticket.firewall.terms.yaml.scalars import shown_plain
 
 DEFAULT_DENY = "00-default-deny"
 """The policy that selects every pod of the namespace; no other policy may use its name."""
@@ -90,6 +91,8 @@ def _bounds(value: object) -> tuple[int, int]:
         return value, value
     match = _RANGE.fullmatch(value) if isinstance(value, str) else None
     if not match:
+        if isinstance(value, str) and value.isascii() and value.isdecimal():
+            raise refusal(f"{shown(value)} is not a port", f"Remove the quotes: write {shown_plain(value)}")
         raise refusal(f"{shown(value)} is not a port", "Write a number such as 4000, or a range such as 8000-8010")
     return int(match[1]), int(match[2])
 

@@ -3,11 +3,12 @@
 Values only; ``flash_ticket.firewall.declare.traffic_file`` reads and checks the file. Traffic without a flow is denied.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.notice import Notice
+from flash_ticket.firewall.terms.ports import PortRange, listing
 
 Labels = tuple[tuple[str, str], ...]
 """Label keys with their values, sorted."""
@@ -75,12 +76,28 @@ class Matrix:
         services: Sorted by name.
         externals: Sorted by name.
         flows: Sorted; at most one for each pair of endpoints.
+        repeated: What the file gives more than once.
     """
 
     namespace: str
     services: tuple[Service, ...]
     externals: tuple[External, ...]
     flows: tuple[Flow, ...]
+    repeated: tuple[Flow, ...] = field(default=(), compare=False)
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield what is allowed in a matrix, but may not be meant: entries that nothing uses, and flows given twice."""
+        used = {name for flow in self.flows for name in (flow.source, flow.target)}
+        for service in self.services:
+            if service.name not in used:
+                what = "no flow names this service, so its pods reach nothing but DNS, and nothing reaches them"
+                yield Notice(f"services.{service.name}", what, "Add its flows, or remove it")
+        for external in self.externals:
+            if external.name not in used:
+                yield Notice(f"externals.{external.name}", "no flow names this external", "Add its flows, or remove it")
+        for flow in self.repeated:
+            what = f"more than one flow allows {flow.source} to open {listing(flow.ports)} of {flow.target}"
+            yield Notice("flows", what, "Keep one of them")
 
     @cached_property
     def endpoints(self) -> dict[str, DeclaredEndpoint]:

@@ -9,7 +9,7 @@ from pydantic import Field, PlainValidator
 
 from flash_ticket.firewall.declare.binding import PROJECT, stack_file
 from flash_ticket.firewall.declare.validation import FileModel, refusal, validated
-from flash_ticket.firewall.terms.input_error import InputError, escaped, shown
+from flash_ticket.firewall.terms.input_error import InputError, escaped, gathered, refuse_all, shown
 from flash_ticket.firewall.terms.moment import written
 
 SUSPENSIONS_KEY = f"{PROJECT}:suspensions"
@@ -151,15 +151,16 @@ def parse_suspensions(content: Any, stack: str, at: datetime) -> Suspensions:  #
         at: The current time, in UTC.
 
     Raises:
-        InputError: The content has a mistake; the error describes the first one.
+        InputError: The content has a mistake; the error holds all of them.
     """
     source = stack_file(stack)
     if not isinstance(content, list | None):
         raise InputError(source, SUSPENSIONS_KEY, f"{shown(content)} is not a list", "Write a list, or remove the key")
-    entries = [
-        validated(SuspensionEntry, entry, source, f"{SUSPENSIONS_KEY}[{index}]")
-        for index, entry in enumerate(content or ())
-    ]
+    entries, mistakes = list[SuspensionEntry](), list[InputError]()
+    for index, entry in enumerate(content or ()):
+        with gathered(mistakes):
+            entries.append(validated(SuspensionEntry, entry, source, f"{SUSPENSIONS_KEY}[{index}]"))
+    refuse_all(mistakes)
     listed = tuple(map(_suspension, entries))
     names = [each.policy for each in listed]
     for name in names:

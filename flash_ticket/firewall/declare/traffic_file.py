@@ -4,8 +4,8 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import combinations
+from dataclasses import dataclass, field, replace
+from itertools import combinations, islice, product
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,10 +14,10 @@ from pydantic.config import JsonDict
 
 from flash_ticket.firewall.declare.fields import Name, Names, PolicyName, Ports, WrittenLabels
 from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix, Service
-from flash_ticket.firewall.declare.validation import FileModel, refusal, validated
-from flash_ticket.firewall.declare.yaml_document import read_document
-from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.ports import PortRange, listing
+from flash_ticket.firewall.declare.validation import MOST_MISTAKES, FileModel, Model, refusal, validated
+from flash_ticket.firewall.declare.yaml_document import parse_document, read_text, with_lines
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 
 
 class PolicyNames(FileModel):
@@ -79,24 +79,75 @@ def read_matrix(path: Path) -> Matrix:
     """Return the matrix that a traffic file declares.
 
     Raises:
-        InputError: The file has a mistake; the error describes the first one.
+        InputError: The file has mistakes; the error holds all of them, with their lines.
     """
-    return parse_matrix(read_document(path), path.name)
+    text, mistakes = read_text(path), list[InputError]()
+    with with_lines(lambda: text, path.name):
+        return parse_matrix(parse_document(text, path.name, mistakes), path.name, mistakes)
 
 
-def parse_matrix(content: Any, source: str) -> Matrix:  # noqa: ANN401 - parsed YAML has any shape
+def parse_matrix(content: Any, source: str, earlier: Iterable[InputError] = ()) -> Matrix:  # noqa: ANN401 - parsed YAML
     """Return the matrix that parsed YAML declares; errors name it ``source``.
 
+    Args:
+        content: What the file holds.
+        source: The file, for errors.
+        earlier: The mistakes that were found in the file before.
+
     Raises:
-        InputError: The content has a mistake; the error describes the first one.
+        InputError: The content has mistakes; the error holds all of them, also the earlier ones.
     """
-    file = validated(TrafficFile, content, source)
+    mistakes = [*earlier]
+    try:
+        file = validated(TrafficFile, content, source)
+    except InputError as error:
+        mistakes += error.each
+        file = _what_is_right(content)
     services = tuple(_service(name, entry) for name, entry in sorted(file.services.items()))
     externals = tuple(_external(name, entry) for name, entry in sorted(file.externals.items()))
-    for check in (_refuse_shared_names, _refuse_own_namespace, _refuse_shared_policies, _refuse_shared_pods):
-        check(file, services, source)
+    for check in (_shared_names, _own_namespace, _shared_policies, _shared_pods):
+        mistakes += islice(check(file, services, source), MOST_MISTAKES)
     matrix = Matrix(file.namespace, services, externals, flows=())
-    return replace(matrix, flows=_flows(file, matrix.endpoints, source))
+    flows = _Flows(file, matrix.endpoints, _written_names(content), source)
+    found = flows.declared()
+    refuse_all([*mistakes, *flows.mistakes])
+    return replace(matrix, flows=found, repeated=tuple(sorted(flows.repeated)))
+
+
+def _what_is_right(content: Any) -> TrafficFile:  # noqa: ANN401 - parsed YAML has any shape
+    """Return a file without the entries that hold mistakes, to find the mistakes in the others."""
+    parts = content if isinstance(content, dict) else {}
+    flows = parts.get("flows")
+    return TrafficFile.model_construct(
+        namespace=parts.get("namespace", ""),
+        services=dict(_right(ServiceEntry, parts.get("services"))),
+        externals=dict(_right(ExternalEntry, parts.get("externals"))),
+        flows=[_entry(FlowEntry, each) for each in (flows if isinstance(flows, list) else ())],
+    )
+
+
+def _right(model: type[Model], entries: object) -> Iterator[tuple[str, Model]]:
+    for name, content in entries.items() if isinstance(entries, dict) else ():
+        entry = _entry(model, content) if isinstance(name, str) else None
+        if entry is not None:
+            yield name, entry
+
+
+def _entry(model: type[Model], content: object) -> Model | None:
+    try:
+        return validated(model, content, "")
+    except InputError:
+        return None
+
+
+def _written_names(content: Any) -> set[str]:  # noqa: ANN401 - parsed YAML has any shape
+    """Return the names of all services and externals, with mistakes or not; empty if some cannot be read."""
+    parts = content if isinstance(content, dict) else {}
+    services, externals = parts.get("services"), parts.get("externals", {})
+    known = {"namespace", "services", "externals", "flows"}
+    if not isinstance(services, dict) or not isinstance(externals, dict) or set(parts) - known:
+        return set()  # a flow may name what stands in the part that cannot be read
+    return {str(name) for name in (*services, *externals)}
 
 
 def _service(name: str, entry: ServiceEntry) -> Service:
@@ -117,18 +168,18 @@ def _sorted(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
     return tuple(sorted(set(ports)))
 
 
-def _refuse_shared_names(file: TrafficFile, services: tuple[Service, ...], source: str) -> None:
+def _shared_names(file: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
     for service in services:
         if service.name in file.externals:
-            raise InputError(
+            yield InputError(
                 source, f"externals.{service.name}", "a service has the same name", "Rename the external or the service"
             )
 
 
-def _refuse_own_namespace(file: TrafficFile, _: tuple[Service, ...], source: str) -> None:
+def _own_namespace(file: TrafficFile, _: tuple[Service, ...], source: str) -> Iterator[InputError]:
     for name, entry in file.externals.items():
         if entry.namespace == file.namespace:
-            raise InputError(
+            yield InputError(
                 source,
                 f"externals.{name}.namespace",
                 f"{file.namespace} is the firewalled namespace itself",
@@ -136,12 +187,12 @@ def _refuse_own_namespace(file: TrafficFile, _: tuple[Service, ...], source: str
             )
 
 
-def _refuse_shared_policies(_: TrafficFile, services: tuple[Service, ...], source: str) -> None:
+def _shared_policies(_: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
     uses = Counter(name for service in services for name in (service.ingress_policy, service.egress_policy))
     for service in services:
         for direction, name in (("ingress", service.ingress_policy), ("egress", service.egress_policy)):
             if uses[name] > 1:
-                raise InputError(
+                yield InputError(
                     source,
                     f"services.{service.name}.policies.{direction}",
                     f"the policy name {name} is used {uses[name]} times",
@@ -149,9 +200,9 @@ def _refuse_shared_policies(_: TrafficFile, services: tuple[Service, ...], sourc
                 )
 
 
-def _refuse_shared_pods(_: TrafficFile, services: tuple[Service, ...], source: str) -> None:
+def _shared_pods(_: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
     for first, second in _possibly_shared(services):
-        raise InputError(
+        yield InputError(
             source,
             f"services.{second.name}.pods",
             f"a pod can match both {first.name} and {second.name}, and would get the permissions of both",
@@ -161,6 +212,8 @@ def _refuse_shared_pods(_: TrafficFile, services: tuple[Service, ...], source: s
 
 def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, Service]]:
     """Yield the pairs of services that one pod could match, without comparing every pair of a large matrix."""
+    if not services:
+        return
     values = Counter(key for key, _ in {label for service in services for label in service.pods})
     dividing_key = max(sorted(values), key=values.__getitem__)
     by_value: dict[str | None, list[Service]] = {}
@@ -179,62 +232,82 @@ def share_no_pod(first: Service, second: Service) -> bool:
     return any(labels.get(key, value) != value for key, value in second.pods)
 
 
-def _flows(file: TrafficFile, endpoints: dict[str, DeclaredEndpoint], source: str) -> tuple[Flow, ...]:
-    permitted: dict[tuple[str, str], set[PortRange]] = {}
-    for index, entry in enumerate(file.flows):
-        key = f"flows[{index}]"
-        _refuse_unknown(entry, endpoints, source, key)
-        for origin in entry.source:
-            for target in entry.target:
-                _refuse_impossible(origin, target, file, source, key)
-                ports = _flow_ports(entry, target, endpoints[target].ports, source, key)
-                permitted.setdefault((origin, target), set()).update(ports)
-    return tuple(Flow(*ends, _sorted(ports)) for ends, ports in sorted(permitted.items()))
+@dataclass(slots=True)
+class _Flows:
+    """Reads the flows of a file, and collects the mistakes in them."""
 
+    file: TrafficFile
+    endpoints: dict[str, DeclaredEndpoint]
+    names: set[str]
+    source: str
+    mistakes: list[InputError] = field(default_factory=list)
+    repeated: set[Flow] = field(default_factory=set)
 
-def _refuse_unknown(entry: FlowEntry, endpoints: dict[str, DeclaredEndpoint], source: str, key: str) -> None:
-    for end, names in (("from", entry.source), ("to", entry.target)):
-        for name in names:
-            if name not in endpoints:
-                raise InputError(
-                    source,
-                    f"{key}.{end}",
-                    f"{name} is neither a service nor an external",
-                    f"Declare it, or write one of: {', '.join(sorted(endpoints))}",
-                )
+    def declared(self) -> tuple[Flow, ...]:
+        """Return one flow for each pair of endpoints, sorted."""
+        permitted: dict[tuple[str, str], set[PortRange]] = {}
+        for index, entry in enumerate(self.file.flows):
+            key = f"flows[{index}]"
+            if entry is None or self._names_unknown(entry, key):
+                continue
+            for origin, target in product(entry.source, entry.target):
+                if self._is_impossible(origin, target, key):
+                    continue
+                ports = set(self._ports(entry, target, key))
+                known = permitted.setdefault((origin, target), set())
+                twice = _sorted(PortSet.of(known) & PortSet.of(ports))
+                if twice:
+                    self.repeated.add(Flow(origin, target, twice))
+                known |= ports
+        return tuple(Flow(*ends, _sorted(ports)) for ends, ports in sorted(permitted.items()) if ports)
 
+    def _fail(self, key: str, problem: str, remedy: str) -> None:
+        if len(self.mistakes) < MOST_MISTAKES:
+            self.mistakes.append(InputError(self.source, key, problem, remedy))
 
-def _refuse_impossible(origin: str, target: str, file: TrafficFile, source: str, key: str) -> None:
-    if origin == target:
-        raise InputError(
-            source,
-            f"{key}.to",
-            f"the flow goes from {origin} to itself",
-            "Remove it; where its pods must talk to each other, declare them as two services",
-        )
-    if origin in file.externals and target in file.externals:
-        raise InputError(
-            source,
-            key,
-            f"{origin} and {target} are both externals, and this firewall does not control the traffic between them",
-            "Name a service at one end",
-        )
+    def _names_unknown(self, entry: FlowEntry, key: str) -> bool:
+        """Return whether an end of the flow is not declared, or is declared with a mistake."""
+        for end, names in (("from", entry.source), ("to", entry.target)):
+            for name in names:
+                if self.names and name not in self.names:
+                    self._fail(
+                        f"{key}.{end}",
+                        f"{name} is neither a service nor an external",
+                        f"Declare it, or write one of: {', '.join(sorted(self.names))}",
+                    )
+        return any(name not in self.endpoints for name in (*entry.source, *entry.target))
 
-
-def _flow_ports(
-    entry: FlowEntry, target: str, declared: tuple[PortRange, ...], source: str, key: str
-) -> Iterable[PortRange]:
-    if not declared:
-        raise InputError(source, f"{key}.to", f"{target} declares no ports", f"Add ports to {target}")
-    for index, port in enumerate(entry.ports or ()):
-        if not any(known.covers(port) for known in declared):
-            raise InputError(
-                source,
-                f"{key}.ports[{index}]",
-                f"{target} does not listen on {port}",
-                f"Write ports of {target} ({listing(declared)}), or add this one there",
+    def _is_impossible(self, origin: str, target: str, key: str) -> bool:
+        if origin == target:
+            self._fail(
+                f"{key}.to",
+                f"the flow goes from {origin} to itself",
+                "Remove it; where its pods must talk to each other, declare them as two services",
             )
-    return entry.ports or declared
+        elif {origin, target} <= self.file.externals.keys() - self.file.services.keys():
+            self._fail(
+                key,
+                f"{origin} and {target} are both externals, and this firewall does not control the traffic between "
+                "them",
+                "Name a service at one end",
+            )
+        else:
+            return False
+        return True
+
+    def _ports(self, entry: FlowEntry, target: str, key: str) -> Iterable[PortRange]:
+        declared = self.endpoints[target].ports
+        if not declared:
+            self._fail(f"{key}.to", f"{target} declares no ports", f"Add ports to {target}")
+            return ()
+        for index, port in enumerate(entry.ports or ()):
+            if not any(known.covers(port) for known in declared):
+                self._fail(
+                    f"{key}.ports[{index}]",
+                    f"{target} does not listen on {port}",
+                    f"Write ports of {target} ({listing(declared)}), or add this one there",
+                )
+        return entry.ports or declared
 
 
 def declaration(matrix: Matrix) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The boundary to files: pydantic's errors as one InputError."""
 
 import os
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -18,6 +19,9 @@ class FileModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
+
+MOST_MISTAKES = 20
+"""The most mistakes of one kind to report at once. More would hide the first ones."""
 
 NOT_EMPTY = ConfigDict(json_schema_extra={"minProperties": 1})
 """The configuration of a model whose keys are all optional and whose validator requires one of them."""
@@ -40,15 +44,26 @@ def validated(model: type[Model], content: Any, source: str, prefix: str = "") -
         prefix: The key of the content within the file; empty for the whole file.
 
     Raises:
-        InputError: The content has a mistake. The error describes the first one, but an unknown key before a missing
-            key, because a misspelling causes both.
+        InputError: The content has a mistake. The error holds every mistake, unknown keys first. A missing key counts
+            only if no unknown key looks like it, because a misspelling causes both.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
         found = error.errors(include_url=False)
-    first = min(found, key=lambda detail: detail["type"] != "extra_forbidden")
-    raise InputError(source, _key(prefix, first["loc"]), *_problem_and_remedy(model, first))
+    unknown = [detail["loc"] for detail in found if detail["type"] == "extra_forbidden"]
+    told = [each for each in found if each["type"] != "missing" or not _is_misspelt(each["loc"], unknown)]
+    told.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+    mistakes = [
+        InputError(source, _key(prefix, each["loc"]), *_problem_and_remedy(model, each))
+        for each in told[:MOST_MISTAKES]
+    ]
+    raise replace(mistakes[0], more=tuple(mistakes[1:]))
+
+
+def _is_misspelt(missing: tuple[int | str, ...], unknown: list[tuple[int | str, ...]]) -> bool:
+    beside = [str(each[-1]) for each in unknown if each[:-1] == missing[:-1]]
+    return bool(get_close_matches(str(missing[-1]), beside, n=1))
 
 
 def _key(prefix: str, location: tuple[int | str, ...]) -> str:

@@ -47,9 +47,10 @@ class CompiledFirewall:
         return BothLayers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
 
     def notices(self) -> tuple[Notice, ...]:
-        """Return the notices about suspensions, settings and alerts."""
+        """Return the notices about suspensions, the matrix, settings and alerts."""
         return (
             *suspension_notices(self.suspensions),
+            *self.matrix.notices(),
             *environment_notices(self.environment, self.pods),
             *alert_notices(self.matrix, self.environment),
         )

@@ -1,8 +1,9 @@
 """The one error for input that a person can correct."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 # Default_Ignorable_Code_Point (Unicode, DerivedCoreProperties) and the Braille blank. Python calls them printable, but
 # they are invisible, so two different names could look the same.
@@ -37,17 +38,48 @@ class InputError(Exception):
         key: The dotted path within the source: ``flows[2].to``. Empty for the source as a whole.
         problem: What is wrong, with the bad value.
         remedy: What to write instead, in the imperative.
+        line: The line of the source, from 1; 0 if it is not known, or if the key says it.
+        more: The other mistakes that were found at the same time.
     """
 
     source: str
     key: str
     problem: str
     remedy: str
+    line: int = field(default=0, kw_only=True)
+    more: tuple["InputError", ...] = field(default=(), kw_only=True)
 
     def __str__(self) -> str:
-        """Return one line, ``source: key: problem. remedy.``, with control and invisible characters escaped."""
+        """Return one line, ``source: key: problem. remedy. See line 3.``, with what is not seen escaped."""
         where = f"{self.source}: {self.key}" if self.key else self.source
-        return escaped(f"{where}: {self.problem}. {self.remedy}.")
+        found = f" See line {self.line}." if self.line else ""
+        return escaped(f"{where}: {self.problem}. {self.remedy}.{found}")
+
+    @property
+    def each(self) -> tuple["InputError", ...]:
+        """Every mistake as an error of its own, this one first."""
+        return (replace(self, more=()), *self.more) if self.more else (self,)
+
+
+@contextmanager
+def gathered(mistakes: list[InputError]) -> Iterator[None]:
+    """Add the mistakes that the block raises to a list, and go on after the block."""
+    try:
+        yield
+    except InputError as error:
+        mistakes += error.each
+
+
+def refuse_all(mistakes: Iterable[InputError]) -> None:
+    """Raise all mistakes as one error, in the order given, each once; return if there is none.
+
+    Raises:
+        InputError: There is a mistake.
+    """
+    every = [each for mistake in mistakes for each in mistake.each]
+    found = list({str(each): each for each in every}.values())  # files that several stacks share are read for each
+    if found:
+        raise replace(found[0], more=tuple(found[1:]))
 
 
 _YAML_WORDS = {None: "null", True: "true", False: "false"}

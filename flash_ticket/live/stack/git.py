@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from flash_ticket.firewall.declare.suspensions import LONGEST_REASON
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[P
         try:
             yield Path(folder)
         except InputError as error:
-            raise replace(error, source=f"{error.source} at {revision}") from None
+            refuse_all(replace(each, source=f"{each.source} at {revision}") for each in error.each)
 
 
 def _file_at(project: Path, revision: str, name: str) -> bytes:

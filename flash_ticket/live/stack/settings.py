@@ -10,7 +10,7 @@ from typing import Any
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, Binding, parse_binding, stack_file
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions
-from flash_ticket.firewall.project import read_settings
+from flash_ticket.firewall.project import lines_of_settings, read_settings
 from flash_ticket.firewall.terms.input_error import InputError
 
 
@@ -95,8 +95,9 @@ def read_stack_file(folder: Path, stack: str) -> StackConfiguration:
         InputError: The file is not readable, a key is unknown, missing or encrypted, or the binding is not valid.
     """
     name = stack.rpartition("/")[2]
-    settings = read_settings(folder, name)
-    return configuration(name, {**settings, **dict(_texts(settings, folder, stack_file(name)))})
+    with lines_of_settings(folder, name):
+        settings = read_settings(folder, name)
+        return configuration(name, {**settings, **dict(_texts(settings, folder, stack_file(name)))})
 
 
 def _texts(settings: Mapping[str, Any], folder: Path, source: str) -> Iterator[tuple[str, str | None]]:

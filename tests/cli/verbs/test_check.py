@@ -141,6 +141,51 @@ def test_a_misleading_setting_is_a_warning_and_not_a_violation(project: Path) ->
     assert parsed("--project", project, "--stack", "dev")[0]["warnings"][0]["setting"] == "cluster.attachment nodes"
 
 
+def test_what_nothing_uses_and_what_is_given_twice_are_warnings(project: Path) -> None:
+    edit(project / "traffic.yaml", "  - {from: alb, to: gateway}", "  - {from: alb, to: gateway}\n" * 2)
+    edit(
+        project / "traffic.yaml",
+        "externals:",
+        "  idle: {pods: {app: idle}, ports: [1]}\nexternals:\n  mail: {ports: [25]}",
+    )
+    for stack in ("dev", "prod"):
+        edit(project / f"Pulumi.{stack}.yaml", "places:", "places:\n      mail: {cidrs: [192.0.2.1/32]}")
+
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert result.exit_code == 0, result.stderr
+    assert "dev: warning: services.idle: no flow names this service, so its pods reach nothing but DNS" in result.stdout
+    assert "dev: warning: externals.mail: no flow names this external. Add its flows, or remove it." in result.stdout
+    assert "dev: warning: flows: more than one flow allows alb to open TCP 3000 of gateway. Keep one" in result.stdout
+    assert "services.gateway" not in result.stdout
+
+
+def test_the_mistakes_of_all_files_are_reported_at_once_each_with_its_line(project: Path) -> None:
+    edit(project / "traffic.yaml", "to: gateway", "to: gatway")
+    edit(project / "Pulumi.dev.yaml", "retentionDays: 14", "retentionDays: 15")
+    edit(project / "Pulumi.prod.yaml", "attachment: pods", "attachment: pod")
+
+    result = run("check", "--project", project)
+
+    lines = {
+        name: (project / name).read_text().splitlines()
+        for name in ("traffic.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml")
+    }
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [each.split()[1].rstrip(":") for each in result.stderr.splitlines()] == list(lines)
+    for said, (name, word) in zip(
+        result.stderr.splitlines(),
+        [
+            ("traffic.yaml", "to: gatway"),
+            ("Pulumi.dev.yaml", "flowLogs:"),
+            ("Pulumi.prod.yaml", "attachment: pod"),
+        ],
+        strict=True,
+    ):
+        number = next(index for index, line in enumerate(lines[name], 1) if word in line)
+        assert said.endswith(f" See line {number}.")
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [

@@ -226,9 +226,9 @@ def test_a_mistake_in_an_older_revision_is_reported_with_the_revision(repository
     result = run("diff", "--project", repository, "--stack", "dev")
 
     assert result.exit_code == 2
-    assert (
-        result.stderr
-        == "error: traffic.yaml at HEAD: servces: this key is not known. Write 'services' instead, or remove it.\n"
+    assert result.stderr == (
+        "error: traffic.yaml at HEAD: servces: this key is not known. Write 'services' instead, or remove it. "
+        "See line 5.\n"
     )
 
 

@@ -1,8 +1,10 @@
 """Every mistake that traffic.yaml alone can show, and its one-line error."""
 
+from pathlib import Path
+
 import pytest
 
-from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
 from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.terms.input_error import InputError
 
@@ -89,8 +91,7 @@ MISTAKES = [
         ("services.gateway.ports[0]: 'http' is not a port. Write a number such as 4000, or a range such as "
         "8000-8010.")),
     ("a port in quotes", PORTS, "ports: ['3000']",
-        ("services.gateway.ports[0]: '3000' is not a port. Write a number such as 4000, or a range such as "
-        "8000-8010.")),
+        "services.gateway.ports[0]: '3000' is not a port. Remove the quotes: write 3000."),
     ("a truth value for a port", PORTS, "ports: [true]",
         ("services.gateway.ports[0]: true is not a port. Write a number such as 4000, or a range such as "
         "8000-8010.")),
@@ -217,7 +218,14 @@ WHOLE_FILES = [
     ("{namespace: shop, services: {}}", "services: it is empty. Add at least one entry."),
     ("[" * 100_000, f"line 1, column 51: {DEEP}"),
     ("- " * 100_000, f"line 1, column 101: {DEEP}"),
-    (f"0x{'f' * 5000}", f"a value too long to show is not a set of keys with values. {KEYS}"),
+    (
+        f"0x{'f' * 5000}",
+        (
+            f"line 1, column 1: YAML reads 0x{'f' * 25}...{'f' * 27} as the number a value too long to show. "
+            "Write the number in plain decimal, or put it in quotes if it is text."
+        ),
+    ),
+    ("9" * 4000, f"{'9' * 28}...{'9' * 28} is not a set of keys with values. {KEYS}"),
 ]
 
 
@@ -242,3 +250,75 @@ def test_a_mistake_is_reported_with_file_key_problem_and_remedy(replaced: str, m
 @pytest.mark.parametrize(("text", "line"), WHOLE_FILES, ids=[text[:10] for text, _ in WHOLE_FILES])
 def test_a_file_that_is_not_a_declaration_is_reported_the_same_way(text: str, line: str) -> None:
     assert refusal_of(text) == f"traffic.yaml: {line}"
+
+
+MANY = """\
+namespace: flash-ticket
+services:
+  gateway:
+    pods: {app: flash-gateway}
+    ports: [0443]
+  api:
+    pods: {app: flash-api}
+    ports: ["4000", 22:22]
+    prots: [1]
+  pay:
+    pods: {app: flash-pay}
+    ports: [3100]
+  same:
+    pods: {app: flash-pay}
+    ports: [1]
+externals:
+  alb: {}
+  redis: {ports: [6379]}
+  pay: {}
+flows:
+  - {from: alb, to: gateway, ports: [443]}
+  - {from: gateway, to: [apj, pay]}
+  - {from: pay, to: pay}
+  - from: pay
+    to: redis
+    ports: [6380]
+  - {to: redis}
+"""
+
+EXPECTED = """\
+line 5, column 13: YAML reads 0443 as the number 291. Write 443, or put it in quotes if it is text.
+line 8, column 21: YAML reads 22:22 as the number 1342. Write the number in plain decimal, or put it in quotes \
+if it is text.
+services.api.ports[0]: '4000' is not a port. Remove the quotes: write 4000. See line 8.
+services.api.prots: this key is not known. Write 'ports' instead, or remove it. See line 9.
+services.same.pods: a pod can match both pay and same, and would get the permissions of both. Give both services one \
+label key with different values. See line 14.
+externals.pay: a service has the same name. Rename the external or the service. See line 19.
+flows[1].to: apj is neither a service nor an external. Declare it, or write one of: alb, api, gateway, pay, redis, \
+same. See line 22.
+flows[2].to: the flow goes from pay to itself. Remove it; where its pods must talk to each other, declare them as two \
+services. See line 23.
+flows[3].ports[0]: redis does not listen on TCP 6380. Write ports of redis (TCP 6379), or add this one there. \
+See line 26.
+flows[4].from: this key is missing. Add it. See line 27.
+"""
+
+
+def test_all_mistakes_of_a_file_are_reported_at_once_each_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "traffic.yaml").write_text(MANY)
+
+    with pytest.raises(InputError) as refused:
+        read_matrix(tmp_path / "traffic.yaml")
+
+    assert "".join(f"{each}\n" for each in refused.value.each) == "".join(
+        f"traffic.yaml: {line}\n" for line in EXPECTED.splitlines()
+    )
+
+
+@pytest.mark.parametrize("port", ['"4000"', '{port: "4000"}', '{port: "4000", protocol: UDP}'])
+def test_a_port_in_quotes_is_refused_and_the_remedy_is_to_remove_them(port: str) -> None:
+    assert "'4000' is not a port. Remove the quotes: write 4000." in refusal_of(VALID.replace("4000", port))
+
+
+def test_one_misspelt_key_is_one_mistake_and_not_also_a_missing_key() -> None:
+    with pytest.raises(InputError) as refused:
+        parse_matrix(parse_document(VALID.replace("services:", "servics:"), "f"), "f")
+
+    assert [each.key for each in refused.value.each] == ["servics"]

@@ -1,9 +1,9 @@
 """A quick reader of the YAML that manifests are mostly written in.
 
 It reads block mappings and sequences of plain and simply quoted scalars, one to a line, and declines anything else. It
-also declines text without quotes that YAML 1.1 and Kubernetes read differently. So it never gives a document another
-meaning than the complete reader does; a test compares the two. Manifests repeat their lines, so it takes each distinct
-line apart once.
+also declines text without quotes that YAML 1.1 and Kubernetes read differently, and numbers that are not plain decimal.
+So it never gives a document another meaning than the complete reader does; a test compares the two. Manifests repeat
+their lines, so it takes each distinct line apart once.
 """
 
 import re
@@ -11,7 +11,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from flash_ticket.firewall.terms.yaml.scalars import kubernetes_scalar, yaml_1_1_scalar
+from flash_ticket.firewall.terms.yaml.scalars import is_unclear_number, kubernetes_scalar, yaml_1_1_scalar
 
 _DEEPEST = 20
 """Levels of nesting. Far fewer than any rules allow, and no manifest needs more."""
@@ -91,7 +91,7 @@ def _plain(text: str) -> object:
         agreed = repr(yaml_1_1_scalar(text)) == repr(value)
     except ValueError:
         return _LineShape.UNUSUAL
-    return value if agreed else _LineShape.UNUSUAL
+    return value if agreed and not is_unclear_number(text, value) else _LineShape.UNUSUAL
 
 
 def read_block(text: str) -> object:  # noqa: C901, PLR0912  # one loop: a call for each line would double the time

@@ -15,6 +15,7 @@ import yaml
 
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.yaml.block import Declined, read_block
+from flash_ticket.firewall.terms.yaml.scalars import UnclearNumberError
 
 MOST_VALUES_WITH_ALIASES = 1_000_000
 _LONGEST_QUICK_DOCUMENT = 8 << 20  # the quick reader holds all lines of a document at once
@@ -30,6 +31,10 @@ _OTHER_BREAKS = ("\r", "\x85", "\u2028", "\u2029", "\ufeff")
 
 _NEEDS_WHOLE_TEXT = re.compile(r"^(?:\.\.\.|%)|^---(?!-)(?! *$| +#[ -~]*$)", re.MULTILINE)
 """The end of a document, a directive, or a marker with more after it."""
+
+
+_MOST_MISTAKES = 100
+"""With more mistakes than this, the file is not what it should be, and reading it stops."""
 
 
 class Aliases(Enum):
@@ -68,7 +73,7 @@ class YamlDocument(NamedTuple):
     value: Any
 
 
-def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
+def read_yaml(text: str, source: str, rules: Rules, mistakes: list[InputError] | None = None) -> Iterator[YamlDocument]:
     """Yield the documents of a text in order.
 
     The documents may share empty mappings and sequences: do not change them.
@@ -77,20 +82,22 @@ def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
         text: What the file holds.
         source: The file, for errors.
         rules: How to read it.
+        mistakes: Receives each broken rule and each key that appears twice, and the rest is read as it is meant.
+            Without it, the first one is an error.
 
     Raises:
         InputError: The text is not YAML or breaks a rule, or has a key twice.
     """
     text = _LINE_END.sub("\n", text)
     if any(each in text for each in _OTHER_BREAKS) or _NEEDS_WHOLE_TEXT.search(text):
-        yield from _read_completely(text, source, rules, 0)
+        yield from _read_completely(text, source, rules, 0, mistakes)
         return
     begin, line = 0, 0
     for marker in chain(_MARKER.finditer(text), (None,)):
         part = text[begin : marker.start() if marker else len(text)]
         value = read_block(part) if len(part) <= _LONGEST_QUICK_DOCUMENT else Declined.DECLINED
         if value is Declined.DECLINED:
-            found = [*_read_completely(part, source, rules, line)]
+            found = [*_read_completely(part, source, rules, line, mistakes)]
             value = found[0].value if found else None  # a part holds no marker, so it is one document at most
         if begin or value is not None:
             yield YamlDocument(line + 1, value)
@@ -98,19 +105,31 @@ def read_yaml(text: str, source: str, rules: Rules) -> Iterator[YamlDocument]:
         begin = marker.end() if marker else len(text)
 
 
-def _read_completely(text: str, source: str, rules: Rules, lines_before: int) -> Iterator[YamlDocument]:
+def _read_completely(
+    text: str, source: str, rules: Rules, lines_before: int, mistakes: list[InputError] | None
+) -> Iterator[YamlDocument]:
     events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
     try:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
-                builder = _Builder(events, source, rules, lines_before)
+                builder = _Builder(events, source, rules, lines_before, mistakes)
                 mark: Any = event.start_mark
                 yield YamlDocument(mark.line + lines_before + 1, builder.value(next(events), 0, rules.plain))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or " ".join(str(error).split())
         where, remedy = (_place(mark, lines_before), "Correct the YAML there") if mark else ("", "Correct the YAML")
+        if mark and _TAB.match(_line(text, mark.line)):
+            problem, remedy = "a tab indents this line", "Replace the tab with spaces"
         raise InputError(source, where, f"this is not YAML: {problem}", remedy) from None
+
+
+_TAB = re.compile(r"[ -]*\t")
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.split("\n", number + 1)
+    return lines[number] if number < len(lines) else ""
 
 
 def _place(mark: Any, lines_before: int) -> str:  # noqa: ANN401 - the stubs know only the mark of the slower parser
@@ -125,6 +144,7 @@ class _Builder:
     source: str
     rules: Rules
     lines_before: int
+    mistakes: list[InputError] | None
     anchors: dict[str, tuple[object, int]] = field(default_factory=dict)
     size: int = 0
 
@@ -135,7 +155,7 @@ class _Builder:
         self.size += 1
         found: object
         if event.tag and self.rules.aliases is Aliases.REFUSED:
-            self._fail(event, f"the tag {shown(event.tag)} is not allowed here", "Remove it, and put text in quotes")
+            self._report(event, f"the tag {shown(event.tag)} is not allowed here", "Remove it, and put text in quotes")
         if isinstance(event, yaml.ScalarEvent):
             found = self._scalar(event, plain)
         elif depth == self.rules.deepest:
@@ -151,7 +171,8 @@ class _Builder:
 
     def _aliased(self, event: yaml.AliasEvent) -> object:
         if self.rules.aliases is Aliases.REFUSED:
-            self._fail(event, "an alias (*) is not allowed here", "Write its value out")
+            self._report(event, "an alias (*) is not allowed here", "Write its value out")
+            return None
         if event.anchor not in self.anchors:
             self._fail(event, f"the alias *{event.anchor} has no anchor before it", "Define the anchor first")
         found, size = self.anchors[event.anchor]
@@ -166,8 +187,12 @@ class _Builder:
             return event.value
         try:
             return plain(event.value)
+        except UnclearNumberError as error:
+            self._report(event, str(error), error.remedy)
+            return error.meant
         except ValueError as error:
-            self._fail(event, str(error), "Correct it, or put it in quotes")
+            self._report(event, str(error), "Correct it, or put it in quotes")
+            return event.value
 
     def _mapping(self, depth: int) -> dict[object, object]:
         found: dict[object, object] = {}
@@ -179,7 +204,7 @@ class _Builder:
             if isinstance(event, yaml.AliasEvent):
                 key = str(key)
             if key in found:
-                self._fail(event, f"the key {shown(key)} appears twice", "Remove one of them")
+                self._report(event, f"the key {shown(key)} appears twice", "Remove one of them")
             value = self.value(next(self.events), depth, self.rules.plain)
             if key == "<<" and isinstance(event, yaml.ScalarEvent) and not event.style:
                 merged.extend(value if isinstance(value, list) else [value])
@@ -195,6 +220,12 @@ class _Builder:
             if isinstance(event, end):
                 return
             yield event
+
+    def _report(self, event: Any, problem: str, remedy: str) -> None:  # noqa: ANN401 - as above
+        """Keep a mistake that reading can go on after, or raise it as an error."""
+        if self.mistakes is None or len(self.mistakes) == _MOST_MISTAKES:
+            self._fail(event, problem, remedy)
+        self.mistakes.append(InputError(self.source, _place(event.start_mark, self.lines_before), problem, remedy))
 
     def _fail(self, event: Any, problem: str, remedy: str) -> Never:  # noqa: ANN401 - as above
         raise InputError(self.source, _place(event.start_mark, self.lines_before), problem, remedy)

@@ -4,6 +4,7 @@ YAML 1.1 and the reader of Kubernetes do not always agree: 12:30 is 750 in YAML 
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -46,6 +47,63 @@ def _integer(text: str) -> str | int:
         return int(digits, 0)
     except ValueError:
         return text
+
+
+@dataclass
+class UnclearNumberError(ValueError):
+    """A number in a spelling that people read as another one, or as text.
+
+    Attributes:
+        problem: What YAML reads.
+        remedy: What to write instead.
+        meant: The number that people mean, as far as the text says.
+    """
+
+    problem: str
+    remedy: str
+    meant: int | float
+
+    def __str__(self) -> str:
+        """Return the problem."""
+        return self.problem
+
+
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_MISREAD_FLOAT = re.compile(r"[_:]")
+_DIGITS = re.compile(r"0*([0-9]+)")
+
+
+def is_unclear_number(text: str, value: object) -> bool:
+    """Return whether a text without quotes is a number, but not in plain decimal: ``0443``, ``22:22``, ``1_000``."""
+    if type(value) is int:
+        return not _DECIMAL.fullmatch(text)
+    return type(value) is float and bool(_MISREAD_FLOAT.search(text))
+
+
+@lru_cache(maxsize=1 << 15)
+def declared_scalar(text: str) -> Any:  # noqa: ANN401 - a date among others
+    """Return the value of YAML 1.1, but refuse each spelling of a number that people read as another one.
+
+    Raises:
+        UnclearNumberError: The text is such a number.
+        ValueError: The text looks like a date or a number, but is none.
+    """
+    value = yaml_1_1_scalar(text)
+    if not is_unclear_number(text, value):
+        return value
+    digits = _DIGITS.fullmatch(text.replace("_", ""))
+    decimal = digits[1][:_LONGEST_NUMBER] if digits else ""
+    number = f"Write {decimal}" if decimal else "Write the number in plain decimal"
+    raise UnclearNumberError(
+        f"YAML reads {shown_plain(text)} as the number {shown(value)}",
+        f"{number}, or put it in quotes if it is text",
+        int(decimal) if decimal else value,
+    )
+
+
+def shown_plain(text: str) -> str:
+    """Return text without quotes for an error message, shortened."""
+    return shown(text).strip("'")
 
 
 class _Yaml11(SafeConstructor, Resolver):

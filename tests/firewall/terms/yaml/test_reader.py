@@ -1,5 +1,6 @@
 """YAML is read by the rules of declared files or of Kubernetes, quickly where they agree, and always in bounds."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -84,7 +85,7 @@ def _by_pyyaml(text: str, rules: Rules) -> list[object]:
     return [_value_of(node, rules) for node in yaml.compose_all(text, Loader=yaml.CSafeLoader)]
 
 
-def _value_of(node: yaml.Node, rules: Rules) -> Any:  # noqa: ANN401  # any value of YAML
+def _value_of(node: Any, rules: Rules) -> Any:  # noqa: ANN401  # PyYAML's nodes, and any value
     if isinstance(node, yaml.MappingNode):
         at_key = replace(rules, plain=rules.key)
         found = {_value_of(key, at_key): _value_of(value, rules) for key, value in node.value}
@@ -151,7 +152,55 @@ def test_declared_files_mean_what_yaml_1_1_says(tree: Any) -> None:  # noqa: ANN
     assert repr(values(yaml.safe_dump(tree, sort_keys=False), DECLARED)) == repr([tree])
 
 
-@pytest.mark.parametrize("text", [*_PLAIN.split(), "y", "=", "<<", ".inf", "2026-11-24T03:00:00Z", "-0b1", "0.1e+3"])
+_MISREAD = "0443 010 22:22 1:30 12:30 0x50 0x1f 1_000 0b11 -0b1 -017 +5 1:30.5 1_0.5"
+
+
+@pytest.mark.parametrize("text", _MISREAD.split())
+@pytest.mark.parametrize(
+    "document", ["a: 1\nb: {}\n", "a: 1\nb: [{}]\n", "a: 1\n{}: b\n", "# note\n- {}\n", "a: 1\nb:\t{}\n"]
+)
+def test_a_number_in_a_declared_file_is_plain_decimal_or_refused_with_its_line(text: str, document: str) -> None:
+    with pytest.raises(InputError, match=rf"YAML reads {re.escape(text)} as the number .*put it in quotes") as refused:
+        values(document.format(text), DECLARED)
+
+    assert refused.value.key.startswith("line 2, column ")
+    assert values(document.format(f"'{text}'"), DECLARED)
+    assert values(document.format(text), MANIFESTS)
+
+
+def test_a_number_with_zeros_in_front_is_refused_with_the_number_that_people_mean() -> None:
+    with pytest.raises(InputError, match=r"YAML reads 0443 as the number 291\. Write 443, or put it in quotes"):
+        values("ports: [0443]\n", DECLARED)
+
+
+@pytest.mark.parametrize("text", ["a:\n\tb: 1\n", "a:\n  - b\n\t- c\n", "a:\n  b: 1\n  \tc: 1\n", "a:\n-\tb: 1\n"])
+def test_a_tab_that_indents_is_called_a_tab(text: str) -> None:
+    with pytest.raises(
+        InputError, match=r"line \d, column \d: .*a tab indents this line\. Replace the tab with spaces"
+    ):
+        values(text, DECLARED)
+
+
+def test_all_broken_rules_of_a_file_are_found_at_once_and_the_rest_is_read_as_it_is_meant() -> None:
+    mistakes: list[InputError] = []
+    (found,) = read_yaml("a: [010, 0x50]\nb: &x 1\nb: 2\nc: *x\nd: !t 1_000\n", "file.yaml", DECLARED, mistakes)
+
+    assert [each.key.partition(",")[0] for each in mistakes] == ["line 1", "line 1", "line 3", "line 4", "line 5"]
+    assert found.value["a"] == [10, 80]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(each for each in _PLAIN.split() if each not in _MISREAD.split()),
+        "y",
+        "=",
+        "<<",
+        ".inf",
+        "2026-11-24T03:00:00Z",
+        "0.1e+3",
+    ],
+)
 def test_a_declared_word_is_the_value_that_pyyaml_gives_it(text: str) -> None:
     try:
         expected = yaml.safe_load(f"a: {text}")
