@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 import yaml
@@ -44,6 +45,20 @@ class _LateError(NodeError):
     """Something is not there in time, while everything still runs."""
 
 
+class Denials(StrEnum):
+    """Whether the agent of AWS logs what it stops, by the words of its flag; on EKS it does not unless it is asked."""
+
+    LOGGED = "true"
+    UNLOGGED = "false"
+
+
+class Mode(StrEnum):
+    """What the agent of AWS lets through before a new pod's policies are known, by the words of the VPC CNI."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+
+
 @dataclass(slots=True)
 class Node:
     """A cluster of one node.
@@ -52,12 +67,16 @@ class Node:
         toolchain: The programs, see `lab.toolchain.node_kits`.
         addresses: Where the node, pods and Services are.
         enforcer: What enforces NetworkPolicies.
+        mode: What a new pod may do at first, under the agent of AWS.
+        denials: Whether that agent logs what it stops.
         seconds: When each step was done, counted from the start.
     """
 
     toolchain: Toolchain
     addresses: Addresses
     enforcer: Enforcer = Enforcer.AWS
+    mode: Mode = Mode.STANDARD
+    denials: Denials = Denials.LOGGED
     seconds: dict[str, float] = field(default_factory=dict)
     _children: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
@@ -215,7 +234,7 @@ class Node:
 
     def _ipamd(self) -> list[str]:
         where = self.addresses
-        mode = "standard" if self.enforcer is Enforcer.AWS else ""
+        mode = self.mode if self.enforcer is Enforcer.AWS else ""
         return [f"-node={where.node}", f"-first={where.first_pod}", f"-network={where.network}", f"-mode={mode}"]
 
     def _define(self) -> None:
@@ -239,7 +258,7 @@ class Node:
             str(program),
             f"--kubeconfig={self.kubeconfig}",
             "--enable-network-policy=true",
-            "--enable-policy-event-logs=true",
+            f"--enable-policy-event-logs={self.denials}",
         ]
         environment = {"MY_NODE_NAME": settings.NAME, "AWS_EC2_METADATA_SERVICE_ENDPOINT": _METADATA}
         self._children["aws-network-policy-agent"] = child.start(

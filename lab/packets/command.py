@@ -10,7 +10,9 @@ from typing import Any
 
 from lab.enclosure.enclosure import enclosed, own_variables
 from lab.enclosure.needs import missing
-from lab.toolchain.kits import provide
+from lab.on_the_way import table
+from lab.on_the_way.way import Way
+from lab.toolchain.kits import KITS, provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -27,11 +29,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--random", type=int, default=0, metavar="N", help="how many random declarations to try as well"
     )
     parser.add_argument("--seed", type=int, default=1, help="which random ones")
+    parser.add_argument(
+        "--on-the-way",
+        choices=[each.value for each in Way],
+        const=Way.WHOLE.value,
+        nargs="?",
+        help="instead, try connections all the time while the engine deploys, changes and destroys the declaration",
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text")
 
 
 def packets(arguments: argparse.Namespace) -> int:
-    """Try declarations and print what came of it; 1 where packets and analyzer differ, 2 where no packet can be tried.
+    """Try declarations and print what came of it.
+
+    The exit code is 1 where packets and analyzer differ, or where something is lost or opened on the way, and 2 where no
+    packet can be tried.
 
     Raises:
         BuildError: A program of the node is missing and cannot be made.
@@ -40,25 +52,32 @@ def packets(arguments: argparse.Namespace) -> int:
     if lacking:
         sys.stderr.write(f"lab: {lacking}: packets cannot be tried here\n")
         return _CANNOT
-    enforcer = Enforcer(arguments.enforcer)
+    enforcer, way = Enforcer(arguments.enforcer), arguments.on_the_way
+    kits = node_kits(enforcer)
     orders = {
-        "folders": [str(folder) for folder in provide(node_kits(enforcer)).folders],
+        "folders": [str(folder) for folder in provide((*KITS, *kits) if way else kits).folders],
         "enforcer": enforcer.value,
         "matrix": str(arguments.matrix.resolve()),
         "folder": str(_REPOSITORY),
-        "stacks": arguments.stack or ["dev"],
         "random": arguments.random,
         "seed": arguments.seed,
+        "way": way,
     }
-    command = [sys.executable, "-m", "lab.packets.inside", json.dumps(orders)]
-    with enclosed(command, own_variables(), subprocess.PIPE) as inside:
-        found = [line for line in map(json.loads, inside.stdout or ()) if _shown(line, arguments.output)]
-        code = inside.wait()
+    stacks = arguments.stack or ["dev"]
+    found: list[dict[str, Any]] = []
+    code = 0
+    for some in [[stack] for stack in stacks] if way else [stacks]:  # the cluster of one stack has a node
+        module = "lab.on_the_way.inside" if way else "lab.packets.inside"
+        command = [sys.executable, "-m", module, json.dumps({**orders, "stacks": some})]
+        with enclosed(command, own_variables(), subprocess.PIPE) as inside:
+            found += [line for line in map(json.loads, inside.stdout or ()) if _shown(line, arguments.output)]
+            code = code or inside.wait()
     if arguments.output == "json":
         sys.stdout.write(json.dumps(found, indent=1) + "\n")
     if code != 0:
         return _CANNOT
-    return _DIFFERS if any(line.get("differences") for line in found) else _AGREES
+    fine = all(table.holds(line) if "verb" in line else not line.get("differences") for line in found)
+    return _AGREES if fine else _DIFFERS
 
 
 def _shown(line: dict[str, Any], output: str) -> bool:
@@ -73,6 +92,11 @@ def _shown(line: dict[str, Any], output: str) -> bool:
 def _words(line: dict[str, Any]) -> Iterator[str]:
     if "node" in line:
         yield "The node is ready: " + ", ".join(f"{what} {seconds} s" for what, seconds in line["node"].items())
+        if "way" in line:
+            yield table.HEADER
+        return
+    if "verb" in line:
+        yield from table.words(line)
         return
     differences = line["differences"]
     unknown = sum(not each["known"] for each in differences)

@@ -15,12 +15,14 @@ from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from lab.node.network import entered
 
 # A question that a name server answers (RFC 1035): the address of localhost. Our own listeners send it back.
-_QUESTION = bytes.fromhex("4c42 0100 0001 0000 0000 0000") + b"\x09localhost\x00\x00\x01\x00\x01"
+QUESTION = bytes.fromhex("4c42 0100 0001 0000 0000 0000") + b"\x09localhost\x00\x00\x01\x00\x01"
 _AGAIN_SECONDS = (0.0, 0.3, 1.0)
 _TYPES = {Protocol.TCP: socket.SOCK_STREAM, Protocol.UDP: socket.SOCK_DGRAM}
 _REFUSED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM}
 _MOST_FILES = 1 << 16
 _BACKLOG = 1024
+_SILENT_SECONDS = 3
+_SO_RCVBUFFORCE, _WAITING_BYTES = 33, 1 << 22  # questions that come while this process has no processor
 
 
 class Answer(StrEnum):
@@ -55,11 +57,12 @@ class Attempt:
 
 @dataclass(slots=True)
 class Listeners:
-    """Answers on many ports of many network namespaces, in a thread of its own."""
+    """Answers on many ports of many network namespaces, in a thread of its own: it sends back what it gets."""
 
     _poll: select.epoll = field(default_factory=select.epoll)
     _sockets: dict[int, socket.socket] = field(default_factory=dict)
     _by_namespace: dict[Path, list[int]] = field(default_factory=dict)
+    _accepted: dict[int, socket.socket] = field(default_factory=dict)
     _started: bool = False
 
     def listen(self, namespace: Path, address: str, ports: Iterable[PortRange]) -> None:
@@ -77,7 +80,11 @@ class Listeners:
                         raise
                     continue
                 if port.protocol is Protocol.TCP:
+                    # What a caller opens and ends without a word, the kernel answers alone.
+                    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_SECONDS)
                     listener.listen(_BACKLOG)
+                else:
+                    listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _WAITING_BYTES)
                 self._sockets[listener.fileno()] = listener
                 self._by_namespace.setdefault(namespace, []).append(listener.fileno())
                 self._poll.register(listener.fileno(), select.EPOLLIN)
@@ -94,17 +101,41 @@ class Listeners:
     def _answer(self) -> None:
         while True:
             for number, _ in self._poll.poll():
+                if number in self._accepted:
+                    self._send_back(number)
+                    continue
                 listener = self._sockets.get(number)
                 if listener is None:
                     continue
                 try:
                     if listener.type is socket.SOCK_STREAM:
-                        listener.accept()[0].close()
+                        self._accept(listener)
                     else:
                         content, sender = listener.recvfrom(512)
                         listener.sendto(content, sender)
                 except OSError:
                     continue  # the caller is gone, or the listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        accepted, _ = listener.accept()
+        accepted.settimeout(0)
+        self._accepted[accepted.fileno()] = accepted
+        self._poll.register(accepted.fileno(), select.EPOLLIN)
+
+    def _send_back(self, number: int) -> None:
+        """Send back what a caller sends, until the caller ends the connection."""
+        accepted = self._accepted[number]
+        try:
+            content = accepted.recv(512)
+            if content:
+                accepted.send(content)
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass  # the caller is gone
+        self._poll.unregister(number)
+        self._accepted.pop(number).close()
 
 
 def allow_many_files() -> None:
@@ -175,7 +206,7 @@ class _Round:
 
     def _ask(self, _number: int, opened: socket.socket) -> None:
         try:
-            opened.send(_QUESTION)
+            opened.send(QUESTION)
         except OSError as error:
             self._end(opened.fileno(), error.errno or 0)
 

@@ -10,7 +10,7 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from lab.node.addresses import Addresses
 from lab.node.api import Api
 from lab.node.control_plane import node_side
-from lab.node.node import Node, NodeError
+from lab.node.node import Denials, Node, NodeError
 from lab.packets.connections import allow_many_files
 from lab.running.engine import EngineError
 from lab.running.lab import Lab, LabError
@@ -24,6 +24,26 @@ _DEV = next(each for each in SURROUNDINGS if each.stack == "dev")
 
 
 @contextmanager
+def running_node(
+    stack: str, enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED
+) -> Iterator[tuple[Lab, Node]]:
+    """Run a lab for the length of a ``with`` block, with a node in the cluster of one environment.
+
+    Raises:
+        BuildError: A tool is missing and cannot be built.
+        LabError: A server does not start.
+        NodeError: The node does not start.
+    """
+    toolchain = provide((*KITS, *node_kits(enforcer)))
+    addresses = Addresses.within(next(each for each in SURROUNDINGS if each.stack == stack))
+    node = Node(toolchain, addresses, enforcer, denials=denials)
+    node.prepare()
+    with Lab.start(toolchain, {stack: node_side(addresses)}) as lab:
+        node.start(Api.of(lab.kubeconfigs[stack]))
+        yield lab, node
+
+
+@contextmanager
 def running_shop(enforcer: Enforcer = Enforcer.AWS) -> Iterator[tuple[Lab, Shop]]:
     """Run a lab with the shop in dev for the length of a ``with`` block; prod has no node.
 
@@ -32,11 +52,7 @@ def running_shop(enforcer: Enforcer = Enforcer.AWS) -> Iterator[tuple[Lab, Shop]
         LabError: A server does not start.
         NodeError: The node or a pod does not start.
     """
-    toolchain = provide((*KITS, *node_kits(enforcer)))
-    node = Node(toolchain, Addresses.within(_DEV), enforcer)
-    node.prepare()
-    with Lab.start(toolchain, {_DEV.stack: node_side(node.addresses)}) as lab:
-        node.start(Api.of(lab.kubeconfigs[_DEV.stack]))
+    with running_node(_DEV.stack, enforcer) as (lab, node):
         shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network)
         shop.open()
         yield lab, shop

@@ -1,0 +1,1 @@
+"""Connections that are tried all the time while something changes, and what the enforcer does to them."""

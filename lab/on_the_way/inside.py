@@ -1,0 +1,44 @@
+"""``python -m lab.on_the_way.inside`` runs within an enclosure: connections are tried while a firewall changes.
+
+It is given its orders in JSON by `lab.packets.command`. It writes what it finds, a line of JSON for each verb.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from lab.node.node import Denials, NodeError
+from lab.on_the_way.journey import Journey
+from lab.on_the_way.way import Way
+from lab.packets.connections import allow_many_files
+from lab.running.engine import EngineError
+from lab.running.lab import LabError
+from lab.shop.start import running_node
+from lab.toolchain.node_kits import Enforcer
+
+
+def main() -> int:
+    """Follow the orders of the first argument."""
+    orders = json.loads(sys.argv[1])
+    allow_many_files()
+    stack, enforcer = orders["stacks"][0], Enforcer(orders["enforcer"])
+    try:
+        # At this rate, a line for each denial fills the memory, and takes the agent's time.
+        with running_node(stack, enforcer, Denials.UNLOGGED) as (lab, node):
+            _tell({"node": node.seconds, "way": orders["way"]})
+            for row in Journey(lab, node, stack, Path(orders["matrix"]).read_text()).rows(Way(orders["way"])):
+                _tell({"stack": stack, **row.told()})
+    except (NodeError, LabError, EngineError) as error:
+        sys.stderr.write(f"lab: {error}\n")
+        return 1
+    return 0
+
+
+def _tell(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
