@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import yaml
@@ -249,11 +250,50 @@ class Node:
         return self.api.items(path) == []
 
     def _agent(self) -> None:
+        (RUN / "agent").mkdir()
+        self._start_agent()
+        self._controller = PolicyController(self.api)
+        self._controller.start()
+        self._wait("the network policy agent", _AGENT_SOCKET.exists)
+        self._done("agent")
+
+    def collect_changes(self, seconds: float) -> None:
+        """Have the controller of policies collect changes for a while before it writes, as the one of EKS does."""
+        if self._controller:
+            self._controller.delay = seconds
+
+    def kill_agent(self) -> None:
+        """Kill the network policy agent; `restart_agent` starts it again."""
+        agent = self._children.pop("aws-network-policy-agent")
+        agent.kill()
+        agent.wait()
+        _AGENT_SOCKET.unlink(missing_ok=True)
+
+    def restart_agent(self) -> None:
+        """Start the network policy agent after `kill_agent`, and return when network plugins can call it."""
+        self._start_agent()
+        self._wait("the network policy agent", _AGENT_SOCKET.exists)
+
+    def replace_ipamd(self, mode: str, first: IPv4Address) -> None:
+        """Have the addresses of new pods begin anew, and have their network plugin say another mode to the agent.
+
+        Args:
+            mode: Without one, the plugin does not tell the agent of a pod before it starts.
+            first: The address of the next pod.
+        """
+        former = self._children.pop("ipamd")
+        former.kill()
+        former.wait()
+        where = self.addresses
+        arguments = [f"-node={where.node}", f"-first={first}", f"-network={where.network}", f"-mode={mode}"]
+        self._run("ipamd", "aws-node-stub", *arguments)
+
+    def _start_agent(self) -> None:
         folder = RUN / "agent"
-        folder.mkdir()
         program = self.toolchain.path("aws-network-policy-agent")
         for file in _BPF:
-            shutil.copy(program.with_name(file), folder / file)
+            if not (folder / file).exists():
+                shutil.copy(program.with_name(file), folder / file)
         command = [
             str(program),
             f"--kubeconfig={self.kubeconfig}",
@@ -264,10 +304,6 @@ class Node:
         self._children["aws-network-policy-agent"] = child.start(
             command, folder, "aws-network-policy-agent.log", environment
         )
-        self._controller = PolicyController(self.api)
-        self._controller.start()
-        self._wait("the network policy agent", _AGENT_SOCKET.exists)
-        self._done("agent")
 
     def _kubelet(self) -> None:
         settings.CNI_BINARIES.mkdir(parents=True, exist_ok=True)
@@ -319,7 +355,10 @@ class Node:
         (folder / "Corefile").write_text(settings.coredns("/lab/kubeconfig"))
         text = (_OBJECTS / "dns.yaml").read_text()
         text = text.replace("{dns}", str(self.addresses.dns)).replace("{folder}", str(folder))
-        for document in yaml.safe_load_all(text):
+        documents = list(yaml.safe_load_all(text))
+        if self.mode is Mode.STRICT:  # a pod without a policy is closed
+            documents.insert(0, yaml.safe_load((_OBJECTS / "open.yaml").read_text()))
+        for document in documents:
             self.api.apply(document)
         self.wait_until_ready({"DNS": ("kube-system", "coredns-5d78c9-node")})
         self._done("DNS")

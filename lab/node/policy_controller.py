@@ -5,6 +5,7 @@ It adopts objects that are there: one that deletes them when it starts opens eve
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,10 +23,12 @@ class PolicyController:
     """Runs in threads of this process.
 
     Attributes:
+        delay: The seconds for which it collects changes before it writes; on EKS one, for changes of pods.
         problems: What the API server refused, in its words; to be looked at when something does not happen.
     """
 
     api: Api
+    delay: float = 0.0
     problems: list[str] = field(default_factory=list)
     _wake: threading.Event = field(default_factory=threading.Event)
     _lists: dict[str, Watched] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class PolicyController:
     def _run(self) -> None:
         while True:
             self._wake.wait()
+            time.sleep(self.delay)
             self._wake.clear()
             try:
                 self._write()

@@ -8,13 +8,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.node.node import Denials, NodeError
+from lab.node.node import Denials, Mode, Node, NodeError
 from lab.on_the_way.journey import Journey
+from lab.on_the_way.moments import Moments
+from lab.on_the_way.probe import Probe
+from lab.on_the_way.stage import Stage
 from lab.on_the_way.way import Way
 from lab.packets.connections import allow_many_files
+from lab.packets.declarations import ADDRESSES
 from lab.running.engine import EngineError
 from lab.running.lab import LabError
 from lab.shop.start import running_node
+from lab.toolchain.kits import Toolchain
 from lab.toolchain.node_kits import Enforcer
 
 
@@ -22,6 +27,8 @@ def main() -> int:
     """Follow the orders of the first argument."""
     orders = json.loads(sys.argv[1])
     allow_many_files()
+    if orders["mode"]:
+        return _measure(orders)
     stack, enforcer = orders["stacks"][0], Enforcer(orders["enforcer"])
     try:
         # At this rate, a line for each denial fills the memory, and takes the agent's time.
@@ -30,6 +37,23 @@ def main() -> int:
             for row in Journey(lab, node, stack, Path(orders["matrix"]).read_text()).rows(Way(orders["way"])):
                 _tell({"stack": stack, **row.told()})
     except (NodeError, LabError, EngineError) as error:
+        sys.stderr.write(f"lab: {error}\n")
+        return 1
+    return 0
+
+
+def _measure(orders: dict[str, Any]) -> int:
+    toolchain = Toolchain(tuple(Path(folder) for folder in orders["folders"]), {}, {})
+    node = Node(toolchain, ADDRESSES, Enforcer.AWS, Mode(orders["mode"]), Denials.UNLOGGED)
+    try:
+        node.prepare()
+        node.start()
+        _tell({"node": node.seconds, "mode": orders["mode"]})
+        with Probe.start() as probe:
+            for moment in Moments(Stage(node, probe)).all():
+                _tell(moment.told())
+                node.check()
+    except NodeError as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
     return 0

@@ -45,16 +45,18 @@ class Kept:
         silence: The longest time without an answer since the last look.
         quiet: The time since the last answer.
         ended: Why there is none any more; empty while it stands.
+        answered: Whether anything ever came back.
     """
 
     silence: float
     quiet: float
     ended: str
+    answered: bool
 
     @property
     def stands(self) -> bool:
         """Whether something still passes over it."""
-        return not self.ended and self.quiet < _QUIET_SECONDS
+        return self.answered and not self.ended and self.quiet < _QUIET_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,12 +70,14 @@ class _Kept:
         heard: When the last byte came back.
         silence: The longest time between two of them since the last look.
         ended: Why there is no connection any more; empty while there is one.
+        answered: Whether anything ever came back.
     """
 
     socket: socket.socket
     heard: float
     silence: float = 0.0
     ended: str = ""
+    answered: bool = False
     _sent: float = 0.0
     _waits: bool = False
 
@@ -101,14 +103,14 @@ class _Kept:
         except OSError as error:
             self.ended = errno.errorcode.get(error.errno or 0, "?")
             return
-        self._waits = False
+        self._waits, self.answered = False, True
         self.silence = max(self.silence, now - self.heard)
         self.heard = now
 
     def told(self, now: float) -> dict[str, Any]:
         """Return what happened since the last look, and begin anew."""
         silence, self.silence = max(self.silence, now - self.heard), 0.0
-        return {"silence": silence, "quiet": now - self.heard, "ended": self.ended}
+        return {"silence": silence, "quiet": now - self.heard, "ended": self.ended, "answered": self.answered}
 
 
 class Prober:
@@ -280,15 +282,8 @@ class Prober:
             return
         namespace = next(each for each, flows in self._by_namespace.items() if flow in flows)
         with self._entered(namespace):
-            opened = socket.socket()
-            opened.settimeout(PATIENCE_SECONDS)
-            try:
-                opened.connect(flow.where)
-            except OSError as error:
-                self._kept[flow.number] = _Kept(opened, time.monotonic(), ended=f"never there: {error}")
-                opened.close()
-                return
-        opened.settimeout(0)
+            opened = socket.socket(type=_STREAM)
+            opened.connect_ex(flow.where)
         kept = _Kept(opened, time.monotonic())
         self._kept[flow.number] = self._kept_by_socket[opened.fileno()] = kept
         self._poll.register(opened.fileno(), select.EPOLLIN)

@@ -23,6 +23,13 @@ def words(row: dict[str, Any]) -> Iterator[str]:
         yield f"  {each}"
 
 
+def moment_words(line: dict[str, Any]) -> str:
+    """Return the line of one measurement."""
+    unit = f" {line['unit']}" if line["unit"] == "s" else ""
+    values = " ".join(f"{line[each]:>7.3f}" if unit else f"{line[each]:>7.0f}" for each in ("median", "least", "most"))
+    return f"{values}{unit:<2} ({line['trials']}) {line['moment']}"
+
+
 def holds(row: dict[str, Any]) -> bool:
     """Return whether nothing declared was lost, and nothing undeclared passed."""
     return not (row["lost"] or row["opened"] or row["cut"] or row["wrong"])

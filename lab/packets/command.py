@@ -10,6 +10,7 @@ from typing import Any
 
 from lab.enclosure.enclosure import enclosed, own_variables
 from lab.enclosure.needs import missing
+from lab.node.node import Mode
 from lab.on_the_way import table
 from lab.on_the_way.way import Way
 from lab.toolchain.kits import KITS, provide
@@ -36,13 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="instead, try connections all the time while the engine deploys, changes and destroys the declaration",
     )
+    parser.add_argument(
+        "--moments",
+        action="store_true",
+        help="instead, measure what the agent of AWS does when pods start and policies change, in its two modes",
+    )
     parser.add_argument("--output", choices=("text", "json"), default="text")
 
 
 def packets(arguments: argparse.Namespace) -> int:
     """Try declarations and print what came of it.
 
-    The exit code is 1 where packets and analyzer differ, or where something is lost or opened on the way, and 2 where no
+    The exit code is 1 where packets and analyzer differ or something is lost or opened on the way, and 2 where no
     packet can be tried.
 
     Raises:
@@ -59,16 +65,17 @@ def packets(arguments: argparse.Namespace) -> int:
         "enforcer": enforcer.value,
         "matrix": str(arguments.matrix.resolve()),
         "folder": str(_REPOSITORY),
+        "stacks": arguments.stack or ["dev"],
         "random": arguments.random,
         "seed": arguments.seed,
         "way": way,
+        "mode": None,
     }
-    stacks = arguments.stack or ["dev"]
     found: list[dict[str, Any]] = []
     code = 0
-    for some in [[stack] for stack in stacks] if way else [stacks]:  # the cluster of one stack has a node
-        module = "lab.on_the_way.inside" if way else "lab.packets.inside"
-        command = [sys.executable, "-m", module, json.dumps({**orders, "stacks": some})]
+    for each in _enclosures(arguments, orders):
+        module = "lab.on_the_way.inside" if way or arguments.moments else "lab.packets.inside"
+        command = [sys.executable, "-m", module, json.dumps(each)]
         with enclosed(command, own_variables(), subprocess.PIPE) as inside:
             found += [line for line in map(json.loads, inside.stdout or ()) if _shown(line, arguments.output)]
             code = code or inside.wait()
@@ -78,6 +85,16 @@ def packets(arguments: argparse.Namespace) -> int:
         return _CANNOT
     fine = all(table.holds(line) if "verb" in line else not line.get("differences") for line in found)
     return _AGREES if fine else _DIFFERS
+
+
+def _enclosures(arguments: argparse.Namespace, orders: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the orders of each enclosure: one has the node of one cluster, and an agent in one mode."""
+    if arguments.moments:
+        yield from ({**orders, "mode": mode.value} for mode in Mode)
+    elif arguments.on_the_way:
+        yield from ({**orders, "stacks": [stack]} for stack in orders["stacks"])
+    else:
+        yield orders
 
 
 def _shown(line: dict[str, Any], output: str) -> bool:
@@ -94,9 +111,14 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
         yield "The node is ready: " + ", ".join(f"{what} {seconds} s" for what, seconds in line["node"].items())
         if "way" in line:
             yield table.HEADER
+        if "mode" in line:
+            yield f"The agent's mode is {line['mode']}. Of each trial the median, the least and the most:"
         return
     if "verb" in line:
         yield from table.words(line)
+        return
+    if "moment" in line:
+        yield table.moment_words(line)
         return
     differences = line["differences"]
     unknown = sum(not each["known"] for each in differences)
