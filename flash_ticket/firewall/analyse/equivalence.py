@@ -13,7 +13,7 @@ from typing import NamedTuple
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster
 from flash_ticket.firewall.analyse.policy import AddressPeer, NamedPort, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import Selection
-from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition, whole
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -108,18 +108,15 @@ class Equivalence:
         addresses: dict[AddressRange, set[int]] = {}
         for policy in policies:
             for rule in policy.rules[direction]:
-                ports = self._port_ids.setdefault(rule.ports, len(self._ports))
-                if ports == len(self._ports):
-                    self._ports.append(rule.ports)
                 if rule.peers is None:
-                    everybody.add(ports)
+                    everybody.add(self._id(self._selection.ports_of(rule, policy, direction, None)))
                     continue
                 for peer in rule.peers:
+                    ports = self._id(self._selection.ports_of(rule, policy, direction, peer))
                     if isinstance(peer, AddressPeer):
                         for block in peer.ranges:
                             addresses.setdefault(block, set()).add(ports)
-                            if block == whole(block.family):
-                                self._grant(pods, self._selection.on_nodes, ports)
+                            self._grant(pods, self._selection.covered_by(block, direction), ports)
                     else:
                         self._grant(pods, self._selection.named_by(peer, policy), ports)
         return _Grants(
@@ -127,6 +124,12 @@ class Equivalence:
             {key: frozenset(ids) for key, ids in pods.items()},
             {block: frozenset(ids) for block, ids in addresses.items()},
         )
+
+    def _id(self, ports: RulePorts) -> int:
+        found = self._port_ids.setdefault(ports, len(self._ports))
+        if found == len(self._ports):
+            self._ports.append(ports)
+        return found
 
     def _grant(self, pods: dict[int, set[int]], named: tuple[int, ...], ports: int) -> None:
         if named:

@@ -7,8 +7,9 @@ network policies; API reference, NetworkPolicy):
   only what a rule of any of them allows. Policies add up, and their order does not matter.
 * A connection passes if the source's egress side and the destination's ingress side both allow it. Replies need no
   rule. Ports are those of the destination; each destination decides which number a named port has.
-* Selectors match pods, and ipBlocks match addresses outside the cluster. CNIs differ on whether an ipBlock also matches
-  a pod's own address; here it does not.
+* Selectors match pods, and ipBlocks match addresses outside the cluster. Enforcers differ on whether an ipBlock also
+  matches a pod's address: ``Enforcement`` is the choice. A block matches a pod that can have several addresses if it
+  covers one of them, because nobody knows which one the pod gets.
 * A pod can always reach itself, and its node can always reach it; neither is a connection here. Kubernetes leaves ICMP
   undefined, and this analysis does not cover it.
 """
@@ -17,12 +18,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster, Note
+from flash_ticket.firewall.analyse.enforcement import Enforcement, Way
 from flash_ticket.firewall.analyse.equivalence import Equivalence, outside
 from flash_ticket.firewall.analyse.policy import AddressPeer, Peer, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
 from flash_ticket.firewall.analyse.service import opened_by
 from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
-from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
+from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.connections import Block, Connections, PartyName, words
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
@@ -46,33 +48,40 @@ class Reachability:
     namespace, labels and ports describes a pod that could be created.
     """
 
-    def __init__(self, cluster: AnalysedCluster, host_network: HostNetwork = HostNetwork.PODS) -> None:
+    def __init__(
+        self,
+        cluster: AnalysedCluster,
+        host_network: HostNetwork = HostNetwork.PODS,
+        enforcement: Enforcement = Enforcement.PLAIN,
+    ) -> None:
         """Prepare the answers for a cluster.
 
         Args:
             cluster: From ``read_cluster`` (a directory) or ``cluster_from`` (dictionaries).
             host_network: How to treat pods on their node's network.
+            enforcement: How the cluster's enforcer reads what the API leaves open.
         """
         self.cluster = cluster
         self._host_network = host_network
-        self._selection = Selection(cluster, host_network)
+        self._selection = Selection(cluster, host_network, enforcement)
         self._by_namespace: dict[str, list[Policy]] = {}
         for policy in cluster.policies:
             self._by_namespace.setdefault(policy.namespace, []).append(policy)
         self._governing: dict[tuple[Workload, Direction], tuple[Policy, ...]] = {}
 
-    def allowed(self, source: Party, destination: Party) -> PortSet:
+    def allowed(self, source: Party, destination: Party, way: Way = Way.ANY) -> PortSet:
         """Return the ports on which the source may connect to the destination.
 
         For a range of addresses, these are the ports that are allowed for every address of the range.
         """
         found: PortSet | None = None
         for one, other in self._uniform(source, destination):
-            ports = self._side_ports(Direction.EGRESS, one, other) & self._side_ports(Direction.INGRESS, other, one)
+            leaving = self._side_ports(Direction.EGRESS, one, other, way)
+            ports = leaving & self._side_ports(Direction.INGRESS, other, one, way)
             found = ports if found is None else found & ports
         return NO_PORTS if found is None else found
 
-    def verdict(self, source: Party, destination: Party, port: PortRange) -> Verdict:
+    def verdict(self, source: Party, destination: Party, port: PortRange, way: Way = Way.ANY) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side.
 
         If rules cut a range of addresses, the verdict is that of one part: of a denied part, if there is one.
@@ -84,8 +93,8 @@ class Reachability:
                 _words(one),
                 _words(other),
                 port,
-                self._side(Direction.EGRESS, one, other, port),
-                self._side(Direction.INGRESS, other, one, port),
+                self._side(Direction.EGRESS, one, other, port, way),
+                self._side(Direction.INGRESS, other, one, port, way),
             )
             if not found.passes:
                 return found
@@ -94,12 +103,12 @@ class Reachability:
             raise AssertionError  # a pair has at least one uniform part
         return first
 
-    def _side(self, direction: Direction, endpoint: Party, peer: Party, port: PortRange) -> Side:
+    def _side(self, direction: Direction, endpoint: Party, peer: Party, port: PortRange, way: Way) -> Side:
         governors = self._governors(endpoint, direction)
         if not governors:
             return Side(direction, _words(endpoint), _words(peer), Outcome.UNGOVERNED)
         wanted = PortSet((port,))
-        matches = list(self._matches(direction, governors, endpoint, peer))
+        matches = list(self._matches(direction, governors, endpoint, peer, way))
         on_port = [match for match in matches if match[2] & wanted]
         open_ports = NO_PORTS
         for match in on_port:
@@ -112,12 +121,12 @@ class Reachability:
         names = tuple(str(policy) for policy in governors)
         return Side(direction, _words(endpoint), _words(peer), outcome, names, tuple(rules))
 
-    def _side_ports(self, direction: Direction, endpoint: Party, peer: Party) -> PortSet:
+    def _side_ports(self, direction: Direction, endpoint: Party, peer: Party, way: Way = Way.ANY) -> PortSet:
         governors = self._governors(endpoint, direction)
         if not governors:
             return ALL_PORTS
         ports = NO_PORTS
-        for _, _, open_ports in self._matches(direction, governors, endpoint, peer):
+        for _, _, open_ports in self._matches(direction, governors, endpoint, peer, way):
             ports |= open_ports
         return ports
 
@@ -134,21 +143,24 @@ class Reachability:
         return found
 
     def _matches(
-        self, direction: Direction, governors: tuple[Policy, ...], endpoint: Party, peer: Party
+        self, direction: Direction, governors: tuple[Policy, ...], endpoint: Party, peer: Party, way: Way
     ) -> Iterator[_Match]:
         """Yield the rules that match the peer, each with the ports that it allows."""
         destination = endpoint if direction is Direction.INGRESS else peer
         for policy in governors:
             for rule in policy.rules[direction]:
-                if rule.peers is None or any(self._means(each, policy, peer) for each in rule.peers):
-                    yield policy, rule.index, _on(rule.ports, destination)
+                by: tuple[Peer | None, ...] = (None,)
+                if rule.peers is not None:
+                    by = tuple(each for each in rule.peers if self._means(each, policy, peer, direction, way))
+                if by:
+                    ports = {self._selection.ports_of(rule, policy, direction, each) for each in by}
+                    yield policy, rule.index, PortSet.of(port for each in ports for port in _on(each, destination))
 
-    def _means(self, peer: Peer, policy: Policy, endpoint: Party) -> bool:
+    def _means(self, peer: Peer, policy: Policy, endpoint: Party, direction: Direction, way: Way) -> bool:
         if isinstance(endpoint, AddressRange):
             return isinstance(peer, AddressPeer) and any(block.covers(endpoint) for block in peer.ranges)
         if isinstance(peer, AddressPeer):
-            on_node = not self._selection.is_selectable(endpoint)
-            return on_node and any(block == whole(block.family) for block in peer.ranges)
+            return any(self._selection.covers(block, endpoint, direction, way) for block in peer.ranges)
         return self._selection.means(peer, policy, endpoint)
 
     def _uniform(self, source: Party, destination: Party) -> Iterator[tuple[Party, Party]]:

@@ -1,11 +1,12 @@
 """Workloads: the pods that policies select, as manifests declare them, with replicas counted once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
+from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
 
 TEMPLATE_PATHS = {
@@ -53,6 +54,8 @@ class Workload:
         network: Whether the pods share their node's network.
         pod: The name of one pod, used if policies treat the owner's pods differently; the workload's name for a
             template.
+        addresses: The addresses that the pods can have; manifests hold none, so their reader leaves this empty.
+        cluster_ips: The addresses that Services in front of the pods can have; empty as well.
     """
 
     namespace: str
@@ -62,6 +65,8 @@ class Workload:
     ports: tuple[ContainerPort, ...] = ()
     network: PodNetwork = PodNetwork.POD
     pod: str = ""
+    addresses: tuple[AddressRange, ...] = ()
+    cluster_ips: tuple[AddressRange, ...] = ()
 
     def __str__(self) -> str:
         """Return ``shop/api[Deployment]``."""
@@ -117,7 +122,7 @@ def _of_pod(spec: Mapping[str, object], path: str, pod: Workload, place: FieldPa
         for at, container in field.mappings(spec["initContainers"], f"{path}.initContainers", place):
             if container.get("restartPolicy") == "Always":  # a sidecar, which keeps running with the containers
                 ports.extend(_ports(container, at, place))
-    return Workload(pod.namespace, pod.name, pod.kind, pod.labels, tuple(ports), network, pod.pod)
+    return replace(pod, ports=tuple(ports), network=network)
 
 
 def _ports(container: Mapping[str, object], path: str, place: FieldPath) -> list[ContainerPort]:

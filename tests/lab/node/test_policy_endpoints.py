@@ -1,6 +1,7 @@
 import copy
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
+from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import Protocol
@@ -22,46 +24,26 @@ Port = tuple[str, int]
 HTTP = ("TCP", 80)
 
 HOSTS = ("10.0.0.5", "10.0.1.1", "10.200.0.1", "192.168.1.7", "198.51.100.1", "2001:db8:1::1", "fd00::5")
-OUTSIDE_OF_EVERY_BLOCK = "100.64.0"
+POD_ADDRESSES = ("10.0.0.6", "10.0.2.1", "10.128.0.1", "100.64.0.1", "fd00::6")
 
 
 def described(cluster: RandomCluster) -> tuple[list[Manifest], ClusterObjects]:
-    """Return a cluster's manifests with an address for each pod that no ipBlock of a policy covers.
-
-    All pods have the same ports: on EKS a port with a name is open on each selected pod by every number that the name
-    has on one of them.
-    """
+    """Return a cluster's manifests with an address for each pod; ipBlocks of policies cover most of them."""
     manifests = copy.deepcopy(cluster.manifests)
-    pods = []
-    for number, pod in enumerate(each for each in manifests if each["kind"] == "Pod"):
-        pod["status"] = {"podIP": f"{OUTSIDE_OF_EVERY_BLOCK}.{number + 1}", "hostIP": "100.64.1.1", "phase": "Running"}
-        pods.append(pod)
-        pod["spec"] = pods[0]["spec"]
-    for policy in policies_of(manifests):
-        spec = policy["spec"]
-        for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):
-            for peer in (*rule.get("from", ()), *rule.get("to", ())):
-                if peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0":
-                    peer["ipBlock"] = {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/16"]}
-        # To a block, and to every address, ports have no names: EKS drops them.
-        for rules, peers in (("ingress", "from"), ("egress", "to")):
-            if rules in spec:
-                spec[rules] = [each for each in spec[rules] or () if without_named_blocks(each, peers)]
-        if "egress" in spec:
-            spec["egress"] = [each for each in spec["egress"] if each.get("to") or not named(each)]
+    pods = [each for each in manifests if each["kind"] == "Pod"]
+    for address, pod in zip(POD_ADDRESSES, pods, strict=False):
+        pod["status"] = {"podIP": address, "hostIP": "100.64.1.1", "phase": "Running"}
     return manifests, ClusterObjects(tuple(pods), cluster_from(manifests).namespaces)
 
 
-def without_named_blocks(rule: Manifest, peers: str) -> bool:
-    """Take the blocks out of a rule whose ports have names; return whether something is left of it."""
-    if named(rule) and rule.get(peers):
-        rule[peers] = [each for each in rule[peers] if "ipBlock" not in each]
-        return bool(rule[peers])
-    return True
-
-
-def named(rule: Manifest) -> bool:
-    return any(isinstance(each.get("port"), str) for each in rule.get("ports", ()))
+def analysed_with(objects: ClusterObjects, manifests: Sequence[Manifest]) -> Reachability:
+    """Return the analysis of the manifests, with the addresses of the pods."""
+    cluster = cluster_from(manifests)
+    at = {(each["metadata"]["namespace"], each["metadata"]["name"]): each["status"]["podIP"] for each in objects.pods}
+    workloads = tuple(
+        replace(each, addresses=(AddressRange.of(at[each.namespace, each.pod]),)) for each in cluster.workloads
+    )
+    return Reachability(replace(cluster, workloads=workloads), enforcement=Enforcement.BEFORE_SERVICES)
 
 
 def policies_of(manifests: Iterable[Manifest]) -> list[Manifest]:
@@ -101,9 +83,8 @@ def passes(policies: Sequence[Specs], direction: str, pod: str, other: str, port
 def test_the_objects_open_what_the_analyzer_says(cluster: RandomCluster) -> None:
     manifests, objects = described(cluster)
     resolved = [policy_endpoints(each, objects) for each in policies_of(manifests)]
-    analysed = cluster_from(manifests)
-    reachability = Reachability(analysed)
-    workloads = {(each.namespace, each.pod): each for each in analysed.workloads}
+    reachability = analysed_with(objects, manifests)
+    workloads = {(each.namespace, each.pod): each for each in reachability.cluster.workloads}
     ends: list[tuple[str, Any]] = [(host, AddressRange.of(host)) for host in HOSTS]
     for pod in objects.pods:
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"])

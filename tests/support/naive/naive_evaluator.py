@@ -96,12 +96,16 @@ def _is_meant(peer: Manifest, policy: Manifest, endpoint: Pod | Address) -> bool
         return "ipBlock" in peer and _in_block(peer["ipBlock"], _address(endpoint.text))
     if "ipBlock" in peer:
         return False  # these should be cluster-external IPs
+    return means_pod(peer, policy, endpoint)
+
+
+def means_pod(peer: Manifest, policy: Manifest, pod: Pod) -> bool:
     if "namespaceSelector" in peer:
-        if not _matches(peer["namespaceSelector"], endpoint.namespace_labels):
+        if not _matches(peer["namespaceSelector"], pod.namespace_labels):
             return False
-    elif endpoint.namespace != policy["metadata"].get("namespace", "default"):
+    elif pod.namespace != policy["metadata"].get("namespace", "default"):
         return False  # a podSelector alone: pods in the policy's own namespace
-    return _matches(peer.get("podSelector") or {}, endpoint.labels)
+    return _matches(peer.get("podSelector") or {}, pod.labels)
 
 
 _address = cache(ipaddress.ip_address)  # parsing the same few addresses again and again would take most of the time
