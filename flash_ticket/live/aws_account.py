@@ -24,6 +24,7 @@ from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
 _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _FILTER_VALUES = 200
+_CNI_TAG = "node.k8s.amazonaws.com/instance_id"
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,23 @@ class AwsAccount:
             raise InputError("AWS", f"EKS cluster {name}", "it is still being created", "Wait until it is active")
         services = addressed.get("serviceIpv4Cidr") or addressed["serviceIpv6Cidr"]
         return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
+
+    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
+        """Return the subnets with interfaces of nodes: those with the nodes' group, and those that the VPC CNI made.
+
+        With custom networking, the plug-in's interfaces are in subnets and groups of their own; it tags them
+        (amazon-vpc-cni-k8s, ENI tagging). The tag does not tell clusters apart, so other clusters' subnets count, too.
+        """
+        of_vpc = {"Name": "vpc-id", "Values": [vpc]}
+        chosen = ({"Name": "group-id", "Values": [nodes.id]}, {"Name": "tag-key", "Values": [_CNI_TAG]})
+        found = {
+            interface["SubnetId"]
+            for each in chosen
+            for interface in self.pages(
+                "ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=[of_vpc, each]
+            )
+        }
+        return self.subnets(vpc, Some(ids=sorted(found))) if found else []
 
     def own_groups(self) -> Sequence[dict[str, Any]]:
         """Return the security groups that this program made for the stack, as DescribeSecurityGroups returns them."""

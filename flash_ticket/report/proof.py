@@ -6,7 +6,7 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.prove.proof import Blur, Proof, Rest
+from flash_ticket.firewall.prove.proof import Proof, Rest
 from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.notice import Notice
@@ -30,7 +30,7 @@ def proof_text(proof: Proof) -> str:
         lines += _first(_MOST_LINES, [_rest(rest) for rest in proof.rests])
     if proof.blurs:
         lines.append("Neither layer can stop these, because they look like something declared:")
-        lines += _first(_MOST_LINES, [_blur(blur) for blur in proof.blurs])
+        lines += _first(_MOST_LINES, [str(blur) for blur in proof.blurs])
     if proof.violations:
         lines += _violations(proof.violations)
     return "\n".join(escaped(line) for line in lines)
@@ -53,10 +53,6 @@ def _first(most: int, lines: Sequence[str]) -> list[str]:
 
 def _rest(rest: Rest) -> str:
     return f"{rest.source} => {rest.destination} : {rest.ports}"
-
-
-def _blur(blur: Blur) -> str:
-    return f"{blur.source} => {blur.destination} : {blur.ports}"
 
 
 def _violations(violations: Sequence[Violation]) -> Iterator[str]:
@@ -111,7 +107,13 @@ def _json(proofs: StackProofs) -> str:
                     "stopped_by_layers": {str(layers): count for layers, count in proof.stopped.items()},
                     "violations": [_violation(violation) for violation in proof.violations],
                     "indistinguishable": [
-                        {"src": blur.source, "dst": blur.destination, "ports": str(blur.ports)} for blur in proof.blurs
+                        {
+                            "src": blur.source,
+                            "dst": blur.destination,
+                            "ports": str(blur.ports),
+                            "like": list(blur.like),
+                        }
+                        for blur in proof.blurs
                     ],
                     "warnings": [_warning(notice) for notice in firewall.notices()],
                 }

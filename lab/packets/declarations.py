@@ -1,6 +1,7 @@
 """The declarations that packets are tried on: a file's with a committed stack, or random ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -52,6 +53,38 @@ def declared(matrix: Path, folder: Path, stack: str) -> Declaration:
     settings = read_settings(folder, stack)
     name = f"{matrix.name}, stack {stack}"
     return Declaration(name, _compiled(read_matrix(matrix), settings[BINDING_KEY], stack))
+
+
+def variants(matrix: Path, folder: Path, stack: str) -> Iterator[Declaration]:
+    """Yield a matrix file's firewall in a committed stack, changed so that ipBlocks of it mean more than hosts.
+
+    Raises:
+        InputError: A file cannot be used.
+    """
+    for name, change in _VARIANTS.items():
+        binding = deepcopy(read_settings(folder, stack)[BINDING_KEY])
+        change(binding)
+        yield Declaration(f"{matrix.name}, stack {stack}, with {name}", _compiled(read_matrix(matrix), binding, stack))
+
+
+def _with_node_dns(binding: dict[str, Any]) -> None:
+    binding["cluster"]["dns"] = {"mode": "node-local"}
+
+
+def _with_place(cidr: str) -> Callable[[dict[str, Any]], None]:
+    def change(binding: dict[str, Any]) -> None:
+        binding["places"][binding["loadBalancer"]["external"]] = {"cidrs": [cidr]}
+        binding["places"][max(binding["places"])] = {"cidrs": [cidr]}
+        binding["cluster"].pop("podSubnets", None)
+
+    return change
+
+
+_VARIANTS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "NodeLocal DNS": _with_node_dns,
+    "places among pods": _with_place("198.18.101.0/24"),
+    "places among Services": _with_place("198.19.128.0/17"),
+}
 
 
 def random_declarations(count: int, seed: int) -> Iterator[Declaration]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.node.node import Node, NodeError
 from lab.packets.connections import allow_many_files
-from lab.packets.declarations import ADDRESSES, Declaration, declared, random_declarations
+from lab.packets.declarations import ADDRESSES, Declaration, declared, random_declarations, variants
 from lab.packets.oracle import Comparison, Oracle
 from lab.packets.world import World
 from lab.toolchain.kits import Toolchain
@@ -44,6 +44,8 @@ def main() -> int:
 def _declarations(orders: dict[str, Any]) -> Iterator[Declaration]:
     for stack in orders["stacks"]:
         yield declared(Path(orders["matrix"]), Path(orders["folder"]), stack)
+    for stack in orders["stacks"] if orders["variants"] else ():
+        yield from variants(Path(orders["matrix"]), Path(orders["folder"]), stack)
     yield from random_declarations(orders["random"], orders["seed"])
 
 

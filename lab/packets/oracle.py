@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
+from flash_ticket.firewall.analyse.enforcement import Enforcement, Way
 from flash_ticket.firewall.analyse.reachability import Party, Reachability
+from flash_ticket.firewall.analyse.selection import HostNetwork
+from flash_ticket.firewall.analyse.workload import Workload
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, Protocol, tcp, udp
-from flash_ticket.firewall.terms.verdict import Verdict
+from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, PortSet, Protocol, tcp, udp
+from flash_ticket.firewall.terms.verdict import Layer, Verdict
 from lab.node.network import NODE_NAMESPACE
 from lab.node.node import Node, NodeError
 from lab.packets.agent_log import Denial, Logged, denial, logged
@@ -20,9 +24,12 @@ from lab.toolchain.node_kits import Enforcer
 
 _UNDECLARED = (tcp(9), udp(9))
 _SECONDS = 2.2  # a lost SYN is sent anew after one
-_LOOKS = 5
+_SAME_SECONDS, _MOST_SECONDS = 20.0, 120.0
 _OPEN_SECONDS, _PAUSE_SECONDS = 30.0, 0.3
-_BY_ADDRESS = "an ipBlock covers the address of a pod: the enforcer matches addresses, the analyzer does not"
+_ENFORCEMENT = {
+    Enforcer.AWS: Enforcement.BEFORE_SERVICES,
+    Enforcer.KUBE_ROUTER: Enforcement.AFTER_SERVICES,
+}
 _TRIED = {Protocol.TCP, Protocol.UDP}
 
 
@@ -39,6 +46,15 @@ class Question:
     port: PortRange
     by_service: str = ""
 
+    def __str__(self) -> str:
+        """Return ``api => pay : TCP 3100 by its Service``."""
+        return f"{self.source.name} => {self.destination.name} : {self.port} {self.way}"
+
+    @property
+    def way(self) -> str:
+        """By which address the destination is called, in words."""
+        return "by its Service" if self.by_service else "by its address"
+
     @property
     def attempt(self) -> Attempt:
         """What is tried."""
@@ -52,8 +68,6 @@ class Difference:
     question: Question
     answer: Answer
     verdict: Verdict
-    known: str = ""
-    """Why the enforcer is known to differ here; empty if nobody knows it."""
 
     def row(self) -> dict[str, Any]:
         """Return it for a table."""
@@ -61,11 +75,10 @@ class Difference:
             "source": self.question.source.name,
             "destination": self.question.destination.name,
             "port": str(self.question.port),
-            "way": "by its Service" if self.question.by_service else "by its address",
+            "way": self.question.way,
             "packets": str(self.answer),
             "analyzer": "passes" if self.verdict.passes else "stopped",
             "because": "; ".join(map(str, self.verdict.deciding)),
-            "known": self.known,
         }
 
 
@@ -79,6 +92,7 @@ class Comparison:
         tried: How many connections were tried.
         passing: How many of them the analyzer lets through.
         differences: Those on which both do not agree, once the policies are in force.
+        unsaid: Those that pass although the proof, which knows no single address, says that no address of them can.
         looks: How often everything was tried: policies take a moment.
         logged: What the agent of AWS logged of the last look; None with another enforcer.
     """
@@ -88,6 +102,7 @@ class Comparison:
     tried: int
     passing: int
     differences: tuple[Difference, ...]
+    unsaid: tuple[str, ...]
     looks: int
     logged: Logged | None = None
 
@@ -115,7 +130,7 @@ class Oracle:
         policies = [policy.manifest() for policy in firewall.deployed_pods.policies]
         for manifest in policies:
             self.node.api.apply(manifest)
-        analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), self.node.enforcer)
+        analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), ends, self.node.enforcer)
         says = [analyzer.verdict(each) for each in questions]
         found, looks, since = self._look(questions, says)
         is_logged = self.node.enforcer is Enforcer.AWS
@@ -124,12 +139,15 @@ class Oracle:
             self.node.api.delete(manifest)
         self.world.clear()
         self.node.check()
-        differences = tuple(
-            Difference(questions[number], answer, says[number], analyzer.known(questions[number], answer))
-            for number, answer in found.items()
-        )
-        passing = sum(verdict.passes for verdict in says)
-        return Comparison(len(ends), len(ports), len(questions), passing, differences, looks, log)
+        differences = tuple(Difference(questions[number], answer, says[number]) for number, answer in found.items())
+        passing = [
+            question
+            for number, (question, verdict) in enumerate(zip(questions, says, strict=True))
+            if (found[number].passes if number in found else verdict.passes)
+        ]
+        unsaid = tuple(str(each) for each in passing if not _is_said(layers, each))
+        count = sum(verdict.passes for verdict in says)
+        return Comparison(len(ends), len(ports), len(questions), count, differences, unsaid, looks, log)
 
     def _require_open(self, questions: Sequence[Question]) -> None:
         left, end = list(questions), time.monotonic() + _OPEN_SECONDS
@@ -139,23 +157,25 @@ class Oracle:
             if not left:
                 return
             time.sleep(_PAUSE_SECONDS)  # kube-proxy needs a moment for Services
-        first = left[0]
-        way = "by its Service" if first.by_service else "by its address"
-        failing = f"{first.source.name} => {first.destination.name} : {first.port} {way}"
-        raise NodeError(f"before any policy {len(left)} connections fail, such as {failing}")
+        raise NodeError(f"before any policy {len(left)} connections fail, such as {left[0]}")
 
     def _look(self, questions: Sequence[Question], says: Sequence[Verdict]) -> tuple[dict[int, Answer], int, float]:
         """Return the answers that differ, by their questions' numbers, how many looks it took, and when the last began.
 
-        Each look is at everything: before the policies are in force, a connection that they stop still passes.
+        Each look is at everything: before the policies are in force, a connection that they stop still passes. On a
+        busy machine that takes a while, so a difference counts once it has stayed the same for some time.
         """
         found: dict[int, Answer] = {}
-        looks, since = 0, time.time()
-        while looks < _LOOKS:
-            looks, since = looks + 1, time.time()
+        looks = 0
+        begun = same_since = time.monotonic()
+        while True:
+            looks, since, asked = looks + 1, time.time(), time.monotonic()
             before, found = found, _differing(range(len(questions)), questions, says)
             self.node.check()
-            if not found or found == before:
+            if found != before:
+                same_since = asked
+            now = time.monotonic()
+            if not found or now - same_since > _SAME_SECONDS or now - begun > _MOST_SECONDS:
                 break
         # A packet may be lost; what differs is tried once more, alone.
         return (_differing(found, questions, says) if found else {}), looks, since
@@ -167,6 +187,22 @@ def _differing(numbers: Iterable[int], questions: Sequence[Question], says: Sequ
     return {
         number: answer for number, answer in zip(tried, answers, strict=True) if answer.passes != says[number].passes
     }
+
+
+def _is_said(layers: BothLayers, question: Question) -> bool:
+    """Return whether the pod layer of the proof opens a connection; a host may have several names.
+
+    The proof is about the pods of the firewalled namespace.
+    """
+    inside = layers.matrix.namespace
+    if not any(end.pod and end.pod[0] == inside for end in (question.source, question.destination)):
+        return True
+    names = [[end.name] if end.pod else end.name.split(", ") for end in (question.source, question.destination)]
+    return any(
+        layers.opened(Layer.POD, layers.named[source], layers.named[destination]).covers(PortSet((question.port,)))
+        for source in names[0]
+        for destination in names[1]
+    )
 
 
 def _stopped(
@@ -209,39 +245,29 @@ def _questions(ends: Sequence[End], ports: Sequence[PortRange]) -> Iterator[Ques
 
 
 class Analyzer:
-    """The analyzer's answers to questions, and those that an enforcer is known to give instead."""
+    """The analyzer's answers to questions, with the addresses of the node's pods and the node's enforcer."""
 
-    def __init__(self, cluster: AnalysedCluster, enforcer: Enforcer) -> None:
-        self._reachability = Reachability(cluster)
-        self._pods = {(workload.namespace, workload.pod): workload for workload in cluster.workloads}
-        self._enforcer = enforcer
+    def __init__(self, cluster: AnalysedCluster, ends: Iterable[End], enforcer: Enforcer) -> None:
+        at = {end.pod: end for end in ends if end.pod}
+        workloads = tuple(_addressed(each, at[each.namespace, each.pod]) for each in cluster.workloads)
+        self._pods = {(workload.namespace, workload.pod): workload for workload in workloads}
+        self._reachability = Reachability(
+            replace(cluster, workloads=workloads), HostNetwork.NODES, _ENFORCEMENT[enforcer]
+        )
 
     def verdict(self, question: Question) -> Verdict:
         """Return the verdict of the pod layer."""
-        return self._reachability.verdict(
-            self._party(question.source), self._party(question.destination), question.port
-        )
-
-    def known(self, question: Question, answer: Answer) -> str:
-        """Return why the enforcer is known to give an answer that differs; empty if nobody knows it.
-
-        For an enforcer, a pod is also a host with an address. The agent of AWS judges egress before the address of a
-        Service is translated, kube-router after it.
-        """
-        source, destination, verdict = question.source, question.destination, self.verdict(question)
-        before = self._enforcer is Enforcer.AWS and question.by_service
-        target = question.by_service if before else destination.address
-        egress, ingress = verdict.egress.passes, verdict.ingress.passes
-        if source.pod:
-            towards = self._reachability.verdict(self._party(source), _host(target), question.port)
-            egress = egress or towards.egress.passes
-        if destination.pod:
-            from_there = self._reachability.verdict(_host(source.address), self._party(destination), question.port)
-            ingress = ingress or from_there.ingress.passes
-        return _BY_ADDRESS if (egress and ingress) == answer.passes else ""
+        source, destination = self._party(question.source), self._party(question.destination)
+        way = Way.SERVICE if question.by_service else Way.OWN
+        return self._reachability.verdict(source, destination, question.port, way)
 
     def _party(self, end: End) -> Party:
         return self._pods[end.pod] if end.pod else _host(end.address)
+
+
+def _addressed(workload: Workload, end: End) -> Workload:
+    services = (_host(end.cluster_ip),) if end.cluster_ip else ()
+    return replace(workload, addresses=(_host(end.address),), cluster_ips=services)
 
 
 def _host(address: str) -> AddressRange:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import analysed
+from flash_ticket.cli.manifests import analysed, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
 from flash_ticket.report.explanation import explained
@@ -36,6 +36,8 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
         ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]
         verdicts = [reachability.verdict(ends[0], ends[1], find_port(port, ends[1]))]
     else:
-        verdicts = read(project, stack).layers().verdicts(source, destination, port)
+        firewall = read(project, stack)
+        verdicts = firewall.layers().verdicts(source, destination, port)
+        show_notes(firewall.overlap_notices(source, destination))
     sys.stdout.write(explained(verdicts, output))
     return ExitStatus.HOLDS if all(verdict.passes for verdict in verdicts) else ExitStatus.VIOLATED

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import analysed
+from flash_ticket.cli.manifests import analysed, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.report.connections import Format, project_listing, written
 
@@ -22,5 +22,7 @@ def list_connections(
     if directory:
         sys.stdout.writelines(written(analysed(directory).connections(), output))
     else:
-        sys.stdout.writelines(project_listing(read(project, stack), output))
+        firewall = read(project, stack)
+        show_notes(firewall.overlap_notices())
+        sys.stdout.writelines(project_listing(firewall, output))
     return ExitStatus.HOLDS

@@ -95,6 +95,14 @@ class Account(Protocol):
     def cluster(self, name: str) -> FoundCluster | None:
         """Return the EKS cluster with this name, or None if there is none."""
 
+    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
+        """Return the subnets of the VPC where pods have addresses now; empty if the account cannot tell.
+
+        Args:
+            vpc: The VPC.
+            nodes: The group of the nodes.
+        """
+
 
 class _Identified(Protocol):
     @property
@@ -125,7 +133,7 @@ class _Binder:
     def environment(self, binding: Binding) -> Environment:
         outside = self._outside(binding)
         vpc = self._one("vpc", "VPC", binding.vpc, self.account.vpcs(binding.vpc))
-        cluster = self._cluster(binding.cluster, vpc.id)
+        cluster = self._cluster(binding.cluster, vpc)
         return Environment(
             self.stack,
             self.account.partition,
@@ -195,23 +203,27 @@ class _Binder:
             return Group(found.id, found.id, found.foreign_rules)
         return found
 
-    def _cluster(self, entry: ClusterEntry, vpc: str) -> Cluster:
+    def _cluster(self, entry: ClusterEntry, vpc: FoundVpc) -> Cluster:
         found = self.account.cluster(entry.name)
         if found is None:
             where = f"account {self.account.id} in {self.account.region}"
             raise self._refuse("cluster.name", f"there is no EKS cluster {entry.name} in {where}", "Correct the name")
-        if found.vpc != vpc:
-            raise self._refuse(
-                "cluster.name", f"the cluster {entry.name} is in {found.vpc}, the binding's VPC is {vpc}", "Correct one"
-            )
+        if found.vpc != vpc.id:
+            problem = f"the cluster {entry.name} is in {found.vpc}, the binding's VPC is {vpc.id}"
+            raise self._refuse("cluster.name", problem, "Correct one")
         resolvers: tuple[Network, ...] = ()
         if entry.dns.mode is DnsMode.NODE_LOCAL:
             service = ip_network(found.services[_DNS_SERVICE_OFFSET])
             resolvers = (ip_network(entry.dns.address), service)
+        nodes = self._group("cluster.nodes", entry.nodes, vpc.id)
+        if entry.pod_subnets:
+            pods = self._subnet_networks("cluster.podSubnets", entry.pod_subnets, vpc)
+        else:
+            pods = _ordered(block for each in self.account.pod_subnets(vpc.id, nodes) for block in each.networks)
         return Cluster(
             entry.name,
-            self._group("cluster.name", One(id=found.group), vpc),
-            self._group("cluster.nodes", entry.nodes, vpc),
+            self._group("cluster.name", One(id=found.group), vpc.id),
+            nodes,
             entry.attachment,
             entry.cni.name,
             entry.cni.pod_eni_mode,
@@ -219,6 +231,8 @@ class _Binder:
             entry.dns.mode,
             resolvers,
             entry.leaving,
+            pods,
+            (found.services,),
         )
 
     def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:

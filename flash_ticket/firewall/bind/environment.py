@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.choices import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
@@ -101,6 +102,13 @@ class LoadBalancer:
     clients: tuple[Network, ...] | PrefixList
 
 
+_ENFORCEMENT = {
+    CniName.VPC_CNI: Enforcement.BEFORE_SERVICES,
+    CniName.CALICO: Enforcement.AFTER_SERVICES,
+    CniName.CILIUM: Enforcement.IDENTITIES,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """The EKS cluster as both layers need it.
@@ -110,6 +118,8 @@ class Cluster:
         nodes: The security group of the nodes, which kubelets and ordinary pods use.
         resolvers: Addresses that answer DNS besides the CoreDNS pods: NodeLocal DNSCache and the Service it replaces.
         leaving: The attachment of pods that have not restarted yet; None if all pods have ``attachment``.
+        pod_networks: The addresses that pods can have; empty if neither the binding nor the account tells.
+        services: The addresses of Services; empty if they are not known.
     """
 
     name: str
@@ -122,6 +132,13 @@ class Cluster:
     dns: DnsMode
     resolvers: tuple[Network, ...]
     leaving: Attachment | None = None
+    pod_networks: tuple[Network, ...] = ()
+    services: tuple[Network, ...] = ()
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """How the cluster's network plug-in reads what the NetworkPolicy API leaves open."""
+        return _ENFORCEMENT[self.cni]
 
     @property
     def in_use(self) -> tuple[Attachment, ...]:
@@ -176,6 +193,11 @@ class Environment:
     quotas: Quotas
     alerting: Alerting | None = None
     guard_rails: GuardRailChoice | None = None
+
+    @property
+    def pod_networks(self) -> tuple[Network, ...]:
+        """The addresses that pods can have: any of the VPC, unless more is known."""
+        return self.cluster.pod_networks or self.vpc_networks
 
     def place(self, external: str) -> Place:
         """Return the place of an external.

@@ -52,6 +52,10 @@ class SymbolicAccount:
         """Return the cluster, with its own group."""
         return FoundCluster(_VPC.id, str(_CLUSTER_GROUP.id), _SERVICES)
 
+    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:  # noqa: ARG002 - only AWS knows
+        """Return nothing: which subnets hold nodes, only AWS knows."""
+        return []
+
     def _block(self, what: str, within: IPv4Network) -> IPv4Network:
         if what not in self._blocks:
             taken = sum(block.subnet_of(within) for block in self._blocks.values())

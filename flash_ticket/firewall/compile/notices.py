@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from flash_ticket.firewall.bind.environment import Cluster, Environment
+from flash_ticket.firewall.compile.overlaps import overlap_notices
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -20,7 +21,13 @@ MAX_PORT_COMBINATIONS = 24
 def environment_notices(environment: Environment, firewall: PodFirewall) -> tuple[Notice, ...]:
     """Return the notices about this environment, always in the same order."""
     cluster = environment.cluster
-    found = [*_any_attachment(cluster), *_leaving(cluster), *_many_ports(cluster, firewall)]
+    found = [
+        *_any_attachment(cluster),
+        *_leaving(cluster),
+        *_many_ports(cluster, firewall),
+        *_identities(cluster),
+        *overlap_notices(environment, firewall),
+    ]
     if cluster.attachment is Attachment.PODS:
         found += [*_pod_groups(cluster), *_strict(cluster), *_standard(environment)]
     return tuple(found)
@@ -42,6 +49,16 @@ def _leaving(cluster: Cluster) -> Iterator[Notice]:
             "the rules of both attachments are deployed, so for pods with the nodes' group only the pod layer "
             "decides between services",
             "Restart every pod of the namespace (kubectl rollout restart), then remove cluster.leaving",
+        )
+
+
+def _identities(cluster: Cluster) -> Iterator[Notice]:
+    if cluster.cni is CniName.CILIUM and cluster.resolvers:
+        yield Notice(
+            "cluster.dns.mode node-local with cilium",
+            "Cilium knows the node as itself and not by an address, so no ipBlock allows DNS on the node: pods that "
+            "ask NodeLocal DNSCache get no answer",
+            "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache",
         )
 
 

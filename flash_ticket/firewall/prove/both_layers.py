@@ -193,7 +193,7 @@ class BothLayers:
 
     @cached_property
     def _pods(self) -> Reachability:
-        return Reachability(self._cluster)
+        return Reachability(self._cluster, enforcement=self.environment.cluster.enforcement)
 
     @cached_property
     def _vpc_openings(self) -> Openings:

@@ -6,6 +6,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
 from flash_ticket.firewall.compile.notices import environment_notices
+from flash_ticket.firewall.compile.overlaps import overlap_notices
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
@@ -45,6 +46,14 @@ class CompiledFirewall:
     def layers(self) -> BothLayers:
         """Return both layers for questions, with the suspended policies open."""
         return BothLayers(self.matrix, self.environment, _manifests(self.deployed_pods), self.vpc)
+
+    def overlap_notices(self, *ends: str) -> tuple[Notice, ...]:
+        """Return a notice for each place whose ipBlocks match pods or Services as well.
+
+        Args:
+            ends: Only rules of these services count; without names, those of all.
+        """
+        return tuple(overlap_notices(self.environment, self.pods, ends))
 
     def notices(self) -> tuple[Notice, ...]:
         """Return the notices about suspensions, the matrix, settings and alerts."""

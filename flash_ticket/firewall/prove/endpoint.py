@@ -50,7 +50,7 @@ class Endpoint:
     Attributes:
         name: Its name in reports.
         workload: The pods, as the pod layer sees them; None for hosts.
-        ranges: Its possible addresses; for pods, those of the VPC.
+        ranges: Its possible addresses.
         groups: Its known security groups. Pods have all of them; each interface of a place has at least one.
         namespace_labels: The labels of the pods' namespace.
         listed: The prefix list that contains its addresses.
@@ -106,9 +106,9 @@ class _Survey:
             yield self._pods(service.name, Role.SERVICE, namespace, dict(service.pods))
         for external in self.matrix.externals:
             yield self._external(external)
-        resolver = Workload(_KUBE_SYSTEM, "kube-dns", DNS, {"k8s-app": "kube-dns"})
+        resolver = replace(self._workload(_KUBE_SYSTEM, "kube-dns", {"k8s-app": "kube-dns"}), kind=DNS)
         groups: frozenset[Holder] = frozenset({cluster.group})
-        yield Endpoint(DNS, Role.IMPLIED, resolver, self._vpc, groups, {NAME_LABEL: _KUBE_SYSTEM})
+        yield Endpoint(DNS, Role.IMPLIED, resolver, self._of_pods, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if Attachment.PODS in cluster.in_use:
             yield Endpoint(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
         if cluster.resolvers:
@@ -165,9 +165,13 @@ class _Survey:
                 for labels in _examples(peer.pods):
                     yield namespace, labels
 
-    @property
+    @cached_property
     def _vpc(self) -> tuple[AddressRange, ...]:
         return _ranges(self.environment.vpc_networks)
+
+    @cached_property
+    def _of_pods(self) -> tuple[AddressRange, ...]:
+        return _ranges(self.environment.pod_networks)
 
     def _pods(
         self,
@@ -177,11 +181,15 @@ class _Survey:
         labels: Mapping[str, str],
         namespace_labels: Mapping[str, str] | None = None,
     ) -> Endpoint:
-        workload = Workload(namespace, name, "pods", labels)
+        workload = self._workload(namespace, name, labels)
         own: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
         groups = frozenset(own or [self.environment.cluster.nodes])
         of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
-        return Endpoint(name, role, workload, self._vpc, groups, of_namespace)
+        return Endpoint(name, role, workload, self._of_pods, groups, of_namespace)
+
+    def _workload(self, namespace: str, name: str, labels: Mapping[str, str]) -> Workload:
+        addresses, services = self._of_pods, _ranges(self.environment.cluster.services)
+        return Workload(namespace, name, "pods", labels, addresses=addresses, cluster_ips=services)
 
     def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
         for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():

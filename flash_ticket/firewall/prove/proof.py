@@ -6,8 +6,8 @@ them denies today may be open tomorrow. But a layer cannot distinguish everythin
 address, and the VPC layer knows interfaces by their groups. What neither can distinguish from something declared passes
 both, and the proof reports it.
 
-The proof assumes that an ipBlock matches no pod. Some CNIs also compare it with the addresses of pods. With such a CNI,
-a place must not share its subnets with pods, or pods may reach whatever the place may reach.
+What an ipBlock matches depends on the network plug-in. With the VPC CNI and Calico it matches pods, so the pod layer
+cannot distinguish a place from pods that can have its addresses.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
@@ -28,11 +28,20 @@ from flash_ticket.firewall.terms.verdict import Layer
 
 @dataclass(frozen=True, slots=True)
 class Blur:
-    """Undeclared ports that pass both layers, because neither layer can distinguish them from declared ones."""
+    """Undeclared ports that pass both layers, because neither layer can distinguish them from declared ones.
+
+    Attributes:
+        like: The declared endpoints whose addresses one end can have: the layers take it for them. It can be empty.
+    """
 
     source: str
     destination: str
     ports: PortSet
+    like: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return ``a pod elsewhere in the cluster => gateway : TCP 3000, like alb``."""
+        return f"{self.source} => {self.destination} : {self.ports}" + (f", like {few(self.like)}" if self.like else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +135,20 @@ class _Prover:
             extra = ports - self._declared.get(pair, NO_PORTS)
             # While the attachment changes, pods that share the nodes' group look like kubelets; this is no blur.
             if extra and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
-                blurs.append(Blur(pair[0].name, pair[1].name, extra))
+                blurs.append(Blur(pair[0].name, pair[1].name, extra, tuple(self._like(pair, extra))))
         by_one = sum(self._open_in(layer, in_play) for layer in Layer) - 2 * through
         services = sum(endpoint.role is Role.SERVICE for endpoint in self.layers.endpoints)
         pairs = services * (2 * len(self.layers.endpoints) - services - 1)
         both = pairs * _count(in_play) - through - by_one
         return tuple(sorted(blurs, key=lambda blur: (blur.source, blur.destination))), {1: by_one, 2: both}
+
+    def _like(self, pair: Pair, ports: PortSet) -> Iterator[str]:
+        """Yield the declared endpoints on these ports that share addresses with one end of an undeclared pair."""
+        for (source, destination), declared in self._declared.items():
+            if declared & ports and (source in pair) != (destination in pair):
+                known, looking = (destination, pair[1]) if source is pair[0] else (source, pair[0])
+                if known.name != KUBELET and looking is not known and any_overlap(known.ranges, looking.ranges):
+                    yield known.name
 
     def _rests(self) -> Iterator[Rest]:
         passing = dict(self.layers.passing())

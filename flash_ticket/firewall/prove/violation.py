@@ -146,8 +146,10 @@ class _ViolationSearch:
         if isinstance(peer, Endpoint):
             return [peer]
         if isinstance(peer, AddressRange):
-            near = (each for each in every if any_overlap(each.ranges, (peer,)))
+            near = [each for each in every if any_overlap(each.ranges, (peer,))]
             found = [each for each in near if _is_known_by_address(layer, each)]
+            if layer is Layer.POD and self.layers.environment.cluster.enforcement.matches_addresses:
+                found += [each for each in near if each.workload]
         elif isinstance(peer, PrefixList):
             found = [each for each in every if each.listed == peer]
         else:

@@ -263,7 +263,8 @@ def _violation(each: Violation) -> list[Markup]:
 
 
 def _blur(blur: Blur) -> str:
-    return f"{blur.source} \u2192 {blur.destination}: {str(blur.ports).replace(',', ', ')}"
+    like = f", like {', '.join(blur.like)}" if blur.like else ""
+    return f"{blur.source} \u2192 {blur.destination}: {str(blur.ports).replace(',', ', ')}{like}"
 
 
 def _by(layers: list[Layer]) -> str:

@@ -28,6 +28,9 @@ from tests.support.declared.stacks import traffic_content
 # binding's own key.
 # fmt: off
 MISTAKES: list[tuple[str, str, Any, str]] = [
+    ("pods in a subnet that is not there", "cluster.podSubnets", {"names": ["pods"]},
+        (".cluster.podSubnets: there is no subnet of vpc-dev named pods in account 111122223333 in ap-northeast-2. "
+        "Correct it, or create the subnet of vpc-dev first.")),
     ("an external without a place", "places.redis", ...,
         ".places: the external redis of traffic.yaml has no place in this stack. Add places.redis."),
     ("a place of no external", "places.redsi", {"cidrs": ["10.0.0.0/8"]},
@@ -177,6 +180,31 @@ def test_node_local_dns_answers_at_its_own_address_and_at_the_services() -> None
 
 def test_cluster_dns_has_no_address_of_its_own() -> None:
     assert environment_of("dev").cluster.resolvers == ()
+
+
+def test_pods_have_the_addresses_of_the_subnets_that_the_binding_names() -> None:
+    environment = environment_of("dev")
+
+    assert [str(network) for network in environment.pod_networks] == ["10.10.10.0/24", "10.10.11.0/24"]
+    assert [str(network) for network in environment.cluster.services] == ["172.20.0.0/16"]
+
+
+def test_pods_have_the_addresses_of_the_subnets_with_nodes_if_the_binding_names_none() -> None:
+    content = binding_content("dev")
+    del content["cluster"]["podSubnets"]
+    held = FoundSubnet("subnet-pods", (ip_network("10.10.96.0/20"), ip_network("100.64.0.0/20")))
+    account = SHOP.and_also(Thing(held, "pods", {}, "vpc-dev", frozenset({"sg-dev-nodes"})))
+
+    assert environment_of("dev", content, account=account).pod_networks == held.networks
+
+
+def test_pods_have_any_address_of_the_vpc_if_neither_binding_nor_account_tells() -> None:
+    content = binding_content("dev")
+    del content["cluster"]["podSubnets"]
+    environment = environment_of("dev", content)
+
+    assert environment.cluster.pod_networks == ()
+    assert environment.pod_networks == environment.vpc_networks
 
 
 def test_a_group_with_the_name_of_a_service_is_labelled_by_its_id() -> None:

@@ -43,7 +43,7 @@ def _side(text: str) -> Side:
 def disproved(text: str) -> Proof:
     """Return a failed proof about endpoints with this name."""
     violation = Violation(Fault.OPEN, Layer.POD, (text,), (f"{text}2",), PORTS, _side(text), text)
-    return replace(PROOF, violations=(violation,), blurs=(Blur(text, text, PORTS),))
+    return replace(PROOF, violations=(violation,), blurs=(Blur(text, text, PORTS, (text,)),))
 
 
 def enumerated() -> set[str]:

@@ -30,12 +30,14 @@ class Thing(Generic[Found]):
 
     Attributes:
         vpc: Its VPC; empty if it has none.
+        holds: For a subnet, the ids of the groups of interfaces in it.
     """
 
     found: Found
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     vpc: str = ""
+    holds: frozenset[str] = frozenset()
 
     def fits(self, selection: One | Some, vpc: str) -> bool:
         """Return whether a selection of the binding matches the resource."""
@@ -84,6 +86,9 @@ class AccountInMemory:
 
     def cluster(self, name: str) -> FoundCluster | None:
         return self.clusters.get(name)
+
+    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
+        return [thing.found for thing in self.known_subnets if thing.vpc == vpc and nodes.id in thing.holds]
 
     def and_also(self, *things: Thing[Any]) -> "AccountInMemory":
         """Return the account with more resources."""

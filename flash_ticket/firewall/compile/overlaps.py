@@ -1,0 +1,138 @@
+"""ipBlocks of the compiled policies that match more than the place they are for: pods, or the addresses of Services.
+
+Which ipBlocks do depends on the network plug-in: see ``flash_ticket.firewall.analyse.enforcement``.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from flash_ticket.firewall.analyse.enforcement import Enforcement
+from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
+from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.notice import Notice
+from flash_ticket.firewall.terms.ports import PortRange, listing
+from flash_ticket.firewall.terms.verdict import Direction
+
+
+class Covered(StrEnum):
+    """What an ipBlock matches besides its place."""
+
+    PODS = "pods"
+    SERVICES = "Services"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Overlap:
+    """A rule of a service whose ipBlocks match pods or Services.
+
+    Attributes:
+        place: The name of the rule's other end.
+        covered: What the ipBlocks match as well.
+        service: The service whose policy has the rule.
+        direction: The rule's direction.
+        ports: The rule's ports.
+        networks: The addresses that both have.
+    """
+
+    place: str
+    covered: Covered
+    service: str
+    direction: Direction
+    ports: tuple[PortRange, ...]
+    networks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return what the rule allows, with ``it`` for what the ipBlock matches as well."""
+        if self.direction is Direction.INGRESS:
+            return f"it may reach {self.service} on {listing(self.ports)}"
+        return f"{self.service} may reach it on {listing(self.ports)}"
+
+
+def overlaps(environment: Environment, firewall: PodFirewall) -> tuple[Overlap, ...]:
+    """Return the rules whose ipBlocks match more than their place, sorted."""
+    cluster = environment.cluster
+    if not cluster.enforcement.matches_addresses:
+        return ()
+    found: list[Overlap] = []
+    for policy in firewall.allows:
+        for direction in policy.directions:
+            for rule in policy.rules:
+                found += _of_rule(policy, direction, rule, Covered.PODS, environment.pod_networks)
+                # The cluster's own resolver has an address of the Services on purpose.
+                is_before = cluster.enforcement is Enforcement.BEFORE_SERVICES and direction is Direction.EGRESS
+                others = [each for each in cluster.services if is_before]
+                if others and not set(_blocks(rule)) <= set(cluster.resolvers):
+                    found += _of_rule(policy, direction, rule, Covered.SERVICES, others)
+    return tuple(sorted(found))
+
+
+def overlap_notices(environment: Environment, firewall: PodFirewall, services: Container[str] = ()) -> Iterator[Notice]:
+    """Yield a notice for each place whose ipBlocks match pods or Services as well, in the order of their names.
+
+    Args:
+        environment: Where the places are.
+        firewall: The compiled policies.
+        services: Only rules of these services count; if there are none, those of all.
+    """
+    found = [each for each in overlaps(environment, firewall) if not services or each.service in services]
+    unknown = not environment.cluster.pod_networks
+    among_pods = sorted({each.place for each in found if each.covered is Covered.PODS})
+    if unknown and among_pods:
+        cni = environment.cluster.cni.value
+        yield Notice(
+            "cluster.podSubnets",
+            f"nothing tells which subnets pods are in, and with {cni} an ipBlock matches pods: the pod layer takes a "
+            f"pod with an address of {_all(among_pods)} for that place",
+            "Write the subnets that pods get addresses of, and keep places out of them",
+        )
+    for place, covered in sorted({(each.place, each.covered) for each in found}):
+        if covered is Covered.SERVICES or not unknown:
+            yield _notice(environment, [each for each in found if (each.place, each.covered) == (place, covered)])
+
+
+def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
+    first, cni = found[0], environment.cluster.cni.value
+    networks = _all(sorted({network for each in found for network in each.networks}))
+    key = f"places.{first.place}" if first.place in dict(environment.places) else "cluster.dns.address"
+    allowed = "; ".join(dict.fromkeys(map(str, found)))
+    if first.covered is Covered.SERVICES:
+        return Notice(
+            key,
+            f"it has addresses of Services ({networks}), and {cni} judges egress before the address of a Service is "
+            f"translated, so for each Service there: {allowed}",
+            f"Narrow places.{first.place} to addresses outside the Services' range",
+        )
+    return Notice(
+        key,
+        f"it has addresses that pods can have ({networks}), and with {cni} an ipBlock matches pods, so for any pod "
+        f"there: {allowed}",
+        f"Give {first.place} addresses that no pod can have, or name its pods in traffic.yaml instead",
+    )
+
+
+def _of_rule(
+    policy: NetworkPolicy, direction: Direction, rule: PolicyRule, covered: Covered, others: Iterable[Network]
+) -> Iterator[Overlap]:
+    source, _, target = rule.flow.partition(" -> ")
+    # Of two networks that overlap, the one with more fixed bits is what both have.
+    shared = {
+        str(max(block, other, key=lambda network: network.prefixlen))
+        for block in _blocks(rule)
+        for other in others
+        if AddressRange.of(str(block)).overlaps(AddressRange.of(str(other)))
+    }
+    if shared and policy.service:
+        place = source if direction is Direction.INGRESS else target
+        yield Overlap(place, covered, policy.service, direction, rule.ports, tuple(sorted(shared)))
+
+
+def _blocks(rule: PolicyRule) -> list[Network]:
+    return [peer.network for peer in rule.peers if isinstance(peer, DeclaredAddresses)]
+
+
+def _all(names: Sequence[str]) -> str:
+    """Return names in words, with ``and`` before the last."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
