@@ -276,30 +276,17 @@ def test_a_prefix_list_in_a_rule_of_others_counts_with_its_weight() -> None:
     assert found.foreign_rules == (("ingress", 4, 21),)
 
 
-def test_pods_are_in_the_subnets_of_nodes_and_of_the_interfaces_that_the_vpc_cni_made() -> None:
+@pytest.mark.parametrize("found", [["subnet-b", "subnet-a", "subnet-a"], []])
+def test_pods_are_in_the_subnets_with_interfaces_of_nodes_and_of_the_vpc_cni(found: list[str]) -> None:
     session = Session("ec2")
-    answers = session.answers["ec2"]
-    of_vpc = {"Name": "vpc-id", "Values": ["vpc-1"]}
-    for chosen, subnets in (
-        ({"Name": "group-id", "Values": ["sg-nodes"]}, ["subnet-b", "subnet-a", "subnet-a"]),
-        ({"Name": "tag-key", "Values": ["node.k8s.amazonaws.com/instance_id"]}, ["subnet-c"]),
-    ):
-        interfaces = {"NetworkInterfaces": [{"SubnetId": subnet} for subnet in subnets]}
-        answers.add_response("describe_network_interfaces", interfaces, {"Filters": [of_vpc, chosen]})
-    asked = {"Filters": [of_vpc, {"Name": "subnet-id", "Values": ["subnet-a", "subnet-b", "subnet-c"]}]}
-    answers.add_response("describe_subnets", {"Subnets": [{"SubnetId": "s", "CidrBlock": "100.64.0.0/20"}]}, asked)
-
-    (found,) = session.account().pod_subnets("vpc-1", Group("sg-nodes", "nodes"))
-
-    assert [str(network) for network in found.networks] == ["100.64.0.0/20"]
-
-
-def test_without_nodes_the_account_cannot_tell_where_pods_are() -> None:
-    session = Session("ec2")
-    for _ in range(2):
-        session.answers["ec2"].add_response("describe_network_interfaces", {"NetworkInterfaces": []})
-
-    assert list(session.account().pod_subnets("vpc-1", Group("sg-nodes", "nodes"))) == []
+    for chosen in (("group-id", "sg-nodes"), ("tag-key", "node.k8s.amazonaws.com/instance_id")):
+        asked = [{"Name": name, "Values": [value]} for name, value in (("vpc-id", "vpc-1"), chosen)]
+        interfaces = {"NetworkInterfaces": [{"SubnetId": subnet} for subnet in found]}
+        session.answers["ec2"].add_response("describe_network_interfaces", interfaces, {"Filters": asked})
+    session.answers["ec2"].add_response(
+        "describe_subnets", {"Subnets": [{"SubnetId": "s", "CidrBlock": "10.0.0.0/20"}]}
+    )
+    assert len(session.account().pod_subnets("vpc-1", Group("sg-nodes", "nodes"))) == len(found[:1])
 
 
 def test_a_cluster_in_creation_is_reported() -> None:
