@@ -278,14 +278,12 @@ def test_a_prefix_list_in_a_rule_of_others_counts_with_its_weight() -> None:
 
 @pytest.mark.parametrize("found", [["subnet-b", "subnet-a", "subnet-a"], []])
 def test_pods_are_in_the_subnets_with_interfaces_of_nodes_and_of_the_vpc_cni(found: list[str]) -> None:
-    session = Session("ec2")
+    session, subnet = Session("ec2"), {"SubnetId": "subnet-a", "CidrBlock": "10.0.0.0/20"}
+    interfaces = {"NetworkInterfaces": [{"SubnetId": each} for each in found]}
     for chosen in (("group-id", "sg-nodes"), ("tag-key", "node.k8s.amazonaws.com/instance_id")):
         asked = [{"Name": name, "Values": [value]} for name, value in (("vpc-id", "vpc-1"), chosen)]
-        interfaces = {"NetworkInterfaces": [{"SubnetId": subnet} for subnet in found]}
         session.answers["ec2"].add_response("describe_network_interfaces", interfaces, {"Filters": asked})
-    session.answers["ec2"].add_response(
-        "describe_subnets", {"Subnets": [{"SubnetId": "s", "CidrBlock": "10.0.0.0/20"}]}
-    )
+    session.answers["ec2"].add_response("describe_subnets", {"Subnets": [subnet]})
     assert len(session.account().pod_subnets("vpc-1", Group("sg-nodes", "nodes"))) == len(found[:1])
 
 
