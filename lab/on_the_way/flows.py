@@ -92,7 +92,8 @@ class Judge:
 
     def verdicts(self, policies: Policies) -> dict[int, bool]:
         """Return whether each flow passes under some policies."""
-        analyzer = Analyzer(cluster_from([*self.objects, *policies], "the node"), self.enforcer)
+        ends = {end for flow in self.flows.values() for end in (flow.source, flow.destination)}
+        analyzer = Analyzer(cluster_from([*self.objects, *policies], "the node"), ends, self.enforcer)
         return {number: analyzer.verdict(question).passes for number, question in self.flows.items()}
 
     def expected(self, before: Policies, writes: Iterable[Written]) -> dict[int, Expected]:

@@ -249,7 +249,7 @@ class Analyzer:
 
     def __init__(self, cluster: AnalysedCluster, ends: Iterable[End], enforcer: Enforcer) -> None:
         at = {end.pod: end for end in ends if end.pod}
-        workloads = tuple(_addressed(each, at[each.namespace, each.pod]) for each in cluster.workloads)
+        workloads = tuple(_addressed(each, at.get((each.namespace, each.pod))) for each in cluster.workloads)
         self._pods = {(workload.namespace, workload.pod): workload for workload in workloads}
         self._reachability = Reachability(
             replace(cluster, workloads=workloads), HostNetwork.NODES, _ENFORCEMENT[enforcer]
@@ -265,7 +265,9 @@ class Analyzer:
         return self._pods[end.pod] if end.pod else _host(end.address)
 
 
-def _addressed(workload: Workload, end: End) -> Workload:
+def _addressed(workload: Workload, end: End | None) -> Workload:
+    if end is None:
+        return workload
     services = (_host(end.cluster_ip),) if end.cluster_ip else ()
     return replace(workload, addresses=(_host(end.address),), cluster_ips=services)
 
