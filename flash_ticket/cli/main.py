@@ -1,10 +1,13 @@
 """The command ``flash-firewall``. Each verb is a module, imported when the verb is called."""
 
+import sys
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+from flash_ticket.cli.exit_status import ExitStatus, unforeseen
 
 _MODULES = {
     "check": "check",
@@ -37,7 +40,11 @@ class Verbs(TyperGroup):
         """Return the verb with this name, ready to call; None if there is none."""
         if cmd_name not in _MODULES:
             return None
-        module = import_module(f"flash_ticket.cli.verbs.{_MODULES[cmd_name]}")
+        try:
+            module = import_module(f"flash_ticket.cli.verbs.{_MODULES[cmd_name]}")
+        except Exception as error:  # noqa: BLE001 - exit 1 would mean that the proof does not hold
+            sys.stderr.write(f"error: {unforeseen(error)}\n")
+            raise typer.Exit(ExitStatus.UNFORESEEN) from None
         verb = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
         verb.command(cmd_name)(getattr(module, _FUNCTIONS.get(cmd_name, cmd_name)))
         return typer.main.get_command(verb)

@@ -1,10 +1,12 @@
 """The cluster of a stack. It answers what the program must know before it declares anything."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,7 +14,9 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.regular_file import read_regular
 
 _TIMEOUT = (4, 10)
 """Seconds to connect and to read. A missing cluster is an error within 30 seconds."""
@@ -24,6 +28,27 @@ _WARNING = re.compile(r'\b299 - "((?:[^"\\]|\\.)*)"')
 
 _PAGE = 500
 """Objects in a page, the same number as kubectl requests."""
+
+
+_LARGEST_KUBECONFIG = 10 << 20
+_MOST_SAID = 300
+
+
+def _refuse_unusual(kubeconfig: str | None) -> None:
+    """Refuse a kubeconfig that the client might read without end: a pipe, a device, or a very large file.
+
+    Raises:
+        InputError: It is one of them, or it cannot be read.
+    """
+    named = kubeconfig or os.environ.get("KUBECONFIG") or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION
+    for name in filter(None, named.split(os.pathsep)):
+        path = Path(name).expanduser()
+        try:
+            read_regular(path, _LARGEST_KUBECONFIG)
+        except FileNotFoundError:
+            continue  # the client says so
+        except OSError as error:
+            raise unreadable(path, error) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +73,11 @@ class KubernetesCluster:
         Raises:
             InputError: The file or the context does not exist or is not valid.
         """
+        is_content = bool(kubeconfig and "\n" in kubeconfig)
+        if not is_content:
+            _refuse_unusual(kubeconfig)
         try:
-            if kubeconfig and "\n" in kubeconfig:
+            if kubeconfig and is_content:
                 api = config.new_client_from_config_dict(  # type: ignore[no-untyped-call]
                     yaml.safe_load(kubeconfig), context=context
                 )
@@ -57,8 +85,13 @@ class KubernetesCluster:
                 api = config.new_client_from_config(  # type: ignore[no-untyped-call]
                     config_file=kubeconfig, context=context
                 )
-        except (config.ConfigException, yaml.YAMLError, TypeError, ValueError) as error:
-            problem = " ".join(str(error).split()).rstrip(".")
+        except (
+            *(config.ConfigException, yaml.YAMLError, OSError, RecursionError),
+            *(AttributeError, LookupError, TypeError, ValueError),
+        ) as error:
+            problem = " ".join(str(error).split()).rstrip(".")[:_MOST_SAID]
+            if isinstance(error, RecursionError):
+                problem = "the file is nested too deep"
             remedy = "Set KUBECONFIG (aws eks update-kubeconfig), kubernetes:kubeconfig or kubernetes:context"
             raise InputError("Kubernetes", "kubeconfig", problem, remedy) from None
         api.configuration.retries = 1

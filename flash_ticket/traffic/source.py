@@ -24,10 +24,11 @@ FORMS = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or c
 HEAD_BYTES = 1 << 16
 """How much of a file is read to recognize its kind."""
 
-_KINDS = (
+KINDS = (
     "flow logs in Parquet or in text whose first line names the fields, Hubble's export in JSON, "
     "and the log of the AWS network policy agent"
 )
+"""The kinds of logs, in words."""
 
 
 class LogKind(Enum):
@@ -209,8 +210,8 @@ def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _nothing(path: Path, unknown: tuple[Path, ...]) -> InputError:
     if unknown:
-        return InputError(str(unknown[0]), "", "is not a known kind of log", f"The known kinds are {_KINDS}")
-    return InputError(str(path), "", "is empty", f"Name a file or folder with {_KINDS}")
+        return InputError(str(unknown[0]), "", "is not a known kind of log", f"The known kinds are {KINDS}")
+    return InputError(str(path), "", "is empty", f"Name a file or folder with {KINDS}")
 
 
 def _log(kind: LogKind, name: str, paths: tuple[Path, ...]) -> Log:

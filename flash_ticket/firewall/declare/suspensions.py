@@ -113,11 +113,11 @@ def require_one_choice(name: str | None, *, every: bool) -> None:
 def _until(value: object) -> datetime:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        found = None
-    if not isinstance(found, datetime) or found.tzinfo is None:
-        raise refusal(f"{shown(value)} is not a time with its zone", "Write one such as '2026-11-24T03:00:00Z'")
-    return found.astimezone(UTC)
+        if isinstance(found, datetime) and found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):  # a time near the end of the calendar may be after it in UTC
+        pass
+    raise refusal(f"{shown(value)} is not a time with its zone", "Write one such as '2026-11-24T03:00:00Z'")
 
 
 def _said(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
+from flash_ticket.firewall.terms.regular_file import read_regular
 from flash_ticket.firewall.terms.yaml.reader import Aliases, Rules, read_yaml
 from flash_ticket.firewall.terms.yaml.scalars import declared_scalar
 
@@ -35,15 +36,14 @@ def read_text(path: Path) -> str:
         InputError: The file is missing, unreadable, too large or not UTF-8.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(path.name, "", f"the file is larger than {MAX_BYTES:,} bytes", "Split or shorten it")
-        return path.read_text(encoding="utf-8")
+        text = read_regular(path, MAX_BYTES, path.name).decode("utf-8")
     except FileNotFoundError:
         raise InputError(
             path.name, "", f"there is no such file in {path.parent.absolute()}", "Create it or name another"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path.name, "", f"the file cannot be read ({error})", "Make it a readable UTF-8 file") from None
+    return text
 
 
 def parse_document(text: str, source: str, mistakes: list[InputError] | None = None) -> Any:  # noqa: ANN401 - as above

@@ -9,8 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.records.lines import GZIP_MAGIC
 from flash_ticket.traffic.records.record import Reading, Record, Scope
-from flash_ticket.traffic.source import logs_in
+from flash_ticket.traffic.source import HEAD_BYTES, KINDS, kind_of, logs_in
 
 _CHUNK_BYTES = 1 << 20
 
@@ -44,6 +45,7 @@ class StandardInput:
             path = Path(folder) / "standard input"
             try:
                 with path.open("wb") as file:
+                    self._keep_head(path, file)
                     shutil.copyfileobj(self.stream(), file, _CHUNK_BYTES)
             except OSError as error:
                 remedy = "Make room, or set TMPDIR to a folder with room"
@@ -54,6 +56,18 @@ class StandardInput:
             except InputError as error:
                 raise replace(error, source=_without(path, error.source)) from None
             reading.first_malformed = _without(path, reading.first_malformed)
+
+    def _keep_head(self, path: Path, file: BinaryIO) -> None:
+        """Keep the first bytes, and refuse what is no log before an endless input fills the disk.
+
+        Raises:
+            InputError: The first bytes are those of no log.
+        """
+        head = self.stream().read(HEAD_BYTES)
+        file.write(head)
+        file.flush()
+        if len(head) == HEAD_BYTES and not head.startswith(GZIP_MAGIC) and kind_of(path) is None:
+            raise InputError("standard input", "", "is not a known kind of log", f"The known kinds are {KINDS}")
 
 
 def _without(path: Path, place: str) -> str:

@@ -13,12 +13,16 @@ from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
+from flash_ticket.firewall.terms.regular_file import read_regular
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
 
 _ENDED = {"Succeeded", "Failed"}
 
 _FORMAT = "flash-firewall inventory 1"
 _HOW = "Save one with flash-firewall inventory, or with kubectl get pods,services -A -o json"
+_LARGEST_BYTES = 1 << 30
+"""More than a list of 100,000 pods."""
+
 _NOTHING_DECLARED = Matrix("", (), (), ())
 _ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
 
@@ -115,7 +119,7 @@ def read_inventory(path: Path) -> Inventory:
         InputError: The file cannot be read, or is neither.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_regular(path, _LARGEST_BYTES))
         modified = path.stat().st_mtime
     except OSError as error:
         raise InputError(str(path), "", f"it cannot be read ({error.strerror})", "Name a saved inventory") from None
@@ -159,7 +163,7 @@ def _listed(items: list[Mapping[str, Any]], taken: float, source: str) -> Invent
     try:
         pods = tuple(listed_pods(each for each in items if each.get("kind") == "Pod"))
         services = tuple(listed_services(each for each in items if each.get("kind") == "Service"))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(
             source, "items", f"an object is not in the form that Kubernetes returns ({error})", _HOW
         ) from None

@@ -69,6 +69,9 @@ class FlowLogFiles:
         if not paths:
             return
         unplaced = Unplaced()
+        for path in paths:
+            if not path.absolute().as_posix().isascii():
+                _refuse_other_than_utf_8(path)
         with _database() as database, self._named_by_file(database, paths):
             table = _table(database, paths, self.form)
             answer = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
@@ -99,6 +102,14 @@ class FlowLogFiles:
             )
             problem = f"cannot be read as {self.form}: {_in_short(error)}"
             raise InputError(str(broken), "", problem, "Download the file again, or leave it out") from None
+
+
+def _refuse_other_than_utf_8(path: Path) -> None:
+    try:
+        path.absolute().as_posix().encode()
+    except UnicodeEncodeError:
+        problem = "the name of the file or of a folder above it is not UTF-8, and DuckDB reads no such file"
+        raise InputError(str(path), "", problem, "Rename it") from None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_of
 from flash_ticket.firewall.analyse.manifests.manifest import Manifest
 from flash_ticket.firewall.terms.folder import files_below, unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.firewall.terms.regular_file import read_regular
 from flash_ticket.firewall.terms.yaml.reader import Aliases, Rules, read_yaml
 from flash_ticket.firewall.terms.yaml.scalars import kubernetes_scalar
 
@@ -117,7 +118,7 @@ def _text(path: Path) -> str:
                 f"the file has {found.st_size >> 20} MiB, and the limit is {LARGEST_BYTES >> 20} MiB",
                 "Split the file",
             )
-        return path.read_bytes().decode("utf-8-sig")
+        return read_regular(path, LARGEST_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
