@@ -1,12 +1,15 @@
 """The options of the verbs that read recorded traffic, and the reading itself."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -34,6 +37,9 @@ from flash_ticket.traffic.source import Use
 if TYPE_CHECKING:
     from flash_ticket.live.aws_account import AwsAccount
     from flash_ticket.live.live_stack import LiveStack
+
+
+Result = TypeVar("Result")
 
 
 class Engine(StrEnum):
@@ -92,13 +98,16 @@ _SLOW_SECONDS = 10.0
 """Seconds until a follower asks the cluster and the account again, and looks for new flow logs: these arrive minutes
 late (VPC User Guide, "Flow log basics")."""
 
+_PATIENCE_SECONDS = 0.5
+"""How long a follower waits for these answers. If they take longer, a later read has them."""
+
 
 @dataclass(slots=True)
 class FollowedTraffic:
     """The traffic in sources that are read again and again.
 
     Each read covers the logs of the pod layer. Only a read every ten seconds also covers flow logs, asks who has which
-    address now, and looks for new files.
+    address now, and looks for new files. A thread does that, so that denials of the pod layer never wait for it.
     """
 
     project: Path
@@ -108,6 +117,7 @@ class FollowedTraffic:
     _last: AttributedTraffic | None = None
     _prompt: tuple[Log, ...] = ()
     _due: float = 0.0
+    _slow: Future[tuple[AttributedTraffic, tuple[Log, ...]]] | None = None
 
     def read(self, since: str) -> AttributedTraffic:
         """Return the traffic since a time.
@@ -116,18 +126,45 @@ class FollowedTraffic:
             InputError: A file of the project, an inventory or a source cannot be used.
         """
         wanted, last = begin(since), self._last
-        if last is not None and time.monotonic() < self._due:
-            return attribute_logs_to(last.firewall, last.layers, last.inventory, self._prompt, wanted)
+        if last is None:
+            return self._take(self._read_all(wanted, None))
+        if self._slow is None and time.monotonic() >= self._due:
+            self._slow = _in_thread(lambda: self._read_all(wanted, last.inventory))
+        if self._slow is not None and wait_for([self._slow], _PATIENCE_SECONDS).done:
+            ended, self._slow = self._slow, None
+            self._due = time.monotonic() + _SLOW_SECONDS
+            return self._take(ended.result())
+        return attribute_logs_to(last.firewall, last.layers, last.inventory, self._prompt, wanted)
+
+    def _take(self, found: tuple[AttributedTraffic, tuple[Log, ...]]) -> AttributedTraffic:
+        traffic, read = found
         self._due = time.monotonic() + _SLOW_SECONDS
-        declared = read_matrix(self.project / MATRIX_FILE)
-        known = inventory(self.project, self.stack, self.inventories, last.inventory if last else None)
-        environment = known_environment(known)
-        read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, environment, Use.AGAIN)
-        self._last = traffic = attribute_logs(declared, known, read, wanted)
+        self._last = traffic
         self._prompt = tuple(
             log for log, total in zip(read, traffic.totals, strict=True) if total.evidence != {Evidence.FLOW_LOG}
         )
         return traffic
+
+    def _read_all(self, since: float | None, earlier: Inventory | None) -> tuple[AttributedTraffic, tuple[Log, ...]]:
+        declared = read_matrix(self.project / MATRIX_FILE)
+        known = inventory(self.project, self.stack, self.inventories, earlier)
+        environment = known_environment(known)
+        read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, environment, Use.AGAIN)
+        return attribute_logs(declared, known, read, since), read
+
+
+def _in_thread(work: Callable[[], Result]) -> Future[Result]:
+    """Begin some work in a thread of its own. The process ends after the work does."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - the caller of result() gets it
+            future.set_exception(error)
+
+    Thread(target=run).start()
+    return future
 
 
 def begin(since: str | None) -> float | None:

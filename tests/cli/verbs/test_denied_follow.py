@@ -5,13 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
 
+from flash_ticket.cli import recorded_traffic
 from flash_ticket.cli.recorded_traffic import FollowedTraffic
 from flash_ticket.cli.verbs import denied as verb
 from flash_ticket.traffic.attribution.inventory import Inventory
@@ -246,12 +249,43 @@ def test_follow_asks_cluster_and_account_and_reads_flow_logs_every_ten_seconds_o
     followed = FollowedTraffic(ROOT, "dev", sources, [night / "inventory.json"])
     since = "2026-11-24T03:00Z"
 
-    read = []
-    for seconds in (0.0, 9.0, 1.0):
-        clock[0] += seconds
-        read.append([each.name for each in followed.read(since).totals])
+    def read() -> list[str]:
+        return [each.name for each in followed.read(since).totals]
 
-    assert read == [sources, sources[1:], sources]
+    assert read() == sources
+    clock[0] += 9.0
+    assert read() == sources[1:]
+    clock[0] += 1.0
+    assert sources in iter(read, None)  # as soon as the thread has read them
+    assert read() == sources[1:]
+
+
+def test_follow_reads_the_pod_layer_while_cluster_and_account_do_not_answer(
+    night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, answering, asked = [100.0], threading.Event(), []
+    ask_them = recorded_traffic.inventory
+
+    def slow_inventory(*arguments: Any) -> Inventory:  # noqa: ANN401 - those of the real one
+        asked.append(arguments)
+        if len(asked) > 1:
+            answering.wait()
+        return ask_them(*arguments)
+
+    monkeypatch.setattr("flash_ticket.cli.recorded_traffic.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("flash_ticket.cli.recorded_traffic.inventory", slow_inventory)
+    followed = FollowedTraffic(ROOT, "dev", [str(night / "agent.log")], [night / "inventory.json"])
+    since = "2026-11-24T03:00Z"
+
+    first = followed.read(since)
+    clock[0] += 10.0
+    while_asking = [followed.read(since), followed.read(since)]
+    answering.set()
+
+    assert len(asked) == 2
+    assert all(each.inventory is first.inventory for each in while_asking)
+    assert [each.totals for each in while_asking] == [first.totals] * 2
+    assert any(each.inventory is not first.inventory for each in iter(lambda: followed.read(since), None))
 
 
 def test_follow_ends_cleanly_on_ctrl_c(night: Path) -> None:
