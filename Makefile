@@ -42,7 +42,7 @@ bench: tools ## Run the benchmarks
 tools: .venv/ready ## Find or build the engine, the providers and the servers of the lab
 	@$(PYTHON) -m lab tools
 
-promtool: .venv/ready ## Fetch promtool for the tests of the alert rules
+promtool: .venv/ready ## Fetch promtool and Prometheus for the tests of the alerts
 	@$(PYTHON) -m lab promtool
 
 # The page's tests run in Debian's browser; where it is missing and cannot be installed, they are skipped and say so.

@@ -15,7 +15,7 @@ from lab.story.packets import left_out
 from lab.toolchain.go_build import BuildError
 from lab.toolchain.kits import provide
 from lab.toolchain.node_kits import node_kits
-from lab.toolchain.promtool import PromtoolError, promtool
+from lab.toolchain.prometheus import PrometheusError, promtool
 
 
 def main() -> int:
@@ -29,7 +29,9 @@ def main() -> int:
     staying.add_argument("--node", action="store_true", help="run the shop's pods in dev, where a node can run")
     commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and show what happens")
     commands.add_parser("tools", help="build the tools that the lab needs, if they are missing")
-    commands.add_parser("promtool", help="fetch promtool, which tests the alert rules, if it is missing")
+    commands.add_parser(
+        "promtool", help="fetch promtool and Prometheus, which test the alert rules, if they are missing"
+    )
     trying = commands.add_parser("packets", help="try real connections on a real node, and compare with the analyzer")
     packets.add_arguments(trying)
     arguments = parser.parse_args()
@@ -66,10 +68,10 @@ def _make_tools() -> None:
 
 
 def _fetch_promtool() -> None:
-    """Fetch it, or say that the tests of the alert rules are skipped. Nothing else needs it."""
+    """Fetch both programs, or say that the tests of the alert rules are skipped. Nothing else needs it."""
     try:
         promtool()
-    except PromtoolError as error:
+    except PrometheusError as error:
         sys.stderr.write(f"lab: {error}: the tests of the alert rules are skipped\n")
 
 

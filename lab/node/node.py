@@ -7,9 +7,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -46,11 +46,13 @@ class _LateError(NodeError):
     """Something is not there in time, while everything still runs."""
 
 
-class Denials(StrEnum):
-    """Whether the agent of AWS logs what it stops, by the words of its flag; on EKS it does not unless it is asked."""
+class Denials(Enum):
+    """Where the agent of AWS logs what it stops; on EKS it does not unless it is asked."""
 
-    LOGGED = "true"
-    UNLOGGED = "false"
+    UNLOGGED = ()
+    LOGGED = ("--enable-policy-event-logs=true",)
+    SHIPPED = (*LOGGED, "--enable-cloudwatch-logs=true")
+    """To its file, and to the log group of the cluster."""
 
 
 class Mode(StrEnum):
@@ -69,7 +71,8 @@ class Node:
         addresses: Where the node, pods and Services are.
         enforcer: What enforces NetworkPolicies.
         mode: What a new pod may do at first, under the agent of AWS.
-        denials: Whether that agent logs what it stops.
+        denials: Where that agent logs what it stops.
+        account: The variables that lead the agent to CloudWatch Logs, if it ships there.
         seconds: When each step was done, counted from the start.
     """
 
@@ -78,6 +81,7 @@ class Node:
     enforcer: Enforcer = Enforcer.AWS
     mode: Mode = Mode.STANDARD
     denials: Denials = Denials.LOGGED
+    account: Mapping[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     _children: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
@@ -298,9 +302,9 @@ class Node:
             str(program),
             f"--kubeconfig={self.kubeconfig}",
             "--enable-network-policy=true",
-            f"--enable-policy-event-logs={self.denials}",
+            *self.denials.value,
         ]
-        environment = {"MY_NODE_NAME": settings.NAME, "AWS_EC2_METADATA_SERVICE_ENDPOINT": _METADATA}
+        environment = {"MY_NODE_NAME": settings.NAME, "AWS_EC2_METADATA_SERVICE_ENDPOINT": _METADATA, **self.account}
         self._children["aws-network-policy-agent"] = child.start(
             command, folder, "aws-network-policy-agent.log", environment
         )

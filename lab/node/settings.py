@@ -11,6 +11,9 @@ from lab.node.images import PAUSE
 NAME = "node"
 """The node's name in the cluster."""
 
+INSTANCE = "i-0a1b2c3d4e5f60718"
+"""The node's name in the account, by the metadata that lab/tools/aws-node serves."""
+
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 DOMAIN = "cluster.local"
 CNI_BINARIES, CNI_SETTINGS = RUN / "cni" / "bin", RUN / "cni" / "net.d"

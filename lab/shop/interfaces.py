@@ -33,15 +33,22 @@ class Interfaces:
     def make(self) -> None:
         """Create them; those of pods have the groups of now."""
         for address, groups in (*self._of_pods(), *self._of_hosts()):
-            made = self.ec2.create_network_interface(
-                SubnetId=self._subnet(address), PrivateIpAddress=address, Groups=groups
-            )
-            self._made.append(made["NetworkInterface"]["NetworkInterfaceId"])
+            self._make(address, groups)
+
+    def make_one(self, address: str) -> None:
+        """Create the interface of another host of the VPC."""
+        self._make(address, [self._group("nodes")])
 
     def remove(self) -> None:
         """Delete them."""
         while self._made:
             self.ec2.delete_network_interface(NetworkInterfaceId=self._made.pop())
+
+    def _make(self, address: str, groups: list[str]) -> None:
+        made = self.ec2.create_network_interface(
+            SubnetId=self._subnet(address), PrivateIpAddress=address, Groups=groups
+        )
+        self._made.append(made["NetworkInterface"]["NetworkInterfaceId"])
 
     def _of_pods(self) -> Iterator[tuple[str, list[str]]]:
         api = self.shop.node.api

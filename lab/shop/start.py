@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import boto3
+
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from lab.node.addresses import Addresses
 from lab.node.api import Api
 from lab.node.control_plane import node_side
 from lab.node.node import Denials, Node, NodeError
+from lab.node.settings import INSTANCE
 from lab.packets.connections import allow_many_files
 from lab.running.engine import EngineError
 from lab.running.lab import Lab, LabError
 from lab.shop.shop import Shop
-from lab.surroundings import SURROUNDINGS
+from lab.surroundings import REGION, SURROUNDINGS
 from lab.toolchain.kits import KITS, provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
@@ -39,23 +42,38 @@ def running_node(
     node = Node(toolchain, addresses, enforcer, denials=denials)
     node.prepare()
     with Lab.start(toolchain, {stack: node_side(addresses)}) as lab:
+        if denials is Denials.SHIPPED:
+            node.account = _account(lab, stack)
         node.start(Api.of(lab.kubeconfigs[stack]))
         yield lab, node
 
 
 @contextmanager
-def running_shop(enforcer: Enforcer = Enforcer.AWS) -> Iterator[tuple[Lab, Shop]]:
+def running_shop(enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED) -> Iterator[tuple[Lab, Shop]]:
     """Run a lab with the shop in dev for the length of a ``with`` block; prod has no node.
+
+    Args:
+        enforcer: What stops packets.
+        denials: Where the agent of AWS logs what it stops.
 
     Raises:
         BuildError: A tool is missing and cannot be built.
         LabError: A server does not start.
         NodeError: The node or a pod does not start.
     """
-    with running_node(_DEV.stack, enforcer) as (lab, node):
+    with running_node(_DEV.stack, enforcer, denials) as (lab, node):
         shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network)
         shop.open()
         yield lab, shop
+
+
+def _account(lab: Lab, stack: str) -> dict[str, str]:
+    """Return the variables that lead to the lab's account, where EC2 now knows the cluster of the node, as on EKS."""
+    variables = lab.variables(stack)
+    ec2 = boto3.Session("lab", "lab", region_name=REGION).client("ec2", endpoint_url=lab.aws_endpoint)
+    cluster = {"Key": "aws:eks:cluster-name", "Value": f"flash-ticket-{stack}"}
+    ec2.create_tags(Resources=[INSTANCE], Tags=[cluster])
+    return {name: variables[name] for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
 
 def run_with_shop(run: Callable[[Lab, Shop], None]) -> int:

@@ -1,6 +1,7 @@
-"""promtool checks and tests Prometheus rules. It comes from this machine or from Debian's package.
+"""Prometheus evaluates alert rules, and promtool tests them. They come from this machine or from Debian's package.
 
-The cache holds the unpacked package ``prometheus``. Nothing installs it, so no service starts, and it needs no root.
+The cache holds both programs of the package ``prometheus``. Nothing installs it, so no service starts, and it needs no
+root.
 """
 
 import os
@@ -11,36 +12,57 @@ from pathlib import Path
 
 from lab.toolchain.cache import Cache, default_root
 
-_NAME = "promtool"
 _PACKAGE = "prometheus"
+_PROGRAMS = ("promtool", "prometheus")
 _KEY = "debian"
 _SECONDS = 300.0
 
 
-class PromtoolError(Exception):
-    """promtool is not available. The message says why."""
+class PrometheusError(Exception):
+    """A program of Prometheus is not available. The message says why."""
 
 
 def promtool(cache: Cache | None = None) -> Path:
     """Return the path of promtool. If it is missing, download and unpack Debian's package once.
 
     Raises:
-        PromtoolError: PATH has no promtool, and apt or the package is not available.
+        PrometheusError: PATH has no promtool, and apt or the package is not available.
     """
-    installed = shutil.which(_NAME)
+    return _program("promtool", cache)
+
+
+def prometheus(cache: Cache | None = None) -> Path:
+    """Return the path of Prometheus itself, found like promtool.
+
+    Raises:
+        PrometheusError: PATH has no prometheus, and apt or the package is not available.
+    """
+    return _program("prometheus", cache)
+
+
+def _program(name: str, cache: Cache | None) -> Path:
+    installed = shutil.which(name)
     if installed:
         return Path(installed)
-    return (cache or Cache(default_root())).get(_NAME, _KEY, _unpack) / _NAME
+    try:
+        return (cache or Cache(default_root())).get(_PACKAGE, _KEY, _unpack) / name
+    except _UnavailableError as error:
+        raise PrometheusError(f"{name} is not on PATH, and {error}") from error
+
+
+class _UnavailableError(Exception):
+    """The package is not available."""
 
 
 def _unpack(folder: Path) -> None:
     missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
     if missing:
-        raise PromtoolError(f"promtool is not on PATH, and there is no {' and no '.join(missing)} to fetch it with")
+        raise _UnavailableError(f"there is no {' and no '.join(missing)} to fetch it with")
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = _fetched(Path(scratch))
         _run(["dpkg-deb", "--extract", str(archive), str(Path(scratch) / "tree")], Path(scratch))
-        (Path(scratch) / "tree" / "usr" / "bin" / _NAME).rename(folder / _NAME)
+        for name in _PROGRAMS:
+            (Path(scratch) / "tree" / "usr" / "bin" / name).rename(folder / name)
 
 
 def _fetched(folder: Path) -> Path:
@@ -51,7 +73,7 @@ def _fetched(folder: Path) -> Path:
         download += ["--option", "APT::Sandbox::User=root"]
     try:
         _run(["apt-get", *download], folder)
-    except PromtoolError:
+    except _UnavailableError:
         for name in ("lists/partial", "archives/partial"):
             (folder / name).mkdir(parents=True)
         own = ["--option", f"Dir::State::Lists={folder / 'lists'}", "--option", f"Dir::Cache={folder}"]
@@ -68,7 +90,7 @@ def _run(command: list[str], folder: Path) -> None:
             command, cwd=folder, capture_output=True, text=True, timeout=_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PromtoolError(f"promtool is not on PATH, and {command[0]} does not run: {error}") from error
+        raise _UnavailableError(f"{command[0]} does not run: {error}") from error
     if result.returncode != 0:
         said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-        raise PromtoolError(f"promtool is not on PATH, and {' '.join(command[:2])} fails: {said[-1] if said else ''}")
+        raise _UnavailableError(f"{' '.join(command[:2])} fails: {said[-1] if said else ''}")

@@ -26,6 +26,7 @@ _LONGEST = (
     "test_transitions dev",
     "test_verification",
     "test_packets",
+    "test_denials",
     "test_rollback",
     "test_guard_rails",
     "tests/outside/conformance/test_cyclonus.py",

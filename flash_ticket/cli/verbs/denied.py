@@ -87,14 +87,15 @@ def follow(look: Callable[[], None], pause: float) -> None:
     Args:
         look: Prints what is new.
         pause: Seconds between the end of a look and the next one. After a look that takes longer, the pause is as long
-            as that look, so that a large log takes no more than half of the time.
+            as that look, so that a large log takes no more than half of the time. The first look does not count.
 
     Raises:
         InputError: The first look failed.
     """
     gc.enable()  # this runs for days: without collection, memory would grow
     try:
-        wait = _timed(look, pause)
+        look()
+        wait = pause  # the first look reads further back, and waits for cluster and account
         while True:
             sys.stdout.flush()
             time.sleep(wait)

@@ -23,6 +23,8 @@ const (
 	pluginAddress   = "127.0.0.1:50051" // compiled into the plugin
 	agentSocket     = "/run/aws-node/ipamd.sock"
 	metadataAddress = "127.0.0.1:50052"
+	// The node's own instance: an agent that ships its log asks EC2 for the cluster's name by it.
+	identity = `{"instanceId": "i-0a1b2c3d4e5f60718", "region": "ap-northeast-2"}`
 )
 
 // pool gives each pod the next free address after first, and takes it back.
@@ -104,6 +106,9 @@ func main() {
 	})
 	http.HandleFunc("GET /latest/meta-data/local-ipv4", func(answer http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(answer, *node)
+	})
+	http.HandleFunc("GET /latest/dynamic/instance-identity/document", func(answer http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(answer, identity)
 	})
 	log.Fatal(http.ListenAndServe(metadataAddress, nil))
 }

@@ -221,8 +221,8 @@ def test_follow_prints_a_line_of_the_agent_at_its_own_pace(night: Path) -> None:
 
 
 def test_follow_pauses_for_a_second_and_for_as_long_as_a_long_look_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a look that takes less than a second, a denial is printed within two seconds."""
-    looks = iter([0.2, 7.0, 0.2])
+    """With a look that takes less than a second, a denial is printed within two seconds. The first look is another."""
+    looks = iter([9.0, 7.0, 0.2])
     clock, pauses = [0.0], []
 
     def sleep(seconds: float) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from lab.toolchain.cache import Cache
-from lab.toolchain.promtool import PromtoolError, promtool
+from lab.toolchain.prometheus import PrometheusError, prometheus, promtool
 
 
 def executable(folder: Path, name: str, script: str) -> Path:
@@ -25,7 +25,7 @@ def test_what_is_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_machine_without_apt_is_told_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
-    with pytest.raises(PromtoolError, match="no apt-get and no dpkg-deb"):
+    with pytest.raises(PrometheusError, match="no apt-get and no dpkg-deb"):
         promtool(Cache(tmp_path))
 
 
@@ -36,22 +36,23 @@ def test_a_package_that_cannot_be_had_is_told_in_apts_words_and_leaves_nothing(
     executable(tmp_path / "bin", "dpkg-deb", "true")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
 
-    with pytest.raises(PromtoolError, match="apt-get update fails: E: no route to host"):
+    with pytest.raises(PrometheusError, match="apt-get update fails: E: no route to host"):
         promtool(Cache(tmp_path / "cache"))
-    assert not list((tmp_path / "cache").glob("promtool*"))
+    assert not list((tmp_path / "cache").glob("prom*"))
 
 
-def test_only_promtool_is_kept_of_the_package_and_it_is_fetched_once(
+def test_only_the_two_programs_are_kept_of_the_package_and_it_is_fetched_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = tmp_path / "calls"
     executable(tmp_path / "bin", "apt-get", f"echo call >> {calls}; : > prometheus_1_amd64.deb")
-    unpack = 'mkdir -p "$3/usr/bin"; : > "$3/usr/bin/promtool"; : > "$3/usr/bin/prometheus"'
+    unpack = 'mkdir -p "$3/usr/bin"; : > "$3/usr/bin/promtool"; : > "$3/usr/bin/prometheus"; : > "$3/usr/bin/tsdb"'
     executable(tmp_path / "bin", "dpkg-deb", f"PATH=/usr/bin:/bin; {unpack}")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     cache = Cache(tmp_path / "cache")
     first = promtool(cache)
 
     assert promtool(cache) == first
-    assert [path.name for path in first.parent.iterdir()] == ["promtool"]
+    assert prometheus(cache) == first.with_name("prometheus")
+    assert sorted(path.name for path in first.parent.iterdir()) == ["prometheus", "promtool"]
     assert calls.read_text() == "call\n"

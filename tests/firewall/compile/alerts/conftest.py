@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.toolchain.promtool import PromtoolError
-from lab.toolchain.promtool import promtool as found_promtool
+from lab.toolchain.prometheus import PrometheusError
+from lab.toolchain.prometheus import promtool as found_promtool
 
 
 @pytest.fixture(scope="session")
@@ -11,5 +11,5 @@ def promtool() -> Path:
     """The real promtool; if it is not available, the tests that need it are skipped with the reason."""
     try:
         return found_promtool()
-    except PromtoolError as error:
+    except PrometheusError as error:
         pytest.skip(str(error))

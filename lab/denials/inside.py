@@ -1,0 +1,213 @@
+"""``python -m lab.denials.inside`` runs within an enclosure: it tries connections, and writes who noticed, in JSON.
+
+Its orders are the first argument, in JSON:
+
+* ``prometheus``: the executable; empty where there is none, and then no alert is looked at.
+* ``rules``: None to deploy the shop's firewall with alerts on a node with the agent of AWS, and to try everything; or
+  rules that were deployed so, to be evaluated on a node where kube-router enforces.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from flash_ticket.firewall.declare.binding import BINDING_KEY
+from lab.denials.attempts import Call, calls, tried
+from lab.denials.follower import Follower, denied
+from lab.denials.prometheus import Group, Prometheus, PrometheusEndedError, hurried
+from lab.enclosure.mounts import RUN
+from lab.node.node import Denials, Node, NodeError
+from lab.packets.agent_log import LOG
+from lab.packets.connections import Answer, allow_many_files
+from lab.packets.declarations import ADDRESSES
+from lab.running.engine import Engine, EngineError
+from lab.running.lab import Lab, LabError
+from lab.running.program import copy_program
+from lab.shop.interfaces import Interfaces
+from lab.shop.shop import OTHER_HOST, Shop
+from lab.shop.start import running_shop
+from lab.surroundings import REGION
+from lab.toolchain.kits import provide
+from lab.toolchain.node_kits import Enforcer, node_kits
+
+_REPOSITORY = Path(__file__).parents[2]
+_STACK = "dev"
+_METRICS_PORT = 8162
+_GROUP = "cloudwatch:/aws/eks/flash-ticket-dev/cluster"
+# A single round of undeclared attempts is to raise the alert: 15 packets in five minutes.
+_ALERTS = {
+    "runbook": "https://wiki.example.com/runbook",
+    "thresholds": {"deniedPerSecond": 0.05},
+    "prometheus": {"labels": {"release": "kube-prometheus-stack"}},
+}
+_RULES = "/apis/monitoring.coreos.com/v1/namespaces/flash-ticket/prometheusrules"
+_DENIED_TRAFFIC, _METRIC_MISSING = "NetworkPolicyDeniedTraffic", "NetworkPolicyMetricMissing"
+_EVALUATIONS_SECONDS = 5.0
+_LATE_SECONDS = 10.0
+_MEASURED = 3
+_ONE_PACKET_SECONDS = 0.3
+
+
+def main() -> int:
+    """Follow the orders of the first argument."""
+    orders = json.loads(sys.argv[1])
+    allow_many_files()
+    try:
+        found = _with_shop(orders["prometheus"]) if orders["rules"] is None else _with_kube_router(**orders)
+    except (NodeError, LabError, EngineError, PrometheusEndedError) as error:
+        sys.stderr.write(f"lab: {error}\n")
+        return 1
+    sys.stdout.write(json.dumps(found) + "\n")
+    return 0
+
+
+def _with_kube_router(prometheus: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    node = Node(provide(node_kits(Enforcer.KUBE_ROUTER)), ADDRESSES, Enforcer.KUBE_ROUTER)
+    node.prepare()
+    node.start()
+    with _alerting(prometheus, rules, node) as alerting:
+        return {"rings": _rings(alerting, _METRIC_MISSING)}
+
+
+def _with_shop(prometheus: str) -> dict[str, Any]:
+    with running_shop(denials=Denials.SHIPPED) as (lab, shop):
+        settings = yaml.safe_load((_REPOSITORY / f"Pulumi.{_STACK}.yaml").read_text())
+        settings["config"][BINDING_KEY]["alerts"] = _ALERTS
+        changed = {f"Pulumi.{_STACK}.yaml": yaml.safe_dump(settings)}
+        engine = Engine(lab, _STACK, copy_program(_REPOSITORY, lab.folder / "denials", changed))
+        engine.up().checked()
+        _make_interfaces(lab, shop, engine)
+        (rule,) = shop.node.api.items(_RULES)
+        groups = rule["spec"]["groups"]
+        if not prometheus:
+            return {"rules": groups, **_tried(lab, shop, engine)}
+        with _alerting(prometheus, groups, shop.node) as alerting:
+            silent = _declared_alone(shop, alerting)
+            found = _tried(lab, shop, engine)
+            return {"rules": groups, "silent": silent, **found, "rings": _rings(alerting, _DENIED_TRAFFIC)}
+
+
+def _make_interfaces(lab: Lab, shop: Shop, engine: Engine) -> None:
+    """Make the interfaces that AWS has for what runs here, so that the command knows who has which address."""
+    ec2 = boto3.Session("lab", "lab", region_name=REGION).client("ec2", endpoint_url=lab.aws_endpoint)
+    interfaces = Interfaces(shop, ec2, _STACK, engine.outputs()["loadBalancerGroupId"])
+    interfaces.make()
+    interfaces.make_one(shop.hosts[OTHER_HOST])
+
+
+@contextmanager
+def _alerting(program: str, rules: Sequence[Group], node: Node) -> Iterator[Prometheus]:
+    target = f"{node.addresses.node}:{_METRICS_PORT}"
+    with Prometheus.start(Path(program), RUN / "prometheus", hurried(rules), target) as alerting:
+        alerting.wait("the first evaluation of every rule", alerting.is_evaluated)
+        yield alerting
+
+
+def _declared_alone(shop: Shop, alerting: Prometheus) -> dict[str, Any]:
+    """Try what is declared for a few evaluations, and return what the alerts say."""
+    alerting.wait("the agent's metrics", alerting.is_scraped)
+    declared, answers = [each for each in calls(shop) if each.is_declared], set()
+    end = time.monotonic() + _EVALUATIONS_SECONDS
+    while time.monotonic() < end:
+        answers |= set(tried(declared))
+    return {
+        "answers": sorted(answers),
+        "states": alerting.states(),
+        "history": {name: alerting.history(name) for name in (_DENIED_TRAFFIC, _METRIC_MISSING)},
+        "unwell": alerting.unwell(),
+    }
+
+
+def _tried(lab: Lab, shop: Shop, engine: Engine) -> dict[str, Any]:
+    """Try everything once, and return the attempts and what the command makes of the agent's file and of its group."""
+    begun = time.time()
+    variables = lab.env(_STACK)
+    asked = ["--project", str(engine.program), "--stack", _STACK]
+    every = calls(shop)
+    sources = [str(LOG), _GROUP]
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    followed = {source: list(_followed(source, [*asked, "--since", since], variables, every)) for source in sources}
+    answers = tried(every)
+    stopped = {
+        (call.source.address, call.destination.name, call.port)
+        for call, answer in zip(every, answers, strict=True)
+        if answer is Answer.SILENT
+    }
+    end = time.monotonic() + _LATE_SECONDS
+    while True:  # the agent writes a line some time after the packet, and ships one at a time
+        found = [denied([source, *asked, "--since", since], variables) for source in sources]
+        if time.monotonic() > end or min(len(each.get("denials", ())) for each in found) >= len(stopped):
+            break
+    shop.node.check()
+    return {
+        "followed": followed,
+        "begun": begun,
+        "tried": [call.row(answer) for call, answer in zip(every, answers, strict=True)],
+        "file": found[0],
+        "group": found[1],
+        "cut": denied([str(_cut_log()), *asked, "--since", since], variables),
+    }
+
+
+def _cut_log() -> Path:
+    """Return a copy of the agent's log in which one denial is cut in the middle, with the next line right behind it.
+
+    An agent that ends while it writes leaves that. No other line is lost: the cut one is one of the last attempts, each
+    of which has several lines.
+    """
+    lines = LOG.read_bytes().splitlines(keepends=True)
+    number = max(number for number, line in enumerate(lines[:-1]) if b"Verdict DENY" in line)
+    lines[number] = lines[number][: len(lines[number]) // 2]
+    copy = RUN / "cut.log"
+    copy.write_bytes(b"".join(lines))
+    return copy
+
+
+def _followed(
+    source: str, asked: Sequence[str], variables: dict[str, str], every: Sequence[Call]
+) -> Iterator[dict[str, Any]]:
+    """Follow a source, try some undeclared connections one by one, and yield when the follower printed each.
+
+    The first one waits until the follower has read everything for the first time, so it is no measure.
+    """
+    between_pods = (each for each in every if each.source.is_pod and each.called == each.destination.cluster_ip)
+    chosen = [each for each in between_pods if not each.is_declared]
+    with Follower.start([source, *asked], variables) as follower:
+        for number, call in enumerate(chosen[: _MEASURED + 1]):
+            begun = time.monotonic()
+
+            def is_it(denial: dict[str, Any], call: Call = call) -> bool:
+                ends = (denial["src"], denial["dst"], denial["port"])
+                return ends == (call.source.name, call.destination.name, call.port.first)
+
+            tried([call], _ONE_PACKET_SECONDS)
+            printed = follower.wait(begun, is_it)
+            row = {"src": call.source.name, "dst": call.destination.name, "port": call.port.first}
+            seconds = None if printed is None else round(printed - begun, 2)
+            yield {**row, "seconds": seconds, "first": number == 0}
+
+
+def _rings(alerting: Prometheus, name: str) -> dict[str, Any]:
+    """Wait until an alert fires, and return it, and when it was first pending and firing."""
+
+    def is_firing() -> bool:
+        return alerting.states()[name] == "firing"
+
+    alerting.wait(f"{name} firing", is_firing)
+    return {
+        "alerts": [each for each in alerting.alerts() if each["labels"]["alertname"] == name],
+        "history": alerting.history(name),
+        "states": alerting.states(),
+        "unwell": alerting.unwell(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""A real Prometheus that scrapes one target and evaluates rules. It ends with the process that starts it."""
+
+import json
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.running import child
+
+_LISTENS = "127.0.0.1:9090"
+_LOG = "prometheus.log"
+_SECONDS = 120.0
+_LOOK_SECONDS = 0.2
+_LOG_CHARACTERS = 1500
+_MINUTE = "m"
+
+Group = Mapping[str, Any]
+
+
+class PrometheusEndedError(Exception):
+    """Prometheus does not answer, or does not say what it must; the message says what its log says."""
+
+
+def hurried(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Return groups of rules in which a minute of ``interval`` and of ``for`` is a second; all else is the same.
+
+    The ranges in the expressions stay as they are: they are about the samples, not about when a rule is evaluated.
+    """
+    return [
+        {**group, "interval": _in_seconds(group["interval"]), "rules": [_hurried(rule) for rule in group["rules"]]}
+        for group in groups
+    ]
+
+
+def _hurried(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {**rule, "for": _in_seconds(rule["for"])} if "for" in rule else dict(rule)
+
+
+def _in_seconds(duration: str) -> str:
+    if not duration.endswith(_MINUTE) or not duration.removesuffix(_MINUTE).isdigit():
+        raise ValueError(f"{duration} is no number of minutes")
+    return f"{duration.removesuffix(_MINUTE)}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running Prometheus.
+
+    Attributes:
+        folder: Where its files and its log are.
+    """
+
+    folder: Path
+    _process: subprocess.Popen[str]
+
+    @classmethod
+    @contextmanager
+    def start(cls, program: Path, folder: Path, groups: Sequence[Group], target: str) -> Iterator["Prometheus"]:
+        """Run Prometheus for the length of a ``with`` block. It scrapes once a second.
+
+        Args:
+            program: Its executable.
+            folder: A folder that does not exist.
+            groups: The rules, as in the ``spec`` of a PrometheusRule.
+            target: The address and port with the metrics.
+        """
+        folder.mkdir()
+        (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": list(groups)}))
+        settings = {
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "rule_files": ["rules.yaml"],
+            "scrape_configs": [{"job_name": "aws-node", "static_configs": [{"targets": [target]}]}],
+        }
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(settings))
+        command = [
+            str(program),
+            "--config.file=prometheus.yaml",
+            "--storage.tsdb.path=data",
+            f"--web.listen-address={_LISTENS}",
+        ]
+        process = child.start(command, folder, _LOG)
+        try:
+            yield cls(folder, process)
+        finally:
+            process.kill()
+            process.wait()
+
+    def is_scraped(self) -> bool:
+        """Return whether the target answered the last scrape."""
+        return any(float(each["value"][1]) for each in self._ask("query", query="up")["result"])
+
+    def history(self, alert: str) -> dict[str, float]:
+        """Return when an alert was first in each state, ``pending`` and ``firing``, in seconds since 1970."""
+        found: dict[str, float] = {}
+        for series in self._ask("query", query=f'ALERTS{{alertname="{alert}"}}[1h]')["result"]:
+            state, first = series["metric"]["alertstate"], float(series["values"][0][0])
+            found[state] = min(first, found.get(state, first))
+        return found
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Return the alerts that are pending or firing."""
+        return list(self._ask("alerts")["alerts"])
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each alerting rule, ``inactive``, ``pending`` or ``firing``, by the alert's name."""
+        return {rule["name"]: rule["state"] for rule in self._rules() if rule["type"] == "alerting"}
+
+    def unwell(self) -> list[str]:
+        """Return what Prometheus says about rules that it cannot evaluate."""
+        return [f"{rule['name']}: {rule['lastError']}" for rule in self._rules() if rule.get("lastError")]
+
+    def is_evaluated(self) -> bool:
+        """Return whether every rule was evaluated at least once."""
+        rules = self._rules()
+        return bool(rules) and all(rule["health"] != "unknown" for rule in rules)
+
+    def wait(self, what: str, is_so: Callable[[], bool], seconds: float = _SECONDS) -> float:
+        """Return how many seconds it took until something is so.
+
+        Raises:
+            PrometheusEndedError: It is not so in time.
+        """
+        begun = time.monotonic()
+        while True:
+            try:
+                if is_so():
+                    return time.monotonic() - begun
+            except OSError:
+                pass  # it does not listen yet
+            if self._process.poll() is not None or time.monotonic() - begun > seconds:
+                said = (self.folder / _LOG).read_text()[-_LOG_CHARACTERS:]
+                raise PrometheusEndedError(f"Prometheus: {what} does not come: {said}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _rules(self) -> list[dict[str, Any]]:
+        return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
+
+    def _ask(self, what: str, **parameters: str) -> dict[str, Any]:
+        url = f"http://{_LISTENS}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, timeout=_SECONDS) as answer:
+            return dict(json.loads(answer.read())["data"])
