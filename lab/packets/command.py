@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--variants", action="store_true", help="try each stack with NodeLocal DNS and with overlapping places as well"
     )
     parser.add_argument(
+        "--probe", type=int, default=0, metavar="N", help="run the product's probe on the first N declarations as well"
+    )
+    parser.add_argument(
         "--on-the-way",
         choices=[each.value for each in Way],
         const=Way.WHOLE.value,
@@ -70,6 +73,7 @@ def packets(arguments: argparse.Namespace) -> int:
         "folder": str(_REPOSITORY),
         "stacks": arguments.stack or ["dev"],
         "variants": arguments.variants,
+        "probe": arguments.probe,
         "random": arguments.random,
         "seed": arguments.seed,
         "way": way,
@@ -92,7 +96,8 @@ def packets(arguments: argparse.Namespace) -> int:
 
 
 def _agrees(line: dict[str, Any]) -> bool:
-    return not (line.get("differences") or line.get("unsaid"))
+    is_false = any(probe["false"] for probe in line.get("probes", ()))
+    return not (line.get("differences") or line.get("unsaid") or is_false)
 
 
 def _enclosures(arguments: argparse.Namespace, orders: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -136,6 +141,11 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
     )
     yield from _differing(differences)
     yield from (f"  passes, and the proof says that it cannot: {each}" for each in line["unsaid"][:_SHOWN])
+    for probe in line["probes"]:
+        listening = f"with {probe['silent']} silent" if probe["silent"] else "with everything listening"
+        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in probe["verdicts"].items() if count)
+        yield f"  the probe {listening}: {verdicts}; {len(probe['false'])} of them false"
+        yield from (f"    false: {each}" for each in probe["false"])
     if log := line["logged"]:
         missing, invented = len(log["missing"]), len(log["invented"])
         yield (

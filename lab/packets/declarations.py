@@ -11,6 +11,7 @@ from typing import Any
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
 from flash_ticket.firewall.project import read_settings
@@ -44,7 +45,7 @@ class Declaration:
     firewall: CompiledFirewall
 
 
-def declared(matrix: Path, folder: Path, stack: str) -> Declaration:
+def declared(matrix: Path, folder: Path, stack: str, cni: CniName) -> Declaration:
     """Return a matrix file's firewall in a committed stack of a folder.
 
     Raises:
@@ -52,10 +53,10 @@ def declared(matrix: Path, folder: Path, stack: str) -> Declaration:
     """
     settings = read_settings(folder, stack)
     name = f"{matrix.name}, stack {stack}"
-    return Declaration(name, _compiled(read_matrix(matrix), settings[BINDING_KEY], stack))
+    return Declaration(name, _compiled(read_matrix(matrix), settings[BINDING_KEY], stack, cni))
 
 
-def variants(matrix: Path, folder: Path, stack: str) -> Iterator[Declaration]:
+def variants(matrix: Path, folder: Path, stack: str, cni: CniName) -> Iterator[Declaration]:
     """Yield a matrix file's firewall in a committed stack, changed so that ipBlocks of it mean more than hosts.
 
     Raises:
@@ -64,7 +65,9 @@ def variants(matrix: Path, folder: Path, stack: str) -> Iterator[Declaration]:
     for name, change in _VARIANTS.items():
         binding = deepcopy(read_settings(folder, stack)[BINDING_KEY])
         change(binding)
-        yield Declaration(f"{matrix.name}, stack {stack}, with {name}", _compiled(read_matrix(matrix), binding, stack))
+        yield Declaration(
+            f"{matrix.name}, stack {stack}, with {name}", _compiled(read_matrix(matrix), binding, stack, cni)
+        )
 
 
 def _with_node_dns(binding: dict[str, Any]) -> None:
@@ -87,16 +90,20 @@ _VARIANTS: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
-def random_declarations(count: int, seed: int) -> Iterator[Declaration]:
+def random_declarations(count: int, seed: int, cni: CniName = CniName.VPC_CNI) -> Iterator[Declaration]:
     """Yield random declarations; the same for the same seed."""
     for number in range(count):
         random = Random(f"{seed} {number}")  # noqa: S311 - not for secrets
         content = _traffic(random)
         matrix = parse_matrix(content, "traffic.yaml")
-        yield Declaration(f"random {number + 1}, seed {seed}", _compiled(matrix, _binding(random, content), _STACK))
+        yield Declaration(
+            f"random {number + 1}, seed {seed}", _compiled(matrix, _binding(random, content), _STACK, cni)
+        )
 
 
-def _compiled(matrix: Matrix, binding: object, stack: str) -> CompiledFirewall:
+def _compiled(matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName) -> CompiledFirewall:
+    binding = deepcopy(binding)
+    binding["cluster"]["cni"]["name"] = cni.value
     return compile_firewall(matrix, bind(matrix, parse_binding(binding, stack), stack, SymbolicAccount("eu-west-1")))
 
 

@@ -6,18 +6,23 @@ It is given its orders in JSON by `lab.packets.command`. It writes what it finds
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from flash_ticket.firewall.declare.choices import CniName
 from lab.node.node import Node, NodeError
 from lab.packets.connections import allow_many_files
 from lab.packets.declarations import ADDRESSES, Declaration, declared, random_declarations, variants
-from lab.packets.oracle import Comparison, Oracle
-from lab.packets.world import World
+from lab.packets.oracle import Oracle
+from lab.packets.probe import Probed, probed
+from lab.packets.world import End, World
 from lab.toolchain.kits import Toolchain
 from lab.toolchain.node_kits import Enforcer
+
+_CNI = {Enforcer.AWS: CniName.VPC_CNI, Enforcer.KUBE_ROUTER: CniName.CALICO}
+"""The network plug-in of a declaration, by the enforcer of the node: kube-router stands for Calico."""
 
 
 def main() -> int:
@@ -31,10 +36,8 @@ def main() -> int:
         node.start()
         _tell({"node": node.seconds})
         oracle = Oracle(node, World(node))
-        for declaration in _declarations(orders):
-            begun = time.monotonic()
-            comparison = oracle.compare(declaration.firewall)
-            _tell(_row(declaration, comparison, time.monotonic() - begun))
+        for number, declaration in enumerate(_declarations(orders)):
+            _tell(_tried(oracle, declaration, is_probed=number < orders["probe"]))
     except NodeError as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
@@ -42,17 +45,29 @@ def main() -> int:
 
 
 def _declarations(orders: dict[str, Any]) -> Iterator[Declaration]:
+    matrix, folder, cni = Path(orders["matrix"]), Path(orders["folder"]), _CNI[Enforcer(orders["enforcer"])]
     for stack in orders["stacks"]:
-        yield declared(Path(orders["matrix"]), Path(orders["folder"]), stack)
+        yield declared(matrix, folder, stack, cni)
     for stack in orders["stacks"] if orders["variants"] else ():
-        yield from variants(Path(orders["matrix"]), Path(orders["folder"]), stack)
-    yield from random_declarations(orders["random"], orders["seed"])
+        yield from variants(matrix, folder, stack, cni)
+    yield from random_declarations(orders["random"], orders["seed"], cni)
 
 
-def _row(declaration: Declaration, comparison: Comparison, seconds: float) -> dict[str, Any]:
+def _tried(oracle: Oracle, declaration: Declaration, *, is_probed: bool) -> dict[str, Any]:
+    begun, runs = time.monotonic(), list[Probed]()
+
+    def probe(ends: Sequence[End]) -> None:
+        runs.extend(probed(declaration.firewall, oracle.node, oracle.world, ends))
+
+    comparison = oracle.compare(declaration.firewall, probe if is_probed else None)
     counted = {name: value for name, value in asdict(comparison).items() if name != "differences"}
-    rows = [difference.row() for difference in comparison.differences]
-    return {"declaration": declaration.name, **counted, "seconds": round(seconds, 1), "differences": rows}
+    return {
+        "declaration": declaration.name,
+        **counted,
+        "seconds": round(time.monotonic() - begun, 1),
+        "differences": [difference.row() for difference in comparison.differences],
+        "probes": [run.row() for run in runs],
+    }
 
 
 def _tell(content: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Holds what packets do against what the analyzer says, for every pair of ends and every port in play."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,8 +115,14 @@ class Oracle:
     world: World
     generation: int = 0
 
-    def compare(self, firewall: CompiledFirewall) -> Comparison:
+    def compare(
+        self, firewall: CompiledFirewall, in_force: Callable[[Sequence[End]], None] | None = None
+    ) -> Comparison:
         """Deploy a declaration's pod layer, try everything, take it away, and return what differs.
+
+        Args:
+            firewall: The declaration.
+            in_force: Called with all ends once everything has been tried, before the policies are taken away.
 
         Raises:
             NodeError: The node is not as it must be; before the policies stand, everything has to connect.
@@ -135,6 +141,8 @@ class Oracle:
         found, looks, since = self._look(questions, says)
         is_logged = self.node.enforcer is Enforcer.AWS
         log = logged(_stopped(questions, says, found), ports, since) if is_logged else None
+        if in_force:
+            in_force(ends)
         for manifest in policies:
             self.node.api.delete(manifest)
         self.world.clear()

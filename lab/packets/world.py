@@ -105,6 +105,12 @@ class World:
             self._listening[end.namespace] |= wanted
         return ends
 
+    def silence(self, name: str, ends: Iterable[End]) -> None:
+        """Stop answering at an end; what runs in a pod of its own accord answers on."""
+        for end in ends:
+            if end.name == name:
+                self._listeners.close(end.namespace)
+
     def clear(self) -> None:
         """Remove the pods and Services of the last declaration; hosts and the cluster's DNS stay for the next."""
         for namespace in self._left:

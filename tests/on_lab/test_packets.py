@@ -38,13 +38,23 @@ def packets(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def compared(*arguments: str) -> list[dict[str, Any]]:
+    process = packets(*arguments, "--output", "json")
+    output, errors = process.communicate()
+    assert process.returncode == 0, f"{output}{errors}"
+    return [line for line in json.loads(output) if "declaration" in line]
+
+
 @pytest.fixture(scope="module")
 def found() -> list[dict[str, Any]]:
-    """The comparison for the shop in dev, then those for five random declarations."""
-    process = packets("--stack", "dev", "--random", "5", "--output", "json")
-    output, _ = process.communicate()
-    assert process.returncode == 0
-    return [line for line in json.loads(output) if "declaration" in line]
+    """The comparison for the shop in dev, where the probe runs as well, then those for five random declarations."""
+    return compared("--stack", "dev", "--random", "5", "--probe", "1")
+
+
+@pytest.fixture(scope="module")
+def rejected() -> list[dict[str, Any]]:
+    """The same for the shop alone, under an enforcer that rejects what it stops."""
+    return compared("--stack", "dev", "--probe", "1", "--enforcer", "kube-router")
 
 
 def test_packets_do_what_the_analyzer_says_for_every_pair_of_the_shop_and_of_random_declarations(
@@ -52,6 +62,52 @@ def test_packets_do_what_the_analyzer_says_for_every_pair_of_the_shop_and_of_ran
 ) -> None:
     assert len(found) == 6
     assert [each for line in found for each in (*line["differences"], *line["unsaid"])] == []
+
+
+def test_an_enforcer_that_rejects_does_what_the_analyzer_says_too(rejected: list[dict[str, Any]]) -> None:
+    (shop,) = rejected
+    assert (shop["differences"], shop["unsaid"]) == ([], [])
+    assert 0 < shop["passing"] < shop["tried"]
+
+
+def checks(shop: dict[str, Any], run: int, source: str, target: str) -> list[str]:
+    return [each for each in shop["probes"][run]["checks"] if each.startswith(f"{source} => {target} : ")]
+
+
+def test_the_probe_finds_nothing_where_nothing_is_wrong_under_either_enforcer(
+    found: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> None:
+    for shop, enforcer in ((found[0], "drops"), (rejected[0], "rejects")):
+        everything, _ = shop["probes"]
+        assert (everything["enforcer"], everything["false"]) == (enforcer, [])
+        assert everything["verdicts"] == {"holds": 18, "undecided": 0, "not run": 0, "violated": 0}
+
+
+def test_the_probe_says_what_it_saw_and_why_it_takes_that_for_the_enforcer(
+    found: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> None:
+    (dropped,) = checks(found[0], 0, "gateway", "pay")
+    assert dropped.startswith("gateway => pay : TCP 3100 must not connect: holds, ")
+    assert dropped.endswith("timed-out: dropped without an answer (api connects to it)")
+    (refused,) = checks(rejected[0], 0, "gateway", "pay")
+    assert refused.endswith("refused: an enforcer rejects it (api connects to it)")
+
+
+def test_the_probe_takes_an_absent_listener_for_no_firewall_under_either_enforcer(
+    found: list[dict[str, Any]], rejected: list[dict[str, Any]]
+) -> None:
+    for shop in (found[0], rejected[0]):
+        _, without_api = shop["probes"]
+        assert (without_api["silent"], without_api["false"]) == ("api", [])
+        assert without_api["verdicts"]["violated"] == 1
+        (declared,) = checks(shop, 1, "gateway", "api")
+        assert "must connect: violated" in declared
+        assert "nothing listens" in declared
+        assert "its own pod is refused, too" in declared
+    (undeclared,) = checks(rejected[0], 1, "pay", "api")
+    assert "must not connect: undecided" in undeclared
+    (undeclared,) = checks(found[0], 1, "pay", "api")
+    assert "must not connect: holds" in undeclared
 
 
 def test_each_stopped_connection_is_in_the_agents_own_log_and_nothing_else_is(found: list[dict[str, Any]]) -> None:
