@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from flash_ticket.firewall.terms.input_error import escaped_lines
-from flash_ticket.firewall.terms.verdict import Side, Verdict
+from flash_ticket.firewall.terms.verdict import Extent, Side, Verdict
 from flash_ticket.report.json_form import AnswerFormat
 
 
@@ -23,7 +23,8 @@ def _text(verdicts: Sequence[Verdict]) -> str:
     said = "passes" if all(verdict.passes for verdict in verdicts) else "is stopped"
     lines = [f"{first.source} => {first.destination} : {first.port} {said}"]
     for verdict in verdicts:
-        lines.append(f"  {verdict.layer} layer: {'passes' if verdict.passes else 'stopped'}")
+        extent = "" if verdict.extent is Extent.WHOLE else f", for {verdict.extent.value}"
+        lines.append(f"  {verdict.layer} layer: {'passes' if verdict.passes else 'stopped'}{extent}")
         lines.extend(f"    {side}{_sources(side)}" for side in (verdict.egress, verdict.ingress))
     return escaped_lines(lines)
 
@@ -46,6 +47,7 @@ def _json(verdicts: Sequence[Verdict]) -> str:
                     {
                         "layer": verdict.layer.value,
                         "passes": verdict.passes,
+                        "extent": verdict.extent.value,
                         "sides": [_side(verdict.egress), _side(verdict.ingress)],
                     }
                     for verdict in verdicts

@@ -86,9 +86,13 @@ class Reachability:
 
         If rules cut a range of addresses, the verdict is that of one part: of a denied part, if there is one.
         """
-        first: Verdict | None = None
+        parts = list(self.verdicts(source, destination, port, way))
+        return next((found for found in parts if not found.passes), parts[0])
+
+    def verdicts(self, source: Party, destination: Party, port: PortRange, way: Way = Way.ANY) -> Iterator[Verdict]:
+        """Yield the verdict of each part of a pair: rules can cut ranges of addresses. There is at least one part."""
         for one, other in self._uniform(source, destination):
-            found = Verdict(
+            yield Verdict(
                 Layer.POD,
                 _words(one),
                 _words(other),
@@ -96,12 +100,6 @@ class Reachability:
                 self._side(Direction.EGRESS, one, other, port, way),
                 self._side(Direction.INGRESS, other, one, port, way),
             )
-            if not found.passes:
-                return found
-            first = first or found
-        if first is None:
-            raise AssertionError  # a pair has at least one uniform part
-        return first
 
     def _side(self, direction: Direction, endpoint: Party, peer: Party, port: PortRange, way: Way) -> Side:
         governors = self._governors(endpoint, direction)

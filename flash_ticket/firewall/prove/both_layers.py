@@ -23,7 +23,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.connections import Block, Connections
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
-from flash_ticket.firewall.terms.verdict import Layer, Verdict
+from flash_ticket.firewall.terms.verdict import Extent, Layer, Verdict
 
 ANYWHERE = whole(Family.V4)
 
@@ -151,6 +151,26 @@ class BothLayers:
         found = next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
         return _in_our_words(found, source.name, destination.name)
 
+    def answer(self, layer: Layer, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
+        """Return a layer's verdict, as the proof and the listing count it; None as for ``verdict``.
+
+        It passes if some part of one endpoint may reach some part of the other. Then it is the verdict on these parts.
+        """
+        found = self.verdict(layer, source, destination, port)
+        if found is None or found.passes or not self.opened(layer, source, destination).covers(PortSet((port,))):
+            return found
+        if layer is Layer.VPC:
+            return self._groups.open_part(source, destination, port) or found
+        parts = (
+            part
+            for one in _endpoints(source)
+            for other in _endpoints(destination)
+            for part in self._pods.verdicts(one, other, port)
+            if part.passes
+        )
+        part = next(parts, None)
+        return replace(_in_our_words(part, source.name, destination.name), extent=Extent.PART) if part else found
+
     def verdicts(self, source: str, destination: str, port: str) -> list[Verdict]:
         """Return the verdict of each layer that has a say on one connection, with ends and port as people write them.
 
@@ -163,7 +183,7 @@ class BothLayers:
                 self.environment.name, source, "both ends are the same endpoint", "Name two different ones"
             )
         asked = find_port(port, _endpoints(other)[0] if _endpoints(other) else ANYWHERE)
-        found = [self.verdict(layer, one, other, asked) for layer in Layer]
+        found = [self.answer(layer, one, other, asked) for layer in Layer]
         said = [verdict for verdict in found if verdict]
         if not said:
             problem = f"no layer controls connections between it and {destination}"

@@ -16,9 +16,9 @@ from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
 from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.prove.permissions import Permissions
-from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
-from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
+from flash_ticket.firewall.terms.verdict import Direction, Extent, Layer, Outcome, RuleReference, Side, Verdict
 
 VpcParty = Endpoint | Holder | PrefixList
 """What the VPC layer distinguishes: an endpoint with a group of ours, another group, or a list of unknown entries."""
@@ -50,6 +50,7 @@ class GroupReachability:
         self._members = {members[0]: tuple(members) for members in classes.values()}
         self._class_of = {endpoint: members[0] for members in classes.values() for endpoint in members}
         self._by_address: dict[RulePeer, Sequence[Endpoint]] = {}
+        self._partitions: dict[Family, Partition] = {}
 
     def permissions(self) -> GroupPermissions:
         """Return what the rules in each group allow; as far as known, a missing end is closed."""
@@ -89,6 +90,50 @@ class GroupReachability:
             self._side(source, destination, Direction.EGRESS, port),
             self._side(destination, source, Direction.INGRESS, port),
         )
+
+    def open_part(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
+        """Return the verdict on a part of two endpoints between which connections may pass; None if there is none.
+
+        In a group of others, rules of theirs may allow what no rule of ours does, if the other end allows it.
+        """
+        pieces = [(one, other) for one in self._pieces(source) for other in self._pieces(destination)]
+        found = [each for one, other in pieces if (each := self._may_pass(one, other, port))]
+        if not found:
+            return None
+        return replace(found[0], extent=Extent.WHOLE if len(found) == len(pieces) else Extent.PART)
+
+    def _may_pass(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
+        found = self.verdict(source, destination, port)
+        sides = ((found.egress, source), (found.ingress, destination))
+        ours = [side for side, end in sides if end.has_own_group]
+        allowed = [side.outcome is Outcome.ALLOWED for side in ours or (found.egress, found.ingress)]
+        if not (all(allowed) if ours else any(allowed)):
+            return None
+        egress, ingress = (
+            side if side.passes else replace(side, outcome=Outcome.OTHERS, rules=()) for side, _ in sides
+        )
+        return replace(found, egress=egress, ingress=ingress)
+
+    def _pieces(self, endpoint: Endpoint) -> Iterator[Endpoint]:
+        """Yield an endpoint in pieces that no rule divides further: a group of a place, and a range of addresses."""
+        alternatives = [endpoint.groups]
+        if not endpoint.workload and endpoint.groups:
+            alternatives = [frozenset({group}) for group in sorted(endpoint.groups, key=lambda each: each.label)]
+        for groups in alternatives:
+            for each in endpoint.ranges:
+                for piece in self._partition(each.family).pieces:
+                    if piece.overlaps(each):
+                        first, last = max(piece.first, each.first), min(piece.last, each.last)
+                        yield replace(endpoint, groups=groups, ranges=(AddressRange(each.family, first, last),))
+            if not endpoint.ranges:
+                yield replace(endpoint, groups=groups)
+
+    def _partition(self, family: Family) -> Partition:
+        if family not in self._partitions:
+            peers = {rule.peer for rules in self._rules.values() for rule in rules}
+            blocks = (block for peer in peers if not isinstance(peer, OwnGroup | Group) for block in _blocks(peer))
+            self._partitions[family] = Partition(family, blocks)
+        return self._partitions[family]
 
     @cached_property
     def _openings(self) -> _PortsByPair:

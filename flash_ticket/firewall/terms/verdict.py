@@ -37,11 +37,12 @@ class Outcome(StrEnum):
     NO_RULE_FOR_PEER = "no rule names the peer"
     NO_RULE_FOR_PORT = "rules name the peer, none of them this port"
     REPLY = "a reply needs no rule"
+    OTHERS = "others own the group, and rules of theirs may allow it"
 
     @property
     def passes(self) -> bool:
         """Whether this side allows the connection."""
-        return self in (Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.REPLY)
+        return self in (Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.REPLY, Outcome.OTHERS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -104,6 +105,15 @@ class Side:
                 return f"{governed}; {rules} names {self.peer}, but not this port"
             case Outcome.REPLY:
                 return f"{way}: a reply needs no rule"
+            case Outcome.OTHERS:
+                return f"{governed}; others own it, and rules of theirs may allow {self.peer}"
+
+
+class Extent(StrEnum):
+    """How much of both ends a verdict is about."""
+
+    WHOLE = "all of their addresses"
+    PART = "some of their addresses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,7 @@ class Verdict:
         port: The port or ports of the destination.
         egress: The source's side.
         ingress: The destination's side.
+        extent: How much of both ends it is about.
     """
 
     layer: Layer
@@ -125,6 +136,7 @@ class Verdict:
     port: PortRange
     egress: Side
     ingress: Side
+    extent: Extent = Extent.WHOLE
 
     @property
     def passes(self) -> bool:

@@ -183,7 +183,7 @@ class _Page:
 
     def _verdicts(self, source: Endpoint, target: Endpoint, port: PortRange) -> Iterator[tuple[Layer, Verdict | None]]:
         for layer in Layer:
-            yield layer, self._layers.verdict(layer, source, target, port)
+            yield layer, self._layers.answer(layer, source, target, port)
 
     def _denied(self) -> Iterator[Markup]:
         yield element(

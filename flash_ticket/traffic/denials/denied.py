@@ -194,7 +194,7 @@ class _Denials:
             yield "it has no ports, and no rule here covers it"
         elif not has_say(layer, source, destination):
             yield f"the {layer} layer has no say between the two"
-        elif verdict := self.layers.verdict(layer, source, destination, port):
+        elif verdict := self.layers.answer(layer, source, destination, port):
             if verdict.passes:
                 yield f"the compiled {layer} layer allows it"
             yield from map(str, verdict.deciding)

@@ -1,9 +1,10 @@
 """Both layers' verdicts on one connection, with the names of the matrix."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
@@ -12,8 +13,9 @@ from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.endpoint import Role, before_restart
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.verdict import Layer, Verdict
-from tests.support.declared.accounts import environment_of, shop_matrix
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, tcp, udp
+from flash_ticket.firewall.terms.verdict import Extent, Layer, Verdict
+from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
 from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES
 
@@ -176,6 +178,44 @@ def test_listed_connections_agree_with_the_verdicts(drawn: tuple[Matrix, Environ
             said = layers.verdicts(flow.source, flow.target, f"{port.protocol}/{port.numbers}")
             assert all(verdict.passes for verdict in said)
             assert any(each.covers(port) for each in listed[flow.source, flow.target])
+
+
+PORTS = (tcp(53), udp(53), tcp(80), tcp(443), tcp(3000), tcp(8005))
+
+
+@settings(max_examples=25)
+@given(shops(), st.sampled_from(PORTS))
+def test_an_answer_passes_exactly_where_the_listing_and_the_proof_say_open(
+    drawn: tuple[Matrix, Environment], port: PortRange
+) -> None:
+    layers = compile_firewall(*drawn).layers()
+    listed = {(each.source, each.destination): each.ports for each in layers.connections()}
+    for pair in permutations(layers.endpoints, 2):
+        if Role.SERVICE not in {end.role for end in pair}:
+            continue
+        said = [answer for layer in Layer if (answer := layers.answer(layer, *pair, port))]
+        ports = listed.get((pair[0].name, pair[1].name), NO_PORTS)
+        assert all(each.passes for each in said) == ports.holds(port.protocol, port.first)
+
+
+def test_a_place_that_takes_in_the_internet_is_explained_as_it_is_listed() -> None:
+    content = binding_content("dev")
+    content["places"]["redis"] = {"cidrs": ["0.0.0.0/0"]}
+    layers = compile_firewall(shop_matrix(), environment_of("dev", content)).layers()
+
+    assert all(verdict.passes for verdict in layers.verdicts("pay", "database", "6379"))
+    assert str(layers.connections().as_map()["pay", "database"]) == "TCP 3306,5432,6379"
+
+
+def test_an_answer_about_some_addresses_says_so() -> None:
+    content = binding_content("dev")
+    content["places"]["redis"] = {"cidrs": ["10.10.20.0/25"]}
+    content["places"]["database"] = {"cidrs": ["10.10.20.0/24"]}
+    layers = compile_firewall(shop_matrix(), environment_of("dev", content)).layers()
+
+    verdicts = layers.verdicts("pay", "database", "6379")
+    assert [(verdict.passes, verdict.extent) for verdict in verdicts] == [(True, Extent.PART)] * 2
+    assert {verdict.extent for verdict in layers.verdicts("pay", "database", "5432")} == {Extent.WHOLE}
 
 
 @given(shops())
