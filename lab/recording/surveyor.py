@@ -21,24 +21,8 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind
 from flash_ticket.verify.finding import Finding
 from lab.recording.journal import Part, Reach
+from lab.running.aws_session import aws_session
 from lab.running.lab import Lab
-from lab.surroundings import REGION
-
-
-class _LabSession(boto3.Session):
-    """A session that always leads to the lab, whatever this process's environment says; it makes each client once."""
-
-    def __init__(self, endpoint: str) -> None:
-        super().__init__("lab", "lab", region_name=REGION)
-        self._endpoint = endpoint
-        self._made: dict[str, Any] = {}
-
-    def client(self, service: str, **settings: Any) -> Any:  # type: ignore[override]  # noqa: ANN401 - as boto3 has it
-        """Return the client of a service."""
-        if service not in self._made:
-            make: Any = super().client
-            self._made[service] = make(service, endpoint_url=self._endpoint, **settings)
-        return self._made[service]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +37,7 @@ class Surveyor:
     def of(cls, lab: Lab, stack: str) -> "Surveyor":
         """Return the surveyor of an environment."""
         cluster = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
-        return cls(_LabSession(lab.aws_endpoint), cluster, stack)
+        return cls(aws_session(lab.aws_endpoint), cluster, stack)
 
     def standing(
         self, namespace: str, cluster: ClusterSide | None = None, account: AccountSide | None = None

@@ -94,6 +94,8 @@ class Lab:
         (folder / "state").mkdir()
         write_stand_in(folder)
         toolchain.link_plugins(folder / "pulumi-home")
+        # A file where the engine looks for a folder: without its own log it needs a tenth less time.
+        (folder / "pulumi-home" / "logs").touch()
         kubeconfigs = {stack: Path(path) for stack, path in answer["kubeconfigs"].items()}
         return cls(folder, toolchain, answer["aws"], kubeconfigs)
 

@@ -6,6 +6,8 @@ then waits at the socket ``python`` in the folder. The engine's language host st
 project's own modules are not kept: each program imports those of its own folder.
 """
 
+import ast
+import functools
 import gc
 import importlib
 import json
@@ -18,6 +20,9 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+
+import boto3
+from botocore.loaders import JSONFileLoader
 
 _REPOSITORY = Path(__file__).parents[2]
 _SOCKET = "python"
@@ -73,14 +78,27 @@ def main() -> None:
 def _import_sdks() -> None:
     """Import what a program imports, except the project's own modules."""
     sys.path.insert(0, str(_REPOSITORY))
-    for name in ("components.firewall", "components.declared_versions", "flash_ticket.live.deployed"):
-        importlib.import_module(name)
+    program = ast.parse((_REPOSITORY / "__main__.py").read_text())
+    for statement in program.body:
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            importlib.import_module(statement.module)
+    _keep_service_models()
     for name in list(sys.modules):
         if name.partition(".")[0] in _OWN or name.startswith(_READS_ENVIRONMENT):
             del sys.modules[name]
+            package, _, own = name.rpartition(".")
+            if package in sys.modules:
+                delattr(sys.modules[package], own)
     sys.path.remove(str(_REPOSITORY))
     gc.collect()
     gc.freeze()
+
+
+def _keep_service_models() -> None:
+    """Keep what the AWS SDK reads of its descriptions. To read that of EC2 takes longer than a program's calls."""
+    JSONFileLoader.load_file = staticmethod(functools.cache(JSONFileLoader().load_file))  # type: ignore[method-assign]
+    for service in ("ec2", "eks"):
+        boto3.Session("lab", "lab", region_name="ap-northeast-2").client(service)
 
 
 def _run(connection: socket.socket) -> None:

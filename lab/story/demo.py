@@ -6,12 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import typer
 
 from lab.enclosure.enclosure import enclosed, own_variables
+from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
@@ -86,7 +85,7 @@ def _environment(lab: Lab, stack: str, seen: Packets) -> None:
         _title(f"{stack}: what stands now")
         _policies(lab, stack, engine)
         _rules(lab, engine)
-        seen.with_firewall(engine, _aws(lab, "ec2"))
+        seen.with_firewall(engine, aws_client(lab.aws_endpoint, "ec2"))
     _title(f"{stack}: pulumi preview again, nothing to change")
     _summary(engine.preview("--expect-no-changes").checked())
     if stack == "dev":
@@ -127,7 +126,7 @@ def _change(lab: Lab, engine: Engine) -> None:
 def _incident(lab: Lab, engine: Engine) -> None:
     _title(f"{engine.stack}: an hour later, orders fail: what is denied?")
     outputs, name = engine.outputs(), f"flash-ticket-{engine.stack}"
-    ec2 = _aws(lab, "ec2")
+    ec2 = aws_client(lab.aws_endpoint, "ec2")
     of_stack = [{"Name": "tag:Environment", "Values": [engine.stack]}]
     groups = {
         group["GroupName"].removeprefix(f"{name}-"): group["GroupId"]
@@ -141,7 +140,7 @@ def _incident(lab: Lab, engine: Engine) -> None:
         outputs["flowLogLocation"].removeprefix("arn:aws:s3:::").partition("/")[0],
         REGION,
         name,
-    ).happen(ec2, _aws(lab, "s3"), _aws(lab, "logs"), time.time())
+    ).happen(ec2, aws_client(lab.aws_endpoint, "s3"), aws_client(lab.aws_endpoint, "logs"), time.time())
     night.show_verb(engine, "denied", "--since", "2h", status=_SOMETHING_FOUND)
     _title(f"{engine.stack}: what would it cut if api no longer needed Redis?")
     _say(f"- {_NEEDED_FLOW.strip()}")
@@ -171,24 +170,13 @@ def _kubectl(lab: Lab, stack: str, *arguments: str) -> None:
 
 def _rules(lab: Lab, engine: Engine) -> None:
     """Show the rules of the api service, as AWS returns them."""
-    ec2 = _aws(lab, "ec2")
+    ec2 = aws_client(lab.aws_endpoint, "ec2")
     group = engine.outputs()["groupIds"]["api"]
     _say(f"aws ec2 describe-security-group-rules --filters Name=group-id,Values={group}")
     found = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
     names = [tag["Value"] for rule in found["SecurityGroupRules"] for tag in rule["Tags"] if tag["Key"] == "Name"]
     for name in sorted(names):
         typer.echo(f"    {name}")
-
-
-def _aws(lab: Lab, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
-    make: Any = boto3.client
-    return make(
-        service,
-        endpoint_url=lab.aws_endpoint,
-        region_name=REGION,
-        aws_access_key_id="lab",
-        aws_secret_access_key="lab",  # noqa: S106 - moto takes any
-    )
 
 
 def _summary(result: Result) -> None:

@@ -81,10 +81,11 @@ def test_cyclonus_gives_the_same_answers(cyclonus: Cyclonus, cluster: RandomClus
         if len({(each["protocol"], each["containerPort"]) for each in pod.container_ports}) == len(pod.container_ports)
     ]
     ends.extend((AddressRange.of(text), None) for text in OUTSIDE)
+    peers = [as_peer(party, reachability) for party, _ in ends]
     traffic: list[dict[str, Any]] = []
     expected: list[bool] = []
-    for source, source_pod in ends:
-        for destination, destination_pod in ends:
+    for (source, source_pod), source_peer in zip(ends, peers, strict=True):
+        for (destination, destination_pod), destination_peer in zip(ends, peers, strict=True):
             if source is destination or not (source_pod or destination_pod):
                 continue
             allowed = reachability.allowed(source, destination)
@@ -93,8 +94,8 @@ def test_cyclonus_gives_the_same_answers(cyclonus: Cyclonus, cluster: RandomClus
                     expected.append(allowed.holds(Protocol(protocol), port))
                     traffic.append(
                         {
-                            "Source": as_peer(source, reachability),
-                            "Destination": as_peer(destination, reachability),
+                            "Source": source_peer,
+                            "Destination": destination_peer,
                             "ResolvedPort": port,
                             "ResolvedPortName": name_of(destination_pod, protocol, port),
                             "Protocol": protocol,

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from kubernetes import client, config
 
+from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from lab.surroundings import REGION
 
 REPOSITORY = Path(__file__).parents[3]
 NAMESPACE = "flash-ticket"
@@ -97,14 +96,7 @@ class Apis:
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 - boto3 clients have no static type
         """Return a client of an AWS service."""
-        make: Any = boto3.client
-        return make(
-            service,
-            endpoint_url=self.lab.aws_endpoint,
-            region_name=REGION,
-            aws_access_key_id="lab",
-            aws_secret_access_key="lab",  # noqa: S106 - moto takes any
-        )
+        return aws_client(self.lab.aws_endpoint, service)
 
     def tamper(self) -> None:
         """Change one policy, add to another and to a pod's groups, and delete one, as a person with kubectl would."""

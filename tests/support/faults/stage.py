@@ -23,7 +23,8 @@ from tests.support.faults.typed import removing, typed
 # The AWS client retries for minutes by default; here it tries only twice.
 IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
 _LIMIT_SECONDS = 180.0
-"""An engine without its API waits longer; it is then killed, as a person would do."""
+_DEAF_SECONDS = 45.0
+"""How long an engine without its API may wait. It would wait for minutes; it is killed then, as a person would do."""
 _ROUNDS = 150
 """How often a run starts again if a fault hits each write; each round gets past at least one write."""
 _EVERYTHING = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
@@ -172,23 +173,21 @@ class Stage:
         incidents = {How.RIVAL: self._start_rival}
         with recorded(self.lab, self.stack, NAMESPACE, point.fault if point else None, incidents) as recording:
             engine = self._engine(course, recording.variables)
+            engine.make_stack()
+            limit = _DEAF_SECONDS if point and point.fault.span is Span.ON else _LIMIT_SECONDS
             verb = (
                 ("destroy", "--yes", "--skip-preview")
                 if _ENDS[course][1] is None
                 else ("up", "--yes", "--skip-preview")
             )
             try:
-                result = self._operate(engine, *verb)
+                result = engine.run(*verb, "--stack", self.stack, seconds=limit)
             except subprocess.TimeoutExpired:
-                result = Result(verb, -1, "", f"not done after {_LIMIT_SECONDS} s", (), (), _LIMIT_SECONDS)
+                result = Result(verb, -1, "", f"not done after {limit} s", (), (), limit)
         if result.code == 0:
             self._at = _ENDS[course][1]
             self._usual.setdefault(self._at, standing(self._apis))
         return recording.journal, result
-
-    def _operate(self, engine: Engine, *arguments: str) -> Result:
-        engine.make_stack()
-        return engine.run(*arguments, "--stack", self.stack, seconds=_LIMIT_SECONDS)
 
     def _mend(self, course: Course) -> Iterator[str]:
         """Do what the runbook says, the same after every fault; yield what fails."""
