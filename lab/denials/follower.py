@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,12 +62,12 @@ class Follower:
             finally:
                 process.terminate()
 
-    def wait(self, since: float, is_wanted: Callable[[Denial], bool]) -> float | None:
-        """Return the moment of the first denial of a kind that is printed after a moment; None if it does not come."""
+    def wait(self, since: float, ends: tuple[str, str, int]) -> float | None:
+        """Return when a denial of a source, a destination and a port is printed after a moment; None if it is not."""
         end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
             for moment, denial in tuple(self.denials):
-                if moment > since and is_wanted(denial):
+                if moment > since and (denial["src"], denial["dst"], denial["port"]) == ends:
                     return moment
             time.sleep(_LOOK_SECONDS)
         return None

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +133,7 @@ def _tried(lab: Lab, shop: Shop, engine: Engine) -> dict[str, Any]:
     every = calls(shop)
     sources = [str(LOG), _GROUP]
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    followed = {source: list(_followed(source, [*asked, "--since", since], variables, every)) for source in sources}
+    followed = _followed(sources, [*asked, "--since", since], variables, every)
     answers = tried(every)
     stopped = {
         (call.source.address, call.destination.name, call.port)
@@ -152,6 +152,7 @@ def _tried(lab: Lab, shop: Shop, engine: Engine) -> dict[str, Any]:
         "tried": [call.row(answer) for call, answer in zip(every, answers, strict=True)],
         "file": found[0],
         "group": found[1],
+        "own": denied([*asked, "--since", since], variables),
         "cut": denied([str(_cut_log()), *asked, "--since", since], variables),
     }
 
@@ -171,27 +172,26 @@ def _cut_log() -> Path:
 
 
 def _followed(
-    source: str, asked: Sequence[str], variables: dict[str, str], every: Sequence[Call]
-) -> Iterator[dict[str, Any]]:
-    """Follow a source, try some undeclared connections one by one, and yield when the follower printed each.
+    sources: Sequence[str], asked: Sequence[str], variables: dict[str, str], every: Sequence[Call]
+) -> dict[str, list[dict[str, Any]]]:
+    """Follow sources, try some undeclared connections one by one, and return when each follower printed each.
 
-    The first one waits until the follower has read everything for the first time, so it is no measure.
+    The first one waits until the followers have read everything for the first time, so it is no measure.
     """
     between_pods = (each for each in every if each.source.is_pod and each.called == each.destination.cluster_ip)
-    chosen = [each for each in between_pods if not each.is_declared]
-    with Follower.start([source, *asked], variables) as follower:
-        for number, call in enumerate(chosen[: _MEASURED + 1]):
+    chosen = [each for each in between_pods if not each.is_declared][: _MEASURED + 1]
+    found: dict[str, list[dict[str, Any]]] = {source: [] for source in sources}
+    with ExitStack() as stack:
+        followers = {source: stack.enter_context(Follower.start([source, *asked], variables)) for source in sources}
+        for call in chosen:
+            ends = (call.source.name, call.destination.name, call.port.first)
             begun = time.monotonic()
-
-            def is_it(denial: dict[str, Any], call: Call = call) -> bool:
-                ends = (denial["src"], denial["dst"], denial["port"])
-                return ends == (call.source.name, call.destination.name, call.port.first)
-
             tried([call], _ONE_PACKET_SECONDS)
-            printed = follower.wait(begun, is_it)
-            row = {"src": call.source.name, "dst": call.destination.name, "port": call.port.first}
-            seconds = None if printed is None else round(printed - begun, 2)
-            yield {**row, "seconds": seconds, "first": number == 0}
+            for source, follower in followers.items():
+                printed = follower.wait(begun, ends)
+                seconds = None if printed is None else round(printed - begun, 2)
+                found[source].append({"ends": ends, "seconds": seconds})
+    return found
 
 
 def _rings(alerting: Prometheus, name: str) -> dict[str, Any]:

@@ -25,6 +25,9 @@ pytestmark = pytest.mark.engine
 
 DENIED, MISSING = "NetworkPolicyDeniedTraffic", "NetworkPolicyMetricMissing"
 NUMBERS = {"TCP": 6, "UDP": 17}
+GROUP = "cloudwatch:/aws/eks/flash-ticket-dev/cluster"
+AGENTS_SOURCE = {"file": "/var/log/aws-routed-eni/network-policy-agent.log", "group": GROUP, "own": GROUP}
+"""Where the agent's lines are read: by the name of the file or of the group, or without a name, as the stack's own."""
 
 Row = dict[str, Any]
 
@@ -95,13 +98,14 @@ def test_what_is_declared_connects_and_what_is_not_is_stopped(seen: Row) -> None
     assert answers == {(True, "connected"), (False, "silent")}
 
 
-@pytest.mark.parametrize("source", ["file", "group"])
+@pytest.mark.parametrize("source", ["file", "group", "own"])
 def test_each_attempt_is_found_with_its_policy_and_nothing_is_invented(seen: Row, source: str) -> None:
     answer = seen[source]
     calls = list(stopped(seen))
 
     assert [call for call in calls if not any(is_about(denial, call) for denial in answer["denials"])] == []
     assert [denial for denial in answer["denials"] if not any(is_about(denial, call) for call in calls)] == []
+    assert AGENTS_SOURCE[source] in {each["name"] for each in answer["sources"]}
     for denial in answer["denials"]:
         assert not denial["declared"]
         assert denial["decides"]

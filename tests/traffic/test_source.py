@@ -15,7 +15,7 @@ from flash_ticket.traffic.records.hubble import HubbleReader
 from flash_ticket.traffic.records.lines import LineLog, TextFiles
 from flash_ticket.traffic.records.policy_agent import PolicyAgentReader
 from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
-from flash_ticket.traffic.source import UnknownFiles, logs_in
+from flash_ticket.traffic.source import UnknownFiles, Use, logs_in
 
 FIELDS = (
     "version interface-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr srcport dstport protocol start end action log-status"
@@ -256,3 +256,18 @@ def test_a_pipe_in_a_folder_is_an_error_and_does_not_block(write: Write, tmp_pat
     assert error_of(tmp_path) == (
         f"{tmp_path}/b.log: is not a regular file. Pipe its content to standard input, and name -."
     )
+
+
+def test_an_empty_source_that_is_followed_waits_for_its_first_lines(write: Write, tmp_path: Path) -> None:
+    path = write("a.log", b"")
+    (log,) = logs_in(path, Use.AGAIN)
+    (folder,) = logs_in(tmp_path, Use.AGAIN)
+
+    assert (log.name, folder.name) == (str(path), str(tmp_path))
+    assert read((log, folder)) == ([], Reading())
+    write("a.log", AGENT)
+    _, reading = read((log,))
+    assert reading.recorded == read(logs_in(path))[1].recorded > 0
+    write("a.log", b"a note\n")
+    with pytest.raises(InputError, match="is not a known kind of log"):
+        read((log,))
