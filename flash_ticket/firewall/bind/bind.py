@@ -216,10 +216,9 @@ class _Binder:
             service = ip_network(found.services[_DNS_SERVICE_OFFSET])
             resolvers = (ip_network(entry.dns.address), service)
         nodes = self._group("cluster.nodes", entry.nodes, vpc.id)
+        pods = [block for each in self.account.pod_subnets(vpc.id, nodes) for block in each.networks]
         if entry.pod_subnets:
-            pods = self._subnet_networks("cluster.podSubnets", entry.pod_subnets, vpc)
-        else:
-            pods = _ordered(block for each in self.account.pod_subnets(vpc.id, nodes) for block in each.networks)
+            pods += self._subnet_networks("cluster.podSubnets", entry.pod_subnets, vpc)
         return Cluster(
             entry.name,
             self._group("cluster.name", One(id=found.group), vpc.id),
@@ -231,7 +230,7 @@ class _Binder:
             entry.dns.mode,
             resolvers,
             entry.leaving,
-            pods,
+            _ordered(pods),
             (found.services,),
         )
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from flash_ticket.firewall.bind.environment import Cluster, Environment
-from flash_ticket.firewall.compile.overlaps import overlap_notices
+from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -27,6 +27,7 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *_many_ports(cluster, firewall),
         *_identities(cluster),
         *overlap_notices(environment, firewall),
+        *client_notices(environment),
     ]
     if cluster.attachment is Attachment.PODS:
         found += [*_pod_groups(cluster), *_strict(cluster), *_standard(environment)]

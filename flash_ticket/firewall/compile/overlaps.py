@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -93,6 +93,23 @@ def overlap_notices(environment: Environment, firewall: PodFirewall, services: C
             yield _notice(environment, [each for each in found if (each.place, each.covered) == (place, covered)])
 
 
+def client_notices(environment: Environment) -> Iterator[Notice]:
+    """Yield a notice if the load balancer's clients take in pods: a security group knows clients by address alone.
+
+    Clients anywhere on the internet are meant as they are written.
+    """
+    front = environment.load_balancer
+    networks = front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
+    shared = _shared([each for each in networks if each.prefixlen], environment.pod_networks)
+    if shared:
+        yield Notice(
+            "loadBalancer.clients",
+            f"they take in addresses that pods can have ({_all(shared)}), so any pod there may reach {front.external} "
+            f"on {listing(front.listeners)}, and through it what {front.external} may reach",
+            "Narrow them to addresses that no pod can have",
+        )
+
+
 def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
     first, cni = found[0], environment.cluster.cni.value
     networks = _all(sorted({network for each in found for network in each.networks}))
@@ -114,19 +131,24 @@ def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
 
 
 def _of_rule(
-    policy: NetworkPolicy, direction: Direction, rule: PolicyRule, covered: Covered, others: Iterable[Network]
+    policy: NetworkPolicy, direction: Direction, rule: PolicyRule, covered: Covered, others: Sequence[Network]
 ) -> Iterator[Overlap]:
     source, _, target = rule.flow.partition(" -> ")
-    # Of two networks that overlap, the one with more fixed bits is what both have.
-    shared = {
+    shared = _shared(_blocks(rule), others)
+    if shared and policy.service:
+        place = source if direction is Direction.INGRESS else target
+        yield Overlap(place, covered, policy.service, direction, rule.ports, tuple(shared))
+
+
+def _shared(blocks: Iterable[Network], others: Sequence[Network]) -> list[str]:
+    """Return the networks that both have: of two that overlap, the one with more fixed bits."""
+    found = {
         str(max(block, other, key=lambda network: network.prefixlen))
-        for block in _blocks(rule)
+        for block in blocks
         for other in others
         if AddressRange.of(str(block)).overlaps(AddressRange.of(str(other)))
     }
-    if shared and policy.service:
-        place = source if direction is Direction.INGRESS else target
-        yield Overlap(place, covered, policy.service, direction, rule.ports, tuple(sorted(shared)))
+    return sorted(found)
 
 
 def _blocks(rule: PolicyRule) -> list[Network]:

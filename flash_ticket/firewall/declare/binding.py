@@ -145,7 +145,7 @@ class ClusterEntry(FileModel):
     leaving: Attachment | None = Field(None, strict=False)
     """The previous attachment; its rules stay until every pod has restarted."""
     pod_subnets: Some | None = Field(None, alias="podSubnets")
-    """The subnets that pods get addresses of; by default those where the account has interfaces of nodes now."""
+    """The subnets that pods get addresses of, besides those where the account has interfaces of nodes now."""
     cni: Cni
     dns: Dns
 

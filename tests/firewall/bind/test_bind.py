@@ -189,13 +189,14 @@ def test_pods_have_the_addresses_of_the_subnets_that_the_binding_names() -> None
     assert [str(network) for network in environment.cluster.services] == ["172.20.0.0/16"]
 
 
-def test_pods_have_the_addresses_of_the_subnets_with_nodes_if_the_binding_names_none() -> None:
+def test_pods_have_the_addresses_of_the_subnets_with_nodes_whatever_the_binding_names() -> None:
     content = binding_content("dev")
     del content["cluster"]["podSubnets"]
     held = FoundSubnet("subnet-pods", (ip_network("10.10.96.0/20"), ip_network("100.64.0.0/20")))
     account = SHOP.and_also(Thing(held, "pods", {}, "vpc-dev", frozenset({"sg-dev-nodes"})))
 
     assert environment_of("dev", content, account=account).pod_networks == held.networks
+    assert set(environment_of("dev", account=account).pod_networks) > set(held.networks)
 
 
 def test_pods_have_any_address_of_the_vpc_if_neither_binding_nor_account_tells() -> None:

@@ -100,6 +100,23 @@ def test_a_place_among_services_is_named_with_the_enforcer_that_judges_before_tr
     assert said(place("redis", services, "calico")) == []
 
 
+def clients(*cidrs: str) -> list[str]:
+    found = firewall(lambda binding: binding["loadBalancer"].update(clients={"cidrs": list(cidrs)}))
+    return [str(notice) for notice in found.notices()]
+
+
+def test_clients_that_take_in_pods_are_named_with_what_pods_there_may_reach() -> None:
+    (notice,) = clients("10.10.10.0/25", "203.0.113.0/24")
+    assert notice == (
+        "loadBalancer.clients: they take in addresses that pods can have (10.10.10.0/25), so any pod there may reach "
+        "alb on TCP 443, and through it what alb may reach. Narrow them to addresses that no pod can have."
+    )
+
+
+def test_clients_anywhere_or_beside_pods_are_as_they_are_written() -> None:
+    assert clients("0.0.0.0/0") == clients("10.10.20.0/24") == []
+
+
 def test_where_pods_are_is_asked_for_if_nothing_tells_it() -> None:
     found = firewall(lambda binding: binding["cluster"].pop("podSubnets"))
 
