@@ -118,7 +118,9 @@ def _text(path: Path) -> str:
                 f"the file has {found.st_size >> 20} MiB, and the limit is {LARGEST_BYTES >> 20} MiB",
                 "Split the file",
             )
-        return read_regular(path, LARGEST_BYTES).decode("utf-8-sig")
+        # A file of the kernel says that it is empty, and may have no end.
+        content = path.read_bytes() if found.st_size else read_regular(path, LARGEST_BYTES)
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
