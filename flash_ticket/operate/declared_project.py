@@ -1,8 +1,9 @@
 """A folder with the present program and an earlier declaration."""
 
 import shutil
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,8 @@ _LEFT_OUT = {".git", ".pulumi", "__pycache__"}
 def imitate(source: Path, target: Path, place_file: Callable[[Path, Path], object] = shutil.copy) -> None:
     """Make a folder that runs like another. What the engine writes into it does not change the other.
 
-    Folders (packages, the virtual environment) become links.
+    Folders (packages, the virtual environment) become links. What is neither a folder nor a file is left out, such as
+    an editor's lock, which is a link to nowhere.
 
     Args:
         source: A folder with a ``Pulumi.yaml``.
@@ -28,10 +30,23 @@ def imitate(source: Path, target: Path, place_file: Callable[[Path, Path], objec
     for entry in source.resolve().iterdir():
         if entry.name in _LEFT_OUT:
             continue
-        if entry.is_dir():
+        try:
+            kind = entry.stat().st_mode
+        except OSError:
+            continue
+        if stat.S_ISDIR(kind):
             (target / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
-        else:
-            place_file(entry, target / entry.name)
+        elif stat.S_ISREG(kind):
+            with suppress(FileNotFoundError):  # an editor's copy is removed while this looks
+                _place(entry, target / entry.name, place_file)
+
+
+def _place(entry: Path, target: Path, place_file: Callable[[Path, Path], object]) -> None:
+    try:
+        place_file(entry, target)
+    except PermissionError:
+        target.unlink(missing_ok=True)
+        target.symlink_to(entry.resolve())  # whoever needs it says that it cannot be read
 
 
 @contextmanager
@@ -51,7 +66,7 @@ def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iter
     settings = {**read_settings(folder, stack), BINDING_KEY: dict(version.binding)}
     with TemporaryDirectory(prefix="flash-firewall-") as made:
         imitate(folder, Path(made))
-        (Path(made) / MATRIX_FILE).write_text(yaml.safe_dump(dict(version.matrix), sort_keys=False), encoding="utf-8")
+        _write(Path(made) / MATRIX_FILE, dict(version.matrix))
         _put_settings(Path(made) / stack_file(stack), settings)
         yield Path(made)
 
@@ -59,4 +74,9 @@ def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iter
 def _put_settings(path: Path, settings: dict[str, object]) -> None:
     # The keys beside config say how Pulumi encrypts the stack's secrets.
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    path.write_text(yaml.safe_dump({**document, "config": settings}, sort_keys=False), encoding="utf-8")
+    _write(path, {**document, "config": settings})
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    path.unlink(missing_ok=True)  # a copy may be read-only, like the file that it was made of
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

@@ -1,7 +1,8 @@
-"""A stack of the Pulumi CLI, run through Pulumi's automation API.
+"""A stack of the Pulumi CLI, and its engine as a process that an interrupt ends properly.
 
-This uses only the command of that API. The `Stack` of the API also changes the stack that the user has selected, and it
-runs the engine three more times after each update.
+Of Pulumi's automation API this uses only the search for the command. The `Stack` of the API also changes the stack that
+the user has selected, and runs the engine three more times after each update; its command gives no access to the
+process.
 """
 
 import json
@@ -9,11 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from flash_ticket.firewall.change.history import (
     VERSIONS_OUTPUT,
@@ -27,6 +29,20 @@ from flash_ticket.firewall.terms.input_error import InputError
 
 _Hearer = Callable[[str], object]
 """A function that receives each line from the engine."""
+
+
+class InterruptedUpdateError(InputError):
+    """An update that did not reach its end, because somebody interrupted it. What it began may be deployed.
+
+    Attributes:
+        killed: Whether the engine was killed before it could record what it has deployed.
+    """
+
+    killed: bool = False
+
+    def after_cancel(self, remedy: str, stack: str) -> str:
+        """Return a remedy behind what a killed engine needs first: it leaves the stack locked."""
+        return f"Run pulumi cancel --yes --stack {stack}; then {remedy}" if self.killed else remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ class Stack:
             resources: The ends of the names of the resources to change. Without any, it changes all resources.
 
         Raises:
+            InterruptedUpdateError: Somebody interrupted it, and the engine ended before it was done.
             InputError: Pulumi is not installed, or the update failed.
         """
         targets = [part for each in resources for part in ("--target", f"**{each}")]
@@ -80,34 +97,131 @@ class Stack:
 
     def _show(self, verb: str, *arguments: str) -> None:
         colors = ["--color", "always"] if sys.stdout.isatty() and "NO_COLOR" not in os.environ else []
-        with _interrupts_left_to_the_engine():
-            succeeded = self._run([verb, *arguments, *colors], _writer(sys.stdout), _writer(sys.stderr))
-        if not succeeded:
-            raise InputError(f"pulumi {verb}", "", "it failed", "Mend what it says above")
+        ended = self._run([verb, *arguments, *colors], _writer(sys.stdout), _writer(sys.stderr))
+        if ended.succeeded:
+            return
+        failed = (f"pulumi {verb}", "", "it failed", "Mend what it says above")
+        if not ended.interrupts:
+            raise InputError(*failed)
+        interrupted = InterruptedUpdateError(*failed)
+        interrupted.killed = ended.killed
+        raise interrupted
 
     def _ask(self, *arguments: str) -> Any:  # noqa: ANN401 - parsed JSON has any shape
         answer: list[str] = []
         problem: list[str] = []
-        if self._run([*arguments], answer.append, problem.append):
+        ended = self._run([*arguments], answer.append, problem.append)
+        if ended.interrupts:
+            raise KeyboardInterrupt
+        if ended.succeeded:
             return json.loads("\n".join(answer))
         said = " ".join(" ".join(problem).split()).removeprefix("error: ").rstrip(".")
         command = f"pulumi {' '.join(arguments[:2])}"
         raise InputError(command, self.name, said, "Mend it, such as by pulumi login")
 
-    def _run(self, arguments: list[str], on_output: _Hearer, on_error: _Hearer) -> bool:
-        """Run a command to its end, and return whether it succeeded."""
+    def _run(self, arguments: list[str], on_output: _Hearer, on_error: _Hearer) -> "_Engine":
+        """Run a command to its end, and return how it ended."""
         # The import takes a second, and only the commands that run Pulumi need it.
-        from pulumi.automation import CommandError, InvalidVersionError, PulumiCommand  # noqa: PLC0415 - see above
+        from pulumi.automation import InvalidVersionError, PulumiCommand  # noqa: PLC0415 - see above
 
         try:
-            PulumiCommand().run([*arguments, "--stack", self.name], str(self.folder), {}, on_output, on_error)
-        except CommandError:
-            return False
+            command = [PulumiCommand().command, "--non-interactive", *arguments, "--stack", self.name]
+            engine = _Engine()
+            with _handled(engine.interrupt):
+                engine.run(command, self.folder, on_output, on_error)
         except FileNotFoundError:
             raise InputError("pulumi", "", "it is not installed", "Install the Pulumi CLI") from None
         except (OSError, subprocess.SubprocessError, InvalidVersionError) as error:
             raise InputError("pulumi", "", str(error).rstrip("."), "Install the Pulumi CLI anew") from None
-        return True
+        return engine
+
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SECONDS_TO_END = 5.0
+"""How long an engine may take to end its own processes, once somebody has asked a second time."""
+
+_WAITS = "interrupted: waiting for the engine, which ends what it has begun and records it. Ctrl-C again kills it.\n"
+_KILLS = "killing the engine.\n"
+
+
+@dataclass(slots=True)
+class _Engine:
+    """A running engine, in a process group of its own: a Ctrl-C at the terminal reaches only this program.
+
+    The first interrupt asks the engine to end what it has begun, as Ctrl-C does in Pulumi. The second one kills it. If
+    this program ends without a word, such as with its terminal, the engine goes on to its end.
+
+    Attributes:
+        process: The engine; None before its start.
+        interrupts: How often somebody interrupted.
+        asked: How many of the interrupts the engine knows of.
+        done: Set when the engine has ended.
+    """
+
+    process: subprocess.Popen[str] | None = None
+    interrupts: int = 0
+    asked: int = 0
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, command: list[str], folder: Path, on_output: _Hearer, on_error: _Hearer) -> None:
+        """Run the engine to its end, whoever interrupts, and pass on each line."""
+        self.process = process = subprocess.Popen(  # noqa: S603 - Pulumi, with arguments that are not a shell's
+            command,
+            cwd=folder,
+            env={**os.environ, "PULUMI_AUTOMATION_API": "true"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            process_group=0,
+        )
+        if self.interrupts > self.asked:  # one came while it started
+            self._ask(process)
+        hearers = ((process.stdout, on_output), (process.stderr, on_error))
+        readers = [threading.Thread(target=_hear, args=each, daemon=True) for each in hearers]
+        for reader in readers:
+            reader.start()
+        process.wait()
+        self.done.set()
+        for reader in readers:
+            reader.join(_SECONDS_TO_END)  # a process that the engine has left behind may hold its output open
+
+    @property
+    def succeeded(self) -> bool:
+        return self.process is not None and self.process.returncode == 0
+
+    @property
+    def killed(self) -> bool:
+        return self.interrupts > 1
+
+    def interrupt(self, _number: int, _frame: object) -> None:
+        """Ask the engine to end; at the second time, kill it."""
+        self.interrupts += 1
+        with suppress(OSError):
+            os.write(2, (_KILLS if self.killed else _WAITS).encode())
+        if self.process is not None:
+            self._ask(self.process)
+
+    def _ask(self, process: subprocess.Popen[str]) -> None:
+        self.asked = self.interrupts
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)  # at the second one, Pulumi ends its providers and itself
+        if self.killed:
+            threading.Thread(target=self._kill_if_it_lives, args=(process,), daemon=True).start()
+
+    def _kill_if_it_lives(self, process: subprocess.Popen[str]) -> None:
+        if not self.done.wait(_SECONDS_TO_END):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _hear(stream: IO[str] | None, hearer: _Hearer) -> None:
+    if stream is None:
+        return
+    with stream:
+        for line in iter(stream.readline, ""):
+            hearer(line.rstrip())
 
 
 def _writer(stream: TextIO) -> _Hearer:
@@ -120,10 +234,12 @@ def _writer(stream: TextIO) -> _Hearer:
 
 
 @contextmanager
-def _interrupts_left_to_the_engine() -> Iterator[None]:
-    """Ignore Ctrl-C until the block ends. The engine receives Ctrl-C too, and finishes the work that it began."""
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+def _handled(handler: Callable[[int, object], object]) -> Iterator[None]:
+    """Give each interrupt to a handler until the block ends."""
+    asked = [each for each in _INTERRUPTS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    before = {each: signal.signal(each, handler) for each in asked}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, earlier in before.items():
+            signal.signal(each, earlier)

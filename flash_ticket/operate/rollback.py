@@ -13,7 +13,7 @@ from flash_ticket.live.stack.git import commits_of, files_at
 from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.declared_project import declared_project
-from flash_ticket.operate.pulumi import Stack
+from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
 from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
 
 _COMMITS = 100
@@ -79,8 +79,27 @@ class Rollback:
             if not agreed:
                 earlier.preview()  # only a preview against the deployed resources shows what the update interrupts
             require_consent(f"Deploy version {number} again?", given=agreed)
-            earlier.up()
+            if not agreed:
+                self._require_unchanged(runs)
+            try:
+                earlier.up()
+            except InterruptedUpdateError as error:
+                raise self._interrupted(error, number) from None
         yield self._files_text(version)
+
+    def _require_unchanged(self, shown: DeclaredVersion) -> None:
+        if not self.stack.versions()[-1].same_as(shown):
+            problem = "somebody has deployed another declaration since this command began"
+            raise InputError(f"stack {self.name}", "", problem, "Run it again, and read what it changes")
+
+    def _interrupted(self, error: InterruptedUpdateError, number: int) -> InputError:
+        name = self.stack.name
+        problem = f"it was interrupted, and a part of version {number} may be deployed"
+        remedy = (
+            f"flash-firewall rollback --to {number} --stack {name} goes on, and pulumi up --refresh --stack {name} "
+            "deploys what the files declare"
+        )
+        return InputError(error.source, "", problem, error.after_cancel(remedy, name))
 
     @property
     def _names(self) -> tuple[str, str]:

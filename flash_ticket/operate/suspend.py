@@ -1,7 +1,11 @@
 """Opens policies for a while and closes them. The stack's settings file lists them, and an update applies the list."""
 
+import fcntl
 import os
 import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,13 +15,13 @@ from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.history import DeclaredVersion
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.settings_edit import with_suspensions
-from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions
+from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions, parse_suspensions
 from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.declared_project import declared_project
-from flash_ticket.operate.pulumi import Stack
+from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
 
 
 @dataclass(frozen=True)
@@ -56,64 +60,155 @@ class SuspendedPolicies:
         """
         return self._runs.firewall(self.name, self.listed)
 
-    def suspend(self, wanted: Suspensions) -> None:
-        """Write the suspensions to the file and deploy their policies. Other changes in the files are not deployed.
+    def unchanged(self) -> "SuspendedPolicies":
+        """Return the suspensions as they are now, if the stack still runs the same declaration.
 
         Raises:
-            InputError: The file is not writable, or the update failed. The file is then the same as before.
+            InputError: The settings file is not readable, or somebody has deployed another declaration meanwhile.
         """
-        before = self._written
-        self._write(before, wanted)
-        try:
-            self._deploy(wanted)
-        except BaseException as error:
-            _replace(self._path, before)
-            if not isinstance(error, InputError):
-                raise
-            raise InputError(
-                error.source,
-                "",
-                f"{error.problem}; {self._path.name} is as it was before",
-                f"{error.remedy}; pulumi up --refresh closes what it may have opened",
-            ) from None
+        now = SuspendedPolicies.of(self.folder, self.stack, self.listed.at)
+        if not now._runs.same_as(self._runs):  # noqa: SLF001 - of the same class
+            problem = "somebody has deployed another declaration since this command began"
+            raise InputError(f"stack {self.name}", "", problem, "Run it again, and read what it opens")
+        return now
 
-    def resume(self, wanted: Suspensions) -> None:
-        """Remove the suspensions that are not in ``wanted`` from the file, and deploy their policies.
+    def suspend(self, new: Sequence[Suspension]) -> None:
+        """Write new suspensions to the file and deploy their policies. Other changes in the files are not deployed.
+
+        Raises:
+            InputError: The file is not writable, or the update failed. The new suspensions are then not in the file. If
+                somebody interrupted the update, they stay, because their policies may be open.
+        """
+        with one_at_a_time(self.folder):
+            before, after = self._edit(lambda listed: listed.adding(*new))
+            try:
+                self._deploy({each.policy for each in new})
+            except InterruptedUpdateError as error:
+                raise self._interrupted(error, new) from None
+            except BaseException as error:
+                taken_back = self._take_back(new, before, after)
+                if not isinstance(error, InputError):
+                    raise
+                raise InputError(
+                    error.source,
+                    "",
+                    f"{error.problem}; {taken_back}",
+                    f"{error.remedy}; pulumi up --refresh closes what it may have opened",
+                ) from None
+
+    def resume(self, ended: Sequence[Suspension]) -> None:
+        """Remove suspensions from the file, and deploy their policies.
 
         Raises:
             InputError: The file is not writable, or the update failed. A failed update leaves the suspensions removed.
         """
-        self._write(self._written, wanted)
-        try:
-            self._deploy(wanted)
-        except InputError as error:
-            remedy = f"{error.remedy}, and run pulumi up: the suspension is struck, and every update closes it"
-            raise InputError(error.source, "", error.problem, remedy) from None
+        policies = {each.policy for each in ended}
+        with one_at_a_time(self.folder):
+            self._edit(lambda listed: listed.without(*policies))
+            try:
+                self._deploy(policies)
+            except InputError as error:
+                again = "pulumi up --refresh" if isinstance(error, InterruptedUpdateError) else "pulumi up"
+                cancel = f"pulumi cancel --yes --stack {self.stack}, then " if _is_killed(error) else ""
+                remedy = (
+                    f"{error.remedy}, and run {cancel}{again}: the suspension is struck, and every update closes it"
+                )
+                raise InputError(error.source, "", error.problem, remedy) from None
 
     @property
     def _path(self) -> Path:
         return (self.folder / stack_file(self.name)).resolve()
 
-    @property
-    def _written(self) -> str:
-        return self._path.read_bytes().decode()  # reading it as text would change its line ends
-
     @cached_property
     def _runs(self) -> DeclaredVersion:
         return Stack(self.folder, self.stack).versions()[-1]
 
-    def _write(self, before: str, wanted: Suspensions) -> None:
-        after = with_suspensions(before, wanted, self._path.name)
-        parse_document(after, self._path.name)
-        _replace(self._path, after)
+    def _edit(self, change: Callable[[Suspensions], Suspensions]) -> tuple[str, str]:
+        """Change what the file lists at this moment; return its text before and after.
 
-    def _deploy(self, wanted: Suspensions) -> None:
-        changed = {each.policy for each in (*self.listed.over, *set(self.listed.listed) ^ set(wanted.listed))}
+        An editor takes no lock. So the file is read again right before it is replaced.
+        """
+        while True:
+            before = _text_of(self._path)
+            settings = parse_document(before, self._path.name)
+            listed = parse_suspensions(settings["config"].get(SUSPENSIONS_KEY), self.name, self.listed.at)
+            wanted = change(listed)
+            after = with_suspensions(before, wanted, self._path.name) if wanted != listed else before
+            parse_document(after, self._path.name)
+            if _text_of(self._path) == before:
+                _replace(self._path, after)
+                return before, after
+
+    def _take_back(self, new: Sequence[Suspension], before: str, after: str) -> str:
+        """Take the new suspensions out of the file again, put back what they replaced, and return what was done."""
+        settings = parse_document(before, self._path.name)
+        replaced = {
+            each.policy: each
+            for each in parse_suspensions(settings["config"].get(SUSPENSIONS_KEY), self.name, self.listed.at).listed
+        }
+
+        def without_new(listed: Suspensions) -> Suspensions:
+            own = [each.policy for each in new if each in listed.listed]  # another entry is somebody else's
+            return listed.without(*own).adding(*(replaced[each] for each in own if each in replaced))
+
+        try:
+            if _text_of(self._path) == after:
+                _replace(self._path, before)
+                return f"{self._path.name} is as it was before"
+            self._edit(without_new)
+        except (InputError, KeyError, TypeError, AttributeError):  # somebody is in the middle of an edit
+            names = ", ".join(each.policy for each in new)
+            return f"somebody has changed {self._path.name} meanwhile: remove the suspension of {names} from it"
+        return f"its suspension is out of {self._path.name} again, and what others changed there stays"
+
+    def _interrupted(self, error: InterruptedUpdateError, new: Sequence[Suspension]) -> InputError:
+        (first, *others) = new
+        policy = "--all" if others else first.policy
+        remedy = f"flash-firewall resume {policy} --stack {self.stack} closes what may be open"
+        if error.killed:
+            remedy += f", and pulumi up --refresh --stack {self.stack} closes what the engine could not record"
+        names = ", ".join(each.policy for each in new)
+        problem = f"it was interrupted, and {names} may be open; {self._path.name} still says so"
+        return InputError(error.source, "", problem, error.after_cancel(remedy, self.stack))
+
+    def _deploy(self, policies: set[str]) -> None:
+        changed = policies | {each.policy for each in self.listed.over}
         runs = self._runs.firewall(self.name)
         below = [(resource_names.POLICIES, policy.name) for policy in runs.pods.policies if policy.name in changed]
         below += [(resource_names.ALERTS, resource_names.RULE)] if runs.watch.rule else []
         with declared_project(self.folder, self.name, self._runs) as project:
             Stack(project, self.stack).up(*(resource_names.joined(resource_names.FIREWALL, *parts) for parts in below))
+
+
+def _is_killed(error: InputError) -> bool:
+    return isinstance(error, InterruptedUpdateError) and error.killed
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other command changes this project, and hold the others off until the block ends.
+
+    The lock is on the folder, so that it leaves no file behind. A file system without locks does without.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("waiting: another flash-firewall changes this project\n")
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(opened)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()  # reading it as text would change its line ends
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path.name, "", f"the file cannot be read ({error})", "Make it a readable UTF-8 file") from None
 
 
 def _replace(path: Path, text: str) -> None:
@@ -124,7 +219,8 @@ def _replace(path: Path, text: str) -> None:
         shutil.copymode(path, fresh)
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise InputError(
             path.name, "", f"it cannot be written: {error.strerror}", "Make room, or the file writable"
         ) from None

@@ -22,7 +22,9 @@ _HEAD = """#!/bin/sh
 _UPDATE = """
 from pathlib import Path
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.operate import pulumi
 from flash_ticket.operate.pulumi import Stack
+pulumi._SECONDS_TO_END = 0.1
 try:
     Stack(Path("."), "dev").up()
 finally:
@@ -99,6 +101,38 @@ def test_an_interrupt_ends_the_engine_properly_before_the_verb_goes_on(
     assert "after" not in shown.split()
     assert (tmp_path / "after").exists()
     assert said.splitlines()[-1].endswith("pulumi up: it failed. Mend what it says above.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_of_the_verb_alone_ends_the_engine_properly_and_says_that_it_waits(
+    number: signal.Signals, updating: Callable[[str], Update], tmp_path: Path
+) -> None:
+    update = updating("trap 'touch ended; exit 1' INT; echo begun; while :; do sleep 0.1; done")
+    assert update.stdout
+    assert update.stdout.readline() == "begun\n"
+
+    os.kill(update.pid, number)
+    _, said = update.communicate()
+
+    assert (tmp_path / "ended").exists()
+    assert said.startswith("interrupted: waiting for the engine, which ends what it has begun and records it.")
+    assert "killing" not in said
+
+
+def test_the_engine_is_killed_only_when_asked_a_second_time(updating: Callable[[str], Update], tmp_path: Path) -> None:
+    update = updating("trap 'echo asked' INT; echo begun; while :; do sleep 0.1; done; touch ended")
+    assert update.stdout
+    assert update.stdout.readline() == "begun\n"
+
+    os.kill(update.pid, signal.SIGINT)
+    assert update.stdout.readline() == "asked\n"
+    assert update.poll() is None
+    os.kill(update.pid, signal.SIGINT)
+    _, said = update.communicate()
+
+    assert "killing the engine.\n" in said
+    assert (tmp_path / "after").exists()
+    assert not (tmp_path / "ended").exists()
 
 
 def test_the_engine_ends_what_it_has_begun_even_if_nobody_reads_what_it_says(

@@ -46,7 +46,8 @@ def suspend(  # noqa: PLR0913 - each is an option of the command
     sys.stdout.flush()
     if needs_consent(policies):
         require_consent(consent_text(policies), given=yes)
-    suspended.suspend(wanted)
+        suspended = suspended.unchanged()
+    suspended.suspend(new)
     return ExitStatus.HOLDS
 
 
@@ -64,5 +65,5 @@ def resume(
     sys.stdout.write(resuming_text(ended))
     sys.stdout.flush()
     if ended:
-        suspended.resume(suspended.listed.without(*(each.policy for each in ended)))
+        suspended.resume(ended)
     return ExitStatus.HOLDS
