@@ -6,7 +6,7 @@ SHELL := bash
 unexport PYTHONDONTWRITEBYTECODE
 
 CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/flash-ticket-firewall)
-UV_VERSION := 0.13.9
+UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' .ci/uv.txt)
 PYTHON := .venv/bin/python
 
 .PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser packets test-packets node-packages clean
@@ -91,7 +91,7 @@ clean: ## Remove generated files; the cache of built tools stays
 
 # The lock file decides every version. If uv is missing, it is installed into its own virtual environment. The Python of
 # a Linux distribution is compiled with a profile of real programs, and a third faster than one that pyenv compiles.
-.venv/ready: pyproject.toml uv.lock
+.venv/ready: pyproject.toml uv.lock .ci/uv.txt
 	@uv=$$(command -v uv || true); \
 	if [ -z "$$uv" ]; then \
 		uv="$(CACHE)/uv-$(UV_VERSION)/bin/uv"; \
@@ -99,7 +99,8 @@ clean: ## Remove generated files; the cache of built tools stays
 			echo "Getting uv $(UV_VERSION), which installs what uv.lock names"; \
 			fresh="$(CACHE)/uv-$(UV_VERSION).$$$$"; \
 			mkdir -p "$(CACHE)"; python3 -m venv "$$fresh"; \
-			"$$fresh/bin/pip" install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"; \
+			"$$fresh/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+				--requirement .ci/uv.txt; \
 			rm -rf "$(CACHE)/uv-$(UV_VERSION)"; mv "$$fresh" "$(CACHE)/uv-$(UV_VERSION)"; \
 		fi; \
 	fi; \

@@ -12,8 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-PIP_AUDIT = "pip-audit==2.10.1"
 ROOT = Path(__file__).parents[1]
+AUDITOR = ROOT / ".ci" / "pip-audit.txt"
+"""pip-audit and all that it needs, each fixed by its hash."""
+
 MOST_SECONDS = 300
 
 
@@ -24,9 +26,16 @@ def main(uv: str) -> int:
         exported = ("export", "--frozen", "--no-emit-project", "--all-groups", "--quiet", "--output-file", requirements)
         subprocess.run([uv, "--project", str(ROOT), *exported], check=True)  # noqa: S603 - the uv that the Makefile found
         options = ("--disable-pip", "--require-hashes", "--requirement", requirements, "--format", "json")
+        auditor = Path(folder, "auditor")
         try:
+            subprocess.run([uv, "venv", "--quiet", str(auditor)], check=True)  # noqa: S603 - as above
+            subprocess.run(  # noqa: S603 - as above
+                [uv, "pip", "install", "--quiet", "--python", str(auditor), "--require-hashes", "-r", str(AUDITOR)],
+                check=True,
+                timeout=MOST_SECONDS,
+            )
             asked = subprocess.run(  # noqa: S603 - as above
-                [uv, "tool", "run", "--isolated", PIP_AUDIT, *options, "--progress-spinner", "off"],
+                [str(auditor / "bin" / "pip-audit"), *options, "--progress-spinner", "off"],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -34,6 +43,8 @@ def main(uv: str) -> int:
             )
         except subprocess.TimeoutExpired:
             return unknown(f"no answer within {MOST_SECONDS} seconds")
+        except subprocess.CalledProcessError:
+            return unknown("pip-audit cannot be installed")
     try:
         packages = json.loads(asked.stdout)["dependencies"]
     except (ValueError, KeyError):

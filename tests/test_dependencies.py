@@ -42,6 +42,18 @@ def test_what_the_project_asks_for_is_locked() -> None:
     assert names <= {each["name"] for each in locked()}
 
 
+@pytest.mark.parametrize(("file", "name"), [("uv.txt", "uv"), ("pip-audit.txt", "pip-audit")])
+def test_the_tools_that_fetch_and_audit_packages_are_fixed_by_hash(file: str, name: str) -> None:
+    requirements = re.split(r"\n(?=[a-zA-Z0-9])", (ROOT / ".ci" / file).read_text(encoding="utf-8").split("\n", 1)[1])
+
+    assert any(each.startswith(f"{name}==") for each in requirements)
+    for each in requirements:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", each), each
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", each), each
+    assert "--require-hashes" in (ROOT / "Makefile").read_text()
+    assert "--require-hashes" in (ROOT / ".ci" / "audit.py").read_text()
+
+
 # A module that requires nothing has no sums: it is part of the module that replaces another by it.
 _GO_MODULES = [path for path in sorted(ROOT.glob("*/**/go.mod")) if "require" in path.read_text(encoding="utf-8")]
 

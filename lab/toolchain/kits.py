@@ -121,7 +121,6 @@ _ENGINE = Kit(
     Archive(
         f"pulumi/pulumi/releases/download/v{_PULUMI}",
         f"pulumi-v{_PULUMI}-{{system}}-{{x64}}.tar.gz",
-        f"pulumi-{_PULUMI}-checksums.txt",
         ("pulumi", "pulumi-language-python", "pulumi-language-python-exec"),
     ),
     (
@@ -151,7 +150,6 @@ _AWS_PLUGIN = Kit(
     Archive(
         "pulumi/pulumi-aws/releases/download/v7.51.1",
         "pulumi-resource-aws-v7.51.1-{system}-{machine}.tar.gz",
-        "pulumi-aws_7.51.1_checksums.txt",
         ("pulumi-resource-aws",),
     ),
     (
@@ -178,7 +176,6 @@ _KUBERNETES_PLUGIN = Kit(
     Archive(
         "pulumi/pulumi-kubernetes/releases/download/v4.25.0",
         "pulumi-resource-kubernetes-v4.25.0-{system}-{machine}.tar.gz",
-        "pulumi-kubernetes_4.25.0_checksums.txt",
         ("pulumi-resource-kubernetes",),
     ),
     (GoBuild("pulumi-resource-kubernetes", "kubernetes-provider", ".", processor_seconds=1300),),
@@ -190,7 +187,6 @@ _API_SERVER = Kit(
     Archive(
         "kubernetes-sigs/controller-tools/releases/download/envtest-v1.36.0",
         "envtest-v1.36.0-{system}-{machine}.tar.gz",
-        "envtest-v1.36.0-{system}-{machine}.tar.gz.sha512",
         ("kube-apiserver", "etcd", "kubectl"),
     ),
     (

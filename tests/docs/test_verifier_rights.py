@@ -74,6 +74,15 @@ def test_the_cron_job_uses_the_documented_account_and_holds_no_secret() -> None:
     assert pod["serviceAccountName"] == account["name"]
     assert job["metadata"]["namespace"] == account["namespace"]
     assert "--quiet" in pod["containers"][0]["command"]
+    assert pod["automountServiceAccountToken"] is False
+    (container,) = pod["containers"]
+    assert "@sha256:" in container["image"]
+    assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+    (identity,) = (each for each in pod["volumes"] if each["name"] == "identity")
+    (token,) = (
+        each["serviceAccountToken"] for each in identity["projected"]["sources"] if "serviceAccountToken" in each
+    )
+    assert (token["path"], token["expirationSeconds"]) == ("token", 3600)
     assert [user["user"] for user in kubeconfig["users"]] == [
         {"tokenFile": "/var/run/secrets/kubernetes.io/serviceaccount/token"}
     ]

@@ -12,7 +12,7 @@ from lab.toolchain.download import Archive, DownloadError
 from lab.toolchain.go_build import GoBuild
 from lab.toolchain.kits import Kit, provide
 
-ARCHIVE = Archive("shop/tool/releases/download/v1", "tool.tar.gz", "checksums.txt", ("tool",))
+ARCHIVE = Archive("shop/tool/releases/download/v1", "tool.tar.gz", ("tool",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def packed(content: bytes) -> bytes:
 
 
 def publish(monkeypatch: pytest.MonkeyPatch, content: bytes, checksum: str) -> None:
-    files = {"tool.tar.gz": content, "checksums.txt": f"{checksum}  tool.tar.gz\n".encode()}
+    files = {"tool.tar.gz": content}
+    monkeypatch.setattr(download, "pinned", lambda _: {"tool.tar.gz": checksum})
     monkeypatch.setattr(download, "reachable", lambda: True)
     monkeypatch.setattr(download, "_fetch", lambda url: files[url.rpartition("/")[2]])
 
