@@ -13,6 +13,9 @@ from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList
 from flash_ticket.firewall.declare.binding import One, Some
 
+SYMBOLIC_ID = "000000000000"
+"""No account of AWS has this id."""
+
 _WITHIN = IPv4Network("198.18.0.0/16")
 _ELSEWHERE = IPv4Network("198.19.0.0/17")
 _VPC = FoundVpc("vpc-symbolic", (_WITHIN,))
@@ -25,7 +28,7 @@ class SymbolicAccount:
     """Implements ``flash_ticket.firewall.bind.bind.Account`` without network access."""
 
     region: str
-    id: str = "000000000000"
+    id: str = SYMBOLIC_ID
     partition: str = "aws"
     _blocks: dict[str, IPv4Network] = field(default_factory=dict)
 

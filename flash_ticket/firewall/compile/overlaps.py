@@ -6,9 +6,11 @@ Which ipBlocks do depends on the network plug-in: see ``flash_ticket.firewall.an
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
+from flash_ticket.firewall.bind.symbolic_account import SYMBOLIC_ID
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -16,11 +18,17 @@ from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
 from flash_ticket.firewall.terms.verdict import Direction
 
+_PRIVATE = tuple(
+    ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""Where the addresses of a VPC usually are (Amazon VPC User Guide, VPC CIDR blocks)."""
+
 
 class Covered(StrEnum):
     """What an ipBlock matches besides its place."""
 
     PODS = "pods"
+    MAYBE_PODS = "addresses of private networks, which only the account can compare with those of pods"
     SERVICES = "Services"
 
 
@@ -60,7 +68,10 @@ def overlaps(environment: Environment, firewall: PodFirewall) -> tuple[Overlap, 
     for policy in firewall.allows:
         for direction in policy.directions:
             for rule in policy.rules:
-                found += _of_rule(policy, direction, rule, Covered.PODS, environment.pod_networks)
+                among_pods = list(_of_rule(policy, direction, rule, Covered.PODS, environment.pod_networks))
+                found += among_pods
+                if environment.account == SYMBOLIC_ID and not among_pods:
+                    found += _of_rule(policy, direction, rule, Covered.MAYBE_PODS, _PRIVATE)
                 # The cluster's own resolver has an address of the Services on purpose.
                 is_before = cluster.enforcement is Enforcement.BEFORE_SERVICES and direction is Direction.EGRESS
                 others = [each for each in cluster.services if is_before]
@@ -89,7 +100,7 @@ def overlap_notices(environment: Environment, firewall: PodFirewall, services: C
             "Write the subnets that pods get addresses of, and keep places out of them",
         )
     for place, covered in sorted({(each.place, each.covered) for each in found}):
-        if covered is Covered.SERVICES or not unknown:
+        if covered is not Covered.PODS or not unknown:
             yield _notice(environment, [each for each in found if (each.place, each.covered) == (place, covered)])
 
 
@@ -100,11 +111,14 @@ def client_notices(environment: Environment) -> Iterator[Notice]:
     """
     front = environment.load_balancer
     networks = front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
-    shared = _shared([each for each in networks if each.prefixlen], environment.pod_networks)
+    narrowed = [each for each in networks if each.prefixlen]
+    shared, said = _shared(narrowed, environment.pod_networks), "they take in addresses that pods can have"
+    if not shared and environment.account == SYMBOLIC_ID:
+        shared, said = _shared(narrowed, _PRIVATE), "only the account tells whether pods can have their addresses"
     if shared:
         yield Notice(
             "loadBalancer.clients",
-            f"they take in addresses that pods can have ({_all(shared)}), so any pod there may reach {front.external} "
+            f"{said} ({_all(shared)}), so any pod there may reach {front.external} "
             f"on {listing(front.listeners)}, and through it what {front.external} may reach",
             "Narrow them to addresses that no pod can have",
         )
@@ -121,6 +135,13 @@ def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
             f"it has addresses of Services ({networks}), and {cni} judges egress before the address of a Service is "
             f"translated, so for each Service there: {allowed}",
             f"Narrow places.{first.place} to addresses outside the Services' range",
+        )
+    if first.covered is Covered.MAYBE_PODS:
+        return Notice(
+            key,
+            f"only the account tells whether pods can have its addresses ({networks}), and with {cni} an ipBlock "
+            f"matches pods, so for any pod there: {allowed}",
+            "Compare them with the subnets of pods; a preview does",
         )
     return Notice(
         key,

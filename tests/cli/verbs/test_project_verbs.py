@@ -55,6 +55,40 @@ def test_list_shows_both_layers_in_the_words_of_the_matrix(project: Path) -> Non
     assert not any(line.startswith(("the internet", "another")) for line in lines)
 
 
+def test_check_list_and_explain_say_one_thing_of_a_load_balancer_among_pods(project: Path) -> None:
+    edit(project / "Pulumi.dev.yaml", "Tier: public", "Tier: private")
+    where = ("--project", project, "--stack", "dev")
+    pair, named = "a pod elsewhere in the cluster => gateway : TCP 3000", "places.alb: it has addresses that pods can"
+
+    checked, listed = run("check", *where), run("list", *where)
+    assert f"  {pair}, like alb" in checked.stdout.splitlines()
+    assert f"dev: warning: {named}" in checked.stdout
+    assert pair in listed.stdout.splitlines()
+    assert f"note: {named}" in listed.stderr
+
+    explained = run("explain", "a pod elsewhere in the cluster", "gateway", "3000", *where)
+    assert explained.exit_code == 0
+    assert explained.stdout.startswith(f"{pair} passes\n  pod layer: passes\n")
+    assert f"note: {named}" in explained.stderr
+
+
+def test_without_the_account_a_private_cidr_may_be_among_pods(project: Path) -> None:
+    edit(
+        project / "Pulumi.dev.yaml",
+        "alb: {subnets: {tags: {Environment: dev, Tier: public}}}",
+        "alb: {cidrs: [10.10.0.0/16]}",
+    )
+    named = (
+        "places.alb: only the account tells whether pods can have its addresses (10.10.0.0/16), and with vpc-cni an "
+        "ipBlock matches pods, so for any pod there: it may reach gateway on TCP 3000. Compare them with the subnets "
+        "of pods; a preview does.\n"
+    )
+
+    assert f"dev: warning: {named}" in run("check", "--project", project, "--stack", "dev").stdout
+    for verb in (("list",), ("explain", "a pod elsewhere in the cluster", "gateway", "3000")):
+        assert f"note: {named}" in run(*verb, "--project", project, "--stack", "dev").stderr
+
+
 @pytest.mark.parametrize("form", ["txt", "json", "csv", "md", "dot", "svg"])
 def test_list_writes_the_project_in_every_format(project: Path, form: str) -> None:
     result = run("list", "--project", project, "--stack", "dev", "--output", form)

@@ -153,4 +153,4 @@ def test_overlaps_are_sorted_by_place_and_what_they_cover() -> None:
     found = place("redis", {"cidrs": ["0.0.0.0/0"]})
     kinds = [(each.place, each.covered) for each in overlaps(found.environment, found.pods)]
     assert kinds == sorted(kinds)
-    assert {covered for _, covered in kinds} == set(Covered)
+    assert {covered for _, covered in kinds} == {Covered.PODS, Covered.SERVICES}
