@@ -13,7 +13,7 @@ from flash_ticket.traffic.records.record import Disposition, Reading, Scope
 
 LOG = Path("/var/log/aws-routed-eni/network-policy-agent.log")
 _NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
-_SECONDS, _PAUSE_SECONDS = 5.0, 0.2
+_SECONDS, _PAUSE_SECONDS, _QUIET_SECONDS = 5.0, 0.2, 0.5
 
 Denial = tuple[str, str, int, int]
 """The addresses of source and destination, the protocol's number, and the port."""
@@ -39,6 +39,13 @@ class Logged:
 def denial(source: str, destination: str, port: PortRange) -> Denial:
     """Return the denial of one connection."""
     return source, destination, _NUMBERS[port.protocol], port.first
+
+
+def wait_until_quiet() -> None:
+    """Return once the log has not grown for a moment: a busy agent writes of connections some time after them."""
+    end, size = time.monotonic() + _SECONDS, -1
+    while time.monotonic() < end and size != (size := LOG.stat().st_size):
+        time.sleep(_QUIET_SECONDS)
 
 
 def logged(stopped: Mapping[Denial, Iterable[Denial]], ports: Iterable[PortRange], since: float) -> Logged:

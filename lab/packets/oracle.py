@@ -17,7 +17,7 @@ from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, Po
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
 from lab.node.network import NODE_NAMESPACE
 from lab.node.node import Node, NodeError
-from lab.packets.agent_log import Denial, Logged, denial, logged
+from lab.packets.agent_log import Denial, Logged, denial, logged, wait_until_quiet
 from lab.packets.connections import Answer, Attempt, attempt_all
 from lab.packets.world import End, World
 from lab.toolchain.node_kits import Enforcer
@@ -185,6 +185,8 @@ class Oracle:
             now = time.monotonic()
             if not found or now - same_since > _SAME_SECONDS or now - begun > _MOST_SECONDS:
                 break
+            if self.node.enforcer is Enforcer.AWS:
+                wait_until_quiet()  # what it says of this look is not about the next one
         # A packet may be lost; what differs is tried once more, alone.
         return (_differing(found, questions, says) if found else {}), looks, since
 
