@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 0.9
 
 _UDP_PATIENCE_SECONDS = 3.0  # nothing asks again, and a program answers, which may wait for a processor
 
-_KEPT_SECONDS = 0.1
+_KEPT_SECONDS, _QUIET_SECONDS = 0.1, 1.0
 _MOST_EVENTS = 1 << 14
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _CLONE_NEWNET = 0x40000000
@@ -277,14 +277,17 @@ class Prober:
                 waiting.popleft()
 
     def _keep(self, flow: _Flow) -> None:
-        former = self._kept.get(flow.number)
+        now, former = time.monotonic(), self._kept.get(flow.number)
         if former and not former.ended:
-            return
+            if now - former.heard < _QUIET_SECONDS:
+                return
+            self._kept_by_socket.pop(former.socket.fileno())
+            former.socket.close()
         namespace = next(each for each, flows in self._by_namespace.items() if flow in flows)
         with self._entered(namespace):
             opened = socket.socket(type=_STREAM)
             opened.connect_ex(flow.where)
-        kept = _Kept(opened, time.monotonic())
+        kept = _Kept(opened, now)
         self._kept[flow.number] = self._kept_by_socket[opened.fileno()] = kept
         self._poll.register(opened.fileno(), select.EPOLLIN)
 
