@@ -33,6 +33,7 @@ _SECONDS = 180.0  # on a machine that others keep busy, too
 _LOOK_SECONDS = 0.1
 _LOG_CHARACTERS = 1500
 _AGENT_SOCKET = Path("/run/aws-node/npa.sock")
+_AGENTS_PROGRAMS = Path("/host/opt/cni/bin")  # by what lies here it sees after a restart that its programs are the same
 _METADATA = "http://127.0.0.1:50052"
 _LOOPBACK_PLUGIN = Path("/usr/lib/cni/loopback")
 _BPF = ("v4events.bpf.o", "tc.v4ingress.bpf.o", "tc.v4egress.bpf.o", "aws-eks-na-cli")
@@ -255,6 +256,7 @@ class Node:
 
     def _agent(self) -> None:
         (RUN / "agent").mkdir()
+        _AGENTS_PROGRAMS.mkdir(parents=True)
         self._start_agent()
         self._controller = PolicyController(self.api)
         self._controller.start()
@@ -288,6 +290,7 @@ class Node:
         former = self._children.pop("ipamd")
         former.kill()
         former.wait()
+        _AGENT_SOCKET.with_name("ipamd.sock").unlink()
         where = self.addresses
         arguments = [f"-node={where.node}", f"-first={first}", f"-network={where.network}", f"-mode={mode}"]
         self._run("ipamd", "aws-node-stub", *arguments)
