@@ -23,7 +23,8 @@ from lab.denials.attempts import Call, calls, tried
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Group, Prometheus, PrometheusEndedError, hurried
 from lab.enclosure.mounts import RUN
-from lab.node.node import Denials, Node, NodeError
+from lab.node.agent import Denials
+from lab.node.node import Node, NodeError
 from lab.packets.agent_log import LOG
 from lab.packets.connections import Answer, allow_many_files
 from lab.packets.declarations import ADDRESSES

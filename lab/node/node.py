@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -18,8 +17,10 @@ import yaml
 from lab.enclosure.enclosure import NAME
 from lab.enclosure.mounts import RUN, mount_all
 from lab.kubernetes_api.rest import KubernetesEndpoint
+from lab.node import agent as agent_module
 from lab.node import images, settings
 from lab.node.addresses import Addresses
+from lab.node.agent import Agent, Denials, Mode
 from lab.node.api import Api, ApiError, Object
 from lab.node.certificates import write_client
 from lab.node.control_plane import start_control_plane
@@ -32,11 +33,7 @@ _OBJECTS = Path(__file__).parent / "objects"
 _SECONDS = 180.0  # on a machine that others keep busy, too
 _LOOK_SECONDS = 0.1
 _LOG_CHARACTERS = 1500
-_AGENT_SOCKET = Path("/run/aws-node/npa.sock")
-_AGENTS_PROGRAMS = Path("/host/opt/cni/bin")  # by what lies here it sees after a restart that its programs are the same
-_METADATA = "http://127.0.0.1:50052"
 _LOOPBACK_PLUGIN = Path("/usr/lib/cni/loopback")
-_BPF = ("v4events.bpf.o", "tc.v4ingress.bpf.o", "tc.v4egress.bpf.o", "aws-eks-na-cli")
 
 
 class NodeError(Exception):
@@ -45,22 +42,6 @@ class NodeError(Exception):
 
 class _LateError(NodeError):
     """Something is not there in time, while everything still runs."""
-
-
-class Denials(Enum):
-    """Where the agent of AWS logs what it stops; on EKS it does not unless it is asked."""
-
-    UNLOGGED = ()
-    LOGGED = ("--enable-policy-event-logs=true",)
-    SHIPPED = (*LOGGED, "--enable-cloudwatch-logs=true")
-    """To its file, and to the log group of the cluster."""
-
-
-class Mode(StrEnum):
-    """What the agent of AWS lets through before a new pod's policies are known, by the words of the VPC CNI."""
-
-    STANDARD = "standard"
-    STRICT = "strict"
 
 
 @dataclass(slots=True)
@@ -132,7 +113,7 @@ class Node:
         self._define()
         self._done("images")
         if self.enforcer is Enforcer.AWS:
-            self._agent()
+            self._start_agent()
         self._kubelet()
         self._run("kube-controller-manager", "kube-controller-manager", *self._controller_manager())
         self._write("kube-proxy.yaml", settings.kube_proxy(self.kubeconfig))
@@ -254,13 +235,13 @@ class Node:
     def _is_served(self, path: str) -> bool:
         return self.api.items(path) == []
 
-    def _agent(self) -> None:
-        (RUN / "agent").mkdir()
-        _AGENTS_PROGRAMS.mkdir(parents=True)
-        self._start_agent()
+    def _start_agent(self) -> None:
+        agent = Agent(self.toolchain, self.kubeconfig, self.denials, self.account)
+        agent.prepare()
+        self._children[agent_module.NAME] = agent.start()
         self._controller = PolicyController(self.api)
         self._controller.start()
-        self._wait("the network policy agent", _AGENT_SOCKET.exists)
+        self._wait("the network policy agent", agent_module.SOCKET.exists)
         self._done("agent")
 
     def collect_changes(self, seconds: float) -> None:
@@ -270,15 +251,14 @@ class Node:
 
     def kill_agent(self) -> None:
         """Kill the network policy agent; `restart_agent` starts it again."""
-        agent = self._children.pop("aws-network-policy-agent")
-        agent.kill()
-        agent.wait()
-        _AGENT_SOCKET.unlink(missing_ok=True)
+        killed = self._children.pop(agent_module.NAME)
+        killed.kill()
+        killed.wait()
 
     def restart_agent(self) -> None:
         """Start the network policy agent after `kill_agent`, and return when network plugins can call it."""
-        self._start_agent()
-        self._wait("the network policy agent", _AGENT_SOCKET.exists)
+        self._children[agent_module.NAME] = Agent(self.toolchain, self.kubeconfig, self.denials, self.account).start()
+        self._wait("the network policy agent", agent_module.SOCKET.exists)
 
     def replace_ipamd(self, mode: str, first: IPv4Address) -> None:
         """Have the addresses of new pods begin anew, and have their network plugin say another mode to the agent.
@@ -290,27 +270,10 @@ class Node:
         former = self._children.pop("ipamd")
         former.kill()
         former.wait()
-        _AGENT_SOCKET.with_name("ipamd.sock").unlink()
+        agent_module.SOCKET.with_name("ipamd.sock").unlink()
         where = self.addresses
         arguments = [f"-node={where.node}", f"-first={first}", f"-network={where.network}", f"-mode={mode}"]
         self._run("ipamd", "aws-node-stub", *arguments)
-
-    def _start_agent(self) -> None:
-        folder = RUN / "agent"
-        program = self.toolchain.path("aws-network-policy-agent")
-        for file in _BPF:
-            if not (folder / file).exists():
-                shutil.copy(program.with_name(file), folder / file)
-        command = [
-            str(program),
-            f"--kubeconfig={self.kubeconfig}",
-            "--enable-network-policy=true",
-            *self.denials.value,
-        ]
-        environment = {"MY_NODE_NAME": settings.NAME, "AWS_EC2_METADATA_SERVICE_ENDPOINT": _METADATA, **self.account}
-        self._children["aws-network-policy-agent"] = child.start(
-            command, folder, "aws-network-policy-agent.log", environment
-        )
 
     def _kubelet(self) -> None:
         settings.CNI_BINARIES.mkdir(parents=True, exist_ok=True)

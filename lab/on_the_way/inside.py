@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.node.node import Denials, Mode, Node, NodeError
+from lab.node.agent import Denials, Mode
+from lab.node.node import Node, NodeError
 from lab.on_the_way.journey import Journey
 from lab.on_the_way.moments import Moments
 from lab.on_the_way.probe import Probe

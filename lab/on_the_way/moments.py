@@ -11,8 +11,9 @@ from statistics import median
 from typing import Any
 
 from lab.enclosure.mounts import RUN
+from lab.node.agent import Mode
 from lab.node.network import entered
-from lab.node.node import Mode, NodeError
+from lab.node.node import NodeError
 from lab.on_the_way.probe import Look, Run
 from lab.on_the_way.stage import CLOSED_PORT, DATAGRAMS, Pod, Stage
 from lab.packets.connections import QUESTION

@@ -10,9 +10,10 @@ import boto3
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from lab.node.addresses import Addresses
+from lab.node.agent import Denials
 from lab.node.api import Api
 from lab.node.control_plane import node_side
-from lab.node.node import Denials, Node, NodeError
+from lab.node.node import Node, NodeError
 from lab.node.settings import INSTANCE
 from lab.packets.connections import allow_many_files
 from lab.running.engine import EngineError

@@ -1,0 +1,97 @@
+"""The network policy agent of AWS, as a process of the node."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from pathlib import Path
+
+from lab.enclosure.mounts import RUN
+from lab.node import settings
+from lab.running import child
+from lab.toolchain.kits import Toolchain
+
+SOCKET = Path("/run/aws-node/npa.sock")
+"""Where network plugins announce a pod before it starts."""
+
+FOLDER = RUN / "agent"
+"""Where its programs for the kernel and what it prints are."""
+
+NAME = "aws-network-policy-agent"
+
+_METADATA = "http://127.0.0.1:50052"
+_BPF = ("v4events.bpf.o", "tc.v4ingress.bpf.o", "tc.v4egress.bpf.o", "aws-eks-na-cli")
+_ROOT = RUN / "agent-root"
+# By what lies there, it sees after a restart that its programs are the same.
+_HOST = "host/opt/cni/bin"
+_IN_FOLDER = 'cd "$0" && exec "$@"'
+
+
+class Denials(Enum):
+    """Where the agent logs what it stops; on EKS it does not unless it is asked."""
+
+    UNLOGGED = ()
+    LOGGED = ("--enable-policy-event-logs=true",)
+    SHIPPED = (*LOGGED, "--enable-cloudwatch-logs=true")
+    """To its file, and to the log group of the cluster."""
+
+
+class Mode(StrEnum):
+    """What the agent lets through before a new pod's policies are known, by the words of the VPC CNI."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The agent, as it is started.
+
+    Attributes:
+        toolchain: With its program.
+        kubeconfig: Of the cluster.
+        denials: Where it logs what it stops.
+        account: The variables that lead it to an account, where it ships its log.
+    """
+
+    toolchain: Toolchain
+    kubeconfig: Path
+    denials: Denials
+    account: Mapping[str, str]
+
+    def prepare(self) -> None:
+        """Make its folders. On a node /host is the host's root for it; here it is a folder that ends with the lab."""
+        FOLDER.mkdir()
+        program = self.toolchain.path(NAME)
+        for file in _BPF:
+            shutil.copy(program.with_name(file), FOLDER / file)
+        _ROOT.mkdir()
+        _mount("-t", "tmpfs", "tmpfs", str(_ROOT))
+        _mount("--make-private", str(_ROOT))
+        (_ROOT / _HOST).mkdir(parents=True)
+        for entry in Path("/").iterdir():
+            shown = _ROOT / entry.name
+            if entry.is_symlink():
+                shown.symlink_to(entry.readlink())
+            elif entry.is_dir() and not shown.exists():
+                shown.mkdir()
+                _mount("--rbind", str(entry), str(shown))
+                _mount("--make-rprivate", str(shown))
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start it. It serves its socket a moment later."""
+        SOCKET.unlink(missing_ok=True)
+        command = [
+            str(self.toolchain.path(NAME)),
+            f"--kubeconfig={self.kubeconfig}",
+            "--enable-network-policy=true",
+            *self.denials.value,
+        ]
+        environment = {"MY_NODE_NAME": settings.NAME, "AWS_EC2_METADATA_SERVICE_ENDPOINT": _METADATA, **self.account}
+        inside = ["chroot", str(_ROOT), "/bin/sh", "-c", _IN_FOLDER, str(FOLDER), *command]
+        return child.start(inside, FOLDER, f"{NAME}.log", environment)
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)  # noqa: S603, S607 - the arguments are this file's own
