@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from pathlib import Path
 
 from lab.enclosure.mounts import RUN
@@ -28,13 +28,19 @@ _HOST = "host/opt/cni/bin"
 _IN_FOLDER = 'cd "$0" && exec "$@"'
 
 
-class Denials(Enum):
+class Denials(StrEnum):
     """Where the agent logs what it stops; on EKS it does not unless it is asked."""
 
-    UNLOGGED = ()
-    LOGGED = ("--enable-policy-event-logs=true",)
-    SHIPPED = (*LOGGED, "--enable-cloudwatch-logs=true")
-    """To its file, and to the log group of the cluster."""
+    UNLOGGED = "nowhere"
+    LOGGED = "its file"
+    SHIPPED = "its file and the log group of the cluster"
+
+
+_FLAGS = {
+    Denials.UNLOGGED: (),
+    Denials.LOGGED: ("--enable-policy-event-logs=true",),
+    Denials.SHIPPED: ("--enable-policy-event-logs=true", "--enable-cloudwatch-logs=true"),
+}
 
 
 class Mode(StrEnum):
@@ -86,7 +92,7 @@ class Agent:
             str(self.toolchain.path(NAME)),
             f"--kubeconfig={self.kubeconfig}",
             "--enable-network-policy=true",
-            *self.denials.value,
+            *_FLAGS[self.denials],
         ]
         environment = {"MY_NODE_NAME": settings.NAME, "AWS_EC2_METADATA_SERVICE_ENDPOINT": _METADATA, **self.account}
         inside = ["chroot", str(_ROOT), "/bin/sh", "-c", _IN_FOLDER, str(FOLDER), *command]

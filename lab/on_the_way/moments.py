@@ -90,7 +90,7 @@ class Moments:
         # Beside the pods that are measured: in strict mode, they would be closed.
         self.stage.put("helper", "helper", ingress=ALL, egress=ALL)
         helper = self.stage.pod("helper")
-        helper.started()
+        self.stage.wait(helper)
         time.sleep(_STANDS_SECONDS)
         yield from self._new_pods(helper)
         if self.stage.node.mode is Mode.STANDARD:
@@ -156,7 +156,7 @@ class Moments:
 
     def _policy_on_running(self, helper: Pod) -> tuple[float, float]:
         pod = self.stage.pod("running")
-        pod.started()
+        self.stage.wait(pod)
         time.sleep(1.0)
         with self.stage.tried(pod.to(helper), pod.to(helper, CLOSED_PORT)) as (allowed, closed):
             time.sleep(0.5)
@@ -191,8 +191,7 @@ class Moments:
     def _after_first(self) -> tuple[float, float]:
         """Return whether a connection stands after the first policy, and after a second one of the other direction."""
         server, first, second = self.stage.pod("server"), self.stage.pod("first"), self.stage.pod("second")
-        for pod in (server, first, second):
-            pod.started()
+        self.stage.wait(server, first, second)
         time.sleep(1.0)
         with self.stage.tried(first.to(server), second.to(server), interval=0.02) as numbers:
             self.stage.probe.keep(numbers)
@@ -209,7 +208,7 @@ class Moments:
 
     def _stricter(self) -> Iterator[tuple[str, float]]:
         server, client = self.stage.pod("server"), self.stage.pod("client")
-        client.started()
+        self.stage.wait(server, client)
         rules = [{"ports": [{"port": 4000}]}]
         self.stage.put("server", "server", ingress=rules)
         self.stage.put("client", "client", egress=rules)
@@ -291,7 +290,7 @@ class Moments:
     def _restarted(self, helper: Pod, other: int) -> Sequence[float]:
         pod = self.stage.pod("restart")
         late = self.stage.pod("late")
-        late.started()
+        self.stage.wait(pod, late)
         self.stage.put("restart", "restart", egress=[{"ports": [{"port": 4000}]}])
         self.stage.put("late", "late", egress=ALL)
         time.sleep(_STANDS_SECONDS)
@@ -325,7 +324,7 @@ class Moments:
     def _datagrams(self, helper: Pod) -> Iterator[Moment]:
         """UDP from a source port that was allowed: how long it passes after the port is denied."""
         pod = self.stage.pod("datagrams")
-        pod.started()
+        self.stage.wait(pod)
         self.stage.put("datagrams", "datagrams", egress=ALL)
         time.sleep(_STANDS_SECONDS)
         with entered(pod.network):
@@ -349,6 +348,7 @@ class Moments:
         self.stage.drop("datagrams")
         self.stage.remove(pod)
         yield Moment("UDP denied: a datagram from a new source port passes", "count", (new_passes,))
+        yield Moment(f"UDP denied: idle source ports that pass, of {len(_AGES)}", "count", (float(len(passed) - 1),))
         yield Moment("UDP denied: a source port that was idle passes up to an age of", "s", (max(passed),))
         yield Moment("UDP denied: a source port that goes on sending passes for, at least", "s", (lasted,))
 

@@ -99,6 +99,14 @@ class Stage:
         self._listeners.listen(network, "0.0.0.0", (OPEN_PORT, CLOSED_PORT, DATAGRAMS))  # noqa: S104 - a pod's namespace
         return pod
 
+    def wait(self, *pods: Pod) -> None:
+        """Return when pods are ready: the cluster knows their addresses, and policies can mean them.
+
+        Raises:
+            NodeError: One does not become ready.
+        """
+        self.node.wait_until_ready({pod.name: (NAMESPACE, pod.name) for pod in pods})
+
     def remove(self, *pods: Pod) -> None:
         """Delete pods, and return when their networks are gone."""
         for pod in pods:
