@@ -1,8 +1,12 @@
 """A suspension on the real engine, from start to end: deployed alone, visible in every preview, closed again."""
 
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +25,24 @@ pytestmark = pytest.mark.engine
 
 POLICY = "04-allow-egress-api"
 REASON = "the partner's <b>new</b> address {{ x }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A suspension that somebody interrupts while the engine works.
+
+    Attributes:
+        listed: Whether the settings file lists the policy afterwards.
+        open: Whether the policy is open afterwards.
+        resumed: The command that closes it.
+        closed: The policy's rules after that command.
+    """
+
+    suspend: Told
+    listed: bool
+    open: bool
+    resumed: Told
+    closed: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,7 @@ class Night:
     closed: Mapping[str, Any]
     resume: Told
     struck: bool
+    interrupted: Interrupted
     gaps: list[Gap]
 
 
@@ -83,10 +106,48 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
     (program / "traffic.yaml").write_text("services: [half a sen")
     resume = command("resume", POLICY, "--stack", "dev")
     struck = file.read_text() == before
+    told = _interrupted(lab, program, *asked)
+    listed, is_open = POLICY in file.read_text(), apis.look().policies[POLICY]["spec"]["egress"] == [{}]
+    resumed = command("resume", "--all", "--stack", "dev")
+    closed_again = apis.look().policies[POLICY]["spec"]["egress"]
+    interrupted = Interrupted(told, listed, is_open, resumed, closed_again)
     engine.destroy().checked()
     return Night(
-        failed, unwritten, suspend, suspended, settings, pending, preview, check, closing, closed, resume, struck, gaps
+        failed,
+        unwritten,
+        suspend,
+        suspended,
+        settings,
+        pending,
+        preview,
+        check,
+        closing,
+        closed,
+        resume,
+        struck,
+        interrupted,
+        gaps,
     )
+
+
+def _interrupted(lab: Lab, program: Path, *arguments: str) -> Told:
+    """Run the command, and interrupt it alone as soon as the engine says that it works."""
+    with subprocess.Popen(  # noqa: S603 - this project's own command
+        [sys.executable, "-m", "flash_ticket.cli.main", *arguments],
+        cwd=program,
+        env=lab.env("dev"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        said = ""
+        while "Updating" not in said and (line := process.stdout.readline()):
+            said += line
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, said + output, errors)
 
 
 def test_a_failed_update_leaves_the_stack_file_unchanged(night: Night) -> None:
@@ -141,3 +202,22 @@ def test_the_first_update_after_its_end_closes_the_policy_and_says_so(night: Nig
 def test_resume_restores_the_stack_file_even_during_an_edit_of_the_matrix(night: Night) -> None:
     assert night.resume.returncode == 0, night.resume.stdout + night.resume.stderr
     assert night.struck
+
+
+def test_an_interrupt_waits_for_the_engine_and_the_settings_file_tells_what_is_true(night: Night) -> None:
+    found = night.interrupted
+
+    assert found.suspend.returncode in {0, 2}, found.suspend.stderr
+    assert "interrupted: waiting for the engine" in found.suspend.stderr
+    assert "Traceback" not in found.suspend.stdout + found.suspend.stderr
+    assert found.listed
+    assert found.open or "may be open" in found.suspend.stderr
+
+
+def test_the_command_that_an_interrupted_suspension_shows_closes_the_policy(night: Night) -> None:
+    if night.interrupted.suspend.returncode:
+        assert f"flash-firewall resume {POLICY} --stack dev closes" in night.interrupted.suspend.stderr
+    assert night.interrupted.resumed.returncode == 0, (
+        night.interrupted.resumed.stdout + night.interrupted.resumed.stderr
+    )
+    assert night.interrupted.closed != [{}]

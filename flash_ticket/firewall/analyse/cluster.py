@@ -1,15 +1,23 @@
 """A cluster as its manifests declare it: everything that decides reachability."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.manifests.manifest import Manifest
-from flash_ticket.firewall.analyse.policy import Policy, read_policy
+from flash_ticket.firewall.analyse.policy import PodPeer, Policy, read_policy
 from flash_ticket.firewall.analyse.service import Backend, SelectingService, read_ingress, read_route, read_service
-from flash_ticket.firewall.analyse.workload import TEMPLATE_PATHS, Workload, read_workload
+from flash_ticket.firewall.analyse.workload import (
+    ADDED_LABELS,
+    TEMPLATE_PATHS,
+    Workload,
+    of_job,
+    read_workload,
+    replica,
+    replicas,
+)
 from flash_ticket.firewall.terms.input_error import escaped
 
 NAME_LABEL = "kubernetes.io/metadata.name"
@@ -36,6 +44,9 @@ _OVERRULING = {
     "k8s.cni.cncf.io",
     "networking.k8s.aws",
 }
+
+
+_MOST_REPLICAS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,7 @@ class _ManifestReader:
         self._seen: dict[tuple[str, str, str], str] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._workloads: list[Workload] = []
+        self._replicas: dict[Workload, range] = {}
         self._policies: list[Policy] = []
         self._services: list[SelectingService] = []
         self._backends: set[Backend] = set()
@@ -123,13 +135,19 @@ class _ManifestReader:
         group = _group(body, kind, whole)
         metadata = field.mapping(body.get("metadata"), "metadata", whole)
         name = metadata.get("name")
-        namespace = metadata.get("namespace") or "default"
+        namespace = metadata.get("namespace")
+        if namespace is None or namespace == "":
+            namespace = "default"
         about = f"{kind} {namespace}/{name}"
         if not self._is_known(group, kind):
             overrules = group in _OVERRULING and "Policy" in kind
             says = "it may overrule NetworkPolicies and is" if overrules else "this kind is"
             self._notes.append(Note(manifest.source, about, f"{says} ignored"))
             return
+        for key, value in (("name", name), ("namespace", namespace)):
+            if value is not None and not isinstance(value, str):
+                written = field.shown(value)
+                whole.fail(f"metadata.{key}", f"{written} is not text, as YAML reads it", "Put it in quotes")
         if not isinstance(name, str) or not isinstance(namespace, str) or not name:
             whole.fail("metadata.name", f"this {kind} has no name", "Give it a name")
         for key, value in (("name", name), ("namespace", namespace)):
@@ -155,7 +173,10 @@ class _ManifestReader:
         if kind == "NetworkPolicy":
             self._policies.append(read_policy(body, namespace, name, place))
         elif kind == "Pod" or kind in TEMPLATE_PATHS:
-            self._workloads.append(read_workload(body, namespace, name, place))
+            workload = read_workload(body, namespace, name, place)
+            if kind == "StatefulSet":
+                self._replicas[workload] = replicas(body, place)
+            self._workloads.append(workload)
         elif kind == "Namespace":
             metadata = field.mapping(body.get("metadata"), "metadata", place)
             self._namespaces[name] = field.strings(metadata.get("labels"), "metadata.labels", place)
@@ -166,10 +187,32 @@ class _ManifestReader:
         else:
             self._backends.update(read_route(body, namespace, place))
 
+    def _selects_added_labels(self) -> bool:
+        """Return whether a policy or a Service selects pods by a label that a controller adds."""
+        selectors = [each.pods for each in self._policies]
+        selectors += [each.pods for each in self._services if each.pods is not None]
+        for policy in self._policies:
+            entries = (entry for rules in policy.rules.values() for entry in rules)
+            selectors += [peer.pods for entry in entries for peer in entry.peers or () if isinstance(peer, PodPeer)]
+        return any(each.key in ADDED_LABELS for selector in selectors for each in selector.requirements)
+
+    def _pods_of(self, workload: Workload) -> Iterator[Workload]:
+        ordinals = self._replicas.get(workload)
+        if not ordinals:
+            yield of_job(workload) if workload.kind == "Job" else workload
+            return
+        if len(ordinals) > _MOST_REPLICAS:
+            says = f"policies tell its pods apart, and only the first {_MOST_REPLICAS:,} are looked at"
+            self._notes.append(Note("replicas", str(workload), says))
+        for ordinal in ordinals[:_MOST_REPLICAS]:
+            yield replica(workload, ordinal)
+
     def result(self) -> AnalysedCluster:
+        if self._selects_added_labels():
+            self._workloads = [each for workload in self._workloads for each in self._pods_of(workload)]
         used = {workload.namespace for workload in self._workloads} | set(self._namespaces)
         return AnalysedCluster(
-            {name: {NAME_LABEL: name, **self._namespaces.get(name, {})} for name in sorted(used)},
+            {name: {**self._namespaces.get(name, {}), NAME_LABEL: name} for name in sorted(used)},
             tuple(sorted(self._workloads, key=lambda workload: (str(workload), workload.pod))),
             tuple(sorted(self._policies, key=lambda policy: (policy.namespace, policy.name))),
             tuple(sorted(self._services, key=lambda service: (service.namespace, service.name))),

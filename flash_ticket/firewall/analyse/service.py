@@ -7,7 +7,7 @@ from flash_ticket.firewall.analyse.label_selector import Selector
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.workload import Workload, read_protocol
-from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
+from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, PortSet, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +120,23 @@ def read_route(body: Mapping[str, object], namespace: str, place: FieldPath) -> 
 
 
 def opened_by(service: SelectingService, port: int | str | None, workload: Workload) -> PortSet:
-    """Return the TCP ports of a workload's containers that a backend reaches through a Service.
+    """Return the TCP ports of a workload that a backend reaches through a Service.
 
     Args:
         service: A Service that selects the workload.
         port: The backend's port: the number or name of a Service port, or the number or name of its target; None for
             all.
-        workload: The workload; only ports that its containers declare count.
+        workload: The workload. Its containers need not declare the port, because a declaration opens nothing.
     """
     targets = [each.target for each in service.ports if port is None or port in (each.number, each.name, each.target)]
     chosen = targets if port is None else targets[:1]
-    declared = {each.number for each in workload.ports if each.protocol is Protocol.TCP}
     numbers: set[int] = set()
     for target in chosen:
         if isinstance(target, str):
             numbers.update(workload.numbers_of(target, Protocol.TCP))
         elif target is not None:
             numbers.add(target)
-    return PortSet.of(PortRange(Protocol.TCP, number, number) for number in numbers & declared)
+    return PortSet.of(PortRange(Protocol.TCP, number, number) for number in numbers if 1 <= number <= MAX_PORT)
 
 
 def _name(value: object, path: str, place: FieldPath) -> str | None:

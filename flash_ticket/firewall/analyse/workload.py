@@ -21,6 +21,12 @@ TEMPLATE_PATHS = {
 """The path of the pod template in each kind (Kubernetes API reference, workloads)."""
 
 
+_JOB_LABELS = ("job-name", "batch.kubernetes.io/job-name")
+_POD_NAME, _POD_INDEX = "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"
+ADDED_LABELS = frozenset((*_JOB_LABELS, _POD_NAME, _POD_INDEX))
+"""What the controllers of Jobs and StatefulSets add to their pods (Kubernetes documentation, well-known labels)."""
+
+
 class PodNetwork(Enum):
     """Which network a pod is on."""
 
@@ -101,6 +107,37 @@ def read_workload(body: Mapping[str, object], namespace: str, name: str, place: 
     labels = field.strings(metadata.get("labels"), f"{path}.metadata.labels", place)
     spec = field.mapping(template.get("spec"), f"{path}.spec", place)
     return _of_pod(spec, f"{path}.spec", Workload(namespace, name, kind, labels, pod=name), place)
+
+
+def replicas(body: Mapping[str, object], place: FieldPath) -> range:
+    """Return the ordinals of a StatefulSet's pods.
+
+    Raises:
+        InputError: A number is none.
+    """
+    spec = field.mapping(body.get("spec"), "spec", place)
+    ordinals = field.mapping(spec.get("ordinals"), "spec.ordinals", place)
+    start = _count(ordinals.get("start"), 0, "spec.ordinals.start", place)
+    return range(start, start + _count(spec.get("replicas"), 1, "spec.replicas", place))
+
+
+def _count(value: object, default: int, path: str, place: FieldPath) -> int:
+    if value is None:
+        return default
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        place.fail(path, f"{field.shown(value)} is not a count", "Write a whole number from 0")
+    return value
+
+
+def of_job(workload: Workload) -> Workload:
+    """Return the pods of a Job, with the labels that its controller adds."""
+    return replace(workload, labels={**workload.labels, **dict.fromkeys(_JOB_LABELS, workload.name)})
+
+
+def replica(workload: Workload, ordinal: int) -> Workload:
+    """Return one pod of a StatefulSet, with the labels that its controller adds."""
+    name = f"{workload.name}-{ordinal}"
+    return replace(workload, pod=name, labels={**workload.labels, _POD_NAME: name, _POD_INDEX: str(ordinal)})
 
 
 def _controller(metadata: Mapping[str, object], place: FieldPath) -> tuple[str, str] | None:

@@ -7,9 +7,11 @@ import pytest
 
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
 from flash_ticket.firewall.analyse.manifests.directory import read_cluster
+from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.analyse.workload import ContainerPort, PodNetwork
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
+from flash_ticket.report.connections import lines
 from tests.support.declared.kubernetes_objects import deployment, namespace, pod, policy
 
 TEMPLATE: dict[str, Any] = {
@@ -143,7 +145,96 @@ def test_namespaces_have_their_name_as_a_label_whether_declared_or_only_used() -
     }
 
 
-def test_a_directory_without_policies_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", encoding="utf-8")
-    with pytest.raises(InputError, match="these manifests contain no NetworkPolicy"):
-        read_cluster(tmp_path)
+def test_a_directory_without_policies_is_open_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b}\n",
+        encoding="utf-8",
+    )
+    found = Reachability(read_cluster(tmp_path))
+
+    assert "default/a[Pod] => default/b[Pod] : All Connections" in listed(found.cluster)
+    assert [str(each) for each in found.notes] == [
+        f"{tmp_path}: NetworkPolicy: these manifests contain no NetworkPolicy, so nothing is restricted"
+    ]
+
+
+def test_a_namespace_cannot_override_the_label_with_its_name() -> None:
+    found = cluster_from([namespace("shop", **{"kubernetes.io/metadata.name": "bank", "team": "red"})])
+
+    assert found.namespaces == {"shop": {"kubernetes.io/metadata.name": "shop", "team": "red"}}
+
+
+@pytest.mark.parametrize("key", ["name", "namespace"])
+@pytest.mark.parametrize(("value", "shown"), [(False, "false"), (0, "0"), (True, "true"), (7, "7"), (1.5, "1.5")])
+def test_a_name_that_yaml_reads_as_something_else_is_refused(key: str, value: object, shown: str) -> None:
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b", key: value}}
+    with pytest.raises(InputError, match=rf"metadata\.{key}: {shown} is not text, as YAML reads it\. Put it in quotes"):
+        cluster_from([body])
+
+
+@pytest.mark.parametrize("namespace_of", [{}, {"namespace": None}, {"namespace": ""}])
+def test_a_namespace_that_is_missing_is_default(namespace_of: dict[str, object]) -> None:
+    found = cluster_from([{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", **namespace_of}}])
+
+    assert [str(each) for each in found.workloads] == ["default/a[Pod]"]
+
+
+@pytest.mark.parametrize("label", ["job-name", "batch.kubernetes.io/job-name"])
+def test_a_policy_can_select_the_pods_of_a_job_by_the_labels_that_its_controller_adds(label: str) -> None:
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": {}}
+    metadata = {"name": "load", "namespace": "shop"}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": template}}
+    closed = policy("one", ingress=[], podSelector={"matchLabels": {label: "load"}})
+
+    assert "shop/a[Pod] => shop/load[Job] : All Connections" not in listed(cluster_from([job, pod("a"), closed]))
+    assert "shop/a[Pod] => shop/load[Job] : All Connections" in listed(cluster_from([job, pod("a")]))
+
+
+def listed(cluster: AnalysedCluster) -> list[str]:
+    return "".join(lines(Reachability(cluster).connections())).splitlines()
+
+
+def stateful_set(**spec: object) -> dict[str, object]:
+    template = {"metadata": {"labels": {"app": "db"}}, "spec": {}}
+    metadata = {"name": "db", "namespace": "shop"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": metadata,
+        "spec": {"template": template, **spec},
+    }
+
+
+@pytest.mark.parametrize(
+    ("label", "value"), [("statefulset.kubernetes.io/pod-name", "db-1"), ("apps.kubernetes.io/pod-index", "1")]
+)
+def test_a_policy_can_select_one_pod_of_a_stateful_set(label: str, value: str) -> None:
+    closed = policy("one", ingress=[], podSelector={"matchLabels": {label: value}})
+    found = listed(cluster_from([stateful_set(replicas=3), pod("a"), closed]))
+    into = {each for each in found if each.startswith("shop/a[Pod] => shop/")}
+
+    assert into == {f"shop/a[Pod] => shop/db-{index}[Pod] : All Connections" for index in (0, 2)}
+
+
+def test_the_pods_of_a_stateful_set_that_no_policy_tells_apart_are_one() -> None:
+    found = cluster_from([stateful_set(replicas=3), policy("all", "db", ingress=[])])
+
+    assert [str(each) for each in found.workloads] == ["shop/db[StatefulSet]"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "names"),
+    [({}, ["db-0"]), ({"replicas": 2, "ordinals": {"start": 5}}, ["db-5", "db-6"]), ({"replicas": 0}, ["db"])],
+)
+def test_the_pods_of_a_stateful_set_are_numbered_from_its_first_ordinal(
+    spec: dict[str, object], names: list[str]
+) -> None:
+    one = policy("one", ingress=[], podSelector={"matchLabels": {"apps.kubernetes.io/pod-index": "5"}})
+
+    assert [each.pod for each in cluster_from([stateful_set(**spec), one]).workloads] == names
+
+
+@pytest.mark.parametrize("count", [-1, True, "3", 1.5, 1 << 40])
+def test_a_count_of_replicas_that_is_none_is_refused(count: object) -> None:
+    with pytest.raises(InputError, match=r"spec\.replicas: .* is not a count"):
+        cluster_from([stateful_set(replicas=count)])

@@ -6,11 +6,12 @@ The files end in .yaml, .yml or .json. ``flash_ticket.firewall.terms.folder`` de
 import json
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_of
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster, Note, cluster_of
 from flash_ticket.firewall.analyse.manifests.manifest import Manifest
 from flash_ticket.firewall.terms.folder import files_below, unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
@@ -28,19 +29,19 @@ def read_cluster(directory: Path) -> AnalysedCluster:
     """Return the cluster that a directory of manifests (or one file) declares.
 
     Raises:
-        InputError: The directory or a file in it cannot be read, an object is invalid or appears twice, or there is no
-            NetworkPolicy.
+        InputError: The directory or a file in it cannot be read, or an object is invalid or appears twice.
     """
     cluster = cluster_of(read_manifests(directory))
-    if not cluster.policies:
-        raise InputError(
-            str(directory), "", "these manifests contain no NetworkPolicy, so nothing is restricted", "Add the policies"
-        )
-    return cluster
+    if cluster.policies:
+        return cluster
+    note = Note(str(directory), "NetworkPolicy", "these manifests contain no NetworkPolicy, so nothing is restricted")
+    return replace(cluster, notes=(note, *cluster.notes))
 
 
 def read_manifests(directory: Path) -> Iterator[Manifest]:
     """Yield every object of a directory (or of one file), the items of lists one by one, with files sorted by name.
+
+    A document that is no object, such as a list, is an object without content, so that a reader can name it.
 
     Raises:
         InputError: The directory does not exist, has no manifest, or has a loop of links; a file cannot be read, is
@@ -70,12 +71,22 @@ def _objects(path: Path) -> Iterator[Manifest]:
     if path.suffix == ".json" or text.lstrip()[:1] == "{":
         found = _json(text, source, strict=path.suffix == ".json")
         if found is not None:
-            yield from _unpacked(Manifest(source, "", _mapping(found.value, source, "")))
+            yield from _whole(found.value, source, "")
             return
     for line, value in read_yaml(text, source, MANIFESTS):
         if value is not None:
-            place = f"line {line}"
-            yield from _unpacked(Manifest(source, place, _mapping(value, source, place)))
+            yield from _whole(value, source, f"line {line}")
+
+
+def _whole(value: object, source: str, place: str) -> Iterator[Manifest]:
+    """Yield the objects of a document; what is no object at all is named, and passed over like one without a kind."""
+    if isinstance(value, dict):
+        yield from _unpacked(Manifest(source, place, value))
+    else:
+        yield Manifest(source, f"{place or 'the document'}, a {_NAMES.get(type(value), 'plain value')}", {})
+
+
+_NAMES: Mapping[type, str] = {list: "list", str: "text"}
 
 
 class _Json(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.firewall.analyse.manifests import directory as manifest_directory
-from flash_ticket.firewall.analyse.manifests.directory import read_manifests
+from flash_ticket.firewall.analyse.manifests.directory import read_cluster, read_manifests
 from flash_ticket.firewall.terms.input_error import InputError
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
@@ -122,12 +122,12 @@ def test_a_pipe_is_an_error_and_does_not_block(tmp_path: Path) -> None:
         ("a.json", b"{", "not JSON"),
         ("a.json", b"[" * 100_000, "nested too deeply"),
         ("a.yaml", b"\xff\xfe\x00", "not UTF-8"),
-        ("a.yaml", b"- kind: Pod\n", "expected a Kubernetes object, found a list"),
-        ("a.yaml", b"just words\n", "expected a Kubernetes object, found a str"),
         ("a.json", b'{"kind": "List", "items": [1]}', "expected a Kubernetes object, found a int"),
     ],
 )
-def test_a_file_that_is_not_a_manifest_is_one_error(tmp_path: Path, name: str, content: bytes, problem: str) -> None:
+def test_a_file_that_cannot_be_read_as_manifests_is_one_error(
+    tmp_path: Path, name: str, content: bytes, problem: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     found = error_of(tmp_path)
     assert found.source == str(tmp_path / name)
@@ -139,3 +139,25 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path, monkeypatch:
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(3 << 20)
     assert "the file has 3 MiB, and the limit is 1 MiB" in error_of(tmp_path).problem
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("values.yaml", b"- kind: Pod\n", "line 1, a list"),
+        ("values.yaml", b"just words\n", "line 1, a text"),
+        ("values.yaml", b"replicas: 3\n", "line 1"),
+        ("package.json", b"[1, 2]", "the document, a list"),
+        ("package.json", b"5", "the document, a plain value"),
+        ("package.json", b'{"name": "shop"}', "the document"),
+    ],
+)
+def test_a_file_that_is_no_manifest_is_named_and_passed_over(
+    tmp_path: Path, name: str, content: bytes, place: str
+) -> None:
+    (tmp_path / "pod.yaml").write_text(POD, encoding="utf-8")
+    (tmp_path / name).write_bytes(content)
+    found = read_cluster(tmp_path)
+
+    assert [str(each) for each in found.workloads] == ["default/a[Pod]"]
+    assert f"{tmp_path / name}: {place}: not a Kubernetes object (it has no kind); ignored" in map(str, found.notes)
