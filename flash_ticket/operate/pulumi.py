@@ -193,7 +193,7 @@ class _Engine:
 
     @property
     def killed(self) -> bool:
-        return self.interrupts > 1
+        return self.interrupts > 1 or (self.process is not None and (self.process.returncode or 0) < 0)
 
     def interrupt(self, _number: int, _frame: object) -> None:
         """Ask the engine to end; at the second time, kill it."""

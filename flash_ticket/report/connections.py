@@ -1,11 +1,12 @@
 """Connections in every output format, of any manifests or of this project."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.connections import Connections, words
+from flash_ticket.firewall.terms.connections import Connections, PartyName, words
 from flash_ticket.firewall.terms.input_error import InputError, escaped
 from flash_ticket.report import json_form, table
 from flash_ticket.report.picture.connection_picture import connections_svg
@@ -64,21 +65,22 @@ def _dot(connections: Connections) -> Iterator[str]:
             loose.append(_node(party, party, _INSIDE))
     yield "digraph {\n"
     for namespace, nodes in framed.items():
-        yield f"\tsubgraph {_quoted(f'cluster_{namespace}')} {{\n\t\tlabel={_quoted(namespace)}\n"
+        yield f"\tsubgraph {quoted(f'cluster_{namespace}')} {{\n\t\tlabel={quoted(namespace)}\n"
         yield from (f"\t\t{node}" for node in nodes)
         yield "\t}\n"
     yield from (f"\t{node}" for node in loose)
     for edge in edges:
-        ends = f"{_quoted(words(edge.source))} -> {_quoted(words(edge.destination))}"
-        yield f"\t{ends} [label={_quoted(str(edge.ports))}]\n"
+        ends = f"{quoted(words(edge.source))} -> {quoted(words(edge.destination))}"
+        yield f"\t{ends} [label={quoted(str(edge.ports))}]\n"
     yield "}\n"
 
 
 def _node(name: str, label: str, color: str) -> str:
-    return f"{_quoted(name)} [label={_quoted(label)} color={_quoted(color)} fontcolor={_quoted(color)}]\n"
+    return f"{quoted(name)} [label={quoted(label)} color={quoted(color)} fontcolor={quoted(color)}]\n"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return any text as a quoted name of DOT."""
     return '"' + escaped(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -107,8 +109,58 @@ def written(connections: Connections, form: Format) -> Iterator[str]:
     return _WRITERS[form](connections)
 
 
-def project_listing(firewall: CompiledFirewall, form: Format) -> Iterator[str]:
-    """Yield the pieces of what passes both layers of a stack in a format, in order."""
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """The connections that somebody asks for; all of them by default.
+
+    Attributes:
+        sources: The names of their sources; any if there is none.
+        destinations: The names of their destinations; any if there is none.
+        among: The names of both ends; any if there is none.
+    """
+
+    sources: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
+
+    def of(self, connections: Connections) -> Connections:
+        """Return only the connections that are asked for.
+
+        Raises:
+            InputError: Nothing has one of the names.
+        """
+        if self == EVERYTHING:
+            return connections
+        leaving = arriving = frozenset(connections.parties)
+        if self.sources:
+            leaving &= _named(connections, self.sources, "--from")
+        if self.destinations:
+            arriving &= _named(connections, self.destinations, "--to")
+        if self.among:
+            ends = _named(connections, self.among, "--between")
+            leaving, arriving = leaving & ends, arriving & ends
+        return connections.focused(leaving, arriving)
+
+
+def _named(connections: Connections, names: tuple[str, ...], option: str) -> frozenset[PartyName]:
+    return frozenset(party for name in names for party in connections.named(name, option))
+
+
+EVERYTHING = Focus()
+"""No focus: all connections."""
+
+
+def project_listing(firewall: CompiledFirewall, form: Format, focus: Focus = EVERYTHING) -> Iterator[str]:
+    """Yield the pieces of what passes both layers of a stack in a format, in order.
+
+    Raises:
+        InputError: Nothing has a name in the focus, or the format has no focus.
+    """
+    if focus != EVERYTHING:
+        if form is Format.HTML:
+            raise InputError("--output", "html", "the page always shows the whole project", "Choose another form")
+        yield from written(focus.of(firewall.layers().connections()), form)
+        return
     match form:
         case Format.SVG:
             yield picture(firewall.matrix, firewall.environment)

@@ -108,9 +108,13 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
     struck = file.read_text() == before
     told = _interrupted(lab, program, *asked)
     listed, is_open = POLICY in file.read_text(), apis.look().policies[POLICY]["spec"]["egress"] == [{}]
+    if "Run pulumi cancel --yes --stack dev" in told.stderr:
+        engine.run("cancel", "--yes", "--stack", "dev").checked()
     resumed = command("resume", "--all", "--stack", "dev")
     closed_again = apis.look().policies[POLICY]["spec"]["egress"]
     interrupted = Interrupted(told, listed, is_open, resumed, closed_again)
+    if resumed.returncode:
+        engine.run("cancel", "--yes", "--stack", "dev")  # so that the lab can be used again, and the tests say why
     engine.destroy().checked()
     return Night(
         failed,

@@ -8,21 +8,32 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import analysed, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
-from flash_ticket.report.connections import Format, project_listing, written
+from flash_ticket.report.connections import Focus, Format, project_listing, written
 
 
 @ends_in_status
-def list_connections(
+def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the command
     directory: Directory = None,
     stack: Stack = None,
     project: Project = HERE,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Only connections from this workload, place or address; repeatable."),
+    ] = None,
+    destinations: Annotated[
+        list[str] | None, typer.Option("--to", help="Only connections to this workload, place or address; repeatable.")
+    ] = None,
+    among: Annotated[
+        list[str] | None, typer.Option("--between", help="Only connections whose two ends are among these; repeatable.")
+    ] = None,
     output: Annotated[Format, typer.Option(help="The output format.")] = Format.TXT,
 ) -> ExitStatus:
     """List who can reach what over which ports, in manifests or through both layers of this project."""
+    focus = Focus(tuple(sources or ()), tuple(destinations or ()), tuple(among or ()))
     if directory:
-        sys.stdout.writelines(written(analysed(directory).connections(), output))
+        sys.stdout.writelines(written(focus.of(analysed(directory).connections()), output))
     else:
         firewall = read(project, stack)
         show_notes(firewall.overlap_notices())
-        sys.stdout.writelines(project_listing(firewall, output))
+        sys.stdout.writelines(project_listing(firewall, output, focus))
     return ExitStatus.HOLDS

@@ -1,9 +1,12 @@
 """Which party may open connections to which other, on which ports: the result of an analysis of any layer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.ports import PortSet
 
 PartyName = str | AddressRange
@@ -39,6 +42,11 @@ class Block:
     sources: tuple[PartyName, ...]
     destinations: tuple[PartyName, ...]
     ports: PortSet
+
+
+def _short_names(full: str) -> tuple[str, str, str]:
+    without_kind = full.partition("[")[0]
+    return full, without_kind, without_kind.rpartition("/")[2]
 
 
 class Connections:
@@ -91,6 +99,43 @@ class Connections:
             uses[key] -= 1
             if not uses[key]:
                 del shared[key]
+
+    def focused(self, sources: Collection[PartyName], destinations: Collection[PartyName]) -> "Connections":
+        """Return only the connections from these sources to these destinations, and their ends."""
+        blocks: list[Block] = []
+        for block in self.blocks:
+            leaving = tuple(each for each in block.sources if each in sources)
+            arriving = tuple(each for each in block.destinations if each in destinations)
+            if leaving and arriving:
+                blocks.append(Block(leaving, arriving, block.ports))
+        return Connections((party for each in blocks for party in (*each.sources, *each.destinations)), blocks)
+
+    def named(self, name: str, option: str) -> frozenset[PartyName]:
+        """Return the parties that a name on the command line means.
+
+        Args:
+            name: ``shop/api[Deployment]``, ``shop/api`` or ``api`` for every workload with this name, the name of a
+                place, or an address or CIDR for the ranges that hold a part of it.
+            option: The option that holds the name, for the error.
+
+        Raises:
+            InputError: Nothing has this name.
+        """
+        found: frozenset[PartyName] = frozenset(
+            party for party in self.parties if isinstance(party, str) and name in _short_names(party)
+        )
+        if found:
+            return found
+        with suppress(ValueError):
+            wanted = AddressRange.of(name.removesuffix("[External]"))
+            found = frozenset(each for each in self.parties if not isinstance(each, str) and each.overlaps(wanted))
+        if found:
+            return found
+        known = {short: party for party in self.parties if isinstance(party, str) for short in _short_names(party)}
+        near = get_close_matches(name, known, n=3, cutoff=0.5) or sorted(set(known.values()))[:5]
+        meant = ", ".join(dict.fromkeys(known.get(each, each) for each in near))
+        remedy = f"Name a workload or a place, such as {meant}, or an address" if meant else "Name an address"
+        raise InputError(option, "", f"{shown(name)} is in no connection", remedy)
 
     def as_map(self) -> dict[tuple[PartyName, PartyName], PortSet]:
         """Return the ports of each connected pair."""

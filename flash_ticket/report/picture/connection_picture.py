@@ -4,10 +4,12 @@ Few connections are drawn one by one. Where there are many, parties that the ana
 (they are in the same blocks on the same side) are one station; what these may open among themselves is said on it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from flash_ticket.firewall.terms.addresses import AddressRange, whole
+from flash_ticket.firewall.terms.changes import Change, ChangeKind
 from flash_ticket.firewall.terms.connections import Connections, PartyName, words
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
@@ -49,7 +51,33 @@ def connections_svg(connections: Connections) -> str:
             f"{drawn_links:,} connections, even between groups of workloads alike, are too many for a picture",
             "Use --output dot and a graph viewer, or ask for fewer manifests",
         )
-    return _ConnectionPicture(tuple(groups), links).document()
+    labels = {pair: _label(ports) for pair, ports in links.items()}
+    said = "; ".join(f"{source} to {target} : {ports}" for (source, target), ports in links.items())
+    return _ConnectionPicture(tuple(groups), labels, _ALLOWED, said or "No connection is allowed.").document()
+
+
+def changes_svg(changes: Sequence[Change]) -> str:
+    """Return an SVG document of the connections that differ, with what is added, removed or changed at the arrows.
+
+    Raises:
+        InputError: There are so many that a picture shows nothing.
+    """
+    if len(changes) > MOST:
+        problem = f"{len(changes):,} changes are too many for a picture"
+        raise InputError("--output svg", "", problem, "Use --output dot and a graph viewer, or --output txt")
+    parties = sorted({party for each in changes for party in (each.source, each.destination)}, key=words)
+    labels = {(words(each.source), words(each.destination)): change_label(each) for each in changes}
+    said = "; ".join(map(str, changes))
+    groups = tuple((party,) for party in parties)
+    return _ConnectionPicture(groups, labels, _CHANGED, said or "No connection differs.").document()
+
+
+def change_label(change: Change) -> str:
+    """Return what happens to the ports of a pair: ``added TCP 80``, or ``TCP 80 -> TCP 443``."""
+    before, after = _label(change.before), _label(change.after)
+    if change.kind is ChangeKind.CHANGED:
+        return f"{before} -> {after}"
+    return f"{change.kind.value} {after if change.after else before}"
 
 
 def _each(connections: Connections) -> list[Parties]:
@@ -90,15 +118,41 @@ def _links(connections: Connections, groups: Iterable[Parties]) -> dict[tuple[st
     return dict(sorted(found.items()))
 
 
+class _Words(NamedTuple):
+    title: str
+    subtitle: str
+    counted: str
+    nothing: str
+    nothing_described: str
+
+
+_ALLOWED = _Words(
+    "Allowed connections",
+    "Every connection that the manifests allow, on the ports at the arrow's head",
+    "connections",
+    "No workload",
+    "There is no workload to connect.",
+)
+_CHANGED = _Words(
+    "Changed connections",
+    "Every connection that differs, with what happens to its ports at the arrow's head",
+    "changes",
+    "No change",
+    "No connection differs.",
+)
+
+
 @dataclass(frozen=True)
 class _ConnectionPicture:
     groups: tuple[Parties, ...]
-    links: Mapping[tuple[str, str], PortSet]
+    links: Mapping[tuple[str, str], str]
+    words: "_Words"
+    description: str
 
     def document(self) -> str:
         if not self.groups:
-            return document((480, EDGE + _HEADER), self._titles("No workload", "There is no workload to connect."))
-        links = [Link(*pair, _label(ports)) for pair, ports in self.links.items() if pair[0] != pair[1]]
+            return document((480, EDGE + _HEADER), self._titles(self.words.nothing, self.words.nothing_described))
+        links = [Link(*pair, label) for pair, label in self.links.items() if pair[0] != pair[1]]
         names, labels = [words(group[0]) for group in self.groups], port_labels(links)
         column_of = columns(names, [(link.source, link.target) for link in links])
         stations = [
@@ -109,14 +163,11 @@ class _ConnectionPicture:
         layout = shifted(diagram.layout, EDGE, EDGE + _HEADER)
         every = [*layout.boxes.values(), *(lane for lanes in layout.lanes.values() for lane in lanes)]
         size = max(480.0, max(each.right for each in every) + EDGE + 20), max(each.bottom for each in every) + EDGE
-        said = "; ".join(f"{source} to {target} : {ports}" for (source, target), ports in self.links.items())
-        titles = self._titles(f"{len(names)} endpoints, {len(links)} connections", said or "No connection is allowed.")
+        titles = self._titles(f"{len(names)} endpoints, {len(links)} {self.words.counted}", self.description)
         return document(size, titles, *diagram.drawn(layout))
 
-    @staticmethod
-    def _titles(name: str, description: str) -> Titles:
-        subtitle = "Every connection that the manifests allow, on the ports at the arrow's head"
-        return Titles(name, description, "Allowed connections", subtitle)
+    def _titles(self, name: str, description: str) -> Titles:
+        return Titles(name, description, self.words.title, self.words.subtitle)
 
     def _station(self, key: str, group: Parties, column: int, ports: tuple[str, ...]) -> Station:
         name, details = _named(group[0])
@@ -125,7 +176,7 @@ class _ConnectionPicture:
             name, details = f"{len(group)} alike", tuple(_named(party)[0] for party in group[:_NAMED])
             details += (f"and {len(group) - _NAMED} more",) if len(group) > _NAMED else ()
             if (key, key) in self.links:
-                details += (f"each other: {_label(self.links[key, key])}",)
+                details += (f"each other: {self.links[key, key]}",)
         return Station(key, column, name, kind, details, ports, about=", ".join(map(words, group[:MOST])))
 
 

@@ -81,6 +81,81 @@ def test_diff_exits_0_without_and_1_with_differences(shop: Path, tmp_path: Path)
     assert "changed  shop/api[Deployment] => shop/pay[Deployment] : TCP 8080 -> All Connections" in other.stdout
 
 
+def test_policies_that_are_the_first_ones_are_a_diff_against_no_policy(shop: Path, tmp_path: Path) -> None:
+    bare = write(tmp_path / "bare", deployment("api", [HTTP]), deployment("pay", [HTTP]))
+    result = run("diff", "--dir", bare, "--dir", shop)
+
+    assert result.exit_code == 1
+    assert "changed  shop/api[Deployment] => shop/pay[Deployment] : All Connections -> TCP 8080" in result.stdout
+    assert "removed  shop/pay[Deployment] => shop/api[Deployment] : All Connections" in result.stdout
+    assert "NetworkPolicy: these manifests contain no NetworkPolicy, so nothing is restricted" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["dot", "svg"])
+def test_a_diff_is_drawn_with_what_is_added_removed_and_changed(shop: Path, tmp_path: Path, form: str) -> None:
+    bare = write(tmp_path / "bare", deployment("api", [HTTP]), deployment("pay", [HTTP]))
+    result = run("diff", "--dir", bare, "--dir", shop, "--output", form)
+
+    assert result.exit_code == 1
+    assert "removed all ports" in result.stdout
+    assert "all ports -&gt; TCP 8080" in result.stdout.replace("all ports -> TCP 8080", "all ports -&gt; TCP 8080")
+    assert result.stdout.startswith("digraph {" if form == "dot" else "<svg")
+
+
+@pytest.mark.parametrize("form", ["dot", "svg"])
+def test_a_diff_without_a_difference_is_an_empty_drawing(shop: Path, form: str) -> None:
+    result = run("diff", "--dir", shop, "--dir", shop, "--output", form)
+
+    assert result.exit_code == 0
+    assert (result.stdout == "digraph {\n}\n") if form == "dot" else "No connection differs." in result.stdout
+
+
+INTERNET = "0.0.0.0-255.255.255.255[External]"
+FOCUS = {
+    ("--from", "api"): [
+        f"shop/api[Deployment] => {INTERNET} : All Connections",
+        "shop/api[Deployment] => shop/pay[Deployment] : TCP 8080",
+    ],
+    ("--to", "shop/pay"): ["shop/api[Deployment] => shop/pay[Deployment] : TCP 8080"],
+    ("--from", "8.8.8.8"): [f"{INTERNET} => shop/api[Deployment] : All Connections"],
+    ("--between", "api", "--between", "pay"): ["shop/api[Deployment] => shop/pay[Deployment] : TCP 8080"],
+    ("--from", "pay"): [],
+    ("--from", "api", "--to", "10.0.0.0/8"): [f"shop/api[Deployment] => {INTERNET} : All Connections"],
+    ("--from", "api", "--from", "pay", "--to", "shop/pay[Deployment]"): [
+        "shop/api[Deployment] => shop/pay[Deployment] : TCP 8080"
+    ],
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), FOCUS.items(), ids=map(" ".join, FOCUS))
+def test_a_focus_lists_only_the_connections_asked_for(
+    shop: Path, options: tuple[str, ...], expected: list[str]
+) -> None:
+    result = run("list", "--dir", shop, *options)
+
+    assert (result.exit_code, result.stdout.splitlines()) == (0, expected)
+
+
+@pytest.mark.parametrize("option", ["--from", "--to", "--between"])
+def test_a_focus_on_what_is_not_there_is_bad_input(shop: Path, option: str) -> None:
+    result = run("list", "--dir", shop, option, "pya")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"error: {option}: 'pya' is in no connection. Name a workload or a place, such as shop/pay[Deployment], "
+        "or an address.\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "md", "dot", "svg"])
+def test_a_focus_holds_in_every_format(shop: Path, form: str) -> None:
+    result = run("list", "--dir", shop, "--to", "pay", "--output", form)
+
+    assert result.exit_code == 0
+    assert "shop/pay[Deployment]" in result.stdout
+    assert "External" not in result.stdout
+
+
 def test_diff_needs_two_directories(shop: Path) -> None:
     result = run("diff", "--dir", shop)
     assert (result.exit_code, result.stderr) == (

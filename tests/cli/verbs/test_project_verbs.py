@@ -300,3 +300,12 @@ def test_no_arguments_end_in_a_traceback(verb: str, arguments: list[str]) -> Non
     assert result.exit_code in {0, 1, 2}
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.output
+
+
+def test_a_focus_on_this_project_lists_only_the_connections_asked_for(project: Path) -> None:
+    result = run("list", "--project", project, "--stack", "dev", "--from", "gateway", "--to", "api")
+    page = run("list", "--project", project, "--stack", "dev", "--from", "gateway", "--output", "html")
+
+    assert (result.exit_code, result.stdout) == (0, "gateway => api : TCP 4000\n")
+    assert page.exit_code == 2
+    assert "the page always shows the whole project" in page.stderr
