@@ -83,7 +83,7 @@ class KubernetesCluster:
                 )
             else:
                 api = config.new_client_from_config(  # type: ignore[no-untyped-call]
-                    config_file=kubeconfig, context=context
+                    config_file=kubeconfig or os.environ.get("KUBECONFIG") or None, context=context
                 )
         except (
             *(config.ConfigException, yaml.YAMLError, OSError, RecursionError),

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import analysed, show_notes
+from flash_ticket.cli.manifests import Context, Live, analysed, analysed_live, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
 from flash_ticket.report.explanation import explained
@@ -28,12 +28,15 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     directory: Directory = None,
     stack: Stack = None,
     project: Project = HERE,
+    live: Live = False,  # noqa: FBT002 - a flag of the command
+    context: Context = None,
     output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Show whether a connection passes, and which policies and rules decide. Exits 0 if it passes, 1 if not."""
-    if directory:
-        reachability = analysed(directory)
-        ends = [find_endpoint(name, reachability.parties, str(directory)) for name in (source, destination)]
+    if directory or live:
+        reachability = analysed_live(directory, context) if live else analysed(directory or HERE)
+        place = str(directory or "the cluster")
+        ends = [find_endpoint(name, reachability.parties, place) for name in (source, destination)]
         verdicts = [reachability.verdict(ends[0], ends[1], find_port(port, ends[1]))]
     else:
         firewall = read(project, stack)

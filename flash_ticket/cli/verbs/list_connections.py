@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import analysed, show_notes
+from flash_ticket.cli.manifests import Context, Live, analysed, analysed_live, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.report.connections import Focus, Format, project_listing, written
 
@@ -16,6 +16,8 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
     directory: Directory = None,
     stack: Stack = None,
     project: Project = HERE,
+    live: Live = False,  # noqa: FBT002 - a flag of the command
+    context: Context = None,
     sources: Annotated[
         list[str] | None,
         typer.Option("--from", help="Only connections from this workload, place or address; repeatable."),
@@ -28,9 +30,11 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
     ] = None,
     output: Annotated[Format, typer.Option(help="The output format.")] = Format.TXT,
 ) -> ExitStatus:
-    """List who can reach what over which ports, in manifests or through both layers of this project."""
+    """List who can reach what over which ports, in manifests, in a cluster, or through both layers of this project."""
     focus = Focus(tuple(sources or ()), tuple(destinations or ()), tuple(among or ()))
-    if directory:
+    if live:
+        sys.stdout.writelines(written(focus.of(analysed_live(directory, context).connections()), output))
+    elif directory:
         sys.stdout.writelines(written(focus.of(analysed(directory).connections()), output))
     else:
         firewall = read(project, stack)

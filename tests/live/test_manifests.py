@@ -1,0 +1,87 @@
+"""A cluster is listed and explained as it is now, like the manifests that it was made of."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.clouds.api_server import answering
+from tests.support.command.flash_firewall import run
+from tests.support.declared.kubernetes_objects import from_app, namespace, owned_pod, pod, policy
+
+PAGE = "?limit=500"
+PODS = [
+    owned_pod("api-1", "api", "ReplicaSet", {"app": "api"}),
+    owned_pod("api-2", "api", "ReplicaSet", {"app": "api"}),
+    pod("pay", {"app": "pay"}),
+    {**pod("done", {"app": "pay"}), "status": {"phase": "Succeeded"}},
+]
+POLICIES = [policy("pay", "pay", policyTypes=["Ingress", "Egress"], ingress=[from_app("api", {"port": 80})])]
+ADMIN = [{"metadata": {"name": "wide"}, "spec": {}}]
+
+
+def listing(objects: list[dict[str, Any]]) -> tuple[int, bytes]:
+    """Return an answer of the API server, whose items have no kind."""
+    items = [{key: value for key, value in each.items() if key not in {"kind", "apiVersion"}} for each in objects]
+    return 200, json.dumps({"items": items, "metadata": {}}).encode()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[int, bytes]]]:
+    """A cluster with these objects, which the kubeconfig leads to; its answers, to change them."""
+    answers = {
+        f"/api/v1/namespaces{PAGE}": listing([namespace("shop")]),
+        f"/api/v1/pods{PAGE}": listing(PODS),
+        f"/api/v1/services{PAGE}": listing([]),
+        f"/apis/networking.k8s.io/v1/networkpolicies{PAGE}": listing(POLICIES),
+        f"/apis/networking.k8s.io/v1/ingresses{PAGE}": listing([]),
+        "/apis/policy.networking.k8s.io/v1alpha1": (200, b'{"kind": "APIResourceList"}'),
+        "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies": listing(ADMIN),
+    }
+    with answering(answers) as url:
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": url}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        (tmp_path / "config").write_text(yaml.safe_dump(content))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        yield answers
+
+
+def test_a_cluster_is_listed_as_it_is_now(cluster: dict[str, tuple[int, bytes]]) -> None:
+    result = run("list", "--live", "--to", "pay")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "shop/api[ReplicaSet] => shop/pay[Pod] : TCP 80\n"
+    assert "AdminNetworkPolicy default/wide: it may overrule NetworkPolicies and is ignored" in result.stderr
+    assert cluster
+
+
+def test_a_connection_of_a_cluster_is_explained(cluster: dict[str, tuple[int, bytes]]) -> None:
+    open_, closed = (run("explain", "api", "pay", port, "--live", "--context", "x") for port in ("80", "81"))
+
+    assert (open_.exit_code, closed.exit_code) == (0, 1), open_.stderr + closed.stderr
+    assert "NetworkPolicy shop/pay" in open_.stdout or "shop/pay" in open_.stdout
+    assert cluster
+
+
+def test_a_right_that_is_missing_is_one_line(cluster: dict[str, tuple[int, bytes]]) -> None:
+    cluster[f"/api/v1/pods{PAGE}"] = (403, b"{}")
+    result = run("list", "--live")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_cluster_and_a_directory_together_are_refused(tmp_path: Path) -> None:
+    result = run("list", "--live", "--dir", tmp_path)
+
+    assert result.exit_code == 2
+    assert result.stderr == "error: --live: a directory is named, too. Leave one of --live and --dir out.\n"
