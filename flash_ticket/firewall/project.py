@@ -33,6 +33,7 @@ def read_project(folder: Path, stack: str, at: datetime | None = None) -> Compil
     stack, mistakes = stack.rpartition("/")[2], list[InputError]()
     with gathered(mistakes):
         matrix = read_matrix(folder / MATRIX_FILE)
+    refuse_all(each for each in mistakes if not each.key)  # without the file, perhaps this is not the folder
     with gathered(mistakes), lines_of_settings(folder, stack):
         content = read_settings(folder, stack)
         binding = parse_binding(content[BINDING_KEY], stack)
