@@ -1,10 +1,12 @@
 """The AWS account and region of a stack. They answer for what the binding names."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +19,7 @@ from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.binding import One, Some
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.regular_file import refuse_unusual
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
 
@@ -25,6 +28,10 @@ _PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attem
 
 _FILTER_VALUES = 200
 _CNI_TAG = "node.k8s.amazonaws.com/instance_id"
+
+
+_SETTINGS = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+_LARGEST_SETTINGS = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,10 @@ class AwsAccount:
             stack: The Pulumi stack. Its tags mark the resources that belong to this program.
 
         Raises:
-            InputError: The profile does not exist.
+            InputError: The profile does not exist, or a file of settings cannot be read.
         """
+        named = (os.environ.get(variable, default) for variable, default in _SETTINGS.items())
+        refuse_unusual((Path(name).expanduser() for name in named), _LARGEST_SETTINGS)
         try:
             return AwsAccount(boto3.Session(region_name=region, profile_name=profile), stack)
         except ProfileNotFound as error:

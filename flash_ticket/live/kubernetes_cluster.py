@@ -14,9 +14,8 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.regular_file import read_regular
+from flash_ticket.firewall.terms.regular_file import refuse_unusual
 
 _TIMEOUT = (4, 10)
 """Seconds to connect and to read. A missing cluster is an error within 30 seconds."""
@@ -41,14 +40,7 @@ def _refuse_unusual(kubeconfig: str | None) -> None:
         InputError: It is one of them, or it cannot be read.
     """
     named = kubeconfig or os.environ.get("KUBECONFIG") or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION
-    for name in filter(None, named.split(os.pathsep)):
-        path = Path(name).expanduser()
-        try:
-            read_regular(path, _LARGEST_KUBECONFIG)
-        except FileNotFoundError:
-            continue  # the client says so
-        except OSError as error:
-            raise unreadable(path, error) from None
+    refuse_unusual((Path(name).expanduser() for name in named.split(os.pathsep) if name), _LARGEST_KUBECONFIG)
 
 
 @dataclass(frozen=True, slots=True)

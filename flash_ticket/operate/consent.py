@@ -13,7 +13,7 @@ def require_consent(question: str, *, given: bool) -> None:
     """
     if given:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise InputError("--yes", "", "there is no terminal to ask at", "Add --yes where a script has decided")
     sys.stderr.write(f"{escaped(question)} [y/N] ")
     sys.stderr.flush()

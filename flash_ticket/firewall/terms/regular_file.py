@@ -6,8 +6,10 @@ file stops at a limit.
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
+from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError
 
 _CHUNK = 1 << 20
@@ -51,6 +53,23 @@ def refuse_unless_regular(found: os.stat_result, source: str) -> None:
     if not stat.S_ISREG(found.st_mode):
         kind = next((word for is_kind, word in _KINDS if is_kind(found.st_mode)), "no file")
         raise InputError(source, "", f"the file cannot be read, because this is {kind}", "Name a regular file")
+
+
+def refuse_unusual(paths: Iterable[Path], most: int) -> None:
+    """Refuse settings that a client would read without end: a pipe, a device, or a very large file.
+
+    A file that does not exist is left to the client.
+
+    Raises:
+        InputError: A file is one of them, or cannot be read.
+    """
+    for path in paths:
+        try:
+            read_regular(path, most)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise unreadable(path, error) from None
 
 
 _KINDS = (

@@ -17,6 +17,8 @@ _CHUNK_BYTES = 1 << 20
 
 
 def _standard_input() -> BinaryIO:
+    if sys.stdin is None:  # Python starts so if the shell has closed it: <&-
+        raise InputError("-", "", "standard input is closed", "Pipe a log into this command, or name a file")
     return sys.stdin.buffer
 
 

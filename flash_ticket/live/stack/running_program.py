@@ -1,5 +1,7 @@
 """The configuration of the stack that the Pulumi engine runs."""
 
+from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 import pulumi
@@ -7,7 +9,8 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.declare.yaml_document import parse_document, read_text
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.stack.settings import StackConfiguration, configuration
 
 
@@ -24,11 +27,24 @@ def read_stack_configuration() -> StackConfiguration:
             "it is encrypted, and it is recorded in the clear",
             "Write it in the clear: nothing in it is a secret",
         )
+    _refuse_unclear_numbers(Path(stack_file(pulumi.get_stack())))
     own = pulumi.Config(PROJECT)
     parsed: dict[str, object] = {
         key: own.get_object(key.removeprefix(f"{PROJECT}:")) for key in (BINDING_KEY, SUSPENSIONS_KEY)
     }
     return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})
+
+
+def _refuse_unclear_numbers(path: Path) -> None:
+    """Refuse in the settings file what its readers take for different numbers: the engine has a reader of its own.
+
+    Raises:
+        InputError: The file holds such a number, or breaks another rule of declared files.
+    """
+    mistakes: list[InputError] = []
+    with suppress(InputError):  # the engine has read it, and its values are checked
+        parse_document(read_text(path), path.name, mistakes)
+    refuse_all(mistakes)
 
 
 _MESSAGE_WAS_SHOWN = 32

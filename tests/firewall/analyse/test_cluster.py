@@ -238,3 +238,25 @@ def test_the_pods_of_a_stateful_set_are_numbered_from_its_first_ordinal(
 def test_a_count_of_replicas_that_is_none_is_refused(count: object) -> None:
     with pytest.raises(InputError, match=r"spec\.replicas: .* is not a count"):
         cluster_from([stateful_set(replicas=count)])
+
+
+@pytest.mark.parametrize(("target", "ports"), [(9090, "TCP 9090"), (8080, "TCP 8080"), (None, "TCP 80")])
+def test_an_ingress_reaches_a_port_that_no_container_declares(target: int | None, ports: str) -> None:
+    port = {"port": 80} if target is None else {"port": 80, "targetPort": target}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"selector": {"app": "web"}, "ports": [port]},
+    }
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "in", "namespace": "shop"},
+        "spec": {"rules": [{"http": {"paths": [{"backend": backend}]}}]},
+    }
+    web = deployment("web", [{"containerPort": 8080}])
+    found = listed(cluster_from([web, service, ingress, policy("open", "web", ingress=[{}])]))
+
+    assert f"{{ingress-controller}} => shop/web[Deployment] : {ports}" in found

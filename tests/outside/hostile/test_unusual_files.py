@@ -12,6 +12,7 @@ import pytest
 
 from flash_ticket.cli.exit_status import TRACE_VARIABLE
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, run
@@ -131,6 +132,20 @@ def test_what_is_no_kubeconfig_is_refused_in_one_line(
         with pytest.raises(InputError) as refused:
             KubernetesCluster.connect(kubeconfig, None)
         refusal(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+@pytest.mark.parametrize("make", UNUSUAL, ids=[each.__name__ for each in UNUSUAL])
+def test_what_are_no_settings_of_aws_is_refused_in_one_line(
+    make: Callable[[Path], None], variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "config")
+    monkeypatch.setenv(variable, str(tmp_path / "config"))
+    if make is dangling:
+        pytest.skip("a file that is not there is no mistake")
+    with pytest.raises(InputError) as refused:
+        AwsAccount.connect("eu-west-1", None, "dev")
+    refusal(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -277,3 +292,11 @@ def test_a_verb_that_cannot_be_loaded_is_a_fault_of_the_command(monkeypatch: pyt
 
 def test_a_reader_that_ends_early_is_no_violation() -> None:
     assert command(f"(sleep 1; {CHECK}; echo $? >&2) | true") == "0\n141\n"
+
+
+def test_a_closed_standard_input_is_one_line(tmp_path: Path) -> None:
+    known = tmp_path / "known.json"
+    known.write_text(inventory_json(INVENTORY), encoding="utf-8")
+    said = command(f'"$1" -m flash_ticket.cli.main denied - --stack dev --inventory {known} <&-')
+
+    assert said == "2\nerror: -: standard input is closed. Pipe a log into this command, or name a file.\n"
