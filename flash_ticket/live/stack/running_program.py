@@ -1,6 +1,8 @@
 """The configuration of the stack that the Pulumi engine runs."""
 
+from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,8 +11,9 @@ from pulumi.runtime.config import CONFIG, is_config_secret
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
-from flash_ticket.firewall.declare.yaml_document import parse_document, read_text
+from flash_ticket.firewall.declare.yaml_document import DECLARED, read_text
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
+from flash_ticket.firewall.terms.yaml.reader import Aliases, read_yaml
 from flash_ticket.live.stack.settings import StackConfiguration, configuration
 
 
@@ -35,6 +38,10 @@ def read_stack_configuration() -> StackConfiguration:
     return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})
 
 
+_AS_THE_ENGINE = replace(DECLARED, aliases=Aliases.BOUNDED)
+"""A command writes a copy of the settings for the engine, and YAML's writer uses aliases."""
+
+
 def _refuse_unclear_numbers(path: Path) -> None:
     """Refuse in the settings file what its readers take for different numbers: the engine has a reader of its own.
 
@@ -43,7 +50,7 @@ def _refuse_unclear_numbers(path: Path) -> None:
     """
     mistakes: list[InputError] = []
     with suppress(InputError):  # the engine has read it, and its values are checked
-        parse_document(read_text(path), path.name, mistakes)
+        deque(read_yaml(read_text(path), path.name, _AS_THE_ENGINE, mistakes), maxlen=0)
     refuse_all(mistakes)
 
 

@@ -20,3 +20,15 @@ def test_a_number_that_the_engine_may_read_as_another_one_is_refused(
 
     with pytest.raises(InputError, match=r"Pulumi.dev.yaml: line \d+, column \d+: YAML reads 014 as the number 12"):
         read_stack_configuration()
+
+
+def test_the_copy_that_a_command_writes_for_the_engine_may_hold_aliases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  a: &id001 {}\n  b: *id001\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(running_program.pulumi, "get_stack", lambda: "dev")
+
+    with pytest.raises(InputError) as refused:
+        read_stack_configuration()
+    assert "alias" not in str(refused.value)
