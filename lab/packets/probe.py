@@ -35,13 +35,15 @@ class Probed:
 
     @property
     def false(self) -> tuple[TriedCheck, ...]:
-        """The checks whose verdict is wrong, or leaves open what this run shows."""
+        """The checks whose verdict is wrong, or leaves open what another connection shows."""
         return tuple(each for each in self.probe.checked if not self._is_right(each))
 
     def _is_right(self, tried: TriedCheck) -> bool:
-        if tried.check.target != self.silent:
-            return tried.verdict is CheckVerdict.HOLDS
         meanings = {each.meaning for each in tried.seen}
+        if tried.check.target != self.silent:
+            # An enforcer that rejects is left open where no other connection shows that something listens.
+            is_untold = tried.verdict is CheckVerdict.UNDECIDED and meanings <= {*_STOPPED, Meaning.UNTOLD}
+            return tried.verdict is CheckVerdict.HOLDS or is_untold
         if tried.check.expected is Expectation.CONNECTS:
             found = {CheckVerdict.VIOLATED, CheckVerdict.UNDECIDED, CheckVerdict.HOLDS}  # a range holds if it arrives
             return tried.verdict in found and not meanings & {*_STOPPED, Meaning.OPEN}

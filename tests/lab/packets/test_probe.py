@@ -22,7 +22,8 @@ def is_false(expected: Expectation, meaning: Meaning, silent: str = "") -> bool:
 
 
 @pytest.mark.parametrize(
-    ("expected", "meaning"), [(CONNECTS, Meaning.OPEN), (BLOCKED, Meaning.DROPPED), (BLOCKED, Meaning.REJECTED)]
+    ("expected", "meaning"),
+    [(CONNECTS, Meaning.OPEN), (BLOCKED, Meaning.DROPPED), (BLOCKED, Meaning.REJECTED), (BLOCKED, Meaning.UNTOLD)],
 )
 def test_what_holds_where_everything_listens_is_right(expected: Expectation, meaning: Meaning) -> None:
     assert not is_false(expected, meaning)
@@ -30,7 +31,7 @@ def test_what_holds_where_everything_listens_is_right(expected: Expectation, mea
 
 @pytest.mark.parametrize(
     ("expected", "meaning"),
-    [(CONNECTS, Meaning.REJECTED), (BLOCKED, Meaning.ARRIVES), (BLOCKED, Meaning.ABSENT), (BLOCKED, Meaning.UNTOLD)],
+    [(CONNECTS, Meaning.REJECTED), (CONNECTS, Meaning.UNTOLD), (BLOCKED, Meaning.ARRIVES), (BLOCKED, Meaning.ABSENT)],
 )
 def test_a_finding_where_everything_listens_is_false(expected: Expectation, meaning: Meaning) -> None:
     assert is_false(expected, meaning)
