@@ -72,8 +72,8 @@ def main() -> int:
 def _with_kube_router(prometheus: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
     node = Node(provide(node_kits(Enforcer.KUBE_ROUTER)), ADDRESSES, Enforcer.KUBE_ROUTER)
     node.prepare()
-    node.start()
     with _alerting(prometheus, rules, node) as alerting:
+        node.start()
         return {"rings": _rings(alerting, _METRIC_MISSING)}
 
 
