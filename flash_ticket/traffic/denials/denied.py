@@ -16,7 +16,7 @@ from flash_ticket.firewall.prove.declared_permissions import declared_connection
 from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.verdict import Layer, Verdict
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, Conversation
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
@@ -194,10 +194,20 @@ class _Denials:
             yield "it has no ports, and no rule here covers it"
         elif not has_say(layer, source, destination):
             yield f"the {layer} layer has no say between the two"
-        elif verdict := self.layers.answer(layer, source, destination, port):
+        elif verdict := self._verdict(source, destination, port, layer):
             if verdict.passes:
                 yield f"the compiled {layer} layer allows it"
             yield from map(str, verdict.deciding)
+
+    def _verdict(self, source: Endpoint, destination: Endpoint, port: PortRange, layer: Layer) -> Verdict | None:
+        """Return the verdict that the denial is about.
+
+        What is not declared may be open for other addresses of the same endpoint: those of the load balancer are also
+        addresses of the VPC. What was stopped came from the part that is closed.
+        """
+        if self._is_declared(source, destination, port):
+            return self.layers.answer(layer, source, destination, port)
+        return self.layers.verdict(layer, source, destination, port)
 
     @property
     def layers(self) -> BothLayers:

@@ -10,7 +10,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
-from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory import Interface, Inventory
 from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing, denied
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity, Record
@@ -330,3 +330,16 @@ def test_a_port_that_nothing_in_the_subnets_declares_is_found() -> None:
 
 def test_verdicts_use_the_environment_of_the_inventory() -> None:
     assert attribute_logs(SHOP, INVENTORY, []).firewall.environment == DEV
+
+
+def test_a_host_whose_neighbours_may_connect_is_told_what_stops_the_host_itself() -> None:
+    """The addresses of the load balancer are open, and are also addresses of the VPC."""
+    host = Interface("eni-host", ("10.10.11.77",), ("sg-dev-nodes",))
+    inventory = replace(INVENTORY, interfaces=(*INVENTORY.interfaces, host))
+    record = line("10.10.11.77", GATEWAY, 3000, evidence=AGENT, direction=Direction.INGRESS)
+    denial = only(found(record, inventory=inventory).denials)
+
+    assert denial.source.name == "another host of the VPC"
+    assert denial.standing is Standing.UNDECLARED
+    assert [each for each in denial.decided if "allows it" in each or "allowed by" in each] == []
+    assert "governs gateway, and no rule names another host of the VPC" in denial.decided[-1]
