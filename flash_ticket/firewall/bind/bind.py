@@ -1,6 +1,6 @@
 """Finds what a binding selects in an AWS account, and returns one environment, or the first error to correct."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Protocol, TypeVar
@@ -29,7 +29,7 @@ from flash_ticket.firewall.declare.binding import (
 )
 from flash_ticket.firewall.declare.choices import DnsMode, Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 
 _DNS_SERVICE_OFFSET = 10
 """EKS gives the Service of CoreDNS the tenth address of the Service range (EKS user guide, kubernetesNetworkConfig)."""
@@ -154,9 +154,13 @@ class _Binder:
     def _outside(self, binding: Binding) -> list[str]:
         """Return the externals outside the cluster, after checking that exactly these have places."""
         outside = [external.name for external in self.matrix.externals if external.namespace is None]
+        refuse_all(self._wrong_places(binding, outside))
+        return outside
+
+    def _wrong_places(self, binding: Binding, outside: list[str]) -> Iterator[InputError]:
         for name in outside:
             if name not in binding.places:
-                raise self._refuse(
+                yield self._refuse(
                     "places", f"the external {name} of traffic.yaml has no place in this stack", f"Add places.{name}"
                 )
         for name in binding.places:
@@ -166,19 +170,18 @@ class _Binder:
                     if isinstance(self.matrix.endpoints.get(name), External)
                     else "is not an external of traffic.yaml"
                 )
-                raise self._refuse(f"places.{name}", f"{name} {why}", "Remove it or correct its name")
+                yield self._refuse(f"places.{name}", f"{name} {why}", "Remove it or correct its name")
         front = binding.load_balancer.external
         if front not in outside:
-            raise self._refuse(
+            yield self._refuse(
                 "loadBalancer.external",
                 f"{front} is not an external of traffic.yaml outside the cluster",
                 f"Write one of: {', '.join(outside)}" if outside else "Declare it under externals there",
             )
-        if binding.places[front].groups:
-            raise self._refuse(
+        elif front in binding.places and binding.places[front].groups:
+            yield self._refuse(
                 f"places.{front}.groups", "this program creates the load balancer's group", "Remove the groups"
             )
-        return outside
 
     def _one(self, key: str, kind: str, selection: One, found: Sequence[Found]) -> Found:
         if len(found) == 1:

@@ -186,6 +186,22 @@ def test_the_mistakes_of_all_files_are_reported_at_once_each_with_its_line(proje
         assert said.endswith(f" See line {number}.")
 
 
+def test_every_place_that_fits_no_external_is_reported_at_once(project: Path) -> None:
+    edit(project / "traffic.yaml", "  redis:", "  cache:")
+    edit(project / "traffic.yaml", "redis", "cache")
+    edit(project / "traffic.yaml", "database", "store")
+
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert result.exit_code == 2
+    assert [each.split(":")[4].split(".")[0].strip() for each in result.stderr.splitlines()] == [
+        "the external cache of traffic",
+        "the external store of traffic",
+        "redis is not an external of traffic",
+        "database is not an external of traffic",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.stack import running_program
 from flash_ticket.live.stack.running_program import read_stack_configuration
 from tests.support.command.flash_firewall import copy_project, edit
 
@@ -16,7 +15,7 @@ def test_a_number_that_the_engine_may_read_as_another_one_is_refused(
     project = copy_project(tmp_path / "project", "dev")
     edit(project / "Pulumi.dev.yaml", "retentionDays: 14", "retentionDays: 014")
     monkeypatch.chdir(project)
-    monkeypatch.setattr(running_program.pulumi, "get_stack", lambda: "dev")
+    monkeypatch.setattr("pulumi.get_stack", lambda: "dev")
 
     with pytest.raises(InputError, match=r"Pulumi.dev.yaml: line \d+, column \d+: YAML reads 014 as the number 12"):
         read_stack_configuration()
@@ -27,7 +26,7 @@ def test_the_copy_that_a_command_writes_for_the_engine_may_hold_aliases(
 ) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text("config:\n  a: &id001 {}\n  b: *id001\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(running_program.pulumi, "get_stack", lambda: "dev")
+    monkeypatch.setattr("pulumi.get_stack", lambda: "dev")
 
     with pytest.raises(InputError) as refused:
         read_stack_configuration()

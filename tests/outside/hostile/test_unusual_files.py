@@ -184,6 +184,15 @@ def test_a_log_whose_name_is_not_utf_8_is_read_or_refused_in_one_line(text: str,
     assert_harmless(result)
 
 
+def test_settings_at_the_empty_device_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"):
+        monkeypatch.setenv(variable, os.devnull)
+
+    assert AwsAccount.connect("eu-west-1", None, "dev").region == "eu-west-1"
+    with pytest.raises(InputError, match=r"Invalid kube-config"):
+        KubernetesCluster.connect(None, None)
+
+
 UNTIL = ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "10000-01-01T00:00:00Z", "2026-02-30T00:00:00Z"]
 
 
