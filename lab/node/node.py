@@ -210,7 +210,9 @@ class Node:
         (RUN / "containerd.toml").write_text(settings.containerd())
         images.write_images(RUN / "images.tar", Path("/bin/busybox"), Path("/bin/bash-static"))
         command = ["containerd", f"--config={RUN / 'containerd.toml'}"]
-        self._children["containerd"] = child.start(command, RUN, "containerd.log")
+        # The network plugin that it runs writes to the machine's own /host otherwise.
+        environment = {"AWS_VPC_K8S_CNI_LOG_FILE": str(RUN / "plugin.log")}
+        self._children["containerd"] = child.start(command, RUN, "containerd.log", environment)
 
     def _load_images(self) -> None:
         self._wait("containerd", lambda: Path(settings.CONTAINERD_SOCKET).exists())
