@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -73,11 +73,28 @@ class Look:
     kept: Mapping[int, Kept]
     ticks: tuple[float, ...]
 
+    def continued(self, later: "Look") -> "Look":
+        """Return both looks as one. Between them nothing was tried for a moment: the longest gap may be that."""
+        runs = {number: _joined(self.runs.get(number, ()), found) for number, found in later.runs.items()}
+        kept = {
+            number: replace(now, silence=max(now.silence, self.kept[number].silence)) if number in self.kept else now
+            for number, now in later.kept.items()
+        }
+        return Look(runs, kept, self.ticks)
+
     @property
     def intervals(self) -> tuple[float, float]:
         """The median and the longest time between two rounds."""
         between = [later - former for former, later in pairwise(self.ticks)]
         return (median(between), max(between)) if between else (0.0, 0.0)
+
+
+def _joined(runs: tuple[Run, ...], later: tuple[Run, ...]) -> tuple[Run, ...]:
+    if not runs or not later or runs[-1].passed is not later[0].passed:
+        return (*runs, *later)
+    last, first = runs[-1], later[0]
+    gap = max(last.gap, first.gap, first.first - last.last)
+    return (*runs[:-1], Run(last.passed, last.count + first.count, last.first, first.last, gap), *later[1:])
 
 
 @dataclass(slots=True)
