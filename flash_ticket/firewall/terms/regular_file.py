@@ -47,12 +47,12 @@ def read_regular(path: Path, most: int, source: str = "") -> bytes:
 
 
 def refuse_unless_regular(found: os.stat_result, source: str) -> None:
-    """Refuse a FIFO, a device, a socket and a folder.
+    """Refuse a FIFO, a device and a socket; reading a folder is an error of the operating system.
 
     Raises:
         InputError: The status is that of one of them.
     """
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         kind = next((word for is_kind, word in _KINDS if is_kind(found.st_mode)), "no file")
         raise InputError(source, "", f"the file cannot be read, because this is {kind}", "Name a regular file")
 
@@ -75,7 +75,6 @@ def refuse_unusual(paths: Iterable[Path], most: int) -> None:
 
 
 _KINDS = (
-    (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),

@@ -95,9 +95,10 @@ def read_stack_file(folder: Path, stack: str) -> StackConfiguration:
         InputError: The file is not readable, a key is unknown, missing or encrypted, or the binding is not valid.
     """
     name = stack.rpartition("/")[2]
+    settings = read_settings(folder, name)
+    texts = dict(_texts(settings, folder, stack_file(name)))
     with lines_of_settings(folder, name):
-        settings = read_settings(folder, name)
-        return configuration(name, {**settings, **dict(_texts(settings, folder, stack_file(name)))})
+        return configuration(name, {**settings, **texts})
 
 
 def _texts(settings: Mapping[str, Any], folder: Path, source: str) -> Iterator[tuple[str, str | None]]:
