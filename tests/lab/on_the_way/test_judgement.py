@@ -53,7 +53,7 @@ def test_a_flow_that_never_changes_although_it_must_is_wrong() -> None:
 
 
 def test_the_effect_is_counted_from_the_write_to_the_first_attempt_that_it_changed() -> None:
-    assert row(CLOSES, "++++++----").effects == (pytest.approx(0.02),)
+    assert row(CLOSES, "++++++----").effects == pytest.approx((0.02,))
 
 
 def test_what_the_agent_stops_between_two_steps_is_counted_apart() -> None:
