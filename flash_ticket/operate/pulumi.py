@@ -140,6 +140,7 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SECONDS_TO_END = 5.0
 """How long an engine may take to end its own processes, once somebody has asked a second time."""
 
+_TURN_SECONDS = 1.0
 _WAITS = "interrupted: waiting for the engine, which ends what it has begun and records it. Ctrl-C again kills it.\n"
 _KILLS = "killing the engine.\n"
 
@@ -182,10 +183,21 @@ class _Engine:
         readers = [threading.Thread(target=_hear, args=each, daemon=True) for each in hearers]
         for reader in readers:
             reader.start()
-        process.wait()
+        self._wait(process)
         self.done.set()
         for reader in readers:
             reader.join(_SECONDS_TO_END)  # a process that the engine has left behind may hold its output open
+
+    @staticmethod
+    def _wait(process: subprocess.Popen[str]) -> None:
+        """Wait for the end of the engine, in short turns.
+
+        Python runs a handler between two instructions. An interrupt that comes right before a wait without an end would
+        only be heard after it.
+        """
+        while process.returncode is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_TURN_SECONDS)
 
     @property
     def succeeded(self) -> bool:

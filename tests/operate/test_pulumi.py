@@ -14,6 +14,7 @@ import pytest
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.pulumi import Stack
+from lab.running import child
 from tests.support.declared.accounts import ROOT
 
 _HEAD = """#!/bin/sh
@@ -55,7 +56,7 @@ def updating(engine: Callable[[str], Stack], tmp_path: Path) -> Iterator[Callabl
 
     def start(script: str) -> Update:
         engine(_HEAD + script)
-        variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+        variables = {**os.environ, "PYTHONPATH": str(ROOT), child.MARK: str(tmp_path)}
         process = subprocess.Popen(  # noqa: S603 - our own code
             [sys.executable, "-c", _UPDATE],
             cwd=tmp_path,
@@ -69,9 +70,8 @@ def updating(engine: Callable[[str], Stack], tmp_path: Path) -> Iterator[Callabl
         return process
 
     yield start
+    child.end_marked(str(tmp_path))  # the engine leads a group of its own
     for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
