@@ -17,30 +17,29 @@ _JOINED = {"test_readme": "test_refusals"}
 """Files of one long test, with the file that follows it: a worker takes its next story two tests before an end."""
 
 _LONGEST = (
-    "test_faults",
     "test_refusals",
-    "life prod",
-    "test_runbook_on_lab",
-    "test_transitions prod",
-    "test_interruptions",
-    "test_transitions dev",
-    "test_verification",
+    "test_faults",
     "test_packets",
+    "life prod",
+    "test_verification",
+    "test_interruptions",
+    "test_transitions prod",
+    "test_transitions dev",
+    "test_runbook_on_lab",
     "test_denials",
+    "test_on_the_way",
     "test_rollback",
     "test_guard_rails",
-    "tests/outside/conformance/test_cyclonus.py",
     "life dev",
+    "tests/outside/conformance/test_cyclonus.py",
     "test_suspension",
-    "test_probe",
-    "test_proof",
-    "test_alerts",
-    "tests/lab/tools/test_aws_bridge.py",
     "tests/lab/running/test_lab.py",
-    "tests/live/test_observed.py",
+    "test_alerts",
+    "tests/live/test_inventory.py",
     "tests/lab/recording/test_recording.py",
+    "tests/lab/tools/test_aws_bridge.py",
 )
-"""The stories that take a minute or more, the longest first: a long story that starts late ends alone."""
+"""The stories that take a quarter of a minute or more, the longest first: a long story that starts late ends alone."""
 
 
 class Stories(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -92,28 +92,34 @@ def inputs(project: Path, named: Path) -> dict[str, tuple[Path, tuple[str | Path
     }
 
 
+NAMES = (
+    "traffic.yaml",
+    "Pulumi.dev.yaml",
+    "settings of suspend",
+    "a manifest",
+    "a file of manifests",
+    "a log",
+    "an inventory",
+    "a matrix",
+)
+ORDINARY = {("a manifest", folder), ("a file of manifests", folder), ("a log", folder), ("a log", huge)}
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "make"),
     [
-        "traffic.yaml",
-        "Pulumi.dev.yaml",
-        "settings of suspend",
-        "a manifest",
-        "a file of manifests",
-        "a log",
-        "an inventory",
-        "a matrix",
+        pytest.param(name, make, id=f"{make.__name__}-{name}")
+        for make in UNUSUAL
+        for name in NAMES
+        if (name, make) not in ORDINARY
     ],
 )
-@pytest.mark.parametrize("make", UNUSUAL, ids=[each.__name__ for each in UNUSUAL])
 def test_what_is_no_ordinary_file_is_refused_in_one_line(
     make: Callable[[Path], None], name: str, tmp_path: Path
 ) -> None:
     path, arguments = inputs(copy_project(tmp_path / "project"), tmp_path / "named.yaml")[name]
     if path.is_file():
         path.unlink()
-    if (name, make) in {("a manifest", folder), ("a file of manifests", folder), ("a log", folder), ("a log", huge)}:
-        pytest.skip("this is an ordinary input")
     make(path)
 
     result = run(*arguments)
@@ -134,15 +140,17 @@ def test_what_is_no_kubeconfig_is_refused_in_one_line(
         refusal(refused.value)
 
 
+THERE = [each for each in UNUSUAL if each is not dangling]
+"""A settings file of AWS that is not there is no mistake."""
+
+
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
-@pytest.mark.parametrize("make", UNUSUAL, ids=[each.__name__ for each in UNUSUAL])
+@pytest.mark.parametrize("make", THERE, ids=[each.__name__ for each in THERE])
 def test_what_are_no_settings_of_aws_is_refused_in_one_line(
     make: Callable[[Path], None], variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path / "config")
     monkeypatch.setenv(variable, str(tmp_path / "config"))
-    if make is dangling:
-        pytest.skip("a file that is not there is no mistake")
     with pytest.raises(InputError) as refused:
         AwsAccount.connect("eu-west-1", None, "dev")
     refusal(refused.value)
