@@ -46,7 +46,7 @@ def _place(entry: Path, target: Path, place_file: Callable[[Path, Path], object]
         place_file(entry, target)
     except PermissionError:
         target.unlink(missing_ok=True)
-        target.symlink_to(entry.resolve())  # whoever needs it says that it cannot be read
+        target.symlink_to(entry.resolve())  # its reader says that it cannot be read
 
 
 @contextmanager

@@ -165,7 +165,7 @@ class _Engine:
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self, command: list[str], folder: Path, on_output: _Hearer, on_error: _Hearer) -> None:
-        """Run the engine to its end, whoever interrupts, and pass on each line."""
+        """Run the engine to its end, interrupted or not, and pass on each line."""
         self.process = process = subprocess.Popen(  # noqa: S603 - Pulumi, with arguments that are not a shell's
             command,
             cwd=folder,

@@ -15,26 +15,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.denials.attempts import Call, calls, tried
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Group, Prometheus, PrometheusEndedError, hurried
+from lab.enclosure.answer import exit_code, tell
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Denials
 from lab.node.node import Node, NodeError
 from lab.packets.agent_log import LOG
 from lab.packets.connections import Answer, allow_many_files
 from lab.packets.declarations import ADDRESSES
+from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, EngineError
 from lab.running.lab import Lab, LabError
 from lab.running.program import copy_program
 from lab.shop.interfaces import Interfaces
 from lab.shop.shop import OTHER_HOST, Shop
 from lab.shop.start import running_shop
-from lab.surroundings import REGION
 from lab.toolchain.kits import provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
@@ -60,13 +60,11 @@ def main() -> int:
     """Follow the orders of the first argument."""
     orders = json.loads(sys.argv[1])
     allow_many_files()
-    try:
-        found = _with_shop(orders["prometheus"]) if orders["rules"] is None else _with_kube_router(**orders)
-    except (NodeError, LabError, EngineError, PrometheusEndedError) as error:
-        sys.stderr.write(f"lab: {error}\n")
-        return 1
-    sys.stdout.write(json.dumps(found) + "\n")
-    return 0
+
+    def run() -> None:
+        tell(_with_shop(orders["prometheus"]) if orders["rules"] is None else _with_kube_router(**orders))
+
+    return exit_code(run, NodeError, LabError, EngineError, PrometheusEndedError)
 
 
 def _with_kube_router(prometheus: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
@@ -97,8 +95,7 @@ def _with_shop(prometheus: str) -> dict[str, Any]:
 
 def _make_interfaces(lab: Lab, shop: Shop, engine: Engine) -> None:
     """Make the interfaces that AWS has for what runs here, so that the command knows who has which address."""
-    ec2 = boto3.Session("lab", "lab", region_name=REGION).client("ec2", endpoint_url=lab.aws_endpoint)
-    interfaces = Interfaces(shop, ec2, _STACK, engine.outputs()["loadBalancerGroupId"])
+    interfaces = Interfaces(shop, aws_client(lab.aws_endpoint, "ec2"), _STACK, engine.outputs()["loadBalancerGroupId"])
     interfaces.make()
     interfaces.make_one(shop.hosts[OTHER_HOST])
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lab.enclosure.answer import exit_code, tell
 from lab.node.agent import Denials, Mode
 from lab.node.node import Node, NodeError
 from lab.on_the_way.journey import Journey
@@ -28,41 +29,29 @@ def main() -> int:
     """Follow the orders of the first argument."""
     orders = json.loads(sys.argv[1])
     allow_many_files()
-    if orders["mode"]:
-        return _measure(orders)
+    measure = _measure if orders["mode"] else _travel
+    return exit_code(lambda: measure(orders), NodeError, LabError, EngineError)
+
+
+def _travel(orders: dict[str, Any]) -> None:
     stack, enforcer = orders["stacks"][0], Enforcer(orders["enforcer"])
-    try:
-        # At this rate, a line for each denial fills the memory, and takes the agent's time.
-        with running_node(stack, enforcer, Denials.UNLOGGED) as (lab, node):
-            _tell({"node": node.seconds, "way": orders["way"]})
-            for row in Journey(lab, node, stack, Path(orders["matrix"]).read_text()).rows(Way(orders["way"])):
-                _tell({"stack": stack, **row.told()})
-    except (NodeError, LabError, EngineError) as error:
-        sys.stderr.write(f"lab: {error}\n")
-        return 1
-    return 0
+    # At this rate, a line for each denial fills the memory, and takes the agent's time.
+    with running_node(stack, enforcer, Denials.UNLOGGED) as (lab, node):
+        tell({"node": node.seconds, "way": orders["way"]})
+        for row in Journey(lab, node, stack, Path(orders["matrix"]).read_text()).rows(Way(orders["way"])):
+            tell({"stack": stack, **row.told()})
 
 
-def _measure(orders: dict[str, Any]) -> int:
+def _measure(orders: dict[str, Any]) -> None:
     toolchain = Toolchain(tuple(Path(folder) for folder in orders["folders"]), {}, {})
     node = Node(toolchain, ADDRESSES, Enforcer.AWS, Mode(orders["mode"]), Denials.UNLOGGED)
-    try:
-        node.prepare()
-        node.start()
-        _tell({"node": node.seconds, "mode": orders["mode"]})
-        with Probe.start() as probe:
-            for moment in Moments(Stage(node, probe)).all():
-                _tell(moment.told())
-                node.check()
-    except NodeError as error:
-        sys.stderr.write(f"lab: {error}\n")
-        return 1
-    return 0
-
-
-def _tell(content: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(content) + "\n")
-    sys.stdout.flush()
+    node.prepare()
+    node.start()
+    tell({"node": node.seconds, "mode": orders["mode"]})
+    with Probe.start() as probe:
+        for moment in Moments(Stage(node, probe)).all():
+            tell(moment.told())
+            node.check()
 
 
 if __name__ == "__main__":

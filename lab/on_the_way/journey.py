@@ -14,6 +14,7 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.endpoint import DNS
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from lab.node.node import Node, NodeError
+from lab.node.pods import delete_pods_without_node
 from lab.on_the_way.flows import UNDECLARED, Judge, flows_between, is_declared
 from lab.on_the_way.judgement import Row, judged
 from lab.on_the_way.policies import PolicyWatch
@@ -66,9 +67,7 @@ class Journey:
             NodeError: Something of the node has ended, or a connection does not work before the firewall stands.
         """
         first, second = self._declared("first", self.matrix), self._declared("second", with_a_change(self.matrix))
-        for pod in self.node.api.items("/api/v1/pods"):  # the lab of clusters without a node makes some up
-            if "nodeName" not in pod["spec"]:
-                self.node.api.delete({"apiVersion": "v1", "kind": "Pod", **pod})
+        delete_pods_without_node(self.node.api)
         world = World(self.node)
         ends = self._ends(world, second, (first.matrix, second.matrix))
         flows = flows_between(ends, (first.matrix, second.matrix))

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.terms.ports import PortRange, tcp, udp
-from lab.node.images import SHELL
 from lab.node.network import entered, pod_namespaces
 from lab.node.node import Node, NodeError
-from lab.node.settings import NAME
+from lab.node.pods import pod_spec
 from lab.on_the_way.probe import Probe
 from lab.packets.connections import Attempt, Listeners
 
@@ -156,23 +155,11 @@ def _new_network(known: set[Path]) -> tuple[Path, str]:
 
 
 def _manifest(name: str, role: str) -> dict[str, Any]:
-    container = {
-        "name": "main",
-        "image": SHELL,
-        "imagePullPolicy": "Never",
-        "command": ["/bin/busybox", "sleep", _SLEEPS.decode()],
-    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"role": role}},
-        "spec": {
-            "nodeName": NAME,
-            "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "containers": [container],
-        },
+        "spec": pod_spec(command=["/bin/busybox", "sleep", _SLEEPS.decode()]),
     }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.declare.choices import CniName
+from lab.enclosure.answer import exit_code, tell
 from lab.node.node import Node, NodeError
 from lab.packets.connections import allow_many_files
 from lab.packets.declarations import ADDRESSES, Declaration, declared, random_declarations, variants
@@ -31,17 +32,16 @@ def main() -> int:
     allow_many_files()
     toolchain = Toolchain(tuple(Path(folder) for folder in orders["folders"]), {}, {})
     node = Node(toolchain, ADDRESSES, Enforcer(orders["enforcer"]))
-    try:
+
+    def run() -> None:
         node.prepare()
         node.start()
-        _tell({"node": node.seconds})
+        tell({"node": node.seconds})
         oracle = Oracle(node, World(node))
         for number, declaration in enumerate(_declarations(orders)):
-            _tell(_tried(oracle, declaration, is_probed=number < orders["probe"]))
-    except NodeError as error:
-        sys.stderr.write(f"lab: {error}\n")
-        return 1
-    return 0
+            tell(_tried(oracle, declaration, is_probed=number < orders["probe"]))
+
+    return exit_code(run, NodeError)
 
 
 def _declarations(orders: dict[str, Any]) -> Iterator[Declaration]:
@@ -68,11 +68,6 @@ def _tried(oracle: Oracle, declaration: Declaration, *, is_probed: bool) -> dict
         "differences": [difference.row() for difference in comparison.differences],
         "probes": [run.row() for run in runs],
     }
-
-
-def _tell(content: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(content) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

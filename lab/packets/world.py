@@ -15,10 +15,9 @@ from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import DNS, INTERNET, KUBELET, NODE_DNS, VPC_HOST, Endpoint, Role
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.ports import PortRange
-from lab.node.images import SHELL
 from lab.node.network import NODE_NAMESPACE, add_host, pod_namespaces
 from lab.node.node import Node, NodeError
-from lab.node.settings import NAME
+from lab.node.pods import pod_spec
 from lab.packets.connections import Listeners
 
 _ATTEMPTS = 3
@@ -196,7 +195,6 @@ def _pod(endpoint: Endpoint, generation: int) -> dict[str, Any]:
         raise ValueError(endpoint.name)
     # As a ReplicaSet names its pods: what stands before the last dash is the owner's.
     owner = f"{_slug(endpoint.name)[:40]}-{zlib.crc32(endpoint.name.encode()):08x}{generation}"
-    container: dict[str, Any] = {"name": "main", "image": SHELL, "imagePullPolicy": "Never", "command": _WAITS}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -205,13 +203,7 @@ def _pod(endpoint: Endpoint, generation: int) -> dict[str, Any]:
             "namespace": _slug(workload.namespace),
             "labels": {key: _value(value) for key, value in workload.labels.items()},
         },
-        "spec": {
-            "nodeName": NAME,
-            "terminationGracePeriodSeconds": 0,
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "containers": [container],
-        },
+        "spec": pod_spec(command=_WAITS),
     }
 
 

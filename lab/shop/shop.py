@@ -12,10 +12,9 @@ from typing import Any
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.ports import PortRange
 from lab.node.api import Object
-from lab.node.images import SHELL
 from lab.node.network import add_host
 from lab.node.node import Node
-from lab.node.settings import NAME
+from lab.node.pods import delete_pods_without_node, pod_spec
 from lab.packets.connections import Listeners
 
 OTHER_HOST = "other-host"
@@ -49,9 +48,7 @@ class Shop:
         Raises:
             NodeError: A pod does not become ready.
         """
-        for pod in self.node.api.items("/api/v1/pods"):  # the lab of clusters without a node makes some up
-            if "nodeName" not in pod["spec"]:
-                self.node.api.delete({"apiVersion": "v1", "kind": "Pod", **pod})
+        delete_pods_without_node(self.node.api)
         deployments = [*self._deployments(), _deployment(STRANGER, _STRANGERS_NAMESPACE, {"app": STRANGER}, ())]
         for manifest in (*deployments, *self._services()):
             self.node.api.apply(manifest)
@@ -89,7 +86,7 @@ class Shop:
 
 
 def _deployment(name: str, namespace: str, labels: dict[str, str], ports: Iterable[PortRange]) -> dict[str, Any]:
-    container: dict[str, Any] = {"name": "main", "image": SHELL, "imagePullPolicy": "Never"}
+    container: dict[str, Any] = {}
     served = [port.first for port in ports]
     if served:
         container["command"] = ["sh", "-c", _SERVE, name, str(served[0])]
@@ -97,13 +94,6 @@ def _deployment(name: str, namespace: str, labels: dict[str, str], ports: Iterab
         container["readinessProbe"] = {"tcpSocket": {"port": served[0]}, "periodSeconds": 1}
     else:
         container["command"] = ["sleep", "2147483647"]
-    pod = {
-        "nodeName": NAME,  # the lab has no scheduler
-        "terminationGracePeriodSeconds": 0,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "containers": [container],
-    }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -111,6 +101,6 @@ def _deployment(name: str, namespace: str, labels: dict[str, str], ports: Iterab
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
+            "template": {"metadata": {"labels": labels}, "spec": pod_spec(**container)},
         },
     }

@@ -1,14 +1,12 @@
 """Starts a lab whose cluster of dev has a node, and the shop on it. To be called inside an enclosure."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import boto3
-
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
+from lab.enclosure.answer import exit_code
 from lab.node.addresses import Addresses
 from lab.node.agent import Denials
 from lab.node.api import Api
@@ -16,10 +14,11 @@ from lab.node.control_plane import node_side
 from lab.node.node import Node, NodeError
 from lab.node.settings import INSTANCE
 from lab.packets.connections import allow_many_files
+from lab.running.aws_session import aws_client
 from lab.running.engine import EngineError
 from lab.running.lab import Lab, LabError
 from lab.shop.shop import Shop
-from lab.surroundings import REGION, SURROUNDINGS
+from lab.surroundings import SURROUNDINGS
 from lab.toolchain.kits import KITS, provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
@@ -71,19 +70,17 @@ def running_shop(enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.L
 def _account(lab: Lab, stack: str) -> dict[str, str]:
     """Return the variables that lead to the lab's account, where EC2 now knows the cluster of the node, as on EKS."""
     variables = lab.variables(stack)
-    ec2 = boto3.Session("lab", "lab", region_name=REGION).client("ec2", endpoint_url=lab.aws_endpoint)
     cluster = {"Key": "aws:eks:cluster-name", "Value": f"flash-ticket-{stack}"}
-    ec2.create_tags(Resources=[INSTANCE], Tags=[cluster])
+    aws_client(lab.aws_endpoint, "ec2").create_tags(Resources=[INSTANCE], Tags=[cluster])
     return {name: variables[name] for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
 
 def run_with_shop(run: Callable[[Lab, Shop], None]) -> int:
     """Run something with the shop, and return the exit code; what goes wrong is one line on standard error."""
     allow_many_files()
-    try:
+
+    def run_there() -> None:
         with running_shop() as (lab, shop):
             run(lab, shop)
-    except (NodeError, LabError, EngineError) as error:
-        sys.stderr.write(f"lab: {error}\n")
-        return 1
-    return 0
+
+    return exit_code(run_there, NodeError, LabError, EngineError)
