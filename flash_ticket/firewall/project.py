@@ -40,7 +40,7 @@ def read_project(folder: Path, stack: str, at: datetime | None = None) -> Compil
         listed = parse_suspensions(content.get(SUSPENSIONS_KEY), stack, at) if at else NONE_SUSPENDED
     refuse_all(mistakes)
     with lines_of_settings(folder, stack):
-        environment = bind(matrix, binding, stack, SymbolicAccount(str(content.get("aws:region", ""))))
+        environment = bind(matrix, binding, stack, SymbolicAccount.of(str(content.get("aws:region", "")), binding))
         firewall = compile_firewall(matrix, environment, listed)
         refuse_excess(firewall.vpc, firewall.environment)
     return firewall

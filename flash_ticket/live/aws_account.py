@@ -122,8 +122,9 @@ class AwsAccount:
         placed, addressed = described["resourcesVpcConfig"], described["kubernetesNetworkConfig"]
         if not placed.get("clusterSecurityGroupId"):
             raise InputError("AWS", f"EKS cluster {name}", "it is still being created", "Wait until it is active")
-        services = addressed.get("serviceIpv4Cidr") or addressed["serviceIpv6Cidr"]
-        return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], ip_network(services))
+        sixth = addressed.get("ipFamily") == "ipv6" or not addressed.get("serviceIpv4Cidr")
+        services = addressed["serviceIpv6Cidr" if sixth else "serviceIpv4Cidr"]
+        return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], (ip_network(services),))
 
     def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
         """Return the subnets with interfaces of nodes: those with the nodes' group, and those that the VPC CNI made.

@@ -104,7 +104,8 @@ def random_declarations(count: int, seed: int, cni: CniName = CniName.VPC_CNI) -
 def _compiled(matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName) -> CompiledFirewall:
     binding = deepcopy(binding)
     binding["cluster"]["cni"]["name"] = cni.value
-    return compile_firewall(matrix, bind(matrix, parse_binding(binding, stack), stack, SymbolicAccount("eu-west-1")))
+    parsed = parse_binding(binding, stack)
+    return compile_firewall(matrix, bind(matrix, parsed, stack, SymbolicAccount.of("eu-west-1", parsed)))
 
 
 def _traffic(random: Random) -> dict[str, Any]:

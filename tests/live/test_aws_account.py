@@ -164,7 +164,7 @@ def test_a_cluster_is_found_by_name_with_its_eks_security_group(account: AwsAcco
     cluster = account.cluster("flash-ticket-dev")
 
     assert cluster
-    assert (cluster.vpc, cluster.services) == (vpc.id, ip_network("172.20.0.0/16"))
+    assert (cluster.vpc, cluster.services) == (vpc.id, (ip_network("172.20.0.0/16"),))
     assert len(account.groups(vpc.id, One(id=cluster.group))) == 1
     assert account.cluster("flash-ticket-qa") is None
 
@@ -304,14 +304,14 @@ def test_the_service_addresses_of_a_cluster_may_be_ipv6() -> None:
     session = Session("eks")
     described = {
         "resourcesVpcConfig": {"vpcId": "vpc-1", "clusterSecurityGroupId": "sg-1"},
-        "kubernetesNetworkConfig": {"serviceIpv6Cidr": "fd00::/108"},
+        "kubernetesNetworkConfig": {"ipFamily": "ipv6", "serviceIpv6Cidr": "fd00::/108"},
     }
     session.answers["eks"].add_response("describe_cluster", {"cluster": described})
 
     found = session.account().cluster("shop")
 
     assert found
-    assert found.services == ip_network("fd00::/108")
+    assert found.services == (ip_network("fd00::/108"),)
 
 
 def test_a_vpc_has_all_its_blocks_of_both_families() -> None:

@@ -39,11 +39,15 @@ _IDS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class FoundCluster:
-    """An EKS cluster as DescribeCluster returns it: its VPC, its own security group and its Service range."""
+    """An EKS cluster as DescribeCluster returns it: its VPC, its own security group and its Service ranges.
+
+    A cluster has one Service range, and its pods have addresses of the same family (EKS User Guide, "Learn about IPv6
+    addresses to clusters, Pods, and services"). Several ranges say that it is not known which one it is.
+    """
 
     vpc: str
     group: str
-    services: Network
+    services: tuple[Network, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +218,7 @@ class _Binder:
         if found.vpc != vpc.id:
             problem = f"the cluster {entry.name} is in {found.vpc}, the binding's VPC is {vpc.id}"
             raise self._refuse("cluster.name", problem, "Correct one")
-        resolvers: tuple[Network, ...] = ()
-        if entry.dns.mode is DnsMode.NODE_LOCAL:
-            service = ip_network(found.services[_DNS_SERVICE_OFFSET])
-            resolvers = (ip_network(entry.dns.address), service)
         nodes = self._group("cluster.nodes", entry.nodes, vpc.id)
-        pods = [block for each in self.account.pod_subnets(vpc.id, nodes) for block in each.networks]
-        if entry.pod_subnets:
-            pods += self._subnet_networks("cluster.podSubnets", entry.pod_subnets, vpc)
         return Cluster(
             entry.name,
             self._group("cluster.name", One(id=found.group), vpc.id),
@@ -231,11 +228,43 @@ class _Binder:
             entry.cni.pod_eni_mode,
             entry.cni.kube_proxy,
             entry.dns.mode,
-            resolvers,
+            self._resolvers(entry, found),
             entry.leaving,
-            _ordered(pods),
-            (found.services,),
+            self._pod_networks(entry, found, nodes, vpc),
+            found.services,
         )
+
+    def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster) -> tuple[Network, ...]:
+        """Return the addresses of NodeLocal DNSCache, if there is one, and of the Service that it replaces."""
+        if entry.dns.mode is not DnsMode.NODE_LOCAL:
+            return ()
+        address = entry.dns.address
+        services = next((each for each in cluster.services if each.version == address.version), None)
+        if services is None:
+            default = "" if "address" in entry.dns.model_fields_set else ", the default,"
+            raise self._refuse(
+                "cluster.dns.address",
+                f"{address}{default} is IPv{address.version}, and the cluster {entry.name} has the Service range "
+                f"{cluster.services[0]}, so its pods ask an IPv{cluster.services[0].version} address",
+                "Write the address that NodeLocal DNSCache listens on there",
+            )
+        return (ip_network(address), ip_network(services[_DNS_SERVICE_OFFSET]))
+
+    def _pod_networks(
+        self, entry: ClusterEntry, cluster: FoundCluster, nodes: Group, vpc: FoundVpc
+    ) -> tuple[Network, ...]:
+        families = {each.version for each in cluster.services}
+        found = [block for each in self.account.pod_subnets(vpc.id, nodes) for block in each.networks]
+        written = self._subnet_networks("cluster.podSubnets", entry.pod_subnets, vpc) if entry.pod_subnets else ()
+        if written and not families & {each.version for each in written}:
+            family = f"IPv{min(families)}"
+            raise self._refuse(
+                "cluster.podSubnets",
+                f"none of these subnets has {family} addresses, and pods of {entry.name} have no others (its Service "
+                f"range is {cluster.services[0]})",
+                f"Name subnets with {family} blocks, or correct cluster.name",
+            )
+        return _ordered(each for each in (*found, *written) if each.version in families)
 
     def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:
         clients: tuple[Network, ...] | PrefixList

@@ -119,7 +119,8 @@ class Cluster:
         resolvers: Addresses that answer DNS besides the CoreDNS pods: NodeLocal DNSCache and the Service it replaces.
         leaving: The attachment of pods that have not restarted yet; None if all pods have ``attachment``.
         pod_networks: The addresses that pods can have; empty if neither the binding nor the account tells.
-        services: The addresses of Services; empty if they are not known.
+        services: The addresses of Services, of the same family as those of pods; several if it is not known which
+            one it is, and empty if nothing is known.
     """
 
     name: str
@@ -196,8 +197,9 @@ class Environment:
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:
-        """The addresses that pods can have: any of the VPC, unless more is known."""
-        return self.cluster.pod_networks or self.vpc_networks
+        """The addresses that pods can have: any of the VPC of the family of the cluster, unless more is known."""
+        families = {each.version for each in self.cluster.services or self.vpc_networks}
+        return self.cluster.pod_networks or tuple(each for each in self.vpc_networks if each.version in families)
 
     def place(self, external: str) -> Place:
         """Return the place of an external.

@@ -1,44 +1,69 @@
 """An account in which every selection matches something: the proof uses it to run without AWS.
 
-Places that a binding selects by tags, names or ids get addresses of a range reserved for benchmarks (RFC 2544), one
-block for each selection: equal selections are the same place, different selections are different places. The symbolic
-account does not know what only AWS knows: how many rules others have put into a group, or the weight of a prefix list.
+Places that a binding selects by tags, names or ids get addresses of ranges reserved for benchmarks (RFC 2544 and 5180),
+one block for each selection: equal selections are the same place, different selections are different places. The VPC
+has IPv6 addresses if the binding contains any.
+
+The symbolic account does not know what only AWS knows: how many rules others have put into a group, or the weight of a
+prefix list.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList
-from flash_ticket.firewall.declare.binding import One, Some
+from flash_ticket.firewall.declare.binding import Binding, Clients, One, PlaceEntry, Some
+from flash_ticket.firewall.declare.choices import DnsMode, Network
+from flash_ticket.firewall.terms.addresses import AddressRange, Family
 
 SYMBOLIC_ID = "000000000000"
 """No account of AWS has this id."""
 
-_WITHIN = IPv4Network("198.18.0.0/16")
-_ELSEWHERE = IPv4Network("198.19.0.0/17")
-_VPC = FoundVpc("vpc-symbolic", (_WITHIN,))
-_SERVICES = IPv4Network("198.19.128.0/17")
+_WITHIN = {Family.V4: ip_network("198.18.0.0/16"), Family.V6: ip_network("2001:2::/49")}
+_ELSEWHERE = {Family.V4: ip_network("198.19.0.0/17"), Family.V6: ip_network("2001:2:0:8000::/50")}
+_SERVICES = {Family.V4: ip_network("198.19.128.0/17"), Family.V6: ip_network("2001:2:0:c000::/108")}
+_FREE_BITS = {Family.V4: 4, Family.V6: 64}
+"""The host bits of the block that a selection gets; a subnet of a VPC has 64 of IPv6."""
+
+_VPC = "vpc-symbolic"
 _CLUSTER_GROUP = One(id="the group of the cluster")
+_OF_IPV6 = ".ipv6."
+"""The names of AWS's own prefix lists of IPv6 contain it (Amazon VPC User Guide, AWS-managed prefix lists)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolicAccount:
-    """Implements ``flash_ticket.firewall.bind.bind.Account`` without network access."""
+    """Implements ``flash_ticket.firewall.bind.bind.Account`` without network access.
+
+    Attributes:
+        families: The families of the VPC's addresses. Every VPC has IPv4 addresses.
+        of_pods: The families that pods and Services may have. A cluster has one; with several, it is not known which.
+    """
 
     region: str
     id: str = SYMBOLIC_ID
     partition: str = "aws"
-    _blocks: dict[str, IPv4Network] = field(default_factory=dict)
+    families: tuple[Family, ...] = (Family.V4,)
+    of_pods: tuple[Family, ...] = (Family.V4,)
+    _blocks: dict[str, Network] = field(default_factory=dict)
+
+    @staticmethod
+    def of(region: str, binding: Binding) -> "SymbolicAccount":
+        """Return an account with every address family that a binding needs."""
+        asked, known = _asked(binding), _of_pods(binding)
+        families = tuple(sorted({Family.V4, *asked, *known}))
+        return SymbolicAccount(region, families=families, of_pods=known or families)
 
     def vpcs(self, selection: One) -> Sequence[FoundVpc]:  # noqa: ARG002 - there is only one VPC
         """Return the VPC."""
-        return [_VPC]
+        return [FoundVpc(_VPC, tuple(_WITHIN[each] for each in self.families))]
 
     def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:  # noqa: ARG002 - there is only one VPC
         """Return one subnet, the same for the same selection."""
-        return [FoundSubnet(f"subnet {selection}", (self._block(f"subnet {selection}", _WITHIN),))]
+        name = f"subnet {selection}"
+        return [FoundSubnet(name, tuple(self._block(name, _WITHIN[each]) for each in self.families))]
 
     def groups(self, vpc: str, selection: One) -> Sequence[Group]:  # noqa: ARG002 - there is only one VPC
         """Return one group, the same for the same selection."""
@@ -46,21 +71,43 @@ class SymbolicAccount:
         return [Group(str(selection), name)]
 
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
-        """Return one IPv4 list, the same for the same selection."""
+        """Return one list, the same for the same selection; it is of IPv4 if its name does not tell."""
         name = selection.name or str(selection)
-        networks = (self._block(f"list {selection}", _ELSEWHERE),)
-        return [PrefixList(str(selection), name, 4, AWS_PREFIX_LIST_WEIGHTS.get(name, len(networks)), networks)]
+        family = _family_of(selection)
+        networks = (self._block(f"list {selection}", _ELSEWHERE[family]),)
+        weight = AWS_PREFIX_LIST_WEIGHTS.get(name, len(networks))
+        return [PrefixList(str(selection), name, family.value, weight, networks)]
 
     def cluster(self, name: str) -> FoundCluster:  # noqa: ARG002 - every cluster exists here
         """Return the cluster, with its own group."""
-        return FoundCluster(_VPC.id, str(_CLUSTER_GROUP.id), _SERVICES)
+        return FoundCluster(_VPC, str(_CLUSTER_GROUP.id), tuple(_SERVICES[each] for each in self.of_pods))
 
     def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:  # noqa: ARG002 - only AWS knows
         """Return nothing: which subnets hold nodes, only AWS knows."""
         return []
 
-    def _block(self, what: str, within: IPv4Network) -> IPv4Network:
-        if what not in self._blocks:
-            taken = sum(block.subnet_of(within) for block in self._blocks.values())
-            self._blocks[what] = IPv4Network((int(within.network_address) + (taken << 4), 28))
-        return self._blocks[what]
+    def _block(self, what: str, within: Network) -> Network:
+        key, bits = f"IPv{within.version} {what}", _FREE_BITS[Family(within.version)]
+        if key not in self._blocks:
+            whole = AddressRange.of(str(within))
+            taken = sum(whole.covers(AddressRange.of(str(block))) for block in self._blocks.values())
+            self._blocks[key] = ip_network((whole.first + (taken << bits), within.max_prefixlen - bits))
+        return self._blocks[key]
+
+
+def _asked(binding: Binding) -> set[Family]:
+    """Return the families of the addresses that a binding contains."""
+    entries: tuple[Clients | PlaceEntry, ...] = (binding.load_balancer.clients, *binding.places.values())
+    lists = (each.prefix_list for each in entries if each.prefix_list)
+    cidrs = (network for each in entries for network in each.cidrs or ())
+    return {*map(_family_of, lists), *(Family(network.version) for network in cidrs)}
+
+
+def _of_pods(binding: Binding) -> tuple[Family, ...]:
+    """Return the family of pods, which is that of their resolver on the node; empty if a binding does not tell."""
+    dns = binding.cluster.dns
+    return (Family(dns.address.version),) if dns.mode is DnsMode.NODE_LOCAL else ()
+
+
+def _family_of(selection: One) -> Family:
+    return Family.V6 if _OF_IPV6 in (selection.name or "") else Family.V4

@@ -57,7 +57,8 @@ class DeclaredVersion:
             InputError: The current program refuses the declaration.
         """
         matrix = self.declared_matrix()
-        environment = bind(matrix, parse_binding(self.binding, stack), stack, SymbolicAccount(self.region))
+        binding = parse_binding(self.binding, stack)
+        environment = bind(matrix, binding, stack, SymbolicAccount.of(self.region, binding))
         return compile_firewall(matrix, environment, suspensions)
 
     def declared_matrix(self) -> Matrix:

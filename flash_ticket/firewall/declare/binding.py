@@ -1,6 +1,6 @@
 """The binding of one stack: where the matrix's names are, as Pulumi.<stack>.yaml says."""
 
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator, model_validator
@@ -27,6 +27,9 @@ BINDING_KEY = f"{PROJECT}:binding"
 """The key of Pulumi's configuration that contains the binding."""
 
 
+ResolverIp = IPv4Address | IPv6Address
+
+
 def _network(value: object) -> Network:
     try:
         return ip_network(value) if isinstance(value, str) else _no_network(value)
@@ -44,15 +47,16 @@ def _no_network(value: object) -> Network:
     raise refusal(f"{shown(value)} is not a CIDR", "Write one such as 10.20.0.0/16")
 
 
-def _resolver_address(value: object) -> IPv4Address:
+def _resolver_address(value: object) -> ResolverIp:
     try:
-        return IPv4Address(value) if isinstance(value, str) else _no_address(value)
+        found = ip_address(value) if isinstance(value, str) else _no_address(value)
     except ValueError:
         return _no_address(value)
+    return _no_address(value) if isinstance(found, IPv6Address) and found.scope_id else found
 
 
-def _no_address(value: object) -> IPv4Address:
-    raise refusal(f"{shown(value)} is not an IPv4 address", "Write one such as 169.254.20.10")
+def _no_address(value: object) -> ResolverIp:
+    raise refusal(f"{shown(value)} is not an address", "Write one such as 169.254.20.10 or fd00::10, without a zone")
 
 
 def _tags(value: object) -> tuple[tuple[str, str], ...]:
@@ -72,7 +76,7 @@ Tags = Annotated[
     WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}),
 ]
 Text = Annotated[str, Field(min_length=1)]
-ResolverAddress = Annotated[IPv4Address, PlainValidator(_resolver_address), WithJsonSchema({"type": "string"})]
+ResolverAddress = Annotated[ResolverIp, PlainValidator(_resolver_address), WithJsonSchema({"type": "string"})]
 
 
 class One(FileModel):

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from flash_ticket.cli.main import app
 from tests.support.command.flash_firewall import copy_project, edit, run
+from tests.support.command.recorded_stack import declared_now, record_stack
 from tests.support.declared.accounts import ROOT
 
 FLOW_REMOVED = ("{from: pay, to: [rabbitmq, redis, database]}", "{from: pay, to: [rabbitmq, database]}")
@@ -53,6 +54,29 @@ def test_list_shows_both_layers_in_the_words_of_the_matrix(project: Path) -> Non
     assert "gateway => api : TCP 4000" in lines
     assert "pay => redis : TCP 6379" in lines
     assert not any(line.startswith(("the internet", "another")) for line in lines)
+
+
+def test_check_list_explain_and_suspend_know_a_stack_of_both_families(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(project / "Pulumi.dev.yaml", "cidrs: [203.0.113.0/24]", 'cidrs: ["0.0.0.0/0", "::/0"]')
+    edit(
+        project / "Pulumi.dev.yaml",
+        "alb: {subnets: {tags: {Environment: dev, Tier: public}}}",
+        'alb: {cidrs: ["2001:db8::/64"]}',
+    )
+    where = ("--project", project, "--stack", "dev")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    record_stack(tmp_path, declared_now(project, "dev"))
+
+    checked, listed = run("check", *where), run("list", *where)
+    explained = run("explain", "alb", "gateway", "3000", *where)
+    opened = run("suspend", "01-allow-gateway-from-alb", "--for", "30m", "--reason", "x", *where)
+
+    assert (checked.exit_code, listed.exit_code) == (0, 0), checked.stderr + listed.stderr
+    assert "alb => gateway : TCP 3000" in listed.stdout.splitlines()
+    assert explained.exit_code == 0, explained.stderr
+    assert opened.exit_code == 0, opened.stderr
 
 
 def test_check_list_and_explain_say_one_thing_of_a_load_balancer_among_pods(project: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.bind.bind import FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.declare.choices import Attachment, DnsMode
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -215,15 +215,101 @@ def test_a_group_with_the_name_of_a_service_is_labelled_by_its_id() -> None:
     assert bound("cluster.nodes", {"name": "api"}, SHOP.and_also(named)).cluster.nodes == Group("sg-old", "sg-old")
 
 
+DUAL = SHOP.without("vpc-dev").and_also(
+    Thing(
+        FoundVpc("vpc-dev", (ip_network("10.10.0.0/16"), ip_network("2001:db8::/56"))),
+        "flash-ticket-dev",
+        {"Name": "flash-ticket-dev"},
+    ),
+    Thing(
+        FoundSubnet("subnet-both", (ip_network("10.10.96.0/20"), ip_network("2001:db8:0:96::/64"))),
+        *("both", {}, "vpc-dev"),
+    ),
+)
+"""The shop's account, where dev has a VPC of both families, and one such subnet."""
+
+SIXTH = replace(
+    DUAL, clusters={"flash-ticket-dev": FoundCluster("vpc-dev", "sg-dev-cluster", (ip_network("fd00::/108"),))}
+)
+"""The same, where the pods of dev have IPv6 addresses."""
+
+
+@pytest.mark.parametrize(
+    ("account", "expected"), [(DUAL, "10.10.96.0/20"), (SIXTH, "2001:db8:0:96::/64")], ids=["IPv4", "IPv6"]
+)
+def test_pods_have_addresses_of_the_family_of_their_cluster(account: AccountInMemory, expected: str) -> None:
+    environment = bound("cluster.podSubnets", {"names": ["both"]}, account)
+
+    assert [str(network) for network in environment.pod_networks] == [expected]
+
+
+def test_pods_of_ipv6_may_be_anywhere_in_the_vpcs_ipv6_block_if_nothing_tells() -> None:
+    content = binding_content("dev")
+    del content["cluster"]["podSubnets"]
+
+    assert [str(each) for each in environment_of("dev", content, account=SIXTH).pod_networks] == ["2001:db8::/56"]
+
+
+def test_node_local_dns_of_ipv6_answers_at_its_own_address_and_at_the_services() -> None:
+    content = binding_content("dev")
+    content = put(content, ("cluster", "podSubnets"), {"names": ["both"]})
+    content = put(content, ("cluster", "dns"), {"mode": "node-local", "address": "fd00::10:10"})
+
+    resolvers = environment_of("dev", content, account=SIXTH).cluster.resolvers
+
+    assert [str(network) for network in resolvers] == ["fd00::10:10/128", "fd00::a/128"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "account", "expected"),
+    [
+        pytest.param(
+            *("cluster.podSubnets", {"tags": {"Tier": "private", "Environment": "dev"}}, SIXTH),
+            ".cluster.podSubnets: none of these subnets has IPv6 addresses, and pods of flash-ticket-dev have no "
+            "others (its Service range is fd00::/108). Name subnets with IPv6 blocks, or correct cluster.name.",
+            id="subnets of IPv4 for pods of IPv6",
+        ),
+        pytest.param(
+            *("cluster.dns", {"mode": "node-local"}, SIXTH),
+            ".cluster.dns.address: 169.254.20.10, the default, is IPv4, and the cluster flash-ticket-dev has the "
+            "Service range fd00::/108, so its pods ask an IPv6 address. Write the address that NodeLocal DNSCache "
+            "listens on there.",
+            id="the default resolver for pods of IPv6",
+        ),
+        pytest.param(
+            *("cluster.dns", {"mode": "node-local", "address": "fd00::10"}, DUAL),
+            ".cluster.dns.address: fd00::10 is IPv6, and the cluster flash-ticket-dev has the Service range "
+            "172.20.0.0/16, so its pods ask an IPv4 address. Write the address that NodeLocal DNSCache listens "
+            "on there.",
+            id="a resolver of IPv6 for pods of IPv4",
+        ),
+        pytest.param(
+            *("places.redis", {"cidrs": ["2001:db8::/64"]}, SHOP),
+            ".places.redis.cidrs[0]: 2001:db8::/64 is IPv6, and vpc-dev has no IPv6 block. Write a CIDR of the VPC's "
+            "family.",
+            id="a place of IPv6 in a VPC without it",
+        ),
+    ],
+)
+def test_what_cannot_be_in_a_family_is_one_clear_refusal(
+    key: str,
+    value: Any,  # noqa: ANN401 - any value of a binding
+    account: AccountInMemory,
+    expected: str,
+) -> None:
+    content = binding_content("dev")
+    if account is SIXTH:
+        content = put(content, ("cluster", "podSubnets"), {"names": ["both"]})
+    content = put(content, tuple(key.split(".")), value)
+
+    with pytest.raises(InputError) as refused:
+        environment_of("dev", content, account=account)
+
+    assert str(refused.value) == f"Pulumi.dev.yaml: flash-ticket-firewall:binding{expected}"
+
+
 def test_a_place_may_be_cidrs_of_either_family_that_the_vpc_has() -> None:
-    dual = SHOP.without("vpc-dev").and_also(
-        Thing(
-            FoundVpc("vpc-dev", (ip_network("10.10.0.0/16"), ip_network("2001:db8::/56"))),
-            "flash-ticket-dev",
-            {"Name": "flash-ticket-dev"},
-        )
-    )
-    place = bound("places.redis", {"cidrs": ["2001:db8::/64", "10.10.0.0/20", "10.10.0.0/20"]}, dual).place("redis")
+    place = bound("places.redis", {"cidrs": ["2001:db8::/64", "10.10.0.0/20", "10.10.0.0/20"]}, DUAL).place("redis")
 
     assert [str(network) for network in place.networks] == ["10.10.0.0/20", "2001:db8::/64"]
     assert place.groups == ()

@@ -1,7 +1,7 @@
 """The symbolic account answers every question, and keeps places apart as a real account does."""
 
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
-from flash_ticket.firewall.declare.binding import One, Some
-from tests.support.declared.accounts import CLOUDFRONT
+from flash_ticket.firewall.declare.binding import One, Some, parse_binding
+from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.terms.addresses import AddressRange
+from tests.support.declared.accounts import CLOUDFRONT, binding_content
+from tests.support.declared.json_values import put
 
 Selection = TypeVar("Selection", One, Some)
 
@@ -19,6 +22,7 @@ def tagged(kind: type[Selection], **tags: str) -> Selection:
     return kind.model_validate({"tags": tags})
 
 
+OF_IPV6 = "com.amazonaws.global.ipv6.cloudfront.origin-facing"
 DATA, PUBLIC = tagged(Some, Tier="data"), tagged(Some, Tier="public")
 
 _texts = st.text("abc-", min_size=1, max_size=4)
@@ -73,7 +77,62 @@ def test_service_addresses_do_not_overlap_others(account: SymbolicAccount) -> No
     (vpc,) = account.vpcs(One(name="any"))
     (listed,) = account.prefix_lists(One(id="pl-1"))
 
-    assert not any(cluster.services.overlaps(other) for other in (*vpc.networks, *listed.networks))
+    assert not any(own.overlaps(other) for own in cluster.services for other in (*vpc.networks, *listed.networks))
+
+
+def families(*networks: Network) -> list[int]:
+    return sorted(network.version for network in networks)
+
+
+def account_for(changed: dict[str, Any]) -> SymbolicAccount:
+    content = binding_content("dev")
+    for key, value in changed.items():
+        content = put(content, tuple(key.split(".")), value)
+    return SymbolicAccount.of("ap-northeast-2", parse_binding(content, "dev"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "of_vpc", "of_services"),
+    [
+        pytest.param({}, [4], [4], id="no IPv6 anywhere"),
+        pytest.param({"loadBalancer.clients": {"cidrs": ["0.0.0.0/0", "::/0"]}}, [4, 6], [4, 6], id="clients"),
+        pytest.param({"loadBalancer.clients": {"cidrs": ["::/0"]}}, [4, 6], [4, 6], id="clients of IPv6 alone"),
+        pytest.param({"places.redis": {"cidrs": ["2001:db8::/64"]}}, [4, 6], [4, 6], id="a place"),
+        pytest.param({"places.redis": {"prefixList": {"name": OF_IPV6}}}, [4, 6], [4, 6], id="a list of AWS"),
+        pytest.param({"cluster.dns": {"mode": "node-local", "address": "fd00::10"}}, [4, 6], [6], id="a resolver"),
+        pytest.param(
+            {"cluster.dns": {"mode": "node-local"}, "loadBalancer.clients": {"cidrs": ["::/0"]}},
+            *([4, 6], [4]),
+            id="a resolver of IPv4",
+        ),
+    ],
+)
+def test_the_account_has_every_family_that_the_binding_needs(
+    changed: dict[str, Any], of_vpc: list[int], of_services: list[int]
+) -> None:
+    account = account_for(changed)
+    (vpc,), cluster = account.vpcs(One(name="any")), account.cluster("any")
+    (subnet,) = account.subnets(vpc.id, PUBLIC)
+
+    assert families(*vpc.networks) == families(*subnet.networks) == of_vpc
+    assert families(*cluster.services) == of_services
+
+
+@given(st.lists(_selections, min_size=2, max_size=8, unique_by=str))
+def test_places_of_both_families_share_no_address_and_are_in_the_vpc(selections: list[Some]) -> None:
+    account = account_for({"loadBalancer.clients": {"cidrs": ["0.0.0.0/0", "::/0"]}})
+    (vpc,), cluster = account.vpcs(One(name="any")), account.cluster("any")
+    listed = [account.prefix_lists(One(name=name))[0] for name in (OF_IPV6, CLOUDFRONT)]
+
+    places = [network for each in selections for network in account.subnets(vpc.id, each)[0].networks]
+    apart = [AddressRange.of(str(each)) for each in (*places, *cluster.services)]
+    apart += [AddressRange.of(str(network)) for each in listed for network in each.networks]
+
+    assert not any(one.overlaps(other) for one, other in combinations(apart, 2))
+    assert all(
+        any(AddressRange.of(str(of)).covers(AddressRange.of(str(each))) for of in vpc.networks) for each in places
+    )
+    assert [each.family for each in listed] == [6, 4]
 
 
 def test_the_clusters_group_can_be_selected_like_any_other(account: SymbolicAccount) -> None:

@@ -140,7 +140,7 @@ def _stack_of(name: str, second_octet: int) -> AccountInMemory:
         subnets,
         (*groups, Thing(cluster_group, cluster_group.label, {}, vpc)),
         (),
-        {shop: FoundCluster(vpc, cluster_group.id, ip_network("172.20.0.0/16"))},
+        {shop: FoundCluster(vpc, cluster_group.id, _networks("172.20.0.0/16"))},
     )
 
 

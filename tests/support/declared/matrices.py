@@ -53,6 +53,17 @@ _LISTS = (
     PrefixList("pl-2", "office", 6, 7, (ip_network("2001:db8:9::/48"),)),
     PrefixList("pl-3", "com.amazonaws.global.cloudfront.origin-facing", 4, 55, (ip_network("120.52.22.96/27"),)),
 )
+_FOURTH, _SIXTH = (ip_network("10.0.0.0/16"),), (ip_network("2001:db8::/56"),)
+_FAMILIES = (
+    (_FOURTH, (), (ip_network("10.0.96.0/20"),)),
+    ((*_FOURTH, *_SIXTH), (ip_network("172.20.0.0/16"),), (ip_network("10.0.96.0/20"),)),
+    ((*_FOURTH, *_SIXTH), (ip_network("fd00:20::/108"),), (ip_network("2001:db8:0:96::/64"),)),
+)
+"""The networks of a VPC, of Services and of pods: of IPv4 alone, and of both with pods of each family."""
+_RESOLVERS = (
+    (ip_network("169.254.20.10"), ip_network("172.20.0.10")),
+    (ip_network("fd00::10:10"), ip_network("fd00:20::a")),
+)
 _NODES = Group("sg-nodes", "shop-nodes", (("ingress", 4, 2),))
 _CLUSTER = Group("sg-cluster", "eks-cluster-sg-shop-1")
 
@@ -160,20 +171,21 @@ _networks = st.lists(st.sampled_from(_NETWORKS), unique=True, min_size=1, max_si
 def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
     """Draw an environment with a place for every external of a matrix."""
     dns = draw(st.sampled_from(DnsMode))
-    resolvers = (ip_network("169.254.20.10"), ip_network("172.20.0.10")) if dns is DnsMode.NODE_LOCAL else ()
+    resolvers = draw(st.sampled_from(_RESOLVERS)) if dns is DnsMode.NODE_LOCAL else ()
     places = [
         (external.name, replace(draw(_places()), groups=()) if external.name == FRONT else draw(_places()))
         for external in matrix.externals
         if external.namespace is None
     ]
     attachment, *leaving = draw(st.permutations(tuple(Attachment)))
+    vpc, services, pods = draw(st.sampled_from(_FAMILIES))
     return Environment(
         "dev",
         "aws",
         "ap-northeast-2",
         "111122223333",
         "vpc-1",
-        (ip_network("10.0.0.0/16"),),
+        vpc,
         Cluster(
             "shop",
             _CLUSTER,
@@ -185,6 +197,8 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
             dns,
             resolvers,
             draw(st.sampled_from((None, None, *leaving))),
+            draw(st.sampled_from(((), pods))),
+            services,
         ),
         LoadBalancer(
             FRONT,
