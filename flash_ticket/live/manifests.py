@@ -21,7 +21,8 @@ _ENDED = {"Succeeded", "Failed"}
 def read_live_cluster(cluster: KubernetesCluster) -> AnalysedCluster:
     """Return a cluster as it is now. This needs the rights to list namespaces, pods, Services, policies and Ingresses.
 
-    Pods that have ended have no address, and are left out. Policies of other APIs are noted, and not judged.
+    Pods that have ended have no address, and are left out. Policies of administrators are judged.
+    Those of network plug-ins are noted, and not judged.
 
     Raises:
         InputError: The cluster does not answer, a right is missing, or an object is not valid.

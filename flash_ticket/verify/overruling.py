@@ -8,10 +8,11 @@ rules add up, deny rules come first. Calico documentation, "NetworkPolicy" and "
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
 from flash_ticket.firewall.analyse.label_selector import read_selector
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.change.deployed import Described
-from flash_ticket.firewall.compile.guard_rails.rights import _NETWORK_POLICY_API, OVERRULING_APIS, OverrulingApi
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi
 from flash_ticket.verify.finding import Finding, FindingKind
 
 _DECIDING = {"Accept", "Allow", "Deny"}
@@ -43,7 +44,7 @@ def overruling(policies: Iterable[OtherPolicy], namespace_labels: Mapping[str, s
         InputError: A policy has a selector that cannot be read.
     """
     for policy in policies:
-        if policy.api.group == _NETWORK_POLICY_API:
+        if policy.api.group == GROUP:
             if _may_select(policy, namespace_labels) and _comes_first(policy):
                 yield _finding(policy.api, policy.name, f"it can {_verbs(policy)} before any NetworkPolicy does")
         elif policy.api.group == "cilium.io":

@@ -19,8 +19,11 @@ PODS = [
     pod("pay", {"app": "pay"}),
     {**pod("done", {"app": "pay"}), "status": {"phase": "Succeeded"}},
 ]
-POLICIES = [policy("pay", "pay", policyTypes=["Ingress", "Egress"], ingress=[from_app("api", {"port": 80})])]
-ADMIN = [{"metadata": {"name": "wide"}, "spec": {}}]
+POD_80_AND_81 = from_app("api", {"port": 80, "endPort": 81})
+POLICIES = [policy("pay", "pay", policyTypes=["Ingress", "Egress"], ingress=[POD_80_AND_81])]
+CLOSED = {"action": "Deny", "from": [{"namespaces": {}}], "ports": [{"portNumber": {"port": 81}}]}
+ADMIN = [{"metadata": {"name": "closed"}, "spec": {"priority": 1, "subject": {"namespaces": {}}, "ingress": [CLOSED]}}]
+CILIUM = [{"metadata": {"name": "wide", "namespace": "shop"}, "spec": {}}]
 
 
 def listing(objects: list[dict[str, Any]]) -> tuple[int, bytes]:
@@ -40,6 +43,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
         f"/apis/networking.k8s.io/v1/ingresses{PAGE}": listing([]),
         "/apis/policy.networking.k8s.io/v1alpha1": (200, b'{"kind": "APIResourceList"}'),
         "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies": listing(ADMIN),
+        "/apis/cilium.io/v2": (200, b'{"kind": "APIResourceList"}'),
+        "/apis/cilium.io/v2/ciliumnetworkpolicies": listing(CILIUM),
     }
     with answering(answers) as url:
         content = {
@@ -60,7 +65,7 @@ def test_a_cluster_is_listed_as_it_is_now(cluster: dict[str, tuple[int, bytes]])
 
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "shop/api[ReplicaSet] => shop/pay[Pod] : TCP 80\n"
-    assert "AdminNetworkPolicy default/wide: it may overrule NetworkPolicies and is ignored" in result.stderr
+    assert "CiliumNetworkPolicy shop/wide: it may overrule NetworkPolicies and is ignored" in result.stderr
     assert cluster
 
 
@@ -69,6 +74,7 @@ def test_a_connection_of_a_cluster_is_explained(cluster: dict[str, tuple[int, by
 
     assert (open_.exit_code, closed.exit_code) == (0, 1), open_.stderr + closed.stderr
     assert "NetworkPolicy shop/pay" in open_.stdout or "shop/pay" in open_.stdout
+    assert "denied by AdminNetworkPolicy closed ingress[0]" in " ".join(closed.stdout.split())
     assert cluster
 
 

@@ -12,7 +12,7 @@ from flash_ticket.verify.overruling import OtherPolicy, overruling
 from tests.support.verify.standing import found, only, shop, standing, with_deployed
 
 LABELS = {"kubernetes.io/metadata.name": "flash-ticket", "team": "shop"}
-CLUSTER, ADMIN, CILIUM, CILIUM_WIDE, CALICO, CALICO_WIDE = OVERRULING_APIS
+CLUSTER, ADMIN, BASELINE, CILIUM, CILIUM_WIDE, *CALICO_AND_AWS = OVERRULING_APIS
 DENYING = {"ingress": [{"action": "Deny"}, {"action": "Pass"}]}
 HERE, ELSEWHERE = {"matchLabels": {"team": "shop"}}, {"matchLabels": {"team": "other"}}
 
@@ -52,7 +52,7 @@ def test_a_policy_that_cannot_decide_before_ours_is_not_found(spec: dict[str, An
     assert findings(CLUSTER, **spec) == []
 
 
-@pytest.mark.parametrize("api", [CILIUM, CILIUM_WIDE, CALICO, CALICO_WIDE], ids=lambda api: f"{api.group} {api.kind}")
+@pytest.mark.parametrize("api", [CILIUM, CILIUM_WIDE, *CALICO_AND_AWS], ids=lambda api: f"{api.group} {api.kind}")
 def test_any_policy_of_the_api_of_a_cni_is_found(api: OverrulingApi) -> None:
     (finding,) = findings(api)
 

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from flash_ticket.firewall.analyse.admin.admin_policy import GROUP, AdminPolicy, in_order
+from flash_ticket.firewall.analyse.admin.reading import read_admin_policy
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.analyse.manifests.manifest import Manifest
@@ -36,7 +39,6 @@ _POLICIES = {"networking.k8s.io": {"NetworkPolicy"}, "extensions": {"NetworkPoli
 _INGRESSES = {"networking.k8s.io": {"Ingress"}}
 _ROUTES = {"route.openshift.io": {"Route"}, "": {"Route"}}
 _OVERRULING = {
-    "policy.networking.k8s.io",
     "cilium.io",
     "crd.projectcalico.org",
     "projectcalico.org",
@@ -79,6 +81,7 @@ class AnalysedCluster:
         services: Sorted by namespace and name.
         backends: What Ingresses and Routes point to.
         notes: What the reader ignored, for the caller to show.
+        admin_policies: Policies of administrators, by their precedence.
     """
 
     namespaces: Mapping[str, Mapping[str, str]]
@@ -87,6 +90,7 @@ class AnalysedCluster:
     services: tuple[SelectingService, ...] = ()
     backends: tuple[Backend, ...] = ()
     notes: tuple[Note, ...] = ()
+    admin_policies: tuple[AdminPolicy, ...] = ()
 
 
 def cluster_from(objects: Iterable[Mapping[str, object]], source: str = "memory") -> AnalysedCluster:
@@ -121,6 +125,7 @@ class _ManifestReader:
         self._workloads: list[Workload] = []
         self._replicas: dict[Workload, range] = {}
         self._policies: list[Policy] = []
+        self._admin_policies: list[AdminPolicy] = []
         self._services: list[SelectingService] = []
         self._backends: set[Backend] = set()
         self._notes: list[Note] = []
@@ -139,22 +144,21 @@ class _ManifestReader:
         if namespace is None or namespace == "":
             namespace = "default"
         about = f"{kind} {namespace}/{name}"
-        if not self._is_known(group, kind):
+        is_cluster_wide = group == GROUP and "Policy" in kind
+        if is_cluster_wide:
+            about = f"{kind} {name}"
+        elif not self._is_known(group, kind):
             overrules = group in _OVERRULING and "Policy" in kind
             says = "it may overrule NetworkPolicies and is" if overrules else "this kind is"
             self._notes.append(Note(manifest.source, about, f"{says} ignored"))
             return
-        for key, value in (("name", name), ("namespace", namespace)):
-            if value is not None and not isinstance(value, str):
-                written = field.shown(value)
-                whole.fail(f"metadata.{key}", f"{written} is not text, as YAML reads it", "Put it in quotes")
-        if not isinstance(name, str) or not isinstance(namespace, str) or not name:
-            whole.fail("metadata.name", f"this {kind} has no name", "Give it a name")
-        for key, value in (("name", name), ("namespace", namespace)):
-            if not _NAME.fullmatch(value):
-                whole.fail(f"metadata.{key}", f"{field.shown(value)} is not a name", "Use letters, digits, '-' and '.'")
-        self._once(kind, namespace, name, whole)
-        self._read(body, kind, namespace, name, FieldPath(manifest.source, about))
+        found = _names(name, namespace, kind, whole)
+        if is_cluster_wide:
+            self._once(kind, "", found.name, whole)
+            self._admin_policies.append(read_admin_policy(body, found.name, FieldPath(manifest.source, about)))
+            return
+        self._once(kind, found.namespace, found.name, whole)
+        self._read(body, kind, found.namespace, found.name, FieldPath(manifest.source, about))
 
     @staticmethod
     def _is_known(group: str, kind: str) -> bool:
@@ -167,7 +171,8 @@ class _ManifestReader:
         key = (kind, "" if kind == "Namespace" else namespace, name)
         first = self._seen.setdefault(key, at)
         if first is not at:
-            place.fail("", f"{kind} {namespace}/{name} is already in {first}", "Keep one of the two")
+            about = f"{namespace}/{name}" if namespace else name
+            place.fail("", f"{kind} {about} is already in {first}", "Keep one of the two")
 
     def _read(self, body: Mapping[str, object], kind: str, namespace: str, name: str, place: FieldPath) -> None:
         if kind == "NetworkPolicy":
@@ -190,6 +195,8 @@ class _ManifestReader:
     def _selects_added_labels(self) -> bool:
         """Return whether a policy or a Service selects pods by a label that a controller adds."""
         selectors = [each.pods for each in self._policies]
+        for admin in self._admin_policies:
+            selectors += [each.pods for each in admin.pod_peers()]
         selectors += [each.pods for each in self._services if each.pods is not None]
         for policy in self._policies:
             entries = (entry for rules in policy.rules.values() for entry in rules)
@@ -218,7 +225,31 @@ class _ManifestReader:
             tuple(sorted(self._services, key=lambda service: (service.namespace, service.name))),
             tuple(sorted(self._backends, key=repr)),
             tuple(sorted(self._notes, key=str)),
+            tuple(sorted(self._admin_policies, key=in_order)),
         )
+
+
+class _Named(NamedTuple):
+    namespace: str
+    name: str
+
+
+def _names(name: object, namespace: object, kind: str, whole: FieldPath) -> _Named:
+    """Return the names of an object.
+
+    Raises:
+        InputError: One of them is no name.
+    """
+    for key, value in (("name", name), ("namespace", namespace)):
+        if value is not None and not isinstance(value, str):
+            written = field.shown(value)
+            whole.fail(f"metadata.{key}", f"{written} is not text, as YAML reads it", "Put it in quotes")
+    if not isinstance(name, str) or not isinstance(namespace, str) or not name:
+        whole.fail("metadata.name", f"this {kind} has no name", "Give it a name")
+    for key, value in (("name", name), ("namespace", namespace)):
+        if not _NAME.fullmatch(value):
+            whole.fail(f"metadata.{key}", f"{field.shown(value)} is not a name", "Use letters, digits, '-' and '.'")
+    return _Named(namespace, name)
 
 
 def _group(body: Mapping[str, object], kind: str, place: FieldPath) -> str:

@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from flash_ticket.firewall.analyse.admin.admin_policy import AdminPolicy, AdminRule
+from flash_ticket.firewall.analyse.admin.decision import Match, allowed_ports
+from flash_ticket.firewall.analyse.admin.matching import takes_in
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster
 from flash_ticket.firewall.analyse.policy import AddressPeer, NamedPort, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import Selection
@@ -37,9 +40,37 @@ class _Grants:
 
 
 @dataclass(slots=True, eq=False)
+class _Step:
+    """A rule of an administrator.
+
+    Attributes:
+        sets: The sets of workloads that it matches.
+        ports: The number of its ports.
+    """
+
+    policy: AdminPolicy
+    rule: AdminRule
+    sets: frozenset[int]
+    ports: int
+
+
+@dataclass(slots=True, eq=False)
+class _Rules:
+    """What decides about a workload in one direction.
+
+    Attributes:
+        grants: What NetworkPolicies allow; None if none of them selects the workload.
+        steps: The rules of administrators, by precedence.
+    """
+
+    grants: _Grants | None
+    steps: tuple[_Step, ...]
+
+
+@dataclass(slots=True, eq=False)
 class _Class:
     members: list[int]
-    rules: Mapping[Direction, _Grants | None]
+    rules: Mapping[Direction, _Rules]
     sets: frozenset[int]
     resolution: int
 
@@ -68,6 +99,8 @@ class Equivalence:
         self._port_ids: dict[RulePorts, int] = {}
         self._sets: dict[tuple[int, ...], int] = {}
         self._resolved: dict[tuple[_PortIds, int], PortSet] = {}
+        self._decided: dict[tuple[int, frozenset[int], int], PortSet] = {}
+        self._taken_in: dict[AddressPeer, tuple[int, ...]] = {}
         rules = {direction: self._rules_by_workload(direction) for direction in Direction}
         self._resolutions, self._representatives = self._resolve()
         self._classes = self._classify(rules)
@@ -77,7 +110,45 @@ class Equivalence:
         for each in self._classes:
             yield each.members
 
-    def _rules_by_workload(self, direction: Direction) -> list[_Grants | None]:
+    def _rules_by_workload(self, direction: Direction) -> list[_Rules]:
+        """Return what decides about each workload in a direction. Workloads with the same rules share one object."""
+        made: dict[tuple[int, int], _Rules] = {}
+        pairs = zip(self._grants_by_workload(direction), self._steps_by_workload(direction), strict=True)
+        return [made.setdefault((id(grants), id(steps)), _Rules(grants, steps)) for grants, steps in pairs]
+
+    def _steps_by_workload(self, direction: Direction) -> list[tuple[_Step, ...]]:
+        governing: list[tuple[AdminPolicy, ...]] = [()] * len(self._cluster.workloads)
+        for policy in self._cluster.admin_policies:
+            for number in self._selection.on_pod_network(policy.subject) if direction in policy.rules else ():
+                governing[number] = (*governing[number], policy)
+        of_policy = {
+            policy: [
+                _Step(policy, rule, frozenset(self._meant_by(rule, policy)), self._id(rule.ports))
+                for rule in policy.rules[direction]
+            ]
+            for policy in dict.fromkeys(policy for policies in governing for policy in policies)
+        }
+        made = {
+            policies: tuple(step for policy in policies for step in of_policy[policy])
+            for policies in dict.fromkeys(governing)
+        }
+        return [made[policies] for policies in governing]
+
+    def _meant_by(self, rule: AdminRule, policy: AdminPolicy) -> Iterator[int]:
+        """Yield the sets of workloads that a rule matches."""
+        for peer in rule.peers:
+            if isinstance(peer, AddressPeer):
+                if peer not in self._taken_in:
+                    every = enumerate(self._cluster.workloads)
+                    inside = (number for number, workload in every if takes_in(peer, policy, workload))
+                    self._taken_in[peer] = tuple(inside)
+                meant = self._taken_in[peer]
+            else:
+                meant = self._selection.on_pod_network(peer)
+            if meant:
+                yield self._set(meant)
+
+    def _grants_by_workload(self, direction: Direction) -> list[_Grants | None]:
         """Return the grants of each workload in a direction; None if no policy governs it."""
         groups: dict[int, tuple[tuple[int, ...], list[Policy]]] = {}
         for policy in self._cluster.policies:
@@ -133,7 +204,10 @@ class Equivalence:
 
     def _grant(self, pods: dict[int, set[int]], named: tuple[int, ...], ports: int) -> None:
         if named:
-            pods.setdefault(self._sets.setdefault(named, len(self._sets)), set()).add(ports)
+            pods.setdefault(self._set(named), set()).add(ports)
+
+    def _set(self, named: tuple[int, ...]) -> int:
+        return self._sets.setdefault(named, len(self._sets))
 
     def _resolve(self) -> tuple[list[int], list[int]]:
         """Return each workload's way to resolve the named ports in use, as a number, and one workload for each way."""
@@ -150,7 +224,7 @@ class Equivalence:
             resolutions.append(resolution)
         return resolutions, representatives
 
-    def _classify(self, rules: Mapping[Direction, list[_Grants | None]]) -> list[_Class]:
+    def _classify(self, rules: Mapping[Direction, list[_Rules]]) -> list[_Class]:
         membership: list[list[int]] = [[] for _ in self._cluster.workloads]
         for named, set_id in self._sets.items():
             for number in named:
@@ -198,10 +272,24 @@ class Equivalence:
             return leaving
         return leaving & self._open(destination.rules[Direction.INGRESS], source.sets, destination.resolution)
 
-    def _open(self, grants: _Grants | None, sets: frozenset[int], resolution: int) -> PortSet:
-        """Return the ports that grants open to a peer in the given sets, for a destination with a port resolution."""
-        if grants is None:
-            return ALL_PORTS
+    def _open(self, rules: _Rules, sets: frozenset[int], resolution: int) -> PortSet:
+        """Return the ports that rules open to a peer in the given sets, for a destination with a port resolution."""
+        if not rules.steps:
+            return ALL_PORTS if rules.grants is None else self._granted_to(rules.grants, sets, resolution)
+        key = (id(rules), sets, resolution)
+        found = self._decided.get(key)
+        if found is None:
+            workload = self._cluster.workloads[self._representatives[resolution]]
+            matches = [
+                Match(step.policy, step.rule, self._ports[step.ports].on(workload))
+                for step in rules.steps
+                if not step.sets.isdisjoint(sets)
+            ]
+            granted = None if rules.grants is None else self._granted_to(rules.grants, sets, resolution)
+            found = self._decided[key] = allowed_ports(matches, granted)
+        return found
+
+    def _granted_to(self, grants: _Grants, sets: frozenset[int], resolution: int) -> PortSet:
         ids = grants.everybody
         for key in sets if len(sets) < len(grants.pods) else grants.pods:
             if key in sets and key in grants.pods:
@@ -231,10 +319,43 @@ class Equivalence:
     def _reached(
         self, each: _Class, direction: Direction, partition: Partition
     ) -> Iterator[tuple[list[AddressRange], PortSet]]:
-        grants = each.rules[direction]
+        rules = each.rules[direction]
+        if rules.steps:
+            yield from self._decided_at(each, direction, partition)
+            return
+        grants = rules.grants
         if grants is None:
             yield list(partition.pieces), ALL_PORTS
             return
+        for ids, pieces in self._granted_at(grants, partition).items():
+            ports = self._at_address(ids, each, direction)
+            if ports:
+                yield pieces, ports
+
+    def _decided_at(
+        self, each: _Class, direction: Direction, partition: Partition
+    ) -> Iterator[tuple[list[AddressRange], PortSet]]:
+        """Yield the ports at each piece where administrators have a say."""
+        rules = each.rules[direction]
+        granted: dict[AddressRange, PortSet] = {}
+        for ids, pieces in self._granted_at(rules.grants, partition).items() if rules.grants else ():
+            granted |= dict.fromkeys(pieces, self._at_address(ids, each, direction))
+        by_ports: dict[PortSet, list[AddressRange]] = {}
+        for piece in partition.pieces:
+            matches = [
+                Match(step.policy, step.rule, self._at_address(frozenset({step.ports}), each, direction))
+                for step in rules.steps
+                if any(block.covers(piece) for block in step.rule.blocks())
+            ]
+            ports = allowed_ports(matches, None if rules.grants is None else granted.get(piece, NO_PORTS))
+            if ports:
+                by_ports.setdefault(ports, []).append(piece)
+        for ports, pieces in by_ports.items():
+            yield pieces, ports
+
+    @staticmethod
+    def _granted_at(grants: _Grants, partition: Partition) -> dict[_PortIds, list[AddressRange]]:
+        """Return the pieces of a partition by what grants open there."""
         ids_at: dict[int, _PortIds] = {}
         for block, ids in grants.addresses.items():
             if block.family == partition.pieces[0].family:
@@ -244,10 +365,7 @@ class Equivalence:
         by_ids: dict[_PortIds, list[AddressRange]] = {}
         for place in places:
             by_ids.setdefault(ids_at.get(place, grants.everybody), []).append(partition.pieces[place])
-        for ids, pieces in by_ids.items():
-            ports = self._at_address(ids, each, direction)
-            if ports:
-                yield pieces, ports
+        return by_ids
 
     def _at_address(self, ids: _PortIds, each: _Class, direction: Direction) -> PortSet:
         if direction is Direction.INGRESS:
@@ -258,22 +376,25 @@ class Equivalence:
         return ports
 
 
+def blocks_of(cluster: AnalysedCluster, direction: Direction) -> Iterator[AddressRange]:
+    """Yield every block of addresses that a policy names in its rules of a direction."""
+    for policy in cluster.policies:
+        for rule in policy.rules.get(direction, ()):
+            for peer in rule.peers or ():
+                if isinstance(peer, AddressPeer):
+                    yield from peer.ranges
+    for admin in cluster.admin_policies:
+        yield from admin.blocks(direction)
+
+
 def outside(cluster: AnalysedCluster, direction: Direction, family: Family) -> Partition:
-    """Return the addresses of a family, cut at the ends of every ipBlock in the policies' rules of a direction."""
-    return Partition(
-        family,
-        (
-            block
-            for policy in cluster.policies
-            for rule in policy.rules.get(direction, ())
-            for peer in rule.peers or ()
-            if isinstance(peer, AddressPeer)
-            for block in peer.ranges
-        ),
-    )
+    """Return the addresses of a family, cut at the ends of every block in the policies' rules of a direction."""
+    return Partition(family, blocks_of(cluster, direction))
 
 
-def _targets(grants: _Grants | None) -> list[int]:
-    if grants is None or not grants.everybody:
-        return [_EVERYBODY] if grants is None else list(grants.pods)
-    return [_EVERYBODY]
+def _targets(rules: _Rules) -> list[int]:
+    """Return the sets that rules can open something to."""
+    grants = rules.grants
+    if grants is None or grants.everybody or rules.steps:
+        return [_EVERYBODY]
+    return list(grants.pods)

@@ -164,18 +164,23 @@ def _peer(raw: Mapping[str, object], path: str, place: FieldPath) -> Peer:
 
 def _addresses(raw: Mapping[str, object], path: str, place: FieldPath) -> AddressPeer:
     field.only(raw, ("cidr", "except"), path, place)
-    block = _cidr(raw.get("cidr"), f"{path}.cidr", place)
+    block = read_cidr(raw.get("cidr"), f"{path}.cidr", place)
     holes: list[AddressRange] = []
     for index, entry in enumerate(field.items(raw.get("except"), f"{path}.except", place)):
         at = f"{path}.except[{index}]"
-        hole = _cidr(entry, at, place)
+        hole = read_cidr(entry, at, place)
         if not block.covers(hole) or hole == block:
             place.fail(at, f"{entry} is not a strict part of {raw['cidr']}", "List only addresses within the cidr")
         holes.append(hole)
     return AddressPeer(without(block, holes))
 
 
-def _cidr(value: object, path: str, place: FieldPath) -> AddressRange:
+def read_cidr(value: object, path: str, place: FieldPath) -> AddressRange:
+    """Return the addresses of a CIDR.
+
+    Raises:
+        InputError: The value is not a CIDR.
+    """
     written = field.text(value, path, place)
     try:
         if not written.partition("/")[2].isdigit():

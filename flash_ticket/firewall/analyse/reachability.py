@@ -10,6 +10,7 @@ network policies; API reference, NetworkPolicy):
 * Selectors match pods, and ipBlocks match addresses outside the cluster. Enforcers differ on whether an ipBlock also
   matches a pod's address: ``Enforcement`` is the choice. A block matches a pod that can have several addresses if it
   covers one of them, because nobody knows which one the pod gets.
+* Policies of administrators come before NetworkPolicies, or after them (``admin/decision.py``).
 * A pod can always reach itself, and its node can always reach it; neither is a connection here. Kubernetes leaves ICMP
   undefined, and this analysis does not cover it.
 """
@@ -17,16 +18,19 @@ network policies; API reference, NetworkPolicy):
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
+from flash_ticket.firewall.analyse.admin.decision import allowed_ports
+from flash_ticket.firewall.analyse.admin.explaining import decided_side
+from flash_ticket.firewall.analyse.admin.matching import AdminMatching, private_networks
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster, Note
 from flash_ticket.firewall.analyse.enforcement import Enforcement, Way
-from flash_ticket.firewall.analyse.equivalence import Equivalence, outside
+from flash_ticket.firewall.analyse.equivalence import Equivalence, blocks_of, outside
 from flash_ticket.firewall.analyse.policy import AddressPeer, Peer, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import HostNetwork, Selection
 from flash_ticket.firewall.analyse.service import opened_by
 from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.connections import Block, Connections, PartyName, words
-from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, RuleReference, Side, Verdict
 
 INGRESS_CONTROLLER = "{ingress-controller}"
@@ -64,6 +68,7 @@ class Reachability:
         self.cluster = cluster
         self._host_network = host_network
         self._selection = Selection(cluster, host_network, enforcement)
+        self._admin = AdminMatching(cluster.admin_policies, self._selection)
         self._by_namespace: dict[str, list[Policy]] = {}
         for policy in cluster.policies:
             self._by_namespace.setdefault(policy.namespace, []).append(policy)
@@ -102,10 +107,19 @@ class Reachability:
             )
 
     def _side(self, direction: Direction, endpoint: Party, peer: Party, port: PortRange, way: Way) -> Side:
+        return decided_side(
+            self._admin.governing(endpoint, direction),
+            tuple(self._admin.matches(direction, endpoint, peer)),
+            PortSet((port,)),
+            lambda wanted: self._by_network_policies(direction, endpoint, peer, wanted, way),
+        )
+
+    def _by_network_policies(
+        self, direction: Direction, endpoint: Party, peer: Party, wanted: PortSet, way: Way
+    ) -> Side:
         governors = self._governors(endpoint, direction)
         if not governors:
             return Side(direction, _words(endpoint), _words(peer), Outcome.UNGOVERNED)
-        wanted = PortSet((port,))
         matches = list(self._matches(direction, governors, endpoint, peer, way))
         on_port = [match for match in matches if match[2] & wanted]
         open_ports = NO_PORTS
@@ -121,12 +135,10 @@ class Reachability:
 
     def _side_ports(self, direction: Direction, endpoint: Party, peer: Party, way: Way = Way.ANY) -> PortSet:
         governors = self._governors(endpoint, direction)
-        if not governors:
-            return ALL_PORTS
-        ports = NO_PORTS
+        granted = NO_PORTS if governors else None
         for _, _, open_ports in self._matches(direction, governors, endpoint, peer, way):
-            ports |= open_ports
-        return ports
+            granted = open_ports if granted is None else granted | open_ports
+        return allowed_ports(self._admin.matches(direction, endpoint, peer), granted)
 
     def _governors(self, endpoint: Party, direction: Direction) -> tuple[Policy, ...]:
         if isinstance(endpoint, AddressRange):
@@ -172,17 +184,23 @@ class Reachability:
             yield endpoint
             return
         starts = {endpoint.first}
-        for policy in self._governors(peer, direction):
-            for rule in policy.rules[direction]:
-                for each in rule.peers or ():
-                    for block in each.ranges if isinstance(each, AddressPeer) else ():
-                        if block.overlaps(endpoint):
-                            starts.update((max(block.first, endpoint.first), min(block.last, endpoint.last) + 1))
+        for block in self._blocks(peer, direction):
+            if block.overlaps(endpoint):
+                starts.update((max(block.first, endpoint.first), min(block.last, endpoint.last) + 1))
         starts.discard(endpoint.last + 1)
         firsts = sorted(starts)
         lasts = [*(first - 1 for first in firsts[1:]), endpoint.last]
         for first, last in zip(firsts, lasts, strict=True):
             yield AddressRange(endpoint.family, first, last)
+
+    def _blocks(self, governed: Party, direction: Direction) -> Iterator[AddressRange]:
+        for policy in self._governors(governed, direction):
+            for rule in policy.rules[direction]:
+                for peer in rule.peers or ():
+                    if isinstance(peer, AddressPeer):
+                        yield from peer.ranges
+        for admin in self._admin.governing(governed, direction):
+            yield from admin.blocks(direction)
 
     def connections(self) -> Connections:
         """Return every connection between workloads, and between workloads and address ranges outside the cluster.
@@ -204,15 +222,8 @@ class Reachability:
         return Connections(parties, blocks)
 
     def _families(self) -> tuple[Family, ...]:
-        uses_v6 = any(
-            block.family is Family.V6
-            for policy in self.cluster.policies
-            for rules in policy.rules.values()
-            for rule in rules
-            for peer in rule.peers or ()
-            if isinstance(peer, AddressPeer)
-            for block in peer.ranges
-        )
+        blocks = (block for direction in Direction for block in blocks_of(self.cluster, direction))
+        uses_v6 = any(block.family is Family.V6 for block in blocks)
         return (Family.V4, Family.V6) if uses_v6 else (Family.V4,)
 
     @cached_property
@@ -264,6 +275,10 @@ class Reachability:
             if name.endswith("[Pod]") and name != str(workload):
                 says = f"policies treat its pods differently; {name} is one of them"
                 found.append(Note("ownerReferences", str(workload), says))
+        for policy, block in private_networks(cluster.admin_policies):
+            if not any(workload.addresses for workload in cluster.workloads):
+                says = f"its network {block} matches pods with such addresses, too, and none are known here"
+                found.append(Note(policy.source, str(policy), says))
         for name, ports in self._entrances.items():
             if not ports:
                 says = "policies deny connections from arbitrary pods, and so from the ingress controller"

@@ -63,12 +63,28 @@ class Selection:
         key = (policy.namespace if peer.namespaces is None else "", peer)
         found = self._named.get(key)
         if found is None:
-            found = self._named[key] = self._look(peer, policy)
+            found = self._named[key] = self._look(peer, policy.namespace)
         return found
 
-    def _look(self, peer: PodPeer, policy: Policy) -> tuple[int, ...]:
+    def on_pod_network(self, chosen: PodPeer) -> tuple[int, ...]:
+        """Return the numbers of the workloads that a policy of an administrator means, as its subject or as a peer.
+
+        The Network Policy API leaves out pods on their node's network. Their traffic is the node's.
+        """
+        workloads = self._cluster.workloads
+        return tuple(each for each in self._look(chosen, "") if workloads[each].network is PodNetwork.POD)
+
+    def is_meant(self, chosen: PodPeer, workload: Workload) -> bool:
+        """Return whether a policy of an administrator means a workload, which need not exist in the cluster."""
+        return (
+            workload.network is PodNetwork.POD
+            and chosen.pods.matches(workload.labels)
+            and (chosen.namespaces or EVERYTHING).matches(self.namespace_labels(workload.namespace))
+        )
+
+    def _look(self, peer: PodPeer, own: str) -> tuple[int, ...]:
         if peer.namespaces is None:
-            names = [policy.namespace]
+            names = [own]
         elif peer.namespaces == EVERYTHING:
             return self._everywhere.matching(peer.pods)
         else:

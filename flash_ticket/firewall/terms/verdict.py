@@ -36,13 +36,15 @@ class Outcome(StrEnum):
     ALLOWED = "a rule allows it"
     NO_RULE_FOR_PEER = "no rule names the peer"
     NO_RULE_FOR_PORT = "rules name the peer, none of them this port"
+    DENIED = "a rule of an administrator denies it"
+    BY_DEFAULT = "no rule of an administrator matches, and no NetworkPolicy selects this side"
     REPLY = "a reply needs no rule"
     OTHERS = "others own the group, and rules of theirs may allow it"
 
     @property
     def passes(self) -> bool:
         """Whether this side allows the connection."""
-        return self in (Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.REPLY, Outcome.OTHERS)
+        return self in (Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.BY_DEFAULT, Outcome.REPLY, Outcome.OTHERS)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,22 +93,22 @@ class Side:
 
     def __str__(self) -> str:
         """Return one sentence, such as ``Ingress: shop/deny-all selects shop/api; no rule names shop/pay``."""
-        way = self.direction.policy_type
-        governed = f"{way}: {', '.join(self.governors)} governs {self.endpoint}"
+        return f"{self.direction.policy_type}: {self._said}"
+
+    @property
+    def _said(self) -> str:
+        governed = f"{', '.join(self.governors)} governs {self.endpoint}"
         rules = ", ".join(map(str, self.rules))
-        match self.outcome:
-            case Outcome.UNGOVERNED:
-                return f"{way}: nothing governs {self.endpoint}, so everything passes"
-            case Outcome.ALLOWED:
-                return f"{way}: allowed by {rules}"
-            case Outcome.NO_RULE_FOR_PEER:
-                return f"{governed}, and no rule names {self.peer}"
-            case Outcome.NO_RULE_FOR_PORT:
-                return f"{governed}; {rules} names {self.peer}, but not this port"
-            case Outcome.REPLY:
-                return f"{way}: a reply needs no rule"
-            case Outcome.OTHERS:
-                return f"{governed}; others own it, and rules of theirs may allow {self.peer}"
+        return {
+            Outcome.UNGOVERNED: f"nothing governs {self.endpoint}, so everything passes",
+            Outcome.ALLOWED: f"allowed by {rules}",
+            Outcome.NO_RULE_FOR_PEER: f"{governed}, and no rule names {self.peer}",
+            Outcome.NO_RULE_FOR_PORT: f"{governed}; {rules} names {self.peer}, but not this port",
+            Outcome.DENIED: f"denied by {rules}",
+            Outcome.BY_DEFAULT: f"{governed}, and none of its rules matches, so everything passes",
+            Outcome.REPLY: "a reply needs no rule",
+            Outcome.OTHERS: f"{governed}; others own it, and rules of theirs may allow {self.peer}",
+        }[self.outcome]
 
 
 class Extent(StrEnum):

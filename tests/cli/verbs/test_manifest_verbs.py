@@ -265,3 +265,40 @@ def test_a_failed_write_of_the_answer_exits_2_with_one_line(shop: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: the answer cannot be written: ")
     assert done.stderr.count("\n") == 1
+
+
+def administrator(peer: dict[str, Any]) -> dict[str, Any]:
+    rule = {"action": "Deny", "to": [peer], "ports": [{"portNumber": {"port": 8080}}]}
+    spec = {"priority": 1, "subject": {"namespaces": {}}, "egress": [rule]}
+    version = "policy.networking.k8s.io/v1alpha1"
+    return {"apiVersion": version, "kind": "AdminNetworkPolicy", "metadata": {"name": "quarantine"}, "spec": spec}
+
+
+def test_policies_of_administrators_are_listed_explained_and_compared(shop: Path, tmp_path: Path) -> None:
+    after = write(tmp_path / "after", *yaml.safe_load_all((shop / "all.yaml").read_text()), administrator(EVERYWHERE))
+
+    assert "=> shop/pay[Deployment]" not in run("list", "--dir", after).stdout
+    assert (
+        "removed  shop/api[Deployment] => shop/pay[Deployment] : TCP 8080"
+        in run("diff", "--dir", shop, "--dir", after).stdout
+    )
+    explained = run("explain", "api", "pay", "8080", "--dir", after)
+    assert explained.exit_code == 1
+    assert "Egress: denied by AdminNetworkPolicy quarantine egress[0]" in explained.stdout
+
+
+EVERYWHERE: dict[str, Any] = {"namespaces": {}}
+
+
+@pytest.mark.parametrize(
+    "verb", [("list",), ("explain", "api", "pay", "80"), ("diff", "--dir", ".")], ids=lambda v: v[0]
+)
+def test_a_policy_that_cannot_be_judged_ends_with_one_line_instead_of_an_answer(
+    shop: Path, verb: tuple[str, ...]
+) -> None:
+    write(shop / "admin", administrator({"nodes": {}}))
+    result = run(*(str(shop) if each == "." else each for each in verb), "--dir", shop)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "AdminNetworkPolicy quarantine: spec.egress[0].to[0].nodes: this rule cannot be judged" in result.stderr

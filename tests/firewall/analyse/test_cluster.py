@@ -69,8 +69,6 @@ def test_irrelevant_kinds_are_noted() -> None:
 @pytest.mark.parametrize(
     ("kind", "version"),
     [
-        ("ClusterNetworkPolicy", "policy.networking.k8s.io/v1alpha2"),
-        ("AdminNetworkPolicy", "policy.networking.k8s.io/v1alpha1"),
         ("NetworkPolicy", "crd.projectcalico.org/v1"),
         ("CiliumNetworkPolicy", "cilium.io/v2"),
     ],

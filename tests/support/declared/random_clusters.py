@@ -26,7 +26,7 @@ BLOCKS = {
 }
 _KEYS = ("app", "tier")
 _VALUES = ("a", "b", "c")
-_NAMES = ("http", "dns")
+NAMES = ("http", "dns")
 _NAMESPACES = ("shop", "default")
 
 labels = st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_VALUES), max_size=2)
@@ -65,7 +65,7 @@ def ports(draw: st.DrawFn) -> Manifest:
     if form == "range":
         found["endPort"] = draw(st.integers(found["port"], min(65535, found["port"] + 10)))
     if form == "name":
-        found["port"] = draw(st.sampled_from(_NAMES))
+        found["port"] = draw(st.sampled_from(NAMES))
     return found
 
 
@@ -169,7 +169,7 @@ def clusters(draw: st.DrawFn, most_pods: int = 5, most_policies: int = 4) -> Ran
 @st.composite
 def _container_ports(draw: st.DrawFn) -> Manifest:
     return {
-        "name": draw(st.sampled_from(_NAMES)),
+        "name": draw(st.sampled_from(NAMES)),
         "protocol": draw(st.sampled_from(PROTOCOLS)),
         "containerPort": draw(st.sampled_from(INTERESTING_PORTS)),
     }

@@ -71,10 +71,10 @@ def isolates(policy: Manifest, pod: Pod, direction: str) -> bool:
     if not types:
         # Ingress is always set; Egress is set if the policy has any egress rules.
         types = ["Ingress", "Egress"] if policy["spec"].get("egress") else ["Ingress"]
-    return direction in types and _matches(policy["spec"].get("podSelector") or {}, pod.labels)
+    return direction in types and matches(policy["spec"].get("podSelector") or {}, pod.labels)
 
 
-def _matches(selector: Manifest, labels: Mapping[str, str]) -> bool:
+def matches(selector: Manifest, labels: Mapping[str, str]) -> bool:
     for key, value in (selector.get("matchLabels") or {}).items():
         if labels.get(key) != value:
             return False
@@ -93,7 +93,7 @@ def _matches(selector: Manifest, labels: Mapping[str, str]) -> bool:
 
 def _is_meant(peer: Manifest, policy: Manifest, endpoint: Pod | Address) -> bool:
     if isinstance(endpoint, Address):
-        return "ipBlock" in peer and _in_block(peer["ipBlock"], _address(endpoint.text))
+        return "ipBlock" in peer and in_block(peer["ipBlock"], endpoint.text)
     if "ipBlock" in peer:
         return False  # these should be cluster-external IPs
     return means_pod(peer, policy, endpoint)
@@ -101,18 +101,19 @@ def _is_meant(peer: Manifest, policy: Manifest, endpoint: Pod | Address) -> bool
 
 def means_pod(peer: Manifest, policy: Manifest, pod: Pod) -> bool:
     if "namespaceSelector" in peer:
-        if not _matches(peer["namespaceSelector"], pod.namespace_labels):
+        if not matches(peer["namespaceSelector"], pod.namespace_labels):
             return False
     elif pod.namespace != policy["metadata"].get("namespace", "default"):
         return False  # a podSelector alone: pods in the policy's own namespace
-    return _matches(peer.get("podSelector") or {}, pod.labels)
+    return matches(peer.get("podSelector") or {}, pod.labels)
 
 
 _address = cache(ipaddress.ip_address)  # parsing the same few addresses again and again would take most of the time
 _network = cache(ipaddress.ip_network)
 
 
-def _in_block(block: Manifest, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def in_block(block: Manifest, text: str) -> bool:
+    address = _address(text)
     if address not in _network(block["cidr"]):
         return False
     return all(address not in _network(each) for each in block.get("except") or [])

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
 from flash_ticket.firewall.compile.flow_log import RESULTS, log_group_prefix, name_prefix
-
-_NETWORK_POLICY_API = "policy.networking.k8s.io"
 
 
 class Reach(StrEnum):
@@ -39,15 +38,20 @@ class OverrulingApi:
     reach: Reach
 
 
+_CALICO, _CALICO_CRD = ("projectcalico.org", "v3"), ("crd.projectcalico.org", "v1")
+_AWS, _CILIUM = ("networking.k8s.aws", "v1alpha1"), ("cilium.io", "v2")
 OVERRULING_APIS = (
-    OverrulingApi(_NETWORK_POLICY_API, "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
-    OverrulingApi(_NETWORK_POLICY_API, "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", Reach.CLUSTER),
-    OverrulingApi("cilium.io", "v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies", Reach.NAMESPACE),
-    OverrulingApi(
-        "cilium.io", "v2", "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Reach.CLUSTER
-    ),
-    OverrulingApi("crd.projectcalico.org", "v1", "NetworkPolicy", "networkpolicies", Reach.NAMESPACE),
-    OverrulingApi("crd.projectcalico.org", "v1", "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(GROUP, "v1alpha2", "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(GROUP, "v1alpha1", "AdminNetworkPolicy", "adminnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(GROUP, "v1alpha1", "BaselineAdminNetworkPolicy", "baselineadminnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(*_CILIUM, "CiliumNetworkPolicy", "ciliumnetworkpolicies", Reach.NAMESPACE),
+    OverrulingApi(*_CILIUM, "CiliumClusterwideNetworkPolicy", "ciliumclusterwidenetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(*_CALICO_CRD, "NetworkPolicy", "networkpolicies", Reach.NAMESPACE),
+    OverrulingApi(*_CALICO_CRD, "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(*_CALICO, "NetworkPolicy", "networkpolicies", Reach.NAMESPACE),
+    OverrulingApi(*_CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(*_AWS, "ApplicationNetworkPolicy", "applicationnetworkpolicies", Reach.NAMESPACE),
+    OverrulingApi(*_AWS, "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
 )
 
 
