@@ -18,6 +18,7 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_adoption, read_deployed
 from flash_ticket.live.guard_rails import guard_rail_warnings
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.resolvers import resolver_warnings
 from flash_ticket.live.stack.running_program import read_stack_configuration, refuse
 from flash_ticket.report.impact import impact_text, impact_warnings
 from flash_ticket.report.proof import proof_text
@@ -34,7 +35,7 @@ try:
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
     adopted = read_adoption(account, deployed, planned)
-    guarded = list(guard_rail_warnings(cluster, planned, labels))
+    guarded = [*guard_rail_warnings(cluster, planned, labels), *resolver_warnings(cluster, account, environment)]
     change = impact(deployed, planned.layers())
     proof = planned.proof()
 except InputError as error:

@@ -60,7 +60,7 @@ def interfaces_of(account: AwsAccount, vpc: str) -> tuple[Interface, ...]:
     """Return the network interfaces of a VPC, sorted by id.
 
     An interface may have a delegated IPv4 prefix (a /28; EC2 user guide, "Prefix delegation"). Its addresses count as
-    addresses of the interface. A delegated IPv6 prefix (a /80) has too many addresses to list.
+    addresses of the interface. A delegated IPv6 prefix (a /80) has too many addresses to list, and stays a block.
     """
     of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
     described = account.pages(
@@ -71,6 +71,7 @@ def interfaces_of(account: AwsAccount, vpc: str) -> tuple[Interface, ...]:
             each["NetworkInterfaceId"],
             tuple(dict.fromkeys(_addresses(each))),
             tuple(sorted(group["GroupId"] for group in each.get("Groups", ()))),
+            tuple(ip_network(delegated["Ipv6Prefix"]) for delegated in each.get("Ipv6Prefixes", ())),
         )
         for each in described
     )

@@ -123,15 +123,19 @@ class KubernetesCluster:
         found = self.listed_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
         return sorted(policy["metadata"]["name"] for policy in found)
 
-    def objects(self, path: str) -> Iterator[dict[str, Any]]:
+    def objects(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Yield the objects of an API list, such as ``/api/v1/pods``. Memory holds one page at a time.
+
+        Args:
+            path: The path of the list.
+            query: Parameters of the API, such as ``labelSelector``.
 
         This needs the right to list the objects. After five minutes or more, the API server forgets the position of
         a listing (API reference, "continue"). It then answers 410, and the caller must start again.
         """
         token = ""
         while True:
-            page = self._get(path, limit=_PAGE, **({"continue": token} if token else {}))
+            page = self._get(path, limit=_PAGE, **query, **({"continue": token} if token else {}))
             if page is None:
                 raise self._refused("GET", path, HTTPStatus.NOT_FOUND, "Not Found")
             yield from page.get("items", ())

@@ -12,11 +12,13 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, Reach
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind_or_refusal
+from flash_ticket.live.resolvers import resolvers_or_refusal
 from flash_ticket.verify.flow_log import own_flow_log
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
 from flash_ticket.verify.overruling import OtherPolicy
@@ -50,7 +52,10 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     """
     labels = cluster.require_namespace(matrix.namespace)
     inventory = take_inventory(cluster, account, matrix, binding, now, within=matrix.namespace)
-    seen = Observed(inventory)
+    resolvers = resolvers_or_refusal(cluster)
+    if not isinstance(resolvers, InputError):
+        inventory = replace(inventory, pods=tuple(dict.fromkeys((*inventory.pods, *resolvers))))
+    seen = Observed(inventory, unseen_resolvers=resolvers if isinstance(resolvers, InputError) else None)
     own = [group["GroupId"] for group in seen.deployed.groups]
     rules = _rules_in(account, sorted({*own, *_existing_groups(seen.environment)}))
     known = {rule["SecurityGroupRuleId"] for rule in rules}
@@ -74,7 +79,8 @@ def _others(cluster: KubernetesCluster, namespace: str) -> Iterator[OtherPolicy]
 
 def _existing_groups(environment: Environment) -> set[str]:
     places = {group.id for _, place in environment.places for group in place.groups}
-    return {environment.cluster.group.id, environment.cluster.nodes.id, *places}
+    cluster = environment.cluster
+    return {cluster.group.id, cluster.nodes.id, *(group.id for group in cluster.groups_of_dns), *places}
 
 
 def _rules_in(account: AwsAccount, groups: Sequence[str]) -> list[dict[str, Any]]:

@@ -54,6 +54,8 @@ class Observed:
         left_behind: What a broken deployment left of its record; the refusal if the account refuses to answer, and
             None if it was not read.
         namespace_labels: The labels of the firewalled namespace.
+        unseen_resolvers: Why the pods of kube-dns were not read; None if they are in the inventory, as far as it has
+            their namespace.
     """
 
     inventory: Inventory
@@ -62,6 +64,7 @@ class Observed:
     others: tuple[OtherPolicy, ...] | None = None
     left_behind: tuple[Finding, ...] | InputError | None = None
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    unseen_resolvers: InputError | None = None
 
     @property
     def environment(self) -> Environment:
@@ -94,6 +97,7 @@ class Observed:
             *(() if self.group_rules is not None else ("rules that others put in the stack's groups",)),
             *(() if self.flow_logs is not None else ("the flow log and its destination",)),
             *(() if self.others is not None else ("policies of other APIs",)),
+            *((f"the groups of the pods of kube-dns ({self.unseen_resolvers})",) if self.unseen_resolvers else ()),
             *(() if isinstance(left, tuple) else (f"what a broken deployment left behind{refused}",)),
         )
 

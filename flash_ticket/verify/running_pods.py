@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Labels, Service, label_text
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Pod, lasting
+from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Interfaces, Pod, lasting
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
@@ -101,7 +101,7 @@ class RunningPods(Comparison):
         wanted = self.group_ids.get(own) if own else None
         if wanted is None:
             return
-        interface = next((self._interfaces[each] for each in pod.addresses if each in self._interfaces), None)
+        interface = next((found for each in pod.addresses if (found := self._interfaces.at(each))), None)
         if interface is None:
             where, what = self._where((pod,)), f"no interface of the VPC has its address {pod.addresses[0]}"
         elif wanted not in interface.groups:
@@ -175,8 +175,8 @@ class RunningPods(Comparison):
         return frozenset((*labelled, *(policy.name for policy in self.planned.pods.allows)))
 
     @cached_property
-    def _interfaces(self) -> Mapping[str, Interface]:
-        return {address: each for each in self.observed.inventory.interfaces for address in each.addresses}
+    def _interfaces(self) -> Interfaces:
+        return Interfaces(self.observed.inventory.interfaces)
 
     def _where(self, pods: tuple[Pod, ...]) -> str:
         names = ", ".join(pod.name for pod in pods[:_NAMED])

@@ -16,6 +16,7 @@ from flash_ticket.verify.flow_log import FlowLogState
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.pod_addresses import PodAddresses
 from flash_ticket.verify.pod_layer import PodLayer
+from flash_ticket.verify.resolvers import Resolvers
 from flash_ticket.verify.running_pods import RunningPods, ServiceAddresses
 from flash_ticket.verify.vpc_layer import VpcLayer
 
@@ -67,6 +68,7 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *RunningPods(planned, observed, vpc.group_ids).findings(),
         *ServiceAddresses(planned, observed).findings(),
         *PodAddresses(planned, observed).findings(),
+        *Resolvers(planned, observed).findings(),
         *(FlowLogState(planned, observed.flow_logs).findings() if observed.flow_logs else ()),
         *(observed.left_behind if isinstance(observed.left_behind, tuple) else ()),
     ]

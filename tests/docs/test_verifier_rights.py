@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from flash_ticket.firewall.compile.guard_rails.rights import (
+    DNS_KUBERNETES,
     EPHEMERAL_PROBE_KUBERNETES,
     PROBE_KUBERNETES,
     VERIFY_KUBERNETES,
@@ -44,6 +45,7 @@ def test_the_roles_grant_exactly_what_verify_needs() -> None:
     assert roles() == {
         ("Role", "flash-firewall-verifier"): rules(VERIFY_KUBERNETES, Reach.NAMESPACE),
         ("ClusterRole", "flash-firewall-verifier"): rules(VERIFY_KUBERNETES, Reach.CLUSTER),
+        ("Role", "flash-firewall-dns-reader"): rules(DNS_KUBERNETES, Reach.NAMESPACE),
         ("Role", "flash-firewall-prober"): rules(PROBE_KUBERNETES, Reach.NAMESPACE),
         ("Role", "flash-firewall-image-prober"): rules(EPHEMERAL_PROBE_KUBERNETES, Reach.NAMESPACE),
     }

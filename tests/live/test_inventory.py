@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def test_the_addresses_of_a_delegated_prefix_are_the_interfaces(monkeypatch: pyt
 
     (found,) = interfaces_of(AwsAccount.connect("ap-northeast-2", None, "dev"), "vpc-1")
 
-    assert found == Interface("eni-1", ("10.10.0.5", *(f"10.10.0.{last}" for last in range(16, 32))), ())
+    addresses = ("10.10.0.5", *(f"10.10.0.{last}" for last in range(16, 32)))
+    assert found == Interface("eni-1", addresses, (), (ip_network("2001:db8::/80"),))
 
 
 NAMESPACE = "inventory-of-tests"

@@ -27,7 +27,7 @@ from flash_ticket.firewall.declare.binding import (
     Some,
     stack_file,
 )
-from flash_ticket.firewall.declare.choices import DnsMode, Network
+from flash_ticket.firewall.declare.choices import ClusterGroup, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 
@@ -219,9 +219,15 @@ class _Binder:
             problem = f"the cluster {entry.name} is in {found.vpc}, the binding's VPC is {vpc.id}"
             raise self._refuse("cluster.name", problem, "Correct one")
         nodes = self._group("cluster.nodes", entry.nodes, vpc.id)
+        group = self._group("cluster.name", One(id=found.group), vpc.id)
+        known = {ClusterGroup.CLUSTER: group, ClusterGroup.NODES: nodes}
+        dns = {
+            known[each] if isinstance(each, ClusterGroup) else self._group(f"cluster.dns.groups[{index}]", each, vpc.id)
+            for index, each in enumerate(entry.dns.groups or ())
+        }
         return Cluster(
             entry.name,
-            self._group("cluster.name", One(id=found.group), vpc.id),
+            group,
             nodes,
             entry.attachment,
             entry.cni.name,
@@ -232,6 +238,7 @@ class _Binder:
             entry.leaving,
             self._pod_networks(entry, found, nodes, vpc),
             found.services,
+            tuple(sorted(dns)),
         )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster) -> tuple[Network, ...]:

@@ -114,13 +114,14 @@ class Cluster:
     """The EKS cluster as both layers need it.
 
     Attributes:
-        group: The cluster security group, which CoreDNS usually has.
+        group: The cluster security group, which EKS makes.
         nodes: The security group of the nodes, which kubelets and ordinary pods use.
         resolvers: Addresses that answer DNS besides the CoreDNS pods: NodeLocal DNSCache and the Service it replaces.
         leaving: The attachment of pods that have not restarted yet; None if all pods have ``attachment``.
         pod_networks: The addresses that pods can have; empty if neither the binding nor the account tells.
         services: The addresses of Services, of the same family as those of pods; several if it is not known which
             one it is, and empty if nothing is known.
+        dns_groups: The groups that interfaces of CoreDNS pods can have, as the binding says; empty if it does not.
     """
 
     name: str
@@ -135,6 +136,16 @@ class Cluster:
     leaving: Attachment | None = None
     pod_networks: tuple[Network, ...] = ()
     services: tuple[Network, ...] = ()
+    dns_groups: tuple[Group, ...] = ()
+
+    @property
+    def groups_of_dns(self) -> tuple[Group, ...]:
+        """The groups that interfaces of CoreDNS pods can have; each has at least one of them.
+
+        EKS's own node groups have the cluster's group, and nodes of others (terraform-aws-modules/eks) a group of their
+        own, so both are possible unless the binding says more.
+        """
+        return self.dns_groups or tuple(sorted({self.group, self.nodes}))
 
     @property
     def enforcement(self) -> Enforcement:

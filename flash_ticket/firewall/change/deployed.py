@@ -245,7 +245,7 @@ def _attached(policy: Described) -> tuple[str, ...]:
 
 
 def _existing(environment: Environment) -> dict[str, Holder]:
-    groups = [environment.cluster.group, environment.cluster.nodes]
+    groups = [environment.cluster.group, environment.cluster.nodes, *environment.cluster.dns_groups]
     groups += [group for _, place in environment.places for group in place.groups]
     return {group.id: group for group in groups}
 

@@ -83,14 +83,18 @@ class _PlannedChange:
                 self._ends,
             )
         cluster = environment.cluster
+        dns, asked = {group.id for group in cluster.groups_of_dns}, self._groups_at(Direction.INGRESS, " to DNS")
+        nodes = self._groups_at(Direction.EGRESS, " to DNS", "kubelet probes to ")
+        of_cluster = "cluster.name" if cluster.group.id in dns - asked else "cluster.dns.groups"
         bound = (
-            ("cluster.name", cluster.group.id, self._groups_at(Direction.INGRESS, " to DNS")),
-            ("cluster.nodes", cluster.nodes.id, self._groups_at(Direction.EGRESS, " to DNS", "kubelet probes to ")),
+            (of_cluster, dns, asked - (nodes - {cluster.nodes.id})),
+            ("cluster.nodes", {cluster.nodes.id}, nodes),
         )
         for key, now, before in bound:
-            if others := before - {now}:
+            if others := before - now:
+                groups = "the security groups" if len(now) > 1 else "the security group"
                 yield Interruption(
-                    f"{key} now means the security group {now} instead of {_listed(others)}",
+                    f"{key} now means {groups} {_listed(now)} instead of {_listed(others)}",
                     "rules name only the new group, and interfaces with the former group are cut off",
                     "Attach the new group to every interface with the former one, in addition to it, and then bind "
                     "the new group",
@@ -198,7 +202,8 @@ class _PlannedChange:
         """The services whose running pods can have the nodes' group; the nodes' DNS rule shows it."""
         cluster = self.planned.environment.cluster
         asked = any(
-            (rule.holder, rule.direction, rule.peer) == (cluster.nodes, Direction.EGRESS, cluster.group)
+            (rule.holder, rule.direction) == (cluster.nodes, Direction.EGRESS)
+            and rule.peer in {cluster.group, *cluster.groups_of_dns}
             and rule.ports in DNS_PORTS
             for rule in self.standing.rules
         )

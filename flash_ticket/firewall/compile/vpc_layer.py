@@ -171,8 +171,9 @@ class _GroupCompiler:
 
     def _dns(self, service: str) -> Iterator[GroupRule]:
         for source in self._interfaces(service):
-            for port in DNS_PORTS:
-                yield from _both_ends(source, self.environment.cluster.group, port, f"{service} to DNS")
+            for target in self.environment.cluster.groups_of_dns:
+                for port in DNS_PORTS:
+                    yield from _both_ends(source, target, port, f"{service} to DNS")
 
     def _interfaces(self, name: str) -> tuple[RulePeer, ...]:
         """Return the peers that match an endpoint's network interfaces in rules."""

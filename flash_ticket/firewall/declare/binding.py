@@ -3,12 +3,23 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    Field,
+    GetPydanticSchema,
+    PlainValidator,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core.core_schema import no_info_wrap_validator_function
 
 from flash_ticket.firewall.declare.alerts import AlertsEntry, Asked
 from flash_ticket.firewall.declare.choices import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
+    ClusterGroup,
     CniName,
     DnsMode,
     KubeProxyMode,
@@ -131,10 +142,31 @@ class Cni(FileModel):
     kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
 
 
+def _group_of_dns(value: object, select: ValidatorFunctionWrapHandler) -> ClusterGroup | One:
+    if isinstance(value, str):
+        if value in set(ClusterGroup):
+            return ClusterGroup(value)
+        problem = f"{shown(value)} is not a group of the cluster"
+        raise refusal(problem, "Write cluster, nodes, or tags, a name or an id in braces, such as {name: dns}")
+    selected: One = select(value)
+    return selected
+
+
+DnsGroup = Annotated[
+    ClusterGroup | One,
+    GetPydanticSchema(
+        lambda _, handler: no_info_wrap_validator_function(_group_of_dns, handler.generate_schema(One)),
+    ),
+]
+
+
 class Dns(FileModel):
     """How pods resolve names."""
 
     mode: DnsMode = Field(strict=False)
+    groups: Annotated[list[DnsGroup], Field(min_length=1)] | None = None
+    """The security groups that interfaces of CoreDNS pods have, each at least one of them. Default: it is not known
+    which of the cluster's group and the nodes' group they have."""
     address: ResolverAddress = IPv4Address("169.254.20.10")
     """The address that NodeLocal DNSCache listens on (Kubernetes documentation, "NodeLocal DNSCache")."""
 

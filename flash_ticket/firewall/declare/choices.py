@@ -47,6 +47,15 @@ class DnsMode(StrEnum):
     """NodeLocal DNSCache, on the host network of each node."""
 
 
+class ClusterGroup(StrEnum):
+    """A security group of the cluster that the binding has already."""
+
+    CLUSTER = "cluster"
+    """The group that EKS makes for the cluster."""
+    NODES = "nodes"
+    """The group of the nodes: ``cluster.nodes``."""
+
+
 class LogDestination(StrEnum):
     """Where AWS delivers VPC flow logs."""
 

@@ -51,7 +51,8 @@ class Endpoint:
         name: Its name in reports.
         workload: The pods, as the pod layer sees them; None for hosts.
         ranges: Its possible addresses.
-        groups: Its known security groups. Pods have all of them; each interface of a place has at least one.
+        groups: Its known security groups. Pods have all of them; each interface of a place and of DNS has at least
+            one.
         namespace_labels: The labels of the pods' namespace.
         listed: The prefix list that contains its addresses.
     """
@@ -63,6 +64,13 @@ class Endpoint:
     groups: frozenset[Holder]
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     listed: PrefixList | None = None
+
+    @property
+    def interfaces(self) -> tuple[frozenset[Holder], ...]:
+        """The groups of each kind of interface that it can have; without groups there is none."""
+        if self.workload and self.name != DNS:
+            return (self.groups,) if self.groups else ()
+        return tuple(frozenset({group}) for group in sorted(self.groups, key=lambda each: each.label))
 
     @property
     def has_own_group(self) -> bool:
@@ -107,7 +115,7 @@ class _Survey:
         for external in self.matrix.externals:
             yield self._external(external)
         resolver = replace(self._workload(_KUBE_SYSTEM, "kube-dns", {"k8s-app": "kube-dns"}), kind=DNS)
-        groups: frozenset[Holder] = frozenset({cluster.group})
+        groups: frozenset[Holder] = frozenset(cluster.groups_of_dns)
         yield Endpoint(DNS, Role.IMPLIED, resolver, self._of_pods, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if Attachment.PODS in cluster.in_use:
             yield Endpoint(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))

@@ -116,10 +116,7 @@ class GroupReachability:
 
     def _pieces(self, endpoint: Endpoint) -> Iterator[Endpoint]:
         """Yield an endpoint in pieces that no rule divides further: a group of a place, and a range of addresses."""
-        alternatives = [endpoint.groups]
-        if not endpoint.workload and endpoint.groups:
-            alternatives = [frozenset({group}) for group in sorted(endpoint.groups, key=lambda each: each.label)]
-        for groups in alternatives:
+        for groups in endpoint.interfaces or (endpoint.groups,):
             for each in endpoint.ranges:
                 for piece in self._partition(each.family).pieces:
                     if piece.overlaps(each):
@@ -244,10 +241,8 @@ class GroupReachability:
 
     @staticmethod
     def _alternatives(inside: Endpoint, rules: list[GroupRule]) -> list[list[GroupRule]]:
-        """Return the rules of each possible interface: pods have all their groups, a place may have any of them."""
-        if inside.workload:
-            return [rules]
-        return [[rule for rule in rules if rule.holder == group] for group in inside.groups]
+        """Return the rules of each possible interface."""
+        return [[rule for rule in rules if rule.holder in groups] for groups in inside.interfaces]
 
 
 def _open(rules: Iterable[GroupRule], part: Endpoint) -> PortSet:
@@ -255,12 +250,12 @@ def _open(rules: Iterable[GroupRule], part: Endpoint) -> PortSet:
 
 
 def _parts(endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Yield the parts that rules must match: pods as a whole, a place for each group, hosts for each range."""
-    if endpoint.workload or not (endpoint.groups or endpoint.ranges):
+    """Yield the parts that rules must match: each kind of interface, or each range of hosts without groups."""
+    if (endpoint.workload and not endpoint.groups) or not (endpoint.groups or endpoint.ranges):
         yield endpoint
         return
-    for group in endpoint.groups:
-        yield replace(endpoint, groups=frozenset({group}))
+    for groups in endpoint.interfaces:
+        yield replace(endpoint, groups=groups)
     for each in () if endpoint.groups else endpoint.ranges:
         yield replace(endpoint, ranges=(each,))
 

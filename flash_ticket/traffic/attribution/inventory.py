@@ -1,10 +1,13 @@
 """Pods, interfaces, Services and places with their addresses at one moment, and names for applications."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address, ip_network
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.ports import PortRange
 
@@ -42,11 +45,49 @@ class Interface:
         id: ``eni-...``.
         addresses: The private addresses, in canonical form.
         groups: The ids of its security groups, sorted.
+        prefixes: Delegated blocks with more addresses than a list should hold: of IPv6, a /80 (EC2 User Guide, "Prefix
+            delegation"). Pods of an IPv6 cluster get their addresses from them.
     """
 
     id: str
     addresses: tuple[str, ...]
     groups: tuple[str, ...]
+    prefixes: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Interfaces:
+    """The network interfaces of a VPC by address."""
+
+    every: tuple[Interface, ...]
+
+    def at(self, address: str) -> Interface | None:
+        """Return the interface that has an address itself or in a delegated block; None if there is none."""
+        found = self._by_address.get(address)
+        if found is None and self._lengths:
+            try:
+                parsed = ip_address(address)
+            except ValueError:
+                return None
+            blocks = (ip_network((parsed, length), strict=False) for length in self._lengths.get(parsed.version, ()))
+            found = next((self._by_prefix[block] for block in blocks if block in self._by_prefix), None)
+        return found
+
+    @cached_property
+    def _by_address(self) -> Mapping[str, Interface]:
+        return {address: each for each in self.every for address in each.addresses}
+
+    @cached_property
+    def _by_prefix(self) -> Mapping[Network, Interface]:
+        return {block: each for each in self.every for block in each.prefixes}
+
+    @cached_property
+    def _lengths(self) -> Mapping[int, frozenset[int]]:
+        """The lengths of delegated blocks by IP version."""
+        versions = {block.version for block in self._by_prefix}
+        return {
+            each: frozenset(block.prefixlen for block in self._by_prefix if block.version == each) for each in versions
+        }
 
 
 @dataclass(frozen=True, slots=True)

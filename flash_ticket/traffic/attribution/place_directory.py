@@ -11,7 +11,7 @@ from flash_ticket.firewall.prove.declared_permissions import declared_connection
 from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
-from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory import Interfaces, Inventory
 
 _MOST_ADDRESSES = 100_000
 """How many parsed addresses are cached: a scan from the internet has more addresses than memory should hold."""
@@ -130,12 +130,13 @@ class PlaceDirectory:
 
     def _by_group(self, address: str) -> list[Endpoint]:
         """Return the places with a group that the interface at an address carries."""
-        groups = self._groups_at.get(address, frozenset())
-        return [each for each in self._places if groups & self._groups[each]]
+        interface = self._interfaces.at(address)
+        groups = interface.groups if interface else ()
+        return [each for each in self._places if self._groups[each].intersection(groups)]
 
     def _by_address_alone(self, address: str, candidates: Sequence[Endpoint]) -> Sequence[Endpoint]:
         """Leave out the places with groups if the interface is known to carry none of them."""
-        if address not in self._groups_at:
+        if self._interfaces.at(address) is None:
             return candidates
         return [each for each in candidates if not self._groups[each]]
 
@@ -167,12 +168,8 @@ class PlaceDirectory:
         return found | {self.layers.named[front]: frozenset(group for group, label in labels.items() if label == front)}
 
     @cached_property
-    def _groups_at(self) -> Mapping[str, frozenset[str]]:
-        return {
-            address: frozenset(interface.groups)
-            for interface in self.inventory.interfaces
-            for address in interface.addresses
-        }
+    def _interfaces(self) -> Interfaces:
+        return Interfaces(self.inventory.interfaces)
 
     @cached_property
     def _declared(self) -> Mapping[tuple[Endpoint, Endpoint], PortSet]:

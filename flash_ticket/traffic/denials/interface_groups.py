@@ -7,7 +7,7 @@ from functools import cached_property
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.traffic.attribution.attribution import Conversation
-from flash_ticket.traffic.attribution.inventory import Interface, Inventory
+from flash_ticket.traffic.attribution.inventory import Interface, Interfaces, Inventory
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.records.record import PodIdentity
 
@@ -31,7 +31,7 @@ class InterfaceGroups:
             ends = ((each.source, each.sources, each.callers), (each.destination, each.destinations, each.called))
             for endpoint, addresses, pods in ends:
                 for address in addresses:
-                    interface, wanted = self._interfaces.get(address), self._wanted(endpoint)
+                    interface, wanted = self._interfaces.at(address), self._wanted(endpoint)
                     if interface and wanted and not wanted & set(interface.groups):
                         found[interface.id] = self._lacking(interface, address, endpoint, wanted, pods)
         yield from (found[interface] for interface in sorted(found))
@@ -40,7 +40,7 @@ class InterfaceGroups:
         """Return whether the interfaces at both ends are known, and the groups that they should carry."""
         ends = ((about.source, about.sources), (about.destination, about.destinations))
         return all(
-            self._wanted(endpoint) and any(address in self._interfaces for address in addresses)
+            self._wanted(endpoint) and any(self._interfaces.at(address) for address in addresses)
             for endpoint, addresses in ends
         )
 
@@ -87,5 +87,5 @@ class InterfaceGroups:
         return found
 
     @cached_property
-    def _interfaces(self) -> Mapping[str, Interface]:
-        return {address: interface for interface in self.inventory.interfaces for address in interface.addresses}
+    def _interfaces(self) -> Interfaces:
+        return Interfaces(self.inventory.interfaces)

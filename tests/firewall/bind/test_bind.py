@@ -31,6 +31,9 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("pods in a subnet that is not there", "cluster.podSubnets", {"names": ["pods"]},
         (".cluster.podSubnets: there is no subnet of vpc-dev named pods in account 111122223333 in ap-northeast-2. "
         "Correct it, or create the subnet of vpc-dev first.")),
+    ("a group of DNS that is not there", "cluster.dns.groups", ["nodes", {"name": "dns"}],
+        (".cluster.dns.groups[1]: there is no security group of vpc-dev named dns in account 111122223333 in "
+        "ap-northeast-2. Correct it, or create the security group of vpc-dev first.")),
     ("an external without a place", "places.redis", ...,
         ".places: the external redis of traffic.yaml has no place in this stack. Add places.redis."),
     ("a place of no external", "places.redsi", {"cidrs": ["10.0.0.0/8"]},
@@ -176,6 +179,21 @@ def test_node_local_dns_answers_at_its_own_address_and_at_the_services() -> None
 
     assert cluster.dns is DnsMode.NODE_LOCAL
     assert [str(network) for network in cluster.resolvers] == ["169.254.20.10/32", "172.20.0.10/32"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param(None, {"sg-dev-cluster", "sg-dev-nodes"}, id="nothing, so both that are known"),
+        pytest.param(["cluster"], {"sg-dev-cluster"}, id="the cluster's"),
+        pytest.param(["nodes"], {"sg-dev-nodes"}, id="the nodes'"),
+        pytest.param(["nodes", {"id": "sg-dev-redis"}], {"sg-dev-nodes", "sg-dev-redis"}, id="one more"),
+    ],
+)
+def test_dns_has_the_groups_that_the_binding_names(written: list[Any] | None, expected: set[str]) -> None:
+    groups = bound("cluster.dns.groups", written).cluster.groups_of_dns
+
+    assert {group.id for group in groups} == expected
 
 
 def test_cluster_dns_has_no_address_of_its_own() -> None:

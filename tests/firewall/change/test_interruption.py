@@ -199,11 +199,28 @@ def test_a_renamed_load_balancer_loses_its_group() -> None:
 
 def test_another_group_of_nodes_or_cluster_cuts_off_the_former_one() -> None:
     nodes = only(shop(), shop(nodes=Group("sg-new", "new-nodes")))
-    cluster = only(shop(), shop(group=Group("sg-new", "new-cluster")))
+    new = Group("sg-new", "new-cluster")
+    cluster = only(shop(), shop(group=new, dns_groups=(new,)))
 
     assert nodes.where == "cluster.nodes now means the security group sg-new instead of sg-dev-nodes"
     assert cluster.where == "cluster.name now means the security group sg-new instead of sg-dev-cluster"
     assert {"api", "redis"} <= nodes.ends
+
+
+def test_a_group_of_dns_that_is_no_longer_declared_is_cut_off() -> None:
+    """The binding says nothing, so DNS has the group of the cluster and of the nodes; each change is told once."""
+    both = shop(dns_groups=())
+    of_nodes = shop(dns_groups=(both.environment.cluster.nodes,))
+    nodes = only(both, shop(dns_groups=(), nodes=Group("sg-new", "new-nodes")))
+    cluster = only(both, shop(dns_groups=(), group=Group("sg-new", "new-cluster")))
+
+    assert only(both, of_nodes).where == (
+        "cluster.dns.groups now means the security group sg-dev-nodes instead of sg-dev-cluster"
+    )
+    assert nodes.where == "cluster.nodes now means the security group sg-new instead of sg-dev-nodes"
+    assert cluster.where == (
+        "cluster.name now means the security groups sg-dev-nodes, sg-new instead of sg-dev-cluster"
+    )
 
 
 def test_another_vpc_or_namespace_replaces_the_whole_firewall() -> None:

@@ -78,7 +78,8 @@ def interfaces_of(matrix: Matrix, environment: Environment) -> list[Interface]:
     """Return an interface of each service, the load balancer and each existing group, and hosts without groups."""
     clients = environment.load_balancer.clients
     networks = [*(clients.networks if isinstance(clients, PrefixList) else clients)]
-    existing = {environment.cluster.group, environment.cluster.nodes, Group("sg-9", "foreign")}
+    cluster = environment.cluster
+    existing = {cluster.group, cluster.nodes, *cluster.groups_of_dns, Group("sg-9", "foreign")}
     for _, place in environment.places:
         existing.update(place.groups)
         networks += place.networks
@@ -124,7 +125,7 @@ def test_one_more_flow_only_adds_rules(files: tuple[Any, Any], data: st.DataObje
 def test_every_rule_is_in_an_own_or_existing_group(shop: Shop) -> None:
     matrix, environment = shop
     firewall = compile_groups(matrix, environment)
-    existing = {environment.cluster.group, environment.cluster.nodes}
+    existing = {environment.cluster.group, environment.cluster.nodes, *environment.cluster.groups_of_dns}
     existing.update(group for _, place in environment.places for group in place.groups)
 
     for rule in firewall.rules:

@@ -56,6 +56,15 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("a resolver of one link alone", "cluster.dns.address", "fe80::10%eth0",
         (".cluster.dns.address: 'fe80::10%eth0' is not an address. Write one such as 169.254.20.10 or fd00::10, "
         "without a zone.")),
+    ("a group of DNS that is a word", "cluster.dns.groups", ["coredns"],
+        (".cluster.dns.groups[0]: 'coredns' is not a group of the cluster. Write cluster, nodes, or tags, a name or an "
+        "id in braces, such as {name: dns}.")),
+    ("a group of DNS with an unknown key", "cluster.dns.groups", ["cluster", {"ids": ["sg-1"]}],
+        ".cluster.dns.groups[1].ids: this key is not known. Write 'id' instead, or remove it."),
+    ("a group of DNS that is a number", "cluster.dns.groups", [5],
+        (".cluster.dns.groups[0]: 5 is not a set of keys with values. Write keys with values here: tags, name, id.")),
+    ("no groups of DNS", "cluster.dns.groups", [],
+        ".cluster.dns.groups: it is empty. Add at least one entry."),
     ("no clients", "loadBalancer.clients", {},
         ".loadBalancer.clients: it names nothing. Give exactly one of cidrs, prefixList."),
     ("clients in two ways", "loadBalancer.clients", {"cidrs": ["0.0.0.0/0"], "prefixList": {"name": "x"}},

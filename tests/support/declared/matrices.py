@@ -66,6 +66,7 @@ _RESOLVERS = (
 )
 _NODES = Group("sg-nodes", "shop-nodes", (("ingress", 4, 2),))
 _CLUSTER = Group("sg-cluster", "eks-cluster-sg-shop-1")
+_CORE_DNS = Group("sg-dns", "shop-dns")
 
 
 @st.composite
@@ -199,6 +200,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
             draw(st.sampled_from((None, None, *leaving))),
             draw(st.sampled_from(((), pods))),
             services,
+            draw(st.sampled_from(((), (_CLUSTER,), (_NODES,), (_CLUSTER, _NODES), (_CORE_DNS,)))),
         ),
         LoadBalancer(
             FRONT,

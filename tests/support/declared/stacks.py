@@ -25,7 +25,7 @@ def _on_nodes() -> Case:
 
 def _node_local_dns() -> Case:
     content = binding_content("dev")
-    content["cluster"]["dns"] = {"mode": "node-local"}
+    content["cluster"]["dns"]["mode"] = "node-local"
     return shop_matrix(), environment_of("dev", content)
 
 

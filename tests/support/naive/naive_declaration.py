@@ -87,9 +87,11 @@ def interface_may_receive(matrix: Matrix, environment: Environment, packet: Pack
 
 
 def _is_dns_query(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
-    """DNS is implied for every service, and CoreDNS has the cluster's group."""
+    """DNS is implied for every service, and CoreDNS has one of the groups of DNS."""
     asks = any(_has_group_of(matrix, environment, packet.source, each.name) for each in matrix.services)
-    return asks and packet.port == 53 and environment.cluster.group in packet.target.groups
+    return (
+        asks and packet.port == 53 and any(each in packet.target.groups for each in environment.cluster.groups_of_dns)
+    )
 
 
 def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:

@@ -113,8 +113,9 @@ def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
         if pod.namespace == before.matrix.namespace:
             yield _Subject(names, here, pods=pod.labels)
         else:
-            group = environment.cluster.group if "DNS" in names else environment.cluster.nodes
-            yield _Subject(names, here, (group,))
+            cluster = environment.cluster
+            for group in cluster.groups_of_dns if "DNS" in names else (cluster.nodes,):
+                yield _Subject(names, here, (group,))
     for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
         for each in labels({"matchLabels": dict(attachment.pods)}):
             yield _Subject(NOBODY, here, pods=each)

@@ -85,6 +85,9 @@ VERIFY_KUBERNETES = (
 )
 """What ``flash-firewall verify`` reads from the cluster; it skips kinds that the cluster does not know."""
 
+DNS_KUBERNETES = (KubernetesRight("", "pods", ("list",)),)
+"""What preview and ``flash-firewall verify`` read in kube-system to find the groups of DNS; without it they say so."""
+
 PROBE_KUBERNETES = (
     # A WebSocket client opens exec with GET; since Kubernetes 1.35 it also needs the verb create.
     KubernetesRight("", "pods/exec", ("get", "create")),
