@@ -1,4 +1,4 @@
-"""The security group that EKS creates for a cluster, and moto does not."""
+"""What EKS adds to a new cluster, and moto does not: its security group, and the Services' addresses of IPv6."""
 
 import json
 import zlib
@@ -10,13 +10,22 @@ from moto.eks.models import eks_backends
 
 from lab.aws_api.call import Answer, Call
 
+_SERVICES_OF_IPV6 = "fd30:1c53:5f8a::/108"
+"""A unique local block, as EKS takes one."""
+
 
 def cluster_groups(call: Call, proceed: Callable[[], Answer]) -> Answer:
-    """Give a new cluster its group and its VPC, as "Amazon EKS security group requirements" describes."""
+    """Give a new cluster its group and its VPC, as "Amazon EKS security group requirements" describes.
+
+    EKS chooses the Service range of an IPv6 cluster (EKS API reference, kubernetesNetworkConfig).
+    """
     answer = proceed()
     if call.service == "eks" and call.action == "POST /clusters" and answer.succeeded:
         name = json.loads(call.body)["name"]
         _add_group(name, call.region)
+        addressed = eks_backends[DEFAULT_ACCOUNT_ID][call.region].clusters[name].kubernetes_network_config
+        if addressed.get("ipFamily") == "ipv6":
+            addressed["serviceIpv6Cidr"] = _SERVICES_OF_IPV6
     return answer
 
 

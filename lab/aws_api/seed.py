@@ -1,12 +1,16 @@
 """The AWS account of the committed stacks: two environments of the shop in one region, created through the API."""
 
 import json
+from ipaddress import ip_network
 from typing import Any
 
 import boto3
 
+from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.terms.addresses import Family
 from lab.surroundings import REGION, SERVICE_CIDR, SURROUNDINGS, Surroundings
 
+_ROLE = "flash-ticket-cluster"
 _ZONES = ("ap-northeast-2a", "ap-northeast-2c")
 # Each tier and the third octet of its first subnet; the second subnet has the next octet.
 _TIERS = (("public", 0), ("private", 10), ("data", 20))
@@ -21,11 +25,8 @@ _GROUPS = {
 
 def seed(endpoint: str) -> None:
     """Create both environments at the AWS endpoint."""
-    session = boto3.Session("lab", "lab", region_name=REGION)
-    ec2 = session.client("ec2", endpoint_url=endpoint)
-    eks = session.client("eks", endpoint_url=endpoint)
-    role = session.client("iam", endpoint_url=endpoint).create_role(
-        RoleName="flash-ticket-cluster",
+    _client(endpoint, "iam").create_role(
+        RoleName=_ROLE,
         AssumeRolePolicyDocument=json.dumps(
             {
                 "Version": "2012-10-17",
@@ -36,26 +37,41 @@ def seed(endpoint: str) -> None:
         ),
     )
     for surroundings in SURROUNDINGS:
-        private = _make_network(ec2, surroundings)
-        eks.create_cluster(
-            name=f"flash-ticket-{surroundings.stack}",
-            version="1.33",
-            roleArn=role["Role"]["Arn"],
-            resourcesVpcConfig={"subnetIds": private},
-            kubernetesNetworkConfig={"serviceIpv4Cidr": SERVICE_CIDR},
-        )
+        make_environment(endpoint, surroundings)
+
+
+def make_environment(endpoint: str, surroundings: Surroundings) -> None:
+    """Create one environment at a seeded endpoint."""
+    private = _make_network(_client(endpoint, "ec2"), surroundings)
+    sixth = surroundings.family is Family.V6
+    _client(endpoint, "eks").create_cluster(
+        name=f"flash-ticket-{surroundings.stack}",
+        version="1.33",
+        roleArn=_client(endpoint, "iam").get_role(RoleName=_ROLE)["Role"]["Arn"],
+        resourcesVpcConfig={"subnetIds": private},
+        kubernetesNetworkConfig={"ipFamily": "ipv6"} if sixth else {"serviceIpv4Cidr": SERVICE_CIDR},
+    )
+
+
+def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 creates clients at run time
+    make_client: Any = boto3.Session("lab", "lab", region_name=REGION).client
+    return make_client(service, endpoint_url=endpoint)
 
 
 def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: ANN401 - boto3 creates clients at run time
     """Create the VPC with its subnets and groups, and return the ids of the private subnets."""
     name = f"flash-ticket-{surroundings.stack}"
-    vpc = ec2.create_vpc(CidrBlock=f"{surroundings.network}.0.0/16")["Vpc"]["VpcId"]
+    sixth = surroundings.family is Family.V6
+    made = ec2.create_vpc(CidrBlock=f"{surroundings.network}.0.0/16", AmazonProvidedIpv6CidrBlock=sixth)["Vpc"]
+    blocks = [ip_network(each["Ipv6CidrBlock"]) for each in made.get("Ipv6CidrBlockAssociationSet", ())]
+    vpc = made["VpcId"]
     ec2.create_tags(Resources=[vpc], Tags=_tags(surroundings, Name=name))
     private = []
     for tier, octet in _TIERS:
         for offset, zone in enumerate(_ZONES):
             cidr = f"{surroundings.network}.{octet + offset}.0/{_SUBNET_BITS}"
-            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+            own = {"Ipv6CidrBlock": _numbered(blocks[0], octet + offset)} if blocks else {}
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone, **own)["Subnet"]["SubnetId"]
             ec2.create_tags(Resources=[subnet], Tags=_tags(surroundings, Name=f"{name}-{tier}-{zone[-1]}", Tier=tier))
             if tier == "private":
                 private.append(subnet)
@@ -63,6 +79,11 @@ def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: A
         group = ec2.create_security_group(GroupName=f"{name}-{suffix}", Description=description, VpcId=vpc)["GroupId"]
         ec2.create_tags(Resources=[group], Tags=_tags(surroundings, Name=f"{name}-{suffix}"))
     return private
+
+
+def _numbered(block: Network, number: int) -> str:
+    """Return a /64 of a VPC's IPv6 block by its number."""
+    return str(ip_network((int(block.network_address) + (number << 64), 64)))
 
 
 def _tags(surroundings: Surroundings, **tags: str) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """Every kind of change, deployed to dev and prod: no write on the way cuts or opens anything wrongly."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +9,10 @@ from random import Random
 import pytest
 import yaml
 
+from lab.aws_api.seed import make_environment
+from lab.running.firewall_command import Told, flash_firewall
 from lab.running.lab import Lab
+from lab.surroundings import BOTH_FAMILIES
 from tests.support.engine.chain import Chain, Change, Content, Deployed, committed
 from tests.support.engine.intermediate_states import Run
 from tests.support.engine.life import CHANGES, NAMESPACE, changed_matrix
@@ -38,7 +42,7 @@ def with_other_flows_and_addresses(traffic: Content, binding: Content) -> None:
 
 def with_another_plug_in_and_resolver(_: Content, binding: Content) -> None:
     binding["cluster"]["cni"] = {"name": "calico", "podEniMode": "standard"}
-    binding["cluster"]["dns"] = {"mode": "node-local"}
+    binding["cluster"]["dns"]["mode"] = "node-local"
 
 
 def with_another_matrix(traffic: Content, _: Content) -> None:
@@ -55,6 +59,22 @@ STEPS: Mapping[str, Change] = {
     "all of it goes back": committed,
 }
 DESTROY = "destroy"
+
+
+def on_both_families(change: Change) -> Change:
+    """Return a change in a VPC of both families, with clients and places of both, and with pods of IPv6."""
+
+    def changed(traffic: Content, binding: Content) -> None:
+        change(traffic, binding)
+        words = json.dumps(binding).replace("flash-ticket-dev", "flash-ticket-dual")
+        binding |= json.loads(words.replace('"Environment": "dev"', '"Environment": "dual"'))
+        binding["loadBalancer"]["clients"]["cidrs"].append("2001:db8:c::/48")
+        if "cidrs" in binding["places"]["redis"]:
+            binding["places"]["redis"]["cidrs"].append("2001:db8:20::/64")
+        if binding["cluster"]["dns"]["mode"] == "node-local":
+            binding["cluster"]["dns"]["address"] = "fd00::10:10"
+
+    return changed
 
 
 def random_shop(seed: int) -> Change:
@@ -74,12 +94,32 @@ def random_shop(seed: int) -> Change:
     return change
 
 
+@pytest.fixture(scope="module")
+def verified() -> list[Told]:
+    """What verify says of the stack in a VPC of both families, after its addresses changed; `runs` adds it."""
+    return []
+
+
 @pytest.fixture(scope="module", params=["dev", "prod"])
-def runs(request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Deployed]:
-    """A stack from its first deployment to its removal, with a record of every write; dev has random declarations."""
-    stack = Chain(lab, request.param, tmp_path_factory.mktemp("runs"))
-    shops = {str(seed): random_shop(seed) for seed in range(RANDOM_DECLARATIONS)} if request.param == "dev" else {}
-    deployed = {name: stack.deploy(change) for name, change in {**STEPS, **shops}.items()}
+def runs(
+    request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory, verified: list[Told]
+) -> Mapping[str, Deployed]:
+    """A stack from its first deployment to its removal, with a record of every write.
+
+    The one of dev is in a VPC of both families, and has random declarations, too.
+    """
+    stack, steps = Chain(lab, request.param, tmp_path_factory.mktemp("runs")), STEPS
+    if request.param == "dev":
+        make_environment(lab.aws_endpoint, BOTH_FAMILIES)
+        shops = {str(seed): random_shop(seed) for seed in range(RANDOM_DECLARATIONS)}
+        steps = {name: on_both_families(change) for name, change in {**STEPS, **shops}.items()}
+    deployed = {}
+    for name, change in steps.items():
+        deployed[name] = stack.deploy(change)
+        if steps is not STEPS and name == "flows and addresses change":
+            verified.append(
+                flash_firewall(lab, stack.stack, stack.programs[-1], "verify", "--stack", "dev", "--output", "json")
+            )
     return {**deployed, DESTROY: stack.destroy()}
 
 
@@ -94,6 +134,18 @@ def test_no_write_cuts_or_opens_anything_wrongly(runs: Mapping[str, Deployed], n
 @pytest.mark.parametrize("name", [name for name in STEPS if name != "first deployment"])
 def test_no_change_warns_of_an_interruption(runs: Mapping[str, Deployed], name: str) -> None:
     assert runs[name].warnings == []
+
+
+@pytest.mark.parametrize("runs", ["dev"], indirect=True)
+@pytest.mark.usefixtures("runs")
+def test_what_runs_in_both_families_is_what_is_declared(verified: list[Told]) -> None:
+    """The lab has no interfaces for the pods, and verify says so; of the layers themselves nothing differs."""
+    (told,) = verified
+    found = json.loads(told.stdout)
+
+    assert found["unseen"] == [], told.stderr
+    assert {each["kind"] for each in found["findings"]} == {"cut off"}
+    assert all("no interface of the VPC has its address" in each["what"] for each in found["findings"])
 
 
 def test_a_policy_missing_for_one_write_counts_as_a_cut(runs: Mapping[str, Deployed]) -> None:

@@ -1,9 +1,13 @@
 """The account where the committed stacks look up their resources."""
 
 from collections.abc import Callable
+from ipaddress import IPv6Network, ip_network
 from typing import Any
 
 import pytest
+
+from lab.aws_api.seed import make_environment
+from lab.surroundings import BOTH_FAMILIES
 
 Aws = Callable[[str], Any]
 
@@ -49,3 +53,20 @@ def test_cloudfronts_prefix_list_belongs_to_aws_and_has_its_weight(aws: Aws) -> 
     prefix_lists = aws("ec2").describe_managed_prefix_lists(Filters=filters)["PrefixLists"]
 
     assert [(each["OwnerId"], each["MaxEntries"]) for each in prefix_lists] == [("AWS", 55)]
+
+
+def test_an_environment_of_both_families_has_pods_and_services_of_ipv6(aws: Aws) -> None:
+    ec2, named = aws("ec2"), [{"Name": "tag:Name", "Values": ["flash-ticket-dual"]}]
+    make_environment(ec2.meta.endpoint_url, BOTH_FAMILIES)
+
+    (vpc,) = ec2.describe_vpcs(Filters=named)["Vpcs"]
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
+    addressed = aws("eks").describe_cluster(name="flash-ticket-dual")["cluster"]["kubernetesNetworkConfig"]
+
+    whole = IPv6Network(vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"])
+    blocks = [IPv6Network(each["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]) for each in subnets]
+    assert (vpc["CidrBlock"], whole.prefixlen) == ("10.30.0.0/16", 56)
+    assert len(set(blocks)) == len(subnets) == 6
+    assert all(whole.supernet_of(block) and block.prefixlen == 64 for block in blocks)
+    assert addressed["ipFamily"] == "ipv6"
+    assert ip_network(addressed["serviceIpv6Cidr"]).is_private
