@@ -14,11 +14,13 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList
+from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList, RuleOfOthers
+from flash_ticket.firewall.change.deployed import ports_of
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.binding import One, Some
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.regular_file import refuse_unusual
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
@@ -103,7 +105,9 @@ class AwsAccount:
         known = [group["GroupId"] for group in listed]
         # One call covers all groups, up to the limit of a filter (EC2 API reference, Filter: 200 values).
         asked = known if len(known) <= _FILTER_VALUES else [chosen[0].id]
-        return [replace(chosen[0], foreign_rules=self._foreign_rules(chosen[0].id, asked))]
+        others = self._rules_of_others(chosen[0].id, asked)
+        read = tuple(rule for described in others for rule in self._of_others(described))
+        return [replace(chosen[0], foreign_rules=self._counted(others), rules_of_others=read)]
 
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
         """Return every managed prefix list that matches the selection, with its entries."""
@@ -229,16 +233,27 @@ class AwsAccount:
         family = 6 if described.get("AddressFamily") == "IPv6" else 4
         return PrefixList(described["PrefixListId"], name, family, weight, networks)
 
-    def _foreign_rules(self, group: str, asked: list[str]) -> tuple[tuple[str, int, int], ...]:
+    def _rules_of_others(self, group: str, asked: list[str]) -> list[dict[str, Any]]:
         chosen = [{"Name": "group-id", "Values": asked}]
         rules = self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+        return [rule for rule in rules if rule["GroupId"] == group and not self._is_ours(rule)]
+
+    def _of_others(self, rule: dict[str, Any]) -> Iterator[RuleOfOthers]:
+        """Yield a rule of others; a prefix list that is gone opens nothing."""
+        found = RuleOfOthers(rule["SecurityGroupRuleId"], _direction(rule), PortSet.of(ports_of(rule)).ranges)
+        if "ReferencedGroupInfo" in rule:
+            yield replace(found, group=rule["ReferencedGroupInfo"]["GroupId"])
+        elif rule.get("PrefixListId"):
+            listed = self.prefix_lists(One(id=rule["PrefixListId"]))
+            yield from (replace(found, prefix_list=each) for each in listed)
+        elif written := rule.get("CidrIpv4") or rule.get("CidrIpv6"):
+            yield replace(found, network=ip_network(written))
+
+    def _counted(self, rules: list[dict[str, Any]]) -> tuple[tuple[str, int, int], ...]:
         counted: Counter[tuple[str, int]] = Counter()
         for rule in rules:
-            if rule["GroupId"] != group:
-                continue
-            direction = Direction.EGRESS if rule["IsEgress"] else Direction.INGRESS
-            for family, weight in () if self._is_ours(rule) else self._weights(rule):
-                counted[direction.value, family] += weight
+            for family, weight in self._weights(rule):
+                counted[_direction(rule).value, family] += weight
         return tuple((direction, family, count) for (direction, family), count in sorted(counted.items()))
 
     def _weights(self, rule: dict[str, Any]) -> tuple[tuple[int, int], ...]:
@@ -252,6 +267,10 @@ class AwsAccount:
 
     def _is_ours(self, rule: dict[str, Any]) -> bool:
         return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
+
+
+def _direction(rule: dict[str, Any]) -> Direction:
+    return Direction.EGRESS if rule["IsEgress"] else Direction.INGRESS
 
 
 def _filters(selection: One | Some, id_key: str, name_key: str = "tag:Name") -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.connections import Connections, PartyName, words
@@ -150,8 +151,10 @@ EVERYTHING = Focus()
 """No focus: all connections."""
 
 
-def project_listing(firewall: CompiledFirewall, form: Format, focus: Focus = EVERYTHING) -> Iterator[str]:
-    """Yield the pieces of what passes both layers of a stack in a format, in order.
+def project_listing(
+    firewall: CompiledFirewall, layers: BothLayers, form: Format, focus: Focus = EVERYTHING
+) -> Iterator[str]:
+    """Yield the pieces of what passes both layers of a stack, or perhaps does, in a format, in order.
 
     Raises:
         InputError: Nothing has a name in the focus, or the format has no focus.
@@ -159,7 +162,7 @@ def project_listing(firewall: CompiledFirewall, form: Format, focus: Focus = EVE
     if focus != EVERYTHING:
         if form is Format.HTML:
             raise InputError("--output", "html", "the page always shows the whole project", "Choose another form")
-        yield from written(focus.of(firewall.layers().connections()), form)
+        yield from written(focus.of(layers.connections()), form)
         return
     match form:
         case Format.SVG:
@@ -167,4 +170,4 @@ def project_listing(firewall: CompiledFirewall, form: Format, focus: Focus = EVE
         case Format.HTML:
             yield page(firewall.matrix, firewall.environment, firewall.proof())
         case _:
-            yield from written(firewall.layers().connections(), form)
+            yield from written(layers.connections(), form)

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import zip_longest
 from textwrap import wrap
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.prove.proof import Proof, Rest
-from flash_ticket.firewall.prove.violation import Fault, Violation
+from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest
+from flash_ticket.firewall.prove.violation import Fault, Violation, few
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.notice import Notice
+from flash_ticket.firewall.terms.verdict import Answer
 from flash_ticket.report.json_form import AnswerFormat
 
 StackProofs = Sequence[tuple[CompiledFirewall, Proof]]
@@ -25,15 +27,65 @@ def proof_text(proof: Proof) -> str:
     Unless names are very long, no line is longer than 120 columns.
     """
     lines = [_summary(proof)]
+    if proof.holds:
+        lines += of_others_text(proof.others)
     if proof.holds and proof.rests:
         lines.append("Services share a group: for these pairs only the pod layer stops what is not declared.")
         lines += _first(_MOST_LINES, [_rest(rest) for rest in proof.rests])
-    if proof.blurs:
-        lines.append("Neither layer can stop these, because they look like something declared:")
-        lines += _first(_MOST_LINES, [str(blur) for blur in proof.blurs])
+    lines += blurs_text(proof.blurs)
     if proof.violations:
         lines += _violations(proof.violations)
     return "\n".join(escaped(line) for line in lines)
+
+
+def of_others_text(others: GroupsOfOthers) -> Iterator[str]:
+    """Yield what rules of others mean, in lines; none if they mean nothing."""
+    if others.unknown:
+        yield not_known(others)
+        yield f"  {few(others.groups)}"
+    if others.openings:
+        yield opened_by_others(others)
+        yield from _first(_MOST_LINES, [str(opening) for opening in others.openings])
+
+
+def not_known(others: GroupsOfOthers) -> str:
+    """Return how many connections the VPC layer stops or does not stop, as only the account knows."""
+    return (
+        f"The pod layer stops {others.unknown:,} more. Only the account knows if the VPC layer stops them, too: others "
+        "hold rules in"
+    )
+
+
+def opened_by_others(others: GroupsOfOthers) -> str:
+    """Return how many connections only the pod layer stops because of rules of others, which are to follow."""
+    return f"Rules of others open the VPC layer, so that only the pod layer stops {others.opened:,} of these. They are:"
+
+
+def blurs_text(blurs: Sequence[Blur]) -> Iterator[str]:
+    """Yield the undeclared connections that pass, or that perhaps do, in lines."""
+    for heading, found in blurs_said(blurs):
+        yield heading
+        yield from _first(_MOST_LINES, [str(blur) for blur in found])
+        if found[0].because:
+            yield "Narrow these rules, or give the places addresses of their own."
+
+
+def blurs_said(blurs: Sequence[Blur]) -> Iterator[tuple[str, list[Blur]]]:
+    """Yield the undeclared connections that pass, or that perhaps do, by the reason, each with a heading."""
+    by_heading: dict[str, list[Blur]] = {}
+    for blur in blurs:
+        by_heading.setdefault(_heading(blur), []).append(blur)
+    yield from sorted(by_heading.items())
+
+
+def _heading(blur: Blur) -> str:
+    if blur.answer is Answer.UNKNOWN:
+        return (
+            "The pod layer takes these for something declared, and only the account knows if the VPC layer stops them:"
+        )
+    if blur.because:
+        return "The pod layer takes these for something declared, and rules of others open the VPC layer for them:"
+    return "Neither layer can stop these, because they look like something declared:"
 
 
 def _summary(proof: Proof) -> str:
@@ -105,16 +157,9 @@ def _json(proofs: StackProofs) -> str:
                     "holds": proof.holds,
                     "declared": proof.declared,
                     "stopped_by_layers": {str(layers): count for layers, count in proof.stopped.items()},
+                    "rules_of_others": of_others_document(proof.others),
                     "violations": [_violation(violation) for violation in proof.violations],
-                    "indistinguishable": [
-                        {
-                            "src": blur.source,
-                            "dst": blur.destination,
-                            "ports": str(blur.ports),
-                            "like": list(blur.like),
-                        }
-                        for blur in proof.blurs
-                    ],
+                    "indistinguishable": [blur_document(blur) for blur in proof.blurs],
                     "warnings": [_warning(notice) for notice in firewall.notices()],
                 }
                 for firewall, proof in proofs
@@ -123,6 +168,28 @@ def _json(proofs: StackProofs) -> str:
         )
         + "\n"
     )
+
+
+def blur_document(blur: Blur) -> dict[str, object]:
+    """Return an undeclared connection that passes, or that perhaps does, as a JSON object."""
+    return {
+        "src": blur.source,
+        "dst": blur.destination,
+        "ports": str(blur.ports),
+        "like": list(blur.like),
+        "by_rules_of_others": list(blur.because),
+        "answer": blur.answer.value,
+    }
+
+
+def of_others_document(others: GroupsOfOthers) -> dict[str, object]:
+    """Return what rules of others mean as a JSON object."""
+    return {
+        "stopped_by_the_pod_layer_alone": others.opened,
+        "open": [asdict(each) for each in others.openings],
+        "vpc_layer_not_known": others.unknown,
+        "groups_not_known": list(others.groups),
+    }
 
 
 def _warning(notice: Notice) -> dict[str, str]:

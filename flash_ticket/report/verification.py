@@ -5,7 +5,8 @@ As JSON, one object: ``stack``; ``taken`` (ISO 8601 in UTC); ``holds``; ``findin
     {"kind", "drift", "where", "what", "why", "remedy", "differences": [{"path", "declared", "live"}]}
 
 (``declared`` and ``live`` are JSON texts, or null for nothing); ``looked_at``, the counts of what was checked;
-``unseen``, what was not checked; and after a probe ``probe``, as `probe_document` describes it.
+``unseen``, what was not checked; ``rules_of_others`` and
+``indistinguishable``, as ``check`` writes them; and after a probe ``probe``, as `probe_document` describes it.
 """
 
 import json
@@ -17,6 +18,7 @@ from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.firewall.terms.input_error import escaped, escaped_lines
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.proof import blur_document, blurs_text, of_others_document, of_others_text
 from flash_ticket.verify.finding import Finding
 from flash_ticket.verify.probe.check import CheckVerdict, TriedCheck
 from flash_ticket.verify.probe.judgement import Seen
@@ -44,6 +46,8 @@ def verification_document(found: Verification) -> dict[str, object]:
         "findings": [{**asdict(each), "kind": each.kind.value, "drift": each.is_drift} for each in found.findings],
         "looked_at": dict(found.looked_at),
         "unseen": list(found.unseen),
+        "rules_of_others": of_others_document(found.of_others),
+        "indistinguishable": [blur_document(blur) for blur in found.let_through],
     }
 
 
@@ -57,6 +61,8 @@ def _lines(found: Verification) -> Iterator[str]:
     yield f"{found.stack}: {said}. Looked at: {at}."
     if found.unseen:
         yield f"Not looked at: {', '.join(found.unseen)}."
+    yield from of_others_text(found.of_others)
+    yield from blurs_text(found.let_through)
 
 
 def _finding(finding: Finding) -> Iterator[str]:

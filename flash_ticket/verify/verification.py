@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
+from flash_ticket.firewall.prove.proof import NO_OTHERS, Blur, GroupsOfOthers
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.attachment import Attachments
 from flash_ticket.verify.finding import Finding, FindingKind
@@ -31,6 +32,8 @@ class Verification:
         findings: The most urgent first.
         looked_at: What was checked and how many of it, such as ``("pods", 12)``.
         unseen: What was not checked, in words.
+        of_others: What rules of others mean in the security groups to which this program only adds rules.
+        let_through: What rules of others let through both layers, because it looks like something declared.
     """
 
     stack: str
@@ -38,6 +41,8 @@ class Verification:
     findings: tuple[Finding, ...]
     looked_at: tuple[tuple[str, int], ...]
     unseen: tuple[str, ...]
+    of_others: GroupsOfOthers = NO_OTHERS
+    let_through: tuple[Blur, ...] = ()
 
     @property
     def drift(self) -> tuple[Finding, ...]:
@@ -60,10 +65,11 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
     Raises:
         InputError: A live policy or selector cannot be read, or the inventory does not contain what is deployed.
     """
-    vpc = VpcLayer(planned, observed)
+    vpc, proof = VpcLayer(planned, observed), planned.proof()
     found = [
         *PodLayer(planned, observed).findings(),
         *vpc.findings(),
+        *vpc.opened_by_others(proof),
         *Attachments(planned, observed, vpc.group_ids).findings(),
         *RunningPods(planned, observed, vpc.group_ids).findings(),
         *ServiceAddresses(planned, observed).findings(),
@@ -75,7 +81,9 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
     urgency = {kind: number for number, kind in enumerate(FindingKind)}
     findings = tuple(sorted(found, key=lambda each: (urgency[each.kind], each.where, each.what)))
     stack, taken = planned.environment.name, observed.inventory.taken
-    return Verification(stack, taken, findings, _looked_at(planned, observed), observed.unseen)
+    let_through = tuple(blur for blur in proof.blurs if blur.because)
+    looked_at = _looked_at(planned, observed)
+    return Verification(stack, taken, findings, looked_at, observed.unseen, proof.others, let_through)
 
 
 def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> Verification:

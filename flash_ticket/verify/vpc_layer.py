@@ -9,7 +9,8 @@ from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, GroupRule, Holder, OwnGroup
-from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.firewall.prove.proof import Proof
+from flash_ticket.firewall.terms.verdict import OF_OTHERS, Direction
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
@@ -34,6 +35,20 @@ class VpcLayer(Comparison):
         for identity, rule in sorted(self._live.items()):
             if identity not in self._wanted and rule["SecurityGroupRuleId"] not in self._altered:
                 yield from self._undeclared(rule)
+
+    @staticmethod
+    def opened_by_others(proof: Proof) -> Iterator[Finding]:
+        """Yield what passes both layers because a rule of others opens the VPC layer."""
+        for each in proof.violations:
+            for rule in each.side.rules:
+                if rule.source == OF_OTHERS:
+                    yield Finding(
+                        f"rule {rule.rule} in {rule.owner}",
+                        f"with it {each.source} may reach {each.destination} on {each.ports}",
+                        "nobody declared it, and the pod layer does not stop it either",
+                        each.remedy,
+                        FindingKind.WIDENING,
+                    )
 
     @cached_property
     def group_ids(self) -> Mapping[OwnGroup, str]:

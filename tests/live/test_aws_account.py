@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
-from botocore.stub import Stubber
 
 from flash_ticket.firewall.bind.environment import Group
 from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
@@ -18,6 +16,7 @@ from flash_ticket.live import aws_account
 from flash_ticket.live.aws_account import AwsAccount
 from lab.running.lab import Lab
 from lab.surroundings import REGION
+from tests.support.clouds.stubbed_session import Session
 from tests.support.refusal import refusal
 
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
@@ -191,28 +190,6 @@ def test_the_identity_comes_from_sts(account: AwsAccount) -> None:
     assert (len(account.id), account.partition, account.region) == (12, "aws", REGION)
 
 
-class Session:
-    """A session whose clients return a test's answers in order; another call is an error."""
-
-    region_name = REGION
-
-    def __init__(self, *services: str) -> None:
-        self._clients: dict[str, Any] = {}
-        self.answers: dict[str, Stubber] = {}
-        for service in services:
-            make: Any = boto3.Session("x", "x", region_name=REGION).client
-            self._clients[service] = make(service)
-            self.answers[service] = Stubber(self._clients[service])
-            self.answers[service].activate()
-
-    def client(self, service: str, **_: object) -> object:
-        return self._clients[service]
-
-    def account(self) -> AwsAccount:
-        stands_in: Any = self
-        return AwsAccount(stands_in, "dev")
-
-
 @pytest.mark.parametrize(
     "code", ["ExpiredToken", "RequestExpired", "InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"]
 )
@@ -254,26 +231,6 @@ def test_every_page_is_read() -> None:
         )
 
     assert [rule["SecurityGroupRuleId"] for rule in session.account().own_rules()] == ["sgr-1", "sgr-2", "sgr-3"]
-
-
-def test_a_prefix_list_in_a_rule_of_others_counts_with_its_weight() -> None:
-    session = Session("ec2")
-    answers = session.answers["ec2"]
-    answers.add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "redis"}]})
-    rules = [
-        {"GroupId": "sg-1", "IsEgress": False, "PrefixListId": "pl-1"},
-        {"GroupId": "sg-1", "IsEgress": False, "CidrIpv4": "10.0.0.0/8"},
-        {"GroupId": "sg-1", "IsEgress": True, "PrefixListId": "pl-gone"},
-    ]
-    answers.add_response("describe_security_group_rules", {"SecurityGroupRules": rules})
-    listed = {"PrefixListId": "pl-1", "PrefixListName": "offices", "MaxEntries": 20, "AddressFamily": "IPv4"}
-    answers.add_response("describe_managed_prefix_lists", {"PrefixLists": [listed]})
-    answers.add_response("get_managed_prefix_list_entries", {"Entries": [{"Cidr": "192.0.2.0/24"}]})
-    answers.add_response("describe_managed_prefix_lists", {"PrefixLists": []})
-
-    (found,) = session.account().groups("vpc-1", One(id="sg-1"))
-
-    assert found.foreign_rules == (("ingress", 4, 21),)
 
 
 @pytest.mark.parametrize("found", [["subnet-b", "subnet-a", "subnet-a"], []])

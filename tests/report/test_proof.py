@@ -8,7 +8,7 @@ from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.report.proof import proof_text
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.mutants.mutations import Compiled, compiled
 
 
@@ -40,13 +40,50 @@ def test_a_proof_that_holds_is_one_line() -> None:
 
 
 def test_with_a_shared_group_the_proof_lists_what_only_the_pod_layer_stops() -> None:
-    assert proof_text(compiled(*CASES["dev-nodes"]()).proof()).splitlines()[1:] == [
+    text = proof_text(compiled(*CASES["dev-nodes"]()).proof())
+
+    assert [line for line in text.splitlines()[1:] if len(line) > 120] == []
+    assert text.splitlines()[3:9] == [
         "Services share a group: for these pairs only the pod layer stops what is not declared.",
         "  alb => api, pay : TCP 3000",
         "  api, gateway and 3 more => gateway, pay and 3 more : TCP 3100,4000",
         "  gateway => database : TCP 3306,5432",
         "  gateway => rabbitmq : TCP 5672",
         "  gateway => redis : TCP 6379",
+    ]
+
+
+def test_without_the_account_nothing_is_said_to_be_stopped_by_groups_of_others() -> None:
+    lines = proof_text(compiled(*CASES["dev-nodes"]()).proof()).splitlines()
+
+    assert lines[0].endswith("and of the undeclared ones 57 are stopped by both and 40 by one.")
+    assert lines[1:3] == [
+        "The pod layer stops 521 more. Only the account knows if the VPC layer stops them, too: others hold rules in",
+        "  eks-cluster-sg-flash-ticket-dev-1234567, flash-ticket-dev-database and 3 more",
+    ]
+    heading = lines.index(
+        "The pod layer takes these for something declared, and only the account knows if the VPC layer stops them:"
+    )
+    assert lines[heading + 1] == "  another host of the VPC => gateway : TCP 3000, like alb"
+
+
+def test_with_the_account_rules_of_others_are_named_with_group_and_id() -> None:
+    lines = proof_text(compiled(*as_eks_makes_groups("dev-nodes")).proof()).splitlines()
+
+    assert lines[0].endswith("and of the undeclared ones 352 are stopped by both and 283 by one.")
+    assert lines[1:4] == [
+        "Rules of others open the VPC layer, so that only the pod layer stops 226 of these. They are:",
+        "  sgr-anywhere in flash-ticket-dev-nodes: egress to 0.0.0.0/0 : All Connections",
+        "  sgr-self in flash-ticket-dev-nodes: ingress from flash-ticket-dev-nodes : All Connections",
+    ]
+    heading = lines.index(
+        "The pod layer takes these for something declared, and rules of others open the VPC layer for them:"
+    )
+    to_hosts = "another host of the VPC : TCP 3306,5432,5672,6379, like database, rabbitmq, redis"
+    assert lines[heading + 1 :] == [
+        f"  api => {to_hosts}, by sgr-anywhere in flash-ticket-dev-nodes",
+        f"  pay => {to_hosts}, by sgr-anywhere in flash-ticket-dev-nodes",
+        "Narrow these rules, or give the places addresses of their own.",
     ]
 
 

@@ -13,12 +13,14 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.verification import written_verification
 from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.left_behind import RecordParts
 from flash_ticket.verify.verification import verify
 from tests.support.declared.json_values import Path, paths, put
 from tests.support.declared.matrices import shops
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.verify.standing import found, shop, standing, with_deployed, with_inventory
 
 
@@ -54,6 +56,20 @@ def test_what_the_account_refuses_to_answer_is_named_as_not_looked_at() -> None:
 
     assert verification.holds
     assert verification.unseen == (f"what a broken deployment left behind ({refusal})",)
+
+
+def test_rules_of_others_that_only_the_pod_layer_makes_up_for_are_named_and_are_no_drift() -> None:
+    firewall = compile_firewall(*as_eks_makes_groups("dev-nodes"))
+    verification = verify(firewall, standing(firewall))
+    text, document = (written_verification(verification, form) for form in (AnswerFormat.TXT, AnswerFormat.JSON))
+
+    assert verification.holds
+    assert "  sgr-anywhere in flash-ticket-dev-nodes: egress to 0.0.0.0/0 : All Connections\n" in text
+    assert "Rules of others open the VPC layer, so that only the pod layer stops 226 of these. They are:" in text
+    assert json.loads(document)["rules_of_others"]["stopped_by_the_pod_layer_alone"] == 226
+    assert json.loads(document)["indistinguishable"][0]["by_rules_of_others"] == [
+        "sgr-anywhere in flash-ticket-dev-nodes"
+    ]
 
 
 @given(shops())

@@ -32,7 +32,10 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     context: Context = None,
     output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
-    """Show whether a connection passes, and which policies and rules decide. Exits 0 if it passes, 1 if not."""
+    """Show whether a connection passes, and which policies and rules decide. Exits 0 if it passes, 1 if not.
+
+    It also exits 0 if only the account knows: then a rule of others may let the connection pass.
+    """
     if directory or live:
         reachability = analysed_live(directory, context) if live else analysed(directory or HERE)
         place = str(directory or "the cluster")
@@ -43,4 +46,4 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
         verdicts = firewall.layers().verdicts(source, destination, port)
         show_notes(firewall.overlap_notices(source, destination))
     sys.stdout.write(explained(verdicts, output))
-    return ExitStatus.HOLDS if all(verdict.passes for verdict in verdicts) else ExitStatus.VIOLATED
+    return ExitStatus.VIOLATED if any(verdict.stops for verdict in verdicts) else ExitStatus.HOLDS

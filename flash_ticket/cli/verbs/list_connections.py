@@ -8,6 +8,7 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import Context, Live, analysed, analysed_live, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
+from flash_ticket.firewall.prove.compiled_firewall import account_notices
 from flash_ticket.report.connections import Focus, Format, project_listing, written
 
 
@@ -38,6 +39,7 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
         sys.stdout.writelines(written(focus.of(analysed(directory).connections()), output))
     else:
         firewall = read(project, stack)
-        show_notes(firewall.overlap_notices())
-        sys.stdout.writelines(project_listing(firewall, output, focus))
+        layers = firewall.layers()
+        show_notes((*firewall.overlap_notices(), *account_notices(layers)))
+        sys.stdout.writelines(project_listing(firewall, layers, output, focus))
     return ExitStatus.HOLDS

@@ -207,7 +207,7 @@ class _Binder:
     def _group(self, key: str, selection: One, vpc: str) -> Group:
         found = self._one(key, f"security group of {vpc}", selection, self.account.groups(vpc, selection))
         if found.label in self.matrix.endpoints:
-            return Group(found.id, found.id, found.foreign_rules)
+            return replace(found, label=found.id)
         return found
 
     def _cluster(self, entry: ClusterEntry, vpc: FoundVpc) -> Cluster:

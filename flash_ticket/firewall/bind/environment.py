@@ -1,6 +1,6 @@
 """One environment with a place for every name: the compilers' second input, next to the matrix."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
@@ -18,6 +18,7 @@ from flash_ticket.firewall.declare.choices import (
 )
 from flash_ticket.firewall.declare.guard_rails import GuardRailChoice
 from flash_ticket.firewall.terms.ports import PortRange
+from flash_ticket.firewall.terms.verdict import Direction
 
 AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
 """How many rules a prefix list of AWS counts as in a security group (VPC user guide, AWS-managed prefix lists)."""
@@ -42,22 +43,6 @@ class Origin:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Group:
-    """An existing security group; this program adds rules to it but does not own it.
-
-    Attributes:
-        id: ``sg-...``.
-        label: Its name, which cannot change in AWS; its id if a service or external has the same name.
-        foreign_rules: The number of rules of others in the group, as (direction, family, count); the direction is
-            ``ingress`` or ``egress``, the family 4 or 6.
-    """
-
-    id: str
-    label: str
-    foreign_rules: tuple[tuple[str, int, int], ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class PrefixList:
     """A managed prefix list.
@@ -76,6 +61,42 @@ class PrefixList:
     family: int
     weight: int
     networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOfOthers:
+    """A rule of others in a security group of theirs; exactly one of group, network and prefix list is its peer.
+
+    Attributes:
+        id: ``sgr-...``.
+        ports: The ports that it opens; empty for protocols without ports, such as ICMP.
+        group: The id of the group that it names.
+    """
+
+    id: str
+    direction: Direction
+    ports: tuple[PortRange, ...]
+    group: str = ""
+    network: Network | None = None
+    prefix_list: PrefixList | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Group:
+    """An existing security group; this program adds rules to it but does not own it.
+
+    Attributes:
+        id: ``sg-...``.
+        label: Its name, which cannot change in AWS; its id if a service or external has the same name.
+        foreign_rules: The number of rules of others in the group, as (direction, family, count); the direction is
+            ``ingress`` or ``egress``, the family 4 or 6.
+        rules_of_others: The rules of others in the group; None if only the account knows them.
+    """
+
+    id: str
+    label: str
+    foreign_rules: tuple[tuple[str, int, int], ...] = ()
+    rules_of_others: tuple[RuleOfOthers, ...] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class _RuleReader:
         direction = Direction.EGRESS if described["IsEgress"] else Direction.INGRESS
         holder = self._group(described["GroupId"])
         flows = tuple(described.get("Description", "").split(", "))
-        for ports in _ports(described):
+        for ports in ports_of(described):
             yield GroupRule(holder, direction, self._peer(described), ports, flows)
 
     def _group(self, group: str) -> Holder:
@@ -231,7 +231,8 @@ def _other_ends(rule: GroupRule) -> Iterator[str]:
         yield source if rule.direction is Direction.INGRESS else target.partition(" ")[0]
 
 
-def _ports(described: Described) -> Iterator[PortRange]:
+def ports_of(described: Described) -> Iterator[PortRange]:
+    """Yield the ports that a rule opens, as DescribeSecurityGroupRules returns it; none for protocols like ICMP."""
     written, first, last = described["IpProtocol"], described.get("FromPort", _ANY), described.get("ToPort", _ANY)
     if written == str(_ANY):
         yield from (PortRange(protocol, 1, MAX_PORT) for protocol in Protocol)

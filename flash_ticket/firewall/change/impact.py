@@ -7,6 +7,7 @@ from flash_ticket.firewall.change.adoption import unfinished_groups
 from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.change.interruption import Interruption, interruptions
 from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.endpoint import KUBELET
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.connections import PartyName
 from flash_ticket.firewall.terms.ports import PortSet
@@ -101,6 +102,12 @@ def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortS
     front = layers.named[layers.environment.load_balancer.external]
     at_front = (pair for other in layers.endpoints if other is not front for pair in ((other, front), (front, other)))
     found = layers.connections().as_map()
+    # A kubelet reaches pods that share the group of its node without crossing a network interface.
+    if kubelet := layers.named.get(KUBELET):
+        for each in layers.endpoints:
+            if not each.has_own_group:
+                for pair in ((kubelet, each), (each, kubelet)):
+                    found.pop((pair[0].name, pair[1].name), None)
     for pair in at_front:
         ports = layers.opened(Layer.POD, *pair) & layers.opened(Layer.VPC, *pair)
         if ports:

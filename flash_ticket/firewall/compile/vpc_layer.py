@@ -43,6 +43,7 @@ class GroupRule:
         holder: The group of the rule.
         peer: The source (ingress) or destination (egress) of the allowed connections.
         flows: The flows that need the rule, sorted: ``api to redis``.
+        id_of_others: The id of a rule of others; empty for a rule of this program.
     """
 
     holder: Holder
@@ -50,10 +51,13 @@ class GroupRule:
     peer: RulePeer
     ports: PortRange
     flows: tuple[str, ...]
+    id_of_others: str = ""
 
     @property
     def name(self) -> str:
         """A unique name that says what the rule allows, such as ``api-egress-tcp-4000-to-pay``."""
+        if self.id_of_others:
+            return self.id_of_others
         side = "from" if self.direction is Direction.INGRESS else "to"
         protocol = self.ports.protocol.lower()
         return f"{self.holder.label}-{self.direction}-{protocol}-{self.ports.numbers}-{side}-{label_of(self.peer)}"

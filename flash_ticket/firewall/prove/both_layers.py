@@ -14,11 +14,12 @@ from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
 from flash_ticket.firewall.analyse.endpoint_name import find_port
 from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, RulePeer, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap, endpoints
 from flash_ticket.firewall.prove.group_reachability import GroupPermissions, GroupReachability
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions, policy_permissions
+from flash_ticket.firewall.prove.rules_of_others import RulesOfOthers, rules_of_others
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
 from flash_ticket.firewall.terms.connections import Block, Connections
 from flash_ticket.firewall.terms.input_error import InputError
@@ -78,7 +79,8 @@ class BothLayers:
     def openings(self, layer: Layer) -> Openings:
         """Return, for each pair, the ports that a layer allows from some part of one endpoint to some of the other.
 
-        Pairs that the layer does not control are left out: see ``has_say``.
+        Pairs that the layer does not control are left out: see ``has_say``. What only the account knows is left out,
+        too: see ``unknown``.
         """
         return self._pod_openings if layer is Layer.POD else self._vpc_openings
 
@@ -89,8 +91,8 @@ class BothLayers:
 
     @cached_property
     def group_permissions(self) -> GroupPermissions:
-        """What the rules in each group allow."""
-        return self._groups.permissions()
+        """What the rules of this program in each group allow."""
+        return self.groups_of_ours.permissions()
 
     def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Endpoint], Sequence[Endpoint], PortSet]]:
         """Yield the content of ``openings``, with the endpoints that the layer cannot distinguish in one block.
@@ -98,7 +100,7 @@ class BothLayers:
         An endpoint on both sides of a block is not connected to itself.
         """
         if layer is Layer.VPC:
-            yield from self._groups.blocks()
+            yield from self.groups.blocks()
         else:
             for (source, destination), ports in self._pod_openings.items():
                 yield (source,), (destination,), ports
@@ -108,13 +110,24 @@ class BothLayers:
         if not has_say(layer, source, destination):
             return ALL_PORTS
         if layer is Layer.VPC:
-            return self._groups.opened(source, destination)
+            return self.groups.opened(source, destination)
         return self._pod_openings.get((source, destination), NO_PORTS)
+
+    def unknown(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        """Return the ports for which only the account knows whether the VPC layer allows them."""
+        return self.groups.unknown(source, destination) if has_say(Layer.VPC, source, destination) else NO_PORTS
 
     def passing(self) -> Iterator[tuple[Pair, PortSet]]:
         """Yield the pairs with a service, and the ports that both layers allow for some part of each endpoint."""
         for source, destination in self._considered:
             ports = self.opened(Layer.POD, source, destination) & self.opened(Layer.VPC, source, destination)
+            if ports:
+                yield (source, destination), ports
+
+    def perhaps_passing(self) -> Iterator[tuple[Pair, PortSet]]:
+        """Yield the pairs with a service, and the ports that the pod layer allows and only the account knows about."""
+        for source, destination in self._considered if None in self.rules_of_others.values() else ():
+            ports = self.opened(Layer.POD, source, destination) & self.unknown(source, destination)
             if ports:
                 yield (source, destination), ports
 
@@ -130,8 +143,11 @@ class BothLayers:
                     yield from ((kubelet, endpoint), (endpoint, kubelet))
 
     def connections(self) -> Connections:
-        """Return the connections from or to a service that pass both layers."""
-        blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in self.passing()]
+        """Return the connections from or to a service that pass both layers, as far as known."""
+        found = dict(self.passing())
+        for pair, ports in self.perhaps_passing():
+            found[pair] = found.get(pair, NO_PORTS) | ports
+        blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in found.items()]
         return Connections((endpoint.name for endpoint in self.endpoints), blocks)
 
     def verdict(self, layer: Layer, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
@@ -142,7 +158,7 @@ class BothLayers:
         if not has_say(layer, source, destination):
             return None
         if layer is Layer.VPC:
-            return self._groups.verdict(source, destination, port)
+            return self.groups.verdict(source, destination, port)
         verdicts = [
             self._pods.verdict(one, other, port) for one in _endpoints(source) for other in _endpoints(destination)
         ]
@@ -157,10 +173,13 @@ class BothLayers:
         It passes if some part of one endpoint may reach some part of the other. Then it is the verdict on these parts.
         """
         found = self.verdict(layer, source, destination, port)
-        if found is None or found.passes or not self.opened(layer, source, destination).covers(PortSet((port,))):
+        if found is None or found.passes:
             return found
-        if layer is Layer.VPC:
-            return self._groups.open_part(source, destination, port) or found
+        known = self.opened(layer, source, destination)
+        if layer is Layer.VPC and (known | self.unknown(source, destination)).covers(PortSet((port,))):
+            return self.groups.open_part(source, destination, port) or found
+        if layer is Layer.VPC or not known.covers(PortSet((port,))):
+            return found
         parts = (
             part
             for one in _endpoints(source)
@@ -191,10 +210,28 @@ class BothLayers:
         return said
 
     @cached_property
-    def _groups(self) -> GroupReachability:
+    def rules_of_others(self) -> RulesOfOthers:
+        """The rules of others in the groups of endpoints, as far as known."""
+        return rules_of_others(group for endpoint in self.endpoints for group in endpoint.groups)
+
+    @cached_property
+    def groups(self) -> GroupReachability:
+        """The VPC layer with the rules of others."""
+        return GroupReachability(self._rules, self._on_interfaces, self.rules_of_others)
+
+    @cached_property
+    def groups_of_ours(self) -> GroupReachability:
+        """The VPC layer as if others had no rules."""
+        return GroupReachability(self._rules, self._on_interfaces)
+
+    @property
+    def _rules(self) -> list[GroupRule]:
         made = frozenset(self.firewall.groups)
-        rules = (rule for rule in self.firewall.rules if all(end in made for end in _own((rule.holder, rule.peer))))
-        return GroupReachability(rules, [each for each in self.endpoints if each.name != NODE_DNS])
+        return [rule for rule in self.firewall.rules if all(end in made for end in _own((rule.holder, rule.peer)))]
+
+    @property
+    def _on_interfaces(self) -> list[Endpoint]:
+        return [each for each in self.endpoints if each.name != NODE_DNS]
 
     @cached_property
     def _policies(self) -> AnalysedCluster:
@@ -219,7 +256,7 @@ class BothLayers:
     def _vpc_openings(self) -> Openings:
         return {
             (source, destination): ports
-            for sources, destinations, ports in self._groups.blocks()
+            for sources, destinations, ports in self.groups.blocks()
             for source in sources
             for destination in destinations
             if source is not destination
@@ -255,10 +292,10 @@ def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:
     """Return whether a layer controls connections between two endpoints.
 
     The pod layer does not control connections between hosts, or from a kubelet to its own pods. The VPC layer does not
-    control connections from a pod to its own node, which cross no network interface.
+    control connections between a pod and its own node, which cross no network interface.
     """
     if layer is Layer.VPC:
-        return destination.name != NODE_DNS
+        return NODE_DNS not in {source.name, destination.name}
     return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
 
 

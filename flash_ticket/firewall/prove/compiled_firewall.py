@@ -1,5 +1,6 @@
 """Both compiled layers of one environment, with their alerts: what the program proves, shows and deploys."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import Proof, prove
+from flash_ticket.firewall.prove.violation import few
 from flash_ticket.firewall.terms.notice import Notice
 
 
@@ -83,6 +85,21 @@ def compile_firewall(
         compile_watch(matrix, environment, suspensions),
         suspensions,
     )
+
+
+def account_notices(layers: BothLayers) -> Iterator[Notice]:
+    """Yield a notice if the listing has connections for which only the account knows whether they pass."""
+    found = [
+        f"{source.name} => {destination.name} : {ports}" for (source, destination), ports in layers.perhaps_passing()
+    ]
+    groups = sorted(group.label for group, rules in layers.rules_of_others.items() if rules is None)
+    if found:
+        yield Notice(
+            "security groups of others",
+            f"{len(found):,} listed connections may be stopped in the VPC layer, such as {found[0]}: only the account "
+            f"knows what others allow in {few(groups)}",
+            "Read the proof of a preview, which reads the account",
+        )
 
 
 def _manifests(pods: PodFirewall) -> tuple[dict[str, Any], ...]:

@@ -3,8 +3,8 @@
 Amazon VPC User Guide, "Security group rules": rules only allow. All groups of an interface add up. A rule with a group
 matches the interfaces that have it. Groups are stateful, so a reply needs no rule.
 
-The program knows every rule of its own groups. In a group of others it knows only the rules that it adds, so there only
-the other end can deny a connection.
+The program knows every rule of its own groups. In a group of others it knows the rules that it adds, and if an account
+was read, those of others. Without an account, what only such rules could allow is neither open nor stopped.
 """
 
 from collections import defaultdict
@@ -14,11 +14,22 @@ from functools import cached_property
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
-from flash_ticket.firewall.prove.endpoint import Endpoint
+from flash_ticket.firewall.prove.endpoint import VPC_HOST, Endpoint
 from flash_ticket.firewall.prove.permissions import Permissions
+from flash_ticket.firewall.prove.rules_of_others import NO_RULES_OF_OTHERS, RulesOfOthers
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
-from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
-from flash_ticket.firewall.terms.verdict import Direction, Extent, Layer, Outcome, RuleReference, Side, Verdict
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
+from flash_ticket.firewall.terms.verdict import (
+    OF_OTHERS,
+    Answer,
+    Direction,
+    Extent,
+    Layer,
+    Outcome,
+    RuleReference,
+    Side,
+    Verdict,
+)
 
 VpcParty = Endpoint | Holder | PrefixList
 """What the VPC layer distinguishes: an endpoint with a group of ours, another group, or a list of unknown entries."""
@@ -31,29 +42,36 @@ _PortsByPair = dict[tuple[Endpoint, Endpoint], PortSet]
 class GroupReachability:
     """The VPC layer's answers for one environment.
 
-    Endpoints with the same groups and addresses form one class, because no rule can distinguish them.
+    Endpoints with the same groups and addresses form one class, because no rule can distinguish them. A place with
+    several groups has an interface kind for each of them; every other class has one kind.
     """
 
-    def __init__(self, rules: Iterable[GroupRule], endpoints: Iterable[Endpoint]) -> None:
+    def __init__(
+        self, rules: Iterable[GroupRule], endpoints: Iterable[Endpoint], others: RulesOfOthers = NO_RULES_OF_OTHERS
+    ) -> None:
         """Prepare the answers for rules and endpoints.
 
         Args:
             rules: The rules to deploy, or the deployed ones.
             endpoints: Every possible source and destination.
+            others: The rules of others in groups of theirs; a group that is missing holds none.
         """
         self._rules: dict[tuple[Holder, Direction], list[GroupRule]] = defaultdict(list)
-        for rule in rules:
+        for rule in (*rules, *(rule for found in others.values() for rule in found or ())):
             self._rules[rule.holder, rule.direction].append(rule)
+        self._unknown = frozenset(group for group, found in others.items() if found is None)
         classes: dict[object, list[Endpoint]] = defaultdict(list)
         for endpoint in endpoints:
-            classes[endpoint.groups, endpoint.ranges].append(endpoint)
+            classes[endpoint.interfaces, endpoint.ranges].append(endpoint)
         self._members = {members[0]: tuple(members) for members in classes.values()}
         self._class_of = {endpoint: members[0] for members in classes.values() for endpoint in members}
+        self._kinds = {first: _kinds(first) for first in self._members}
+        self._class_of_kind = {kind: first for first, kinds in self._kinds.items() for kind in kinds}
         self._by_address: dict[RulePeer, Sequence[Endpoint]] = {}
         self._partitions: dict[Family, Partition] = {}
 
     def permissions(self) -> GroupPermissions:
-        """Return what the rules in each group allow; as far as known, a missing end is closed."""
+        """Return what the rules in each group allow; a missing end is closed."""
         found: GroupPermissions = {}
         for (holder, direction), rules in self._rules.items():
             for inside in self._parties(holder):
@@ -68,7 +86,7 @@ class GroupReachability:
         return found
 
     def blocks(self) -> Iterator[tuple[tuple[Endpoint, ...], tuple[Endpoint, ...], PortSet]]:
-        """Yield sources, the destinations that our rules allow for some part of each, and the ports; no pair twice.
+        """Yield sources, the destinations that the rules allow for some part of each, and the ports; no pair twice.
 
         An endpoint on both sides of a block is not connected to itself.
         """
@@ -76,9 +94,31 @@ class GroupReachability:
             yield self._members[source], self._members[destination], ports
 
     def opened(self, source: Endpoint, destination: Endpoint) -> PortSet:
-        """Return the ports that our rules allow from some address or interface of one endpoint to some of another."""
+        """Return the ports that the rules allow from some address or interface of one endpoint to some of another."""
         pair = (self._class_of.get(source, source), self._class_of.get(destination, destination))
         return self._openings.get(pair, NO_PORTS)
+
+    def unknown_blocks(self) -> Iterator[tuple[tuple[Endpoint, ...], tuple[Endpoint, ...], PortSet]]:
+        """Yield the content of ``unknown`` for every pair, as ``blocks`` does."""
+        dubious = [endpoint for endpoint in self._members if self._is_unknown(endpoint)]
+        for source in self._members if dubious else ():
+            for destination in self._members if self._is_unknown(source) else dubious:
+                if ports := self._unknown_between(source, destination):
+                    yield self._members[source], self._members[destination], ports
+
+    def unknown(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        """Return the ports for which only the account knows whether rules of others allow them."""
+        return self._unknown_between(self._class_of.get(source, source), self._class_of.get(destination, destination))
+
+    def deciding_of_others(self, source: Endpoint, destination: Endpoint, ports: PortSet) -> Iterator[GroupRule]:
+        """Yield the rules of others that open some of the ports between some part of two endpoints."""
+        for inside, peer, direction in (
+            (source, destination, Direction.EGRESS),
+            (destination, source, Direction.INGRESS),
+        ):
+            for rule in self._rules_of(self._class_of.get(inside, inside), direction):
+                if rule.id_of_others and PortSet((rule.ports,)) & ports and self._concerns(rule.peer, peer):
+                    yield rule
 
     def verdict(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side."""
@@ -94,29 +134,19 @@ class GroupReachability:
     def open_part(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
         """Return the verdict on a part of two endpoints between which connections may pass; None if there is none.
 
-        In a group of others, rules of theirs may allow what no rule of ours does, if the other end allows it.
+        A part where they certainly pass comes before one where only the account knows.
         """
-        pieces = [(one, other) for one in self._pieces(source) for other in self._pieces(destination)]
-        found = [each for one, other in pieces if (each := self._may_pass(one, other, port))]
-        if not found:
-            return None
-        return replace(found[0], extent=Extent.WHOLE if len(found) == len(pieces) else Extent.PART)
-
-    def _may_pass(self, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
-        found = self.verdict(source, destination, port)
-        sides = ((found.egress, source), (found.ingress, destination))
-        ours = [side for side, end in sides if end.has_own_group]
-        allowed = [side.outcome is Outcome.ALLOWED for side in ours or (found.egress, found.ingress)]
-        if not (all(allowed) if ours else any(allowed)):
-            return None
-        egress, ingress = (
-            side if side.passes else replace(side, outcome=Outcome.OTHERS, rules=()) for side, _ in sides
-        )
-        return replace(found, egress=egress, ingress=ingress)
+        found = [self.verdict(one, other, port) for one in self._pieces(source) for other in self._pieces(destination)]
+        for answer in (Answer.PASSES, Answer.UNKNOWN):
+            first = next((each for each in found if each.answer is answer), None)
+            if first:
+                is_whole = all(each.answer is answer for each in found)
+                return replace(first, extent=Extent.WHOLE if is_whole else Extent.PART)
+        return None
 
     def _pieces(self, endpoint: Endpoint) -> Iterator[Endpoint]:
         """Yield an endpoint in pieces that no rule divides further: a group of a place, and a range of addresses."""
-        for groups in endpoint.interfaces or (endpoint.groups,):
+        for groups in _alternatives(endpoint):
             for each in endpoint.ranges:
                 for piece in self._partition(each.family).pieces:
                     if piece.overlaps(each):
@@ -124,6 +154,8 @@ class GroupReachability:
                         yield replace(endpoint, groups=groups, ranges=(AddressRange(each.family, first, last),))
             if not endpoint.ranges:
                 yield replace(endpoint, groups=groups)
+        if endpoint.name == VPC_HOST:
+            yield from (replace(endpoint, groups=frozenset({group})) for group in self._strangers)
 
     def _partition(self, family: Family) -> Partition:
         if family not in self._partitions:
@@ -135,37 +167,56 @@ class GroupReachability:
     @cached_property
     def _openings(self) -> _PortsByPair:
         """The open ports between classes; pairs without any rule are missing."""
-        egress, ingress = self._matched(Direction.EGRESS), self._matched(Direction.INGRESS)
+        egress, ingress = self._by_direction[Direction.EGRESS], self._by_direction[Direction.INGRESS]
         found: _PortsByPair = {}
+        classes = self._class_of_kind
         pairs = {*egress, *((source, inside) for inside, source in ingress), *self._pairs_by_address()}
         for source, destination in pairs:
-            out = egress.get((source, destination), NO_PORTS) | self._within_vpc(source, destination, Direction.EGRESS)
-            into = ingress.get((destination, source), NO_PORTS) | self._within_vpc(
-                destination, source, Direction.INGRESS
-            )
-            ports = self._joined(source, destination, out, into)
-            if ports:
-                found[source, destination] = ports
+            out = self._allowed(source, destination, Direction.EGRESS)
+            if ports := out & self._allowed(destination, source, Direction.INGRESS):
+                pair = classes[source], classes[destination]
+                found[pair] = found.get(pair, NO_PORTS) | ports
         return found
 
-    @staticmethod
-    def _joined(source: Endpoint, destination: Endpoint, out: PortSet, into: PortSet) -> PortSet:
-        match source.has_own_group, destination.has_own_group:
-            case True, True:
-                return out & into
-            case True, False:
-                return out
-            case False, True:
-                return into
-            case _:
-                return out | into  # the other end may have rules of others
+    @cached_property
+    def _by_direction(self) -> dict[Direction, _PortsByPair]:
+        return {direction: self._matched(direction) for direction in Direction}
+
+    def _allowed(self, inside: Endpoint, peer: Endpoint, direction: Direction) -> PortSet:
+        """Return the ports that one end allows to some part of its peer; all if nothing governs it."""
+        if not inside.groups:
+            return ALL_PORTS
+        return self._by_direction[direction].get((inside, peer), NO_PORTS) | self._within_vpc(inside, peer, direction)
+
+    def _unknown_between(self, source: Endpoint, destination: Endpoint) -> PortSet:
+        if _is_nowhere(source) or _is_nowhere(destination):
+            return NO_PORTS
+        found = NO_PORTS
+        for one in self._kinds.get(source, (source,)):
+            for other in self._kinds.get(destination, (destination,)):
+                dubious = self._is_unknown(one), self._is_unknown(other)
+                if any(dubious):
+                    out = ALL_PORTS if dubious[0] else self._allowed(one, other, Direction.EGRESS)
+                    into = ALL_PORTS if dubious[1] else self._allowed(other, one, Direction.INGRESS)
+                    found |= out & into
+        return found - self._openings.get((source, destination), NO_PORTS) if found else found
+
+    def _is_unknown(self, endpoint: Endpoint) -> bool:
+        """Return whether only the account knows all rules of a group of an endpoint."""
+        return not endpoint.groups.isdisjoint(self._unknown)
+
+    @cached_property
+    def _strangers(self) -> frozenset[Group]:
+        """The groups that rules of others name and no endpoint has: hosts of the VPC may have them."""
+        peers = {rule.peer for rules in self._rules.values() for rule in rules if rule.id_of_others}
+        return frozenset(each for each in peers if isinstance(each, Group) and not self._members_of.get(each))
 
     @cached_property
     def _members_of(self) -> dict[Holder, list[Endpoint]]:
         found: dict[Holder, list[Endpoint]] = defaultdict(list)
-        for endpoint in self._members:
-            for group in endpoint.groups:
-                found[group].append(endpoint)
+        for kind in self._class_of_kind:
+            for group in kind.groups:
+                found[group].append(kind)
         return found
 
     def _parties(self, group: Holder) -> Sequence[VpcParty]:
@@ -185,40 +236,58 @@ class GroupReachability:
 
     def _peers(self, peer: RulePeer) -> Sequence[Endpoint]:
         if isinstance(peer, OwnGroup | Group):
-            return self._members_of[peer]
+            return self._hosts if peer in self._strangers else self._members_of[peer]
         if peer not in self._by_address:
             blocks = _blocks(peer)
             self._by_address[peer] = [
-                endpoint
-                for endpoint in self._members
-                if not endpoint.has_own_group and any(_overlap(endpoint.ranges, block) for block in blocks)
+                kind
+                for kind in self._class_of_kind
+                if not kind.has_own_group and any(_overlap(kind.ranges, block) for block in blocks)
             ]
         return self._by_address[peer]
 
+    @cached_property
+    def _hosts(self) -> Sequence[Endpoint]:
+        return [first for first, members in self._members.items() if any(each.name == VPC_HOST for each in members)]
+
+    def _concerns(self, peer: RulePeer, endpoint: Endpoint) -> bool:
+        """Return whether the peer of a rule matches some part of an endpoint."""
+        found = self._class_of.get(endpoint, endpoint)
+        if found.has_own_group and not isinstance(peer, OwnGroup | Group):
+            return any(_overlap(found.ranges, block) for block in _blocks(peer))
+        return not set(self._kinds.get(found, (found,))).isdisjoint(self._peers(peer))
+
     def _within_vpc(self, inside: Endpoint, peer: Endpoint, direction: Direction) -> PortSet:
-        """Return the ports that rules by address open to a peer with a group of ours, anywhere in the VPC."""
+        """Return the ports that rules by address open to a peer with a group of ours, which can be anywhere there."""
         if not peer.has_own_group:
             return NO_PORTS
-        return self._vpc_wide[direction].get(inside, NO_PORTS)
+        return self._by_own_address.get((peer.ranges, direction), {}).get(inside, NO_PORTS)
 
     @cached_property
-    def _vpc_wide(self) -> dict[Direction, dict[Endpoint, PortSet]]:
-        own = next((endpoint for endpoint in self._members if endpoint.has_own_group and endpoint.workload), None)
-        found: dict[Direction, dict[Endpoint, PortSet]] = {direction: {} for direction in Direction}
+    def _by_own_address(self) -> dict[tuple[tuple[AddressRange, ...], Direction], dict[Endpoint, PortSet]]:
+        """The ports that rules by address open, by the addresses of a peer with a group of ours."""
+        own = {endpoint.ranges for endpoint in self._members if endpoint.has_own_group}
+        found: dict[tuple[tuple[AddressRange, ...], Direction], dict[Endpoint, PortSet]] = defaultdict(dict)
         for (holder, direction), rules in self._rules.items():
-            for rule in rules if own else ():
+            for rule in rules:
                 if isinstance(rule.peer, OwnGroup | Group):
                     continue
-                if own and any(_overlap(own.ranges, block) for block in _blocks(rule.peer)):
-                    for inside in self._members_of[holder]:
-                        found[direction][inside] = found[direction].get(inside, NO_PORTS) | PortSet((rule.ports,))
+                blocks = _blocks(rule.peer)
+                for ranges in own:
+                    if any(_overlap(ranges, block) for block in blocks):
+                        opened = found[ranges, direction]
+                        for inside in self._members_of[holder]:
+                            opened[inside] = opened.get(inside, NO_PORTS) | PortSet((rule.ports,))
         return found
 
     def _pairs_by_address(self) -> Iterator[tuple[Endpoint, Endpoint]]:
         """Yield the pairs of endpoints with groups of ours that rules by address could connect."""
-        for source in self._vpc_wide[Direction.EGRESS]:
-            for destination in self._vpc_wide[Direction.INGRESS]:
-                if source is not destination and source.has_own_group and destination.has_own_group:
+        ends: dict[Direction, dict[Endpoint, None]] = {direction: {} for direction in Direction}
+        for (_, direction), opened in self._by_own_address.items():
+            ends[direction] |= dict.fromkeys(each for each in opened if each.has_own_group)
+        for source in ends[Direction.EGRESS]:
+            for destination in ends[Direction.INGRESS]:
+                if source is not destination:
                     yield source, destination
 
     def _rules_of(self, endpoint: Endpoint, direction: Direction) -> Iterator[GroupRule]:
@@ -226,23 +295,45 @@ class GroupReachability:
             yield from self._rules.get((group, direction), ())
 
     def _side(self, inside: Endpoint, peer: Endpoint, direction: Direction, port: PortRange) -> Side:
-        if not inside.groups:
+        if inside.groups <= self._strangers:
             return Side(direction, inside.name, peer.name, Outcome.UNGOVERNED)
         parts, wanted = list(_parts(peer)), PortSet((port,))
-        every = [rule for group in inside.groups for rule in self._rules.get((group, direction), ())]
+        every = list(self._rules_of(inside, direction))
         naming = [rule for rule in every if any(_means(rule.peer, part) for part in parts)]
-        if all(_open(rules, part).covers(wanted) for rules in self._alternatives(inside, every) for part in parts):
+        shut = [
+            groups
+            for groups in _alternatives(inside)
+            if not all(_open((rule for rule in every if rule.holder in groups), part).covers(wanted) for part in parts)
+        ]
+        if not shut:
             outcome, deciding = Outcome.ALLOWED, [rule for rule in naming if PortSet((rule.ports,)) & wanted]
+        elif not _is_nowhere(peer) and not any(groups.isdisjoint(self._unknown) for groups in shut):
+            outcome, deciding = Outcome.UNKNOWN, []
         else:
             outcome, deciding = (Outcome.NO_RULE_FOR_PORT if naming else Outcome.NO_RULE_FOR_PEER), naming
-        references = sorted(RuleReference(rule.holder.label, rule.name) for rule in deciding)
+        references = {
+            RuleReference(rule.holder.label, rule.name, OF_OTHERS if rule.id_of_others else "") for rule in deciding
+        }
         governors = tuple(sorted(group.label for group in inside.groups))
-        return Side(direction, inside.name, peer.name, outcome, governors, tuple(references))
+        return Side(direction, inside.name, peer.name, outcome, governors, tuple(sorted(references)))
 
-    @staticmethod
-    def _alternatives(inside: Endpoint, rules: list[GroupRule]) -> list[list[GroupRule]]:
-        """Return the rules of each possible interface."""
-        return [[rule for rule in rules if rule.holder in groups] for groups in inside.interfaces]
+
+def _is_nowhere(endpoint: Endpoint) -> bool:
+    """Return whether nothing can be an endpoint, because places take all of its addresses."""
+    return not (endpoint.workload or endpoint.groups or endpoint.ranges)
+
+
+def _alternatives(inside: Endpoint) -> tuple[frozenset[Holder], ...]:
+    """Return the groups of each kind of interface; without groups there is one kind."""
+    return inside.interfaces or (inside.groups,)
+
+
+def _kinds(endpoint: Endpoint) -> tuple[Endpoint, ...]:
+    """Return an endpoint for each kind of interface."""
+    alternatives = _alternatives(endpoint)
+    if len(alternatives) == 1:
+        return (endpoint,)
+    return tuple(replace(endpoint, groups=groups) for groups in alternatives)
 
 
 def _open(rules: Iterable[GroupRule], part: Endpoint) -> PortSet:

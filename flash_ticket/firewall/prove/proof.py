@@ -8,6 +8,10 @@ both, and the proof reports it.
 
 What an ipBlock matches depends on the network plug-in. With the VPC CNI and Calico it matches pods, so the pod layer
 cannot distinguish a place from pods that can have its addresses.
+
+Others have rules, too, in groups that this program only adds to: the nodes', the cluster's, those of datastores. What
+only such rules open in the VPC layer is counted apart, and the rules are named. Without an account nobody knows them.
+Then the pod layer alone is certain, and the VPC layer counts as neither open nor closed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,32 +20,41 @@ from functools import cached_property
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
+from flash_ticket.firewall.prove.rules_of_others import Opening, openings
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
-from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Answer, Layer
+
+PairBlock = tuple[Sequence[Endpoint], Sequence[Endpoint], PortSet]
 
 
 @dataclass(frozen=True, slots=True)
 class Blur:
-    """Undeclared ports that pass both layers, because neither layer can distinguish them from declared ones.
+    """Undeclared ports that pass the pod layer like declared ones, and that the VPC layer does not stop either.
 
     Attributes:
         like: The declared endpoints whose addresses one end can have: the layers take it for them. It can be empty.
+        because: The rules of others that open the VPC layer; empty if it cannot distinguish the ends either.
+        answer: Whether they pass: without an account, rules of others are not known.
     """
 
     source: str
     destination: str
     ports: PortSet
     like: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    answer: Answer = Answer.PASSES
 
     def __str__(self) -> str:
         """Return ``a pod elsewhere in the cluster => gateway : TCP 3000, like alb``."""
-        return f"{self.source} => {self.destination} : {self.ports}" + (f", like {few(self.like)}" if self.like else "")
+        like = f", like {few(self.like)}" if self.like else ""
+        because = f", by {few(self.because)}" if self.because else ""
+        return f"{self.source} => {self.destination} : {self.ports}{like}{because}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,26 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupsOfOthers:
+    """What rules of others mean for the undeclared connections on declared ports, from and to services.
+
+    Attributes:
+        openings: The rules of others that open the VPC layer for some of them.
+        opened: The number that only the pod layer stops, because such rules open the VPC layer.
+        groups: The groups whose rules of others only the account knows, where they matter.
+        unknown: The number that the pod layer stops, and the VPC layer perhaps: only the account knows.
+    """
+
+    openings: tuple[Opening, ...] = ()
+    opened: int = 0
+    groups: tuple[str, ...] = ()
+    unknown: int = 0
+
+
+NO_OTHERS = GroupsOfOthers()
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """The result of the proof.
 
@@ -77,7 +110,9 @@ class Proof:
         blurs: Sorted.
         rests: Sorted.
         declared: The number of declared connections (pair and port).
-        stopped: The number of undeclared connections on declared ports, by the number of layers that stop them.
+        stopped: The number of undeclared connections on declared ports, by the number of layers that certainly stop
+            them; without those of which only the account knows whether the VPC layer does.
+        others: What rules of others mean for the same connections.
     """
 
     violations: tuple[Violation, ...]
@@ -85,6 +120,7 @@ class Proof:
     rests: tuple[Rest, ...]
     declared: int
     stopped: Mapping[int, int]
+    others: GroupsOfOthers = NO_OTHERS
 
     @property
     def holds(self) -> bool:
@@ -114,33 +150,99 @@ class _Prover:
     layers: BothLayers
 
     def proof(self) -> Proof:
-        blurs, stopped = self._undeclared()
+        blurs = tuple(sorted(self._blurs(), key=lambda blur: (blur.source, blur.destination, blur.ports.ranges)))
+        unlike = {(each.source, each.destination): each.ports for each in blurs if each.because and not each.like}
+        wrong = violations(self.layers, self._declared, unlike)
+        stopped, others = self._stopped()
         rests = tuple(sorted(self._rests(), key=lambda rest: (rest.sources, rest.destinations)))
         declared = sum(len(list(ports)) for ports in self._declared.values())
-        return Proof(violations(self.layers, self._declared), blurs, rests, declared, stopped)
+        blurs = tuple(each for each in blurs if each.like or not each.because)
+        return Proof(wrong, blurs, rests, declared, stopped, others)
 
     @cached_property
     def _declared(self) -> dict[Pair, PortSet]:
         return declared_connections(self.layers)
 
-    def _undeclared(self) -> tuple[tuple[Blur, ...], dict[int, int]]:
-        """Return the blurs, and the number of undeclared connections that one and that both layers stop.
+    def _blurs(self) -> Iterator[Blur]:
+        """Yield what passes both layers without being declared, and what passes as far as known."""
+        for pair, ports in self.layers.passing():
+            known = self._declared.get(pair, NO_PORTS)
+            by_ours = ports & self._opened_by_ours(pair)
+            yield from self._blur(pair, by_ours - known)
+            if by_others := ports - by_ours - known:
+                rules = self.layers.groups.deciding_of_others(*pair, by_others)
+                because = {f"{each.name} in {each.holder.label}" for each in rules}
+                yield from self._blur(pair, by_others, tuple(sorted(because)))
+        for pair, ports in self.layers.perhaps_passing():
+            yield from self._blur(pair, ports - self._declared.get(pair, NO_PORTS), answer=Answer.UNKNOWN)
+
+    def _blur(
+        self, pair: Pair, ports: PortSet, because: tuple[str, ...] = (), answer: Answer = Answer.PASSES
+    ) -> Iterator[Blur]:
+        # While the attachment changes, pods that share the nodes' group look like kubelets; this is no blur.
+        if ports and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
+            yield Blur(pair[0].name, pair[1].name, ports, tuple(self._like(pair, ports)), because, answer)
+
+    def _opened_by_ours(self, pair: Pair) -> PortSet:
+        if not self._others_are_known or not has_say(Layer.VPC, *pair):
+            return ALL_PORTS
+        return self.layers.groups_of_ours.opened(*pair)
+
+    @cached_property
+    def _others_are_known(self) -> bool:
+        return any(self.layers.rules_of_others.values())
+
+    def _stopped(self) -> tuple[dict[int, int], GroupsOfOthers]:
+        """Return the number of undeclared connections that one and that both layers stop, and those of others' rules.
 
         It counts pairs with a service, on all declared ports.
         """
         in_play = PortSet.of(port for ports in self._declared.values() for port in ports)
-        blurs, through = [], 0
-        for pair, ports in self.layers.passing():
-            through += _count(ports & in_play)
-            extra = ports - self._declared.get(pair, NO_PORTS)
-            # While the attachment changes, pods that share the nodes' group look like kubelets; this is no blur.
-            if extra and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
-                blurs.append(Blur(pair[0].name, pair[1].name, extra, tuple(self._like(pair, extra))))
-        by_one = sum(self._open_in(layer, in_play) for layer in Layer) - 2 * through
+        passing = list(self.layers.passing())
+        through = sum(_count(ports & in_play) for _, ports in passing)
+        perhaps = sum(_count(ports & in_play) for _, ports in self.layers.perhaps_passing())
+        opened = {layer: self._open_in(layer, self.layers.blocks(layer), in_play) for layer in Layer}
+        unknown = self._counted(self.layers.groups.unknown_blocks(), in_play) - perhaps
+        by_one = opened[Layer.POD] + opened[Layer.VPC] - 2 * through - perhaps
         services = sum(endpoint.role is Role.SERVICE for endpoint in self.layers.endpoints)
         pairs = services * (2 * len(self.layers.endpoints) - services - 1)
-        both = pairs * _count(in_play) - through - by_one
-        return tuple(sorted(blurs, key=lambda blur: (blur.source, blur.destination))), {1: by_one, 2: both}
+        both = pairs * _count(in_play) - through - perhaps - by_one - unknown
+        return {1: by_one, 2: both}, GroupsOfOthers(
+            openings(self._widening(in_play)),
+            self._opened_by_others(opened[Layer.VPC], passing, in_play),
+            tuple(sorted(self._unknown_groups())) if unknown or perhaps else (),
+            unknown,
+        )
+
+    def _opened_by_others(self, opened: int, passing: Sequence[tuple[Pair, PortSet]], in_play: PortSet) -> int:
+        if not self._others_are_known:
+            return 0
+        by_ours = self._open_in(Layer.VPC, self.layers.groups_of_ours.blocks(), in_play)
+        through = sum(_count((ports - self._opened_by_ours(pair)) & in_play) for pair, ports in passing)
+        return opened - by_ours - through
+
+    def _widening(self, in_play: PortSet) -> Iterator[GroupRule]:
+        """Yield the rules of others that open the VPC layer for undeclared connections from or to services."""
+        found: set[tuple[str, str]] = set()
+        for sources, destinations, ports in self.layers.blocks(Layer.VPC) if self._others_are_known else ():
+            if not any(each.role is Role.SERVICE for each in (*sources, *destinations)):
+                continue
+            if more := (ports & in_play) - self.layers.groups_of_ours.opened(sources[0], destinations[0]):
+                rules = self.layers.groups.deciding_of_others(sources[0], destinations[0], more)
+                found |= {(rule.holder.label, rule.name) for rule in rules}
+        for read in self.layers.rules_of_others.values():
+            yield from (rule for rule in read or () if (rule.holder.label, rule.name) in found)
+
+    def _unknown_groups(self) -> set[str]:
+        """Return the groups at the ends of pairs with a service of which only the account knows."""
+        unknown = {group for group, rules in self.layers.rules_of_others.items() if rules is None}
+        ends = [
+            end
+            for sources, destinations, _ in self.layers.groups.unknown_blocks()
+            if any(each.role is Role.SERVICE for each in (*sources, *destinations))
+            for end in (sources[0], destinations[0])
+        ]
+        return {group.label for end in ends for group in end.groups if group in unknown}
 
     def _like(self, pair: Pair, ports: PortSet) -> Iterator[str]:
         """Yield the declared endpoints on these ports that share addresses with one end of an undeclared pair."""
@@ -152,7 +254,7 @@ class _Prover:
 
     def _rests(self) -> Iterator[Rest]:
         passing = dict(self.layers.passing())
-        for sources, destinations, ports in self.layers.blocks(Layer.VPC):
+        for sources, destinations, ports in self.layers.groups_of_ours.blocks():
             if not any(each.role is Role.SERVICE and not each.has_own_group for each in (*sources, *destinations)):
                 continue
             pairs = (
@@ -171,7 +273,7 @@ class _Prover:
                 found = [first, *pairs]
                 yield Rest(names(source for source, _ in found), names(other for _, other in found), ports)
 
-    def _open_in(self, layer: Layer, in_play: PortSet) -> int:
+    def _open_in(self, layer: Layer, blocks: Iterable[PairBlock], in_play: PortSet) -> int:
         """Count the connections that a layer opens from or to services; without a say it opens all."""
         services = [endpoint for endpoint in self.layers.endpoints if endpoint.role is Role.SERVICE]
         silent = sum(
@@ -182,10 +284,12 @@ class _Prover:
             for pair in ((service, other), (other, service))
             if not has_say(layer, *pair)
         )
-        return silent + sum(
-            _count(ports & in_play) * _pairs(sources, destinations)
-            for sources, destinations, ports in self.layers.blocks(layer)
-        )
+        return silent + self._counted(blocks, in_play)
+
+    @staticmethod
+    def _counted(blocks: Iterable[PairBlock], in_play: PortSet) -> int:
+        """Count the connections of blocks from or to services, on the ports in play."""
+        return sum(_count(ports & in_play) * _pairs(sources, destinations) for sources, destinations, ports in blocks)
 
 
 def _pairs(sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> int:

@@ -1,9 +1,10 @@
 """The errors of compiled output, end by end: what is declared but stopped, and what is open but not declared."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeVar
 
 from flash_ticket.firewall.bind.environment import PrefixList
@@ -15,11 +16,13 @@ from flash_ticket.firewall.prove.group_reachability import VpcParty
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
-from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, Side
+from flash_ticket.firewall.terms.verdict import OF_OTHERS, Direction, Layer, Outcome, Side
 
 _SHOWN = 3
 MOST_PAIRS = 10_000
 """The most pairs that are examined one by one, to leave out those that are as declared."""
+NOTHING: Mapping[tuple[str, str], PortSet] = MappingProxyType({})
+"""No connections."""
 _PartyOrRange = VpcParty | AddressRange
 _Known = TypeVar("_Known", Endpoint, VpcParty)
 _PartySide = tuple[VpcParty, Direction]
@@ -68,15 +71,19 @@ class Violation:
         return (self.side,)
 
 
-def violations(layers: BothLayers, declared: Declared) -> tuple[Violation, ...]:
+def violations(
+    layers: BothLayers, declared: Declared, by_others: Mapping[tuple[str, str], PortSet] = NOTHING
+) -> tuple[Violation, ...]:
     """Return the errors at each end of each layer, sorted.
 
     Args:
         layers: The compiled output.
         declared: Every connection that must pass.
+        by_others: Undeclared connections that pass both layers, because rules of others open the VPC layer: the names
+            of both ends, and the ports.
     """
     comparison = _ViolationSearch(layers, declared)
-    found = [*comparison.of_pods(), *comparison.of_groups()]
+    found = [*comparison.of_pods(), *comparison.of_groups(), *comparison.of_others(by_others)]
     return tuple(
         sorted(found, key=lambda each: (each.fault, each.sources, each.destinations, each.layer, str(each.ports)))
     )
@@ -102,6 +109,15 @@ class _ViolationSearch:
         for end in {**wanted, **actual}:
             yield from self._compared(Layer.VPC, end, wanted.get(end, closed), actual.get(end, closed))
 
+    def of_others(self, opened: Mapping[tuple[str, str], PortSet]) -> Iterator[Violation]:
+        for (source, destination), ports in opened.items():
+            ends = self.layers.named[source], self.layers.named[destination]
+            verdict = self.layers.answer(Layer.VPC, *ends, next(iter(ports)))
+            for side in verdict.sides if verdict else ():
+                if any(rule.source == OF_OTHERS for rule in side.rules):
+                    remedy = "Narrow this rule of others: it opens what the pod layer does not stop either"
+                    yield Violation(Fault.OPEN, Layer.VPC, (source,), (destination,), ports, side, remedy)
+
     def _compared(
         self, layer: Layer, end: _PartySide, wanted: Permissions[_Known], actual: Permissions[_Known]
     ) -> Iterator[Violation]:
@@ -121,7 +137,9 @@ class _ViolationSearch:
         here, there = self._concerned(fault, direction, here, there, ports)
         one, other = _standing_for(inside, here), _standing_for(peers[0], there)
         leaving = direction is Direction.EGRESS
-        verdict = self.layers.verdict(layer, *((one, other) if leaving else (other, one)), next(iter(ports)))
+        pair, port = (one, other) if leaving else (other, one), next(iter(ports))
+        ours = layer is Layer.VPC
+        verdict = self.layers.groups_of_ours.verdict(*pair, port) if ours else self.layers.verdict(layer, *pair, port)
         if verdict is None:
             raise AssertionError  # a layer has a say at the ends that it governs
         side = verdict.egress if leaving else verdict.ingress

@@ -4,6 +4,7 @@ The pod layer (NetworkPolicies) and the VPC layer (security groups) answer in th
 each side of a connection, and their rules allow the connection or do not.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,6 +30,20 @@ class Layer(StrEnum):
     VPC = "vpc"
 
 
+class Answer(StrEnum):
+    """Whether a connection passes."""
+
+    PASSES = "passes"
+    STOPPED = "stopped"
+    UNKNOWN = "not known without the account"
+
+    @staticmethod
+    def of(parts: Iterable["Answer"]) -> "Answer":
+        """Return the answer for a connection that must pass all of several sides or layers."""
+        found = set(parts)
+        return next((each for each in (Answer.STOPPED, Answer.UNKNOWN) if each in found), Answer.PASSES)
+
+
 class Outcome(StrEnum):
     """Why one side allows or denies a connection."""
 
@@ -39,12 +54,19 @@ class Outcome(StrEnum):
     DENIED = "a rule of an administrator denies it"
     BY_DEFAULT = "no rule of an administrator matches, and no NetworkPolicy selects this side"
     REPLY = "a reply needs no rule"
-    OTHERS = "others own the group, and rules of theirs may allow it"
+    UNKNOWN = "others own the group, and only the account knows their rules in it"
 
     @property
-    def passes(self) -> bool:
+    def answer(self) -> Answer:
         """Whether this side allows the connection."""
-        return self in (Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.BY_DEFAULT, Outcome.REPLY, Outcome.OTHERS)
+        if self is Outcome.UNKNOWN:
+            return Answer.UNKNOWN
+        passes = self in {Outcome.UNGOVERNED, Outcome.ALLOWED, Outcome.BY_DEFAULT, Outcome.REPLY}
+        return Answer.PASSES if passes else Answer.STOPPED
+
+
+OF_OTHERS = "a rule of others"
+"""The source of a rule that others made in a security group of theirs."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +76,7 @@ class RuleReference:
     Attributes:
         owner: The policy or group that contains the rule: ``shop/allow-api``, ``sg-api``.
         rule: The rule within its owner: ``egress[0]``, ``tcp-4000-from-gateway``.
-        source: The file or account that contains the owner.
+        source: The file or account that contains the owner; ``OF_OTHERS`` for a rule of others in a security group.
     """
 
     owner: str
@@ -62,8 +84,8 @@ class RuleReference:
     source: str = ""
 
     def __str__(self) -> str:
-        """Return ``shop/allow-api egress[0]``."""
-        return f"{self.owner} {self.rule}"
+        """Return ``shop/allow-api egress[0]``, or ``shop-nodes sgr-1 (a rule of others)``."""
+        return f"{self.owner} {self.rule}" + (f" ({OF_OTHERS})" if self.source == OF_OTHERS else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +109,19 @@ class Side:
     rules: tuple[RuleReference, ...] = ()
 
     @property
-    def passes(self) -> bool:
+    def answer(self) -> Answer:
         """Whether this side allows the connection."""
-        return self.outcome.passes
+        return self.outcome.answer
+
+    @property
+    def passes(self) -> bool:
+        """Whether this side certainly allows the connection."""
+        return self.answer is Answer.PASSES
+
+    @property
+    def stops(self) -> bool:
+        """Whether this side certainly stops the connection."""
+        return self.answer is Answer.STOPPED
 
     def __str__(self) -> str:
         """Return one sentence, such as ``Ingress: shop/deny-all selects shop/api; no rule names shop/pay``."""
@@ -107,7 +139,7 @@ class Side:
             Outcome.DENIED: f"denied by {rules}",
             Outcome.BY_DEFAULT: f"{governed}, and none of its rules matches, so everything passes",
             Outcome.REPLY: "a reply needs no rule",
-            Outcome.OTHERS: f"{governed}; others own it, and rules of theirs may allow {self.peer}",
+            Outcome.UNKNOWN: f"{governed}; only the account knows whether rules of others there allow {self.peer}",
         }[self.outcome]
 
 
@@ -141,11 +173,26 @@ class Verdict:
     extent: Extent = Extent.WHOLE
 
     @property
+    def answer(self) -> Answer:
+        """Whether the connection passes both sides."""
+        return Answer.of(side.answer for side in self.sides)
+
+    @property
     def passes(self) -> bool:
-        """Whether both sides allow the connection."""
-        return self.egress.passes and self.ingress.passes
+        """Whether both sides certainly allow the connection."""
+        return self.answer is Answer.PASSES
+
+    @property
+    def stops(self) -> bool:
+        """Whether a side certainly stops the connection."""
+        return self.answer is Answer.STOPPED
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both sides."""
+        return self.egress, self.ingress
 
     @property
     def deciding(self) -> tuple[Side, ...]:
-        """The sides that deny the connection, or both sides if it passes."""
-        return tuple(side for side in (self.egress, self.ingress) if not side.passes) or (self.egress, self.ingress)
+        """The sides that give the answer: those that deny the connection, or both sides if it passes."""
+        return tuple(side for side in self.sides if side.answer is self.answer)

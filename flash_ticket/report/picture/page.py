@@ -20,12 +20,14 @@ from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Endpoin
 from flash_ticket.firewall.prove.proof import Blur, Proof
 from flash_ticket.firewall.prove.violation import Violation
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
-from flash_ticket.firewall.terms.verdict import Layer, Verdict
+from flash_ticket.firewall.terms.verdict import Answer, Layer, Verdict
 from flash_ticket.report.picture import drawing, style
 from flash_ticket.report.picture.graph_layout import columns
 from flash_ticket.report.picture.markup import Markup, element
 from flash_ticket.report.picture.picture import flows_shown, picture
+from flash_ticket.report.proof import blurs_said, not_known, opened_by_others
 
+_BOTH = "both layers"
 _LAYERS = {Layer.POD: "Pod layer (NetworkPolicies)", Layer.VPC: "VPC layer (security groups)"}
 _SECTIONS = (
     ("picture", "Picture"),
@@ -151,14 +153,24 @@ class _Page:
             yield element(
                 "p", None, "Made from the files alone: the addresses of places are placeholders, the names are real."
             )
-        if self.proof.blurs:
-            yield element("p", None, "Neither layer can tell these from something declared, so both let them through:")
-            yield element("ul", None, *(element("li", None, _blur(blur)) for blur in self.proof.blurs))
+        yield from self._of_others()
+        for heading, blurs in blurs_said(self.proof.blurs):
+            yield element("p", None, heading)
+            yield element("ul", None, *(element("li", None, _blur(blur)) for blur in blurs))
         if self.proof.violations:
             head = ["From", "To", "Ports", "Layer", "What is wrong", "What decides", "What to change"]
             rows = [(", ".join(each.sources), _violation(each)) for each in self.proof.violations]
             said = "Connections that are not as declared."
             yield _scrolling("The violations", _table(said, head, rows))
+
+    def _of_others(self) -> Iterator[Markup]:
+        """Yield what rules of others open, and what only the account knows of them."""
+        others = self.proof.others
+        if others.unknown:
+            yield element("p", None, f"{not_known(others)} {', '.join(others.groups)}.")
+        if others.openings:
+            yield element("p", None, opened_by_others(others))
+            yield element("ul", None, *(element("li", None, str(each)) for each in others.openings))
 
     def _decides(self) -> Iterator[Markup]:
         yield element("p", None, "For each connection the rule that lets it through, in each layer and at each end.")
@@ -202,21 +214,21 @@ class _Page:
         for stranger in undeclared:
             cells = []
             for service in services:
-                stopping = self._stopping(stranger, self._layers.named[service.name], service.ports)
-                cells.append(element("td", {"class": "both" if len(stopping) > 1 else "shut"}, _by(stopping)))
+                said = _by(self._answers(stranger, self._layers.named[service.name], service.ports))
+                cells.append(element("td", {"class": "both" if said == _BOTH else "shut"}, said))
             rows.append((stranger.name, cells))
         said = "From strangers (rows) to services (columns), on the service's ports: which layers stop it."
         head = ["From \\ to", *(service.name for service in services)]
         yield _scrolling("What is denied", _table(said, head, rows))
 
-    def _stopping(self, source: Endpoint, target: Endpoint, ports: Iterable[PortRange]) -> list[Layer]:
-        """Return the layers that stop all of these ports."""
-        found = [[verdict for _, verdict in self._verdicts(source, target, port)] for port in ports]
-        return [
-            layer
-            for layer, verdicts in zip(Layer, zip(*found, strict=True), strict=True)
-            if all(verdict is not None and not verdict.passes for verdict in verdicts)
-        ]
+    def _answers(self, source: Endpoint, target: Endpoint, ports: Iterable[PortRange]) -> dict[Layer, Answer]:
+        """Return whether each layer stops all of these ports."""
+        found: dict[Layer, set[Answer]] = {layer: set() for layer in Layer}
+        for port in ports:
+            for layer, verdict in self._verdicts(source, target, port):
+                found[layer].add(verdict.answer if verdict else Answer.PASSES)
+        order = (Answer.PASSES, Answer.UNKNOWN, Answer.STOPPED)
+        return {layer: next(each for each in order if each in answers) for layer, answers in found.items()}
 
     @cached_property
     def _flows(self) -> tuple[Flow, ...]:
@@ -267,10 +279,15 @@ def _blur(blur: Blur) -> str:
     return f"{blur.source} \u2192 {blur.destination}: {str(blur.ports).replace(',', ', ')}{like}"
 
 
-def _by(layers: list[Layer]) -> str:
-    if len(layers) == len(Layer):
-        return "both layers"
-    return f"{layers[0].value} layer alone" if layers else "neither: see the proof"
+def _by(answers: dict[Layer, Answer]) -> str:
+    """Return which layers stop something, in words."""
+    layers = [layer.value for layer, answer in answers.items() if answer is Answer.STOPPED]
+    unknown = [layer.value for layer, answer in answers.items() if answer is Answer.UNKNOWN]
+    if len(layers) == len(answers):
+        return _BOTH
+    if unknown:
+        return f"{layers[0]} layer; {unknown[0]} layer not known" if layers else "perhaps neither: see the proof"
+    return f"{layers[0]} layer alone" if layers else "neither: see the proof"
 
 
 def _table(caption: str, head: list[str], rows: Iterable[tuple[str, list[Markup]]]) -> Markup:

@@ -81,7 +81,7 @@ class DeniedAsDeclared:
     def _compiled(self, about: Conversation, layer: Layer) -> Iterator[Cause]:
         if about.port and has_say(layer, about.source, about.destination):
             verdict = self.traffic.layers.verdict(layer, about.source, about.destination, about.port)
-            if verdict and not verdict.passes:
+            if verdict and verdict.stops:
                 remedy = "Run flash-firewall check, and fix what it reports before anything else"
                 problem = f"the compiled {layer} layer stops it, although it is declared"
                 yield Cause(Suspect.COMPILED, problem, remedy)
@@ -93,14 +93,11 @@ class DeniedAsDeclared:
         ends = [self._deployed_layers.named.get(end.name) for end in (about.source, about.destination)]
         wanted = self.traffic.layers.verdict(layer, about.source, about.destination, about.port)
         found = self._deployed_layers.verdict(layer, ends[0], ends[1], about.port) if ends[0] and ends[1] else None
-        if not wanted or not found or found.passes or not wanted.passes:
+        if not wanted or not found or not found.stops or not wanted.passes:
             return
         sides = ((wanted.egress, found.egress), (wanted.ingress, found.ingress))
         names = [
-            self._difference(rule, layer)
-            for declared, deployed in sides
-            if not deployed.passes
-            for rule in declared.rules
+            self._difference(rule, layer) for declared, deployed in sides if deployed.stops for rule in declared.rules
         ]
         causes = "; ".join(dict.fromkeys(name for name in names if name)) or "; ".join(map(str, found.deciding))
         yield Cause(

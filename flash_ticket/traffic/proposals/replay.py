@@ -237,7 +237,7 @@ def _stops(layers: BothLayers, seen: Observation) -> tuple[Stop, ...]:
 def _stopping(verdict: Verdict, source: Endpoint, destination: Endpoint) -> Iterator[Side]:
     """Yield the sides that certainly stop a connection: in a security group of others there may be other rules."""
     for side, end in ((verdict.egress, source), (verdict.ingress, destination)):
-        if not side.passes and (verdict.layer is Layer.POD or end.has_own_group):
+        if side.stops and (verdict.layer is Layer.POD or end.has_own_group):
             yield side
 
 

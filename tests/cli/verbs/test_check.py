@@ -141,6 +141,16 @@ def test_a_misleading_setting_is_a_warning_and_not_a_violation(project: Path) ->
     assert parsed("--project", project, "--stack", "dev")[0]["warnings"][0]["setting"] == "cluster.attachment nodes"
 
 
+def test_without_the_account_check_counts_no_connection_as_stopped_by_groups_of_others(project: Path) -> None:
+    edit(project / "Pulumi.dev.yaml", "attachment: pods", "attachment: nodes")
+    (dev,) = parsed("--project", project, "--stack", "dev")
+
+    assert dev["stopped_by_layers"] == {"1": 40, "2": 57}
+    assert dev["rules_of_others"]["vpc_layer_not_known"] == 521
+    assert "flash-ticket-dev-nodes" in dev["rules_of_others"]["groups_not_known"]
+    assert {each["answer"] for each in dev["indistinguishable"]} == {"not known without the account"}
+
+
 def test_what_nothing_uses_and_what_is_given_twice_are_warnings(project: Path) -> None:
     edit(project / "traffic.yaml", "  - {from: alb, to: gateway}", "  - {from: alb, to: gateway}\n" * 2)
     edit(

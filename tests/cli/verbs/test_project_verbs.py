@@ -194,6 +194,29 @@ def test_the_current_pulumi_stack_is_the_default(project: Path, name: str) -> No
     assert "-nodes" not in beside.stdout
 
 
+def test_explain_does_not_say_that_a_group_of_others_stops_what_only_the_account_knows(project: Path) -> None:
+    edit(project / "Pulumi.dev.yaml", "attachment: pods", "attachment: nodes")
+    shut = run("explain", "api", "the internet", "443", "--project", project, "--stack", "dev")
+    perhaps = run("explain", "api", "another host of the VPC", "6379", "--project", project, "--stack", "dev")
+
+    assert (shut.exit_code, perhaps.exit_code) == (1, 0)
+    assert shut.stdout.startswith("api => the internet : TCP 443 is stopped\n")
+    assert "\n  vpc layer: not known without the account\n" in shut.stdout
+    answer = "may pass: only the account knows the rules of others in these groups"
+    assert perhaps.stdout.startswith(f"api => another host of the VPC : TCP 6379 {answer}\n")
+
+
+def test_list_says_which_connections_only_the_account_knows_about(project: Path) -> None:
+    edit(project / "Pulumi.dev.yaml", "attachment: pods", "attachment: nodes")
+    listed = run("list", "--project", project, "--stack", "dev")
+
+    assert "api => another host of the VPC : TCP 3306,5432,5672,6379\n" in listed.stdout
+    assert (
+        "note: security groups of others: 9 listed connections may be stopped in the VPC layer, such as "
+        in listed.stderr
+    )
+
+
 @pytest.mark.parametrize("verb", [("list",), ("diff",), ("explain", "api", "pay", "80")])
 @pytest.mark.parametrize("stack", ["staging", "../dev", "", "*", "dev\n", "a" * 300])
 def test_a_missing_stack_is_bad_input(project: Path, verb: tuple[str, ...], stack: str) -> None:

@@ -1,5 +1,6 @@
 """Both layers' verdicts on one connection, with the names of the matrix."""
 
+from collections import Counter
 from itertools import permutations
 from typing import Any
 
@@ -11,12 +12,13 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
-from flash_ticket.firewall.prove.endpoint import Role, before_restart
+from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.prove.endpoint import Endpoint, Role, before_restart
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, tcp, udp
-from flash_ticket.firewall.terms.verdict import Extent, Layer, Verdict
+from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, tcp, udp
+from flash_ticket.firewall.terms.verdict import Answer, Extent, Layer, Verdict
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
-from tests.support.declared.matrices import shops
+from tests.support.declared.matrices import shops, shops_beside_others
 from tests.support.declared.stacks import CASES
 
 
@@ -184,18 +186,51 @@ PORTS = (tcp(53), udp(53), tcp(80), tcp(443), tcp(3000), tcp(8005))
 
 
 @settings(max_examples=25)
-@given(shops(), st.sampled_from(PORTS))
+@given(shops_beside_others(), st.sampled_from(PORTS))
 def test_an_answer_passes_exactly_where_the_listing_and_the_proof_say_open(
     drawn: tuple[Matrix, Environment], port: PortRange
 ) -> None:
     layers = compile_firewall(*drawn).layers()
     listed = {(each.source, each.destination): each.ports for each in layers.connections()}
+    certain, perhaps = dict(layers.passing()), dict(layers.perhaps_passing())
     for pair in permutations(layers.endpoints, 2):
         if Role.SERVICE not in {end.role for end in pair}:
             continue
-        said = [answer for layer in Layer if (answer := layers.answer(layer, *pair, port))]
+        said = answered(layers, pair, port)
+        for answer, found in ((Answer.PASSES, certain), (Answer.UNKNOWN, perhaps)):
+            assert (said is answer) == found.get(pair, NO_PORTS).holds(port.protocol, port.first)
         ports = listed.get((pair[0].name, pair[1].name), NO_PORTS)
-        assert all(each.passes for each in said) == ports.holds(port.protocol, port.first)
+        assert (said is not Answer.STOPPED) == ports.holds(port.protocol, port.first)
+
+
+def answered(layers: BothLayers, pair: tuple[Endpoint, Endpoint], port: PortRange) -> Answer:
+    """Return the answer that explain gives about both layers."""
+    return Answer.of(verdict.answer for layer in Layer if (verdict := layers.answer(layer, *pair, port)))
+
+
+@settings(max_examples=25)
+@given(shops_beside_others())
+def test_the_proof_counts_every_connection_as_it_is_explained_and_listed(drawn: tuple[Matrix, Environment]) -> None:
+    firewall = compile_firewall(*drawn)
+    layers, proof = firewall.layers(), firewall.proof()
+    in_play = PortSet.of(each for ports in declared_connections(layers).values() for each in ports)
+    counted: Counter[str] = Counter()
+    for pair in permutations(layers.endpoints, 2):
+        if Role.SERVICE not in {end.role for end in pair}:
+            continue
+        pods, vpc, unknown = layers.opened(Layer.POD, *pair), layers.opened(Layer.VPC, *pair), layers.unknown(*pair)
+        ours = layers.groups_of_ours.opened(*pair) if has_say(Layer.VPC, *pair) else ALL_PORTS
+        counted["both"] += count(in_play - pods - vpc - unknown)
+        counted["one"] += count(in_play & ((pods - vpc - unknown) | (vpc - pods)))
+        counted["unknown"] += count(in_play & (unknown - pods))
+        counted["others"] += count(in_play & (vpc - pods - ours))
+
+    assert (proof.stopped[1], proof.stopped[2]) == (counted["one"], counted["both"])
+    assert (proof.others.opened, proof.others.unknown) == (counted["others"], counted["unknown"])
+
+
+def count(ports: PortSet) -> int:
+    return sum(each.last - each.first + 1 for each in ports)
 
 
 def test_a_place_that_takes_in_the_internet_is_explained_as_it_is_listed() -> None:
@@ -203,7 +238,8 @@ def test_a_place_that_takes_in_the_internet_is_explained_as_it_is_listed() -> No
     content["places"]["redis"] = {"cidrs": ["0.0.0.0/0"]}
     layers = compile_firewall(shop_matrix(), environment_of("dev", content)).layers()
 
-    assert all(verdict.passes for verdict in layers.verdicts("pay", "database", "6379"))
+    answers = [verdict.answer for verdict in layers.verdicts("pay", "database", "6379")]
+    assert answers == [Answer.PASSES, Answer.UNKNOWN]  # others can allow it in the group of the database
     assert str(layers.connections().as_map()["pay", "database"]) == "TCP 3306,5432,6379"
 
 

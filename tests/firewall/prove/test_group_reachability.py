@@ -11,14 +11,17 @@ from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
 from flash_ticket.firewall.declare.choices import Network
-from flash_ticket.firewall.prove.endpoint import Endpoint, Role
+from flash_ticket.firewall.prove.endpoint import VPC_HOST, Endpoint, Role
 from flash_ticket.firewall.prove.group_reachability import GroupReachability
+from flash_ticket.firewall.prove.rules_of_others import RulesOfOthers
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol, tcp, udp
-from flash_ticket.firewall.terms.verdict import Direction, Outcome
+from flash_ticket.firewall.terms.verdict import OF_OTHERS, Answer, Direction, Outcome, Side
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
 
 API, PAY, DATA, NODES = OwnGroup("api"), OwnGroup("pay"), Group("sg-1", "data"), Group("sg-2", "nodes")
+BASTION = Group("sg-3", "bastion")
+"""A group that no endpoint has: hosts of the VPC may have it."""
 OFFICE = PrefixList("pl-1", "office", 4, 5, (IPv4Network("203.0.113.0/25"), IPv4Network("198.51.100.0/24")))
 NETWORKS: tuple[Network, ...] = tuple(
     map(ip_network, ("10.0.0.0/16", "10.0.20.0/24", "0.0.0.0/0", "203.0.113.0/24", "2001:db8::/48", "::/0"))
@@ -42,6 +45,7 @@ ENDPOINTS = (
     endpoint("office", "203.0.113.0/25", "198.51.100.0/24"),
     endpoint("host", "10.0.20.0/25"),
     endpoint("world", "2001:db8::/64", "203.0.113.0/24"),
+    endpoint(VPC_HOST, "10.0.9.0/24"),
 )
 
 holders = st.sampled_from((API, PAY, DATA, NODES))
@@ -49,12 +53,36 @@ peers: st.SearchStrategy[RulePeer] = st.one_of(holders, st.just(OFFICE), st.samp
 rules = st.lists(
     st.builds(GroupRule, holders, st.sampled_from(Direction), peers, st.sampled_from(PORTS), st.just(())), max_size=6
 )
+others_rules = st.builds(
+    GroupRule,
+    st.sampled_from((DATA, NODES)),
+    st.sampled_from(Direction),
+    st.one_of(peers, st.just(BASTION)),
+    st.sampled_from((*PORTS, PortRange(Protocol.TCP, 1, 65535))),
+    st.just(()),
+    st.just("sgr-1"),
+)
+
+
+@st.composite
+def of_others(draw: st.DrawFn) -> RulesOfOthers:
+    """Draw rules of others; without an account those of a group are not known."""
+    found: dict[Group, list[GroupRule]] = {DATA: [], NODES: []}
+    for rule in draw(st.lists(others_rules, max_size=3)):
+        if isinstance(rule.holder, Group):
+            found[rule.holder].append(rule)
+    unknown = draw(st.sets(st.sampled_from((DATA, NODES))))
+    return {group: None if group in unknown else tuple(read) for group, read in found.items()}
+
+
 two = st.tuples(st.sampled_from(ENDPOINTS), st.sampled_from(ENDPOINTS)).filter(lambda pair: pair[0] is not pair[1])
 
 
 def interfaces(of: Endpoint) -> Iterator[Interface]:
     """Yield interfaces with every possible group, at the edges of every address range."""
     found: list[tuple[Holder, ...]] = [tuple(of.groups)] if of.workload else [(group,) for group in of.groups]
+    if of.name == VPC_HOST:
+        found = [(), (BASTION,)]
     for groups, each in product(found or [()], of.ranges):
         for number in {each.first, each.last} | {edge for edge in edges() if each.first <= edge <= each.last}:
             yield Interface(
@@ -72,30 +100,49 @@ def packets(source: Endpoint, target: Endpoint, port: PortRange) -> list[Packet]
     return [Packet(one, other, port.protocol, port.first) for one, other in pairs]
 
 
+def answer_at(every: list[GroupRule], others: RulesOfOthers, side: Direction, packet: Packet) -> Answer:
+    """Return whether one end lets a packet pass: rules of others add up with ours, as far as they are known."""
+    own = packet.source if side is Direction.EGRESS else packet.target
+    if set(own.groups) <= {BASTION} or (leaves if side is Direction.EGRESS else enters)(every, packet):
+        return Answer.PASSES
+    known = all(others[group] is not None for group in own.groups if isinstance(group, Group))
+    return Answer.STOPPED if known else Answer.UNKNOWN
+
+
+def together(ours: list[GroupRule], others: RulesOfOthers) -> list[GroupRule]:
+    return [*ours, *(rule for found in others.values() for rule in found or ())]
+
+
 @settings(max_examples=400)
-@given(rules, two, st.sampled_from(ASKED))
+@given(rules, of_others(), two, st.sampled_from(ASKED))
 def test_an_end_allows_a_connection_if_it_does_for_every_interface_and_address(
-    given_rules: list[GroupRule], pair: tuple[Endpoint, Endpoint], port: PortRange
+    given_rules: list[GroupRule], others: RulesOfOthers, pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
-    verdict = GroupReachability(given_rules, ENDPOINTS).verdict(*pair, port)
-    asked = packets(*pair, port)
+    verdict = GroupReachability(given_rules, ENDPOINTS, others).verdict(*pair, port)
+    every, asked = together(given_rules, others), packets(*pair, port)
+    asked = [each for each in asked if BASTION not in {*each.source.groups, *each.target.groups}]
 
-    assert verdict.egress.passes == all(not each.source.groups or leaves(given_rules, each) for each in asked)
-    assert verdict.ingress.passes == all(not each.target.groups or enters(given_rules, each) for each in asked)
+    for side in verdict.sides:
+        assert side.answer is Answer.of(answer_at(every, others, side.direction, each) for each in asked)
 
 
 @settings(max_examples=400)
-@given(rules, two, st.sampled_from(ASKED))
+@given(rules, of_others(), two, st.sampled_from(ASKED))
 def test_a_port_is_open_if_some_interface_and_address_may_use_it(
-    given_rules: list[GroupRule], pair: tuple[Endpoint, Endpoint], port: PortRange
+    given_rules: list[GroupRule], others: RulesOfOthers, pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
-    source, target = pair
-    opened = GroupReachability(given_rules, ENDPOINTS).opened(source, target).holds(port.protocol, port.first)
-    asked = packets(source, target, port)
-    out, into = any(leaves(given_rules, each) for each in asked), any(enters(given_rules, each) for each in asked)
-    both = {(True, True): out and into, (True, False): out, (False, True): into, (False, False): out or into}
+    groups = GroupReachability(given_rules, ENDPOINTS, others)
+    every = together(given_rules, others)
+    found = {Answer.of(answer_at(every, others, side, packet) for side in Direction) for packet in packets(*pair, port)}
+    governed = any(end.groups for end in pair)
 
-    assert opened == both[source.has_own_group, target.has_own_group]
+    assert groups.opened(*pair).holds(port.protocol, port.first) == (governed and Answer.PASSES in found)
+    is_unknown = Answer.UNKNOWN in found and Answer.PASSES not in found
+    assert groups.unknown(*pair).holds(port.protocol, port.first) == is_unknown
+    if governed:
+        part = groups.open_part(*pair, port)
+        best = next(each for each in (Answer.PASSES, Answer.UNKNOWN, Answer.STOPPED) if each in found)
+        assert (part.answer if part else Answer.STOPPED) is best
 
 
 @given(rules)
@@ -175,6 +222,52 @@ def test_a_place_with_several_groups_is_open_only_if_each_group_is() -> None:
 
     assert verdict_of(tcp(80), first, *out, target=4) == (Outcome.ALLOWED, Outcome.NO_RULE_FOR_PORT)
     assert verdict_of(tcp(80), first, second, *out, target=4) == (Outcome.ALLOWED, Outcome.ALLOWED)
+
+
+def side_of(rule: GroupRule, target: int) -> Side:
+    others: RulesOfOthers = {NODES: (rule,), DATA: None}
+    return GroupReachability([], ENDPOINTS, others).verdict(ENDPOINTS[2], ENDPOINTS[target], tcp(80)).egress
+
+
+def test_a_rule_of_others_decides_like_ours_and_is_named_with_its_group_and_id() -> None:
+    side = side_of(GroupRule(NODES, Direction.EGRESS, ip_network("0.0.0.0/0"), tcp(80), (), "sgr-1"), target=6)
+
+    assert (side.outcome, side.rules[0].source) == (Outcome.ALLOWED, OF_OTHERS)
+    assert str(side) == "Egress: allowed by nodes sgr-1 (a rule of others)"
+
+
+def test_a_rule_of_others_within_a_group_opens_it_to_all_that_have_it() -> None:
+    rule = GroupRule(NODES, Direction.EGRESS, NODES, tcp(80), (), "sgr-1")
+
+    assert side_of(rule, target=3).outcome is Outcome.ALLOWED
+    assert side_of(rule, target=6).outcome is Outcome.NO_RULE_FOR_PEER
+
+
+def test_a_rule_of_others_for_an_unknown_group_opens_some_hosts_of_the_vpc() -> None:
+    others: RulesOfOthers = {NODES: (GroupRule(NODES, Direction.INGRESS, BASTION, tcp(22), (), "sgr-1"),)}
+    groups = GroupReachability([], ENDPOINTS, others)
+    found = groups.open_part(ENDPOINTS[-1], ENDPOINTS[2], tcp(22))
+
+    assert groups.opened(ENDPOINTS[-1], ENDPOINTS[2]) == PortSet.of([tcp(22)])
+    assert found
+    assert found.passes
+
+
+def test_without_the_account_a_group_of_others_is_neither_open_nor_closed() -> None:
+    groups = GroupReachability([], ENDPOINTS, {NODES: None})
+    found = groups.verdict(ENDPOINTS[2], ENDPOINTS[6], tcp(80))
+
+    assert (found.answer, found.passes, found.stops) == (Answer.UNKNOWN, False, False)
+    assert "only the account knows whether rules of others there allow office" in str(found.egress)
+    assert not groups.opened(ENDPOINTS[2], ENDPOINTS[6])
+    assert groups.unknown(ENDPOINTS[2], ENDPOINTS[6]).holds(Protocol.TCP, 80)
+
+
+def test_a_group_of_ours_stops_a_connection_whatever_others_allow_at_its_other_end() -> None:
+    groups = GroupReachability([], ENDPOINTS, {NODES: None})
+
+    assert groups.verdict(ENDPOINTS[0], ENDPOINTS[2], tcp(80)).stops
+    assert not groups.unknown(ENDPOINTS[0], ENDPOINTS[2])
 
 
 def test_permissions_are_listed_by_the_endpoints_with_the_group() -> None:

@@ -13,26 +13,29 @@ from flash_ticket.firewall.bind.environment import Environment, Place, PrefixLis
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.proof import GroupsOfOthers
 from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from tests.support.declared.accounts import environment_of
-from tests.support.declared.matrices import shops
-from tests.support.declared.stacks import CASES, traffic_content
+from tests.support.declared.matrices import shops_beside_others
+from tests.support.declared.stacks import CASES, as_eks_makes_groups, traffic_content
 from tests.support.mutants.mutations import Compiled, compiled
 
 
-@given(shops())
+@given(shops_beside_others())
 def test_the_proof_holds_for_every_compiled_declaration(shop: tuple[Matrix, Environment]) -> None:
     assert compiled(*shop).proof().violations == ()
 
 
-@given(shops())
+@given(shops_beside_others())
 def test_every_connection_in_play_is_counted_once(shop: tuple[Matrix, Environment]) -> None:
     proof = compiled(*shop).proof()
 
     assert proof.stopped[1] >= 0
     assert proof.stopped[2] >= 0
+    assert 0 <= proof.others.opened <= proof.stopped[1]
+    assert proof.others.unknown >= 0
 
 
 def without_policy(name: str) -> Callable[[Compiled], Compiled]:
@@ -210,6 +213,36 @@ def test_with_attachment_nodes_the_proof_reports_pairs_that_only_the_pod_layer_s
 
     assert "gateway => redis : TCP 6379" in found
     assert not any(rest.startswith("api => redis") for rest in found)
+
+
+@pytest.mark.parametrize("attachment", ["dev", "dev-node-local-dns"])
+def test_rules_of_others_open_nothing_at_pods_with_groups_of_ours(attachment: str) -> None:
+    """The own group of a pod decides: others cannot add rules to it without being named."""
+    alone, beside = compiled(*CASES[attachment]()).proof(), compiled(*as_eks_makes_groups(attachment)).proof()
+
+    assert (beside.declared, beside.stopped, beside.others) == (alone.declared, alone.stopped, GroupsOfOthers())
+
+
+def test_with_attachment_nodes_rules_of_others_leave_undeclared_connections_to_the_pod_layer() -> None:
+    others = compiled(*as_eks_makes_groups("dev-nodes")).proof().others
+
+    assert {str(each).partition(" :")[0] for each in others.openings} == {
+        "sgr-anywhere in flash-ticket-dev-nodes: egress to 0.0.0.0/0",
+        "sgr-self in flash-ticket-dev-nodes: ingress from flash-ticket-dev-nodes",
+    }
+    assert others.opened > 0
+    assert others.unknown == 0
+
+
+def test_what_a_rule_of_others_lets_through_both_layers_is_a_violation_that_names_it() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "203.0.113.7/32"}}], "ports": [{"port": 443}]}
+    spec = {"podSelector": {"matchLabels": {"app": "flash-api"}}, "policyTypes": ["Egress"], "egress": [rule]}
+    found = with_policy("flash-ticket", **spec)(compiled(*as_eks_makes_groups("dev-nodes"))).proof()
+
+    (violation,) = [each for each in found.violations if each.layer is Layer.VPC]
+    assert said(violation) == "open vpc: api => clients of alb : TCP 443"
+    assert "flash-ticket-dev-nodes sgr-anywhere (a rule of others)" in str(violation.side)
+    assert violation.remedy == "Narrow this rule of others: it opens what the pod layer does not stop either"
 
 
 def test_a_violation_has_all_its_ports() -> None:

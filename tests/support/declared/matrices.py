@@ -17,6 +17,7 @@ from flash_ticket.firewall.bind.environment import (
     Place,
     PrefixList,
     Quotas,
+    RuleOfOthers,
 )
 from flash_ticket.firewall.declare.choices import (
     Attachment,
@@ -30,7 +31,8 @@ from flash_ticket.firewall.declare.choices import (
 )
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
+from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol, tcp
+from flash_ticket.firewall.terms.verdict import Direction
 
 Content = dict[str, Any]
 
@@ -218,6 +220,38 @@ def shops(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
     """Draw a matrix with an environment for it."""
     matrix = draw(matrices(min_flows))
     return matrix, draw(environments(matrix))
+
+
+_PEERS: tuple[Content, ...] = (
+    *({"group": group.id} for group in (*_GROUPS, _NODES, _CLUSTER)),
+    {"group": "sg-bastion"},
+    *({"network": network} for network in (*_NETWORKS, ip_network("0.0.0.0/0"), ip_network("::/0"))),
+    *({"prefix_list": listed} for listed in _LISTS),
+)
+
+
+@st.composite
+def _rules_of_others(draw: st.DrawFn) -> tuple[RuleOfOthers, ...] | None:
+    """Draw the rules of others in one group; None as without an account. ICMP has no ports."""
+    if not draw(st.integers(0, 3)):
+        return None
+    ports = st.sampled_from((ALL_PORTS.ranges, (tcp(443),), (PortRange(Protocol.TCP, 50, 8010),), ()))
+    drawn = draw(st.lists(st.tuples(st.sampled_from(Direction), ports, st.sampled_from(_PEERS)), max_size=3))
+    return tuple(RuleOfOthers(f"sgr-{number}", way, opened, **peer) for number, (way, opened, peer) in enumerate(drawn))
+
+
+@st.composite
+def shops_beside_others(draw: st.DrawFn) -> tuple[Matrix, Environment]:
+    """Draw a shop whose nodes, cluster and places have groups in which others have rules, known or not."""
+    matrix, drawn = draw(shops())
+    found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _CLUSTER)}
+
+    def read(group: Group) -> Group:
+        return replace(group, rules_of_others=found[group.id])
+
+    places = [(name, replace(place, groups=tuple(map(read, place.groups)))) for name, place in drawn.places]
+    cluster = replace(drawn.cluster, group=read(drawn.cluster.group), nodes=read(drawn.cluster.nodes))
+    return matrix, replace(drawn, places=tuple(places), cluster=cluster)
 
 
 def rewritten(content: Any, random: Random) -> Any:  # noqa: ANN401 - parsed YAML has any shape

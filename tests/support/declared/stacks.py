@@ -1,13 +1,17 @@
 """The environments whose compiled firewalls are golden files."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import yaml
 
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Environment, Group, RuleOfOthers
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.terms.ports import ALL_PORTS
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import ROOT, binding_content, environment_of, shop_matrix
 
 Case = tuple[Matrix, Environment]
@@ -45,6 +49,24 @@ def _scraped() -> Case:
     content["flows"].append({"from": "prometheus", "to": "api", "ports": [9090]})
     matrix = parse_matrix(content, "traffic.yaml")
     return matrix, environment_of("dev", matrix=matrix)
+
+
+def _beside(group: Group, *rules: RuleOfOthers) -> Group:
+    anywhere = RuleOfOthers("sgr-anywhere", Direction.EGRESS, ALL_PORTS.ranges, network=ip_network("0.0.0.0/0"))
+    return replace(group, rules_of_others=(anywhere, *rules))
+
+
+def as_eks_makes_groups(case: str) -> Case:
+    """Return a case whose account was read: nodes and cluster allow themselves everything, and all allow egress."""
+    matrix, environment = CASES[case]()
+
+    def itself(group: Group) -> Group:
+        return _beside(group, RuleOfOthers("sgr-self", Direction.INGRESS, ALL_PORTS.ranges, group=group.id))
+
+    cluster = environment.cluster
+    cluster = replace(cluster, nodes=itself(cluster.nodes), group=itself(cluster.group))
+    places = [(name, replace(place, groups=tuple(map(_beside, place.groups)))) for name, place in environment.places]
+    return matrix, replace(environment, cluster=cluster, places=tuple(places))
 
 
 CASES: dict[str, Callable[[], Case]] = {
