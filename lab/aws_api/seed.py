@@ -59,7 +59,10 @@ def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 creates
 
 
 def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: ANN401 - boto3 creates clients at run time
-    """Create the VPC with its subnets and groups, and return the ids of the private subnets."""
+    """Create the VPC with its subnets and groups, and return the ids of the private subnets.
+
+    As in an ordinary EKS account, every group allows egress to anywhere, and nodes allow everything among themselves.
+    """
     name = f"flash-ticket-{surroundings.stack}"
     sixth = surroundings.family is Family.V6
     made = ec2.create_vpc(CidrBlock=f"{surroundings.network}.0.0/16", AmazonProvidedIpv6CidrBlock=sixth)["Vpc"]
@@ -78,6 +81,9 @@ def _make_network(ec2: Any, surroundings: Surroundings) -> list[str]:  # noqa: A
     for suffix, description in _GROUPS.items():
         group = ec2.create_security_group(GroupName=f"{name}-{suffix}", Description=description, VpcId=vpc)["GroupId"]
         ec2.create_tags(Resources=[group], Tags=_tags(surroundings, Name=f"{name}-{suffix}"))
+        if suffix == "nodes":
+            among = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[among])
     return private
 
 
