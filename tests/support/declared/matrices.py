@@ -250,7 +250,8 @@ def shops_beside_others(draw: st.DrawFn) -> tuple[Matrix, Environment]:
         return replace(group, rules_of_others=found[group.id])
 
     places = [(name, replace(place, groups=tuple(map(read, place.groups)))) for name, place in drawn.places]
-    cluster = replace(drawn.cluster, group=read(drawn.cluster.group), nodes=read(drawn.cluster.nodes))
+    dns = tuple(map(read, drawn.cluster.dns_groups))
+    cluster = replace(drawn.cluster, group=read(drawn.cluster.group), nodes=read(drawn.cluster.nodes), dns_groups=dns)
     return matrix, replace(drawn, places=tuple(places), cluster=cluster)
 
 

@@ -64,7 +64,8 @@ def as_eks_makes_groups(case: str) -> Case:
         return _beside(group, RuleOfOthers("sgr-self", Direction.INGRESS, ALL_PORTS.ranges, group=group.id))
 
     cluster = environment.cluster
-    cluster = replace(cluster, nodes=itself(cluster.nodes), group=itself(cluster.group))
+    dns = tuple(map(itself, cluster.dns_groups))
+    cluster = replace(cluster, nodes=itself(cluster.nodes), group=itself(cluster.group), dns_groups=dns)
     places = [(name, replace(place, groups=tuple(map(_beside, place.groups)))) for name, place in environment.places]
     return matrix, replace(environment, cluster=cluster, places=tuple(places))
 
