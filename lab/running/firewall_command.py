@@ -1,7 +1,6 @@
 """``flash-firewall``, as tests and the demo call it on a lab: in its own process, without a terminal."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from lab.running.lab import Lab
@@ -20,7 +19,7 @@ def flash_firewall(lab: Lab, stack: str, program: Path, *arguments: str, **varia
         variables: Environment variables that override the lab's.
     """
     return subprocess.run(  # noqa: S603 - this project's own command
-        [str(Path(sys.executable).with_name("flash-firewall")), *arguments],
+        [str(lab.folder / "bin" / "flash-firewall"), *arguments],
         cwd=program,
         env={**lab.env(stack), **variables},
         stdin=subprocess.DEVNULL,

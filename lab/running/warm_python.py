@@ -1,9 +1,10 @@
-"""A Python that has imported the SDKs already, and runs each program of the engine in a process forked off it.
+"""A Python that has imported the SDKs already, and runs each program and each command in a process forked off it.
 
 To import the SDKs takes a program half of its time. ``python -m lab.running.warm_python FOLDER`` imports them once and
 then waits at the socket ``python`` in the folder. The engine's language host starts `STAND_IN` under the name
-``python3``: it hands its arguments, environment, folder and standard streams over, and ends with the program. The
-project's own modules are not kept: each program imports those of its own folder.
+``python3``, and who types ``flash-firewall`` on the lab starts `COMMAND`: each hands its arguments, environment, folder
+and standard streams over, and ends with the program. The project's own modules are not kept: each program imports those
+of its own folder, the command those of this repository.
 """
 
 import ast
@@ -28,6 +29,7 @@ _REPOSITORY = Path(__file__).parents[2]
 _SOCKET = "python"
 _OWN = ("components", "flash_ticket", "lab")
 _READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
+_OF_THE_COMMAND = ("typer", "pulumi.automation")  # beside what the program imports
 _CRASHED = 70
 
 STAND_IN = """#!/bin/sh
@@ -36,6 +38,17 @@ case "$1" in
 */pulumi-language-python-exec) [ -S {socket} ] && exec {python} -I -S {client} "$@" ;;
 esac
 exec {python} "$@"
+"""
+COMMAND = """#!/bin/sh
+# The command runs there, too.
+[ -S {socket} ] && exec {python} -I -S {client} {entry} "$@"
+exec {python} {entry} "$@"
+"""
+ENTRY = """import sys
+sys.path.insert(0, "{repository}")
+sys.argv[0] = "{command}"
+from flash_ticket.cli.main import app
+sys.exit(app())
 """
 CLIENT = f"""import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -49,13 +62,15 @@ sys.exit(answer[0] if answer else {_CRASHED})
 
 
 def write_stand_in(folder: Path) -> None:
-    """Write a ``python3`` for the engine into ``bin`` of the lab's folder."""
+    """Write a ``python3`` for the engine, and ``flash-firewall``, into ``bin`` of the lab's folder."""
     bin_folder = folder / "bin"
     bin_folder.mkdir()
-    (folder / "python-client.py").write_text(CLIENT)
-    text = STAND_IN.format(socket=folder / _SOCKET, python=sys.executable, client=folder / "python-client.py")
-    (bin_folder / "python3").write_text(text)
-    (bin_folder / "python3").chmod(0o755)
+    client, entry, command = folder / "python-client.py", folder / "command.py", bin_folder / "flash-firewall"
+    client.write_text(CLIENT)
+    entry.write_text(ENTRY.format(repository=_REPOSITORY, command=command))
+    for script, text in ((bin_folder / "python3", STAND_IN), (command, COMMAND)):
+        script.write_text(text.format(socket=folder / _SOCKET, python=sys.executable, client=client, entry=entry))
+        script.chmod(0o755)
 
 
 def main() -> None:
@@ -82,6 +97,8 @@ def _import_sdks() -> None:
     for statement in program.body:
         if isinstance(statement, ast.ImportFrom) and statement.module:
             importlib.import_module(statement.module)
+    for name in _OF_THE_COMMAND:
+        importlib.import_module(name)
     _keep_service_models()
     for name in list(sys.modules):
         if name.partition(".")[0] in _OWN or name.startswith(_READS_ENVIRONMENT):
@@ -109,6 +126,7 @@ def _run(connection: socket.socket) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    _open_streams()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     random.seed()
     os.chdir(asked["folder"])
@@ -129,6 +147,13 @@ def _run(connection: socket.socket) -> None:
     sys.stderr.flush()
     connection.sendall(bytes([code]))
     os._exit(code)
+
+
+def _open_streams() -> None:
+    """Open the standard streams anew, as an interpreter does at its start: those of before know what they were."""
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open as long as the process
+    sys.stdout = open(1, "w", 1 if os.isatty(1) else -1, closefd=False)  # noqa: SIM115 - as above
+    sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - as above
 
 
 def _end_with(connection: socket.socket) -> None:

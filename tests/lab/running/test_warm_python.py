@@ -77,6 +77,22 @@ def test_arguments_folder_environment_streams_and_exit_code_are_as_in_an_interpr
     assert ran.stdout.splitlines()[1:] == own.stdout.splitlines()[1:]
 
 
+def test_the_command_prints_the_same_in_the_warm_interpreter(warm: Path) -> None:
+    own = [sys.executable, "-m", "flash_ticket.cli.main"]
+    ran, alone = (
+        subprocess.run(  # noqa: S603 - this project's own command
+            [*command, "explain", "pay", "redis", "22", "--stack", "dev"],
+            cwd=REPOSITORY,
+            capture_output=True,
+            check=False,
+        )
+        for command in ([str(warm / "bin" / "flash-firewall")], own)
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (alone.returncode, alone.stdout, alone.stderr)
+    assert ran.returncode == 1
+
+
 def test_an_error_ends_the_program_with_its_traceback(warm: Path, tmp_path: Path) -> None:
     command = [str(warm / "bin" / "python3"), str(written(tmp_path, "1 / 0"))]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - written above
