@@ -3,7 +3,8 @@
 import pytest
 
 from lab.running.lab import Lab
-from tests.support.engine.life import Apis, Life
+from tests.support.engine.apis import Apis
+from tests.support.engine.life import Life
 
 pytestmark = pytest.mark.engine
 

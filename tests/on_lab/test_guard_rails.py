@@ -16,7 +16,7 @@ from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from tests.support.engine.life import FLOW_REMOVED, NAMESPACE, REPOSITORY, changed_matrix
+from tests.support.engine.apis import FLOW_REMOVED, NAMESPACE, REPOSITORY, changed_matrix
 
 pytestmark = pytest.mark.engine
 

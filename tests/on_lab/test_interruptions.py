@@ -1,19 +1,28 @@
-"""Steps that the preview marks as interrupting do interrupt on the real engine, and the way around them does not."""
+"""Steps that the preview marks as interrupting do interrupt on the real engine, and the way around them does not.
 
+The stack is in a VPC of both address families, with pods of IPv6.
+"""
+
+import json
 from collections.abc import Iterator
 
 import pytest
 
+from lab.aws_api.seed import make_environment
+from lab.running.firewall_command import flash_firewall
 from lab.running.lab import Lab
+from lab.surroundings import BOTH_FAMILIES
 from tests.support.engine.chain import Chain, Change, Content, Deployed, chain, committed
+from tests.support.engine.declarations import on_both_families, with_other_flows_and_addresses
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
 def dev(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """The committed shop, deployed to dev; each test leaves it like that."""
-    with chain(lab, "dev", tmp_path_factory.mktemp("interruptions")) as made:
+    """The committed shop, deployed to dev in a VPC of both families; each test leaves it like that."""
+    make_environment(lab.aws_endpoint, BOTH_FAMILIES)
+    with chain(lab, "dev", tmp_path_factory.mktemp("interruptions"), on_both_families) as made:
         assert interrupted(made.deploy(committed)) == set()
         yield made
 
@@ -82,6 +91,19 @@ def policies_of_api(ingress: str, pay: str) -> Change:
 
 
 API, PAY = "02-allow-api-from-gateway", "03-allow-pay-from-api"
+
+
+def test_addresses_of_both_families_change_without_a_cut_and_run_as_declared(dev: Chain) -> None:
+    """The lab has no interfaces for the pods, and verify says so; of the layers themselves nothing differs."""
+    changed = dev.deploy(with_other_flows_and_addresses)
+    told = flash_firewall(dev.lab, dev.stack, dev.programs[-1], "verify", "--stack", dev.stack, "--output", "json")
+    found, back = json.loads(told.stdout), dev.deploy(committed)
+
+    for deployed in (changed, back):
+        assert (interrupted(deployed), deployed.warnings) == (set(), [])
+    assert found["unseen"] == [], told.stderr
+    assert {each["kind"] for each in found["findings"]} == {"cut off"}
+    assert all("no interface of the VPC has its address" in each["what"] for each in found["findings"])
 
 
 def test_a_change_of_attachment_cuts_nothing_while_the_old_one_stays_in_either_direction(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.support.engine.life import NAMESPACE, TARGET, Life
+from tests.support.engine.apis import NAMESPACE, TARGET
+from tests.support.engine.life import Life
 
 pytestmark = pytest.mark.engine
 

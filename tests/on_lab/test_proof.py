@@ -13,7 +13,8 @@ import yaml
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from tests.support.engine.life import NAMESPACE, REPOSITORY, Apis, Life
+from tests.support.engine.apis import NAMESPACE, REPOSITORY, Apis
+from tests.support.engine.life import Life
 
 pytestmark = pytest.mark.engine
 

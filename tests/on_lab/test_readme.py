@@ -7,7 +7,7 @@ import pytest
 
 from lab.enclosure.needs import missing
 from lab.story.transcript import kept_in, put_in, settled, without_packets
-from tests.support.engine.life import REPOSITORY
+from tests.support.engine.apis import REPOSITORY
 
 pytestmark = pytest.mark.engine
 

@@ -13,7 +13,7 @@ import yaml
 from lab.running.engine import Engine
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from tests.support.engine.life import REPOSITORY, Apis
+from tests.support.engine.apis import REPOSITORY, Apis
 from tests.support.pulumi.pulumi_mocks import deploy
 
 pytestmark = pytest.mark.engine

@@ -11,9 +11,9 @@ from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
+from tests.support.engine.apis import FLOW_REMOVED, NAMESPACE, PORT_CHANGED, REPOSITORY, Apis, Sight, changed_matrix
 from tests.support.engine.intermediate_states import Gap, Run, Transition
 from tests.support.engine.judgement import judged
-from tests.support.engine.life import FLOW_REMOVED, NAMESPACE, PORT_CHANGED, REPOSITORY, Apis, Sight, changed_matrix
 
 pytestmark = pytest.mark.engine
 

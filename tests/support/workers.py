@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 _ON_LAB = "tests/on_lab/"
 _STACK = re.compile(r"\[(dev|prod)\b")
 
-_LIFE = ("test_life", "test_athena", "test_proof")
+_LIFE = ("test_life", "test_athena", "test_proof", "test_transitions", "test_verification", "test_alerts")
 """The files whose tests look at the life of a stack."""
 
 _JOINED = {"test_readme": "test_refusals"}
@@ -18,23 +18,19 @@ _JOINED = {"test_readme": "test_refusals"}
 
 _LONGEST = (
     "test_refusals",
+    "life prod",
+    "life dev",
     "test_faults",
     "test_packets",
-    "life prod",
-    "test_verification",
-    "test_interruptions",
-    "test_transitions prod",
-    "test_transitions dev",
     "test_runbook_on_lab",
+    "test_interruptions",
     "test_denials",
     "test_on_the_way",
     "test_rollback",
     "test_guard_rails",
-    "life dev",
     "tests/outside/conformance/test_cyclonus.py",
     "test_suspension",
     "tests/lab/running/test_lab.py",
-    "test_alerts",
     "tests/live/test_inventory.py",
     "tests/lab/recording/test_recording.py",
     "tests/lab/tools/test_aws_bridge.py",

@@ -96,7 +96,7 @@ def test_adding_an_allow_rule_never_removes_a_connection(cluster: RandomCluster,
     for policy in cluster.policies:
         for section, peers in (("ingress", "from"), ("egress", "to")):
             if policy["spec"].get(section):
-                policy["spec"][section] = [*policy["spec"][section], data.draw(rules(peers))]
+                policy["spec"][section] = [*policy["spec"][section], data.draw(rules[peers])]
     after = Reachability(cluster_from(cluster.manifests))
     for name, source in before.parties.items():
         for other, destination in before.parties.items():

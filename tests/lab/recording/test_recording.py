@@ -10,7 +10,7 @@ from lab.recording.recording import recorded
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from tests.support.engine.life import NAMESPACE, REPOSITORY
+from tests.support.engine.apis import NAMESPACE, REPOSITORY
 
 pytestmark = pytest.mark.engine
 

@@ -75,8 +75,8 @@ def _rules(draw: st.DrawFn, kind: str, peers: str) -> Manifest:
 @st.composite
 def _pods(draw: st.DrawFn) -> Manifest:
     if draw(st.booleans()):
-        return {"namespaces": draw(selectors())}
-    return {"pods": {"namespaceSelector": draw(selectors()), "podSelector": draw(selectors())}}
+        return {"namespaces": draw(selectors)}
+    return {"pods": {"namespaceSelector": draw(selectors), "podSelector": draw(selectors)}}
 
 
 @st.composite

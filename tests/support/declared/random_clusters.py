@@ -29,58 +29,40 @@ _VALUES = ("a", "b", "c")
 NAMES = ("http", "dns")
 _NAMESPACES = ("shop", "default")
 
-labels = st.dictionaries(st.sampled_from(_KEYS), st.sampled_from(_VALUES), max_size=2)
+# Strategies that are made once: to make one anew for each draw takes longer than the draw.
+_KEY, _VALUE, _NAME, _NAMESPACE = (st.sampled_from(each) for each in (_KEYS, _VALUES, NAMES, _NAMESPACES))
+_PROTOCOL, _PORT, _BLOCK = (st.sampled_from(each) for each in (PROTOCOLS, INTERESTING_PORTS, sorted(BLOCKS)))
+_EXCEPTED = {cidr: st.lists(st.sampled_from(inner), max_size=2) for cidr, inner in BLOCKS.items() if inner}
+_SOME_VALUES = st.lists(_VALUE, min_size=1, max_size=2)
+_OPERATOR = st.sampled_from(("In", "NotIn", "Exists", "DoesNotExist"))
+_SELECTOR_FORM = st.sampled_from(("label", "label", "expressions", "both", "empty"))
+_PORT_FORM = st.sampled_from(("all", "number", "range", "range", "name"))
+_PEER_FORM = st.sampled_from(("pods", "namespaces", "both", "block"))
+_POLICY_TYPES = st.lists(st.sampled_from(("Ingress", "Egress")), min_size=1, max_size=2, unique=True)
+_SELDOM_NOT, _OFTEN, _COIN, _UP_TO_TEN = st.integers(0, 4), st.integers(0, 3), st.booleans(), st.integers(0, 10)
 
-
-@st.composite
-def selectors(draw: st.DrawFn) -> Manifest:
-    form = draw(st.sampled_from(("label", "label", "expressions", "both", "empty")))
-    found: Manifest = {}
-    if form in ("label", "both"):
-        found["matchLabels"] = {draw(st.sampled_from(_KEYS)): draw(st.sampled_from(_VALUES))}
-    if form in ("expressions", "both"):
-        found["matchExpressions"] = draw(st.lists(_expressions(), min_size=1, max_size=2))
-    return found
+labels = st.dictionaries(_KEY, _VALUE, max_size=2)
 
 
 @st.composite
 def _expressions(draw: st.DrawFn) -> Manifest:
-    found: Manifest = {
-        "key": draw(st.sampled_from(_KEYS)),
-        "operator": draw(st.sampled_from(("In", "NotIn", "Exists", "DoesNotExist"))),
-    }
+    found: Manifest = {"key": draw(_KEY), "operator": draw(_OPERATOR)}
     if found["operator"] in ("In", "NotIn"):
-        found["values"] = draw(st.lists(st.sampled_from(_VALUES), min_size=1, max_size=2))
+        found["values"] = draw(_SOME_VALUES)
     return found
 
 
-@st.composite
-def ports(draw: st.DrawFn) -> Manifest:
-    found: Manifest = {}
-    if draw(st.booleans()):
-        found["protocol"] = draw(st.sampled_from(PROTOCOLS))
-    form = draw(st.sampled_from(("all", "number", "range", "range", "name")))
-    if form in ("number", "range"):
-        found["port"] = draw(st.sampled_from(INTERESTING_PORTS))
-    if form == "range":
-        found["endPort"] = draw(st.integers(found["port"], min(65535, found["port"] + 10)))
-    if form == "name":
-        found["port"] = draw(st.sampled_from(NAMES))
-    return found
+_SOME_EXPRESSIONS = st.lists(_expressions(), min_size=1, max_size=2)
 
 
 @st.composite
-def peers(draw: st.DrawFn) -> Manifest:
-    form = draw(st.sampled_from(("pods", "namespaces", "both", "block")))
-    if form == "block":
-        cidr = draw(st.sampled_from(sorted(BLOCKS)))
-        excepted = draw(st.lists(st.sampled_from(BLOCKS[cidr]), max_size=2)) if BLOCKS[cidr] else []
-        return {"ipBlock": {"cidr": cidr, **({"except": excepted} if excepted else {})}}
+def _selectors(draw: st.DrawFn) -> Manifest:
+    form = draw(_SELECTOR_FORM)
     found: Manifest = {}
-    if form in ("pods", "both"):
-        found["podSelector"] = draw(selectors())
-    if form in ("namespaces", "both"):
-        found["namespaceSelector"] = draw(selectors() | st.sampled_from(_NAMESPACES).map(_by_name))
+    if form in ("label", "both"):
+        found["matchLabels"] = {draw(_KEY): draw(_VALUE)}
+    if form in ("expressions", "both"):
+        found["matchExpressions"] = draw(_SOME_EXPRESSIONS)
     return found
 
 
@@ -88,33 +70,78 @@ def _by_name(namespace: str) -> Manifest:
     return {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
 
 
+selectors = _selectors()
+_NAMESPACE_SELECTOR = selectors | _NAMESPACE.map(_by_name)
+
+
 @st.composite
-def rules(draw: st.DrawFn, peer_list: str) -> Manifest:
+def _ports(draw: st.DrawFn) -> Manifest:
     found: Manifest = {}
-    if draw(st.integers(0, 4)):
-        found[peer_list] = draw(st.lists(peers(), max_size=3))
-    if draw(st.integers(0, 3)):
-        found["ports"] = draw(st.lists(ports(), min_size=draw(st.integers(0, 1)), max_size=3))
+    if draw(_COIN):
+        found["protocol"] = draw(_PROTOCOL)
+    form = draw(_PORT_FORM)
+    if form in ("number", "range"):
+        found["port"] = draw(_PORT)
+    if form == "range":
+        found["endPort"] = min(65535, found["port"] + draw(_UP_TO_TEN))
+    if form == "name":
+        found["port"] = draw(_NAME)
     return found
 
 
 @st.composite
-def policies(draw: st.DrawFn, name: str) -> Manifest:
-    spec: Manifest = {"podSelector": draw(selectors())}
-    if draw(st.integers(0, 3)):
-        spec["ingress"] = draw(st.lists(rules("from"), max_size=2))
-    if draw(st.booleans()):
-        spec["egress"] = draw(st.lists(rules("to"), max_size=2))
-    if draw(st.booleans()):
-        spec["policyTypes"] = draw(
-            st.lists(st.sampled_from(("Ingress", "Egress")), min_size=1, max_size=2, unique=True)
-        )
+def _peers(draw: st.DrawFn) -> Manifest:
+    form = draw(_PEER_FORM)
+    if form == "block":
+        cidr = draw(_BLOCK)
+        excepted = draw(_EXCEPTED[cidr]) if cidr in _EXCEPTED else []
+        return {"ipBlock": {"cidr": cidr, **({"except": excepted} if excepted else {})}}
+    found: Manifest = {}
+    if form in ("pods", "both"):
+        found["podSelector"] = draw(selectors)
+    if form in ("namespaces", "both"):
+        found["namespaceSelector"] = draw(_NAMESPACE_SELECTOR)
+    return found
+
+
+_SOME_PEERS = st.lists(_peers(), max_size=3)
+_SOME_PORTS = {least: st.lists(_ports(), min_size=least, max_size=3) for least in (0, 1)}
+_LEAST = st.integers(0, 1)
+
+
+@st.composite
+def _rules(draw: st.DrawFn, peer_list: str) -> Manifest:
+    found: Manifest = {}
+    if draw(_SELDOM_NOT):
+        found[peer_list] = draw(_SOME_PEERS)
+    if draw(_OFTEN):
+        found["ports"] = draw(_SOME_PORTS[draw(_LEAST)])
+    return found
+
+
+rules = {peer_list: _rules(peer_list) for peer_list in ("from", "to")}
+"""Rules by the name of their list of peers."""
+_SOME_RULES = {peer_list: st.lists(each, max_size=2) for peer_list, each in rules.items()}
+
+
+@st.composite
+def _policies(draw: st.DrawFn) -> Manifest:
+    spec: Manifest = {"podSelector": draw(selectors)}
+    if draw(_OFTEN):
+        spec["ingress"] = draw(_SOME_RULES["from"])
+    if draw(_COIN):
+        spec["egress"] = draw(_SOME_RULES["to"])
+    if draw(_COIN):
+        spec["policyTypes"] = draw(_POLICY_TYPES)
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": name, "namespace": draw(st.sampled_from(_NAMESPACES))},
+        "metadata": {"namespace": draw(_NAMESPACE)},
         "spec": spec,
     }
+
+
+_policy = _policies()
 
 
 @dataclass(frozen=True)
@@ -135,22 +162,34 @@ class RandomCluster:
 
 
 @st.composite
+def _container_ports(draw: st.DrawFn) -> Manifest:
+    return {
+        "name": draw(_NAME),
+        "protocol": draw(_PROTOCOL),
+        "containerPort": draw(_PORT),
+    }
+
+
+_SOME_CONTAINER_PORTS = st.lists(_container_ports(), max_size=2, unique_by=lambda port: port["name"])
+
+
+@st.composite
 def clusters(draw: st.DrawFn, most_pods: int = 5, most_policies: int = 4) -> RandomCluster:
     manifests: list[Manifest] = []
     namespace_labels: dict[str, dict[str, str]] = {}
     for namespace in _NAMESPACES:
         own = draw(labels)
-        declared = draw(st.booleans())
+        declared = draw(_COIN)
         if declared:
             manifests.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": own}})
         namespace_labels[namespace] = {"kubernetes.io/metadata.name": namespace, **(own if declared else {})}
     pods: dict[str, Pod] = {}
     for index in range(draw(st.integers(2, most_pods))):
         pod = Pod(
-            namespace := draw(st.sampled_from(_NAMESPACES)),
+            namespace := draw(_NAMESPACE),
             namespace_labels[namespace],
             draw(labels),
-            draw(st.lists(_container_ports(), max_size=2, unique_by=lambda port: port["name"])),
+            draw(_SOME_CONTAINER_PORTS),
         )
         pods[f"{namespace}/pod-{index}[Pod]"] = pod
         manifests.append(
@@ -161,15 +200,8 @@ def clusters(draw: st.DrawFn, most_pods: int = 5, most_policies: int = 4) -> Ran
                 "spec": {"containers": [{"name": "main", "image": "image", "ports": list(pod.container_ports)}]},
             }
         )
-    count = draw(st.integers(1, most_policies))
-    manifests.extend(draw(policies(f"policy-{index}")) for index in range(count))
+    for index in range(draw(st.integers(1, most_policies))):
+        policy = draw(_policy)
+        policy["metadata"]["name"] = f"policy-{index}"
+        manifests.append(policy)
     return RandomCluster(manifests, pods)
-
-
-@st.composite
-def _container_ports(draw: st.DrawFn) -> Manifest:
-    return {
-        "name": draw(st.sampled_from(NAMES)),
-        "protocol": draw(st.sampled_from(PROTOCOLS)),
-        "containerPort": draw(st.sampled_from(INTERESTING_PORTS)),
-    }

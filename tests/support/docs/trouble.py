@@ -19,7 +19,7 @@ from lab.running.lab import Lab
 from lab.running.program import copy_program
 from lab.story.incident import Incident
 from lab.surroundings import REGION
-from tests.support.engine.life import NAMESPACE, REPOSITORY, Apis
+from tests.support.engine.apis import NAMESPACE, REPOSITORY, Apis
 
 STACK = "dev"
 _NAME = f"flash-ticket-{STACK}"

@@ -1,7 +1,7 @@
 """Deploy declarations one after another on one stack of the lab, and record every write of each deployment."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,9 @@ from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
+from tests.support.engine.apis import NAMESPACE, REPOSITORY
 from tests.support.engine.intermediate_states import Gap, Run, Transition
 from tests.support.engine.judgement import judged
-from tests.support.engine.life import NAMESPACE, REPOSITORY
 
 Content = dict[str, Any]
 Change = Callable[[Content, Content], None]
@@ -59,11 +59,16 @@ class Deployed:
 
 @dataclass
 class Chain:
-    """A stack on which one declaration after another is deployed."""
+    """A stack on which one declaration after another is deployed.
+
+    Attributes:
+        everywhere: Makes another change of each change, such as the same one in another VPC.
+    """
 
     lab: Lab
     stack: str
     folder: Path
+    everywhere: Callable[[Change], Change] = lambda change: change
     declared: CompiledFirewall | None = None
     programs: list[Path] = field(default_factory=list)
 
@@ -74,13 +79,33 @@ class Chain:
             change: The change of the committed files.
             labels: The labels of running pods by service, if they differ from the declaration before.
         """
-        program = copy_program(REPOSITORY, self.folder / str(len(self.programs)), self._files(change))
+        return self.deploy_program(self.write(change), labels)
+
+    def write(self, change: Change) -> Path:
+        """Write a program with the committed declaration and a change to it."""
+        program = copy_program(REPOSITORY, self.folder / str(len(self.programs)), self._files(self.everywhere(change)))
         self.programs.append(program)
+        return program
+
+    def engine(self, program: Path) -> Engine:
+        """Return the stack, with one of its programs."""
+        return Engine(self.lab, self.stack, program)
+
+    def deploy_program(self, program: Path, labels: Mapping[str, Labels] | None = None) -> Deployed:
+        """Deploy a program."""
+        deployed = self.deploy_part(program, (), labels)
+        self.declared = deployed.transition.after
+        return deployed
+
+    def deploy_part(
+        self, program: Path, targets: Sequence[str], labels: Mapping[str, Labels] | None = None
+    ) -> Deployed:
+        """Deploy some resources of a program only; the declaration before stays the one of the stack."""
         after = Surveyor.of(self.lab, self.stack).declared(program)
         transition = Transition(self.declared, after, labels or {})
-        self.declared = after
+        chosen = [word for target in targets for word in ("--target", target)]
         with recorded(self.lab, self.stack, NAMESPACE) as recording:
-            result = Engine(self.lab, self.stack, program, recording.variables).up().checked()
+            result = Engine(self.lab, self.stack, program, recording.variables).up(*chosen).checked()
             return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
 
     def destroy(self) -> Deployed:
@@ -99,9 +124,9 @@ class Chain:
 
 
 @contextmanager
-def chain(lab: Lab, stack: str, folder: Path) -> Iterator[Chain]:
+def chain(lab: Lab, stack: str, folder: Path, everywhere: Callable[[Change], Change]) -> Iterator[Chain]:
     """Keep a stack for a chain of deployments, and destroy it at the end."""
-    made = Chain(lab, stack, folder)
+    made = Chain(lab, stack, folder, everywhere)
     yield made
     Engine(lab, stack, made.programs[-1]).destroy().checked()
 

@@ -1,19 +1,21 @@
-"""A stack of the lab whose pods have their groups, and manual changes to it behind the program's back."""
+"""A stack of the lab whose pods have their groups, manual changes to it, and what ``verify`` says of them."""
 
 import json
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from lab.running.engine import Engine
 from lab.running.firewall_command import Told, flash_firewall
 from lab.surroundings import SURROUNDINGS
-from tests.support.engine.life import NAMESPACE, Apis
+from tests.support.engine.apis import NAMESPACE, Apis
 
 HOSTS = {"alb": "0.8", "gateway": "10.21", "api": "10.22", "pay": "11.23"}
 """The load balancer and the pods that run before the firewall, with the last octets of their addresses."""
+
+REDIS_RULE = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +93,96 @@ class Behind:
     def delete_the_log_group(self, name: str) -> None:
         """Delete the destination of the flow log."""
         self.apis.aws("logs").delete_log_group(logGroupName=name)
+
+    def delete_the_flow_log(self, flow_log: str) -> None:
+        """Delete the flow log."""
+        self.apis.aws("ec2").delete_flow_logs(FlowLogIds=[flow_log])
+
+    def bare_the_bucket(self, location: str) -> None:
+        """Remove what protects the bucket of the records."""
+        s3, bucket = self.apis.aws("s3"), location.removeprefix("arn:aws:s3:::").partition("/")[0]
+        s3.delete_bucket_policy(Bucket=bucket)
+        s3.delete_public_access_block(Bucket=bucket)
+        s3.delete_bucket_encryption(Bucket=bucket)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What ``verify`` says of a stack: as deployed, with each manual change, and after they are undone.
+
+    Attributes:
+        fresh: Right after the deployment; ``fresh_json`` is the same as JSON.
+        bare: Without the protections of the bucket; only a stack that records to one.
+        absent: Without the flow log too.
+        drifted: After manual changes of both layers; only a stack that records to a log group.
+        mended: After an update with refresh; ``quiet`` is the same with --quiet.
+    """
+
+    fresh: Told
+    fresh_json: Told
+    bare: Told | None
+    absent: Told | None
+    drifted: Told | None
+    drifted_json: Told | None
+    mended: Told
+    quiet: Told
+
+
+@dataclass
+class Drifting:
+    """A deployed stack while people change it by hand; each step is to be taken in its order."""
+
+    somebody: Behind
+    engine: Engine
+    told: dict[str, Told] = field(default_factory=dict)
+    interfaces: Mapping[str, str] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Give the pods their interfaces, and look; then change things by hand, and look again."""
+        outputs, somebody = self.engine.outputs(), self.somebody
+        self.interfaces = somebody.attach_groups(self.engine)
+        self._verify("fresh")
+        self._verify("fresh_json", "--output", "json")
+        if outputs["flowLogLocation"].startswith("arn:aws:s3:::"):
+            somebody.bare_the_bucket(outputs["flowLogLocation"])
+            self._verify("bare", "--output", "json")
+            somebody.delete_the_flow_log(outputs["flowLogId"])
+            self._verify("absent", "--output", "json")
+            somebody.apis.tamper()
+        else:
+            somebody.apis.tamper()
+            self._change_all_else(outputs)
+
+    def mended(self) -> Drift:
+        """Look at the stack after an update with refresh, and remove the interfaces."""
+        self._verify("mended")
+        self._verify("quiet", "--quiet", "--output", "json")
+        self.somebody.undo(self.interfaces)
+        return Drift(**{each.name: self.told.get(each.name) for each in fields(Drift)})  # type: ignore[arg-type]  # of one kind of stack
+
+    def _verify(self, name: str, *options: str) -> None:
+        stack = self.somebody.apis.stack
+        self.told[name] = self.somebody.command("verify", "--stack", stack, *options)
+
+    def _change_all_else(self, outputs: Mapping[str, Any]) -> None:
+        """Change what a refresh mends and what it leaves, look, and undo what it leaves."""
+        somebody, groups, ec2 = self.somebody, outputs["groupIds"], self.somebody.apis.aws("ec2")
+        somebody.open_a_policy()
+        somebody.run_a_stray_pod()
+        somebody.change_rules(groups["api"], REDIS_RULE)
+        nodes = {"Name": "tag:Name", "Values": ["flash-ticket-dev-nodes"]}
+        node_group = ec2.describe_security_groups(Filters=[nodes])["SecurityGroups"][0]
+        ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=self.interfaces["pay"], Groups=[node_group["GroupId"]]
+        )
+        somebody.delete_the_log_group(outputs["flowLogLocation"])
+        self._verify("drifted")
+        self._verify("drifted_json", "--output", "json", "--quiet")
+
+        somebody.kubectl("delete", "networkpolicy", "debug-pay")
+        somebody.kubectl("delete", "pod", "debug-shell", "--grace-period=0", "--force")
+        for finding in json.loads(self.told["drifted_json"].stdout)["findings"]:
+            if finding["remedy"].startswith("aws ec2 revoke-security-group-ingress"):
+                *_, group, _, rule = finding["remedy"].split()
+                ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
+        ec2.modify_network_interface_attribute(NetworkInterfaceId=self.interfaces["pay"], Groups=[groups["pay"]])

@@ -1,59 +1,34 @@
-"""The life of a stack on the lab, from first preview to destroy, and what the APIs show on the way."""
+"""The life of a stack on the lab, from first preview to destroy: it runs once, and many tests look at it.
 
-import subprocess
+Every deployment of the firewall is recorded write by write. In between, people change what is deployed by hand.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config
-
-from lab.running.aws_session import aws_client
-from lab.running.engine import Engine, Result
+from lab.running.engine import Result
 from lab.running.lab import Lab
-from lab.running.program import copy_program
-
-REPOSITORY = Path(__file__).parents[3]
-NAMESPACE = "flash-ticket"
-
-SERVICE_ADDED = (
-    "externals:",
-    "  mail:\n    pods: {app: flash-mail}\n    ports: [2525]\n\nexternals:",
+from tests.support.alerts.deployed_alerts import AGENT_GROUP, Watched, look_at_alerts
+from tests.support.engine.apis import TARGET, Apis, Sight
+from tests.support.engine.chain import Chain, Deployed, committed
+from tests.support.engine.declarations import (
+    CHANGED,
+    DESTROY,
+    FIRST,
+    LAST,
+    PART,
+    RANDOM_DECLARATIONS,
+    STEPS,
+    random_shop,
+    with_alerts,
+    with_another_matrix,
 )
-FLOW_ADDED = ("flows:\n", "flows:\n  - {from: pay, to: mail}\n")
-FLOW_REMOVED = ("{from: pay, to: [rabbitmq, redis, database]}", "{from: pay, to: [rabbitmq, database]}")
-PORT_CHANGED = ("redis: {ports: [6379]}", "redis: {ports: [6380]}")
-CHANGES = (SERVICE_ADDED, FLOW_ADDED, FLOW_REMOVED, PORT_CHANGED)
-TARGET = "04-allow-egress-pay"
+from tests.support.engine.drift import Behind, Drift, Drifting
 
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the APIs show at one moment.
-
-    Attributes:
-        policies: The namespace's NetworkPolicies by name.
-        attachments: The namespace's SecurityGroupPolicies by name.
-        elsewhere: The names of all NetworkPolicies of other namespaces.
-        namespaces: Names and uids.
-        groups: The VPC's security groups, by id.
-        rules: The tagged names of the rules of all groups.
-        buckets: Their names.
-        log_groups: Their names.
-        flow_logs: Their descriptions, by id.
-        keys: The states of KMS keys, by id.
-    """
-
-    policies: Mapping[str, dict[str, Any]]
-    attachments: Mapping[str, dict[str, Any]]
-    elsewhere: frozenset[str]
-    namespaces: Mapping[str, str]
-    groups: Mapping[str, dict[str, Any]]
-    rules: frozenset[str]
-    buckets: frozenset[str]
-    log_groups: frozenset[str]
-    flow_logs: Mapping[str, dict[str, Any]]
-    keys: Mapping[str, str]
+_RANDOM = "dev"
+"""The stack with random declarations and alerts: they are the same on each stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,140 +36,110 @@ class Life:
     """A stack from first preview to destroy, and what the APIs show in between.
 
     Attributes:
-        changed_preview: A preview of the program with another matrix.
-        changed: The update with that matrix.
-        drifted_preview: A preview with refresh, after a manual change of one policy and the deletion of another.
+        runs: Every recorded deployment by its name, see `tests.support.engine.declarations`.
+        drift: What ``verify`` says of manual changes.
+        watched: The alerts of the last declaration of dev.
+        drifted_preview: A preview with refresh, after the manual changes.
         mended: An update with refresh, after that.
-        targeted: An update of only one policy, before the rest of the change.
+        changed_preview: A preview of the program with another matrix.
     """
 
     untouched: Sight
     preview: Result
     previewed: Sight
-    up: Result
     deployed: Sight
     outputs: Mapping[str, Any]
     second_preview: Result
     refresh: Result
+    drift: Drift
     drifted_preview: Result
     mended: Result
     after_mending: Sight
     changed_preview: Result
-    targeted: Result
-    changed: Result
     after_change: Sight
-    destroy: Result
+    watched: Watched | None
     destroyed: Sight
+    runs: Mapping[str, Deployed]
 
+    @property
+    def up(self) -> Result:
+        """The first deployment."""
+        return self.runs[FIRST].result
 
-@dataclass(frozen=True, slots=True)
-class Apis:
-    """The two APIs of one environment of the lab, without the engine."""
+    @property
+    def targeted(self) -> Result:
+        """An update of only one policy, before the rest of the change."""
+        return self.runs[PART].result
 
-    lab: Lab
-    stack: str
+    @property
+    def changed(self) -> Result:
+        """The update with another matrix."""
+        return self.runs[CHANGED].result
 
-    def aws(self, service: str) -> Any:  # noqa: ANN401 - boto3 clients have no static type
-        """Return a client of an AWS service."""
-        return aws_client(self.lab.aws_endpoint, service)
-
-    def tamper(self) -> None:
-        """Change one policy, add to another and to a pod's groups, and delete one, as a person with kubectl would."""
-        wrong_port = '[{"op": "replace", "path": "/spec/ingress/0/ports/0/port", "value": 9999}]'
-        all_open = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
-        one_group = '[{"op": "add", "path": "/spec/securityGroups/groupIds/-", "value": "sg-0123456789abcdef0"}]'
-        for arguments in (
-            ["patch", "networkpolicy", "03-allow-pay-from-api", "--type=json", "--patch", wrong_port],
-            ["patch", "networkpolicy", "04-allow-egress-gateway", "--type=json", "--patch", all_open],
-            ["patch", "securitygrouppolicy", "api", "--type=json", "--patch", one_group],
-            ["delete", "networkpolicy", "04-allow-egress-api"],
-        ):
-            command = [str(self.lab.toolchain.path("kubectl")), "--namespace", NAMESPACE, *arguments]
-            subprocess.run(command, env=self.lab.env(self.stack), check=True, capture_output=True)  # noqa: S603 - the lab's
-
-    def look(self) -> Sight:
-        """Return what the APIs show now."""
-        load: Any = config.new_client_from_config
-        with load(config_file=str(self.lab.kubeconfigs[self.stack])) as api:
-            objects = client.CustomObjectsApi(api)
-            policies = _items(objects.list_cluster_custom_object("networking.k8s.io", "v1", "networkpolicies"))
-            attachments = _items(
-                objects.list_cluster_custom_object("vpcresources.k8s.aws", "v1beta1", "securitygrouppolicies")
-            )
-            namespaces: list[Any] = client.CoreV1Api(api).list_namespace().items
-        ec2, s3 = self.aws("ec2"), self.aws("s3")
-        vpc = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"flash-ticket-{self.stack}"]}])["Vpcs"][0]
-        groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["SecurityGroups"]
-        ids = [group["GroupId"] for group in groups]
-        rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": ids}])["SecurityGroupRules"]
-        flow_logs = ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [vpc["VpcId"]]}])["FlowLogs"]
-        kms = self.aws("kms")
-        keys = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
-        return Sight(
-            {each["metadata"]["name"]: each for each in policies if each["metadata"]["namespace"] == NAMESPACE},
-            {each["metadata"]["name"]: each for each in attachments if each["metadata"]["namespace"] == NAMESPACE},
-            frozenset(
-                f"{each['metadata']['namespace']}/{each['metadata']['name']}"
-                for each in policies
-                if each["metadata"]["namespace"] != NAMESPACE
-            ),
-            {each.metadata.name: each.metadata.uid for each in namespaces},
-            {group["GroupId"]: group for group in groups},
-            frozenset(tag["Value"] for rule in rules for tag in rule.get("Tags", ()) if tag["Key"] == "Name"),
-            frozenset(bucket["Name"] for bucket in s3.list_buckets()["Buckets"]),
-            frozenset(group["logGroupName"] for group in self.aws("logs").describe_log_groups()["logGroups"]),
-            {log["FlowLogId"]: log for log in flow_logs},
-            {key["KeyId"]: key["KeyState"] for key in keys},
-        )
-
-
-def _items(found: object) -> list[dict[str, Any]]:
-    listed: Any = found
-    return list(listed["items"])
-
-
-def changed_matrix(*changes: tuple[str, str]) -> dict[str, str]:
-    """Return the committed traffic.yaml with some text replaced, as files for ``copy_program``."""
-    text = (REPOSITORY / "traffic.yaml").read_text()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    return {"traffic.yaml": text}
+    @property
+    def destroy(self) -> Result:
+        """The removal."""
+        return self.runs[DESTROY].result
 
 
 def live(lab: Lab, stack: str, folder: Path) -> Life:
     """Run the life of a stack, with copies of the program in a folder."""
-    apis = Apis(lab, stack)
-    engine = Engine(lab, stack, copy_program(REPOSITORY, folder / "declared"))
-    changing = Engine(lab, stack, copy_program(REPOSITORY, folder / "changed", changed_matrix(*CHANGES)))
+    apis, chain, runs = Apis(lab, stack), Chain(lab, stack, folder), {}
+    program = chain.write(committed)
+    engine = chain.engine(program)
     untouched = apis.look()
     preview, previewed = engine.preview().checked(), apis.look()
-    up, deployed = engine.up().checked(), apis.look()
+    runs[FIRST], deployed = chain.deploy_program(program), apis.look()
     outputs = engine.outputs()
     second_preview, refresh = engine.preview().checked(), engine.refresh().checked()
-    apis.tamper()
+
+    drifting = Drifting(Behind(apis, program), engine)
+    drifting.begin()
     drifted_preview = engine.preview("--refresh").checked()
     mended, after_mending = engine.up("--refresh").checked(), apis.look()
-    changed_preview = changing.preview().checked()
-    targeted = changing.up("--target", f"**firewall-policies-{TARGET}").checked()
-    changed, after_change = changing.up().checked(), apis.look()
-    destroy = changing.destroy().checked()
+    drift = drifting.mended()
+
+    changing = chain.write(with_another_matrix)
+    changed_preview = chain.engine(changing).preview().checked()
+    runs[PART] = chain.deploy_part(changing, [f"**firewall-policies-{TARGET}"])
+    runs[CHANGED], after_change = chain.deploy_program(changing), apis.look()
+    shops = {str(seed): random_shop(seed) for seed in range(RANDOM_DECLARATIONS)} if stack == _RANDOM else {}
+    runs |= {name: chain.deploy(change) for name, change in {**STEPS, **shops}.items()}
+    watched = None
+    if stack == _RANDOM:
+        watched = _watched(chain, apis, runs)
+    else:
+        runs[LAST] = chain.deploy(committed)
+        runs[DESTROY] = chain.destroy()
     return Life(
         untouched,
         preview,
         previewed,
-        up,
         deployed,
         outputs,
         second_preview,
         refresh,
+        drift,
         drifted_preview,
         mended,
         after_mending,
         changed_preview,
-        targeted,
-        changed,
         after_change,
-        destroy,
+        watched,
         apis.look(),
+        runs,
     )
+
+
+def _watched(chain: Chain, apis: Apis, runs: dict[str, Deployed]) -> Watched:
+    """Deploy the committed declaration with alerts, and remove all."""
+    logs = apis.aws("logs")
+    logs.create_log_group(logGroupName=AGENT_GROUP)
+    before, program = look_at_alerts(apis), chain.write(with_alerts)
+    engine = chain.engine(program)
+    preview, previewed = engine.preview().checked(), look_at_alerts(apis)
+    runs[LAST], deployed = chain.deploy_program(program), look_at_alerts(apis)
+    second_preview = engine.preview().checked()
+    runs[DESTROY], destroyed = chain.destroy(), look_at_alerts(apis)
+    logs.delete_log_group(logGroupName=AGENT_GROUP)
+    return Watched(before, preview, previewed, deployed, second_preview, destroyed)

@@ -13,8 +13,8 @@ from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
+from tests.support.engine.apis import CHANGES, NAMESPACE, REPOSITORY, Apis, changed_matrix
 from tests.support.engine.intermediate_states import Run, Transition
-from tests.support.engine.life import CHANGES, NAMESPACE, REPOSITORY, Apis, changed_matrix
 from tests.support.faults.point import KILLS, Course, Point
 from tests.support.faults.standing import Standing, standing
 from tests.support.faults.state_backup import restore

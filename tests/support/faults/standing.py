@@ -8,7 +8,7 @@ from typing import Any
 
 from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG
 from flash_ticket.traffic.flow_logs.athena import stack_name
-from tests.support.engine.life import NAMESPACE, Apis, Sight
+from tests.support.engine.apis import NAMESPACE, Apis, Sight
 
 _NOTHING = "-"
 
