@@ -3,8 +3,8 @@
 To import the SDKs takes a program half of its time. ``python -m lab.running.warm_python FOLDER`` imports them once and
 then waits at the socket ``python`` in the folder. The engine's language host starts `STAND_IN` under the name
 ``python3``, and who types ``flash-firewall`` on the lab starts `COMMAND`: each hands its arguments, environment, folder
-and standard streams over, and ends with the program. The project's own modules are not kept: each program imports those
-of its own folder, the command those of this repository.
+and standard streams over, and ends with the program. The project's own modules are kept aside, for the command and for
+programs whose folder links to this repository; every other program imports those of its own folder.
 """
 
 import ast
@@ -20,16 +20,18 @@ import socket
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import boto3
 from botocore.loaders import JSONFileLoader
 
 _REPOSITORY = Path(__file__).parents[2]
-_SOCKET = "python"
+_SOCKET, _ENTRY = "python", "command.py"
 _OWN = ("components", "flash_ticket", "lab")
 _READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
-_OF_THE_COMMAND = ("typer", "pulumi.automation")  # beside what the program imports
+_OF_THE_COMMAND = ("flash_ticket.cli.main", "pulumi.automation")  # beside what the program imports
 _CRASHED = 70
 
 STAND_IN = """#!/bin/sh
@@ -65,7 +67,7 @@ def write_stand_in(folder: Path) -> None:
     """Write a ``python3`` for the engine, and ``flash-firewall``, into ``bin`` of the lab's folder."""
     bin_folder = folder / "bin"
     bin_folder.mkdir()
-    client, entry, command = folder / "python-client.py", folder / "command.py", bin_folder / "flash-firewall"
+    client, entry, command = folder / "python-client.py", folder / _ENTRY, bin_folder / "flash-firewall"
     client.write_text(CLIENT)
     entry.write_text(ENTRY.format(repository=_REPOSITORY, command=command))
     for script, text in ((bin_folder / "python3", STAND_IN), (command, COMMAND)):
@@ -76,7 +78,7 @@ def write_stand_in(folder: Path) -> None:
 def main() -> None:
     """Import the SDKs, and serve until the process ends."""
     folder = Path(sys.argv[1])
-    _import_sdks()
+    own = _import_sdks()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended programs need no look
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / ".python"))
@@ -87,28 +89,48 @@ def main() -> None:
             with connection:
                 if os.fork() == 0:
                     server.close()
-                    _run(connection)
+                    _run(connection, own)
 
 
-def _import_sdks() -> None:
-    """Import what a program imports, except the project's own modules."""
+def _import_sdks() -> dict[str, ModuleType]:
+    """Import what a program and the command import, and return the project's own modules, which are no longer there."""
     sys.path.insert(0, str(_REPOSITORY))
     program = ast.parse((_REPOSITORY / "__main__.py").read_text())
-    for statement in program.body:
-        if isinstance(statement, ast.ImportFrom) and statement.module:
-            importlib.import_module(statement.module)
-    for name in _OF_THE_COMMAND:
+    imported = [each.module for each in program.body if isinstance(each, ast.ImportFrom) and each.module]
+    for name in (*imported, *_OF_THE_COMMAND):
         importlib.import_module(name)
     _keep_service_models()
-    for name in list(sys.modules):
-        if name.partition(".")[0] in _OWN or name.startswith(_READS_ENVIRONMENT):
-            del sys.modules[name]
-            package, _, own = name.rpartition(".")
-            if package in sys.modules:
-                delattr(sys.modules[package], own)
+    own = {
+        name: sys.modules.pop(name)
+        for name in list(sys.modules)
+        if name.partition(".")[0] in _OWN or name.startswith(_READS_ENVIRONMENT)
+    }
+    for name in own:
+        package, _, inner = name.rpartition(".")
+        if package in sys.modules:
+            delattr(sys.modules[package], inner)
     sys.path.remove(str(_REPOSITORY))
     gc.collect()
     gc.freeze()
+    return own
+
+
+def _put_back(own: Mapping[str, ModuleType]) -> None:
+    """Put the project's own modules back; those that look at the environment look at it again."""
+    sys.modules.update(own)
+    for name, module in own.items():
+        package, _, inner = name.rpartition(".")
+        if package:
+            setattr(sys.modules[package], inner, module)
+    for name in own:
+        if name.startswith(_READS_ENVIRONMENT):
+            importlib.reload(sys.modules[name])
+
+
+def _imports_ours(program: Path, folder: Path) -> bool:
+    """Return whether a program would import the modules of this repository: the command, and a linked folder's."""
+    links = [folder / name for name in ("components", "flash_ticket")]
+    return program.name == _ENTRY or all(link.resolve() == _REPOSITORY / link.name for link in links)
 
 
 def _keep_service_models() -> None:
@@ -118,7 +140,7 @@ def _keep_service_models() -> None:
         boto3.Session("lab", "lab", region_name="ap-northeast-2").client(service)
 
 
-def _run(connection: socket.socket) -> None:
+def _run(connection: socket.socket, own: Mapping[str, ModuleType]) -> None:
     """Run one program as the process that asked would, answer with its exit code, and end."""
     first, streams, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("r") as lines:
@@ -134,6 +156,8 @@ def _run(connection: socket.socket) -> None:
     os.environ.update(asked["environment"])
     sys.argv = asked["arguments"]
     sys.path[0] = str(Path(sys.argv[0]).parent)
+    if _imports_ours(Path(sys.argv[0]), Path.cwd()):
+        _put_back(own)
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     code = 1
     try:

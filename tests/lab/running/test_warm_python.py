@@ -77,6 +77,28 @@ def test_arguments_folder_environment_streams_and_exit_code_are_as_in_an_interpr
     assert ran.stdout.splitlines()[1:] == own.stdout.splitlines()[1:]
 
 
+def test_a_program_in_a_folder_that_links_to_this_repository_finds_its_modules_imported(
+    warm: Path, tmp_path: Path
+) -> None:
+    for name in ("components", "flash_ticket"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    program = written(
+        tmp_path,
+        "import sys\n"
+        "print('flash_ticket.live.kubernetes_cluster' in sys.modules)\n"
+        "from flash_ticket.live.kubernetes_cluster import config\n"
+        "import kubernetes.config\n"
+        "print(config is kubernetes.config, config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION)\n",
+    )
+    command = [str(warm / "bin" / "python3"), str(program)]
+    environment = {"PATH": os.environ["PATH"], "KUBECONFIG": "/of/the/program"}
+    ran = subprocess.run(  # noqa: S603 - written above
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "True\nTrue /of/the/program\n", "")
+
+
 def test_the_command_prints_the_same_in_the_warm_interpreter(warm: Path) -> None:
     own = [sys.executable, "-m", "flash_ticket.cli.main"]
     ran, alone = (
