@@ -27,3 +27,4 @@ BOTH_FAMILIES = Surroundings("dual", "10.30", Family.V6)
 """A VPC of both families and a cluster of IPv6, for a test that makes it: see `lab.aws_api.seed.make_environment`."""
 
 SURROUNDINGS = (Surroundings("dev", "10.10"), Surroundings("prod", "10.20"))
+STACKS = tuple(each.stack for each in SURROUNDINGS)

@@ -42,7 +42,7 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """One lab for all tests that need one; tests with the mark `engine` change only their own objects in it."""
-    with Lab.start() as running:
+    with Lab.start(clusters=()) as running:
         yield running
 
 

@@ -35,6 +35,11 @@ def etcd_command(executable: Path, folder: Path) -> list[str]:
     ]
 
 
+def kubeconfig_path(folder: Path, stack: str) -> Path:
+    """Return the path of a stack's kubeconfig in the lab's folder."""
+    return folder / f"kubeconfig-{stack}"
+
+
 @dataclass(frozen=True, slots=True)
 class NodeSide:
     """What an API server needs to know of the node of its cluster.
@@ -104,7 +109,7 @@ class ApiServer:
     @property
     def kubeconfig(self) -> Path:
         """The path of the environment's kubeconfig."""
-        return self.folder / f"kubeconfig-{self.surroundings.stack}"
+        return kubeconfig_path(self.folder, self.surroundings.stack)
 
     def command(self, executable: Path) -> list[str]:
         """Return the command line, to run in the lab's folder."""

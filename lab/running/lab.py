@@ -6,15 +6,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.kubernetes_api.servers import NodeSide
+from lab.kubernetes_api.servers import NodeSide, kubeconfig_path
 from lab.running.supervisor import POOL_SOCKET
 from lab.running.warm_python import write_stand_in
-from lab.surroundings import REGION
+from lab.surroundings import REGION, STACKS
 from lab.toolchain.kits import Toolchain, provide
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -29,6 +30,52 @@ class LabError(Exception):
     """The lab does not start; the error holds the output of its servers."""
 
 
+def _answer(supervisor: subprocess.Popen[str]) -> dict[str, str]:
+    """Wait for the supervisor's next line.
+
+    Raises:
+        LabError: It ends instead.
+    """
+    line = supervisor.stdout.readline() if supervisor.stdout else ""
+    if not line:
+        _, errors = supervisor.communicate(timeout=_END_SECONDS)
+        raise LabError(f"the lab does not start: {errors[-4000:]}")
+    return dict(json.loads(line))
+
+
+@dataclass(frozen=True)
+class Clusters(Mapping[str, Path]):
+    """The kubeconfig of each stack. Who asks for one waits until the stack's API server runs.
+
+    Attributes:
+        folder: The lab's folder.
+        supervisor: The process that starts the servers.
+        running: The stacks whose servers run.
+    """
+
+    folder: Path
+    supervisor: subprocess.Popen[str]
+    running: set[str]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __getitem__(self, stack: str) -> Path:
+        if stack not in STACKS:
+            raise KeyError(stack)
+        with self._lock:
+            if stack not in self.running and self.supervisor.stdin:
+                self.supervisor.stdin.write(f"{stack}\n")
+                self.supervisor.stdin.flush()
+                _answer(self.supervisor)
+                self.running.add(stack)
+        return kubeconfig_path(self.folder, stack)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(STACKS)
+
+    def __len__(self) -> int:
+        return len(STACKS)
+
+
 @dataclass(frozen=True, slots=True)
 class Lab:
     """Kubernetes and AWS on the loopback interface, with the environments ``dev`` and ``prod`` in both.
@@ -37,17 +84,23 @@ class Lab:
         folder: The lab's folder, which holds all state. The lab removes it at its end.
         toolchain: The programs: ``lab.toolchain.path("pulumi")``.
         aws_endpoint: The URL of every AWS service.
-        kubeconfigs: The kubeconfig file of each stack; each has an API server of its own.
+        kubeconfigs: The kubeconfig file of each stack. Each has an API server of its own, which starts at the latest
+            when somebody asks for its file.
     """
 
     folder: Path
     toolchain: Toolchain
     aws_endpoint: str
-    kubeconfigs: dict[str, Path]
+    kubeconfigs: Mapping[str, Path]
 
     @classmethod
     @contextmanager
-    def start(cls, toolchain: Toolchain | None = None, nodes: Mapping[str, NodeSide] | None = None) -> Iterator["Lab"]:
+    def start(
+        cls,
+        toolchain: Toolchain | None = None,
+        nodes: Mapping[str, NodeSide] | None = None,
+        clusters: Iterable[str] = STACKS,
+    ) -> Iterator["Lab"]:
         """Run a lab for the length of a ``with`` block.
 
         It leaves nothing behind, even if this process is killed: see `lab.running.supervisor`.
@@ -55,6 +108,7 @@ class Lab:
         Args:
             toolchain: The programs; if None, they are found or made first.
             nodes: The node of each stack whose cluster has one, see `lab.node`.
+            clusters: The stacks whose API servers start at once.
 
         Raises:
             BuildError: A tool is missing and cannot be built.
@@ -65,9 +119,10 @@ class Lab:
         executables = {name: str(toolchain.path(name)) for name in ("etcd", "kube-apiserver")}
         if pool := toolchain.provider_pool:
             executables["providers"] = str(pool)
-        (folder / "executables.json").write_text(json.dumps(executables))
         sides = {stack: (node.address, str(node.certificates)) for stack, node in (nodes or {}).items()}
-        (folder / "nodes.json").write_text(json.dumps(sides))
+        at_once = set(clusters)
+        orders = {"executables": executables, "nodes": sides, "clusters": sorted(at_once)}
+        (folder / "orders.json").write_text(json.dumps(orders))
         supervisor = subprocess.Popen(  # noqa: S603 - this package's own module
             [sys.executable, "-m", "lab.running.supervisor", str(folder)],
             cwd=_REPOSITORY,
@@ -79,25 +134,22 @@ class Lab:
             start_new_session=True,  # an interrupt on the terminal goes to the caller, which then ends the lab in order
         )
         try:
-            yield cls._joined(supervisor, folder, toolchain)
+            yield cls._joined(supervisor, folder, toolchain, at_once)
         finally:
             supervisor.communicate(timeout=_END_SECONDS)
             shutil.rmtree(folder, ignore_errors=True)
 
     @classmethod
-    def _joined(cls, supervisor: subprocess.Popen[str], folder: Path, toolchain: Toolchain) -> "Lab":
-        line = supervisor.stdout.readline() if supervisor.stdout else ""
-        if not line:
-            _, errors = supervisor.communicate(timeout=_END_SECONDS)
-            raise LabError(f"the lab does not start: {errors[-4000:]}")
-        answer = json.loads(line)
+    def _joined(
+        cls, supervisor: subprocess.Popen[str], folder: Path, toolchain: Toolchain, clusters: set[str]
+    ) -> "Lab":
+        answer = _answer(supervisor)
         (folder / "state").mkdir()
         write_stand_in(folder)
         toolchain.link_plugins(folder / "pulumi-home")
         # A file where the engine looks for a folder: without its own log it needs a tenth less time.
         (folder / "pulumi-home" / "logs").touch()
-        kubeconfigs = {stack: Path(path) for stack, path in answer["kubeconfigs"].items()}
-        return cls(folder, toolchain, answer["aws"], kubeconfigs)
+        return cls(folder, toolchain, answer["aws"], Clusters(folder, supervisor, clusters))
 
     def variables(self, stack: str) -> dict[str, str]:
         """Return the variables that point pulumi, kubectl and aws at one environment of the lab."""

@@ -41,7 +41,7 @@ def running_node(
     addresses = Addresses.within(next(each for each in SURROUNDINGS if each.stack == stack))
     node = Node(toolchain, addresses, enforcer, denials=denials)
     node.prepare()
-    with Lab.start(toolchain, {stack: node_side(addresses)}) as lab:
+    with Lab.start(toolchain, {stack: node_side(addresses)}, clusters=(stack,)) as lab:
         if denials is Denials.SHIPPED:
             node.account = _account(lab, stack)
         node.start(Api.of(lab.kubeconfigs[stack]))

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from lab.running.firewall_command import Told
 from tests.support.engine.apis import NAMESPACE
-from tests.support.engine.drift import REDIS_RULE, Drift, Told
+from tests.support.engine.drift import REDIS_RULE, Drift
 from tests.support.engine.life import Life
 
 pytestmark = pytest.mark.engine
@@ -38,7 +39,8 @@ def test_right_after_a_deployment_nothing_differs(drift: Drift) -> None:
 
 @on_dev
 def test_each_manual_change_is_found(drift: Drift) -> None:
-    assert drift.drifted and drift.drifted.returncode == 1, drift.drifted
+    assert drift.drifted
+    assert drift.drifted.returncode == 1, drift.drifted.stderr
     found = {(each["kind"], each["where"].partition(" in sg-")[0]) for each in reported(drift.drifted_json)}
 
     assert {
@@ -84,7 +86,8 @@ def words(told: Told | None) -> list[tuple[str, str]]:
 
 @on_prod
 def test_each_missing_guard_of_a_bucket_is_reported(drift: Drift) -> None:
-    assert drift.bare and drift.bare.returncode == 1
+    assert drift.bare
+    assert drift.bare.returncode == 1
     assert words(drift.bare) == [
         ("changed", "its policy is not as declared"),
         ("changed", "its records are not encrypted with the stack's key"),

@@ -68,7 +68,7 @@ def wait_for_end(process: int) -> None:
 
 
 def test_two_labs_at_once_are_independent(lab: Lab) -> None:
-    with Lab.start(lab.toolchain) as other:
+    with Lab.start(lab.toolchain, clusters=()) as other:
         s3(other).create_bucket(Bucket="only-there", CreateBucketConfiguration={"LocationConstraint": REGION})
 
         assert other.folder != lab.folder

@@ -14,7 +14,7 @@ from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role
+from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role, before_restart
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 from lab.recording.journal import Write
@@ -108,6 +108,7 @@ class Transition:
                         if (
                             denied
                             and self._is_distinct(pair)
+                            and not set(pair) & self._imagined
                             and (opened := ports - ever[pods, deciding].get(pair, NO_PORTS))
                         ):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
@@ -116,6 +117,14 @@ class Transition:
         """Return whether a pair is not a kubelet with pods that may have the group of nodes too."""
         shared = any(Attachment.NODES in side.environment.cluster.in_use for side in self._sides)
         return not (shared and KUBELET in pair)
+
+    @cached_property
+    def _imagined(self) -> frozenset[str]:
+        """The pods from before a restart that no cluster has: the declaration before did not attach its pods that way."""
+        leaving = self._sides[-1].environment.cluster.leaving
+        if self.before and leaving in self.before.environment.cluster.in_use:
+            return frozenset()
+        return frozenset(before_restart(each.name) for side in self._sides for each in side.matrix.services)
 
     def _layers_of(self, side: CompiledFirewall, matrix: Matrix) -> BothLayers:
         return self._layers(matrix, side.layers().manifests, side.vpc)

@@ -60,25 +60,32 @@ def pod_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
         (at(before, address), Address(address)) for address in addresses(before.environment, _blocks(differing))
     ]
     asked_ports = list(ports(_bounds((*old, *new))))
-    out, into = (
+    source_policies, target_policies = (
         [[_governing(policies, end, way) for policies in (old, new, differing)] for _, end in (*pods, *hosts)]
         for way in ("Egress", "Ingress")
     )
     for ((source, one), leaving), ((destination, other), entering) in product(
-        zip((*pods, *hosts), out, strict=True), zip((*pods, *hosts), into, strict=True)
+        zip((*pods, *hosts), source_policies, strict=True), zip((*pods, *hosts), target_policies, strict=True)
     ):
         if not (leaving[-1] or entering[-1]):
             continue  # no changed policy governs either end
         for protocol, port in asked_ports:
             asked = Question(one, other, protocol, port)
-            was, now = (
-                (side_passes(leaving[time], "Egress", asked), side_passes(entering[time], "Ingress", asked))
-                for time in (0, 1)
-            )
-            if was != now:
+            egress, ingress = _at_both_times(leaving, "Egress", asked), _at_both_times(entering, "Ingress", asked)
+            if any(end and end[0] != end[1] for end in (egress, ingress)):
+                # An end that no changed policy governs answers alike at both times; most pairs need no such question.
+                out = egress or (side_passes(leaving[0], "Egress", asked),) * 2
+                into = ingress or (side_passes(entering[0], "Ingress", asked),) * 2
+                was, now = zip(out, into, strict=True)
                 effect = Effect.ONE_END if all(was) == all(now) else Effect.REACHABILITY
                 opened = any(after and not before for before, after in zip(was, now, strict=True))
                 yield Changed(source, destination, protocol, port, effect, opened=opened)
+
+
+def _at_both_times(governing: Sequence[list[Manifest]], way: str, asked: Question) -> tuple[bool, bool] | None:
+    """Return whether the policies before and after let one end pass; None if no changed policy governs it."""
+    old, new, differing = governing
+    return (side_passes(old, way, asked), side_passes(new, way, asked)) if differing else None
 
 
 def _governing(policies: Sequence[Manifest], endpoint: Pod | Address, direction: str) -> list[Manifest]:

@@ -7,9 +7,12 @@ from ipaddress import ip_address
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment, Network
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.mutants.mutations import Compiled
 from tests.support.naive.naive_changes import NOBODY, Changed, Effect, Names, addresses, at, labels, named_pods, ports
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
+
+_WAYS = (Direction.EGRESS, Direction.INGRESS)
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,16 @@ class _Held:
     """An interface and the rules of its groups: no other rule decides about it, so each packet looks at these alone."""
 
     interface: Interface
-    rules: tuple[GroupRule, ...]
+    egress: tuple[GroupRule, ...]
+    ingress: tuple[GroupRule, ...]
     is_ours: bool
 
     @classmethod
     def of(cls, subject: _Subject, firewall: VpcFirewall, environment: Environment) -> "_Held":
         interface = subject.interface(firewall, environment)
         rules = tuple(rule for rule in firewall.rules if rule.holder in interface.groups)
-        return cls(interface, rules, any(isinstance(group, OwnGroup) for group in interface.groups))
+        egress, ingress = (tuple(rule for rule in rules if rule.direction == way) for way in _WAYS)
+        return cls(interface, egress, ingress, any(isinstance(group, OwnGroup) for group in interface.groups))
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def _passes(source: _Held, target: _Held, packet: Packet) -> _Passage:
     A group of others can have more rules than ours: such an end counts as open if the other end has a group of ours.
     Between two groups of others, or hosts, the packet passes if either end opens it.
     """
-    out, into = leaves(source.rules, packet), enters(target.rules, packet)
+    out, into = leaves(source.egress, packet), enters(target.ingress, packet)
     match source.is_ours, target.is_ours:
         case True, True:
             through = out and into
