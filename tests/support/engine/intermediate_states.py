@@ -120,7 +120,7 @@ class Transition:
 
     @cached_property
     def _imagined(self) -> frozenset[str]:
-        """The pods from before a restart that no cluster has: the declaration before did not attach its pods that way."""
+        """The pods from before a restart that no cluster has: the declaration before did not attach pods that way."""
         leaving = self._sides[-1].environment.cluster.leaving
         if self.before and leaving in self.before.environment.cluster.in_use:
             return frozenset()
