@@ -15,10 +15,9 @@ from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.beside.preview import preview_warnings
 from flash_ticket.live.deployed import read_adoption, read_deployed
-from flash_ticket.live.guard_rails import guard_rail_warnings
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.resolvers import resolver_warnings
 from flash_ticket.live.stack.running_program import read_stack_configuration, refuse
 from flash_ticket.report.impact import impact_text, impact_warnings
 from flash_ticket.report.proof import proof_text
@@ -35,7 +34,7 @@ try:
     deployed = read_deployed(cluster, account, matrix.namespace)
     refuse_excess(planned.vpc, environment, deployed.crowding)
     adopted = read_adoption(account, deployed, planned)
-    guarded = [*guard_rail_warnings(cluster, planned, labels), *resolver_warnings(cluster, account, environment)]
+    guarded = list(preview_warnings(cluster, account, deployed, planned, labels))
     change = impact(deployed, planned.layers())
     proof = planned.proof()
 except InputError as error:

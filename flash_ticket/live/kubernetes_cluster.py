@@ -29,6 +29,10 @@ _PAGE = 500
 """Objects in a page, the same number as kubectl requests."""
 
 
+class ForbiddenError(InputError):
+    """A right is missing: the API server answers 403."""
+
+
 _LARGEST_KUBECONFIG = 10 << 20
 _MOST_SAID = 300
 
@@ -151,7 +155,11 @@ class KubernetesCluster:
             path: The path of the list below the version: ``ciliumclusterwidenetworkpolicies``, ``namespaces/shop/...``.
         """
         # Every identity may ask which APIs exist. The cluster refuses an unknown list to an identity with few rights.
-        return self._list(f"/apis/{version}/{path}") if self._get(f"/apis/{version}") else []
+        api = self._get(f"/apis/{version}")
+        kinds = {each.get("name") for each in (api or {}).get("resources", ())}
+        if api is None or (kinds and path.rpartition("/")[2] not in kinds):
+            return []
+        return self._list(f"/apis/{version}/{path}")
 
     def whoami(self) -> tuple[str, tuple[str, ...]]:
         """Return the user name and the groups that the API server sees for this identity."""
@@ -214,7 +222,7 @@ class KubernetesCluster:
             return InputError("Kubernetes", "credentials", "the API server refuses them", "Sign in again")
         if status == HTTPStatus.FORBIDDEN:
             problem, right = _MISSING.get(method, ("read it", "get and list"))
-            return InputError("Kubernetes", path, f"this identity may not {problem}", f"Grant {right} on it")
+            return ForbiddenError("Kubernetes", path, f"this identity may not {problem}", f"Grant {right} on it")
         return InputError("Kubernetes", path, f"the API server answers {status} {reason}", "Try again")
 
 

@@ -4,24 +4,23 @@ This module only reads. `flash_ticket.firewall.compile.guard_rails.rights` lists
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, Reach
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
+from flash_ticket.live.beside.others import read_others
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind_or_refusal
 from flash_ticket.live.resolvers import resolvers_or_refusal
 from flash_ticket.verify.flow_log import own_flow_log
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
-from flash_ticket.verify.overruling import OtherPolicy
 
 _FILTER_VALUES = 200
 """EC2 API reference, Filter."""
@@ -60,21 +59,17 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     rules = _rules_in(account, sorted({*own, *_existing_groups(seen.environment)}))
     known = {rule["SecurityGroupRuleId"] for rule in rules}
     left = [rule for rule in seen.deployed.rules if rule["SecurityGroupRuleId"] not in known]
+    others = read_others(cluster, matrix.namespace, labels)
+    refuse_all(others.unread)
     return replace(
         seen,
         group_rules=(*rules, *left),
         flow_logs=_flow_logs(account, seen.environment, matrix.namespace),
-        others=tuple(_others(cluster, matrix.namespace)),
+        others=others.policies,
         left_behind=left_behind_or_refusal(account, matrix.namespace, seen.deployed),
         namespace_labels=labels,
+        labels_elsewhere=others.namespaces,
     )
-
-
-def _others(cluster: KubernetesCluster, namespace: str) -> Iterator[OtherPolicy]:
-    for api in OVERRULING_APIS:
-        within = f"namespaces/{namespace}/" if api.reach is Reach.NAMESPACE else ""
-        for found in cluster.listed_if_known(f"{api.group}/{api.version}", f"{within}{api.plural}"):
-            yield OtherPolicy(api, found)
 
 
 def _existing_groups(environment: Environment) -> set[str]:

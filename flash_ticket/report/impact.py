@@ -38,21 +38,16 @@ def difference_text(difference: FirewallDifference) -> str:
 
 
 def impact_warnings(impact: Impact) -> Iterator[str]:
-    """Yield what a deployment interrupts, and what others put in the cluster that opens or decides more."""
+    """Yield what a deployment interrupts, and what NetworkPolicies of others open."""
     yield from map(str, impact.interruptions)
     for name, changes in impact.foreign.items():
         lines = "\n".join(_indented(changes, f"This program did not create the NetworkPolicy {name}, which opens more"))
         yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
-    replaced, overruling = (escaped(", ".join(each)) for each in (impact.replaced, impact.overruling))
     if impact.replaced:
         yield (
-            f"NetworkPolicies that this program did not create have the names of its own: {replaced}. "
+            f"NetworkPolicies that this program did not create have the names of its own: "
+            f"{escaped(', '.join(impact.replaced))}. "
             "A deployment replaces their rules, and destroy removes them."
-        )
-    if impact.overruling:
-        yield (
-            f"ClusterNetworkPolicies can overrule every NetworkPolicy here: {overruling}. "
-            "Read them too: this proof does not cover them."
         )
     for label, group in ((escaped(label), group) for label, group in impact.unfinished):
         yield (

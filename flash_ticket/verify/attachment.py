@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flash_ticket.firewall.analyse.label_selector import Selector, read_selector
-from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.change.deployed import Described
+from flash_ticket.firewall.change.foreign_attachments import attachment_notices, taken_names
 from flash_ticket.firewall.change.object_difference import declared_part, differences
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
-from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
@@ -34,8 +32,13 @@ class Attachments(Comparison):
         deployed = self.observed.deployed
         live = {each["metadata"]["name"]: each for each in (*deployed.foreign_attachments, *deployed.attachments)}
         declared = {each.service: each for each in self.planned.vpc.attachments}
+        taken = list(taken_names(deployed, self.planned.layers()))
+        for error in taken:
+            why = "a deployment refuses to replace it, and new pods get its groups in place of their own"
+            yield Finding(error.key, error.problem, why, error.remedy, FindingKind.WIDENING)
         for name, attachment in declared.items():
-            yield from self._against(attachment, live.get(name))
+            if self._where(name) not in {error.key for error in taken}:
+                yield from self._against(attachment, live.get(name))
         for each in deployed.attachments:
             if each["metadata"]["name"] not in declared:
                 name = each["metadata"]["name"]
@@ -47,9 +50,10 @@ class Attachments(Comparison):
                     f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}",
                     FindingKind.LEFT_OVER,
                 )
-        for each in deployed.foreign_attachments:
-            if each["metadata"]["name"] not in declared:
-                yield from self._of_others(each)
+        pods = (dict(pod.labels) for pod in self.observed.inventory.pods)
+        for name, notice in attachment_notices(deployed, self.planned.matrix, pods):
+            if name not in declared:
+                yield Finding(notice.where, notice.what, notice.why, notice.remedy, FindingKind.WIDENING)
 
     def _against(self, attachment: PodAttachment, live: Described | None) -> Iterator[Finding]:
         where = self._where(attachment.service)
@@ -69,35 +73,6 @@ class Attachments(Comparison):
         if changed:
             why = f"new pods of {attachment.service} get groups other than its own, or other pods get its group"
             yield Finding(where, "it is not as declared", why, self._update, FindingKind.CHANGED, changed)
-
-    def _of_others(self, policy: Described) -> Iterator[Finding]:
-        groups = ", ".join(policy.get("spec", {}).get("securityGroups", {}).get("groupIds", ())) or "no group"
-        services = ", ".join(service.name for service in self.planned.matrix.services if self._selects(policy, service))
-        if services:
-            name = policy["metadata"]["name"]
-            yield Finding(
-                self._where(name),
-                f"this program did not create it, and it puts {groups} on pods of {services}",
-                "the rules of all groups on an interface add up, and an interface has at most five groups by default",
-                f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}, and restart those pods",
-                FindingKind.WIDENING,
-            )
-
-    def _selects(self, policy: Described, service: Service) -> bool:
-        """Return whether somebody else's policy selects the pods of a service, or may, by their service account."""
-        spec, name = policy.get("spec", {}), policy["metadata"]["name"]
-        if "podSelector" not in spec:
-            return "serviceAccountSelector" in spec
-        selector: Selector = read_selector(
-            spec["podSelector"], "spec.podSelector", FieldPath("Kubernetes", f"SecurityGroupPolicy {name}")
-        )
-        labels = [dict(service.pods)]
-        labels += [dict(pod.labels) for pod in self.observed.inventory.pods if self._is_of(service, pod.labels)]
-        return any(selector.matches(each) for each in labels)
-
-    @staticmethod
-    def _is_of(service: Service, labels: tuple[tuple[str, str], ...]) -> bool:
-        return set(service.pods) <= set(labels)
 
     def _where(self, name: str) -> str:
         return f"SecurityGroupPolicy {self._namespace}/{name}"

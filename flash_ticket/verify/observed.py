@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.change.overruling import OtherPolicy
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.verify.finding import Finding
-from flash_ticket.verify.overruling import OtherPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Observed:
         namespace_labels: The labels of the firewalled namespace.
         unseen_resolvers: Why the pods of kube-dns were not read; None if they are in the inventory, as far as it has
             their namespace.
+        labels_elsewhere: The labels of each namespace, where policies of administrators select by them.
     """
 
     inventory: Inventory
@@ -65,6 +66,7 @@ class Observed:
     left_behind: tuple[Finding, ...] | InputError | None = None
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     unseen_resolvers: InputError | None = None
+    labels_elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def environment(self) -> Environment:

@@ -7,15 +7,20 @@ from typing import Any
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
+from flash_ticket.firewall.change.overruling import Effect, Others, overruling, perhaps_overruling
 from flash_ticket.firewall.change.rewriting import REWRITTEN
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPolicy
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
-from flash_ticket.verify.overruling import overruling, perhaps_overruling
 
 _MOST_CHANGES = 3
+_KINDS = {
+    Effect.OPENS: FindingKind.WIDENING,
+    Effect.CUTS: FindingKind.CUT_OFF,
+    Effect.UNKNOWN: FindingKind.OVERRULING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +98,12 @@ class PodLayer(Comparison):
                 FindingKind.WIDENING,
             )
         if self.observed.others is None:
-            yield from perhaps_overruling(found.overruling)
+            noticed = perhaps_overruling(found.overruling)
         else:
-            yield from overruling(self.observed.others, self.observed.namespace_labels)
+            labels = {**self.observed.labels_elsewhere, namespace: self.observed.namespace_labels}
+            noticed = overruling(Others(self.observed.others, labels), self.planned.layers())
+        for each in noticed:
+            yield Finding(each.where, each.what, each.why, each.remedy, _KINDS[each.effect])
 
     def _suspensions(self) -> Iterator[Finding]:
         suspensions, live = self.planned.suspensions, self._by_name

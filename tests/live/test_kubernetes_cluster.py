@@ -127,7 +127,7 @@ def test_cluster_network_policies_are_returned_by_name(lab: Lab, cluster: Kubern
     try:
         assert list(cluster.cluster_network_policies()) == ["one", "two"]
     finally:
-        kubectl(lab, "delete", "clusternetworkpolicies", "one", "two")
+        kubectl(lab, "delete", "clusternetworkpolicies.policy.networking.k8s.io", "one", "two")
     assert list(cluster.cluster_network_policies()) == []
 
 

@@ -143,7 +143,7 @@ def definition(api: OverrulingApi) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def other_apis(lab: Lab) -> Iterator[None]:
-    """Make the cluster know every kind of policy that may overrule, and create one of Cilium's in the namespace."""
+    """Make the cluster know every kind of policy that may overrule, and create one of Cilium and an administrator's."""
     unknown = [definition(each) for each in OVERRULING_APIS if each is not OVERRULING_APIS[0]]
     names = [each["metadata"]["name"] for each in unknown]
     kubectl(lab, "create", "--filename=-", given={"apiVersion": "v1", "kind": "List", "items": unknown})
@@ -151,7 +151,11 @@ def other_apis(lab: Lab) -> Iterator[None]:
     policy = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy"}
     metadata = {"name": "debug", "namespace": "flash-ticket"}
     kubectl(lab, "create", "--filename=-", given={**policy, "metadata": metadata, "spec": {"ingress": [{}]}})
+    administrator = {"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"}
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {"matchLabels": {"nobody": "has"}}}}
+    kubectl(lab, "create", "--filename=-", given={**administrator, "metadata": {"name": "elsewhere"}, "spec": spec})
     yield
+    kubectl(lab, "delete", "clusternetworkpolicies.policy.networking.k8s.io", "elsewhere")
     kubectl(lab, "delete", "crd", *names)
 
 
@@ -169,7 +173,11 @@ def test_the_documented_service_account_can_verify(lab: Lab, verifier: str) -> N
     found = seen(lab, "prod", verifier)
 
     assert {pod.name for pod in found.inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
-    assert [(each.api.group, each.name) for each in found.others or ()] == [("cilium.io", "debug")]
+    assert [(each.api.group, each.name) for each in found.others or ()] == [
+        ("policy.networking.k8s.io", "elsewhere"),
+        ("cilium.io", "debug"),
+    ]
+    assert found.labels_elsewhere["kube-system"]["kubernetes.io/metadata.name"] == "kube-system"
     assert found.namespace_labels["kubernetes.io/metadata.name"] == "flash-ticket"
 
 

@@ -71,7 +71,27 @@ OVERRULING = {
     "apiVersion": "policy.networking.k8s.io/v1alpha2",
     "kind": "ClusterNetworkPolicy",
     "metadata": {"name": "quarantine"},
-    "spec": {"tier": "Admin", "priority": 10, "subject": {"namespaces": {}}},
+    "spec": {
+        "tier": "Admin",
+        "priority": 10,
+        "subject": {"namespaces": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}},
+        "ingress": [
+            {
+                "action": "Deny",
+                "from": [{"namespaces": {}}],
+                "protocols": [{"tcp": {"destinationPort": {"number": 3100}}}],
+            }
+        ],
+    },
+}
+ATTACHING = {
+    "apiVersion": "vpcresources.k8s.aws/v1beta1",
+    "kind": "SecurityGroupPolicy",
+    "metadata": {"name": "debug", "namespace": NAMESPACE},
+    "spec": {
+        "podSelector": {"matchLabels": {"app": "flash-pay"}},
+        "securityGroups": {"groupIds": ["sg-0123456789abcdef0"]},
+    },
 }
 
 
@@ -165,7 +185,7 @@ def test_a_preview_shows_manual_changes(life: Life) -> None:
 def test_policies_of_others_that_widen_or_overrule_cause_warnings(lab: Lab, tmp_path: Path) -> None:
     engine = Engine(lab, "dev", copy_program(REPOSITORY, tmp_path / "program"))
 
-    with standing(lab, WIDENING, OVERRULING):
+    with standing(lab, WIDENING, OVERRULING, ATTACHING):
         warnings = lines(engine.preview().checked(), "warning")
 
     assert (
@@ -173,4 +193,11 @@ def test_policies_of_others_that_widen_or_overrule_cause_warnings(lab: Lab, tmp_
         "    added    pay => the internet : TCP 443\n"
         "Remove it, or declare its flows in traffic.yaml."
     ) in warnings
-    assert any(line.startswith("ClusterNetworkPolicies can overrule") and "quarantine" in line for line in warnings)
+    quarantine = (
+        "ClusterNetworkPolicy.policy.networking.k8s.io quarantine: it cuts declared traffic: api => pay : TCP 3100"
+    )
+    assert any(line.startswith(quarantine) for line in warnings)
+    debug = (
+        "SecurityGroupPolicy flash-ticket/debug: this program did not create it, and it puts sg-0123456789abcdef0 on"
+    )
+    assert any(line.startswith(f"{debug} pods of pay") for line in warnings)

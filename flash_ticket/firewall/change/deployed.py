@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Described = Mapping[str, Any]
 """An object as an API describes it: boto3's dictionaries, Kubernetes manifests."""
 
-_MANAGER_LABEL = "app.kubernetes.io/managed-by"
+MANAGER_LABEL = "app.kubernetes.io/managed-by"
 _ANY = -1
 _PROTOCOL_NUMBERS = {"6": Protocol.TCP, "17": Protocol.UDP, "132": Protocol.SCTP}
 """IANA's protocol numbers: the EC2 API accepts names and numbers for TCP and UDP, but only a number for SCTP."""
@@ -106,7 +106,7 @@ class Deployed:
 
 def is_ours(manifest: Described) -> bool:
     """Return whether this program created an object of the cluster."""
-    return bool(manifest["metadata"].get("labels", {}).get(_MANAGER_LABEL) == MANAGED_BY)
+    return bool(manifest["metadata"].get("labels", {}).get(MANAGER_LABEL) == MANAGED_BY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
     """Compare two states of both layers."""
     return FirewallDifference(
         changes_between(_through_both(before), _through_both(after)),
-        {layer: changes_between(_openings(before, layer), _openings(after, layer)) for layer in Layer},
+        {layer: changes_between(openings(before, layer), openings(after, layer)) for layer in Layer},
     )
 
 
@@ -93,7 +93,7 @@ def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tup
     alone = replace(planned, beside=others)
     for policy in others:
         joined = replace(alone, manifests=(*alone.manifests, policy))
-        changes = changes_between(_openings(alone, Layer.POD), _openings(joined, Layer.POD))
+        changes = changes_between(openings(alone, Layer.POD), openings(joined, Layer.POD))
         if changes:
             yield policy["metadata"]["name"], changes
 
@@ -115,7 +115,8 @@ def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortS
     return found
 
 
-def _openings(layers: BothLayers, layer: Layer) -> dict[tuple[PartyName, PartyName], PortSet]:
+def openings(layers: BothLayers, layer: Layer) -> dict[tuple[PartyName, PartyName], PortSet]:
+    """Return the ports that a layer opens, by the names of both ends; a pod of the namespace is at one end."""
     return {
         (source.name, destination.name): ports
         for (source, destination), ports in layers.openings(layer).items()

@@ -5,7 +5,7 @@ The layers come from the compiled policies and rules, or from any others, such a
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
@@ -39,9 +39,10 @@ class BothLayers:
     """The pod layer and the VPC layer of one environment.
 
     Attributes:
-        manifests: NetworkPolicies, as for the API server.
+        manifests: NetworkPolicies and policies of administrators, as for the API server.
         firewall: Groups, rules and attachments.
-        beside: NetworkPolicies that are not part of the layers; the pods that they select are endpoints, too.
+        beside: Policies that are not part of the layers; the pods that they select are endpoints, too.
+        namespace_labels: The labels of namespaces, where they are known. Each namespace has its name as a label.
     """
 
     matrix: Matrix
@@ -49,12 +50,15 @@ class BothLayers:
     manifests: tuple[Mapping[str, Any], ...]
     firewall: VpcFirewall
     beside: tuple[Mapping[str, Any], ...] = ()
+    namespace_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Every possible source and destination of connections."""
-        policies = (*self._policies.policies, *cluster_from(self.beside, "policies beside").policies)
-        return endpoints(self.matrix, self.environment, self.firewall, policies)
+        beside = cluster_from(self.beside, "policies beside")
+        policies = (*self._policies.policies, *beside.policies)
+        administrators = (*self._policies.admin_policies, *beside.admin_policies)
+        return endpoints(self.matrix, self.environment, self.firewall, policies, administrators)
 
     @cached_property
     def named(self) -> Mapping[str, Endpoint]:
@@ -245,7 +249,11 @@ class BothLayers:
     def _cluster(self) -> AnalysedCluster:
         """The policies, with the pods and namespaces of the endpoints."""
         workloads = tuple(endpoint.workload for endpoint in self._in_pods if endpoint.workload)
-        namespaces = {pod.workload.namespace: pod.namespace_labels for pod in self._in_pods if pod.workload}
+        namespaces = {
+            pod.workload.namespace: {**self.namespace_labels.get(pod.workload.namespace, {}), **pod.namespace_labels}
+            for pod in self._in_pods
+            if pod.workload
+        }
         return replace(self._policies, workloads=workloads, namespaces=namespaces)
 
     @cached_property

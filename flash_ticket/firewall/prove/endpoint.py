@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
+from flash_ticket.firewall.analyse.admin.admin_policy import AdminPolicy
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL
 from flash_ticket.firewall.analyse.label_selector import Operator, Selector
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
@@ -94,12 +95,16 @@ def clients_of(load_balancer: str) -> str:
 
 
 def endpoints(
-    matrix: Matrix, environment: Environment, firewall: VpcFirewall, policies: Iterable[Policy]
+    matrix: Matrix,
+    environment: Environment,
+    firewall: VpcFirewall,
+    policies: Iterable[Policy],
+    administrators: Iterable[AdminPolicy] = (),
 ) -> tuple[Endpoint, ...]:
     """Return every endpoint of an environment; the compiled attachments decide the pods' groups."""
     survey = _Survey(matrix, environment, firewall)
     known = tuple(survey.endpoints())
-    return (*known, *survey.strangers(known, policies))
+    return (*known, *survey.strangers(known, policies, administrators))
 
 
 @dataclass(frozen=True)
@@ -140,14 +145,16 @@ class _Survey:
             own = attachment is Attachment.PODS
             yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
 
-    def strangers(self, known: Iterable[Endpoint], policies: Iterable[Policy]) -> Iterator[Endpoint]:
+    def strangers(
+        self, known: Iterable[Endpoint], policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
+    ) -> Iterator[Endpoint]:
         """Yield an endpoint for each unknown pod that a selector of a policy or attachment matches."""
         seen = {
             (endpoint.workload.namespace, frozenset(endpoint.workload.labels.items()))
             for endpoint in known
             if endpoint.workload
         }
-        for namespace, labels in self._meant(policies):
+        for namespace, labels in self._meant(policies, administrators):
             name = namespace.get(NAME_LABEL) or (label_text(sorted(namespace.items())) if namespace else _ELSEWHERE)
             key = (name, frozenset(labels.items()))
             if key not in seen:
@@ -155,12 +162,14 @@ class _Survey:
                 words = f"a pod of {name}" + (f" with {label_text(sorted(labels.items()))}" if labels else "")
                 yield self._pods(words, Role.UNDECLARED, name, labels, namespace)
 
-    def _meant(self, policies: Iterable[Policy]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+    def _meant(
+        self, policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
+    ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
         """Yield the labels of a namespace and of a pod in it for each selector."""
         own = {NAME_LABEL: self.matrix.namespace}
         for attachment in self.firewall.attachments:
             yield own, dict(attachment.pods)
-        selected: set[tuple[str, PodPeer]] = set()
+        selected = {("", peer) for policy in administrators for peer in policy.pod_peers()}
         for policy in policies:
             selected.add((policy.namespace, PodPeer(None, policy.pods)))
             for rules in policy.rules.values():

@@ -45,9 +45,9 @@ def foreign(name: str, spec: Described) -> Described:
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
 
 
-def warnings(*policies: Described, overruling: tuple[str, ...] = ()) -> Iterator[str]:
+def warnings(*policies: Described) -> Iterator[str]:
     shop = firewall()
-    return impact_warnings(impact(deployed(shop, foreign_policies=policies, overruling=overruling), shop.layers()))
+    return impact_warnings(impact(deployed(shop, foreign_policies=policies), shop.layers()))
 
 
 def without_redis() -> CompiledFirewall:
@@ -316,15 +316,6 @@ def test_a_foreign_policy_with_a_name_of_ours_is_shown_as_replaced() -> None:
         (
             "NetworkPolicies that this program did not create have the names of its own: 00-default-deny. A deployment "
             "replaces their rules, and destroy removes them."
-        )
-    ]
-
-
-def test_cluster_network_policies_are_named() -> None:
-    assert list(warnings(overruling=("baseline", "quarantine"))) == [
-        (
-            "ClusterNetworkPolicies can overrule every NetworkPolicy here: baseline, quarantine. "
-            "Read them too: this proof does not cover them."
         )
     ]
 

@@ -82,6 +82,8 @@ VERIFY_KUBERNETES = (
     KubernetesRight("networking.k8s.io", "networkpolicies", ("list",)),
     KubernetesRight("vpcresources.k8s.aws", "securitygrouppolicies", ("list",)),
     *(KubernetesRight(each.group, each.plural, ("list",), each.reach) for each in OVERRULING_APIS),
+    # Policies of administrators select namespaces by label. verify asks for the labels if there is such a policy.
+    KubernetesRight("", "namespaces", ("list",), Reach.CLUSTER),
 )
 """What ``flash-firewall verify`` reads from the cluster; it skips kinds that the cluster does not know."""
 

@@ -1,0 +1,1 @@
+"""Reads what stands beside the firewall: guard rails, policies of others; and what a preview says of it."""
