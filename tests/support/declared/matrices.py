@@ -223,7 +223,7 @@ def shops(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
 
 
 _PEERS: tuple[Content, ...] = (
-    *({"group": group.id} for group in (*_GROUPS, _NODES, _CLUSTER)),
+    *({"group": group.id} for group in (*_GROUPS, _NODES, _CLUSTER, _CORE_DNS)),
     {"group": "sg-bastion"},
     *({"network": network} for network in (*_NETWORKS, ip_network("0.0.0.0/0"), ip_network("::/0"))),
     *({"prefix_list": listed} for listed in _LISTS),
@@ -244,7 +244,7 @@ def _rules_of_others(draw: st.DrawFn) -> tuple[RuleOfOthers, ...] | None:
 def shops_beside_others(draw: st.DrawFn) -> tuple[Matrix, Environment]:
     """Draw a shop whose nodes, cluster and places have groups in which others have rules, known or not."""
     matrix, drawn = draw(shops())
-    found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _CLUSTER)}
+    found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _CLUSTER, _CORE_DNS)}
 
     def read(group: Group) -> Group:
         return replace(group, rules_of_others=found[group.id])
