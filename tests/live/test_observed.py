@@ -179,6 +179,18 @@ def test_the_documented_service_account_can_verify(lab: Lab, verifier: str) -> N
     ]
     assert found.labels_elsewhere["kube-system"]["kubernetes.io/metadata.name"] == "kube-system"
     assert found.namespace_labels["kubernetes.io/metadata.name"] == "flash-ticket"
+    assert found.unseen_resolvers is None
+
+
+@pytest.mark.usefixtures("asked")
+def test_without_its_role_in_kube_system_verification_says_that_it_does_not_see_dns(lab: Lab, verifier: str) -> None:
+    kubectl(lab, "delete", "rolebinding", "flash-firewall-dns-reader", "--namespace=kube-system")
+
+    found = seen(lab, "prod", verifier)
+
+    kubectl(lab, "apply", "--filename", str(ROOT / "docs" / "verifier-rbac.yaml"))
+    assert any(each.startswith("the groups of the pods of kube-dns (Kubernetes: ") for each in found.unseen)
+    assert {pod.name for pod in found.inventory.pods} >= {"api-0", "gateway-0", "pay-0"}
 
 
 @pytest.mark.usefixtures("asked")

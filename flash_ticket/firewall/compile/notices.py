@@ -11,7 +11,7 @@ from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
-from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.notice import Notice
 
 MAX_PORT_COMBINATIONS = 24
@@ -26,6 +26,7 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *_leaving(cluster),
         *_many_ports(cluster, firewall),
         *_identities(cluster),
+        *_families(environment),
         *overlap_notices(environment, firewall),
         *client_notices(environment),
     ]
@@ -61,6 +62,36 @@ def _identities(cluster: Cluster) -> Iterator[Notice]:
             "ask NodeLocal DNSCache get no answer",
             "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache",
         )
+
+
+def _families(environment: Environment) -> Iterator[Notice]:
+    """Yield what the agent of AWS does not judge: it drops rules of the other family, and lets its packets pass.
+
+    Source: aws-network-policy-agent 1.4.3, fw_rule_processor.go and tc.v6egress.bpf.c; amazon-vpc-cni-k8s, README,
+    ENABLE_V4_EGRESS and ENABLE_V6_EGRESS.
+    """
+    cluster = environment.cluster
+    families = {each.version for each in cluster.services}
+    if cluster.cni is not CniName.VPC_CNI or len(families) != 1:
+        return
+    (family,) = families
+    if family == Family.V6:
+        yield Notice(
+            f"cluster {cluster.name} with IPv6",
+            "pods reach IPv4 addresses through their node: the VPC CNI's agent lets all IPv4 packets pass, and only "
+            "the node's groups apply to them",
+            "Set ENABLE_V4_EGRESS=false on the VPC CNI if no pod needs IPv4 addresses outside the cluster",
+        )
+    for name, place in environment.places:
+        if family not in {each.version for each in place.networks}:
+            other = Family.V4 if family == Family.V6 else Family.V6
+            yield Notice(
+                f"places.{name}",
+                f"it has IPv{other} addresses alone, and pods have IPv{family} addresses: {name} reaches no pod, and "
+                f"what pods send to it leaves through their node, where neither the pod layer nor their own groups "
+                f"apply",
+                f"Give {name} IPv{family} addresses, too, and write these",
+            )
 
 
 def _many_ports(cluster: Cluster, firewall: PodFirewall) -> Iterator[Notice]:

@@ -18,17 +18,18 @@ from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
 from flash_ticket.firewall.terms.verdict import Direction
 
-_PRIVATE = tuple(
-    ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+_USUAL = tuple(
+    ip_network(block)
+    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "2000::/3")
 )
-"""Where the addresses of a VPC usually are (Amazon VPC User Guide, VPC CIDR blocks)."""
+"""Where the addresses of a VPC usually are (Amazon VPC User Guide, VPC CIDR blocks). Those of IPv6 are public."""
 
 
 class Covered(StrEnum):
     """What an ipBlock matches besides its place."""
 
     PODS = "pods"
-    MAYBE_PODS = "addresses of private networks, which only the account can compare with those of pods"
+    MAYBE_PODS = "addresses that a VPC may have, which only the account can compare with those of pods"
     SERVICES = "Services"
 
 
@@ -71,7 +72,7 @@ def overlaps(environment: Environment, firewall: PodFirewall) -> tuple[Overlap, 
                 among_pods = list(_of_rule(policy, direction, rule, Covered.PODS, environment.pod_networks))
                 found += among_pods
                 if environment.account == SYMBOLIC_ID and not among_pods:
-                    found += _of_rule(policy, direction, rule, Covered.MAYBE_PODS, _PRIVATE)
+                    found += _of_rule(policy, direction, rule, Covered.MAYBE_PODS, _possible(environment))
                 # The cluster's own resolver has an address of the Services on purpose.
                 is_before = cluster.enforcement is Enforcement.BEFORE_SERVICES and direction is Direction.EGRESS
                 others = [each for each in cluster.services if is_before]
@@ -114,7 +115,10 @@ def client_notices(environment: Environment) -> Iterator[Notice]:
     narrowed = [each for each in networks if each.prefixlen]
     shared, said = _shared(narrowed, environment.pod_networks), "they take in addresses that pods can have"
     if not shared and environment.account == SYMBOLIC_ID:
-        shared, said = _shared(narrowed, _PRIVATE), "only the account tells whether pods can have their addresses"
+        shared, said = (
+            _shared(narrowed, _possible(environment)),
+            "only the account tells whether pods can have their addresses",
+        )
     if shared:
         yield Notice(
             "loadBalancer.clients",
@@ -122,6 +126,12 @@ def client_notices(environment: Environment) -> Iterator[Notice]:
             f"on {listing(front.listeners)}, and through it what {front.external} may reach",
             "Narrow them to addresses that no pod can have",
         )
+
+
+def _possible(environment: Environment) -> list[Network]:
+    """Return where pods of the symbolic account can be in a real one."""
+    families = {each.version for each in environment.pod_networks}
+    return [block for block in _USUAL if block.version in families]
 
 
 def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:

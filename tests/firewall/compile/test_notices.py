@@ -10,7 +10,7 @@ from hypothesis import given
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, PodEniMode
+from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.notice import Notice
@@ -32,6 +32,42 @@ ONE_SERVICE = {"namespace": "shop", "services": {"api": {"pods": {"app": "api"},
 def test_the_committed_stacks_get_no_notice(stack: str) -> None:
     environment = environment_of(stack)
     assert environment_notices(environment, compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)) == ()
+
+
+FOURTH, SIXTH = (ip_network("172.20.0.0/16"),), (ip_network("fd00::/108"),)
+
+
+def of_families(services: tuple[Network, ...], *redis: str, cni: CniName = CniName.VPC_CNI) -> dict[str, str]:
+    """Return the notices about families in a VPC of both, where every place but redis has both, too."""
+    environment = environment_of("dev")
+    both = (ip_network("10.10.20.0/24"), ip_network("2001:db8::/64"))
+    places = {name: replace(place, networks=both) for name, place in environment.places}
+    places["redis"] = replace(places["redis"], networks=tuple(map(ip_network, redis)) or both)
+    cluster = replace(environment.cluster, services=services, cni=cni)
+    vpc = (*environment.vpc_networks, ip_network("2001:db8::/56"))
+    environment = replace(environment, cluster=cluster, places=tuple(places.items()), vpc_networks=vpc)
+    firewall = compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)
+    return {notice.where: str(notice) for notice in environment_notices(environment, firewall)}
+
+
+def test_a_place_without_the_family_of_the_pods_is_named() -> None:
+    (fourth,) = of_families(FOURTH, "2001:db8::/64").values()
+    sixth = of_families(SIXTH, "10.10.20.0/24")
+
+    assert fourth == (
+        "places.redis: it has IPv6 addresses alone, and pods have IPv4 addresses: redis reaches no pod, and what pods "
+        "send to it leaves through their node, where neither the pod layer nor their own groups apply. Give redis IPv4 "
+        "addresses, too, and write these."
+    )
+    assert sixth["places.redis"].startswith("places.redis: it has IPv4 addresses alone, and pods have IPv6 addresses")
+    assert sixth["cluster flash-ticket-dev with IPv6"].endswith(
+        "Set ENABLE_V4_EGRESS=false on the VPC CNI if no pod needs IPv4 addresses outside the cluster."
+    )
+
+
+def test_a_family_is_no_matter_where_it_fits_is_not_known_or_another_plug_in_judges_both() -> None:
+    assert of_families(FOURTH) == of_families((*FOURTH, *SIXTH)) == {}
+    assert of_families(SIXTH, "10.10.20.0/24", cni=CniName.CALICO) == {}
 
 
 def test_a_notice_names_an_external_outside_the_vpc_in_standard_mode() -> None:

@@ -1,9 +1,11 @@
 """The endpoint of an address: by pod and time, by what the log says, by subnets, port and groups, or unknown."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
+from flash_ticket.firewall.bind.environment import Place
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.traffic.attribution.address_book import AddressBook, KnownEnd, Span
@@ -208,6 +210,31 @@ def test_the_resolver_on_the_node_is_known_by_its_address() -> None:
 
     assert isinstance(found, KnownEnd)
     assert found.endpoint.name == "DNS on the node"
+
+
+def test_an_address_of_ipv6_belongs_to_a_pod_a_place_a_resolver_or_an_interface_as_one_of_ipv4_does() -> None:
+    matrix, environment = CASES["dev"]()
+    vpc = (*environment.vpc_networks, ip_network("2001:db8::/56"))
+    redis = Place((ip_network("2001:db8:0:20::/64"),), None, environment.place("redis").groups)
+    resolvers = (ip_network("fd00::10:10"), ip_network("fd00:20::a"))
+    cluster = replace(environment.cluster, services=(ip_network("fd00:20::/108"),), resolvers=resolvers)
+    places = tuple((name, redis if name == "redis" else place) for name, place in environment.places)
+    environment = replace(environment, vpc_networks=vpc, cluster=cluster, places=places)
+    pod = Pod("flash-ticket", "api-0", (("app", "flash-api"),), ("2001:db8:0:10:a::5",), "2001:db8:0:10::9", None, None)
+    store = Interface("eni-redis", (), tuple(group.id for group in redis.groups), redis.networks)
+    inventory = replace(INVENTORY, pods=(pod,), interfaces=(store,), services=())
+    asked = AddressBook(compile_firewall(matrix, environment).layers(), inventory)
+
+    def named(address: str, port: PortRange) -> str:
+        found = asked.destination(End(address), port, Span(inventory.taken, inventory.taken))
+        return found.words if isinstance(found, UnknownEnd) else found.endpoint.name
+
+    assert named("2001:db8:0:10:a::5", tcp(4000)) == "api"
+    assert named("2001:db8:0:20::7", tcp(6379)) == "redis"
+    assert named("fd00::10:10", udp(53)) == "DNS on the node"
+    assert named("2001:db8:0:10::9", tcp(22)) == "another host of the VPC"
+    assert named("2606:4700::1111", tcp(443)) == "the internet"
+    assert named("fd00:20::99", tcp(443)) == UnknownEnd.NO_SERVICES.words
 
 
 def test_ports_known_to_be_called_are_those_of_the_matrix_and_dns() -> None:
