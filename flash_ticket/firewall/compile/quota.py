@@ -48,11 +48,20 @@ def refuse_excess(firewall: VpcFirewall, environment: Environment, foreign: Iter
                 f"{BINDING_KEY}.quotas.rulesPerGroup",
                 f"the security group {holder.label} would hold {total} {direction} rules for IPv{family} "
                 f"({_sum(terms)}), and AWS allows {limit}",
-                "Declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here",
+                _remedy(holder, direction, environment),
             )
     others = tuple(foreign)
     for attachment in firewall.attachments:
         _refuse_crowded_interface(attachment, environment, others)
+
+
+def _remedy(holder: Holder, direction: Direction, environment: Environment) -> str:
+    cluster = environment.cluster
+    said = "declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here"
+    perhaps_of_dns = cluster.groups_of_dns if not cluster.dns_groups and cluster.group != cluster.nodes else ()
+    if direction is Direction.INGRESS and holder in perhaps_of_dns:
+        return f"Write under cluster.dns which groups the pods of kube-dns have, {said}"
+    return said[0].upper() + said[1:]
 
 
 def _refuse_crowded_interface(

@@ -67,6 +67,19 @@ def test_the_rules_of_others_count() -> None:
     )
 
 
+def test_rules_for_a_group_that_dns_may_not_have_are_the_first_to_go() -> None:
+    environment = environment_of("dev")
+    nodes = replace(environment.cluster.nodes, foreign_rules=(("ingress", 4, 55),))
+    unsaid = replace(environment, cluster=replace(environment.cluster, nodes=nodes, dns_groups=()))
+
+    assert refusal(unsaid).endswith(
+        "(55 rules of others + 6 groups and CIDRs), and AWS allows 60. Write under cluster.dns which groups the pods "
+        "of kube-dns have, declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it "
+        "here."
+    )
+    check(replace(unsaid, cluster=replace(unsaid.cluster, dns_groups=(environment.cluster.group,))))
+
+
 def test_families_count_separately() -> None:
     """40 CIDRs of each family fit in a group of 60; one family of 61 does not."""
     environment = environment_of("dev")

@@ -99,6 +99,26 @@ def ports_in_play(matrix: Matrix) -> list[tuple[Protocol, int]]:
     return [(protocol, number) for protocol in (Protocol.TCP, Protocol.UDP) for number in kept]
 
 
+@pytest.mark.parametrize("attachment", Attachment)
+@pytest.mark.parametrize("written", [(), ("cluster",), ("nodes",)], ids=["nothing", "the cluster's", "the nodes'"])
+def test_dns_passes_to_each_group_that_its_pods_can_have_and_to_no_other(
+    written: tuple[str, ...], attachment: Attachment
+) -> None:
+    matrix, environment = CASES["dev"]()
+    cluster = environment.cluster
+    groups = {"cluster": cluster.group, "nodes": cluster.nodes}
+    dns = tuple(groups[each] for each in written)
+    changed = replace(environment, cluster=replace(cluster, attachment=attachment, dns_groups=dns))
+
+    rules = [rule for rule in compile_groups(matrix, changed).rules if rule.ports.first == 53]
+
+    sources = {OwnGroup(each.name) for each in matrix.services} if attachment is Attachment.PODS else {cluster.nodes}
+    asked = set(product(sources, dns or groups.values()))
+    assert {(rule.holder, rule.peer) for rule in rules if rule.direction is Direction.EGRESS} == asked
+    assert {(rule.peer, rule.holder) for rule in rules if rule.direction is Direction.INGRESS} == asked
+    assert len(rules) == 4 * len(asked)
+
+
 @given(shops())
 def test_two_rules_never_have_the_same_name_or_content(shop: Shop) -> None:
     rules = compile_groups(*shop).rules

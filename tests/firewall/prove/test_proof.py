@@ -13,6 +13,7 @@ from flash_ticket.firewall.bind.environment import Environment, Place, PrefixLis
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import GroupsOfOthers
 from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
@@ -74,6 +75,27 @@ def wrong(case: str, change: Callable[[Compiled], Compiled]) -> list[str]:
 def said(each: Violation) -> str:
     fault = "cut" if each.fault is Fault.CUT else "open"
     return f"{fault} {each.layer.value}: {each.source} => {each.destination} : {each.ports}"
+
+
+@pytest.mark.parametrize("lost", ["api-egress-udp-53-to-flash-ticket-dev-nodes", "nodes-ingress-tcp-53-from-pay"])
+def test_dns_is_cut_if_one_of_the_groups_that_its_pods_can_have_is_not_reached(lost: str) -> None:
+    matrix, environment = CASES["dev"]()
+    right = compiled(matrix, replace(environment, cluster=replace(environment.cluster, dns_groups=())))
+    rules = tuple(each for each in right.firewall.rules if not each.name.endswith(lost))
+    broken = replace(right, firewall=replace(right.firewall, rules=rules))
+    service = "pay" if "pay" in lost else "api"
+
+    assert right.proof().holds
+    assert len(rules) == len(right.firewall.rules) - 1
+    (found,) = broken.proof().violations
+    assert (found.fault, found.layer) == (Fault.CUT, Layer.VPC)
+    assert service in found.sources
+    assert "DNS" in found.destinations
+    layers = BothLayers(matrix, broken.environment, broken.manifests, broken.firewall)
+    asked = PortRange(Protocol.UDP if "udp" in lost else Protocol.TCP, 53, 53)
+    verdict = layers.verdict(Layer.VPC, layers.named[service], layers.named["DNS"], asked)
+    assert verdict
+    assert not verdict.passes
 
 
 def test_without_default_deny_an_unselected_pod_is_open_in_both_directions() -> None:
