@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from flash_ticket.firewall.bind.bind_alerts import bind_alerts
 from flash_ticket.firewall.bind.environment import (
+    SYMBOLIC_ID,
     Cluster,
     Environment,
     FlowLogSettings,
@@ -16,6 +17,7 @@ from flash_ticket.firewall.bind.environment import (
     PrefixList,
     Quotas,
 )
+from flash_ticket.firewall.bind.impossible import beyond_tcp, no_resolver
 from flash_ticket.firewall.declare.binding import (
     BINDING_KEY,
     Binding,
@@ -158,7 +160,9 @@ class _Binder:
     def _outside(self, binding: Binding) -> list[str]:
         """Return the externals outside the cluster, after checking that exactly these have places."""
         outside = [external.name for external in self.matrix.externals if external.namespace is None]
-        refuse_all(self._wrong_places(binding, outside))
+        front = binding.load_balancer.external
+        not_tcp = (self._refuse("loadBalancer.external", *why) for why in beyond_tcp(self.matrix, front))
+        refuse_all([*self._wrong_places(binding, outside), *not_tcp])
         return outside
 
     def _wrong_places(self, binding: Binding, outside: list[str]) -> Iterator[InputError]:
@@ -234,18 +238,21 @@ class _Binder:
             entry.cni.pod_eni_mode,
             entry.cni.kube_proxy,
             entry.dns.mode,
-            self._resolvers(entry, found),
+            self._resolvers(entry, found, vpc),
             entry.leaving,
             self._pod_networks(entry, found, nodes, vpc),
             found.services,
             tuple(sorted(dns)),
         )
 
-    def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster) -> tuple[Network, ...]:
+    def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:
         """Return the addresses of NodeLocal DNSCache, if there is one, and of the Service that it replaces."""
         if entry.dns.mode is not DnsMode.NODE_LOCAL:
             return ()
         address = entry.dns.address
+        known, is_vpc_known = (*vpc.networks, *cluster.services), self.account.id != SYMBOLIC_ID
+        for why in no_resolver(address, known, is_vpc_known=is_vpc_known):
+            raise self._refuse("cluster.dns.address", *why)
         services = next((each for each in cluster.services if each.version == address.version), None)
         if services is None:
             default = "" if "address" in entry.dns.model_fields_set else ", the default,"

@@ -20,6 +20,9 @@ from flash_ticket.firewall.declare.guard_rails import GuardRailChoice
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 
+SYMBOLIC_ID = "000000000000"
+"""The account of an environment that was bound without one. No account of AWS has this id."""
+
 AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
 """How many rules a prefix list of AWS counts as in a security group (VPC user guide, AWS-managed prefix lists)."""
 

@@ -13,13 +13,10 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList
+from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, SYMBOLIC_ID, Group, PrefixList
 from flash_ticket.firewall.declare.binding import Binding, Clients, One, PlaceEntry, Some
 from flash_ticket.firewall.declare.choices import DnsMode, Network
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
-
-SYMBOLIC_ID = "000000000000"
-"""No account of AWS has this id."""
 
 _WITHIN = {Family.V4: ip_network("198.18.0.0/16"), Family.V6: ip_network("2001:2::/49")}
 _ELSEWHERE = {Family.V4: ip_network("198.19.0.0/17"), Family.V6: ip_network("2001:2:0:8000::/50")}

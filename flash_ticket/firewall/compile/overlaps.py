@@ -9,8 +9,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
-from flash_ticket.firewall.bind.environment import Environment, PrefixList
-from flash_ticket.firewall.bind.symbolic_account import SYMBOLIC_ID
+from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Environment, PrefixList
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.addresses import AddressRange

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Flow, Labels, Matrix
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all, shown
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -19,6 +20,9 @@ STACK_TAG = "flash-firewall:stack"
 
 GROUP_TAG = "flash-firewall:group"
 """The tag with the service or load balancer of a group, by its name in the matrix."""
+
+_NAME_LIMIT = 256
+"""The maximum length of the value of a tag (EC2 user guide, "Tag your Amazon EC2 resources")."""
 
 _DESCRIPTION_LIMIT = 255
 """The maximum length of a rule's description (EC2 API reference, IpRange and UserIdGroupPair)."""
@@ -103,18 +107,47 @@ def compile_groups(matrix: Matrix, environment: Environment) -> VpcFirewall:
     """Return the groups and rules that allow exactly the matrix's flows, with probes and DNS for the pods.
 
     Raises:
-        InputError: The names of services and externals would give two rules the same name.
+        InputError: The names of services and externals would give two rules the same name, or the name of a group
+            would make that of a rule too long.
     """
     compiler = _GroupCompiler(matrix, environment)
     merged: dict[tuple[Holder, Direction, RulePeer, PortRange], set[str]] = {}
     for rule in compiler.rules():
         merged.setdefault((rule.holder, rule.direction, rule.peer, rule.ports), set()).update(rule.flows)
     rules = [GroupRule(*what, tuple(sorted(flows))) for what, flows in merged.items()]
+    refuse_all(_long_names(environment, rules))
     attachments = compiler.attachments()
     groups = {OwnGroup(environment.load_balancer.external)}
     if Attachment.PODS in environment.cluster.in_use:
         groups |= {OwnGroup(service.name) for service in matrix.services}
     return VpcFirewall(tuple(sorted(groups)), _by_name(rules), attachments)
+
+
+def _long_names(environment: Environment, rules: Iterable[GroupRule]) -> Iterator[InputError]:
+    """Yield a mistake for each group of others whose name is too long for the names of the rules about it."""
+    told: set[Group] = set()
+    for rule in rules:
+        ends = [end for end in (rule.holder, rule.peer) if isinstance(end, Group)]
+        longest = max(ends, key=lambda end: len(end.label), default=None)
+        if longest and longest not in told and len(rule.name) > _NAME_LIMIT:
+            told.add(longest)
+            yield InputError(
+                stack_file(environment.name),
+                f"{BINDING_KEY}.{_key_of(environment, longest)}",
+                f"the name of the security group {shown(longest.label)} has {len(longest.label)} characters, so a rule "
+                f"about it would have a Name of {len(rule.name)}, and EC2 allows {_NAME_LIMIT}",
+                "Use a group with a shorter name, or shorten the names of services in traffic.yaml",
+            )
+
+
+def _key_of(environment: Environment, group: Group) -> str:
+    """Return the key of a group in the binding."""
+    cluster = environment.cluster
+    if group == cluster.nodes:
+        return "cluster.nodes"
+    if group in cluster.groups_of_dns:
+        return "cluster.dns.groups" if group in cluster.dns_groups else "cluster.name"
+    return next((f"places.{name}.groups" for name, place in environment.places if group in place.groups), "places")
 
 
 def _by_name(rules: Iterable[GroupRule]) -> tuple[GroupRule, ...]:

@@ -32,6 +32,7 @@ from flash_ticket.firewall.declare.fields import Name, Ports
 from flash_ticket.firewall.declare.guard_rails import GuardRailsEntry
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal, validated
 from flash_ticket.firewall.terms.input_error import shown
+from flash_ticket.firewall.terms.ports import PortRange, Protocol, listing
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"
@@ -214,6 +215,15 @@ class LoadBalancerEntry(FileModel):
     external: Name
     listeners: Ports
     clients: Clients
+
+    @field_validator("listeners")
+    @classmethod
+    def _are_of_tcp(cls, listeners: list[PortRange]) -> list[PortRange]:
+        if wrong := [port for port in listeners if port.protocol is not Protocol.TCP]:
+            raise refusal(
+                f"an application load balancer cannot listen on {listing(tuple(wrong))}", "Write its TCP ports"
+            )
+        return listeners
 
 
 class PlaceEntry(FileModel):

@@ -6,6 +6,7 @@ Values only; ``flash_ticket.firewall.declare.traffic_file`` reads and checks the
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
@@ -58,6 +59,12 @@ class External:
 DeclaredEndpoint = Service | External
 
 
+def share_no_pod(first: DeclaredEndpoint, second: DeclaredEndpoint) -> bool:
+    """Return whether no pod of one namespace can match both: a label key has different values."""
+    labels = dict(first.pods)
+    return any(labels.get(key, value) != value for key, value in second.pods)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Flow:
     """One permission: ``source`` may open connections to ``target`` on ``ports`` (sorted, never empty)."""
@@ -95,9 +102,22 @@ class Matrix:
         for external in self.externals:
             if external.name not in used:
                 yield Notice(f"externals.{external.name}", "no flow names this external", "Add its flows, or remove it")
+        for first, second in self._pods_under_two_names():
+            what = f"a pod of {first.namespace} can match both {first.name} and {second.name}, and has what both may do"
+            remedy = "Give both one label key with different values, or declare these pods once"
+            yield Notice(f"externals.{second.name}.pods", what, remedy)
         for flow in self.repeated:
             what = f"more than one flow allows {flow.source} to open {listing(flow.ports)} of {flow.target}"
             yield Notice("flows", what, "Keep one of them")
+
+    def _pods_under_two_names(self) -> Iterator[tuple[External, External]]:
+        """Yield the pairs of externals that one pod of another namespace could match."""
+        by_namespace: dict[str, list[External]] = {}
+        for external in self.externals:
+            if external.namespace is not None:
+                by_namespace.setdefault(external.namespace, []).append(external)
+        for found in by_namespace.values():
+            yield from (pair for pair in combinations(found, 2) if not share_no_pod(*pair))
 
     @cached_property
     def endpoints(self) -> dict[str, DeclaredEndpoint]:

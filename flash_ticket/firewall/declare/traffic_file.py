@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
 from flash_ticket.firewall.declare.fields import Name, Names, PolicyName, Ports, WrittenLabels
-from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix, Service
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix, Service, share_no_pod
 from flash_ticket.firewall.declare.validation import MOST_MISTAKES, FileModel, Model, refusal, validated
 from flash_ticket.firewall.declare.yaml_document import parse_document, read_text, with_lines
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -224,12 +224,6 @@ def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, S
         yield from (pair for pair in combinations(group, 2) if not share_no_pod(*pair))
     for lone in without:
         yield from ((lone, other) for other in services if other is not lone and not share_no_pod(lone, other))
-
-
-def share_no_pod(first: Service, second: Service) -> bool:
-    """Return whether no pod can match both services: a label key has different values."""
-    labels = dict(first.pods)
-    return any(labels.get(key, value) != value for key, value in second.pods)
 
 
 @dataclass(slots=True)

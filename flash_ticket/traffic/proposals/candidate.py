@@ -9,8 +9,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter, ValidationError
 
 from flash_ticket.firewall.declare.fields import Name, WrittenLabels
-from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
-from flash_ticket.firewall.declare.traffic_file import share_no_pod
+from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service, share_no_pod
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall

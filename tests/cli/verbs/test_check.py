@@ -141,6 +141,19 @@ def test_a_misleading_setting_is_a_warning_and_not_a_violation(project: Path) ->
     assert parsed("--project", project, "--stack", "dev")[0]["warnings"][0]["setting"] == "cluster.attachment nodes"
 
 
+def test_two_externals_that_one_pod_can_be_are_a_warning(project: Path) -> None:
+    pods = "  monitoring: {namespace: monitoring}\n  prometheus: {namespace: monitoring, pods: {app: prometheus}}\n"
+    edit(project / "traffic.yaml", "externals:\n", f"externals:\n{pods}")
+    edit(project / "traffic.yaml", "flows:\n", "flows:\n  - {from: [monitoring, prometheus], to: api}\n")
+
+    result = run("check", "--project", project, "--stack", "dev")
+
+    assert result.exit_code == 0
+    told = "a pod of monitoring can match both monitoring and prometheus, and has what both may do"
+    remedy = "Give both one label key with different values, or declare these pods once"
+    assert f"dev: warning: externals.prometheus.pods: {told}. {remedy}." in result.stdout
+
+
 def test_without_the_account_check_counts_no_connection_as_stopped_by_groups_of_others(project: Path) -> None:
     edit(project / "Pulumi.dev.yaml", "attachment: pods", "attachment: nodes")
     (dev,) = parsed("--project", project, "--stack", "dev")

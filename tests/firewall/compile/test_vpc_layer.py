@@ -19,6 +19,7 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.firewall.terms.verdict import Direction
+from tests.support.declared.accounts import environment_of
 from tests.support.declared.golden_file import compare, vpc_text
 from tests.support.declared.matrices import (
     FRONT,
@@ -28,7 +29,7 @@ from tests.support.declared.matrices import (
     shops,
     traffic_files,
 )
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, traffic_content
 from tests.support.naive.naive_declaration import interface_may_receive, interface_may_send
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
 
@@ -256,3 +257,53 @@ def test_service_names_that_give_two_rules_the_same_name_are_refused() -> None:
         "traffic.yaml: a rule of the security group a and one of a-egress-tcp-1-to-b would both be named "
         "a-egress-tcp-1-to-b-egress-tcp-1-to-c. Rename a service or external whose name reads like a rule's."
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        (
+            "cluster.nodes",
+            lambda environment, group: replace(environment, cluster=replace(environment.cluster, nodes=group)),
+        ),
+        (
+            "cluster.name",
+            lambda environment, group: replace(
+                environment, cluster=replace(environment.cluster, group=group, dns_groups=())
+            ),
+        ),
+        (
+            "places.redis.groups",
+            lambda environment, group: replace(
+                environment,
+                places=tuple(
+                    (name, replace(place, groups=(group,)) if name == "redis" else place)
+                    for name, place in environment.places
+                ),
+            ),
+        ),
+    ],
+)
+def test_a_group_whose_name_would_make_that_of_a_rule_too_long_for_ec2_is_refused(key: str, change: Any) -> None:  # noqa: ANN401 - a function of each row
+    matrix, environment = CASES["dev"]()
+    longest = Group("sg-1", "g" * 255)  # the limit of a group's name (EC2 API reference, CreateSecurityGroup)
+    with pytest.raises(InputError) as refused:
+        compile_groups(matrix, change(environment, longest))
+
+    (line,) = {str(each) for each in refused.value.each}
+    assert line.startswith(f"Pulumi.dev.yaml: flash-ticket-firewall:binding.{key}: the name of the security group 'ggg")
+    assert "has 255 characters, so a rule about it would have a Name of 2" in line
+    assert line.endswith(
+        "and EC2 allows 256. Use a group with a shorter name, or shorten the names of services in traffic.yaml."
+    )
+
+
+def test_no_rule_has_a_longer_name_than_ec2_allows_however_long_the_names_of_services_are() -> None:
+    content = traffic_content()
+    renamed = json.loads(json.dumps(content).replace('"gateway"', f'"{"g" * 63}"').replace('"api"', f'"{"a" * 63}"'))
+    renamed["services"]["a" * 63]["ports"] = ["10000-65535"]
+    matrix = parse_matrix(renamed, "traffic.yaml")
+    firewall = compile_groups(matrix, environment_of("dev", matrix=matrix))
+
+    assert 150 < max(len(rule.name) for rule in firewall.rules) <= 256
+    assert max(len(rule.description) for rule in firewall.rules) <= 255

@@ -47,6 +47,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".cluster.cni.podEniMode: 'Strict' is not known here. Write 'standard' or 'strict'."),
     ("a key as Python writes it", "cluster.cni.pod_eni_mode", "strict",
         ".cluster.cni.pod_eni_mode: this key is not known. Write 'podEniMode' instead, or remove it."),
+    ("a load balancer that listens on UDP", "loadBalancer.listeners", [443, {"port": 53, "protocol": "UDP"}],
+        (".loadBalancer.listeners: an application load balancer cannot listen on UDP 53. Write its TCP ports.")),
     ("an unknown DNS mode", "cluster.dns.mode", "nodelocal",
         ".cluster.dns.mode: 'nodelocal' is not known here. Write 'cluster' or 'node-local'."),
     ("a resolver that is a word", "cluster.dns.address", "x",
