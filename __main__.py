@@ -16,9 +16,9 @@ from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.preview import preview_warnings
-from flash_ticket.live.deployed import read_adoption, read_deployed
+from flash_ticket.live.deployed import read_adoption, read_deployed, refuse_taken_rules
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.stack.running_program import read_stack_configuration, refuse
+from flash_ticket.live.stack.running_program import ids_in_state, read_stack_configuration, refuse
 from flash_ticket.report.impact import impact_text, impact_warnings
 from flash_ticket.report.proof import proof_text
 
@@ -27,12 +27,13 @@ try:
     configuration = read_stack_configuration()
     cluster = KubernetesCluster.connect(configuration.kubeconfig, configuration.context)
     labels = cluster.require_namespace(matrix.namespace)
-    account = AwsAccount.connect(configuration.region, configuration.profile, configuration.stack)
+    account = AwsAccount.connect(configuration.region, configuration.profile, configuration.owner(matrix.namespace))
     environment = bind(matrix, configuration.binding, configuration.stack, account)
     declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
     planned = compile_firewall(matrix, environment, configuration.suspensions)
-    deployed = read_deployed(cluster, account, matrix.namespace)
+    deployed = read_deployed(cluster, account, planned.owner, environment.vpc, ids_in_state())
     refuse_excess(planned.vpc, environment, deployed.crowding)
+    refuse_taken_rules(account, deployed, planned)
     adopted = read_adoption(account, deployed, planned)
     guarded = list(preview_warnings(cluster, account, deployed, planned, labels))
     change = impact(deployed, planned.layers())

@@ -72,7 +72,8 @@ class CloudWatchAlerts(pulumi.ComponentResource):
         place = "bucket" if self._bucket else "group"
         dashboard = cloudwatch.Dashboard(
             f"{name}-dashboard",
-            dashboard_name=f"{watch.name}-network-policy",
+            # The dashboards of all regions share their names.
+            dashboard_name=f"{watch.name}-{args.environment.region}-network-policy",
             dashboard_body=(self._bucket or args.flow_log_location).apply(
                 lambda found: dashboard_body(watch, args.environment, **{place: found})
             ),

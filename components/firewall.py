@@ -17,6 +17,7 @@ from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
 from flash_ticket.firewall.compile.alerts.watch import Watch
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.choices import LogDestination
@@ -83,12 +84,11 @@ class Firewall(pulumi.ComponentResource):
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:Firewall", name, None, opts)
         environment = args.environment
+        owner = Owner.of(args.namespace, environment)
         inside = pulumi.ResourceOptions(parent=self)
         groups = SecurityGroups(
             f"{name}-groups",
-            SecurityGroupsArgs(
-                args.vpc, environment.vpc, args.namespace, environment.name, args.adoption, args.rewriting
-            ),
+            SecurityGroupsArgs(args.vpc, environment.vpc, owner, args.adoption, args.rewriting),
             inside,
         )
         policies = NetworkPolicies(
@@ -103,8 +103,7 @@ class Firewall(pulumi.ComponentResource):
         flow_logs = FlowLogs(
             f"{name}-flow-logs",
             FlowLogsArgs(
-                application=args.namespace,
-                environment=environment.name,
+                owner=owner,
                 vpc_id=environment.vpc,
                 partition=environment.partition,
                 region=environment.region,
@@ -127,8 +126,7 @@ class Firewall(pulumi.ComponentResource):
             queries = TrafficQueries(
                 f"{name}-queries",
                 TrafficQueriesArgs(
-                    application=args.namespace,
-                    environment=environment.name,
+                    owner=owner,
                     account_id=environment.account,
                     scan_limit_gibibytes=environment.flow_logs.scan_limit_gibibytes,
                     location=flow_logs.location,

@@ -28,7 +28,7 @@ from flash_ticket.firewall.compile.flow_log_access import (
     delivery_role_trust,
     log_group_key_policy,
 )
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 
 _KEY_DELETION_DAYS = {OnDestroy.RETAIN: 30, OnDestroy.DELETE: 7}
@@ -40,8 +40,7 @@ class FlowLogsArgs:
     """The settings of `FlowLogs`, which are all known before the program declares a resource.
 
     Attributes:
-        application: The application, such as ``flash-ticket``: the first part of physical names.
-        environment: ``dev`` or ``prod``: the second part of physical names.
+        owner: The firewall that it belongs to. Its namespace and stack are the first parts of physical names.
         vpc_id: The VPC; the flow log records all its interfaces.
         partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
         region: The region of the VPC, which is the provider's.
@@ -51,8 +50,7 @@ class FlowLogsArgs:
         standing: The id of an existing flow log to adopt if it is missing in the state.
     """
 
-    application: str
-    environment: str
+    owner: Owner
     vpc_id: str
     partition: str
     region: str
@@ -115,7 +113,7 @@ class FlowLogs(pulumi.ComponentResource):
             log_destination=destination.arn,
             destination_options=destination.options,
             iam_role_arn=destination.role_arn,
-            tags={"Name": f"{args.application}-{args.environment}", STACK_TAG: args.environment},
+            tags={"Name": args.owner.name, **args.owner.tags},
             # AWS cannot change a flow log, so any change replaces it. Pulumi creates the new one first, because it
             # records only after some minutes. AWS refuses a second flow log only with the same configuration (EC2 API
             # reference, "Error codes", FlowLogAlreadyExists), and these differ. If AWS refused it, the old one would
@@ -139,7 +137,8 @@ class FlowLogs(pulumi.ComponentResource):
         bucket = PrivateBucket(
             f"{name}-bucket",
             PrivateBucketArgs(
-                prefix=name_prefix(args.application, args.environment),
+                prefix=name_prefix(args.owner.namespace, args.owner.stack),
+                tags=args.owner.tags,
                 key_arn=key.arn,
                 policy=partial(bucket_policy, origin=origin),
                 days=days,
@@ -163,20 +162,22 @@ class FlowLogs(pulumi.ComponentResource):
     def _log_group(self, name: str, args: FlowLogsArgs) -> _Destination:
         """Declare an encrypted log group, and a role that may write only to this group."""
         origin = _origin(args)
-        prefix = log_group_prefix(args.application, args.environment)
+        prefix = log_group_prefix(args.owner.namespace, args.owner.stack)
         key = self._key(f"{name}-group-key", args, as_json(log_group_key_policy(prefix, origin)))
         group = cloudwatch.LogGroup(
             f"{name}-group",
             name_prefix=prefix,
             retention_in_days=args.settings.retention_days,
             kms_key_id=key.arn,
+            tags=args.owner.tags,
             opts=self._kept(args),
         )
         role = iam.Role(
             f"{name}-delivery",
-            name_prefix=name_prefix(args.application, args.environment),
-            description=f"Lets VPC flow logs write the traffic of {args.application} {args.environment}",
+            name_prefix=name_prefix(args.owner.namespace, args.owner.stack),
+            description=f"Lets VPC flow logs write the traffic of {args.owner.namespace} {args.owner.stack}",
             assume_role_policy=as_json(delivery_role_trust(origin)),
+            tags=args.owner.tags,
             opts=pulumi.ResourceOptions(parent=self),
         )
         permissions = iam.RolePolicy(
@@ -203,11 +204,11 @@ class FlowLogs(pulumi.ComponentResource):
         """
         return kms.Key(
             name,
-            description=f"Encrypts the VPC flow logs of {args.application} {args.environment}",
+            description=f"Encrypts the VPC flow logs of {args.owner.namespace} {args.owner.stack}",
             enable_key_rotation=True,
             deletion_window_in_days=_KEY_DELETION_DAYS[args.settings.on_destroy],
             policy=policy,
-            tags=key_tags(args.application, args.environment),
+            tags=key_tags(args.owner),
             opts=self._kept(args),
         )
 

@@ -1,6 +1,6 @@
 """A private bucket of the account: never public, without ACLs, encrypted, and with objects that expire."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -18,6 +18,7 @@ class PrivateBucketArgs:
 
     Attributes:
         prefix: The prefix of its name: at most 37 characters.
+        tags: Its tags.
         key_arn: The key that encrypts every object.
         policy: Returns the bucket's policy for its ARN.
         days: The lifetime of an object, in days.
@@ -26,6 +27,7 @@ class PrivateBucketArgs:
     """
 
     prefix: str
+    tags: Mapping[str, str]
     key_arn: pulumi.Input[str]
     policy: Callable[[str], AccessPolicy]
     days: int
@@ -53,7 +55,9 @@ class PrivateBucket(pulumi.ComponentResource):
         def inside(*after: pulumi.Resource) -> pulumi.ResourceOptions:
             return pulumi.ResourceOptions(parent=self, retain_on_delete=keeps, depends_on=after)
 
-        bucket = s3.Bucket(name, bucket_prefix=args.prefix, force_destroy=not keeps, opts=inside())
+        bucket = s3.Bucket(
+            name, bucket_prefix=args.prefix, force_destroy=not keeps, tags=dict(args.tags), opts=inside()
+        )
         public_access = s3.BucketPublicAccessBlock(
             f"{name}-public-access",
             bucket=bucket.id,

@@ -16,10 +16,9 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
+from flash_ticket.firewall.compile.owner import GROUP_TAG, Owner
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import (
-    GROUP_TAG,
-    STACK_TAG,
     GroupRule,
     Holder,
     OwnGroup,
@@ -44,16 +43,14 @@ class SecurityGroupsArgs:
     Attributes:
         firewall: The compiled VPC layer.
         vpc_id: The VPC of the groups.
-        namespace: The namespace of the pods with these groups.
-        stack: The value of the tag that marks this program's rules.
+        owner: The firewall that they belong to: its namespace is that of the pods, and its tags mark the rules.
         adoption: Existing resources to adopt if they are missing in the state.
         rewriting: The SecurityGroupPolicies to rewrite, because they are not as deployed.
     """
 
     firewall: VpcFirewall
     vpc_id: str
-    namespace: str
-    stack: str
+    owner: Owner
     adoption: Adoption = field(default_factory=Adoption)
     rewriting: Rewriting = field(default_factory=Rewriting)
 
@@ -90,8 +87,8 @@ class SecurityGroups(pulumi.ComponentResource):
             description=f"Traffic of {group.label}, by rules of {MANAGED_BY}",
             vpc_id=self._args.vpc_id,
             tags={
-                "Name": f"{self._args.namespace}-{self._args.stack}-{group.label}",
-                STACK_TAG: self._args.stack,
+                "Name": f"{self._args.owner.name}-{group.label}",
+                **self._args.owner.tags,
                 GROUP_TAG: group.label,
             },
             opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.group(group.label)),
@@ -105,7 +102,7 @@ class SecurityGroups(pulumi.ComponentResource):
             from_port=rule.ports.first,
             to_port=rule.ports.last,
             description=rule.description,
-            tags={"Name": rule.name, STACK_TAG: self._args.stack},
+            tags={"Name": rule.name, **self._args.owner.tags},
             opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.rule(rule.name)),
             **self._peer(rule.peer),
         )
@@ -133,10 +130,10 @@ class SecurityGroups(pulumi.ComponentResource):
             kind="SecurityGroupPolicy",
             metadata={
                 "name": attachment.service,
-                "namespace": self._args.namespace,
+                "namespace": self._args.owner.namespace,
                 "labels": {
                     "app.kubernetes.io/managed-by": MANAGED_BY,
-                    "app.kubernetes.io/part-of": self._args.namespace,
+                    "app.kubernetes.io/part-of": self._args.owner.namespace,
                 },
                 **({"annotations": {**TAKE_BACK, **rewritten}} if rewritten else {}),
             },

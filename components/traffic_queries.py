@@ -26,6 +26,7 @@ from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from flash_ticket.firewall.change.adoption import QueriesAdoption
 from flash_ticket.firewall.compile.flow_log import RESULTS, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import OnDestroy
 from flash_ticket.traffic.flow_logs.athena import (
     HOUR_COLUMNS,
@@ -50,8 +51,7 @@ class TrafficQueriesArgs:
     """The settings of `TrafficQueries`.
 
     Attributes:
-        application: The application, such as ``flash-ticket``.
-        environment: The stack: ``dev``, ``prod``.
+        owner: The firewall whose traffic is recorded.
         account_id: Twelve digits.
         scan_limit_gibibytes: How much one query may read.
         location: The ARN of the S3 folder with the years of records.
@@ -59,8 +59,7 @@ class TrafficQueriesArgs:
         adoption: Existing resources to adopt if they are missing in the state.
     """
 
-    application: str
-    environment: str
+    owner: Owner
     account_id: str
     scan_limit_gibibytes: int
     location: pulumi.Input[str]
@@ -83,12 +82,12 @@ class TrafficQueries(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TrafficQueriesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:TrafficQueries", name, None, opts)
-        stack = stack_name(args.application, args.environment)
+        stack = stack_name(args.owner)
         workgroup = self._workgroup(name, args, stack)
         database = glue.CatalogDatabase(
             name,
             name=stack,
-            description=description(args.application, args.environment),
+            description=description(args.owner),
             opts=pulumi.ResourceOptions(parent=self, import_=args.adoption.database),
         )
         table = self._table(name, args, database.name)
@@ -112,7 +111,8 @@ class TrafficQueries(pulumi.ComponentResource):
         results = PrivateBucket(
             f"{name}-results",
             PrivateBucketArgs(
-                prefix=name_prefix(args.application, args.environment, RESULTS),
+                prefix=name_prefix(args.owner.namespace, args.owner.stack, RESULTS),
+                tags=args.owner.tags,
                 key_arn=args.key_arn,
                 policy=results_bucket_policy,
                 days=RESULT_DAYS,
@@ -124,7 +124,7 @@ class TrafficQueries(pulumi.ComponentResource):
         return athena.Workgroup(
             name,
             name=stack,
-            description=description(args.application, args.environment),
+            description=description(args.owner),
             # Deletes the history of its queries too: AWS keeps it for 45 days and deletes no workgroup with a history.
             force_destroy=True,
             configuration=athena.WorkgroupConfigurationArgs(

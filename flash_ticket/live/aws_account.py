@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_network
@@ -16,7 +16,7 @@ from botocore.exceptions import ProfileNotFound
 from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList, RuleOfOthers
 from flash_ticket.firewall.change.deployed import ports_of
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.compile.owner import STACK_TAG, Claim, Owner
 from flash_ticket.firewall.declare.binding import One, Some
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.input_error import InputError
@@ -45,16 +45,16 @@ class AwsAccount:
     """
 
     session: boto3.Session
-    stack: str
+    owner: Owner
 
     @staticmethod
-    def connect(region: str | None, profile: str | None, stack: str) -> "AwsAccount":
+    def connect(region: str | None, profile: str | None, owner: Owner) -> "AwsAccount":
         """Return the account, without a call to AWS.
 
         Args:
             region: Such as ``ap-northeast-2``. None uses the region of the environment or of the profile.
             profile: A profile of the AWS settings. None uses the profile of the environment.
-            stack: The Pulumi stack. Its tags mark the resources that belong to this program.
+            owner: The firewall that asks. Its tags mark the resources that belong to it.
 
         Raises:
             InputError: The profile does not exist, or a file of settings cannot be read.
@@ -62,7 +62,7 @@ class AwsAccount:
         named = (os.environ.get(variable, default) for variable, default in _SETTINGS.items())
         refuse_unusual((Path(name).expanduser() for name in named), _LARGEST_SETTINGS)
         try:
-            return AwsAccount(boto3.Session(region_name=region, profile_name=profile), stack)
+            return AwsAccount(boto3.Session(region_name=region, profile_name=profile), owner)
         except ProfileNotFound as error:
             raise InputError(
                 "AWS", "profile", str(error), "Set AWS_PROFILE or aws:profile to one that exists"
@@ -147,17 +147,26 @@ class AwsAccount:
         }
         return self.subnets(vpc, Some(ids=sorted(found))) if found else []
 
-    def own_groups(self) -> Sequence[dict[str, Any]]:
-        """Return the security groups that this program made for the stack, as DescribeSecurityGroups returns them."""
+    def tagged_groups(self) -> Sequence[dict[str, Any]]:
+        """Return the security groups with the stack's name, whoever's, as DescribeSecurityGroups returns them."""
         return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
 
-    def own_rules(self) -> Sequence[dict[str, Any]]:
-        """Return the rules that this program made for the stack, as DescribeSecurityGroupRules returns them."""
+    def tagged_rules(self) -> Sequence[dict[str, Any]]:
+        """Return the rules with the stack's name, whoever's, as DescribeSecurityGroupRules returns them."""
         return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
 
-    def own_flow_logs(self) -> Sequence[dict[str, Any]]:
-        """Return the flow logs that this program made for the stack, as DescribeFlowLogs returns them."""
+    def tagged_flow_logs(self) -> Sequence[dict[str, Any]]:
+        """Return the flow logs with the stack's name, whoever's, as DescribeFlowLogs returns them."""
         return self.pages("ec2", "describe_flow_logs", "FlowLogs", Filters=[self._of_stack])
+
+    def rules_in(self, groups: Collection[str]) -> Sequence[dict[str, Any]]:
+        """Return all rules of some groups, whoever's, as DescribeSecurityGroupRules returns them."""
+        found: list[dict[str, Any]] = []
+        listed = sorted(groups)
+        for first in range(0, len(listed), _FILTER_VALUES):
+            chosen = [{"Name": "group-id", "Values": listed[first : first + _FILTER_VALUES]}]
+            found += self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+        return found
 
     def pages(
         self,
@@ -208,7 +217,7 @@ class AwsAccount:
 
     @property
     def _of_stack(self) -> dict[str, Any]:
-        return {"Name": f"tag:{STACK_TAG}", "Values": [self.stack]}
+        return {"Name": f"tag:{STACK_TAG}", "Values": [self.owner.stack]}
 
     @cached_property
     def _identity(self) -> tuple[str, str]:
@@ -236,7 +245,7 @@ class AwsAccount:
     def _rules_of_others(self, group: str, asked: list[str]) -> list[dict[str, Any]]:
         chosen = [{"Name": "group-id", "Values": asked}]
         rules = self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
-        return [rule for rule in rules if rule["GroupId"] == group and not self._is_ours(rule)]
+        return [rule for rule in rules if rule["GroupId"] == group and self.owner.claim(rule) is Claim.OTHERS]
 
     def _of_others(self, rule: dict[str, Any]) -> Iterator[RuleOfOthers]:
         """Yield a rule of others; a prefix list that is gone opens nothing."""
@@ -264,9 +273,6 @@ class AwsAccount:
         if rule.get("CidrIpv4"):
             return ((4, 1),)
         return ((6, 1),) if rule.get("CidrIpv6") else ((4, 1), (6, 1))
-
-    def _is_ours(self, rule: dict[str, Any]) -> bool:
-        return {"Key": STACK_TAG, "Value": self.stack} in rule.get("Tags", ())
 
 
 def _direction(rule: dict[str, Any]) -> Direction:

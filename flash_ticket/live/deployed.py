@@ -1,12 +1,16 @@
 """What is deployed now, read from both APIs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
 from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
+from flash_ticket.firewall.change.ownership import Tagged
+from flash_ticket.firewall.change.rule_identity import existing_groups, taken_rules
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.input_error import refuse_all
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
@@ -29,16 +33,16 @@ class ClusterSide(Protocol):
 
 
 class AccountSide(Protocol):
-    """Returns what the account holds of a firewall, as `AwsAccount` does."""
+    """Returns what the account holds with the name of a stack, as `AwsAccount` does."""
 
-    def own_groups(self) -> Sequence[Described]:
-        """Return the security groups of the stack."""
+    def tagged_groups(self) -> Sequence[Described]:
+        """Return the security groups with that name, whoever's."""
 
-    def own_rules(self) -> Sequence[Described]:
-        """Return the rules of the stack."""
+    def tagged_rules(self) -> Sequence[Described]:
+        """Return the rules with that name, whoever's."""
 
-    def own_flow_logs(self) -> Sequence[Described]:
-        """Return the flow logs of the stack."""
+    def tagged_flow_logs(self) -> Sequence[Described]:
+        """Return the flow logs with that name, whoever's."""
 
 
 def standing_workgroup(account: AwsAccount, name: str) -> Any:  # noqa: ANN401 - the SDK's
@@ -73,24 +77,46 @@ def _found(account: AwsAccount, service: str, operation: str, part: str, **asked
         raise
 
 
-def read_deployed(cluster: ClusterSide, account: AccountSide, namespace: str) -> Deployed:
+def read_deployed(
+    cluster: ClusterSide, account: AccountSide, owner: Owner, vpc: str, state: Collection[str] = frozenset()
+) -> Deployed:
     """Return what the stack has deployed, and what others have added beside it.
 
+    Args:
+        cluster: The stack's cluster.
+        account: The stack's account and region.
+        owner: The stack's firewall, which tells its own resources from those of others with the stack's name.
+        vpc: The stack's VPC.
+        state: The ids of the resources in the stack's state; empty if the state is not known.
+
     Raises:
-        InputError: An API does not answer, or a right is missing.
+        InputError: An API does not answer, a right is missing, or it is unclear whether a group is the stack's.
     """
-    policies = cluster.network_policies(namespace)
-    attachments = cluster.attachments(namespace)
+    policies = cluster.network_policies(owner.namespace)
+    attachments = cluster.attachments(owner.namespace)
+    tagged = Tagged(tuple(account.tagged_groups()), tuple(account.tagged_rules()), tuple(account.tagged_flow_logs()))
+    own = tagged.of(owner, vpc, filter(is_ours, attachments), state)
     return Deployed(
         tuple(policy for policy in policies if is_ours(policy)),
         tuple(policy for policy in policies if not is_ours(policy)),
         tuple(cluster.cluster_network_policies()),
         tuple(policy for policy in attachments if is_ours(policy)),
         tuple(policy for policy in attachments if not is_ours(policy)),
-        tuple(account.own_groups()),
-        tuple(account.own_rules()),
-        tuple(account.own_flow_logs()),
+        own.groups,
+        own.rules,
+        own.flow_logs,
     )
+
+
+def refuse_taken_rules(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> None:
+    """Refuse a deployment that would add rules that others have added.
+
+    Raises:
+        InputError: There are such rules, a call to AWS fails, or a right is missing.
+    """
+    held = {group["GroupId"] for group in deployed.groups}
+    rules = account.rules_in(held | existing_groups(planned.environment))
+    refuse_all(taken_rules(planned.owner, planned.vpc, deployed, rules))
 
 
 def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Adoption:
@@ -99,10 +125,10 @@ def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFire
     Raises:
         InputError: A call to AWS fails, or a right is missing.
     """
-    application, environment = planned.matrix.namespace, planned.environment
-    name, standing = stack_name(application, environment.name), StandingQueries()
+    owner, environment = planned.owner, planned.environment
+    name, standing = stack_name(owner), StandingQueries()
     if environment.flow_logs.destination is LogDestination.S3:
         standing = standing_queries(account, name)
     saved = tuple((query.name, query.sql) for query in saved_queries(name)) if standing.saved else ()
-    declared = DeclaredQueries(name, description(application, environment.name), TABLE, saved)
+    declared = DeclaredQueries(name, description(owner), TABLE, saved)
     return adoption(deployed, environment, declared, standing)

@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.live.aws_account import AwsAccount
@@ -44,12 +45,12 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
     Raises:
         InputError: An API does not answer, a right is missing, or a name in the binding matches nothing or too much.
     """
-    environment = bind(matrix, binding, account.stack, account)
+    environment = bind(matrix, binding, account.owner.stack, account)
     core = f"/api/v1/namespaces/{within}" if within else "/api/v1"
     return Inventory(
         taken=now,
         environment=environment,
-        deployed=read_deployed(cluster, account, matrix.namespace),
+        deployed=read_deployed(cluster, account, Owner.of(matrix.namespace, environment), environment.vpc),
         pods=tuple(listed_pods(cluster.objects(f"{core}/pods"))),
         interfaces=interfaces_of(account, environment.vpc),
         services=tuple(listed_services(cluster.objects(f"{core}/services"))),

@@ -7,7 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.traffic_file import read_matrix
+from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -32,7 +35,11 @@ class LiveStack:
     @cached_property
     def account(self) -> AwsAccount:
         """The account and region of the stack."""
-        return AwsAccount.connect(self._settings.region, self._settings.profile, self._settings.stack)
+        return AwsAccount.connect(
+            self._settings.region,
+            self._settings.profile,
+            self._settings.owner(read_matrix(self.project / MATRIX_FILE).namespace),
+        )
 
     def inventory(self, matrix: Matrix) -> Inventory:
         """Return who has which address now."""
@@ -45,4 +52,4 @@ class LiveStack:
 
     def athena_logs(self, matrix: Matrix, environment: Environment) -> Sequence[Log]:
         """Return the stack's flow log, which Athena reads in place. This makes no call to AWS."""
-        return athena_source(self.account, matrix.namespace, environment.name)
+        return athena_source(self.account, Owner.of(matrix.namespace, environment))

@@ -4,11 +4,12 @@ This module only reads. `flash_ticket.firewall.compile.guard_rails.rights` lists
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change.ownership import own_flow_log
+from flash_ticket.firewall.change.rule_identity import existing_groups
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -18,12 +19,9 @@ from flash_ticket.live.beside.others import read_others
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind_or_refusal
+from flash_ticket.live.logs.flow_log_delivery import flow_logs_of_vpc
 from flash_ticket.live.resolvers import resolvers_or_refusal
-from flash_ticket.verify.flow_log import own_flow_log
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
-
-_FILTER_VALUES = 200
-"""EC2 API reference, Filter."""
 
 _LOG_GROUPS = 50
 """CloudWatch Logs API reference, DescribeLogGroups, limit."""
@@ -56,7 +54,7 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
         inventory = replace(inventory, pods=tuple(dict.fromkeys((*inventory.pods, *resolvers))))
     seen = Observed(inventory, unseen_resolvers=resolvers if isinstance(resolvers, InputError) else None)
     own = [group["GroupId"] for group in seen.deployed.groups]
-    rules = _rules_in(account, sorted({*own, *_existing_groups(seen.environment)}))
+    rules = account.rules_in({*own, *existing_groups(seen.environment)})
     known = {rule["SecurityGroupRuleId"] for rule in rules}
     left = [rule for rule in seen.deployed.rules if rule["SecurityGroupRuleId"] not in known]
     others = read_others(cluster, matrix.namespace, labels)
@@ -64,32 +62,17 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     return replace(
         seen,
         group_rules=(*rules, *left),
-        flow_logs=_flow_logs(account, seen.environment, matrix.namespace),
+        flow_logs=_flow_logs(account, seen.environment.vpc),
         others=others.policies,
-        left_behind=left_behind_or_refusal(account, matrix.namespace, seen.deployed),
+        left_behind=left_behind_or_refusal(account, seen.deployed),
         namespace_labels=labels,
         labels_elsewhere=others.namespaces,
     )
 
 
-def _existing_groups(environment: Environment) -> set[str]:
-    places = {group.id for _, place in environment.places for group in place.groups}
-    cluster = environment.cluster
-    return {cluster.group.id, cluster.nodes.id, *(group.id for group in cluster.groups_of_dns), *places}
-
-
-def _rules_in(account: AwsAccount, groups: Sequence[str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for first in range(0, len(groups), _FILTER_VALUES):
-        chosen = [{"Name": "group-id", "Values": list(groups[first : first + _FILTER_VALUES])}]
-        found += account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
-    return found
-
-
-def _flow_logs(account: AwsAccount, environment: Environment, namespace: str) -> SeenFlowLogs:
-    of_vpc = [{"Name": "resource-id", "Values": [environment.vpc]}]
-    flow_logs = tuple(account.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=of_vpc))
-    own = own_flow_log(flow_logs, namespace, environment.name)
+def _flow_logs(account: AwsAccount, vpc: str) -> SeenFlowLogs:
+    flow_logs = tuple(flow_logs_of_vpc(account, vpc))
+    own = own_flow_log(flow_logs, account.owner)
     destination = str((own or {}).get("LogDestination", ""))
     if ":s3:" in destination:
         return SeenFlowLogs(flow_logs, bucket=_bucket(account, destination.partition(":::")[2].partition("/")[0]))

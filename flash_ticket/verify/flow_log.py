@@ -5,11 +5,11 @@ Source: EC2 API reference, FlowLog: FlowLogStatus, DeliverLogsStatus (SUCCESS or
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
+from flash_ticket.firewall.change.ownership import own_flow_log
 from flash_ticket.firewall.compile.flow_log import declared_settings, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
 from flash_ticket.firewall.declare.choices import LogDestination
@@ -23,8 +23,6 @@ _ERRORS = {
 }
 _PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
-
 
 @dataclass(frozen=True, slots=True)
 class FlowLogState(Comparison):
@@ -34,11 +32,11 @@ class FlowLogState(Comparison):
 
     def findings(self) -> Iterator[Finding]:
         """Yield each difference from the declaration."""
-        own = own_flow_log(self.seen.flow_logs, self.planned.matrix.namespace, self.planned.environment.name)
+        own = own_flow_log(self.seen.flow_logs, self.planned.owner)
         if own is None:
             yield Finding(
                 f"flow log of {self.planned.environment.vpc}",
-                f"there is no flow log with the tag Name={self._name}",
+                f"there is no flow log with the tags of {self.planned.owner}",
                 "denied traffic is not recorded, and no alarm about it fires",
                 self._update,
                 FindingKind.NOT_RECORDING,
@@ -136,14 +134,3 @@ class FlowLogState(Comparison):
 
     def _replace(self, own: Described) -> str:
         return f"aws ec2 delete-flow-logs --flow-log-ids {own['FlowLogId']}, then {self._update}"
-
-    @property
-    def _name(self) -> str:
-        return f"{self.planned.matrix.namespace}-{self.planned.environment.name}"
-
-
-def own_flow_log(flow_logs: tuple[Described, ...], namespace: str, stack: str) -> Described | None:
-    """Return the stack's newest flow log: while a new one replaces an old one, both exist."""
-    name = {"Key": "Name", "Value": f"{namespace}-{stack}"}
-    own = [each for each in flow_logs if name in each.get("Tags", ())]
-    return max(own, key=lambda each: each.get("CreationTime") or _EARLIEST, default=None)

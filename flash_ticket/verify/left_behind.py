@@ -28,6 +28,7 @@ class RecordParts:
         buckets: The names of the buckets, with the ARNs or ids of their keys.
         filled: The names of log groups with a stream and of buckets with an object.
         results: The name of the bucket for Athena's results; None if Athena has none.
+        all_flow_logs: The flow logs of the region, whoever's.
     """
 
     flow_logs: tuple[Described, ...]
@@ -37,13 +38,15 @@ class RecordParts:
     buckets: tuple[tuple[str, str | None], ...] = ()
     filled: frozenset[str] = frozenset()
     results: str | None = None
+    all_flow_logs: tuple[Described, ...] = ()
 
     def left(self) -> Iterator[Finding]:
         """Yield what is left behind; nothing if there is no flow log yet, because a deployment may be running."""
         if not self.flow_logs:
             return
-        writers = {str(each.get("DeliverLogsPermissionArn")) for each in self.flow_logs}
-        used = {*map(_destination, self.flow_logs), *self.filled, self.results}
+        flow_logs = (*self.flow_logs, *self.all_flow_logs)
+        writers = {str(each.get("DeliverLogsPermissionArn")) for each in flow_logs}
+        used = {*map(_destination, flow_logs), *self.filled, self.results}
         yield from (_role(arn, policies) for arn, policies in self.roles if arn not in writers)
         yield from (
             _finding(f"log group {name}", f"aws logs delete-log-group --log-group-name {name}")

@@ -3,22 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG, GroupRule, Holder, OwnGroup
+from flash_ticket.firewall.change.rule_identity import ANY, RuleIdentity, declared_identities, identity_of
+from flash_ticket.firewall.compile.owner import CLUSTER_TAG, NAMESPACE_TAG, STACK_TAG, tags_of
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
 from flash_ticket.firewall.prove.proof import Proof
-from flash_ticket.firewall.terms.verdict import OF_OTHERS, Direction
+from flash_ticket.firewall.terms.verdict import OF_OTHERS
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
-
-_Identity = tuple[str, bool, str, int, int, str]
-"""Group, whether egress, protocol, first and last port, peer: AWS allows no two rules with the same ones."""
-
-_PROTOCOLS = {"6": "tcp", "17": "udp", "132": "sctp"}
-_ANY = -1
 
 
 @dataclass(frozen=True)
@@ -52,9 +46,14 @@ class VpcLayer(Comparison):
 
     @cached_property
     def group_ids(self) -> Mapping[OwnGroup, str]:
-        """The ids of the groups that exist; if two have one label, the first."""
+        """The ids of the groups that exist; if two have one label, the one that pods carry, or the first."""
+        attached = {
+            group
+            for policy in self.observed.deployed.attachments
+            for group in policy["spec"].get("securityGroups", {}).get("groupIds", ())
+        }
         labels = sorted(self.observed.deployed.group_labels.items(), reverse=True)
-        found = {OwnGroup(label): group for group, label in labels}
+        found = {OwnGroup(label): group for group, label in sorted(labels, key=lambda each: each[0] in attached)}
         return {group: id_ for group, id_ in found.items() if group in self.planned.vpc.groups}
 
     def _groups(self) -> Iterator[Finding]:
@@ -118,7 +117,7 @@ class VpcLayer(Comparison):
                 )
 
     def _undeclared(self, rule: Described) -> Iterator[Finding]:
-        ours = _tags(rule).get(STACK_TAG) == self.planned.environment.name
+        ours = rule["SecurityGroupRuleId"] in self._own_rules
         if not ours and rule["GroupId"] not in self.group_ids.values():
             return  # somebody else's rule in somebody else's group
         direction = "egress" if rule["IsEgress"] else "ingress"
@@ -142,85 +141,46 @@ class VpcLayer(Comparison):
             )
 
     @cached_property
-    def _wanted(self) -> Mapping[_Identity, GroupRule]:
+    def _wanted(self) -> Mapping[RuleIdentity, GroupRule]:
         """The declared rules whose groups exist; the finding of a missing group covers its rules."""
-        rules = (
-            rule
-            for rule in self.planned.vpc.rules
-            if all(not isinstance(end, OwnGroup) or end in self.group_ids for end in (rule.holder, rule.peer))
-        )
-        return {self._identity(rule): rule for rule in rules}
+        return declared_identities(self.planned.vpc, self.group_ids)
 
     @cached_property
-    def _live(self) -> Mapping[_Identity, Described]:
+    def _live(self) -> Mapping[RuleIdentity, Described]:
         rules = self.observed.group_rules
-        return {_identity_of(rule): rule for rule in (self.observed.deployed.rules if rules is None else rules)}
+        return {identity_of(rule): rule for rule in (self.observed.deployed.rules if rules is None else rules)}
+
+    @cached_property
+    def _own_rules(self) -> frozenset[str]:
+        return frozenset(rule["SecurityGroupRuleId"] for rule in self.observed.deployed.rules)
 
     @cached_property
     def _altered(self) -> Mapping[str, Described]:
         """Live rules with the name of a declared rule that let something else through, by that name and by their id."""
         names = {rule.name for identity, rule in self._wanted.items() if identity not in self._live}
-        stack = self.planned.environment.name
         found: dict[str, Described] = {}
         for identity, rule in self._live.items():
-            tags = _tags(rule)
-            if identity not in self._wanted and tags.get(STACK_TAG) == stack and tags.get("Name") in names:
-                found |= {tags["Name"]: rule, rule["SecurityGroupRuleId"]: rule}
+            name, id_ = tags_of(rule).get("Name", ""), rule["SecurityGroupRuleId"]
+            if identity not in self._wanted and id_ in self._own_rules and name in names:
+                found |= {name: rule, id_: rule}
         return found
 
-    def _identity(self, rule: GroupRule) -> _Identity:
-        match rule.peer:
-            case PrefixList() | Group():
-                peer = rule.peer.id
-            case OwnGroup():
-                peer = self.group_ids[rule.peer]
-            case IPv4Network() | IPv6Network():
-                peer = str(rule.peer)
-        return (
-            self._id_of(rule.holder),
-            rule.direction is Direction.EGRESS,
-            rule.ports.protocol.lower(),
-            rule.ports.first,
-            rule.ports.last,
-            peer,
-        )
-
-    def _id_of(self, holder: Holder) -> str:
-        return holder.id if isinstance(holder, Group) else self.group_ids[holder]
-
-    def _described(self, rule: GroupRule, identity: _Identity) -> dict[str, object]:
-        tags = {"Name": rule.name, STACK_TAG: self.planned.environment.name}
+    def _described(self, rule: GroupRule, identity: RuleIdentity) -> dict[str, object]:
+        tags = {"Name": rule.name, **self.planned.owner.tags}
         return {**_fields(identity), "Description": rule.description, "Tags": tags}
 
 
-def _identity_of(rule: Described) -> _Identity:
-    protocol: str = rule["IpProtocol"]
-    return (
-        rule["GroupId"],
-        rule["IsEgress"],
-        _PROTOCOLS.get(protocol, protocol),
-        rule.get("FromPort", _ANY),
-        rule.get("ToPort", _ANY),
-        _peer_of(rule),
-    )
-
-
-def _peer_of(rule: Described) -> str:
-    if "ReferencedGroupInfo" in rule:
-        return str(rule["ReferencedGroupInfo"]["GroupId"])
-    written = rule.get("CidrIpv4") or rule.get("CidrIpv6")
-    return str(ip_network(written)) if written else str(rule["PrefixListId"])
-
-
-def _fields(identity: _Identity) -> dict[str, object]:
+def _fields(identity: RuleIdentity) -> dict[str, object]:
     group, is_egress, protocol, first, last, peer = identity
     ends = {"IpProtocol": protocol, "FromPort": first, "ToPort": last, "Peer": peer}
     return {"GroupId": group, "IsEgress": is_egress, **ends}
 
 
 def _comparable(rule: Described) -> dict[str, object]:
-    tags = {key: value for key, value in _tags(rule).items() if key in {"Name", STACK_TAG}}
-    return {**_fields(_identity_of(rule)), "Description": rule.get("Description", ""), "Tags": tags}
+    tags = {
+        key: value for key, value in tags_of(rule).items() if key in {"Name", STACK_TAG, NAMESPACE_TAG, CLUSTER_TAG}
+    }
+    return {**_fields(identity_of(rule)), "Description": rule.get("Description", ""), "Tags": tags}
 
 
 def _where(rule: Described, holder: str) -> str:
@@ -228,11 +188,7 @@ def _where(rule: Described, holder: str) -> str:
 
 
 def _opened(rule: Described) -> str:
-    _, is_egress, protocol, first, last, peer = _identity_of(rule)
-    numbers = "" if _ANY in {first, last} else f" {first}" if first == last else f" {first}-{last}"
-    said = "all traffic" if protocol == str(_ANY) else f"{protocol.upper()}{numbers}"
+    _, is_egress, protocol, first, last, peer = identity_of(rule)
+    numbers = "" if ANY in {first, last} else f" {first}" if first == last else f" {first}-{last}"
+    said = "all traffic" if protocol == str(ANY) else f"{protocol.upper()}{numbers}"
     return f"{said} {'to' if is_egress else 'from'} {peer}"
-
-
-def _tags(described: Described) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in described.get("Tags", ())}

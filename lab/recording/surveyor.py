@@ -9,7 +9,7 @@ import boto3
 
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.deployed import Deployed, Described
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.compile.owner import NOBODY, STACK_TAG, Owner
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document
@@ -23,6 +23,7 @@ from flash_ticket.verify.finding import Finding
 from lab.recording.journal import Part, Reach
 from lab.running.aws_session import aws_session
 from lab.running.lab import Lab
+from lab.surroundings import REGION
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +33,54 @@ class Surveyor:
     session: boto3.Session
     cluster: KubernetesCluster
     stack: str
+    vpc: str
 
     @classmethod
     def of(cls, lab: Lab, stack: str) -> "Surveyor":
         """Return the surveyor of an environment."""
         cluster = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
-        return cls(aws_session(lab.aws_endpoint), cluster, stack)
+        session = aws_session(lab.aws_endpoint)
+        found = AwsAccount(session, NOBODY).cluster(_cluster(stack))
+        if found is None:
+            raise LookupError(_cluster(stack))
+        return cls(session, cluster, stack, found.vpc)
 
     def standing(
         self, namespace: str, cluster: ClusterSide | None = None, account: AccountSide | None = None
     ) -> Deployed:
         """Return what is deployed of the firewall; ``cluster`` and ``account`` answer instead of the APIs."""
-        return read_deployed(cluster or self.cluster, account or self._account, namespace)
+        owner = self._owner(namespace)
+        return read_deployed(cluster or self.cluster, account or self._account(namespace), owner, self.vpc)
 
     def with_rules_of(self, group: str, former: Deployed) -> Deployed:
         """Return what was deployed before, with one group and its rules as they are now."""
         asked = [{"Name": "group-id", "Values": [group]}, {"Name": f"tag:{STACK_TAG}", "Values": [self.stack]}]
-        groups = self._account.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=asked)
-        rules = self._account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=asked)
+        account = AwsAccount(self.session, NOBODY)
+        groups = account.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=asked)
+        rules = account.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=asked)
         return replace(former, groups=_with(former.groups, group, groups), rules=_with(former.rules, group, rules))
 
     def left_behind(self, namespace: str) -> tuple[Finding, ...]:
         """Return what a broken deployment left behind of the traffic record."""
-        return left_behind(self._account, namespace, self.standing(namespace))
+        return left_behind(self._account(namespace), self.standing(namespace))
 
     def declared(self, program: Path) -> CompiledFirewall:
         """Return what a program's folder declares, with its names looked up in the lab."""
         matrix = read_matrix(program / MATRIX_FILE)
         settings: Any = read_document(program / stack_file(self.stack))
         binding = parse_binding(settings["config"][BINDING_KEY], self.stack)
-        return compile_firewall(matrix, bind(matrix, binding, self.stack, self._account))
+        return compile_firewall(matrix, bind(matrix, binding, self.stack, self._account(matrix.namespace)))
 
-    @property
-    def _account(self) -> AwsAccount:
+    def _account(self, namespace: str) -> AwsAccount:
         # An account asks each question only once, so each look needs a new account.
-        return AwsAccount(self.session, self.stack)
+        return AwsAccount(self.session, self._owner(namespace))
+
+    def _owner(self, namespace: str) -> Owner:
+        return Owner.in_cluster(self.stack, namespace, REGION, _cluster(self.stack))
+
+
+def _cluster(stack: str) -> str:
+    return f"flash-ticket-{stack}"
 
 
 def _with(former: Sequence[Described], group: str, now: Sequence[Described]) -> tuple[Described, ...]:
@@ -112,11 +126,11 @@ class _Kept:
     def cluster_network_policies(self) -> Sequence[str]:
         return self.former.overruling
 
-    def own_groups(self) -> Sequence[Described]:
+    def tagged_groups(self) -> Sequence[Described]:
         return self.former.groups
 
-    def own_rules(self) -> Sequence[Described]:
+    def tagged_rules(self) -> Sequence[Described]:
         return self.former.rules
 
-    def own_flow_logs(self) -> Sequence[Described]:
+    def tagged_flow_logs(self) -> Sequence[Described]:
         return self.former.flow_logs

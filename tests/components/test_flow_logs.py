@@ -12,6 +12,7 @@ from components.flow_logs import FlowLogs, FlowLogsArgs
 from flash_ticket.firewall.bind.environment import FlowLogSettings
 from flash_ticket.firewall.compile.flow_log import log_format
 from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
+from tests.support.declared.owners import owner_of
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -23,15 +24,14 @@ ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 PROD = FlowLogsArgs(
-    application="flash-ticket",
-    environment="prod",
+    owner=owner_of("prod"),
     vpc_id="vpc-0123456789abcdef0",
     partition="aws",
     region="ap-northeast-2",
     account_id="111122223333",
     settings=FlowLogSettings(LogDestination.S3, 365, OnDestroy.RETAIN),
 )
-DEV = replace(PROD, environment="dev", settings=FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE))
+DEV = replace(PROD, owner=owner_of("dev"), settings=FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE))
 EVERY_RECORDING = [
     FlowLogSettings(destination, days, on_destroy)
     for destination, days in ((LogDestination.S3, 365), (LogDestination.CLOUDWATCH, 14))
@@ -166,7 +166,7 @@ def test_the_flow_log_waits_for_every_protection_of_its_first_record() -> None:
 
 
 def test_a_bucket_name_can_be_made_unique_within_what_s3_allows() -> None:
-    deployment = recorded(replace(PROD, environment="a-review-stack-with-quite-a-long-name"))
+    deployment = recorded(replace(PROD, owner=owner_of("a-review-stack-with-quite-a-long-name")))
 
     assert len(deployment.only(BUCKET).inputs["bucketPrefix"]) + 26 <= 63
     assert "bucket" not in deployment.only(BUCKET).inputs

@@ -7,6 +7,7 @@ import pytest
 from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from flash_ticket.firewall.compile.flow_log_access import results_bucket_policy
 from flash_ticket.firewall.declare.choices import OnDestroy
+from tests.support.declared.owners import DEV
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -14,7 +15,7 @@ KEY = "arn:aws:kms:ap-northeast-2:111122223333:key/1"
 
 
 def made(*, days: int = 7, recoverable_days: int = 0, on_destroy: OnDestroy = OnDestroy.DELETE) -> Deployment:
-    args = PrivateBucketArgs("shop-", KEY, results_bucket_policy, days, recoverable_days, on_destroy)
+    args = PrivateBucketArgs("shop-", DEV.tags, KEY, results_bucket_policy, days, recoverable_days, on_destroy)
     return deploy(lambda: PrivateBucket("things", args), computed={BUCKET: {"arn": "arn:aws:s3:::things"}})
 
 

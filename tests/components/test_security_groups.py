@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from flash_ticket.firewall.bind.environment import Environment, Group
 from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.matrix import Matrix
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
@@ -33,7 +34,7 @@ def args_of(stack: str) -> SecurityGroupsArgs:
 
 
 def arguments(firewall: VpcFirewall, environment: Environment) -> SecurityGroupsArgs:
-    return SecurityGroupsArgs(firewall, environment.vpc, "flash-ticket", environment.name)
+    return SecurityGroupsArgs(firewall, environment.vpc, Owner.of("flash-ticket", environment))
 
 
 @cache
@@ -67,6 +68,8 @@ def test_a_group_has_no_property_that_changes_with_the_matrix() -> None:
         "tags": {
             "Name": "flash-ticket-prod-api",
             "flash-firewall:stack": "prod",
+            "flash-firewall:namespace": "flash-ticket",
+            "flash-firewall:cluster": "ap-northeast-2/flash-ticket-prod",
             "flash-firewall:group": "api",
         },
     }
@@ -106,7 +109,12 @@ def test_a_rule_has_its_purpose_as_description_and_an_owner_tag() -> None:
     rule = rules_of(deployed(args_of("prod")))["api-egress-tcp-3100-to-pay"].inputs
 
     assert rule["description"] == "api to pay"
-    assert rule["tags"] == {"Name": "api-egress-tcp-3100-to-pay", "flash-firewall:stack": "prod"}
+    assert rule["tags"] == {
+        "Name": "api-egress-tcp-3100-to-pay",
+        "flash-firewall:stack": "prod",
+        "flash-firewall:namespace": "flash-ticket",
+        "flash-firewall:cluster": "ap-northeast-2/flash-ticket-prod",
+    }
 
 
 def test_the_description_of_a_rule_for_many_flows_fits_the_limit_of_aws() -> None:

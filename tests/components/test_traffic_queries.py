@@ -10,6 +10,7 @@ import pytest
 from components.traffic_queries import TrafficQueries, TrafficQueriesArgs
 from flash_ticket.firewall.change.adoption import QueriesAdoption
 from flash_ticket.traffic.flow_logs.athena import HOUR_COLUMNS, RECORD_COLUMNS, saved_queries, table_parameters
+from tests.support.declared.owners import owner_of
 from tests.support.pulumi.pulumi_mocks import Deployment, Registered, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -23,8 +24,7 @@ NAME = "flash_ticket__prod"
 KEY = "arn:aws:kms:ap-northeast-2:111122223333:key/1"
 FOLDER = "AWSLogs/aws-account-id=111122223333/aws-service=vpcflowlogs/aws-region=ap-northeast-2/"
 PROD = TrafficQueriesArgs(
-    application="flash-ticket",
-    environment="prod",
+    owner=owner_of("prod"),
     account_id="111122223333",
     scan_limit_gibibytes=100,
     location=f"arn:aws:s3:::records/{FOLDER}",
@@ -135,7 +135,7 @@ def test_no_identity_is_created() -> None:
 
 def test_names_differ_between_stacks() -> None:
     """An account and region holds one workgroup and one database of a name."""
-    dev = made(replace(PROD, environment="dev"))
+    dev = made(replace(PROD, owner=owner_of("dev")))
 
     for kind in (DATABASE, WORKGROUP):
         assert made().only(kind).inputs["name"] == NAME

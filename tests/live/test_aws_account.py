@@ -10,13 +10,14 @@ import pytest
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
 
 from flash_ticket.firewall.bind.environment import Group
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.compile.owner import STACK_TAG
 from flash_ticket.firewall.declare.binding import One, Some
 from flash_ticket.live import aws_account
 from flash_ticket.live.aws_account import AwsAccount
 from lab.running.lab import Lab
 from lab.surroundings import REGION
 from tests.support.clouds.stubbed_session import Session
+from tests.support.declared.owners import DEV, owner_of
 from tests.support.refusal import refusal
 
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
@@ -46,7 +47,7 @@ def account(lab: Lab, bare: None, monkeypatch: pytest.MonkeyPatch) -> AwsAccount
     for name, value in lab.variables("dev").items():
         if name.startswith("AWS_") or name.lower() == "no_proxy":
             monkeypatch.setenv(name, value)
-    return AwsAccount.connect(REGION, None, "dev")
+    return AwsAccount.connect(REGION, None, DEV)
 
 
 @pytest.fixture
@@ -125,12 +126,15 @@ def test_only_rules_of_others_are_counted_by_direction_and_family(
     open_port(ec2, group, 3, v6)
     open_port(ec2, group, 4, {"UserIdGroupPairs": [{"GroupId": group}]})
     open_port(ec2, group, 5, v4, **{STACK_TAG: "prod"})
-    open_port(ec2, group, 6, v4, **{STACK_TAG: "dev"})
+    open_port(ec2, group, 6, v4, **DEV.tags)
+    open_port(ec2, group, 7, v4, **owner_of("dev", namespace="other-shop").tags)
+    open_port(ec2, group, 8, v4, **owner_of("dev", cluster="other-cluster").tags)
+    open_port(ec2, group, 9, v4, **{STACK_TAG: "dev"})
     (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
 
     (found,) = account.groups(vpc.id, One(id=group))
 
-    assert found.foreign_rules == (("ingress", 4, 4), ("ingress", 6, 2))
+    assert found.foreign_rules == (("ingress", 4, 6), ("ingress", 6, 2))
 
 
 @pytest.mark.engine
@@ -178,11 +182,11 @@ def test_groups_and_rules_of_a_stack_are_recognised_by_their_tag(
     v4 = {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
     open_port(ec2, group, 1, v4, **{STACK_TAG: "qa"})
     open_port(ec2, group, 2, v4)
-    staging = AwsAccount.connect(REGION, None, "qa")
+    staging = AwsAccount.connect(REGION, None, owner_of("qa"))
 
-    assert [each["GroupId"] for each in staging.own_groups()] == [group]
-    assert [each["FromPort"] for each in staging.own_rules()] == [1]
-    assert group not in {each["GroupId"] for each in account.own_groups()}
+    assert [each["GroupId"] for each in staging.tagged_groups()] == [group]
+    assert [each["FromPort"] for each in staging.tagged_rules()] == [1]
+    assert group not in {each["GroupId"] for each in account.tagged_groups()}
 
 
 @pytest.mark.engine
@@ -207,7 +211,7 @@ def test_a_missing_right_is_reported_with_the_action_to_allow(code: str) -> None
     session = Session("ec2")
     session.answers["ec2"].add_client_error("describe_security_group_rules", code, "You are not authorized.")
 
-    assert refusal(session.account().own_rules) == (
+    assert refusal(session.account().tagged_rules) == (
         f"AWS: ec2:DescribeSecurityGroupRules: {code}: You are not authorized. "
         "Allow ec2:DescribeSecurityGroupRules to this identity."
     )
@@ -230,7 +234,7 @@ def test_every_page_is_read() -> None:
             "describe_security_group_rules", page | ({"NextToken": token} if token else {})
         )
 
-    assert [rule["SecurityGroupRuleId"] for rule in session.account().own_rules()] == ["sgr-1", "sgr-2", "sgr-3"]
+    assert [rule["SecurityGroupRuleId"] for rule in session.account().tagged_rules()] == ["sgr-1", "sgr-2", "sgr-3"]
 
 
 @pytest.mark.parametrize("found", [["subnet-b", "subnet-a", "subnet-a"], []])
@@ -288,7 +292,7 @@ def test_a_vpc_has_all_its_blocks_of_both_families() -> None:
 
 @pytest.mark.usefixtures("bare")
 def test_missing_credentials_are_reported_with_the_command_to_sign_in() -> None:
-    account = AwsAccount.connect(REGION, None, "dev")
+    account = AwsAccount.connect(REGION, None, DEV)
 
     assert refusal(lambda: account.vpcs(One(id="vpc-1"))) == (
         "AWS: credentials: Unable to locate credentials. Sign in (aws sso login), or set AWS_PROFILE or the AWS_* "
@@ -300,7 +304,7 @@ def test_missing_credentials_are_reported_with_the_command_to_sign_in() -> None:
 def test_partial_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
 
-    account = AwsAccount.connect(REGION, None, "dev")
+    account = AwsAccount.connect(REGION, None, DEV)
 
     assert refusal(lambda: account.vpcs(One(id="vpc-1"))).startswith(
         "AWS: credentials: Partial credentials found in env"
@@ -309,7 +313,7 @@ def test_partial_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("bare")
 def test_a_missing_profile_is_reported() -> None:
-    assert refusal(lambda: AwsAccount.connect(REGION, "acme-prod", "dev")) == (
+    assert refusal(lambda: AwsAccount.connect(REGION, "acme-prod", DEV)) == (
         "AWS: profile: The config profile (acme-prod) could not be found. Set AWS_PROFILE or aws:profile to one that "
         "exists."
     )
@@ -320,7 +324,7 @@ def test_an_endpoint_without_a_listener_is_reported_at_once(monkeypatch: pytest.
     for name, value in {"ACCESS_KEY_ID": "x", "SECRET_ACCESS_KEY": "x", "ENDPOINT_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
 
-    line = refusal(lambda: AwsAccount.connect(REGION, None, "dev").vpcs(One(id="vpc-1")))
+    line = refusal(lambda: AwsAccount.connect(REGION, None, DEV).vpcs(One(id="vpc-1")))
 
     assert line.startswith(
         'AWS: ec2: it cannot be reached (Could not connect to the endpoint URL: "http://127.0.0.1:9/"'

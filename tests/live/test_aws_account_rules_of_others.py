@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.bind.environment import RuleOfOthers
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
 from flash_ticket.firewall.declare.binding import One
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.clouds.stubbed_session import Session
+from tests.support.declared.owners import DEV, tags
 
 IN = Direction.INGRESS
 
@@ -67,7 +67,7 @@ def test_a_rule_of_others_is_read_with_its_ports_and_its_peer(described: dict[st
     session = Session("ec2")
     answers = session.answers["ec2"]
     answers.add_response("describe_security_groups", {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "nodes"}]})
-    ours = rule_of_others("sgr-2", CidrIpv4="10.0.0.0/8", Tags=[{"Key": STACK_TAG, "Value": "dev"}])
+    ours = rule_of_others("sgr-2", CidrIpv4="10.0.0.0/8", Tags=tags(DEV))
     rules = [rule_of_others("sgr-1", **described), ours]
     answers.add_response("describe_security_group_rules", {"SecurityGroupRules": rules})
 

@@ -16,10 +16,11 @@ from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_quer
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import nothing_deployed
+from tests.support.declared.owners import DEV
 from tests.support.faults.typed import removing, typed
 
-NAME = stack_name("flash-ticket", "dev")
-DESCRIBED = description("flash-ticket", "dev")
+NAME = stack_name(DEV)
+DESCRIBED = description(DEV)
 BUCKET = f"{name_prefix('flash-ticket', 'dev', RESULTS)}1"
 RIGHTS = (
     "athena:GetWorkGroup",
@@ -92,7 +93,7 @@ def test_only_result_buckets_that_no_workgroup_uses_are_listed(moto: MotoAccount
     make_bucket(moto, f"{BUCKET}-again")
     stands = replace(nothing_deployed(), flow_logs=({"LogDestination": "arn:aws:s3:::records"},))
 
-    (left,) = left_behind(moto.connect(), "flash-ticket", stands)
+    (left,) = left_behind(moto.connect(), stands)
     typed(removing(left)[0], moto.client)
 
     assert left.where == f"bucket {BUCKET}-again"

@@ -21,6 +21,7 @@ from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from lab.running.lab import Lab
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import ROOT, shop_matrix
+from tests.support.declared.owners import DEV
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_the_addresses_of_a_delegated_prefix_are_the_interfaces(monkeypatch: pyt
     }
     monkeypatch.setattr(AwsAccount, "pages", lambda *_, **__: [described])
 
-    (found,) = interfaces_of(AwsAccount.connect("ap-northeast-2", None, "dev"), "vpc-1")
+    (found,) = interfaces_of(AwsAccount.connect("ap-northeast-2", None, DEV), "vpc-1")
 
     addresses = ("10.10.0.5", *(f"10.10.0.{last}" for last in range(16, 32)))
     assert found == Interface("eni-1", addresses, (), (ip_network("2001:db8::/80"),))
@@ -144,7 +145,7 @@ def test_an_inventory_holds_pods_places_interfaces_and_deployed_objects(
     settings = read_stack_file(ROOT, "dev")
     # The client reads KUBECONFIG only once, at its import, so this process can no longer set it.
     cluster = KubernetesCluster.connect(str(lab.kubeconfigs["dev"]), settings.context)
-    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+    account = AwsAccount.connect(settings.region, settings.profile, DEV)
 
     found = take_inventory(cluster, account, shop_matrix(), settings.binding, 1000.0)
 

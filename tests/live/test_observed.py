@@ -19,6 +19,7 @@ from flash_ticket.firewall.compile.guard_rails.rights import (
     rules,
     verify_aws,
 )
+from flash_ticket.firewall.compile.owner import NOBODY
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -27,6 +28,7 @@ from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.verify.observed import Observed
 from lab.running.lab import Lab
 from tests.support.declared.accounts import ROOT, shop_matrix
+from tests.support.declared.owners import owner_of, tags
 
 pytestmark = pytest.mark.engine
 
@@ -34,6 +36,8 @@ NAMES_OF_IAM = {
     # Service Authorization Reference, Amazon S3: the rights for these operations have other names.
     ("s3", "get_bucket_encryption"): "s3:GetEncryptionConfiguration",
     ("s3", "get_public_access_block"): "s3:GetBucketPublicAccessBlock",
+    ("s3", "list_buckets"): "s3:ListAllMyBuckets",
+    ("resourcegroupstaggingapi", "get_resources"): "tag:GetResources",
 }
 VERIFIER = "flash-firewall-verifier"
 Asked = set[tuple[str, str]]
@@ -73,14 +77,14 @@ def seen(lab: Lab, stack: str, token: str | None = None) -> Observed:
     if token:
         content["users"][0]["user"] = {"token": token}
     cluster = KubernetesCluster.connect(yaml.safe_dump(content), settings.context)
-    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+    account = AwsAccount.connect(settings.region, settings.profile, settings.owner("flash-ticket"))
     return observe(cluster, account, shop_matrix(), settings.binding, 1000.0)
 
 
 @pytest.fixture
 def flow_logs(lab: Lab, asked: Asked) -> Iterator[None]:  # noqa: ARG001 - sets the variables
     """A flow log for each stack: dev's goes to CloudWatch Logs, prod's to a bucket without any setting."""
-    session: Any = AwsAccount.connect("ap-northeast-2", None, "").session
+    session: Any = AwsAccount.connect("ap-northeast-2", None, NOBODY).session
     ec2, s3, logs = (session.client(each) for each in ("ec2", "s3", "logs"))
     s3.create_bucket(Bucket="verified", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
     logs.create_log_group(logGroupName="verified")
@@ -99,7 +103,7 @@ def flow_logs(lab: Lab, asked: Asked) -> Iterator[None]:  # noqa: ARG001 - sets 
             LogDestinationType=kind,
             LogDestination=arn,
             DeliverLogsPermissionArn="arn:aws:iam::123456789012:role/none",
-            TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": [name]}],
+            TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": tags(owner_of(stack), Name=name["Value"])}],
         )["FlowLogIds"]
     yield
     ec2.delete_flow_logs(FlowLogIds=made)

@@ -85,6 +85,7 @@ CASES = {
 }
 
 
+NO_STATE: Mapping[str, Mapping[str, object]] = {"pulumi:pulumi:readStackResourceOutputs": {"outputs": {}}}
 ON_THE_ENGINE = ("an unknown key of the matrix", "a VPC that is not there", "an AWS endpoint that does not answer")
 
 
@@ -128,7 +129,7 @@ def errors_of(
     # The Kubernetes client reads the variable once in a process, when it is imported.
     config["kubernetes:kubeconfig"] = environment["KUBECONFIG"]
     with pytest.raises(SystemExit) as refusal:
-        deploy(lambda: runpy.run_path(str(program / "__main__.py")), config=config, stack_name="dev")
+        deploy(lambda: runpy.run_path(str(program / "__main__.py")), config=config, stack_name="dev", calls=NO_STATE)
     assert refusal.value.code
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 

@@ -30,7 +30,7 @@ def test_a_missing_flow_log_is_found_and_those_of_others_do_not_count() -> None:
     absent = only(firewall, seeing(firewall, SeenFlowLogs((theirs,))))
 
     assert absent.kind is FindingKind.NOT_RECORDING
-    assert absent.what == "there is no flow log with the tag Name=flash-ticket-dev"
+    assert absent.what == f"there is no flow log with the tags of {firewall.owner}"
 
 
 def test_an_inactive_flow_log_is_found() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.verify.finding import FindingKind
+from tests.support.declared.owners import tags
 from tests.support.verify.standing import edited, found, only, shop, standing, with_deployed, with_inventory
 
 REDIS = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
@@ -78,7 +79,12 @@ def test_a_rule_that_lost_its_tags_is_changed_and_not_missing() -> None:
     changed = only(firewall, with_deployed(before, rules=rules))
 
     assert changed.kind is FindingKind.CHANGED
-    assert [each.path for each in changed.differences] == ["Tags.Name", "Tags.flash-firewall:stack"]
+    assert [each.path for each in changed.differences] == [
+        "Tags.Name",
+        "Tags.flash-firewall:stack",
+        "Tags.flash-firewall:namespace",
+        "Tags.flash-firewall:cluster",
+    ]
 
 
 def test_protocols_by_number_and_networks_in_another_form_are_no_change() -> None:
@@ -126,9 +132,9 @@ def test_rules_of_others_in_groups_of_others_are_ignored() -> None:
 def test_a_rule_of_ours_that_nothing_declares_is_left_over_wherever_it_is() -> None:
     firewall = shop()
     before = standing(firewall)
-    former = {**SSH, "GroupId": "sg-dev-redis", "Tags": [{"Key": "flash-firewall:stack", "Value": "dev"}]}
+    former = {**SSH, "GroupId": "sg-dev-redis", "Tags": tags(firewall.owner)}
 
-    left_over = only(firewall, replace(before, group_rules=(*before.deployed.rules, former)))
+    left_over = only(firewall, with_deployed(before, rules=(*before.deployed.rules, former)))
 
     assert (left_over.kind, left_over.where) == (FindingKind.LEFT_OVER, "rule sgr-ssh in sg-dev-redis")
 

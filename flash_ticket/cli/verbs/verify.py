@@ -87,7 +87,7 @@ def verify(  # noqa: PLR0913 - each is an option of the command
 def _live(settings: StackConfiguration, matrix: Matrix) -> Observed:
 
     cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
-    account = AwsAccount.connect(settings.region, settings.profile, settings.stack)
+    account = AwsAccount.connect(settings.region, settings.profile, settings.owner(matrix.namespace))
     return observe(cluster, account, matrix, settings.binding, time.time())
 
 

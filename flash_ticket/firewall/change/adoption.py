@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.compile.flow_log import declared_settings
-from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG
+from flash_ticket.firewall.compile.owner import GROUP_TAG
 
 _NAME_TAG = "Name"
 _EVERYTHING = "-1"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL as NAMESPACE_NAME
 from flash_ticket.firewall.bind.environment import Environment, Group, LoadBalancer, Place, PrefixList
+from flash_ticket.firewall.compile.owner import GROUP_TAG
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, MANAGED_BY, NAME_LABEL
 from flash_ticket.firewall.compile.quota import ForeignAttachment
 from flash_ticket.firewall.compile.vpc_layer import (
-    GROUP_TAG,
     GroupRule,
     Holder,
     OwnGroup,

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from flash_ticket.firewall.bind.environment import FlowLogSettings, Origin
-from flash_ticket.firewall.compile.vpc_layer import STACK_TAG
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import LogDestination
 
 RECORD_FIELDS: Final = (
@@ -92,9 +92,9 @@ def log_group_prefix(application: str, environment: str) -> str:
     return f"/{application}/{environment}/flow-logs-"
 
 
-def key_tags(application: str, environment: str) -> dict[str, str]:
-    """Return the tags that mark a key as this stack's; CreateKey sets them at once."""
-    return {"Name": f"{application}-{environment}-flow-logs", STACK_TAG: environment}
+def key_tags(owner: Owner) -> dict[str, str]:
+    """Return the tags that mark a key as a firewall's; CreateKey sets them at once."""
+    return {"Name": f"{owner.name}-flow-logs", **owner.tags}
 
 
 def s3_location(bucket_arn: str, origin: Origin) -> str:

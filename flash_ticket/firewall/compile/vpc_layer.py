@@ -15,12 +15,6 @@ from flash_ticket.firewall.terms.input_error import InputError, refuse_all, show
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 
-STACK_TAG = "flash-firewall:stack"
-"""The tag that marks groups and rules as this program's; its value is the stack's name."""
-
-GROUP_TAG = "flash-firewall:group"
-"""The tag with the service or load balancer of a group, by its name in the matrix."""
-
 _NAME_LIMIT = 256
 """The maximum length of the value of a tag (EC2 user guide, "Tag your Amazon EC2 resources")."""
 

@@ -8,6 +8,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.overlaps import overlap_notices
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
@@ -35,6 +36,11 @@ class CompiledFirewall:
     vpc: VpcFirewall
     watch: Watch
     suspensions: Suspensions = NONE_SUSPENDED
+
+    @property
+    def owner(self) -> Owner:
+        """The firewall as the owner of resources in the account."""
+        return Owner.of(self.matrix.namespace, self.environment)
 
     @property
     def deployed_pods(self) -> PodFirewall:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_refusal import RefusedError, patiently
 from flash_ticket.live.progress import Progress
@@ -43,9 +44,9 @@ class AthenaAccount(Protocol):
         """
 
 
-def athena_source(account: AthenaAccount, namespace: str, stack: str) -> tuple[Log, ...]:
+def athena_source(account: AthenaAccount, owner: Owner) -> tuple[Log, ...]:
     """Return the recorded traffic of a stack with the destination s3, read in place. This makes no call to AWS."""
-    return (AthenaFlowLog(account, stack_name(namespace, stack), stack),)
+    return (AthenaFlowLog(account, stack_name(owner), owner.stack),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ import os
 import re
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change.ownership import own_flow_log
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from flash_ticket.firewall.compile.owner import NOBODY, Owner
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.logs.flow_log_bucket import FlowLogBucket
-from flash_ticket.live.logs.flow_log_delivery import Delivery, deliveries_of_vpc, deliveries_to_group
+from flash_ticket.live.logs.flow_log_delivery import Delivery, deliveries_to_group, delivery_of, flow_logs_of_vpc
 from flash_ticket.live.logs.log_group import AGENT_STREAMS, FlowLogGroup, LogGroup, PolicyAgentGroup
 from flash_ticket.traffic.records.record import Log
 from flash_ticket.traffic.source import FORMS
@@ -28,7 +30,7 @@ def environments_account() -> AwsAccount:
     Raises:
         InputError: The profile does not exist.
     """
-    return AwsAccount.connect(os.environ.get("AWS_REGION"), None, "")
+    return AwsAccount.connect(os.environ.get("AWS_REGION"), None, NOBODY)
 
 
 def log_of_bucket(account: AwsAccount, text: str) -> Log:
@@ -87,15 +89,15 @@ def own_logs(account: AwsAccount, environment: Environment, namespace: str) -> t
     Raises:
         InputError: The stack records nothing, or a right to find its logs is missing.
     """
-    name = f"{namespace}-{environment.name}"
-    found = deliveries_of_vpc(account, environment.vpc)
-    # This takes the newest one. While one flow log replaces another, both record the same traffic.
-    own = next((each for each in found if each.name == name), None)
-    if own is None:
-        others = ", ".join(each.id for each in found)
-        problem = f"{environment.vpc} has no flow log with the tag Name={name}" + (f", only {others}" if others else "")
+    owner = Owner.of(namespace, environment)
+    described = flow_logs_of_vpc(account, environment.vpc)
+    newest = own_flow_log(described, owner)
+    if newest is None:
+        others = ", ".join(each["FlowLogId"] for each in described)
+        problem = f"{environment.vpc} has no flow log with the tags of {owner}" + (f", only {others}" if others else "")
         remedy = f"Deploy the stack with pulumi up, or name {FORMS}"
         raise InputError(f"stack {environment.name}", "", problem, remedy)
+    own = delivery_of(account, newest)
     cluster_group = f"/aws/eks/{environment.cluster.name}/cluster"
     if environment.cluster.cni is CniName.VPC_CNI and _has_agent(account, cluster_group):
         return (_log_of(account, own), _agent(account, cluster_group))

@@ -3,7 +3,7 @@
 This needs the right ec2:DescribeFlowLogs. Source: EC2 API reference, FlowLog.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,6 @@ class Delivery:
 
     Attributes:
         id: The id of the flow log: ``fl-...``.
-        name: The value of its tag Name. Empty if it has no such tag.
         fields: The fields, with the names of the format: ``version``, ``account-id``.
         group: The log group. Empty for another destination.
         bucket: The bucket. Empty for another destination.
@@ -28,7 +27,6 @@ class Delivery:
     """
 
     id: str
-    name: str
     fields: tuple[str, ...]
     group: str
     bucket: str
@@ -36,23 +34,21 @@ class Delivery:
     created: float
 
 
-def deliveries_of_vpc(account: AwsAccount, vpc: str) -> Sequence[Delivery]:
-    """Return the flow logs of a VPC, the newest first."""
-    return _deliveries(account, {"Name": "resource-id", "Values": [vpc]})
+def flow_logs_of_vpc(account: AwsAccount, vpc: str) -> Sequence[dict[str, Any]]:
+    """Return the flow logs of a VPC, as DescribeFlowLogs returns them."""
+    return account.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=[{"Name": "resource-id", "Values": [vpc]}])
 
 
 def deliveries_to_group(account: AwsAccount, group: str) -> Sequence[Delivery]:
     """Return the flow logs that deliver to a log group, the newest first."""
-    found = _deliveries(account, {"Name": "log-destination-type", "Values": ["cloud-watch-logs"]})
+    chosen = {"Name": "log-destination-type", "Values": ["cloud-watch-logs"]}
+    described = account.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=[chosen])
+    found = sorted((delivery_of(account, each) for each in described), key=lambda each: each.created, reverse=True)
     return [each for each in found if each.group == group]
 
 
-def _deliveries(account: AwsAccount, chosen: dict[str, Any]) -> Sequence[Delivery]:
-    described = account.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=[chosen])
-    return sorted((_delivery(account, each) for each in described), key=lambda each: each.created, reverse=True)
-
-
-def _delivery(account: AwsAccount, described: dict[str, Any]) -> Delivery:
+def delivery_of(account: AwsAccount, described: Mapping[str, Any]) -> Delivery:
+    """Return where a flow log, as DescribeFlowLogs returns it, delivers."""
     destination, kind = described.get("LogDestination", ""), described.get("LogDestinationType", "cloud-watch-logs")
     group, bucket, prefix = "", "", ""
     if kind == "cloud-watch-logs":
@@ -61,10 +57,8 @@ def _delivery(account: AwsAccount, described: dict[str, Any]) -> Delivery:
     if kind == "s3":
         bucket, _, folder = destination.partition(":::")[2].partition("/")
         prefix = _folder(account, described, folder.rstrip("/"))
-    tags = {tag["Key"]: tag["Value"] for tag in described.get("Tags", ())}
     return Delivery(
         described["FlowLogId"],
-        tags.get("Name", ""),
         format_fields(described.get("LogFormat", "")),
         group,
         bucket,
@@ -73,7 +67,7 @@ def _delivery(account: AwsAccount, described: dict[str, Any]) -> Delivery:
     )
 
 
-def _folder(account: AwsAccount, described: dict[str, Any], above: str) -> str:
+def _folder(account: AwsAccount, described: Mapping[str, Any], above: str) -> str:
     if described.get("DestinationOptions", {}).get("HiveCompatiblePartitions"):
         found = s3_location(above, Origin(account.partition, account.region, account.id))
     else:

@@ -38,6 +38,14 @@ def read_stack_configuration() -> StackConfiguration:
     return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})
 
 
+def ids_in_state() -> frozenset[str]:
+    """Return the ids of the resources in the state of the running program's stack, before this update."""
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value
+    resources = answer["outputs"].values()
+    return frozenset(str(each["outputs"]["id"]) for each in resources if "id" in each["outputs"])
+
+
 _AS_THE_ENGINE = replace(DECLARED, aliases=Aliases.BOUNDED)
 """A command writes a copy of the settings for the engine, and YAML's writer uses aliases."""
 

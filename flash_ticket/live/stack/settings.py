@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, Binding, parse_binding, stack_file
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions
 from flash_ticket.firewall.project import lines_of_settings, read_settings
@@ -35,6 +36,10 @@ class StackConfiguration:
     context: str | None
     written: Mapping[str, Any]
     suspensions: Suspensions
+
+    def owner(self, namespace: str) -> Owner:
+        """Return the stack's firewall for a namespace, as the owner of resources in the account."""
+        return Owner.in_cluster(self.stack, namespace, self.region, self.binding.cluster.name)
 
 
 def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration:

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final
 
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.traffic.flow_logs.query import PARTITION_MARGIN, Dialect, flow_log_query
 from flash_ticket.traffic.records.record import Disposition, Scope
 
@@ -58,29 +59,26 @@ HOUR_COLUMNS: Final = tuple(Column(name, "string") for name in ("year", "month",
 """The columns from the folders, as text of fixed length: ``2026``, ``01``, ``31``, ``05``, in UTC."""
 
 
-def stack_name(application: str, environment: str) -> str:
+def stack_name(owner: Owner) -> str:
     """Return the name of a stack's workgroup and database: ``flash_ticket__prod``.
 
     A stack always has the same name, so that no state is needed, and two stacks never share one: names that are not
-    plain (capitals, dots, more than 128 characters) end with a hash. Glue allows lowercase letters, digits and
-    underscores; the name of a workgroup may have 128 characters.
-
-    Args:
-        application: A Kubernetes namespace.
-        environment: The name of the Pulumi stack.
+    plain (capitals, dots, more than 128 characters), and those of stacks whose cluster is not named after them, end
+    with a hash. Glue allows lowercase letters, digits and underscores; the name of a workgroup may have 128 characters.
     """
-    parts = [re.sub(r"[^a-z0-9]", "_", part.lower()) for part in (application, environment)]
-    name = "__".join(parts)
-    plain = all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in (application, environment))
-    if plain and len(name) <= _LONGEST_NAME:
+    names = (owner.namespace, owner.stack)
+    name = "__".join(re.sub(r"[^a-z0-9]", "_", part.lower()) for part in names)
+    if not owner.is_plain:
+        return f"{name[: _LONGEST_NAME - len(owner.digest) - 2]}__{owner.digest}"
+    if all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", part) for part in names) and len(name) <= _LONGEST_NAME:
         return name
-    digest = hashlib.sha256(f"{application}/{environment}".encode()).hexdigest()[:_DIGEST]
+    digest = hashlib.sha256("/".join(names).encode()).hexdigest()[:_DIGEST]
     return f"{name[: _LONGEST_NAME - _DIGEST - 1]}_{digest}"
 
 
-def description(application: str, environment: str) -> str:
-    """Return the description of a stack's workgroup and database."""
-    return f"Recorded traffic of {application} {environment}"
+def description(owner: Owner) -> str:
+    """Return the description of a stack's workgroup and database, which says whose they are."""
+    return f"Recorded traffic of {owner.namespace} {owner.stack} in {owner.cluster}"
 
 
 def table_name(database: str) -> str:

@@ -24,11 +24,11 @@ from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_quer
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import Described, deployed, nothing_deployed
 from tests.support.declared.matrices import shops
+from tests.support.declared.owners import DEV
 
-APPLICATION = "flash-ticket"
-NAME = stack_name(APPLICATION, "dev")
+NAME = stack_name(DEV)
 DECLARED = DeclaredQueries(
-    NAME, description(APPLICATION, "dev"), TABLE, tuple((query.name, query.sql) for query in saved_queries(NAME))
+    NAME, description(DEV), TABLE, tuple((query.name, query.sql) for query in saved_queries(NAME))
 )
 ALL_OUT: Described = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
@@ -130,7 +130,7 @@ def test_a_group_with_only_declared_rules_is_not_reported() -> None:
     assert list(unfinished_groups(standing(shop(), groups=groups))) == []
 
 
-def queries(described: str = description(APPLICATION, "dev"), sql: str | None = None) -> StandingQueries:
+def queries(described: str = description(DEV), sql: str | None = None) -> StandingQueries:
     """Return all Athena resources, as the APIs return them."""
     saved = tuple(
         {"Name": query.name, "QueryString": sql or query.sql, "NamedQueryId": f"id-{query.name}"}

@@ -229,7 +229,13 @@ def test_another_vpc_or_namespace_replaces_the_whole_firewall() -> None:
     elsewhere = tuple({**group, "VpcId": "vpc-old"} for group in groups)
     labels = deployed(firewall).group_labels
     former = tuple(
-        {**group, "Tags": [*group["Tags"], {"Key": "Name", "Value": f"old-shop-dev-{labels[group['GroupId']]}"}]}
+        {
+            **group,
+            "Tags": [
+                *(tag for tag in group["Tags"] if tag["Key"] != "Name"),
+                {"Key": "Name", "Value": f"old-shop-dev-{labels[group['GroupId']]}"},
+            ],
+        }
         for group in groups
     )
 

@@ -23,6 +23,7 @@ from flash_ticket.traffic.flow_logs.query import ROW, Dialect, flow_log_query
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 from lab.surroundings import REGION
 from tests.support.clouds.moto_account import MotoAccount
+from tests.support.declared.owners import DEV
 from tests.support.naive.naive_flow_log import NAMES, Line
 from tests.support.traffic.flow_log_writing import counts, read, summed, write_parquet
 
@@ -101,7 +102,7 @@ def test_athena_gives_the_records_and_counts_that_duckdb_gives(moto: MotoAccount
     path = write_parquet(tmp_path / "flows.parquet", LINES)
     moto.client("athena").create_work_group(Name=WORKGROUP, Configuration={})
     answer_with(moto, computed(path, scope))
-    (log,) = athena_source(moto.connect(), "flash-ticket", "dev")
+    (log,) = athena_source(moto.connect(), DEV)
     reading = Reading()
     found = summed(log.records(scope, reading), scope)
     duckdb_reading, duckdb_found = read([path], FlowLogForm.PARQUET, scope)
@@ -114,7 +115,7 @@ def test_athena_gives_the_records_and_counts_that_duckdb_gives(moto: MotoAccount
 def test_the_query_runs_in_the_stacks_workgroup_over_the_stacks_table(moto: MotoAccount) -> None:
     client = moto.client("athena")
     client.create_work_group(Name=WORKGROUP, Configuration={})
-    (log,) = athena_source(moto.connect(), "flash-ticket", "dev")
+    (log,) = athena_source(moto.connect(), DEV)
     assert list(log.records(Scope(), Reading())) == []
 
     (query,) = client.list_query_executions(WorkGroup=WORKGROUP)["QueryExecutionIds"]
@@ -125,7 +126,7 @@ def test_the_query_runs_in_the_stacks_workgroup_over_the_stacks_table(moto: Moto
 
 
 def test_without_a_workgroup_the_message_says_what_to_deploy(moto: MotoAccount) -> None:
-    (log,) = athena_source(moto.connect(), "flash-ticket", "dev")
+    (log,) = athena_source(moto.connect(), DEV)
     with pytest.raises(InputError) as refused:
         list(log.records(Scope(), Reading()))
 

@@ -23,6 +23,7 @@ from flash_ticket.traffic.records.record import Log, Reading, Scope
 from tests.support.clouds.flow_log_objects import HIVE, PLAIN, hive_folder, parquet, rejected, text
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of
+from tests.support.declared.owners import DEV, tags
 
 MOMENT = "2026-11-24T03:10"
 LINES = [rejected("10.0.0.1", "10.0.0.9", 5432, MOMENT)]
@@ -142,6 +143,7 @@ def flow_log(moto: MotoAccount, vpc: str, destination: str, name: str = "flash-t
             Bucket=destination.rpartition(":")[2],
             CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"},
         )
+    marked = tags(DEV, Name=name) if name == DEV.name else [{"Key": "Name", "Value": name}]
     made = moto.client("ec2").create_flow_logs(
         ResourceType="VPC",
         ResourceIds=[vpc],
@@ -149,7 +151,7 @@ def flow_log(moto: MotoAccount, vpc: str, destination: str, name: str = "flash-t
         LogDestinationType="s3" if is_bucket else "cloud-watch-logs",
         LogDestination=destination,
         LogFormat=fields or log_format(),
-        TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": [{"Key": "Name", "Value": name}]}],
+        TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": marked}],
         **({} if is_bucket else {"DeliverLogsPermissionArn": "arn:aws:iam::123456789012:role/delivery"}),
     )
     return str(made["FlowLogIds"][0])
@@ -304,7 +306,7 @@ def test_a_stack_without_its_own_flow_log_is_reported(moto: MotoAccount, environ
         return str(error.value)
 
     remedy = "Deploy the stack with pulumi up, or name a file or folder of logs"
-    missing = f"stack dev: {environment.vpc} has no flow log with the tag Name=flash-ticket-dev"
+    missing = f"stack dev: {environment.vpc} has no flow log with the tags of {DEV}"
     assert line().startswith(f"{missing}. {remedy}")
     others = flow_log(moto, environment.vpc, group_arn("/others"), name="audit")
     assert line().startswith(f"{missing}, only {others}. {remedy}")

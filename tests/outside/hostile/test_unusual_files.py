@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.cli.exit_status import TRACE_VARIABLE
+from flash_ticket.firewall.compile.owner import NOBODY
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -152,7 +153,7 @@ def test_what_are_no_settings_of_aws_is_refused_in_one_line(
     make(tmp_path / "config")
     monkeypatch.setenv(variable, str(tmp_path / "config"))
     with pytest.raises(InputError) as refused:
-        AwsAccount.connect("eu-west-1", None, "dev")
+        AwsAccount.connect("eu-west-1", None, NOBODY)
     refusal(refused.value)
 
 
@@ -196,7 +197,7 @@ def test_settings_at_the_empty_device_are_no_settings(monkeypatch: pytest.Monkey
     for variable in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "KUBECONFIG"):
         monkeypatch.setenv(variable, os.devnull)
 
-    assert AwsAccount.connect("eu-west-1", None, "dev").region == "eu-west-1"
+    assert AwsAccount.connect("eu-west-1", None, NOBODY).region == "eu-west-1"
     with pytest.raises(InputError, match=r"Invalid kube-config"):
         KubernetesCluster.connect(None, None)
 

@@ -18,9 +18,11 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from flash_ticket.firewall.compile.owner import NOBODY
 from flash_ticket.live.aws_account import AwsAccount
 from lab.surroundings import REGION
 from tests.support.clouds.api_server import serving
+from tests.support.declared.owners import DEV
 
 
 class _Quiet(WSGIRequestHandler):
@@ -40,7 +42,7 @@ class MotoAccount:
 
     def connect(self) -> AwsAccount:
         """Return the account that the variables lead to, before its first call."""
-        return AwsAccount(_session(self.endpoint, os.environ["AWS_ACCESS_KEY_ID"]), "dev")
+        return AwsAccount(_session(self.endpoint, os.environ["AWS_ACCESS_KEY_ID"]), DEV)
 
     @contextmanager
     def allowing(self, *actions: str) -> Iterator[None]:
@@ -69,7 +71,7 @@ def _client(service: str, endpoint: str) -> Any:  # noqa: ANN401 - likewise
 def _session(endpoint: str, key: str) -> boto3.Session:
     assert os.environ["AWS_ENDPOINT_URL"] == endpoint
     assert key
-    return AwsAccount.connect(REGION, None, "dev").session
+    return AwsAccount.connect(REGION, None, NOBODY).session
 
 
 _administration = boto3.Session("admin", "admin", region_name=REGION)

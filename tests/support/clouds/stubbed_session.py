@@ -7,6 +7,7 @@ from botocore.stub import Stubber
 
 from flash_ticket.live.aws_account import AwsAccount
 from lab.surroundings import REGION
+from tests.support.declared.owners import DEV
 
 
 class Session:
@@ -28,4 +29,4 @@ class Session:
 
     def account(self) -> AwsAccount:
         stands_in: Any = self
-        return AwsAccount(stands_in, "dev")
+        return AwsAccount(stands_in, DEV)

@@ -5,10 +5,9 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.compile.owner import GROUP_TAG, Owner
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import (
-    GROUP_TAG,
-    STACK_TAG,
     GroupRule,
     Holder,
     OwnGroup,
@@ -17,6 +16,7 @@ from flash_ticket.firewall.compile.vpc_layer import (
 )
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.verdict import Direction
+from tests.support.declared.owners import tags
 
 Described = dict[str, Any]
 
@@ -31,8 +31,8 @@ def deployed(firewall: CompiledFirewall, **more: Any) -> Deployed:  # noqa: ANN4
         "overruling": (),
         "attachments": tuple(map(attachment, vpc.attachments)),
         "foreign_attachments": (),
-        "groups": tuple(group(each, firewall.environment.name) for each in vpc.groups),
-        "rules": tuple(rule(each, firewall.environment.name) for each in vpc.rules),
+        "groups": tuple(group(each, firewall.owner) for each in vpc.groups),
+        "rules": tuple(rule(each, firewall.owner) for each in vpc.rules),
     }
     return Deployed(**{**stands, **more})
 
@@ -43,17 +43,16 @@ def nothing_deployed(**more: Any) -> Deployed:  # noqa: ANN401 - the fields of D
     return Deployed(**{**dict.fromkeys(fields, ()), **more})
 
 
-def group(own: OwnGroup, stack: str) -> Described:
+def group(own: OwnGroup, owner: Owner) -> Described:
     """Return a group as DescribeSecurityGroups returns it."""
-    tags = {STACK_TAG: stack, GROUP_TAG: own.label}
     return {
         "GroupId": _id(own),
         "GroupName": f"terraform-{own.label}",
-        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Tags": tags(owner, **{"Name": f"{owner.name}-{own.label}", GROUP_TAG: own.label}),
     }
 
 
-def rule(compiled: GroupRule, stack: str) -> Described:
+def rule(compiled: GroupRule, owner: Owner) -> Described:
     """Return a rule as DescribeSecurityGroupRules returns it."""
     return {
         "SecurityGroupRuleId": f"sgr-{compiled.name}",
@@ -63,7 +62,7 @@ def rule(compiled: GroupRule, stack: str) -> Described:
         "FromPort": compiled.ports.first,
         "ToPort": compiled.ports.last,
         "Description": ", ".join(compiled.flows),
-        "Tags": [{"Key": STACK_TAG, "Value": stack}, {"Key": "Name", "Value": compiled.name}],
+        "Tags": tags(owner, Name=compiled.name),
         **_peer(compiled.peer),
     }
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG
+from flash_ticket.firewall.compile.owner import GROUP_TAG
 from flash_ticket.traffic.flow_logs.athena import stack_name
+from tests.support.declared.owners import owner_of
 from tests.support.engine.apis import NAMESPACE, Apis, Sight
 
 _NOTHING = "-"
@@ -69,7 +70,7 @@ def _record(apis: Apis, sight: Sight) -> Iterator[str]:
     yield from (f"key {state}" for state in sight.keys.values() if state == "Enabled")
     roles = apis.aws("iam").list_roles()["Roles"]
     yield from ("role" for role in roles if role["RoleName"].startswith(f"{NAMESPACE}-{apis.stack}"))
-    yield from _queries(apis, stack_name(NAMESPACE, apis.stack))
+    yield from _queries(apis, stack_name(owner_of(apis.stack)))
 
 
 def _queries(apis: Apis, name: str) -> Iterator[str]:

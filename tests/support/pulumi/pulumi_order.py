@@ -11,7 +11,7 @@ from typing import Any
 
 from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.compile.vpc_layer import GROUP_TAG
+from flash_ticket.firewall.compile.owner import GROUP_TAG
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from tests.support.declared.described import deployed, nothing_deployed
 from tests.support.pulumi.pulumi_mocks import Registered, deploy

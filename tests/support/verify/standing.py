@@ -17,6 +17,7 @@ from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
 from flash_ticket.verify.verification import verify
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import deployed
+from tests.support.declared.owners import tags
 
 ATTACHED = datetime(2026, 11, 20, tzinfo=UTC)
 STARTED = datetime(2026, 11, 22, tzinfo=UTC).timestamp()
@@ -67,7 +68,7 @@ def flow_logs_of(firewall: CompiledFirewall) -> SeenFlowLogs:
         "LogFormat": log_format(),
         "MaxAggregationInterval": AGGREGATION_SECONDS,
         "CreationTime": ATTACHED,
-        "Tags": [{"Key": "Name", "Value": "-".join(of)}],
+        "Tags": tags(firewall.owner, Name="-".join(of)),
     }
     if environment.flow_logs.destination is LogDestination.CLOUDWATCH:
         name = f"{log_group_prefix(*of)}1"

@@ -234,7 +234,7 @@ def test_a_policy_that_is_missing_or_was_changed_is_named() -> None:
 
 def test_a_rule_that_is_missing_is_named_with_its_group() -> None:
     name = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
-    rules = tuple(rule(each, "dev") for each in FIREWALL.vpc.rules if each.name != name)
+    rules = tuple(rule(each, FIREWALL.owner) for each in FIREWALL.vpc.rules if each.name != name)
 
     denial = only(found(line(API, REDIS, 6379), inventory=standing(rules=rules)).denials)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, s3_location
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.traffic.flow_logs.athena import (
     HOUR_COLUMNS,
     RECORD_COLUMNS,
@@ -18,6 +19,7 @@ from flash_ticket.traffic.flow_logs.athena import (
     table_parameters,
 )
 from flash_ticket.traffic.flow_logs.query import NUMBER_FIELDS, TEXT_FIELDS, column
+from tests.support.declared.owners import PROD, owner_of
 
 SEOUL = Origin("aws", "ap-northeast-2", "111122223333")
 FOLDER = s3_url(s3_location("arn:aws:s3:::records", SEOUL))
@@ -25,6 +27,7 @@ FOLDER = s3_url(s3_location("arn:aws:s3:::records", SEOUL))
 # Kubernetes: DNS label. Pulumi: letters, digits, -, _ and . (pkg/backend, stack names), 100 characters at most.
 NAMESPACES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True)
 STACKS = st.from_regex(r"[A-Za-z0-9_.-]{1,100}", fullmatch=True)
+CLUSTERS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", fullmatch=True)
 
 
 def projected(moment: datetime) -> str:
@@ -86,20 +89,30 @@ def test_there_are_no_properties_for_missing_columns() -> None:
 
 
 def test_the_name_of_a_stack_is_readable() -> None:
-    assert stack_name("flash-ticket", "prod") == "flash_ticket__prod"
-    assert table_name(stack_name("flash-ticket", "prod")) == f'"flash_ticket__prod"."{TABLE}"'
+    assert stack_name(PROD) == "flash_ticket__prod"
+    assert table_name(stack_name(PROD)) == f'"flash_ticket__prod"."{TABLE}"'
+
+
+def plain(namespace: str, stack: str) -> Owner:
+    """Return the owner of a stack whose cluster is named after it."""
+    return owner_of(stack, namespace, f"{namespace}-{stack}")
 
 
 @given(NAMESPACES, STACKS)
 def test_any_stack_gives_a_name_that_glue_and_athena_accept(namespace: str, stack: str) -> None:
-    assert re.fullmatch(r"[a-z0-9_]{1,128}", stack_name(namespace, stack))
+    assert re.fullmatch(r"[a-z0-9_]{1,128}", stack_name(plain(namespace, stack)))
 
 
-@given(st.tuples(NAMESPACES, STACKS), st.tuples(NAMESPACES, STACKS))
-def test_two_stacks_never_share_a_table(one: tuple[str, str], other: tuple[str, str]) -> None:
+@given(st.tuples(NAMESPACES, STACKS, CLUSTERS), st.tuples(NAMESPACES, STACKS, CLUSTERS))
+def test_two_stacks_never_share_a_table(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     assume(one != other)
 
-    assert stack_name(*one) != stack_name(*other)
+    names = {
+        stack_name(owner)
+        for namespace, stack, cluster in (one, other)
+        for owner in (owner_of(stack, namespace, cluster), plain(namespace, stack))
+    }
+    assert len(names) == 2 + len({one[:2], other[:2]})
 
 
 @given(st.text("ab-", min_size=1, max_size=4), st.text("abA-_.", min_size=1, max_size=4), st.data())
@@ -110,4 +123,4 @@ def test_similar_stacks_have_different_names(namespace: str, stack: str, data: s
     other = (whole[:at], whole[at + 1 :])
     others = [each for each in (other, (namespace, stack.lower())) if each != (namespace, stack)]
 
-    assert stack_name(namespace, stack) not in [stack_name(*each) for each in others]
+    assert stack_name(plain(namespace, stack)) not in [stack_name(plain(*each)) for each in others]

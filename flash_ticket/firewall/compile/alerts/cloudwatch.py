@@ -26,6 +26,7 @@ from flash_ticket.firewall.compile.alerts.patterns import (
     declared_in_flow_log,
     rejections,
 )
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.alerts import Alerting, CloudWatchAlerting
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import LogDestination
@@ -67,11 +68,13 @@ def cloudwatch_watch(matrix: Matrix, environment: Environment, alerting: Alertin
     if asked.agent_log_group:
         filters += _agent_filters(matrix, environment)
         alarms += _agent(alerting)
-    name = f"{matrix.namespace}-{environment.name}"
+    owner = Owner.of(matrix.namespace, environment)
+    name = owner.account_name
+    metrics = (matrix.namespace, environment.name, *([] if owner.is_plain else [owner.digest]), "network-policy")
     _refuse_excess(filters, asked, environment)
     return CloudWatchWatch(
         name,
-        f"{matrix.namespace}/{environment.name}/network-policy",
+        "/".join(metrics),
         asked.topic,
         asked.agent_log_group,
         f"{name}-rejected-pairs" if in_cloudwatch else None,
@@ -91,7 +94,7 @@ def _flow_log_filters(matrix: Matrix, environment: Environment) -> list[MetricFi
 
 def _agent_filters(matrix: Matrix, environment: Environment) -> list[MetricFilter]:
     # The log group belongs to others, who may have filters of their own: the names must not collide.
-    own = f"{matrix.namespace}-{environment.name}"
+    own = Owner.of(matrix.namespace, environment).account_name
     declared = declared_in_agent_log(matrix, environment)
     return [
         MetricFilter(f"{own}-denied", LogGroupMetrics.AGENT, AGENT_DENIALS, DENIED),

@@ -11,10 +11,12 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, DENIED
 from flash_ticket.firewall.compile.alerts.policy_agent import DROPPED
 from flash_ticket.firewall.compile.alerts.prometheus_rule import PERIOD_SECONDS, SeriesSelector, equal
+from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
 
 SCHEMA_VERSION = 39
+_LONGEST_UID = 40
 """The schema of Grafana 10.3; later releases migrate it when they load the dashboard."""
 
 _WIDTH = 24
@@ -36,10 +38,12 @@ def grafana_dashboard(matrix: Matrix, environment: Environment) -> str:
             panels = _by_node()
         case CniName.CALICO:
             raise ValueError("open source Calico has no metric of denied traffic")
-    name = f"{matrix.namespace}-{environment.name}"
+    owner = Owner.of(matrix.namespace, environment)
+    uid = f"{owner.account_name}-network-policy"
+    where = "" if owner.is_plain else f" in {owner.cluster_name}"
     document = {
-        "uid": f"{name}-network-policy"[:40],
-        "title": f"Network policy: {name}",
+        "uid": uid if len(uid) <= _LONGEST_UID else f"{uid[: _LONGEST_UID - len(owner.digest) - 1]}-{owner.digest}",
+        "title": f"Network policy: {owner.name}{where}",
         "tags": ["network-policy", matrix.namespace],
         "timezone": "browser",
         "editable": False,

@@ -143,14 +143,19 @@ def left_behind_aws(partition: str, application: str, environment: str) -> tuple
     results = f"arn:{partition}:s3:::{name_prefix(application, environment, RESULTS)}*"
     return (
         *(AwsRight(each) for each in ("iam:ListRoles", "kms:DescribeKey", "s3:ListAllMyBuckets", "tag:GetResources")),
-        AwsRight("iam:ListRolePolicies", f"arn:{partition}:iam::*:role/{name}*"),
-        AwsRight("logs:DescribeLogStreams", f"arn:{partition}:logs:*:*:log-group:{groups}*"),
-        AwsRight("s3:ListBucketVersions", f"arn:{partition}:s3:::{name}*"),
-        AwsRight("s3:GetEncryptionConfiguration", results),
+        *(AwsRight(f"iam:{each}", f"arn:{partition}:iam::*:role/{name}*") for each in _IAM),
+        *(AwsRight(f"logs:{each}", f"arn:{partition}:logs:*:*:log-group:{groups}*") for each in _LOGS),
+        *(
+            AwsRight(f"s3:{each}", f"arn:{partition}:s3:::{name}*")
+            for each in ("GetBucketTagging", "ListBucketVersions")
+        ),
+        *(AwsRight(f"s3:{each}", results) for each in ("GetBucketTagging", "GetEncryptionConfiguration")),
         AwsRight("athena:GetWorkGroup", f"arn:{partition}:athena:*:*:workgroup/*"),
     )
 
 
+_IAM = ("ListRolePolicies", "ListRoleTags")
+_LOGS = ("DescribeLogStreams", "ListTagsForResource")
 _EC2 = (
     "DescribeFlowLogs",
     "DescribeManagedPrefixLists",
