@@ -10,13 +10,12 @@ from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, declared_at
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.resource_names import FIREWALL
-from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.preview import preview_warnings
-from flash_ticket.live.deployed import read_adoption, read_deployed, refuse_taken_rules
+from flash_ticket.live.deployed import read_adoption, read_deployed, refuse_unfit
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.stack.running_program import ids_in_state, read_stack_configuration, refuse
 from flash_ticket.report.impact import impact_text, impact_warnings
@@ -32,8 +31,7 @@ try:
     declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
     planned = compile_firewall(matrix, environment, configuration.suspensions)
     deployed = read_deployed(cluster, account, planned.owner, environment.vpc, ids_in_state())
-    refuse_excess(planned.vpc, environment, deployed.crowding)
-    refuse_taken_rules(account, deployed, planned)
+    refuse_unfit(account, deployed, planned)
     adopted = read_adoption(account, deployed, planned)
     guarded = list(preview_warnings(cluster, account, deployed, planned, labels))
     change = impact(deployed, planned.layers())

@@ -152,11 +152,11 @@ def test_nothing_of_the_product_knows_the_lab_the_tests_or_the_benchmarks(path: 
 
 @pytest.mark.parametrize("path", files("flash_ticket/live"), ids=named)
 def test_live_declares_no_resource_and_is_no_command(path: Path) -> None:
-    """Of Pulumi it knows the running program: its configuration, and how it ends."""
+    """Of Pulumi it knows the running program: its name and configuration, what its state holds, and how it ends."""
     assert not roots(path) & {"components", "pulumi_aws", "pulumi_kubernetes"}
     for node in nodes(path):
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pulumi":
-            assert node.attr in {"Config", "get_stack", "log"}
+            assert node.attr in {"Config", "get_organization", "get_project", "get_stack", "log", "runtime"}
 
 
 WRITING = re.compile(

@@ -8,6 +8,7 @@ from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.change.ownership import Tagged
 from flash_ticket.firewall.change.rule_identity import existing_groups, taken_rules
 from flash_ticket.firewall.compile.owner import Owner
+from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import refuse_all
@@ -108,12 +109,13 @@ def read_deployed(
     )
 
 
-def refuse_taken_rules(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> None:
-    """Refuse a deployment that would add rules that others have added.
+def refuse_unfit(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> None:
+    """Refuse a deployment that AWS would refuse on its way: beyond quotas, or with rules that others have added.
 
     Raises:
-        InputError: There are such rules, a call to AWS fails, or a right is missing.
+        InputError: AWS would refuse it, a call to AWS fails, or a right is missing.
     """
+    refuse_excess(planned.vpc, planned.environment, deployed.crowding)
     held = {group["GroupId"] for group in deployed.groups}
     rules = account.rules_in(held | existing_groups(planned.environment))
     refuse_all(taken_rules(planned.owner, planned.vpc, deployed, rules))

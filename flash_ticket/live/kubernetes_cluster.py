@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,7 +14,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.regular_file import refuse_unusual
+from flash_ticket.live.stack.kubeconfig import refuse_endless_files
 
 _TIMEOUT = (4, 10)
 """Seconds to connect and to read. A missing cluster is an error within 30 seconds."""
@@ -33,18 +32,7 @@ class ForbiddenError(InputError):
     """A right is missing: the API server answers 403."""
 
 
-_LARGEST_KUBECONFIG = 10 << 20
 _MOST_SAID = 300
-
-
-def _refuse_unusual(kubeconfig: str | None) -> None:
-    """Refuse a kubeconfig that the client might read without end: a pipe, a device, or a very large file.
-
-    Raises:
-        InputError: It is one of them, or it cannot be read.
-    """
-    named = kubeconfig or os.environ.get("KUBECONFIG") or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION
-    refuse_unusual((Path(name).expanduser() for name in named.split(os.pathsep) if name), _LARGEST_KUBECONFIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +58,7 @@ class KubernetesCluster:
             InputError: The file or the context does not exist or is not valid.
         """
         is_content = bool(kubeconfig and "\n" in kubeconfig)
-        if not is_content:
-            _refuse_unusual(kubeconfig)
+        refuse_endless_files(kubeconfig, context)
         try:
             if kubeconfig and is_content:
                 api = config.new_client_from_config_dict(  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """Rollback: the present program deploys an earlier declaration."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.declared_project import declared_project
 from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
+from flash_ticket.operate.suspend import one_at_a_time
 from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
 
 _COMMITS = 100
@@ -74,18 +76,26 @@ class Rollback:
             raise InputError(
                 "--to", "", f"the proof of version {number} does not hold", "Name another: the proof above says why"
             )
-        with declared_project(self.stack.folder, self.name, version) as project:
-            earlier = Stack(project, self.stack.name)
-            if not agreed:
+        if not agreed:
+            with self._earlier(version) as earlier:
                 earlier.preview()  # only a preview against the deployed resources shows what the update interrupts
-            require_consent(f"Deploy version {number} again?", given=agreed)
+        require_consent(f"Deploy version {number} again?", given=agreed)
+        with one_at_a_time(self.stack.folder):
             if not agreed:
                 self._require_unchanged(runs)
-            try:
-                earlier.up()
-            except InterruptedUpdateError as error:
-                raise self._interrupted(error, number) from None
+            # What others have suspended meanwhile stays open: the settings are read again.
+            with self._earlier(version) as earlier:
+                try:
+                    earlier.up()
+                except InterruptedUpdateError as error:
+                    raise self._interrupted(error, number) from None
         yield self._files_text(version)
+
+    @contextmanager
+    def _earlier(self, version: DeclaredVersion) -> Iterator[Stack]:
+        """Provide the stack of a project that declares an earlier version, with the settings of this moment."""
+        with declared_project(self.stack.folder, self.name, version) as project:
+            yield Stack(project, self.stack.name)
 
     def _require_unchanged(self, shown: DeclaredVersion) -> None:
         if not self.stack.versions()[-1].same_as(shown):

@@ -121,15 +121,11 @@ def test_only_rules_of_others_are_counted_by_direction_and_family(
     group: str,
 ) -> None:
     v4, v6 = {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]}, {"Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
-    open_port(ec2, group, 1, v4)
-    open_port(ec2, group, 2, v4, Name="somebody's")
-    open_port(ec2, group, 3, v6)
-    open_port(ec2, group, 4, {"UserIdGroupPairs": [{"GroupId": group}]})
-    open_port(ec2, group, 5, v4, **{STACK_TAG: "prod"})
-    open_port(ec2, group, 6, v4, **DEV.tags)
-    open_port(ec2, group, 7, v4, **owner_of("dev", namespace="other-shop").tags)
-    open_port(ec2, group, 8, v4, **owner_of("dev", cluster="other-cluster").tags)
-    open_port(ec2, group, 9, v4, **{STACK_TAG: "dev"})
+    open_port(ec2, group, 1, v6)
+    open_port(ec2, group, 2, {"UserIdGroupPairs": [{"GroupId": group}]})
+    others = owner_of("dev", "other-shop").tags, owner_of("dev", cluster="other-cluster").tags, {STACK_TAG: "prod"}
+    for port, marks in enumerate(({}, {"Name": "somebody's"}, *others, DEV.tags, {STACK_TAG: "dev"}), 3):
+        open_port(ec2, group, port, v4, **marks)
     (vpc,) = account.vpcs(One(name="flash-ticket-dev"))
 
     (found,) = account.groups(vpc.id, One(id=group))
@@ -178,8 +174,8 @@ def test_groups_and_rules_of_a_stack_are_recognised_by_their_tag(
     ec2: Any,  # noqa: ANN401 - likewise
     group: str,
 ) -> None:
-    ec2.create_tags(Resources=[group], Tags=[{"Key": STACK_TAG, "Value": "qa"}])
     v4 = {"IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+    ec2.create_tags(Resources=[group], Tags=[{"Key": STACK_TAG, "Value": "qa"}])
     open_port(ec2, group, 1, v4, **{STACK_TAG: "qa"})
     open_port(ec2, group, 2, v4)
     staging = AwsAccount.connect(REGION, None, owner_of("qa"))

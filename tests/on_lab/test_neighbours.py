@@ -22,7 +22,7 @@ from lab.running.firewall_command import Told, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.declared.owners import owner_of
-from tests.support.engine.life import NAMESPACE, REPOSITORY
+from tests.support.engine.apis import NAMESPACE, REPOSITORY
 
 pytestmark = pytest.mark.engine
 

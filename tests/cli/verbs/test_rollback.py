@@ -1,10 +1,13 @@
 """``rollback``: its calls of pulumi and its output, for a stack with two versions and without the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from flash_ticket.operate import rollback
+from flash_ticket.operate.suspend import one_at_a_time
 from tests.support.command.flash_firewall import copy_project, edit, run
 from tests.support.command.recorded_stack import declared_now, record_stack
 
@@ -59,6 +62,35 @@ def test_rollback_works_even_if_traffic_yaml_cannot_be_read(unfinished: str, pro
         result.stdout
     )
     assert "Make them say what runs: " in result.stdout
+
+
+def test_rollback_waits_for_other_commands_and_keeps_open_what_they_have_opened(
+    project: Path, asked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = project / "Pulumi.dev.yaml"
+    steps = []
+
+    @contextmanager
+    def after_a_suspension(folder: Path) -> Iterator[None]:
+        """Hold the lock of a folder after another command has suspended a policy."""
+        entry = "{policy: 04-allow-egress-api, until: '2099-01-01T00:00:00Z', reason: r, author: a}"
+        settings.write_text(f"{settings.read_text()}  flash-ticket-firewall:suspensions: [{entry}]\n")
+        with one_at_a_time(folder):
+            steps.append((folder, asked.exists()))
+            yield
+            steps.append((folder, asked.exists()))
+
+    monkeypatch.setattr(rollback, "one_at_a_time", after_a_suspension)
+    script = asked.with_name("pulumi")
+    shown = f"while read -r line; do echo \"$line\"; done <Pulumi.dev.yaml >>'{asked}'"
+    script.write_text(script.read_text().replace("*) echo", f"*) {shown}; echo"))
+
+    result = run(*BACK, "--yes", "--project", project)
+
+    assert result.exit_code == 0, result.stderr
+    assert steps == [(project, False), (project, True)]
+    assert "- policy: 04-allow-egress-api" in asked.read_text()
+    assert lines(asked)[-1] == UPDATE
 
 
 def test_rollback_to_the_running_version_deploys_nothing(project: Path, asked: Path) -> None:

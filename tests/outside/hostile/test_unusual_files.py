@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from flash_ticket.cli.exit_status import TRACE_VARIABLE
 from flash_ticket.firewall.compile.owner import NOBODY
@@ -139,6 +141,33 @@ def test_what_is_no_kubeconfig_is_refused_in_one_line(
         with pytest.raises(InputError) as refused:
             KubernetesCluster.connect(kubeconfig, None)
         refusal(refused.value)
+
+
+NAMED = ("tokenFile", "client-certificate", "client-key", "certificate-authority")
+
+
+@pytest.mark.parametrize("how", ["by path", "as content"])
+@pytest.mark.parametrize("key", NAMED)
+def test_a_pipe_that_a_kubeconfig_names_is_refused_in_one_line(key: str, how: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    shown: dict[str, dict[str, Any]] = {"cluster": {"server": "https://127.0.0.1:9"}, "user": {}}
+    shown["cluster" if key == "certificate-authority" else "user"][key] = (
+        "pipe" if how == "by path" else str(tmp_path / "pipe")
+    )
+    unused = {"name": "unused", "user": {"tokenFile": str(tmp_path / "pipe")}}
+    content = yaml.safe_dump(
+        {
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "here", "user": "here"}}],
+            "clusters": [{"name": "here", "cluster": shown["cluster"]}],
+            "users": [unused, {"name": "here", "user": shown["user"]}],
+        }
+    )
+    (tmp_path / "config").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        KubernetesCluster.connect(str(tmp_path / "config") if how == "by path" else content, None)
+
+    assert refusal(refused.value).startswith(f"{tmp_path / 'pipe'}: the file cannot be read, because this is a pipe")
 
 
 THERE = [each for each in UNUSUAL if each is not dangling]
