@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
 from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
-from flash_ticket.firewall.change.ownership import Tagged
-from flash_ticket.firewall.change.rule_identity import existing_groups, taken_rules
+from flash_ticket.firewall.change.whose.ownership import Tagged
+from flash_ticket.firewall.change.whose.rule_identity import existing_groups, taken_rules
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.choices import LogDestination

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flash_ticket.firewall.change.ownership import own_flow_log
-from flash_ticket.firewall.change.rule_identity import existing_groups
+from flash_ticket.firewall.change.whose.ownership import own_flow_log
+from flash_ticket.firewall.change.whose.rule_identity import existing_groups
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
-from flash_ticket.firewall.change.rule_identity import ANY, RuleIdentity, declared_identities, identity_of
+from flash_ticket.firewall.change.whose.rule_identity import ANY, RuleIdentity, declared_identities, identity_of
 from flash_ticket.firewall.compile.owner import CLUSTER_TAG, NAMESPACE_TAG, STACK_TAG, tags_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
 from flash_ticket.firewall.prove.proof import Proof

@@ -10,6 +10,7 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.resolvers import resolver_warnings
 from tests.support.declared.accounts import environment_of
+from tests.support.declared.owners import DEV
 
 RESOLVER = {
     "metadata": {"namespace": "kube-system", "name": "coredns-1", "labels": {"k8s-app": "kube-dns"}},
@@ -31,7 +32,7 @@ def warnings(monkeypatch: pytest.MonkeyPatch, pods: list[dict[str, Any]] | Input
     monkeypatch.setattr(KubernetesCluster, "objects", objects)
     monkeypatch.setattr(AwsAccount, "pages", lambda *_, **__: [described])
     cluster: Any = object.__new__(KubernetesCluster)
-    return list(resolver_warnings(cluster, AwsAccount.connect("eu-west-1", None, "dev"), environment_of("dev")))
+    return list(resolver_warnings(cluster, AwsAccount.connect("eu-west-1", None, DEV), environment_of("dev")))
 
 
 def test_dns_in_the_declared_group_needs_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:

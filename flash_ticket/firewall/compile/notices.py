@@ -71,7 +71,7 @@ def _families(environment: Environment) -> Iterator[Notice]:
     ENABLE_V4_EGRESS and ENABLE_V6_EGRESS.
     """
     cluster = environment.cluster
-    families = {each.version for each in cluster.services}
+    families = {Family(each.version) for each in cluster.services}
     if cluster.cni is not CniName.VPC_CNI or len(families) != 1:
         return
     (family,) = families

@@ -4,7 +4,7 @@ import os
 import re
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.ownership import own_flow_log
+from flash_ticket.firewall.change.whose.ownership import own_flow_log
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.compile.owner import NOBODY, Owner
 from flash_ticket.firewall.declare.choices import CniName

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.change.deployed import Deployed, Described
-from flash_ticket.firewall.change.rule_identity import taken_rules
+from flash_ticket.firewall.change.whose.rule_identity import taken_rules
 from flash_ticket.firewall.compile.owner import STACK_TAG, Owner
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall

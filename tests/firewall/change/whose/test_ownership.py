@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.deployed import Described
-from flash_ticket.firewall.change.ownership import Tagged, own_flow_log
+from flash_ticket.firewall.change.whose.ownership import Tagged, own_flow_log
 from flash_ticket.firewall.compile.owner import CLUSTER_TAG, NAMESPACE_TAG, STACK_TAG, Owner, tags_of
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
