@@ -39,7 +39,7 @@ def no_resolver(address: ResolverIp, known: Iterable[Network], *, is_vpc_known: 
     networks = list(known)
     if _is_within(address, networks):
         return
-    may_be_known = not is_vpc_known and (address.version == Family.V6 or not address.is_global)
+    may_be_known = not is_vpc_known and (Family(address.version) is Family.V6 or not address.is_global)
     special = address.is_multicast or address.is_loopback or address.is_unspecified or address.is_reserved
     if str(address) in _METADATA or special or not (_is_within(address, _LOCAL_TO_NODES) or may_be_known):
         where = f" ({', '.join(map(str, networks))})" if is_vpc_known else ""
