@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
-from flash_ticket.firewall.declare.choices import ClusterGroup
+from flash_ticket.firewall.declare.choices import Attachment, ClusterGroup
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.traffic.attribution.inventory import Interface, Interfaces, Pod
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
@@ -77,8 +77,14 @@ def lost_resolvers(environment: Environment, pods: Iterable[Pod], interfaces: tu
         f"{'; '.join(named[:_NAMED])}{more}",
         "Add the groups of every pod of kube-dns: write "
         f"groups: {_written(cluster, carriers)} under cluster.dns in {stack_file(environment.name)}, and deploy",
-        why="queries to them are dropped" + ("" if len(lost) < len(carriers) else ", so no name resolves"),
+        why=_consequence(cluster, some_answer=len(lost) < len(carriers)),
     )
+
+
+def _consequence(cluster: Cluster, *, some_answer: bool) -> str:
+    if Attachment.PODS not in cluster.in_use:
+        return "pods have the nodes' group, so only rules of others can let queries to them pass"
+    return "queries to them are dropped" + ("" if some_answer else ", so no name resolves")
 
 
 def _carriers(pods: Iterable[Pod], interfaces: tuple[Interface, ...]) -> Iterator[tuple[Pod, Interface]]:

@@ -64,6 +64,15 @@ def test_dns_in_a_group_that_is_not_declared_is_a_finding_with_the_line_to_write
     )
 
 
+def test_pods_with_the_nodes_group_may_ask_by_the_rules_of_others() -> None:
+    content = put(binding_content("dev"), ("cluster", "attachment"), "nodes")
+    planned = compile_firewall(shop_matrix(), environment_of("dev", content))
+
+    (notice,) = said(planned, (OTHER,))
+
+    assert ". pods have the nodes' group, so only rules of others can let queries to them pass. Add the" in notice
+
+
 @pytest.mark.parametrize("groups", [(CLUSTER,), (CLUSTER, OTHER)], ids=["alone", "with others"])
 def test_dns_in_a_declared_group_is_no_finding(groups: tuple[str, ...]) -> None:
     assert said(firewall(["cluster"]), groups) == []

@@ -15,6 +15,7 @@ from tests.support.engine.apis import NAMESPACE, Apis
 HOSTS = {"alb": "0.8", "gateway": "10.21", "api": "10.22", "pay": "11.23"}
 """The load balancer and the pods that run before the firewall, with the last octets of their addresses."""
 
+_DNS = "coredns-elsewhere"
 REDIS_RULE = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
 
 
@@ -74,6 +75,23 @@ class Behind:
         status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
         patch = f"--patch={json.dumps(status)}"
         self.kubectl("patch", "pod", "debug-shell", "--subresource=status", "--type=merge", patch)
+
+    def run_dns_on_the_nodes(self, node_group: str) -> str:
+        """Run a pod of kube-dns at an interface with the nodes' group, and return the interface's id."""
+        address, ec2 = "10.10.10.98", self.apis.aws("ec2")
+        metadata = {"name": _DNS, "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}
+        spec = {"containers": [{"name": "coredns", "image": "registry.example.com/coredns"}]}
+        self.kubectl(
+            *("create", "--namespace=kube-system", "--filename=-"),
+            given={"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec},
+        )
+        status = {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}}
+        patch = f"--patch={json.dumps(status)}"
+        self.kubectl("patch", "pod", _DNS, "--namespace=kube-system", "--subresource=status", "--type=merge", patch)
+        of_pods = [{"Name": "cidr-block", "Values": ["10.10.10.0/24"]}]
+        subnet = ec2.describe_subnets(Filters=of_pods)["Subnets"][0]["SubnetId"]
+        made = ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=address, Groups=[node_group])
+        return str(made["NetworkInterface"]["NetworkInterfaceId"])
 
     def rule(self, name: str) -> dict[str, Any]:
         """Return the rule of this name."""
@@ -175,12 +193,15 @@ class Drifting:
         ec2.modify_network_interface_attribute(
             NetworkInterfaceId=self.interfaces["pay"], Groups=[node_group["GroupId"]]
         )
+        dns = somebody.run_dns_on_the_nodes(node_group["GroupId"])
         somebody.delete_the_log_group(outputs["flowLogLocation"])
         self._verify("drifted")
         self._verify("drifted_json", "--output", "json", "--quiet")
 
         somebody.kubectl("delete", "networkpolicy", "debug-pay")
         somebody.kubectl("delete", "pod", "debug-shell", "--grace-period=0", "--force")
+        somebody.kubectl("delete", "pod", _DNS, "--namespace=kube-system", "--grace-period=0", "--force")
+        somebody.undo({_DNS: dns})
         for finding in json.loads(self.told["drifted_json"].stdout)["findings"]:
             if finding["remedy"].startswith("aws ec2 revoke-security-group-ingress"):
                 *_, group, _, rule = finding["remedy"].split()

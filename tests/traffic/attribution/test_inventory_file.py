@@ -2,6 +2,7 @@
 
 import json
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
-from flash_ticket.traffic.attribution.inventory import Inventory
+from flash_ticket.traffic.attribution.inventory import Interface, Inventory
 from flash_ticket.traffic.attribution.inventory_file import inventory_json, read_inventory
 from flash_ticket.traffic.denials.denied import denied
 from flash_ticket.traffic.records.record import Evidence
@@ -26,8 +27,10 @@ from tests.support.traffic.incident import INTERFACES, INVENTORY, PODS, SERVICES
 @pytest.mark.parametrize("case", CASES)
 def test_a_saved_inventory_is_read_back_completely(case: str, tmp_path: Path) -> None:
     matrix, environment = CASES[case]()
+    sixth = Interface("eni-6", ("2001:db8::9",), ("sg-dev-nodes",), (ip_network("2001:db8:0:0:a::/80"),))
+    interfaces = (*INTERFACES, sixth)
     inventory = Inventory(
-        TAKEN, environment, deployed(compile_firewall(matrix, environment)), PODS, INTERFACES, SERVICES, TAKEN - 60
+        TAKEN, environment, deployed(compile_firewall(matrix, environment)), PODS, interfaces, SERVICES, TAKEN - 60
     )
     path = tmp_path / "inventory.json"
     path.write_text(inventory_json(inventory), encoding="utf-8")
