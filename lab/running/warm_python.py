@@ -25,6 +25,7 @@ from pathlib import Path
 from types import ModuleType
 
 import boto3
+import pulumi
 from botocore.loaders import JSONFileLoader
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ _SOCKET, _ENTRY = "python", "command.py"
 _OWN = ("components", "flash_ticket", "lab")
 _READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
 _OF_THE_COMMAND = ("flash_ticket.cli.main", "pulumi.automation")  # beside what the program imports
+_OF_AWS = ("athena", "cloudwatch", "ec2", "glue", "iam", "kms", "s3", "vpc")  # imported by the SDK at their first use
 _CRASHED = 70
 
 STAND_IN = """#!/bin/sh
@@ -97,8 +99,10 @@ def _import_sdks() -> dict[str, ModuleType]:
     sys.path.insert(0, str(_REPOSITORY))
     program = ast.parse((_REPOSITORY / "__main__.py").read_text())
     imported = [each.module for each in program.body if isinstance(each, ast.ImportFrom) and each.module]
-    for name in (*imported, *_OF_THE_COMMAND):
+    for name in (*imported, *_OF_THE_COMMAND, *(f"pulumi_aws.{each}" for each in _OF_AWS)):
         importlib.import_module(name)
+    # The SDK sends some 300 messages for debugging, each a call that waits for the engine, which drops it.
+    pulumi.log.debug = lambda *_, **__: None
     _keep_service_models()
     own = {
         name: sys.modules.pop(name)

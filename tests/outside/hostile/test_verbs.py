@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +74,18 @@ def ground(tmp_path: Path) -> Callable[[str], Path]:
     return lay
 
 
+@cache
+def _parsed(text: str) -> Any:  # noqa: ANN401 - parsed YAML has any shape
+    return yaml.safe_load(text)
+
+
 def _suspend(path: Path, text: str) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
     entry = {"policy": "04-allow-egress-api", "until": "2999-01-01T00:00:00Z"}
     said = text.encode("utf-8", "replace").decode()[:LONGEST_REASON]
     content["config"][SUSPENSIONS_KEY] = [{**entry, "reason": said, "author": said}]
-    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    lines = [f"  {key}: {json.dumps(value)}\n" for key, value in content["config"].items()]  # JSON is YAML, and quick
+    path.write_text("".join(["config:\n", *lines]), encoding="utf-8")
 
 
 def _recorded(verb: str) -> Callable[[Path, str], list[str | Path]]:
