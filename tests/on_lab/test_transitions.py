@@ -35,6 +35,21 @@ def test_no_change_warns_of_an_interruption(runs: Mapping[str, Deployed], name: 
     assert runs[name].warnings == []
 
 
+def test_every_write_is_recorded_with_the_state_after_it(runs: Mapping[str, Deployed]) -> None:
+    up, destroy = runs[FIRST].run, runs[DESTROY].run
+    policies = [len(write.standing.policies) for write in up.writes]
+    actions = [write.action for write in (*up.writes, *destroy.writes)]
+
+    assert up.before.is_first
+    assert (max(policies), policies[-1], len(destroy.writes[-1].standing.policies)) == (7, 7, 0)
+    for run in (up, destroy):
+        assert [write.number for write in run.writes] == list(range(1, len(run.writes) + 1))
+        assert {write.api for write in run.writes} == {"aws", "kubernetes"}
+    assert {"AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "CreateFlowLogs"} <= set(actions)
+    assert "DELETE networkpolicies/00-default-deny" in actions
+    assert not [action for action in actions if action.startswith(("Describe", "GET "))]
+
+
 def test_a_policy_missing_for_one_write_counts_as_a_cut(runs: Mapping[str, Deployed]) -> None:
     deployed = runs[CHANGED]
     write = deployed.run.writes[-1]

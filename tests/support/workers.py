@@ -32,7 +32,6 @@ _LONGEST = (
     "test_suspension",
     "tests/lab/running/test_lab.py",
     "tests/live/test_inventory.py",
-    "tests/lab/recording/test_recording.py",
     "tests/lab/tools/test_aws_bridge.py",
 )
 """The stories that take a quarter of a minute or more, the longest first: a long story that starts late ends alone."""
