@@ -19,7 +19,7 @@ from flash_ticket.firewall.terms.ports import listing
 from flash_ticket.report.picture.page import page
 from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
 from tests.support.declared.matrices import shops
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, as_eks_makes_groups
 
 HOSTILE = "</style><img src=x onerror='alert(1)'>&amp;"
 
@@ -174,3 +174,19 @@ def test_a_page_made_from_files_alone_says_that_its_addresses_are_placeholders()
 
 def test_the_same_input_gives_the_same_page() -> None:
     assert page_of(*CASES["prod"]()) == page_of(*CASES["prod"]())
+
+
+def test_the_page_says_what_only_the_account_knows_of_groups_of_others() -> None:
+    document = parsed(page_of(*CASES["dev-nodes"]()))
+    rows = {row[0]: row[1:] for row in table(document, "denied")}
+
+    assert set(rows["the internet"]) == {"pod layer; vpc layer not known"}
+    assert "Only the account knows if the VPC layer stops them, too" in text_of(document.iter("p"))
+
+
+def test_the_page_names_the_rules_of_others_that_open_the_vpc_layer() -> None:
+    document = parsed(page_of(*as_eks_makes_groups("dev-nodes")))
+    rows = {row[0]: row[1:] for row in table(document, "denied")}
+
+    assert set(rows["another pod of flash-ticket"]) == {"pod layer alone"}
+    assert "sgr-self in flash-ticket-dev-nodes: ingress from flash-ticket-dev-nodes" in text_of(document.iter("li"))

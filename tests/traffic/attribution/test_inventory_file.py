@@ -20,7 +20,7 @@ from flash_ticket.traffic.records.record import Evidence
 from tests.support.declared.accounts import shop_matrix
 from tests.support.declared.described import deployed
 from tests.support.declared.json_values import paths, put
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.traffic.incident import INTERFACES, INVENTORY, PODS, SERVICES, TAKEN, Heard, line
 
 
@@ -39,6 +39,17 @@ def test_a_saved_inventory_is_read_back_completely(case: str, tmp_path: Path) ->
 
     assert found == inventory
     assert compile_firewall(matrix, environment) == compile_firewall(matrix, found.environment or environment)
+
+
+def test_a_saved_inventory_keeps_the_rules_of_others_and_which_are_not_known(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.json"
+    for matrix, environment in (as_eks_makes_groups("dev"), CASES["dev"]()):
+        stands = deployed(compile_firewall(matrix, environment))
+        path.write_text(inventory_json(Inventory(TAKEN, environment, stands, PODS)), encoding="utf-8")
+        found = read_inventory(path).environment
+
+        assert found
+        assert found.cluster.nodes.rules_of_others == environment.cluster.nodes.rules_of_others
 
 
 def listed(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any manifest

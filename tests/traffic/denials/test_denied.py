@@ -15,9 +15,11 @@ from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Standing, denied
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity, Record
 from tests.support.declared.described import deployed, rule
+from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.traffic.incident import (
     ALB,
     API_SERVICE,
+    BASTION,
     CLIENT,
     DEV,
     FIREWALL,
@@ -343,3 +345,18 @@ def test_a_host_whose_neighbours_may_connect_is_told_what_stops_the_host_itself(
     assert denial.standing is Standing.UNDECLARED
     assert [each for each in denial.decided if "allows it" in each or "allowed by" in each] == []
     assert "governs gateway, and no rule names another host of the VPC" in denial.decided[-1]
+
+
+def test_as_compiled_counts_the_rules_of_others_as_far_as_they_are_known() -> None:
+    """With attachment nodes, rules of others decide at both pods of the shop and at their node."""
+    (_, unread), (_, read) = CASES["dev-nodes"](), as_eks_makes_groups("dev-nodes")
+    record = line(API, BASTION, 22)
+    inventories = [replace(INVENTORY, environment=each) for each in (unread, read)]
+    unknown, opened = (only(found(record, inventory=each).denials).decided for each in inventories)
+
+    (said,) = unknown
+    assert said.endswith("only the account knows whether rules of others there allow another host of the VPC")
+    assert opened[:2] == (
+        "the compiled vpc layer allows it",
+        "Egress: allowed by flash-ticket-dev-nodes sgr-anywhere (a rule of others)",
+    )
