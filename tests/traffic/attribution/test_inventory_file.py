@@ -45,7 +45,7 @@ def test_a_saved_inventory_keeps_the_rules_of_others_and_which_are_not_known(tmp
     path = tmp_path / "inventory.json"
     for matrix, environment in (as_eks_makes_groups("dev"), CASES["dev"]()):
         stands = deployed(compile_firewall(matrix, environment))
-        path.write_text(inventory_json(Inventory(TAKEN, environment, stands, PODS)), encoding="utf-8")
+        path.write_text(inventory_json(Inventory(TAKEN, environment, stands, PODS, INTERFACES)), encoding="utf-8")
         found = read_inventory(path).environment
 
         assert found
