@@ -14,63 +14,18 @@ from flash_ticket.firewall.analyse.admin.admin_policy import AdminPolicy, AdminR
 from flash_ticket.firewall.analyse.admin.decision import Match, allowed_ports
 from flash_ticket.firewall.analyse.admin.matching import takes_in
 from flash_ticket.firewall.analyse.cluster import AnalysedCluster
+from flash_ticket.firewall.analyse.grants import EVERYBODY, Grants, PortIds, Rules, Step
 from flash_ticket.firewall.analyse.policy import AddressPeer, NamedPort, Policy, RulePorts
 from flash_ticket.firewall.analyse.selection import Selection
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Direction
 
-_EVERYBODY = -1
-_PortIds = frozenset[int]
-
-
-@dataclass(slots=True, eq=False)
-class _Grants:
-    """What all policies of a workload together allow in one direction.
-
-    Attributes:
-        everybody: The ports open to every peer, inside and outside the cluster.
-        pods: The ports open to each set of workloads.
-        addresses: The ports open to each address range.
-    """
-
-    everybody: _PortIds
-    pods: Mapping[int, _PortIds]
-    addresses: Mapping[AddressRange, _PortIds]
-
-
-@dataclass(slots=True, eq=False)
-class _Step:
-    """A rule of an administrator.
-
-    Attributes:
-        sets: The sets of workloads that it matches.
-        ports: The number of its ports.
-    """
-
-    policy: AdminPolicy
-    rule: AdminRule
-    sets: frozenset[int]
-    ports: int
-
-
-@dataclass(slots=True, eq=False)
-class _Rules:
-    """What decides about a workload in one direction.
-
-    Attributes:
-        grants: What NetworkPolicies allow; None if none of them selects the workload.
-        steps: The rules of administrators, by precedence.
-    """
-
-    grants: _Grants | None
-    steps: tuple[_Step, ...]
-
 
 @dataclass(slots=True, eq=False)
 class _Class:
     members: list[int]
-    rules: Mapping[Direction, _Rules]
+    rules: Mapping[Direction, Rules]
     sets: frozenset[int]
     resolution: int
 
@@ -98,7 +53,7 @@ class Equivalence:
         self._ports: list[RulePorts] = []
         self._port_ids: dict[RulePorts, int] = {}
         self._sets: dict[tuple[int, ...], int] = {}
-        self._resolved: dict[tuple[_PortIds, int], PortSet] = {}
+        self._resolved: dict[tuple[PortIds, int], PortSet] = {}
         self._decided: dict[tuple[int, frozenset[int], int], PortSet] = {}
         self._taken_in: dict[AddressPeer, tuple[int, ...]] = {}
         rules = {direction: self._rules_by_workload(direction) for direction in Direction}
@@ -110,20 +65,20 @@ class Equivalence:
         for each in self._classes:
             yield each.members
 
-    def _rules_by_workload(self, direction: Direction) -> list[_Rules]:
+    def _rules_by_workload(self, direction: Direction) -> list[Rules]:
         """Return what decides about each workload in a direction. Workloads with the same rules share one object."""
-        made: dict[tuple[int, int], _Rules] = {}
+        made: dict[tuple[int, int], Rules] = {}
         pairs = zip(self._grants_by_workload(direction), self._steps_by_workload(direction), strict=True)
-        return [made.setdefault((id(grants), id(steps)), _Rules(grants, steps)) for grants, steps in pairs]
+        return [made.setdefault((id(grants), id(steps)), Rules(grants, steps)) for grants, steps in pairs]
 
-    def _steps_by_workload(self, direction: Direction) -> list[tuple[_Step, ...]]:
+    def _steps_by_workload(self, direction: Direction) -> list[tuple[Step, ...]]:
         governing: list[tuple[AdminPolicy, ...]] = [()] * len(self._cluster.workloads)
         for policy in self._cluster.admin_policies:
             for number in self._selection.on_pod_network(policy.subject) if direction in policy.rules else ():
                 governing[number] = (*governing[number], policy)
         of_policy = {
             policy: [
-                _Step(policy, rule, frozenset(self._meant_by(rule, policy)), self._id(rule.ports))
+                Step(policy, rule, frozenset(self._meant_by(rule, policy)), self._id(rule.ports))
                 for rule in policy.rules[direction]
             ]
             for policy in dict.fromkeys(policy for policies in governing for policy in policies)
@@ -148,7 +103,7 @@ class Equivalence:
             if meant:
                 yield self._set(meant)
 
-    def _grants_by_workload(self, direction: Direction) -> list[_Grants | None]:
+    def _grants_by_workload(self, direction: Direction) -> list[Grants | None]:
         """Return the grants of each workload in a direction; None if no policy governs it."""
         groups: dict[int, tuple[tuple[int, ...], list[Policy]]] = {}
         for policy in self._cluster.policies:
@@ -160,8 +115,8 @@ class Equivalence:
         for key, (governed, _) in groups.items():
             for number in governed:
                 governing[number] = (*governing[number], key)
-        of_groups: dict[tuple[int, ...], _Grants | None] = {(): None}
-        same: dict[object, _Grants] = {}
+        of_groups: dict[tuple[int, ...], Grants | None] = {(): None}
+        same: dict[object, Grants] = {}
         for keys in governing:
             if keys not in of_groups:
                 granted = self._granted(direction, [policy for key in keys for policy in groups[key][1]])
@@ -173,7 +128,7 @@ class Equivalence:
                 of_groups[keys] = same.setdefault(content, granted)
         return [of_groups[keys] for keys in governing]
 
-    def _granted(self, direction: Direction, policies: Iterable[Policy]) -> _Grants:
+    def _granted(self, direction: Direction, policies: Iterable[Policy]) -> Grants:
         everybody: set[int] = set()
         pods: dict[int, set[int]] = {}
         addresses: dict[AddressRange, set[int]] = {}
@@ -190,7 +145,7 @@ class Equivalence:
                             self._grant(pods, self._selection.covered_by(block, direction), ports)
                     else:
                         self._grant(pods, self._selection.named_by(peer, policy), ports)
-        return _Grants(
+        return Grants(
             frozenset(everybody),
             {key: frozenset(ids) for key, ids in pods.items()},
             {block: frozenset(ids) for block, ids in addresses.items()},
@@ -224,7 +179,7 @@ class Equivalence:
             resolutions.append(resolution)
         return resolutions, representatives
 
-    def _classify(self, rules: Mapping[Direction, list[_Rules]]) -> list[_Class]:
+    def _classify(self, rules: Mapping[Direction, list[Rules]]) -> list[_Class]:
         membership: list[list[int]] = [[] for _ in self._cluster.workloads]
         for named, set_id in self._sets.items():
             for number in named:
@@ -243,16 +198,16 @@ class Equivalence:
 
     def links_between_workloads(self) -> Iterator[Link]:
         """Yield which classes can reach which; a class of several workloads can reach itself."""
-        in_set: dict[int, list[int]] = {_EVERYBODY: list(range(len(self._classes)))}
-        naming: dict[int, list[int]] = {_EVERYBODY: []}
+        in_set: dict[int, list[int]] = {EVERYBODY: list(range(len(self._classes)))}
+        naming: dict[int, list[int]] = {EVERYBODY: []}
         for place, each in enumerate(self._classes):
             for key in each.sets:
                 in_set.setdefault(key, []).append(place)
-            for key in _targets(each.rules[Direction.INGRESS]):
+            for key in each.rules[Direction.INGRESS].targets:
                 naming.setdefault(key, []).append(place)
         for source in self._classes:
-            ahead = _targets(source.rules[Direction.EGRESS])
-            back = [_EVERYBODY, *source.sets]
+            ahead = source.rules[Direction.EGRESS].targets
+            back = [EVERYBODY, *source.sets]
             if sum(len(in_set.get(key, ())) for key in ahead) <= sum(len(naming.get(key, ())) for key in back):
                 candidates = {place for key in ahead for place in in_set.get(key, ())}
             else:
@@ -272,11 +227,11 @@ class Equivalence:
             return leaving
         return leaving & self._open(destination.rules[Direction.INGRESS], source.sets, destination.resolution)
 
-    def _open(self, rules: _Rules, sets: frozenset[int], resolution: int) -> PortSet:
+    def _open(self, rules: Rules, sets: frozenset[int], resolution: int) -> PortSet:
         """Return the ports that rules open to a peer in the given sets, for a destination with a port resolution."""
         if not rules.steps:
             return ALL_PORTS if rules.grants is None else self._granted_to(rules.grants, sets, resolution)
-        key = (id(rules), sets, resolution)
+        key = (id(rules), sets & rules.telling, resolution)
         found = self._decided.get(key)
         if found is None:
             workload = self._cluster.workloads[self._representatives[resolution]]
@@ -289,14 +244,14 @@ class Equivalence:
             found = self._decided[key] = allowed_ports(matches, granted)
         return found
 
-    def _granted_to(self, grants: _Grants, sets: frozenset[int], resolution: int) -> PortSet:
+    def _granted_to(self, grants: Grants, sets: frozenset[int], resolution: int) -> PortSet:
         ids = grants.everybody
         for key in sets if len(sets) < len(grants.pods) else grants.pods:
             if key in sets and key in grants.pods:
                 ids |= grants.pods[key]
         return self._ports_of(ids, resolution) if ids else NO_PORTS
 
-    def _ports_of(self, ids: _PortIds, resolution: int) -> PortSet:
+    def _ports_of(self, ids: PortIds, resolution: int) -> PortSet:
         found = self._resolved.get((ids, resolution))
         if found is None:
             found = NO_PORTS
@@ -354,20 +309,20 @@ class Equivalence:
             yield pieces, ports
 
     @staticmethod
-    def _granted_at(grants: _Grants, partition: Partition) -> dict[_PortIds, list[AddressRange]]:
+    def _granted_at(grants: Grants, partition: Partition) -> dict[PortIds, list[AddressRange]]:
         """Return the pieces of a partition by what grants open there."""
-        ids_at: dict[int, _PortIds] = {}
+        ids_at: dict[int, PortIds] = {}
         for block, ids in grants.addresses.items():
             if block.family == partition.pieces[0].family:
                 for place in partition.within(block):
                     ids_at[place] = ids_at.get(place, grants.everybody) | ids
         places = range(len(partition.pieces)) if grants.everybody else sorted(ids_at)
-        by_ids: dict[_PortIds, list[AddressRange]] = {}
+        by_ids: dict[PortIds, list[AddressRange]] = {}
         for place in places:
             by_ids.setdefault(ids_at.get(place, grants.everybody), []).append(partition.pieces[place])
         return by_ids
 
-    def _at_address(self, ids: _PortIds, each: _Class, direction: Direction) -> PortSet:
+    def _at_address(self, ids: PortIds, each: _Class, direction: Direction) -> PortSet:
         if direction is Direction.INGRESS:
             return self._ports_of(ids, each.resolution)
         ports = NO_PORTS  # an address has no named ports
@@ -390,11 +345,3 @@ def blocks_of(cluster: AnalysedCluster, direction: Direction) -> Iterator[Addres
 def outside(cluster: AnalysedCluster, direction: Direction, family: Family) -> Partition:
     """Return the addresses of a family, cut at the ends of every block in the policies' rules of a direction."""
     return Partition(family, blocks_of(cluster, direction))
-
-
-def _targets(rules: _Rules) -> list[int]:
-    """Return the sets that rules can open something to."""
-    grants = rules.grants
-    if grants is None or grants.everybody or rules.steps:
-        return [_EVERYBODY]
-    return list(grants.pods)

@@ -91,7 +91,7 @@ def private_networks(policies: Iterable[AdminPolicy]) -> Iterator[tuple[AdminPol
     for policy in policies:
         for direction in policy.rules:
             for block in dict.fromkeys(policy.blocks(direction)):
-                if block != whole(block.family) and any(block.overlaps(each) for each in _PRIVATE):
+                if block not in _EVERY_ADDRESS and any(block.overlaps(each) for each in _PRIVATE):
                     yield policy, block
 
 

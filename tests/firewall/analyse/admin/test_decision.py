@@ -129,12 +129,13 @@ def test_pods_on_the_network_of_their_node_are_neither_subject_nor_peer() -> Non
 
 
 def test_networks_of_all_addresses_match_pods_and_networks_that_pods_may_have_are_noted() -> None:
-    everywhere, somewhere = (
+    everywhere, somewhere, of_v6 = (
         Reachability(cluster_from([pod("a"), pod("b"), admin("closed", 1, "Deny", {"networks": [cidr]})]))
-        for cidr in ("0.0.0.0/0", "10.0.0.0/8")
+        for cidr in ("0.0.0.0/0", "10.0.0.0/8", "::/0")
     )
 
     assert ("shop/a[Pod]", "shop/b[Pod]") not in everywhere.connections().as_map()
     assert ("shop/a[Pod]", "shop/b[Pod]") in somewhere.connections().as_map()
     assert everywhere.notes == ()
-    assert [note.about for note in somewhere.notes] == ["AdminNetworkPolicy closed"]
+    for unclear in (somewhere, of_v6):
+        assert [note.about for note in unclear.notes] == ["AdminNetworkPolicy closed"]
