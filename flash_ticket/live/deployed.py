@@ -14,6 +14,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import refuse_all
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
+from flash_ticket.live.kubernetes_cluster import ForbiddenError
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
 
 _NOT_THERE = {"InvalidRequestException", "EntityNotFoundException"}
@@ -30,7 +31,7 @@ class ClusterSide(Protocol):
         """Return the SecurityGroupPolicies of a namespace."""
 
     def cluster_network_policies(self) -> Sequence[str]:
-        """Return the names of the ClusterNetworkPolicies."""
+        """Return the names of the policies that can come before every NetworkPolicy."""
 
 
 class AccountSide(Protocol):
@@ -100,7 +101,7 @@ def read_deployed(
     return Deployed(
         tuple(policy for policy in policies if is_ours(policy)),
         tuple(policy for policy in policies if not is_ours(policy)),
-        tuple(cluster.cluster_network_policies()),
+        _overruling(cluster),
         tuple(policy for policy in attachments if is_ours(policy)),
         tuple(policy for policy in attachments if not is_ours(policy)),
         own.groups,
@@ -119,6 +120,14 @@ def refuse_unfit(account: AwsAccount, deployed: Deployed, planned: CompiledFirew
     held = {group["GroupId"] for group in deployed.groups}
     rules = account.rules_in(held | existing_groups(planned.environment))
     refuse_all(taken_rules(planned.owner, planned.vpc, deployed, rules))
+
+
+def _overruling(cluster: ClusterSide) -> tuple[str, ...]:
+    """Return the names of policies that can come first; a list that this identity may not read stands for its names."""
+    try:
+        return tuple(cluster.cluster_network_policies())
+    except ForbiddenError as error:
+        return (f"those of {error.key}, which this identity may not read",)
 
 
 def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Adoption:

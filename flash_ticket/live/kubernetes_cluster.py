@@ -110,9 +110,14 @@ class KubernetesCluster:
         return [{**kind, **policy} for policy in found]
 
     def cluster_network_policies(self) -> Sequence[str]:
-        """Return the names of the ClusterNetworkPolicies, or none if the cluster does not know the resource."""
+        """Return the names of the policies that can come before every NetworkPolicy, or none if there is no such API.
+
+        A ClusterNetworkPolicy is a name, an AdminNetworkPolicy is its kind and its name.
+        """
         found = self.listed_if_known("policy.networking.k8s.io/v1alpha2", "clusternetworkpolicies")
-        return sorted(policy["metadata"]["name"] for policy in found)
+        others = self.listed_if_known("policy.networking.k8s.io/v1alpha1", "adminnetworkpolicies")
+        names = sorted(f"AdminNetworkPolicy {policy['metadata']['name']}" for policy in others)
+        return [*sorted(policy["metadata"]["name"] for policy in found), *names]
 
     def objects(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         """Yield the objects of an API list, such as ``/api/v1/pods``. Memory holds one page at a time.

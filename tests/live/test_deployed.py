@@ -10,9 +10,10 @@ from flash_ticket.firewall.compile.flow_log import RESULTS, name_prefix
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.live.deployed import read_adoption, standing_queries
+from flash_ticket.live.deployed import read_adoption, read_deployed, standing_queries
 from flash_ticket.live.left_behind import left_behind
 from flash_ticket.traffic.flow_logs.athena import TABLE, description, saved_queries, stack_name
+from tests.support.clouds.api_server import answering, connected
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import nothing_deployed
@@ -98,3 +99,15 @@ def test_only_result_buckets_that_no_workgroup_uses_are_listed(moto: MotoAccount
 
     assert left.where == f"bucket {BUCKET}-again"
     assert [bucket["Name"] for bucket in moto.client("s3").list_buckets()["Buckets"]] == [BUCKET]
+
+
+def test_a_list_of_policies_that_this_identity_may_not_read_stands_for_their_names(moto: MotoAccount) -> None:
+    version = "/apis/policy.networking.k8s.io/v1alpha2"
+    answers = {
+        version: (200, b'{"resources": [{"name": "clusternetworkpolicies"}]}'),
+        f"{version}/clusternetworkpolicies": (403, b"{}"),
+    }
+    with answering(answers) as url:
+        found = read_deployed(connected(url), moto.connect(), "flash-ticket")
+
+    assert found.overruling == (f"those of {version}/clusternetworkpolicies, which this identity may not read",)

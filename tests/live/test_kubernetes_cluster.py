@@ -190,6 +190,18 @@ def test_a_forbidden_list_of_a_known_type_names_the_missing_right() -> None:
     )
 
 
+def test_admin_network_policies_are_named_with_their_kind() -> None:
+    version = "/apis/policy.networking.k8s.io/v1alpha1"
+    items = {"items": [{"metadata": {"name": "quarantine"}}]}
+    resources = {"resources": [{"name": "adminnetworkpolicies"}]}
+    answers = {
+        version: (200, json.dumps(resources).encode()),
+        f"{version}/adminnetworkpolicies": (200, json.dumps(items).encode()),
+    }
+    with answering(answers) as url:
+        assert list(connected(url).cluster_network_policies()) == ["AdminNetworkPolicy quarantine"]
+
+
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_server_error_is_reported_in_one_line(status: int) -> None:
     with answering({"/api/v1/namespaces/shop": (status, b"{}")}) as url:

@@ -44,7 +44,7 @@ class Deployed:
     Attributes:
         policies: This program's NetworkPolicies, as manifests.
         foreign_policies: The NetworkPolicies of others in the same namespace.
-        overruling: The names of ClusterNetworkPolicies, which overrule NetworkPolicies.
+        overruling: The names of ClusterNetworkPolicies and, with their kind, of AdminNetworkPolicies.
         attachments: This program's SecurityGroupPolicies, as manifests.
         foreign_attachments: The SecurityGroupPolicies of others in the same namespace.
         groups: This stack's security groups, as DescribeSecurityGroups returns them.

@@ -39,7 +39,7 @@ class Impact:
         difference: The difference to what is deployed; None for a first deployment, which only closes traffic.
         foreign: What NetworkPolicies of others open beyond the declaration, by their names.
         replaced: The names of NetworkPolicies of others that this program replaces.
-        overruling: The names of ClusterNetworkPolicies, which can overrule all policies.
+        overruling: The names of ClusterNetworkPolicies and, with their kind, of AdminNetworkPolicies.
         unfinished: Label and id of this stack's security groups that still allow all egress traffic.
         interruptions: Declared traffic that the deployment interrupts on its way.
     """

@@ -131,9 +131,11 @@ def overruling(others: Others, planned: BothLayers) -> Iterator[Overruling]:
 
 
 def perhaps_overruling(names: Iterable[str]) -> Iterator[Overruling]:
-    """Yield the ClusterNetworkPolicies of a saved inventory, which contains only their names."""
+    """Yield the policies of administrators of a saved inventory, which contains only their names."""
+    of_clusters, of_administrators, *_ = OVERRULING_APIS
     for name in names:
-        policy = OtherPolicy(OVERRULING_APIS[0], {"metadata": {"name": name}})
+        api = of_administrators if name.startswith(f"{of_administrators.kind} ") else of_clusters
+        policy = OtherPolicy(api, {"metadata": {"name": name.removeprefix(f"{of_administrators.kind} ")}})
         yield _notice(policy, "it may decide before any NetworkPolicy does", _NOT_COVERED, Effect.UNKNOWN)
 
 
@@ -201,8 +203,8 @@ def _listed(flows: list[str]) -> str:
 
 def _why(policy: OtherPolicy) -> str:
     if _is_baseline(policy):
-        return "it decides about pods that no NetworkPolicy selects"
-    return "it decides before every NetworkPolicy"
+        return "it decides about pods that no NetworkPolicy selects, and the proof covers our policies alone"
+    return "it decides before every NetworkPolicy, and the proof covers our policies alone"
 
 
 def _named(policy: OtherPolicy) -> Overruling:

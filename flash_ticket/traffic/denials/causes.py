@@ -119,7 +119,7 @@ class DeniedAsDeclared:
     def _overruled(self) -> Iterator[Cause]:
         deployed = self.traffic.inventory.deployed
         if deployed and deployed.overruling:
-            problem = f"ClusterNetworkPolicies can overrule every NetworkPolicy: {', '.join(deployed.overruling)}"
+            problem = f"policies of administrators can overrule every NetworkPolicy: {', '.join(deployed.overruling)}"
             yield Cause(Suspect.OVERRULED, problem, "Read them: no NetworkPolicy can allow what they deny")
 
     def _outside(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
