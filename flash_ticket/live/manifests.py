@@ -35,10 +35,14 @@ def _manifests(cluster: KubernetesCluster) -> Iterator[Manifest]:
         for found in cluster.objects(path):
             if kind != "Pod" or (found.get("status") or {}).get("phase") not in _ENDED:
                 yield _manifest(cluster, version, kind, found)
+    seen: set[tuple[str, str, object]] = set()
     for api in OVERRULING_APIS:
         version = f"{api.group}/{api.version}"
         for found in cluster.listed_if_known(version, api.plural):
-            yield _manifest(cluster, version, api.kind, found)
+            policy = (api.group, api.kind, (found["metadata"].get("namespace"), found["metadata"]["name"]))
+            if policy not in seen:  # it is there once more in another version
+                seen.add(policy)
+                yield _manifest(cluster, version, api.kind, found)
 
 
 def _manifest(cluster: KubernetesCluster, version: str, kind: str, found: dict[str, Any]) -> Manifest:

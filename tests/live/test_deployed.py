@@ -108,6 +108,6 @@ def test_a_list_of_policies_that_this_identity_may_not_read_stands_for_their_nam
         f"{version}/clusternetworkpolicies": (403, b"{}"),
     }
     with answering(answers) as url:
-        found = read_deployed(connected(url), moto.connect(), "flash-ticket")
+        found = read_deployed(connected(url), moto.connect(), planned(LogDestination.S3).owner, "vpc-none")
 
     assert found.overruling == (f"those of {version}/clusternetworkpolicies, which this identity may not read",)

@@ -78,6 +78,19 @@ def test_a_connection_of_a_cluster_is_explained(cluster: dict[str, tuple[int, by
     assert cluster
 
 
+def test_a_policy_that_the_cluster_shows_in_two_versions_is_read_once(cluster: dict[str, tuple[int, bytes]]) -> None:
+    of_cluster = {"tier": "Admin", "priority": 0, "subject": {"namespaces": {}}}
+    for version in ("v1alpha2", "v1beta1"):
+        path = f"/apis/policy.networking.k8s.io/{version}"
+        cluster[path] = (200, b'{"kind": "APIResourceList"}')
+        cluster[f"{path}/clusternetworkpolicies"] = listing([{"metadata": {"name": "one"}, "spec": of_cluster}])
+
+    result = run("list", "--live", "--to", "pay")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "shop/api[ReplicaSet] => shop/pay[Pod] : TCP 80\n"
+
+
 def test_a_right_that_is_missing_is_one_line(cluster: dict[str, tuple[int, bytes]]) -> None:
     cluster[f"/api/v1/pods{PAGE}"] = (403, b"{}")
     result = run("list", "--live")

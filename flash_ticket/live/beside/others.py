@@ -45,7 +45,7 @@ def _policies(cluster: KubernetesCluster, namespace: str, unread: list[InputErro
             unread.append(error)
             continue
         for found in listed:
-            # The API server of Calico shows the objects of its other API once more.
+            # A policy is there once more in another version, and in the other API of Calico.
             key = (f"{api.group.removeprefix('crd.')} {api.kind}", found["metadata"]["name"])
             if key not in seen:
                 seen.add(key)

@@ -11,7 +11,7 @@ from flash_ticket.verify.finding import FindingKind
 from tests.support.verify.standing import found, only, shop, standing, with_deployed
 
 LABELS = {"kubernetes.io/metadata.name": "flash-ticket", "team": "shop"}
-CLUSTER, ADMIN, BASELINE, CILIUM, CILIUM_WIDE, *CALICO_AND_AWS = OVERRULING_APIS
+CLUSTER, ADMIN, BASELINE, CILIUM, CILIUM_WIDE, *CALICO_AND_AWS, BETA = OVERRULING_APIS
 CALICO, CALICO_WIDE, *_, AWS, AWS_WIDE = CALICO_AND_AWS
 DENYING: dict[str, Any] = {"ingress": [{"action": "Deny"}, {"action": "Pass"}]}
 HERE, ELSEWHERE = {"matchLabels": {"team": "shop"}}, {"matchLabels": {"team": "other"}}
@@ -31,7 +31,7 @@ def findings(*policies: OtherPolicy, **namespaces: dict[str, str]) -> list[Overr
     [{}, {"namespaces": {}}, {"namespaces": HERE}, {"pods": {"namespaceSelector": HERE, "podSelector": {}}}],
     ids=repr,
 )
-@pytest.mark.parametrize("api", [CLUSTER, ADMIN], ids=lambda api: api.kind)
+@pytest.mark.parametrize("api", [CLUSTER, ADMIN, BETA], ids=lambda api: f"{api.kind} {api.version}")
 def test_an_admin_policy_that_may_select_the_namespace_is_found_with_its_actions(
     api: OverrulingApi, subject: dict[str, Any]
 ) -> None:

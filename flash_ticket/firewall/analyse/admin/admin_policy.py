@@ -1,4 +1,4 @@
-"""Policies of administrators as values (Network Policy API: policy.networking.k8s.io, v1alpha1 and v1alpha2).
+"""Policies of administrators as values (Network Policy API, policy.networking.k8s.io: v1alpha1, v1alpha2, v1beta1).
 
 An AdminNetworkPolicy and a ClusterNetworkPolicy of the tier Admin come before every NetworkPolicy. A
 BaselineAdminNetworkPolicy and a ClusterNetworkPolicy of the tier Baseline come after them.

@@ -1,4 +1,4 @@
-"""Reads policies of administrators from manifests (Network Policy API, types of v1alpha1 and v1alpha2).
+"""Reads policies of administrators from manifests (Network Policy API, types of v1alpha1, v1alpha2 and v1beta1).
 
 What cannot be judged is an error that names the field: nodes and domain names, whose addresses no manifest holds, and
 fields, kinds and versions that this program does not know. An answer that leaves them out would be wrong.
@@ -49,7 +49,7 @@ _FORMS = {
         ("v1alpha1",), ("priority", *_RULES), {**_ALLOW, "Pass": Action.PASS}, "ports", Tier.ADMIN
     ),
     "BaselineAdminNetworkPolicy": _Form(("v1alpha1",), _RULES, _ALLOW, "ports", Tier.BASELINE, "default"),
-    "ClusterNetworkPolicy": _Form(("v1alpha2",), ("tier", "priority", *_RULES), _ACCEPT, "protocols"),
+    "ClusterNetworkPolicy": _Form(("v1beta1", "v1alpha2"), ("tier", "priority", *_RULES), _ACCEPT, "protocols"),
 }
 ADMIN_KINDS = frozenset(_FORMS)
 """The kinds of policies that administrators write for the whole cluster."""
@@ -205,7 +205,7 @@ def _port(raw: Mapping[str, object], path: str, place: FieldPath) -> Iterator[Po
 
 
 def _protocol(raw: Mapping[str, object], path: str, place: FieldPath) -> Iterator[PortRange | NamedPort]:
-    """Yield the ports of an entry of ``protocols`` (v1alpha2)."""
+    """Yield the ports of an entry of ``protocols`` (v1alpha2, v1beta1)."""
     kind = _only_one(raw, (*_PROTOCOLS, "destinationNamedPort"), path, place)
     at = f"{path}.{kind}"
     if kind == "destinationNamedPort":

@@ -52,7 +52,9 @@ OVERRULING_APIS = (
     OverrulingApi(*_CALICO, "GlobalNetworkPolicy", "globalnetworkpolicies", Reach.CLUSTER),
     OverrulingApi(*_AWS, "ApplicationNetworkPolicy", "applicationnetworkpolicies", Reach.NAMESPACE),
     OverrulingApi(*_AWS, "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
+    OverrulingApi(GROUP, "v1beta1", "ClusterNetworkPolicy", "clusternetworkpolicies", Reach.CLUSTER),
 )
+"""One API can be there in several versions, and shows the same policies in each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ VERIFY_KUBERNETES = (
     KubernetesRight("", "services", ("list",)),
     KubernetesRight("networking.k8s.io", "networkpolicies", ("list",)),
     KubernetesRight("vpcresources.k8s.aws", "securitygrouppolicies", ("list",)),
-    *(KubernetesRight(each.group, each.plural, ("list",), each.reach) for each in OVERRULING_APIS),
+    *dict.fromkeys(KubernetesRight(each.group, each.plural, ("list",), each.reach) for each in OVERRULING_APIS),
     # Policies of administrators select namespaces by label. verify asks for the labels if there is such a policy.
     KubernetesRight("", "namespaces", ("list",), Reach.CLUSTER),
 )

@@ -59,6 +59,13 @@ def test_the_three_kinds_have_their_tiers_and_their_words_for_actions() -> None:
     assert actions == [[Action.ALLOW, Action.PASS, Action.DENY], [Action.ALLOW], [Action.ALLOW, Action.PASS]]
 
 
+def test_v1beta1_is_written_like_v1alpha2() -> None:
+    body = of_cluster(egress=to(EVERYWHERE, "Accept", protocols=[{"tcp": {"destinationPort": {"number": 80}}}]))
+    beta = read({**body, "apiVersion": "policy.networking.k8s.io/v1beta1"})
+
+    assert (beta.tier, beta.rules) == (read(body).tier, read(body).rules)
+
+
 def test_a_lower_priority_comes_first_and_a_direction_without_rules_is_not_affected() -> None:
     found = cluster_from([administrator(name="a"), {**administrator(name="b"), "spec": {**SPEC, "priority": 0}}])
 
