@@ -6,7 +6,13 @@ from functools import cached_property
 
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
-from flash_ticket.firewall.change.whose.rule_identity import ANY, RuleIdentity, declared_identities, identity_of
+from flash_ticket.firewall.change.whose.rule_identity import (
+    RuleIdentity,
+    declared_identities,
+    identity_of,
+    opened_by,
+    revoking,
+)
 from flash_ticket.firewall.compile.owner import CLUSTER_TAG, NAMESPACE_TAG, STACK_TAG, tags_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
 from flash_ticket.firewall.prove.proof import Proof
@@ -120,21 +126,17 @@ class VpcLayer(Comparison):
         ours = rule["SecurityGroupRuleId"] in self._own_rules
         if not ours and rule["GroupId"] not in self.group_ids.values():
             return  # somebody else's rule in somebody else's group
-        direction = "egress" if rule["IsEgress"] else "ingress"
         labels = {id_: group.label for group, id_ in self.group_ids.items()}
         holder = labels.get(rule["GroupId"], str(rule["GroupId"]))
-        revoke = (
-            f"aws ec2 revoke-security-group-{direction} --group-id {rule['GroupId']} "
-            f"--security-group-rule-ids {rule['SecurityGroupRuleId']}"
-        )
+        revoke = revoking(rule)
         if ours:
             why = "this program created it, and nothing declares it any more"
             remedy = f"{self._update}; if it is still there afterwards, Pulumi does not know it: {revoke}"
-            yield Finding(_where(rule, holder), f"it opens {_opened(rule)}", why, remedy, FindingKind.LEFT_OVER)
+            yield Finding(_where(rule, holder), f"it opens {opened_by(rule)}", why, remedy, FindingKind.LEFT_OVER)
         else:
             yield Finding(
                 _where(rule, holder),
-                f"this program did not create it, and it opens {_opened(rule)}",
+                f"this program did not create it, and it opens {opened_by(rule)}",
                 "rules add up: ours cannot close what another one opens",
                 revoke,
                 FindingKind.WIDENING,
@@ -185,10 +187,3 @@ def _comparable(rule: Described) -> dict[str, object]:
 
 def _where(rule: Described, holder: str) -> str:
     return f"rule {rule['SecurityGroupRuleId']} in {holder}"
-
-
-def _opened(rule: Described) -> str:
-    _, is_egress, protocol, first, last, peer = identity_of(rule)
-    numbers = "" if ANY in {first, last} else f" {first}" if first == last else f" {first}-{last}"
-    said = "all traffic" if protocol == str(ANY) else f"{protocol.upper()}{numbers}"
-    return f"{said} {'to' if is_egress else 'from'} {peer}"

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.foreign_attachments import attachment_notices, refuse_taken_names
 from flash_ticket.firewall.change.overruling import overruling
+from flash_ticket.firewall.change.whose.rule_identity import added_by_others, existing_groups
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.guard_rails import guard_rail_warnings
@@ -39,6 +40,18 @@ def preview_warnings(
     yield from guard_rail_warnings(cluster, planned, labels)
     yield from resolver_warnings(cluster, account, planned.environment)
     yield from others_warnings(cluster, deployed, planned, labels)
+    yield from rule_warnings(account, deployed, planned)
+
+
+def rule_warnings(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Iterator[str]:
+    """Yield the rules that others have put into groups of ours.
+
+    Raises:
+        InputError: A call to AWS fails, or a right is missing.
+    """
+    held = {group["GroupId"] for group in deployed.groups}
+    rules = account.rules_in(held | existing_groups(planned.environment)) if held else ()
+    yield from map(str, added_by_others(deployed, planned.vpc, rules))
 
 
 def others_warnings(

@@ -15,6 +15,7 @@ from flash_ticket.firewall.change.whose.ownership import completed
 from flash_ticket.firewall.compile.owner import Claim, Owner, owner_in, tags_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, VpcFirewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.verdict import Direction
 
 ANY = -1
@@ -114,6 +115,47 @@ def taken_rules(
         )
 
 
+def added_by_others(deployed: Deployed, firewall: VpcFirewall, rules: Iterable[Described]) -> Iterator[Notice]:
+    """Yield a notice for each rule that others have put into a group of this program.
+
+    The rule that opens all egress is left out, because AWS puts it into a new group: see ``unfinished_groups``.
+
+    Args:
+        deployed: What this firewall has deployed.
+        firewall: Its compiled VPC layer; a rule that it declares is not one of others.
+        rules: All rules of its groups.
+    """
+    labels, known = deployed.group_labels, {rule["SecurityGroupRuleId"] for rule in deployed.rules}
+    declared = declared_identities(firewall, {OwnGroup(label): id_ for id_, label in labels.items()})
+    for rule in rules:
+        identity, id_ = identity_of(rule), rule["SecurityGroupRuleId"]
+        everything = identity.is_egress and identity.protocol == str(ANY)
+        if identity.group in labels and identity not in declared and id_ not in known and not everything:
+            yield Notice(
+                f"rule {id_} in {labels[identity.group]}",
+                f"this program did not create it, and it opens {opened_by(rule)}",
+                why="Rules add up: ours cannot close what another one opens",
+                remedy=f"Declare the flow in traffic.yaml, or run {revoking(rule)}",
+            )
+
+
+def opened_by(described: Described) -> str:
+    """Return what a rule opens: ``all traffic to 0.0.0.0/0``."""
+    _, is_egress, protocol, first, last, peer = identity_of(described)
+    numbers = "" if ANY in {first, last} else f" {first}" if first == last else f" {first}-{last}"
+    said = "all traffic" if protocol == str(ANY) else f"{protocol.upper()}{numbers}"
+    return f"{said} {'to' if is_egress else 'from'} {peer}"
+
+
+def revoking(described: Described) -> str:
+    """Return the command that removes a rule."""
+    direction = "egress" if described["IsEgress"] else "ingress"
+    return (
+        f"aws ec2 revoke-security-group-{direction} --group-id {described['GroupId']} "
+        f"--security-group-rule-ids {described['SecurityGroupRuleId']}"
+    )
+
+
 def _lost_its_tags(rule: GroupRule, described: Described) -> bool:
     """Return whether a rule is as this program makes it, but somebody has removed its tags: Pulumi may know it."""
     return not tags_of(described) and described.get("Description") == rule.description
@@ -136,10 +178,9 @@ def _remedy(rules: list[Described], owner: Owner) -> str:
         )
     if owner.claim(rules[0]) is Claim.EARLIER:
         return f"If they are those of {owner}, complete their tags: {completed(owner, ids)}"
-    group, direction = rules[0]["GroupId"], "egress" if rules[0]["IsEgress"] else "ingress"
     return (
-        "Remove them where they are declared, and deploy: this program adds the same ones; by hand: aws ec2 "
-        f"revoke-security-group-{direction} --group-id {group} --security-group-rule-ids {ids[0]}"
+        "Remove them where they are declared, and deploy: this program adds the same ones; by hand: "
+        f"{revoking(rules[0])}"
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.change.deployed import Deployed, Described
-from flash_ticket.firewall.change.whose.rule_identity import taken_rules
+from flash_ticket.firewall.change.whose.rule_identity import added_by_others, taken_rules
 from flash_ticket.firewall.compile.owner import STACK_TAG, Owner
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
@@ -83,3 +83,33 @@ def test_a_protocol_by_number_is_the_same_rule() -> None:
     by_number = [{**each, "IpProtocol": numbers[each["IpProtocol"]]} for each in as_of(NEIGHBOUR, BETWEEN_OTHERS)]
 
     assert refused(by_number, ON_NODES) == refused(as_of(NEIGHBOUR, BETWEEN_OTHERS), ON_NODES)
+
+
+STANDS = deployed(shop(Attachment.PODS))
+
+
+def put_into(group: str, **described: Any) -> list[str]:  # noqa: ANN401 - the fields of a rule
+    """Return what a preview says of a rule that somebody has put into a group."""
+    ports = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "0.0.0.0/0"}
+    rule = {"SecurityGroupRuleId": "sgr-9", "GroupId": group, "IsEgress": False, "Tags": [], **ports, **described}
+    firewall = shop(Attachment.PODS)
+    return [str(each) for each in added_by_others(STANDS, firewall.vpc, (*STANDS.rules, rule))]
+
+
+def test_a_rule_of_others_in_a_group_of_ours_is_named_with_the_command_that_removes_it() -> None:
+    (said,) = put_into("sg-own-api")
+    assert said.startswith("rule sgr-9 in api: this program did not create it, and it opens TCP 22 from 0.0.0.0/0. ")
+    assert said.endswith(
+        "Declare the flow in traffic.yaml, or run aws ec2 revoke-security-group-ingress --group-id sg-own-api "
+        "--security-group-rule-ids sgr-9."
+    )
+    everything = {"IpProtocol": "-1", "FromPort": -1, "ToPort": -1}
+    assert "it opens all traffic from 0.0.0.0/0" in put_into("sg-own-api", **everything)[0]
+
+
+def test_a_rule_of_others_in_a_group_of_theirs_is_not_one_in_ours() -> None:
+    assert put_into("sg-dev-nodes") == []
+
+
+def test_the_rule_that_aws_puts_into_a_new_group_is_left_to_its_own_warning() -> None:
+    assert put_into("sg-own-api", IsEgress=True, IpProtocol="-1", FromPort=-1, ToPort=-1) == []
