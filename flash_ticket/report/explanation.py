@@ -1,21 +1,30 @@
 """Verdicts as text and as JSON: whether a connection passes each layer, and what decides."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.verdict import OF_OTHERS, Answer, Extent, Side, Verdict
 from flash_ticket.report.json_form import AnswerFormat
 
+_MOST_IN_FULL = 3
 
-def explained(verdicts: Sequence[Verdict], form: AnswerFormat) -> str:
-    """Return the verdict of each layer on one connection.
+
+def explained(answers: Sequence[Sequence[Verdict]], form: AnswerFormat) -> str:
+    """Return the verdict of each layer on one connection, for each pair of ends that can be meant.
 
     Args:
-        verdicts: One for each layer, all about the same connection; at least one.
+        answers: At least one, each with at least one verdict, all about the same pair of ends and port. There are
+            several if an end is an address that several things can have.
         form: Text or JSON.
     """
-    return _json(verdicts) if form is AnswerFormat.JSON else _text(verdicts)
+    if form is AnswerFormat.JSON:
+        found = [_json(verdicts) for verdicts in answers]
+        return json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
+    if len(answers) == 1:
+        return escaped_lines(_lines(answers[0]))
+    return escaped_lines(_many(answers))
 
 
 _SAID = {
@@ -24,17 +33,40 @@ _SAID = {
     Answer.UNKNOWN: "may pass: only the account knows the rules of others in these groups",
 }
 _IN_JSON = {Answer.PASSES: True, Answer.STOPPED: False, Answer.UNKNOWN: None}
+_COUNTED = {Answer.PASSES: "pass", Answer.UNKNOWN: "may pass", Answer.STOPPED: "are stopped"}
 
 
-def _text(verdicts: Sequence[Verdict]) -> str:
-    first = verdicts[0]
-    said = _SAID[Answer.of(verdict.answer for verdict in verdicts)]
+def stops(verdicts: Sequence[Verdict]) -> bool:
+    """Return whether some layer certainly stops a connection."""
+    return _answer(verdicts) is Answer.STOPPED
+
+
+def _answer(verdicts: Sequence[Verdict]) -> Answer:
+    return Answer.of(verdict.answer for verdict in verdicts)
+
+
+def _many(answers: Sequence[Sequence[Verdict]]) -> Iterator[str]:
+    """Yield several answers: those that pass in full first, and of many others a line each."""
+    order = list(_COUNTED)
+    found = Counter(map(_answer, answers))
+    counts = ", ".join(f"{found[each]} {said}" for each, said in _COUNTED.items() if found[each])
+    yield f"This can mean {len(answers)} connections: {counts}."
+    for verdicts in sorted(answers, key=lambda verdicts: order.index(_answer(verdicts))):
+        if not stops(verdicts) or len(answers) <= _MOST_IN_FULL:
+            yield from _lines(verdicts)
+        else:
+            layers = " and the ".join(f"{verdict.layer} layer" for verdict in verdicts if verdict.stops)
+            yield f"{_lines(verdicts)[0]} by the {layers}"
+
+
+def _lines(verdicts: Sequence[Verdict]) -> list[str]:
+    first, said = verdicts[0], _SAID[_answer(verdicts)]
     lines = [f"{first.source} => {first.destination} : {first.port} {said}"]
     for verdict in verdicts:
         extent = "" if verdict.extent is Extent.WHOLE else f", for {verdict.extent.value}"
         lines.append(f"  {verdict.layer} layer: {verdict.answer.value}{extent}")
         lines.extend(f"    {side}{_sources(side)}" for side in (verdict.egress, verdict.ingress))
-    return escaped_lines(lines)
+    return lines
 
 
 def _sources(side: Side) -> str:
@@ -42,29 +74,23 @@ def _sources(side: Side) -> str:
     return f" ({', '.join(sources)})" if sources else ""
 
 
-def _json(verdicts: Sequence[Verdict]) -> str:
+def _json(verdicts: Sequence[Verdict]) -> dict[str, object]:
     first = verdicts[0]
-    return (
-        json.dumps(
+    return {
+        "src": first.source,
+        "dst": first.destination,
+        "port": str(first.port),
+        "passes": _IN_JSON[_answer(verdicts)],
+        "layers": [
             {
-                "src": first.source,
-                "dst": first.destination,
-                "port": str(first.port),
-                "passes": _IN_JSON[Answer.of(verdict.answer for verdict in verdicts)],
-                "layers": [
-                    {
-                        "layer": verdict.layer.value,
-                        "passes": _IN_JSON[verdict.answer],
-                        "extent": verdict.extent.value,
-                        "sides": [_side(verdict.egress), _side(verdict.ingress)],
-                    }
-                    for verdict in verdicts
-                ],
-            },
-            indent=2,
-        )
-        + "\n"
-    )
+                "layer": verdict.layer.value,
+                "passes": _IN_JSON[verdict.answer],
+                "extent": verdict.extent.value,
+                "sides": [_side(verdict.egress), _side(verdict.ingress)],
+            }
+            for verdict in verdicts
+        ],
+    }
 
 
 def _side(side: Side) -> dict[str, object]:

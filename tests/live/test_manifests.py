@@ -104,3 +104,12 @@ def test_a_cluster_and_a_directory_together_are_refused(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert result.stderr == "error: --live: a directory is named, too. Leave one of --live and --dir out.\n"
+
+
+def test_an_address_of_a_pod_means_its_workload(cluster: dict[str, tuple[int, bytes]]) -> None:
+    pods = [{**PODS[0], "status": {"podIPs": [{"ip": "10.0.0.7"}, {"ip": "2001:DB8::7"}]}}, *PODS[2:]]
+    cluster[f"/api/v1/pods{PAGE}"] = listing(pods)
+
+    for address in ("10.0.0.7", "2001:db8::7"):
+        assert run("explain", address, "pay", "80", "--live").exit_code == 0
+    assert run("explain", "10.0.0.8", "pay", "80", "--live").exit_code == 1

@@ -1,6 +1,6 @@
 """Finds the endpoints and ports of a cluster by the names that people write on a command line."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from flash_ticket.firewall.analyse.workload import Workload
@@ -12,14 +12,17 @@ _MOST_DIGITS = 10
 """Python refuses to read a number of more than 4,300 digits."""
 
 
-def find_endpoint(name: str, parties: Mapping[str, Workload], source: str) -> Workload | AddressRange:
-    """Return the workload or the addresses with a name.
+def find_endpoint(
+    name: str, parties: Mapping[str, Workload], source: str, workloads: Iterable[Workload] = ()
+) -> Workload | AddressRange:
+    """Return the workload or the addresses with a name. The address of a pod means its workload.
 
     Args:
         name: ``shop/api[Deployment]``, ``shop/api`` or ``api``, if only one workload has this name; or an address, a
             CIDR or a range, with or without ``[External]``.
         parties: The workloads by their full names.
         source: The directory, for errors.
+        workloads: Every workload, with the addresses of its pods where they are known.
 
     Raises:
         InputError: Nothing has this name, or several workloads have it.
@@ -32,13 +35,14 @@ def find_endpoint(name: str, parties: Mapping[str, Workload], source: str) -> Wo
     if found:
         raise InputError(source, name, f"{len(found)} workloads have this name", f"Name one of: {', '.join(found)}")
     try:
-        return AddressRange.of(name.removesuffix("[External]"))
+        wanted = AddressRange.of(name.removesuffix("[External]"))
     except ValueError:
         known = {short: full for full in parties for short in (full, *_short_names(full))}
         near = get_close_matches(name, known, n=3, cutoff=0.5) or sorted(parties)[:5]
         meant = ", ".join(dict.fromkeys(known[each] for each in near))
         remedy = f"Name one of the workloads, such as {meant}, or an address" if meant else "Name an address"
         raise InputError(source, name, "no workload and no address has this name", remedy) from None
+    return next((each for each in workloads if wanted in each.addresses), wanted)
 
 
 def _short_names(full: str) -> tuple[str, str]:

@@ -1,12 +1,13 @@
 """Workloads: the pods that policies select, as manifests declare them, with replicas counted once."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from flash_ticket.firewall.analyse.manifests import fields as field
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
-from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.addresses import AddressRange, canonical_address
 from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
 
 TEMPLATE_PATHS = {
@@ -60,7 +61,7 @@ class Workload:
         network: Whether the pods share their node's network.
         pod: The name of one pod, used if policies treat the owner's pods differently; the workload's name for a
             template.
-        addresses: The addresses that the pods can have; manifests hold none, so their reader leaves this empty.
+        addresses: The addresses that the pods can have; of manifests, only the status of a running pod holds any.
         cluster_ips: The addresses that Services in front of the pods can have; empty as well.
     """
 
@@ -98,7 +99,9 @@ def read_workload(body: Mapping[str, object], namespace: str, name: str, place: 
         labels = field.strings(metadata.get("labels"), "metadata.labels", place)
         spec = field.mapping(body.get("spec"), "spec", place)
         owner_name, owner_kind = owner or (name, kind)
-        return _of_pod(spec, "spec", Workload(namespace, owner_name, owner_kind, labels, pod=name), place)
+        addresses = () if spec.get("hostNetwork") is True else _addresses(body.get("status"))
+        pod = Workload(namespace, owner_name, owner_kind, labels, pod=name, addresses=addresses)
+        return _of_pod(spec, "spec", pod, place)
     template, path = body, ""
     for step in TEMPLATE_PATHS[kind]:
         path = f"{path}.{step}".lstrip(".")
@@ -107,6 +110,19 @@ def read_workload(body: Mapping[str, object], namespace: str, name: str, place: 
     labels = field.strings(metadata.get("labels"), f"{path}.metadata.labels", place)
     spec = field.mapping(template.get("spec"), f"{path}.spec", place)
     return _of_pod(spec, f"{path}.spec", Workload(namespace, name, kind, labels, pod=name), place)
+
+
+def _addresses(status: object) -> tuple[AddressRange, ...]:
+    """Return the addresses in a pod's status; a file that people wrote has none, and other content means none."""
+    if not isinstance(status, Mapping):
+        return ()
+    listed = status.get("podIPs")
+    given = [each.get("ip") for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    found = []
+    for each in given or [status.get("podIP")]:
+        with suppress(ValueError):
+            found.append(AddressRange.of(canonical_address(str(each))))
+    return tuple(found)
 
 
 def replicas(body: Mapping[str, object], place: FieldPath) -> range:

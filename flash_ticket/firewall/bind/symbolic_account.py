@@ -18,6 +18,7 @@ from flash_ticket.firewall.declare.binding import Binding, Clients, One, PlaceEn
 from flash_ticket.firewall.declare.choices import DnsMode, Network
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 
+_SYMBOLIC = tuple(map(AddressRange.of, ("198.18.0.0/15", "2001:2::/48")))
 _WITHIN = {Family.V4: ip_network("198.18.0.0/16"), Family.V6: ip_network("2001:2::/49")}
 _ELSEWHERE = {Family.V4: ip_network("198.19.0.0/17"), Family.V6: ip_network("2001:2:0:8000::/50")}
 _SERVICES = {Family.V4: ip_network("198.19.128.0/17"), Family.V6: ip_network("2001:2:0:c000::/108")}
@@ -28,6 +29,11 @@ _VPC = "vpc-symbolic"
 _CLUSTER_GROUP = One(id="the group of the cluster")
 _OF_IPV6 = ".ipv6."
 """The names of AWS's own prefix lists of IPv6 contain it (Amazon VPC User Guide, AWS-managed prefix lists)."""
+
+
+def is_symbolic(block: AddressRange) -> bool:
+    """Return whether a block stands for addresses that only AWS knows."""
+    return any(each.covers(block) for each in _SYMBOLIC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""ipBlocks of the compiled policies that match more than the place they are for: pods, or the addresses of Services.
+"""ipBlocks of the compiled policies that match more than the place they are for: pods, Services, the VPC, the internet.
 
-Which ipBlocks do depends on the network plug-in: see ``flash_ticket.firewall.analyse.enforcement``.
+Whether they match pods and Services depends on the network plug-in: see ``flash_ticket.firewall.analyse.enforcement``.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -12,15 +12,12 @@ from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Environment, PrefixList
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
 from flash_ticket.firewall.declare.choices import Network
-from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.addresses import PRIVATE_BLOCKS, AddressRange, takes_in_the_internet, without
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
 from flash_ticket.firewall.terms.verdict import Direction
 
-_USUAL = tuple(
-    ip_network(block)
-    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "2000::/3")
-)
+_USUAL = tuple(ip_network(block) for block in (*PRIVATE_BLOCKS, "2000::/3"))
 """Where the addresses of a VPC usually are (Amazon VPC User Guide, VPC CIDR blocks). Those of IPv6 are public."""
 
 
@@ -30,6 +27,8 @@ class Covered(StrEnum):
     PODS = "pods"
     MAYBE_PODS = "addresses that a VPC may have, which only the account can compare with those of pods"
     SERVICES = "Services"
+    INTERNET = "the internet"
+    VPC = "the whole VPC"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,12 +61,13 @@ class Overlap:
 def overlaps(environment: Environment, firewall: PodFirewall) -> tuple[Overlap, ...]:
     """Return the rules whose ipBlocks match more than their place, sorted."""
     cluster = environment.cluster
-    if not cluster.enforcement.matches_addresses:
-        return ()
     found: list[Overlap] = []
     for policy in firewall.allows:
         for direction in policy.directions:
             for rule in policy.rules:
+                found += _wide(environment, policy, direction, rule)
+                if not cluster.enforcement.matches_addresses:
+                    continue
                 among_pods = list(_of_rule(policy, direction, rule, Covered.PODS, environment.pod_networks))
                 found += among_pods
                 if environment.account == SYMBOLIC_ID and not among_pods:
@@ -134,10 +134,18 @@ def _possible(environment: Environment) -> list[Network]:
 
 
 def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
-    first, cni = found[0], environment.cluster.cni.value
+    first, cni, name = found[0], environment.cluster.cni.value, found[0].place
     networks = _all(sorted({network for each in found for network in each.networks}))
-    key = f"places.{first.place}" if first.place in dict(environment.places) else "cluster.dns.address"
+    key = f"places.{name}" if name in dict(environment.places) else "cluster.dns.address"
     allowed = "; ".join(dict.fromkeys(map(str, found)))
+    if first.covered in (Covered.INTERNET, Covered.VPC):
+        has_groups = any(place.groups for each, place in environment.places if each == name)
+        layer = "the pod layer" if has_groups else "the firewall"
+        return Notice(
+            key,
+            f"it takes in {first.covered} ({networks}), and {layer} takes every host there for {name}: {allowed}",
+            f"Narrow places.{name} to the addresses of {name}, unless every host there is meant",
+        )
     if first.covered is Covered.SERVICES:
         return Notice(
             key,
@@ -158,6 +166,17 @@ def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
         f"there: {allowed}",
         f"Give {first.place} addresses that no pod can have, or name its pods in traffic.yaml instead",
     )
+
+
+def _wide(environment: Environment, policy: NetworkPolicy, direction: Direction, rule: PolicyRule) -> Iterator[Overlap]:
+    """Yield what a rule takes in as a whole: the internet with all else that has an address there, or the VPC."""
+    blocks = {block: AddressRange.of(str(block)) for block in _blocks(rule)}
+    internet = [block for block, addresses in blocks.items() if takes_in_the_internet(addresses)]
+    if internet:
+        yield from _of_rule(policy, direction, rule, Covered.INTERNET, internet)
+    elif environment.account != SYMBOLIC_ID:
+        whole = [each for each in environment.vpc_networks if not without(AddressRange.of(str(each)), blocks.values())]
+        yield from _of_rule(policy, direction, rule, Covered.VPC, whole)
 
 
 def _of_rule(

@@ -65,6 +65,10 @@ class BothLayers:
         """The endpoints by name."""
         return {endpoint.name: endpoint for endpoint in self.endpoints}
 
+    @cached_property
+    def _listed(self) -> frozenset[Endpoint]:
+        return frozenset(self.endpoints)
+
     def endpoint(self, name: str) -> Endpoint:
         """Return an endpoint by its name.
 
@@ -179,10 +183,11 @@ class BothLayers:
         found = self.verdict(layer, source, destination, port)
         if found is None or found.passes:
             return found
+        is_listed, wanted = source in self._listed and destination in self._listed, PortSet((port,))
         known = self.opened(layer, source, destination)
-        if layer is Layer.VPC and (known | self.unknown(source, destination)).covers(PortSet((port,))):
+        if layer is Layer.VPC and (not is_listed or (known | self.unknown(source, destination)).covers(wanted)):
             return self.groups.open_part(source, destination, port) or found
-        if layer is Layer.VPC or not known.covers(PortSet((port,))):
+        if layer is Layer.VPC or (is_listed and not known.covers(wanted)):
             return found
         parts = (
             part

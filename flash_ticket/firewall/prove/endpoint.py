@@ -18,8 +18,8 @@ from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment, Network
-from flash_ticket.firewall.declare.matrix import External, Matrix, label_text
-from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole, without
+from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, label_text
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, takes_in_the_internet, whole, without
 
 DNS = "DNS"
 KUBELET = "the kubelet"
@@ -107,6 +107,14 @@ def endpoints(
     return (*known, *survey.strangers(known, policies, administrators))
 
 
+def pods_with(
+    matrix: Matrix, environment: Environment, firewall: VpcFirewall, namespace: str, labels: Labels
+) -> Endpoint:
+    """Return the pods of a namespace that have exactly these labels."""
+    words = f"a pod of {namespace} with {label_text(labels)}"
+    return _Survey(matrix, environment, firewall).pods(words, Role.UNDECLARED, namespace, dict(labels))
+
+
 @dataclass(frozen=True)
 class _Survey:
     matrix: Matrix
@@ -116,7 +124,7 @@ class _Survey:
     def endpoints(self) -> Iterator[Endpoint]:
         namespace, cluster = self.matrix.namespace, self.environment.cluster
         for service in self.matrix.services:
-            yield self._pods(service.name, Role.SERVICE, namespace, dict(service.pods))
+            yield self.pods(service.name, Role.SERVICE, namespace, dict(service.pods))
         for external in self.matrix.externals:
             yield self._external(external)
         resolver = replace(self._workload(_KUBE_SYSTEM, "kube-dns", {"k8s-app": "kube-dns"}), kind=DNS)
@@ -131,8 +139,8 @@ class _Survey:
         networks = clients.networks if isinstance(clients, PrefixList) else clients
         front = self.environment.load_balancer.external
         yield Endpoint(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
-        yield self._pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
-        yield self._pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
+        yield self.pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
+        yield self.pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
         if cluster.leaving:
             yield from self._not_restarted(cluster.leaving)
@@ -141,7 +149,7 @@ class _Survey:
         """Yield each service's pods with the previous attachment: interfaces keep their groups until a restart."""
         for service in self.matrix.services:
             name = before_restart(service.name)
-            pods = self._pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
+            pods = self.pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
             own = attachment is Attachment.PODS
             yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
 
@@ -160,7 +168,7 @@ class _Survey:
             if key not in seen:
                 seen.add(key)
                 words = f"a pod of {name}" + (f" with {label_text(sorted(labels.items()))}" if labels else "")
-                yield self._pods(words, Role.UNDECLARED, name, labels, namespace)
+                yield self.pods(words, Role.UNDECLARED, name, labels, namespace)
 
     def _meant(
         self, policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
@@ -190,7 +198,7 @@ class _Survey:
     def _of_pods(self) -> tuple[AddressRange, ...]:
         return _ranges(self.environment.pod_networks)
 
-    def _pods(
+    def pods(
         self,
         name: str,
         role: Role,
@@ -224,7 +232,7 @@ class _Survey:
 
     def _external(self, external: External) -> Endpoint:
         if external.namespace is not None:
-            return self._pods(external.name, Role.EXTERNAL, external.namespace, dict(external.pods))
+            return self.pods(external.name, Role.EXTERNAL, external.namespace, dict(external.pods))
         place = self.environment.place(external.name)
         groups: frozenset[Holder] = frozenset(place.groups)
         if external.name == self.environment.load_balancer.external:
@@ -232,14 +240,19 @@ class _Survey:
         return Endpoint(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
     def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Endpoint]:
-        """Yield the hosts of the VPC and of the internet, without the addresses that belong to an external."""
+        """Yield the hosts of the VPC and of the internet, without the addresses that belong to an external.
+
+        Addresses that take in the whole VPC or the internet leave nothing else there, so they are not left out: what
+        is open to them is open to every other host there.
+        """
         by_address = [network for _, place in self.environment.places if not place.groups for network in place.networks]
         front = self.environment.place(self.environment.load_balancer.external)
         named = [network for network in by_address if network not in front.networks]
         taken = _ranges([*named, *clients])
-        vpc = tuple(left for block in self._vpc for left in without(block, taken))
+        vpc = tuple(left for block in self._vpc for left in without(block, taken) or (block,))
         yield Endpoint(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
-        beyond = (*taken, *self._vpc, *_ranges(self.environment.cluster.resolvers))
+        some = (each for each in taken if not takes_in_the_internet(each))
+        beyond = (*some, *self._vpc, *_ranges(self.environment.cluster.resolvers))
         internet = tuple(left for family in Family for left in without(whole(family), beyond))
         yield Endpoint(INTERNET, Role.UNDECLARED, None, internet, frozenset())
 

@@ -66,6 +66,25 @@ def whole(family: Family) -> AddressRange:
     return AddressRange(family, 0, family.last)
 
 
+PRIVATE_BLOCKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+"""Where the addresses of a VPC and of Services usually are: RFC 1918, 6598 and 4193."""
+
+_PRIVATE = tuple(map(AddressRange.of, PRIVATE_BLOCKS))
+
+_MOST_OF_ONE_OWNER = {Family.V4: 1 << 24, Family.V6: 1 << 112}
+"""A /8 of IPv4 and a /16 of IPv6: nobody on the internet has a larger block (IANA's registries of address space)."""
+
+
+def is_private(block: AddressRange) -> bool:
+    """Return whether a block belongs to private networks."""
+    return any(each.covers(block) for each in _PRIVATE)
+
+
+def takes_in_the_internet(block: AddressRange) -> bool:
+    """Return whether a block is so large that it means the internet, and not the hosts of somebody."""
+    return block.last - block.first + 1 > _MOST_OF_ONE_OWNER[block.family] and not is_private(block)
+
+
 def without(block: AddressRange, excepted: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
     """Return what is left of a block, as sorted ranges that do not touch."""
     left: list[AddressRange] = []

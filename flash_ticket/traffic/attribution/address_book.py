@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from ipaddress import ip_address, ip_network
 
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.prove.both_layers import BothLayers
@@ -18,6 +17,7 @@ from flash_ticket.firewall.prove.endpoint import (
     Role,
     clients_of,
 )
+from flash_ticket.firewall.terms.addresses import AddressRange, is_private
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, PortSet, Protocol
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory, UnknownEnd
@@ -26,11 +26,6 @@ from flash_ticket.traffic.records.record import End, PodIdentity
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP, 132: Protocol.SCTP}
 """IANA's numbers of the supported protocols with ports."""
-
-_PRIVATE = tuple(
-    ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
-"""RFC 1918, 6598 and 4193."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,8 @@ class AddressBook:
             endpoint = self._pods(service.namespace, service.selector) if service.selector else named[VPC_HOST]
             return KnownEnd(endpoint, port=_behind(service, port))
         place = self._places.called(end.address, port) or self._elsewhere(end.address, span)
-        if place is self.layers.named[INTERNET] and not self.inventory.services and _is_private(end.address):
+        may_be_services = not self.inventory.services and place is self.layers.named[INTERNET]
+        if may_be_services and is_private(AddressRange.of(end.address)):
             return UnknownEnd.NO_SERVICES
         return place if isinstance(place, UnknownEnd) else KnownEnd(place, port=port)
 
@@ -223,8 +219,3 @@ def _behind(service: ClusterService, port: PortRange | None) -> PortRange | None
         if port and outside.covers(port):
             return PortRange(port.protocol, target, target)
     return port
-
-
-def _is_private(address: str) -> bool:
-    """Return whether an address belongs to a private network, as the addresses of Services do."""
-    return any(ip_address(address) in network for network in _PRIVATE)

@@ -80,7 +80,7 @@ class DeniedAsDeclared:
 
     def _compiled(self, about: Conversation, layer: Layer) -> Iterator[Cause]:
         if about.port and has_say(layer, about.source, about.destination):
-            verdict = self.traffic.layers.verdict(layer, about.source, about.destination, about.port)
+            verdict = self.traffic.layers.answer(layer, about.source, about.destination, about.port)
             if verdict and verdict.stops:
                 remedy = "Run flash-firewall check, and fix what it reports before anything else"
                 problem = f"the compiled {layer} layer stops it, although it is declared"
@@ -91,8 +91,8 @@ class DeniedAsDeclared:
         if not self._deployed_layers or not about.port:
             return
         ends = [self._deployed_layers.named.get(end.name) for end in (about.source, about.destination)]
-        wanted = self.traffic.layers.verdict(layer, about.source, about.destination, about.port)
-        found = self._deployed_layers.verdict(layer, ends[0], ends[1], about.port) if ends[0] and ends[1] else None
+        wanted = self.traffic.layers.answer(layer, about.source, about.destination, about.port)
+        found = self._deployed_layers.answer(layer, ends[0], ends[1], about.port) if ends[0] and ends[1] else None
         if not wanted or not found or not found.stops or not wanted.passes:
             return
         sides = ((wanted.egress, found.egress), (wanted.ingress, found.ingress))

@@ -85,8 +85,9 @@ def test_with_cilium_an_ip_block_matches_no_pod() -> None:
 
 def test_with_attachment_nodes_a_load_balancer_anywhere_in_the_vpc_is_named() -> None:
     found = place("alb", {"cidrs": ["10.10.0.0/16"]}, attachment="nodes")
-    (notice,) = said(found)
-    assert notice.startswith("places.alb: it has addresses that pods can have (10.10.10.0/24 and 10.10.11.0/24)")
+    pods, vpc = said(found)
+    assert pods.startswith("places.alb: it has addresses that pods can have (10.10.10.0/24 and 10.10.11.0/24)")
+    assert vpc.startswith("places.alb: it takes in the whole VPC (10.10.0.0/16), and the firewall takes every host")
 
 
 def test_a_place_among_services_is_named_with_the_enforcer_that_judges_before_translation() -> None:
@@ -153,4 +154,31 @@ def test_overlaps_are_sorted_by_place_and_what_they_cover() -> None:
     found = place("redis", {"cidrs": ["0.0.0.0/0"]})
     kinds = [(each.place, each.covered) for each in overlaps(found.environment, found.pods)]
     assert kinds == sorted(kinds)
-    assert {covered for _, covered in kinds} == {Covered.PODS, Covered.SERVICES}
+    assert {covered for _, covered in kinds} == {Covered.PODS, Covered.SERVICES, Covered.INTERNET}
+
+
+@pytest.mark.parametrize("cni", ["vpc-cni", "cilium"])
+def test_a_place_that_takes_in_the_internet_or_the_vpc_is_named(cni: str) -> None:
+    internet = said(place("redis", {"cidrs": ["0.0.0.0/0"]}, cni))
+    vpc = said(place("redis", {"cidrs": ["10.10.0.0/17", "10.10.128.0/17"]}, cni))
+
+    assert (
+        "places.redis: it takes in the internet (0.0.0.0/0), and the firewall takes every host there for redis: api "
+        "may reach it on TCP 6379; pay may reach it on TCP 6379. Narrow places.redis to the addresses of redis, unless "
+        "every host there is meant."
+    ) in internet
+    assert any(
+        each.startswith("places.redis: it takes in the whole VPC (10.10.0.0/17 and 10.10.128.0/17)") for each in vpc
+    )
+
+
+def test_groups_tell_the_hosts_of_a_wide_place_apart_in_the_vpc_layer_alone() -> None:
+    groups = [{"tags": {"Name": "flash-ticket-dev-redis"}}]
+    notices = said(place("redis", {"cidrs": ["10.0.0.0/7"], "groups": groups}))
+
+    assert any("it takes in the internet (10.0.0.0/7), and the pod layer takes every host" in each for each in notices)
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "203.0.113.0/24", "8.0.0.0/8"])
+def test_a_block_that_somebody_can_own_does_not_take_in_the_internet(cidr: str) -> None:
+    assert not any("takes in the internet" in each for each in said(place("redis", {"cidrs": [cidr]})))

@@ -1,6 +1,8 @@
 """Both layers' verdicts on one connection, with the names of the matrix."""
 
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -9,17 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change.impact import difference
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.address_ends import Held, Holder, KnownAddresses, Question
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import Endpoint, Role, before_restart
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, VPC_HOST, Endpoint, Role, before_restart
+from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, tcp, udp
 from flash_ticket.firewall.terms.verdict import Answer, Extent, Layer, Verdict
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
-from tests.support.declared.matrices import shops, shops_beside_others
+from tests.support.declared.matrices import shops, shops_beside_others, wide_shops
 from tests.support.declared.stacks import CASES
+from tests.support.naive.naive_changes import addresses
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +191,11 @@ def test_listed_connections_agree_with_the_verdicts(drawn: tuple[Matrix, Environ
 PORTS = (tcp(53), udp(53), tcp(80), tcp(443), tcp(3000), tcp(8005))
 
 
+ANY_SHOP = st.one_of(shops_beside_others(), wide_shops())
+
+
 @settings(max_examples=25)
-@given(shops_beside_others(), st.sampled_from(PORTS))
+@given(ANY_SHOP, st.sampled_from(PORTS))
 def test_an_answer_passes_exactly_where_the_listing_and_the_proof_say_open(
     drawn: tuple[Matrix, Environment], port: PortRange
 ) -> None:
@@ -209,7 +218,7 @@ def answered(layers: BothLayers, pair: tuple[Endpoint, Endpoint], port: PortRang
 
 
 @settings(max_examples=25)
-@given(shops_beside_others())
+@given(ANY_SHOP)
 def test_the_proof_counts_every_connection_as_it_is_explained_and_listed(drawn: tuple[Matrix, Environment]) -> None:
     firewall = compile_firewall(*drawn)
     layers, proof = firewall.layers(), firewall.proof()
@@ -231,6 +240,88 @@ def test_the_proof_counts_every_connection_as_it_is_explained_and_listed(drawn: 
 
 def count(ports: PortSet) -> int:
     return sum(each.last - each.first + 1 for each in ports)
+
+
+@settings(max_examples=25)
+@given(wide_shops(), st.sampled_from(PORTS), st.data())
+def test_a_difference_has_exactly_the_ports_whose_answers_change(
+    drawn: tuple[Matrix, Environment], port: PortRange, data: st.DataObject
+) -> None:
+    matrix, environment = drawn
+    flow = data.draw(st.sampled_from(matrix.flows))
+    fewer = replace(matrix, flows=tuple(each for each in matrix.flows if each is not flow))
+    before, after = (compile_firewall(each, environment).layers() for each in (fewer, matrix))
+    changed = {(each.source, each.destination): each for each in difference(before, after).through_both}
+    for one, other in permutations(after.endpoints, 2):
+        on_its_node = KUBELET in {one.name, other.name} and not (one.has_own_group or other.has_own_group)
+        is_known = {one.name, other.name} <= before.named.keys()
+        if Role.SERVICE in {one.role, other.role} and is_known and not on_its_node:
+            change = changed.get((one.name, other.name))
+            former = before.named[one.name], before.named[other.name]
+            was, now = (
+                answered(layers, pair, port) is not Answer.STOPPED
+                for layers, pair in ((before, former), (after, (one, other)))
+            )
+            assert change or was == now
+            assert not change or (was, now) == tuple(
+                ports.holds(port.protocol, port.first) for ports in (change.before, change.after)
+            )
+
+
+def turned(one: Endpoint, other: Endpoint) -> tuple[tuple[Endpoint, Endpoint], tuple[Endpoint, Endpoint]]:
+    return (one, other), (other, one)
+
+
+def best(layers: BothLayers, layer: Layer, pairs: Iterable[tuple[Endpoint, Endpoint]], port: PortRange) -> Answer:
+    """Return the answer about some of several pairs: it passes if it passes for one."""
+    found = {said.answer for pair in pairs if (said := layers.answer(layer, *pair, port))}
+    return next((each for each in (Answer.PASSES, Answer.UNKNOWN) if each in found), Answer.STOPPED)
+
+
+@settings(max_examples=20)
+@given(ANY_SHOP, st.sampled_from(PORTS))
+def test_each_layer_lets_hosts_pass_exactly_if_it_lets_one_of_their_addresses_pass(
+    drawn: tuple[Matrix, Environment], port: PortRange
+) -> None:
+    layers = compile_firewall(*drawn).layers()
+    question = Question(layers)
+    ends = [end.endpoint for address in addresses(drawn[1], []) for end in question.ends(address)]
+    for service in drawn[0].services:
+        inside = layers.named[service.name]
+        for host in (each for each in layers.endpoints if each.ranges and not each.workload):
+            exact = [end for end in ends if is_part(end, host)]
+            for layer in (each for each in Layer if has_say(each, inside, host)):
+                for turn in (0, 1):
+                    found = best(layers, layer, (turned(inside, end)[turn] for end in exact), port)
+                    assert found is best(layers, layer, [turned(inside, host)[turn]], port), (host.name, service.name)
+
+
+def is_part(one: Endpoint, host: Endpoint) -> bool:
+    """Return whether an address is one of a host's, with the same groups."""
+    apart = {KUBELET, NODE_DNS, VPC_HOST}
+    alike = one.name == host.name if {one.name, host.name} & apart else one.groups == host.groups
+    return alike and all(any(block.covers(each) for block in host.ranges) for each in one.ranges)
+
+
+@settings(max_examples=20)
+@given(ANY_SHOP, st.sampled_from(PORTS))
+def test_each_layer_lets_pods_pass_exactly_if_it_lets_one_of_their_addresses_pass(
+    drawn: tuple[Matrix, Environment], port: PortRange
+) -> None:
+    matrix, environment = drawn
+    environment = replace(environment, cluster=replace(environment.cluster, services=()))
+    layers = compile_firewall(matrix, environment).layers()
+    service, within = matrix.services[0], [AddressRange.of(str(each)) for each in environment.pod_networks]
+    known = [each for each in addresses(environment, []) if any(at.covers(AddressRange.of(each)) for at in within)]
+    pod = Held(Holder.POD, matrix.namespace, f"{service.name}-1", service.pods)
+    question = Question(layers, KnownAddresses(dict.fromkeys(known, pod)))
+    pods = [end.endpoint for address in known for end in question.ends(address)]
+    classes = [layers.named[name] for name in (service.name, before_restart(service.name)) if name in layers.named]
+    for other in (each for each in layers.endpoints if each not in classes):
+        for layer in (each for each in Layer if has_say(each, classes[0], other)):
+            for turn in (0, 1):
+                found = best(layers, layer, (turned(each, other)[turn] for each in pods), port)
+                assert found is best(layers, layer, (turned(each, other)[turn] for each in classes), port), other.name
 
 
 def test_a_place_that_takes_in_the_internet_is_explained_as_it_is_listed() -> None:

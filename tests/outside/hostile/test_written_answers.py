@@ -89,7 +89,7 @@ def test_changes_escape_any_name(form: ChangeFormat, text: str) -> None:
 def test_an_explanation_escapes_any_name(form: AnswerFormat, text: str) -> None:
     verdict = Verdict(Layer.POD, text, f"{text}2", tcp(80), _side(text), _side(text))
 
-    assert_harmless_in(form, explained([verdict], form))
+    assert_harmless_in(form, explained([[verdict]], form))
 
 
 @attack

@@ -241,9 +241,9 @@ def _rules_of_others(draw: st.DrawFn) -> tuple[RuleOfOthers, ...] | None:
 
 
 @st.composite
-def shops_beside_others(draw: st.DrawFn) -> tuple[Matrix, Environment]:
+def shops_beside_others(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
     """Draw a shop whose nodes, cluster and places have groups in which others have rules, known or not."""
-    matrix, drawn = draw(shops())
+    matrix, drawn = draw(shops(min_flows))
     found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _CLUSTER, _CORE_DNS)}
 
     def read(group: Group) -> Group:
@@ -253,6 +253,24 @@ def shops_beside_others(draw: st.DrawFn) -> tuple[Matrix, Environment]:
     dns = tuple(map(read, drawn.cluster.dns_groups))
     cluster = replace(drawn.cluster, group=read(drawn.cluster.group), nodes=read(drawn.cluster.nodes), dns_groups=dns)
     return matrix, replace(drawn, places=tuple(places), cluster=cluster)
+
+
+_WIDE = tuple(
+    ip_network(block)
+    for block in ("0.0.0.0/0", "0.0.0.0/1", "::/0", "2000::/3", "10.0.0.0/8", "10.0.20.0/23", "10.0.0.0/16")
+)
+
+
+@st.composite
+def wide_shops(draw: st.DrawFn) -> tuple[Matrix, Environment]:
+    """Draw a shop beside others whose places, or some of them, overlap or take in the VPC or the internet."""
+    matrix, environment = draw(shops_beside_others(min_flows=1))
+    wide = st.lists(st.sampled_from(_WIDE), unique=True, max_size=2).map(tuple)
+    places = []
+    for name, place in environment.places:
+        networks = _sorted_networks([*draw(wide), *place.networks])
+        places.append((name, place if place.prefix_list else replace(place, networks=networks)))
+    return matrix, replace(environment, places=tuple(places))
 
 
 def rewritten(content: Any, random: Random) -> Any:  # noqa: ANN401 - parsed YAML has any shape
