@@ -12,14 +12,19 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.frozen_lists import changed_lists
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.traffic.attribution.inventory import Interface, Inventory
+from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, Pod
 from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
+from flash_ticket.verify.plugin_limits import limits
 
 
 def take_inventory(  # noqa: PLR0913 - where, what of it, and when
@@ -55,6 +60,23 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
         interfaces=interfaces_of(account, environment.vpc),
         services=tuple(listed_services(cluster.objects(f"{core}/services"))),
     )
+
+
+def warnings_of_what_runs(cluster: KubernetesCluster, planned: CompiledFirewall, deployed: Deployed) -> Iterator[str]:
+    """Yield the prefix lists that have changed since the deployment, and what the network plug-in does not cover."""
+    pods, services = running(cluster, planned.matrix.namespace)
+    yield from map(str, (*changed_lists(planned, deployed), *limits(planned, pods, services)))
+
+
+def running(cluster: KubernetesCluster, namespace: str) -> tuple[tuple[Pod, ...], tuple[ClusterService, ...]]:
+    """Return the pods and the Services of a namespace; none if this identity may not list them."""
+    try:
+        return (
+            tuple(listed_pods(cluster.objects(f"/api/v1/namespaces/{namespace}/pods"))),
+            tuple(listed_services(cluster.objects(f"/api/v1/namespaces/{namespace}/services"))),
+        )
+    except InputError:
+        return (), ()
 
 
 def interfaces_of(account: AwsAccount, vpc: str) -> tuple[Interface, ...]:

@@ -13,6 +13,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from flash_ticket.firewall.declare.choices import EnforcingMode
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.kubeconfig import refuse_endless_files
 
@@ -23,6 +24,8 @@ _MISSING = {"PATCH": ("ask what a change of it would do", "patch"), "POST": ("as
 _WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _WARNING = re.compile(r'\b299 - "((?:[^"\\]|\\.)*)"')
 """A warning of the API server (RFC 7234, 5.5; Kubernetes API reference): a code, no agent, and a quoted text."""
+
+_MODE = "NETWORK_POLICY_ENFORCING_MODE"
 
 _PAGE = 500
 """Objects in a page, the same number as kubectl requests."""
@@ -108,6 +111,19 @@ class KubernetesCluster:
         kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
         found = self._list(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
         return [{**kind, **policy} for policy in found]
+
+    def enforcing_mode(self) -> tuple[EnforcingMode, ...]:
+        """Return the enforcing mode that the VPC CNI runs in, or nothing if the cluster has no DaemonSet aws-node.
+
+        This needs the right to get that DaemonSet.
+        """
+        found = self._get("/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node")
+        if found is None:
+            return ()
+        containers = found["spec"]["template"]["spec"]["containers"]
+        variables = [each for container in containers for each in container.get("env") or ()]
+        said = {str(each.get("value")).lower() for each in variables if each.get("name") == _MODE}
+        return (EnforcingMode.STRICT if EnforcingMode.STRICT.value in said else EnforcingMode.STANDARD,)
 
     def cluster_network_policies(self) -> Sequence[str]:
         """Return the names of the policies that can come before every NetworkPolicy, or none if there is no such API.

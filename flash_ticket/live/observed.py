@@ -11,6 +11,7 @@ from typing import Any
 from flash_ticket.firewall.change.whose.ownership import own_flow_log
 from flash_ticket.firewall.change.whose.rule_identity import existing_groups
 from flash_ticket.firewall.declare.binding import Binding
+from flash_ticket.firewall.declare.choices import EnforcingMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.aws_account import AwsAccount
@@ -67,7 +68,15 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
         left_behind=left_behind_or_refusal(account, seen.deployed),
         namespace_labels=labels,
         labels_elsewhere=others.namespaces,
+        enforcing_mode=_enforcing_mode(cluster),
     )
+
+
+def _enforcing_mode(cluster: KubernetesCluster) -> tuple[EnforcingMode, ...] | InputError:
+    try:
+        return cluster.enforcing_mode()
+    except InputError as refused:
+        return refused
 
 
 def _flow_logs(account: AwsAccount, vpc: str) -> SeenFlowLogs:

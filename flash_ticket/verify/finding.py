@@ -33,6 +33,8 @@ class FindingKind(StrEnum):
     """A suspension that has ended and is still listed."""
     SUSPENDED = "suspended"
     """A current suspension: it is declared, and listed anyway."""
+    NOTED = "noted"
+    """Something as declared, but with a trait of the network plug-in that a person should know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class Finding(Notice):
 
     @property
     def is_drift(self) -> bool:
-        """Whether somebody has to act; a current suspension is declared."""
-        return self.kind is not FindingKind.SUSPENDED
+        """Whether somebody has to act; a current suspension is declared, and a note changes nothing."""
+        return self.kind not in (FindingKind.SUSPENDED, FindingKind.NOTED)
 
 
 @dataclass(frozen=True)

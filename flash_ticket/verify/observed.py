@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
 from flash_ticket.firewall.change.overruling import OtherPolicy
+from flash_ticket.firewall.declare.choices import EnforcingMode
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.verify.finding import Finding
@@ -57,6 +58,8 @@ class Observed:
         unseen_resolvers: Why the pods of kube-dns were not read; None if they are in the inventory, as far as it has
             their namespace.
         labels_elsewhere: The labels of each namespace, where policies of administrators select by them.
+        enforcing_mode: The mode of the VPC CNI, or nothing without its DaemonSet; the refusal if the cluster refuses
+            to answer, and None if it was not read.
     """
 
     inventory: Inventory
@@ -67,6 +70,7 @@ class Observed:
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     unseen_resolvers: InputError | None = None
     labels_elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    enforcing_mode: tuple[EnforcingMode, ...] | InputError | None = None
 
     @property
     def environment(self) -> Environment:
@@ -94,13 +98,14 @@ class Observed:
     def unseen(self) -> tuple[str, ...]:
         """What was not read, or refused, in words."""
         left = self.left_behind
-        refused = f" ({left})" if isinstance(left, InputError) else ""
+        refused, mode = f" ({left})" if isinstance(left, InputError) else "", self.enforcing_mode
         return (
             *(() if self.group_rules is not None else ("rules that others put in the stack's groups",)),
             *(() if self.flow_logs is not None else ("the flow log and its destination",)),
             *(() if self.others is not None else ("policies of other APIs",)),
             *((f"the groups of the pods of kube-dns ({self.unseen_resolvers})",) if self.unseen_resolvers else ()),
             *(() if isinstance(left, tuple) else (f"what a broken deployment left behind{refused}",)),
+            *((f"the enforcing mode of the VPC CNI ({mode})",) if isinstance(mode, InputError) else ()),
         )
 
 

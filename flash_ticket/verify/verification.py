@@ -4,8 +4,10 @@ Alerts, saved queries and guard rails are left out on purpose: they decide nothi
 --refresh`` shows what somebody changed in them.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flash_ticket.firewall.change.frozen_lists import changed_lists
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
@@ -15,6 +17,7 @@ from flash_ticket.verify.attachment import Attachments
 from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.flow_log import FlowLogState
 from flash_ticket.verify.observed import Observed
+from flash_ticket.verify.plugin_limits import PluginLimits
 from flash_ticket.verify.pod_addresses import PodAddresses
 from flash_ticket.verify.pod_layer import PodLayer
 from flash_ticket.verify.resolvers import Resolvers
@@ -75,6 +78,8 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *ServiceAddresses(planned, observed).findings(),
         *PodAddresses(planned, observed).findings(),
         *Resolvers(planned, observed).findings(),
+        *PluginLimits(planned, observed).findings(),
+        *_changed_lists(planned, observed),
         *(FlowLogState(planned, observed.flow_logs).findings() if observed.flow_logs else ()),
         *(observed.left_behind if isinstance(observed.left_behind, tuple) else ()),
     ]
@@ -84,6 +89,11 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
     let_through = tuple(blur for blur in proof.blurs if blur.because)
     looked_at = _looked_at(planned, observed)
     return Verification(stack, taken, findings, looked_at, observed.unseen, proof.others, let_through)
+
+
+def _changed_lists(planned: CompiledFirewall, observed: Observed) -> Iterator[Finding]:
+    for each in changed_lists(planned, observed.deployed):
+        yield Finding(each.where, each.what, each.why, each.remedy, FindingKind.CHANGED)
 
 
 def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> Verification:

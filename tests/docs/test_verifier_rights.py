@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from flash_ticket.firewall.compile.guard_rails.rights import (
+    CNI_KUBERNETES,
     DNS_KUBERNETES,
     EPHEMERAL_PROBE_KUBERNETES,
     PROBE_KUBERNETES,
@@ -46,6 +47,7 @@ def test_the_roles_grant_exactly_what_verify_needs() -> None:
         ("Role", "flash-firewall-verifier"): rules(VERIFY_KUBERNETES, Reach.NAMESPACE),
         ("ClusterRole", "flash-firewall-verifier"): rules(VERIFY_KUBERNETES, Reach.CLUSTER),
         ("Role", "flash-firewall-dns-reader"): rules(DNS_KUBERNETES, Reach.NAMESPACE),
+        ("Role", "flash-firewall-cni-reader"): rules(CNI_KUBERNETES, Reach.NAMESPACE),
         ("Role", "flash-firewall-prober"): rules(PROBE_KUBERNETES, Reach.NAMESPACE),
         ("Role", "flash-firewall-image-prober"): rules(EPHEMERAL_PROBE_KUBERNETES, Reach.NAMESPACE),
     }
@@ -58,7 +60,7 @@ def test_the_iam_policy_grants_exactly_what_verify_needs() -> None:
 
 
 def test_verify_gets_only_rights_to_read() -> None:
-    assert {verb for right in VERIFY_KUBERNETES for verb in right.verbs} <= {"get", "list"}
+    assert {verb for right in (*VERIFY_KUBERNETES, *CNI_KUBERNETES) for verb in right.verbs} <= {"get", "list"}
     actions = [right.action.partition(":")[2] for right in verify_aws("aws", "flash-ticket", "prod")]
     assert all(action.startswith(("Describe", "Get", "List")) for action in actions)
 

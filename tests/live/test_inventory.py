@@ -125,9 +125,9 @@ def pods(lab: Lab) -> Iterator[None]:
 START, END = 1795489200.0, 1795492800.0
 LABELS = (("app", "flash-api"), ("pod-template-hash", "1"))
 PODS = [
-    Pod(NAMESPACE, "agent", LABELS, ("10.10.10.9",), "10.10.10.9", START, None),
-    Pod(NAMESPACE, "api-1", LABELS, ("10.10.10.21",), "10.10.10.9", START, None),
-    Pod(NAMESPACE, "job", LABELS, ("10.10.10.22",), "10.10.10.9", START, END),
+    Pod(NAMESPACE, "agent", LABELS, ("10.10.10.9",), "10.10.10.9", START, None, ""),
+    Pod(NAMESPACE, "api-1", LABELS, ("10.10.10.21",), "10.10.10.9", START, None, ""),
+    Pod(NAMESPACE, "job", LABELS, ("10.10.10.22",), "10.10.10.9", START, END, ""),
 ]
 
 

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from flash_ticket.firewall.change.deployed import is_ours
+from flash_ticket.firewall.declare.choices import EnforcingMode
+from flash_ticket.live.inventory import running
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from lab.running.lab import Lab
 from tests.support.clouds.api_server import answering, connected
@@ -289,3 +291,46 @@ def test_a_missing_list_is_not_mistaken_for_an_empty_list() -> None:
         line = refusal(lambda: list(connected(url).objects(PODS)))
 
     assert line == "Kubernetes: /api/v1/pods: the API server answers 404 Not Found. Try again."
+
+
+def aws_node(*variables: dict[str, str]) -> bytes:
+    containers = [{"name": "aws-node", "env": list(variables)}, {"name": "aws-eks-nodeagent"}]
+    return json.dumps({"spec": {"template": {"spec": {"containers": containers}}}}).encode()
+
+
+MODE = "NETWORK_POLICY_ENFORCING_MODE"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "modes"),
+    [
+        (200, aws_node({"name": MODE, "value": "strict"}), (EnforcingMode.STRICT,)),
+        (200, aws_node({"name": MODE, "value": "standard"}), (EnforcingMode.STANDARD,)),
+        (200, aws_node({"name": "OTHER", "value": "strict"}), (EnforcingMode.STANDARD,)),
+        (200, aws_node(), (EnforcingMode.STANDARD,)),
+        (404, b"{}", ()),
+    ],
+)
+def test_the_enforcing_mode_is_that_of_the_vpc_cnis_daemon_set(
+    status: int, body: bytes, modes: tuple[EnforcingMode, ...]
+) -> None:
+    with answering({"/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node": (status, body)}) as url:
+        assert connected(url).enforcing_mode() == modes
+
+
+def test_an_enforcing_mode_that_may_not_be_read_is_refused() -> None:
+    with answering({"/apis/apps/v1/namespaces/kube-system/daemonsets/aws-node": (403, b"{}")}) as url:
+        assert "this identity may not read it" in refusal(lambda: connected(url).enforcing_mode())
+
+
+IN_SHOP = ("/api/v1/namespaces/shop/pods?limit=500", "/api/v1/namespaces/shop/services?limit=500")
+
+
+def test_what_runs_in_a_namespace_is_nothing_without_the_right_to_list_it() -> None:
+    found = {"metadata": {"namespace": "shop", "name": "api", "ownerReferences": [{"kind": "Node", "name": "n"}]}}
+    listed = json.dumps({"items": [{**found, "status": {"podIP": "10.0.0.7"}}], "metadata": {}}).encode()
+    nothing = (200, b'{"items": [], "metadata": {}}')
+    with answering({IN_SHOP[0]: (200, listed), IN_SHOP[1]: nothing}) as url:
+        assert [(pod.name, pod.owner) for pod in running(connected(url), "shop")[0]] == [("api", "")]
+    with answering({IN_SHOP[0]: (403, b"{}"), IN_SHOP[1]: nothing}) as url:
+        assert running(connected(url), "shop") == ((), ())

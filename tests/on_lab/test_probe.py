@@ -34,6 +34,9 @@ def kubectl(lab: Lab, *arguments: str, given: object = None) -> str:
     ).stdout
 
 
+OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "probe", "uid": "00000000-0000-4000-8000-0000000000aa"}
+
+
 @pytest.fixture(scope="module")
 def ready(lab: Lab) -> Iterator[None]:
     """A ready pod of each service; the probe prefers it, and containers added to it stay in it."""
@@ -43,7 +46,7 @@ def ready(lab: Lab) -> Iterator[None]:
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": f"probe-{service}", "labels": labels},
+            "metadata": {"name": f"probe-{service}", "labels": labels, "ownerReferences": [OWNER]},
             "spec": spec,
         }
         kubectl(lab, "create", "--filename=-", given=pod)

@@ -243,6 +243,7 @@ class _Binder:
             self._pod_networks(entry, found, nodes, vpc),
             found.services,
             tuple(sorted(dns)),
+            entry.cni.enforcing_mode,
         )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:

@@ -10,6 +10,7 @@ from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
     DnsMode,
+    EnforcingMode,
     KubeProxyMode,
     LogDestination,
     Network,
@@ -146,6 +147,7 @@ class Cluster:
         services: The addresses of Services, of the same family as those of pods; several if it is not known which
             one it is, and empty if nothing is known.
         dns_groups: The groups that interfaces of CoreDNS pods can have, as the binding says; empty if it does not.
+        enforcing_mode: What a new pod may do before its policies are in force; only the VPC CNI has this setting.
     """
 
     name: str
@@ -161,6 +163,7 @@ class Cluster:
     pod_networks: tuple[Network, ...] = ()
     services: tuple[Network, ...] = ()
     dns_groups: tuple[Group, ...] = ()
+    enforcing_mode: EnforcingMode = EnforcingMode.STANDARD
 
     @property
     def groups_of_dns(self) -> tuple[Group, ...]:

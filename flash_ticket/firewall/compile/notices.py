@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator
 from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
-from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
+from flash_ticket.firewall.declare.choices import (
+    Attachment,
+    CniName,
+    DnsMode,
+    EnforcingMode,
+    KubeProxyMode,
+    Network,
+    PodEniMode,
+)
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.notice import Notice
 
@@ -27,6 +35,8 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *_many_ports(cluster, firewall),
         *_identities(cluster),
         *_families(environment),
+        *_first_moments(cluster),
+        *_frozen(environment, firewall),
         *overlap_notices(environment, firewall),
         *client_notices(environment),
     ]
@@ -91,6 +101,28 @@ def _families(environment: Environment) -> Iterator[Notice]:
                 f"what pods send to it leaves through their node, where neither the pod layer nor their own groups "
                 f"apply",
                 f"Give {name} IPv{family} addresses, too, and write these",
+            )
+
+
+def _first_moments(cluster: Cluster) -> Iterator[Notice]:
+    if cluster.cni is CniName.VPC_CNI and cluster.enforcing_mode is EnforcingMode.STANDARD:
+        yield Notice(
+            "cluster.cni.enforcingMode standard",
+            "a new pod is open both ways until its policies are in force, default-deny or not: about a second on EKS",
+            "Set NETWORK_POLICY_ENFORCING_MODE=strict on the aws-node DaemonSet, and enforcingMode: strict here. First "
+            "give every pod of the cluster its policies, CoreDNS too: in strict mode a pod without one is closed",
+        )
+
+
+def _frozen(environment: Environment, firewall: PodFirewall) -> Iterator[Notice]:
+    used = {end for policy in firewall.allows for rule in policy.rules for end in rule.flow.split(" -> ")}
+    for name, place in environment.places:
+        if place.prefix_list and name in used:
+            yield Notice(
+                f"places.{name}.prefixList",
+                f"NetworkPolicies hold the addresses that {place.prefix_list.label} has now, and only the VPC layer "
+                "follows the list when it changes",
+                "Deploy again after each change of the list; preview and verify say what the pod layer lacks",
             )
 
 

@@ -22,6 +22,7 @@ from flash_ticket.firewall.declare.choices import (
     ClusterGroup,
     CniName,
     DnsMode,
+    EnforcingMode,
     KubeProxyMode,
     LogDestination,
     Network,
@@ -141,6 +142,8 @@ class Cni(FileModel):
     name: CniName = Field(strict=False)
     pod_eni_mode: PodEniMode = Field(PodEniMode.STANDARD, alias="podEniMode", strict=False)
     kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
+    enforcing_mode: EnforcingMode = Field(EnforcingMode.STANDARD, alias="enforcingMode", strict=False)
+    """What a new pod may do before its policies are in force; only the VPC CNI has this setting."""
 
 
 def _group_of_dns(value: object, select: ValidatorFunctionWrapHandler) -> ClusterGroup | One:

@@ -30,6 +30,15 @@ class PodEniMode(StrEnum):
     STRICT = "strict"
 
 
+class EnforcingMode(StrEnum):
+    """NETWORK_POLICY_ENFORCING_MODE of the VPC CNI: what a new pod may do before its policies are in force."""
+
+    STANDARD = "standard"
+    """Everything."""
+    STRICT = "strict"
+    """Nothing."""
+
+
 class KubeProxyMode(StrEnum):
     """How the cluster implements Services."""
 

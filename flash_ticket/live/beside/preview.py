@@ -10,6 +10,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.guard_rails import guard_rail_warnings
 from flash_ticket.live.beside.others import read_others
+from flash_ticket.live.inventory import warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.resolvers import resolver_warnings
 
@@ -21,7 +22,7 @@ def preview_warnings(
     planned: CompiledFirewall,
     labels: Mapping[str, str],
 ) -> Iterator[str]:
-    """Yield what guard rails would refuse, where DNS is, and what policies of others change.
+    """Yield what guard rails would refuse, where DNS is, what others change, and what the network plug-in leaves out.
 
     Each part asks the cluster or the account on its own. The first one that cannot ends the preview, because a
     deployment without it could lock somebody out, cut DNS, or replace an object of others.
@@ -41,6 +42,7 @@ def preview_warnings(
     yield from resolver_warnings(cluster, account, planned.environment)
     yield from others_warnings(cluster, deployed, planned, labels)
     yield from rule_warnings(account, deployed, planned)
+    yield from warnings_of_what_runs(cluster, planned, deployed)
 
 
 def rule_warnings(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Iterator[str]:

@@ -26,6 +26,7 @@ class Pod:
         node: The address of its node; empty if it is not known.
         since: When it started, in seconds since 1970; None if it is not known.
         until: When it ended, in seconds since 1970; None while it runs.
+        owner: The kind and name of what owns it; empty if nothing does, None if that was not saved.
     """
 
     namespace: str
@@ -35,6 +36,7 @@ class Pod:
     node: str
     since: float | None
     until: float | None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

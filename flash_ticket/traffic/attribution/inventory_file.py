@@ -43,7 +43,14 @@ def listed_pods(described: Iterable[Described]) -> Iterator[Pod]:
                 _canonical(status["hostIP"]) if status.get("hostIP") else "",
                 since,
                 _end(status, since) if status.get("phase") in _ENDED else None,
+                _owner(metadata.get("ownerReferences") or ()),
             )
+
+
+def _owner(references: Iterable[Described]) -> str:
+    """Return the owner of a pod; a static pod names its node."""
+    found = [each for each in references if each.get("kind") != "Node"]
+    return f"{_text(found[0]['kind'])}/{_text(found[0]['name'])}" if found else ""
 
 
 def listed_services(described: Iterable[Described]) -> Iterator[ClusterService]:

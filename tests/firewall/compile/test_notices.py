@@ -7,14 +7,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.declare.choices import Attachment, CniName, DnsMode, KubeProxyMode, Network, PodEniMode
+from flash_ticket.firewall.declare.choices import (
+    Attachment,
+    CniName,
+    DnsMode,
+    EnforcingMode,
+    KubeProxyMode,
+    Network,
+    PodEniMode,
+)
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.notice import Notice
-from tests.support.declared.accounts import environment_of
+from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.matrices import shops
 
 
@@ -84,6 +92,11 @@ def test_a_notice_names_an_external_outside_the_vpc_in_standard_mode() -> None:
     ("cluster", "setting", "words"),
     [
         ({"attachment": Attachment.NODES}, "cluster.attachment nodes", "only the pod layer decides"),
+        (
+            {"enforcing_mode": EnforcingMode.STANDARD},
+            "cluster.cni.enforcingMode standard",
+            "a new pod is open both ways until its policies are in force, default-deny or not",
+        ),
         (
             {"kube_proxy": KubeProxyMode.IPVS},
             "cluster.attachment pods with cni.kubeProxy ipvs",
@@ -155,3 +168,15 @@ def test_every_notice_is_one_line_with_setting_consequence_and_remedy(shop: tupl
         assert str(notice) == f"{notice.where}: {notice.what}. {notice.remedy}."
         assert notice.remedy[0].isupper()
         assert not notice.remedy.endswith(".")
+
+
+def test_a_place_by_prefix_list_is_told_to_be_frozen_in_the_pod_layer() -> None:
+    environment = environment_of("dev")
+    networks = (ip_network("192.0.2.0/24"),)
+    listed = replace(environment.place("redis"), networks=networks, prefix_list=PrefixList("pl-1", "l", 4, 1, networks))
+    places = tuple((name, listed if name == "redis" else place) for name, place in environment.places)
+    changed = replace(environment, places=places)
+    found = environment_notices(changed, compile_policies(shop_matrix(), changed))
+
+    (notice,) = (each for each in found if each.where == "places.redis.prefixList")
+    assert "NetworkPolicies hold the addresses that l has now, and only the VPC layer follows the list" in notice.what

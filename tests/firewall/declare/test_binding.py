@@ -42,9 +42,11 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".cluster.cni.name: 'flannel' is not known here. Write 'vpc-cni', 'cilium' or 'calico'."),
     ("a plug-in that is a word", "cluster.cni", "vpc-cni",
         (".cluster.cni: 'vpc-cni' is not a set of keys with values. Write keys with values here: name, "
-        "podEniMode, kubeProxy.")),
+        "podEniMode, kubeProxy, enforcingMode.")),
     ("a mode in capitals", "cluster.cni.podEniMode", "Strict",
         ".cluster.cni.podEniMode: 'Strict' is not known here. Write 'standard' or 'strict'."),
+    ("an unknown enforcing mode", "cluster.cni.enforcingMode", "off",
+        ".cluster.cni.enforcingMode: 'off' is not known here. Write 'standard' or 'strict'."),
     ("a key as Python writes it", "cluster.cni.pod_eni_mode", "strict",
         ".cluster.cni.pod_eni_mode: this key is not known. Write 'podEniMode' instead, or remove it."),
     ("a load balancer that listens on UDP", "loadBalancer.listeners", [443, {"port": 53, "protocol": "UDP"}],

@@ -1,5 +1,7 @@
 """An address as one end of a question: everything that can have it is named and judged by this address alone."""
 
+from typing import Any
+
 import pytest
 
 from flash_ticket.firewall.bind.bind import bind
@@ -55,7 +57,10 @@ def test_every_place_that_holds_an_address_has_an_answer() -> None:
 
 
 def test_places_that_differ_by_address_alone_share_an_answer_about_this_address() -> None:
-    places = {"redis": {"cidrs": ["203.0.113.0/25"]}, "database": {"cidrs": ["203.0.113.0/24", "198.51.100.0/24"]}}
+    places: dict[str, Any] = {
+        "redis": {"cidrs": ["203.0.113.0/25"]},
+        "database": {"cidrs": ["203.0.113.0/24", "198.51.100.0/24"]},
+    }
     shared, alone = said("pay", "203.0.113.7", "6379", **places), said("pay", "203.0.113.200", "6379", **places)
 
     assert shared == {("pay", "203.0.113.7 (database, redis, clients of alb)"): True}

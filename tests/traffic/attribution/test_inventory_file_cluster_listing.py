@@ -38,7 +38,7 @@ def ended(moment: str) -> dict[str, Any]:
 
 def test_a_running_pod_has_its_addresses_from_its_start_on() -> None:
     assert listed(startTime="2026-11-24T03:00:00Z") == Pod(
-        "shop", "api-1", (("a", "1"), ("b", "2")), ("10.0.0.1",), "10.0.0.9", seconds("2026-11-24T03:00"), None
+        "shop", "api-1", (("a", "1"), ("b", "2")), ("10.0.0.1",), "10.0.0.9", seconds("2026-11-24T03:00"), None, ""
     )
 
 
@@ -116,3 +116,19 @@ def test_a_service_maps_its_ports_to_those_of_its_pods() -> None:
 )
 def test_a_service_without_an_address_has_none(spec: dict[str, Any]) -> None:
     assert service(**spec).addresses == ()
+
+
+@pytest.mark.parametrize(
+    ("references", "owner"),
+    [
+        ([], ""),
+        ([{"kind": "ReplicaSet", "name": "api-6d5f"}], "ReplicaSet/api-6d5f"),
+        ([{"kind": "Node", "name": "node-1"}], ""),
+    ],
+)
+def test_the_owner_of_a_pod_is_what_its_references_name(references: list[dict[str, str]], owner: str) -> None:
+    described = {
+        "metadata": {"namespace": "shop", "name": "api-1", "ownerReferences": references},
+        "status": {"podIP": "10.0.0.1"},
+    }
+    assert [each.owner for each in listed_pods([described])] == [owner]

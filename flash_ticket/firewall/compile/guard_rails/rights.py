@@ -92,6 +92,9 @@ VERIFY_KUBERNETES = (
 DNS_KUBERNETES = (KubernetesRight("", "pods", ("list",)),)
 """What preview and ``flash-firewall verify`` read in kube-system to find the groups of DNS; without it they say so."""
 
+CNI_KUBERNETES = (KubernetesRight("apps", "daemonsets", ("get",)),)
+"""What ``flash-firewall verify`` may read in kube-system: without this right it does not compare the enforcing mode."""
+
 PROBE_KUBERNETES = (
     # A WebSocket client opens exec with GET; since Kubernetes 1.35 it also needs the verb create.
     KubernetesRight("", "pods/exec", ("get", "create")),
