@@ -10,20 +10,18 @@ from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.history import VERSIONS_OUTPUT, declared_at
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.resource_names import FIREWALL
-from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.preview import preview_warnings
 from flash_ticket.live.deployed import read_adoption, read_deployed, refuse_unfit
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
-from flash_ticket.live.stack.running_program import ids_in_state, read_stack_configuration, refuse
+from flash_ticket.live.stack.running_program import ids_in_state, read_declaration, refuse, refuse_input
 from flash_ticket.report.impact import impact_text, impact_warnings
 from flash_ticket.report.proof import proof_text
 
 try:
-    matrix = read_matrix(Path(__file__).with_name("traffic.yaml"))
-    configuration = read_stack_configuration()
+    matrix, configuration = read_declaration(Path(__file__).with_name("traffic.yaml"))
     cluster = KubernetesCluster.connect(configuration.kubeconfig, configuration.context)
     labels = cluster.require_namespace(matrix.namespace)
     account = AwsAccount.connect(configuration.region, configuration.profile, configuration.owner(matrix.namespace))
@@ -37,7 +35,7 @@ try:
     change = impact(deployed, planned.layers())
     proof = planned.proof()
 except InputError as error:
-    refuse("\n".join(map(str, error.each)))
+    refuse_input(error)
 
 for warning in (*map(str, planned.notices()), *impact_warnings(change), *guarded):
     pulumi.log.warn(warning)

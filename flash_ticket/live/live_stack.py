@@ -10,7 +10,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -44,7 +44,8 @@ class LiveStack:
     def inventory(self, matrix: Matrix) -> Inventory:
         """Return who has which address now."""
         cluster = KubernetesCluster.connect(self._settings.kubeconfig, self._settings.context)
-        return take_inventory(cluster, self.account, matrix, self._settings.binding, time.time())
+        with lines_of_settings(self.project, self._settings.stack):
+            return take_inventory(cluster, self.account, matrix, self._settings.binding, time.time())
 
     def own_logs(self, matrix: Matrix, environment: Environment) -> tuple[Log, ...]:
         """Return the logs that the stack itself records, without reading them."""

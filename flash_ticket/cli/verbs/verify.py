@@ -13,7 +13,7 @@ from flash_ticket.cli.options import HERE, Project, Stack, chosen
 from flash_ticket.cli.recorded_traffic import InventoryFiles
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
@@ -68,7 +68,8 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
     matrix = read_matrix(project / MATRIX_FILE)
-    observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
+    with lines_of_settings(project, settings.stack):
+        observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
     refuse_unplaced(matrix, observed.environment, MATRIX_FILE)
     if inventory:
         found = verify_saved(matrix, observed, settings.suspensions)

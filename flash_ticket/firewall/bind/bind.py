@@ -1,7 +1,9 @@
-"""Finds what a binding selects in an AWS account, and returns one environment, or the first error to correct."""
+"""Finds what a binding selects in an AWS account, and returns one environment, or all mistakes to correct."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import ip_network
 from typing import Protocol, TypeVar
 
@@ -116,6 +118,7 @@ class _Identified(Protocol):
 
 
 Found = TypeVar("Found", bound=_Identified)
+Result = TypeVar("Result")
 
 
 def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Environment:
@@ -123,7 +126,8 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
 
     Raises:
         InputError: An external has no place, a place has no external, a selection matches nothing or too much, or the
-            alerts do not fit the cluster or region.
+            alerts do not fit the cluster or region. The error holds all mistakes; without an answer from the account,
+            it holds only that.
     """
     environment = _Binder(matrix, stack, account).environment(binding)
     guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
@@ -137,9 +141,23 @@ class _Binder:
     account: Account
 
     def environment(self, binding: Binding) -> Environment:
-        outside = self._outside(binding)
-        vpc = self._one("vpc", "VPC", binding.vpc, self.account.vpcs(binding.vpc))
-        cluster = self._cluster(binding.cluster, vpc)
+        outside = [external.name for external in self.matrix.externals if external.namespace is None]
+        front = binding.load_balancer.external
+        not_tcp = (self._refuse("loadBalancer.external", *why) for why in beyond_tcp(self.matrix, front))
+        mistakes = [*self._wrong_places(binding, outside), *not_tcp]
+        with self._gathered(mistakes):
+            vpc = self._one("vpc", "VPC", binding.vpc, self.account.vpcs(binding.vpc))
+        if any(each.key == f"{BINDING_KEY}.vpc" for each in mistakes):
+            refuse_all(mistakes)  # all else is in the VPC
+        with self._gathered(mistakes):
+            cluster = self._cluster(binding.cluster, vpc)
+        with self._gathered(mistakes):
+            load_balancer = self._load_balancer(binding.load_balancer, vpc)
+        places: list[tuple[str, Place]] = []
+        for name in outside:
+            with self._gathered(mistakes):
+                places += [(name, self._place(name, binding.places[name], vpc))] if name in binding.places else []
+        refuse_all(mistakes)
         return Environment(
             self.stack,
             self.account.partition,
@@ -148,8 +166,8 @@ class _Binder:
             vpc.id,
             vpc.networks,
             cluster,
-            self._load_balancer(binding.load_balancer, vpc),
-            tuple((name, self._place(name, binding.places[name], vpc)) for name in outside),
+            load_balancer,
+            tuple(places),
             _flow_logs(binding.flow_logs),
             Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface),
         )
@@ -157,13 +175,24 @@ class _Binder:
     def _refuse(self, key: str, problem: str, remedy: str) -> InputError:
         return InputError(stack_file(self.stack), f"{BINDING_KEY}.{key}", problem, remedy)
 
-    def _outside(self, binding: Binding) -> list[str]:
-        """Return the externals outside the cluster, after checking that exactly these have places."""
-        outside = [external.name for external in self.matrix.externals if external.namespace is None]
-        front = binding.load_balancer.external
-        not_tcp = (self._refuse("loadBalancer.external", *why) for why in beyond_tcp(self.matrix, front))
-        refuse_all([*self._wrong_places(binding, outside), *not_tcp])
-        return outside
+    @contextmanager
+    def _gathered(self, mistakes: list[InputError]) -> Iterator[None]:
+        """Add the mistakes in the settings that the block raises to a list; without an account, nothing goes on."""
+        try:
+            yield
+        except InputError as error:
+            if error.source != stack_file(self.stack):
+                raise
+            mistakes += error.each
+
+    def _every(self, lookups: Iterable[Callable[[], Result]]) -> list[Result]:
+        """Return what all lookups find, or raise the mistakes of all as one error."""
+        found, mistakes = list[Result](), list[InputError]()
+        for look in lookups:
+            with self._gathered(mistakes):
+                found.append(look())
+        refuse_all(mistakes)
+        return found
 
     def _wrong_places(self, binding: Binding, outside: list[str]) -> Iterator[InputError]:
         for name in outside:
@@ -222,25 +251,31 @@ class _Binder:
         if found.vpc != vpc.id:
             problem = f"the cluster {entry.name} is in {found.vpc}, the binding's VPC is {vpc.id}"
             raise self._refuse("cluster.name", problem, "Correct one")
-        nodes = self._group("cluster.nodes", entry.nodes, vpc.id)
-        group = self._group("cluster.name", One(id=found.group), vpc.id)
-        known = {ClusterGroup.CLUSTER: group, ClusterGroup.NODES: nodes}
-        dns = {
-            known[each] if isinstance(each, ClusterGroup) else self._group(f"cluster.dns.groups[{index}]", each, vpc.id)
-            for index, each in enumerate(entry.dns.groups or ())
-        }
+        asked = tuple(enumerate(entry.dns.groups or ()))
+        named = [("cluster.nodes", entry.nodes), ("cluster.name", One(id=found.group))]
+        named += [(f"cluster.dns.groups[{at}]", each) for at, each in asked if not isinstance(each, ClusterGroup)]
+        mistakes: list[InputError] = []
+        with self._gathered(mistakes):
+            nodes, own, *others = self._every(partial(self._group, key, each, vpc.id) for key, each in named)
+        with self._gathered(mistakes):
+            resolvers = self._resolvers(entry, found, vpc)
+        with self._gathered(mistakes):
+            written = self._written_pod_networks(entry, found, vpc)
+        refuse_all(mistakes)
+        known = {ClusterGroup.CLUSTER: own, ClusterGroup.NODES: nodes}
+        dns = {*others, *(known[each] for _, each in asked if isinstance(each, ClusterGroup))}
         return Cluster(
             entry.name,
-            group,
+            own,
             nodes,
             entry.attachment,
             entry.cni.name,
             entry.cni.pod_eni_mode,
             entry.cni.kube_proxy,
             entry.dns.mode,
-            self._resolvers(entry, found, vpc),
+            resolvers,
             entry.leaving,
-            self._pod_networks(entry, found, nodes, vpc),
+            self._pod_networks(found, nodes, vpc, written),
             found.services,
             tuple(sorted(dns)),
             entry.cni.enforcing_mode,
@@ -266,10 +301,14 @@ class _Binder:
         return (ip_network(address), ip_network(services[_DNS_SERVICE_OFFSET]))
 
     def _pod_networks(
-        self, entry: ClusterEntry, cluster: FoundCluster, nodes: Group, vpc: FoundVpc
+        self, cluster: FoundCluster, nodes: Group, vpc: FoundVpc, written: tuple[Network, ...]
     ) -> tuple[Network, ...]:
         families = {each.version for each in cluster.services}
         found = [block for each in self.account.pod_subnets(vpc.id, nodes) for block in each.networks]
+        return _ordered(each for each in (*found, *written) if each.version in families)
+
+    def _written_pod_networks(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:
+        families = {each.version for each in cluster.services}
         written = self._subnet_networks("cluster.podSubnets", entry.pod_subnets, vpc) if entry.pod_subnets else ()
         if written and not families & {each.version for each in written}:
             family = f"IPv{min(families)}"
@@ -279,7 +318,7 @@ class _Binder:
                 f"range is {cluster.services[0]})",
                 f"Name subnets with {family} blocks, or correct cluster.name",
             )
-        return _ordered(each for each in (*found, *written) if each.version in families)
+        return written
 
     def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:
         clients: tuple[Network, ...] | PrefixList
@@ -301,21 +340,33 @@ class _Binder:
         return found
 
     def _cidrs(self, key: str, networks: Sequence[Network], vpc: FoundVpc) -> tuple[Network, ...]:
-        for index, network in enumerate(networks):
-            if network.version not in _families(vpc):
-                raise self._refuse(
-                    f"{key}[{index}]",
-                    f"{network} is IPv{network.version}, and {vpc.id} has no IPv{network.version} block",
-                    "Write a CIDR of the VPC's family",
-                )
+        refuse_all(
+            self._refuse(
+                f"{key}[{index}]",
+                f"{network} is IPv{network.version}, and {vpc.id} has no IPv{network.version} block",
+                "Write a CIDR of the VPC's family",
+            )
+            for index, network in enumerate(networks)
+            if network.version not in _families(vpc)
+        )
         return _ordered(networks)
 
     def _place(self, name: str, entry: PlaceEntry, vpc: FoundVpc) -> Place:
-        key = f"places.{name}"
-        prefix_list = None
+        key, mistakes = f"places.{name}", list[InputError]()
+        with self._gathered(mistakes):
+            networks, prefix_list = self._addresses(key, entry, vpc)
+        with self._gathered(mistakes):
+            groups = self._every(
+                partial(self._group, f"{key}.groups[{index}]", selection, vpc.id)
+                for index, selection in enumerate(entry.groups)
+            )
+        refuse_all(mistakes)
+        return Place(networks, prefix_list, tuple(sorted(set(groups))))
+
+    def _addresses(self, key: str, entry: PlaceEntry, vpc: FoundVpc) -> tuple[tuple[Network, ...], PrefixList | None]:
         if entry.subnets:
-            networks = self._subnet_networks(f"{key}.subnets", entry.subnets, vpc)
-        elif entry.prefix_list:
+            return self._subnet_networks(f"{key}.subnets", entry.subnets, vpc), None
+        if entry.prefix_list:
             prefix_list = self._prefix_list(f"{key}.prefixList", entry.prefix_list, vpc)
             networks = _ordered(prefix_list.networks)
             if not networks:
@@ -324,16 +375,15 @@ class _Binder:
                     f"the managed prefix list {prefix_list.label} ({prefix_list.id}) has no entries",
                     "Add entries to it, or give subnets or cidrs instead",
                 )
-        else:
-            networks = self._cidrs(f"{key}.cidrs", entry.cidrs or (), vpc)
-        groups = {
-            self._group(f"{key}.groups[{index}]", selection, vpc.id) for index, selection in enumerate(entry.groups)
-        }
-        return Place(networks, prefix_list, tuple(sorted(groups)))
+            return networks, prefix_list
+        return self._cidrs(f"{key}.cidrs", entry.cidrs or (), vpc), None
+
+    def _subnet(self, key: str, kind: str, selection: One, vpc: FoundVpc) -> FoundSubnet:
+        return self._one(key, kind, selection, self.account.subnets(vpc.id, selection))
 
     def _subnet_networks(self, key: str, selection: Some, vpc: FoundVpc) -> tuple[Network, ...]:
         kind = f"subnet of {vpc.id}"
-        found = [self._one(key, kind, one, self.account.subnets(vpc.id, one)) for one in selection.each()]
+        found = self._every(partial(self._subnet, key, kind, one, vpc) for one in selection.each())
         if selection.tags:
             found.extend(self.account.subnets(vpc.id, selection))
             if not found:

@@ -10,11 +10,29 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
+from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import DECLARED, read_text
-from flash_ticket.firewall.terms.input_error import InputError, refuse_all
+from flash_ticket.firewall.project import lines_of_settings
+from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse_all
 from flash_ticket.firewall.terms.yaml.reader import Aliases, read_yaml
 from flash_ticket.live.stack.settings import StackConfiguration, configuration
+
+
+def read_declaration(traffic: Path) -> tuple[Matrix, StackConfiguration]:
+    """Return the matrix and the configuration of the running program's stack.
+
+    Raises:
+        InputError: As ``read_matrix`` and ``read_stack_configuration``; it holds the mistakes of both.
+    """
+    mistakes: list[InputError] = []
+    with gathered(mistakes):
+        matrix = read_matrix(traffic)
+    with gathered(mistakes):
+        settings = read_stack_configuration()
+    refuse_all(mistakes)
+    return matrix, settings
 
 
 def read_stack_configuration() -> StackConfiguration:
@@ -64,6 +82,15 @@ def _refuse_unclear_numbers(path: Path) -> None:
 
 _MESSAGE_WAS_SHOWN = 32
 """With this exit status, Pulumi's Python language host adds no message (sdk/python, pulumi-language-python-exec)."""
+
+
+def refuse_input(error: InputError) -> NoReturn:
+    """Show each mistake of an error, with its line if it is in the stack's settings, and end the program."""
+    try:
+        with lines_of_settings(Path(), pulumi.get_stack()):
+            raise error
+    except InputError as located:
+        refuse("\n".join(map(str, located.each)))
 
 
 def refuse(message: str) -> NoReturn:
