@@ -127,7 +127,9 @@ class _Survey:
             yield self.pods(service.name, Role.SERVICE, namespace, dict(service.pods))
         for external in self.matrix.externals:
             yield self._external(external)
-        resolver = replace(self._workload(_KUBE_SYSTEM, "kube-dns", {"k8s-app": "kube-dns"}), kind=DNS)
+        services = _ranges(cluster.services)
+        dns = self._workload(_KUBE_SYSTEM, "kube-dns", {"k8s-app": "kube-dns"})
+        resolver = replace(dns, kind=DNS, cluster_ips=services)
         groups: frozenset[Holder] = frozenset(cluster.groups_of_dns)
         yield Endpoint(DNS, Role.IMPLIED, resolver, self._of_pods, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if Attachment.PODS in cluster.in_use:
@@ -195,6 +197,12 @@ class _Survey:
         return _ranges(self.environment.vpc_networks)
 
     @cached_property
+    def _of_services(self) -> tuple[AddressRange, ...]:
+        """The addresses that Services can have, without that of kube-dns, which leads to no other pods."""
+        resolvers = _ranges(self.environment.cluster.resolvers)
+        return tuple(left for block in _ranges(self.environment.cluster.services) for left in without(block, resolvers))
+
+    @cached_property
     def _of_pods(self) -> tuple[AddressRange, ...]:
         return _ranges(self.environment.pod_networks)
 
@@ -213,8 +221,7 @@ class _Survey:
         return Endpoint(name, role, workload, self._of_pods, groups, of_namespace)
 
     def _workload(self, namespace: str, name: str, labels: Mapping[str, str]) -> Workload:
-        addresses, services = self._of_pods, _ranges(self.environment.cluster.services)
-        return Workload(namespace, name, "pods", labels, addresses=addresses, cluster_ips=services)
+        return Workload(namespace, name, "pods", labels, addresses=self._of_pods, cluster_ips=self._of_services)
 
     def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
         for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():

@@ -152,7 +152,9 @@ def _saved(content: object, source: str) -> Inventory:
 
 
 def _refuse_unreadable(inventory: Inventory, source: str) -> None:
-    """Check that the deployed objects can be read: they are saved in the form that the two APIs return."""
+    """Check that places have addresses, and that deployed objects are saved in the form that the two APIs return."""
+    if inventory.environment and not all(place.networks for _, place in inventory.environment.places):
+        raise InputError(source, "inventory.environment.places", "a place has no addresses", "Save it again")
     if not inventory.deployed or not inventory.environment:
         return
     try:
