@@ -84,8 +84,8 @@ def _families(environment: Environment) -> Iterator[Notice]:
     families = {Family(each.version) for each in cluster.services}
     if cluster.cni is not CniName.VPC_CNI or len(families) != 1:
         return
-    (family,) = families
-    if family == Family.V6:
+    family = Family(min(families))
+    if family is Family.V6:
         yield Notice(
             f"cluster {cluster.name} with IPv6",
             "pods reach IPv4 addresses through their node: the VPC CNI's agent lets all IPv4 packets pass, and only "
@@ -94,7 +94,7 @@ def _families(environment: Environment) -> Iterator[Notice]:
         )
     for name, place in environment.places:
         if family not in {each.version for each in place.networks}:
-            other = Family.V4 if family == Family.V6 else Family.V6
+            other = Family.V4 if family is Family.V6 else Family.V6
             yield Notice(
                 f"places.{name}",
                 f"it has IPv{other} addresses alone, and pods have IPv{family} addresses: {name} reaches no pod, and "
