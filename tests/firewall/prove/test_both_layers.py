@@ -23,7 +23,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, tcp, udp
 from flash_ticket.firewall.terms.verdict import Answer, Extent, Layer, Verdict
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
-from tests.support.declared.matrices import shops, shops_beside_others, wide_shops
+from tests.support.declared.matrices import blocks_of, shops, shops_beside_others, wide_shops
 from tests.support.declared.stacks import CASES
 from tests.support.naive.naive_changes import addresses
 
@@ -285,7 +285,7 @@ def test_each_layer_lets_hosts_pass_exactly_if_it_lets_one_of_their_addresses_pa
 ) -> None:
     layers = compile_firewall(*drawn).layers()
     question = Question(layers)
-    ends = [end.endpoint for address in addresses(drawn[1], []) for end in question.ends(address)]
+    ends = [end.endpoint for address in addresses(drawn[1], blocks_of(drawn[1])) for end in question.ends(address)]
     for service in drawn[0].services:
         inside = layers.named[service.name]
         for host in (each for each in layers.endpoints if each.ranges and not each.workload):
@@ -303,7 +303,7 @@ def is_part(one: Endpoint, host: Endpoint) -> bool:
     return alike and all(any(block.covers(each) for block in host.ranges) for each in one.ranges)
 
 
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(ANY_SHOP, st.sampled_from(PORTS))
 def test_each_layer_lets_pods_pass_exactly_if_it_lets_one_of_their_addresses_pass(
     drawn: tuple[Matrix, Environment], port: PortRange
@@ -312,7 +312,8 @@ def test_each_layer_lets_pods_pass_exactly_if_it_lets_one_of_their_addresses_pas
     environment = replace(environment, cluster=replace(environment.cluster, services=()))
     layers = compile_firewall(matrix, environment).layers()
     service, within = matrix.services[0], [AddressRange.of(str(each)) for each in environment.pod_networks]
-    known = [each for each in addresses(environment, []) if any(at.covers(AddressRange.of(each)) for at in within)]
+    every = addresses(environment, blocks_of(environment))
+    known = [each for each in every if any(at.covers(AddressRange.of(each)) for at in within)]
     pod = Held(Holder.POD, matrix.namespace, f"{service.name}-1", service.pods)
     question = Question(layers, KnownAddresses(dict.fromkeys(known, pod)))
     pods = [end.endpoint for address in known for end in question.ends(address)]

@@ -273,6 +273,12 @@ def wide_shops(draw: st.DrawFn) -> tuple[Matrix, Environment]:
     return matrix, replace(environment, places=tuple(places))
 
 
+def blocks_of(environment: Environment) -> list[Network]:
+    """Return every network at whose ends an answer about a random shop can change."""
+    listed = (network for each in _LISTS for network in each.networks)
+    return [*_NETWORKS, *listed, *environment.pod_networks]
+
+
 def rewritten(content: Any, random: Random) -> Any:  # noqa: ANN401 - parsed YAML has any shape
     """Return the same declaration with every mapping and list in another order."""
     if isinstance(content, dict):
