@@ -378,12 +378,10 @@ class _Binder:
             return networks, prefix_list
         return self._cidrs(f"{key}.cidrs", entry.cidrs or (), vpc), None
 
-    def _subnet(self, key: str, kind: str, selection: One, vpc: FoundVpc) -> FoundSubnet:
-        return self._one(key, kind, selection, self.account.subnets(vpc.id, selection))
-
     def _subnet_networks(self, key: str, selection: Some, vpc: FoundVpc) -> tuple[Network, ...]:
         kind = f"subnet of {vpc.id}"
-        found = self._every(partial(self._subnet, key, kind, one, vpc) for one in selection.each())
+        lookups = (partial(self._one, key, kind, one, self.account.subnets(vpc.id, one)) for one in selection.each())
+        found = self._every(lookups)
         if selection.tags:
             found.extend(self.account.subnets(vpc.id, selection))
             if not found:
