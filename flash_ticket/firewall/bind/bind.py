@@ -142,9 +142,9 @@ class _Binder:
 
     def environment(self, binding: Binding) -> Environment:
         outside = [external.name for external in self.matrix.externals if external.namespace is None]
-        front = binding.load_balancer.external
-        not_tcp = (self._refuse("loadBalancer.external", *why) for why in beyond_tcp(self.matrix, front))
-        mistakes = [*self._wrong_places(binding, outside), *not_tcp]
+        not_tcp = beyond_tcp(self.matrix, binding.load_balancer.external)
+        mistakes = list(self._wrong_places(binding, outside))
+        mistakes += [self._refuse("loadBalancer.external", *why) for why in not_tcp]
         with self._gathered(mistakes):
             vpc = self._one("vpc", "VPC", binding.vpc, self.account.vpcs(binding.vpc))
         if any(each.key == f"{BINDING_KEY}.vpc" for each in mistakes):
@@ -177,7 +177,7 @@ class _Binder:
 
     @contextmanager
     def _gathered(self, mistakes: list[InputError]) -> Iterator[None]:
-        """Add the mistakes in the settings that the block raises to a list; without an account, nothing goes on."""
+        """Add the mistakes in the settings that the block raises to a list."""
         try:
             yield
         except InputError as error:
@@ -254,7 +254,7 @@ class _Binder:
         asked = tuple(enumerate(entry.dns.groups or ()))
         named = [("cluster.nodes", entry.nodes), ("cluster.name", One(id=found.group))]
         named += [(f"cluster.dns.groups[{at}]", each) for at, each in asked if not isinstance(each, ClusterGroup)]
-        mistakes: list[InputError] = []
+        mistakes = list[InputError]()
         with self._gathered(mistakes):
             nodes, own, *others = self._every(partial(self._group, key, each, vpc.id) for key, each in named)
         with self._gathered(mistakes):
@@ -356,10 +356,8 @@ class _Binder:
         with self._gathered(mistakes):
             networks, prefix_list = self._addresses(key, entry, vpc)
         with self._gathered(mistakes):
-            groups = self._every(
-                partial(self._group, f"{key}.groups[{index}]", selection, vpc.id)
-                for index, selection in enumerate(entry.groups)
-            )
+            asked = enumerate(entry.groups)
+            groups = self._every(partial(self._group, f"{key}.groups[{at}]", each, vpc.id) for at, each in asked)
         refuse_all(mistakes)
         return Place(networks, prefix_list, tuple(sorted(set(groups))))
 
@@ -380,8 +378,8 @@ class _Binder:
 
     def _subnet_networks(self, key: str, selection: Some, vpc: FoundVpc) -> tuple[Network, ...]:
         kind = f"subnet of {vpc.id}"
-        lookups = (partial(self._one, key, kind, one, self.account.subnets(vpc.id, one)) for one in selection.each())
-        found = self._every(lookups)
+        asked = ((one, self.account.subnets(vpc.id, one)) for one in selection.each())
+        found = self._every(partial(self._one, key, kind, *each) for each in asked)
         if selection.tags:
             found.extend(self.account.subnets(vpc.id, selection))
             if not found:
