@@ -33,7 +33,7 @@ _SAID = {
     Answer.UNKNOWN: "may pass: only the account knows the rules of others in these groups",
 }
 _IN_JSON = {Answer.PASSES: True, Answer.STOPPED: False, Answer.UNKNOWN: None}
-_COUNTED = {Answer.PASSES: "pass", Answer.UNKNOWN: "may pass", Answer.STOPPED: "are stopped"}
+_COUNTED = {Answer.PASSES: "passing", Answer.UNKNOWN: "perhaps passing", Answer.STOPPED: "stopped"}
 
 
 def stops(verdicts: Sequence[Verdict]) -> bool:
