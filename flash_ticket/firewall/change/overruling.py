@@ -54,8 +54,15 @@ class OtherPolicy:
     @property
     def spec(self) -> Described:
         """Its specification; empty if it has none."""
-        found: Described = self.object.get("spec") or {}
-        return found
+        found = self.object.get("spec")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def specs(self) -> tuple[Described, ...]:
+        """Its specification, or several: a policy of Cilium can have a list of them."""
+        several = self.object.get("specs")
+        listed = tuple(each for each in several if isinstance(each, Mapping)) if isinstance(several, list) else ()
+        return (*((self.spec,) if self.spec or not listed else ()), *listed)
 
     @property
     def manifest(self) -> Described:
@@ -106,8 +113,7 @@ def overruling(others: Others, planned: BothLayers) -> Iterator[Overruling]:
     judged: list[OtherPolicy] = []
     for policy in others.policies:
         if policy.api.group != GROUP:
-            specs = [policy.spec, *(policy.object.get("specs") or ())] if policy.object.get("specs") else [policy.spec]
-            if any(ours.are_reached_by(policy.api, spec) for spec in specs if spec or len(specs) == 1):
+            if any(ours.are_reached_by(policy.api, spec) for spec in policy.specs):
                 yield _named(policy)
             continue
         try:
@@ -239,5 +245,6 @@ def _is_baseline(policy: OtherPolicy) -> bool:
 
 
 def _actions(policy: OtherPolicy) -> set[str]:
-    rules = [rule for direction in ("ingress", "egress") for rule in policy.spec.get(direction) or ()]
-    return {str(rule.get("action")) for rule in rules if isinstance(rule, Mapping)} & _DECIDING
+    lists = (policy.spec.get(direction) for direction in ("ingress", "egress"))
+    rules = [rule for each in lists if isinstance(each, list) for rule in each if isinstance(rule, Mapping)]
+    return {str(rule.get("action")) for rule in rules} & _DECIDING

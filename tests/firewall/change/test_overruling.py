@@ -248,3 +248,19 @@ def test_a_verification_finds_what_administrators_cut_and_open() -> None:
 
     assert (cut.kind, cut.what) == (FindingKind.CUT_OFF, "it cuts declared traffic: api => pay : TCP 3100")
     assert opened.kind is FindingKind.WIDENING
+
+
+@pytest.mark.parametrize(
+    "odd", [None, [], 7, "text", {"subject": []}, {"subject": {"pods": 7}}, {"ingress": 7}], ids=str
+)
+@pytest.mark.parametrize("api", OVERRULING_APIS, ids=lambda api: f"{api.group} {api.version} {api.kind}")
+def test_odd_content_never_breaks_a_preview(api: OverrulingApi, odd: object) -> None:
+    for content in ({"spec": odd}, {"spec": odd, "specs": odd}, {"specs": [odd]}):
+        findings(OtherPolicy(api, {"metadata": {"name": "one"}, **content}))
+
+
+def test_a_policy_of_cilium_with_several_specifications_is_named_if_one_of_them_reaches_our_pods() -> None:
+    elsewhere, everywhere = ({"endpointSelector": {"matchLabels": labels}} for labels in ({"app": "debug"}, {}))
+
+    for specs, count in (([elsewhere], 0), ([elsewhere, everywhere], 1)):
+        assert len(findings(OtherPolicy(CILIUM, {"metadata": {"name": "one"}, "specs": specs}))) == count
