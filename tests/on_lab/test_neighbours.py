@@ -144,8 +144,10 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     look("the neighbour is changed")
     back = neighbour.rollback(1)
     look("the neighbour is rolled back")
-    preview = shops["shop"].engine.preview().checked()
-    neighbour.engine.destroy().checked()
+    with ThreadPoolExecutor() as pool:
+        previewing = pool.submit(shops["shop"].engine.preview)
+        neighbour.engine.destroy().checked()
+        preview = previewing.result().checked()
     look("the neighbour is destroyed")
     with ThreadPoolExecutor() as pool:
         for result in pool.map(lambda name: shops[name].engine.destroy(), ("shop", "elsewhere")):

@@ -121,6 +121,25 @@ def test_names_of_filters_and_alarms_are_unique() -> None:
     assert len(alarms(watch)) == len(watch.alarms)
 
 
+def test_another_namespace_and_another_cluster_share_no_name_in_the_account() -> None:
+    here = environment()
+    green = replace(here, cluster=replace(here.cluster, name="green"))
+    assert here.alerting is not None
+    neighbour = cloudwatch_watch(replace(shop_matrix(), namespace="bookshop"), here, here.alerting)
+    assert neighbour is not None
+    watches = (watched(here), watched(green), neighbour)
+
+    for names in (
+        [name for each in watches for name in alarms(each)],
+        [each.name for each in watches],
+        [each.namespace for each in watches],
+        [each.pairs_rule for each in watches],
+        [each.name for watch in watches for each in watch.filters if each.log is LogGroupMetrics.AGENT],
+    ):
+        assert len(set(names)) == len(names)
+    assert watched(here).namespace == "flash-ticket/dev/network-policy"
+
+
 def test_more_filters_than_a_log_group_allows_are_refused() -> None:
     shop, found = shop_matrix(), environment()
     place = found.place("redis")

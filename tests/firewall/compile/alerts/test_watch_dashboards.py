@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,17 @@ def test_grafanas_own_model_knows_every_field_of_the_dashboard(cni: str) -> None
     read: dict[str, Any] = json.loads(JSONEncoder().encode(Dashboard.from_json(document)))
 
     assert_within(document, read)
+
+
+def test_grafanas_dashboard_has_a_short_name_that_tells_the_cluster() -> None:
+    environment = alerted("cilium")[0]
+    green, teal = (replace(environment, cluster=replace(environment.cluster, name=name)) for name in ("green", "teal"))
+    documents = [json.loads(grafana_dashboard(shop_matrix(), each)) for each in (environment, green, teal)]
+
+    assert documents[0]["uid"] == "flash-ticket-dev-network-policy"
+    assert [each["title"].partition(" in ")[2] for each in documents] == ["", "green", "teal"]
+    assert len({each["uid"] for each in documents}) == 3
+    assert max(len(each["uid"]) for each in documents) <= 40
 
 
 def assert_within(part: object, whole: object) -> None:
