@@ -14,6 +14,7 @@ only such rules open in the VPC layer is counted apart, and the rules are named.
 Then the pod layer alone is certain, and the VPC layer counts as neither open nor closed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -163,6 +164,19 @@ class _Prover:
     def _declared(self) -> dict[Pair, PortSet]:
         return declared_connections(self.layers)
 
+    @cached_property
+    def _declared_in_order(self) -> tuple[tuple[Pair, PortSet], ...]:
+        return tuple(self._declared.items())
+
+    @cached_property
+    def _declared_at(self) -> Mapping[Endpoint, list[int]]:
+        """The numbers of the declared connections at each end."""
+        found: dict[Endpoint, list[int]] = defaultdict(list)
+        for number, (pair, _) in enumerate(self._declared_in_order):
+            for end in pair:
+                found[end].append(number)
+        return found
+
     def _blurs(self) -> Iterator[Blur]:
         """Yield what passes both layers without being declared, and what passes as far as known."""
         for pair, ports in self.layers.passing():
@@ -246,7 +260,8 @@ class _Prover:
 
     def _like(self, pair: Pair, ports: PortSet) -> Iterator[str]:
         """Yield the declared endpoints on these ports that share addresses with one end of an undeclared pair."""
-        for (source, destination), declared in self._declared.items():
+        near = sorted({*self._declared_at[pair[0]], *self._declared_at[pair[1]]})
+        for (source, destination), declared in (self._declared_in_order[number] for number in near):
             if declared & ports and (source in pair) != (destination in pair):
                 known, looking = (destination, pair[1]) if source is pair[0] else (source, pair[0])
                 if known.name != KUBELET and looking is not known and any_overlap(known.ranges, looking.ranges):
