@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from flash_ticket.firewall.analyse.exposure import Exposure
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.connections import Connections, PartyName, words
+from flash_ticket.firewall.terms.connections import Connection, Connections, PartyName, words
 from flash_ticket.firewall.terms.input_error import InputError, escaped
 from flash_ticket.report import json_form, table
 from flash_ticket.report.picture.connection_picture import connections_svg
@@ -108,6 +109,34 @@ def written(connections: Connections, form: Format) -> Iterator[str]:
     if form is Format.HTML:
         raise InputError("--output", "html", "only this project has a page", "Leave out --dir, or choose another form")
     return _WRITERS[form](connections)
+
+
+def written_exposure(found: Exposure, form: Format, focus: "Focus") -> Iterator[str]:
+    """Yield a listing with the pods that the manifests do not hold; as text, these connections come after the others.
+
+    Raises:
+        InputError: As ``written``, or nothing has a name in the focus.
+    """
+    listed = focus.of(found.connections)
+    if form is not Format.TXT:
+        yield from written(listed, form)
+        return
+    beyond = [each for each in listed if {each.source, each.destination} & found.strangers]
+    yield from (_line(each) for each in listed if not {each.source, each.destination} & found.strangers)
+    for said, ends in (("Egress", "source"), ("Ingress", "destination")):
+        lines_of = [_line(each) for each in beyond if getattr(each, ends) not in found.strangers]
+        if lines_of:
+            yield f"\n{said} exposure to pods that these manifests do not hold:\n"
+            yield from lines_of
+    shown = {end for each in listed for end in (each.source, each.destination)}
+    open_ = [(name, direction) for name, direction in found.unprotected if name in shown]
+    if open_:
+        yield "\nWorkloads that no policy protects:\n"
+        yield from (f"{escaped(name)} is not protected on {direction.policy_type}\n" for name, direction in open_)
+
+
+def _line(found: Connection) -> str:
+    return f"{escaped(words(found.source))} => {escaped(words(found.destination))} : {found.ports}\n"
 
 
 @dataclass(frozen=True, slots=True)

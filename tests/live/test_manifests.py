@@ -113,3 +113,27 @@ def test_an_address_of_a_pod_means_its_workload(cluster: dict[str, tuple[int, by
     for address in ("10.0.0.7", "2001:db8::7"):
         assert run("explain", address, "pay", "80", "--live").exit_code == 0
     assert run("explain", "10.0.0.8", "pay", "80", "--live").exit_code == 1
+
+
+def test_a_cluster_is_compared_with_the_manifests_that_come_after_it(
+    cluster: dict[str, tuple[int, bytes]], tmp_path: Path
+) -> None:
+    wider = policy("pay", "pay", policyTypes=["Ingress", "Egress"], ingress=[from_app("api", {"port": 81})])
+    (tmp_path / "after.yaml").write_text(yaml.safe_dump_all([namespace("shop"), *PODS[:3], wider]))
+    result = run("diff", "--live", "--dir", tmp_path / "after.yaml", "--output", "json")
+
+    assert result.exit_code == 1, result.stderr
+    (change,) = json.loads(result.stdout)
+    assert (change["change"], change["before"], change["after"]) == ("changed", "TCP 80", "TCP 81")
+    assert cluster
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_a_cluster_is_compared_with_one_directory(tmp_path: Path, times: int) -> None:
+    result = run("diff", "--live", *(each for _ in range(times) for each in ("--dir", tmp_path)))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"error: --live: --dir is given {times} times beside it. Give --dir once: the manifests that come after the "
+        "live cluster.\n"
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import analysed
+from flash_ticket.cli.manifests import Context, analysed, analysed_live
 from flash_ticket.cli.options import HERE, Project, Stack, read
 from flash_ticket.firewall.change.impact import FirewallDifference, difference
 from flash_ticket.firewall.declare.binding import stack_file
@@ -20,24 +20,30 @@ from flash_ticket.report.impact import difference_text
 
 
 @ends_in_status
-def diff(
+def diff(  # noqa: PLR0913, PLR0917 - each is an option of the command
     directories: Annotated[
-        list[Path] | None, typer.Option("--dir", help="Manifests to compare; give it twice: before, then after.")
+        list[Path] | None,
+        typer.Option("--dir", help="Manifests to compare; give it twice: before, then after. Once with --live."),
     ] = None,
     since: Annotated[str, typer.Option(help="Without --dir: the git revision to compare this project with.")] = "HEAD",
+    live: Annotated[  # noqa: FBT002 - a flag of the command
+        bool,
+        typer.Option("--live", help="With one --dir: compare the cluster as it is now, before, with these manifests."),
+    ] = False,
+    context: Context = None,
     stack: Stack = None,
     project: Project = HERE,
     output: Annotated[ChangeFormat, typer.Option(help="The output format.")] = ChangeFormat.TXT,
 ) -> ExitStatus:
     """List the connections that a change adds, removes or changes. Exits 0 if there are none, 1 if there are."""
-    if not directories:
+    if not directories and not live:
         found = _since(project, stack, since)
         if output is ChangeFormat.TXT:
             sys.stdout.write(f"{difference_text(found)}\n")
         else:
             sys.stdout.writelines(written_changes(found.through_both, output))
         return ExitStatus.VIOLATED if found else ExitStatus.HOLDS
-    changes = _between(directories)
+    changes = _from_live(directories or [], context) if live else _between(directories or [])
     sys.stdout.writelines(written_changes(changes, output))
     return ExitStatus.VIOLATED if changes else ExitStatus.HOLDS
 
@@ -48,6 +54,15 @@ def _between(directories: list[Path]) -> tuple[Change, ...]:
         raise InputError("--dir", "", f"it is given {len(directories)} times", "Give it twice: before, then after")
     before, after = (analysed(directory).connections().as_map() for directory in directories)
     return changes_between(before, after)
+
+
+def _from_live(directories: list[Path], context: str | None) -> tuple[Change, ...]:
+
+    if len(directories) != 1:
+        problem = f"--dir is given {len(directories)} times beside it"
+        raise InputError("--live", "", problem, "Give --dir once: the manifests that come after the live cluster")
+    before, after = analysed_live(None, context), analysed(directories[0])
+    return changes_between(before.connections().as_map(), after.connections().as_map())
 
 
 def _since(project: Path, stack: str | None, revision: str) -> FirewallDifference:

@@ -8,8 +8,10 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import Context, Live, analysed, analysed_live, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
+from flash_ticket.firewall.analyse.exposure import exposure
 from flash_ticket.firewall.prove.compiled_firewall import account_notices
-from flash_ticket.report.connections import Focus, Format, project_listing, written
+from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.report.connections import Focus, Format, project_listing, written, written_exposure
 
 
 @ends_in_status
@@ -29,14 +31,23 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
     among: Annotated[
         list[str] | None, typer.Option("--between", help="Only connections whose two ends are among these; repeatable.")
     ] = None,
+    exposed: Annotated[  # noqa: FBT002 - a flag of the command
+        bool,
+        typer.Option("--exposure", help="With --dir or --live: what is open to pods that could still be created, too."),
+    ] = False,
     output: Annotated[Format, typer.Option(help="The output format.")] = Format.TXT,
 ) -> ExitStatus:
     """List who can reach what over which ports, in manifests, in a cluster, or through both layers of this project."""
     focus = Focus(tuple(sources or ()), tuple(destinations or ()), tuple(among or ()))
-    if live:
-        sys.stdout.writelines(written(focus.of(analysed_live(directory, context).connections()), output))
-    elif directory:
-        sys.stdout.writelines(written(focus.of(analysed(directory).connections()), output))
+    if live or directory:
+        reachability = analysed_live(directory, context) if live else analysed(directory or HERE)
+        if exposed:
+            sys.stdout.writelines(written_exposure(exposure(reachability), output, focus))
+        else:
+            sys.stdout.writelines(written(focus.of(reachability.connections()), output))
+    elif exposed:
+        problem = "this project always answers for pods that could be created: another pod of the namespace, and others"
+        raise InputError("--exposure", "", problem, "Leave it out, or name manifests with --dir or --live")
     else:
         firewall = read(project, stack)
         layers = firewall.layers()

@@ -86,6 +86,10 @@ class Reachability:
             found = ports if found is None else found & ports
         return NO_PORTS if found is None else found
 
+    def is_restricted(self, workload: Workload, direction: Direction) -> bool:
+        """Return whether any policy selects a workload for a direction."""
+        return bool(self._governors(workload, direction) or self._admin.governing(workload, direction))
+
     def verdict(self, source: Party, destination: Party, port: PortRange, way: Way = Way.ANY) -> Verdict:
         """Return whether connections on a port (or on all ports of a range) pass, and what decides on each side.
 

@@ -302,3 +302,37 @@ def test_a_policy_that_cannot_be_judged_ends_with_one_line_instead_of_an_answer(
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
     assert "AdminNetworkPolicy quarantine: spec.egress[0].to[0].nodes: this rule cannot be judged" in result.stderr
+
+
+def test_list_shows_exposure_apart_from_the_connections(shop: Path) -> None:
+    result = run("list", "--dir", shop, "--exposure", "--between", "api", "--between", "entire-cluster")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "",
+        "Egress exposure to pods that these manifests do not hold:",
+        "shop/api[Deployment] => entire-cluster : All Connections",
+        "",
+        "Ingress exposure to pods that these manifests do not hold:",
+        "entire-cluster => shop/api[Deployment] : All Connections",
+        "",
+        "Workloads that no policy protects:",
+        "shop/api[Deployment] is not protected on Egress",
+        "shop/api[Deployment] is not protected on Ingress",
+    ]
+    found = json.loads(run("list", "--dir", shop, "--exposure", "--output", "json").stdout)
+    assert {"src": "entire-cluster", "dst": "shop/api[Deployment]", "conn": "All Connections"}.items() <= next(
+        each for each in found if each["src"] == "entire-cluster"
+    ).items()
+
+
+@pytest.mark.parametrize("form", ["csv", "md", "dot", "svg"])
+def test_exposure_is_in_every_format(shop: Path, form: str) -> None:
+    assert "entire-cluster" in run("list", "--dir", shop, "--exposure", "--output", form).stdout
+
+
+def test_exposure_is_about_manifests() -> None:
+    result = run("list", "--exposure")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: --exposure: this project always answers for pods that could be created")
