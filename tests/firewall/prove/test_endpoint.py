@@ -9,7 +9,9 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, before_restart, endpoints
+from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES
 from tests.support.mutants.mutations import Compiled, compiled
@@ -53,6 +55,14 @@ def test_the_endpoints_of_the_shop() -> None:
 
 def test_dns_on_the_node_is_an_endpoint_if_pods_use_it() -> None:
     assert NODE_DNS in endpoints_of(compiled(*CASES["dev-node-local-dns"]()))
+
+
+def test_the_service_that_the_cache_on_the_node_replaces_leads_to_dns_alone() -> None:
+    right = compiled(*CASES["dev-node-local-dns"]())
+    layers = BothLayers(right.matrix, right.environment, right.manifests, right.firewall)
+    opened = layers.openings(Layer.POD)
+
+    assert {other.name for one, other in opened if one.name == "api" and other.workload} == {"pay", "DNS"}
 
 
 def test_with_attachment_nodes_all_pods_have_the_nodes_group() -> None:
