@@ -137,3 +137,24 @@ def test_a_cluster_is_compared_with_one_directory(tmp_path: Path, times: int) ->
         f"error: --live: --dir is given {times} times beside it. Give --dir once: the manifests that come after the "
         "live cluster.\n"
     )
+
+
+BLOCK = {"from": [{"ipBlock": {"cidr": "10.0.0.0/24"}}], "ports": [{"port": 80}]}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [((), []), (("--cni", "vpc-cni"), ["shop/api[ReplicaSet] => shop/pay[Pod] : TCP 80"]), (("--cni", "cilium"), [])],
+)
+def test_the_network_plug_in_decides_whether_an_ip_block_matches_pods(
+    cluster: dict[str, tuple[int, bytes]], options: tuple[str, ...], expected: list[str]
+) -> None:
+    running = [{**each, "status": {"podIP": f"10.0.0.{last}"}} for last, each in enumerate(PODS[1:3], 7)]
+    cluster[f"/api/v1/pods{PAGE}"] = listing(running)
+    opened = policy("pay", "pay", policyTypes=["Ingress"], ingress=[BLOCK])
+    cluster[f"/apis/networking.k8s.io/v1/networkpolicies{PAGE}"] = listing([opened])
+
+    result = run("list", "--live", "--from", "api", "--to", "pay", *options)
+    assert (result.exit_code, result.stdout.splitlines()) == (0, expected), result.stderr
+    asked = run("explain", "10.0.0.7", "10.0.0.8", "80", "--live", *options)
+    assert asked.exit_code == (0 if expected else 1)

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import Context, analysed, analysed_live
+from flash_ticket.cli.manifests import Context, Plugin, analysed, analysed_live
 from flash_ticket.cli.options import HERE, Project, Stack, read
 from flash_ticket.firewall.change.impact import FirewallDifference, difference
 from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.input_error import InputError
@@ -31,6 +32,7 @@ def diff(  # noqa: PLR0913, PLR0917 - each is an option of the command
         typer.Option("--live", help="With one --dir: compare the cluster as it is now, before, with these manifests."),
     ] = False,
     context: Context = None,
+    cni: Plugin = None,
     stack: Stack = None,
     project: Project = HERE,
     output: Annotated[ChangeFormat, typer.Option(help="The output format.")] = ChangeFormat.TXT,
@@ -43,25 +45,25 @@ def diff(  # noqa: PLR0913, PLR0917 - each is an option of the command
         else:
             sys.stdout.writelines(written_changes(found.through_both, output))
         return ExitStatus.VIOLATED if found else ExitStatus.HOLDS
-    changes = _from_live(directories or [], context) if live else _between(directories or [])
+    changes = _from_live(directories or [], context, cni) if live else _between(directories or [], cni)
     sys.stdout.writelines(written_changes(changes, output))
     return ExitStatus.VIOLATED if changes else ExitStatus.HOLDS
 
 
-def _between(directories: list[Path]) -> tuple[Change, ...]:
+def _between(directories: list[Path], cni: CniName | None) -> tuple[Change, ...]:
 
     if len(directories) != 2:  # noqa: PLR2004  # before and after
         raise InputError("--dir", "", f"it is given {len(directories)} times", "Give it twice: before, then after")
-    before, after = (analysed(directory).connections().as_map() for directory in directories)
+    before, after = (analysed(directory, cni).connections().as_map() for directory in directories)
     return changes_between(before, after)
 
 
-def _from_live(directories: list[Path], context: str | None) -> tuple[Change, ...]:
+def _from_live(directories: list[Path], context: str | None, cni: CniName | None) -> tuple[Change, ...]:
 
     if len(directories) != 1:
         problem = f"--dir is given {len(directories)} times beside it"
         raise InputError("--live", "", problem, "Give --dir once: the manifests that come after the live cluster")
-    before, after = analysed_live(None, context), analysed(directories[0])
+    before, after = analysed_live(None, context, cni), analysed(directories[0], cni)
     return changes_between(before.connections().as_map(), after.connections().as_map())
 
 

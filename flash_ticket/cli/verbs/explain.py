@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import Context, Live, analysed, analysed_live, show_notes
+from flash_ticket.cli.manifests import Context, Live, Plugin, analysed, analysed_live, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
 from flash_ticket.firewall.prove.address_ends import Question, Verdicts
@@ -39,6 +39,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     project: Project = HERE,
     live: Live = False,  # noqa: FBT002 - a flag of the command
     context: Context = None,
+    cni: Plugin = None,
     inventories: Annotated[
         list[Path] | None,
         typer.Option(
@@ -56,7 +57,7 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     It also exits 0 if only the account knows: then a rule of others may let the connection pass.
     """
     if directory or live:
-        reachability = analysed_live(directory, context) if live else analysed(directory or HERE)
+        reachability = analysed_live(directory, context, cni) if live else analysed(directory or HERE, cni)
         place, workloads = str(directory or "the cluster"), reachability.cluster.workloads
         ends = [find_endpoint(name, reachability.parties, place, workloads) for name in (source, destination)]
         answers: list[Verdicts] = [(reachability.verdict(ends[0], ends[1], find_port(port, ends[1])),)]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
-from flash_ticket.cli.manifests import Context, Live, analysed, analysed_live, show_notes
+from flash_ticket.cli.manifests import Context, Live, Plugin, analysed, analysed_live, show_notes
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.firewall.analyse.exposure import exposure
 from flash_ticket.firewall.prove.compiled_firewall import account_notices
@@ -21,6 +21,7 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
     project: Project = HERE,
     live: Live = False,  # noqa: FBT002 - a flag of the command
     context: Context = None,
+    cni: Plugin = None,
     sources: Annotated[
         list[str] | None,
         typer.Option("--from", help="Only connections from this workload, place or address; repeatable."),
@@ -40,7 +41,7 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
     """List who can reach what over which ports, in manifests, in a cluster, or through both layers of this project."""
     focus = Focus(tuple(sources or ()), tuple(destinations or ()), tuple(among or ()))
     if live or directory:
-        reachability = analysed_live(directory, context) if live else analysed(directory or HERE)
+        reachability = analysed_live(directory, context, cni) if live else analysed(directory or HERE, cni)
         if exposed:
             sys.stdout.writelines(written_exposure(exposure(reachability), output, focus))
         else:

@@ -55,7 +55,8 @@ def exposure(reachability: Reachability) -> Exposure:
     strangers = _strangers(reachability.cluster)
     labels = {each.pod.namespace: each.namespace_labels for each in strangers}
     namespaces = {**labels, **reachability.cluster.namespaces}
-    extended = Reachability(replace(reachability.cluster, namespaces=namespaces))
+    cluster = replace(reachability.cluster, namespaces=namespaces)
+    extended = Reachability(cluster, enforcement=reachability.enforcement)
     known = reachability.connections()
     blocks = list(known.blocks)
     for name, workload in reachability.parties.items():

@@ -65,7 +65,7 @@ class Reachability:
             host_network: How to treat pods on their node's network.
             enforcement: How the cluster's enforcer reads what the API leaves open.
         """
-        self.cluster = cluster
+        self.cluster, self.enforcement = cluster, enforcement
         self._host_network = host_network
         self._selection = Selection(cluster, host_network, enforcement)
         self._admin = AdminMatching(cluster.admin_policies, self._selection)

@@ -127,7 +127,7 @@ class LoadBalancer:
     clients: tuple[Network, ...] | PrefixList
 
 
-_ENFORCEMENT = {
+ENFORCEMENT = {
     CniName.VPC_CNI: Enforcement.BEFORE_SERVICES,
     CniName.CALICO: Enforcement.AFTER_SERVICES,
     CniName.CILIUM: Enforcement.IDENTITIES,
@@ -177,7 +177,7 @@ class Cluster:
     @property
     def enforcement(self) -> Enforcement:
         """How the cluster's network plug-in reads what the NetworkPolicy API leaves open."""
-        return _ENFORCEMENT[self.cni]
+        return ENFORCEMENT[self.cni]
 
     @property
     def in_use(self) -> tuple[Attachment, ...]:
