@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[3]
 CALLER = """
 import time
 from lab.running.lab import Lab
-with Lab.start() as lab:
+with Lab.start(clusters=("dev",)) as lab:
     print(lab.folder, flush=True)
     time.sleep(600)
 """
