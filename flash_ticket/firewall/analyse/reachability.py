@@ -15,7 +15,7 @@ network policies; API reference, NetworkPolicy):
   undefined, and this analysis does not cover it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from flash_ticket.firewall.analyse.admin.decision import allowed_ports
@@ -206,16 +206,17 @@ class Reachability:
         for admin in self._admin.governing(governed, direction):
             yield from admin.blocks(direction)
 
-    def connections(self) -> Connections:
+    def connections(self, families: Iterable[Family] = (Family.V4,)) -> Connections:
         """Return every connection between workloads, and between workloads and address ranges outside the cluster.
 
-        The policies' ipBlocks cut the addresses outside, separately for each direction. The result contains IPv6 only
-        if a policy names an IPv6 block. An Ingress or a Route adds ``{ingress-controller}`` as a source.
+        The policies' ipBlocks cut the addresses outside, separately for each direction. The result contains these
+        families, and IPv6 also if a policy names an IPv6 block. An Ingress or a Route adds ``{ingress-controller}`` as
+        a source.
         """
         links = list(self._equivalence.links_between_workloads())
         parties: list[PartyName] = list(self.parties)
         for direction in Direction:
-            for family in self._families():
+            for family in self._families(families):
                 parties.extend(outside(self.cluster, direction, family).pieces)
                 links.extend(self._equivalence.links_with_addresses(direction, family))
         blocks = [Block(self._distinct(link.sources), self._distinct(link.destinations), link.ports) for link in links]
@@ -225,10 +226,10 @@ class Reachability:
                 parties.append(INGRESS_CONTROLLER)
         return Connections(parties, blocks)
 
-    def _families(self) -> tuple[Family, ...]:
+    def _families(self, asked: Iterable[Family]) -> list[Family]:
         blocks = (block for direction in Direction for block in blocks_of(self.cluster, direction))
-        uses_v6 = any(block.family is Family.V6 for block in blocks)
-        return (Family.V4, Family.V6) if uses_v6 else (Family.V4,)
+        named = {Family.V6 for block in blocks if block.family is Family.V6}
+        return [family for family in Family if family in {*asked, *named}]
 
     @cached_property
     def _equivalence(self) -> Equivalence:

@@ -275,12 +275,18 @@ class BothLayers:
             if source is not destination
         }
 
+    @property
+    def _families(self) -> tuple[Family, ...]:
+        """The families without which the listing lacks an endpoint: rules for all peers open both, a block its own."""
+        alone = any({each.family for each in endpoint.ranges} == {Family.V6} for endpoint in self.endpoints)
+        return (Family.V4, Family.V6) if alone else (Family.V4,)
+
     @cached_property
     def _pod_openings(self) -> Openings:
         """What the pod layer allows between endpoints of which it governs at least one."""
         found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
         by_party: dict[object, list[Endpoint]] = {str(each.workload): [each] for each in self._in_pods}
-        for source, row in self._pods.connections().rows():
+        for source, row in self._pods.connections(self._families).rows():
             for destination, ports in row:
                 for one in self._at(source, by_party):
                     for other in self._at(destination, by_party):
