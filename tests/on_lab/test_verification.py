@@ -51,6 +51,7 @@ def test_each_manual_change_is_found(drift: Drift) -> None:
         ("cut off", f"pod api-0 in {NAMESPACE}"),
         ("cut off", f"pod pay-0 in {NAMESPACE}"),
         ("unknown pod", f"pod debug-shell in {NAMESPACE}"),
+        ("open", f"pod debug-shell in {NAMESPACE}"),
         ("cut off", "flash-ticket-firewall:binding.cluster.dns.groups"),
     } <= found
     assert [each for each in reported(drift.drifted_json) if each["kind"] == "widening" and "TCP 22" in each["what"]]
