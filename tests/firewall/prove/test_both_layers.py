@@ -269,6 +269,18 @@ def test_a_difference_has_exactly_the_ports_whose_answers_change(
             )
 
 
+@settings(max_examples=15)
+@given(wide_shops())
+def test_no_layer_stops_what_is_declared_so_no_denial_is_blamed_on_what_is_compiled(
+    drawn: tuple[Matrix, Environment],
+) -> None:
+    """``denied`` asks for the same answer before it says that a compiled layer stops a declared connection."""
+    layers = compile_firewall(*drawn).layers()
+    for pair, ports in declared_connections(layers).items():
+        for port in ports if all(end.workload or end.ranges for end in pair) else ():
+            assert answered(layers, pair, port) is not Answer.STOPPED, (pair[0].name, pair[1].name)
+
+
 def turned(one: Endpoint, other: Endpoint) -> tuple[tuple[Endpoint, Endpoint], tuple[Endpoint, Endpoint]]:
     return (one, other), (other, one)
 
