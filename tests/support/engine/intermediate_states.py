@@ -8,7 +8,7 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
@@ -100,10 +100,10 @@ class Transition:
             former = write.standing
             denied = any(policy["metadata"]["name"] == DEFAULT_DENY for policy in write.standing.policies)
             name = f"{write.number}: {write.api} {write.action}"
-            for pods in Pods:
-                for deciding, found in self._openings(write.standing, run.before, pods):
+            for pods, by_deciding in self._openings(write.standing, run.before):
+                for deciding, found in by_deciding:
                     for pair, ports in found.items():
-                        if (denied or self.after) and (cut := kept.get(pair, NO_PORTS) - ports):
+                        if (denied or self.after) and pair in kept and (cut := kept[pair] - ports):
                             yield Gap(name, "declared before and after, and cut", pair, cut, pods)
                         if (
                             denied
@@ -129,25 +129,19 @@ class Transition:
     def _layers_of(self, side: CompiledFirewall, matrix: Matrix) -> BothLayers:
         return self._layers(matrix, side.layers().manifests, side.vpc)
 
-    def _openings(self, standing: Deployed, before: Deployed, pods: Pods) -> Iterator[tuple[Deciding, Openings]]:
-        """Yield what is open, by the layers that decide.
-
-        Before the first deployment pods have groups of others, with unknown rules. The pod layer decides alone until a
-        pod has a group of this program.
-        """
+    def _openings(
+        self, standing: Deployed, before: Deployed
+    ) -> Iterator[tuple[Pods, tuple[tuple[Deciding, Openings], ...]]]:
+        """Yield what is open for running and for new pods, by the layers that decide; most often it is the same."""
         firewall = standing.firewall(self._environment)
-        attachments = before.firewall(self._environment).attachments if pods is Pods.RUNNING else firewall.attachments
-        attached = frozenset(attachment.service for attachment in attachments)
-        layers = self._layers(self._seen(pods), standing.policies, replace(firewall, attachments=attachments))
-        by_both: dict[Pair, PortSet] = {}
-        by_pod_layer: dict[Pair, PortSet] = {}
-        for pair, ends in _pairs(layers):
-            if not before.is_first or all(end.name in attached for end in ends if end.role is Role.SERVICE):
-                by_both[pair] = _opened(layers, tuple(Layer), ends)
-            else:
-                by_pod_layer[pair] = _opened(layers, (Layer.POD,), ends)
-        yield tuple(Layer), by_both
-        yield (Layer.POD,), by_pod_layer
+        known: dict[tuple[Matrix, tuple[PodAttachment, ...]], tuple[tuple[Deciding, Openings], ...]] = {}
+        for pods in Pods:
+            former = before.firewall(self._environment) if pods is Pods.RUNNING else firewall
+            key = self._seen(pods), former.attachments
+            if key not in known:
+                layers = self._layers(key[0], standing.policies, replace(firewall, attachments=key[1]))
+                known[key] = tuple(_by_deciding(layers, is_first=before.is_first))
+            yield pods, known[key]
 
     def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> BothLayers:
         return BothLayers(matrix, self._environment, manifests, firewall, self._ever_selected)
@@ -178,8 +172,14 @@ class Transition:
 
     def _seen(self, pods: Pods) -> Matrix:
         """Return the endpoints of both matrices, pods with the labels that they have."""
-        if pods is Pods.NEW:
-            return self._matrix(self._sides[-1])
+        return self._matrix_of_new if pods is Pods.NEW else self._matrix_of_running
+
+    @cached_property
+    def _matrix_of_new(self) -> Matrix:
+        return self._matrix(self._sides[-1])
+
+    @cached_property
+    def _matrix_of_running(self) -> Matrix:
         matrix = self._matrix(self._sides[0])
         carried = (replace(each, pods=self.labels.get(each.name, each.pods)) for each in matrix.services)
         return replace(matrix, services=tuple(carried))
@@ -193,15 +193,33 @@ class Transition:
         return replace(newest, services=tuple(services.values()), externals=tuple(externals.values()))
 
 
+def _by_deciding(layers: BothLayers, *, is_first: bool) -> Iterator[tuple[Deciding, Openings]]:
+    """Yield what is open, by the layers that decide.
+
+    Before the first deployment pods have groups of others, with unknown rules. The pod layer decides alone until a pod
+    has a group of this program.
+    """
+    attached = frozenset(attachment.service for attachment in layers.firewall.attachments)
+    by_both: dict[Pair, PortSet] = {}
+    by_pod_layer: dict[Pair, PortSet] = {}
+    for pair, ends in _pairs(layers):
+        if not is_first or all(end.name in attached for end in ends if end.role is Role.SERVICE):
+            by_both[pair] = _opened(layers, tuple(Layer), ends)
+        else:
+            by_pod_layer[pair] = _opened(layers, (Layer.POD,), ends)
+    yield tuple(Layer), by_both
+    yield (Layer.POD,), by_pod_layer
+
+
 def _pairs(layers: BothLayers) -> Iterator[tuple[Pair, tuple[Endpoint, Endpoint]]]:
     """Yield every pair with at least one service, without kubelets and pods that share the group of their node."""
-    for one in layers.endpoints:
-        for other in layers.endpoints:
-            sharing = any(end.role is Role.SERVICE and not end.has_own_group for end in (one, other))
-            if KUBELET in {one.name, other.name} and sharing:
-                continue
-            if one is not other and Role.SERVICE in {one.role, other.role}:
-                yield (one.name, other.name), (one, other)
+    for service in layers.endpoints:
+        if service.role is Role.SERVICE:
+            for other in layers.endpoints:
+                if other is not service and (other.name != KUBELET or service.has_own_group):
+                    yield (service.name, other.name), (service, other)
+                    if other.role is not Role.SERVICE:
+                        yield (other.name, service.name), (other, service)
 
 
 def _openings_of(layers: BothLayers, deciding: Deciding) -> Openings:
