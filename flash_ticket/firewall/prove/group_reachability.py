@@ -154,7 +154,7 @@ class GroupReachability:
                         yield replace(endpoint, groups=groups, ranges=(AddressRange(each.family, first, last),))
             if not endpoint.ranges:
                 yield replace(endpoint, groups=groups)
-        if endpoint.name == VPC_HOST:
+        if endpoint.name == VPC_HOST and endpoint.ranges:
             yield from (replace(endpoint, groups=frozenset({group})) for group in self._strangers)
 
     def _partition(self, family: Family) -> Partition:
@@ -248,7 +248,11 @@ class GroupReachability:
 
     @cached_property
     def _hosts(self) -> Sequence[Endpoint]:
-        return [first for first, members in self._members.items() if any(each.name == VPC_HOST for each in members)]
+        return [
+            first
+            for first, members in self._members.items()
+            if any(each.name == VPC_HOST and each.ranges for each in members)
+        ]
 
     def _concerns(self, peer: RulePeer, endpoint: Endpoint) -> bool:
         """Return whether the peer of a rule matches some part of an endpoint."""

@@ -253,6 +253,16 @@ def test_a_rule_of_others_for_an_unknown_group_opens_some_hosts_of_the_vpc() -> 
     assert found.passes
 
 
+def test_a_rule_of_others_for_an_unknown_group_opens_nothing_if_no_host_has_an_address() -> None:
+    nobody = endpoint(VPC_HOST)
+    others: RulesOfOthers = {NODES: (GroupRule(NODES, Direction.INGRESS, BASTION, tcp(22), (), "sgr-1"),)}
+    groups = GroupReachability([], (*ENDPOINTS[:-1], nobody), others)
+
+    assert not groups.opened(nobody, ENDPOINTS[2])
+    assert not groups.unknown(nobody, ENDPOINTS[2])
+    assert groups.open_part(nobody, ENDPOINTS[2], tcp(22)) is None
+
+
 def test_without_the_account_a_group_of_others_is_neither_open_nor_closed() -> None:
     groups = GroupReachability([], ENDPOINTS, {NODES: None})
     found = groups.verdict(ENDPOINTS[2], ENDPOINTS[6], tcp(80))
