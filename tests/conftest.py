@@ -58,12 +58,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Stories
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: an engine waits for much of its time.
+    """Return two workers more than there are cores: engines and nodes wait for much of their time.
 
     Each deployment of prod waits 55 s: the AWS provider reads a bucket's lifecycle rules ten times, the first time
     after 10 s and then every 5 s, whatever the answer is.
     """
-    return len(os.sched_getaffinity(0)) + 1
+    return len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
