@@ -33,7 +33,8 @@ def difference_text(difference: FirewallDifference) -> str:
     for layer, changes in difference.by_layer.items():
         alone = [change for change in changes if (change.source, change.destination) not in through_both]
         if alone:
-            lines += _indented(alone, f"in the {layer.value} layer only, stopped by the other")
+            other = "stopped by the other" if difference.is_known else "as far as known without the account"
+            lines += _indented(alone, f"in the {layer.value} layer only, {other}")
     return "\n".join(lines)
 
 

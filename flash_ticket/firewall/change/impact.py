@@ -21,10 +21,12 @@ class FirewallDifference:
     Attributes:
         through_both: Changes of what passes both layers, with a service or the load balancer at one end.
         by_layer: Changes in each layer, with any pod of the namespace at one end.
+        is_known: Whether all rules are known that decide in the VPC layer; without an account some may not be.
     """
 
     through_both: tuple[Change, ...]
     by_layer: Mapping[Layer, tuple[Change, ...]]
+    is_known: bool = True
 
     def __bool__(self) -> bool:
         """Return whether anything differs."""
@@ -57,6 +59,7 @@ def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
     return FirewallDifference(
         changes_between(_through_both(before), _through_both(after)),
         {layer: changes_between(openings(before, layer), openings(after, layer)) for layer in Layer},
+        next(before.perhaps_passing(), None) is None and next(after.perhaps_passing(), None) is None,
     )
 
 
@@ -101,7 +104,7 @@ def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tup
 def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortSet]:
     front = layers.named[layers.environment.load_balancer.external]
     at_front = (pair for other in layers.endpoints if other is not front for pair in ((other, front), (front, other)))
-    found = layers.connections().as_map()
+    found = {(source.name, destination.name): ports for (source, destination), ports in layers.passing()}
     # A kubelet reaches pods that share the group of its node without crossing a network interface.
     if kubelet := layers.named.get(KUBELET):
         for each in layers.endpoints:

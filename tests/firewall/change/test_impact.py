@@ -137,6 +137,16 @@ def test_changes_that_only_the_pod_layer_sees_by_address_are_shown_separately() 
     ]
 
 
+def test_without_the_account_no_change_is_said_to_be_stopped_by_groups_of_others() -> None:
+    """With attachment nodes, rules of others may open the VPC layer for what the pod layer opens."""
+    binding, content = binding_content("dev"), traffic_content()
+    binding["cluster"]["attachment"] = "nodes"
+    content["flows"][3]["to"].remove("redis")
+    found = difference(firewall(None, binding).layers(), firewall(content, binding).layers())
+
+    assert "in the pod layer only, as far as known without the account:" in difference_text(found)
+
+
 def test_a_new_service_opens_what_it_needs_and_a_removed_one_closes_it() -> None:
     opened = ["mail => DNS : TCP 53,UDP 53", "pay => mail : TCP 2525"]
 
