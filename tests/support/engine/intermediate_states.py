@@ -140,8 +140,15 @@ class Transition:
             key = self._seen(pods), former.attachments
             if key not in known:
                 layers = self._layers(key[0], standing.policies, replace(firewall, attachments=key[1]))
-                known[key] = tuple(_by_deciding(layers, is_first=before.is_first))
+                known[key] = tuple(_by_deciding(layers, self._unattached(layers, is_first=before.is_first)))
             yield pods, known[key]
+
+    def _unattached(self, layers: BothLayers, *, is_first: bool) -> frozenset[str]:
+        """Return the services whose pods have groups of others: ours is not attached yet, or no longer."""
+        attached = {attachment.service for attachment in layers.firewall.attachments}
+        staying = set.intersection(*({service.name for service in side.matrix.services} for side in self._sides))
+        ends = {end.name for end in layers.endpoints if end.role is Role.SERVICE}
+        return frozenset(ends - attached - (set() if is_first else staying))
 
     def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> BothLayers:
         return BothLayers(matrix, self._environment, manifests, firewall, self._ever_selected)
@@ -193,17 +200,15 @@ class Transition:
         return replace(newest, services=tuple(services.values()), externals=tuple(externals.values()))
 
 
-def _by_deciding(layers: BothLayers, *, is_first: bool) -> Iterator[tuple[Deciding, Openings]]:
+def _by_deciding(layers: BothLayers, unattached: frozenset[str]) -> Iterator[tuple[Deciding, Openings]]:
     """Yield what is open, by the layers that decide.
 
-    Before the first deployment pods have groups of others, with unknown rules. The pod layer decides alone until a pod
-    has a group of this program.
+    Groups of others have rules of others. The pod layer decides alone until a pod has a group of this program.
     """
-    attached = frozenset(attachment.service for attachment in layers.firewall.attachments)
     by_both: dict[Pair, PortSet] = {}
     by_pod_layer: dict[Pair, PortSet] = {}
     for pair, ends in _pairs(layers):
-        if not is_first or all(end.name in attached for end in ends if end.role is Role.SERVICE):
+        if unattached.isdisjoint(pair):
             by_both[pair] = _opened(layers, tuple(Layer), ends)
         else:
             by_pod_layer[pair] = _opened(layers, (Layer.POD,), ends)
