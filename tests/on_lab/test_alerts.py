@@ -51,7 +51,7 @@ def test_alarms_read_the_metrics_of_both_logs_and_notify_the_topic(watched: Watc
     for alarm in alarms.values():
         assert [arn.rpartition(":")[2] for arn in alarm["AlarmActions"]] == ["on-call"]
     assert watched.deployed.pairs_rules == {"flash-ticket-dev-rejected-pairs"}
-    assert watched.deployed.cloudwatch_dashboards == {"flash-ticket-dev-network-policy"}
+    assert watched.deployed.cloudwatch_dashboards == {"flash-ticket-dev-ap-northeast-2-network-policy"}
 
 
 def test_a_second_preview_finds_nothing_to_change(watched: Watched) -> None:

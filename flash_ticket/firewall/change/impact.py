@@ -104,7 +104,9 @@ def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tup
 def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortSet]:
     front = layers.named[layers.environment.load_balancer.external]
     at_front = (pair for other in layers.endpoints if other is not front for pair in ((other, front), (front, other)))
-    found = {(source.name, destination.name): ports for (source, destination), ports in layers.passing()}
+    found: dict[tuple[PartyName, PartyName], PortSet] = {
+        (source.name, destination.name): ports for (source, destination), ports in layers.passing()
+    }
     # A kubelet reaches pods that share the group of its node without crossing a network interface.
     if kubelet := layers.named.get(KUBELET):
         for each in layers.endpoints:
