@@ -14,7 +14,14 @@ from tests.support.engine.judgement import Count, count, judgement
 from tests.support.workers import Stories, order
 
 # The time of an example depends on the machine, not on the code; 30 examples keep the suite within a minute.
-settings.register_profile("untimed", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Where a change lands, the same examples are tried each time; everywhere else each run tries new ones.
+settings.register_profile(
+    "untimed",
+    max_examples=30,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("untimed")
 
 _counts_of_workers: list[Count] = []

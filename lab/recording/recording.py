@@ -44,12 +44,13 @@ class Recording:
 
 
 @contextmanager
-def recorded(
+def recorded(  # noqa: PLR0913, PLR0917 - what follows the namespace is seldom given
     lab: Lab,
     stack: str,
     namespace: str,
     fault: Fault | None = None,
     incidents: Mapping[How, Callable[[], None]] | None = None,
+    environment: str = "",
 ) -> Iterator[Recording]:
     """Record every write to the APIs of one environment for the length of a block.
 
@@ -60,6 +61,7 @@ def recorded(
         fault: The fault to inject, if any.
         incidents: What a fault does outside the APIs, such as start a rival. Killing the engine and filling the disk
             are known: they hit every process that runs with the recording's variables.
+        environment: The environment of AWS, if it is not that of the stack's name.
     """
     kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
@@ -75,7 +77,7 @@ def recorded(
             How.DISK_FULL: fill,
             **(incidents or {}),
         }
-        journal = Journal(Standing(Surveyor.of(lab, stack), namespace), fault, harm)
+        journal = Journal(Standing(Surveyor.of(lab, stack, environment), namespace), fault, harm)
         identity = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         identity.load_cert_chain(certificate)
         kubernetes = Upstream(cluster["server"], trust)

@@ -28,22 +28,28 @@ from lab.surroundings import REGION
 
 @dataclass(frozen=True, slots=True)
 class Surveyor:
-    """Reads one environment of the lab as it is now."""
+    """Reads one environment of the lab as it is now.
+
+    Attributes:
+        name: The name of the EKS cluster.
+    """
 
     session: boto3.Session
     cluster: KubernetesCluster
     stack: str
     vpc: str
+    name: str
 
     @classmethod
-    def of(cls, lab: Lab, stack: str) -> "Surveyor":
-        """Return the surveyor of an environment."""
+    def of(cls, lab: Lab, stack: str, environment: str = "") -> "Surveyor":
+        """Return the surveyor of a stack, in the environment of its own name or in another one."""
         cluster = KubernetesCluster.connect(str(lab.kubeconfigs[stack]), None)
         session = aws_session(lab.aws_endpoint)
-        found = AwsAccount(session, NOBODY).cluster(_cluster(stack))
+        name = f"flash-ticket-{environment or stack}"
+        found = AwsAccount(session, NOBODY).cluster(name)
         if found is None:
-            raise LookupError(_cluster(stack))
-        return cls(session, cluster, stack, found.vpc)
+            raise LookupError(name)
+        return cls(session, cluster, stack, found.vpc, name)
 
     def standing(
         self, namespace: str, cluster: ClusterSide | None = None, account: AccountSide | None = None
@@ -76,11 +82,7 @@ class Surveyor:
         return AwsAccount(self.session, self._owner(namespace))
 
     def _owner(self, namespace: str) -> Owner:
-        return Owner.in_cluster(self.stack, namespace, REGION, _cluster(self.stack))
-
-
-def _cluster(stack: str) -> str:
-    return f"flash-ticket-{stack}"
+        return Owner.in_cluster(self.stack, namespace, REGION, self.name)
 
 
 def _with(former: Sequence[Described], group: str, now: Sequence[Described]) -> tuple[Described, ...]:

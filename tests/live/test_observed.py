@@ -37,6 +37,7 @@ NAMES_OF_IAM = {
     ("s3", "get_bucket_encryption"): "s3:GetEncryptionConfiguration",
     ("s3", "get_public_access_block"): "s3:GetBucketPublicAccessBlock",
     ("s3", "list_buckets"): "s3:ListAllMyBuckets",
+    ("s3", "list_object_versions"): "s3:ListBucketVersions",  # asked where another test's stack left a bucket behind
     ("resourcegroupstaggingapi", "get_resources"): "tag:GetResources",
 }
 VERIFIER = "flash-firewall-verifier"

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engine
 def dev(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     """The committed shop, deployed to dev in a VPC of both families; each test leaves it like that."""
     make_environment(lab.aws_endpoint, BOTH_FAMILIES)
-    with chain(lab, "dev", tmp_path_factory.mktemp("interruptions"), on_both_families) as made:
+    with chain(lab, "dev", tmp_path_factory.mktemp("interruptions"), on_both_families, BOTH_FAMILIES.stack) as made:
         assert interrupted(made.deploy(committed)) == set()
         yield made
 

@@ -99,4 +99,9 @@ def test_each_missing_guard_of_a_bucket_is_reported(drift: Drift) -> None:
 
 @on_prod
 def test_a_deleted_flow_log_is_reported(drift: Drift) -> None:
-    assert words(drift.absent) == [("not recording", "there is no flow log with the tag Name=flash-ticket-prod")]
+    assert words(drift.absent) == [
+        (
+            "not recording",
+            "there is no flow log with the tags of the stack prod for flash-ticket in ap-northeast-2/flash-ticket-prod",
+        )
+    ]

@@ -63,12 +63,14 @@ class Chain:
 
     Attributes:
         everywhere: Makes another change of each change, such as the same one in another VPC.
+        environment: The environment of AWS, if it is not that of the stack's name.
     """
 
     lab: Lab
     stack: str
     folder: Path
     everywhere: Callable[[Change], Change] = lambda change: change
+    environment: str = ""
     declared: CompiledFirewall | None = None
     programs: list[Path] = field(default_factory=list)
 
@@ -101,17 +103,17 @@ class Chain:
         self, program: Path, targets: Sequence[str], labels: Mapping[str, Labels] | None = None
     ) -> Deployed:
         """Deploy some resources of a program only; the declaration before stays the one of the stack."""
-        after = Surveyor.of(self.lab, self.stack).declared(program)
+        after = Surveyor.of(self.lab, self.stack, self.environment).declared(program)
         transition = Transition(self.declared, after, labels or {})
         chosen = [word for target in targets for word in ("--target", target)]
-        with recorded(self.lab, self.stack, NAMESPACE) as recording:
+        with recorded(self.lab, self.stack, NAMESPACE, environment=self.environment) as recording:
             result = Engine(self.lab, self.stack, program, recording.variables).up(*chosen).checked()
             return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
 
     def destroy(self) -> Deployed:
         """Remove all that is deployed."""
         transition = Transition(self.declared, None)
-        with recorded(self.lab, self.stack, NAMESPACE) as recording:
+        with recorded(self.lab, self.stack, NAMESPACE, environment=self.environment) as recording:
             result = Engine(self.lab, self.stack, self.programs[-1], recording.variables).destroy().checked()
             return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
 
@@ -124,9 +126,11 @@ class Chain:
 
 
 @contextmanager
-def chain(lab: Lab, stack: str, folder: Path, everywhere: Callable[[Change], Change]) -> Iterator[Chain]:
+def chain(
+    lab: Lab, stack: str, folder: Path, everywhere: Callable[[Change], Change], environment: str
+) -> Iterator[Chain]:
     """Keep a stack for a chain of deployments, and destroy it at the end."""
-    made = Chain(lab, stack, folder, everywhere)
+    made = Chain(lab, stack, folder, everywhere, environment)
     yield made
     Engine(lab, stack, made.programs[-1]).destroy().checked()
 
