@@ -146,9 +146,11 @@ class Transition:
     def _unattached(self, layers: BothLayers, *, is_first: bool) -> frozenset[str]:
         """Return the services whose pods have groups of others: ours is not attached yet, or no longer."""
         attached = {attachment.service for attachment in layers.firewall.attachments}
-        staying = set.intersection(*({service.name for service in side.matrix.services} for side in self._sides))
-        ends = {end.name for end in layers.endpoints if end.role is Role.SERVICE}
-        return frozenset(ends - attached - (set() if is_first else staying))
+        ends = {end.name: end.has_own_group for end in layers.endpoints if end.role is Role.SERVICE}
+        labels = [{service.name: service.pods for service in side.matrix.services} for side in self._sides]
+        staying = set.intersection(*(set(each) for each in labels))
+        moved = {name for name in staying if labels[0][name] != labels[-1][name] and not ends.get(name)}
+        return frozenset(ends.keys() - attached - (set() if is_first else staying) | moved)
 
     def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> BothLayers:
         return BothLayers(matrix, self._environment, manifests, firewall, self._ever_selected)

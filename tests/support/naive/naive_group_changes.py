@@ -113,17 +113,17 @@ def _passes(source: _Held, target: _Held, packet: Packet) -> _Passage:
 
 def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
     environment = before.environment
-    here = str(environment.vpc_networks[0][9])
+    here, in_pod = str(environment.vpc_networks[0][9]), str(environment.pod_networks[0][9])
     for names, pod in named_pods(before):
         if pod.namespace == before.matrix.namespace:
-            yield _Subject(names, here, pods=pod.labels)
+            yield _Subject(names, in_pod, pods=pod.labels)
         else:
             cluster = environment.cluster
             for group in cluster.groups_of_dns if "DNS" in names else (cluster.nodes,):
-                yield _Subject(names, here, (group,))
+                yield _Subject(names, in_pod, (group,))
     for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
         for each in labels({"matchLabels": dict(attachment.pods)}):
-            yield _Subject(NOBODY, here, pods=each)
+            yield _Subject(NOBODY, in_pod, pods=each)
     if Attachment.PODS in environment.cluster.in_use:
         yield _Subject(frozenset({"the kubelet"}), here, (environment.cluster.nodes,))
     yield _Subject(NOBODY, here, (Group("sg-strange", "strange"),))
