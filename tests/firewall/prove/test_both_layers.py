@@ -260,7 +260,7 @@ def test_a_difference_has_exactly_the_ports_whose_answers_change(
             change = changed.get((one.name, other.name))
             former = before.named[one.name], before.named[other.name]
             was, now = (
-                answered(layers, pair, port) is not Answer.STOPPED
+                answered(layers, pair, port) is Answer.PASSES
                 for layers, pair in ((before, former), (after, (one, other)))
             )
             assert change or was == now
