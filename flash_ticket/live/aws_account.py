@@ -148,19 +148,19 @@ class AwsAccount:
         return self.subnets(vpc, Some(ids=sorted(found))) if found else []
 
     def tagged_groups(self) -> Sequence[dict[str, Any]]:
-        """Return the security groups with the stack's name, whoever's, as DescribeSecurityGroups returns them."""
+        """Return the security groups of all owners with the stack's name, as DescribeSecurityGroups returns them."""
         return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
 
     def tagged_rules(self) -> Sequence[dict[str, Any]]:
-        """Return the rules with the stack's name, whoever's, as DescribeSecurityGroupRules returns them."""
+        """Return the rules of all owners with the stack's name, as DescribeSecurityGroupRules returns them."""
         return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])
 
     def tagged_flow_logs(self) -> Sequence[dict[str, Any]]:
-        """Return the flow logs with the stack's name, whoever's, as DescribeFlowLogs returns them."""
+        """Return the flow logs of all owners with the stack's name, as DescribeFlowLogs returns them."""
         return self.pages("ec2", "describe_flow_logs", "FlowLogs", Filters=[self._of_stack])
 
     def rules_in(self, groups: Collection[str]) -> Sequence[dict[str, Any]]:
-        """Return all rules of some groups, whoever's, as DescribeSecurityGroupRules returns them."""
+        """Return all rules of some groups, those of others too, as DescribeSecurityGroupRules returns them."""
         found: list[dict[str, Any]] = []
         listed = sorted(groups)
         for first in range(0, len(listed), _FILTER_VALUES):

@@ -38,13 +38,13 @@ class AccountSide(Protocol):
     """Returns what the account holds with the name of a stack, as `AwsAccount` does."""
 
     def tagged_groups(self) -> Sequence[Described]:
-        """Return the security groups with that name, whoever's."""
+        """Return the security groups of all owners with that name."""
 
     def tagged_rules(self) -> Sequence[Described]:
-        """Return the rules with that name, whoever's."""
+        """Return the rules of all owners with that name."""
 
     def tagged_flow_logs(self) -> Sequence[Described]:
-        """Return the flow logs with that name, whoever's."""
+        """Return the flow logs of all owners with that name."""
 
 
 def standing_workgroup(account: AwsAccount, name: str) -> Any:  # noqa: ANN401 - the SDK's

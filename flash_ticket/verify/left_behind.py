@@ -28,7 +28,7 @@ class RecordParts:
         buckets: The names of the buckets, with the ARNs or ids of their keys.
         filled: The names of log groups with a stream and of buckets with an object.
         results: The name of the bucket for Athena's results; None if Athena has none.
-        all_flow_logs: The flow logs of the region, whoever's.
+        all_flow_logs: All flow logs of the region, those of others too.
     """
 
     flow_logs: tuple[Described, ...]

@@ -1,4 +1,4 @@
-"""Who is open to whom beyond what the manifests hold: to pods that somebody could still create.
+"""Which pods are open beyond what the manifests hold: to pods that somebody can still create.
 
 A workload can be open to the entire cluster, or to the pods that a selector of a policy would match. Each is tried as a
 pod that does not exist, with the least labels that the selector wants, so policies of administrators count, too. A

@@ -252,7 +252,7 @@ def _words(endpoint: Endpoint, at: AddressRange) -> str:
 
 
 def _may_be_in(place: Endpoint, at: AddressRange) -> bool:
-    """Return whether only the account tells whether an address belongs to a place."""
+    """Return whether an address may belong to a place, as far as known without the account."""
     return any(map(is_symbolic, place.ranges)) and (place.listed is not None or is_private(at))
 
 
