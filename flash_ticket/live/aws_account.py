@@ -13,12 +13,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
-from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList, RuleOfOthers
 from flash_ticket.firewall.change.deployed import ports_of
 from flash_ticket.firewall.compile.owner import STACK_TAG, Claim, Owner
-from flash_ticket.firewall.declare.binding import One, Some
 from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.regular_file import refuse_unusual

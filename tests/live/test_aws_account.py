@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutE
 
 from flash_ticket.firewall.bind.environment import Group
 from flash_ticket.firewall.compile.owner import STACK_TAG
-from flash_ticket.firewall.declare.binding import One, Some
+from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.live import aws_account
 from flash_ticket.live.aws_account import AwsAccount
 from lab.running.lab import Lab

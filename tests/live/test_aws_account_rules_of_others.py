@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.bind.environment import RuleOfOthers
-from flash_ticket.firewall.declare.binding import One
+from flash_ticket.firewall.declare.sections.selection import One
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.clouds.stubbed_session import Session

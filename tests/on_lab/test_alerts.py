@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flash_ticket.firewall.declare.alerts import AlertsEntry
+from flash_ticket.firewall.declare.sections.alerts import AlertsEntry
 from tests.support.alerts.deployed_alerts import ALERTS, Watched
 from tests.support.engine.life import Life
 

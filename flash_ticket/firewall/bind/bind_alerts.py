@@ -1,16 +1,16 @@
 """The alerts that a binding requests, checked against the rest of the environment."""
 
 from flash_ticket.firewall.bind.environment import Environment, Origin
-from flash_ticket.firewall.declare.alerts import (
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.choices import CniName
+from flash_ticket.firewall.declare.matrix import Labels
+from flash_ticket.firewall.declare.sections.alerts import (
     Alerting,
     AlertsEntry,
     CloudWatchAlerting,
     CloudWatchEntry,
     Thresholds,
 )
-from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
-from flash_ticket.firewall.declare.choices import CniName
-from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.input_error import InputError
 
 _DASHBOARD_LABELS = (("grafana_dashboard", "1"),)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
-from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.choices import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
@@ -17,7 +16,8 @@ from flash_ticket.firewall.declare.choices import (
     OnDestroy,
     PodEniMode,
 )
-from flash_ticket.firewall.declare.guard_rails import GuardRailChoice
+from flash_ticket.firewall.declare.sections.alerts import Alerting
+from flash_ticket.firewall.declare.sections.guard_rails import GuardRailChoice
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from flash_ticket.firewall.declare.binding import ResolverIp
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.selection import ResolverIp
 from flash_ticket.firewall.terms.addresses import Family
 from flash_ticket.firewall.terms.ports import Protocol, listing
 

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, SYMBOLIC_ID, Group, PrefixList
-from flash_ticket.firewall.declare.binding import Binding, Clients, One, PlaceEntry, Some
+from flash_ticket.firewall.declare.binding import Binding, Clients, PlaceEntry
 from flash_ticket.firewall.declare.choices import DnsMode, Network
+from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 
 _SYMBOLIC = tuple(map(AddressRange.of, ("198.18.0.0/15", "2001:2::/48")))

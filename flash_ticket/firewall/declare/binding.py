@@ -1,201 +1,21 @@
 """The binding of one stack: where the matrix's names are, as Pulumi.<stack>.yaml says."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Annotated, Any, Self
 
-from pydantic import (
-    Field,
-    GetPydanticSchema,
-    PlainValidator,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
-from pydantic_core.core_schema import no_info_wrap_validator_function
+from pydantic import Field, field_validator, model_validator
 
-from flash_ticket.firewall.declare.alerts import AlertsEntry, Asked
-from flash_ticket.firewall.declare.choices import (
-    DEFAULT_SCAN_LIMIT_GIBIBYTES,
-    Attachment,
-    ClusterGroup,
-    CniName,
-    DnsMode,
-    EnforcingMode,
-    KubeProxyMode,
-    LogDestination,
-    Network,
-    OnDestroy,
-    PodEniMode,
-)
+from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, LogDestination, OnDestroy
 from flash_ticket.firewall.declare.fields import Name, Ports
-from flash_ticket.firewall.declare.guard_rails import GuardRailsEntry
+from flash_ticket.firewall.declare.sections.alerts import AlertsEntry, Asked
+from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
+from flash_ticket.firewall.declare.sections.guard_rails import GuardRailsEntry
+from flash_ticket.firewall.declare.sections.selection import Cidr, One, Some, only_one_of
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal, validated
-from flash_ticket.firewall.terms.input_error import shown
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, listing
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"
 """The key of Pulumi's configuration that contains the binding."""
-
-
-ResolverIp = IPv4Address | IPv6Address
-
-
-def _network(value: object) -> Network:
-    try:
-        return ip_network(value) if isinstance(value, str) else _no_network(value)
-    except ValueError:
-        pass
-    try:
-        canonical = ip_network(str(value), strict=False)
-    except ValueError:
-        return _no_network(value)
-    # Some network plug-ins silently ignore such a block (antrea issue 1764).
-    raise refusal(f"{shown(value)} has host bits set", f"Write {canonical}")
-
-
-def _no_network(value: object) -> Network:
-    raise refusal(f"{shown(value)} is not a CIDR", "Write one such as 10.20.0.0/16")
-
-
-def _resolver_address(value: object) -> ResolverIp:
-    try:
-        found = ip_address(value) if isinstance(value, str) else _no_address(value)
-    except ValueError:
-        return _no_address(value)
-    return _no_address(value) if isinstance(found, IPv6Address) and found.scope_id else found
-
-
-def _no_address(value: object) -> ResolverIp:
-    raise refusal(f"{shown(value)} is not an address", "Write one such as 169.254.20.10 or fd00::10, without a zone")
-
-
-def _tags(value: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, dict) or not value:
-        raise refusal(f"{shown(value)} is not a set of tags", "Write tags, such as {Name: flash-ticket-dev}")
-    for key, text in value.items():
-        if not isinstance(key, str) or not isinstance(text, str):
-            problem = f"the tag {shown(key)} has the value {shown(text)}, which YAML does not read as text"
-            raise refusal(problem, "Quote it")
-    return tuple(sorted(value.items()))
-
-
-Cidr = Annotated[Network, PlainValidator(_network), WithJsonSchema({"type": "string"})]
-Tags = Annotated[
-    tuple[tuple[str, str], ...],
-    PlainValidator(_tags),
-    WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}),
-]
-Text = Annotated[str, Field(min_length=1)]
-ResolverAddress = Annotated[ResolverIp, PlainValidator(_resolver_address), WithJsonSchema({"type": "string"})]
-
-
-class One(FileModel):
-    """Selects exactly one resource of the AWS account, by tags, by name or by id."""
-
-    model_config = NOT_EMPTY
-
-    tags: Tags | None = None
-    name: Text | None = None
-    id: Text | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        _only_one_of(self, "tags", "name", "id")
-        return self
-
-    def __str__(self) -> str:
-        """Return the selection in words: ``with the tags Name=x``, ``named x`` or ``with the id x``."""
-        if self.tags:
-            return _tagged(self.tags)
-        return f"named {self.name}" if self.name else f"with the id {self.id}"
-
-
-class Some(FileModel):
-    """Selects one or more resources of the AWS account: all with the tags, or each of the names or ids."""
-
-    model_config = NOT_EMPTY
-
-    tags: Tags | None = None
-    names: Annotated[list[Text], Field(min_length=1)] | None = None
-    ids: Annotated[list[Text], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        _only_one_of(self, "tags", "names", "ids")
-        return self
-
-    def __str__(self) -> str:
-        """Return the selection in words."""
-        return _tagged(self.tags or ()) if self.tags else " and ".join(str(one) for one in self.each())
-
-    def each(self) -> tuple[One, ...]:
-        """Return one selection for each name or id; empty for a selection by tags."""
-        return tuple(One(name=name) for name in self.names or ()) + tuple(One(id=found) for found in self.ids or ())
-
-
-class Cni(FileModel):
-    """The network plug-in, and the settings that decide how it applies the two layers."""
-
-    name: CniName = Field(strict=False)
-    pod_eni_mode: PodEniMode = Field(PodEniMode.STANDARD, alias="podEniMode", strict=False)
-    kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
-    enforcing_mode: EnforcingMode = Field(EnforcingMode.STANDARD, alias="enforcingMode", strict=False)
-    """What a new pod may do before its policies are in force; only the VPC CNI has this setting."""
-
-
-def _group_of_dns(value: object, select: ValidatorFunctionWrapHandler) -> ClusterGroup | One:
-    if isinstance(value, str):
-        if value in set(ClusterGroup):
-            return ClusterGroup(value)
-        problem = f"{shown(value)} is not a group of the cluster"
-        raise refusal(problem, "Write cluster, nodes, or tags, a name or an id in braces, such as {name: dns}")
-    selected: One = select(value)
-    return selected
-
-
-DnsGroup = Annotated[
-    ClusterGroup | One,
-    GetPydanticSchema(
-        lambda _, handler: no_info_wrap_validator_function(_group_of_dns, handler.generate_schema(One)),
-    ),
-]
-
-
-class Dns(FileModel):
-    """How pods resolve names."""
-
-    mode: DnsMode = Field(strict=False)
-    groups: Annotated[list[DnsGroup], Field(min_length=1)] | None = None
-    """The security groups that interfaces of CoreDNS pods have, each at least one of them. Default: it is not known
-    which of the cluster's group and the nodes' group they have."""
-    address: ResolverAddress = IPv4Address("169.254.20.10")
-    """The address that NodeLocal DNSCache listens on (Kubernetes documentation, "NodeLocal DNSCache")."""
-
-
-class ClusterEntry(FileModel):
-    """The EKS cluster. The program reads its own security group and its Service addresses from EKS."""
-
-    name: Text
-    nodes: One
-    """The security group of the nodes."""
-    attachment: Attachment = Field(strict=False)
-    leaving: Attachment | None = Field(None, strict=False)
-    """The previous attachment; its rules stay until every pod has restarted."""
-    pod_subnets: Some | None = Field(None, alias="podSubnets")
-    """The subnets that pods get addresses of, besides those where the account has interfaces of nodes now."""
-    cni: Cni
-    dns: Dns
-
-    @field_validator("leaving")
-    @classmethod
-    def _is_another(cls, leaving: Attachment | None, info: ValidationInfo) -> Attachment | None:
-        if leaving and leaving == info.data.get("attachment"):
-            remedy = "Write the previous attachment, or remove the key"
-            raise refusal(f"{leaving.value} is already the attachment", remedy)
-        return leaving
 
 
 class Clients(FileModel):
@@ -208,7 +28,7 @@ class Clients(FileModel):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        _only_one_of(self, "cidrs", "prefixList")
+        only_one_of(self, "cidrs", "prefixList")
         return self
 
 
@@ -246,7 +66,7 @@ class PlaceEntry(FileModel):
                 "only groups are given, and a NetworkPolicy matches only addresses",
                 "Add subnets, cidrs or prefixList: the addresses of the interfaces with these groups",
             )
-        _only_one_of(self, "subnets", "cidrs", "prefixList")
+        only_one_of(self, "subnets", "cidrs", "prefixList")
         return self
 
 
@@ -316,20 +136,6 @@ class Binding(FileModel):
     alerts: Asked[AlertsEntry] = None
     """The firewall's alerts; without this key the program creates none."""
     guard_rails: Asked[GuardRailsEntry] = Field(None, alias="guardRails")
-
-
-def _tagged(tags: tuple[tuple[str, str], ...]) -> str:
-    return f"with the tags {', '.join(f'{key}={value}' for key, value in tags)}"
-
-
-def _only_one_of(model: FileModel, *keys: str) -> None:
-    names = {field.alias or name: name for name, field in type(model).model_fields.items()}
-    given = [key for key in keys if getattr(model, names[key]) is not None]
-    if len(given) != 1:
-        raise refusal(
-            f"{' and '.join(given)} are given together" if given else "it names nothing",
-            f"Give exactly one of {', '.join(keys)}",
-        )
 
 
 def stack_file(stack: str) -> str:

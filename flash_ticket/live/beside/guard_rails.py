@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
-from flash_ticket.firewall.declare.guard_rails import Enforcement
+from flash_ticket.firewall.declare.sections.guard_rails import Enforcement
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.declare.choices import Attachment, DnsMode
 from flash_ticket.firewall.declare.traffic_file import parse_matrix

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
-from flash_ticket.firewall.declare.binding import One, Some, parse_binding
+from flash_ticket.firewall.declare.binding import parse_binding
 from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.addresses import AddressRange
 from tests.support.declared.accounts import CLOUDFRONT, binding_content
 from tests.support.declared.json_values import put

@@ -3,8 +3,8 @@
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.alerts import Alerting
 from tests.support.declared.accounts import SHOP, AccountInMemory, binding_content, environment_of
 
 RUNBOOK = "https://wiki.example.com/runbook"

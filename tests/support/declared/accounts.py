@@ -8,11 +8,13 @@ from typing import Any, Generic, TypeVar
 
 import yaml
 
-from flash_ticket.firewall.bind.bind import FoundCluster, FoundSubnet, FoundVpc, bind
+from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
-from flash_ticket.firewall.declare.binding import BINDING_KEY, One, Some, parse_binding, stack_file
+from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 
 ROOT = Path(__file__).parents[3]

@@ -27,10 +27,10 @@ from flash_ticket.firewall.compile.alerts.patterns import (
     rejections,
 )
 from flash_ticket.firewall.compile.owner import Owner
-from flash_ticket.firewall.declare.alerts import Alerting, CloudWatchAlerting
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.alerts import Alerting, CloudWatchAlerting
 from flash_ticket.firewall.terms.input_error import InputError
 
 MAX_FILTERS = 100

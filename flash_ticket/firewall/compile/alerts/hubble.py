@@ -23,8 +23,8 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import (
     matching,
     not_equal,
 )
-from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
+from flash_ticket.firewall.declare.sections.alerts import Alerting
 
 HUBBLE_OPTIONS = (
     "drop:sourceContext=app|workload-name|ip;destinationContext=app|workload-name|ip;"

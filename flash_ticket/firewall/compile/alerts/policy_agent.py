@@ -14,8 +14,8 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import (
     SeriesSelector,
     grown,
 )
-from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.alerts import Alerting
 
 DROPPED = "networkpolicy:node_denied_packets:increase5m"
 """Packets that one node's agent dropped in five minutes, by direction."""

@@ -8,10 +8,10 @@ from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.compile.alerts.hubble import hubble_group
 from flash_ticket.firewall.compile.alerts.policy_agent import policy_agent_group
 from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, PrometheusRule, RuleGroup
-from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
 from flash_ticket.firewall.terms.input_error import InputError
 

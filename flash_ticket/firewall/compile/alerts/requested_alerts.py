@@ -9,9 +9,9 @@ from flash_ticket.firewall.compile.alerts.grafana import grafana_dashboard
 from flash_ticket.firewall.compile.alerts.hubble import APP_LABELS, ambiguous_endpoints
 from flash_ticket.firewall.compile.alerts.prometheus import prometheus_rule
 from flash_ticket.firewall.compile.alerts.prometheus_rule import DashboardConfigMap, PrometheusRule
-from flash_ticket.firewall.declare.alerts import Alerting
 from flash_ticket.firewall.declare.choices import CniName, LogDestination
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.suspensions import Suspensions
 from flash_ticket.firewall.terms.notice import Notice
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.guard_rails import Admission, GuardRailChoice, Subject, SubjectKind
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
+from flash_ticket.firewall.declare.sections.guard_rails import Admission, GuardRailChoice, Subject, SubjectKind
 
 _VERSION = "admissionregistration.k8s.io/v1"
 _CONTROLLERS = (

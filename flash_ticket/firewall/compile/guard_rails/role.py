@@ -12,7 +12,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, Reach, rules
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.guard_rails import Duty, GuardRailChoice, Subject, SubjectKind
+from flash_ticket.firewall.declare.sections.guard_rails import Duty, GuardRailChoice, Subject, SubjectKind
 
 _RBAC = "rbac.authorization.k8s.io"
 _CHANGE = ("get", "watch", "create", "update", "patch", "delete")

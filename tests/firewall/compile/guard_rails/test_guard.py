@@ -9,7 +9,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES
 from flash_ticket.firewall.compile.guard_rails.role import rights_of
-from flash_ticket.firewall.declare.guard_rails import Duty, Enforcement, Subject, SubjectKind
+from flash_ticket.firewall.declare.sections.guard_rails import Duty, Enforcement, Subject, SubjectKind
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
 

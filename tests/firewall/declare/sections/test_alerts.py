@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.declare.alerts import Alerting, CloudWatchAlerting, Thresholds
 from flash_ticket.firewall.declare.binding import parse_binding
+from flash_ticket.firewall.declare.sections.alerts import Alerting, CloudWatchAlerting, Thresholds
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.alerts.alerted import EVERYTHING, RUNBOOK, TOPIC, alerted, alerted_content
 from tests.support.declared.accounts import STACKS, binding_content, environment_of

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from flash_ticket.firewall.declare.alerts import Asked
+from flash_ticket.firewall.declare.sections.alerts import Asked
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
 from flash_ticket.firewall.terms.input_error import shown
 

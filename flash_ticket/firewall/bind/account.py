@@ -1,0 +1,80 @@
+"""What the binding reads from an AWS account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from flash_ticket.firewall.bind.environment import Group, PrefixList
+from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.sections.selection import One, Some
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCluster:
+    """An EKS cluster as DescribeCluster returns it: its VPC, its own security group and its Service ranges.
+
+    A cluster has one Service range, and its pods have addresses of the same family (EKS User Guide, "Learn about IPv6
+    addresses to clusters, Pods, and services"). Several ranges say that it is not known which one it is.
+    """
+
+    vpc: str
+    group: str
+    services: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVpc:
+    """A VPC and its address blocks."""
+
+    id: str
+    networks: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSubnet:
+    """A subnet and its address blocks."""
+
+    id: str
+    networks: tuple[Network, ...]
+
+
+class Account(Protocol):
+    """What the binding needs to read from an AWS account and region.
+
+    Every method may raise InputError, for example without credentials.
+    """
+
+    @property
+    def id(self) -> str:
+        """The account's id: twelve digits."""
+
+    @property
+    def partition(self) -> str:
+        """The partition: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+
+    @property
+    def region(self) -> str:
+        """The region, such as ``ap-northeast-2``."""
+
+    def vpcs(self, selection: One) -> Sequence[FoundVpc]:
+        """Return every VPC that matches the selection."""
+
+    def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:
+        """Return every subnet of the VPC that matches the selection."""
+
+    def groups(self, vpc: str, selection: One) -> Sequence[Group]:
+        """Return every security group of the VPC that matches the selection."""
+
+    def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
+        """Return every managed prefix list that matches the selection, with its entries."""
+
+    def cluster(self, name: str) -> FoundCluster | None:
+        """Return the EKS cluster with this name, or None if there is none."""
+
+    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
+        """Return the subnets of the VPC where pods have addresses now; empty if the account cannot tell.
+
+        Args:
+            vpc: The VPC.
+            nodes: The group of the nodes.
+        """

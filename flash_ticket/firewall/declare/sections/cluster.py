@@ -1,0 +1,82 @@
+"""The EKS cluster in a binding: its groups, its network plug-in and its DNS."""
+
+from ipaddress import IPv4Address
+from typing import Annotated
+
+from pydantic import Field, GetPydanticSchema, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic_core.core_schema import no_info_wrap_validator_function
+
+from flash_ticket.firewall.declare.choices import (
+    Attachment,
+    ClusterGroup,
+    CniName,
+    DnsMode,
+    EnforcingMode,
+    KubeProxyMode,
+    PodEniMode,
+)
+from flash_ticket.firewall.declare.sections.selection import One, ResolverAddress, Some, Text
+from flash_ticket.firewall.declare.validation import FileModel, refusal
+from flash_ticket.firewall.terms.input_error import shown
+
+
+class Cni(FileModel):
+    """The network plug-in, and the settings that decide how it applies the two layers."""
+
+    name: CniName = Field(strict=False)
+    pod_eni_mode: PodEniMode = Field(PodEniMode.STANDARD, alias="podEniMode", strict=False)
+    kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
+    enforcing_mode: EnforcingMode = Field(EnforcingMode.STANDARD, alias="enforcingMode", strict=False)
+    """What a new pod may do before its policies are in force; only the VPC CNI has this setting."""
+
+
+def _group_of_dns(value: object, select: ValidatorFunctionWrapHandler) -> ClusterGroup | One:
+    if isinstance(value, str):
+        if value in set(ClusterGroup):
+            return ClusterGroup(value)
+        problem = f"{shown(value)} is not a group of the cluster"
+        raise refusal(problem, "Write cluster, nodes, or tags, a name or an id in braces, such as {name: dns}")
+    selected: One = select(value)
+    return selected
+
+
+DnsGroup = Annotated[
+    ClusterGroup | One,
+    GetPydanticSchema(
+        lambda _, handler: no_info_wrap_validator_function(_group_of_dns, handler.generate_schema(One)),
+    ),
+]
+
+
+class Dns(FileModel):
+    """How pods resolve names."""
+
+    mode: DnsMode = Field(strict=False)
+    groups: Annotated[list[DnsGroup], Field(min_length=1)] | None = None
+    """The security groups that interfaces of CoreDNS pods have, each at least one of them. Default: it is not known
+    which of the cluster's group and the nodes' group they have."""
+    address: ResolverAddress = IPv4Address("169.254.20.10")
+    """The address that NodeLocal DNSCache listens on (Kubernetes documentation, "NodeLocal DNSCache")."""
+
+
+class ClusterEntry(FileModel):
+    """The EKS cluster. The program reads its own security group and its Service addresses from EKS."""
+
+    name: Text
+    nodes: One
+    """The security group of the nodes."""
+    attachment: Attachment = Field(strict=False)
+    leaving: Attachment | None = Field(None, strict=False)
+    """The previous attachment; its rules stay until every pod has restarted."""
+    pod_subnets: Some | None = Field(None, alias="podSubnets")
+    """The subnets that pods get addresses of, besides those where the account has interfaces of nodes now."""
+    cni: Cni
+    dns: Dns
+
+    @field_validator("leaving")
+    @classmethod
+    def _is_another(cls, leaving: Attachment | None, info: ValidationInfo) -> Attachment | None:
+        if leaving and leaving == info.data.get("attachment"):
+            remedy = "Write the previous attachment, or remove the key"
+            raise refusal(f"{leaving.value} is already the attachment", remedy)
+        return leaving
