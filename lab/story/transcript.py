@@ -1,4 +1,4 @@
-"""The transcript of the demo: the parts that differ between runs, and its place in the README."""
+"""The transcript of the demo: the parts that differ between runs, and its place in docs/demo.md."""
 
 import re
 
@@ -40,20 +40,20 @@ def without_packets(transcript: str) -> str:
     return transcript
 
 
-def kept_in(readme: str) -> str:
-    """Return the transcript in a README.
+def kept_in(page: str) -> str:
+    """Return the transcript in a page.
 
     Raises:
-        ValueError: The README has no transcript.
+        ValueError: The page has no transcript.
     """
-    return readme[readme.index(_START) + len(_START) : readme.index(_END)]
+    return page[page.index(_START) + len(_START) : page.index(_END)]
 
 
-def put_in(readme: str, transcript: str) -> str:
-    """Return the README with its transcript replaced.
+def put_in(page: str, transcript: str) -> str:
+    """Return the page with its transcript replaced.
 
     Raises:
-        ValueError: The README has no transcript to replace.
+        ValueError: The page has no transcript to replace.
     """
-    start = readme.index(_START) + len(_START)
-    return readme[:start] + transcript.strip() + "\n" + readme[readme.index(_END) :]
+    start = page.index(_START) + len(_START)
+    return page[:start] + transcript.strip() + "\n" + page[page.index(_END) :]

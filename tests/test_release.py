@@ -1,0 +1,51 @@
+"""A release says what CHANGELOG.md says about its version, and only of the version that the package has."""
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def release() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("release", ROOT / ".ci/release.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_notes_are_this_versions_part_of_the_changelog(release: ModuleType) -> None:
+    changelog = (
+        "# Changelog\n\n## [Unreleased]\n\n- later\n\n## [0.2.0] - 2027-01-01\n\n- this\n\n## [0.1.0] - x\n\n- before\n"
+    )
+    assert release.notes(changelog, "0.2.0") == "- this\n"
+
+
+@pytest.mark.parametrize("version", ["0.3.0", "0.2", "Unreleased"])
+def test_a_version_without_notes_is_refused(release: ModuleType, version: str) -> None:
+    with pytest.raises(ValueError, match=r"CHANGELOG\.md says nothing about"):
+        release.notes("## [Unreleased]\n\n## [0.2.0] - x\n\n- this\n", version)
+
+
+def test_the_changelog_has_the_version_of_the_package(release: ModuleType) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert release.notes((ROOT / "CHANGELOG.md").read_text(), version)
+
+
+def test_a_tag_of_another_version_is_refused(release: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"the tag is v9\.9\.9, and pyproject\.toml says"):
+        release.main("v9.9.9", tmp_path)
+
+
+def test_every_action_of_a_workflow_is_pinned_to_a_commit() -> None:
+    for workflow in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        used = re.findall(r"uses: (\S+)", workflow.read_text())
+        assert used
+        assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each) for each in used), workflow.name
