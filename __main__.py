@@ -13,7 +13,7 @@ from flash_ticket.firewall.change.resource_names import FIREWALL
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.beside.preview import preview_warnings
+from flash_ticket.live.beside.preview import judge, preview_warnings
 from flash_ticket.live.deployed import read_adoption, read_deployed, refuse_unfit
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.stack.running_program import ids_in_state, read_declaration, refuse, refuse_input
@@ -31,9 +31,9 @@ try:
     deployed = read_deployed(cluster, account, planned.owner, environment.vpc, ids_in_state())
     refuse_unfit(account, deployed, planned)
     adopted = read_adoption(account, deployed, planned)
-    guarded = list(preview_warnings(cluster, account, deployed, planned, labels))
+    judged = judge(cluster, planned, labels)
+    guarded, proof = list(preview_warnings(cluster, account, deployed, judged, labels)), judged.proof
     change = impact(deployed, planned.layers())
-    proof = planned.proof()
 except InputError as error:
     refuse_input(error)
 

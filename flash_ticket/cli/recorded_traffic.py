@@ -213,6 +213,15 @@ def inventory(
     return found
 
 
+def inventory_to_save(project: Path, stack: str | None) -> Inventory:
+    """Return who has which address now, and everything else that a verification reads from a saved inventory.
+
+    Raises:
+        InputError: Cluster and account cannot be asked.
+    """
+    return _live(project, chosen(project, stack)).inventory_to_save(read_matrix(project / MATRIX_FILE))
+
+
 def logs(  # noqa: PLR0913, PLR0917 - each is an option of the verbs, but for the last two
     project: Path,
     sources: Sequence[str],

@@ -8,6 +8,7 @@ DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntr
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -20,8 +21,9 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
+from flash_ticket.live.beside.others import read_others
 from flash_ticket.live.deployed import read_deployed
-from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.kubernetes_cluster import ForbiddenError, KubernetesCluster
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, Pod
 from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
 from flash_ticket.verify.plugin_limits import limits
@@ -60,6 +62,24 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
         interfaces=interfaces_of(account, environment.vpc),
         services=tuple(listed_services(cluster.objects(f"{core}/services"))),
     )
+
+
+def with_policies_of_others(cluster: KubernetesCluster, namespace: str, inventory: Inventory) -> Inventory:
+    """Return an inventory with the policies of other APIs, unless this identity may not read all of them.
+
+    Args:
+        cluster: The stack's cluster.
+        namespace: The firewalled namespace.
+        inventory: The inventory of the same stack.
+
+    Raises:
+        InputError: The cluster does not answer.
+    """
+    try:
+        others = read_others(cluster, namespace, cluster.require_namespace(namespace))
+    except ForbiddenError:
+        return inventory
+    return inventory if others.unread else replace(inventory, others=others.policies, namespaces=others.namespaces)
 
 
 def warnings_of_what_runs(cluster: KubernetesCluster, planned: CompiledFirewall, deployed: Deployed) -> Iterator[str]:

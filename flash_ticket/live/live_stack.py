@@ -12,7 +12,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.inventory import take_inventory
+from flash_ticket.live.inventory import take_inventory, with_policies_of_others
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.logs.athena import athena_source
 from flash_ticket.live.logs.aws_source import own_logs
@@ -33,6 +33,10 @@ class LiveStack:
         return read_stack_file(self.project, self.name)
 
     @cached_property
+    def _cluster(self) -> KubernetesCluster:
+        return KubernetesCluster.connect(self._settings.kubeconfig, self._settings.context)
+
+    @cached_property
     def account(self) -> AwsAccount:
         """The account and region of the stack."""
         return AwsAccount.connect(
@@ -43,9 +47,12 @@ class LiveStack:
 
     def inventory(self, matrix: Matrix) -> Inventory:
         """Return who has which address now."""
-        cluster = KubernetesCluster.connect(self._settings.kubeconfig, self._settings.context)
         with lines_of_settings(self.project, self._settings.stack):
-            return take_inventory(cluster, self.account, matrix, self._settings.binding, time.time())
+            return take_inventory(self._cluster, self.account, matrix, self._settings.binding, time.time())
+
+    def inventory_to_save(self, matrix: Matrix) -> Inventory:
+        """Return who has which address now, with the policies of others, which a verification judges."""
+        return with_policies_of_others(self._cluster, matrix.namespace, self.inventory(matrix))
 
     def own_logs(self, matrix: Matrix, environment: Environment) -> tuple[Log, ...]:
         """Return the logs that the stack itself records, without reading them."""

@@ -35,6 +35,9 @@ def proof_text(proof: Proof) -> str:
     lines += blurs_text(proof.blurs)
     if proof.violations:
         lines += _violations(proof.violations)
+    if proof.accepted:
+        lines.append("The settings accept that policies of administrators stop or open these against the declaration:")
+        lines += _first(_MOST_LINES, [_accepted(each) for each in proof.accepted])
     return "\n".join(escaped(line) for line in lines)
 
 
@@ -107,6 +110,11 @@ def _rest(rest: Rest) -> str:
     return f"{rest.source} => {rest.destination} : {rest.ports}"
 
 
+def _accepted(violation: Violation) -> str:
+    rules = ", ".join(map(str, violation.side.rules))
+    return f"{violation.source} => {violation.destination} : {violation.ports}, {violation.fault} by {rules}"
+
+
 def _violations(violations: Sequence[Violation]) -> Iterator[str]:
     shown = violations[:_MOST_VIOLATIONS]
     for fault in Fault:
@@ -159,6 +167,7 @@ def _json(proofs: StackProofs) -> str:
                     "stopped_by_layers": {str(layers): count for layers, count in proof.stopped.items()},
                     "rules_of_others": of_others_document(proof.others),
                     "violations": [_violation(violation) for violation in proof.violations],
+                    "accepted": [_violation(violation) for violation in proof.accepted],
                     "indistinguishable": [blur_document(blur) for blur in proof.blurs],
                     "warnings": [_warning(notice) for notice in firewall.notices()],
                 }

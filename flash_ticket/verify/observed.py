@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
-from flash_ticket.firewall.change.overruling import OtherPolicy
+from flash_ticket.firewall.change.overruling import OtherPolicy, Others
 from flash_ticket.firewall.declare.choices import EnforcingMode
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.attribution.inventory import Inventory
@@ -93,6 +93,15 @@ class Observed:
         if self.inventory.deployed is None:
             raise _incomplete("deployed")
         return self.inventory.deployed
+
+    def policies_of_others(self, namespace: str) -> Others | None:
+        """Return the policies of other APIs, with the labels of namespaces; None if they were not read.
+
+        Args:
+            namespace: The firewalled namespace.
+        """
+        own = {namespace: self.namespace_labels} if self.namespace_labels else {}
+        return None if self.others is None else Others(self.others, {**self.labels_elsewhere, **own})
 
     @property
     def unseen(self) -> tuple[str, ...]:

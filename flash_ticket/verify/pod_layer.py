@@ -7,10 +7,11 @@ from typing import Any
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
-from flash_ticket.firewall.change.overruling import Effect, Others, overruling, perhaps_overruling
+from flash_ticket.firewall.change.overruling import Effect, overruling, perhaps_overruling
 from flash_ticket.firewall.change.rewriting import REWRITTEN
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPolicy
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
@@ -20,6 +21,7 @@ _KINDS = {
     Effect.OPENS: FindingKind.WIDENING,
     Effect.CUTS: FindingKind.CUT_OFF,
     Effect.UNKNOWN: FindingKind.OVERRULING,
+    Effect.ACCEPTED: FindingKind.NOTED,
 }
 
 
@@ -28,6 +30,7 @@ class PodLayer(Comparison):
     """The declared and the live policies of one stack."""
 
     observed: Observed
+    proof: Proof
 
     def findings(self) -> Iterator[Finding]:
         """Yield each difference from the declaration.
@@ -97,12 +100,9 @@ class PodLayer(Comparison):
                 f"kubectl delete networkpolicy --namespace {namespace} {name}, or declare its flows in traffic.yaml",
                 FindingKind.WIDENING,
             )
-        if self.observed.others is None:
-            noticed = perhaps_overruling(found.overruling)
-        else:
-            labels = {**self.observed.labels_elsewhere, namespace: self.observed.namespace_labels}
-            noticed = overruling(Others(self.observed.others, labels), self.planned.layers())
-        for each in noticed:
+        others = self.observed.policies_of_others(namespace)
+        unnamed = perhaps_overruling(found.overruling)
+        for each in unnamed if others is None else overruling(others, self.planned.matrix, self.proof):
             yield Finding(each.where, each.what, each.why, each.remedy, _KINDS[each.effect])
 
     def _suspensions(self) -> Iterator[Finding]:

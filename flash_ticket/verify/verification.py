@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from flash_ticket.firewall.change.frozen_lists import changed_lists
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
+from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.proof import NO_OTHERS, Blur, GroupsOfOthers
 from flash_ticket.firewall.terms.input_error import InputError
@@ -68,9 +69,10 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
     Raises:
         InputError: A live policy or selector cannot be read, or the inventory does not contain what is deployed.
     """
-    vpc, proof = VpcLayer(planned, observed), planned.proof()
+    others = observed.policies_of_others(planned.matrix.namespace)
+    vpc, proof = VpcLayer(planned, observed), planned.proof(others.administrators if others else NO_ADMINISTRATORS)
     found = [
-        *PodLayer(planned, observed).findings(),
+        *PodLayer(planned, observed, proof).findings(),
         *vpc.findings(),
         *vpc.opened_by_others(proof),
         *Attachments(planned, observed, vpc.group_ids).findings(),

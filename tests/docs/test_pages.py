@@ -15,7 +15,7 @@ READMES = (ROOT / "README.md", ROOT / "README.ko.md")
 LONGEST = 200
 """Lines of a README: a new user reads it to the end."""
 
-named = {"ids": lambda path: str(path.relative_to(ROOT))}
+named: dict[str, Any] = {"ids": lambda path: str(path.relative_to(ROOT))}
 
 
 @pytest.mark.parametrize("page", PAGES, **named)

@@ -174,6 +174,8 @@ def test_the_command_prints_an_inventory_that_can_be_read_back(lab: Lab, tmp_pat
     found = read_inventory(path)
 
     assert of_tests(found) == PODS
+    assert found.others == ()
+    assert set(found.namespaces) == {"flash-ticket"}
     assert time.time() - 600 < found.taken <= time.time()
     assert found.environment
     assert found.deployed

@@ -182,12 +182,17 @@ def test_a_preview_shows_manual_changes(life: Life) -> None:
     assert "    added    api => pay : TCP 3100" in said.splitlines()
 
 
-def test_policies_of_others_that_widen_or_overrule_cause_warnings(lab: Lab, tmp_path: Path) -> None:
+def test_policies_of_others_cause_warnings_and_one_that_cuts_a_declared_flow_ends_the_preview(
+    lab: Lab, tmp_path: Path
+) -> None:
     engine = Engine(lab, "dev", copy_program(REPOSITORY, tmp_path / "program"))
 
     with standing(lab, WIDENING, OVERRULING, ATTACHING):
-        warnings = lines(engine.preview().checked(), "warning")
+        result = engine.preview()
+    warnings = lines(result, "warning")
 
+    assert result.code != 0
+    assert ("api", "pay", "TCP 3100", "pod") in {row[:4] for row in rows(result)}
     assert (
         "This program did not create the NetworkPolicy debug, which opens more:\n"
         "    added    pay => the internet : TCP 443\n"

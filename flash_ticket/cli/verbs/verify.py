@@ -96,7 +96,7 @@ def _saved(files: Sequence[Path], stack: str) -> Observed:
 
     found = merged([read_inventory(path) for path in files])
     refuse_other_stack(found, stack)
-    return Observed(found)
+    return Observed(found, others=found.others, labels_elsewhere=found.namespaces)
 
 
 class _Wish(NamedTuple):

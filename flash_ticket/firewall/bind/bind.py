@@ -37,9 +37,10 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
             alerts do not fit the cluster or region. The error holds all mistakes; without an answer from the account,
             it holds only that.
     """
-    environment = _Binder(Lookup(matrix, stack, account)).environment(binding)
+    found = _Binder(Lookup(matrix, stack, account)).environment(binding)
     guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
-    return replace(environment, alerting=bind_alerts(binding.alerts, environment), guard_rails=guard)
+    accepted, alerting = tuple(binding.accepted_policies), bind_alerts(binding.alerts, found)
+    return replace(found, alerting=alerting, guard_rails=guard, accepted_policies=accepted)
 
 
 @dataclass(frozen=True, slots=True)

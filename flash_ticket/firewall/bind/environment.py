@@ -217,6 +217,7 @@ class Environment:
         places: Sorted by name; one for each external outside the cluster.
         alerting: The requested alerts; None if there are none.
         guard_rails: The requested guard rails in the cluster; None if there are none.
+        accepted_policies: The policies of administrators, by kind and name, that the proof does not count.
     """
 
     name: str
@@ -232,6 +233,7 @@ class Environment:
     quotas: Quotas
     alerting: Alerting | None = None
     guard_rails: GuardRailChoice | None = None
+    accepted_policies: tuple[str, ...] = ()
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:

@@ -1,30 +1,30 @@
 """What policies of other APIs than NetworkPolicy change for our pods: each cluster has some of these APIs.
 
-Policies of administrators (policy.networking.k8s.io) are judged together with ours: a declared flow that they deny, and
-an undeclared one that they allow, are named with the policy. Policies of network plug-ins are named if they may reach
-our pods. Sources: Cilium documentation, "Layer 3 Policies" and "Deny Policies": allow rules add up, deny rules come
-first. Calico documentation, "NetworkPolicy" and "GlobalNetworkPolicy": in their order.
+The proof judges policies of administrators (policy.networking.k8s.io) together with ours. A declared flow that they
+deny, and an undeclared one that they allow, are named here with the policy. Policies of network plug-ins are named if
+they may reach our pods. Sources: Cilium documentation, "Layer 3 Policies" and "Deny Policies": allow rules add up, deny
+rules come first. Calico documentation, "NetworkPolicy" and "GlobalNetworkPolicy": in their order.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
+from itertools import product
 
 from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
-from flash_ticket.firewall.analyse.cluster import cluster_from
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Described
-from flash_ticket.firewall.change.impact import openings
 from flash_ticket.firewall.change.reach import OurPods
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi
-from flash_ticket.firewall.prove.both_layers import BothLayers
-from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.terms.changes import changes_between
-from flash_ticket.firewall.terms.connections import words
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.administrators import Administrators, policies_of
+from flash_ticket.firewall.prove.proof import Proof
+from flash_ticket.firewall.prove.violation import Fault
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortSet
-from flash_ticket.firewall.terms.verdict import Layer, Outcome, Verdict
 
 _DECIDING = {"Accept", "Allow", "Deny"}
 _MOST_SHOWN = 5
@@ -37,6 +37,10 @@ class Effect(Enum):
     OPENS = "it opens what is not declared"
     CUTS = "it cuts what is declared"
     UNKNOWN = "nobody judges it here"
+    ACCEPTED = "it opens or cuts something, and the settings accept it"
+
+
+_EFFECTS = {Fault.CUT: (Effect.CUTS, "cuts declared traffic"), Fault.OPEN: (Effect.OPENS, "opens")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,11 @@ class OtherPolicy:
     def name(self) -> str:
         """Its name."""
         return str(self.object["metadata"]["name"])
+
+    @property
+    def key(self) -> str:
+        """Its kind and name."""
+        return f"{self.api.kind} {self.name}"
 
     @property
     def spec(self) -> Described:
@@ -89,6 +98,12 @@ class Others:
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unread: tuple[InputError, ...] = ()
 
+    @property
+    def administrators(self) -> Administrators:
+        """The policies of administrators, which the proof judges."""
+        found = tuple(policy.manifest for policy in self.policies if policy.api.group == GROUP)
+        return Administrators(found, self.namespaces)
+
 
 @dataclass(frozen=True, slots=True)
 class Overruling(Notice):
@@ -101,43 +116,56 @@ class Overruling(Notice):
     effect: Effect
 
 
-def overruling(others: Others, planned: BothLayers) -> Iterator[Overruling]:
+def overruling(others: Others, matrix: Matrix, proof: Proof) -> Iterator[Overruling]:
     """Yield what policies of other APIs change for our pods.
 
     Args:
         others: The policies, and the labels of namespaces.
-        planned: Both layers as planned.
+        matrix: The declaration.
+        proof: The proof with the policies of administrators.
     """
-    namespace = planned.matrix.namespace
-    ours = OurPods.of(planned.matrix, others.namespaces.get(namespace, {}))
-    judged: list[OtherPolicy] = []
+    ours = OurPods.of(matrix, others.namespaces.get(matrix.namespace, {}))
+    flows = {fault: _flows(proof, fault) for fault in _EFFECTS}
+    accepted = {name for each in proof.accepted for name in policies_of(each)}
     for policy in others.policies:
+        is_reached = any(ours.are_reached_by(policy.api, spec) for spec in policy.specs)
         if policy.api.group != GROUP:
-            if any(ours.are_reached_by(policy.api, spec) for spec in policy.specs):
+            if is_reached:
                 yield _named(policy)
             continue
-        try:
-            cluster_from([policy.manifest])
-        except InputError as error:
-            if ours.are_reached_by(policy.api, policy.spec) and _comes_first(policy):
-                yield _unknown(policy, error)
-        else:
-            judged.append(policy)
-    while judged:
-        joined = _Joined(tuple(judged), planned, others.namespaces)
-        try:
-            found = list(joined.effects())
-        except InputError as error:
-            unclear = next((each for each in judged if f"{each.api.kind} {each.name}" == error.key), judged[0])
-            judged.remove(unclear)
-            yield _unknown(unclear, error)
-        else:
-            yield from found
-            return
+        error = proof.unjudged.get(policy.key)
+        if error and (error.key == policy.key or (is_reached and _comes_first(policy))):
+            yield _unknown(policy, error)
+        for fault, (effect, verb) in _EFFECTS.items():
+            if found := flows[fault].get(policy.key):
+                said = Effect.ACCEPTED if policy.key in accepted else effect
+                yield _notice(policy, f"it {verb}: {_listed(found)}", _why(policy, said), said)
+
+
+def absent_policies(others: Others, environment: Environment) -> Iterator[Notice]:
+    """Yield a notice for each accepted policy that the cluster does not have: another one could take its name."""
+    known = {policy.key for policy in others.policies}
+    for name in environment.accepted_policies if not others.unread else ():
+        if name not in known:
+            yield Notice(
+                f"{stack_file(environment.name)}: {BINDING_KEY}.acceptedPolicies",
+                f"the cluster has no {name}, and nobody would see what a later policy with this name decides",
+                "Remove it from the list",
+            )
+
+
+def _flows(proof: Proof, fault: Fault) -> Mapping[str, list[str]]:
+    """Return what each policy of an administrator stops or lets through, in words."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in (*proof.violations, *proof.accepted):
+        for name in policies_of(each) if each.fault is fault else ():
+            for source, destination, port in product(each.sources, each.destinations, each.ports):
+                found[name].add(f"{source} => {destination} : {PortSet((port,))}")
+    return {name: sorted(flows) for name, flows in found.items()}
 
 
 def perhaps_overruling(names: Iterable[str]) -> Iterator[Overruling]:
-    """Yield the policies of administrators of a saved inventory, which contains only their names."""
+    """Yield the policies of administrators of an inventory that contains only their names, as older ones do."""
     of_clusters, of_administrators, *_ = OVERRULING_APIS
     for name in names:
         api = of_administrators if name.startswith(f"{of_administrators.kind} ") else of_clusters
@@ -145,72 +173,16 @@ def perhaps_overruling(names: Iterable[str]) -> Iterator[Overruling]:
         yield _notice(policy, "it may decide before any NetworkPolicy does", _NOT_COVERED, Effect.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class _Joined:
-    """Our layers together with policies of administrators."""
-
-    policies: tuple[OtherPolicy, ...]
-    planned: BothLayers
-    namespaces: Mapping[str, Mapping[str, str]]
-
-    def effects(self) -> Iterator[Overruling]:
-        """Yield what each policy cuts and opens.
-
-        Raises:
-            InputError: A policy cannot be judged; the key of the error names it.
-        """
-        manifests = tuple(each.manifest for each in self.policies)
-        alone = replace(self.planned, beside=manifests, namespace_labels=self.namespaces)
-        joined = replace(alone, manifests=(*alone.manifests, *manifests))
-        found: dict[tuple[str, Effect], list[str]] = defaultdict(list)
-        for flow, owner in _cuts(alone, joined):
-            found[owner, Effect.CUTS].append(flow)
-        for flow, owner in _opened(alone, joined):
-            found[owner, Effect.OPENS].append(flow)
-        for policy in self.policies:
-            for effect, verb in ((Effect.CUTS, "cuts declared traffic"), (Effect.OPENS, "opens")):
-                flows = list(dict.fromkeys(found.get((f"{policy.api.kind} {policy.name}", effect), ())))
-                if flows:
-                    yield _notice(policy, f"it {verb}: {_listed(flows)}", _why(policy), effect)
-
-
-def _cuts(alone: BothLayers, joined: BothLayers) -> Iterator[tuple[str, str]]:
-    """Yield each declared connection that a rule of an administrator denies, with the policy of the rule."""
-    declared = {(one.name, other.name): ports for (one, other), ports in declared_connections(alone).items()}
-    for (source, destination), ports in declared.items():
-        for port in ports:
-            verdict = joined.verdict(Layer.POD, joined.named[source], joined.named[destination], port)
-            for policy in _deciding(verdict, Effect.CUTS):
-                yield f"{source} => {destination} : {port}", policy
-
-
-def _opened(alone: BothLayers, joined: BothLayers) -> Iterator[tuple[str, str]]:
-    """Yield each connection that only a rule of an administrator allows, with the policy of the rule."""
-    for change in changes_between(openings(alone, Layer.POD), openings(joined, Layer.POD)):
-        for port in change.opened:
-            source, destination = (joined.named[words(end)] for end in (change.source, change.destination))
-            verdict = joined.answer(Layer.POD, source, destination, port)
-            for policy in _deciding(verdict, Effect.OPENS):
-                yield f"{words(change.source)} => {words(change.destination)} : {PortSet((port,))}", policy
-
-
-def _deciding(verdict: Verdict | None, effect: Effect) -> Iterator[str]:
-    """Yield the policies of administrators whose rules decide a verdict."""
-    outcome = Outcome.DENIED if effect is Effect.CUTS else Outcome.ALLOWED
-    for side in (verdict.egress, verdict.ingress) if verdict else ():
-        if side.outcome is outcome:
-            yield from (rule.owner for rule in side.rules if " " in rule.owner)  # ours are namespace/name
-
-
 def _listed(flows: list[str]) -> str:
     more = [f"and {len(flows) - _MOST_SHOWN} more"] if len(flows) > _MOST_SHOWN else []
     return ", ".join([*flows[:_MOST_SHOWN], *more])
 
 
-def _why(policy: OtherPolicy) -> str:
+def _why(policy: OtherPolicy, effect: Effect) -> str:
+    when = "it decides before every NetworkPolicy"
     if _is_baseline(policy):
-        return "it decides about pods that no NetworkPolicy selects, and the proof covers our policies alone"
-    return "it decides before every NetworkPolicy, and the proof covers our policies alone"
+        when = "it decides about pods that no NetworkPolicy selects"
+    return f"{when}, and acceptedPolicies accepts it" if effect is Effect.ACCEPTED else when
 
 
 def _named(policy: OtherPolicy) -> Overruling:
@@ -230,8 +202,13 @@ def _unknown(policy: OtherPolicy, error: InputError) -> Overruling:
 
 def _notice(policy: OtherPolicy, what: str, why: str, effect: Effect) -> Overruling:
     remedy = f"Read it: {policy.read}; remove it if it opens or cuts anything against the declaration"
-    if effect is not Effect.UNKNOWN:
-        remedy = f"Read it: {policy.read}; change or remove its rule, or declare what it does in traffic.yaml"
+    if effect is Effect.ACCEPTED:
+        remedy = f"Read it: {policy.read}; remove it from acceptedPolicies as soon as you can"
+    elif effect is not Effect.UNKNOWN:
+        remedy = (
+            f"Read it: {policy.read}; change or remove its rule, or declare what it does in traffic.yaml; to deploy "
+            f"with it, add {policy.key!r} to acceptedPolicies in the settings of the stack"
+        )
     return Overruling(f"{policy.api.kind}.{policy.api.group} {policy.name}", what, remedy, effect, why=why)
 
 

@@ -1,8 +1,9 @@
 """The binding of one stack: where the matrix's names are, as Pulumi.<stack>.yaml says."""
 
+import re
 from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, LogDestination, OnDestroy
 from flash_ticket.firewall.declare.fields import Name, Ports
@@ -11,11 +12,29 @@ from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailsEntry
 from flash_ticket.firewall.declare.sections.selection import Cidr, One, Some, only_one_of
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal, validated
+from flash_ticket.firewall.terms.input_error import shown
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, listing
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"
 """The key of Pulumi's configuration that contains the binding."""
+
+
+_POLICY_OF_AN_ADMINISTRATOR = r"(AdminNetworkPolicy|BaselineAdminNetworkPolicy|ClusterNetworkPolicy) [a-z0-9.-]{1,253}"
+
+
+def _accepted(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(_POLICY_OF_AN_ADMINISTRATOR, value):
+        return value
+    problem = f"{shown(value)} is not the kind and name of a policy of an administrator"
+    raise refusal(problem, "Write both as in 'AdminNetworkPolicy quarantine'")
+
+
+AcceptedPolicy = Annotated[
+    str,
+    PlainValidator(_accepted),
+    WithJsonSchema({"type": "string", "pattern": f"^{_POLICY_OF_AN_ADMINISTRATOR}$"}),
+]
 
 
 class Clients(FileModel):
@@ -136,6 +155,8 @@ class Binding(FileModel):
     alerts: Asked[AlertsEntry] = None
     """The firewall's alerts; without this key the program creates none."""
     guard_rails: Asked[GuardRailsEntry] = Field(None, alias="guardRails")
+    accepted_policies: list[AcceptedPolicy] = Field(default_factory=list, alias="acceptedPolicies")
+    """Policies of administrators that the proof does not count, because they cannot be changed now."""
 
 
 def stack_file(stack: str) -> str:

@@ -15,6 +15,7 @@ from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
+from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.prove.violation import few
@@ -47,9 +48,13 @@ class CompiledFirewall:
         """The pod layer to deploy: as declared, with the suspended policies open."""
         return opened(self.suspensions, self.pods)
 
-    def proof(self) -> Proof:
-        """Compare the compiled layers with the matrix, without suspensions."""
-        return prove(self.matrix, self.environment, _manifests(self.pods), self.vpc)
+    def proof(self, administrators: Administrators = NO_ADMINISTRATORS) -> Proof:
+        """Compare the compiled layers with the matrix, without suspensions.
+
+        Args:
+            administrators: The policies of administrators in the cluster, as far as known.
+        """
+        return prove(self.matrix, self.environment, _manifests(self.pods), self.vpc, administrators)
 
     def layers(self) -> BothLayers:
         """Return both layers for questions, with the suspended policies open."""

@@ -16,18 +16,20 @@ Then the pod layer alone is certain, and the VPC layer counts as neither open no
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators, overruled, policies_of
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.rules_of_others import Opening, openings
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Answer, Layer
 
@@ -114,6 +116,8 @@ class Proof:
         stopped: The number of undeclared connections on declared ports, by the number of layers that certainly stop
             them; without those of which only the account knows whether the VPC layer does.
         others: What rules of others mean for the same connections.
+        accepted: What policies of administrators stop and let through against the declaration, and the settings accept.
+        unjudged: Why a policy of an administrator is not part of the proof, by its kind and name.
     """
 
     violations: tuple[Violation, ...]
@@ -122,6 +126,8 @@ class Proof:
     declared: int
     stopped: Mapping[int, int]
     others: GroupsOfOthers = NO_OTHERS
+    accepted: tuple[Violation, ...] = ()
+    unjudged: Mapping[str, InputError] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -130,7 +136,11 @@ class Proof:
 
 
 def prove(
-    matrix: Matrix, environment: Environment, manifests: Iterable[Mapping[str, Any]], firewall: VpcFirewall
+    matrix: Matrix,
+    environment: Environment,
+    manifests: Iterable[Mapping[str, Any]],
+    firewall: VpcFirewall,
+    administrators: Administrators = NO_ADMINISTRATORS,
 ) -> Proof:
     """Compare compiled policies and rules with the matrix.
 
@@ -139,26 +149,32 @@ def prove(
         environment: The places of its names.
         manifests: The NetworkPolicies, as for the API server.
         firewall: The groups and rules, as for AWS.
+        administrators: The policies of administrators in the cluster, as far as known.
 
     Raises:
         InputError: A manifest is not a valid NetworkPolicy.
     """
-    return _Prover(BothLayers(matrix, environment, tuple(manifests), firewall)).proof()
+    return _Prover(BothLayers(matrix, environment, tuple(manifests), firewall), administrators).proof()
 
 
 @dataclass(frozen=True)
 class _Prover:
     layers: BothLayers
+    administrators: Administrators
 
     def proof(self) -> Proof:
         blurs = tuple(sorted(self._blurs(), key=lambda blur: (blur.source, blur.destination, blur.ports.ranges)))
         unlike = {(each.source, each.destination): each.ports for each in blurs if each.because and not each.like}
         wrong = violations(self.layers, self._declared, unlike)
+        above = overruled(self.layers, self._declared, self.administrators)
+        known = set(self.layers.environment.accepted_policies)
+        accepted = tuple(each for each in above.violations if known.issuperset(policies_of(each)))
+        wrong += tuple(each for each in above.violations if each not in accepted)
         stopped, others = self._stopped()
         rests = tuple(sorted(self._rests(), key=lambda rest: (rest.sources, rest.destinations)))
         declared = sum(len(list(ports)) for ports in self._declared.values())
         blurs = tuple(each for each in blurs if each.like or not each.because)
-        return Proof(wrong, blurs, rests, declared, stopped, others)
+        return Proof(wrong, blurs, rests, declared, stopped, others, accepted, above.unjudged)
 
     @cached_property
     def _declared(self) -> dict[Pair, PortSet]:

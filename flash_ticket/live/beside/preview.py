@@ -1,12 +1,14 @@
 """Everything that a preview warns of beside the firewall itself, read from the cluster and the account."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.foreign_attachments import attachment_notices, refuse_taken_names
-from flash_ticket.firewall.change.overruling import overruling
+from flash_ticket.firewall.change.overruling import Others, absent_policies, overruling
 from flash_ticket.firewall.change.whose.rule_identity import added_by_others, existing_groups
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.guard_rails import guard_rail_warnings
 from flash_ticket.live.beside.others import read_others
@@ -15,11 +17,40 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.resolvers import resolver_warnings
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A firewall to deploy, with its proof in a cluster where others have policies, too.
+
+    Attributes:
+        others: The policies of other APIs.
+        proof: The proof with the policies of administrators.
+    """
+
+    planned: CompiledFirewall
+    others: Others
+    proof: Proof
+
+
+def judge(cluster: KubernetesCluster, planned: CompiledFirewall, labels: Mapping[str, str]) -> Judged:
+    """Prove a firewall together with the policies of administrators in its cluster.
+
+    Args:
+        cluster: The stack's cluster.
+        planned: The firewall to deploy.
+        labels: The labels of the namespace.
+
+    Raises:
+        InputError: The cluster does not answer.
+    """
+    others = read_others(cluster, planned.matrix.namespace, labels)
+    return Judged(planned, others, planned.proof(others.administrators))
+
+
 def preview_warnings(
     cluster: KubernetesCluster,
     account: AwsAccount,
     deployed: Deployed,
-    planned: CompiledFirewall,
+    judged: Judged,
     labels: Mapping[str, str],
 ) -> Iterator[str]:
     """Yield what guard rails would refuse, where DNS is, what others change, and what the network plug-in leaves out.
@@ -31,16 +62,17 @@ def preview_warnings(
         cluster: The stack's cluster.
         account: The stack's account and region.
         deployed: What the cluster and the account hold of the firewall.
-        planned: The firewall to deploy.
+        judged: The firewall to deploy, with its proof.
         labels: The labels of the namespace.
 
     Raises:
         InputError: An API does not answer, a right is missing, the deployer would be locked out, or an object of others
             has the name of one of ours.
     """
+    planned = judged.planned
     yield from guard_rail_warnings(cluster, planned, labels)
     yield from resolver_warnings(cluster, account, planned.environment)
-    yield from others_warnings(cluster, deployed, planned, labels)
+    yield from others_warnings(deployed, judged)
     yield from rule_warnings(account, deployed, planned)
     yield from warnings_of_what_runs(cluster, planned, deployed)
 
@@ -56,24 +88,20 @@ def rule_warnings(account: AwsAccount, deployed: Deployed, planned: CompiledFire
     yield from map(str, added_by_others(deployed, planned.vpc, rules))
 
 
-def others_warnings(
-    cluster: KubernetesCluster, deployed: Deployed, planned: CompiledFirewall, labels: Mapping[str, str]
-) -> Iterator[str]:
+def others_warnings(deployed: Deployed, judged: Judged) -> Iterator[str]:
     """Yield what policies of others change for our pods, and which of them this identity may not read.
 
     Args:
-        cluster: The stack's cluster.
         deployed: What the namespace holds.
-        planned: The firewall to deploy.
-        labels: The labels of the namespace.
+        judged: The firewall to deploy, with its proof.
 
     Raises:
-        InputError: A SecurityGroupPolicy of others has the name of one of ours, or the cluster does not answer.
+        InputError: A SecurityGroupPolicy of others has the name of one of ours.
     """
-    layers = planned.layers()
-    refuse_taken_names(deployed, layers)
-    others = read_others(cluster, planned.matrix.namespace, labels)
-    yield from map(str, overruling(others, layers))
+    planned, others = judged.planned, judged.others
+    refuse_taken_names(deployed, planned.layers())
+    yield from map(str, overruling(others, planned.matrix, judged.proof))
+    yield from map(str, absent_policies(others, planned.environment))
     for error in others.unread:
         yield f"Policies of others were not read, and the proof does not cover them. {error}"
     yield from (str(notice) for _, notice in attachment_notices(deployed, planned.matrix))

@@ -1,12 +1,13 @@
 """Pods, interfaces, Services and places with their addresses at one moment, and names for applications."""
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.overruling import OtherPolicy
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.ports import PortRange
@@ -119,6 +120,8 @@ class Inventory:
         deployed: What was deployed in the cluster and the account; None if that was not saved.
         services: The Services of the cluster; empty if they were not saved.
         listed: When the first listing of pods was taken, if several were merged; None if there is only ``taken``.
+        others: Policies of other APIs that may decide about the same pods; None if they were not saved.
+        namespaces: The labels of the firewalled namespace, and of others if a policy selects namespaces by label.
     """
 
     taken: float
@@ -128,6 +131,8 @@ class Inventory:
     interfaces: tuple[Interface, ...]
     services: tuple[ClusterService, ...] = ()
     listed: float | None = None
+    others: tuple[OtherPolicy, ...] | None = None
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def application_labels(labels: Labels) -> Labels:

@@ -70,6 +70,7 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
         inventories: At least one, in any order.
     """
     known = sorted(inventories, key=lambda each: each.taken)
+    judged = next((each for each in reversed(known) if each.others is not None), None)
     listings = [each for each in known if each.pods]
     return Inventory(
         known[-1].taken,
@@ -79,6 +80,8 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
         next((each.interfaces for each in reversed(known) if each.interfaces), ()),
         next((each.services for each in reversed(known) if each.services), ()),
         min((each.taken if each.listed is None else each.listed for each in listings), default=None),
+        judged.others if judged else None,
+        judged.namespaces if judged else {},
     )
 
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import Result
 
+from flash_ticket.firewall.change.overruling import OtherPolicy
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, edit, run
@@ -129,8 +131,32 @@ def test_the_latest_of_several_inventories_counts(as_declared: Path, tmp_path: P
     assert ask(as_declared, "--inventory", str(old)).exit_code == 0
 
 
-SAVED = json.loads(inventory_json(standing(shop()).inventory))
-DEPLOYED = [place for place in paths(SAVED) if place[:2] == ("inventory", "deployed")]
+ADMIN = OVERRULING_APIS[1]
+SUBJECT = {"namespaces": {"matchLabels": {"team": "shop"}}}
+DENYING = {"action": "Deny", "from": [{"namespaces": {}}], "ports": [{"portNumber": {"protocol": "TCP", "port": 3100}}]}
+QUARANTINE = OtherPolicy(
+    ADMIN,
+    {"metadata": {"name": "quarantine"}, "spec": {"priority": 1, "subject": SUBJECT, "ingress": [DENYING]}},
+)
+WITH_QUARANTINE = replace(
+    standing(shop()).inventory, others=(QUARANTINE,), namespaces={"flash-ticket": {"team": "shop"}}
+)
+
+
+def test_a_saved_inventory_is_judged_with_the_policies_of_administrators_in_it(tmp_path: Path) -> None:
+    result = ask(saved(tmp_path, WITH_QUARANTINE))
+
+    assert result.exit_code == 1
+    assert "it cuts declared traffic: api => pay : TCP 3100" in result.stdout
+    assert "policies of other APIs" not in result.stdout
+
+
+SAVED = json.loads(inventory_json(WITH_QUARANTINE))
+DEPLOYED = [
+    place
+    for place in paths(SAVED)
+    if place[:2] in {("inventory", "deployed"), ("inventory", "others"), ("inventory", "namespaces")}
+]
 VALUES = st.sampled_from([None, 5, "x", [], {}, [5], {"a": 5}])
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.change.overruling import Effect, OtherPolicy, Others, Overruling, overruling
+from flash_ticket.firewall.change.overruling import Effect, OtherPolicy, Others, Overruling, absent_policies, overruling
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi
 from flash_ticket.verify.finding import FindingKind
+from flash_ticket.verify.verification import verify
 from tests.support.verify.standing import found, only, shop, standing, with_deployed
 
 LABELS = {"kubernetes.io/metadata.name": "flash-ticket", "team": "shop"}
@@ -23,7 +24,7 @@ def policy(api: OverrulingApi, name: str = "one", **spec: Any) -> OtherPolicy:  
 
 def findings(*policies: OtherPolicy, **namespaces: dict[str, str]) -> list[Overruling]:
     others = Others(policies, {"flash-ticket": LABELS, **namespaces})
-    return list(overruling(others, shop().layers()))
+    return list(overruling(others, shop().matrix, shop().proof(others.administrators)))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_declared_flow_that_an_administrator_denies_is_named_with_the_policy()
 
     assert (finding.effect, finding.where) == (Effect.CUTS, "AdminNetworkPolicy.policy.networking.k8s.io one")
     assert finding.what == "it cuts declared traffic: api => pay : TCP 3100"
-    assert finding.why == "it decides before every NetworkPolicy, and the proof covers our policies alone"
+    assert finding.why == "it decides before every NetworkPolicy"
 
 
 def test_what_an_administrator_opens_is_named_with_the_policy() -> None:
@@ -148,7 +149,7 @@ def test_a_baseline_reaches_the_other_end_only() -> None:
     (finding,) = findings(baseline)
 
     assert finding.effect is Effect.CUTS
-    assert finding.why.startswith("it decides about pods that no NetworkPolicy selects, and the proof covers ")
+    assert finding.why == "it decides about pods that no NetworkPolicy selects"
     assert "=> DNS : UDP 53" in finding.what
     assert "=> pay" not in finding.what
 
@@ -248,6 +249,20 @@ def test_a_verification_finds_what_administrators_cut_and_open() -> None:
 
     assert (cut.kind, cut.what) == (FindingKind.CUT_OFF, "it cuts declared traffic: api => pay : TCP 3100")
     assert opened.kind is FindingKind.WIDENING
+
+
+def test_a_policy_that_the_settings_accept_is_noted_and_one_that_is_gone_is_named() -> None:
+    firewall = shop()
+    accepted = ("AdminNetworkPolicy one", "ClusterNetworkPolicy gone")
+    firewall = replace(firewall, environment=replace(firewall.environment, accepted_policies=accepted))
+    others = Others((administrator("Deny", **PORT_3100),), {"flash-ticket": LABELS})
+    before = replace(standing(firewall), namespace_labels=LABELS, others=others.policies)
+
+    noted, (gone,) = only(firewall, before), absent_policies(others, firewall.environment)
+
+    assert (noted.kind, noted.what) == (FindingKind.NOTED, "it cuts declared traffic: api => pay : TCP 3100")
+    assert verify(firewall, before).holds
+    assert "the cluster has no ClusterNetworkPolicy gone" in gone.what
 
 
 @pytest.mark.parametrize(

@@ -136,15 +136,21 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "what AWS has granted.")),
     ("too many groups", "quotas", {"groupsPerInterface": 17},
         ".quotas.groupsPerInterface: 17 is too large. Write 16 or less."),
+    ("a policy without its kind", "acceptedPolicies", ["quarantine"],
+        (".acceptedPolicies[0]: 'quarantine' is not the kind and name of a policy of an administrator. "
+        "Write both as in 'AdminNetworkPolicy quarantine'.")),
+    ("a policy of a plug-in", "acceptedPolicies", ["CiliumNetworkPolicy debug"],
+        (".acceptedPolicies[0]: 'CiliumNetworkPolicy debug' is not the kind and name of a policy of an administrator. "
+        "Write both as in 'AdminNetworkPolicy quarantine'.")),
     ("an empty binding", "", None,
         (": nothing is written here. Write keys with values here: vpc, cluster, loadBalancer, places, "
-        "flowLogs, quotas, alerts, guardRails.")),
+        "flowLogs, quotas, alerts, guardRails, acceptedPolicies.")),
     ("a list", "", [],
         (": [] is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts, guardRails.")),
+        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies.")),
     ("a word", "", "dev",
         (": 'dev' is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts, guardRails.")),
+        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies.")),
 ]
 # fmt: on
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flash_ticket.live.beside.preview import others_warnings
+from flash_ticket.live.beside.preview import judge, others_warnings
 from tests.support.clouds.api_server import answering, connected
 from tests.support.declared.described import deployed
 from tests.support.refusal import refusal
@@ -34,8 +34,10 @@ def test_a_preview_warns_of_what_others_decide_attach_and_hide() -> None:
     attached = {"metadata": {"name": "debug"}, "spec": {"podSelector": {}, "securityGroups": {"groupIds": ["sg-1"]}}}
     with answering(answers) as url:
         stands = deployed(shop(), foreign_attachments=(attached,))
-        cuts, unread, attaches = others_warnings(connected(url), stands, shop(), LABELS)
+        judged = judge(connected(url), shop(), LABELS)
+        cuts, unread, attaches = others_warnings(stands, judged)
 
+    assert not judged.proof.holds
     assert cuts.startswith(
         "AdminNetworkPolicy.policy.networking.k8s.io quarantine: it cuts declared traffic: api => pay : TCP 3100. "
     )
@@ -47,6 +49,7 @@ def test_a_preview_refuses_a_security_group_policy_of_others_with_a_name_of_ours
     spec = {"podSelector": {}, "securityGroups": {"groupIds": ["sg-1"]}}
     stands = deployed(shop(), attachments=(), foreign_attachments=({"metadata": {"name": "pay"}, "spec": spec},))
     with answering({}) as url:
-        line = refusal(lambda: list(others_warnings(connected(url), stands, shop(), LABELS)))
+        judged = judge(connected(url), shop(), LABELS)
+        line = refusal(lambda: list(others_warnings(stands, judged)))
 
     assert "SecurityGroupPolicy flash-ticket/pay: this program did not create it, and it has the name of one of" in line
