@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, DENIED
+from flash_ticket.firewall.compile.alerts.hubble import DECLARED_DENIED, DENIED, DROPS, VERDICTS
 from flash_ticket.firewall.compile.alerts.policy_agent import DROPPED
 from flash_ticket.firewall.compile.alerts.prometheus_rule import PERIOD_SECONDS, SeriesSelector, equal
 from flash_ticket.firewall.compile.owner import Owner
@@ -70,7 +70,12 @@ def _by_pair(namespace: str) -> list[Panel]:
         _table("Denied pairs, packets in the last hour", f"sort_desc(sum_over_time({denied}[1h:5m]) > 0)"),
         _graph("Declared flows denied", f"{declared} / {PERIOD_SECONDS}", f"{pair} (flow to {{{{flow_to}}}})"),
         _graph("Denied by source and destination", f"topk(20, {denied} / {PERIOD_SECONDS})", pair),
-        _stat("Hubble's metric of drops", "count(hubble_drop_total) or vector(0)", "series; 0 is missing or quiet"),
+        _stat(
+            "Hubble's metric of verdicts",
+            f"count({VERDICTS}) or vector(0)",
+            "series; if it is 0, denied packets are half of the drops",
+        ),
+        _stat("Hubble's metric of drops", f"count({DROPS}) or vector(0)", "series; 0 is missing or quiet"),
     ]
 
 

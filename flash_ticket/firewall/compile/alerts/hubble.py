@@ -1,12 +1,19 @@
-"""Prometheus rules for Cilium: denied pairs from Hubble's metric of drops, compared with the matrix.
+"""Prometheus rules for Cilium: denied pairs from Hubble's metrics, compared with the matrix.
 
-The rules need the Hubble metric ``drop`` with the options in `HUBBLE_OPTIONS`. It counts packets and has no ports, so
-an undeclared port between a declared pair looks like a declared flow. Sources: Cilium documentation, "Monitoring &
-Metrics", Hubble metrics (``drop``, context options); cilium/cilium, pkg/hubble/metrics/drop/handler.go and
-pkg/hubble/metrics/api/context.go.
+The rules need the Hubble metric ``policy`` or ``drop`` with the options in `HUBBLE_CONTEXT`:
+
+* ``hubble_policy_verdicts_total`` counts a denied packet once. The rules use it for each pair that it knows.
+* ``hubble_drop_total`` counts a denied packet twice: as the verdict of the policy, and as the drop. The rules halve it,
+  and use it for the other pairs. A default denial has the reason POLICY_DENIED, a policy that denies POLICY_DENY.
+* A query that the DNS proxy refuses is one message without a reason. Both metrics count it once.
+
+Both count packets and have no ports, so an undeclared port between a declared pair looks like a declared flow. Sources:
+Cilium documentation, "Monitoring & Metrics", Hubble metrics (``drop``, ``policy``, context options); cilium/cilium,
+pkg/hubble/metrics: drop/handler.go, policy/handler.go and api/context.go; the metrics of an agent of Cilium 1.20.2.
 """
 
 from collections import defaultdict
+from dataclasses import replace
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.alert import Alert
@@ -26,11 +33,16 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import (
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
 from flash_ticket.firewall.declare.sections.alerts import Alerting
 
-HUBBLE_OPTIONS = (
-    "drop:sourceContext=app|workload-name|ip;destinationContext=app|workload-name|ip;"
+HUBBLE_CONTEXT = (
+    "sourceContext=app|workload-name|ip;destinationContext=app|workload-name|ip;"
     "labelsContext=source_namespace,destination_namespace"
 )
-"""For Helm's ``hubble.metrics.enabled``: the metric names a pod by its app, and anything else by its address."""
+"""The options of both metrics: they name a pod by its app, and anything else by its address."""
+
+HUBBLE_OPTIONS = f"policy:{HUBBLE_CONTEXT} and drop:{HUBBLE_CONTEXT}"
+"""For Helm's ``hubble.metrics.enabled``."""
+
+VERDICTS, DROPS = "hubble_policy_verdicts_total", "hubble_drop_total"
 
 APP_LABELS = ("app.kubernetes.io/name", "app", "k8s-app")
 """The labels that Hubble uses as a pod's app: the first that the pod has."""
@@ -42,7 +54,21 @@ DECLARED_DENIED = "networkpolicy:declared_denied_packets:increase5m"
 """The same for pairs with a declared flow; the label ``flow_to`` names the flow's target."""
 
 _PAIR = "source_namespace, source, destination_namespace, destination"
+_VERDICT = equal("action", "dropped")
 _POLICY = matching("reason", "POLICY_DENIED|POLICY_DENY")
+_REFUSED_MESSAGE = (equal("reason", "DROP_REASON_UNKNOWN"), matching("protocol", "DNS|HTTP"))
+_LINES_A_DROP = 2
+
+_OTHER_CONTEXT = "|.*/.*|.*(k8s|reserved):.*"
+"""How other context options name an end: not at all, as a pod or workload with its namespace, or by its labels."""
+
+_OTHER_NAME_OF_PODS = (
+    "[0-9.]+|[0-9a-f]*:[0-9a-f:]*|.+-[bcdfghjklmnpqrstvwxz2456789]{1,10}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+)
+"""How they name a pod of a namespace: by its address, or by the name that its Deployment gave it.
+
+By its namespace alone is the third way.
+"""
 _SOURCE = '{{ or $labels.source_namespace "outside the cluster" }}/{{ $labels.source }}'
 _DESTINATION = '{{ or $labels.destination_namespace "outside the cluster" }}/{{ $labels.destination }}'
 
@@ -59,7 +85,7 @@ def hubble_group(matrix: Matrix, environment: Environment, alerting: Alerting) -
         RecordingRule(DECLARED_DENIED, " or ".join(sorted(selectors)), (*firewall, ("flow_to", target)))
         for target, selectors in sorted(_declared(matrix, environment).items())
     ]
-    rules += _alerts(matrix.namespace, alerting)
+    rules += _alerts(matrix, alerting)
     return RuleGroup(f"{matrix.namespace}-network-policy", tuple(rules))
 
 
@@ -70,12 +96,19 @@ def ambiguous_endpoints(matrix: Matrix, environment: Environment) -> tuple[str, 
 
 
 def _denied(namespace: str) -> str:
-    from_here = SeriesSelector("hubble_drop_total", (_POLICY, equal("source_namespace", namespace)))
+    verdicts = _grown_here(namespace, VERDICTS, _VERDICT)
+    drops = f"({_grown_here(namespace, DROPS, _POLICY)}) / {_LINES_A_DROP}"
+    messages = _grown_here(namespace, DROPS, *_REFUSED_MESSAGE)
+    return f"sum by ({_PAIR}) ({verdicts}) or sum by ({_PAIR}) ({drops} or {messages})"
+
+
+def _grown_here(namespace: str, metric: str, *matchers: str) -> str:
+    """Return the increase of the series from and to a namespace."""
+    from_here = SeriesSelector(metric, (*matchers, equal("source_namespace", namespace)))
     to_here = SeriesSelector(
-        "hubble_drop_total",
-        (_POLICY, not_equal("source_namespace", namespace), equal("destination_namespace", namespace)),
+        metric, (*matchers, not_equal("source_namespace", namespace), equal("destination_namespace", namespace))
     )
-    return f"sum by ({_PAIR}) ({grown(from_here)} or {grown(to_here)})"
+    return f"{grown(from_here)} or {grown(to_here)}"
 
 
 def _declared(matrix: Matrix, environment: Environment) -> dict[str, set[str]]:
@@ -111,22 +144,19 @@ def _pods(side: str, namespace: str, pods: Labels) -> LabelledEnd | None:
     inside = equal(f"{side}_namespace", namespace)
     if not pods:
         return (inside,)
-    app = next((dict(pods)[label] for label in APP_LABELS if label in dict(pods)), None)
+    app = _app(pods)
     return None if app is None else (inside, equal(side, app))
 
 
-def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
+def _app(pods: Labels) -> str | None:
+    return next((dict(pods)[label] for label in APP_LABELS if label in dict(pods)), None)
+
+
+def _alerts(matrix: Matrix, alerting: Alerting) -> list[Rule]:
     denied, declared_denied = (
-        SeriesSelector(record, (equal("firewall", namespace),)) for record in (DENIED, DECLARED_DENIED)
+        SeriesSelector(record, (equal("firewall", matrix.namespace),)) for record in (DENIED, DECLARED_DENIED)
     )
-    policy_drops = SeriesSelector("hubble_drop_total", (_POLICY,))
-    unnamed = [
-        SeriesSelector("hubble_drop_total", (_POLICY, matching(side, "|.*/.*"))) for side in ("source", "destination")
-    ]
-    placed = [
-        SeriesSelector("hubble_drop_total", (_POLICY, not_equal(f"{side}_namespace", "")))
-        for side in ("source", "destination")
-    ]
+    policy_drops, dropped = SeriesSelector(DROPS, (_POLICY,)), SeriesSelector(VERDICTS, (_VERDICT,))
     agents_drop = SeriesSelector("cilium_drop_count_total", (matching("reason", "Policy denied.*"),))
     return [
         # Longer than the five minutes for which one denied packet counts, so that a denial of under a minute, such as
@@ -158,20 +188,42 @@ def _alerts(namespace: str, alerting: Alerting) -> list[Rule]:
         AlertingRule(
             Alert.METRIC_MISSING,
             # A counter has no series before its first drop; Hubble's own counter of scrapes shows that Hubble runs.
-            "absent(hubble_drop_total or hubble_metrics_http_handler_requests_total)"
-            f" or (sum(increase({agents_drop}[15m])) > 0 unless on () {policy_drops})",
+            f"absent({VERDICTS} or {DROPS} or hubble_metrics_http_handler_requests_total)"
+            f" or (sum(increase({agents_drop}[15m])) > 0 unless on () ({dropped} or {policy_drops}))",
             15,
-            "Prometheus has no hubble_drop_total, so no denied traffic can be seen. "
-            f"Hubble's metrics need {HUBBLE_OPTIONS} and a ServiceMonitor.",
+            f"Prometheus has neither {VERDICTS} nor {DROPS}, so no denied traffic can be seen. "
+            f"Hubble's metrics need {HUBBLE_OPTIONS}, and a ServiceMonitor.",
             alerting.runbook,
         ),
         AlertingRule(
             Alert.METRIC_LABELS_MISSING,
-            f"count({' or '.join(map(str, unnamed))}) > 0"
-            f" or (count({policy_drops}) > 0 unless count({' or '.join(map(str, placed))}))",
+            " or ".join((_misnamed(matrix), _unplaced(policy_drops), _unplaced(dropped))),
             15,
-            "hubble_drop_total lacks the labels of source and destination, so declared flows cannot be "
-            f"distinguished from others. Hubble's metrics need {HUBBLE_OPTIONS}.",
+            f"{VERDICTS} or {DROPS} lacks the labels of source and destination, or names pods in another way, so "
+            f"declared flows cannot be distinguished from others. Hubble's metrics need {HUBBLE_OPTIONS}.",
             alerting.runbook,
         ),
     ]
+
+
+def _misnamed(matrix: Matrix) -> str:
+    """Return an expression that has a value if an end is named by other context options than `HUBBLE_CONTEXT`."""
+    namespace, apps = matrix.namespace, {_app(each.pods) for each in matrix.services}
+    names = _OTHER_NAME_OF_PODS if namespace in apps else f"{namespace}|{_OTHER_NAME_OF_PODS}"
+    found = [
+        SeriesSelector(metric, (*only, *ends))
+        for metric, only in ((VERDICTS, ()), (DROPS, (_POLICY,)))
+        for side in ("source", "destination")
+        for ends in (
+            (matching(side, _OTHER_CONTEXT),),
+            (equal(f"{side}_namespace", namespace), matching(side, names)),
+        )
+    ]
+    return f"count({' or '.join(map(str, found))}) > 0"
+
+
+def _unplaced(denied: SeriesSelector) -> str:
+    """Return an expression that has a value if denials are counted, and none has a namespace at any end."""
+    sides = ("source", "destination")
+    placed = (replace(denied, matchers=(*denied.matchers, not_equal(f"{side}_namespace", ""))) for side in sides)
+    return f"(count({denied}) > 0 unless count({' or '.join(map(str, placed))}))"
