@@ -24,7 +24,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic.denied import malformed_note, written_denial, written_denied
 from flash_ticket.traffic.attribution.totals import NewlyMalformed
-from flash_ticket.traffic.denials.denied import News
+from flash_ticket.traffic.denials.denied import News, Question
 from flash_ticket.traffic.denials.denied import denied as denied_in
 
 
@@ -36,6 +36,7 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
     service: Annotated[str | None, typer.Option("--service", help="Only connections from or to this service.")] = None,
     inventories: InventoryFiles = None,
     engine: EngineChoice = Engine.DUCKDB,
+    audit: Annotated[bool, typer.Option("--audit", help="What Cilium's audit mode lets pass, and would deny.")] = False,  # noqa: FBT002 - a flag of the command
     follow: Annotated[bool, typer.Option("--follow", help="Keep running, and print what is new until Ctrl-C.")] = False,  # noqa: FBT002 - a flag of the command
     project: Project = HERE,
     output: Annotated[
@@ -43,11 +44,12 @@ def denied(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """List the connections that were denied, and why. Exits 1 if a declared connection was denied, 0 if none was."""
+    question = Question.AUDITED if audit else Question.DENIED
     if follow:
         refuse_to_follow(sources, engine)
-        return _followed(FollowedTraffic(project, stack, sources, inventories), since, service, output)
+        return _followed(FollowedTraffic(project, stack, sources, inventories), since, service, question, output)
     traffic = recorded_traffic(project, stack, sources, since, inventories, engine)
-    found = denied_in(traffic, service)
+    found = denied_in(traffic, service, question)
     sys.stdout.write(written_denied(found, traffic, output))
     return ExitStatus.HOLDS if found.holds else ExitStatus.VIOLATED
 
@@ -61,7 +63,9 @@ _PAUSE = 1.0
 _PAUSE_AFTER_FAILURE = 10.0
 
 
-def _followed(traffic: FollowedTraffic, since: str | None, service: str | None, output: AnswerFormat) -> ExitStatus:
+def _followed(
+    traffic: FollowedTraffic, since: str | None, service: str | None, question: Question, output: AnswerFormat
+) -> ExitStatus:
 
     status, first, news, malformed = ExitStatus.HOLDS, True, News(), NewlyMalformed()
 
@@ -69,7 +73,7 @@ def _followed(traffic: FollowedTraffic, since: str | None, service: str | None, 
         nonlocal status, first
         read = traffic.read((since or _LATE) if first else _LATE)
         first = False
-        found = denied_in(read, service)
+        found = denied_in(read, service, question)
         if not found.holds:
             status = ExitStatus.VIOLATED  # before the reader sees why, and interrupts
         for each in news.of(found):

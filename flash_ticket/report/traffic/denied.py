@@ -1,14 +1,15 @@
 """Denied traffic, as text and as JSON.
 
-As JSON: ``stack``; ``holds`` (nothing declared was stopped); ``denials`` and ``unanswered``, each a list of
+As JSON: ``stack``; ``question`` (``what was denied`` or ``what would be denied``); ``holds`` (nothing declared was, or
+would be); ``denials`` and ``unanswered``, each a list of
 
     {"src", "dst", "port", "protocol", "layer", "disposition", "declared", "lines", "unanswered_lines", "passed_lines",
      "first", "last", "evidence": [..], "addresses": {"src": [..], "dst": [..]}, "pods": {"src": [..], "dst": [..]},
      "decides": [..], "causes": [{"suspect", "problem", "remedy"}], "allow": {"line", "before": [..]} or null}
 
-(``port`` is null if the protocol has no ports, ``protocol`` is IANA's number, times are ISO 8601 in UTC). Then
-``passed`` and ``elsewhere`` as counts of lines, and what was read, as
-``flash_ticket.report.traffic.traffic_words.totals_document`` describes it.
+(``port`` is null if the protocol has no ports, ``protocol`` is IANA's number, times are ISO 8601 in UTC;
+``disposition`` is ``passed`` for what Cilium only audited). Then ``passed``, ``audited`` and ``elsewhere`` as counts of
+lines, and what was read, as ``flash_ticket.report.traffic.traffic_words.totals_document`` describes it.
 """
 
 import json
@@ -30,13 +31,14 @@ from flash_ticket.report.traffic.traffic_words import (
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, SourceTotals
 from flash_ticket.traffic.denials.cause import Suspect
-from flash_ticket.traffic.denials.denied import Denial, Denied, Standing
+from flash_ticket.traffic.denials.denied import Denial, Denied, Question, Standing
 from flash_ticket.traffic.records.record import Disposition
 
 _MOST_ROWS = 50
 _MANY_PORTS = 5
 """With this many ports or more, the undeclared denials of a pair are shown together: somebody scans the ports."""
 _OPENS = "would allow it (nobody has declared that it should be open)"
+_NOTHING = {Question.DENIED: "Nothing was denied.", Question.AUDITED: "Nothing of this would be denied."}
 
 
 def written_denied(found: Denied, traffic: AttributedTraffic, form: AnswerFormat) -> str:
@@ -67,10 +69,12 @@ def malformed_note(total: SourceTotals) -> str:
 def _document(found: Denied, traffic: AttributedTraffic) -> dict[str, object]:
     return {
         "stack": traffic.firewall.environment.name,
+        "question": found.question.value,
         "holds": found.holds,
         "denials": [_denial_document(each) for each in found.denials],
         "unanswered": [_denial_document(each) for each in found.unanswered],
         "passed": found.passed,
+        "audited": found.audited,
         "elsewhere": found.beside,
         **totals_document(traffic.totals, traffic.attribution),
     }
@@ -101,16 +105,17 @@ def denied_text(found: Denied, traffic: AttributedTraffic) -> str:
     """Return the report as text; everything that came from logs is escaped."""
     declared = [each for each in found.denials if each.standing is Standing.DECLARED]
     undeclared = [each for each in found.denials if each.standing is Standing.UNDECLARED]
+    would = "would be " if found.question is Question.AUDITED else ""
     lines = [
-        *_section("Declared but denied: fix these", declared),
-        *_section("Not declared, and denied", undeclared),
+        *_section(f"Declared but {would}denied: fix these", declared),
+        *_section(f"Not declared, and {would}denied", undeclared),
         *_section(
             "Allowed by the security groups, never answered: stopped at the pod, or nothing listens",
             found.unanswered,
         ),
     ]
     if not lines:
-        lines = ["Nothing was denied.", ""]
+        lines = [_NOTHING[found.question], ""]
     return escaped_lines((*lines, *_totals(found, traffic)))
 
 
@@ -191,6 +196,8 @@ def _layer(denial: Denial) -> str:
     logs = ", ".join(denial.evidence)
     if denial.disposition is Disposition.UNANSWERED:
         return f"no answer ({logs})"
+    if denial.disposition is Disposition.PASSED:
+        return f"audited: it passed, and the {denial.layer} layer would stop it ({logs})"
     return f"stopped by the {denial.layer} layer ({logs})"
 
 
@@ -207,4 +214,22 @@ def _totals(found: Denied, traffic: AttributedTraffic) -> Iterator[str]:
     yield from totals_lines(traffic.totals)
     elsewhere = f"{found.beside:,} show traffic that was stopped elsewhere"
     yield f"{line_count(found.passed)} show traffic that passed, {elsewhere}"
+    yield from _audit_note(found)
     yield from gap_lines(traffic.totals, traffic.attribution)
+
+
+def _audit_note(found: Denied) -> Iterator[str]:
+    audited = line_count(found.audited)
+    match found.question:
+        case Question.AUDITED if not found.audited:
+            yield (
+                "note: no line shows audited traffic: either nothing would be denied, or Cilium is not in audit mode "
+                "(policy-audit-mode)"
+            )
+        case Question.AUDITED:
+            yield f"{audited} show traffic that would be stopped"
+        case Question.DENIED if found.audited:
+            yield (
+                f"note: {audited} show traffic that passed only because Cilium audits its policies and enforces none: "
+                "--audit lists it"
+            )

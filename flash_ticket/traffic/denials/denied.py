@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import Endpoint
@@ -23,9 +24,18 @@ from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.denials.cause import Cause
 from flash_ticket.traffic.denials.causes import DeniedAsDeclared
 from flash_ticket.traffic.denials.near_miss import NearMisses
+from flash_ticket.traffic.records.hubble import is_audited
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity
 
 _Key = tuple[Endpoint, Endpoint, PortRange | None, int]
+
+
+class Question(StrEnum):
+    """Which traffic to list."""
+
+    DENIED = "what was denied"
+    AUDITED = "what would be denied"
+    """What passed only because Cilium audits its policies and enforces none (PolicyAuditMode)."""
 
 
 class Standing(StrEnum):
@@ -44,12 +54,12 @@ class Denial:
         destination: The endpoint that was called.
         port: A range of one port; None for a protocol without ports.
         protocol: IANA's number.
-        disposition: Stopped, or allowed by the VPC layer and unanswered.
-        layer: The layer that stopped it; for unanswered traffic the pod layer, which may have stopped it.
+        disposition: Stopped, allowed by the VPC layer and unanswered, or passed: then Cilium only audited it.
+        layer: The layer that stopped it, or would; for unanswered traffic the pod layer, which may have stopped it.
         evidence: The kinds of log that show it, sorted.
         count: How many lines show it.
         unanswered: How many lines of flow logs show the same pair and port without an answer.
-        passed: How many lines show the same pair and port passing the same layer.
+        passed: How many lines show the same pair and port passing the same layer, audited ones left out.
         first: Seconds since 1970, UTC.
         last: Seconds since 1970, UTC.
         sources: A few addresses of the source, sorted.
@@ -91,7 +101,9 @@ class Denied:
     Attributes:
         denials: Stopped traffic, declared first, then by count.
         unanswered: Traffic that the VPC layer allowed and nobody answered, declared first.
-        passed: How many lines show traffic that passed.
+        passed: How many lines show traffic that passed, and not only because Cilium audits its policies.
+        audited: How many lines show traffic of what this firewall governs that passed for that reason alone.
+        question: Whether ``denials`` are what was stopped, or what would be.
         beside: How many lines show stopped or unanswered traffic between ends that this firewall does not govern.
     """
 
@@ -99,48 +111,57 @@ class Denied:
     unanswered: tuple[Denial, ...]
     passed: int
     beside: int
+    audited: int = 0
+    question: Question = Question.DENIED
 
     @property
     def holds(self) -> bool:
-        """Whether nothing declared was stopped."""
+        """Whether nothing declared was stopped, or would be."""
         return not any(each.standing is Standing.DECLARED for each in self.denials)
 
 
-def denied(traffic: AttributedTraffic, service: str | None = None) -> Denied:
-    """Return the traffic that was stopped.
+def denied(traffic: AttributedTraffic, service: str | None = None, question: Question = Question.DENIED) -> Denied:
+    """Return the traffic that was stopped, or that would be.
 
     Args:
         traffic: The recorded and attributed traffic.
         service: Only traffic from or to this service; None for all.
+        question: What to list.
 
     Raises:
-        InputError: The service does not exist.
+        InputError: The service does not exist, or the network plug-in cannot audit.
     """
+    cni = traffic.firewall.environment.cluster.cni
+    if question is Question.AUDITED and cni is not CniName.CILIUM:
+        problem = f"cluster.cni.name is {cni.value}, and only Cilium can audit policies without enforcing them"
+        remedy = "Run flash-firewall replay over flow logs: it lists the recorded traffic that the firewall would stop"
+        raise InputError("--audit", "", problem, remedy)
     known = sorted(each.name for each in traffic.firewall.matrix.services)
     if service is not None and service not in known:
         raise InputError("--service", "", f"{service!r} is not a service", f"Name one of: {', '.join(known)}")
-    return _Denials(traffic, service).denied()
+    return _Denials(traffic, service, question).denied()
 
 
 @dataclass(frozen=True)
 class _Denials:
     traffic: AttributedTraffic
     service: str | None
+    question: Question
 
     def denied(self) -> Denied:
         stopped: dict[tuple[_Key, Layer], list[Conversation]] = defaultdict(list)
         unanswered: dict[_Key, list[Conversation]] = defaultdict(list)
         beside = 0
         for each in self.traffic.attribution.conversations:
-            if each.disposition is Disposition.PASSED:
+            if not self._is_asked(each):
                 continue
             if not (self._governs(each.source) or self._governs(each.destination)):
                 beside += each.count
             elif self.service in {None, each.source.name, each.destination.name}:
-                if each.disposition is Disposition.STOPPED:
-                    stopped[_key(each), each.evidence.layer].append(each)
-                else:
+                if each.disposition is Disposition.UNANSWERED:
                     unanswered[_key(each)].append(each)
+                else:
+                    stopped[_key(each), each.evidence.layer].append(each)
         by_pods = {key for key, layer in stopped if layer is Layer.POD}
         found = [
             self._denial(key, layer, conversations, unanswered.get(key, ()) if layer is Layer.POD else ())
@@ -151,7 +172,12 @@ class _Denials:
             for key, conversations in unanswered.items()
             if key not in by_pods
         ]
-        return Denied(_sorted(found), _sorted(left), sum(self._passed.values()), beside)
+        return Denied(_sorted(found), _sorted(left), sum(self._passed.values()), beside, self._audited, self.question)
+
+    def _is_asked(self, each: Conversation) -> bool:
+        if self.question is Question.AUDITED:
+            return _is_audited(each)
+        return each.disposition is not Disposition.PASSED
 
     def _governs(self, endpoint: Endpoint) -> bool:
         """Return whether this firewall governs an endpoint: pods of the namespace, and the load balancer."""
@@ -229,9 +255,18 @@ class _Denials:
     def _passed(self) -> Mapping[tuple[_Key, Layer], int]:
         found: dict[tuple[_Key, Layer], int] = defaultdict(int)
         for each in self.traffic.attribution.conversations:
-            if each.disposition is Disposition.PASSED:
+            if each.disposition is Disposition.PASSED and not _is_audited(each):
                 found[_key(each), each.evidence.layer] += each.count
         return found
+
+    @property
+    def _audited(self) -> int:
+        found = filter(_is_audited, self.traffic.attribution.conversations)
+        return sum(each.count for each in found if self._governs(each.source) or self._governs(each.destination))
+
+
+def _is_audited(each: Conversation) -> bool:
+    return each.evidence is Evidence.HUBBLE and is_audited(each.reason)
 
 
 def _key(each: Conversation) -> _Key:

@@ -16,7 +16,8 @@ from flash_ticket.traffic.records.hubble_line import HubbleFlow, Layer4, PacketA
 from flash_ticket.traffic.records.lines import LineReader
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope, is_reply, turned
 
-_POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY"})
+_AUDITED = "AUDIT"
+_POLICY_REASONS = frozenset({"POLICY_DENIED", "POLICY_DENY", _AUDITED})
 
 _REASON_NAMES: Final = {133: "POLICY_DENIED", 181: "POLICY_DENY", 0: "", "DROP_REASON_UNKNOWN": ""}
 
@@ -27,7 +28,7 @@ _DISPOSITIONS: Final = {
     **dict.fromkeys(("AUDIT", 4), Disposition.PASSED),
     **dict.fromkeys(("REDIRECTED", 5), Disposition.PASSED),
 }
-_REASONS_TO_PASS: Final = {"AUDIT": "AUDIT", 4: "AUDIT"}
+_REASONS_TO_PASS: Final = {"AUDIT": _AUDITED, 4: _AUDITED}
 _NO_DECISION = frozenset({"", "VERDICT_UNKNOWN", 0, "ERROR", 3, "TRACED", 6, "TRANSLATED", 7})
 
 _NOT_YET_DECIDED = frozenset(
@@ -56,8 +57,13 @@ _NUMBER_BITS = 48
 
 
 def is_policys(reason: str) -> bool:
-    """Return whether a policy caused a drop, by the reason of a record; other drops have other causes."""
+    """Return whether a policy causes a drop, or would, by the reason of a record; other drops have other causes."""
     return reason.partition(" ")[0] in _POLICY_REASONS
+
+
+def is_audited(reason: str) -> bool:
+    """Return whether traffic passed only because Cilium audits its policies, by the reason of a record."""
+    return reason.partition(" ")[0] == _AUDITED
 
 
 class _Decision(NamedTuple):
@@ -86,9 +92,9 @@ class _NumberedEnd(NamedTuple):
 class HubbleReader:
     """Lines of JSON, as ``{"flow":{...},"node_name":...,"time":...}`` or only the flow, also from a container's log.
 
-    - FORWARDED, REDIRECTED and AUDIT (which is then the reason) count as passed, DROPPED as stopped. Other verdicts,
-      traces of packets that no policy has seen yet, lost events, the status of nodes and messages of Cilium's agent
-      decide nothing.
+    - FORWARDED, REDIRECTED and AUDIT count as passed, DROPPED as stopped. AUDIT is then the reason: a policy would stop
+      the packet (`is_audited`). Other verdicts, traces of packets that no policy has seen yet, lost events, the status
+      of nodes and messages of Cilium's agent decide nothing.
     - The reason of a drop is Hubble's word for it, such as ``POLICY_DENIED``; `is_policys` says whether a policy
       caused it. A policy with a deny rule is added: ``POLICY_DENY by CiliumNetworkPolicy shop/no-world``. A default
       denial names no policy (cilium #48588).
@@ -248,7 +254,10 @@ def _record(decision: _Decision, source: End, destination: End) -> Record:
 
 def _reason(flow: HubbleFlow, disposition: Disposition) -> str:
     if disposition is Disposition.PASSED:
-        return _REASONS_TO_PASS.get(flow.verdict, "")
-    word = flow.drop_reason_desc or flow.drop_reason
-    reason = _REASON_NAMES.get(word, word if isinstance(word, str) else f"drop reason {word}")
+        reason = _REASONS_TO_PASS.get(flow.verdict, "")
+        if not reason:
+            return ""
+    else:
+        word = flow.drop_reason_desc or flow.drop_reason
+        reason = _REASON_NAMES.get(word, word if isinstance(word, str) else f"drop reason {word}")
     return f"{reason} by {flow.denied_by}" if flow.denied_by else reason

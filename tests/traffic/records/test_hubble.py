@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.traffic.records.hubble import HubbleReader, is_policys
+from flash_ticket.traffic.records.hubble import HubbleReader, is_audited, is_policys
 from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Reading, Record, Scope
 
@@ -173,6 +173,26 @@ def test_a_drop_has_a_reason_that_shows_whether_a_policy_caused_it(
     record = only(drop(**fields))
 
     assert (record.reason, is_policys(record.reason)) == (reason, policys)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({}, "AUDIT"),
+        (
+            {"ingress_denied_by": [{"name": "no-pay", "namespace": "shop", "kind": "CiliumNetworkPolicy"}]},
+            "AUDIT by CiliumNetworkPolicy shop/no-pay",
+        ),
+    ],
+)
+def test_what_is_only_audited_passes_and_says_so(fields: dict[str, object], reason: str) -> None:
+    record = only(flow(verdict="AUDIT", **fields))
+
+    assert (record.disposition, record.reason) == (Disposition.PASSED, reason)
+    assert is_audited(record.reason)
+    assert is_policys(record.reason)
+    assert not is_audited(only(drop()).reason)
+    assert not is_audited(only(flow()).reason)
 
 
 def test_a_reply_counts_for_the_connection_that_it_answers() -> None:
