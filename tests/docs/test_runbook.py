@@ -16,6 +16,8 @@ BOTH = pytest.mark.parametrize("runbook", [ENGLISH, KOREAN], ids=lambda path: pa
 UNTRIED = {
     "kubectl -n kube-system exec ds/cilium -- hubble observe --verdict DROPPED --since 1h -o json"
     " | flash-firewall denied -": "Cilium",
+    "kubectl -n kube-system exec ds/cilium -- hubble observe --verdict AUDIT --since 1h -o json"
+    " | flash-firewall denied --audit -": "Cilium",
     "kubectl debug node/<node> -it --image=busybox --"
     " tail -n 50 /host/var/log/aws-routed-eni/network-policy-agent.log": "a kubelet",
     "kubectl -n flash-ticket exec <pod> -- nc -vz -w 3 <address> 6379": "a kubelet",

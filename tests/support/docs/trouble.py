@@ -66,6 +66,17 @@ data: {hubble-metrics: "drop tcp"}
 ---
 apiVersion: apps/v1
 kind: DaemonSet
+metadata: {name: cilium, namespace: kube-system}
+spec:
+  selector: {matchLabels: {k8s-app: cilium}}
+  template:
+    metadata: {labels: {k8s-app: cilium}}
+    spec:
+      containers:
+        - {name: cilium-agent, image: registry.example.com/cilium}
+---
+apiVersion: apps/v1
+kind: DaemonSet
 metadata: {name: aws-node, namespace: kube-system}
 spec:
   selector: {matchLabels: {k8s-app: aws-node}}
