@@ -9,7 +9,7 @@ CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fla
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' .ci/uv.txt)
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser packets test-packets node-packages clean
+.PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser packets test-packets node-packages docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ check: .venv/ready ## Check types and style, and run the tests that need no engi
 audit: .venv/ready ## Check each dependency's hash, and ask for known vulnerabilities
 	@$(PYTHON) -m pytest -q tests/test_dependencies.py
 	@uv=$$(command -v uv || echo "$(CACHE)/uv-$(UV_VERSION)/bin/uv"); $(PYTHON) .ci/audit.py "$$uv"
+
+docs: .venv/ready ## Build the site of the documentation into .site
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(PYTHON) -m mkdocs build --quiet --strict
 
 fmt: .venv/ready ## Format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
@@ -87,7 +90,7 @@ node-packages: ## Install what the lab's node stands on, as root where apt-get i
 	fi
 
 clean: ## Remove generated files; the cache of built tools stays
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .site .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The lock file decides every version. If uv is missing, it is installed into its own virtual environment. The Python of
 # a Linux distribution is compiled with a profile of real programs, and a third faster than one that pyenv compiles.

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""Add pages to the site that other files hold, so that each text stands once: the READMEs and the command's help."""
+
+import atexit
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from mkdocs.config.defaults import MkDocsConfig
+
+from flash_ticket.cli.main import app
+
+ROOT = Path(__file__).parents[1]
+_FROM_ABOVE = {
+    "README.md": "index.md",
+    "README.ko.md": "index.ko.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "CHANGELOG.md": "changelog.md",
+}
+_OTHER_LANGUAGE = re.compile(r"^(?:한국어|English): \[.*\n|(?:한국어|English): \[[^]]+\]\([^)]+\)\.?", re.MULTILINE)
+"""The site has a switch for it."""
+
+_LICENCE = re.compile(r"\[([^]]+)\]\(LICENSE\)")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Build from a copy of docs/ with the other pages: the plugin for languages reads the files of one folder."""
+    pages = Path(tempfile.mkdtemp(prefix="site-"))
+    atexit.register(shutil.rmtree, pages, ignore_errors=True)
+    shutil.copytree(config.docs_dir, pages, dirs_exist_ok=True)
+    for name, page in _FROM_ABOVE.items():
+        (pages / page).write_text(_as_page((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
+    (pages / "command.md").write_text(command_reference(), encoding="utf-8")
+    for page in pages.rglob("*.md"):
+        page.write_text(_OTHER_LANGUAGE.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+    config.docs_dir = str(pages)
+    return config
+
+
+def _as_page(text: str) -> str:
+    for name, page in _FROM_ABOVE.items():
+        text = text.replace(f"]({name}", f"]({page}")
+    return _LICENCE.sub(r"\1", text).replace("](docs/", "](")
+
+
+def command_reference() -> str:
+    """Return a page with the help of the command and of each verb."""
+    command: Any = typer.main.get_command(app)
+    context = command.make_context("flash-firewall", [], resilient_parsing=True)
+    parts = ["# The command\n", _block(command.get_help(context))]
+    for verb in command.list_commands(context):
+        found = command.get_command(context, verb)
+        own = found.make_context(verb, [], parent=context, resilient_parsing=True)
+        parts.append(f"## {verb}\n\n{_block(found.get_help(own))}")
+    return "\n".join(parts)
+
+
+def _block(text: str) -> str:
+    return f"```text\n{text.strip()}\n```\n"
