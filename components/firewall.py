@@ -93,7 +93,7 @@ class Firewall(pulumi.ComponentResource):
         )
         policies = NetworkPolicies(
             resource_names.joined(name, resource_names.POLICIES),
-            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting),
+            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting, groups.attachments),
             inside,
         )
         if args.guard:

@@ -3,6 +3,7 @@
 Not here on purpose: the namespace, which others own, and policies of other namespaces.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
@@ -20,18 +21,21 @@ class NetworkPoliciesArgs:
     Attributes:
         before_denial: Other resources that must exist as long as default-deny, such as the groups and their rules.
         rewriting: The policies to rewrite, because their rules are not as deployed.
+        attachments: What attaches a group to the pods of each service; its policies exist only together with it.
     """
 
     firewall: PodFirewall
     before_denial: tuple[pulumi.Resource, ...] = ()
     rewriting: Rewriting = field(default_factory=Rewriting)
+    attachments: Mapping[str, pulumi.Resource] = field(default_factory=dict)
 
 
 class NetworkPolicies(pulumi.ComponentResource):
     """The NetworkPolicies of one namespace.
 
     Default-deny is created after every allow policy and every other declared resource, and deleted before them, so that
-    neither creation nor deletion interrupts a declared flow.
+    neither creation nor deletion interrupts a declared flow. The allow policies of a service are created after what
+    attaches its group to new pods, and deleted before it: until then such pods have the nodes' group, which opens more.
 
     Attributes:
         names: The names of the policies, in the order of their creation.
@@ -42,7 +46,11 @@ class NetworkPolicies(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:NetworkPolicies", name, None, opts)
         self._rewriting = args.rewriting
-        allows = [self._declare(name, policy) for policy in args.firewall.allows]
+        attached = {policy.name: args.attachments.get(policy.service or "") for policy in args.firewall.allows}
+        allows = [
+            self._declare(name, policy, *((found,) if (found := attached[policy.name]) else ()))
+            for policy in args.firewall.allows
+        ]
         default_deny = self._declare(name, args.firewall.default_deny, *allows, *args.before_denial)
         self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
         self.register_outputs({"names": self.names})

@@ -62,9 +62,11 @@ class SecurityGroups(pulumi.ComponentResource):
 
     Attributes:
         group_ids: The id of each group that this program creates, by the service's or load balancer's name.
+        attachments: The SecurityGroupPolicy of each service.
     """
 
     group_ids: pulumi.Output[dict[str, str]]
+    attachments: dict[str, CustomResource]
 
     def __init__(self, name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:SecurityGroups", name, None, opts)
@@ -75,8 +77,10 @@ class SecurityGroups(pulumi.ComponentResource):
             made = self._rule(rule)
             for end in {rule.holder, rule.peer}:
                 about[end].append(made)
-        for attachment in args.firewall.attachments:
-            self._attach(attachment, about[attachment.group])
+        self.attachments = {
+            attachment.service: self._attach(attachment, about[attachment.group])
+            for attachment in args.firewall.attachments
+        }
         self.group_ids = pulumi.Output.all(**{group.label: made.id for group, made in self._groups.items()})
         self.register_outputs({"group_ids": self.group_ids})
 
@@ -122,9 +126,9 @@ class SecurityGroups(pulumi.ComponentResource):
     def _id_of(self, holder: Holder) -> pulumi.Input[str]:
         return holder.id if isinstance(holder, Group) else self._groups[holder].id
 
-    def _attach(self, attachment: PodAttachment, rules: Iterable[RuleResource]) -> None:
+    def _attach(self, attachment: PodAttachment, rules: Iterable[RuleResource]) -> CustomResource:
         rewritten = self._args.rewriting.of_attachment(attachment.service)
-        CustomResource(
+        return CustomResource(
             f"{self._name}-{attachment.service}-pods",
             api_version="vpcresources.k8s.aws/v1beta1",
             kind="SecurityGroupPolicy",

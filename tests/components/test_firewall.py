@@ -70,6 +70,15 @@ def test_every_resource_is_below_the_firewall_and_named_after_it(name: str) -> N
             above = parents[above]
 
 
+def test_the_policies_of_a_service_wait_for_the_attachment_of_its_group() -> None:
+    deployment = deployed(stack("dev"))
+    named = {resource.name: resource for resource in deployment.resources}
+
+    for policy in compile_policies(shop_matrix(), environment_of("dev")).allows:
+        attachment = named[f"firewall-groups-{policy.service}-pods"]
+        assert deployment.waits_for(named[f"firewall-policies-{policy.name}"], attachment)
+
+
 def test_default_deny_waits_for_the_whole_vpc_layer() -> None:
     deployment = deployed(stack("prod"))
     (deny,) = (policy for policy in deployment.resources if policy.name == "firewall-policies-00-default-deny")

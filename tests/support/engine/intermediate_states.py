@@ -103,15 +103,23 @@ class Transition:
             for pods, by_deciding in self._openings(write.standing, run.before):
                 for deciding, found in by_deciding:
                     for pair, ports in found.items():
+                        known = ever[pods, deciding]
+                        if pods is Pods.NEW and deciding == (Layer.POD,) and set(pair) & self._attached:
+                            known = ever[pods, tuple(Layer)]
                         if (denied or self.after) and pair in kept and (cut := kept[pair] - ports):
                             yield Gap(name, "declared before and after, and cut", pair, cut, pods)
                         if (
                             denied
                             and self._is_distinct(pair)
                             and not set(pair) & self._imagined
-                            and (opened := ports - ever[pods, deciding].get(pair, NO_PORTS))
+                            and (opened := ports - known.get(pair, NO_PORTS))
                         ):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
+
+    @cached_property
+    def _attached(self) -> frozenset[str]:
+        """The services whose new pods have a group of this program before or after."""
+        return frozenset(attachment.service for side in self._sides for attachment in side.vpc.attachments)
 
     def _is_distinct(self, pair: Pair) -> bool:
         """Return whether a pair is not a kubelet with pods that may have the group of nodes too."""
