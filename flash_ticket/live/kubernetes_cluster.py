@@ -125,6 +125,14 @@ class KubernetesCluster:
         said = {str(each.get("value")).lower() for each in variables if each.get("name") == _MODE}
         return (EnforcingMode.STRICT if EnforcingMode.STRICT.value in said else EnforcingMode.STANDARD,)
 
+    def cilium_config(self) -> Mapping[str, str] | None:
+        """Return the settings of Cilium's agents, or None if kube-system has no ConfigMap cilium-config.
+
+        This needs the right to get that ConfigMap.
+        """
+        found = self._get("/api/v1/namespaces/kube-system/configmaps/cilium-config")
+        return None if found is None else found.get("data") or {}
+
     def cluster_network_policies(self) -> Sequence[str]:
         """Return the names of the policies that can come before every NetworkPolicy, or none if there is no such API.
 

@@ -4,14 +4,15 @@ This module only reads. `flash_ticket.firewall.compile.guard_rails.rights` lists
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.whose.ownership import own_flow_log
 from flash_ticket.firewall.change.whose.rule_identity import existing_groups
 from flash_ticket.firewall.declare.binding import Binding
-from flash_ticket.firewall.declare.choices import EnforcingMode
+from flash_ticket.firewall.declare.choices import CniName, EnforcingMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.aws_account import AwsAccount
@@ -69,12 +70,21 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
         namespace_labels=labels,
         labels_elsewhere=others.namespaces,
         enforcing_mode=_enforcing_mode(cluster),
+        cilium_config=cilium_config(cluster, seen.environment),
     )
 
 
 def _enforcing_mode(cluster: KubernetesCluster) -> tuple[EnforcingMode, ...] | InputError:
     try:
         return cluster.enforcing_mode()
+    except InputError as refused:
+        return refused
+
+
+def cilium_config(cluster: KubernetesCluster, environment: Environment) -> Mapping[str, str] | InputError | None:
+    """Return the settings of Cilium's agents, or the refusal; None with another plug-in, or where they are not kept."""
+    try:
+        return cluster.cilium_config() if environment.cluster.cni is CniName.CILIUM else None
     except InputError as refused:
         return refused
 

@@ -60,6 +60,8 @@ class Observed:
         labels_elsewhere: The labels of each namespace, where policies of administrators select by them.
         enforcing_mode: The mode of the VPC CNI, or nothing without its DaemonSet; the refusal if the cluster refuses
             to answer, and None if it was not read.
+        cilium_config: The settings of Cilium's agents; the refusal if the cluster refuses to answer, and None if they
+            were not read, or kube-system does not have them.
     """
 
     inventory: Inventory
@@ -71,6 +73,7 @@ class Observed:
     unseen_resolvers: InputError | None = None
     labels_elsewhere: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     enforcing_mode: tuple[EnforcingMode, ...] | InputError | None = None
+    cilium_config: Mapping[str, str] | InputError | None = None
 
     @property
     def environment(self) -> Environment:
@@ -106,7 +109,7 @@ class Observed:
     @property
     def unseen(self) -> tuple[str, ...]:
         """What was not read, or refused, in words."""
-        left = self.left_behind
+        left, cilium = self.left_behind, self.cilium_config
         refused, mode = f" ({left})" if isinstance(left, InputError) else "", self.enforcing_mode
         return (
             *(() if self.group_rules is not None else ("rules that others put in the stack's groups",)),
@@ -115,6 +118,7 @@ class Observed:
             *((f"the groups of the pods of kube-dns ({self.unseen_resolvers})",) if self.unseen_resolvers else ()),
             *(() if isinstance(left, tuple) else (f"what a broken deployment left behind{refused}",)),
             *((f"the enforcing mode of the VPC CNI ({mode})",) if isinstance(mode, InputError) else ()),
+            *((f"the settings of Cilium ({cilium})",) if isinstance(cilium, InputError) else ()),
         )
 
 

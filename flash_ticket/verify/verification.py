@@ -15,6 +15,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.firewall.prove.proof import NO_OTHERS, Blur, GroupsOfOthers
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.attachment import Attachments
+from flash_ticket.verify.cilium_agents import CiliumAgents
 from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.flow_log import FlowLogState
 from flash_ticket.verify.observed import Observed
@@ -81,6 +82,7 @@ def verify(planned: CompiledFirewall, observed: Observed) -> Verification:
         *PodAddresses(planned, observed).findings(),
         *Resolvers(planned, observed).findings(),
         *PluginLimits(planned, observed).findings(),
+        *CiliumAgents(planned, observed).findings(),
         *_changed_lists(planned, observed),
         *(FlowLogState(planned, observed.flow_logs).findings() if observed.flow_logs else ()),
         *(observed.left_behind if isinstance(observed.left_behind, tuple) else ()),

@@ -323,6 +323,29 @@ def test_an_enforcing_mode_that_may_not_be_read_is_refused() -> None:
         assert "this identity may not read it" in refusal(lambda: connected(url).enforcing_mode())
 
 
+CILIUM = "/api/v1/namespaces/kube-system/configmaps/cilium-config"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "config"),
+    [
+        (200, b'{"data": {"enable-policy": "always"}}', {"enable-policy": "always"}),
+        (200, b"{}", {}),
+        (404, b"{}", None),
+    ],
+)
+def test_the_settings_of_cilium_are_those_of_its_config_map(
+    status: int, body: bytes, config: dict[str, str] | None
+) -> None:
+    with answering({CILIUM: (status, body)}) as url:
+        assert connected(url).cilium_config() == config
+
+
+def test_settings_of_cilium_that_may_not_be_read_are_refused() -> None:
+    with answering({CILIUM: (403, b"{}")}) as url:
+        assert "this identity may not read it" in refusal(lambda: connected(url).cilium_config())
+
+
 IN_SHOP = ("/api/v1/namespaces/shop/pods?limit=500", "/api/v1/namespaces/shop/services?limit=500")
 
 

@@ -8,12 +8,13 @@ pod whose address it covers. Enforcers differ, and each statement here is what p
   Service, and an ipBlock over the Services' range does. The controller of EKS resolves named ports for the agent: for
   ingress, a name stands for each number that it has on any selected pod, and an ipBlock has no named ports.
 * kube-router 2.1 and Calico match addresses, too, but after the translation.
-* Cilium 1.20 matches identities: an ipBlock matches no pod and not the pod's node, unless its settings say so.
+* Cilium 1.20 matches identities: an ipBlock matches no pod and not the pod's node. Its setting policy-cidr-match-mode
+  adds the addresses of pods, of nodes, or both. Nothing here has tried these with packets.
 """
 
 from enum import Enum
 
-from flash_ticket.firewall.analyse.workload import Workload
+from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -37,11 +38,15 @@ class Enforcement(Enum):
     """kube-router and Calico."""
     IDENTITIES = "an ipBlock matches neither pods nor nodes"
     """Cilium."""
+    POD_ADDRESSES = "an ipBlock matches pods by their own address, and no nodes"
+    """Cilium with the policy-cidr-match-mode pods."""
+    NODE_ADDRESSES = "an ipBlock matches nodes by their address, and no pods"
+    """Cilium with the policy-cidr-match-mode nodes."""
 
     @property
     def matches_addresses(self) -> bool:
-        """Whether an ipBlock matches the addresses of pods."""
-        return self in (Enforcement.BEFORE_SERVICES, Enforcement.AFTER_SERVICES)
+        """Whether an ipBlock matches the addresses of pods that have a network of their own."""
+        return self in (Enforcement.BEFORE_SERVICES, Enforcement.AFTER_SERVICES, Enforcement.POD_ADDRESSES)
 
     def seen(self, workload: Workload, direction: Direction, way: Way = Way.ANY) -> tuple[AddressRange, ...]:
         """Return the addresses by which an ipBlock can match a workload's pods at the other end of a rule.
@@ -51,6 +56,9 @@ class Enforcement(Enum):
             direction: The direction of the rule. Only egress can see the address of a Service.
             way: How the connection calls the pods of an egress rule.
         """
+        if self in (Enforcement.POD_ADDRESSES, Enforcement.NODE_ADDRESSES):
+            wanted = PodNetwork.POD if self is Enforcement.POD_ADDRESSES else PodNetwork.HOST
+            return workload.addresses if workload.network is wanted else ()
         if not self.matches_addresses:
             return ()
         if self is Enforcement.AFTER_SERVICES or direction is Direction.INGRESS or way is Way.OWN:

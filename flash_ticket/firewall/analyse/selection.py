@@ -123,8 +123,8 @@ class Selection:
         """The numbers of the workloads that blocks cannot tell apart."""
         found: dict[object, list[int]] = {}
         for number, workload in enumerate(self._cluster.workloads):
-            addresses = (workload.addresses, workload.cluster_ips) if self._enforcement.matches_addresses else ()
-            key = (addresses, self.is_selectable(workload))
+            addresses = [self._enforcement.seen(workload, direction) for direction in Direction]
+            key = (*addresses, self.is_selectable(workload))
             found.setdefault(key, []).append(number)
         return list(found.values())
 

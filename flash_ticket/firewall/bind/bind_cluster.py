@@ -5,7 +5,7 @@ from functools import partial
 from ipaddress import ip_network
 
 from flash_ticket.firewall.bind.account import FoundCluster, FoundVpc
-from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Cluster, Group
+from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Cilium, Cluster, Group
 from flash_ticket.firewall.bind.impossible import no_resolver
 from flash_ticket.firewall.bind.lookup import Lookup, ordered
 from flash_ticket.firewall.declare.choices import ClusterGroup, DnsMode, Network
@@ -68,6 +68,11 @@ class ClusterBinder:
             found.services,
             tuple(sorted(dns)),
             entry.cni.enforcing_mode,
+            Cilium(
+                entry.cni.cilium.policy_enforcement,
+                entry.cni.cilium.policy_verdicts,
+                tuple(sorted(set(entry.cni.cilium.ip_blocks_match))),
+            ),
         )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:

@@ -10,11 +10,14 @@ from flash_ticket.firewall.declare.choices import (
     CniName,
     DnsMode,
     EnforcingMode,
+    IpBlockEnd,
     KubeProxyMode,
     LogDestination,
     Network,
     OnDestroy,
     PodEniMode,
+    PolicyEnforcement,
+    PolicyVerdicts,
 )
 from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailChoice
@@ -127,10 +130,32 @@ class LoadBalancer:
     clients: tuple[Network, ...] | PrefixList
 
 
+@dataclass(frozen=True, slots=True)
+class Cilium:
+    """The settings of Cilium that change its verdicts.
+
+    Attributes:
+        enforcement: Which pods policies isolate.
+        verdicts: Whether what policies do not allow is dropped, or only audited.
+        ip_blocks_match: What an ipBlock matches besides hosts outside the cluster, sorted.
+    """
+
+    enforcement: PolicyEnforcement = PolicyEnforcement.DEFAULT
+    verdicts: PolicyVerdicts = PolicyVerdicts.ENFORCED
+    ip_blocks_match: tuple[IpBlockEnd, ...] = ()
+
+
 ENFORCEMENT = {
     CniName.VPC_CNI: Enforcement.BEFORE_SERVICES,
     CniName.CALICO: Enforcement.AFTER_SERVICES,
     CniName.CILIUM: Enforcement.IDENTITIES,
+}
+
+_CILIUM_ENFORCEMENT = {
+    (): Enforcement.IDENTITIES,
+    (IpBlockEnd.NODES,): Enforcement.NODE_ADDRESSES,
+    (IpBlockEnd.PODS,): Enforcement.POD_ADDRESSES,
+    (IpBlockEnd.NODES, IpBlockEnd.PODS): Enforcement.AFTER_SERVICES,
 }
 
 
@@ -148,6 +173,7 @@ class Cluster:
             one it is, and empty if nothing is known.
         dns_groups: The groups that interfaces of CoreDNS pods can have, as the binding says; empty if it does not.
         enforcing_mode: What a new pod may do before its policies are in force; only the VPC CNI has this setting.
+        cilium: The settings of Cilium; another network plug-in has the defaults, and they mean nothing.
     """
 
     name: str
@@ -164,6 +190,7 @@ class Cluster:
     services: tuple[Network, ...] = ()
     dns_groups: tuple[Group, ...] = ()
     enforcing_mode: EnforcingMode = EnforcingMode.STANDARD
+    cilium: Cilium = Cilium()
 
     @property
     def groups_of_dns(self) -> tuple[Group, ...]:
@@ -177,6 +204,8 @@ class Cluster:
     @property
     def enforcement(self) -> Enforcement:
         """How the cluster's network plug-in reads what the NetworkPolicy API leaves open."""
+        if self.cni is CniName.CILIUM:
+            return _CILIUM_ENFORCEMENT[self.cilium.ip_blocks_match]
         return ENFORCEMENT[self.cni]
 
     @property

@@ -15,9 +15,12 @@ from flash_ticket.firewall.declare.choices import (
     CniName,
     DnsMode,
     EnforcingMode,
+    IpBlockEnd,
     KubeProxyMode,
     Network,
     PodEniMode,
+    PolicyEnforcement,
+    PolicyVerdicts,
 )
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.notice import Notice
@@ -33,7 +36,7 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *_any_attachment(cluster),
         *_leaving(cluster),
         *_many_ports(cluster, firewall),
-        *_identities(cluster),
+        *_cilium(cluster),
         *_families(environment),
         *_first_moments(cluster),
         *_frozen(environment, firewall),
@@ -64,13 +67,30 @@ def _leaving(cluster: Cluster) -> Iterator[Notice]:
         )
 
 
-def _identities(cluster: Cluster) -> Iterator[Notice]:
-    if cluster.cni is CniName.CILIUM and cluster.resolvers:
+def _cilium(cluster: Cluster) -> Iterator[Notice]:
+    if cluster.cni is not CniName.CILIUM:
+        return
+    if cluster.cilium.verdicts is PolicyVerdicts.AUDITED:
+        yield Notice(
+            "cluster.cni.cilium.policyVerdicts audited",
+            "Cilium's audit mode lets everything pass: the pod layer denies nothing, here and in every other namespace",
+            "Run flash-firewall denied --audit to see what would be denied, then set policy-audit-mode to false in "
+            "Cilium, and remove policyVerdicts here",
+        )
+    if cluster.cilium.enforcement is PolicyEnforcement.ALWAYS:
+        yield Notice(
+            "cluster.cni.cilium.policyEnforcement always",
+            "a pod without a policy is closed, in every namespace: CoreDNS and the pods of other namespaces answer and "
+            "call only what policies there allow, and after a destroy the pods here are closed, too",
+            "Give every pod of the cluster its policies, which nothing here reads or proves",
+        )
+    if cluster.resolvers and IpBlockEnd.NODES not in cluster.cilium.ip_blocks_match:
         yield Notice(
             "cluster.dns.mode node-local with cilium",
             "Cilium knows the node as itself and not by an address, so no ipBlock allows DNS on the node: pods that "
             "ask NodeLocal DNSCache get no answer",
-            "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache",
+            "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache. Or set "
+            "policy-cidr-match-mode to nodes in Cilium, and ipBlocksMatch: [nodes] here",
         )
 
 

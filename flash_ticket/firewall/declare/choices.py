@@ -45,6 +45,35 @@ class KubeProxyMode(StrEnum):
     IPTABLES = "iptables"
     IPVS = "ipvs"
     NFTABLES = "nftables"
+    CILIUM = "cilium"
+    """Cilium does it in place of kube-proxy."""
+
+
+class PolicyEnforcement(StrEnum):
+    """Cilium's ``enable-policy``: which pods policies isolate."""
+
+    DEFAULT = "default"
+    """Those that a policy selects."""
+    ALWAYS = "always"
+    """All pods, those without a policy too."""
+    NEVER = "never"
+    """None: no policy is enforced."""
+
+
+class PolicyVerdicts(StrEnum):
+    """Cilium's ``policy-audit-mode``: what a policy does with what it does not allow."""
+
+    ENFORCED = "enforced"
+    """It is dropped."""
+    AUDITED = "audited"
+    """It passes, and Hubble shows it."""
+
+
+class IpBlockEnd(StrEnum):
+    """Cilium's ``policy-cidr-match-mode``: what an ipBlock matches besides hosts outside the cluster."""
+
+    NODES = "nodes"
+    PODS = "pods"
 
 
 class DnsMode(StrEnum):

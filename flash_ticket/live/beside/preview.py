@@ -14,7 +14,9 @@ from flash_ticket.live.beside.guard_rails import guard_rail_warnings
 from flash_ticket.live.beside.others import read_others
 from flash_ticket.live.inventory import warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.observed import cilium_config
 from flash_ticket.live.resolvers import resolver_warnings
+from flash_ticket.verify.cilium_agents import config_warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def preview_warnings(
     judged: Judged,
     labels: Mapping[str, str],
 ) -> Iterator[str]:
-    """Yield what guard rails would refuse, where DNS is, what others change, and what the network plug-in leaves out.
+    """Yield what guard rails would refuse, where DNS is, what others change, and what the network plug-in does.
 
     Each part asks the cluster or the account on its own. The first one that cannot ends the preview, because a
     deployment without it could lock somebody out, cut DNS, or replace an object of others.
@@ -72,6 +74,7 @@ def preview_warnings(
     planned = judged.planned
     yield from guard_rail_warnings(cluster, planned, labels)
     yield from resolver_warnings(cluster, account, planned.environment)
+    yield from config_warnings(planned.environment.cluster, cilium_config(cluster, planned.environment))
     yield from others_warnings(deployed, judged)
     yield from rule_warnings(account, deployed, planned)
     yield from warnings_of_what_runs(cluster, planned, deployed)

@@ -23,6 +23,7 @@ OF = {
     Enforcer.AWS_AGENT: Enforcement.BEFORE_SERVICES,
     Enforcer.KUBE_ROUTER: Enforcement.AFTER_SERVICES,
     Enforcer.CILIUM: Enforcement.IDENTITIES,
+    Enforcer.CILIUM_PODS: Enforcement.POD_ADDRESSES,
 }
 ADDRESSES = ("10.0.0.5", "10.0.0.6", "10.1.0.1", "10.200.0.1", "192.168.1.7", "172.16.0.1", "2001:db8:1::1", "fd00::5")
 HOSTS = ("10.0.0.9", "10.129.0.1", "198.51.100.1", "2001:db8:2::1")
@@ -122,16 +123,16 @@ def block(cidr: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of 
 INGRESS = policy("called", "Ingress", {"from": [block(PODS)]})
 EGRESS = policy("caller", "Egress", {"to": [block(PODS)]})
 TO_SERVICES = policy("caller", "Egress", {"to": [block(SERVICES)]})
-BEFORE, AFTER, IDENTITIES = Enforcement.BEFORE_SERVICES, Enforcement.AFTER_SERVICES, Enforcement.IDENTITIES
+BEFORE, AFTER, BY_PODS = Enforcement.BEFORE_SERVICES, Enforcement.AFTER_SERVICES, Enforcement.POD_ADDRESSES
 
 
 @pytest.mark.parametrize(
     ("manifest", "way", "opens"),
     [
-        (INGRESS, Way.OWN, {BEFORE, AFTER}),
-        (INGRESS, Way.SERVICE, {BEFORE, AFTER}),
-        (EGRESS, Way.OWN, {BEFORE, AFTER}),
-        (EGRESS, Way.SERVICE, {AFTER}),
+        (INGRESS, Way.OWN, {BEFORE, AFTER, BY_PODS}),
+        (INGRESS, Way.SERVICE, {BEFORE, AFTER, BY_PODS}),
+        (EGRESS, Way.OWN, {BEFORE, AFTER, BY_PODS}),
+        (EGRESS, Way.SERVICE, {AFTER, BY_PODS}),
         (TO_SERVICES, Way.OWN, set()),
         (TO_SERVICES, Way.SERVICE, {BEFORE}),
     ],
@@ -145,6 +146,27 @@ def test_an_ip_block_over_pods_or_services_opens_what_packets_showed(
         caller, called = found.parties["shop/caller[Pod]"], found.parties["shop/called[Pod]"]
         expected = ALL_PORTS if enforcement in opens else NO_PORTS
         assert found.allowed(caller, called, way) == expected
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "opens"),
+    [
+        (Enforcement.IDENTITIES, False),
+        (Enforcement.POD_ADDRESSES, False),
+        (Enforcement.NODE_ADDRESSES, True),
+        (Enforcement.AFTER_SERVICES, True),
+    ],
+)
+def test_an_ip_block_over_a_node_opens_what_runs_on_its_network_if_cilium_matches_nodes(
+    enforcement: Enforcement,
+    opens: bool,  # noqa: FBT001 - an expectation
+) -> None:
+    on_node = pod("caller")
+    on_node["spec"]["hostNetwork"] = True
+    cluster = addressed(cluster_from([on_node, pod("called"), INGRESS]), {"caller": CALLER, "called": CALLED})
+    found = Reachability(cluster, HostNetwork.NODES, enforcement)
+    allowed = found.allowed(found.parties["shop/caller[Pod]"], found.parties["shop/called[Pod]"])
+    assert allowed == (ALL_PORTS if opens else NO_PORTS)
 
 
 def test_an_exception_of_an_ip_block_closes_a_pod() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Environment, PrefixList
+from flash_ticket.firewall.bind.environment import Cilium, Environment, PrefixList
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.declare.choices import (
@@ -15,9 +15,12 @@ from flash_ticket.firewall.declare.choices import (
     CniName,
     DnsMode,
     EnforcingMode,
+    IpBlockEnd,
     KubeProxyMode,
     Network,
     PodEniMode,
+    PolicyEnforcement,
+    PolicyVerdicts,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -119,10 +122,28 @@ def test_a_notice_names_an_external_outside_the_vpc_in_standard_mode() -> None:
             "names stop resolving",
         ),
         ({"cni": CniName.CILIUM}, "cluster.attachment pods with cilium", "only the VPC CNI attaches groups to pods"),
+        (
+            {"cni": CniName.CILIUM, "cilium": Cilium(verdicts=PolicyVerdicts.AUDITED)},
+            "cluster.cni.cilium.policyVerdicts audited",
+            "the pod layer denies nothing, here and in every other namespace",
+        ),
+        (
+            {"cni": CniName.CILIUM, "cilium": Cilium(PolicyEnforcement.ALWAYS)},
+            "cluster.cni.cilium.policyEnforcement always",
+            "a pod without a policy is closed, in every namespace",
+        ),
     ],
 )
 def test_a_notice_names_the_setting_and_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
     assert words in found(**cluster)[setting].what
+
+
+def test_nodelocal_dnscache_needs_an_ip_block_that_matches_nodes() -> None:
+    node_local = {"cni": CniName.CILIUM, "resolvers": (ip_network("169.254.20.10/32"),)}
+    where = "cluster.dns.mode node-local with cilium"
+
+    assert "no ipBlock allows DNS on the node" in found(**node_local)[where].what
+    assert where not in found(**node_local, cilium=Cilium(ip_blocks_match=(IpBlockEnd.NODES,)))
 
 
 def test_with_attachment_nodes_no_notice_is_about_pod_groups() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import (
+    Cilium,
     Cluster,
     Environment,
     FlowLogSettings,
@@ -23,11 +24,14 @@ from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
     DnsMode,
+    IpBlockEnd,
     KubeProxyMode,
     LogDestination,
     Network,
     OnDestroy,
     PodEniMode,
+    PolicyEnforcement,
+    PolicyVerdicts,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -203,6 +207,11 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
             draw(st.sampled_from(((), pods))),
             services,
             draw(st.sampled_from(((), (_CLUSTER,), (_NODES,), (_CLUSTER, _NODES), (_CORE_DNS,)))),
+            cilium=Cilium(
+                draw(st.sampled_from((PolicyEnforcement.DEFAULT, PolicyEnforcement.ALWAYS))),
+                draw(st.sampled_from(PolicyVerdicts)),
+                tuple(sorted(draw(st.sets(st.sampled_from(IpBlockEnd))))),
+            ),
         ),
         LoadBalancer(
             FRONT,

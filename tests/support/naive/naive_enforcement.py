@@ -16,6 +16,7 @@ class Enforcer(Enum):
     AWS_AGENT = "aws-network-policy-agent"
     KUBE_ROUTER = "kube-router"
     CILIUM = "cilium"
+    CILIUM_PODS = "cilium with policy-cidr-match-mode pods"
 
 
 @dataclass(frozen=True)

@@ -65,16 +65,19 @@ class KubernetesRight:
         group: The API group; empty for the core group.
         resource: The resource's plural name, with its subresource: ``pods/exec``.
         verbs: The API verbs: ``list``, ``get``.
+        names: The names of the objects; empty for all.
     """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
     reach: Reach = Reach.NAMESPACE
+    names: tuple[str, ...] = ()
 
     def rule(self) -> dict[str, Any]:
         """Return the PolicyRule (rbac.authorization.k8s.io/v1)."""
-        return {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs)}
+        rule = {"apiGroups": [self.group], "resources": [self.resource], "verbs": list(self.verbs)}
+        return {**rule, "resourceNames": list(self.names)} if self.names else rule
 
 
 VERIFY_KUBERNETES = (
@@ -92,8 +95,14 @@ VERIFY_KUBERNETES = (
 DNS_KUBERNETES = (KubernetesRight("", "pods", ("list",)),)
 """What preview and ``flash-firewall verify`` read in kube-system to find the groups of DNS; without it they say so."""
 
-CNI_KUBERNETES = (KubernetesRight("apps", "daemonsets", ("get",)),)
-"""What ``flash-firewall verify`` may read in kube-system: without this right it does not compare the enforcing mode."""
+CNI_KUBERNETES = (
+    KubernetesRight("apps", "daemonsets", ("get",), names=("aws-node",)),
+    KubernetesRight("", "configmaps", ("get",), names=("cilium-config",)),
+)
+"""What preview and ``flash-firewall verify`` may read in kube-system: the settings of the network plug-in.
+
+Without these rights they do not compare them with ``cluster.cni``.
+"""
 
 PROBE_KUBERNETES = (
     # A WebSocket client opens exec with GET; since Kubernetes 1.35 it also needs the verb create.

@@ -1,9 +1,16 @@
 """The EKS cluster in a binding: its groups, its network plug-in and its DNS."""
 
 from ipaddress import IPv4Address
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, GetPydanticSchema, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic import (
+    Field,
+    GetPydanticSchema,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core.core_schema import no_info_wrap_validator_function
 
 from flash_ticket.firewall.declare.choices import (
@@ -12,12 +19,35 @@ from flash_ticket.firewall.declare.choices import (
     CniName,
     DnsMode,
     EnforcingMode,
+    IpBlockEnd,
     KubeProxyMode,
     PodEniMode,
+    PolicyEnforcement,
+    PolicyVerdicts,
 )
 from flash_ticket.firewall.declare.sections.selection import One, ResolverAddress, Some, Text
 from flash_ticket.firewall.declare.validation import FileModel, refusal
 from flash_ticket.firewall.terms.input_error import shown
+
+
+class CiliumEntry(FileModel):
+    """The settings of Cilium that change its verdicts (Cilium documentation, "Policy Enforcement Modes")."""
+
+    policy_enforcement: PolicyEnforcement = Field(PolicyEnforcement.DEFAULT, alias="policyEnforcement", strict=False)
+    policy_verdicts: PolicyVerdicts = Field(PolicyVerdicts.ENFORCED, alias="policyVerdicts", strict=False)
+    ip_blocks_match: list[Annotated[IpBlockEnd, Field(strict=False)]] = Field(
+        default_factory=list, alias="ipBlocksMatch"
+    )
+
+    @field_validator("policy_enforcement")
+    @classmethod
+    def _enforces(cls, mode: PolicyEnforcement) -> PolicyEnforcement:
+        if mode is PolicyEnforcement.NEVER:
+            raise refusal(
+                "Cilium then enforces no policy, so the pod layer of this firewall decides nothing",
+                "Write default or always, and set enable-policy in Cilium to the same",
+            )
+        return mode
 
 
 class Cni(FileModel):
@@ -28,6 +58,20 @@ class Cni(FileModel):
     kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
     enforcing_mode: EnforcingMode = Field(EnforcingMode.STANDARD, alias="enforcingMode", strict=False)
     """What a new pod may do before its policies are in force; only the VPC CNI has this setting."""
+    cilium: CiliumEntry = Field(default_factory=lambda: CiliumEntry.model_validate({}))
+
+    @model_validator(mode="after")
+    def _is_of_this_plugin(self) -> Self:
+        if self.name is CniName.CILIUM:
+            return self
+        if "cilium" in self.model_fields_set:
+            raise refusal(f"the plug-in is {self.name.value}, and cilium has settings of Cilium", "Remove one of both")
+        if self.kube_proxy is KubeProxyMode.CILIUM:
+            raise refusal(
+                f"the plug-in is {self.name.value}, and only Cilium replaces kube-proxy",
+                "Write the mode of kube-proxy, such as kubeProxy: iptables, or name: cilium",
+            )
+        return self
 
 
 def _group_of_dns(value: object, select: ValidatorFunctionWrapHandler) -> ClusterGroup | One:
