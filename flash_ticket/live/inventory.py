@@ -26,7 +26,7 @@ from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import ForbiddenError, KubernetesCluster
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, Pod
 from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
-from flash_ticket.verify.plugin_limits import limits
+from flash_ticket.verify.plugin.plugin_limits import limits
 
 
 def take_inventory(  # noqa: PLR0913 - where, what of it, and when

@@ -15,11 +15,11 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, comp
 from flash_ticket.firewall.prove.proof import NO_OTHERS, Blur, GroupsOfOthers
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.attachment import Attachments
-from flash_ticket.verify.cilium_agents import CiliumAgents
 from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.flow_log import FlowLogState
 from flash_ticket.verify.observed import Observed
-from flash_ticket.verify.plugin_limits import PluginLimits
+from flash_ticket.verify.plugin.cilium_agents import CiliumAgents
+from flash_ticket.verify.plugin.plugin_limits import PluginLimits
 from flash_ticket.verify.pod_addresses import PodAddresses
 from flash_ticket.verify.pod_layer import PodLayer
 from flash_ticket.verify.resolvers import Resolvers

@@ -16,7 +16,7 @@ from flash_ticket.live.inventory import warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.observed import cilium_config
 from flash_ticket.live.resolvers import resolver_warnings
-from flash_ticket.verify.cilium_agents import config_warnings
+from flash_ticket.verify.plugin.cilium_agents import config_warnings
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.traffic.attribution.inventory import ClusterService
 from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.observed import Observed
-from flash_ticket.verify.plugin_limits import limits
+from flash_ticket.verify.plugin.plugin_limits import limits
 from flash_ticket.verify.verification import verify
 from tests.support.verify.standing import found, only, shop, standing, with_inventory
 

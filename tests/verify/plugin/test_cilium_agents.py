@@ -16,8 +16,8 @@ from flash_ticket.firewall.declare.choices import (
 )
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.verify.cilium_agents import config_warnings
 from flash_ticket.verify.finding import Finding, FindingKind
+from flash_ticket.verify.plugin.cilium_agents import config_warnings
 from tests.support.alerts.alerted import alerted
 from tests.support.declared.accounts import shop_matrix
 from tests.support.verify.standing import found, shop, standing
