@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Cluster
-from flash_ticket.firewall.compile.alerts.hubble import HUBBLE_CONTEXT, HUBBLE_OPTIONS
+from flash_ticket.firewall.compile.alerts.hubble import HUBBLE_CONTEXT, HUBBLE_METRICS
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from flash_ticket.firewall.declare.choices import CniName, KubeProxyMode, PolicyEnforcement, PolicyVerdicts
 from flash_ticket.firewall.terms.notice import Notice
@@ -162,7 +162,7 @@ def _unmeasured(config: Mapping[str, str]) -> Iterator[Finding]:
         _WHERE,
         f"hubble-metrics has other options for {lacking}" if known else "hubble-metrics has neither policy nor drop",
         "the alerts of this firewall cannot see whose traffic is denied",
-        f"Write {HUBBLE_OPTIONS} into hubble.metrics.enabled of Helm's values, {_RESTART}",
+        f"Write {HUBBLE_METRICS} into hubble.metrics.enabled of Helm's values, {_RESTART}",
         FindingKind.NOTED,
     )
 

@@ -39,8 +39,11 @@ HUBBLE_CONTEXT = (
 )
 """The options of both metrics: they name a pod by its app, and anything else by its address."""
 
-HUBBLE_OPTIONS = f"policy:{HUBBLE_CONTEXT} and drop:{HUBBLE_CONTEXT}"
-"""For Helm's ``hubble.metrics.enabled``."""
+HUBBLE_OPTIONS = f"drop:{HUBBLE_CONTEXT}"
+"""The metric of drops, for Helm's ``hubble.metrics.enabled``."""
+
+HUBBLE_METRICS = f"policy:{HUBBLE_CONTEXT} and {HUBBLE_OPTIONS}"
+"""Both metrics, in words."""
 
 VERDICTS, DROPS = "hubble_policy_verdicts_total", "hubble_drop_total"
 
@@ -192,7 +195,7 @@ def _alerts(matrix: Matrix, alerting: Alerting) -> list[Rule]:
             f" or (sum(increase({agents_drop}[15m])) > 0 unless on () ({dropped} or {policy_drops}))",
             15,
             f"Prometheus has neither {VERDICTS} nor {DROPS}, so no denied traffic can be seen. "
-            f"Hubble's metrics need {HUBBLE_OPTIONS}, and a ServiceMonitor.",
+            f"Hubble's metrics need {HUBBLE_METRICS}, and a ServiceMonitor.",
             alerting.runbook,
         ),
         AlertingRule(
@@ -200,7 +203,7 @@ def _alerts(matrix: Matrix, alerting: Alerting) -> list[Rule]:
             " or ".join((_misnamed(matrix), _unplaced(policy_drops), _unplaced(dropped))),
             15,
             f"{VERDICTS} or {DROPS} lacks the labels of source and destination, or names pods in another way, so "
-            f"declared flows cannot be distinguished from others. Hubble's metrics need {HUBBLE_OPTIONS}.",
+            f"declared flows cannot be distinguished from others. Hubble's metrics need {HUBBLE_METRICS}.",
             alerting.runbook,
         ),
     ]
