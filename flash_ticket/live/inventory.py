@@ -1,7 +1,8 @@
 """Who has which address now in a stack's cluster and account.
 
 This module needs rights to read only. In the cluster, it lists the pods and services of all namespaces. In the
-namespace of the matrix, it also lists what `flash_ticket.live.deployed.read_deployed` lists. In the account, it needs
+namespace of the matrix, it also lists what `flash_ticket.live.deployed.read_deployed` lists, and the policies of Cilium
+if the cluster has them and this identity may list them. In the account, it needs
 ec2:DescribeNetworkInterfaces, sts:GetCallerIdentity (AWS allows this to everyone), and the rights of
 `flash_ticket.firewall.bind.bind.bind`: ec2:DescribeVpcs, DescribeSubnets, DescribeSecurityGroups,
 DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntries and eks:DescribeCluster.
@@ -24,8 +25,9 @@ from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.others import read_others
 from flash_ticket.live.deployed import read_deployed
 from flash_ticket.live.kubernetes_cluster import ForbiddenError, KubernetesCluster
-from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, Pod
+from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, NameRule, Pod
 from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
+from flash_ticket.traffic.attribution.name_rules import CILIUM, LISTS, listed_name_rules
 from flash_ticket.verify.plugin.plugin_limits import limits
 
 
@@ -61,6 +63,7 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
         pods=tuple(listed_pods(cluster.objects(f"{core}/pods"))),
         interfaces=interfaces_of(account, environment.vpc),
         services=tuple(listed_services(cluster.objects(f"{core}/services"))),
+        name_rules=tuple(name_rules(cluster, matrix.namespace)),
     )
 
 
@@ -80,6 +83,16 @@ def with_policies_of_others(cluster: KubernetesCluster, namespace: str, inventor
     except ForbiddenError:
         return inventory
     return inventory if others.unread else replace(inventory, others=others.policies, namespaces=others.namespaces)
+
+
+def name_rules(cluster: KubernetesCluster, namespace: str) -> Iterator[NameRule]:
+    """Yield the DNS rules of Cilium's policies that can apply to a namespace; none that this identity may not list."""
+    for kind, path in LISTS:
+        try:
+            policies = cluster.listed_if_known(CILIUM, path.format(namespace))
+        except ForbiddenError:
+            continue
+        yield from listed_name_rules(kind, policies)
 
 
 def warnings_of_what_runs(cluster: KubernetesCluster, planned: CompiledFirewall, deployed: Deployed) -> Iterator[str]:

@@ -14,9 +14,10 @@ from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.terms.folder import files_below, unreadable
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.records.hubble import HubbleReader
-from flash_ticket.traffic.records.lines import GZIP_MAGIC, LineLog, TextFiles, unpacked
+from flash_ticket.traffic.records.lines import GZIP_MAGIC, FollowedFiles, LineLog, LineReader, TextFiles, unpacked
 from flash_ticket.traffic.records.policy_agent import PolicyAgentReader
 from flash_ticket.traffic.records.record import Log, Reading, Record, Scope
+from flash_ticket.traffic.records.rotation import Identity, identity, is_between_rotations, without_copies
 
 FORMS = "a file or folder of logs, - for standard input, s3://BUCKET/PREFIX or cloudwatch:LOG_GROUP"
 """What a user may name as a source of recorded traffic, wherever it is."""
@@ -175,25 +176,67 @@ class AwaitedFiles:
 def logs_in(path: Path, use: Use = Use.ONCE) -> tuple[Log, ...]:
     """Return the logs in a file, or in a folder and all folders below it, one for each kind.
 
-    A file with several links is read once. An empty file is ignored.
+    A file with several links is read once. An empty file is ignored, and so is the compressed copy of a file beside it.
 
     Raises:
         InputError: There is no file, no file is a log, or a file cannot be read.
     """
-    files: dict[LogKind | None, list[Path]] = defaultdict(list)
-    for file in _distinct(files_below(path) if path.is_dir() else [path]):
-        files[kind_of(file)].append(file)
-    unknown = tuple(files.pop(None, ()))
+    if use is Use.AGAIN and is_between_rotations(path):
+        return (AwaitedFiles(path),)
+    files = _by_kind(path)
+    unknown = tuple(file for file, _ in files.pop(None, ()))
     if not files and not unknown and use is Use.AGAIN:
         return (AwaitedFiles(path),)
     if not files:
         raise _nothing(path, unknown)
-    logs = tuple(_log(kind, str(path), tuple(files[kind])) for kind in LogKind if kind in files)
+    logs = tuple(_log(kind, str(path), files[kind], use) for kind in LogKind if kind in files)
     return (*logs, UnknownFiles(str(path), unknown)) if unknown else logs
 
 
-def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files that are not empty, each once."""
+_Found = list[tuple[Path, Identity]]
+_MOST_LISTINGS = 5
+
+
+def _by_kind(path: Path) -> dict[LogKind | None, _Found]:
+    """Return the files by kind; if a file is rotated meanwhile, the folder is listed again.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    for _ in range(_MOST_LISTINGS - 1):
+        try:
+            return _listed_by_kind(path)
+        except InputError as error:
+            if not path.is_dir() or Path(error.source).exists():
+                raise
+        except _RotatedError:
+            continue
+    return _listed_by_kind(path, is_last=True)
+
+
+class _RotatedError(Exception):
+    """Another file is where a file was."""
+
+
+def _listed_by_kind(path: Path, *, is_last: bool = False) -> dict[LogKind | None, _Found]:
+    files: dict[LogKind | None, _Found] = defaultdict(list)
+    for file, found in _distinct(without_copies(files_below(path)) if path.is_dir() else [path]):
+        kind = kind_of(file)
+        if not is_last and not _is_still(file, found):
+            raise _RotatedError
+        files[kind].append((file, found))
+    return files
+
+
+def _is_still(path: Path, found: Identity) -> bool:
+    try:
+        return identity(path.stat()) == found
+    except OSError:
+        return False
+
+
+def _distinct(paths: Iterable[Path]) -> Iterator[tuple[Path, Identity]]:
+    """Yield the files that are not empty, each once, with their identities."""
     seen = set()
     for path in paths:
         try:
@@ -202,10 +245,9 @@ def _distinct(paths: Iterable[Path]) -> Iterator[Path]:
             raise unreadable(path, error) from None
         if not S_ISREG(found.st_mode):
             raise InputError(str(path), "", "is not a regular file", "Pipe its content to standard input, and name -")
-        identity = (found.st_dev, found.st_ino)
-        if found.st_size and identity not in seen:
-            seen.add(identity)
-            yield path
+        if found.st_size and identity(found) not in seen:
+            seen.add(identity(found))
+            yield path, identity(found)
 
 
 def _nothing(path: Path, unknown: tuple[Path, ...]) -> InputError:
@@ -214,14 +256,20 @@ def _nothing(path: Path, unknown: tuple[Path, ...]) -> InputError:
     return InputError(str(path), "", "is empty", f"Name a file or folder with {KINDS}")
 
 
-def _log(kind: LogKind, name: str, paths: tuple[Path, ...]) -> Log:
+def _log(kind: LogKind, name: str, found: _Found, use: Use) -> Log:
+    paths = tuple(path for path, _ in found)
     match kind:
         case LogKind.HUBBLE:
-            return LineLog(name, TextFiles(paths), HubbleReader)
+            return LineLog(name, _text(found, use), HubbleReader)
         case LogKind.POLICY_AGENT:
-            return LineLog(name, TextFiles(paths), PolicyAgentReader)
+            return LineLog(name, _text(found, use), PolicyAgentReader)
         case LogKind.FLOW_LOG_PARQUET | LogKind.FLOW_LOG_TEXT:
             return _flow_logs(kind, name, paths)
+
+
+def _text(found: _Found, use: Use) -> LineReader:
+    paths = tuple(path for path, _ in found)
+    return FollowedFiles(paths) if use is Use.AGAIN else TextFiles(paths, tuple(stood for _, stood in found))
 
 
 def _flow_logs(kind: LogKind, name: str, paths: tuple[Path, ...]) -> Log:

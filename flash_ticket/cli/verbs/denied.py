@@ -22,8 +22,14 @@ from flash_ticket.cli.recorded_traffic import (
 )
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.report.json_form import AnswerFormat
-from flash_ticket.report.traffic.denied import malformed_note, written_denial, written_denied
-from flash_ticket.traffic.attribution.totals import NewlyMalformed
+from flash_ticket.report.traffic.denied import (
+    log_note,
+    malformed_note,
+    written_denial,
+    written_denied,
+    written_refusal,
+)
+from flash_ticket.traffic.attribution.totals import NewlyMalformed, NewlyNoted
 from flash_ticket.traffic.denials.denied import News, Question
 from flash_ticket.traffic.denials.denied import denied as denied_in
 
@@ -67,7 +73,7 @@ def _followed(
     traffic: FollowedTraffic, since: str | None, service: str | None, question: Question, output: AnswerFormat
 ) -> ExitStatus:
 
-    status, first, news, malformed = ExitStatus.HOLDS, True, News(), NewlyMalformed()
+    status, first, news, malformed, noted = ExitStatus.HOLDS, True, News(), NewlyMalformed(), NewlyNoted()
 
     def look() -> None:
         nonlocal status, first
@@ -78,8 +84,12 @@ def _followed(
             status = ExitStatus.VIOLATED  # before the reader sees why, and interrupts
         for each in news.of(found):
             sys.stdout.write(written_denial(each, output))
+        for refusal in news.names_of(found):
+            sys.stdout.write(written_refusal(refusal, output))
         for total in malformed.of(read.totals):
             sys.stderr.write(malformed_note(total))
+        for total, note in noted.of(read.totals):
+            sys.stderr.write(log_note(total, note))
 
     follow(look, _PAUSE)
     return status

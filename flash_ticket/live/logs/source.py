@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.live.logs.standard_input import StandardInput
 from flash_ticket.traffic.records.record import Log
+from flash_ticket.traffic.records.rotation import is_between_rotations
 from flash_ticket.traffic.source import FORMS, Use, logs_in
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ def open_source(text: str, connect: "Callable[[], AwsAccount] | None" = None, us
 
         find = aws_source.log_of_bucket if text.startswith("s3://") else aws_source.log_of_group
         return (find((connect or aws_source.environments_account)(), text),)
-    return logs_in(_existing(text), use)
+    return logs_in(_existing(text, use), use)
 
 
-def _existing(text: str) -> Path:
+def _existing(text: str, use: Use) -> Path:
     try:
-        if text and Path(text).exists():
+        if text and (Path(text).exists() or (use is Use.AGAIN and is_between_rotations(Path(text)))):
             return Path(text)
         problem = "is no source of recorded traffic" if _SCHEME.match(text) or not text else "is not there"
     except OSError as error:  # for example, the name is too long

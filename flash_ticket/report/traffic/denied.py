@@ -8,8 +8,14 @@ would be); ``denials`` and ``unanswered``, each a list of
      "decides": [..], "causes": [{"suspect", "problem", "remedy"}], "allow": {"line", "before": [..]} or null}
 
 (``port`` is null if the protocol has no ports, ``protocol`` is IANA's number, times are ISO 8601 in UTC;
-``disposition`` is ``passed`` for what Cilium only audited). Then ``passed``, ``audited`` and ``elsewhere`` as counts of
-lines, and what was read, as ``flash_ticket.report.traffic.traffic_words.totals_document`` describes it.
+``disposition`` is ``passed`` for what Cilium only audited);
+``refused_names``, the names that a DNS rule of Cilium refused, each
+
+    {"src", "name", "queries", "first", "last", "evidence": [..], "addresses": {"src": [..], "dst": [..]},
+     "pods": {"src": [..]}, "rules": [{"policy", "place", "allows": [..]}], "allow": {"line"} or null}
+
+(``name`` is null if the log leaves it out). Then ``passed``, ``audited`` and ``elsewhere`` as counts of lines, and what
+was read, as ``flash_ticket.report.traffic.traffic_words.totals_document`` describes it.
 """
 
 import json
@@ -17,22 +23,27 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from flash_ticket.firewall.terms.input_error import escaped_lines
+from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic.traffic_words import (
     evidence_document,
     gap_lines,
     line_count,
+    pod_document,
+    query_count,
     span,
     totals_document,
     totals_lines,
     who,
 )
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
-from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, SourceTotals
+from flash_ticket.traffic.attribution.attribution import SourceTotals
+from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denial, Denied, Question, Standing
-from flash_ticket.traffic.records.record import Disposition
+from flash_ticket.traffic.denials.refusals import Refusal
+from flash_ticket.traffic.records.record import UNKNOWN_NAME, Disposition
 
 _MOST_ROWS = 50
 _MANY_PORTS = 5
@@ -57,6 +68,19 @@ def written_denial(denial: Denial, form: AnswerFormat) -> str:
     return denial_text(denial)
 
 
+def written_refusal(refusal: Refusal, form: AnswerFormat) -> str:
+    """Return one refused name: a paragraph of text, or a JSON object on one line."""
+    if form is AnswerFormat.JSON:
+        return json.dumps(_refusal_document(refusal)) + "\n"
+
+    return escaped_lines((*_refusal(refusal), ""))
+
+
+def log_note(total: SourceTotals, note: str) -> str:
+    """Return a note about the counts of a log."""
+    return escaped_lines([f"note: {total.name}: {note}"])
+
+
 def malformed_note(total: SourceTotals) -> str:
     """Return a note that lines of a log cannot be read, so that what they say is missing from the answer."""
     reading = total.reading
@@ -73,10 +97,11 @@ def _document(found: Denied, traffic: AttributedTraffic) -> dict[str, object]:
         "holds": found.holds,
         "denials": [_denial_document(each) for each in found.denials],
         "unanswered": [_denial_document(each) for each in found.unanswered],
+        "refused_names": [_refusal_document(each) for each in found.refused],
         "passed": found.passed,
         "audited": found.audited,
         "elsewhere": found.beside,
-        **totals_document(traffic.totals, traffic.attribution),
+        **totals_document(traffic.totals, traffic.attribution, found.aside),
     }
 
 
@@ -101,6 +126,22 @@ def _denial_document(denial: Denial) -> dict[str, object]:
     }
 
 
+def _refusal_document(refusal: Refusal) -> dict[str, object]:
+    asked = refusal.asked
+    return {
+        "src": asked.source.name,
+        "name": None if asked.name == UNKNOWN_NAME else asked.name,
+        "queries": asked.count,
+        "first": written(asked.first),
+        "last": written(asked.last),
+        "evidence": [asked.evidence.value],
+        "addresses": {"src": list(asked.sources), "dst": list(asked.servers)},
+        "pods": {"src": list(map(pod_document, asked.callers))},
+        "rules": [{"policy": each.policy, "place": each.place, "allows": list(each.names)} for each in refusal.rules],
+        "allow": {"line": refusal.line} if refusal.line else None,
+    }
+
+
 def denied_text(found: Denied, traffic: AttributedTraffic) -> str:
     """Return the report as text; everything that came from logs is escaped."""
     declared = [each for each in found.denials if each.standing is Standing.DECLARED]
@@ -113,6 +154,7 @@ def denied_text(found: Denied, traffic: AttributedTraffic) -> str:
             "Allowed by the security groups, never answered: stopped at the pod, or nothing listens",
             found.unanswered,
         ),
+        *_refused(found.refused),
     ]
     if not lines:
         lines = [_NOTHING[found.question], ""]
@@ -155,6 +197,32 @@ def _section(title: str, denials: Sequence[Denial]) -> Iterator[str]:
     if left:
         yield f"and {left} more; --output json lists all"
         yield ""
+
+
+def _refused(refused: Sequence[Refusal]) -> Iterator[str]:
+    if not refused:
+        return
+    yield f"Names that a DNS rule refused ({len(refused)})"
+    yield ""
+    for refusal in refused[:_MOST_ROWS]:
+        yield from _refusal(refusal)
+        yield ""
+    if len(refused) > _MOST_ROWS:
+        yield f"and {len(refused) - _MOST_ROWS} more; --output json lists all"
+        yield ""
+
+
+def _refusal(refusal: Refusal) -> Iterator[str]:
+    asked = refusal.asked
+    name = "a name that the log leaves out" if asked.name == UNKNOWN_NAME else asked.name
+    yield f"{asked.source.name} asked for {name}  {query_count(asked.count)}, {span(asked.first, asked.last)}"
+    yield f"  refused by the DNS proxy of Cilium ({asked.evidence})"
+    yield f"  from {who(asked.sources, asked.callers)}; to {who(asked.servers, ())}"
+    for sentence in refusal.decided:
+        yield f"  {sentence}"
+    if refusal.line:
+        yield f"  a line of that rule {_OPENS}:"
+        yield f"    {refusal.line}"
 
 
 def _together(denials: Sequence[Denial]) -> list[list[Denial]]:
@@ -215,7 +283,7 @@ def _totals(found: Denied, traffic: AttributedTraffic) -> Iterator[str]:
     elsewhere = f"{found.beside:,} show traffic that was stopped elsewhere"
     yield f"{line_count(found.passed)} show traffic that passed, {elsewhere}"
     yield from _audit_note(found)
-    yield from gap_lines(traffic.totals, traffic.attribution)
+    yield from gap_lines(traffic.totals, traffic.attribution, found.aside)
 
 
 def _audit_note(found: Denied) -> Iterator[str]:

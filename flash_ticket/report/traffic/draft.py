@@ -11,7 +11,7 @@ from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.report.traffic.traffic_words import gap_lines, line_count, span, totals_lines, who
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
-from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
+from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger
 
 UNSEEN_PORT = 1

@@ -30,7 +30,7 @@ from flash_ticket.report.traffic.traffic_words import (
     who,
 )
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
-from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES
+from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.attribution.totals import counts
 from flash_ticket.traffic.proposals.observation import Observation
 from flash_ticket.traffic.proposals.replay import Cut, LineKind, Opened, Replay, Today, Unused

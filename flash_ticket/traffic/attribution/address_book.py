@@ -22,10 +22,12 @@ from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, PortSet, Pro
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory, UnknownEnd
 from flash_ticket.traffic.attribution.pod_history import PodHistory
-from flash_ticket.traffic.records.record import End, PodIdentity
+from flash_ticket.traffic.records.record import End, NonPod, PodIdentity
 
 PROTOCOLS = {6: Protocol.TCP, 17: Protocol.UDP, 132: Protocol.SCTP}
 """IANA's numbers of the supported protocols with ports."""
+
+_NODES = frozenset({NonPod.HOST, NonPod.NODE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class AddressBook:
             named = self.layers.named
             endpoint = self._pods(service.namespace, service.selector) if service.selector else named[VPC_HOST]
             return KnownEnd(endpoint, port=_behind(service, port))
-        place = self._places.called(end.address, port) or self._elsewhere(end.address, span)
+        place = self._places.called(end.address, port) or self._elsewhere(end, span)
         may_be_services = not self.inventory.services and place is self.layers.named[INTERNET]
         if may_be_services and is_private(AddressRange.of(end.address)):
             return UnknownEnd.NO_SERVICES
@@ -112,10 +114,10 @@ class AddressBook:
         if found := self._pod(end, span):
             return found if isinstance(found, UnknownEnd) else replace(found, port=called.port)
         place = (
-            self._kubelet(end.address, called)
+            self._kubelet(end, called)
             or self._places.caller(end.address, called.endpoint, called.port)
             or self._clients(end.address, called.endpoint)
-            or self._elsewhere(end.address, span)
+            or self._elsewhere(end, span)
         )
         return place if isinstance(place, UnknownEnd) else KnownEnd(place, port=called.port)
 
@@ -123,15 +125,21 @@ class AddressBook:
         """Return the pod of an end; what the log says about it comes first."""
         named = end.pod
         if named:
-            known = self.history.named(named.namespace, named.name)
+            known = self.history.named(named.namespace, named.name) or self._nameless(end, named, span)
             labels = named.labels or (known.labels if known else ())
             if labels or named.namespace not in self._namespaces:
-                identity = PodIdentity(named.namespace, named.name, labels)
+                identity = PodIdentity(named.namespace, named.name or (known.name if known else ""), labels)
                 return KnownEnd(self._pods(named.namespace, labels), identity, known.since if known else None)
-        if self.history.knows(end.address):
+        if end.nonpod not in _NODES and self.history.knows(end.address):
             holder = self.history.holder(end.address, span.first, span.last)
             return _known(self._pods(holder.namespace, holder.labels), holder) if holder else UnknownEnd.UNCERTAIN
         return UnknownEnd.NO_LABELS if named else None
+
+    def _nameless(self, end: End, named: PodIdentity, span: Span) -> Pod | None:
+        """Return the pod that a log describes by its labels alone, as Cilium's DNS proxy does."""
+        holder = None if named.name else self.history.holder(end.address, span.first, span.last)
+        is_same = holder and holder.namespace == named.namespace and set(named.labels) <= set(holder.labels)
+        return holder if is_same else None
 
     def _pods(self, namespace: str, labels: Labels) -> Endpoint:
         """Return the endpoint with the most labels, all of which the pod has."""
@@ -141,10 +149,14 @@ class AddressBook:
                 return endpoint
         return self.layers.named[POD_ELSEWHERE]
 
-    def _kubelet(self, address: str, called: KnownEnd) -> Endpoint | None:
-        """Return the kubelet if a node calls a port that is probed."""
+    def _kubelet(self, end: End, called: KnownEnd) -> Endpoint | None:
+        """Return the kubelet if a node calls a port that is probed.
+
+        A kubelet calls from an address of its node, or from one that the network plug-in gives its node among the pods:
+        that of Cilium's router. Only the log knows the latter.
+        """
         probed = called.endpoint.role is Role.SERVICE and called.port
-        if not probed or address not in self.history.nodes:
+        if not probed or (end.nonpod is not NonPod.HOST and end.address not in self.history.nodes):
             return None
         service = self.layers.matrix.endpoints[called.endpoint.name]
         covered = any(port.covers(probed) for port in service.ports)
@@ -156,16 +168,16 @@ class AddressBook:
         clients = self.layers.named[clients_of(front)]
         return clients if called.name == front and self._places.within(address, clients.ranges) else None
 
-    def _elsewhere(self, address: str, span: Span) -> Endpoint | UnknownEnd:
+    def _elsewhere(self, end: End, span: Span) -> Endpoint | UnknownEnd:
         """Return an endpoint that is no pod and no place: the node's resolver, a host of the VPC, the internet."""
-        named = self.layers.named
+        named, address = self.layers.named, end.address
         if not self._places.is_address(address):
             return UnknownEnd.NO_ADDRESS
         if NODE_DNS in named and self._places.within(address, named[NODE_DNS].ranges):
             return named[NODE_DNS]
-        if not self._places.in_vpc(address):
+        if end.nonpod not in _NODES and not self._places.in_vpc(address):
             return named[INTERNET]
-        if address in self.history.nodes or address in self._addresses_of_hosts:
+        if end.nonpod or address in self.history.nodes or address in self._addresses_of_hosts:
             return named[VPC_HOST]
         if not self.inventory.pods:
             return UnknownEnd.NO_PODS

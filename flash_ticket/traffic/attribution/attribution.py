@@ -1,27 +1,21 @@
 """Records of logs, attributed to endpoints and summed up by pair and port."""
 
-from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
-from typing import TypeVar
 
 from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.address_book import PROTOCOLS, AddressBook, KnownEnd, Span
+from flash_ticket.traffic.attribution.examples import Examples, few, note, shown
 from flash_ticket.traffic.attribution.place_directory import UnknownEnd
+from flash_ticket.traffic.attribution.refused_names import RefusedName, RefusedNames
 from flash_ticket.traffic.records.record import Disposition, Evidence, Log, PodIdentity, Reading, Record, Scope
-
-MOST_EXAMPLES = 3
 
 EARLY_SECONDS = 10
 """How long the policies of a new pod may be missing or incomplete: the standard mode of the AWS agent takes 1 to 2 s
 (EKS User Guide, "Limit Pod traffic"), and replies on connections opened before that are dropped for some more time."""
-Example = TypeVar("Example", str, PodIdentity)
-_Examples = list[tuple[tuple[str, ...], Example]]
-"""Examples with their sort keys, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +68,19 @@ class Attribution:
         unattributed: Counts of lines with an unknown end, by reason
             (``flash_ticket.traffic.attribution.place_directory``).
         examples: One address for each of those reasons.
+        refused: The names that DNS rules refused, by the endpoint that asked. They are no conversations: a proxy
+            answered.
     """
 
     conversations: tuple[Conversation, ...]
     unattributed: tuple[tuple[str, int], ...]
     examples: tuple[tuple[str, str], ...]
+    refused: tuple[RefusedName, ...] = ()
 
     @property
     def attributed(self) -> int:
         """How many lines have two known ends."""
-        return sum(each.count for each in self.conversations)
+        return sum(each.count for each in self.conversations) + sum(each.count for each in self.refused)
 
 
 @dataclass(slots=True)
@@ -134,11 +131,11 @@ class _GrowingConversation:
     """A conversation while records are added to it."""
 
     conversation: Conversation
-    interfaces: _Examples[str] = field(default_factory=list)
-    sources: _Examples[str] = field(default_factory=list)
-    destinations: _Examples[str] = field(default_factory=list)
-    callers: _Examples[PodIdentity] = field(default_factory=list)
-    called: _Examples[PodIdentity] = field(default_factory=list)
+    interfaces: Examples[str] = field(default_factory=list)
+    sources: Examples[str] = field(default_factory=list)
+    destinations: Examples[str] = field(default_factory=list)
+    callers: Examples[PodIdentity] = field(default_factory=list)
+    called: Examples[PodIdentity] = field(default_factory=list)
     count: int = 0
     early: int = 0
     first: float = float("inf")
@@ -149,23 +146,23 @@ class _GrowingConversation:
         self.first, self.last = min(self.first, record.first), max(self.last, record.last)
         if any(_is_early(end, record) for end in (source, destination)):
             self.early += record.count
-        _note(self.interfaces, record.interface)
-        _note(self.sources, record.source.address)
-        _note(self.destinations, record.destination.address)
-        _note(self.callers, source.pod)
-        _note(self.called, destination.pod)
+        note(self.interfaces, record.interface)
+        note(self.sources, record.source.address)
+        note(self.destinations, record.destination.address)
+        note(self.callers, source.pod)
+        note(self.called, destination.pod)
 
     def summed(self) -> Conversation:
         return replace(
             self.conversation,
-            interfaces=tuple(example for _, example in self.interfaces),
-            sources=tuple(example for _, example in self.sources),
-            destinations=tuple(example for _, example in self.destinations),
+            interfaces=shown(self.interfaces),
+            sources=shown(self.sources),
+            destinations=shown(self.destinations),
             count=self.count,
             first=self.first,
             last=self.last,
-            callers=tuple(example for _, example in self.callers),
-            called=tuple(example for _, example in self.called),
+            callers=shown(self.callers),
+            called=shown(self.called),
             early=self.early,
         )
 
@@ -176,6 +173,7 @@ class _Ledger:
     entries: dict[object, _GrowingConversation] = field(default_factory=dict)
     unknown: dict[UnknownEnd, int] = field(default_factory=lambda: defaultdict(int))
     examples: dict[UnknownEnd, str] = field(default_factory=dict)
+    refused: RefusedNames = field(default_factory=RefusedNames)
 
     def enter(self, record: Record, total: SourceTotals) -> None:
         total.evidence.add(record.evidence)
@@ -189,6 +187,9 @@ class _Ledger:
             self._refuse(source, record, record.source.address, total)
             return
         total.attributed += record.count
+        if record.name:
+            self.refused.add(record, source.endpoint, source.pod)
+            return
         key = (
             *(record.evidence, record.disposition, source.endpoint, destination.endpoint),
             *(destination.port, record.protocol, record.direction, record.reason),
@@ -204,6 +205,7 @@ class _Ledger:
             tuple(every),
             tuple((each.words, self.unknown[each]) for each in reasons),
             tuple((each.words, self.examples[each]) for each in reasons),
+            self.refused.summed(),
         )
 
     def _refuse(self, unknown: UnknownEnd, record: Record, address: str, total: SourceTotals) -> None:
@@ -234,13 +236,13 @@ def _joined(one: Conversation, others: Sequence[Conversation]) -> Conversation:
     every = (one, *others)
     return replace(
         one,
-        sources=_few({address for each in every for address in each.sources}),
-        destinations=_few({address for each in every for address in each.destinations}),
+        sources=few({address for each in every for address in each.sources}),
+        destinations=few({address for each in every for address in each.destinations}),
         count=sum(each.count for each in every),
         first=min(each.first for each in every),
         last=max(each.last for each in every),
-        callers=_few({pod for each in every for pod in each.callers}),
-        called=_few({pod for each in every for pod in each.called}),
+        callers=few({pod for each in every for pod in each.callers}),
+        called=few({pod for each in every for pod in each.called}),
         early=sum(each.early for each in every),
     )
 
@@ -261,25 +263,3 @@ def _port(record: Record) -> PortRange | None:
 
 def _is_early(end: KnownEnd, record: Record) -> bool:
     return end.started is not None and end.started <= record.first and record.last < end.started + EARLY_SECONDS
-
-
-def _note(examples: _Examples[Example], example: Example | None) -> None:
-    """Keep an example; if there are too many, keep the smallest, so that the order of records does not matter."""
-    if not example:
-        return
-    entry = (_example_order(example), example)
-    if len(examples) == MOST_EXAMPLES and examples[-1][0] <= entry[0]:
-        return
-    if entry not in examples:
-        insort(examples, entry, key=itemgetter(0))
-        del examples[MOST_EXAMPLES:]
-
-
-def _example_order(example: str | PodIdentity) -> tuple[str, ...]:
-    if isinstance(example, str):
-        return (example,)
-    return (example.namespace, example.name, *(text for pair in example.labels for text in pair))
-
-
-def _few(examples: set[Example]) -> tuple[Example, ...]:
-    return tuple(sorted(examples, key=_example_order))[:MOST_EXAMPLES]

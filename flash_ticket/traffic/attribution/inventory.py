@@ -111,6 +111,29 @@ class ClusterService:
 
 
 @dataclass(frozen=True, slots=True)
+class NameRule:
+    """A DNS rule of a Cilium policy: pods that it selects may ask for these names, and for no others.
+
+    Attributes:
+        policy: ``CiliumNetworkPolicy shop/pay-names``.
+        place: Where it is in the policy: ``spec.egress[0].toPorts[0].rules.dns``.
+        namespace: The namespace of the pods; empty for all.
+        labels: Labels that the pods have; sorted pairs.
+        names: The names and patterns, as they are written.
+    """
+
+    policy: str
+    place: str
+    namespace: str
+    labels: Labels
+    names: tuple[str, ...]
+
+    def selects(self, namespace: str, labels: Labels) -> bool:
+        """Return whether it may apply to a pod. Expressions of its selector are not judged here."""
+        return self.namespace in {"", namespace} and set(self.labels) <= set(labels)
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """The addresses of one stack and what was deployed at one moment.
 
@@ -122,6 +145,7 @@ class Inventory:
         listed: When the first listing of pods was taken, if several were merged; None if there is only ``taken``.
         others: Policies of other APIs that may decide about the same pods; None if they were not saved.
         namespaces: The labels of the firewalled namespace, and of others if a policy selects namespaces by label.
+        name_rules: The DNS rules of Cilium's policies; empty if they were not saved.
     """
 
     taken: float
@@ -133,6 +157,7 @@ class Inventory:
     listed: float | None = None
     others: tuple[OtherPolicy, ...] | None = None
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    name_rules: tuple[NameRule, ...] = ()
 
 
 def application_labels(labels: Labels) -> Labels:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from ipaddress import ip_address
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.firewall.terms.regular_file import read_regular
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
+from flash_ticket.traffic.attribution.name_rules import LISTS, listed_name_rules
 
 _ENDED = {"Succeeded", "Failed"}
 
@@ -178,4 +180,5 @@ def _listed(items: list[Mapping[str, Any]], taken: float, source: str) -> Invent
         ) from None
     if not pods and not services:
         raise InputError(source, "items", "it contains no pod with an address", _HOW)
-    return Inventory(taken, None, None, pods, (), services)
+    rules = (listed_name_rules(kind, (each for each in items if each.get("kind") == kind)) for kind, _ in LISTS)
+    return Inventory(taken, None, None, pods, (), services, name_rules=tuple(chain.from_iterable(rules)))

@@ -82,6 +82,7 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
         min((each.taken if each.listed is None else each.listed for each in listings), default=None),
         judged.others if judged else None,
         judged.namespaces if judged else {},
+        next((each.name_rules for each in reversed(known) if each.name_rules), ()),
     )
 
 

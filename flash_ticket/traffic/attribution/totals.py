@@ -1,5 +1,6 @@
 """Totals of what was read and could not be attributed, and what such logs cannot show."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -45,6 +46,44 @@ def counts(totals: Iterable[SourceTotals]) -> Mapping[str, int]:
     }
 
 
+def dropped_aside(totals: Iterable[SourceTotals], more: Mapping[str, int] | None = None) -> Mapping[str, int]:
+    """Return how many lines show drops that no policy made, by kind, most lines first.
+
+    Args:
+        totals: The counts of logs.
+        more: Such lines that could be attributed.
+    """
+    found = Counter(more or {})
+    for each in totals:
+        found.update(each.reading.aside)
+    return dict(sorted(found.items(), key=lambda kind: (-kind[1], kind[0])))
+
+
+def repeated(totals: Iterable[SourceTotals]) -> int:
+    """Return how many lines are about a packet that another line is about already."""
+    return sum(each.reading.repeated for each in totals)
+
+
+_LOSS = "lost"
+
+
+def notes(total: SourceTotals) -> tuple[str, ...]:
+    """Return what makes the counts of a log incomplete or too large."""
+    return tuple(_notes(total).values())
+
+
+def _notes(total: SourceTotals) -> Mapping[str, str]:
+    """Return the notes about a log by what they are about, which stays the same while the numbers grow."""
+    lost, rest = total.reading.lost, {note: note for note in total.reading.notes}
+    if not lost:
+        return rest
+    note = (
+        f"Hubble lost {lost:,} {'event' if lost == 1 else 'events'}, so denied traffic may be missing here and the "
+        "counts may be too small. Give Cilium a larger hubble-event-queue-size"
+    )
+    return {_LOSS: note, **rest}
+
+
 def blind_spot(totals: Iterable[SourceTotals]) -> str:
     """Return what logs of these kinds cannot show; empty if logs of both layers were read."""
     kinds = {kind for each in totals for kind in each.evidence}
@@ -85,3 +124,20 @@ class NewlyMalformed:
             self._seen[each.name], self._reported[each.name] = count, lasting
             if is_news:
                 yield each
+
+
+@dataclass(slots=True)
+class NewlyNoted:
+    """Remembers the notes about each log, so that a reader who looks again reports a lasting one once.
+
+    A look covers the last minutes. A note that has gone and comes again is new.
+    """
+
+    _noted: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def of(self, totals: Iterable[SourceTotals]) -> Iterator[tuple[SourceTotals, str]]:
+        """Yield each note that the look before this one did not have."""
+        for each in totals:
+            before, found = self._noted.get(each.name, frozenset()), _notes(each)
+            self._noted[each.name] = frozenset(found)
+            yield from ((each, note) for subject, note in found.items() if subject not in before)

@@ -12,7 +12,7 @@ from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Conversa
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.denials.interface_groups import InterfaceGroups
-from flash_ticket.traffic.records.hubble import is_policys
+from flash_ticket.traffic.records.hubble_decision import is_policys
 from flash_ticket.traffic.records.record import Disposition, Evidence
 
 _TO_CHECK = {

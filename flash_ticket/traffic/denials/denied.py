@@ -5,7 +5,7 @@ layer show that, but never the drop of a security group. Traffic that a flow log
 listed separately, because it is a weaker sign.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,12 +19,14 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
-from flash_ticket.traffic.attribution.attribution import MOST_EXAMPLES, Conversation
+from flash_ticket.traffic.attribution.attribution import Conversation
+from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.denials.cause import Cause
 from flash_ticket.traffic.denials.causes import DeniedAsDeclared
 from flash_ticket.traffic.denials.near_miss import NearMisses
-from flash_ticket.traffic.records.hubble import is_audited
+from flash_ticket.traffic.denials.refusals import Refusal, is_governed, refusals
+from flash_ticket.traffic.records.hubble_decision import is_audited, is_policys
 from flash_ticket.traffic.records.record import Disposition, Evidence, PodIdentity
 
 _Key = tuple[Endpoint, Endpoint, PortRange | None, int]
@@ -105,6 +107,8 @@ class Denied:
         audited: How many lines show traffic of what this firewall governs that passed for that reason alone.
         question: Whether ``denials`` are what was stopped, or what would be.
         beside: How many lines show stopped or unanswered traffic between ends that this firewall does not govern.
+        refused: Names that a DNS rule refused to pods of the namespace.
+        aside: How many lines show undeclared traffic that Cilium dropped although no policy said so, by its reason.
     """
 
     denials: tuple[Denial, ...]
@@ -113,6 +117,8 @@ class Denied:
     beside: int
     audited: int = 0
     question: Question = Question.DENIED
+    refused: tuple[Refusal, ...] = ()
+    aside: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -151,11 +157,16 @@ class _Denials:
     def denied(self) -> Denied:
         stopped: dict[tuple[_Key, Layer], list[Conversation]] = defaultdict(list)
         unanswered: dict[_Key, list[Conversation]] = defaultdict(list)
-        beside = 0
+        aside: Counter[str] = Counter()
+        namespace = self.traffic.firewall.matrix.namespace
+        refused = self.traffic.attribution.refused
+        beside = sum(each.count for each in refused if not is_governed(each.source, namespace))
         for each in self.traffic.attribution.conversations:
             if not self._is_asked(each):
                 continue
-            if not (self._governs(each.source) or self._governs(each.destination)):
+            if self._is_no_denial(each):
+                aside[each.reason] += each.count
+            elif not (self._governs(each.source) or self._governs(each.destination)):
                 beside += each.count
             elif self.service in {None, each.source.name, each.destination.name}:
                 if each.disposition is Disposition.UNANSWERED:
@@ -172,12 +183,21 @@ class _Denials:
             for key, conversations in unanswered.items()
             if key not in by_pods
         ]
-        return Denied(_sorted(found), _sorted(left), sum(self._passed.values()), beside, self._audited, self.question)
+        names = tuple(refusals(self.traffic, self.service)) if self.question is Question.DENIED else ()
+        passed = sum(self._passed.values())
+        return Denied(_sorted(found), _sorted(left), passed, beside, self._audited, self.question, names, aside)
 
     def _is_asked(self, each: Conversation) -> bool:
         if self.question is Question.AUDITED:
             return _is_audited(each)
         return each.disposition is not Disposition.PASSED
+
+    def _is_no_denial(self, each: Conversation) -> bool:
+        """Return whether Cilium dropped something for a reason of its own that no declaration says should pass."""
+        by_cilium = each.evidence is Evidence.HUBBLE and each.disposition is Disposition.STOPPED and each.reason
+        if not by_cilium or is_policys(each.reason):
+            return False
+        return not self._is_declared(each.source, each.destination, each.port)
 
     def _governs(self, endpoint: Endpoint) -> bool:
         """Return whether this firewall governs an endpoint: pods of the namespace, and the load balancer."""
@@ -304,7 +324,17 @@ class News:
         """Yield each denial of a pair, port and layer that was not reported yet, or that happened again later."""
         for each in (*denied.denials, *denied.unanswered):
             ends = (each.source.name, each.destination.name)
-            key = (*ends, each.protocol, each.port, each.layer, each.disposition)
-            if key not in self._reported or self._reported[key] < each.last:
-                self._reported[key] = each.last
+            if self._is_new((*ends, each.protocol, each.port, each.layer, each.disposition), each.last):
                 yield each
+
+    def names_of(self, denied: Denied) -> Iterator[Refusal]:
+        """Yield each refused name of an endpoint that was not reported yet, or that was refused again later."""
+        for each in denied.refused:
+            if self._is_new((each.asked.source.name, each.asked.name), each.asked.last):
+                yield each
+
+    def _is_new(self, key: object, last: float) -> bool:
+        found = key not in self._reported or self._reported[key] < last
+        if found:
+            self._reported[key] = last
+        return found

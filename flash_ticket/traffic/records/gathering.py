@@ -38,30 +38,35 @@ class Gathering(Generic[KindT]):
         self._most = most
         self._tallies: dict[KindT | tuple[int, KindT], _Tally] = {}
 
-    def add(self, kind: KindT, time: float) -> bool:
+    def covers(self, time: float) -> bool:
+        """Return whether a line of this time counts."""
+        return self._since <= time < self._until
+
+    def add(self, kind: KindT, time: float, count: int = 1) -> bool:
         """Count a line of a known kind, or ignore one outside the period; return False for a new kind: `begin` it."""
         if not self._since <= time < self._until:
             return True
         tally = self._tallies.get((bisect_right(self._moments, time), kind) if self._moments else kind)
         if tally is None:
             return False
-        tally.count += 1
+        tally.count += count
         if time > tally.last:
             tally.last = time
         elif time < tally.first:
             tally.first = time
         return True
 
-    def begin(self, kind: KindT, time: float, record: Record) -> None:
+    def begin(self, kind: KindT, time: float, record: Record, count: int = 1) -> None:
         """Count the first line of a kind.
 
         Args:
             kind: What distinguishes it from other lines.
             time: Seconds since 1970.
             record: What such lines contain; its count and its times are ignored.
+            count: How many flows the line stands for.
         """
         key = (bisect_right(self._moments, time), kind) if self._moments else kind
-        self._tallies[key] = _Tally(record, 1, time, time)
+        self._tallies[key] = _Tally(record, count, time, time)
 
     @property
     def is_full(self) -> bool:

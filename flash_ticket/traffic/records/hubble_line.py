@@ -5,13 +5,13 @@ protocol buffers. Zero, empty and unknown values are left out, and an enumeratio
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from flash_ticket.traffic.records.record import PodIdentity
+from flash_ticket.traffic.records.record import NonPod, PodIdentity
 
 PacketPort = Annotated[int, Meta(ge=0, le=65535)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -48,6 +48,12 @@ class Nothing(Struct, gc=False):
     """A field of which only the presence matters."""
 
 
+class Icmpv6(Struct, gc=False):
+    """The type of an ICMPv6 message."""
+
+    type: Number = 0
+
+
 class Layer4(Struct, gc=False):
     """The protocol: one of these fields is set."""
 
@@ -55,7 +61,7 @@ class Layer4(Struct, gc=False):
     udp: PacketPorts | None = msgspec.field(default=None, name="UDP")
     sctp: PacketPorts | None = msgspec.field(default=None, name="SCTP")
     icmp: Nothing | None = msgspec.field(default=None, name="ICMPv4")
-    icmpv6: Nothing | None = msgspec.field(default=None, name="ICMPv6")
+    icmpv6: Icmpv6 | None = msgspec.field(default=None, name="ICMPv6")
 
 
 class PacketAddresses(Struct, gc=False):
@@ -76,6 +82,37 @@ class HubblePolicy(Struct, gc=False):
 Policies = Annotated[list[HubblePolicy], Meta(max_length=100)]
 
 
+class DnsMessage(Struct, gc=False):
+    """A query for a name, or its answer."""
+
+    query: Annotated[str, Meta(max_length=1024)] = ""
+
+
+class Layer7(Struct, gc=False):
+    """A message that a proxy of Cilium saw."""
+
+    dns: DnsMessage | None = None
+
+
+class EventType(Struct, gc=False):
+    """The event of Cilium behind a flow: 1 is a drop, 4 a trace, 5 the verdict of a policy, 129 a proxy's message."""
+
+    type: int = 0
+
+
+class Aggregate(Struct, gc=False):
+    """How many flows a line stands for, if Cilium sums up flows before it exports them."""
+
+    ingress_flow_count: Number = 0
+    egress_flow_count: Number = 0
+    unknown_direction_flow_count: Number = 0
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.ingress_flow_count + self.egress_flow_count + self.unknown_direction_flow_count
+
+
 class HubbleFlow(Struct, gc=False):
     """A packet, a message or a verdict of a policy.
 
@@ -90,12 +127,28 @@ class HubbleFlow(Struct, gc=False):
     l4: Layer4 | None = None
     source: Raw = msgspec.field(default_factory=Raw)
     destination: Raw = msgspec.field(default_factory=Raw)
+    type: EnumValue = msgspec.field(default="", name="Type")
+    node_name: KubernetesName = ""
+    l7: Layer7 | None = None
+    event_type: EventType | None = None
     traffic_direction: EnumValue = ""
     trace_observation_point: EnumValue = ""
     drop_reason_desc: EnumValue = ""
     is_reply: bool | None = None
     egress_denied_by: Policies | None = None
     ingress_denied_by: Policies | None = None
+    aggregate: Aggregate | None = None
+
+    @property
+    def count(self) -> int:
+        """How many flows the line stands for."""
+        return (self.aggregate.count if self.aggregate else 0) or 1
+
+    @property
+    def about_drop(self) -> tuple[object, ...]:
+        """What distinguishes drops with the same reason: the layer, the name that was asked for, the type of ICMPv6."""
+        dns, icmpv6 = self.l7 and self.l7.dns, self.l4 and self.l4.icmpv6
+        return self.type, self.l7 is None, dns and dns.query, icmpv6 and icmpv6.type
 
     @property
     def denied_by(self) -> str:
@@ -105,18 +158,34 @@ class HubbleFlow(Struct, gc=False):
         return ""
 
 
+class LostEvents(Struct, gc=False):
+    """How many events Cilium or Hubble lost before anything could export them. JSON writes such a number as text."""
+
+    num_events_lost: Annotated[str, Meta(pattern="^[0-9]{1,20}$")] | Annotated[int, Meta(ge=0)] = 0
+
+    @property
+    def count(self) -> int:
+        """At least one."""
+        return int(self.num_events_lost) or 1
+
+
 class Line(Struct, gc=False):
     """A line: a flow, an event of Hubble, or what a container runtime or Cilium's agent wrote."""
 
     flow: HubbleFlow | None = None
     time: Raw | UnsetType = UNSET
-    lost_events: Raw | UnsetType = UNSET
+    lost_events: LostEvents | UnsetType | None = UNSET
     node_status: Raw | UnsetType = UNSET
     agent_event: Raw | UnsetType = UNSET
     debug_event: Raw | UnsetType = UNSET
     level: Raw | UnsetType = UNSET
     log: str | UnsetType = UNSET
     verdict: Raw | UnsetType = UNSET
+
+    @property
+    def moment(self) -> float | None:
+        """The time of the line itself, in seconds since 1970; None if it has none."""
+        return None if self.time is UNSET else _decode_moment(self.time).timestamp()
 
     @property
     def is_about_hubble(self) -> bool:
@@ -141,6 +210,32 @@ _decode_endpoint = msgspec.json.Decoder(HubbleEndpoint).decode
 _CILIUMS_OWN_LABELS = ("io.cilium.k8s.", "io.kubernetes.pod.namespace")
 _ABOUT_HUBBLE = Line(level=Raw(b'"info"'))
 _PLAIN_MESSAGE = re.compile(rb"\blevel=\w")
+
+_LATEST = 253_402_300_799
+"""The end of the year 9999, in seconds since 1970."""
+_TAIL_BYTES = 48
+_WHOLE_TAIL = re.compile(rb'.*"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z"\}')
+
+
+class EarlierFlows:
+    """Recognizes whole lines of an export from before a time, so that a reader need not decode them.
+
+    An export holds 10 MB, and five earlier ones are beside it. A follower asks for minutes of them again and again.
+    """
+
+    __slots__ = ("_since",)
+
+    def __init__(self, since: float | None) -> None:
+        is_written = since is not None and 0 <= since <= _LATEST
+        self._since = datetime.fromtimestamp(int(since), UTC).isoformat()[:19].encode() if since and is_written else b""
+
+    def has(self, text: bytes) -> bool:
+        """Return whether a line is whole, a flow, and from before the time; False where this cannot be seen."""
+        if not self._since or not text.startswith(b'{"flow":{'):
+            return False
+        # Hubble writes the time of the flow once more behind it, as the last member.
+        tail = _WHOLE_TAIL.fullmatch(text[-_TAIL_BYTES:].rstrip())
+        return tail is not None and tail[1] < self._since
 
 
 def hubble_line(text: bytes) -> Line:
@@ -180,8 +275,18 @@ def _completed(line: Line, text: bytes) -> Line:
     return line
 
 
-def pod_identity(written: bytes) -> PodIdentity | None:
-    """Return the pod at an end of a flow; None if there is no pod.
+_NON_PODS = {
+    "reserved:host": NonPod.HOST,
+    "reserved:remote-node": NonPod.NODE,
+    "reserved:health": NonPod.NODE,
+    "reserved:ingress": NonPod.NODE,
+    **dict.fromkeys(("reserved:world", "reserved:world-ipv4", "reserved:world-ipv6"), NonPod.WORLD),
+}
+"""Cilium documentation, "Special identities": the health endpoint and the proxy for Ingress belong to the node."""
+
+
+def identity_of(written: bytes) -> tuple[PodIdentity | None, NonPod | None]:
+    """Return the pod at an end of a flow, or what Hubble says about an end that is no pod; None if it says neither.
 
     Args:
         written: A `HubbleEndpoint` in JSON; empty if the flow has none.
@@ -190,11 +295,13 @@ def pod_identity(written: bytes) -> PodIdentity | None:
         msgspec.MsgspecError: The JSON is not an endpoint.
     """
     if not written:
-        return None
+        return None, None
     endpoint = _decode_endpoint(written)
-    labels = dict(each[4:].partition("=")[::2] for each in endpoint.labels or () if each.startswith("k8s:"))
+    given = endpoint.labels or ()
+    labels = dict(each[4:].partition("=")[::2] for each in given if each.startswith("k8s:"))
     namespace = endpoint.namespace or labels.get("io.kubernetes.pod.namespace", "")
     if not namespace:
-        return None
+        reserved = {_NON_PODS[each] for each in given if each in _NON_PODS}
+        return None, next((each for each in NonPod if each in reserved), None)
     own = ((key, value) for key, value in labels.items() if not key.startswith(_CILIUMS_OWN_LABELS))
-    return PodIdentity(namespace, endpoint.pod_name, tuple(sorted(own)))
+    return PodIdentity(namespace, endpoint.pod_name, tuple(sorted(own))), None

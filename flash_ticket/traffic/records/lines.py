@@ -2,9 +2,10 @@
 
 import gzip
 import itertools
+import os
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,6 +13,7 @@ from typing import NamedTuple, Protocol
 from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.records.record import Reading, Record, Scope
+from flash_ticket.traffic.records.rotation import Identity, earlier_files, identity, note_rotation, opened
 
 LONGEST_LINE = 1 << 20
 """In bytes; a longer line is malformed and is not held in memory. Container runtimes already cut lines at 16 KiB."""
@@ -80,18 +82,58 @@ class LineLog:
 
 @dataclass(frozen=True, slots=True)
 class TextFiles:
-    """Files, one after the other, plain or compressed with gzip, which their content shows."""
+    """Files, one after the other, plain or compressed with gzip, which their content shows.
+
+    A file that is rotated before or while it is read is read to its end, and the reading gets a note.
+
+    Attributes:
+        stood: The identity of each file when it was found; empty if whatever is there now is wanted.
+    """
+
+    paths: tuple[Path, ...]
+    stood: tuple[Identity, ...] = field(default=(), compare=False)
+
+    def batches(self, reading: Reading) -> Iterator[Batch]:
+        """Yield the lines of each file, numbered from 1."""
+        for path, stood in itertools.zip_longest(self.paths, self.stood):
+            try:
+                file = opened(path, stood, reading)
+                if file is not None:
+                    with file:
+                        yield from _batches(file, str(path), reading)
+                        if stood is not None:
+                            note_rotation(path, file, reading)
+            except OSError as error:
+                raise unreadable(path, error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedFiles:
+    """Files that are read again and again, each with the files that it was rotated to since.
+
+    So no line is missed between two looks. A file that is gone at one look has been rotated, and comes back.
+    """
 
     paths: tuple[Path, ...]
 
     def batches(self, reading: Reading) -> Iterator[Batch]:
-        """Yield the lines of each file, numbered from 1."""
-        for path in self.paths:
+        """Yield the lines of each file, numbered from 1, those of rotated files first."""
+        families = ((*earlier_files(path), path) for path in self.paths)
+        read: set[Identity] = set()
+        gone: FileNotFoundError | None = None
+        for path in dict.fromkeys(itertools.chain.from_iterable(families)):
             try:
                 with path.open("rb") as file:
-                    yield from _batches(file, str(path), reading)
+                    found = identity(os.fstat(file.fileno()))
+                    if found not in read:
+                        read.add(found)
+                        yield from _batches(file, str(path), reading)
+            except FileNotFoundError as error:
+                gone = error
             except OSError as error:
                 raise unreadable(path, error) from None
+        if gone and not read:
+            raise unreadable(self.paths[0], gone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Records of traffic in one form for all logs: the ends, the port and the outcome; and how to recognize a reply."""
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,7 +20,12 @@ class Reading:
         no_data: Flow log lines with NODATA: the interface had no traffic.
         skip_data: Flow log lines with SKIPDATA: AWS lost records.
         other: Lines that decide nothing about traffic: other messages of the agent, verdicts without a decision.
+            The lines of ``repeated`` and ``aside`` are among them.
         first_malformed: The place of the first malformed line and what is wrong with it.
+        repeated: Lines about a denied packet that another line is about already.
+        aside: Lines about drops that no policy made and no rule can allow, such as router solicitations, by kind.
+        lost: Events that Hubble lost before it could export them.
+        notes: What makes the counts incomplete or too large, each in one sentence or two.
     """
 
     recorded: int = 0
@@ -28,6 +34,10 @@ class Reading:
     skip_data: int = 0
     other: int = 0
     first_malformed: str = ""
+    repeated: int = 0
+    aside: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def read(self) -> int:
@@ -44,6 +54,11 @@ class Reading:
         """
         self.malformed += count
         self.first_malformed = self.first_malformed or f"{place}: {problem}"
+
+    def note(self, text: str) -> None:
+        """Keep a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
 
 class Evidence(StrEnum):
@@ -81,6 +96,14 @@ class PodIdentity:
     labels: Labels
 
 
+class NonPod(StrEnum):
+    """What a log says about an end that is no pod."""
+
+    HOST = "the node that wrote the line"
+    NODE = "another node, or a part of the network plug-in"
+    WORLD = "outside the cluster"
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """One end of a connection.
@@ -88,10 +111,12 @@ class End:
     Attributes:
         address: In canonical form; empty if the log contains none.
         pod: The pod, if the log itself names it.
+        nonpod: What the end is instead of a pod, if the log itself says so.
     """
 
     address: str
     pod: PodIdentity | None = None
+    nonpod: NonPod | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +134,8 @@ class Record:
         count: How many lines.
         first: When the earliest line began, in seconds since 1970, UTC.
         last: When the latest line ended, in seconds since 1970, UTC.
+        name: The name that a DNS rule refused, in lower case without a final dot; `UNKNOWN_NAME` if the log leaves it
+            out. Empty if the record is not about a refused name.
     """
 
     evidence: Evidence
@@ -123,6 +150,11 @@ class Record:
     count: int
     first: float
     last: float
+    name: str = ""
+
+
+UNKNOWN_NAME = "?"
+"""No DNS name contains it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.traffic.attribution.address_book import AddressBook, KnownEnd, Span
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
 from flash_ticket.traffic.attribution.place_directory import UnknownEnd
-from flash_ticket.traffic.records.record import End, PodIdentity
+from flash_ticket.traffic.records.record import End, NonPod, PodIdentity
 from tests.support.declared.stacks import CASES
 from tests.support.traffic import incident
 from tests.support.traffic.incident import (
@@ -241,3 +241,50 @@ def test_ports_known_to_be_called_are_those_of_the_matrix_and_dns() -> None:
     numbers = {Protocol.TCP: {53, 443, 3000, 3100, 3306, 4000, 5432, 5672, 6379}, Protocol.UDP: {53}}
 
     assert book().listening == {(6, port) for port in numbers[Protocol.TCP]} | {(17, 53)}
+
+
+ROUTER = "10.244.3.1"
+
+
+def test_a_probe_from_the_router_of_the_network_plug_in_comes_from_the_kubelet() -> None:
+    probe = End(ROUTER, None, NonPod.HOST)
+
+    assert caller(probe, "api", tcp(4000)) == "the kubelet"
+    assert caller(replace(probe, address=NODE), "api", tcp(4000)) == "the kubelet"
+    # Nothing probes a port that the service does not have, and only a pod's own node probes it.
+    assert caller(probe, "api", tcp(4001)) == "another host of the VPC"
+    assert caller(replace(probe, nonpod=NonPod.NODE), "api", tcp(4000)) == "another host of the VPC"
+
+
+def test_a_node_that_the_log_names_needs_no_inventory() -> None:
+    for nonpod in (NonPod.HOST, NonPod.NODE):
+        node = End(ROUTER, None, nonpod)
+        assert called(node, tcp(10250), inventory=without_pods(INVENTORY)) == "another host of the VPC"
+        assert caller(node, "api", tcp(9), inventory=without_pods(INVENTORY)) == "another host of the VPC"
+    # The address of the router may be one that a pod has had before.
+    assert caller(End(incident.API.addresses[0], None, NonPod.HOST), "api", tcp(9)) == "another host of the VPC"
+
+
+def test_an_address_of_the_vpc_that_the_log_puts_outside_the_cluster_is_no_pods() -> None:
+    outside = End("10.10.10.200", None, NonPod.WORLD)
+
+    assert caller(outside, "api", tcp(4000), inventory=without_pods(INVENTORY)) == "another host of the VPC"
+    assert caller(replace(outside, address=REDIS), "api", tcp(4000)) == "redis"
+    assert caller(replace(outside, address=STRANGER), "api", tcp(4000)) == "the internet"
+    # Cilium knows a new pod a little later than the API server does.
+    assert caller(replace(outside, address=incident.PAY.addresses[0]), "api", tcp(4000)) == "pay"
+
+
+def test_a_pod_that_the_log_describes_by_labels_alone_gets_its_name_from_its_address() -> None:
+    (address,), nameless = incident.PAY.addresses, PodIdentity("flash-ticket", "", (("app", "flash-pay"),))
+
+    def name_of(what: End) -> str:
+        found = book().destination(what, tcp(3100), SOON)
+        assert isinstance(found, KnownEnd)
+        assert found.endpoint.name == "pay"
+        assert found.pod
+        return found.pod.name
+
+    assert name_of(End(address, nameless)) == "pay-1"
+    assert name_of(End(incident.API.addresses[0], nameless)) == ""
+    assert name_of(End("10.10.10.200", nameless)) == ""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.address_book import AddressBook
-from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, MOST_EXAMPLES, Attribution, attribute, scope
+from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Attribution, attribute, scope
+from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.attribution.inventory import Interface, Pod
 from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 from flash_ticket.traffic.records.record import Disposition, Evidence, Record, Scope

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.traffic.records.hubble import HubbleReader, is_audited, is_policys
+from flash_ticket.traffic.records.hubble import HubbleReader
+from flash_ticket.traffic.records.hubble_decision import is_audited, is_policys
 from flash_ticket.traffic.records.lines import LONGEST_LINE, GivenLines
-from flash_ticket.traffic.records.record import Disposition, End, Evidence, PodIdentity, Reading, Record, Scope
+from flash_ticket.traffic.records.record import Disposition, End, Evidence, NonPod, PodIdentity, Reading, Record, Scope
 
 API = {
     "ID": 1238,
@@ -256,7 +257,7 @@ def test_addresses_are_canonical_and_an_external_end_has_no_pod() -> None:
     record = only(flow(IP={"source": "2001:DB8:0:0::5", "destination": "::ffff:1.1.1.1"}, destination=WORLD))
 
     assert record.source.address == "2001:db8::5"
-    assert record.destination == End("1.1.1.1", None)
+    assert record.destination == End("1.1.1.1", None, NonPod.WORLD)
 
 
 def test_a_pod_known_only_by_its_identity_has_no_name() -> None:

@@ -130,6 +130,8 @@ def naive(flow: dict[str, Any]) -> Content | None:
     if disposition == "stopped":
         number = {133: "POLICY_DENIED", 151: "drop reason 151", None: ""}[flow.get("drop_reason")]
         reason = flow.get("drop_reason_desc", number)
+        if protocol == 1 and reason not in {"", "POLICY_DENIED"}:
+            return None  # it has no ports, and no policy dropped it
         reason += " by CiliumNetworkPolicy shop/no-world" if "egress_denied_by" in flow else ""
     port = ports.get("source_port" if reply else "destination_port", 0)
     return (disposition, *(reversed(ends) if reply else ends), protocol, port, direction, reason)
