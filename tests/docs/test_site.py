@@ -30,7 +30,7 @@ def test_each_page_is_there_in_both_languages(site: Path, language: str, page: s
 
 def test_the_reference_of_the_command_has_the_help_of_each_verb(site: Path) -> None:
     shown = (site / "command/index.html").read_text(encoding="utf-8")
-    for verb in typer.main.get_command(app).list_commands(None):  # type: ignore[attr-defined,arg-type]
+    for verb in typer.main.get_command(app).list_commands(None):  # type: ignore[attr-defined]
         assert f"Usage: flash-firewall {verb}" in shown
 
 

@@ -139,7 +139,7 @@ def test_a_notice_names_the_setting_and_its_consequence(cluster: dict[str, Any],
 
 
 def test_nodelocal_dnscache_needs_an_ip_block_that_matches_nodes() -> None:
-    node_local = {"cni": CniName.CILIUM, "resolvers": (ip_network("169.254.20.10/32"),)}
+    node_local: dict[str, Any] = {"cni": CniName.CILIUM, "resolvers": (ip_network("169.254.20.10/32"),)}
     where = "cluster.dns.mode node-local with cilium"
 
     assert "no ipBlock allows DNS on the node" in found(**node_local)[where].what
