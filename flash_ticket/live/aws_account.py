@@ -14,9 +14,16 @@ from botocore.config import Config
 from botocore.exceptions import ProfileNotFound
 
 from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, Group, PrefixList, RuleOfOthers
+from flash_ticket.firewall.bind.environment import (
+    AWS_PREFIX_LIST_WEIGHTS,
+    NO_FURTHER_GROUPS,
+    FurtherGroups,
+    Group,
+    PrefixList,
+    RuleOfOthers,
+)
 from flash_ticket.firewall.change.deployed import ports_of
-from flash_ticket.firewall.compile.owner import STACK_TAG, Claim, Owner
+from flash_ticket.firewall.compile.owner import GROUP_TAG, STACK_TAG, Claim, Owner, tags_of
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.input_error import InputError
@@ -107,7 +114,16 @@ class AwsAccount:
         asked = known if len(known) <= _FILTER_VALUES else [chosen[0].id]
         others = self._rules_of_others(chosen[0].id, asked)
         read = tuple(rule for described in others for rule in self._of_others(described))
-        return [replace(chosen[0], foreign_rules=self._counted(others), rules_of_others=read)]
+        beside = self._beside(vpc, chosen[0].id, asked)
+        return [replace(chosen[0], foreign_rules=self._counted(others), rules_of_others=read, beside=beside)]
+
+    def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:
+        """Return the further groups of interfaces that have this program's group of the load balancer."""
+        for group in self.tagged_groups():
+            is_ours = self.owner.claim(group) is Claim.OURS and group.get("VpcId") == vpc
+            if is_ours and tags_of(group).get(GROUP_TAG) == external:
+                return self._beside(vpc, group["GroupId"], [])
+        return NO_FURTHER_GROUPS
 
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
         """Return every managed prefix list that matches the selection, with its entries."""
@@ -241,6 +257,23 @@ class AwsAccount:
         weight = AWS_PREFIX_LIST_WEIGHTS.get(name) or described.get("MaxEntries") or len(networks)
         family = 6 if described.get("AddressFamily") == "IPv6" else 4
         return PrefixList(described["PrefixListId"], name, family, weight, networks)
+
+    def _beside(self, vpc: str, group: str, asked: list[str]) -> FurtherGroups:
+        """Return the further groups of others on the interfaces that have a group."""
+        chosen = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-id", "Values": [group]}]
+        found = self.pages("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=chosen)
+        names = {each["GroupId"]: each["GroupName"] for interface in found for each in interface.get("Groups", ())}
+        if not names.keys() - {group}:
+            return NO_FURTHER_GROUPS
+        ours = {each["GroupId"] for each in self.tagged_groups() if self.owner.claim(each) is not Claim.OTHERS}
+        further = sorted(names.keys() - ours - {group})
+        rules = (
+            replace(rule, beside=names[each])
+            for each in further
+            for described in self._rules_of_others(each, asked if each in asked else [each])
+            for rule in self._of_others(described)
+        )
+        return FurtherGroups(tuple(further), tuple(rules))
 
     def _rules_of_others(self, group: str, asked: list[str]) -> list[dict[str, Any]]:
         chosen = [{"Name": "group-id", "Values": asked}]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from flash_ticket.firewall.bind.environment import Group, PrefixList
+from flash_ticket.firewall.bind.environment import FurtherGroups, Group, PrefixList
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.sections.selection import One, Some
 
@@ -70,6 +70,14 @@ class Account(Protocol):
 
     def cluster(self, name: str) -> FoundCluster | None:
         """Return the EKS cluster with this name, or None if there is none."""
+
+    def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:
+        """Return the further groups of interfaces that have this program's group of the load balancer.
+
+        Args:
+            vpc: The VPC.
+            external: The name of the load balancer.
+        """
 
     def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
         """Return the subnets of the VPC where pods have addresses now; empty if the account cannot tell.

@@ -111,7 +111,8 @@ class _Binder:
             clients = self.lookup.prefix_list("loadBalancer.clients.prefixList", entry.clients.prefix_list, vpc)
         else:
             clients = self.lookup.cidrs("loadBalancer.clients.cidrs", entry.clients.cidrs or (), vpc)
-        return LoadBalancer(entry.external, tuple(sorted(set(entry.listeners))), clients)
+        beside = self.lookup.account.beside_load_balancer(vpc.id, entry.external)
+        return LoadBalancer(entry.external, tuple(sorted(set(entry.listeners))), clients, beside)
 
     def _place(self, name: str, entry: PlaceEntry, vpc: FoundVpc) -> Place:
         key, mistakes = f"places.{name}", list[InputError]()

@@ -78,6 +78,7 @@ class RuleOfOthers:
         id: ``sgr-...``.
         ports: The ports that it opens; empty for protocols without ports, such as ICMP.
         group: The id of the group that it names.
+        beside: The name of the further group that holds it; empty for a rule of the group itself.
     """
 
     id: str
@@ -86,6 +87,23 @@ class RuleOfOthers:
     group: str = ""
     network: Network | None = None
     prefix_list: PrefixList | None = None
+    beside: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherGroups:
+    """The groups of others that interfaces have beside a known group. The groups of an interface add up.
+
+    Attributes:
+        ids: ``sg-...``.
+        rules: The rules of others in them.
+    """
+
+    ids: tuple[str, ...] = ()
+    rules: tuple[RuleOfOthers, ...] = ()
+
+
+NO_FURTHER_GROUPS = FurtherGroups()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -98,12 +116,14 @@ class Group:
         foreign_rules: The number of rules of others in the group, as (direction, family, count); the direction is
             ``ingress`` or ``egress``, the family 4 or 6.
         rules_of_others: The rules of others in the group; None if only the account knows them.
+        beside: The further groups of the interfaces that have this one.
     """
 
     id: str
     label: str
     foreign_rules: tuple[tuple[str, int, int], ...] = ()
     rules_of_others: tuple[RuleOfOthers, ...] | None = field(default=None, compare=False, repr=False)
+    beside: FurtherGroups = field(default=NO_FURTHER_GROUPS, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +143,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """The load balancer: its external in the matrix, its listeners, and the addresses that may reach them."""
+    """The load balancer: its external in the matrix, its listeners, and the addresses that may reach them.
+
+    Attributes:
+        beside: The further groups of its interfaces, such as the one that the AWS Load Balancer Controller adds.
+    """
 
     external: str
     listeners: tuple[PortRange, ...]
     clients: tuple[Network, ...] | PrefixList
+    beside: FurtherGroups = NO_FURTHER_GROUPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
-from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS, SYMBOLIC_ID, Group, PrefixList
+from flash_ticket.firewall.bind.environment import (
+    AWS_PREFIX_LIST_WEIGHTS,
+    NO_FURTHER_GROUPS,
+    SYMBOLIC_ID,
+    FurtherGroups,
+    Group,
+    PrefixList,
+)
 from flash_ticket.firewall.declare.binding import Binding, Clients, PlaceEntry
 from flash_ticket.firewall.declare.choices import DnsMode, Network
 from flash_ticket.firewall.declare.sections.selection import One, Some
@@ -85,6 +92,10 @@ class SymbolicAccount:
     def cluster(self, name: str) -> FoundCluster:  # noqa: ARG002 - every cluster exists here
         """Return the cluster, with its own group."""
         return FoundCluster(_VPC, str(_CLUSTER_GROUP.id), tuple(_SERVICES[each] for each in self.of_pods))
+
+    def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:  # noqa: ARG002 - only AWS knows
+        """Return nothing: which interfaces the load balancer has, only AWS knows."""
+        return NO_FURTHER_GROUPS
 
     def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:  # noqa: ARG002 - only AWS knows
         """Return nothing: which subnets hold nodes, only AWS knows."""

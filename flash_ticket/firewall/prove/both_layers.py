@@ -221,7 +221,8 @@ class BothLayers:
     @cached_property
     def rules_of_others(self) -> RulesOfOthers:
         """The rules of others in the groups of endpoints, as far as known."""
-        return rules_of_others(group for endpoint in self.endpoints for group in endpoint.groups)
+        holders = (group for endpoint in self.endpoints for group in endpoint.groups)
+        return rules_of_others(holders, self.environment.load_balancer)
 
     @cached_property
     def groups(self) -> GroupReachability:

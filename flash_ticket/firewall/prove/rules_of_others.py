@@ -1,44 +1,62 @@
 """The rules of others in security groups of theirs, in the terms of the compiled rules.
 
 A rule of others names a group by its id. It can be the group of an endpoint, or a group that only hosts of the VPC have
-which this program does not know.
+which this program does not know. Interfaces with a known group can have further groups of others. Each interface with
+the known group may have them, so their rules count as rules of the known group.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from flash_ticket.firewall.bind.environment import Group, RuleOfOthers
-from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, RulePeer, label_of
+from flash_ticket.firewall.bind.environment import Group, LoadBalancer, RuleOfOthers
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer, label_of
 from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.verdict import Direction
 
-RulesOfOthers = Mapping[Group, tuple[GroupRule, ...] | None]
+RulesOfOthers = Mapping[Holder, tuple[GroupRule, ...] | None]
 """The rules of others by group; None for a group whose rules only the account knows."""
 
 NO_RULES_OF_OTHERS: RulesOfOthers = MappingProxyType({})
 
 
-def rules_of_others(holders: Iterable[Holder]) -> RulesOfOthers:
-    """Return the rules of others in the groups that are theirs."""
+def rules_of_others(holders: Iterable[Holder], front: LoadBalancer | None = None) -> RulesOfOthers:
+    """Return the rules of others in the groups that are theirs, and in the further groups of interfaces.
+
+    Args:
+        holders: The groups of endpoints.
+        front: The load balancer, whose interfaces can have further groups.
+    """
     known = {group.id: group for group in holders if isinstance(group, Group)}
-    return {group: _rules(group, known) for group in known.values()}
+    having: dict[str, dict[Holder, None]] = {id_: {group: None} for id_, group in known.items()}
+    for group in known.values():
+        for id_ in group.beside.ids:
+            having.setdefault(id_, {})[group] = None
+    found: dict[Holder, tuple[GroupRule, ...] | None] = {}
+    if front and front.beside.ids:
+        own = OwnGroup(front.external)
+        for id_ in front.beside.ids:
+            having.setdefault(id_, {})[own] = None
+        found[own] = tuple(_rules(own, front.beside.rules, having))
+    for group in known.values():
+        read = group.rules_of_others
+        found[group] = None if read is None else tuple(_rules(group, (*read, *group.beside.rules), having))
+    return found
 
 
-def _rules(holder: Group, known: Mapping[str, Group]) -> tuple[GroupRule, ...] | None:
-    if holder.rules_of_others is None:
-        return None
-    return tuple(
-        GroupRule(holder, each.direction, peer, ports, (), each.id)
-        for each in holder.rules_of_others
-        for peer in _peer(each, known)
-        for ports in each.ports
-    )
+def _rules(
+    holder: Holder, rules: Iterable[RuleOfOthers], having: Mapping[str, Iterable[Holder]]
+) -> Iterator[GroupRule]:
+    for each in rules:
+        name = f"{each.id} of {each.beside}" if each.beside else each.id
+        for peer in _peers(each, having):
+            yield from (GroupRule(holder, each.direction, peer, ports, (), name) for ports in each.ports)
 
 
-def _peer(rule: RuleOfOthers, known: Mapping[str, Group]) -> Iterator[RulePeer]:
+def _peers(rule: RuleOfOthers, having: Mapping[str, Iterable[Holder]]) -> Iterator[RulePeer]:
+    """Yield the known groups whose interfaces have the group that a rule names; that group itself if it is none."""
     if rule.group:
-        yield known.get(rule.group) or Group(rule.group, rule.group)
+        yield from having.get(rule.group) or (Group(rule.group, rule.group),)
     elif peer := rule.prefix_list or rule.network:
         yield peer
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Environment, Place, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, FurtherGroups, Place, PrefixList, RuleOfOthers
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import GroupsOfOthers
 from flash_ticket.firewall.prove.violation import Fault, Violation
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp
+from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.matrices import shops_beside_others
@@ -254,6 +254,37 @@ def test_with_attachment_nodes_rules_of_others_leave_undeclared_connections_to_t
     }
     assert others.opened > 0
     assert others.unknown == 0
+
+
+def test_a_further_group_on_interfaces_of_nodes_leaves_more_to_the_pod_layer() -> None:
+    matrix, environment = as_eks_makes_groups("dev-nodes")
+    rule = RuleOfOthers("sgr-9", Direction.INGRESS, (tcp(3100),), network=ip_network("0.0.0.0/0"), beside="bastion")
+    nodes = replace(environment.cluster.nodes, beside=FurtherGroups(("sg-bastion",), (rule,)))
+    further = replace(environment, cluster=replace(environment.cluster, nodes=nodes))
+    before, after = (compiled(matrix, each).proof() for each in (environment, further))
+
+    assert after.others.opened > before.others.opened
+    assert {each.rule for each in after.others.openings} - {each.rule for each in before.others.openings} == {
+        "sgr-9 of bastion"
+    }
+
+
+def test_a_further_group_on_the_load_balancer_that_groups_of_nodes_let_in_leaves_more_to_the_pod_layer() -> None:
+    matrix, environment = as_eks_makes_groups("dev-nodes")
+    anywhere = RuleOfOthers(
+        "sgr-8", Direction.EGRESS, ALL_PORTS.ranges, network=ip_network("0.0.0.0/0"), beside="backend"
+    )
+    let_in = RuleOfOthers("sgr-9", Direction.INGRESS, (tcp(3100),), group="sg-backend")
+    nodes = environment.cluster.nodes
+    nodes = replace(nodes, rules_of_others=(*(nodes.rules_of_others or ()), let_in))
+    front = replace(environment.load_balancer, beside=FurtherGroups(("sg-backend",), (anywhere,)))
+    further = replace(environment, cluster=replace(environment.cluster, nodes=nodes), load_balancer=front)
+
+    opened = compiled(matrix, further).proof().others.openings
+
+    assert {"sgr-8 of backend in alb", "sgr-9 in flash-ticket-dev-nodes"} <= {
+        f"{each.rule} in {each.group}" for each in opened
+    }
 
 
 def test_what_a_rule_of_others_lets_through_both_layers_is_a_violation_that_names_it() -> None:

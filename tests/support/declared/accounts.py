@@ -10,7 +10,7 @@ import yaml
 
 from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.bind import bind
-from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.bind.environment import NO_FURTHER_GROUPS, Environment, FurtherGroups, Group, PrefixList
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Matrix
@@ -88,6 +88,9 @@ class AccountInMemory:
 
     def cluster(self, name: str) -> FoundCluster | None:
         return self.clusters.get(name)
+
+    def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:  # noqa: ARG002 - it has no interfaces
+        return NO_FURTHER_GROUPS
 
     def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
         return [thing.found for thing in self.known_subnets if thing.vpc == vpc and nodes.id in thing.holds]
