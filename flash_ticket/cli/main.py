@@ -20,6 +20,7 @@ _MODULES = {
     "learn": "learn",
     "verify": "verify",
     "inventory": "inventory",
+    "report": "report",
     "suspend": "suspend",
     "resume": "suspend",
     "rollback": "rollback",
@@ -31,7 +32,7 @@ _FUNCTIONS = {"list": "list_connections"}
 
 _GROUPS = {
     "Offline, from files alone": ("check", "list", "diff", "explain"),
-    "Read what runs and what was recorded": ("denied", "replay", "learn", "verify", "inventory"),
+    "Read what runs and what was recorded": ("denied", "replay", "learn", "verify", "inventory", "report"),
     "Change something": ("suspend", "resume", "rollback"),
 }
 """The groups of the help, each with its verbs."""
@@ -50,6 +51,7 @@ _EXAMPLES = {
     "learn": ("learn --stack prod --since 30d > draft.yaml",),
     "verify": ("verify --stack prod", "verify --stack prod --probe --consent"),
     "inventory": ("inventory --stack prod > inventory.json",),
+    "report": ("report --stack prod --since 1h --out night.html", "report --stack prod --language ko --out night.html"),
     "suspend": ('suspend 04-allow-egress-api --for 30m --reason "orders fail" --stack prod',),
     "resume": ("resume 04-allow-egress-api --stack prod", "resume --all --stack prod"),
     "rollback": ("rollback --stack prod", "rollback --to 7 --stack prod"),

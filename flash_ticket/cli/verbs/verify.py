@@ -29,8 +29,8 @@ from flash_ticket.traffic.attribution.pod_history import merged
 from flash_ticket.verify.observed import Observed
 from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
 from flash_ticket.verify.probe.result import Probe
+from flash_ticket.verify.verification import Verification, verify_saved
 from flash_ticket.verify.verification import verify as verified
-from flash_ticket.verify.verification import verify_saved
 
 
 @ends_in_status
@@ -68,13 +68,8 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
     matrix = read_matrix(project / MATRIX_FILE)
-    with lines_of_settings(project, settings.stack):
-        observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
-    refuse_unplaced(matrix, observed.environment, MATRIX_FILE)
-    if inventory:
-        found = verify_saved(matrix, observed, settings.suspensions)
-    else:
-        found = verified(compile_firewall(matrix, observed.environment, settings.suspensions), observed)
+    observed = _observed(project, settings, matrix, inventory)
+    found = _verified(settings, matrix, observed, inventory)
     probed = None
     if probe:
         tried = _Wish(probe_image, tuple(probe_host or ()), probe_limit, consent, quiet)
@@ -83,6 +78,36 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     if not (quiet and holds):
         sys.stdout.write(written_verification(found, output, probed))
     return ExitStatus.HOLDS if holds else ExitStatus.VIOLATED
+
+
+def verified_now(
+    project: Path, settings: StackConfiguration, matrix: Matrix, inventory: Sequence[Path] | None
+) -> Verification:
+    """Return what runs, or what saved inventories hold, compared with what is declared.
+
+    Raises:
+        InputError: Cluster, account or an inventory cannot be read, or do not fit the declaration.
+    """
+    return _verified(settings, matrix, _observed(project, settings, matrix, inventory), inventory)
+
+
+def _observed(
+    project: Path, settings: StackConfiguration, matrix: Matrix, inventory: Sequence[Path] | None
+) -> Observed:
+
+    with lines_of_settings(project, settings.stack):
+        observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
+    refuse_unplaced(matrix, observed.environment, MATRIX_FILE)
+    return observed
+
+
+def _verified(
+    settings: StackConfiguration, matrix: Matrix, observed: Observed, inventory: Sequence[Path] | None
+) -> Verification:
+
+    if inventory:
+        return verify_saved(matrix, observed, settings.suspensions)
+    return verified(compile_firewall(matrix, observed.environment, settings.suspensions), observed)
 
 
 def _live(settings: StackConfiguration, matrix: Matrix) -> Observed:

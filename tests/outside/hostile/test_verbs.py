@@ -106,6 +106,7 @@ ASKED: Mapping[str, Callable[[Path, str], list[str | Path]]] = {
     "learn": _recorded("learn"),
     "inventory": lambda ground, _: ["inventory", *_stack(ground)],
     "verify": lambda ground, _: ["verify", *_stack(ground), "--inventory", ground / "inventory.json"],
+    "report": _recorded("report"),
     "suspend": lambda ground, text: [
         "suspend",
         "04-allow-egress-pay",
