@@ -2,10 +2,9 @@
 
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +21,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.declared_project import declared_project
 from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
+from flash_ticket.operate.text_file import replace_text
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class SuspendedPolicies:
             after = with_suspensions(before, wanted, self._path.name) if wanted != listed else before
             parse_document(after, self._path.name)
             if _text_of(self._path) == before:
-                _replace(self._path, after)
+                replace_text(self._path, after)
                 return before, after
 
     def _take_back(self, new: Sequence[Suspension], before: str, after: str) -> str:
@@ -153,7 +153,7 @@ class SuspendedPolicies:
 
         try:
             if _text_of(self._path) == after:
-                _replace(self._path, before)
+                replace_text(self._path, before)
                 return f"{self._path.name} is as it was before"
             self._edit(without_new)
         except (InputError, KeyError, TypeError, AttributeError):  # somebody is in the middle of an edit
@@ -209,18 +209,3 @@ def _text_of(path: Path) -> str:
         return path.read_bytes().decode()  # reading it as text would change its line ends
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path.name, "", f"the file cannot be read ({error})", "Make it a readable UTF-8 file") from None
-
-
-def _replace(path: Path, text: str) -> None:
-    """Replace the text of a file completely, or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fresh.write_bytes(text.encode())
-        shutil.copymode(path, fresh)
-        fresh.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
-        raise InputError(
-            path.name, "", f"it cannot be written: {error.strerror}", "Make room, or the file writable"
-        ) from None

@@ -14,9 +14,9 @@ from flash_ticket.cli.recorded_traffic import InventoryFiles, Sources, begin, re
 from flash_ticket.cli.verbs.verify import verified_now
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
-from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.operate.pulumi import Stack as PulumiStack
+from flash_ticket.operate.text_file import replace_text
 from flash_ticket.report.night.night import DeniedTraffic, Night, asked
 from flash_ticket.report.night.page import night_page
 from flash_ticket.report.night.words import Language
@@ -54,28 +54,12 @@ def report(  # noqa: PLR0913, PLR0917 - each is an option of the command
         asked(PulumiStack(project, chosen(project, stack)).versions),
         settings.suspensions,
     )
-    _write(night_page(night, language), out)
-    return ExitStatus.HOLDS if night.holds else ExitStatus.VIOLATED
-
-
-def _write(page: str, out: Path | None) -> None:
-    """Write the page; a file is whole or as it was.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
-    if out is None:
+    page = night_page(night, language)
+    if out:
+        replace_text(out, page)
+    else:
         sys.stdout.write(page)
-        return
-    fresh = out.with_name(f".{out.name}.new")
-    try:
-        fresh.write_text(page, encoding="utf-8")
-        fresh.replace(out)
-    except OSError as error:
-        remedy = "Name a file in a folder that exists and may be written"
-        raise InputError("--out", str(out), f"it cannot be written: {error.strerror}", remedy) from None
-    finally:
-        fresh.unlink(missing_ok=True)
+    return ExitStatus.HOLDS if night.holds else ExitStatus.VIOLATED
 
 
 def _denied(
