@@ -14,7 +14,7 @@ from lab.story.demo import run_demo
 from lab.story.packets import left_out
 from lab.toolchain.go_build import BuildError
 from lab.toolchain.kits import provide
-from lab.toolchain.node_kits import node_kits
+from lab.toolchain.node_kits import Enforcer, node_kits
 from lab.toolchain.prometheus import PrometheusError, promtool
 
 
@@ -27,6 +27,12 @@ def main() -> int:
         "up", help="keep a lab running until Ctrl-C, and print the variables that point programs at it"
     )
     staying.add_argument("--node", action="store_true", help="run the shop's pods in dev, where a node can run")
+    staying.add_argument(
+        "--enforcer",
+        choices=[each.value for each in Enforcer],
+        default=Enforcer.AWS.value,
+        help="what stops packets on the node",
+    )
     commands.add_parser("demo", help="preview, deploy, change and destroy dev and prod, and show what happens")
     commands.add_parser("tools", help="build the tools that the lab needs, if they are missing")
     commands.add_parser(
@@ -47,7 +53,7 @@ def main() -> int:
         elif arguments.command == "demo":
             run_demo()
         else:
-            _stay_up(node=arguments.node)
+            _stay_up(Enforcer(arguments.enforcer) if arguments.node else None)
     except (BuildError, LabError, EngineError) as error:
         sys.stderr.write(f"lab: {error}\n")
         return 1
@@ -75,15 +81,16 @@ def _fetch_promtool() -> None:
         sys.stderr.write(f"lab: {error}: the tests of the alert rules are skipped\n")
 
 
-def _stay_up(*, node: bool) -> None:
-    lacking = left_out() if node else ""
+def _stay_up(enforcer: Enforcer | None) -> None:
+    """Keep a lab running; without an enforcer it has no node."""
+    lacking = left_out(enforcer) if enforcer else ""
     if lacking:
         sys.stderr.write(f"lab: without pods that run: {lacking}\n")
-    if lacking or not node:
+    if lacking or enforcer is None:
         with Lab.start() as lab:
             stay_up(lab)
         return
-    with enclosed([sys.executable, "-m", "lab.shop.shell"], own_variables()) as inside:
+    with enclosed([sys.executable, "-m", "lab.shop.shell", enforcer.value], own_variables()) as inside:
         shared = " ".join(f"--{each}" for each in SHARED)
         sys.stdout.write("# In dev, the shop's pods run. First enter the lab's namespaces, as root:\n")
         sys.stdout.write(f"nsenter --target {first_process(inside)} {shared} bash\n")

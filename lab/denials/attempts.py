@@ -8,7 +8,7 @@ from typing import Any
 from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.terms.ports import PortRange, tcp, udp
 from lab.node.network import pod_namespaces
-from lab.node.node import NodeError
+from lab.node.programs import NodeError
 from lab.packets.connections import Answer, Attempt, attempt_all
 from lab.shop.shop import Shop
 

@@ -24,7 +24,8 @@ from lab.denials.prometheus import Group, Prometheus, PrometheusEndedError, hurr
 from lab.enclosure.answer import exit_code, tell
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Denials
-from lab.node.node import Node, NodeError
+from lab.node.node import Node
+from lab.node.programs import NodeError
 from lab.packets.agent_log import LOG
 from lab.packets.connections import Answer, allow_many_files
 from lab.packets.declarations import ADDRESSES

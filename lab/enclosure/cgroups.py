@@ -52,6 +52,11 @@ def hierarchies() -> Iterator[Path]:
             yield folder
 
 
+def unified() -> Path | None:
+    """Return the root of the hierarchy of version 2, or None."""
+    return next((folder for folder in hierarchies() if (folder / "cgroup.controllers").exists()), None)
+
+
 def _folders(name: str) -> list[Path]:
     return [hierarchy / name for hierarchy in hierarchies() if (hierarchy / name).exists()]
 

@@ -7,7 +7,8 @@ RUN = Path("/run/lab")
 """Where everything of the lab lies; in memory, and gone with the enclosure."""
 
 _IN_MEMORY = ("/run", "/var/log", "/var/lib")
-# kubelet writes these for the whole machine. It reads the values that it wants here, and leaves the machine alone.
+# kubelet and Cilium write these for the whole machine. They read the values that they want here, and leave the machine
+# alone.
 _SETTINGS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -15,6 +16,8 @@ _SETTINGS = {
     "kernel/panic_on_oops": "1",
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
+    "kernel/unprivileged_bpf_disabled": "1",
+    "kernel/timer_migration": "0",
 }
 
 

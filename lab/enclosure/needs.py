@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.enclosure import cgroups
+from lab.toolchain.node_kits import Enforcer
 
 _PROGRAMS = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "ip", "iptables", "ipset", "conntrack", "unshare")
 _FILES = ("/bin/busybox", "/bin/bash-static", "/usr/lib/cni/loopback")
@@ -18,9 +19,16 @@ _ENCLOSED = ("unshare", "--net", "--mount", "--pid", "--fork", "--propagation", 
 _TRIED = "mount -t bpf bpf /mnt && ip link add lab0 type veth peer name lab1 && tc qdisc add dev lab0 clsact"
 
 
-def missing() -> str:
-    """Return in one line what this machine lacks to run a node; empty where nothing does."""
-    return next(_lacking(), "")
+def missing(enforcer: Enforcer = Enforcer.AWS) -> str:
+    """Return in one line what this machine lacks to run a node with an enforcer; empty if it lacks nothing."""
+    return next(_lacking(), "") or (next(_lacking_for_cilium(), "") if enforcer is Enforcer.CILIUM else "")
+
+
+def _lacking_for_cilium() -> Iterator[str]:
+    if shutil.which("clang") is None:
+        yield "Cilium compiles its programs for the kernel with clang: run `make node-packages`"
+    if cgroups.unified() is None:
+        yield f"Cilium needs control groups of version 2, in a folder below {_CGROUPS}"
 
 
 def _lacking() -> Iterator[str]:

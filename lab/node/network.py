@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from lab.node.node import NodeError
+from lab.node.programs import NodeError
 
 NODE_NAMESPACE = Path("/proc/1/ns/net")
 """The node's own network."""

@@ -10,7 +10,9 @@ from typing import Any
 
 from lab.enclosure.answer import exit_code, tell
 from lab.node.agent import Denials, Mode
-from lab.node.node import Node, NodeError
+from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
+from lab.node.node import Node
+from lab.node.programs import NodeError
 from lab.on_the_way.journey import Journey
 from lab.on_the_way.moments import Moments
 from lab.on_the_way.probe import Probe
@@ -36,7 +38,7 @@ def main() -> int:
 def _travel(orders: dict[str, Any]) -> None:
     stack, enforcer = orders["stacks"][0], Enforcer(orders["enforcer"])
     # At this rate, a line for each denial fills the memory, and takes the agent's time.
-    with running_node(stack, enforcer, Denials.UNLOGGED) as (lab, node):
+    with running_node(stack, enforcer, Denials.UNLOGGED, CiliumSettings(hubble=Switch.OFF)) as (lab, node):
         tell({"node": node.seconds, "way": orders["way"]})
         for row in Journey(lab, node, stack, Path(orders["matrix"]).read_text()).rows(Way(orders["way"])):
             tell({"stack": stack, **row.told()})

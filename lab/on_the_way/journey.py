@@ -13,8 +13,9 @@ from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.endpoint import DNS
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
-from lab.node.node import Node, NodeError
+from lab.node.node import Node
 from lab.node.pods import delete_pods_without_node
+from lab.node.programs import NodeError
 from lab.on_the_way.flows import UNDECLARED, Judge, flows_between, is_declared
 from lab.on_the_way.judgement import Row, judged
 from lab.on_the_way.policies import PolicyWatch

@@ -13,7 +13,7 @@ from typing import Any
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Mode
 from lab.node.network import entered
-from lab.node.node import NodeError
+from lab.node.programs import NodeError
 from lab.on_the_way.probe import Look, Run
 from lab.on_the_way.stage import CLOSED_PORT, DATAGRAMS, Pod, Stage
 from lab.packets.connections import QUESTION
@@ -104,12 +104,12 @@ class Moments:
         self.stage.put("closed", "closed", ingress=NONE, egress=NONE)
         self.stage.put("allowed", "allowed", ingress=ALL, egress=ALL)
         for seconds, controller in ((0.0, "at once"), (_BATCH_SECONDS, "after 1 s, as on EKS")):
-            self.stage.node.collect_changes(seconds)
+            self.stage.node.aws.collect_changes(seconds)
             name = f"a new pod, its PolicyEndpoint written {controller}"
             yield from _of_new(name, [self._new_pod(helper, "closed") for _ in range(_TRIALS)])
             allowed = [self._new_pod(helper, "allowed").first for _ in range(_FEW)]
             yield Moment(f"{name}: its first allowed connection passes after", "s", tuple(allowed))
-        self.stage.node.collect_changes(0.0)
+        self.stage.node.aws.collect_changes(0.0)
         before = self.stage.pod("closed", "replica")
         before.started()
         time.sleep(_WATCHED_SECONDS)
@@ -142,7 +142,7 @@ class Moments:
         for mode, words in (("standard", "announced by its network plugin"), ("", "that runs since before the agent")):
             first = int(IPv4Address(helper.address)) + (_ANNOUNCED_LATER if mode == "" else 0)
             if mode == "":
-                self.stage.node.replace_ipamd("", IPv4Address(first))
+                self.stage.node.aws.replace_ipamd("", IPv4Address(first))
                 time.sleep(1.0)
             found = [self._policy_on_running(helper) for _ in range(_TRIALS)]
             yield Moment(f"the first policy of a pod {words}: closes after", "s", tuple(each[0] for each in found))
@@ -151,7 +151,7 @@ class Moments:
                 "s",
                 tuple(each[1] for each in found),
             )
-        self.stage.node.replace_ipamd("standard", IPv4Address(first + _ANNOUNCED_LATER))
+        self.stage.node.aws.replace_ipamd("standard", IPv4Address(first + _ANNOUNCED_LATER))
         time.sleep(1.0)
 
     def _policy_on_running(self, helper: Pod) -> tuple[float, float]:
@@ -256,8 +256,8 @@ class Moments:
             subprocess.run(["conntrack", "-D", "-d", server.address], capture_output=True, check=False)  # noqa: S603, S607 - an address
 
         def restart() -> None:
-            self.stage.node.kill_agent()
-            self.stage.node.restart_agent()
+            self.stage.node.enforcing.kill()
+            self.stage.node.enforcing.restart()
 
         def end_sockets() -> None:
             with entered(client.network):
@@ -301,13 +301,13 @@ class Moments:
         ):
             self.stage.probe.keep([allowed])
             time.sleep(1.0)
-            self.stage.node.kill_agent()
+            self.stage.node.enforcing.kill()
             if other >= 0:
                 _change_programs(other)
             self.stage.put("late", "late", egress=NONE)
             time.sleep(1.0)
             started = time.monotonic()
-            self.stage.node.restart_agent()
+            self.stage.node.enforcing.restart()
             time.sleep(15.0)
             look = self.stage.probe.look()
         self.stage.drop("restart", "late")

@@ -11,8 +11,9 @@ from typing import Any
 
 from flash_ticket.firewall.terms.ports import PortRange, tcp, udp
 from lab.node.network import entered, pod_namespaces
-from lab.node.node import Node, NodeError
+from lab.node.node import Node
 from lab.node.pods import pod_spec
+from lab.node.programs import NodeError
 from lab.on_the_way.probe import Probe
 from lab.packets.connections import Attempt, Listeners
 

@@ -60,11 +60,11 @@ def packets(arguments: argparse.Namespace) -> int:
     Raises:
         BuildError: A program of the node is missing and cannot be made.
     """
-    lacking = missing()
+    enforcer, way = Enforcer(arguments.enforcer), arguments.on_the_way
+    lacking = missing(enforcer)
     if lacking:
         sys.stderr.write(f"lab: {lacking}: packets cannot be tried here\n")
         return _CANNOT
-    enforcer, way = Enforcer(arguments.enforcer), arguments.on_the_way
     kits = node_kits(enforcer)
     orders = {
         "folders": [str(folder) for folder in provide((*KITS, *kits) if way else kits).folders],

@@ -13,7 +13,9 @@ from typing import Any
 
 from flash_ticket.firewall.declare.choices import CniName
 from lab.enclosure.answer import exit_code, tell
-from lab.node.node import Node, NodeError
+from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
+from lab.node.node import Node
+from lab.node.programs import NodeError
 from lab.packets.connections import allow_many_files
 from lab.packets.declarations import ADDRESSES, Declaration, declared, random_declarations, variants
 from lab.packets.oracle import Oracle
@@ -22,7 +24,11 @@ from lab.packets.world import End, World
 from lab.toolchain.kits import Toolchain
 from lab.toolchain.node_kits import Enforcer
 
-_CNI = {Enforcer.AWS: CniName.VPC_CNI, Enforcer.KUBE_ROUTER: CniName.CALICO}
+_CNI = {
+    Enforcer.AWS: CniName.VPC_CNI,
+    Enforcer.KUBE_ROUTER: CniName.CALICO,
+    Enforcer.CILIUM: CniName.CILIUM,
+}
 """The network plug-in of a declaration, by the enforcer of the node: kube-router stands for Calico."""
 
 
@@ -31,7 +37,7 @@ def main() -> int:
     orders = json.loads(sys.argv[1])
     allow_many_files()
     toolchain = Toolchain(tuple(Path(folder) for folder in orders["folders"]), {}, {})
-    node = Node(toolchain, ADDRESSES, Enforcer(orders["enforcer"]))
+    node = Node(toolchain, ADDRESSES, Enforcer(orders["enforcer"]), cilium=CiliumSettings(hubble=Switch.OFF))
 
     def run() -> None:
         node.prepare()

@@ -16,7 +16,8 @@ from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, PortSet, Protocol, tcp, udp
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
 from lab.node.network import NODE_NAMESPACE
-from lab.node.node import Node, NodeError
+from lab.node.node import Node
+from lab.node.programs import NodeError
 from lab.packets.agent_log import Denial, Logged, denial, logged, wait_until_quiet
 from lab.packets.connections import Answer, Attempt, attempt_all
 from lab.packets.world import End, World
@@ -29,6 +30,7 @@ _OPEN_SECONDS, _PAUSE_SECONDS = 30.0, 0.3
 _ENFORCEMENT = {
     Enforcer.AWS: Enforcement.BEFORE_SERVICES,
     Enforcer.KUBE_ROUTER: Enforcement.AFTER_SERVICES,
+    Enforcer.CILIUM: Enforcement.IDENTITIES,
 }
 _TRIED = {Protocol.TCP, Protocol.UDP}
 

@@ -16,8 +16,9 @@ from flash_ticket.firewall.prove.endpoint import DNS, INTERNET, KUBELET, NODE_DN
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.ports import PortRange
 from lab.node.network import NODE_NAMESPACE, add_host, pod_namespaces
-from lab.node.node import Node, NodeError
+from lab.node.node import Node
 from lab.node.pods import pod_spec
+from lab.node.programs import NodeError
 from lab.packets.connections import Listeners
 
 _ATTEMPTS = 3

@@ -11,7 +11,9 @@ from lab.node.addresses import Addresses
 from lab.node.agent import Denials
 from lab.node.api import Api
 from lab.node.control_plane import node_side
-from lab.node.node import Node, NodeError
+from lab.node.enforcers.cilium_settings import CiliumSettings
+from lab.node.node import Node
+from lab.node.programs import NodeError
 from lab.node.settings import INSTANCE
 from lab.packets.connections import allow_many_files
 from lab.running.aws_session import aws_client
@@ -28,7 +30,10 @@ _DEV = next(each for each in SURROUNDINGS if each.stack == "dev")
 
 @contextmanager
 def running_node(
-    stack: str, enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED
+    stack: str,
+    enforcer: Enforcer = Enforcer.AWS,
+    denials: Denials = Denials.LOGGED,
+    cilium: CiliumSettings | None = None,
 ) -> Iterator[tuple[Lab, Node]]:
     """Run a lab for the length of a ``with`` block, with a node in the cluster of one environment.
 
@@ -39,7 +44,7 @@ def running_node(
     """
     toolchain = provide((*KITS, *node_kits(enforcer)))
     addresses = Addresses.within(next(each for each in SURROUNDINGS if each.stack == stack))
-    node = Node(toolchain, addresses, enforcer, denials=denials)
+    node = Node(toolchain, addresses, enforcer, denials=denials, cilium=cilium or CiliumSettings())
     node.prepare()
     with Lab.start(toolchain, {stack: node_side(addresses)}, clusters=(stack,)) as lab:
         if denials is Denials.SHIPPED:
@@ -49,19 +54,22 @@ def running_node(
 
 
 @contextmanager
-def running_shop(enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED) -> Iterator[tuple[Lab, Shop]]:
+def running_shop(
+    enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED, cilium: CiliumSettings | None = None
+) -> Iterator[tuple[Lab, Shop]]:
     """Run a lab with the shop in dev for the length of a ``with`` block; prod has no node.
 
     Args:
         enforcer: What stops packets.
         denials: Where the agent of AWS logs what it stops.
+        cilium: How Cilium is started, where it stops packets.
 
     Raises:
         BuildError: A tool is missing and cannot be built.
         LabError: A server does not start.
         NodeError: The node or a pod does not start.
     """
-    with running_node(_DEV.stack, enforcer, denials) as (lab, node):
+    with running_node(_DEV.stack, enforcer, denials, cilium) as (lab, node):
         shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network)
         shop.open()
         yield lab, shop
@@ -75,12 +83,12 @@ def _account(lab: Lab, stack: str) -> dict[str, str]:
     return {name: variables[name] for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
 
-def run_with_shop(run: Callable[[Lab, Shop], None]) -> int:
+def run_with_shop(run: Callable[[Lab, Shop], None], enforcer: Enforcer = Enforcer.AWS) -> int:
     """Run something with the shop, and return the exit code; what goes wrong is one line on standard error."""
     allow_many_files()
 
     def run_there() -> None:
-        with running_shop() as (lab, shop):
+        with running_shop(enforcer) as (lab, shop):
             run(lab, shop)
 
     return exit_code(run_there, NodeError, LabError, EngineError)

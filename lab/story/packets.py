@@ -14,18 +14,18 @@ from lab.shop.shop import Shop
 from lab.story import night, opening
 from lab.toolchain.go_build import BuildError
 from lab.toolchain.kits import provide
-from lab.toolchain.node_kits import node_kits
+from lab.toolchain.node_kits import Enforcer, node_kits
 
 _STACK = "dev"
 _TITLE = "{}: packets, {}"
 
 
-def left_out() -> str:
+def left_out(enforcer: Enforcer = Enforcer.AWS) -> str:
     """Return in one line why packets cannot be had here; empty where they can. Make the node's programs first."""
-    if lacking := missing():
+    if lacking := missing(enforcer):
         return lacking
     try:
-        provide(node_kits())
+        provide(node_kits(enforcer))
     except BuildError as error:
         return str(error).splitlines()[0]
     return ""

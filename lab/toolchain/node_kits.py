@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,8 @@ _AGENT_VERSION = "v1.4.3"
 _KERNEL_TYPES = Path("/sys/kernel/btf/vmlinux")
 _BPF_OBJECTS = ("v4events", "tc.v4ingress", "tc.v4egress")
 _BPF_FLAGS = ("-g", "-O2", "-Wall", "-fpie", "-target", "bpf", "-DCORE", "-D__BPF_TRACING__", "-march=bpf")
+_CILIUM_MODULE = "github.com/cilium/cilium"
+_CILIUM_VERSION = "v1.20.2"
 _SERVERS = {"etcd", "kube-apiserver"}
 
 
@@ -29,6 +32,7 @@ class Enforcer(StrEnum):
 
     AWS = "aws"
     KUBE_ROUTER = "kube-router"
+    CILIUM = "cilium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,22 @@ def _compile_bpf(folder: Path) -> None:
     shutil.rmtree(scratch)
     # The agent copies this to the host, where people find it; it never runs it.
     (folder / "aws-eks-na-cli").write_text("#!/bin/sh\nexit 1\n")
+
+
+def _add_sources(folder: Path) -> None:
+    """Add what Cilium's agent compiles for the kernel at its start, and the definitions of its objects."""
+    module = module_folder("cilium", f"{_CILIUM_MODULE}@{_CILIUM_VERSION}")
+    left_out = shutil.ignore_patterns("tests", "complexity-tests", "test-progs")
+    _copy(module / "bpf", folder / "lib" / "bpf", left_out)
+    for version in ("v2", "v2alpha1"):
+        definitions = module / "pkg" / "k8s" / "apis" / "cilium.io" / "client" / "crds" / version
+        _copy(definitions, folder / "crds" / version, shutil.ignore_patterns("*.go"))
+
+
+def _copy(source: Path, target: Path, left_out: Callable[[str, list[str]], set[str]]) -> None:
+    shutil.copytree(source, target, copy_function=shutil.copyfile, ignore=left_out)
+    for each in (target, *target.rglob("*")):
+        each.chmod(0o755)  # a Go module is read-only; the cache removes what it made
 
 
 def _run(command: list[str], folder: Path) -> str:
@@ -112,16 +132,30 @@ _KUBE_ROUTER = Kit(
         ),
     ),
 )
+_CILIUM = Kit(
+    "Cilium",
+    _Nowhere(),
+    None,
+    (
+        GoBuild("cilium-agent", "cilium", f"{_CILIUM_MODULE}/daemon", finish=_add_sources, processor_seconds=480),
+        GoBuild("cilium-cni", "cilium", f"{_CILIUM_MODULE}/plugins/cilium-cni", processor_seconds=20),
+        GoBuild("hubble", "cilium", f"{_CILIUM_MODULE}/hubble", processor_seconds=30),
+    ),
+)
 _ALWAYS = (
     *(kit for kit in KITS if {build.executable for build in kit.builds} & _SERVERS),
     _kubernetes("kubelet", 170),
-    _kubernetes("kube-proxy", 25),
     _kubernetes("kube-controller-manager", 100),
-    _AWS_NODE,
     _COREDNS,
 )
+_BESIDE_VPC_CNI = (_kubernetes("kube-proxy", 25), _AWS_NODE)
+_OF = {
+    Enforcer.AWS: _BESIDE_VPC_CNI,
+    Enforcer.KUBE_ROUTER: (*_BESIDE_VPC_CNI, _KUBE_ROUTER),
+    Enforcer.CILIUM: (_CILIUM,),
+}
 
 
 def node_kits(enforcer: Enforcer = Enforcer.AWS) -> tuple[Kit, ...]:
-    """Return what a node needs. The CNI is that of AWS with every enforcer."""
-    return _ALWAYS if enforcer is Enforcer.AWS else (*_ALWAYS, _KUBE_ROUTER)
+    """Return what a node needs: with every enforcer but Cilium, the network plugin of AWS and kube-proxy, too."""
+    return (*_ALWAYS, *_OF[enforcer])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.enclosure import cgroups, needs
+from lab.toolchain.node_kits import Enforcer
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,16 @@ def test_control_groups_that_cannot_be_made_are_said(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(needs, "_ENCLOSED", ("true",))
     monkeypatch.setattr(cgroups, "make", refuse)
     assert needs.missing() == "a node needs to make control groups: read-only"
+
+
+def test_what_cilium_needs_beside_is_asked_for_cilium_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "clang" else f"/usr/bin/{name}")
+    monkeypatch.setattr(needs, "_lacking", lambda: iter(()))
+    assert needs.missing(Enforcer.CILIUM).startswith("Cilium compiles its programs for the kernel with clang")
+    assert (needs.missing(Enforcer.AWS), needs.missing(Enforcer.KUBE_ROUTER)) == ("", "")
+
+
+def test_cilium_needs_control_groups_of_version_2(monkeypatch: pytest.MonkeyPatch, fitting: Path) -> None:
+    monkeypatch.setattr(needs, "_lacking", lambda: iter(()))
+    monkeypatch.setattr(cgroups, "_ROOT", fitting)
+    assert needs.missing(Enforcer.CILIUM) == f"Cilium needs control groups of version 2, in a folder below {fitting}"

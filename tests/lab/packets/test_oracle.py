@@ -58,6 +58,11 @@ CLOSED = [
     (TO_SERVICES, Enforcer.KUBE_ROUTER, CALLED.cluster_ip),
     (TO_SERVICES, Enforcer.AWS, ""),
     (TO_SERVICES, Enforcer.KUBE_ROUTER, ""),
+    (INGRESS, Enforcer.CILIUM, ""),
+    (EGRESS, Enforcer.CILIUM, ""),
+    (EGRESS, Enforcer.CILIUM, CALLED.cluster_ip),
+    (TO_SERVICES, Enforcer.CILIUM, CALLED.cluster_ip),
+    (TO_SERVICES, Enforcer.CILIUM, ""),
 ]
 
 

@@ -1,0 +1,1 @@
+"""What stops packets on a node: one file for each enforcer, all of one shape."""
