@@ -13,6 +13,7 @@ from lab.node.agent import Denials, Mode
 from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
 from lab.node.programs import NodeError
+from lab.on_the_way.cilium_moments import CiliumMoments
 from lab.on_the_way.journey import Journey
 from lab.on_the_way.moments import Moments
 from lab.on_the_way.probe import Probe
@@ -46,12 +47,15 @@ def _travel(orders: dict[str, Any]) -> None:
 
 def _measure(orders: dict[str, Any]) -> None:
     toolchain = Toolchain(tuple(Path(folder) for folder in orders["folders"]), {}, {})
-    node = Node(toolchain, ADDRESSES, Enforcer.AWS, Mode(orders["mode"]), Denials.UNLOGGED)
+    enforcer, mode = Enforcer(orders["enforcer"]), Mode(orders["mode"])
+    node = Node(toolchain, ADDRESSES, enforcer, mode, Denials.UNLOGGED, cilium=CiliumSettings(hubble=Switch.OFF))
     node.prepare()
     node.start()
-    tell({"node": node.seconds, "mode": orders["mode"]})
+    tell({"node": node.seconds, "mode": orders["mode"] if enforcer is Enforcer.AWS else str(enforcer)})
     with Probe.start() as probe:
-        for moment in Moments(Stage(node, probe)).all():
+        stage = Stage(node, probe)
+        moments = CiliumMoments(stage) if enforcer is Enforcer.CILIUM else Moments(stage)
+        for moment in moments.all():
             tell(moment.told())
             node.check()
 

@@ -7,71 +7,34 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from statistics import median
-from typing import Any
 
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Mode
 from lab.node.network import entered
 from lab.node.programs import NodeError
-from lab.on_the_way.probe import Look, Run
+from lab.on_the_way.moment import (
+    ALL,
+    NONE,
+    STANDS_SECONDS,
+    WATCHED_SECONDS,
+    Moment,
+    after_first,
+    answers,
+    change,
+    first_policy,
+    new_pod,
+    of_new,
+    stopped,
+)
+from lab.on_the_way.probe import Look
 from lab.on_the_way.stage import CLOSED_PORT, DATAGRAMS, Pod, Stage
-from lab.packets.connections import QUESTION
 
 _TRIALS = 5
 _FEW = 3
-_WATCHED_SECONDS = 4.0
-_STANDS_SECONDS = 3.0
 _BATCH_SECONDS = 1.0
 _ANNOUNCED_LATER = 200
 _AGES = (2, 10, 20, 30, 40, 60, 80, 100, 120, 150, 180, 210, 240, 270, 300, 330, 360)
 _BUSY_SECONDS = 1.0
-ALL: list[dict[str, Any]] = [{}]
-NONE: list[dict[str, Any]] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One thing that was measured.
-
-    Attributes:
-        what: In words.
-        unit: Of the values: seconds, or a count.
-        values: One of each trial.
-    """
-
-    what: str
-    unit: str
-    values: tuple[float, ...]
-
-    def told(self) -> dict[str, Any]:
-        """Return it for a table."""
-        ordered = sorted(self.values)
-        return {
-            "moment": self.what,
-            "unit": self.unit,
-            "trials": len(ordered),
-            "median": round(median(ordered), 3) if ordered else None,
-            "least": round(ordered[0], 3) if ordered else None,
-            "most": round(ordered[-1], 3) if ordered else None,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class _New:
-    """A new pod, from the start of its container on; before it, no program is there that connects or listens.
-
-    Attributes:
-        outward: For how long connections from it pass.
-        inward: For how long connections to it pass.
-        first: When the first connection from it passes.
-        stood: Whether one that was opened before its policies were known stands; None if none was opened.
-    """
-
-    outward: float
-    inward: float
-    first: float
-    stood: float | None
 
 
 @dataclass(slots=True)
@@ -91,7 +54,7 @@ class Moments:
         self.stage.put("helper", "helper", ingress=ALL, egress=ALL)
         helper = self.stage.pod("helper")
         self.stage.wait(helper)
-        time.sleep(_STANDS_SECONDS)
+        time.sleep(STANDS_SECONDS)
         yield from self._new_pods(helper)
         if self.stage.node.mode is Mode.STANDARD:
             yield from self._first_policy(helper)
@@ -106,36 +69,18 @@ class Moments:
         for seconds, controller in ((0.0, "at once"), (_BATCH_SECONDS, "after 1 s, as on EKS")):
             self.stage.node.aws.collect_changes(seconds)
             name = f"a new pod, its PolicyEndpoint written {controller}"
-            yield from _of_new(name, [self._new_pod(helper, "closed") for _ in range(_TRIALS)])
-            allowed = [self._new_pod(helper, "allowed").first for _ in range(_FEW)]
+            yield from of_new(name, [new_pod(self.stage, helper, "closed") for _ in range(_TRIALS)])
+            allowed = [new_pod(self.stage, helper, "allowed").first for _ in range(_FEW)]
             yield Moment(f"{name}: its first allowed connection passes after", "s", tuple(allowed))
         self.stage.node.aws.collect_changes(0.0)
         before = self.stage.pod("closed", "replica")
         before.started()
-        time.sleep(_WATCHED_SECONDS)
-        yield from _of_new(
-            "a further replica on the node", [self._new_pod(helper, "closed", "replica") for _ in range(_FEW)]
+        time.sleep(WATCHED_SECONDS)
+        yield from of_new(
+            "a further replica on the node", [new_pod(self.stage, helper, "closed", "replica") for _ in range(_FEW)]
         )
         self.stage.remove(before)
         self.stage.drop("closed", "allowed")
-
-    def _new_pod(self, helper: Pod, role: str, owner: str = "") -> "_New":
-        pod = self.stage.pod(role, owner)
-        with self.stage.tried(pod.to(helper), helper.to(pod)) as (outward, inward):
-            if role == "closed":
-                self.stage.probe.keep([outward])
-            started = pod.started()
-            time.sleep(_WATCHED_SECONDS)
-            look = self.stage.probe.look()
-        self.stage.remove(pod)
-        kept = look.kept.get(outward)
-        passed = [run for run in look.runs[outward] if run.passed and run.last > started]
-        return _New(
-            max(0.0, _last(look.runs[outward], started) - started),
-            max(0.0, _last(look.runs[inward], started) - started),
-            max(0.0, passed[0].first - started) if passed else _WATCHED_SECONDS,
-            float(kept.stands) if kept and kept.answered else None,
-        )
 
     def _first_policy(self, helper: Pod) -> Iterator[Moment]:
         """A running pod gets its first policy: announced to the agent before its start, or not."""
@@ -144,7 +89,7 @@ class Moments:
             if mode == "":
                 self.stage.node.aws.replace_ipamd("", IPv4Address(first))
                 time.sleep(1.0)
-            found = [self._policy_on_running(helper) for _ in range(_TRIALS)]
+            found = [first_policy(self.stage, helper) for _ in range(_TRIALS)]
             yield Moment(f"the first policy of a pod {words}: closes after", "s", tuple(each[0] for each in found))
             yield Moment(
                 f"the first policy of a pod {words}: allowed connections are stopped for",
@@ -154,23 +99,9 @@ class Moments:
         self.stage.node.aws.replace_ipamd("standard", IPv4Address(first + _ANNOUNCED_LATER))
         time.sleep(1.0)
 
-    def _policy_on_running(self, helper: Pod) -> tuple[float, float]:
-        pod = self.stage.pod("running")
-        self.stage.wait(pod)
-        time.sleep(1.0)
-        with self.stage.tried(pod.to(helper), pod.to(helper, CLOSED_PORT)) as (allowed, closed):
-            time.sleep(0.5)
-            written = self.stage.put("running", "running", egress=[{"ports": [{"port": 4000}]}])
-            time.sleep(2 * _WATCHED_SECONDS)
-            look = self.stage.probe.look()
-        self.stage.drop("running")
-        self.stage.remove(pod)
-        stopped = sum(run.last - run.first for run in look.runs[allowed] if not run.passed)
-        return _change(look, closed, written), stopped
-
     def _established(self) -> Iterator[Moment]:
         """A connection that stands while policies become stricter, and what ends it."""
-        first = [self._after_first() for _ in range(_FEW)]
+        first = [after_first(self.stage) for _ in range(_FEW)]
         yield Moment(
             "a pod's first policy forbids a connection that stands: it stands 3 s later",
             "count",
@@ -188,37 +119,19 @@ class Moments:
         for what, values in counted.items():
             yield Moment(what, "s" if what.endswith(("after", "for")) else "count", tuple(values))
 
-    def _after_first(self) -> tuple[float, float]:
-        """Return whether a connection stands after the first policy, and after a second one of the other direction."""
-        server, first, second = self.stage.pod("server"), self.stage.pod("first"), self.stage.pod("second")
-        self.stage.wait(server, first, second)
-        time.sleep(1.0)
-        with self.stage.tried(first.to(server), second.to(server), interval=0.02) as numbers:
-            self.stage.probe.keep(numbers)
-            time.sleep(1.0)
-            self.stage.put("first", "first", egress=NONE)
-            self.stage.put("second-1", "second", ingress=NONE)
-            time.sleep(_STANDS_SECONDS)
-            self.stage.put("second-2", "second", egress=NONE)
-            look = self._look()
-            result = tuple(float(look.kept[number].stands) for number in numbers)
-        self.stage.drop("first", "second-1", "second-2")
-        self.stage.remove(server, first, second)
-        return result[0], result[1]
-
     def _stricter(self) -> Iterator[tuple[str, float]]:
         server, client = self.stage.pod("server"), self.stage.pod("client")
         self.stage.wait(server, client)
         rules = [{"ports": [{"port": 4000}]}]
         self.stage.put("server", "server", ingress=rules)
         self.stage.put("client", "client", egress=rules)
-        time.sleep(_STANDS_SECONDS)
+        time.sleep(STANDS_SECONDS)
         with self.stage.tried(client.to(server), interval=0.02) as (number,):
             self.stage.probe.keep([number])
             time.sleep(1.0)
             written = self.stage.put("server", "server", ingress=NONE)
             look = self._look()
-            yield "a stricter policy: new connections stop after", _change(look, number, written)
+            yield "a stricter policy: new connections stop after", change(look, number, written)
             yield "a stricter policy: the connection that stands passes on", float(look.kept[number].stands)
             for what, act in self._remedies(server, client).items():
                 if not self._look(0.0).kept[number].stands:
@@ -293,7 +206,7 @@ class Moments:
         self.stage.wait(pod, late)
         self.stage.put("restart", "restart", egress=[{"ports": [{"port": 4000}]}])
         self.stage.put("late", "late", egress=ALL)
-        time.sleep(_STANDS_SECONDS)
+        time.sleep(STANDS_SECONDS)
         with self.stage.tried(pod.to(helper), pod.to(helper, CLOSED_PORT), late.to(helper)) as (
             allowed,
             closed,
@@ -314,11 +227,11 @@ class Moments:
         self.stage.remove(pod, late)
         opened = [run for run in look.runs[closed] if run.passed]
         return (
-            float(_stopped(look.runs[allowed])),
+            float(stopped(look.runs[allowed])),
             float(sum(run.count for run in opened)),
             opened[-1].last - opened[0].first if opened else 0.0,
             float(look.kept[allowed].stands),
-            _change(look, lately, started),
+            change(look, lately, started),
         )
 
     def _datagrams(self, helper: Pod) -> Iterator[Moment]:
@@ -326,25 +239,25 @@ class Moments:
         pod = self.stage.pod("datagrams")
         self.stage.wait(pod)
         self.stage.put("datagrams", "datagrams", egress=ALL)
-        time.sleep(_STANDS_SECONDS)
+        time.sleep(STANDS_SECONDS)
         with entered(pod.network):
             sockets = [socket.socket(type=socket.SOCK_DGRAM) for _ in (*_AGES, "busy", "new")]
         for each in sockets:
             each.settimeout(1.0)
             each.connect((helper.address, DATAGRAMS.first))
         *idle, busy, new = sockets
-        if not all(_answers(each) for each in (*idle, busy)):
+        if not all(answers(each) for each in (*idle, busy)):
             raise NodeError("datagrams are lost before a policy denies them")
         self.stage.put("datagrams", "datagrams", egress=NONE)
-        time.sleep(_STANDS_SECONDS)
+        time.sleep(STANDS_SECONDS)
         denied, passed, lasted = time.monotonic(), [0.0], 0.0
         for age, each in zip(_AGES, idle, strict=True):
             while time.monotonic() < denied + age:
-                if lasted >= time.monotonic() - denied - 2 * _BUSY_SECONDS and _answers(busy):
+                if lasted >= time.monotonic() - denied - 2 * _BUSY_SECONDS and answers(busy):
                     lasted = time.monotonic() - denied
                 time.sleep(_BUSY_SECONDS)
-            passed += [float(age)] if _answers(each) else []
-        new_passes = float(_answers(new))
+            passed += [float(age)] if answers(each) else []
+        new_passes = float(answers(new))
         self.stage.drop("datagrams")
         self.stage.remove(pod)
         yield Moment("UDP denied: a datagram from a new source port passes", "count", (new_passes,))
@@ -352,39 +265,9 @@ class Moments:
         yield Moment("UDP denied: a source port that was idle passes up to an age of", "s", (max(passed),))
         yield Moment("UDP denied: a source port that goes on sending passes for, at least", "s", (lasted,))
 
-    def _look(self, after: float = _STANDS_SECONDS) -> Look:
+    def _look(self, after: float = STANDS_SECONDS) -> Look:
         time.sleep(after)
         return self.stage.probe.look()
-
-
-def _of_new(name: str, found: Sequence[_New]) -> Iterator[Moment]:
-    yield Moment(f"{name}: denied connections from it pass for", "s", tuple(each.outward for each in found))
-    yield Moment(f"{name}: denied connections to it pass for", "s", tuple(each.inward for each in found))
-    stood = tuple(each.stood for each in found if each.stood is not None)
-    if stood:
-        yield Moment(f"{name}: a connection opened before its policies were known stands", "count", stood)
-
-
-def _answers(opened: socket.socket) -> bool:
-    """Return whether a datagram comes back."""
-    opened.send(QUESTION)
-    try:
-        return bool(opened.recv(512))
-    except OSError:
-        return False
-
-
-def _last(runs: Sequence[Run], otherwise: float) -> float:
-    return max((run.last for run in runs if run.passed), default=otherwise)
-
-
-def _stopped(runs: Sequence[Run]) -> int:
-    return sum(run.count for run in runs if not run.passed)
-
-
-def _change(look: Look, number: int, written: float) -> float:
-    """Return after how long the first attempt was stopped."""
-    return next((run.first for run in look.runs[number] if not run.passed), written + 99.0) - written
 
 
 def _change_programs(number: int) -> None:

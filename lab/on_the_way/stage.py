@@ -99,6 +99,18 @@ class Stage:
         self._listeners.listen(network, "0.0.0.0", (OPEN_PORT, CLOSED_PORT, DATAGRAMS))  # noqa: S104 - a pod's namespace
         return pod
 
+    def ask(self, role: str) -> dict[str, Any]:
+        """Ask for a pod, and return its manifest; it may be that it gets no network."""
+        self._count += 1
+        manifest = _manifest(f"{role}{self._count}-{self._count}", role)
+        self.node.api.apply(manifest)
+        return manifest
+
+    def has_network(self, manifest: Mapping[str, Any]) -> bool:
+        """Return whether a pod that was asked for has an address."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{manifest['metadata']['name']}"
+        return bool(self.node.api.request("GET", path)["status"].get("podIP"))
+
     def wait(self, *pods: Pod) -> None:
         """Return when pods are ready: the cluster knows their addresses, and policies can mean them.
 

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--moments",
         action="store_true",
-        help="instead, measure what the agent of AWS does when pods start and policies change, in its two modes",
+        help="instead, measure what the agent (of AWS in its two modes, or Cilium's) does when pods start and policies change",
     )
     parser.add_argument("--output", choices=("text", "json"), default="text")
 
@@ -61,6 +61,9 @@ def packets(arguments: argparse.Namespace) -> int:
         BuildError: A program of the node is missing and cannot be made.
     """
     enforcer, way = Enforcer(arguments.enforcer), arguments.on_the_way
+    if arguments.moments and enforcer is Enforcer.KUBE_ROUTER:
+        sys.stderr.write("lab: --moments measures an agent: give --enforcer aws or --enforcer cilium\n")
+        return _CANNOT
     lacking = missing(enforcer)
     if lacking:
         sys.stderr.write(f"lab: {lacking}: packets cannot be tried here\n")
@@ -103,11 +106,15 @@ def _agrees(line: dict[str, Any]) -> bool:
 def _enclosures(arguments: argparse.Namespace, orders: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the orders of each enclosure: one has the node of one cluster, and an agent in one mode."""
     if arguments.moments:
-        yield from ({**orders, "mode": mode.value} for mode in Mode)
+        yield from ({**orders, "mode": mode.value} for mode in _modes(Enforcer(arguments.enforcer)))
     elif arguments.on_the_way:
         yield from ({**orders, "stacks": [stack]} for stack in orders["stacks"])
     else:
         yield orders
+
+
+def _modes(enforcer: Enforcer) -> tuple[Mode, ...]:
+    return tuple(Mode) if enforcer is Enforcer.AWS else (Mode.STANDARD,)
 
 
 def _shown(line: dict[str, Any], output: str) -> bool:
@@ -125,7 +132,7 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
         if "way" in line:
             yield table.HEADER
         if "mode" in line:
-            yield f"The agent's mode is {line['mode']}. Of each trial the median, the least and the most:"
+            yield f"The agent: {line['mode']}. Of each trial the median, the least and the most:"
         return
     if "verb" in line:
         yield from table.words(line)
