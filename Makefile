@@ -67,7 +67,7 @@ packets: node-packages tools ## Try every connection of the shop on a real node,
 	@$(PYTHON) -m lab packets
 
 test-packets: node-packages tools ## Try a hundred random declarations on each enforcer; takes an hour, N=5 SEED=7 change that
-	@for enforcer in aws kube-router; do \
+	@for enforcer in aws kube-router cilium; do \
 		$(PYTHON) -m lab packets --enforcer $$enforcer --stack dev --stack prod --variants --probe 2 --random $(or $(N),100) --seed $(or $(SEED),1) \
 			|| failed=1; \
 	done; [ -z "$$failed" ]

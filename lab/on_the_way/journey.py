@@ -26,7 +26,8 @@ from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, EngineError
 from lab.running.firewall_command import flash_firewall
 from lab.running.lab import Lab
-from lab.running.program import copy_program
+from lab.running.program import copy_program, with_cilium
+from lab.toolchain.node_kits import Enforcer
 
 _REPOSITORY = Path(__file__).parents[2]
 _SETTLE_SECONDS = 1.0
@@ -86,7 +87,8 @@ class Journey:
 
     def _declared(self, name: str, text: str) -> _Declared:
         folder = self.lab.folder / "on-the-way" / name
-        program = copy_program(_REPOSITORY, folder, {MATRIX_FILE: text})
+        settings = with_cilium(_REPOSITORY, self.stack) if self.node.enforcer is Enforcer.CILIUM else {}
+        program = copy_program(_REPOSITORY, folder, {MATRIX_FILE: text, **settings})
         return _Declared(Engine(self.lab, self.stack, program), read_matrix(program / MATRIX_FILE))
 
     def _ends(self, world: World, widest: _Declared, matrices: Iterable[Matrix]) -> list[End]:

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--moments",
         action="store_true",
-        help="instead, measure what the agent (of AWS in its two modes, or Cilium's) does when pods start and policies change",
+        help="instead, measure what the agent of AWS in its two modes, or Cilium, does as pods and policies change",
     )
     parser.add_argument("--output", choices=("text", "json"), default="text")
 

@@ -7,6 +7,10 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
+from flash_ticket.firewall.declare.binding import BINDING_KEY
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.operate.declared_project import imitate
 
 
@@ -23,6 +27,14 @@ def copy_program(source: Path, target: Path, changed: Mapping[str, str] | None =
     for name, text in (changed or {}).items():
         (target / name).write_text(text)
     return target
+
+
+def with_cilium(source: Path, stack: str) -> dict[str, str]:
+    """Return a stack's settings file of the program in ``source``, changed for a cluster with Cilium, by its name."""
+    name = f"Pulumi.{stack}.yaml"
+    settings = yaml.safe_load((source / name).read_text())
+    settings["config"][BINDING_KEY]["cluster"]["cni"] = {"name": CniName.CILIUM.value}
+    return {name: yaml.safe_dump(settings, sort_keys=False)}
 
 
 def link_program(source: Path, target: Path) -> Path:

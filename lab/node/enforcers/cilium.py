@@ -19,7 +19,7 @@ from lab.enclosure.enclosure import NAME
 from lab.node import settings
 from lab.node.enforcers.cilium_settings import EXPORT, HEALTH_PORT, CiliumSettings, fixed_arguments
 from lab.node.enforcers.enforcing import Site
-from lab.node.programs import NodeError
+from lab.node.programs import NodeError, write
 
 AGENT = "cilium-agent"
 _PLUGIN = "cilium-cni"
@@ -50,7 +50,7 @@ class Cilium:
     settings: CiliumSettings
 
     def before_kubelet(self) -> None:
-        """Define Cilium's objects, and install the plugin. Pods wait until the agent writes the plugin's settings."""
+        """Define Cilium's objects, and install the plugin. Pods wait for the plugin's settings."""
         self._mount()
         for command in _VPC:
             subprocess.run(command.split(), check=True)  # noqa: S603 - the lines above
@@ -62,6 +62,9 @@ class Cilium:
         self.site.programs.wait("the node", self._is_registered)
         self.site.api.request("PATCH", _node(), self._range(), "application/merge-patch+json")
         self.restart()
+        # The agent would write this file, too, but by a rename that containerd sometimes misses.
+        plugin = {"type": _PLUGIN, "enable-debug": False, "log-file": str(EXPORT.with_name("cni.log"))}
+        write("cni/net.d/05-cilium.conflist", {"cniVersion": "1.0.0", "name": "cilium", "plugins": [plugin]})
         self.site.programs.done("agent")
 
     def kill(self) -> None:

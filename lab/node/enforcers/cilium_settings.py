@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from flash_ticket.firewall.compile.alerts.hubble import HUBBLE_OPTIONS
-from lab.enclosure.mounts import RUN
 
 EXPORT = Path("/var/run/cilium/hubble/events.log")
 """Where Hubble writes each flow, as the Helm chart proposes."""
@@ -84,5 +83,4 @@ def fixed_arguments() -> Iterator[str]:
         "--kube-proxy-replacement=false",
         "--identity-allocation-mode=crd",
         "--cni-exclusive=false",
-        f"--write-cni-conf-when-ready={RUN / 'cni' / 'net.d' / '05-cilium.conflist'}",
     )
