@@ -59,7 +59,7 @@ def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
     return FirewallDifference(
         changes_between(_through_both(before), _through_both(after)),
         {layer: changes_between(openings(before, layer), openings(after, layer)) for layer in Layer},
-        next(before.perhaps_passing(), None) is None and next(after.perhaps_passing(), None) is None,
+        not before.perhaps_passing and not after.perhaps_passing,
     )
 
 
@@ -105,7 +105,7 @@ def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortS
     front = layers.named[layers.environment.load_balancer.external]
     at_front = (pair for other in layers.endpoints if other is not front for pair in ((other, front), (front, other)))
     found: dict[tuple[PartyName, PartyName], PortSet] = {
-        (source.name, destination.name): ports for (source, destination), ports in layers.passing()
+        (source.name, destination.name): ports for (source, destination), ports in layers.passing.items()
     }
     # A kubelet reaches pods that share the group of its node without crossing a network interface.
     if kubelet := layers.named.get(KUBELET):

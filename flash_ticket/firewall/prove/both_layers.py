@@ -125,35 +125,35 @@ class BothLayers:
         """Return the ports for which only the account knows whether the VPC layer allows them."""
         return self.groups.unknown(source, destination) if has_say(Layer.VPC, source, destination) else NO_PORTS
 
-    def passing(self) -> Iterator[tuple[Pair, PortSet]]:
-        """Yield the pairs with a service, and the ports that both layers allow for some part of each endpoint."""
-        for source, destination in self._considered:
-            ports = self.opened(Layer.POD, source, destination) & self.opened(Layer.VPC, source, destination)
-            if ports:
-                yield (source, destination), ports
+    @cached_property
+    def passing(self) -> Openings:
+        """The pairs with a service, and the ports that both layers allow for some part of each endpoint."""
+        found = {pair: in_pods & self.opened(Layer.VPC, *pair) for pair, in_pods in self._considered}
+        return {pair: ports for pair, ports in found.items() if ports}
 
-    def perhaps_passing(self) -> Iterator[tuple[Pair, PortSet]]:
-        """Yield the pairs with a service, and the ports that the pod layer allows and only the account knows about."""
-        for source, destination in self._considered if None in self.rules_of_others.values() else ():
-            ports = self.opened(Layer.POD, source, destination) & self.unknown(source, destination)
-            if ports:
-                yield (source, destination), ports
+    @cached_property
+    def perhaps_passing(self) -> Openings:
+        """The pairs with a service, and the ports that the pod layer allows and only the account knows about."""
+        if None not in self.rules_of_others.values():
+            return {}
+        found = {pair: in_pods & self.unknown(*pair) for pair, in_pods in self._considered}
+        return {pair: ports for pair, ports in found.items() if ports}
 
     @property
-    def _considered(self) -> Iterator[Pair]:
-        """The pairs with a service that the pod layer does not deny."""
-        for pair in self._pod_openings:
-            if Role.SERVICE in {pair[0].role, pair[1].role}:
-                yield pair
+    def _considered(self) -> Iterator[tuple[Pair, PortSet]]:
+        """The pairs with a service that the pod layer does not deny, and the ports that it allows."""
+        for pair, ports in self._pod_openings.items():
+            if pair[0].role is Role.SERVICE or pair[1].role is Role.SERVICE:
+                yield pair, ports
         if kubelet := self.named.get(KUBELET):
             for endpoint in self.endpoints:
                 if endpoint.role is Role.SERVICE:
-                    yield from ((kubelet, endpoint), (endpoint, kubelet))
+                    yield from (((kubelet, endpoint), ALL_PORTS), ((endpoint, kubelet), ALL_PORTS))
 
     def connections(self) -> Connections:
         """Return the connections from or to a service that pass both layers, as far as known."""
-        found = dict(self.passing())
-        for pair, ports in self.perhaps_passing():
+        found = dict(self.passing)
+        for pair, ports in self.perhaps_passing.items():
             found[pair] = found.get(pair, NO_PORTS) | ports
         blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in found.items()]
         return Connections((endpoint.name for endpoint in self.endpoints), blocks)
@@ -232,7 +232,9 @@ class BothLayers:
     @cached_property
     def groups_of_ours(self) -> GroupReachability:
         """The VPC layer as if others had no rules."""
-        return GroupReachability(self._rules, self._on_interfaces)
+        if any(self.rules_of_others.values()):
+            return GroupReachability(self._rules, self._on_interfaces)
+        return self.groups.with_nothing_unknown()
 
     @property
     def _rules(self) -> list[GroupRule]:

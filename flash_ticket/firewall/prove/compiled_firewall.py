@@ -101,7 +101,8 @@ def compile_firewall(
 def account_notices(layers: BothLayers) -> Iterator[Notice]:
     """Yield a notice if the listing has connections for which only the account knows whether they pass."""
     found = [
-        f"{source.name} => {destination.name} : {ports}" for (source, destination), ports in layers.perhaps_passing()
+        f"{source.name} => {destination.name} : {ports}"
+        for (source, destination), ports in layers.perhaps_passing.items()
     ]
     groups = sorted(group.label for group, rules in layers.rules_of_others.items() if rules is None)
     if found:

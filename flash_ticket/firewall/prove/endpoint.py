@@ -56,6 +56,7 @@ class Endpoint:
             one.
         namespace_labels: The labels of the pods' namespace.
         listed: The prefix list that contains its addresses.
+        has_own_group: Whether it has a group of this program, whose rules are all known.
     """
 
     name: str
@@ -65,6 +66,10 @@ class Endpoint:
     groups: frozenset[Holder]
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     listed: PrefixList | None = None
+    has_own_group: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_own_group", any(isinstance(group, OwnGroup) for group in self.groups))
 
     @property
     def interfaces(self) -> tuple[frozenset[Holder], ...]:
@@ -72,11 +77,6 @@ class Endpoint:
         if self.workload and self.name != DNS:
             return (self.groups,) if self.groups else ()
         return tuple(frozenset({group}) for group in sorted(self.groups, key=lambda each: each.label))
-
-    @property
-    def has_own_group(self) -> bool:
-        """Whether it has a group of this program, whose rules are all known."""
-        return any(isinstance(group, OwnGroup) for group in self.groups)
 
 
 def another_pod(namespace: str) -> str:

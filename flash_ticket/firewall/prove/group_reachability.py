@@ -9,6 +9,7 @@ was read, those of others. Without an account, what only such rules could allow 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
@@ -44,6 +45,9 @@ class GroupReachability:
 
     Endpoints with the same groups and addresses form one class, because no rule can distinguish them. A place with
     several groups has an interface kind for each of them; every other class has one kind.
+
+    Attributes:
+        unknown_groups: The groups whose rules of others only the account knows.
     """
 
     def __init__(
@@ -59,7 +63,7 @@ class GroupReachability:
         self._rules: dict[tuple[Holder, Direction], list[GroupRule]] = defaultdict(list)
         for rule in (*rules, *(rule for found in others.values() for rule in found or ())):
             self._rules[rule.holder, rule.direction].append(rule)
-        self._unknown = frozenset(group for group, found in others.items() if found is None)
+        self.unknown_groups = frozenset(group for group, found in others.items() if found is None)
         classes: dict[object, list[Endpoint]] = defaultdict(list)
         for endpoint in endpoints:
             classes[endpoint.interfaces, endpoint.ranges].append(endpoint)
@@ -69,6 +73,13 @@ class GroupReachability:
         self._class_of_kind = {kind: first for first, kinds in self._kinds.items() for kind in kinds}
         self._by_address: dict[RulePeer, Sequence[Endpoint]] = {}
         self._partitions: dict[Family, Partition] = {}
+
+    def with_nothing_unknown(self) -> "GroupReachability":
+        """Return this layer as if others had no rules in the groups whose rules only the account knows."""
+        _ = self._openings  # the same in both layers: the copy has what is computed before it is made
+        found = copy(self)
+        found.unknown_groups = frozenset()
+        return found
 
     def permissions(self) -> GroupPermissions:
         """Return what the rules in each group allow; a missing end is closed."""
@@ -203,7 +214,7 @@ class GroupReachability:
 
     def _is_unknown(self, endpoint: Endpoint) -> bool:
         """Return whether only the account knows all rules of a group of an endpoint."""
-        return not endpoint.groups.isdisjoint(self._unknown)
+        return not endpoint.groups.isdisjoint(self.unknown_groups)
 
     @cached_property
     def _strangers(self) -> frozenset[Group]:
@@ -311,7 +322,7 @@ class GroupReachability:
         ]
         if not shut:
             outcome, deciding = Outcome.ALLOWED, [rule for rule in naming if PortSet((rule.ports,)) & wanted]
-        elif not _is_nowhere(peer) and not any(groups.isdisjoint(self._unknown) for groups in shut):
+        elif not _is_nowhere(peer) and not any(groups.isdisjoint(self.unknown_groups) for groups in shut):
             outcome, deciding = Outcome.UNKNOWN, []
         else:
             outcome, deciding = (Outcome.NO_RULE_FOR_PORT if naming else Outcome.NO_RULE_FOR_PEER), naming

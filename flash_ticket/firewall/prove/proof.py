@@ -14,7 +14,6 @@ only such rules open in the VPC layer is counted apart, and the rules are named.
 Then the pod layer alone is certain, and the VPC layer counts as neither open nor closed.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,7 +30,7 @@ from flash_ticket.firewall.prove.rules_of_others import Opening, openings
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortSet
-from flash_ticket.firewall.terms.verdict import Answer, Layer
+from flash_ticket.firewall.terms.verdict import Answer, Direction, Layer
 
 PairBlock = tuple[Sequence[Endpoint], Sequence[Endpoint], PortSet]
 
@@ -181,21 +180,20 @@ class _Prover:
         return declared_connections(self.layers)
 
     @cached_property
-    def _declared_in_order(self) -> tuple[tuple[Pair, PortSet], ...]:
-        return tuple(self._declared.items())
-
-    @cached_property
-    def _declared_at(self) -> Mapping[Endpoint, list[int]]:
-        """The numbers of the declared connections at each end."""
-        found: dict[Endpoint, list[int]] = defaultdict(list)
-        for number, (pair, _) in enumerate(self._declared_in_order):
-            for end in pair:
-                found[end].append(number)
+    def _declared_at(self) -> Mapping[tuple[Endpoint, Direction], Mapping[PortSet, list[tuple[int, Endpoint]]]]:
+        """The other ends of the declared connections at each end, in one direction, by ports, with their numbers."""
+        found: dict[tuple[Endpoint, Direction], dict[PortSet, list[tuple[int, Endpoint]]]] = {}
+        for number, ((source, destination), ports) in enumerate(self._declared.items()):
+            for end, peer, direction in (
+                (source, destination, Direction.EGRESS),
+                (destination, source, Direction.INGRESS),
+            ):
+                found.setdefault((end, direction), {}).setdefault(ports, []).append((number, peer))
         return found
 
     def _blurs(self) -> Iterator[Blur]:
         """Yield what passes both layers without being declared, and what passes as far as known."""
-        for pair, ports in self.layers.passing():
+        for pair, ports in self.layers.passing.items():
             known = self._declared.get(pair, NO_PORTS)
             by_ours = ports & self._opened_by_ours(pair)
             yield from self._blur(pair, by_ours - known)
@@ -203,7 +201,7 @@ class _Prover:
                 rules = self.layers.groups.deciding_of_others(*pair, by_others)
                 because = {f"{each.name} in {each.holder.label}" for each in rules}
                 yield from self._blur(pair, by_others, tuple(sorted(because)))
-        for pair, ports in self.layers.perhaps_passing():
+        for pair, ports in self.layers.perhaps_passing.items():
             yield from self._blur(pair, ports - self._declared.get(pair, NO_PORTS), answer=Answer.UNKNOWN)
 
     def _blur(
@@ -228,9 +226,9 @@ class _Prover:
         It counts pairs with a service, on all declared ports.
         """
         in_play = PortSet.of(port for ports in self._declared.values() for port in ports)
-        passing = list(self.layers.passing())
-        through = sum(_count(ports & in_play) for _, ports in passing)
-        perhaps = sum(_count(ports & in_play) for _, ports in self.layers.perhaps_passing())
+        passing = self.layers.passing
+        through = sum(_count(ports & in_play) for ports in passing.values())
+        perhaps = sum(_count(ports & in_play) for ports in self.layers.perhaps_passing.values())
         opened = {layer: self._open_in(layer, self.layers.blocks(layer), in_play) for layer in Layer}
         unknown = self._counted(self.layers.groups.unknown_blocks(), in_play) - perhaps
         by_one = opened[Layer.POD] + opened[Layer.VPC] - 2 * through - perhaps
@@ -244,11 +242,11 @@ class _Prover:
             unknown,
         )
 
-    def _opened_by_others(self, opened: int, passing: Sequence[tuple[Pair, PortSet]], in_play: PortSet) -> int:
+    def _opened_by_others(self, opened: int, passing: Mapping[Pair, PortSet], in_play: PortSet) -> int:
         if not self._others_are_known:
             return 0
         by_ours = self._open_in(Layer.VPC, self.layers.groups_of_ours.blocks(), in_play)
-        through = sum(_count((ports - self._opened_by_ours(pair)) & in_play) for pair, ports in passing)
+        through = sum(_count((ports - self._opened_by_ours(pair)) & in_play) for pair, ports in passing.items())
         return opened - by_ours - through
 
     def _widening(self, in_play: PortSet) -> Iterator[GroupRule]:
@@ -275,16 +273,22 @@ class _Prover:
         return {group.label for end in ends for group in end.groups if group in unknown}
 
     def _like(self, pair: Pair, ports: PortSet) -> Iterator[str]:
-        """Yield the declared endpoints on these ports that share addresses with one end of an undeclared pair."""
-        near = sorted({*self._declared_at[pair[0]], *self._declared_at[pair[1]]})
-        for (source, destination), declared in (self._declared_in_order[number] for number in near):
-            if declared & ports and (source in pair) != (destination in pair):
-                known, looking = (destination, pair[1]) if source is pair[0] else (source, pair[0])
-                if known.name != KUBELET and looking is not known and any_overlap(known.ranges, looking.ranges):
-                    yield known.name
+        """Yield the declared endpoints that share addresses with one end of a pair, and these ports with the other."""
+        found: list[tuple[int, str]] = []
+        source, destination = pair
+        ends = ((source, destination, Direction.EGRESS), (destination, source, Direction.INGRESS))
+        for end, looking, direction in ends:
+            for declared, peers in self._declared_at.get((end, direction), {}).items():
+                if declared & ports:
+                    found += (
+                        (number, known.name)
+                        for number, known in peers
+                        if known is not looking and known.name != KUBELET and any_overlap(known.ranges, looking.ranges)
+                    )
+        return (name for _, name in sorted(found))
 
     def _rests(self) -> Iterator[Rest]:
-        passing = dict(self.layers.passing())
+        passing = self.layers.passing
         for sources, destinations, ports in self.layers.groups_of_ours.blocks():
             if not any(each.role is Role.SERVICE and not each.has_own_group for each in (*sources, *destinations)):
                 continue

@@ -3,9 +3,9 @@
 import ipaddress
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 
 class Family(IntEnum):
@@ -20,8 +20,7 @@ class Family(IntEnum):
         return (1 << (32 if self is Family.V4 else 128)) - 1
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AddressRange:
+class AddressRange(NamedTuple):
     """The addresses ``first`` to ``last`` of one family, both ends included, as numbers."""
 
     family: Family

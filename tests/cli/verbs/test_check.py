@@ -44,7 +44,7 @@ def widens_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
         firewall = compile_policies(matrix, environment)
         every = next(policy for policy in firewall.allows if policy.name == "04-allow-egress-api")
         rules = tuple(
-            replace(rule, ports=tuple(replace(port, first=1, last=65535) for port in rule.ports[:1]))
+            replace(rule, ports=tuple(port._replace(first=1, last=65535) for port in rule.ports[:1]))
             for rule in every.rules
         )
         allows = tuple(replace(each, rules=rules) if each is every else each for each in firewall.allows)

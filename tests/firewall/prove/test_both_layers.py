@@ -202,7 +202,7 @@ def test_an_answer_passes_exactly_where_the_listing_and_the_proof_say_open(
 ) -> None:
     layers = compile_firewall(*drawn).layers()
     listed = {(each.source, each.destination): each.ports for each in layers.connections()}
-    certain, perhaps = dict(layers.passing()), dict(layers.perhaps_passing())
+    certain, perhaps = layers.passing, layers.perhaps_passing
     for pair in permutations(layers.endpoints, 2):
         if Role.SERVICE not in {end.role for end in pair}:
             continue

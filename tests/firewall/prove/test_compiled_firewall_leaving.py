@@ -68,7 +68,7 @@ def test_pods_before_and_after_their_restart_have_the_same_reachability(drawn: t
     former = replace(environment, cluster=replace(environment.cluster, leaving=None))
     (left,) = set(Attachment) - {former.cluster.attachment}
     layers = compile_firewall(matrix, replace(former, cluster=replace(former.cluster, leaving=left))).layers()
-    passing = {(one.name, other.name): ports for (one, other), ports in layers.passing()}
+    passing = {(one.name, other.name): ports for (one, other), ports in layers.passing.items()}
 
     for flow in matrix.flows:
         for source in {flow.source, before_restart(flow.source)} & set(layers.named):
