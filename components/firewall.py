@@ -15,6 +15,7 @@ from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
+from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import Watch
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.owner import Owner
@@ -34,6 +35,7 @@ class FirewallArgs:
         adoption: Existing resources to adopt if they are missing in the state.
         guard: The guard rails in the cluster; by default none.
         rewriting: Objects to rewrite, because somebody has changed them.
+        pod_layer: What this update does with the NetworkPolicies.
     """
 
     namespace: str
@@ -44,9 +46,16 @@ class FirewallArgs:
     adoption: Adoption = field(default_factory=Adoption)
     guard: CompiledGuardRails = field(default_factory=CompiledGuardRails)
     rewriting: Rewriting = field(default_factory=Rewriting)
+    pod_layer: PodLayerStep = PodLayerStep.DEPLOY
 
     @classmethod
-    def of(cls, planned: CompiledFirewall, adoption: Adoption, deployed: Deployed) -> "FirewallArgs":
+    def of(
+        cls,
+        planned: CompiledFirewall,
+        adoption: Adoption,
+        deployed: Deployed,
+        pod_layer: PodLayerStep = PodLayerStep.DEPLOY,
+    ) -> "FirewallArgs":
         """Return the arguments that deploy a compiled firewall on top of what is deployed."""
         return cls(
             planned.matrix.namespace,
@@ -57,6 +66,7 @@ class FirewallArgs:
             adoption,
             compile_guard_rails(planned.matrix, planned.environment),
             rewriting(deployed, planned.deployed_pods, planned.vpc, planned.suspensions.at),
+            pod_layer,
         )
 
 
@@ -66,7 +76,7 @@ class Firewall(pulumi.ComponentResource):
     Attributes:
         load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress.
         group_ids: The id of each group that this program creates, by the service's or load balancer's name.
-        policies: The names of the NetworkPolicies.
+        policies: The names of the NetworkPolicies that Pulumi deploys.
         flow_log_id: ``fl-...``.
         flow_log_location: Where AWS delivers the records.
         retained: The ARNs that ``pulumi destroy`` leaves in the account.
@@ -91,15 +101,11 @@ class Firewall(pulumi.ComponentResource):
             SecurityGroupsArgs(args.vpc, environment.vpc, owner, args.adoption, args.rewriting),
             inside,
         )
-        policies = NetworkPolicies(
-            resource_names.joined(name, resource_names.POLICIES),
-            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting, groups.attachments),
-            inside,
-        )
+        self.policies, before_guard = self._policies(name, args, groups, inside)
         if args.guard:
             from components.guard_rails import GuardRails, GuardRailsArgs  # noqa: PLC0415 - see above
 
-            GuardRails(f"{name}-guard", GuardRailsArgs(args.namespace, args.guard, (policies,)), inside)
+            GuardRails(f"{name}-guard", GuardRailsArgs(args.namespace, args.guard, (before_guard,)), inside)
         flow_logs = FlowLogs(
             f"{name}-flow-logs",
             FlowLogsArgs(
@@ -115,7 +121,6 @@ class Firewall(pulumi.ComponentResource):
         )
         self.group_ids = groups.group_ids
         self.load_balancer_group_id = groups.group_ids[environment.load_balancer.external]
-        self.policies = policies.names
         self.flow_log_id = flow_logs.flow_log_id
         self.flow_log_location = flow_logs.location
         self.retained = flow_logs.retained
@@ -164,3 +169,17 @@ class Firewall(pulumi.ComponentResource):
                 "traffic_queries": self.traffic_queries,
             }
         )
+
+    @staticmethod
+    def _policies(
+        name: str, args: FirewallArgs, groups: SecurityGroups, inside: pulumi.ResourceOptions
+    ) -> tuple[pulumi.Output[list[str]], pulumi.Resource]:
+        """Declare the policies unless something else applies them; return their names and what guard rails wait for."""
+        if args.pod_layer is PodLayerStep.LEAVE:
+            return pulumi.Output.from_input([]), groups
+        declared = NetworkPolicies(
+            resource_names.joined(name, resource_names.POLICIES),
+            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting, groups.attachments, args.pod_layer),
+            inside,
+        )
+        return declared.names, declared

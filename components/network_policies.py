@@ -11,6 +11,7 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResour
 
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
+from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 
 
@@ -22,12 +23,14 @@ class NetworkPoliciesArgs:
         before_denial: Other resources that must exist as long as default-deny, such as the groups and their rules.
         rewriting: The policies to rewrite, because their rules are not as deployed.
         attachments: What attaches a group to the pods of each service; its policies exist only together with it.
+        step: What this update does with them: deploy them, or let go of them as well.
     """
 
     firewall: PodFirewall
     before_denial: tuple[pulumi.Resource, ...] = ()
     rewriting: Rewriting = field(default_factory=Rewriting)
     attachments: Mapping[str, pulumi.Resource] = field(default_factory=dict)
+    step: PodLayerStep = PodLayerStep.DEPLOY
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -39,13 +42,16 @@ class NetworkPolicies(pulumi.ComponentResource):
 
     Attributes:
         names: The names of the policies, in the order of their creation.
+        kept: Whether the objects stay in the cluster if they are no longer declared.
     """
 
     names: pulumi.Output[list[str]]
+    kept: bool
 
     def __init__(self, name: str, args: NetworkPoliciesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("flash-ticket-firewall:components:NetworkPolicies", name, None, opts)
+        super().__init__(resource_names.POLICIES_TYPE, name, None, opts)
         self._rewriting = args.rewriting
+        self.kept = args.step is PodLayerStep.LET_GO
         attached = {policy.name: args.attachments.get(policy.service or "") for policy in args.firewall.allows}
         allows = [
             self._declare(name, policy, *((found,) if (found := attached[policy.name]) else ()))
@@ -53,7 +59,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         ]
         default_deny = self._declare(name, args.firewall.default_deny, *allows, *args.before_denial)
         self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
-        self.register_outputs({"names": self.names})
+        self.register_outputs({"names": self.names, resource_names.KEPT: self.kept})
 
     def _declare(self, name: str, policy: NetworkPolicy, *after: pulumi.Resource) -> NetworkPolicyResource:
         manifest = policy.manifest()
@@ -62,5 +68,5 @@ class NetworkPolicies(pulumi.ComponentResource):
             resource_names.joined(name, policy.name),
             metadata={**manifest["metadata"], "annotations": annotations},
             spec=manifest["spec"],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after, retain_on_delete=self.kept),
         )

@@ -128,22 +128,13 @@ class SecurityGroups(pulumi.ComponentResource):
 
     def _attach(self, attachment: PodAttachment, rules: Iterable[RuleResource]) -> CustomResource:
         rewritten = self._args.rewriting.of_attachment(attachment.service)
+        manifest = attachment.manifest(self._args.owner.namespace, self._groups[attachment.group].id)
+        annotations = {"annotations": {**TAKE_BACK, **rewritten}} if rewritten else {}
         return CustomResource(
             f"{self._name}-{attachment.service}-pods",
-            api_version="vpcresources.k8s.aws/v1beta1",
-            kind="SecurityGroupPolicy",
-            metadata={
-                "name": attachment.service,
-                "namespace": self._args.owner.namespace,
-                "labels": {
-                    "app.kubernetes.io/managed-by": MANAGED_BY,
-                    "app.kubernetes.io/part-of": self._args.owner.namespace,
-                },
-                **({"annotations": {**TAKE_BACK, **rewritten}} if rewritten else {}),
-            },
-            spec={
-                "podSelector": {"matchLabels": dict(attachment.pods)},
-                "securityGroups": {"groupIds": [self._groups[attachment.group].id]},
-            },
+            api_version=manifest["apiVersion"],
+            kind=manifest["kind"],
+            metadata={**manifest["metadata"], **annotations},
+            spec=manifest["spec"],
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(rules)),
         )

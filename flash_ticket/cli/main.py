@@ -21,9 +21,10 @@ _MODULES = {
     "verify": "verify",
     "inventory": "inventory",
     "report": "report",
-    "suspend": "suspend",
-    "resume": "suspend",
-    "rollback": "rollback",
+    "render": "render",
+    "suspend": "changing.suspend",
+    "resume": "changing.suspend",
+    "rollback": "changing.rollback",
 }
 """The verbs, in the order of the help, and the module of each."""
 
@@ -32,7 +33,7 @@ _FUNCTIONS = {"list": "list_connections"}
 
 _GROUPS = {
     "Offline, from files alone": ("check", "list", "diff", "explain"),
-    "Read what runs and what was recorded": ("denied", "replay", "learn", "verify", "inventory", "report"),
+    "Read what runs and what was recorded": ("denied", "replay", "learn", "verify", "inventory", "report", "render"),
     "Change something": ("suspend", "resume", "rollback"),
 }
 """The groups of the help, each with its verbs."""
@@ -52,6 +53,7 @@ _EXAMPLES = {
     "verify": ("verify --stack prod", "verify --stack prod --probe --consent"),
     "inventory": ("inventory --stack prod > inventory.json",),
     "report": ("report --stack prod --since 1h --out night.html", "report --stack prod --language ko --out night.html"),
+    "render": ("render --stack prod --out k8s/prod", "render --stack prod --inventory inventory.json --out k8s/prod"),
     "suspend": ('suspend 04-allow-egress-api --for 30m --reason "orders fail" --stack prod',),
     "resume": ("resume 04-allow-egress-api --stack prod", "resume --all --stack prod"),
     "rollback": ("rollback --stack prod", "rollback --to 7 --stack prod"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flash_ticket.firewall.change.history import DeclaredVersion, Versions, declared_at, require_region, version_of
+from flash_ticket.firewall.compile.suspended import refuse_rendered
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
@@ -14,8 +15,8 @@ from flash_ticket.live.stack.git import commits_of, files_at
 from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.declared_project import declared_project
+from flash_ticket.operate.one_at_a_time import one_at_a_time
 from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
-from flash_ticket.operate.suspend import one_at_a_time
 from flash_ticket.report.rollback import files_text, going_back_text, unreadable_files_text
 
 _COMMITS = 100
@@ -71,6 +72,8 @@ class Rollback:
         require_region(version, self.settings.region, self.name)
         now = runs.firewall(self.name, self.settings.suspensions)
         then = version.firewall(self.name, self.settings.suspensions)
+        for each in (now, then):
+            refuse_rendered(each.environment, f"stack {self.name}", "", "roll both layers back together")
         yield going_back_text(now, then, version)
         if not then.proof().holds:
             raise InputError(

@@ -1,10 +1,6 @@
 """Opens policies for a while and closes them. The stack's settings file lists them, and an update applies the list."""
 
-import fcntl
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -12,7 +8,9 @@ from pathlib import Path
 
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.history import DeclaredVersion
+from flash_ticket.firewall.compile.suspended import refuse_rendered
 from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.settings_edit import with_suspensions
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions, parse_suspensions
 from flash_ticket.firewall.declare.yaml_document import parse_document
@@ -20,6 +18,7 @@ from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate.declared_project import declared_project
+from flash_ticket.operate.one_at_a_time import one_at_a_time
 from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
 from flash_ticket.operate.text_file import replace_text
 
@@ -56,9 +55,12 @@ class SuspendedPolicies:
         """The firewall that runs, with symbolic places.
 
         Raises:
-            InputError: Pulumi is not installed, nothing is deployed, or the file suspends a policy that does not run.
+            InputError: Pulumi is not installed, nothing is deployed, the file suspends a policy that does not run, or
+                Pulumi does not apply the pod layer.
         """
-        return self._runs.firewall(self.name, self.listed)
+        found = self._runs.firewall(self.name, self.listed)
+        refuse_rendered(found.environment, f"stack {self.name}", "", "suspend a policy")
+        return found
 
     def unchanged(self) -> "SuspendedPolicies":
         """Return the suspensions as they are now, if the stack still runs the same declaration.
@@ -174,6 +176,8 @@ class SuspendedPolicies:
     def _deploy(self, policies: set[str]) -> None:
         changed = policies | {each.policy for each in self.listed.over}
         runs = self._runs.firewall(self.name)
+        if runs.environment.cluster.pod_layer is PodLayerOwner.RENDERED:
+            return  # somebody wrote the suspension by hand, and it opened nothing
         below = [(resource_names.POLICIES, policy.name) for policy in runs.pods.policies if policy.name in changed]
         below += [(resource_names.ALERTS, resource_names.RULE)] if runs.watch.rule else []
         with declared_project(self.folder, self.name, self._runs) as project:
@@ -182,26 +186,6 @@ class SuspendedPolicies:
 
 def _is_killed(error: InputError) -> bool:
     return isinstance(error, InterruptedUpdateError) and error.killed
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other command changes this project, and hold the others off until the block ends.
-
-    The lock is on the folder, so that it leaves no file behind. A file system without locks does without.
-    """
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.stderr.write("waiting: another flash-firewall changes this project\n")
-            fcntl.flock(opened, fcntl.LOCK_EX)
-        except OSError:
-            pass
-        yield
-    finally:
-        os.close(opened)
 
 
 def _text_of(path: Path) -> str:

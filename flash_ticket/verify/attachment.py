@@ -64,10 +64,7 @@ class Attachments(Comparison):
         if attachment.group not in self.group_ids:
             return  # the missing group has a finding of its own
         labels = {"app.kubernetes.io/managed-by": MANAGED_BY}
-        spec = {
-            "podSelector": {"matchLabels": dict(attachment.pods)},
-            "securityGroups": {"groupIds": [self.group_ids[attachment.group]]},
-        }
+        spec = attachment.manifest(self._namespace, self.group_ids[attachment.group])["spec"]
         found = declared_part(labels, live["metadata"].get("labels") or {})
         changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
         if changed:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.notice import Notice
 
@@ -66,3 +67,18 @@ class Comparison:
     def _update(self) -> str:
         """The command that restores what was changed or removed."""
         return f"pulumi up --stack {self.planned.environment.name} --refresh"
+
+    @property
+    def _is_rendered(self) -> bool:
+        """Whether something else than Pulumi applies the pod layer."""
+        return self.planned.environment.cluster.pod_layer is PodLayerOwner.RENDERED
+
+    @property
+    def _policy_update(self) -> str:
+        """The way to restore a NetworkPolicy that was changed or removed."""
+        if not self._is_rendered:
+            return self._update
+        return (
+            f"flash-firewall render --stack {self.planned.environment.name} --out DIR; commit what changes there, and "
+            "apply it or let Argo CD sync it"
+        )

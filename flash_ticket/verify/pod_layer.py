@@ -59,7 +59,7 @@ class PodLayer(Comparison):
         why = f"what it allows is cut: {policy.purpose}"
         if policy.name == DEFAULT_DENY:
             why = "pods that no other policy selects are open"
-        return Finding(self._where(policy.name), "it does not exist", why, self._update, FindingKind.MISSING)
+        return Finding(self._where(policy.name), "it does not exist", why, self._policy_update, FindingKind.MISSING)
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
@@ -71,7 +71,9 @@ class PodLayer(Comparison):
             why = "its labels and annotations mislead readers, and this program recognizes its own policies by them"
         if spec or metadata:
             what = "it is not as declared"
-            yield Finding(self._where(policy.name), what, why, self._update, FindingKind.CHANGED, (*spec, *metadata))
+            yield Finding(
+                self._where(policy.name), what, why, self._policy_update, FindingKind.CHANGED, (*spec, *metadata)
+            )
 
     def _metadata(self, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Difference]:
         """Yield differences in our labels and annotations; others may add their own."""
@@ -85,7 +87,8 @@ class PodLayer(Comparison):
     def _left_over(self, name: str) -> Finding:
         why = "what it allows is no longer declared, but still open"
         delete = f"kubectl delete networkpolicy --namespace {self.planned.matrix.namespace} {name}"
-        remedy = f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}"
+        owner = "what applies the rendered files" if self._is_rendered else "Pulumi"
+        remedy = f"{self._policy_update}; if it is still there afterwards, {owner} does not know it: {delete}"
         return Finding(self._where(name), "nothing declares it", why, remedy, FindingKind.LEFT_OVER)
 
     def _of_others(self) -> Iterator[Finding]:

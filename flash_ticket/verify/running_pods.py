@@ -72,7 +72,7 @@ class RunningPods(Comparison):
                     self._where(pods),
                     f"no policy selects it for {direction}",
                     f"the pod layer lets {effect}",
-                    self._update,
+                    self._policy_update,
                     FindingKind.OPEN,
                 )
             elif service and not any(each.name in self._allowing for each in selecting):
@@ -80,7 +80,7 @@ class RunningPods(Comparison):
                     self._where(pods),
                     f"no allow policy of {service.name} selects it for {direction}",
                     "default-deny alone decides, and declared flows are cut",
-                    self._update,
+                    self._policy_update,
                     FindingKind.CUT_OFF,
                 )
 

@@ -11,7 +11,9 @@ import pytest
 
 from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
+from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.matrix import Matrix
@@ -86,6 +88,33 @@ def test_default_deny_waits_for_the_whole_vpc_layer() -> None:
 
     assert len(layer) > 40
     assert all(deployment.waits_for(deny, each) for each in layer)
+
+
+@cache
+def guarded(step: PodLayerStep) -> Deployment:
+    rails = CompiledGuardRails(labels=(("pod-security.kubernetes.io/enforce", "baseline"),))
+    return deployed(replace(stack("dev"), guard=rails, pod_layer=step))
+
+
+def test_a_pod_layer_that_others_apply_is_not_declared_and_everything_else_is() -> None:
+    own, left = guarded(PodLayerStep.DEPLOY), guarded(PodLayerStep.LEAVE)
+    policies = {each for each in identities(own) if each[1].startswith("firewall-policies")}
+
+    assert len(policies) == 8
+    assert identities(left) == identities(own) - policies
+    assert left.outputs(left.only(COMPONENT))["policies"] == []
+
+
+def test_policies_that_pulumi_lets_go_of_stay_when_they_are_no_longer_declared() -> None:
+    own, letting_go = guarded(PodLayerStep.DEPLOY), guarded(PodLayerStep.LET_GO)
+    kept = {each.name for each in letting_go.resources if each.retain_on_delete}
+    kind = f"{PREFIX}:NetworkPolicies"
+
+    assert identities(letting_go) == identities(own)
+    assert kept - {each.name for each in own.resources if each.retain_on_delete} == {
+        each.name for each in own.resources if each.name.startswith("firewall-policies-")
+    }
+    assert [each.outputs(each.only(kind))["kept"] for each in (own, letting_go)] == [False, True]
 
 
 def test_the_outputs_are_what_a_team_needs_next() -> None:

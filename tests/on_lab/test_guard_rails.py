@@ -204,6 +204,17 @@ def test_the_on_call_role_can_suspend_and_resume(guarded: Guarded) -> None:
     assert (opened.returncode, closed.returncode) == (0, 0), opened.stdout + opened.stderr + closed.stdout
 
 
+def test_kubectl_accepts_each_rendered_file_and_the_whole_folder(guarded: Guarded, tmp_path: Path) -> None:
+    out = _rendered(guarded, tmp_path / "out")
+    manifests = sorted(out.glob("*.yaml"))
+    ways = [("-f", str(path)) for path in (*manifests, out)] + [("-k", str(out))]
+    tried = [guarded.kubectl("apply", f"--dry-run={side}", *way) for side in ("client", "server") for way in ways]
+
+    assert [each.stderr for each in tried if each.returncode] == []
+    assert {path.name for path in manifests} >= {"00-default-deny.yaml", "guard_rails.yaml"}
+    assert all(f"/{name} " in tried[-1].stdout for name in ("00-default-deny", "api", "flash-ticket-firewall-pods"))
+
+
 def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
     policy = OWN_POLICY % NAMESPACE
     warned = guarded.kubectl("apply", "--dry-run=server", "-f", "-", *ANYBODY, given=policy)
@@ -278,6 +289,29 @@ def test_locking_oneself_out_is_refused_before_anything_changes(guarded: Guarded
     assert "guardRails.admission.deployers: you are lab, of the groups" in refused.stdout + refused.stderr
 
 
+def test_the_pod_layer_passes_to_rendered_files_and_back_without_a_deletion(guarded: Guarded, tmp_path: Path) -> None:
+    before = _policies(guarded)
+    _put_owner(guarded.program, "rendered")
+    marked = guarded.engine().up()
+    out = _rendered(guarded, tmp_path / "out")
+    applied = guarded.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(out))
+    forgotten, again = guarded.engine().up(), guarded.engine().preview()
+    verified = _firewall(guarded, "verifier", "verify", "--stack", "dev", "--output", "json")
+    suspended = _firewall(guarded, "night", "suspend", "--all", "--for=5m", "--reason=x", "--yes", "--stack=dev")
+    during = _policies(guarded)
+    _put_owner(guarded.program, "pulumi")
+    back = guarded.engine().up()
+
+    assert (marked.code, forgotten.code, back.code, applied.returncode) == (0, 0, 0, 0), applied.stderr
+    assert any("the next one forgets them without deleting them" in each for each in marked.diagnostics)
+    assert again.changes == ()
+    assert all(path.suffix != ".yaml" or path.name.removesuffix(".yaml") in before for path in out.iterdir())
+    assert before == during == _policies(guarded)
+    assert "NetworkPolicy" not in verified.stdout, verified.stdout
+    assert "Revert the commit of the rendered files" in suspended.stderr
+    assert f"firewall-policies-{min(before)}" in back.having("create")
+
+
 def test_destroy_leaves_the_namespace_as_it_was(guarded: Guarded) -> None:
     guarded.engine().destroy().checked()
     left = guarded.kubectl("get", "validatingadmissionpolicies,clusterroles", "-o", "name").stdout
@@ -288,3 +322,22 @@ def test_destroy_leaves_the_namespace_as_it_was(guarded: Guarded) -> None:
 
 def _firewall(guarded: Guarded, who: str, *arguments: str) -> Told:
     return flash_firewall(guarded.lab, "dev", guarded.program, *arguments, KUBECONFIG=str(guarded.kubeconfigs[who]))
+
+
+def _rendered(guarded: Guarded, out: Path) -> Path:
+    told = flash_firewall(guarded.lab, "dev", guarded.program, "render", "--stack", "dev", "--out", str(out))
+    assert told.returncode == 0, told.stdout + told.stderr
+    return out
+
+
+def _policies(guarded: Guarded) -> dict[str, str]:
+    """Return the id of each NetworkPolicy, which a deletion and a new creation change."""
+    listed = guarded.kubectl("get", "networkpolicies", "--namespace", NAMESPACE, "-o", "json").stdout
+    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in json.loads(listed)["items"]}
+
+
+def _put_owner(program: Path, owner: str) -> None:
+    path = program / "Pulumi.dev.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["config"][BINDING_KEY]["cluster"]["podLayer"] = owner
+    path.write_text(yaml.safe_dump(settings, sort_keys=False))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.operate import pulumi
-from flash_ticket.operate.suspend import one_at_a_time
+from flash_ticket.operate.one_at_a_time import one_at_a_time
 from tests.support.command.flash_firewall import copy_project, edit, run
 from tests.support.command.recorded_stack import declared_now, record_stack
 
@@ -120,7 +120,9 @@ def test_what_others_enter_while_the_question_waits_is_kept(
     project: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine("true")
-    monkeypatch.setattr("flash_ticket.cli.verbs.suspend.require_consent", lambda *_, **__: add_by_hand(project))
+    monkeypatch.setattr(
+        "flash_ticket.cli.verbs.changing.suspend.require_consent", lambda *_, **__: add_by_hand(project)
+    )
     result = run("suspend", "00-default-deny", *FOR, "--project", project)
 
     assert result.exit_code == 0, result.stderr
@@ -139,7 +141,7 @@ def test_another_declaration_that_is_deployed_while_the_question_waits_is_not_un
         edit(project / "traffic.yaml", "[rabbitmq, redis, database]", "[rabbitmq, redis]")
         record_stack(tmp_path, declared_now(project, "dev"))
 
-    monkeypatch.setattr("flash_ticket.cli.verbs.suspend.require_consent", somebody_deploys)
+    monkeypatch.setattr("flash_ticket.cli.verbs.changing.suspend.require_consent", somebody_deploys)
     result = run("suspend", "00-default-deny", *FOR, "--project", project)
 
     assert result.exit_code == 2

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.verify.finding import FindingKind
@@ -188,3 +189,40 @@ def test_a_policy_that_was_opened_by_hand_is_changed(name: str) -> None:
 
     assert changed.kind is FindingKind.CHANGED
     assert all(each.path.startswith("spec.") for each in changed.differences)
+
+
+def rendered() -> CompiledFirewall:
+    bound = environment_of("dev")
+    cluster = replace(bound.cluster, pod_layer=PodLayerOwner.RENDERED)
+    return compile_firewall(shop_matrix(), replace(bound, cluster=cluster))
+
+
+def test_a_rendered_pod_layer_is_compared_with_what_is_declared_and_mended_in_git() -> None:
+    firewall = rendered()
+    before = standing(firewall)
+    left = policy("05-old", {"podSelector": {}, "policyTypes": ["Ingress"]})
+    left["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "flash-ticket-firewall"}
+    policies = (*without(before.deployed.policies, "00-default-deny"), left)
+    missing, over = found(firewall, with_deployed(before, policies=policies))
+    mend = "flash-firewall render --stack dev --out DIR; commit what changes there, and apply it or let Argo CD sync it"
+
+    assert (missing.kind, missing.remedy) == (FindingKind.MISSING, mend)
+    assert over.kind is FindingKind.LEFT_OVER
+    assert over.remedy.startswith(f"{mend}; if it is still there afterwards, what applies the rendered files does not")
+
+
+def test_what_argo_cd_adds_to_rendered_policies_is_no_finding() -> None:
+    firewall = rendered()
+    before = standing(firewall)
+
+    def track(object_: Any) -> None:  # noqa: ANN401 - a manifest
+        object_["metadata"]["labels"]["app.kubernetes.io/instance"] = "shop"
+        object_["metadata"]["annotations"] |= {
+            "argocd.argoproj.io/sync-wave": "1",
+            "argocd.argoproj.io/tracking-id": "x",
+        }
+
+    assert (
+        found(firewall, with_deployed(before, policies=edited(before.deployed.policies, "00-default-deny", track)))
+        == []
+    )

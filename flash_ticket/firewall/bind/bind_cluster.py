@@ -73,6 +73,7 @@ class ClusterBinder:
                 entry.cni.cilium.policy_verdicts,
                 tuple(sorted(set(entry.cni.cilium.ip_blocks_match))),
             ),
+            entry.pod_layer,
         )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:

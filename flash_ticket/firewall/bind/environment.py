@@ -16,6 +16,7 @@ from flash_ticket.firewall.declare.choices import (
     Network,
     OnDestroy,
     PodEniMode,
+    PodLayerOwner,
     PolicyEnforcement,
     PolicyVerdicts,
 )
@@ -199,6 +200,7 @@ class Cluster:
         dns_groups: The groups that interfaces of CoreDNS pods can have, as the binding says; empty if it does not.
         enforcing_mode: What a new pod may do before its policies are in force; only the VPC CNI has this setting.
         cilium: The settings of Cilium; another network plug-in has the defaults, and they mean nothing.
+        pod_layer: What puts the NetworkPolicies into the cluster.
     """
 
     name: str
@@ -216,6 +218,7 @@ class Cluster:
     dns_groups: tuple[Group, ...] = ()
     enforcing_mode: EnforcingMode = EnforcingMode.STANDARD
     cilium: Cilium = Cilium()
+    pod_layer: PodLayerOwner = PodLayerOwner.PULUMI
 
     @property
     def groups_of_dns(self) -> tuple[Group, ...]:

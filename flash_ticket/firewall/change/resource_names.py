@@ -9,6 +9,12 @@ FIREWALL = "firewall"
 POLICIES = "policies"
 """The component of its NetworkPolicies."""
 
+POLICIES_TYPE = "flash-ticket-firewall:components:NetworkPolicies"
+"""The type of that component."""
+
+KEPT = "kept"
+"""The output of that component that says whether its objects stay if they are no longer declared."""
+
 ALERTS = "alerts"
 """The component of its objects for Prometheus and Grafana."""
 

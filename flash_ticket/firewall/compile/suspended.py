@@ -3,21 +3,49 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, Opening, PodFirewall
+from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions, require_one_choice
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.notice import Notice
 
 
-def require_known(suspensions: Suspensions, firewall: PodFirewall, source: str) -> None:
-    """Refuse a suspension of a policy that does not exist.
+def require_known(suspensions: Suspensions, firewall: PodFirewall, environment: Environment) -> None:
+    """Refuse a suspension of a policy that does not exist, or that Pulumi does not apply.
 
     Raises:
-        InputError: A suspended policy does not exist.
+        InputError: A suspended policy does not exist, or is applied from rendered files.
     """
+    source = stack_file(environment.name)
+    if suspensions.open:
+        refuse_rendered(environment, source, SUSPENSIONS_KEY, "open a policy")
     for each in suspensions.open:
         policy_of(firewall, each.policy, source, SUSPENSIONS_KEY)
+
+
+def refuse_rendered(environment: Environment, source: str, key: str, wish: str) -> None:
+    """Refuse what only Pulumi could do, if something else applies the pod layer.
+
+    Args:
+        environment: The environment of the stack.
+        source: Where the wish is from, for the error.
+        key: Its key there.
+        wish: What Pulumi cannot do, such as ``open a policy``.
+
+    Raises:
+        InputError: The binding says that rendered files are applied.
+    """
+    if environment.cluster.pod_layer is PodLayerOwner.RENDERED:
+        raise InputError(
+            source,
+            key,
+            f"cluster.podLayer is rendered, so Pulumi cannot {wish}: the policies are applied from Git",
+            "Revert the commit of the rendered files there, or edit traffic.yaml, run flash-firewall render and commit "
+            "what it writes",
+        )
 
 
 def opened(suspensions: Suspensions, firewall: PodFirewall) -> PodFirewall:

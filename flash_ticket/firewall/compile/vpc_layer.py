@@ -6,8 +6,10 @@ groups (datastores, nodes, cluster) get rules, but the program does not own them
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Flow, Labels, Matrix
@@ -76,6 +78,24 @@ class PodAttachment:
     service: str
     pods: Labels
     group: OwnGroup
+
+    def manifest(self, namespace: str, group_id: object) -> dict[str, Any]:
+        """Return the object for the API server.
+
+        Args:
+            namespace: The namespace of the pods.
+            group_id: The id of the group, ``sg-...``, or what Pulumi replaces with it.
+        """
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": namespace}
+        return {
+            "apiVersion": "vpcresources.k8s.aws/v1beta1",
+            "kind": "SecurityGroupPolicy",
+            "metadata": {"name": self.service, "namespace": namespace, "labels": labels},
+            "spec": {
+                "podSelector": {"matchLabels": dict(self.pods)},
+                "securityGroups": {"groupIds": [group_id]},
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)

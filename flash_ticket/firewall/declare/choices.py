@@ -15,6 +15,15 @@ class Attachment(StrEnum):
     """All pods share the nodes' group."""
 
 
+class PodLayerOwner(StrEnum):
+    """What puts the NetworkPolicies into the cluster."""
+
+    PULUMI = "pulumi"
+    """``pulumi up``, like everything else."""
+    RENDERED = "rendered"
+    """Something else, such as Argo CD, applies the files of ``flash-firewall render`` from Git."""
+
+
 class CniName(StrEnum):
     """The network plug-in that enforces NetworkPolicies in the cluster."""
 

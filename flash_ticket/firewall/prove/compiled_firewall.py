@@ -12,7 +12,6 @@ from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
-from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
@@ -87,7 +86,7 @@ def compile_firewall(
         InputError: A suspended policy is unknown, or the alerts are too large for one object or log group.
     """
     pods = compile_policies(matrix, environment)
-    require_known(suspensions, pods, stack_file(environment.name))
+    require_known(suspensions, pods, environment)
     return CompiledFirewall(
         matrix,
         environment,

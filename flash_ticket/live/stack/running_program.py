@@ -2,13 +2,15 @@
 
 from collections import deque
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 
+from flash_ticket.firewall.change.resource_names import KEPT, POLICIES_TYPE
+from flash_ticket.firewall.change.whose.pod_layer import PoliciesInState
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
@@ -56,12 +58,28 @@ def read_stack_configuration() -> StackConfiguration:
     return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})
 
 
-def ids_in_state() -> frozenset[str]:
-    """Return the ids of the resources in the state of the running program's stack, before this update."""
+@dataclass(frozen=True, slots=True)
+class StateBefore:
+    """What the state of the running program's stack holds, before this update.
+
+    Attributes:
+        ids: The ids of the resources.
+        policies: What it holds of the stack's NetworkPolicies.
+    """
+
+    ids: frozenset[str]
+    policies: PoliciesInState
+
+
+def read_state() -> StateBefore:
+    """Return what the state of the running program's stack holds, before this update."""
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value
-    resources = answer["outputs"].values()
-    return frozenset(str(each["outputs"]["id"]) for each in resources if "id" in each["outputs"])
+    resources = list(answer["outputs"].values())
+    ids = frozenset(str(each["outputs"]["id"]) for each in resources if "id" in each["outputs"])
+    held = [each["outputs"].get(KEPT) for each in resources if each.get("type") == POLICIES_TYPE]
+    kept = PoliciesInState.KEPT if all(held) else PoliciesInState.OWNED
+    return StateBefore(ids, kept if held else PoliciesInState.NONE)
 
 
 _AS_THE_ENGINE = replace(DECLARED, aliases=Aliases.BOUNDED)

@@ -1,5 +1,6 @@
 """A suspension opens one policy's pods in its direction at the pod layer until its end, and nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from flash_ticket.firewall.change.impact import difference
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.suspensions import (
     Suspension,
     Suspensions,
@@ -163,3 +165,18 @@ def test_a_hostile_reason_is_harmless_wherever_it_is_shown() -> None:
 
     assert all(text.isprintable() for text in shown)
     assert yaml.safe_load(yaml.safe_dump(shown)) == shown
+
+
+def test_a_policy_that_is_applied_from_git_cannot_be_suspended() -> None:
+    bound = environment_of("dev")
+    rendered = replace(bound, cluster=replace(bound.cluster, pod_layer=PodLayerOwner.RENDERED))
+
+    with pytest.raises(InputError) as refused:
+        compile_firewall(shop_matrix(), rendered, Suspensions((API,), NOW))
+
+    assert str(refused.value) == (
+        "Pulumi.dev.yaml: flash-ticket-firewall:suspensions: cluster.podLayer is rendered, so Pulumi cannot open a "
+        "policy: the policies are applied from Git. Revert the commit of the rendered files there, or edit "
+        "traffic.yaml, run flash-firewall render and commit what it writes."
+    )
+    assert compile_firewall(shop_matrix(), rendered, Suspensions((API,), API.until)).suspensions.over == (API,)

@@ -38,6 +38,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".vpc.id: 7 is not text. Write text, in quotes if YAML would read it as something else."),
     ("an unknown attachment", "cluster.attachment", "pod",
         ".cluster.attachment: 'pod' is not known here. Write 'pods' or 'nodes'."),
+    ("an unknown owner of the pod layer", "cluster.podLayer", "argocd",
+        ".cluster.podLayer: 'argocd' is not known here. Write 'pulumi' or 'rendered'."),
     ("an unknown plug-in", "cluster.cni.name", "flannel",
         ".cluster.cni.name: 'flannel' is not known here. Write 'vpc-cni', 'cilium' or 'calico'."),
     ("a plug-in that is a word", "cluster.cni", "vpc-cni",

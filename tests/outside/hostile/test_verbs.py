@@ -104,6 +104,13 @@ ASKED: Mapping[str, Callable[[Path, str], list[str | Path]]] = {
     "denied": _recorded("denied"),
     "replay": _recorded("replay"),
     "learn": _recorded("learn"),
+    "render": lambda ground, text: [
+        "render",
+        *_stack(ground),
+        "--inventory",
+        ground / "inventory.json",
+        f"--out={ground / file_name(text)}",
+    ],
     "inventory": lambda ground, _: ["inventory", *_stack(ground)],
     "verify": lambda ground, _: ["verify", *_stack(ground), "--inventory", ground / "inventory.json"],
     "report": _recorded("report"),

@@ -1,6 +1,7 @@
 """All guard rails of one firewall, compiled."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.admission import AdmissionPolicy, admission_policies
@@ -23,6 +24,11 @@ class CompiledGuardRails:
     def __bool__(self) -> bool:
         """Return whether there is anything to create."""
         return bool(self.admission or self.labels or self.roles)
+
+    def manifests(self) -> tuple[dict[str, Any], ...]:
+        """Return every object but the namespace, in the order in which to create them."""
+        roles = (each for role in self.roles for each in role.manifests())
+        return (*roles, *(each for admission in self.admission for each in admission.manifests()))
 
 
 def compile_guard_rails(matrix: Matrix, environment: Environment) -> CompiledGuardRails:

@@ -12,6 +12,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, Reach, rules
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.sections.guard_rails import Duty, GuardRailChoice, Subject, SubjectKind
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -53,6 +54,15 @@ class FirewallRole:
         """The subjects of the binding."""
         return [_bound(subject) for subject in self.subjects]
 
+    def manifests(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the role and its binding for the API server."""
+        kind, version = self.role_ref["kind"], f"{_RBAC}/v1"
+        named = {"apiVersion": version, "metadata": self.metadata}
+        return (
+            {**named, "kind": kind, "rules": self.rules},
+            {**named, "kind": f"{kind}Binding", "roleRef": self.role_ref, "subjects": self.bound},
+        )
+
 
 def firewall_roles(namespace: str, environment: Environment, guard: GuardRailChoice) -> tuple[FirewallRole, ...]:
     """Return the roles of one firewall; empty if the binding requests none."""
@@ -87,7 +97,8 @@ def rights_of(duty: Duty, environment: Environment) -> Iterator[KubernetesRight]
                 for kind in ("clusterroles", "clusterrolebindings")
             )
         case Duty.ON_CALL:
-            yield KubernetesRight(*policies, _OPEN)
+            if environment.cluster.pod_layer is PodLayerOwner.PULUMI:
+                yield KubernetesRight(*policies, _OPEN)
             if alerting and alerting.rule_labels is not None:
                 yield KubernetesRight(*alerts, _OPEN)
             yield from (KubernetesRight("", kind, ("list",), Reach.CLUSTER) for kind in ("pods", "services"))

@@ -22,6 +22,7 @@ from flash_ticket.firewall.declare.choices import (
     IpBlockEnd,
     KubeProxyMode,
     PodEniMode,
+    PodLayerOwner,
     PolicyEnforcement,
     PolicyVerdicts,
 )
@@ -116,6 +117,8 @@ class ClusterEntry(FileModel):
     """The subnets that pods get addresses of, besides those where the account has interfaces of nodes now."""
     cni: Cni
     dns: Dns
+    pod_layer: PodLayerOwner = Field(PodLayerOwner.PULUMI, alias="podLayer", strict=False)
+    """What puts the NetworkPolicies into the cluster."""
 
     @field_validator("leaving")
     @classmethod

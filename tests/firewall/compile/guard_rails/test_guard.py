@@ -1,5 +1,6 @@
 """Guard rails are compiled from the binding and the matrix, and only those that the binding requests."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES
 from flash_ticket.firewall.compile.guard_rails.role import rights_of
+from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.sections.guard_rails import Duty, Enforcement, Subject, SubjectKind
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
@@ -144,3 +146,11 @@ def test_pod_security_levels_become_labels() -> None:
         ("pod-security.kubernetes.io/enforce", "restricted"),
     )
     assert [*Enforcement] == ["audit", "warn", "deny"]
+
+
+def test_those_on_call_may_not_change_policies_that_are_applied_from_git() -> None:
+    own = guarded(**EVERYTHING)
+    rendered = replace(own, cluster=replace(own.cluster, pod_layer=PodLayerOwner.RENDERED))
+    lost = set(rights_of(Duty.ON_CALL, own)) - set(rights_of(Duty.ON_CALL, rendered))
+
+    assert [(each.resource, each.verbs) for each in lost] == [("networkpolicies", ("get", "patch"))]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.operate import rollback
-from flash_ticket.operate.suspend import one_at_a_time
+from flash_ticket.operate.one_at_a_time import one_at_a_time
 from tests.support.command.flash_firewall import copy_project, edit, run
 from tests.support.command.recorded_stack import declared_now, record_stack
 
@@ -98,3 +98,21 @@ def test_rollback_to_the_running_version_deploys_nothing(project: Path, asked: P
 
     assert (result.exit_code, asked.exists()) == (0, False)
     assert result.stdout == "Version 2, which runs, declares the same: nothing to do.\n"
+
+
+@pytest.mark.parametrize("rendered", [1, 2])
+def test_a_stack_whose_pod_layer_is_or_was_rendered_goes_back_in_git(
+    rendered: int, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = project / "Pulumi.dev.yaml"
+    pulumi = declared_now(project, "dev")
+    edit(settings, "      attachment: pods\n", "      attachment: pods\n      podLayer: rendered\n")
+    others = declared_now(project, "dev")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = record_stack(tmp_path, *((others, pulumi) if rendered == 1 else (pulumi, others)))
+    result = run(*BACK, "--yes", "--project", project)
+
+    assert result.exit_code == 2
+    assert "cluster.podLayer is rendered, so Pulumi cannot roll both layers back together" in result.stderr
+    assert "Revert the commit of the rendered files" in result.stderr
+    assert not asked.exists()

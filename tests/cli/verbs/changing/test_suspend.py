@@ -147,3 +147,19 @@ def test_resume_all_succeeds_if_nothing_is_suspended(project: Path) -> None:
 
 def test_the_help_says_that_deleting_an_allow_policy_closes() -> None:
     assert "it closes, because default-deny remains" in " ".join(run("suspend", "--help").stdout.split())
+
+
+def test_a_rendered_pod_layer_is_not_suspended_and_the_remedy_is_git(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = project / "Pulumi.dev.yaml"
+    edit(settings, "      attachment: pods\n", "      attachment: pods\n      podLayer: rendered\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = record_stack(tmp_path, declared_now(project, "dev"))
+    before = settings.read_text()
+    result = run("suspend", POLICY, *ASKED, "--project", project)
+
+    assert result.exit_code == 2
+    assert "stack dev: cluster.podLayer is rendered, so Pulumi cannot suspend a policy" in result.stderr
+    assert "Revert the commit of the rendered files" in result.stderr
+    assert (settings.read_text(), asked.exists()) == (before, False)
