@@ -1,8 +1,8 @@
 """The pod layer: the matrix compiled to Kubernetes NetworkPolicies (networking.k8s.io/v1).
 
-Each service has one allow policy for each direction, so that every change of a pod's rules is one atomic write. One
-more policy denies the rest. All ports are numbers, because several network plug-ins drop named ports or resolve them
-wrongly.
+Each service has one allow policy for each direction, so that every change of a pod's rules is one atomic write; a
+service without ports has none for ingress. One more policy denies the rest. All ports are numbers, because several
+network plug-ins drop named ports or resolve them wrongly.
 """
 
 from dataclasses import dataclass
@@ -159,7 +159,8 @@ class PodFirewall:
 def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
     """Return the policies that allow exactly the matrix's flows, and DNS for every service."""
     compiler = _PolicyCompiler(matrix, environment)
-    allows = [policy for service in matrix.services for policy in (compiler.ingress(service), compiler.egress(service))]
+    compiled = {Direction.INGRESS: compiler.ingress, Direction.EGRESS: compiler.egress}
+    allows = [compiled[direction](service) for service in matrix.services for direction, _ in service.policies]
     return PodFirewall(
         tuple(sorted(allows, key=lambda policy: policy.name)),
         NetworkPolicy(

@@ -10,6 +10,7 @@ from itertools import combinations
 
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
+from flash_ticket.firewall.terms.verdict import Direction
 
 Labels = tuple[tuple[str, str], ...]
 """Label keys with their values, sorted."""
@@ -27,8 +28,8 @@ class Service:
     Attributes:
         name: The name that flows use.
         pods: The pod labels as sorted pairs. No pod can match two services.
-        ports: The container ports, sorted.
-        ingress_policy: Name of the one NetworkPolicy for connections to these pods.
+        ports: The container ports, sorted; empty if the pods only call.
+        ingress_policy: Name of the one NetworkPolicy for connections to these pods; without ports there is none.
         egress_policy: Name of the one NetworkPolicy for connections from these pods.
     """
 
@@ -37,6 +38,12 @@ class Service:
     ports: tuple[PortRange, ...]
     ingress_policy: str
     egress_policy: str
+
+    @property
+    def policies(self) -> tuple[tuple[Direction, str], ...]:
+        """The direction and name of each policy of the service. Default-deny alone closes the way to no ports."""
+        egress = (Direction.EGRESS, self.egress_policy)
+        return ((Direction.INGRESS, self.ingress_policy), egress) if self.ports else (egress,)
 
 
 @dataclass(frozen=True, slots=True)

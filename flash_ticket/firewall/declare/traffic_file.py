@@ -28,11 +28,20 @@ class PolicyNames(FileModel):
 
 
 class ServiceEntry(FileModel):
-    """Pods of the namespace that do one job."""
+    """Pods of the namespace that do one job; without ports they only call."""
 
     pods: WrittenLabels
-    ports: Ports
+    ports: Ports = Field(default_factory=list)
     policies: PolicyNames = PolicyNames()
+
+    @model_validator(mode="after")
+    def _ingress_leads_to_ports(self) -> Self:
+        if self.policies.ingress and not self.ports:
+            raise refusal(
+                "an ingress policy has a name, but the service has no ports, so it gets no ingress policy",
+                "Add ports, or remove policies.ingress",
+            )
+        return self
 
 
 class ExternalEntry(FileModel):
@@ -188,9 +197,9 @@ def _own_namespace(file: TrafficFile, _: tuple[Service, ...], source: str) -> It
 
 
 def _shared_policies(_: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
-    uses = Counter(name for service in services for name in (service.ingress_policy, service.egress_policy))
+    uses = Counter(name for service in services for _, name in service.policies)
     for service in services:
-        for direction, name in (("ingress", service.ingress_policy), ("egress", service.egress_policy)):
+        for direction, name in service.policies:
             if uses[name] > 1:
                 yield InputError(
                     source,
@@ -314,8 +323,8 @@ def declaration(matrix: Matrix) -> dict[str, Any]:
         "services": {
             service.name: {
                 "pods": dict(service.pods),
-                "ports": _written(service.ports),
-                "policies": {"ingress": service.ingress_policy, "egress": service.egress_policy},
+                **({"ports": _written(service.ports)} if service.ports else {}),
+                "policies": {direction.value: name for direction, name in service.policies},
             }
             for service in matrix.services
         },

@@ -34,7 +34,7 @@ def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
             declared[pods, named[DNS]] = PortSet.of(DNS_PORTS)
             if NODE_DNS in named:
                 declared[pods, named[NODE_DNS]] = PortSet.of(DNS_PORTS)
-        if KUBELET in named:
+        if KUBELET in named and service.ports:
             # A kubelet reaches pods that share the group of its node without crossing a network interface.
             on_pods = layers.environment.cluster.attachment is Attachment.PODS
             probed = service.name if on_pods else before_restart(service.name)

@@ -203,7 +203,8 @@ class _Page:
             None,
             "What is not declared is denied, in both directions. Undeclared callers, tried on every service:",
         )
-        services = sorted(self.matrix.services, key=lambda service: self._ordered.index(service.name))
+        called = (service for service in self.matrix.services if service.ports)
+        services = sorted(called, key=lambda service: self._ordered.index(service.name))
         undeclared = [
             each
             for each in self._layers.endpoints
@@ -239,7 +240,7 @@ class _Page:
         named, found = self._layers.named, []
         for service in self.matrix.services:
             found += [Flow(service.name, each, DNS_PORTS) for each in (DNS, NODE_DNS) if each in named]
-            if KUBELET in named:
+            if KUBELET in named and service.ports:
                 found.append(Flow(KUBELET, service.name, service.ports))
         return tuple(found)
 

@@ -14,9 +14,6 @@ from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffi
 from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.proposals.draft import Draft, DraftedFlow, Stranger
 
-UNSEEN_PORT = 1
-"""The port of a service without recorded calls: one is required, and nothing listens on this (tcpmux, RFC 1078)."""
-
 _MOST_STRANGERS = 100
 _ANY_WIDTH = 1 << 20
 
@@ -63,14 +60,14 @@ def _head(draft: Draft, traffic: AttributedTraffic) -> Iterator[str]:
 
 
 def _service(service: Service) -> Iterator[str]:
-    ports = service.ports or (PortRange(Protocol.TCP, UNSEEN_PORT, UNSEEN_PORT),)
-    entry: dict[str, object] = {"pods": dict(service.pods), "ports": _ports(ports)}
-    names = {"ingress": service.ingress_policy, "egress": service.egress_policy}
-    policies = {way: name for way, name in names.items() if name != f"allow-{way}-{service.name}"}
+    entry: dict[str, object] = {"pods": dict(service.pods)}
+    if service.ports:
+        entry["ports"] = _ports(service.ports)
+    policies = {way.value: name for way, name in service.policies if name != f"allow-{way}-{service.name}"}
     if policies:
         entry["policies"] = policies
     line = f"  {_entry(service.name, entry)}"
-    yield line if service.ports else f"{line} # no recorded calls: write the port that it listens on"
+    yield line if service.ports else f"{line} # no recorded calls: add ports, if it listens"
 
 
 def _external(external: External) -> str:

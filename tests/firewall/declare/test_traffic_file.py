@@ -15,6 +15,7 @@ from flash_ticket.firewall.declare.traffic_file import declaration, parse_matrix
 from flash_ticket.firewall.declare.yaml_document import MAX_BYTES
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
+from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.json_values import with_anything_anywhere
 from tests.support.declared.matrices import matrices, rewritten, traffic_files
@@ -84,6 +85,14 @@ def test_a_port_is_tcp_unless_it_says_otherwise() -> None:
     services = {"dns": {"pods": {"app": "dns"}, "ports": [53, {"port": 53, "protocol": "UDP"}]}}
 
     assert parsed(services=services).services[0].ports == (tcp(53), udp(53))
+
+
+def test_a_service_without_ports_only_calls() -> None:
+    services = {"a": {"pods": {"app": "a"}, "ports": [80]}, "job": {"pods": {"app": "job"}}}
+    job = parsed(services=services, flows=[{"from": "job", "to": "a"}]).services[1]
+
+    assert (job.name, job.ports) == ("job", ())
+    assert job.policies == ((Direction.EGRESS, "allow-egress-job"),)
 
 
 def test_policies_without_a_name_are_named_after_their_service_and_never_after_its_flows() -> None:

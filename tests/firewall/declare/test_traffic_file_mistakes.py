@@ -48,6 +48,9 @@ MISTAKES = [
         "services.gateway.zzz: this key is not known. Remove it; known here: pods, policies, ports."),
     ("a missing key", NAMESPACE, "",
         "namespace: this key is missing. Add it."),
+    ("a policy for no ports", "ports: [3000]\n", "\n",
+        ("services.gateway: an ingress policy has a name, but the service has no ports, so it gets no ingress policy. "
+         "Add ports, or remove policies.ingress.")),
     ("a missing end of a flow", FLOW, "- {from: alb}",
         "flows[0].to: this key is missing. Add it."),
     ("an unknown service in a flow", FLOW, "- {from: alb, to: gatway}",

@@ -127,8 +127,10 @@ def traffic_files(draw: st.DrawFn, min_flows: int = 0) -> Content:
     names = draw(st.lists(st.sampled_from(_SERVICES), unique=True, min_size=1, max_size=4))
     services: dict[str, Content] = {}
     for number, name in enumerate(names):
-        services[name] = {"pods": draw(_pods(number, shape)), "ports": draw(_port_lists)}
-        if draw(st.booleans()):
+        services[name] = {"pods": draw(_pods(number, shape))}
+        if not number or draw(st.integers(0, 4)):
+            services[name]["ports"] = draw(_port_lists)
+        if draw(st.booleans()) and "ports" in services[name]:
             services[name]["policies"] = {"ingress": f"1{number}-allow-{name}"}
     externals = draw(_externals())
     flows = draw(st.lists(_flows(services, externals), min_size=min_flows, max_size=6))
@@ -137,12 +139,13 @@ def traffic_files(draw: st.DrawFn, min_flows: int = 0) -> Content:
 
 @st.composite
 def _flows(draw: st.DrawFn, services: dict[str, Content], externals: dict[str, Content]) -> Content:
-    listening = [name for name, entry in externals.items() if "ports" in entry]
-    if draw(st.booleans()) or (len(services) < 2 and not listening):
-        source, target = draw(st.sampled_from(sorted(externals))), draw(st.sampled_from(sorted(services)))
+    called = [name for name, entry in services.items() if "ports" in entry]
+    listening = {name for name, entry in externals.items() if "ports" in entry}.union(called)
+    source = draw(st.sampled_from(sorted(services)))
+    if draw(st.booleans()) or not listening - {source}:
+        source, target = draw(st.sampled_from(sorted(externals))), draw(st.sampled_from(sorted(called)))
     else:
-        source = draw(st.sampled_from(sorted(services)))
-        target = draw(st.sampled_from(sorted({*services, *listening} - {source})))
+        target = draw(st.sampled_from(sorted(listening - {source})))
     flow: Content = {"from": source, "to": [target] if draw(st.booleans()) else target}
     declared = {**services, **externals}[target]["ports"]
     if draw(st.booleans()):

@@ -60,7 +60,7 @@ def _changed(draw: st.DrawFn, former: Content) -> Content:
             entry["pods"] = {key: f"app-2{number}" if key in _TELLING else value for key, value in example.items()}
         if known and draw(st.integers(0, 4)):
             entry.pop("policies", None)
-            if "policies" in known:
+            if "policies" in known and "ports" in entry:
                 entry["policies"] = known["policies"]
     taken = [entry["policies"]["ingress"] for entry in latter["services"].values() if "policies" in entry]
     for entry in latter["services"].values():
