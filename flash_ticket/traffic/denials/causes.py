@@ -12,8 +12,10 @@ from flash_ticket.traffic.attribution.attribution import EARLY_SECONDS, Conversa
 from flash_ticket.traffic.attribution.place_directory import PlaceDirectory
 from flash_ticket.traffic.denials.cause import Cause, Suspect
 from flash_ticket.traffic.denials.interface_groups import InterfaceGroups
-from flash_ticket.traffic.records.hubble_decision import is_policys
+from flash_ticket.traffic.records.hubble_decision import denying_policies, is_policys
 from flash_ticket.traffic.records.record import Disposition, Evidence
+
+TO_ALLOW = "Change or remove that rule: no NetworkPolicy can allow what it denies"
 
 _TO_CHECK = {
     Layer.POD: (
@@ -44,6 +46,7 @@ class DeniedAsDeclared:
         early = list(self._early(conversations))
         found = [
             *self._no_policy(conversations),
+            *self._deny_rules(conversations),
             *(cause for cause, all_of_it in early if all_of_it),
             *self._compiled(first, layer),
             *self._drifted(first, layer),
@@ -64,6 +67,12 @@ class DeniedAsDeclared:
             if reason and not is_policys(reason):
                 remedy = "Look the reason up in Cilium's documentation: no rule of this firewall changes it"
                 yield Cause(Suspect.NO_POLICY, f"Cilium dropped it for {reason}, and no policy caused that", remedy)
+
+    @staticmethod
+    def _deny_rules(conversations: Sequence[Conversation]) -> Iterator[Cause]:
+        """Yield the policies of Cilium whose deny rules stopped it."""
+        for policy in denied_by(conversations):
+            yield Cause(Suspect.OVERRULED, f"a deny rule of {policy} stopped it", TO_ALLOW)
 
     @staticmethod
     def _early(conversations: Sequence[Conversation]) -> Iterator[tuple[Cause, bool]]:
@@ -170,6 +179,12 @@ class DeniedAsDeclared:
     def _deployed_policies(self) -> Mapping[str, object]:
         deployed = self.traffic.inventory.deployed
         return {each["metadata"]["name"]: each["spec"] for each in deployed.policies} if deployed else {}
+
+
+def denied_by(conversations: Sequence[Conversation]) -> tuple[str, ...]:
+    """Return the policies whose deny rules stopped something, sorted: Hubble names them."""
+    found = (each.reason for each in conversations if each.evidence is Evidence.HUBBLE)
+    return tuple(sorted({policy for reason in found for policy in denying_policies(reason)}))
 
 
 def _unknown(about: Conversation, layer: Layer) -> Cause:

@@ -7,7 +7,7 @@ listed separately, because it is a weaker sign.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -23,7 +23,7 @@ from flash_ticket.traffic.attribution.attribution import Conversation
 from flash_ticket.traffic.attribution.examples import MOST_EXAMPLES
 from flash_ticket.traffic.denials.allowance import Allowance, allowance
 from flash_ticket.traffic.denials.cause import Cause
-from flash_ticket.traffic.denials.causes import DeniedAsDeclared
+from flash_ticket.traffic.denials.causes import TO_ALLOW, DeniedAsDeclared, denied_by
 from flash_ticket.traffic.denials.near_miss import NearMisses
 from flash_ticket.traffic.denials.refusals import Refusal, is_governed, refusals
 from flash_ticket.traffic.records.hubble_decision import is_audited, is_policys
@@ -228,8 +228,13 @@ class _Denials:
             Standing.DECLARED if is_declared else Standing.UNDECLARED,
             tuple(self._decided(source, destination, port, layer)),
             self._as_declared.causes(conversations, layer) if is_declared else self._near.causes(conversations),
-            None if is_declared else allowance(self.layers, conversations),
+            None if is_declared else self._allowance(conversations),
         )
+
+    def _allowance(self, conversations: Sequence[Conversation]) -> Allowance:
+        found = allowance(self.layers, conversations)
+        deny = (f"A deny rule of {policy} stopped it. {TO_ALLOW}" for policy in denied_by(conversations))
+        return replace(found, before=(*found.before, *deny))
 
     def _is_declared(self, source: Endpoint, destination: Endpoint, port: PortRange | None) -> bool:
         ports = self._declared.get((source, destination), NO_PORTS)

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.traffic.records.gathering import Gathering
-from flash_ticket.traffic.records.hubble_decision import Decision, call_of, decision_of, is_dropped, is_policys
+from flash_ticket.traffic.records.hubble_decision import DROPPED, Decision, call_of, decision_of, is_policys
 from flash_ticket.traffic.records.hubble_line import (
     EarlierFlows,
     HubbleFlow,
@@ -97,10 +97,11 @@ class HubbleReader:
 
     def records(self, lines: LineReader) -> Iterator[Record]:
         """Yield the summed up records, each time when many kinds are held, and at the end."""
-        gathered, reading, count, is_earlier = self._gathered, self._reading, self._count, self._earlier.has
+        gathered, reading, count = self._gathered, self._reading, self._count
+        is_earlier = self._earlier.has if self._earlier else None
         for batch in lines.batches(reading):
             for index, text in enumerate(batch.lines):
-                if is_earlier(text):
+                if is_earlier and is_earlier(text):
                     continue
                 try:
                     line = hubble_line(text)
@@ -137,8 +138,8 @@ class HubbleReader:
             turn,
             flow.drop_reason_desc,
             flow.drop_reason,
-            flow.denied_by if flow.egress_denied_by or flow.ingress_denied_by else "",
-            flow.about_drop if is_dropped(flow) else None,
+            flow.denied_by if flow.egress_denied_by or flow.ingress_denied_by else (),
+            flow.about_drop if flow.verdict in DROPPED else None,
         )
         found = self._decisions.get(words)
         if found is None:
@@ -149,7 +150,7 @@ class HubbleReader:
             return False
         if flow.time is None:
             raise ValueError("it has no time")
-        moment, count = flow.time.timestamp(), flow.count
+        moment, count = flow.time.timestamp(), flow.count if flow.aggregate else 1
         addresses = flow.addresses or _NO_ADDRESSES
         if decision.disposition is Disposition.STOPPED:
             count = self._stopped(flow, decision, _packet(flow, protocol, addresses), moment)
@@ -177,11 +178,12 @@ class HubbleReader:
             return 0
         if decision.name:
             return flow.count
-        if flow.event_type is None:
+        kind = flow.event
+        if kind is None:
             if counts and is_policys(decision.reason):
                 self._reading.note(_NO_TYPES)
             return flow.count
-        new = self._packets.new(packet, flow.event_type.type, flow.count)
+        new = self._packets.new(packet, kind, flow.count)
         self._reading.repeated += counts and not new
         return new
 
@@ -229,4 +231,4 @@ def _packet(flow: HubbleFlow, protocol: int, addresses: PacketAddresses) -> tupl
     ports = flow.l4 and (flow.l4.tcp or flow.l4.udp or flow.l4.sctp)
     numbers = (ports.source_port, ports.destination_port) if ports else ()
     ends = (addresses.source, addresses.destination)
-    return flow.node_name, *ends, protocol, *numbers, flow.drop_reason_desc or flow.drop_reason
+    return bytes(flow.node_name), *ends, protocol, *numbers, flow.drop_reason_desc or flow.drop_reason

@@ -21,12 +21,14 @@ _REASON_NAMES: Final = {
     "DROP_REASON_UNKNOWN": "",
 }
 
-_BY = " by "
+_BY, _AND = " by ", ", "
 
-_DROPPED = frozenset({"DROPPED", 2})
+DROPPED = frozenset({"DROPPED", 2})
+"""The verdict about a packet or a message that was dropped."""
+
 _DISPOSITIONS: Final = {
     **dict.fromkeys(("FORWARDED", 1), Disposition.PASSED),
-    **dict.fromkeys(_DROPPED, Disposition.STOPPED),
+    **dict.fromkeys(DROPPED, Disposition.STOPPED),
     # In policy audit mode, a policy would drop the packet, but it is forwarded.
     **dict.fromkeys(("AUDIT", 4), Disposition.PASSED),
     **dict.fromkeys(("REDIRECTED", 5), Disposition.PASSED),
@@ -72,6 +74,11 @@ def is_policys(reason: str) -> bool:
     return reason.partition(" ")[0] in _POLICY_REASONS or reason.startswith(_BY)
 
 
+def denying_policies(reason: str) -> tuple[str, ...]:
+    """Return the policies whose deny rules a drop's reason names; none for a default denial."""
+    return tuple(filter(None, reason.partition(_BY)[2].split(_AND)))
+
+
 def is_audited(reason: str) -> bool:
     """Return whether traffic passed only because Cilium audits its policies, by the reason of a record."""
     return reason.partition(" ")[0] == _AUDITED
@@ -92,11 +99,6 @@ class Decision(NamedTuple):
     reason: str
     name: str
     aside: str
-
-
-def is_dropped(flow: HubbleFlow) -> bool:
-    """Return whether a packet or a message was dropped."""
-    return flow.verdict in _DROPPED
 
 
 def call_of(flow: HubbleFlow, listening: frozenset[tuple[int, int]]) -> tuple[int, int, bool]:
@@ -159,17 +161,17 @@ def _reason(flow: HubbleFlow, disposition: Disposition) -> str:
     else:
         word = flow.drop_reason_desc or flow.drop_reason
         reason = _REASON_NAMES.get(word, word if isinstance(word, str) else f"drop reason {word}")
-    return f"{reason}{_BY}{flow.denied_by}" if flow.denied_by else reason
+    return f"{reason}{_BY}{_AND.join(flow.denied_by)}" if flow.denied_by else reason
 
 
 def _refused_name(flow: HubbleFlow, port: int, reason: str) -> str:
     """Return the name that Cilium's DNS proxy refused; such a line has no reason for its drop."""
     if flow.type not in _LAYER_7 or reason:
         return ""
-    if flow.l7 is None or flow.l7.dns is None:
-        # A field mask can leave out the query.
-        return UNKNOWN_NAME if flow.l7 is None and port == _DNS_PORT else ""
-    return flow.l7.dns.query.rstrip(".").lower() or "."
+    message = flow.message
+    if message is None:  # a field mask can leave it out
+        return UNKNOWN_NAME if port == _DNS_PORT else ""
+    return (message.dns.query.rstrip(".").lower() or ".") if message.dns else ""
 
 
 def _aside(flow: HubbleFlow, protocol: int, reason: str) -> str:

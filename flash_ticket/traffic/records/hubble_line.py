@@ -117,7 +117,8 @@ class HubbleFlow(Struct, gc=False):
     """A packet, a message or a verdict of a policy.
 
     ``source`` and ``destination`` are `HubbleEndpoint`s that are not decoded yet, because the same ones come again and
-    again. The fields are in the order in which Hubble writes them, which is the fastest to read.
+    again. ``l7`` and ``event_type`` are not decoded either, because only drops need them. The fields are in the order
+    in which Hubble writes them, which is the fastest to read.
     """
 
     time: Moment | None = None
@@ -128,9 +129,9 @@ class HubbleFlow(Struct, gc=False):
     source: Raw = msgspec.field(default_factory=Raw)
     destination: Raw = msgspec.field(default_factory=Raw)
     type: EnumValue = msgspec.field(default="", name="Type")
-    node_name: KubernetesName = ""
-    l7: Layer7 | None = None
-    event_type: EventType | None = None
+    node_name: Raw = msgspec.field(default_factory=Raw)
+    l7: Raw = msgspec.field(default_factory=Raw)
+    event_type: Raw = msgspec.field(default_factory=Raw)
     traffic_direction: EnumValue = ""
     trace_observation_point: EnumValue = ""
     drop_reason_desc: EnumValue = ""
@@ -146,16 +147,26 @@ class HubbleFlow(Struct, gc=False):
 
     @property
     def about_drop(self) -> tuple[object, ...]:
-        """What distinguishes drops with the same reason: the layer, the name that was asked for, the type of ICMPv6."""
-        dns, icmpv6 = self.l7 and self.l7.dns, self.l4 and self.l4.icmpv6
-        return self.type, self.l7 is None, dns and dns.query, icmpv6 and icmpv6.type
+        """What distinguishes drops with the same reason: the layer, the message, the type of ICMPv6."""
+        icmpv6 = self.l4 and self.l4.icmpv6
+        return self.type, bytes(self.l7), icmpv6 and icmpv6.type
 
     @property
-    def denied_by(self) -> str:
-        """The policy with the deny rule: ``CiliumNetworkPolicy shop/no-world``; empty if none is named."""
-        for policy in (*(self.egress_denied_by or ()), *(self.ingress_denied_by or ())):
-            return f"{policy.kind} {policy.namespace}/{policy.name}".strip(" /")
-        return ""
+    def message(self) -> Layer7 | None:
+        """The message that a proxy saw; None if the line has none."""
+        return _decode_message(self.l7) if self.l7 else None
+
+    @property
+    def event(self) -> int | None:
+        """The type of the event of Cilium behind it; None if the line leaves it out."""
+        found = _decode_event(self.event_type) if self.event_type else None
+        return found.type if found else None
+
+    @property
+    def denied_by(self) -> tuple[str, ...]:
+        """The policies with a deny rule: ``CiliumNetworkPolicy shop/no-world``; empty if none is named."""
+        every = (*(self.egress_denied_by or ()), *(self.ingress_denied_by or ()))
+        return tuple(dict.fromkeys(f"{each.kind} {each.namespace}/{each.name}".strip(" /") for each in every))
 
 
 class LostEvents(Struct, gc=False):
@@ -205,6 +216,8 @@ class HubbleEndpoint(Struct, gc=False):
 _decode_line = msgspec.json.Decoder(Line).decode
 _decode_flow = msgspec.json.Decoder(HubbleFlow).decode
 _decode_moment = msgspec.json.Decoder(Moment).decode
+_decode_message = msgspec.json.Decoder(Layer7 | None).decode
+_decode_event = msgspec.json.Decoder(EventType | None).decode
 _decode_endpoint = msgspec.json.Decoder(HubbleEndpoint).decode
 
 _CILIUMS_OWN_LABELS = ("io.cilium.k8s.", "io.kubernetes.pod.namespace")
@@ -229,13 +242,16 @@ class EarlierFlows:
         is_written = since is not None and 0 <= since <= _LATEST
         self._since = datetime.fromtimestamp(int(since), UTC).isoformat()[:19].encode() if since and is_written else b""
 
+    def __bool__(self) -> bool:
+        return bool(self._since)
+
     def has(self, text: bytes) -> bool:
         """Return whether a line is whole, a flow, and from before the time; False where this cannot be seen."""
-        if not self._since or not text.startswith(b'{"flow":{'):
+        if not text.startswith(b'{"flow":{'):
             return False
         # Hubble writes the time of the flow once more behind it, as the last member.
         tail = _WHOLE_TAIL.fullmatch(text[-_TAIL_BYTES:].rstrip())
-        return tail is not None and tail[1] < self._since
+        return tail is not None and tail[1] < self._since  # an empty time is before every other
 
 
 def hubble_line(text: bytes) -> Line:

@@ -7,6 +7,7 @@ import pytest
 from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
 from flash_ticket.traffic.attribution.inventory import Inventory, NameRule
 from flash_ticket.traffic.attribution.refused_names import MOST_NAMES, OTHER_NAMES
+from flash_ticket.traffic.denials.cause import Suspect
 from flash_ticket.traffic.denials.denied import Denied, News, denied
 from flash_ticket.traffic.denials.refusals import Refusal
 from flash_ticket.traffic.records.record import UNKNOWN_NAME, Evidence, Record
@@ -111,3 +112,35 @@ def test_a_declared_connection_that_cilium_drops_for_another_reason_is_still_a_d
     answer = found(line(API, REDIS, 6379, evidence=Evidence.HUBBLE, reason="STALE_OR_UNROUTABLE_IP"))
 
     assert (len(answer.denials), answer.aside, answer.holds) == (1, {}, False)
+
+
+DENY = "POLICY_DENY by CiliumNetworkPolicy flash-ticket/no-redis, CiliumClusterwideNetworkPolicy no-data"
+
+
+def test_a_deny_rule_that_stops_a_declared_connection_is_its_cause() -> None:
+    (denial,) = found(
+        line(API, REDIS, 6379, evidence=Evidence.HUBBLE, reason=DENY),
+        line(API, REDIS, 6379, evidence=Evidence.HUBBLE, reason="POLICY_DENY"),
+    ).denials
+
+    assert denial.count == 2
+    assert [(cause.suspect, cause.problem) for cause in denial.causes] == [
+        (Suspect.OVERRULED, "a deny rule of CiliumClusterwideNetworkPolicy no-data stopped it"),
+        (Suspect.OVERRULED, "a deny rule of CiliumNetworkPolicy flash-ticket/no-redis stopped it"),
+    ]
+
+
+def test_a_flow_alone_does_not_allow_what_a_deny_rule_stops() -> None:
+    by_default, by_rule = (
+        found(line(PAY, API, 4000, evidence=Evidence.HUBBLE, reason=reason)).denials[0].allowance
+        for reason in ("POLICY_DENIED", DENY)
+    )
+
+    assert by_default
+    assert by_rule
+    assert by_rule.line == by_default.line
+    added = by_rule.before[len(by_default.before) :]
+    assert [each.partition(" stopped it. ")[0] for each in added] == [
+        "A deny rule of CiliumClusterwideNetworkPolicy no-data",
+        "A deny rule of CiliumNetworkPolicy flash-ticket/no-redis",
+    ]

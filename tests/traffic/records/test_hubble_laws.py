@@ -127,12 +127,13 @@ def naive(flow: dict[str, Any]) -> Content | None:
     if reply and "is_reply" not in flow and direction:
         direction = "egress" if direction == "ingress" else "ingress"
     reason = "AUDIT" if flow["verdict"] == "AUDIT" else ""
+    denied_by = " by CiliumNetworkPolicy shop/no-world" if "egress_denied_by" in flow else ""
     if disposition == "stopped":
         number = {133: "POLICY_DENIED", 151: "drop reason 151", None: ""}[flow.get("drop_reason")]
         reason = flow.get("drop_reason_desc", number)
         if protocol == 1 and reason not in {"", "POLICY_DENIED"}:
             return None  # it has no ports, and no policy dropped it
-        reason += " by CiliumNetworkPolicy shop/no-world" if "egress_denied_by" in flow else ""
+    reason += denied_by if disposition == "stopped" or reason else ""
     port = ports.get("source_port" if reply else "destination_port", 0)
     return (disposition, *(reversed(ends) if reply else ends), protocol, port, direction, reason)
 
