@@ -37,6 +37,7 @@ def lines(connections: Connections) -> Iterator[str]:
 
     One piece may contain many lines.
     """
+    within = connections.within
     written: list[tuple[object, str]] | None = None
     of: object = None
     for source, found in connections.rows():
@@ -46,7 +47,7 @@ def lines(connections: Connections) -> Iterator[str]:
                 [(destination, f"{escaped(words(destination))} : {ports}\n") for destination, ports in found],
             )
         head = f"{escaped(words(source))} => "
-        yield "".join([head + line for destination, line in written or () if destination != source])
+        yield "".join([head + line for destination, line in written or () if destination != source or source in within])
 
 
 def _dot(connections: Connections) -> Iterator[str]:

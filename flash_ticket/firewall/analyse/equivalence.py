@@ -221,6 +221,12 @@ class Equivalence:
             for ports, destinations in by_ports.items():
                 yield Link(source.members, destinations, ports)
 
+    def ports_within(self) -> Iterator[tuple[int, PortSet]]:
+        """Yield each workload whose pods may connect to each other, as its number, and the ports."""
+        for each in self._classes:
+            if ports := self._between(each, each):
+                yield from ((number, ports) for number in each.members)
+
     def _between(self, source: _Class, destination: _Class) -> PortSet:
         leaving = self._open(source.rules[Direction.EGRESS], destination.sets, destination.resolution)
         if not leaving:

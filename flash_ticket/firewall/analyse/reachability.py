@@ -226,6 +226,11 @@ class Reachability:
                 parties.append(INGRESS_CONTROLLER)
         return Connections(parties, blocks)
 
+    def within_workloads(self) -> Iterator[tuple[Workload, PortSet]]:
+        """Yield each workload whose pods may connect to each other, and the ports; ``connections`` leaves these out."""
+        for number, ports in self._equivalence.ports_within():
+            yield self.cluster.workloads[number], ports
+
     def _families(self, asked: Iterable[Family]) -> list[Family]:
         blocks = (block for direction in Direction for block in blocks_of(self.cluster, direction))
         named = {Family.V6 for block in blocks if block.family is Family.V6}

@@ -281,13 +281,14 @@ class _Flows:
         return any(name not in self.endpoints for name in (*entry.source, *entry.target))
 
     def _is_impossible(self, origin: str, target: str, key: str) -> bool:
-        if origin == target:
+        outside = self.file.externals.keys() - self.file.services.keys()
+        if origin == target and origin in outside:
             self._fail(
                 f"{key}.to",
-                f"the flow goes from {origin} to itself",
-                "Remove it; where its pods must talk to each other, declare them as two services",
+                f"the flow goes from the external {origin} to itself",
+                "Remove it: only the pods of a service may be both ends of a flow",
             )
-        elif {origin, target} <= self.file.externals.keys() - self.file.services.keys():
+        elif {origin, target} <= outside:
             self._fail(
                 key,
                 f"{origin} and {target} are both externals, and this firewall does not control the traffic between "

@@ -87,7 +87,8 @@ class BothLayers:
     def openings(self, layer: Layer) -> Openings:
         """Return, for each pair, the ports that a layer allows from some part of one endpoint to some of the other.
 
-        Pairs that the layer does not control are left out: see ``has_say``. What only the account knows is left out,
+        The pods of a service are a pair of their own. Pairs that the layer does not control are left out: see
+        ``has_say``. What only the account knows is left out,
         too: see ``unknown``.
         """
         return self._pod_openings if layer is Layer.POD else self._vpc_openings
@@ -105,7 +106,7 @@ class BothLayers:
     def blocks(self, layer: Layer) -> Iterator[tuple[Sequence[Endpoint], Sequence[Endpoint], PortSet]]:
         """Yield the content of ``openings``, with the endpoints that the layer cannot distinguish in one block.
 
-        An endpoint on both sides of a block is not connected to itself.
+        An endpoint on both sides of a block is connected to itself only if it is a service.
         """
         if layer is Layer.VPC:
             yield from self.groups.blocks()
@@ -155,8 +156,13 @@ class BothLayers:
         found = dict(self.passing)
         for pair, ports in self.perhaps_passing.items():
             found[pair] = found.get(pair, NO_PORTS) | ports
-        blocks = [Block((source.name,), (destination.name,), ports) for (source, destination), ports in found.items()]
-        return Connections((endpoint.name for endpoint in self.endpoints), blocks)
+        blocks = [
+            Block((source.name,), (destination.name,), ports)
+            for (source, destination), ports in found.items()
+            if source is not destination
+        ]
+        within = {source.name: ports for (source, destination), ports in found.items() if source is destination}
+        return Connections((endpoint.name for endpoint in self.endpoints), blocks, within)
 
     def verdict(self, layer: Layer, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
         """Return a layer's verdict on one connection; None if it has no say, or an end has no address.
@@ -203,12 +209,16 @@ class BothLayers:
         """Return the verdict of each layer that has a say on one connection, with ends and port as people write them.
 
         Raises:
-            InputError: An endpoint does not exist, both are the same, the port is invalid, or no layer has a say.
+            InputError: An endpoint does not exist, both are the same one and no service, the port is invalid, or no
+                layer has a say.
         """
         one, other = self.endpoint(source), self.endpoint(destination)
-        if one is other:
+        if one is other and one.role is not Role.SERVICE:
             raise InputError(
-                self.environment.name, source, "both ends are the same endpoint", "Name two different ones"
+                self.environment.name,
+                source,
+                "both ends are the same endpoint",
+                "Name two different ones, or a service",
             )
         asked = find_port(port, _endpoints(other)[0] if _endpoints(other) else ANYWHERE)
         found = [self.answer(layer, one, other, asked) for layer in Layer]
@@ -275,7 +285,7 @@ class BothLayers:
             for sources, destinations, ports in self.groups.blocks()
             for source in sources
             for destination in destinations
-            if source is not destination
+            if source is not destination or source.role is Role.SERVICE
         }
 
     @property
@@ -295,6 +305,10 @@ class BothLayers:
                     for other in self._at(destination, by_party):
                         if one is not other and (self._is_governed(one) or self._is_governed(other)):
                             found[one, other] |= ports
+        for workload, ports in self._pods.within_workloads():
+            for each in by_party[str(workload)]:
+                if each.role is Role.SERVICE:
+                    found[each, each] |= ports
         return found
 
     def _at(self, party: object, known: dict[object, list[Endpoint]]) -> list[Endpoint]:

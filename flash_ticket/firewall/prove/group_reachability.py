@@ -99,7 +99,7 @@ class GroupReachability:
     def blocks(self) -> Iterator[tuple[tuple[Endpoint, ...], tuple[Endpoint, ...], PortSet]]:
         """Yield sources, the destinations that the rules allow for some part of each, and the ports; no pair twice.
 
-        An endpoint on both sides of a block is not connected to itself.
+        An endpoint on both sides of a block is connected to itself if it stands for several interfaces.
         """
         for (source, destination), ports in self._openings.items():
             yield self._members[source], self._members[destination], ports
@@ -302,8 +302,7 @@ class GroupReachability:
             ends[direction] |= dict.fromkeys(each for each in opened if each.has_own_group)
         for source in ends[Direction.EGRESS]:
             for destination in ends[Direction.INGRESS]:
-                if source is not destination:
-                    yield source, destination
+                yield source, destination
 
     def _rules_of(self, endpoint: Endpoint, direction: Direction) -> Iterator[GroupRule]:
         for group in endpoint.groups:

@@ -223,12 +223,13 @@ class _Prover:
     def _stopped(self) -> tuple[dict[int, int], GroupsOfOthers]:
         """Return the number of undeclared connections that one and that both layers stop, and those of others' rules.
 
-        It counts pairs with a service, on all declared ports.
+        It counts pairs of two different endpoints, one of them a service, on all declared ports.
         """
         in_play = PortSet.of(port for ports in self._declared.values() for port in ports)
-        passing = self.layers.passing
+        passing = {pair: ports for pair, ports in self.layers.passing.items() if pair[0] is not pair[1]}
         through = sum(_count(ports & in_play) for ports in passing.values())
-        perhaps = sum(_count(ports & in_play) for ports in self.layers.perhaps_passing.values())
+        unsure = self.layers.perhaps_passing.items()
+        perhaps = sum(_count(ports & in_play) for pair, ports in unsure if pair[0] is not pair[1])
         opened = {layer: self._open_in(layer, self.layers.blocks(layer), in_play) for layer in Layer}
         unknown = self._counted(self.layers.groups.unknown_blocks(), in_play) - perhaps
         by_one = opened[Layer.POD] + opened[Layer.VPC] - 2 * through - perhaps

@@ -1,9 +1,10 @@
 """Which party may open connections to which other, on which ports: the result of an analysis of any layer."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.input_error import InputError, shown
@@ -11,6 +12,9 @@ from flash_ticket.firewall.terms.ports import PortSet
 
 PartyName = str | AddressRange
 """One end of a connection: the name of a workload or place, or a range of addresses outside the cluster."""
+
+NOTHING: Mapping[PartyName, PortSet] = MappingProxyType({})
+"""No ports within any party."""
 
 
 def words(party: PartyName) -> str:
@@ -57,24 +61,29 @@ class Connections:
     Attributes:
         parties: Every workload and range of the analysis, connected or not, sorted by its words.
         blocks: The connections; no pair is in two blocks.
+        within: The ports on which the pods of a party may connect to each other.
     """
 
-    __slots__ = ("blocks", "parties")
+    __slots__ = ("blocks", "parties", "within")
 
-    def __init__(self, parties: Iterable[PartyName], blocks: Iterable[Block]) -> None:
+    def __init__(
+        self, parties: Iterable[PartyName], blocks: Iterable[Block], within: Mapping[PartyName, PortSet] = NOTHING
+    ) -> None:
         self.parties = tuple(sorted(set(parties), key=words))
         self.blocks = tuple(blocks)
+        self.within = within
 
     def __iter__(self) -> Iterator[Connection]:
         for source, found in self.rows():
             for destination, ports in found:
-                if destination != source:
+                if destination != source or source in self.within:
                     yield Connection(source, destination, ports)
 
     def rows(self) -> Iterator[tuple[PartyName, list[tuple[PartyName, PortSet]]]]:
         """Yield each source with its destinations and their ports, both sorted.
 
-        The destinations can include the source itself. Sources with the same destinations share one list.
+        The destinations can include the source itself, which is a connection only for a source in ``within``. Other
+        sources with the same destinations share one list.
         """
         by_source: dict[PartyName, list[int]] = {}
         for index, block in enumerate(self.blocks):
@@ -83,10 +92,13 @@ class Connections:
         shared: dict[tuple[int, ...], list[tuple[PartyName, PortSet]]] = {}
         uses: dict[tuple[int, ...], int] = {}
         keys = {source: tuple(indices) for source, indices in by_source.items()}
-        for key in keys.values():
+        for key in (key for source, key in keys.items() if source not in self.within):
             uses[key] = uses.get(key, 0) + 1
-        for source in sorted(keys, key=words):
-            key = keys[source]
+        for source in sorted({*keys, *self.within}, key=words):
+            key = keys.get(source, ())
+            if source in self.within:
+                yield source, self._row_within(source, key)
+                continue
             found = shared.get(key)
             if found is None:
                 found = shared[key] = [
@@ -100,6 +112,12 @@ class Connections:
             if not uses[key]:
                 del shared[key]
 
+    def _row_within(self, source: PartyName, indices: Iterable[int]) -> list[tuple[PartyName, PortSet]]:
+        """Return the row of a source in ``within``, with the source itself."""
+        blocks = [self.blocks[index] for index in indices]
+        others = [(each, block.ports) for block in blocks for each in block.destinations if each != source]
+        return sorted([*others, (source, self.within[source])], key=lambda pair: words(pair[0]))
+
     def focused(self, sources: Collection[PartyName], destinations: Collection[PartyName]) -> "Connections":
         """Return only the connections from these sources to these destinations, and their ends."""
         blocks: list[Block] = []
@@ -108,7 +126,9 @@ class Connections:
             arriving = tuple(each for each in block.destinations if each in destinations)
             if leaving and arriving:
                 blocks.append(Block(leaving, arriving, block.ports))
-        return Connections((party for each in blocks for party in (*each.sources, *each.destinations)), blocks)
+        within = {each: ports for each, ports in self.within.items() if each in sources and each in destinations}
+        parties = (party for each in blocks for party in (*each.sources, *each.destinations))
+        return Connections((*parties, *within), blocks, within)
 
     def named(self, name: str, option: str) -> frozenset[PartyName]:
         """Return the parties that a name on the command line means.

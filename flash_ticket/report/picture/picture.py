@@ -78,7 +78,8 @@ class _Picture:
     @property
     def _titles(self) -> Titles:
         title = f"{self.matrix.namespace} in {self.environment.name}"
-        said = "; ".join(f"{link.source} to {link.target} on {link.label}" for link in self._links)
+        flows = flows_shown(self.matrix, self.environment)
+        said = "; ".join(f"{each.source} to {each.target} on {listing(each.ports)}" for each in flows)
         return Titles(
             f"{title}: allowed connections",
             f"Allowed: {said}. Everything else is denied.",
@@ -88,7 +89,7 @@ class _Picture:
 
     @cached_property
     def _links(self) -> list[Link]:
-        flows = flows_shown(self.matrix, self.environment)
+        flows = (each for each in flows_shown(self.matrix, self.environment) if each.source != each.target)
         return [Link(each.source, each.target, listing(each.ports)) for each in flows]
 
     @cached_property
@@ -133,7 +134,8 @@ class _Picture:
     @cached_property
     def _ports(self) -> dict[str, tuple[str, ...]]:
         flows = sorted(flows_shown(self.matrix, self.environment), key=lambda each: each.ports)
-        return port_labels(Link(each.source, each.target, listing(each.ports)) for each in flows)
+        links = (each for each in flows if each.source != each.target)
+        return port_labels(Link(each.source, each.target, listing(each.ports)) for each in links)
 
     def _station(self, name: str, kind: BoxKind, details: tuple[str, ...], frame: str, shown: str = "") -> Station:
         about = "; ".join([name, *details, *([f"security group: {frame}"] if frame else [])])
@@ -154,6 +156,8 @@ class _Picture:
         details = [f"{key.rpartition('/')[2]}={value}" for key, value in service.pods]
         if not self.matrix.flows_into[service.name] and not self.matrix.flows_out_of[service.name]:
             details.append("no flow: all denied")
+        own = (flow for flow in self.matrix.flows_into[service.name] if flow.source == service.name)
+        details += [f"each other: {listing(flow.ports)}" for flow in own]
         return self._station(service.name, BoxKind.INSIDE, tuple(details), "" if self._on_nodes else service.name)
 
     def _external(self, external: External) -> Station:

@@ -66,9 +66,6 @@ class _Writer:
         front = self.layers.environment.load_balancer.external
         if source.name == clients_of(front):
             return Allowance("", tuple(self._clients(destination, port, front)))
-        if source is destination:
-            remedy = f"A flow cannot lead from {source.name} to itself: declare the pods that talk as two services"
-            return Allowance("", (remedy,))
         if not any(self._is_inside(end) for end in (source, destination)):
             return Allowance("", ("Both ends are outside the namespace: a flow needs a service at one end",))
         caller, called = self._caller(source), self._called(destination, port)

@@ -127,7 +127,6 @@ class _Drafting:
         return (
             None not in ends
             and any(isinstance(end, Service) for end in ends)
-            and seen.source != seen.destination
             and seen.port.protocol is not Protocol.SCTP
         )
 

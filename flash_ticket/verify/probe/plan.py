@@ -1,7 +1,7 @@
 """The connections that ``verify --probe`` tries: every declared and every undeclared one of each service."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -121,15 +121,15 @@ def plan(
         named: The hosts of externals that the user has named.
     """
     targets = _Targets(environment, pods, interfaces, named)
+    chosen: dict[str, RunningPod] = {}
+    for pod in pods:
+        chosen.setdefault(pod.service, pod)
     checks = [
-        check
+        _between_two(check, chosen)
         for source in matrix.services
         for expected in (_declared, _undeclared)
         for check in expected(matrix, source, targets)
     ]
-    chosen: dict[str, RunningPod] = {}
-    for pod in pods:
-        chosen.setdefault(pod.service, pod)
     tried = tuple(each for each in checks if each.ports.protocol is Protocol.TCP)
     others = dict.fromkeys(f"{each}: only TCP shows whether a connection opens" for each in checks if each not in tried)
     return ProbePlan(
@@ -176,6 +176,14 @@ def _declared(matrix: Matrix, source: Service, targets: _Targets) -> Iterator[Ch
         hosts = targets.hosts(matrix.endpoints[flow.target])
         for ports in flow.ports:
             yield Check(source.name, flow.target, ports, ports.first, Expectation.CONNECTS, hosts)
+
+
+def _between_two(check: Check, chosen: Mapping[str, RunningPod]) -> Check:
+    """Return the check without the pod that makes it among its hosts: no policy applies to a pod with itself."""
+    if check.source != check.target or check.source not in chosen:
+        return check
+    own = chosen[check.source].address
+    return replace(check, hosts=tuple(host for host in check.hosts if host != own))
 
 
 def _undeclared(matrix: Matrix, source: Service, targets: _Targets) -> Iterator[Check]:

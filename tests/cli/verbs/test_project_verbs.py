@@ -151,7 +151,7 @@ def test_explain_writes_each_layer_as_json(project: Path) -> None:
     ("question", "message"),
     [
         (("gatway", "api", "80"), "error: dev: gatway: it is not an endpoint. Name one such as gateway"),
-        (("api", "api", "80"), "error: dev: api: both ends are the same endpoint."),
+        (("redis", "redis", "80"), "error: dev: redis: both ends are the same endpoint."),
         (("gateway", "api", "http"), "error: PORT: http: "),
         (("gateway", "api", "99999"), "error: PORT: 99999: not a port or a range of ports."),
         (("gateway", "api", "icmp/1"), "error: PORT: icmp/1: unknown protocol 'ICMP'."),

@@ -66,9 +66,9 @@ MISTAKES = [
         "pay-api.")),
     ("a flow to a number", FLOW, "- {from: alb, to: [gateway, 5]}",
         "flows[0].to: 5 is not text. Write text, in quotes if YAML would read it as something else."),
-    ("a flow to itself", FLOW, "- {from: gateway, to: gateway}",
-        ("flows[0].to: the flow goes from gateway to itself. Remove it; where its pods must talk to each other, "
-        "declare them as two services.")),
+    ("an external to itself", FLOW, "- {from: alb, to: alb}",
+        ("flows[0].to: the flow goes from the external alb to itself. Remove it: only the pods of a service may be "
+        "both ends of a flow.")),
     ("a flow to something without ports", FLOW, "- {from: gateway, to: alb}",
         "flows[0].to: alb declares no ports. Add ports to alb."),
     ("a flow between two externals", FLOW, "- {from: alb, to: redis}",
@@ -278,7 +278,7 @@ externals:
 flows:
   - {from: alb, to: gateway, ports: [443]}
   - {from: gateway, to: [apj, pay]}
-  - {from: pay, to: pay}
+  - {from: redis, to: redis}
   - from: pay
     to: redis
     ports: [6380]
@@ -296,8 +296,8 @@ label key with different values. See line 14.
 externals.pay: a service has the same name. Rename the external or the service. See line 19.
 flows[1].to: apj is neither a service nor an external. Declare it, or write one of: alb, api, gateway, pay, redis, \
 same. See line 22.
-flows[2].to: the flow goes from pay to itself. Remove it; where its pods must talk to each other, declare them as two \
-services. See line 23.
+flows[2].to: the flow goes from the external redis to itself. Remove it: only the pods of a service may be both ends \
+of a flow. See line 23.
 flows[3].ports[0]: redis does not listen on TCP 6380. Write ports of redis (TCP 6379), or add this one there. \
 See line 26.
 flows[4].from: this key is missing. Add it. See line 27.

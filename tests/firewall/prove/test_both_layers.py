@@ -1,7 +1,7 @@
 """Both layers' verdicts on one connection, with the names of the matrix."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 from itertools import permutations
@@ -151,8 +151,8 @@ def test_an_endpoint_without_close_names_is_an_input_error_with_all_names(layers
 
 
 def test_the_same_endpoint_twice_is_an_input_error(layers: BothLayers) -> None:
-    assert refusal(layers, "api", "api", "4000") == (
-        "dev: api: both ends are the same endpoint. Name two different ones."
+    assert refusal(layers, "redis", "redis", "6379") == (
+        "dev: redis: both ends are the same endpoint. Name two different ones, or a service."
     )
 
 
@@ -203,7 +203,7 @@ def test_an_answer_passes_exactly_where_the_listing_and_the_proof_say_open(
     layers = compile_firewall(*drawn).layers()
     listed = {(each.source, each.destination): each.ports for each in layers.connections()}
     certain, perhaps = layers.passing, layers.perhaps_passing
-    for pair in permutations(layers.endpoints, 2):
+    for pair in with_own_pods(layers):
         if Role.SERVICE not in {end.role for end in pair}:
             continue
         said = answered(layers, pair, port)
@@ -211,6 +211,12 @@ def test_an_answer_passes_exactly_where_the_listing_and_the_proof_say_open(
             assert (said is answer) == found.get(pair, NO_PORTS).holds(port.protocol, port.first)
         ports = listed.get((pair[0].name, pair[1].name), NO_PORTS)
         assert (said is not Answer.STOPPED) == ports.holds(port.protocol, port.first)
+
+
+def with_own_pods(layers: BothLayers) -> Iterator[tuple[Endpoint, Endpoint]]:
+    """Yield all pairs of two endpoints, and each service with itself: its pods among themselves."""
+    yield from permutations(layers.endpoints, 2)
+    yield from ((each, each) for each in layers.endpoints if each.role is Role.SERVICE)
 
 
 def answered(layers: BothLayers, pair: tuple[Endpoint, Endpoint], port: PortRange) -> Answer:
@@ -253,7 +259,7 @@ def test_a_difference_has_exactly_the_ports_whose_answers_change(
     fewer = replace(matrix, flows=tuple(each for each in matrix.flows if each is not flow))
     before, after = (compile_firewall(each, environment).layers() for each in (fewer, matrix))
     changed = {(each.source, each.destination): each for each in difference(before, after).through_both}
-    for one, other in permutations(after.endpoints, 2):
+    for one, other in with_own_pods(after):
         on_its_node = KUBELET in {one.name, other.name} and not (one.has_own_group or other.has_own_group)
         is_known = {one.name, other.name} <= before.named.keys()
         if Role.SERVICE in {one.role, other.role} and is_known and not on_its_node:

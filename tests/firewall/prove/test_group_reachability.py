@@ -75,7 +75,9 @@ def of_others(draw: st.DrawFn) -> RulesOfOthers:
     return {group: None if group in unknown else tuple(read) for group, read in found.items()}
 
 
-two = st.tuples(st.sampled_from(ENDPOINTS), st.sampled_from(ENDPOINTS)).filter(lambda pair: pair[0] is not pair[1])
+two = st.tuples(st.sampled_from(ENDPOINTS), st.sampled_from(ENDPOINTS)).filter(
+    lambda pair: pair[0] is not pair[1] or pair[0].has_own_group
+)
 
 
 def interfaces(of: Endpoint) -> Iterator[Interface]:

@@ -113,11 +113,13 @@ def test_every_text_fits_into_its_room(shop: tuple[Matrix, Environment]) -> None
 def test_exactly_the_declared_flows_are_drawn_and_described(shop: tuple[Matrix, Environment]) -> None:
     diagram = Diagram(picture(*shop))
 
-    expected = {(flow.source, flow.target, listing(flow.ports)) for flow in flows_shown(*shop)}
+    every = {(flow.source, flow.target, listing(flow.ports)) for flow in flows_shown(*shop)}
+    expected = {(source, target, ports) for source, target, ports in every if source != target}
 
     assert {(line.source, line.target, line.ports) for line in diagram.lines()} == expected
-    for source, target, ports in expected:
+    for source, target, ports in every:
         assert f"{source} to {target} on {ports}" in diagram.description
+    for source, target, ports in expected:
         assert f"{source} to {target}: {ports}" in diagram.titles()
 
 
@@ -181,6 +183,15 @@ def test_a_service_without_a_flow_is_marked_as_all_denied() -> None:
     matrix = parse_matrix(content, "traffic.yaml")
 
     assert "no flow: all denied" in Diagram(picture(matrix, environment_of("prod", matrix=matrix))).words("detail")
+
+
+def test_a_service_says_what_its_pods_may_open_among_themselves() -> None:
+    content = traffic_content()
+    content["flows"].append({"from": "api", "to": "api"})
+    matrix = parse_matrix(content, "traffic.yaml")
+    drawn = picture(matrix, environment_of("prod", matrix=matrix))
+
+    assert "each other: TCP 4000" in Diagram(drawn).words("detail")
 
 
 def test_a_long_name_is_cut_and_shown_in_full_under_the_pointer() -> None:

@@ -142,10 +142,10 @@ def _flows(draw: st.DrawFn, services: dict[str, Content], externals: dict[str, C
     called = [name for name, entry in services.items() if "ports" in entry]
     listening = {name for name, entry in externals.items() if "ports" in entry}.union(called)
     source = draw(st.sampled_from(sorted(services)))
-    if draw(st.booleans()) or not listening - {source}:
+    if draw(st.booleans()):
         source, target = draw(st.sampled_from(sorted(externals))), draw(st.sampled_from(sorted(called)))
     else:
-        target = draw(st.sampled_from(sorted(listening - {source})))
+        target = draw(st.sampled_from(sorted(listening)))
     flow: Content = {"from": source, "to": [target] if draw(st.booleans()) else target}
     declared = {**services, **externals}[target]["ports"]
     if draw(st.booleans()):

@@ -136,7 +136,6 @@ def test_a_host_becomes_an_external_with_a_place() -> None:
     ("source", "destination", "port", "words"),
     [
         (incident.DEBUG.addresses[0], incident.PAY.addresses[0], 3100, "Declare the pod under services by its labels"),
-        (incident.API.addresses[0], incident.API_BARE.addresses[0], 4000, "A flow cannot lead from api to itself"),
         (incident.CLIENT, incident.ALB, 80, "Add 80 to loadBalancer.listeners in Pulumi.dev.yaml"),
     ],
 )
@@ -147,6 +146,12 @@ def test_an_end_without_a_name_gets_advice_on_what_to_declare(
 
     assert advice.line == ""
     assert advice.before[0].startswith(words)
+
+
+def test_pods_of_one_service_get_a_flow_from_the_service_to_itself() -> None:
+    advice = allowed(line(incident.API.addresses[0], incident.API_BARE.addresses[0], 4000))
+
+    assert (advice.line, advice.before) == ("- {from: api, to: api, ports: [4000]}", ())
 
 
 @pytest.mark.parametrize(("protocol", "port"), [(1, 0), (132, 4000)])

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.matrix import Flow, Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol
+from flash_ticket.firewall.terms.ports import PortRange, PortSet, Protocol, tcp
 from flash_ticket.report.traffic.draft import written_draft
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic, attribute_logs
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
@@ -196,15 +196,13 @@ def test_traffic_to_an_unknown_place_is_a_comment_with_address_and_count() -> No
     assert not matrix_of(text).flows
 
 
-def test_traffic_from_a_service_to_itself_is_a_comment() -> None:
-    """A flow of traffic.yaml cannot lead from a service to itself."""
+def test_traffic_among_the_pods_of_a_service_is_a_flow_to_itself() -> None:
     other = pod("api-9", "10.10.10.29", "flash-api")
     inventory = replace(INVENTORY, pods=(*INVENTORY.pods, other))
 
     text = text_of(worked(address_of(API), address_of(other), 7800), inventory=inventory)
 
-    assert "#   api => api : TCP 7800" in text
-    assert not matrix_of(text).flows
+    assert matrix_of(text).flows == (Flow("api", "api", (tcp(7800),)),)
 
 
 def test_pods_that_no_label_distinguishes_from_a_service_are_left_to_a_person() -> None:
