@@ -4,7 +4,6 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lab.node.network import entered
 from lab.node.programs import NodeError
@@ -82,7 +81,7 @@ class CiliumMoments:
             "a new pod whose labels no other pod has: the first connection passes, to a pod that allows it by label, "
             "after",
             "s",
-            tuple(self._by_label(number) for number in range(_TRIALS)),
+            tuple(self._by_label(number) for number in range(_FEW)),
         )
 
     def _by_label(self, number: int) -> float:
@@ -218,7 +217,6 @@ class CiliumMoments:
         self.stage.put("restart", "restart", egress=_PORT_OPEN)
         self.stage.put("late", "late", egress=ALL)
         time.sleep(STANDS_SECONDS)
-        wanted: dict[str, Any] = {}
         with self.stage.tried(pod.to(helper), pod.to(helper, CLOSED_PORT), late.to(helper)) as flows:
             allowed, closed, lately = flows
             self.stage.probe.keep([allowed])

@@ -15,6 +15,7 @@ import pytest
 
 from lab.enclosure import cgroups
 from lab.enclosure.needs import missing
+from lab.toolchain.node_kits import Enforcer
 
 pytestmark = pytest.mark.engine
 
@@ -57,6 +58,14 @@ def rejected() -> list[dict[str, Any]]:
     return compared("--stack", "dev", "--probe", "1", "--enforcer", "kube-router")
 
 
+@pytest.fixture(scope="module")
+def by_identity() -> list[dict[str, Any]]:
+    """The same for the shop and two random declarations, under an enforcer for which an ipBlock matches no pod."""
+    if lacking := missing(Enforcer.CILIUM):
+        pytest.skip(lacking)
+    return compared("--stack", "dev", "--random", "2", "--probe", "1", "--enforcer", "cilium")
+
+
 def test_packets_do_what_the_analyzer_says_for_every_pair_of_the_shop_and_of_random_declarations(
     found: list[dict[str, Any]],
 ) -> None:
@@ -68,6 +77,18 @@ def test_an_enforcer_that_rejects_does_what_the_analyzer_says_too(rejected: list
     (shop,) = rejected
     assert (shop["differences"], shop["unsaid"]) == ([], [])
     assert 0 < shop["passing"] < shop["tried"]
+
+
+def test_an_enforcer_that_knows_identities_does_what_the_analyzer_says_too(by_identity: list[dict[str, Any]]) -> None:
+    assert len(by_identity) == 3
+    assert [each for line in by_identity for each in (*line["differences"], *line["unsaid"])] == []
+    assert all(0 < line["passing"] < line["tried"] for line in by_identity)
+
+
+def test_the_probe_finds_nothing_wrong_under_cilium_which_drops(by_identity: list[dict[str, Any]]) -> None:
+    everything, without_api = by_identity[0]["probes"]
+    assert (everything["false"], without_api["false"]) == ([], [])
+    assert everything["verdicts"] == {"holds": 18, "undecided": 0, "not run": 0, "violated": 0}
 
 
 def checks(shop: dict[str, Any], run: int, source: str, target: str) -> list[str]:
