@@ -9,7 +9,7 @@ from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
 from flash_ticket.firewall.analyse.enforcement import Enforcement, Way
 from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.analyse.selection import HostNetwork
-from flash_ticket.firewall.analyse.workload import Workload
+from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -274,6 +274,8 @@ class Analyzer:
         return self._reachability.verdict(source, destination, question.port, way)
 
     def _party(self, end: End) -> Party:
+        if end.namespace == NODE_NAMESPACE:
+            return _on_node(end)
         return self._pods[end.pod] if end.pod else _host(end.address)
 
 
@@ -282,6 +284,11 @@ def _addressed(workload: Workload, end: End | None) -> Workload:
         return workload
     services = (_host(end.cluster_ip),) if end.cluster_ip else ()
     return replace(workload, addresses=(_host(end.address),), cluster_ips=services)
+
+
+def _on_node(end: End) -> Workload:
+    """Return what answers on the node itself: an enforcer may know it as the node, whatever its address is."""
+    return Workload("kube-system", "node-dns", "Pod", {}, network=PodNetwork.HOST, addresses=(_host(end.address),))
 
 
 def _host(address: str) -> AddressRange:

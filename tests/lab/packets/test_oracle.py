@@ -5,6 +5,7 @@ import pytest
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.terms.ports import PortRange, tcp, udp
+from lab.node.network import NODE_NAMESPACE
 from lab.packets.declarations import random_declarations
 from lab.packets.oracle import Analyzer, Question, ports_in_play
 from lab.packets.world import End
@@ -74,6 +75,17 @@ def test_an_ip_block_opens_a_pod(manifest: dict[str, Any], enforcer: Enforcer, b
 @pytest.mark.parametrize(("manifest", "enforcer", "by_service"), CLOSED)
 def test_an_ip_block_opens_nothing_else(manifest: dict[str, Any], enforcer: Enforcer, by_service: str) -> None:
     assert not opens(manifest, enforcer, by_service)
+
+
+def opens_the_node(enforcer: Enforcer) -> bool:
+    resolver = End("DNS on the node", NODE_NAMESPACE, "169.254.20.10")
+    manifest = policy("caller", "Egress", "to", "169.254.20.10/32")
+    analyzer = Analyzer(cluster_from([pod("caller"), manifest]), [CALLER, resolver], enforcer)
+    return analyzer.verdict(Question(CALLER, resolver, PORT)).passes
+
+
+def test_an_ip_block_opens_what_answers_on_the_node_but_under_cilium_which_knows_the_node_by_its_identity() -> None:
+    assert {each for each in Enforcer if not opens_the_node(each)} == {Enforcer.CILIUM}
 
 
 def test_the_ports_in_play_are_the_ends_of_ranges_what_lies_beside_and_undeclared_ones() -> None:
