@@ -33,8 +33,8 @@ docs: .venv/ready ## Build the site of the documentation into .site
 fmt: .venv/ready ## Format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-lab: tools ## Keep the lab running and print the environment that points pulumi, kubectl and aws at it
-	@$(PYTHON) -m lab up --node
+lab: tools ## Keep the lab running and print the environment for pulumi, kubectl and aws; ENFORCER=cilium for its node
+	@$(PYTHON) -m lab up --node $(if $(ENFORCER),--enforcer $(ENFORCER))
 
 test-faults: tools ## Try every fault at every write of the engine; takes hours, FAULTS=kill EVERY=5 SECONDS_LEFT=3600 limit it
 	@$(PYTHON) -m tests.support.faults

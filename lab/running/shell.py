@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab.running.engine import Engine
@@ -12,13 +13,19 @@ from lab.running.program import link_program
 _REPOSITORY = Path(__file__).parents[2]
 
 
-def stay_up(lab: Lab) -> None:
+def stay_up(lab: Lab, changed: Mapping[str, str] | None = None) -> None:
     """Print what a shell needs, and wait until this process is interrupted.
+
+    Args:
+        lab: Which runs.
+        changed: New contents for settings files of the program, by file name.
 
     Raises:
         EngineError: The stacks cannot be created.
     """
     program = link_program(_REPOSITORY, lab.folder / "program")
+    for name, text in (changed or {}).items():
+        (program / name).write_text(text)
     for stack in lab.kubeconfigs:
         Engine(lab, stack, program).run("stack", "init", stack).checked()
     sys.stdout.write(
