@@ -13,7 +13,7 @@ _STACK = re.compile(r"\[(dev|prod)\b")
 _LIFE = ("test_life", "test_athena", "test_proof", "test_transitions", "test_verification", "test_alerts")
 """The files whose tests look at the life of a stack."""
 
-_JOINED = {"test_demo_page": "test_refusals"}
+_JOINED = {"test_demo_page": "test_refusals", "test_new_project": "test_refusals"}
 """Files of one long test, with the file that follows it: a worker takes its next story two tests before an end."""
 
 _LONGEST = (
