@@ -21,7 +21,7 @@ from flash_ticket.firewall.prove.group_reachability import GroupPermissions, Gro
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions, policy_permissions
 from flash_ticket.firewall.prove.rules_of_others import RulesOfOthers, rules_of_others
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, whole
-from flash_ticket.firewall.terms.connections import Block, Connections
+from flash_ticket.firewall.terms.connections import Block, Connections, PartyName
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Extent, Layer, Verdict
@@ -161,7 +161,9 @@ class BothLayers:
             for (source, destination), ports in found.items()
             if source is not destination
         ]
-        within = {source.name: ports for (source, destination), ports in found.items() if source is destination}
+        within: dict[PartyName, PortSet] = {
+            source.name: ports for (source, destination), ports in found.items() if source is destination
+        }
         return Connections((endpoint.name for endpoint in self.endpoints), blocks, within)
 
     def verdict(self, layer: Layer, source: Endpoint, destination: Endpoint, port: PortRange) -> Verdict | None:
