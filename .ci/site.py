@@ -44,7 +44,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def _as_page(text: str) -> str:
     for name, page in _FROM_ABOVE.items():
         text = text.replace(f"]({name}", f"]({page}")
-    return _LICENCE.sub(r"\1", text).replace("](docs/", "](")
+    return (
+        _LICENCE.sub(r"\1", text)
+        .replace("[examples](examples/README.md)", "`examples/`")
+        .replace("[예제](examples/README.md)", "`examples/`")
+        .replace("](docs/", "](")
+    )
 
 
 def command_reference() -> str:
