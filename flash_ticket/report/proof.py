@@ -7,6 +7,7 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.endpoint import THROUGH_NODE
 from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest
 from flash_ticket.firewall.prove.violation import Fault, Violation, few
 from flash_ticket.firewall.terms.input_error import escaped
@@ -86,6 +87,8 @@ def _heading(blur: Blur) -> str:
         return (
             "The pod layer takes these for something declared, and only the account knows if the VPC layer stops them:"
         )
+    if blur.destination == THROUGH_NODE:
+        return "Pods of IPv6 reach IPv4 addresses through their node, where no policy and no group of theirs applies:"
     if blur.because:
         return "The pod layer takes these for something declared, and rules of others open the VPC layer for them:"
     return "Neither layer can stop these, because they look like something declared:"

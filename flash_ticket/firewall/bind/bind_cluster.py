@@ -74,6 +74,7 @@ class ClusterBinder:
                 tuple(sorted(set(entry.cni.cilium.ip_blocks_match))),
             ),
             entry.pod_layer,
+            entry.cni.ipv4_egress,
         )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:

@@ -11,6 +11,7 @@ from flash_ticket.firewall.declare.choices import (
     DnsMode,
     EnforcingMode,
     IpBlockEnd,
+    Ipv4Egress,
     KubeProxyMode,
     LogDestination,
     Network,
@@ -201,6 +202,7 @@ class Cluster:
         enforcing_mode: What a new pod may do before its policies are in force; only the VPC CNI has this setting.
         cilium: The settings of Cilium; another network plug-in has the defaults, and they mean nothing.
         pod_layer: What puts the NetworkPolicies into the cluster.
+        ipv4_egress: How pods of a cluster of IPv6 reach IPv4 addresses; it means nothing in another cluster.
     """
 
     name: str
@@ -219,6 +221,18 @@ class Cluster:
     enforcing_mode: EnforcingMode = EnforcingMode.STANDARD
     cilium: Cilium = Cilium()
     pod_layer: PodLayerOwner = PodLayerOwner.PULUMI
+    ipv4_egress: Ipv4Egress = Ipv4Egress.NODE
+
+    @property
+    def leaves_through_nodes(self) -> bool:
+        """Whether pods reach IPv4 addresses through their node, where no NetworkPolicy and no group of a pod applies.
+
+        The VPC CNI gives pods of IPv6 a second interface with a local IPv4 address, and the node's address replaces it
+        (amazon-vpc-cni-k8s, ENABLE_V4_EGRESS). Neither AWS's agent nor Calico looks at this interface (EKS User Guide,
+        "Limit Pod traffic with Kubernetes network policies"; Calico documentation, EKS). Cilium judges all addresses.
+        """
+        is_ipv6 = {each.version for each in self.services} == {6}
+        return is_ipv6 and self.cni is not CniName.CILIUM and self.ipv4_egress is Ipv4Egress.NODE
 
     @property
     def groups_of_dns(self) -> tuple[Group, ...]:

@@ -102,24 +102,29 @@ def _families(environment: Environment) -> Iterator[Notice]:
     """
     cluster = environment.cluster
     families = {Family(each.version) for each in cluster.services}
+    if cluster.leaves_through_nodes:
+        yield Notice(
+            f"cluster {cluster.name} with IPv6",
+            "pods reach IPv4 addresses through their node: no NetworkPolicy applies to these packets, and only the "
+            "node's groups do",
+            "Set ENABLE_V4_EGRESS=false on the VPC CNI if no pod needs IPv4 addresses outside the cluster, and "
+            "cluster.cni.ipv4Egress: none here",
+        )
     if cluster.cni is not CniName.VPC_CNI or len(families) != 1:
         return
     family = Family(min(families))
-    if family is Family.V6:
-        yield Notice(
-            f"cluster {cluster.name} with IPv6",
-            "pods reach IPv4 addresses through their node: the VPC CNI's agent lets all IPv4 packets pass, and only "
-            "the node's groups apply to them",
-            "Set ENABLE_V4_EGRESS=false on the VPC CNI if no pod needs IPv4 addresses outside the cluster",
-        )
     for name, place in environment.places:
         if family not in {each.version for each in place.networks}:
             other = Family.V4 if family is Family.V6 else Family.V6
+            sent = (
+                "what pods send to it leaves through their node, where neither the pod layer nor their own groups apply"
+            )
+            if family is Family.V6 and not cluster.leaves_through_nodes:
+                sent = "no pod reaches it"
             yield Notice(
                 f"places.{name}",
                 f"it has IPv{other} addresses alone, and pods have IPv{family} addresses: {name} reaches no pod, and "
-                f"what pods send to it leaves through their node, where neither the pod layer nor their own groups "
-                f"apply",
+                f"{sent}",
                 f"Give {name} IPv{family} addresses, too, and write these",
             )
 

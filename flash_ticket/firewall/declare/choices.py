@@ -39,6 +39,15 @@ class PodEniMode(StrEnum):
     STRICT = "strict"
 
 
+class Ipv4Egress(StrEnum):
+    """ENABLE_V4_EGRESS of the VPC CNI in a cluster of IPv6: how pods reach IPv4 addresses."""
+
+    NODE = "node"
+    """Through their node, with its address and its groups. No NetworkPolicy applies."""
+    NONE = "none"
+    """Not at all."""
+
+
 class EnforcingMode(StrEnum):
     """NETWORK_POLICY_ENFORCING_MODE of the VPC CNI: what a new pod may do before its policies are in force."""
 

@@ -21,6 +21,7 @@ from flash_ticket.firewall.prove.endpoint import (
     INTERNET,
     KUBELET,
     NODE_DNS,
+    THROUGH_NODE,
     VPC_HOST,
     Endpoint,
     Role,
@@ -28,11 +29,14 @@ from flash_ticket.firewall.prove.endpoint import (
     before_restart,
     pods_with,
 )
-from flash_ticket.firewall.terms.addresses import AddressRange, canonical_address, is_private
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, canonical_address, is_private
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Layer, Verdict
 
+_THROUGH_NODE = (
+    "Ask the groups of the node, or set ENABLE_V4_EGRESS=false on the VPC CNI and cluster.cni.ipv4Egress: none here"
+)
 _APART = {NODE_DNS, VPC_HOST}
 """Hosts that the VPC layer treats in a way of their own: rules of others can name groups of hosts of the VPC."""
 
@@ -130,6 +134,10 @@ class Question:
             problem = "it is the address of a Service, and no connection comes from one"
             raise InputError(self.layers.environment.name, source, problem, "Name the pod that connects")
         ends = self.ends(source), self.ends(destination)
+        is_fourth = AddressRange.of(_address(destination) or "::").family is Family.V4
+        if THROUGH_NODE in self.layers.named and is_fourth and any(end.endpoint.workload for end in ends[0]):
+            problem = f"pods reach {destination} through their node, where no policy and no group of theirs applies"
+            raise InputError(self.layers.environment.name, source, problem, _THROUGH_NODE)
         answers = [self.answer(one, other, asked) for one in ends[0] for other in ends[1]]
         found = [answer for answer in answers if any(map(_is_controlled, answer))]
         if not found:

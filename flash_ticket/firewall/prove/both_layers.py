@@ -16,7 +16,7 @@ from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap, endpoints
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, THROUGH_NODE, Endpoint, Role, any_overlap, endpoints
 from flash_ticket.firewall.prove.group_reachability import GroupPermissions, GroupReachability
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions, policy_permissions
 from flash_ticket.firewall.prove.rules_of_others import RulesOfOthers, rules_of_others
@@ -146,10 +146,11 @@ class BothLayers:
         for pair, ports in self._pod_openings.items():
             if pair[0].role is Role.SERVICE or pair[1].role is Role.SERVICE:
                 yield pair, ports
-        if kubelet := self.named.get(KUBELET):
-            for endpoint in self.endpoints:
-                if endpoint.role is Role.SERVICE:
-                    yield from (((kubelet, endpoint), ALL_PORTS), ((endpoint, kubelet), ALL_PORTS))
+        kubelet, outside = self.named.get(KUBELET), self.named.get(THROUGH_NODE)
+        for endpoint in self.endpoints:
+            if endpoint.role is Role.SERVICE:
+                yield from (((kubelet, endpoint), ALL_PORTS), ((endpoint, kubelet), ALL_PORTS)) if kubelet else ()
+                yield from (((endpoint, outside), ALL_PORTS),) if outside else ()
 
     def connections(self) -> Connections:
         """Return the connections from or to a service that pass both layers, as far as known."""
@@ -255,7 +256,7 @@ class BothLayers:
 
     @property
     def _on_interfaces(self) -> list[Endpoint]:
-        return [each for each in self.endpoints if each.name != NODE_DNS]
+        return [each for each in self.endpoints if each.name not in {NODE_DNS, THROUGH_NODE}]
 
     @cached_property
     def _policies(self) -> AnalysedCluster:
@@ -330,8 +331,11 @@ def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:
     """Return whether a layer controls connections between two endpoints.
 
     The pod layer does not control connections between hosts, or from a kubelet to its own pods. The VPC layer does not
-    control connections between a pod and its own node, which cross no network interface.
+    control connections between a pod and its own node, which cross no network interface. What pods of IPv6 send to IPv4
+    addresses leaves through another interface of theirs, with the address and the groups of the node.
     """
+    if destination.name == THROUGH_NODE:
+        return False
     if layer is Layer.VPC:
         return NODE_DNS not in {source.name, destination.name}
     return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)

@@ -24,6 +24,7 @@ from flash_ticket.firewall.terms.addresses import AddressRange, Family, takes_in
 DNS = "DNS"
 KUBELET = "the kubelet"
 NODE_DNS = "DNS on the node"
+THROUGH_NODE = "any IPv4 address, through the node"
 POD_ELSEWHERE = "a pod elsewhere in the cluster"
 VPC_HOST = "another host of the VPC"
 INTERNET = "the internet"
@@ -144,6 +145,8 @@ class _Survey:
         yield self.pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
         yield self.pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
+        if cluster.leaves_through_nodes:
+            yield Endpoint(THROUGH_NODE, Role.UNDECLARED, None, (), frozenset())
         if cluster.leaving:
             yield from self._not_restarted(cluster.leaving)
 

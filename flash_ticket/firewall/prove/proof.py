@@ -25,7 +25,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators, overruled, policies_of
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
+from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, THROUGH_NODE, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.rules_of_others import Opening, openings
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
 from flash_ticket.firewall.terms.input_error import InputError
@@ -209,7 +209,8 @@ class _Prover:
     ) -> Iterator[Blur]:
         # While the attachment changes, pods that share the nodes' group look like kubelets; this is no blur.
         if ports and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
-            yield Blur(pair[0].name, pair[1].name, ports, tuple(self._like(pair, ports)), because, answer)
+            like = () if pair[1].name == THROUGH_NODE else tuple(self._like(pair, ports))
+            yield Blur(pair[0].name, pair[1].name, ports, like, because, answer)
 
     def _opened_by_ours(self, pair: Pair) -> PortSet:
         if not self._others_are_known or not has_say(Layer.VPC, *pair):
@@ -314,7 +315,7 @@ class _Prover:
         services = [endpoint for endpoint in self.layers.endpoints if endpoint.role is Role.SERVICE]
         silent = sum(
             _count(in_play)
-            for end in (KUBELET, NODE_DNS)
+            for end in (KUBELET, NODE_DNS, THROUGH_NODE)
             if (other := self.layers.named.get(end))
             for service in services
             for pair in ((service, other), (other, service))

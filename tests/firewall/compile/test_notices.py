@@ -16,6 +16,7 @@ from flash_ticket.firewall.declare.choices import (
     DnsMode,
     EnforcingMode,
     IpBlockEnd,
+    Ipv4Egress,
     KubeProxyMode,
     Network,
     PodEniMode,
@@ -48,13 +49,15 @@ def test_the_committed_stacks_get_no_notice(stack: str) -> None:
 FOURTH, SIXTH = (ip_network("172.20.0.0/16"),), (ip_network("fd00::/108"),)
 
 
-def of_families(services: tuple[Network, ...], *redis: str, cni: CniName = CniName.VPC_CNI) -> dict[str, str]:
+def of_families(
+    services: tuple[Network, ...], *redis: str, cni: CniName = CniName.VPC_CNI, out: Ipv4Egress = Ipv4Egress.NODE
+) -> dict[str, str]:
     """Return the notices about families in a VPC of both, where every place but redis has both, too."""
     environment = environment_of("dev")
     both = (ip_network("10.10.20.0/24"), ip_network("2001:db8::/64"))
     places = {name: replace(place, networks=both) for name, place in environment.places}
     places["redis"] = replace(places["redis"], networks=tuple(map(ip_network, redis)) or both)
-    cluster = replace(environment.cluster, services=services, cni=cni)
+    cluster = replace(environment.cluster, services=services, cni=cni, ipv4_egress=out)
     vpc = (*environment.vpc_networks, ip_network("2001:db8::/56"))
     environment = replace(environment, cluster=cluster, places=tuple(places.items()), vpc_networks=vpc)
     firewall = compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)
@@ -72,13 +75,25 @@ def test_a_place_without_the_family_of_the_pods_is_named() -> None:
     )
     assert sixth["places.redis"].startswith("places.redis: it has IPv4 addresses alone, and pods have IPv6 addresses")
     assert sixth["cluster flash-ticket-dev with IPv6"].endswith(
-        "Set ENABLE_V4_EGRESS=false on the VPC CNI if no pod needs IPv4 addresses outside the cluster."
+        "Set ENABLE_V4_EGRESS=false on the VPC CNI if no pod needs IPv4 addresses outside the cluster, and "
+        "cluster.cni.ipv4Egress: none here."
     )
 
 
 def test_a_family_is_no_matter_where_it_fits_is_not_known_or_another_plug_in_judges_both() -> None:
     assert of_families(FOURTH) == of_families((*FOURTH, *SIXTH)) == {}
-    assert of_families(SIXTH, "10.10.20.0/24", cni=CniName.CALICO) == {}
+    cilium = of_families(SIXTH, "10.10.20.0/24", cni=CniName.CILIUM)
+    assert list(cilium) == ["cluster.attachment pods with cilium"]
+
+
+def test_calico_does_not_judge_the_second_interface_of_pods_either() -> None:
+    assert list(of_families(SIXTH, "10.10.20.0/24", cni=CniName.CALICO)) == ["cluster flash-ticket-dev with IPv6"]
+
+
+def test_pods_that_have_no_ipv4_address_reach_no_place_of_ipv4() -> None:
+    (place,) = of_families(SIXTH, "10.10.20.0/24", out=Ipv4Egress.NONE).values()
+
+    assert "redis reaches no pod, and no pod reaches it" in place
 
 
 def test_a_notice_names_an_external_outside_the_vpc_in_standard_mode() -> None:

@@ -44,7 +44,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".cluster.cni.name: 'flannel' is not known here. Write 'vpc-cni', 'cilium' or 'calico'."),
     ("a plug-in that is a word", "cluster.cni", "vpc-cni",
         (".cluster.cni: 'vpc-cni' is not a set of keys with values. Write keys with values here: name, "
-        "podEniMode, kubeProxy, enforcingMode, cilium.")),
+        "podEniMode, kubeProxy, enforcingMode, ipv4Egress, cilium.")),
     ("a mode in capitals", "cluster.cni.podEniMode", "Strict",
         ".cluster.cni.podEniMode: 'Strict' is not known here. Write 'standard' or 'strict'."),
     ("an unknown enforcing mode", "cluster.cni.enforcingMode", "off",

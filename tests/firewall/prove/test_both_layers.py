@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_network
 from itertools import permutations
 from typing import Any
 
@@ -18,7 +17,14 @@ from flash_ticket.firewall.prove.address_ends import Held, Holder, KnownAddresse
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, VPC_HOST, Endpoint, Role, before_restart
+from flash_ticket.firewall.prove.endpoint import (
+    KUBELET,
+    NODE_DNS,
+    VPC_HOST,
+    Endpoint,
+    Role,
+    before_restart,
+)
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet, tcp, udp
@@ -352,17 +358,6 @@ def test_a_place_that_takes_in_the_internet_is_explained_as_it_is_listed() -> No
     answers = [verdict.answer for verdict in layers.verdicts("pay", "database", "6379")]
     assert answers == [Answer.PASSES, Answer.UNKNOWN]  # others can allow it in the group of the database
     assert str(layers.connections().as_map()["pay", "database"]) == "TCP 3306,5432,6379"
-
-
-def test_a_place_of_ipv6_alone_is_open_where_no_policy_governs_whatever_families_the_policies_name() -> None:
-    environment = environment_of("dev")
-    places = dict(environment.places)
-    places["database"] = replace(places["database"], networks=(ip_network("2001:db8:20::/64"),))
-    bound = replace(environment, places=tuple(places.items()))
-    bare = replace(compile_firewall(shop_matrix(), bound).layers(), manifests=())
-    api, database = bare.named["api"], bare.named["database"]
-
-    assert bare.opened(Layer.POD, api, database) == bare.opened(Layer.POD, database, api) == ALL_PORTS
 
 
 def test_an_answer_about_some_addresses_says_so() -> None:

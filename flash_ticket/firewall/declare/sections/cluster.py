@@ -20,6 +20,7 @@ from flash_ticket.firewall.declare.choices import (
     DnsMode,
     EnforcingMode,
     IpBlockEnd,
+    Ipv4Egress,
     KubeProxyMode,
     PodEniMode,
     PodLayerOwner,
@@ -59,6 +60,8 @@ class Cni(FileModel):
     kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
     enforcing_mode: EnforcingMode = Field(EnforcingMode.STANDARD, alias="enforcingMode", strict=False)
     """What a new pod may do before its policies are in force; only the VPC CNI has this setting."""
+    ipv4_egress: Ipv4Egress = Field(Ipv4Egress.NODE, alias="ipv4Egress", strict=False)
+    """How pods of a cluster of IPv6 reach IPv4 addresses; only the VPC CNI has this setting."""
     cilium: CiliumEntry = Field(default_factory=lambda: CiliumEntry.model_validate({}))
 
     @model_validator(mode="after")
