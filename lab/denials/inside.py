@@ -10,17 +10,15 @@ Its orders are the first argument, in JSON:
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.denials.attempts import Call, calls, tried
 from lab.denials.follower import Follower, denied
-from lab.denials.prometheus import Group, Prometheus, PrometheusEndedError, hurried
+from lab.denials.prometheus import Prometheus, PrometheusEndedError
+from lab.denials.watched import STACK, alerting_on, deployed, rings, rule_groups
 from lab.enclosure.answer import exit_code, tell
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Denials
@@ -29,27 +27,15 @@ from lab.node.programs import NodeError
 from lab.packets.agent_log import LOG
 from lab.packets.connections import Answer, allow_many_files
 from lab.packets.declarations import ADDRESSES
-from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, EngineError
 from lab.running.lab import Lab, LabError
-from lab.running.program import copy_program
-from lab.shop.interfaces import Interfaces
-from lab.shop.shop import OTHER_HOST, Shop
+from lab.shop.shop import Shop
 from lab.shop.start import running_shop
 from lab.toolchain.kits import provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
-_REPOSITORY = Path(__file__).parents[2]
-_STACK = "dev"
 _METRICS_PORT = 8162
 _GROUP = "cloudwatch:/aws/eks/flash-ticket-dev/cluster"
-# A single round of undeclared attempts is to raise the alert: 15 packets in five minutes.
-_ALERTS = {
-    "runbook": "https://wiki.example.com/runbook",
-    "thresholds": {"deniedPerSecond": 0.05},
-    "prometheus": {"labels": {"release": "kube-prometheus-stack"}},
-}
-_RULES = "/apis/monitoring.coreos.com/v1/namespaces/flash-ticket/prometheusrules"
 _DENIED_TRAFFIC, _METRIC_MISSING = "NetworkPolicyDeniedTraffic", "NetworkPolicyMetricMissing"
 _EVALUATIONS_SECONDS = 5.0
 _LATE_SECONDS = 10.0
@@ -71,42 +57,24 @@ def main() -> int:
 def _with_kube_router(prometheus: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
     node = Node(provide(node_kits(Enforcer.KUBE_ROUTER)), ADDRESSES, Enforcer.KUBE_ROUTER)
     node.prepare()
-    with _alerting(prometheus, rules, node) as alerting:
+    with alerting_on(prometheus, rules, [_target(node)]) as alerting:
         node.start()
-        return {"rings": _rings(alerting, _METRIC_MISSING)}
+        return {"rings": rings(alerting, _METRIC_MISSING)}
 
 
 def _with_shop(prometheus: str) -> dict[str, Any]:
     with running_shop(denials=Denials.SHIPPED) as (lab, shop):
-        settings = yaml.safe_load((_REPOSITORY / f"Pulumi.{_STACK}.yaml").read_text())
-        settings["config"][BINDING_KEY]["alerts"] = _ALERTS
-        changed = {f"Pulumi.{_STACK}.yaml": yaml.safe_dump(settings)}
-        engine = Engine(lab, _STACK, copy_program(_REPOSITORY, lab.folder / "denials", changed))
-        engine.up().checked()
-        _make_interfaces(lab, shop, engine)
-        (rule,) = shop.node.api.items(_RULES)
-        groups = rule["spec"]["groups"]
+        engine, groups = deployed(lab, shop), rule_groups(shop)
         if not prometheus:
             return {"rules": groups, **_tried(lab, shop, engine)}
-        with _alerting(prometheus, groups, shop.node) as alerting:
+        with alerting_on(prometheus, groups, [_target(shop.node)]) as alerting:
             silent = _declared_alone(shop, alerting)
             found = _tried(lab, shop, engine)
-            return {"rules": groups, "silent": silent, **found, "rings": _rings(alerting, _DENIED_TRAFFIC)}
+            return {"rules": groups, "silent": silent, **found, "rings": rings(alerting, _DENIED_TRAFFIC)}
 
 
-def _make_interfaces(lab: Lab, shop: Shop, engine: Engine) -> None:
-    """Make the interfaces that AWS has for what runs here, so that the command knows who has which address."""
-    interfaces = Interfaces(shop, aws_client(lab.aws_endpoint, "ec2"), _STACK, engine.outputs()["loadBalancerGroupId"])
-    interfaces.make()
-    interfaces.make_one(shop.hosts[OTHER_HOST])
-
-
-@contextmanager
-def _alerting(program: str, rules: Sequence[Group], node: Node) -> Iterator[Prometheus]:
-    target = f"{node.addresses.node}:{_METRICS_PORT}"
-    with Prometheus.start(Path(program), RUN / "prometheus", hurried(rules), target) as alerting:
-        alerting.wait("the first evaluation of every rule", alerting.is_evaluated)
-        yield alerting
+def _target(node: Node) -> str:
+    return f"{node.addresses.node}:{_METRICS_PORT}"
 
 
 def _declared_alone(shop: Shop, alerting: Prometheus) -> dict[str, Any]:
@@ -127,8 +95,8 @@ def _declared_alone(shop: Shop, alerting: Prometheus) -> dict[str, Any]:
 def _tried(lab: Lab, shop: Shop, engine: Engine) -> dict[str, Any]:
     """Try everything once, and return the attempts and what the command makes of the agent's file and of its group."""
     begun = time.time()
-    variables = lab.env(_STACK)
-    asked = ["--project", str(engine.program), "--stack", _STACK]
+    variables = lab.env(STACK)
+    asked = ["--project", str(engine.program), "--stack", STACK]
     every = calls(shop)
     sources = [str(LOG), _GROUP]
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -191,21 +159,6 @@ def _followed(
                 seconds = None if printed is None else round(printed - begun, 2)
                 found[source].append({"ends": ends, "seconds": seconds})
     return found
-
-
-def _rings(alerting: Prometheus, name: str) -> dict[str, Any]:
-    """Wait until an alert fires, and return it, and when it was first pending and firing."""
-
-    def is_firing() -> bool:
-        return alerting.states()[name] == "firing"
-
-    alerting.wait(f"{name} firing", is_firing)
-    return {
-        "alerts": [each for each in alerting.alerts() if each["labels"]["alertname"] == name],
-        "history": alerting.history(name),
-        "states": alerting.states(),
-        "unwell": alerting.unwell(),
-    }
 
 
 if __name__ == "__main__":

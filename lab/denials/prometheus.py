@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one target and evaluates rules. It ends with the process that starts it."""
+"""A real Prometheus that scrapes a few targets and evaluates rules. It ends with the process that starts it."""
 
 import json
 import subprocess
@@ -63,21 +63,23 @@ class Prometheus:
 
     @classmethod
     @contextmanager
-    def start(cls, program: Path, folder: Path, groups: Sequence[Group], target: str) -> Iterator["Prometheus"]:
+    def start(
+        cls, program: Path, folder: Path, groups: Sequence[Group], targets: Sequence[str]
+    ) -> Iterator["Prometheus"]:
         """Run Prometheus for the length of a ``with`` block. It scrapes once a second.
 
         Args:
             program: Its executable.
             folder: A folder that does not exist.
             groups: The rules, as in the ``spec`` of a PrometheusRule.
-            target: The address and port with the metrics.
+            targets: The addresses and ports with the metrics.
         """
         folder.mkdir()
         (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": list(groups)}))
         settings = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
             "rule_files": ["rules.yaml"],
-            "scrape_configs": [{"job_name": "aws-node", "static_configs": [{"targets": [target]}]}],
+            "scrape_configs": [{"job_name": "denials", "static_configs": [{"targets": list(targets)}]}],
         }
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(settings))
         command = [
@@ -94,8 +96,14 @@ class Prometheus:
             process.wait()
 
     def is_scraped(self) -> bool:
-        """Return whether the target answered the last scrape."""
-        return any(float(each["value"][1]) for each in self._ask("query", query="up")["result"])
+        """Return whether every target answered the last scrape."""
+        found = self._ask("query", query="up")["result"]
+        return bool(found) and all(float(each["value"][1]) for each in found)
+
+    def value(self, expression: str) -> float:
+        """Return the value of an expression now; 0 if it has none."""
+        found = self._ask("query", query=expression)["result"]
+        return float(found[0]["value"][1]) if found else 0.0
 
     def history(self, alert: str) -> dict[str, float]:
         """Return when an alert was first in each state, ``pending`` and ``firing``, in seconds since 1970."""

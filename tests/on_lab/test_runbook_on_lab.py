@@ -1,4 +1,7 @@
-"""Every command of the runbook runs as written, on a stack with an incident."""
+"""Every command of the runbook runs as written, on a stack with an incident.
+
+Those that run in a pod of Cilium are in ``tests/on_lab/test_denials_cilium.py``.
+"""
 
 import os
 import shutil
@@ -24,7 +27,7 @@ VARIABLES = {
     "AWS_DEFAULT_REGION": REGION,  # version 1 of the CLI reads it
     "NO_COLOR": "1",
 }
-TRIED = list({each.text: each for each in commands(ENGLISH) if not each.lacks}.values())
+TRIED = list({each.text: each for each in commands(ENGLISH) if not each.lacks and not each.is_for_cilium}.values())
 
 # The output that each step explains. All other commands must succeed and may print anything.
 ANSWERS: dict[str, tuple[int, str]] = {
@@ -59,9 +62,11 @@ ANSWERS: dict[str, tuple[int, str]] = {
     "kubectl -n kube-system get endpointslices -l kubernetes.io/service-name=kube-dns": (0, "10.10.10.53"),
     "kubectl -n kube-system get configmap cilium-config -o jsonpath='{.data.hubble-metrics}'": (0, "drop"),
     "kubectl -n flash-ticket rollout restart deployment <deployment>": (0, "restarted"),
+    "kubectl -n kube-system rollout restart daemonset cilium": (0, "restarted"),
 }
 LONG_ANSWERS = {
     "kubectl -n kube-system get daemonset aws-node": "--enable-cloudwatch-logs=false",
+    "kubectl -n kube-system patch configmap cilium-config": "patched",
     "aws ec2 describe-network-interfaces --filters Name=addresses.private-ip-address,Values=<pod-ip>": "eni-",
     "aws ec2 describe-network-interfaces --filters Name=group-id,Values=<datastore-group>": "10.10.20.15",
     "aws ec2 describe-security-group-rules": "pay-egress-udp-53-to-",

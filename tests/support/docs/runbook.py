@@ -24,6 +24,11 @@ class Command:
     text: str
     lacks: str | None
 
+    @property
+    def is_for_cilium(self) -> bool:
+        """Whether it runs in a pod of Cilium."""
+        return "exec ds/cilium" in self.text
+
 
 def commands(runbook: Path) -> list[Command]:
     """Return the commands of all blocks in order, with repetitions."""

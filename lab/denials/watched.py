@@ -1,0 +1,91 @@
+"""The shop's firewall with alerts, deployed on the lab's node, and the Prometheus that watches it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flash_ticket.firewall.declare.binding import BINDING_KEY
+from lab.denials.prometheus import Group, Prometheus, hurried
+from lab.enclosure.mounts import RUN
+from lab.running.aws_session import aws_client
+from lab.running.engine import Engine
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from lab.shop.interfaces import Interfaces
+from lab.shop.shop import OTHER_HOST, Shop
+
+REPOSITORY = Path(__file__).parents[2]
+STACK = "dev"
+# A single round of undeclared attempts is to raise the alert: 15 packets in five minutes.
+_ALERTS = {
+    "runbook": "https://wiki.example.com/runbook",
+    "thresholds": {"deniedPerSecond": 0.05},
+    "prometheus": {"labels": {"release": "kube-prometheus-stack"}},
+}
+_RULES = "/apis/monitoring.coreos.com/v1/namespaces/flash-ticket/prometheusrules"
+
+
+def deployed(lab: Lab, shop: Shop, cni: Mapping[str, Any] | None = None) -> Engine:
+    """Deploy the shop's firewall with alerts, and make the interfaces that AWS has for what runs here.
+
+    Args:
+        lab: With the account.
+        shop: Which runs.
+        cni: What the binding says of the network plug-in, if it is not the committed one.
+
+    Raises:
+        EngineError: The deployment fails.
+    """
+    settings = yaml.safe_load((REPOSITORY / f"Pulumi.{STACK}.yaml").read_text())
+    binding = settings["config"][BINDING_KEY]
+    binding["alerts"] = _ALERTS
+    if cni is not None:
+        binding["cluster"]["cni"] = dict(cni)
+    changed = {f"Pulumi.{STACK}.yaml": yaml.safe_dump(settings)}
+    engine = Engine(lab, STACK, copy_program(REPOSITORY, lab.folder / "denials", changed))
+    engine.up().checked()
+    interfaces = Interfaces(shop, aws_client(lab.aws_endpoint, "ec2"), STACK, engine.outputs()["loadBalancerGroupId"])
+    interfaces.make()
+    interfaces.make_one(shop.hosts[OTHER_HOST])
+    return engine
+
+
+def rule_groups(shop: Shop) -> list[dict[str, Any]]:
+    """Return the groups of alerting rules that are deployed."""
+    (rule,) = shop.node.api.items(_RULES)
+    return list(rule["spec"]["groups"])
+
+
+@contextmanager
+def alerting_on(program: str, groups: Sequence[Group], targets: Sequence[str]) -> Iterator[Prometheus]:
+    """Run a Prometheus that evaluates rules, for the length of a ``with`` block.
+
+    Args:
+        program: Its executable.
+        groups: The rules; their minutes become seconds.
+        targets: The addresses and ports with the metrics.
+
+    Raises:
+        PrometheusEndedError: It does not evaluate them.
+    """
+    with Prometheus.start(Path(program), RUN / "prometheus", hurried(groups), targets) as alerting:
+        alerting.wait("the first evaluation of every rule", alerting.is_evaluated)
+        yield alerting
+
+
+def rings(alerting: Prometheus, name: str) -> dict[str, Any]:
+    """Wait until an alert fires, and return it, and when it was first pending and firing.
+
+    Raises:
+        PrometheusEndedError: It does not fire in time.
+    """
+    alerting.wait(f"{name} firing", lambda: alerting.states()[name] == "firing")
+    return {
+        "alerts": [each for each in alerting.alerts() if each["labels"]["alertname"] == name],
+        "history": alerting.history(name),
+        "states": alerting.states(),
+        "unwell": alerting.unwell(),
+    }
