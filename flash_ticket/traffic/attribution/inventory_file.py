@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from flash_ticket.firewall.change.deployed import Described
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.firewall.terms.regular_file import read_regular
 from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory, Pod
@@ -157,6 +158,10 @@ def _refuse_unreadable(inventory: Inventory, source: str) -> None:
     """Check that places have addresses, and that deployed objects are saved in the form that the two APIs return."""
     if inventory.environment and not all(place.networks for _, place in inventory.environment.places):
         raise InputError(source, "inventory.environment.places", "a place has no addresses", "Save it again")
+    for number, policy in enumerate(inventory.others or ()):
+        if policy.api not in OVERRULING_APIS:
+            problem = f"no policies of {shown(policy.api.kind)} of {shown(policy.api.group)} are read here"
+            raise InputError(source, f"inventory.others.{number}.api", problem, "Save it again")
     if not inventory.deployed or not inventory.environment:
         return
     try:

@@ -151,6 +151,13 @@ def test_a_saved_inventory_is_judged_with_the_policies_of_administrators_in_it(t
     assert "policies of other APIs" not in result.stdout
 
 
+def test_a_saved_policy_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    odd = OtherPolicy(replace(ADMIN, kind="Pod"), QUARANTINE.object)
+    path = saved(tmp_path, replace(WITH_QUARANTINE, others=(QUARANTINE, odd)))
+
+    assert "inventory.others.1.api: no policies of 'Pod' of 'policy.networking.k8s.io'" in refusal(ask(path))
+
+
 SAVED = json.loads(inventory_json(WITH_QUARANTINE))
 DEPLOYED = [
     place
