@@ -12,6 +12,7 @@ from flash_ticket.traffic.attribution.examples import Examples, few, note, shown
 from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 from flash_ticket.traffic.attribution.refused_names import RefusedName, RefusedNames
 from flash_ticket.traffic.records.record import Disposition, Evidence, Log, PodIdentity, Reading, Record, Scope
+from flash_ticket.traffic.records.told_twice import ToldTwice
 
 EARLY_SECONDS = 10
 """How long the policies of a new pod may be missing or incomplete: the standard mode of the AWS agent takes 1 to 2 s
@@ -118,8 +119,8 @@ def attribute(logs: Sequence[Log], book: AddressBook, wanted: Scope) -> tuple[At
     Raises:
         InputError: A log cannot be read.
     """
-    ledger = _Ledger(book)
-    totals = tuple(SourceTotals(log.name) for log in logs)
+    ledger, packets = _Ledger(book), ToldTwice()
+    totals = tuple(SourceTotals(log.name, Reading(packets=packets)) for log in logs)
     for log, total in zip(logs, totals, strict=True):
         for record in log.records(wanted, total.reading):
             ledger.enter(record, total)

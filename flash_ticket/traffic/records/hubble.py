@@ -19,7 +19,6 @@ from flash_ticket.traffic.records.hubble_line import (
 )
 from flash_ticket.traffic.records.lines import LineReader
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record, Scope
-from flash_ticket.traffic.records.told_twice import ToldTwice
 
 _NO_ADDRESSES = PacketAddresses()
 
@@ -79,7 +78,6 @@ class HubbleReader:
         "_latest",
         "_listening",
         "_numbers",
-        "_packets",
         "_reading",
     )
 
@@ -92,7 +90,6 @@ class HubbleReader:
         self._decisions: dict[tuple[object, ...], tuple[int, Decision | None]] = {}
         self._numbers: dict[End | Decision | None, int] = {}
         self._held = 0
-        self._packets = ToldTwice()
         self._earlier = EarlierFlows(scope.since)
 
     def records(self, lines: LineReader) -> Iterator[Record]:
@@ -183,7 +180,7 @@ class HubbleReader:
             if counts and is_policys(decision.reason):
                 self._reading.note(_NO_TYPES)
             return flow.count
-        new = self._packets.new(packet, kind, flow.count)
+        new = self._reading.packets.new(packet, kind, flow.count)
         self._reading.repeated += counts and not new
         return new
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.verdict import Direction, Layer
+from flash_ticket.traffic.records.told_twice import ToldTwice
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Reading:
         aside: Lines about drops that no policy made and no rule can allow, such as router solicitations, by kind.
         lost: Events that Hubble lost before it could export them.
         notes: What makes the counts incomplete or too large, each in one sentence or two.
+        packets: Denied packets that wait for their other line. Files that are read together share it, because an
+            export may be rotated between the two lines of a packet.
     """
 
     recorded: int = 0
@@ -38,6 +41,7 @@ class Reading:
     aside: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     notes: list[str] = field(default_factory=list)
+    packets: ToldTwice = field(default_factory=ToldTwice, compare=False, repr=False)
 
     @property
     def read(self) -> int:

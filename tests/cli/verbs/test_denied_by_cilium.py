@@ -135,6 +135,16 @@ def test_json_has_the_same(place: Path) -> None:
     assert (found["total"]["read"], found["total"]["attributed"], found["holds"]) == (4, 4, True)
 
 
+def test_the_two_lines_of_a_packet_may_be_in_two_files(place: Path) -> None:
+    files = [place / "events-2026-11-24T02-00-00.000.log", place / "events.log"]
+    for path, kind in zip(files, (5, 1), strict=True):
+        path.write_text(line(event_type={"type": kind}), encoding="utf-8")
+
+    for named in (files, files[::-1]):
+        found = json.loads(ask(place, *named, "--output", "json").stdout)
+        assert (found["total"]["read"], found["repeated"], [each["lines"] for each in found["denials"]]) == (1, 1, [1])
+
+
 def test_a_compressed_copy_beside_a_rotated_file_is_not_counted_twice(place: Path) -> None:
     folder = place / "hubble"
     folder.mkdir()
