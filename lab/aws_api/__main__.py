@@ -19,6 +19,7 @@ from lab.aws_api.call import LayeredApplication
 from lab.aws_api.clusters import cluster_groups
 from lab.aws_api.deliveries import deliveries
 from lab.aws_api.flow_logs import DestinationOptions
+from lab.aws_api.remembered import remember
 from lab.aws_api.rules import Rules
 from lab.aws_api.security_groups import dependencies, quotas
 from lab.aws_api.seed import seed
@@ -38,6 +39,7 @@ def _service(name: SERVICE_NAMES) -> Flask:
 
 def main() -> None:
     """Serve until the process ends."""
+    remember()
     hold_conditions()
     application = LayeredApplication(
         (dependencies, quotas, Rules(), DestinationOptions(), deliveries, cluster_groups, workgroups_and_queries),

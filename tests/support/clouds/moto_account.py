@@ -20,6 +20,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flash_ticket.firewall.compile.owner import NOBODY
 from flash_ticket.live.aws_account import AwsAccount
+from lab.aws_api.remembered import remember
 from lab.surroundings import REGION
 from tests.support.clouds.api_server import serving
 from tests.support.declared.owners import DEV
@@ -80,6 +81,7 @@ _administration = boto3.Session("admin", "admin", region_name=REGION)
 @contextmanager
 def moto_server() -> Iterator[str]:
     """Run a server, and yield its URL."""
+    remember()
     application = DomainDispatcherApplication(create_backend_app)
     with serving(make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Quiet)) as url:
         yield url
