@@ -1,6 +1,7 @@
 """The AWS account of the committed stacks: two environments of the shop in one region, created through the API."""
 
 import json
+from functools import cache
 from ipaddress import ip_network
 from typing import Any
 
@@ -53,8 +54,12 @@ def make_environment(endpoint: str, surroundings: Surroundings) -> None:
     )
 
 
+_session = cache(boto3.Session)
+"""A session reads the description of a service once for all of its clients, and that takes most of the time."""
+
+
 def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 creates clients at run time
-    make_client: Any = boto3.Session("lab", "lab", region_name=REGION).client
+    make_client: Any = _session("lab", "lab", region_name=REGION).client
     return make_client(service, endpoint_url=endpoint)
 
 

@@ -281,14 +281,14 @@ class _Flows:
         return any(name not in self.endpoints for name in (*entry.source, *entry.target))
 
     def _is_impossible(self, origin: str, target: str, key: str) -> bool:
-        outside = self.file.externals.keys() - self.file.services.keys()
-        if origin == target and origin in outside:
+        outside = [each in self.file.externals and each not in self.file.services for each in (origin, target)]
+        if origin == target and all(outside):
             self._fail(
                 f"{key}.to",
                 f"the flow goes from the external {origin} to itself",
                 "Remove it: only the pods of a service may be both ends of a flow",
             )
-        elif {origin, target} <= outside:
+        elif all(outside):
             self._fail(
                 key,
                 f"{origin} and {target} are both externals, and this firewall does not control the traffic between "
