@@ -5,7 +5,7 @@ import sys
 
 BENCHMARKS = (
     ("compile",),
-    ("proof",),
+    ("proof", "--services", "100,1000,10000"),
     ("reachability", "--cyclonus", "300"),  # this takes seconds; 1,000 services would take minutes
     ("mutations", "--share", "0.05", "--random-share", "0.01"),
     ("hubble",),
