@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.change.overruling import Others
 from flash_ticket.firewall.change.whose.ownership import Tagged
 from flash_ticket.firewall.compile.owner import GROUP_TAG, tags_of
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
+from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
@@ -23,10 +25,12 @@ GroupIds = Mapping[str, str]
 """The id of each security group of a stack that exists, by the service's or load balancer's name."""
 
 
-def bound_firewall(
-    project: Path, stack: str, inventories: Sequence[Path] | None = None
-) -> tuple[CompiledFirewall, GroupIds]:
-    """Return a stack's firewall as declared, without suspensions, and the groups of the stack that exist.
+Bound = tuple[CompiledFirewall, GroupIds, Administrators]
+"""A firewall, the groups that exist, and the policies of administrators as far as known."""
+
+
+def bound_firewall(project: Path, stack: str, inventories: Sequence[Path] | None = None) -> Bound:
+    """Return a stack's firewall as declared, without suspensions, the groups that exist, and policies above it.
 
     Without inventories it asks the account, and never the cluster.
 
@@ -45,25 +49,26 @@ def bound_firewall(
         return _of_account(matrix, settings)
 
 
-def _of_account(matrix: Matrix, settings: StackConfiguration) -> tuple[CompiledFirewall, GroupIds]:
+def _of_account(matrix: Matrix, settings: StackConfiguration) -> Bound:
     account = AwsAccount.connect(settings.region, settings.profile, settings.owner(matrix.namespace))
     environment = bind(matrix, settings.binding, settings.stack, account)
     firewall = compile_firewall(matrix, environment)
     refuse_excess(firewall.vpc, environment)
     tagged = Tagged(tuple(account.tagged_groups()), (), ())
     own = tagged.of(firewall.owner, environment.vpc, ())
-    return firewall, {tags_of(group)[GROUP_TAG]: group["GroupId"] for group in own.groups}
+    group_ids = {tags_of(group)[GROUP_TAG]: group["GroupId"] for group in own.groups}
+    return firewall, group_ids, NO_ADMINISTRATORS
 
 
-def _saved(
-    matrix: Matrix, settings: StackConfiguration, inventories: Sequence[Path]
-) -> tuple[CompiledFirewall, GroupIds]:
+def _saved(matrix: Matrix, settings: StackConfiguration, inventories: Sequence[Path]) -> Bound:
     found = merged([read_inventory(path) for path in inventories])
     refuse_other_stack(found, settings.stack)
     environment = fitted(known_environment(found), matrix, MATRIX_FILE)
-    # Who applies the pod layer is a setting of today, and no answer of the account.
+    # Who applies the pod layer, and which policies are accepted, are settings of today, and no answers of the account.
     cluster = replace(environment.cluster, pod_layer=settings.binding.cluster.pod_layer)
-    firewall = compile_firewall(matrix, replace(environment, cluster=cluster))
+    accepted = tuple(settings.binding.accepted_policies)
+    firewall = compile_firewall(matrix, replace(environment, cluster=cluster, accepted_policies=accepted))
     refuse_excess(firewall.vpc, firewall.environment)
     labels = found.deployed.group_labels if found.deployed else {}
-    return firewall, {label: group for group, label in labels.items()}
+    group_ids = {label: group for group, label in labels.items()}
+    return firewall, group_ids, Others(found.others or (), found.namespaces).administrators

@@ -9,6 +9,7 @@ from typing import Any
 
 from flash_ticket.firewall.analyse.manifests.directory import MANIFESTS
 from flash_ticket.firewall.compile.rendered import RenderedManifests, rendered_manifests
+from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.terms.input_error import InputError, shown
@@ -38,12 +39,17 @@ class Rendering:
     left_out: tuple[Notice, ...]
 
     @staticmethod
-    def of(firewall: CompiledFirewall, group_ids: Mapping[str, str]) -> "Rendering":
+    def of(
+        firewall: CompiledFirewall,
+        group_ids: Mapping[str, str],
+        administrators: Administrators = NO_ADMINISTRATORS,
+    ) -> "Rendering":
         """Return the files of a firewall, as declared: without suspensions.
 
         Args:
             firewall: The firewall in its environment.
             group_ids: The id of each group of the stack that exists, by the service's or load balancer's name.
+            administrators: The policies of administrators in the cluster, as far as known.
 
         Raises:
             InputError: A policy has the name of a file that kustomize reads.
@@ -51,7 +57,7 @@ class Rendering:
         matrix, environment = firewall.matrix, firewall.environment
         found = rendered_manifests(matrix, environment, firewall.pods, firewall.vpc, group_ids)
         texts = rendered_texts(found.files, firewall.vpc, matrix.namespace, environment.name)
-        proof = prove(matrix, environment, tuple(_policies(found, texts)), firewall.vpc)
+        proof = prove(matrix, environment, tuple(_policies(found, texts)), firewall.vpc, administrators)
         return Rendering(head_line(matrix.namespace, environment.name), texts, proof, found.left_out)
 
 

@@ -1,7 +1,7 @@
 """What exists and runs now, as the two APIs describe it: the input of a verification."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed, Described
@@ -120,6 +120,13 @@ class Observed:
             *((f"the enforcing mode of the VPC CNI ({mode})",) if isinstance(mode, InputError) else ()),
             *((f"the settings of Cilium ({cilium})",) if isinstance(cilium, InputError) else ()),
         )
+
+
+def accepting(inventory: Inventory, policies: Iterable[str]) -> Inventory:
+    """Return a saved inventory with the accepted policies of today, which are a setting."""
+    environment = inventory.environment
+    known = replace(environment, accepted_policies=tuple(policies)) if environment else None
+    return replace(inventory, environment=known)
 
 
 def _incomplete(key: str) -> InputError:

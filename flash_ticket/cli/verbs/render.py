@@ -30,8 +30,7 @@ def render(
     00-default-deny.yaml. The proof reads these files; if it does not hold, the folder stays as it is, and the exit
     status is 1. A file that is no longer rendered is removed.
     """
-    firewall, group_ids = bound_firewall(project, chosen(project, stack), inventory)
-    rendering = Rendering.of(firewall, group_ids)
+    rendering = Rendering.of(*bound_firewall(project, chosen(project, stack), inventory))
     if not rendering.proof.holds:
         sys.stdout.write(f"{proof_text(rendering.proof)}\n")
         return ExitStatus.VIOLATED

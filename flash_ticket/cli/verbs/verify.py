@@ -26,7 +26,7 @@ from flash_ticket.report.verification import plan_text, written_verification
 from flash_ticket.traffic.attribution.attributed_traffic import refuse_other_stack, refuse_unplaced
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.pod_history import merged
-from flash_ticket.verify.observed import Observed
+from flash_ticket.verify.observed import Observed, accepting
 from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
 from flash_ticket.verify.probe.result import Probe
 from flash_ticket.verify.verification import Verification, verify_saved
@@ -96,7 +96,7 @@ def _observed(
 ) -> Observed:
 
     with lines_of_settings(project, settings.stack):
-        observed = _saved(inventory, settings.stack) if inventory else _live(settings, matrix)
+        observed = _saved(inventory, settings) if inventory else _live(settings, matrix)
     refuse_unplaced(matrix, observed.environment, MATRIX_FILE)
     return observed
 
@@ -117,10 +117,10 @@ def _live(settings: StackConfiguration, matrix: Matrix) -> Observed:
     return observe(cluster, account, matrix, settings.binding, time.time())
 
 
-def _saved(files: Sequence[Path], stack: str) -> Observed:
+def _saved(files: Sequence[Path], settings: StackConfiguration) -> Observed:
 
-    found = merged([read_inventory(path) for path in files])
-    refuse_other_stack(found, stack)
+    found = accepting(merged([read_inventory(path) for path in files]), settings.binding.accepted_policies)
+    refuse_other_stack(found, settings.stack)
     return Observed(found, others=found.others, labels_elsewhere=found.namespaces)
 
 

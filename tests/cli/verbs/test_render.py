@@ -8,7 +8,9 @@ import pytest
 import yaml
 from typer.testing import Result
 
+from flash_ticket.firewall.change.overruling import OtherPolicy
 from flash_ticket.firewall.compile import pod_layer
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, edit, run
@@ -89,6 +91,21 @@ def test_a_proof_that_does_not_hold_writes_nothing_and_exits_1(project: Path, mo
 
     assert result.exit_code == 1
     assert "DNS" in result.stdout
+    assert not (project.parent / "out").exists()
+
+
+def test_a_saved_policy_of_an_administrator_that_cuts_a_declared_flow_ends_the_rendering(project: Path) -> None:
+    peers: dict[str, object] = {"namespaces": {}}
+    port = {"portNumber": {"protocol": "TCP", "port": 3100}}
+    rule = {"action": "Deny", "from": [peers], "ports": [port]}
+    spec = {"priority": 1, "subject": peers, "ingress": [rule]}
+    quarantine = OtherPolicy(OVERRULING_APIS[1], {"metadata": {"name": "quarantine"}, "spec": spec})
+    inventory = replace(standing(shop()).inventory, others=(quarantine,))
+    (project.parent / "inventory.json").write_text(inventory_json(inventory))
+    result = ask(project)
+
+    assert result.exit_code == 1
+    assert "AdminNetworkPolicy" in result.stdout
     assert not (project.parent / "out").exists()
 
 

@@ -151,6 +151,15 @@ def test_a_saved_inventory_is_judged_with_the_policies_of_administrators_in_it(t
     assert "policies of other APIs" not in result.stdout
 
 
+def test_what_the_settings_accept_now_counts_for_a_saved_inventory(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    edit(project / "Pulumi.dev.yaml", "    vpc:", "    acceptedPolicies: [AdminNetworkPolicy quarantine]\n    vpc:")
+    result = ask(saved(tmp_path, WITH_QUARANTINE), project=project)
+
+    assert result.exit_code == 0
+    assert "acceptedPolicies accepts it" in result.stdout
+
+
 def test_a_saved_policy_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
     odd = OtherPolicy(replace(ADMIN, kind="Pod"), QUARANTINE.object)
     path = saved(tmp_path, replace(WITH_QUARANTINE, others=(QUARANTINE, odd)))
