@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -90,7 +91,9 @@ def recorded_traffic(  # noqa: PLR0913, PLR0917 - each is an option of the verbs
     """
     wanted, declared = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories)
-    read = logs(project, sources or (), engine, declared, known_environment(known))
+    environment = known_environment(known)
+    declared = declared.within(environment.name, datetime.now(UTC))
+    read = logs(project, sources or (), engine, declared, environment)
     return attribute_logs(declared, known, read, wanted)
 
 
@@ -149,6 +152,7 @@ class FollowedTraffic:
         declared = read_matrix(self.project / MATRIX_FILE)
         known = inventory(self.project, self.stack, self.inventories, earlier)
         environment = known_environment(known)
+        declared = declared.within(environment.name, datetime.now(UTC))
         read = logs(self.project, self.sources or (), Engine.DUCKDB, declared, environment, Use.AGAIN)
         return attribute_logs(declared, known, read, since), read
 

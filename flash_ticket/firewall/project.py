@@ -9,7 +9,7 @@ from typing import Any
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.compile.quota import refuse_excess
-from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
+from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file, stacks_of
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, SUSPENSIONS_KEY, parse_suspensions
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import read_document, read_text, with_lines
@@ -88,8 +88,7 @@ def stacks(folder: Path) -> tuple[str, ...]:
     Raises:
         InputError: There is none.
     """
-    prefix, suffix = stack_file("*").split("*")
-    found = tuple(sorted(path.name.removeprefix(prefix).removesuffix(suffix) for path in folder.glob(stack_file("*"))))
+    found = stacks_of(folder)
     if not found:
         raise InputError(str(folder), "", "there is no Pulumi.<stack>.yaml", "Name the project's folder with --project")
     return found

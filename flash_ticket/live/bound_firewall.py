@@ -43,6 +43,7 @@ def bound_firewall(project: Path, stack: str, inventories: Sequence[Path] | None
         InputError: A file or an inventory cannot be used, or the account cannot be asked.
     """
     settings, matrix = read_stack_file(project, stack), read_matrix(project / MATRIX_FILE)
+    matrix = matrix.within(settings.stack, settings.suspensions.at)
     with lines_of_settings(project, settings.stack):
         if inventories:
             return _saved(matrix, settings, inventories)

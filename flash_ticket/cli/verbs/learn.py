@@ -1,6 +1,7 @@
 """``flash-firewall learn``: draft a matrix from recorded traffic."""
 
 import sys
+from datetime import UTC, datetime
 
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.options import HERE, Project, Stack
@@ -35,6 +36,7 @@ def learn(  # noqa: PLR0913, PLR0917 - each is an option of the command
     wanted, today = begin(since), read_matrix(project / MATRIX_FILE)
     known = inventory(project, stack, inventories)
     environment = known_environment(known)
+    today = today.within(environment.name, datetime.now(UTC))
     every = candidates(today, known)
     traffic = attribute_logs(every, known, logs(project, sources or (), engine, today, environment), wanted)
     sys.stdout.write(written_draft(draft(traffic, today), traffic))

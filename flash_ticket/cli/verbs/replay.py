@@ -2,6 +2,7 @@
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.moment import moment
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic.replay import written_replay
+from flash_ticket.traffic.attribution.attributed_traffic import known_environment
 from flash_ticket.traffic.attribution.pod_history import PodHistory
 from flash_ticket.traffic.proposals.proposal import Proposal
 from flash_ticket.traffic.proposals.replay import replay as replayed
@@ -40,6 +42,8 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     begin, file = None if since is None else moment(since, time.time()), matrix or project / MATRIX_FILE
     today, proposed = read_matrix(project / MATRIX_FILE), read_matrix(file)
     known = inventory(project, stack, inventories)
+    name, now = known_environment(known).name, datetime.now(UTC)
+    today, proposed = today.within(name, now), proposed.within(name, now)
     proposal = Proposal.of(today, proposed, known, file.name)
     traffic = proposal.attribute(known, logs(project, sources or (), engine, today, proposal.environment), begin)
     found = replayed(traffic.attribution, proposal, PodHistory(known.pods).nodes)

@@ -42,6 +42,7 @@ def report(  # noqa: PLR0913, PLR0917 - each is an option of the command
     denied, nothing drifts, no suspension is overdue and every question has an answer, 1 if not.
     """
     settings, matrix = read_stack_file(project, chosen(project, stack)), read_matrix(project / MATRIX_FILE)
+    matrix = matrix.within(settings.stack, settings.suspensions.at)
     started = begin(since)
     night = Night(
         stack or settings.stack,

@@ -67,7 +67,7 @@ def verify(  # noqa: PLR0913 - each is an option of the command
     """
     settings = read_stack_file(project, chosen(project, stack))
     _refuse_unfitting(inventory, probe_image, probe_host, probe=probe, consent=consent)
-    matrix = read_matrix(project / MATRIX_FILE)
+    matrix = read_matrix(project / MATRIX_FILE).within(settings.stack, settings.suspensions.at)
     observed = _observed(project, settings, matrix, inventory)
     found = _verified(settings, matrix, observed, inventory)
     probed = None

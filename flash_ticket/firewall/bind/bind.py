@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 
 from flash_ticket.firewall.bind.account import Account, FoundVpc
@@ -37,7 +38,9 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
             alerts do not fit the cluster or region. The error holds all mistakes; without an answer from the account,
             it holds only that.
     """
-    found = _Binder(Lookup(matrix, stack, account)).environment(binding)
+    # The settings do not end, so the moment does not matter.
+    ours = matrix.within(stack, datetime.min.replace(tzinfo=UTC))
+    found = _Binder(Lookup(ours, stack, account)).environment(binding)
     guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
     accepted, alerting = tuple(binding.accepted_policies), bind_alerts(binding.alerts, found)
     return replace(found, alerting=alerting, guard_rails=guard, accepted_policies=accepted)

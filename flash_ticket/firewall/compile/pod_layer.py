@@ -57,7 +57,7 @@ class DeclaredAddresses:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One rule: these peers, on these ports, for this flow (named in an annotation).
+    """One rule: these peers, on these ports, for this flow (named in an annotation, with the reason if there is one).
 
     Raises:
         ValueError: There are no peers or no ports, which means all of them to Kubernetes.
@@ -66,6 +66,7 @@ class PolicyRule:
     flow: str
     peers: tuple[DeclaredPods | DeclaredAddresses, ...]
     ports: tuple[PortRange, ...]
+    because: str = ""
 
     def __post_init__(self) -> None:
         if not (self.peers and self.ports):
@@ -123,6 +124,8 @@ class NetworkPolicy:
             spec[direction.value] = [_rule_manifest(rule, side) for rule in self.rules]
             for index, rule in enumerate(self.rules):
                 annotations[f"{ANNOTATION_PREFIX}/{direction.value}.{index}"] = f"{rule.flow} : {listing(rule.ports)}"
+                if rule.because:
+                    annotations[f"{ANNOTATION_PREFIX}/{direction.value}.{index}.because"] = escaped(rule.because)
         labels = {
             "app.kubernetes.io/managed-by": MANAGED_BY,
             "app.kubernetes.io/part-of": self.namespace,
@@ -183,7 +186,8 @@ class _PolicyCompiler:
     def ingress(self, service: Service) -> NetworkPolicy:
         flows = self.matrix.flows_into[service.name]
         rules = tuple(
-            PolicyRule(f"{flow.source} -> {service.name}", self._peers(flow.source), flow.ports) for flow in flows
+            PolicyRule(f"{flow.source} -> {service.name}", self._peers(flow.source), flow.ports, flow.because)
+            for flow in flows
         )
         sources = ", ".join(flow.source for flow in flows)
         purpose = f"who may reach {service.name}: {sources or 'nobody, no flow names it'}"
@@ -199,7 +203,10 @@ class _PolicyCompiler:
 
     def egress(self, service: Service) -> NetworkPolicy:
         flows = self.matrix.flows_out_of[service.name]
-        rules = [PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target), flow.ports) for flow in flows]
+        rules = [
+            PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target), flow.ports, flow.because)
+            for flow in flows
+        ]
         rules.append(PolicyRule(f"{service.name} -> DNS", self._dns_peers(), DNS_PORTS))
         targets = ", ".join([*(flow.target for flow in flows), "DNS"])
         purpose = f"what {service.name} may reach: {targets}"

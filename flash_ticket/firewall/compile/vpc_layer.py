@@ -4,6 +4,7 @@ Groups refer to each other only in separate rules, so that there is no cycle and
 groups (datastores, nodes, cluster) get rules, but the program does not own them.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,22 @@ class VpcFirewall:
     attachments: tuple[PodAttachment, ...]
 
 
+_REFUSED_IN_DESCRIPTIONS = re.compile(r"[^a-zA-Z0-9 ._:/()#@\[\]+=&;{}!$*-]")
+"""All but the characters that a rule's description may have (EC2 API reference, IpRange), without the comma, which
+separates flows."""
+
+_REASON_LIMIT = 100
+"""The longest reason in a description, which also names the flow."""
+
+
+def _reason(because: str) -> str:
+    """Return the reason of a flow for a description; empty if EC2 does not accept its letters, such as Korean ones."""
+    if any(each.isalpha() and not each.isascii() for each in because):
+        return ""
+    words = " ".join(_REFUSED_IN_DESCRIPTIONS.sub(" ", because).split())
+    return f" ({words[:_REASON_LIMIT].rstrip()})" if words else ""
+
+
 def label_of(peer: RulePeer) -> str:
     """Return the name of a peer in rule names and messages."""
     if isinstance(peer, Network):
@@ -206,7 +223,7 @@ class _GroupCompiler:
                 yield GroupRule(OwnGroup(front.external), Direction.INGRESS, peer, port, purpose)
 
     def _flow(self, flow: Flow) -> Iterator[GroupRule]:
-        purpose = f"{flow.source} to {flow.target}"
+        purpose = f"{flow.source} to {flow.target}{_reason(flow.because)}"
         for source in self._interfaces(flow.source):
             for target in self._interfaces(flow.target):
                 for port in flow.ports:

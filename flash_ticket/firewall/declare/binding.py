@@ -1,6 +1,7 @@
 """The binding of one stack: where the matrix's names are, as Pulumi.<stack>.yaml says."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
@@ -162,6 +163,12 @@ class Binding(FileModel):
 def stack_file(stack: str) -> str:
     """Return the name of the file that holds a stack's configuration."""
     return f"Pulumi.{stack}.yaml"
+
+
+def stacks_of(folder: Path) -> tuple[str, ...]:
+    """Return the stacks that have a settings file in a folder, sorted."""
+    prefix, suffix = stack_file("*").split("*")
+    return tuple(sorted(path.name.removeprefix(prefix).removesuffix(suffix) for path in folder.glob(stack_file("*"))))
 
 
 def parse_binding(content: Any, stack: str) -> Binding:  # noqa: ANN401 - parsed YAML or JSON has any shape

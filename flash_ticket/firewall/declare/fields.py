@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -10,6 +12,9 @@ from flash_ticket.firewall.declare.validation import refusal
 from flash_ticket.firewall.terms.input_error import shown
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.firewall.terms.yaml.scalars import shown_plain
+
+LONGEST_REASON = 200
+"""The maximum number of characters; a longer text hides the end of a line that a person must read at night."""
 
 DEFAULT_DENY = "00-default-deny"
 """The policy that selects every pod of the namespace; no other policy may use its name."""
@@ -20,6 +25,8 @@ _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _DNS_SUBDOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_SUBDOMAIN}")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_STACK = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _RANGE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
@@ -113,6 +120,30 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(_name(name) for name in names)
 
 
+def _said(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise refusal(f"{shown(value)} is blank", "Write some words, in quotes")
+    if len(value) > LONGEST_REASON:
+        raise refusal(f"it has {len(value)} characters", f"Say it in {LONGEST_REASON}")
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise refusal("it contains bytes that are not text", "Write it in UTF-8")
+    return value
+
+
+def _day(value: object) -> date:
+    found = value
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        with suppress(ValueError):
+            found = date.fromisoformat(value)
+    if isinstance(found, date) and not isinstance(found, datetime):
+        return found
+    raise refusal(f"{shown(str(value))} is not a day", "Write one such as 2026-12-31")
+
+
+def _stack(value: object) -> str:
+    return _text(value, _STACK, "the name of a stack", "Use the name in Pulumi.<stack>.yaml, such as dev")
+
+
 _PORT_NUMBER = {"type": "integer", "minimum": 1, "maximum": MAX_PORT}
 _PORT_RANGE = {"type": "string", "pattern": r"^[0-9]{1,5}-[0-9]{1,5}$"}
 _PORT_SCHEMA = {
@@ -149,4 +180,14 @@ Names = Annotated[
     tuple[str, ...],
     PlainValidator(_names),
     WithJsonSchema({"anyOf": [_NAME_SCHEMA, {"type": "array", "items": _NAME_SCHEMA, "minItems": 1}]}),
+]
+FreeText = Annotated[
+    str,
+    PlainValidator(_said),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST_REASON, "pattern": r"\S"}),
+]
+Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "pattern": f"^{_DAY.pattern}$"})]
+Stacks = Annotated[
+    list[Annotated[str, PlainValidator(_stack), WithJsonSchema({"type": "string", "pattern": f"^{_STACK.pattern}$"})]],
+    Field(min_length=1),
 ]

@@ -4,13 +4,18 @@ Values only; ``flash_ticket.firewall.declare.traffic_file`` reads and checks the
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import combinations
 
+from flash_ticket.firewall.declare.fields import LONGEST_REASON
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
 from flash_ticket.firewall.terms.verdict import Direction
+
+WARNED_BEFORE = timedelta(days=14)
+"""How long before its end a flow is named at each preview and check."""
 
 Labels = tuple[tuple[str, str], ...]
 """Label keys with their values, sorted."""
@@ -31,6 +36,7 @@ class Service:
         ports: The container ports, sorted; empty if the pods only call.
         ingress_policy: Name of the one NetworkPolicy for connections to these pods; without ports there is none.
         egress_policy: Name of the one NetworkPolicy for connections from these pods.
+        stacks: The stacks that have this service; empty for all.
     """
 
     name: str
@@ -38,6 +44,7 @@ class Service:
     ports: tuple[PortRange, ...]
     ingress_policy: str
     egress_policy: str
+    stacks: tuple[str, ...] = ()
 
     @property
     def policies(self) -> tuple[tuple[Direction, str], ...]:
@@ -55,12 +62,14 @@ class External:
         ports: The ports it listens on, sorted; empty if it only opens connections.
         namespace: The other namespace if these are pods; None for a place outside the cluster.
         pods: The labels of the pods there as sorted pairs; empty means every pod of that namespace.
+        stacks: The stacks that have this external; empty for all.
     """
 
     name: str
     ports: tuple[PortRange, ...]
     namespace: str | None
     pods: Labels
+    stacks: tuple[str, ...] = ()
 
 
 DeclaredEndpoint = Service | External
@@ -74,11 +83,50 @@ def share_no_pod(first: DeclaredEndpoint, second: DeclaredEndpoint) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Flow:
-    """One permission: ``source`` may open connections to ``target`` on ``ports`` (sorted, never empty)."""
+    """One permission: ``source`` may open connections to ``target`` on ``ports`` (sorted, never empty).
+
+    Attributes:
+        because: Why, in a person's words; empty if the file does not say.
+    """
 
     source: str
     target: str
     ports: tuple[PortRange, ...]
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedFlow:
+    """A flow that only some stacks have, or that ends.
+
+    Attributes:
+        stacks: The stacks that have it; empty for all.
+        until: The last day on which it is open, in UTC; None if it does not end.
+    """
+
+    flow: Flow
+    stacks: tuple[str, ...] = ()
+    until: date | None = None
+
+    def __str__(self) -> str:
+        """Return ``api -> redis : TCP 6379 (because)``."""
+        why = f" ({self.flow.because})" if self.flow.because else ""
+        return f"{self.flow.source} -> {self.flow.target} : {listing(self.flow.ports)}{why}"
+
+
+def merged(flows: Iterable[Flow]) -> tuple[Flow, ...]:
+    """Return one flow for each pair of endpoints, sorted, with the ports and reasons of all."""
+    by_pair: dict[tuple[str, str], list[Flow]] = {}
+    for flow in flows:
+        by_pair.setdefault((flow.source, flow.target), []).append(flow)
+    return tuple(
+        Flow(
+            *ends,
+            tuple(sorted({port for each in together for port in each.ports})),
+            "; ".join(dict.fromkeys(each.because for each in together if each.because))[:LONGEST_REASON],
+        )
+        for ends, together in sorted(by_pair.items())
+    )
 
 
 @dataclass(frozen=True)
@@ -91,6 +139,10 @@ class Matrix:
         externals: Sorted by name.
         flows: Sorted; at most one for each pair of endpoints.
         repeated: What the file gives more than once.
+        limited: What only some stacks have, or what ends; ``within`` moves to ``flows`` what a stack has at a moment.
+        timed: What of ``flows`` ends.
+        ending: What of this ends soon, seen from that moment.
+        over: What has ended.
     """
 
     namespace: str
@@ -98,6 +150,44 @@ class Matrix:
     externals: tuple[External, ...]
     flows: tuple[Flow, ...]
     repeated: tuple[Flow, ...] = field(default=(), compare=False)
+    limited: tuple[LimitedFlow, ...] = ()
+    timed: tuple[LimitedFlow, ...] = field(default=(), compare=False)
+    ending: tuple[LimitedFlow, ...] = field(default=(), compare=False)
+    over: tuple[LimitedFlow, ...] = field(default=(), compare=False)
+
+    def within(self, stack: str, at: datetime) -> "Matrix":
+        """Return what a stack has at a moment.
+
+        Args:
+            stack: The stack, such as ``dev``.
+            at: The moment, in UTC.
+        """
+        every: list[DeclaredEndpoint] = [*self.services, *self.externals]
+        ends = [each for each in every if not each.stacks or stack in each.stacks]
+        if not self.limited and len(ends) == len(every):
+            return self
+        names, today = {each.name for each in ends}, at.date()
+        ours = [
+            each
+            for each in self.limited
+            if (not each.stacks or stack in each.stacks) and {each.flow.source, each.flow.target} <= names
+        ]
+        held = [each for each in ours if each.until is None or each.until >= today]
+        timed = tuple(each for each in held if each.until)
+        return replace(
+            self,
+            services=tuple(each for each in self.services if each.name in names),
+            externals=tuple(each for each in self.externals if each.name in names),
+            flows=merged(
+                each
+                for each in (*self.flows, *(limited.flow for limited in held))
+                if {each.source, each.target} <= names
+            ),
+            limited=(),
+            timed=(*self.timed, *timed),
+            ending=(*self.ending, *(each for each in timed if each.until and each.until - today <= WARNED_BEFORE)),
+            over=(*self.over, *(each for each in ours if each not in held)),
+        )
 
     def notices(self) -> Iterator[Notice]:
         """Yield what is allowed in a matrix, but may not be meant: entries that nothing uses, and flows given twice."""
@@ -116,6 +206,12 @@ class Matrix:
         for flow in self.repeated:
             what = f"more than one flow allows {flow.source} to open {listing(flow.ports)} of {flow.target}"
             yield Notice("flows", what, "Keep one of them")
+        for each in self.ending:
+            what = f"it ends after {each.until} (UTC), and the next deployment then closes it"
+            yield Notice(f"flow {each}", what, "Give it a later date, or remove it from traffic.yaml in time")
+        for each in self.over:
+            what = f"it ended after {each.until} (UTC), and this deployment closes it"
+            yield Notice(f"flow {each}", what, "Remove it from traffic.yaml, or give it a later date")
 
     def _pods_under_two_names(self) -> Iterator[tuple[External, External]]:
         """Yield the pairs of externals that one pod of another namespace could match."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator
 
 from flash_ticket.firewall.declare.binding import PROJECT, stack_file
+from flash_ticket.firewall.declare.fields import FreeText
 from flash_ticket.firewall.declare.validation import FileModel, refusal, validated
 from flash_ticket.firewall.terms.input_error import InputError, escaped, gathered, refuse_all, shown
 from flash_ticket.firewall.terms.moment import written
@@ -17,9 +18,6 @@ SUSPENSIONS_KEY = f"{PROJECT}:suspensions"
 
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(hours=24)
 """An update takes a part of a minute; what stays open for longer than a day belongs in traffic.yaml."""
-
-LONGEST_REASON = 200
-"""The maximum number of characters; a longer text hides the end of a line that a person must read at night."""
 
 _DURATION = re.compile(r"([0-9]{1,5})([mh])")
 _UNITS = {"m": "minutes", "h": "hours"}
@@ -118,19 +116,6 @@ def _until(value: object) -> datetime:
     except (ValueError, OverflowError):  # a time near the end of the calendar may be after it in UTC
         pass
     raise refusal(f"{shown(value)} is not a time with its zone", "Write one such as '2026-11-24T03:00:00Z'")
-
-
-def _said(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise refusal(f"{shown(value)} is blank", "Write some words, in quotes")
-    if len(value) > LONGEST_REASON:
-        raise refusal(f"it has {len(value)} characters", f"Say it in {LONGEST_REASON}")
-    if any("\ud800" <= each <= "\udfff" for each in value):
-        raise refusal("it contains bytes that are not text", "Write it in UTF-8")
-    return value
-
-
-FreeText = Annotated[str, PlainValidator(_said)]
 
 
 class SuspensionEntry(FileModel):

@@ -4,20 +4,23 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import combinations, islice, product
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
-from flash_ticket.firewall.declare.fields import Name, Names, PolicyName, Ports, WrittenLabels
-from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, Matrix, Service, share_no_pod
+from flash_ticket.firewall.declare.binding import stack_file, stacks_of
+from flash_ticket.firewall.declare.fields import Name, PolicyName, Ports, Stacks, WrittenLabels
+from flash_ticket.firewall.declare.flows import FlowEntry, Flows
+from flash_ticket.firewall.declare.matrix import External, LimitedFlow, Matrix, Service, share_no_pod
 from flash_ticket.firewall.declare.validation import MOST_MISTAKES, FileModel, Model, refusal, validated
 from flash_ticket.firewall.declare.yaml_document import parse_document, read_text, with_lines
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
-from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
+from flash_ticket.firewall.terms.ports import PortRange
 
 
 class PolicyNames(FileModel):
@@ -33,6 +36,7 @@ class ServiceEntry(FileModel):
     pods: WrittenLabels
     ports: Ports = Field(default_factory=list)
     policies: PolicyNames = PolicyNames()
+    stacks: Stacks = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _ingress_leads_to_ports(self) -> Self:
@@ -50,20 +54,13 @@ class ExternalEntry(FileModel):
     ports: Ports | None = None
     namespace: Name | None = None
     pods: WrittenLabels | None = None
+    stacks: Stacks = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _pods_are_somewhere(self) -> Self:
         if self.pods and not self.namespace:
             raise refusal("pods are given without the namespace they run in", "Add namespace, or remove pods")
         return self
-
-
-class FlowEntry(FileModel):
-    """A permission: from each source to each target, on the given ports or on all ports of the target."""
-
-    source: Names = Field(alias="from")
-    target: Names = Field(alias="to")
-    ports: Ports | None = None
 
 
 _NAMES_ALONE: JsonDict = {"additionalProperties": False}
@@ -92,16 +89,23 @@ def read_matrix(path: Path) -> Matrix:
     """
     text, mistakes = read_text(path), list[InputError]()
     with with_lines(lambda: text, path.name):
-        return parse_matrix(parse_document(text, path.name, mistakes), path.name, mistakes)
+        content = parse_document(text, path.name, mistakes)
+        return parse_matrix(content, path.name, mistakes, frozenset(stacks_of(path.parent)))
 
 
-def parse_matrix(content: Any, source: str, earlier: Iterable[InputError] = ()) -> Matrix:  # noqa: ANN401 - parsed YAML
+def parse_matrix(
+    content: Any,  # noqa: ANN401 - parsed YAML
+    source: str,
+    earlier: Iterable[InputError] = (),
+    stacks: AbstractSet[str] = frozenset(),
+) -> Matrix:
     """Return the matrix that parsed YAML declares; errors name it ``source``.
 
     Args:
         content: What the file holds.
         source: The file, for errors.
         earlier: The mistakes that were found in the file before.
+        stacks: The project's stacks; empty if they are not known.
 
     Raises:
         InputError: The content has mistakes; the error holds all of them, also the earlier ones.
@@ -117,10 +121,27 @@ def parse_matrix(content: Any, source: str, earlier: Iterable[InputError] = ()) 
     for check in (_shared_names, _own_namespace, _shared_policies, _shared_pods):
         mistakes += islice(check(file, services, source), MOST_MISTAKES)
     matrix = Matrix(file.namespace, services, externals, flows=())
-    flows = _Flows(file, matrix.endpoints, _written_names(content), source)
+    outside = file.externals.keys() - file.services.keys()
+    flows = Flows(file.flows, matrix.endpoints, outside, _written_names(content), source)
     found = flows.declared()
-    refuse_all([*mistakes, *flows.mistakes])
-    return replace(matrix, flows=found, repeated=tuple(sorted(flows.repeated)))
+    refuse_all([*mistakes, *flows.mistakes, *_unknown_stacks(file, stacks, source)])
+    limited = tuple(sorted(flows.limited, key=lambda each: (each.flow, each.stacks, str(each.until))))
+    return replace(matrix, flows=found, repeated=tuple(sorted(flows.repeated)), limited=limited)
+
+
+def _unknown_stacks(file: TrafficFile, known: AbstractSet[str], source: str) -> Iterator[InputError]:
+    written = [(f"services.{name}", entry.stacks) for name, entry in file.services.items()]
+    written += [(f"externals.{name}", entry.stacks) for name, entry in file.externals.items()]
+    written += [(f"flows[{index}]", entry.stacks) for index, entry in enumerate(file.flows) if entry]
+    for key, stacks in written if known else ():
+        for index, stack in enumerate(stacks):
+            if stack not in known:
+                yield InputError(
+                    source,
+                    f"{key}.stacks[{index}]",
+                    f"there is no stack {stack}",
+                    f"Write one of {', '.join(sorted(known))}, or create {stack_file(stack)} first",
+                )
 
 
 def _what_is_right(content: Any) -> TrafficFile:  # noqa: ANN401 - parsed YAML has any shape
@@ -166,11 +187,13 @@ def _service(name: str, entry: ServiceEntry) -> Service:
         _sorted(entry.ports),
         entry.policies.ingress or f"allow-ingress-{name}",
         entry.policies.egress or f"allow-egress-{name}",
+        tuple(sorted(set(entry.stacks))),
     )
 
 
 def _external(name: str, entry: ExternalEntry) -> External:
-    return External(name, _sorted(entry.ports or ()), entry.namespace, entry.pods or ())
+    stacks = tuple(sorted(set(entry.stacks)))
+    return External(name, _sorted(entry.ports or ()), entry.namespace, entry.pods or (), stacks)
 
 
 def _sorted(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
@@ -235,85 +258,6 @@ def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, S
         yield from ((lone, other) for other in services if other is not lone and not share_no_pod(lone, other))
 
 
-@dataclass(slots=True)
-class _Flows:
-    """Reads the flows of a file, and collects the mistakes in them."""
-
-    file: TrafficFile
-    endpoints: dict[str, DeclaredEndpoint]
-    names: set[str]
-    source: str
-    mistakes: list[InputError] = field(default_factory=list)
-    repeated: set[Flow] = field(default_factory=set)
-
-    def declared(self) -> tuple[Flow, ...]:
-        """Return one flow for each pair of endpoints, sorted."""
-        permitted: dict[tuple[str, str], set[PortRange]] = {}
-        for index, entry in enumerate(self.file.flows):
-            key = f"flows[{index}]"
-            if entry is None or self._names_unknown(entry, key):
-                continue
-            for origin, target in product(entry.source, entry.target):
-                if self._is_impossible(origin, target, key):
-                    continue
-                ports = set(self._ports(entry, target, key))
-                known = permitted.setdefault((origin, target), set())
-                twice = _sorted(PortSet.of(known) & PortSet.of(ports))
-                if twice:
-                    self.repeated.add(Flow(origin, target, twice))
-                known |= ports
-        return tuple(Flow(*ends, _sorted(ports)) for ends, ports in sorted(permitted.items()) if ports)
-
-    def _fail(self, key: str, problem: str, remedy: str) -> None:
-        if len(self.mistakes) < MOST_MISTAKES:
-            self.mistakes.append(InputError(self.source, key, problem, remedy))
-
-    def _names_unknown(self, entry: FlowEntry, key: str) -> bool:
-        """Return whether an end of the flow is not declared, or is declared with a mistake."""
-        for end, names in (("from", entry.source), ("to", entry.target)):
-            for name in names:
-                if self.names and name not in self.names:
-                    self._fail(
-                        f"{key}.{end}",
-                        f"{name} is neither a service nor an external",
-                        f"Declare it, or write one of: {', '.join(sorted(self.names))}",
-                    )
-        return any(name not in self.endpoints for name in (*entry.source, *entry.target))
-
-    def _is_impossible(self, origin: str, target: str, key: str) -> bool:
-        outside = [each in self.file.externals and each not in self.file.services for each in (origin, target)]
-        if origin == target and all(outside):
-            self._fail(
-                f"{key}.to",
-                f"the flow goes from the external {origin} to itself",
-                "Remove it: only the pods of a service may be both ends of a flow",
-            )
-        elif all(outside):
-            self._fail(
-                key,
-                f"{origin} and {target} are both externals, and this firewall does not control the traffic between "
-                "them",
-                "Name a service at one end",
-            )
-        else:
-            return False
-        return True
-
-    def _ports(self, entry: FlowEntry, target: str, key: str) -> Iterable[PortRange]:
-        declared = self.endpoints[target].ports
-        if not declared:
-            self._fail(f"{key}.to", f"{target} declares no ports", f"Add ports to {target}")
-            return ()
-        for index, port in enumerate(entry.ports or ()):
-            if not any(known.covers(port) for known in declared):
-                self._fail(
-                    f"{key}.ports[{index}]",
-                    f"{target} does not listen on {port}",
-                    f"Write ports of {target} ({listing(declared)}), or add this one there",
-                )
-        return entry.ports or declared
-
-
 def declaration(matrix: Matrix) -> dict[str, Any]:
     """Return the content of a traffic file that declares this matrix, with every default written out.
 
@@ -326,12 +270,29 @@ def declaration(matrix: Matrix) -> dict[str, Any]:
                 "pods": dict(service.pods),
                 **({"ports": _written(service.ports)} if service.ports else {}),
                 "policies": {direction.value: name for direction, name in service.policies},
+                **_in_stacks(service.stacks),
             }
             for service in matrix.services
         },
         "externals": {external.name: _external_written(external) for external in matrix.externals},
-        "flows": [{"from": flow.source, "to": flow.target, "ports": _written(flow.ports)} for flow in matrix.flows],
+        "flows": [_flow_written(each) for each in (*map(LimitedFlow, matrix.flows), *matrix.limited)],
     }
+
+
+def _flow_written(limited: LimitedFlow) -> dict[str, Any]:
+    flow = limited.flow
+    return {
+        "from": flow.source,
+        "to": flow.target,
+        "ports": _written(flow.ports),
+        **({"because": flow.because} if flow.because else {}),
+        **({"until": str(limited.until)} if limited.until else {}),
+        **_in_stacks(limited.stacks),
+    }
+
+
+def _in_stacks(stacks: tuple[str, ...]) -> dict[str, Any]:
+    return {"stacks": list(stacks)} if stacks else {}
 
 
 def _external_written(external: External) -> dict[str, Any]:
@@ -340,7 +301,7 @@ def _external_written(external: External) -> dict[str, Any]:
         written["namespace"] = external.namespace
     if external.pods:
         written["pods"] = dict(external.pods)
-    return written
+    return written | _in_stacks(external.stacks)
 
 
 def _written(ports: tuple[PortRange, ...]) -> list[dict[str, Any]]:

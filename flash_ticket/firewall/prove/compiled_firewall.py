@@ -82,9 +82,15 @@ def compile_firewall(
 ) -> CompiledFirewall:
     """Return both layers of an environment and their alerts.
 
+    Args:
+        matrix: The declaration of all stacks; the environment's stack has a part of it.
+        environment: The places of its names.
+        suspensions: The policies that are open for a while. Their moment also decides which flows have ended.
+
     Raises:
         InputError: A suspended policy is unknown, or the alerts are too large for one object or log group.
     """
+    matrix = matrix.within(environment.name, suspensions.at)
     pods = compile_policies(matrix, environment)
     require_known(suspensions, pods, environment)
     return CompiledFirewall(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from flash_ticket.firewall.declare.suspensions import LONGEST_REASON
+from flash_ticket.firewall.declare.fields import LONGEST_REASON
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 
 

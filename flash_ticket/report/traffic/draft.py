@@ -66,6 +66,8 @@ def _service(service: Service) -> Iterator[str]:
     policies = {way.value: name for way, name in service.policies if name != f"allow-{way}-{service.name}"}
     if policies:
         entry["policies"] = policies
+    if service.stacks:
+        entry["stacks"] = list(service.stacks)
     line = f"  {_entry(service.name, entry)}"
     yield line if service.ports else f"{line} # no recorded calls: add ports, if it listens"
 
@@ -76,11 +78,17 @@ def _external(external: External) -> str:
         entry["namespace"] = external.namespace
     if external.pods:
         entry["pods"] = dict(external.pods)
+    if external.stacks:
+        entry["stacks"] = list(external.stacks)
     return _entry(external.name, entry)
 
 
 def _flow(flow: DraftedFlow) -> str:
-    entry = {"from": flow.source, "to": flow.target, "ports": _ports((flow.ports,))}
+    entry: dict[str, object] = {"from": flow.source, "to": flow.target, "ports": _ports((flow.ports,))}
+    if flow.because:
+        entry["because"] = flow.because
+    if flow.until:
+        entry["until"] = flow.until
     return f"{_yaml(entry)} # {line_count(flow.count)}, last {written(flow.last)}"
 
 

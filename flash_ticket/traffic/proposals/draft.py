@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 
 from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Matrix, Service
@@ -21,6 +22,8 @@ class DraftedFlow:
     Attributes:
         count: How many lines show it.
         last: When the last line ended, in seconds since 1970.
+        because: The reason that today's matrix gives for the pair.
+        until: The last day of these ports in today's matrix; None if they do not end.
     """
 
     source: str
@@ -28,6 +31,8 @@ class DraftedFlow:
     ports: PortRange
     count: int
     last: float
+    because: str = ""
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class _Drafting:
             self.today.namespace,
             tuple(services),
             tuple(externals),
-            tuple(_flows(flows, listening)),
+            tuple(self._as_today(each) for each in _flows(flows, listening)),
             tuple(Stranger(each, self._allowance(each, concerned)) for each in sorted(strangers, key=weight)),
             {
                 "had no reply": _lines(each for each in seen if each.fate is Fate.UNANSWERED),
@@ -110,6 +115,18 @@ class _Drafting:
                 ),
             },
         )
+
+    def _as_today(self, flow: DraftedFlow) -> DraftedFlow:
+        """Return a flow with what today's matrix says about it beside its ports."""
+        known = self.today.flows_out_of.get(flow.source, ())
+        because = next((each.because for each in known if each.target == flow.target), "")
+        ends = (
+            each.until
+            for each in self.today.timed
+            if (each.flow.source, each.flow.target) == (flow.source, flow.target)
+            and PortSet.of(each.flow.ports).covers(PortSet((flow.ports,)))
+        )
+        return replace(flow, because=because, until=next(ends, None))
 
     def _is_implied(self, seen: Observation) -> bool:
         """Return whether it is declared without a flow: DNS, probes, clients of the load balancer."""

@@ -1,6 +1,7 @@
 """The pod layer allows the declared flows and DNS, and nothing else, in objects with stable names."""
 
 import json
+from dataclasses import replace
 from ipaddress import ip_network
 from itertools import product
 from random import Random
@@ -16,6 +17,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.ports import Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction
+from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.golden_file import compare, pods_text
 from tests.support.declared.kubernetes_schema import parsed_policy
 from tests.support.declared.matrices import environments, files_with_one_more_flow, rewritten, shops, traffic_files
@@ -182,6 +184,23 @@ def test_every_rule_has_an_annotation_with_its_flow(shop: Shop) -> None:
         direction = policy.directions[0].value
         for index, rule in enumerate(policy.rules):
             assert annotations[f"flash-firewall/{direction}.{index}"].startswith(f"{rule.flow} : ")
+
+
+def test_a_rule_says_why_its_flow_is_there_with_invisible_characters_escaped() -> None:
+    matrix = shop_matrix()
+    flows = tuple(replace(each, because="정산\u200b") if each.source == "gateway" else each for each in matrix.flows)
+    policies = compile_policies(replace(matrix, flows=flows), environment_of("dev")).allows
+    said = {
+        (policy.name, key): text
+        for policy in policies
+        for key, text in policy.manifest()["metadata"]["annotations"].items()
+        if key.endswith(".because")
+    }
+
+    assert said == {
+        ("04-allow-egress-gateway", "flash-firewall/egress.0.because"): "정산\\u200b",
+        ("02-allow-api-from-gateway", "flash-firewall/ingress.0.because"): "정산\\u200b",
+    }
 
 
 @given(shops())

@@ -1,6 +1,7 @@
 """The VPC layer allows declared flows, DNS, probes and clients, in rules whose names say what they allow."""
 
 import json
+import re
 from dataclasses import replace
 from ipaddress import ip_network
 from itertools import product
@@ -19,7 +20,7 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.firewall.terms.verdict import Direction
-from tests.support.declared.accounts import environment_of
+from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.golden_file import compare, vpc_text
 from tests.support.declared.matrices import (
     FRONT,
@@ -296,6 +297,31 @@ def test_a_group_whose_name_would_make_that_of_a_rule_too_long_for_ec2_is_refuse
     assert line.endswith(
         "and EC2 allows 256. Use a group with a shorter name, or shorten the names of services in traffic.yaml."
     )
+
+
+@given(shops())
+def test_ec2_accepts_every_description_whatever_a_flow_says_about_itself(shop: Shop) -> None:
+    """EC2 API reference, IpRange: up to 255 characters of a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*."""
+    for rule in compile_groups(*shop).rules:
+        assert re.fullmatch(r"[a-zA-Z0-9 ._:/()#,@\[\]+=&;{}!$*-]{1,255}", rule.description)
+
+
+@pytest.mark.parametrize(
+    ("because", "said"),
+    [
+        ("ticket 12", "gateway to api (ticket 12)"),
+        ("it's old, and\ndue", "gateway to api (it s old and due)"),
+        ("정산", "gateway to api"),
+        ("x" * 200, f"gateway to api ({'x' * 100})"),
+    ],
+)
+def test_a_rule_says_why_its_flow_is_there_as_far_as_ec2_lets_it(because: str, said: str) -> None:
+    matrix = shop_matrix()
+    flows = tuple(replace(each, because=because) if each.source == "gateway" else each for each in matrix.flows)
+    firewall = compile_groups(replace(matrix, flows=flows), environment_of("dev"))
+    (rule,) = (each for each in firewall.rules if each.name == "gateway-egress-tcp-4000-to-api")
+
+    assert rule.description == said
 
 
 def test_no_rule_has_a_longer_name_than_ec2_allows_however_long_the_names_of_services_are() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flash_ticket.firewall.declare.suspensions import LONGEST_REASON
+from flash_ticket.firewall.declare.fields import LONGEST_REASON
 from flash_ticket.live.stack.git import author
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from flash_ticket.firewall.declare.suspensions import LONGEST_REASON, SUSPENSIONS_KEY
+from flash_ticket.firewall.declare.fields import LONGEST_REASON
+from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import copy_project, run
 from tests.support.command.recorded_stack import declared_now, record_stack

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from random import Random
 from typing import Any
@@ -42,6 +43,9 @@ Content = dict[str, Any]
 
 FRONT = "alb"
 """The external that is the load balancer of every random environment."""
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""The moment of every random matrix."""
 
 _SERVICES = ("gateway", "api", "pay", "a", "b", "a-b", "x0", "egress")
 PLACES = ("redis", "database", "queue", "office")
@@ -133,8 +137,35 @@ def traffic_files(draw: st.DrawFn, min_flows: int = 0) -> Content:
         if draw(st.booleans()) and "ports" in services[name]:
             services[name]["policies"] = {"ingress": f"1{number}-allow-{name}"}
     externals = draw(_externals())
+    for entry in (*services.values(), *externals.values()):
+        if not draw(st.integers(0, 5)):
+            entry["stacks"] = draw(st.sampled_from((["dev"], ["dev", "prod"])))
     flows = draw(st.lists(_flows(services, externals), min_size=min_flows, max_size=6))
+    ends = {**services, **externals}
+    for flow in flows:
+        flow.update(draw(_limits(flow, ends)))
+    for flow in flows[min_flows:]:
+        if not draw(st.integers(0, 5)) and all("stacks" not in ends[each] for each in _ends(flow)):
+            flow["stacks"] = ["prod"]
     return {"namespace": "shop", "services": services, "externals": externals, "flows": flows}
+
+
+def _ends(flow: Content) -> tuple[str, str]:
+    return flow["from"], flow["to"][0] if isinstance(flow["to"], list) else flow["to"]
+
+
+@st.composite
+def _limits(draw: st.DrawFn, flow: Content, ends: dict[str, Content]) -> Content:
+    """Draw a reason, an end that has not come, and stacks with dev, which both ends have."""
+    found: Content = {}
+    if not draw(st.integers(0, 3)):
+        found["because"] = draw(st.sampled_from(("ticket 12", "정산, 2차", 'it\'s "old", a to b', "x" * 200)))
+    if not draw(st.integers(0, 5)):
+        found["until"] = draw(st.sampled_from(("2026-01-01", "2026-01-10", "9999-12-31")))
+    if not draw(st.integers(0, 5)):
+        both = all("prod" in ends[each].get("stacks", ["prod"]) for each in _ends(flow))
+        found["stacks"] = ["dev", "prod"] if both and draw(st.booleans()) else ["dev"]
+    return found
 
 
 @st.composite
@@ -154,8 +185,8 @@ def _flows(draw: st.DrawFn, services: dict[str, Content], externals: dict[str, C
 
 
 def matrices(min_flows: int = 0) -> st.SearchStrategy[Matrix]:
-    """Return a strategy for valid matrices."""
-    return traffic_files(min_flows).map(lambda content: parse_matrix(content, "traffic.yaml"))
+    """Return a strategy for valid matrices, as the stack dev has them."""
+    return traffic_files(min_flows).map(lambda content: parse_matrix(content, "traffic.yaml").within("dev", NOW))
 
 
 @st.composite

@@ -20,7 +20,7 @@ from flash_ticket.traffic.attribution.inventory import ClusterService, Inventory
 from flash_ticket.traffic.proposals.candidate import candidates
 from flash_ticket.traffic.proposals.draft import Draft, draft
 from flash_ticket.traffic.records.record import Disposition, Record
-from tests.support.declared.matrices import shops
+from tests.support.declared.matrices import NOW, shops
 from tests.support.traffic.incident import (
     ALB,
     API,
@@ -93,9 +93,10 @@ def test_traffic_on_every_flow_of_a_matrix_is_drafted_as_that_matrix(shop: tuple
     matrix, environment = shop
     traffic = every_port(matrix, environment)
 
-    again = matrix_of(written_draft(draft(traffic, matrix), traffic))
+    again = matrix_of(written_draft(draft(traffic, matrix), traffic)).within("dev", NOW)
 
     assert permitted(again) == permitted(matrix)
+    assert [each.because for each in again.flows] == [each.because for each in matrix.flows]
     assert (again.namespace, again.services, again.externals) == (matrix.namespace, matrix.services, matrix.externals)
 
 

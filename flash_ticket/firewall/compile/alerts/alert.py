@@ -24,6 +24,7 @@ class Alert(StrEnum):
     AGENT_LOG_MISSING = "NetworkPolicyAgentLogMissing"
     SUSPENDED = "NetworkPolicySuspended"
     SUSPENSION_OVER = "NetworkPolicySuspensionOver"
+    FLOW_OVER = "NetworkPolicyFlowOver"
 
     @property
     def severity(self) -> Severity:
@@ -57,4 +58,5 @@ _SUMMARIES = {
     Alert.AGENT_LOG_MISSING: "The network policy agent's log has stopped.",
     Alert.SUSPENDED: "A NetworkPolicy is suspended: it allows all traffic.",
     Alert.SUSPENSION_OVER: "The suspension of a NetworkPolicy is over, but the policy is still open.",
+    Alert.FLOW_OVER: "A flow has ended, but nothing was deployed since, so it is still open.",
 }

@@ -1,7 +1,8 @@
-"""The Prometheus rules for the network plug-in and for suspended policies, and the object that contains them."""
+"""The Prometheus rules for the plug-in, suspended policies and flows that end, and the object that contains them."""
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.alert import Alert
@@ -10,7 +11,7 @@ from flash_ticket.firewall.compile.alerts.policy_agent import policy_agent_group
 from flash_ticket.firewall.compile.alerts.prometheus_rule import AlertingRule, PrometheusRule, RuleGroup
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.choices import CniName
-from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.matrix import LimitedFlow, Matrix
 from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
 from flash_ticket.firewall.terms.input_error import InputError
@@ -29,7 +30,11 @@ def prometheus_rule(
     """
     if alerting.rule_labels is None:
         return None
-    groups = (*rule_groups(matrix, environment, alerting), *suspension_groups(matrix, suspensions, alerting))
+    groups = (
+        *rule_groups(matrix, environment, alerting),
+        *suspension_groups(matrix, suspensions, alerting),
+        *flow_groups(matrix, alerting),
+    )
     rule = PrometheusRule(matrix.namespace, alerting.rule_labels, groups)
     size = len(json.dumps(rule.manifest()).encode())
     if size > MAX_OBJECT_BYTES:
@@ -58,6 +63,25 @@ def suspension_groups(matrix: Matrix, suspensions: Suspensions, alerting: Alerti
     """Return the rules about suspended policies of one firewall; empty if no policy is open."""
     rules = tuple(rule for each in suspensions.open for rule in _rules(each, matrix.namespace, alerting))
     return (RuleGroup(f"{matrix.namespace}-network-policy-suspensions", rules),) if rules else ()
+
+
+def flow_groups(matrix: Matrix, alerting: Alerting) -> tuple[RuleGroup, ...]:
+    """Return the rules about flows that end; empty if none does."""
+    rules = tuple(_flow_over(each, each.until, matrix.namespace, alerting) for each in matrix.timed if each.until)
+    return (RuleGroup(f"{matrix.namespace}-network-policy-flows", rules),) if rules else ()
+
+
+def _flow_over(limited: LimitedFlow, until: date, namespace: str, alerting: Alerting) -> AlertingRule:
+    end = int(datetime.combine(until, time.max, UTC).timestamp()) + 1
+    flow = f"{limited.flow.source} -> {limited.flow.target}"
+    return AlertingRule(
+        Alert.FLOW_OVER,
+        f"vector(time()) >= {end}",
+        5,
+        f"{flow} in {namespace} ended after {until} (UTC), and it is still open. `pulumi up` closes it.",
+        alerting.runbook,
+        (("namespace", namespace), ("flow", flow), ("until", str(until))),
+    )
 
 
 def _rules(suspension: Suspension, namespace: str, alerting: Alerting) -> Iterator[AlertingRule]:
