@@ -58,7 +58,7 @@ class SymbolicAccount:
     partition: str = "aws"
     families: tuple[Family, ...] = (Family.V4,)
     of_pods: tuple[Family, ...] = (Family.V4,)
-    _blocks: dict[str, Network] = field(default_factory=dict)
+    _blocks: dict[Network, dict[str, Network]] = field(default_factory=dict)
 
     @staticmethod
     def of(region: str, binding: Binding) -> "SymbolicAccount":
@@ -102,12 +102,11 @@ class SymbolicAccount:
         return []
 
     def _block(self, what: str, within: Network) -> Network:
-        key, bits = f"IPv{within.version} {what}", _FREE_BITS[Family(within.version)]
-        if key not in self._blocks:
-            whole = AddressRange.of(str(within))
-            taken = sum(whole.covers(AddressRange.of(str(block))) for block in self._blocks.values())
-            self._blocks[key] = ip_network((whole.first + (taken << bits), within.max_prefixlen - bits))
-        return self._blocks[key]
+        blocks, bits = self._blocks.setdefault(within, {}), _FREE_BITS[Family(within.version)]
+        if what not in blocks:
+            first = int(within.network_address) + (len(blocks) << bits)
+            blocks[what] = ip_network((first, within.max_prefixlen - bits))
+        return blocks[what]
 
 
 def _asked(binding: Binding) -> set[Family]:
