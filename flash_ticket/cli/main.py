@@ -49,7 +49,7 @@ _EXAMPLES = {
     "explain": ("explain --stack prod api redis 6379", "explain --stack prod api 8.8.8.8 443"),
     "denied": ("denied --stack prod --since 2h", "denied --stack prod --follow"),
     "replay": ("replay --stack prod --since 7d --matrix new.yaml",),
-    "learn": ("learn --stack prod --since 30d > draft.yaml",),
+    "learn": ("learn --stack prod --since 30d > draft.yaml", "learn --dir networkpolicy > draft.yaml"),
     "verify": ("verify --stack prod", "verify --stack prod --probe --consent"),
     "inventory": ("inventory --stack prod > inventory.json",),
     "report": ("report --stack prod --since 1h --out night.html", "report --stack prod --language ko --out night.html"),

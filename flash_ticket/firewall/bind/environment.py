@@ -312,6 +312,15 @@ class Environment:
         families = {each.version for each in self.cluster.services or self.vpc_networks}
         return self.cluster.pod_networks or tuple(each for each in self.vpc_networks if each.version in families)
 
+    @property
+    def resolvers(self) -> tuple[Network, ...]:
+        """Addresses that answer DNS besides the CoreDNS pods."""
+        return self.cluster.resolvers
+
+    def networks_of(self, external: str) -> tuple[Network, ...]:
+        """Return the addresses of an external outside the cluster."""
+        return self.place(external).networks
+
     def place(self, external: str) -> Place:
         """Return the place of an external.
 

@@ -6,9 +6,8 @@ network plug-ins drop named ports or resolve them wrongly.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Labels, Matrix, Service
@@ -159,7 +158,18 @@ class PodFirewall:
         return (*self.allows, self.default_deny)
 
 
-def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
+class PodPlaces(Protocol):
+    """The places of a matrix as the pod layer needs them; an environment has them."""
+
+    @property
+    def resolvers(self) -> tuple[Network, ...]:
+        """Addresses that answer DNS besides the CoreDNS pods."""
+
+    def networks_of(self, external: str) -> tuple[Network, ...]:
+        """Return the addresses of an external outside the cluster."""
+
+
+def compile_policies(matrix: Matrix, environment: PodPlaces) -> PodFirewall:
     """Return the policies that allow exactly the matrix's flows, and DNS for every service."""
     compiler = _PolicyCompiler(matrix, environment)
     compiled = {Direction.INGRESS: compiler.ingress, Direction.EGRESS: compiler.egress}
@@ -181,7 +191,7 @@ def compile_policies(matrix: Matrix, environment: Environment) -> PodFirewall:
 @dataclass(frozen=True, slots=True)
 class _PolicyCompiler:
     matrix: Matrix
-    environment: Environment
+    environment: PodPlaces
 
     def ingress(self, service: Service) -> NetworkPolicy:
         flows = self.matrix.flows_into[service.name]
@@ -224,13 +234,13 @@ class _PolicyCompiler:
         endpoint: DeclaredEndpoint = self.matrix.endpoints[name]
         if isinstance(endpoint, External):
             if endpoint.namespace is None:
-                return tuple(DeclaredAddresses(network) for network in self.environment.place(name).networks)
+                return tuple(DeclaredAddresses(network) for network in self.environment.networks_of(name))
             return (DeclaredPods(endpoint.pods, endpoint.namespace),)
         return (DeclaredPods(endpoint.pods, None),)
 
     def _dns_peers(self) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
         # NodeLocal DNSCache runs on the host network, where no pod selector matches it (kubernetes issue 70555).
-        resolvers = (DeclaredAddresses(network) for network in self.environment.cluster.resolvers)
+        resolvers = (DeclaredAddresses(network) for network in self.environment.resolvers)
         return (DeclaredPods((("k8s-app", "kube-dns"),), "kube-system"), *resolvers)
 
 

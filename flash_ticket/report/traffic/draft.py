@@ -27,11 +27,11 @@ def written_draft(draft: Draft, traffic: AttributedTraffic) -> str:
     """
     parts = (
         map(_comment, _head(draft, traffic)),
-        (_entry("namespace", draft.namespace), "", "services:"),
-        chain.from_iterable(_service(each) for each in draft.services),
+        (written_entry("namespace", draft.namespace), "", "services:"),
+        chain.from_iterable(written_service(each) for each in draft.services),
         ("", "# Outside the namespace; Pulumi.<stack>.yaml gives the places of those without a namespace."),
         ("externals:" if draft.externals else "externals: {}",),
-        (f"  {_external(each)}" for each in draft.externals),
+        (f"  {written_external(each)}" for each in draft.externals),
         ("", "flows:" if draft.flows else "flows: []"),
         (f"  - {_flow(each)}" for each in draft.flows),
         map(_comment, _foot(draft.strangers)),
@@ -59,40 +59,43 @@ def _head(draft: Draft, traffic: AttributedTraffic) -> Iterator[str]:
     yield from gap_lines(traffic.totals, traffic.attribution)
 
 
-def _service(service: Service) -> Iterator[str]:
+def written_service(service: Service) -> Iterator[str]:
+    """Yield the line of a service; its policies only if they have names of their own."""
     entry: dict[str, object] = {"pods": dict(service.pods)}
     if service.ports:
-        entry["ports"] = _ports(service.ports)
+        entry["ports"] = written_ports(service.ports)
     policies = {way.value: name for way, name in service.policies if name != f"allow-{way}-{service.name}"}
     if policies:
         entry["policies"] = policies
     if service.stacks:
         entry["stacks"] = list(service.stacks)
-    line = f"  {_entry(service.name, entry)}"
+    line = f"  {written_entry(service.name, entry)}"
     yield line if service.ports else f"{line} # no recorded calls: add ports, if it listens"
 
 
-def _external(external: External) -> str:
-    entry: dict[str, object] = {"ports": _ports(external.ports)} if external.ports else {}
+def written_external(external: External) -> str:
+    """Return the line of an external."""
+    entry: dict[str, object] = {"ports": written_ports(external.ports)} if external.ports else {}
     if external.namespace is not None:
         entry["namespace"] = external.namespace
     if external.pods:
         entry["pods"] = dict(external.pods)
     if external.stacks:
         entry["stacks"] = list(external.stacks)
-    return _entry(external.name, entry)
+    return written_entry(external.name, entry)
 
 
 def _flow(flow: DraftedFlow) -> str:
-    entry: dict[str, object] = {"from": flow.source, "to": flow.target, "ports": _ports((flow.ports,))}
+    entry: dict[str, object] = {"from": flow.source, "to": flow.target, "ports": written_ports((flow.ports,))}
     if flow.because:
         entry["because"] = flow.because
     if flow.until:
         entry["until"] = flow.until
-    return f"{_yaml(entry)} # {line_count(flow.count)}, last {written(flow.last)}"
+    return f"{flow_style(entry)} # {line_count(flow.count)}, last {written(flow.last)}"
 
 
-def _ports(ports: Sequence[PortRange]) -> list[object]:
+def written_ports(ports: Sequence[PortRange]) -> list[object]:
+    """Return ports as a traffic file writes them."""
     numbers = [(port, port.first if port.first == port.last else port.numbers) for port in ports]
     return [
         number if port.protocol is Protocol.TCP else {"port": number, "protocol": port.protocol.value}
@@ -120,11 +123,12 @@ def _foot(strangers: Sequence[Stranger]) -> Iterator[str]:
         yield f"  and {len(strangers) - _MOST_STRANGERS:,} more"
 
 
-def _entry(key: str, value: object) -> str:
+def written_entry(key: str, value: object) -> str:
     """Return one key with its value, quoted where YAML would read it differently."""
-    return _yaml({key: value}).removeprefix("{").removesuffix("}")
+    return flow_style({key: value}).removeprefix("{").removesuffix("}")
 
 
-def _yaml(value: object) -> str:
+def flow_style(value: object) -> str:
+    """Return a value as one line of YAML."""
     text: str = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=_ANY_WIDTH)
     return text.strip()

@@ -153,6 +153,23 @@ def test_a_verb_escapes_text_from_others(
         assert_harmless_in(form, result.stdout)
 
 
+@pytest.mark.parametrize("text", [*ATTACKS.values(), EVERYTHING])
+def test_a_draft_of_policies_escapes_text_from_others(text: str, tmp_path: Path) -> None:
+    port = {"port": 80}
+    hostile = policy("in", text, ingress=[from_app(text, port), from_app("api", {"port": text})])
+    plain = policy("allow-web-from-lb", "web", ingress=[from_app("api", port), from_app("api", {"port": "a-name"})])
+    labelled = deepcopy(plain)
+    labelled["metadata"]["name"] = "odd"
+    labelled["spec"]["podSelector"] = {"matchExpressions": [{"key": text, "operator": "NotIn", "values": [text]}]}
+    strange = {"apiVersion": "v1", "kind": text, "metadata": {"name": text, "namespace": text}}
+    for objects in ([hostile], [plain, labelled, strange]):
+        listed = json.dumps({"kind": "List", "apiVersion": "v1", "items": objects})
+        folder = tmp_path / str(len(objects))
+        written(folder, f"{file_name(text)}.json", listed)
+
+        assert_harmless(run("learn", "--dir", folder))
+
+
 def kinds_of_places(content: Any) -> list[Place]:  # noqa: ANN401 - parsed JSON has any shape
     """Return one place of each kind that contains a text; places that differ only in numbers are of one kind."""
     found: dict[tuple[object, ...], Place] = {}
