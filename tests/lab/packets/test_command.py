@@ -1,0 +1,26 @@
+"""What `python -m lab packets` refuses before it starts a node."""
+
+import argparse
+
+import pytest
+
+from lab.packets import command
+
+
+def told(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.packets(parser.parse_args(arguments))
+
+
+def test_moments_are_measured_of_an_agent(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("--moments", "--enforcer", "kube-router") == 2
+    assert capsys.readouterr().err == "lab: --moments measures an agent: give --enforcer aws or --enforcer cilium\n"
+
+
+def test_what_cilium_lacks_here_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "missing", lambda enforcer: f"{enforcer} needs clang")
+    assert told("--enforcer", "cilium") == 2
+    assert capsys.readouterr().err == "lab: cilium needs clang: packets cannot be tried here\n"
