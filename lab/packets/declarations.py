@@ -129,9 +129,12 @@ def _traffic(random: Random) -> dict[str, Any]:
     for source, target in random.sample(pairs, min(len(pairs), random.randint(1, 6))):
         flow: dict[str, Any] = {"from": source, "to": target}
         ports = ({**services, **externals})[target]["ports"]
-        if _one_of(random, 2):
+        if source == "alb":  # a load balancer of the application layer speaks TCP alone
+            ports = flow["ports"] = [each for each in ports if not isinstance(each, dict)]
+        if ports and _one_of(random, 2):
             flow["ports"] = random.sample(ports, random.randint(1, len(ports)))
-        flows.append(flow)
+        if ports:
+            flows.append(flow)
     return {"namespace": "shop", "services": services, "externals": externals, "flows": flows}
 
 

@@ -98,6 +98,10 @@ def test_the_ports_in_play_are_the_ends_of_ranges_what_lies_beside_and_undeclare
     assert all(each.first == each.last for each in ports)
 
 
+def test_every_random_declaration_can_be_deployed() -> None:
+    assert len(list(random_declarations(40, 1))) == 40
+
+
 def test_a_seed_always_gives_the_same_random_declarations() -> None:
     first, second = ([each.firewall.matrix for each in random_declarations(4, 3)] for _ in range(2))
     assert first == second
