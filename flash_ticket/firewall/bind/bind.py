@@ -130,8 +130,6 @@ class _Binder:
         return Place(networks, prefix_list, tuple(sorted(set(groups))))
 
     def _addresses(self, key: str, entry: PlaceEntry, vpc: FoundVpc) -> tuple[tuple[Network, ...], PrefixList | None]:
-        if entry.subnets:
-            return self.lookup.subnet_networks(f"{key}.subnets", entry.subnets, vpc), None
         if entry.prefix_list:
             prefix_list = self.lookup.prefix_list(f"{key}.prefixList", entry.prefix_list, vpc)
             networks = ordered(prefix_list.networks)
@@ -142,7 +140,35 @@ class _Binder:
                     "Add entries to it, or give subnets or cidrs instead",
                 )
             return networks, prefix_list
-        return self.lookup.cidrs(f"{key}.cidrs", entry.cidrs or (), vpc), None
+        found, mistakes = list[Network](), list[InputError]()
+        with self.lookup.gathered(mistakes):
+            found += self.lookup.subnet_networks(f"{key}.subnets", entry.subnets, vpc) if entry.subnets else ()
+        with self.lookup.gathered(mistakes):
+            found += self.lookup.cidrs(f"{key}.cidrs", entry.cidrs or (), vpc)
+        with self.lookup.gathered(mistakes):
+            left_out = self.lookup.cidrs(f"{key}.except", entry.left_out, vpc)
+        refuse_all(mistakes)
+        left = ordered(found)
+        for number, block in enumerate(entry.left_out):
+            # Without an account, the addresses of subnets are not known.
+            if not entry.subnets and not any(block.overlaps(each) for each in found if block.version == each.version):
+                raise self.lookup.refuse(
+                    f"{key}.except[{number}]", f"the place has no address of {block}", "Remove it or correct it"
+                )
+        for block in left_out:
+            left = ordered(part for each in left for part in _without(each, block))
+        if not left:
+            raise self.lookup.refuse(f"{key}.except", "it leaves no address of the place", "Leave out less")
+        return left, None
+
+
+def _without(network: Network, left_out: Network) -> Iterator[Network]:
+    """Yield the blocks of a network's addresses that are not in another one."""
+    if network.version == left_out.version and left_out.prefixlen >= network.prefixlen and left_out.overlaps(network):
+        # Of two networks of one family that overlap, the one with the longer prefix is within the other.
+        yield from network.address_exclude(left_out)  # type: ignore[arg-type]  # both are of one family
+    elif network.version != left_out.version or not network.overlaps(left_out):
+        yield network
 
 
 def _flow_logs(entry: FlowLogsEntry) -> FlowLogSettings:

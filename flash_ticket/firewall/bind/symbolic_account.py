@@ -113,7 +113,8 @@ def _asked(binding: Binding) -> set[Family]:
     """Return the families of the addresses that a binding contains."""
     entries: tuple[Clients | PlaceEntry, ...] = (binding.load_balancer.clients, *binding.places.values())
     lists = (each.prefix_list for each in entries if each.prefix_list)
-    cidrs = (network for each in entries for network in each.cidrs or ())
+    cidrs = [network for each in entries for network in each.cidrs or ()]
+    cidrs += [network for place in binding.places.values() for network in place.left_out]
     return {*map(_family_of, lists), *(Family(network.version) for network in cidrs)}
 
 

@@ -77,6 +77,7 @@ class PlaceEntry(FileModel):
     subnets: Some | None = None
     cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
     prefix_list: One | None = Field(None, alias="prefixList")
+    left_out: Annotated[list[Cidr], Field(min_length=1)] = Field(default_factory=list, alias="except")
     groups: Annotated[list[One], Field(min_length=1)] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -86,7 +87,16 @@ class PlaceEntry(FileModel):
                 "only groups are given, and a NetworkPolicy matches only addresses",
                 "Add subnets, cidrs or prefixList: the addresses of the interfaces with these groups",
             )
-        only_one_of(self, "subnets", "cidrs", "prefixList")
+        by_block = self.subnets or self.cidrs
+        if self.prefix_list and (by_block or self.left_out):
+            raise refusal(
+                f"prefixList and {'subnets or cidrs' if by_block else 'except'} are given together, and the VPC layer "
+                "follows the list as a whole",
+                "Give prefixList without subnets, cidrs and except",
+            )
+        if not (self.prefix_list or by_block):
+            what = "except takes addresses from nothing" if self.left_out else "it names nothing"
+            raise refusal(what, "Give subnets, cidrs, both, or prefixList")
         return self
 
 

@@ -10,6 +10,7 @@ from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundV
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.declare.choices import Attachment, DnsMode
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
 from tests.support.declared.accounts import (
@@ -20,6 +21,7 @@ from tests.support.declared.accounts import (
     Thing,
     binding_content,
     environment_of,
+    shop_matrix,
 )
 from tests.support.declared.json_values import put, without
 from tests.support.declared.stacks import traffic_content
@@ -59,6 +61,13 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "ap-northeast-2. Correct it, or create the subnet of vpc-dev first.")),
     ("tags of no subnet", "places.alb.subnets", {"tags": {"Tier": "edge"}},
         ".places.alb.subnets: there is no subnet of vpc-dev with the tags Tier=edge. Correct the tags."),
+    ("except of addresses that are not there", "places.alb", {"cidrs": ["10.0.0.0/8"], "except": ["192.0.2.0/24"]},
+        ".places.alb.except[0]: the place has no address of 192.0.2.0/24. Remove it or correct it."),
+    ("except of everything", "places.alb", {"cidrs": ["10.0.0.0/24"], "except": ["10.0.0.0/8"]},
+        ".places.alb.except: it leaves no address of the place. Leave out less."),
+    ("except of another family", "places.alb", {"cidrs": ["10.0.0.0/24"], "except": ["2001:db8::/32"]},
+        (".places.alb.except[0]: 2001:db8::/32 is IPv6, and vpc-dev has no IPv6 block. Write a CIDR of the VPC's "
+        "family.")),
     ("a group that is not there", "places.redis.groups", [{"name": "redis"}],
         (".places.redis.groups[0]: there is no security group of vpc-dev named redis in account 111122223333 "
         "in ap-northeast-2. Correct it, or create the security group of vpc-dev first.")),
@@ -153,6 +162,29 @@ def test_pods_of_another_namespace_must_not_have_a_place() -> None:
     assert "prometheus" not in dict(environment_of("dev", binding, matrix).places)
     with pytest.raises(InputError, match="prometheus stands for pods of another namespace, which need no place"):
         environment_of("dev", put(binding, ("places", "prometheus"), {"cidrs": ["10.0.0.0/8"]}), matrix)
+
+
+def test_a_place_has_subnets_and_blocks_together_without_what_is_left_out() -> None:
+    subnets = dict(environment_of("dev").places)["redis"].networks
+    written = {"cidrs": ["192.0.2.0/24", "198.51.100.0/25"], "except": ["192.0.2.128/25", "198.51.100.0/24"]}
+    content = binding_content("dev")
+    for key, value in written.items():
+        content["places"]["redis"][key] = value
+    place = dict(environment_of("dev", content).places)["redis"]
+
+    assert [str(each) for each in place.networks if each not in subnets] == ["192.0.2.0/25"]
+    assert set(subnets) < set(place.networks)
+    assert place.groups
+
+
+def test_anywhere_but_the_vpc_is_a_place() -> None:
+    content = put(binding_content("dev"), ("places", "redis"), {"cidrs": ["0.0.0.0/0"], "except": ["10.0.0.0/8"]})
+    environment = environment_of("dev", content)
+    networks = dict(environment.places)["redis"].networks
+
+    assert sum(each.num_addresses for each in networks) == 2**32 - 2**24
+    assert not any(each.overlaps(ip_network("10.0.0.0/8")) for each in networks)
+    assert compile_firewall(shop_matrix(), environment).proof().holds
 
 
 def test_dev_and_prod_bind_to_their_own_places() -> None:

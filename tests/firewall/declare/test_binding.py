@@ -106,16 +106,22 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         (".places.redis: only groups are given, and a NetworkPolicy matches only addresses. Add subnets, cidrs "
         "or prefixList: the addresses of the interfaces with these groups.")),
     ("a place nowhere", "places.redis", {},
-        ".places.redis: it names nothing. Give exactly one of subnets, cidrs, prefixList."),
-    ("a place twice", "places.redis.cidrs", ["10.0.0.0/8"],
-        ".places.redis: subnets and cidrs are given together. Give exactly one of subnets, cidrs, prefixList."),
+        ".places.redis: it names nothing. Give subnets, cidrs, both, or prefixList."),
+    ("a place twice", "places.redis.prefixList", {"name": "office"},
+        (".places.redis: prefixList and subnets or cidrs are given together, and the VPC layer follows the list as a "
+        "whole. Give prefixList without subnets, cidrs and except.")),
+    ("a list without a part", "places.alb", {"prefixList": {"name": "office"}, "except": ["10.0.0.0/8"]},
+        (".places.alb: prefixList and except are given together, and the VPC layer follows the list as a whole. "
+        "Give prefixList without subnets, cidrs and except.")),
+    ("nothing without a part", "places.alb", {"except": ["10.0.0.0/8"]},
+        ".places.alb: except takes addresses from nothing. Give subnets, cidrs, both, or prefixList."),
     ("an empty list of groups", "places.redis.groups", [],
         ".places.redis.groups: it is empty. Add at least one entry."),
     ("no names", "places.alb", {"subnets": {"names": []}},
         ".places.alb.subnets.names: it is empty. Add at least one entry."),
     ("a place of nothing", "places.redis", None,
         (".places.redis: nothing is written here. Write keys with values here: subnets, cidrs, prefixList, "
-        "groups.")),
+        "except, groups.")),
     ("places in a list", "places", [],
         ".places: [] is not a set of keys with values. Write names with values."),
     ("a place with a name of two words", "places.a b", {},
