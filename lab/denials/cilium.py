@@ -38,7 +38,6 @@ _AUDITED = {"name": "cilium", "cilium": {"policyVerdicts": "audited"}}
 _DECLARED_SECONDS = 5.0
 _LATE_SECONDS = 15.0
 _SCRAPES_SECONDS = 3.0
-_ROUNDS = 3
 _OTHER_CONTEXT = "drop:sourceContext=pod;destinationContext=pod"
 _POLICIES = "/apis/networking.k8s.io/v1/namespaces/flash-ticket/networkpolicies"
 _POLICIES_OF_CILIUM = "/apis/cilium.io/v2/namespaces/flash-ticket/ciliumnetworkpolicies"
@@ -220,21 +219,18 @@ class _Story:
         every = calls(self.shop)
         declared = {(each.source.name, each.destination.name) for each in every if each.is_declared}
         others = [each for each in every if (each.source.name, each.destination.name) not in declared]
-        for _ in range(_ROUNDS):
-            tried(others)
-        return {name.value: rings(alerting, name) for name in (Alert.NEW_DENIED_PAIR, Alert.DENIED_TRAFFIC)}
+        found = (Alert.NEW_DENIED_PAIR, Alert.DENIED_TRAFFIC)
+        return {name.value: rings(alerting, name, lambda: tried(others)) for name in found}
 
     def _cut(self, alerting: Prometheus) -> dict[str, Any]:
         """Take away a policy that allows a declared flow, use the flow, and return the alert. The policy comes back."""
         kept = self._delete(_CUT)
         flow = [each for each in calls(self.shop) if each.is_declared and each.destination.name == "pay"]
-        end = time.monotonic() + _LATE_SECONDS
-        while Answer.SILENT not in tried(flow) and time.monotonic() < end:
-            pass
-        found = rings(alerting, Alert.DECLARED_FLOW_DENIED)
+        found = rings(alerting, Alert.DECLARED_FLOW_DENIED, lambda: tried(flow))
         meta = {name: kept["metadata"][name] for name in ("name", "namespace", "labels")}
         self.shop.node.api.request("POST", _POLICIES, {**kept, "metadata": meta})
-        while Answer.SILENT in tried(flow) and time.monotonic() < end + _LATE_SECONDS:
+        end = time.monotonic() + _LATE_SECONDS
+        while Answer.SILENT in tried(flow) and time.monotonic() < end:
             pass
         return found
 
@@ -242,12 +238,16 @@ class _Story:
         begun, every = _now(), calls(self.shop)
         answers = tried(every)
         told = self._denied(engine, [str(EXPORT), "--since", begun], len(self._undeclared(every)))
-        time.sleep(_SCRAPES_SECONDS)  # every counter stands still
-        return {
-            **self._attempts(every, answers),
-            "told": told,
-            "values": {name: alerting.value(expression) for name, expression in _COUNTED.items()},
-        }
+        return {**self._attempts(every, answers), "told": told, "values": self._values(alerting)}
+
+    def _values(self, alerting: Prometheus) -> dict[str, float]:
+        """Return what is counted, as soon as the last packets are in every count, or when time is over."""
+        end = time.monotonic() + _LATE_SECONDS
+        while True:
+            found = {name: alerting.value(expression) for name, expression in _COUNTED.items()}
+            if found["counted"] == found["ours"] > 0 or time.monotonic() > end:
+                return found
+            time.sleep(_SCRAPES_SECONDS)
 
     def _refused_name(self, alerting: Prometheus) -> dict[str, Any]:
         """Let the gateway ask for one name alone, have it ask for another, and return what is counted."""
@@ -272,8 +272,8 @@ class _Story:
         return self._ringing(alerting, Alert.METRIC_MISSING)
 
     def _ringing(self, alerting: Prometheus, alert: Alert) -> dict[str, Any]:
-        tried(self._undeclared(calls(self.shop)))
-        return rings(alerting, alert)
+        others = self._undeclared(calls(self.shop))
+        return rings(alerting, alert, lambda: tried(others))
 
     def _attempts(self, every: Sequence[Call], answers: Sequence[Answer]) -> dict[str, Any]:
         return {"tried": [call.row(answer) for call, answer in zip(every, answers, strict=True)]}

@@ -66,7 +66,7 @@ class Prometheus:
     def start(
         cls, program: Path, folder: Path, groups: Sequence[Group], targets: Sequence[str]
     ) -> Iterator["Prometheus"]:
-        """Run Prometheus for the length of a ``with`` block. It scrapes once a second.
+        """Run Prometheus for the length of a ``with`` block. It scrapes every two seconds.
 
         Args:
             program: Its executable.
@@ -77,7 +77,7 @@ class Prometheus:
         folder.mkdir()
         (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": list(groups)}))
         settings = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "global": {"scrape_interval": "2s", "scrape_timeout": "2s"},
             "rule_files": ["rules.yaml"],
             "scrape_configs": [{"job_name": "denials", "static_configs": [{"targets": list(targets)}]}],
         }

@@ -1,6 +1,6 @@
 """The shop's firewall with alerts, deployed on the lab's node, and the Prometheus that watches it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,23 @@ def alerting_on(program: str, groups: Sequence[Group], targets: Sequence[str]) -
         yield alerting
 
 
-def rings(alerting: Prometheus, name: str) -> dict[str, Any]:
+def rings(alerting: Prometheus, name: str, meanwhile: Callable[[], object] = lambda: None) -> dict[str, Any]:
     """Wait until an alert fires, and return it, and when it was first pending and firing.
+
+    Args:
+        alerting: Evaluates the rules.
+        name: The alert.
+        meanwhile: What to do again and again until it fires.
 
     Raises:
         PrometheusEndedError: It does not fire in time.
     """
-    alerting.wait(f"{name} firing", lambda: alerting.states()[name] == "firing")
+
+    def is_firing() -> bool:
+        meanwhile()
+        return alerting.states()[name] == "firing"
+
+    alerting.wait(f"{name} firing", is_firing)
     return {
         "alerts": [each for each in alerting.alerts() if each["labels"]["alertname"] == name],
         "history": alerting.history(name),
