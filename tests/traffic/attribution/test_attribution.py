@@ -117,6 +117,8 @@ def known(draw: st.DrawFn) -> tuple[tuple[Pod, ...], tuple[Interface, ...], floa
     pods = []
     for index in range(draw(st.integers(0, 8))):
         since, until = draw(st.none() | times), draw(st.none() | times)
+        if since is not None and until is not None:
+            since, until = sorted((since, until))  # no pod ends before it begins
         app = draw(st.sampled_from(["flash-gateway", "flash-api", "flash-pay", "other"]))
         address = draw(st.sampled_from([f"10.10.10.{number}" for number in (11, 21, 60)]))
         ends = [None if each is None else NIGHT + each for each in (since, until)]
