@@ -9,7 +9,7 @@ pod whose address it covers. Enforcers differ, and each statement here is what p
   ingress, a name stands for each number that it has on any selected pod, and an ipBlock has no named ports.
 * kube-router 2.1 and Calico match addresses, too, but after the translation.
 * Cilium 1.20 matches identities: an ipBlock matches no pod and not the pod's node. Its setting policy-cidr-match-mode
-  adds the addresses of pods, of nodes, or both. Nothing here has tried these with packets.
+  adds the addresses of pods, of nodes, or both; packets showed each of the first two alone.
 """
 
 from enum import Enum
