@@ -64,6 +64,7 @@ class RunningPods(Comparison):
 
     def _governed(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
         labels, service = dict(pods[0].labels), _service_of(self.planned.matrix.services, pods[0].labels)
+        allowed = dict(service.policies) if service else {}
         for direction in Direction:
             selecting = [each for each in self._policies if direction in each.rules and each.pods.matches(labels)]
             if not selecting:
@@ -75,7 +76,7 @@ class RunningPods(Comparison):
                     self._policy_update,
                     FindingKind.OPEN,
                 )
-            elif service and not any(each.name in self._allowing for each in selecting):
+            elif service and direction in allowed and not any(each.name in self._allowing for each in selecting):
                 yield Finding(
                     self._where(pods),
                     f"no allow policy of {service.name} selects it for {direction}",

@@ -94,6 +94,14 @@ def test_the_shop_probes_its_declared_flows_and_every_other_pair() -> None:
     assert all(each.hosts for each in found.checks)
 
 
+def test_a_pod_tries_another_pod_of_its_service_and_not_itself() -> None:
+    shop, second = shop_matrix(), replace(PODS[0], name="api-1", address="10.10.10.9")
+    matrix = replace(shop, flows=(*shop.flows, Flow("api", "api", (tcp(4000),))))
+    for pods, hosts in (((*PODS, second), ("10.10.10.9",)), (PODS, ())):
+        (check,) = (each for each in planned(matrix, pods=pods).checks if each.source == each.target)
+        assert (str(check), check.expected, check.hosts) == ("api => api : TCP 4000", Expectation.CONNECTS, hosts)
+
+
 def test_a_probe_with_the_declared_outcomes_holds() -> None:
     found = planned()
     probe = probe_result(found, said(found, as_declared))
