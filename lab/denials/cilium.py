@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
 from lab.denials.attempts import Call, calls, tried
-from lab.denials.follower import denied
+from lab.denials.exported import copied, counted, followed, seconds
+from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import REPOSITORY, STACK, alerting_on, deployed, rings, rule_groups
 from lab.enclosure.answer import exit_code, tell
@@ -38,6 +40,8 @@ _AUDITED = {"name": "cilium", "cilium": {"policyVerdicts": "audited"}}
 _DECLARED_SECONDS = 5.0
 _LATE_SECONDS = 15.0
 _SCRAPES_SECONDS = 3.0
+_ROTATING = CiliumSettings(export_megabytes=1)
+"""Hubble rotates its export often, so that followers and the command meet it."""
 _OTHER_CONTEXT = "drop:sourceContext=pod;destinationContext=pod"
 _POLICIES = "/apis/networking.k8s.io/v1/namespaces/flash-ticket/networkpolicies"
 _POLICIES_OF_CILIUM = "/apis/cilium.io/v2/namespaces/flash-ticket/ciliumnetworkpolicies"
@@ -69,7 +73,7 @@ _COUNTED = {
     ' + sum(hubble_policy_verdicts_total{action="dropped",source_namespace!="flash-ticket",'
     'destination_namespace="flash-ticket"})',
 }
-_REFUSED_NAME = "nslookup flash-pay.flash-ticket.svc.cluster.local"
+_REFUSED_NAME = "flash-pay.flash-ticket.svc.cluster.local"
 
 
 def main() -> int:
@@ -161,7 +165,7 @@ class _Story:
     shop: Shop
     commands: Mapping[str, str]
     program: str
-    settings: CiliumSettings = field(default_factory=CiliumSettings)
+    settings: CiliumSettings = _ROTATING
 
     def told(self) -> dict[str, Any]:
         """Return what was seen."""
@@ -182,7 +186,8 @@ class _Story:
                 "cut": self._cut(alerting),
                 "enforced": self._enforced(engine, alerting),
                 "dropped": self._run("dropped", engine),
-                "name": self._refused_name(alerting),
+                "followed": self._followed(engine),
+                "name": self._refused_name(engine, alerting),
                 "other": self._other_context(alerting),
                 "blind": self._without_hubble(alerting),
                 "commands": ran,
@@ -191,11 +196,10 @@ class _Story:
     def _rehearsed(self, engine: Engine, alerting: Prometheus) -> dict[str, Any]:
         begun, every = _now(), calls(self.shop)
         answers = tried(every)
-        arguments = [str(EXPORT), "--audit", "--since", begun]
         time.sleep(_SCRAPES_SECONDS)
         return {
             **self._attempts(every, answers),
-            "told": self._denied(engine, arguments, len(self._undeclared(every))),
+            "told": self._denied(engine, begun, len(self._undeclared(every)), "--audit"),
             "verify": self._flash_firewall(engine, "verify --output json"),
             "states": alerting.states(),
             "firing": _fired(alerting),
@@ -237,7 +241,7 @@ class _Story:
     def _enforced(self, engine: Engine, alerting: Prometheus) -> dict[str, Any]:
         begun, every = _now(), calls(self.shop)
         answers = tried(every)
-        told = self._denied(engine, [str(EXPORT), "--since", begun], len(self._undeclared(every)))
+        told = self._denied(engine, begun, len(self._undeclared(every)))
         return {**self._attempts(every, answers), "told": told, "values": self._values(alerting)}
 
     def _values(self, alerting: Prometheus) -> dict[str, float]:
@@ -249,19 +253,33 @@ class _Story:
                 return found
             time.sleep(_SCRAPES_SECONDS)
 
-    def _refused_name(self, alerting: Prometheus) -> dict[str, Any]:
-        """Let the gateway ask for one name alone, have it ask for another, and return what is counted."""
+    def _followed(self, engine: Engine) -> list[float | None]:
+        with self._follower(engine, _now()) as follower:
+            return followed(follower, calls(self.shop))
+
+    def _refused_name(self, engine: Engine, alerting: Prometheus) -> dict[str, Any]:
+        """Let the gateway ask for one name alone, have it ask for another, and return what is told and counted."""
         self._delete(_OWN_NAMES)
         self.shop.node.api.request("POST", _POLICIES_OF_CILIUM, _ONE_NAME)
-        end, said = time.monotonic() + _LATE_SECONDS, ""
-        while "REFUSED" not in said and time.monotonic() < end:
-            said = self._shell(f"kubectl -n flash-ticket exec deploy/flash-gateway -- {_REFUSED_NAME} 2>&1")["stdout"]
+        since, asking = _now(), f"kubectl -n flash-ticket exec deploy/flash-gateway -- nslookup {_REFUSED_NAME} 2>&1"
+        end, said, begun = time.monotonic() + _LATE_SECONDS, "", 0.0
+        with self._follower(engine, since) as follower:
+            while "REFUSED" not in said and time.monotonic() < end:
+                begun = time.monotonic()
+                said = self._shell(asking)["stdout"]
+            printed = follower.wait_for_name(begun, "gateway")
         counted = (
             'sum(networkpolicy:denied_packets:increase5m{source="flash-gateway",destination_namespace="kube-system"})'
         )
         pair = 'hubble_policy_verdicts_total{action="dropped",match="l7/dns"}'
         alerting.wait("a refused name in the metrics", lambda: alerting.value(counted) > 0)
-        return {"said": said, "counted": alerting.value(counted), "verdicts": alerting.value(f"sum({pair})")}
+        return {
+            "said": said,
+            "counted": alerting.value(counted),
+            "verdicts": alerting.value(f"sum({pair})"),
+            "followed": seconds(begun, printed),
+            "told": self._denied(engine, since, 0),
+        }
 
     def _other_context(self, alerting: Prometheus) -> dict[str, Any]:
         self._start(replace(self.settings, metrics=(_OTHER_CONTEXT,)))
@@ -281,14 +299,20 @@ class _Story:
     def _undeclared(self, every: Sequence[Call]) -> list[Call]:
         return [each for each in every if not each.is_declared]
 
-    def _denied(self, engine: Engine, arguments: Sequence[str], expected: int) -> dict[str, Any]:
+    def _denied(self, engine: Engine, since: str, expected: int, *options: str) -> dict[str, Any]:
         """Ask the command until it lists as many denials as there were undeclared attempts, or time is over."""
-        asked = [*arguments, "--project", str(engine.program), "--stack", STACK]
         end = time.monotonic() + _LATE_SECONDS
         while True:
-            found = denied(asked, self.lab.env(STACK))
+            files = copied()
+            found = denied([*map(str, files), *options, *self._asked(engine, since)], self.lab.env(STACK))
             if len(found.get("denials", ())) >= expected or time.monotonic() > end:
-                return found
+                return {**found, "files": len(files), "counted": counted(files, since)}
+
+    def _follower(self, engine: Engine, since: str) -> AbstractContextManager[Follower]:
+        return Follower.start([str(EXPORT), *self._asked(engine, since)], self.lab.env(STACK))
+
+    def _asked(self, engine: Engine, since: str) -> list[str]:
+        return ["--since", since, "--project", str(engine.program), "--stack", STACK]
 
     def _delete(self, policy: str) -> dict[str, Any]:
         """Delete a policy, and return it as it was."""

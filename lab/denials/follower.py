@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,10 +64,17 @@ class Follower:
 
     def wait(self, since: float, ends: tuple[str, str, int]) -> float | None:
         """Return when a denial of a source, a destination and a port is printed after a moment; None if it is not."""
+        return self._wait(since, lambda each: (each["src"], each.get("dst"), each.get("port")) == ends)
+
+    def wait_for_name(self, since: float, source: str) -> float | None:
+        """Return when a name that is refused to a source is printed after a moment; None if none is."""
+        return self._wait(since, lambda each: each["src"] == source and "queries" in each)
+
+    def _wait(self, since: float, is_wanted: Callable[[Denial], bool]) -> float | None:
         end = time.monotonic() + _SECONDS
         while time.monotonic() < end:
             for moment, denial in tuple(self.denials):
-                if moment > since and (denial["src"], denial["dst"], denial["port"]) == ends:
+                if moment > since and is_wanted(denial):
                     return moment
             time.sleep(_LOOK_SECONDS)
         return None

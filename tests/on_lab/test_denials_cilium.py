@@ -143,6 +143,50 @@ def test_cilium_counts_a_denied_packet_twice_among_the_drops_and_the_rules_count
     assert values["counted"] == values["ours"]
 
 
+def test_each_packet_counts_once_although_hubble_writes_two_lines(seen: Row) -> None:
+    told = seen["enforced"]["told"]
+    counted = told["counted"]
+
+    assert counted["lines"] > counted["packets"] > 0
+    assert sum(each["lines"] for each in told["denials"]) + told["elsewhere"] == counted["packets"]
+    assert sum(told["aside"].values()) == counted["aside"]
+    assert told["total"]["malformed"] == 0
+
+
+def test_almost_every_line_of_the_export_is_attributed_and_the_rest_is_told_by_kind(seen: Row) -> None:
+    told = seen["enforced"]["told"]
+
+    assert told["total"]["attributed"] >= 0.99 * told["total"]["read"] > 0
+    assert sum(each["lines"] for each in told["unattributed"]) == told["total"]["unattributed"]
+
+
+def test_a_follower_prints_each_denial_and_each_refused_name_of_an_export_that_is_rotated(seen: Row) -> None:
+    measured = [*seen["followed"], seen["name"]["followed"]]
+    files = seen["enforced"]["told"]["files"]
+    sys.stdout.write(f"{measured} s; {files} files\n")
+
+    assert len(measured) > 1
+    assert None not in measured
+    assert files > 1
+
+
+def test_a_name_that_the_proxy_refuses_is_told_with_its_rule(seen: Row) -> None:
+    told = seen["name"]["told"]
+
+    assert told["refused_names"] != []
+    for refused in told["refused_names"]:
+        assert refused["src"] == "gateway"
+        assert refused["name"].startswith("flash-pay.flash-ticket.svc.cluster.local")
+        assert refused["rules"] == [
+            {
+                "policy": "CiliumNetworkPolicy flash-ticket/one-name",
+                "place": "spec.egress[0].toPorts[0].rules.dns",
+                "allows": ["kubernetes.default.svc.cluster.local"],
+            }
+        ]
+    assert sum(each["queries"] for each in told["refused_names"]) == told["counted"]["queries"]
+
+
 def test_a_name_that_the_proxy_refuses_is_counted(seen: Row) -> None:
     assert "REFUSED" in seen["name"]["said"]
     assert seen["name"]["counted"] >= 1
