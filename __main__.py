@@ -15,7 +15,8 @@ from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.preview import judge, preview_warnings
-from flash_ticket.live.deployed import read_adoption, read_deployed, refuse_unfit
+from flash_ticket.live.deployed import read_adoption, read_deployed
+from flash_ticket.live.inventory import to_deploy
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.stack.running_program import read_declaration, read_state, refuse, refuse_input
 from flash_ticket.report.impact import impact_text, impact_warnings
@@ -31,7 +32,7 @@ try:
     planned = compile_firewall(matrix, environment, configuration.suspensions)
     before = read_state()
     deployed = read_deployed(cluster, account, planned.owner, environment.vpc, before.ids)
-    refuse_unfit(account, deployed, planned)
+    planned = to_deploy(cluster, account, planned, deployed)
     adopted = read_adoption(account, deployed, planned)
     judged = judge(cluster, planned, labels)
     guarded, proof = list(preview_warnings(cluster, account, deployed, judged, labels)), judged.proof

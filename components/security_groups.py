@@ -58,7 +58,7 @@ class SecurityGroupsArgs:
 class SecurityGroups(pulumi.ComponentResource):
     """The security groups of one environment, their rules, and the SecurityGroupPolicies that attach them to pods.
 
-    A pod gets its group only after every rule of that group exists. A group is deleted only after its pods' policy.
+    A pod gets its groups only after every rule of these exists. A group is deleted only after its pods' policy.
 
     Attributes:
         group_ids: The id of each group that this program creates, by the service's or load balancer's name.
@@ -78,7 +78,7 @@ class SecurityGroups(pulumi.ComponentResource):
             for end in {rule.holder, rule.peer}:
                 about[end].append(made)
         self.attachments = {
-            attachment.service: self._attach(attachment, about[attachment.group])
+            attachment.service: self._attach(attachment, (rule for group in attachment.groups for rule in about[group]))
             for attachment in args.firewall.attachments
         }
         self.group_ids = pulumi.Output.all(**{group.label: made.id for group, made in self._groups.items()})
@@ -128,7 +128,8 @@ class SecurityGroups(pulumi.ComponentResource):
 
     def _attach(self, attachment: PodAttachment, rules: Iterable[RuleResource]) -> CustomResource:
         rewritten = self._args.rewriting.of_attachment(attachment.service)
-        manifest = attachment.manifest(self._args.owner.namespace, self._groups[attachment.group].id)
+        ids = [self._groups[group].id for group in attachment.groups]
+        manifest = attachment.manifest(self._args.owner.namespace, ids)
         annotations = {"annotations": {**TAKE_BACK, **rewritten}} if rewritten else {}
         return CustomResource(
             f"{self._name}-{attachment.service}-pods",

@@ -15,6 +15,7 @@ ACROSS_FILES = {
     "cli/verbs/test_manifest_verbs.py": "list, diff and explain on manifests",
     "cli/verbs/test_project_verbs.py": "list, diff and explain on this project",
     "components/test_every_order.py": "both layers in every order that Pulumi may take",
+    "components/test_order_of_new_groups.py": "both layers on top of an earlier version, in every such order",
     "components/test_pulumi_mocks.py": "the harness in tests/support, which holds no tests",
     "lab/aws_api/test_aws_answers.py": "all layers around moto",
     "lab/aws_api/test_aws_refusals.py": "all layers around moto",

@@ -8,7 +8,7 @@ from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.change.whose.ownership import Tagged
 from flash_ticket.firewall.change.whose.rule_identity import existing_groups, taken_rules
 from flash_ticket.firewall.compile.owner import Owner
-from flash_ticket.firewall.compile.quota import refuse_excess
+from flash_ticket.firewall.compile.quota import crowded_ways, refuse_excess
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import refuse_all
@@ -117,6 +117,7 @@ def refuse_unfit(account: AwsAccount, deployed: Deployed, planned: CompiledFirew
         InputError: AWS would refuse it, a call to AWS fails, or a right is missing.
     """
     refuse_excess(planned.vpc, planned.environment, deployed.crowding)
+    refuse_all(crowded_ways(planned.vpc, planned.environment, deployed.firewall(planned.environment).rules))
     held = {group["GroupId"] for group in deployed.groups}
     rules = account.rules_in(held | existing_groups(planned.environment))
     refuse_all(taken_rules(planned.owner, planned.vpc, deployed, rules))

@@ -16,19 +16,22 @@ from typing import Any
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.frozen_lists import changed_lists
+from flash_ticket.firewall.change.whose.waiting import attached_before, waiting_services
 from flash_ticket.firewall.compile.owner import Owner
+from flash_ticket.firewall.compile.quota import crowded_ways
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.matrix import Matrix
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.others import read_others
-from flash_ticket.live.deployed import read_deployed
+from flash_ticket.live.deployed import read_deployed, refuse_unfit
 from flash_ticket.live.kubernetes_cluster import ForbiddenError, KubernetesCluster
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Inventory, NameRule, Pod
 from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
 from flash_ticket.traffic.attribution.name_rules import CILIUM, LISTS, listed_name_rules
 from flash_ticket.verify.plugin.plugin_limits import limits
+from flash_ticket.verify.running_pods import pods_with_groups
 
 
 def take_inventory(  # noqa: PLR0913 - where, what of it, and when
@@ -99,6 +102,35 @@ def warnings_of_what_runs(cluster: KubernetesCluster, planned: CompiledFirewall,
     """Yield the prefix lists that have changed since the deployment, and what the network plug-in does not cover."""
     pods, services = running(cluster, planned.matrix.namespace)
     yield from map(str, (*changed_lists(planned, deployed), *limits(planned, pods, services)))
+
+
+def to_deploy(
+    cluster: KubernetesCluster, account: AwsAccount, planned: CompiledFirewall, deployed: Deployed
+) -> CompiledFirewall:
+    """Return the firewall with the rules that running pods still need, and within AWS's quotas on the way.
+
+    Raises:
+        InputError: AWS would refuse the deployment, a call to AWS fails, or a right is missing.
+    """
+    matrix, environment = planned.matrix, planned.environment
+    standing = deployed.firewall(environment).rules
+    waiting = frozenset[str]()
+    if attached_before(matrix, environment, deployed):
+        pods = _pods_in(cluster, matrix.namespace)
+        found = None if pods is None else pods_with_groups(pods, interfaces_of(account, environment.vpc))
+        waiting = waiting_services(matrix, environment, deployed, found)
+    if waiting or any(crowded_ways(planned.vpc, environment, standing)):
+        planned = compile_firewall(matrix, replace(environment, waiting=waiting), planned.suspensions, standing)
+    refuse_unfit(account, deployed, planned)
+    return planned
+
+
+def _pods_in(cluster: KubernetesCluster, namespace: str) -> tuple[Pod, ...] | None:
+    """Return the pods of a namespace; None if this identity may not list them."""
+    try:
+        return tuple(listed_pods(cluster.objects(f"/api/v1/namespaces/{namespace}/pods")))
+    except InputError:
+        return None
 
 
 def running(cluster: KubernetesCluster, namespace: str) -> tuple[tuple[Pod, ...], tuple[ClusterService, ...]]:

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.endpoint import THROUGH_NODE
-from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest
+from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest, Why
 from flash_ticket.firewall.prove.violation import Fault, Violation, few
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.notice import Notice
@@ -30,9 +30,8 @@ def proof_text(proof: Proof) -> str:
     lines = [_summary(proof)]
     if proof.holds:
         lines += of_others_text(proof.others)
-    if proof.holds and proof.rests:
-        lines.append("Services share a group: for these pairs only the pod layer stops what is not declared.")
-        lines += _first(_MOST_LINES, [_rest(rest) for rest in proof.rests])
+    if proof.holds:
+        lines += _rests(proof.rests)
     lines += blurs_text(proof.blurs)
     if proof.violations:
         lines += _violations(proof.violations)
@@ -109,6 +108,20 @@ def _first(most: int, lines: Sequence[str]) -> list[str]:
     return shown if len(lines) <= most else [*shown, f"  and {len(lines) - most:,} more"]
 
 
+_OF_RESTS = {
+    Why.SHARED_GROUP: "Services share a group: for these pairs only the pod layer stops what is not declared.",
+    Why.COARSE_RULES: "Rules are coarse: opened by the VPC layer, stopped by the pod layer.",
+}
+
+
+def _rests(rests: Sequence[Rest]) -> Iterator[str]:
+    for why, heading in _OF_RESTS.items():
+        found = [_rest(rest) for rest in rests if rest.why is why]
+        if found:
+            yield heading
+            yield from _first(_MOST_LINES, found)
+
+
 def _rest(rest: Rest) -> str:
     return f"{rest.source} => {rest.destination} : {rest.ports}"
 
@@ -116,6 +129,15 @@ def _rest(rest: Rest) -> str:
 def _accepted(violation: Violation) -> str:
     rules = ", ".join(map(str, violation.side.rules))
     return f"{violation.source} => {violation.destination} : {violation.ports}, {violation.fault} by {rules}"
+
+
+def _rest_document(rest: Rest) -> dict[str, object]:
+    return {
+        "src": list(rest.sources),
+        "dst": list(rest.destinations),
+        "ports": str(rest.ports),
+        "because": rest.why.value,
+    }
 
 
 def _violations(violations: Sequence[Violation]) -> Iterator[str]:
@@ -169,6 +191,7 @@ def _json(proofs: StackProofs) -> str:
                     "declared": proof.declared,
                     "stopped_by_layers": {str(layers): count for layers, count in proof.stopped.items()},
                     "rules_of_others": of_others_document(proof.others),
+                    "stopped_by_the_pod_layer_alone": [_rest_document(rest) for rest in proof.rests],
                     "violations": [_violation(violation) for violation in proof.violations],
                     "accepted": [_violation(violation) for violation in proof.accepted],
                     "indistinguishable": [blur_document(blur) for blur in proof.blurs],

@@ -61,10 +61,10 @@ class Attachments(Comparison):
             why = f"new pods of {attachment.service} do not get its group, and declared flows are cut"
             yield Finding(where, "it does not exist", why, self._update, FindingKind.MISSING)
             return
-        if attachment.group not in self.group_ids:
+        if any(group not in self.group_ids for group in attachment.groups):
             return  # the missing group has a finding of its own
         labels = {"app.kubernetes.io/managed-by": MANAGED_BY}
-        spec = attachment.manifest(self._namespace, self.group_ids[attachment.group])["spec"]
+        spec = attachment.manifest(self._namespace, [self.group_ids[group] for group in attachment.groups])["spec"]
         found = declared_part(labels, live["metadata"].get("labels") or {})
         changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
         if changed:

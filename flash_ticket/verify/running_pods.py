@@ -1,7 +1,7 @@
 """The pods and Services that run, compared with the declaration: which policies and groups really apply to each."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.policy import Policy
+from flash_ticket.firewall.change.whose.waiting import RunningPod
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.choices import CniName
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     from flash_ticket.firewall.change.deployed import Described
 
 _NAMED = 3
+
+
+def pods_with_groups(pods: Iterable[Pod], interfaces: Iterable[Interface]) -> Iterator[RunningPod]:
+    """Yield the pods that run, with the groups on their interfaces."""
+    known = Interfaces(tuple(interfaces))
+    for pod in pods:
+        if pod.until is None:
+            found = next((each for address in pod.addresses if (each := known.at(address))), None)
+            yield RunningPod(pod.labels, frozenset(found.groups) if found else None)
 
 
 @dataclass(frozen=True)
@@ -98,18 +108,21 @@ class RunningPods(Comparison):
         )
 
     def _groups_of(self, pod: Pod, service: Service) -> Iterator[Finding]:
-        own = {each.service: each.group for each in self.planned.vpc.attachments}.get(service.name)
-        wanted = self.group_ids.get(own) if own else None
-        if wanted is None:
+        declared = next((each.groups for each in self.planned.vpc.attachments if each.service == service.name), ())
+        wanted = [self.group_ids[group] for group in declared if group in self.group_ids]
+        if not wanted or len(wanted) < len(declared):
             return
         interface = next((found for each in pod.addresses if (found := self._interfaces.at(each))), None)
         if interface is None:
             where, what = self._where((pod,)), f"no interface of the VPC has its address {pod.addresses[0]}"
-        elif wanted not in interface.groups:
+        elif service.name in self.planned.environment.waiting and wanted[0] in interface.groups:
+            yield from self._waiting(pod, interface, wanted)
+            return
+        elif lacking := [group for group in wanted if group not in interface.groups]:
             has = ", ".join(interface.groups) or "none"
             where, what = (
                 self._where((pod,)),
-                f"its interface {interface.id} lacks {wanted} of {service.name}; it has: {has}",
+                f"its interface {interface.id} lacks {', '.join(lacking)} of {service.name}; it has: {has}",
             )
         else:
             yield from self._beside(pod, interface, wanted)
@@ -131,14 +144,27 @@ class RunningPods(Comparison):
             FindingKind.CUT_OFF,
         )
 
-    def _beside(self, pod: Pod, interface: Interface, wanted: str) -> Iterator[Finding]:
+    def _waiting(self, pod: Pod, interface: Interface, wanted: Sequence[str]) -> Iterator[Finding]:
+        """Yield a pod that an earlier version of this program attached; rules of its own group stay for it."""
+        lacking = [group for group in wanted if group not in interface.groups]
+        if lacking:
+            yield Finding(
+                self._where((pod,)),
+                f"its interface {interface.id} does not carry {', '.join(lacking)}, the group of all pods, yet",
+                "rules of its own group for DNS and probes stay until it restarts",
+                f"Restart it: {self._restart(pod)}; the next deployment then removes these rules",
+                FindingKind.NOTED,
+            )
+        yield from self._beside(pod, interface, wanted)
+
+    def _beside(self, pod: Pod, interface: Interface, wanted: Sequence[str]) -> Iterator[Finding]:
         """Yield further groups on its interface, unless a SecurityGroupPolicy with its own finding explains them."""
         put = {
             group
             for each in self.observed.deployed.foreign_attachments
             for group in each.get("spec", {}).get("securityGroups", {}).get("groupIds", ())
         }
-        beside = [group for group in interface.groups if group != wanted and group not in put]
+        beside = [group for group in interface.groups if group not in wanted and group not in put]
         if beside:
             yield Finding(
                 self._where((pod,)),

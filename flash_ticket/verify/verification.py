@@ -5,9 +5,10 @@ Alerts, saved queries and guard rails are left out on purpose: they decide nothi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.change.frozen_lists import changed_lists
+from flash_ticket.firewall.change.whose.waiting import waiting_services
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS
@@ -23,7 +24,7 @@ from flash_ticket.verify.plugin.plugin_limits import PluginLimits
 from flash_ticket.verify.pod_addresses import PodAddresses
 from flash_ticket.verify.pod_layer import PodLayer
 from flash_ticket.verify.resolvers import Resolvers
-from flash_ticket.verify.running_pods import RunningPods, ServiceAddresses
+from flash_ticket.verify.running_pods import RunningPods, ServiceAddresses, pods_with_groups
 from flash_ticket.verify.vpc_layer import VpcLayer
 
 
@@ -100,6 +101,15 @@ def _changed_lists(planned: CompiledFirewall, observed: Observed) -> Iterator[Fi
         yield Finding(each.where, each.what, each.why, each.remedy, FindingKind.CHANGED)
 
 
+def compiled(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> CompiledFirewall:
+    """Return what is declared, compiled for what was observed: with the rules that running pods still need."""
+    environment, inventory = observed.environment, observed.inventory
+    here = (pod for pod in inventory.pods if pod.namespace == matrix.namespace)
+    pods = pods_with_groups(here, inventory.interfaces)
+    waiting = waiting_services(matrix, environment, observed.deployed, pods)
+    return compile_firewall(matrix, replace(environment, waiting=waiting), suspensions)
+
+
 def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> Verification:
     """Compare what is declared with a saved inventory, which may contain objects that no API would return.
 
@@ -112,7 +122,7 @@ def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -
         InputError: As for ``verify``, and if an object is not in the form that the APIs return.
     """
     try:
-        return verify(compile_firewall(matrix, observed.environment, suspensions), observed)
+        return verify(compiled(matrix, observed, suspensions), observed)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         problem = f"an object is not in the form that the APIs return ({type(error).__name__}: {error})"
         raise InputError("--inventory", "inventory", problem, "Save it again") from None

@@ -30,8 +30,8 @@ from flash_ticket.firewall.bind.environment import (
     Place,
     Quotas,
 )
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
@@ -174,7 +174,7 @@ def print_table(
 _IMPORTS = (
     "import time; begin = time.perf_counter(); import flash_ticket.firewall.declare.traffic_file, "
     "flash_ticket.firewall.bind.bind, flash_ticket.firewall.compile.pod_layer, "
-    "flash_ticket.firewall.compile.vpc_layer; print(time.perf_counter() - begin)"
+    "flash_ticket.firewall.compile.group_rules; print(time.perf_counter() - begin)"
 )
 
 if __name__ == "__main__":

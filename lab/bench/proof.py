@@ -56,7 +56,7 @@ def rows(services: list[int], runs: int) -> Iterator[str]:
 
 _IMPORTS = (
     "import time, flash_ticket.firewall.declare.traffic_file, flash_ticket.firewall.bind.bind, "
-    "flash_ticket.firewall.compile.pod_layer, flash_ticket.firewall.compile.vpc_layer; "
+    "flash_ticket.firewall.compile.pod_layer, flash_ticket.firewall.compile.group_rules; "
     "begin = time.perf_counter(); import flash_ticket.firewall.prove.proof, flash_ticket.report.proof; "
     "print(time.perf_counter() - begin)"
 )

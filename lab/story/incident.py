@@ -22,24 +22,25 @@ from flash_ticket.traffic.flow_logs.athena import RECORD_COLUMNS
 _HOUR = 3600
 _ACCOUNT = "123456789012"
 _SYN, _SYN_ACK = 2, 18
+_OF_ALL_PODS = "pods.flash-ticket"
 
 
 @dataclass(frozen=True, slots=True)
 class _Host:
-    """An interface: the last two octets of its address, and the name of its group."""
+    """An interface: the last two octets of its address, and the names of its groups."""
 
     address: str
-    group: str
+    groups: tuple[str, ...]
 
 
 _HOSTS = {
-    "alb": _Host("0.8", "alb"),
-    "gateway": _Host("10.21", "gateway"),
-    "api": _Host("10.22", "api"),
-    "pay": _Host("11.23", "nodes"),  # not pay's own group: this is the incident
-    "redis": _Host("20.15", "redis"),
-    "rabbitmq": _Host("20.25", "rabbitmq"),
-    "database": _Host("21.35", "database"),
+    "alb": _Host("0.8", ("alb",)),
+    "gateway": _Host("10.21", ("gateway", _OF_ALL_PODS)),
+    "api": _Host("10.22", ("api", _OF_ALL_PODS)),
+    "pay": _Host("11.23", ("nodes",)),  # not the groups of pay: this is the incident
+    "redis": _Host("20.15", ("redis",)),
+    "rabbitmq": _Host("20.25", ("rabbitmq",)),
+    "database": _Host("21.35", ("database",)),
 }
 _WORKING = (
     ("alb", "gateway", 3000, 60),
@@ -96,7 +97,7 @@ class Incident:
         made = ec2.create_network_interface(
             SubnetId=self.subnets[address.rpartition(".")[0]],
             PrivateIpAddress=address,
-            Groups=[self.groups[host.group]],
+            Groups=[self.groups[name] for name in host.groups],
         )
         return str(made["NetworkInterface"]["NetworkInterfaceId"])
 

@@ -13,9 +13,9 @@ from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -86,7 +86,7 @@ def test_default_deny_waits_for_the_whole_vpc_layer() -> None:
     (deny,) = (policy for policy in deployment.resources if policy.name == "firewall-policies-00-default-deny")
     layer = [each for each in deployment.resources if each.name.startswith("firewall-groups-")]
 
-    assert len(layer) > 40
+    assert len(layer) > 30
     assert all(deployment.waits_for(deny, each) for each in layer)
 
 
@@ -120,7 +120,7 @@ def test_policies_that_pulumi_lets_go_of_stay_when_they_are_no_longer_declared()
 def test_the_outputs_are_what_a_team_needs_next() -> None:
     deployment = deployed(stack("prod"))
     outputs = deployment.outputs(deployment.only(COMPONENT))
-    groups = {name: f"firewall-groups-{name}-id" for name in ("alb", "api", "gateway", "pay")}
+    groups = {name: f"firewall-groups-{name}-id" for name in ("alb", "api", "gateway", "pay", "pods.flash-ticket")}
 
     assert outputs["load_balancer_group_id"] == "firewall-groups-alb-id"
     assert outputs["group_ids"] == groups

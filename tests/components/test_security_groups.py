@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from flash_ticket.firewall.bind.environment import Environment, Group
 from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.owner import Owner
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from tests.support.declared.accounts import STACKS, environment_of, shop_matrix
 from tests.support.declared.matrices import shops
@@ -54,6 +55,7 @@ def test_the_load_balancer_and_each_service_get_a_group_and_existing_groups_do_n
         "groups-api",
         "groups-gateway",
         "groups-pay",
+        "groups-pods.flash-ticket",
     }
     assert {resource.type for resource in deployment.resources} == {COMPONENT, GROUP, ATTACHMENT, *RULES}
 
@@ -137,13 +139,13 @@ def test_pods_get_their_group_only_after_all_of_its_rules_exist() -> None:
 
     for attachment in args.firewall.attachments:
         policy = deployment.only(ATTACHMENT, f"groups-{attachment.service}-pods")
-        about = [rule for rule in args.firewall.rules if attachment.group in (rule.holder, rule.peer)]
+        about = [rule for rule in args.firewall.rules if {rule.holder, rule.peer} & {*attachment.groups}]
         assert about
         assert all(deployment.waits_for(policy, rules[rule.name]) for rule in about)
         assert not any(deployment.waits_for(rule, policy) for rule in rules.values())
 
 
-def test_a_pod_policy_selects_its_services_pods_and_gives_them_the_one_group() -> None:
+def test_a_pod_policy_selects_its_services_pods_and_gives_them_its_group_and_that_of_all_pods() -> None:
     inputs = deployed(args_of("prod")).only(ATTACHMENT, "groups-api-pods").inputs
 
     assert inputs["apiVersion"] == "vpcresources.k8s.aws/v1beta1"
@@ -152,7 +154,7 @@ def test_a_pod_policy_selects_its_services_pods_and_gives_them_the_one_group() -
     assert inputs["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "flash-ticket-firewall"
     assert inputs["spec"] == {
         "podSelector": {"matchLabels": {"app": "flash-api"}},
-        "securityGroups": {"groupIds": ["groups-api-id"]},
+        "securityGroups": {"groupIds": ["groups-api-id", "groups-pods.flash-ticket-id"]},
     }
 
 
@@ -166,7 +168,7 @@ def test_attachment_to_nodes_puts_nothing_on_pods() -> None:
 
 def test_the_output_has_the_group_ids_by_name() -> None:
     deployment = deployed(args_of("dev"))
-    expected = {name: f"groups-{name}-id" for name in ("alb", "api", "gateway", "pay")}
+    expected = {name: f"groups-{name}-id" for name in ("alb", "api", "gateway", "pay", "pods.flash-ticket")}
 
     assert deployment.result == expected
     assert deployment.outputs(deployment.only(COMPONENT)) == {"group_ids": expected}

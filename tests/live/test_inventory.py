@@ -4,16 +4,20 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
+from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.inventory import interfaces_of, take_inventory
+from flash_ticket.live.inventory import interfaces_of, take_inventory, to_deploy
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
@@ -21,7 +25,10 @@ from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from lab.running.lab import Lab
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import ROOT, shop_matrix
+from tests.support.declared.described import deployed
+from tests.support.declared.former_layout import former_layout
 from tests.support.declared.owners import DEV
+from tests.support.declared.stacks import CASES
 
 
 @pytest.fixture
@@ -187,3 +194,60 @@ def test_the_command_prints_an_inventory_that_can_be_read_back(lab: Lab, tmp_pat
 def _credentials(kubeconfig: Path) -> list[str]:
     user = yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]
     return [str(value) for value in user.values() if not Path(str(value)).exists()]
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """A cluster that lists these pods, or refuses."""
+
+    pods: Sequence[dict[str, Any]] | None
+
+    def objects(self, _: str) -> Sequence[dict[str, Any]]:
+        if self.pods is None:
+            raise InputError("Kubernetes", "pods", "this identity may not list them", "Grant the right")
+        return self.pods
+
+
+@dataclass(frozen=True)
+class _Account:
+    """An account with an interface at each address, with these groups."""
+
+    groups: Mapping[str, Sequence[str]]
+
+    def pages(self, *_: str, **_more: object) -> Sequence[dict[str, Any]]:
+        return [
+            {
+                "NetworkInterfaceId": f"eni-{address}",
+                "PrivateIpAddresses": [{"PrivateIpAddress": address}],
+                "Groups": [{"GroupId": group} for group in groups],
+            }
+            for address, groups in self.groups.items()
+        ]
+
+    def rules_in(self, _: object) -> Sequence[dict[str, Any]]:
+        return ()
+
+
+def _pod(app: str, address: str) -> dict[str, Any]:
+    metadata = {"namespace": "flash-ticket", "name": f"{app}-0", "labels": {"app": app}}
+    return {"metadata": metadata, "status": {"podIP": address, "startTime": "2026-11-01T00:00:00Z"}}
+
+
+def test_a_deployment_keeps_the_rules_that_running_pods_need_and_no_others() -> None:
+    new = compile_firewall(*CASES["dev"]())
+    services = frozenset(each.name for each in new.matrix.services)
+    stands = deployed(compile_firewall(new.matrix, replace(new.environment, waiting=services)))
+    every = "sg-own-pods.flash-ticket"
+    groups = {"10.0.0.1": ["sg-own-api"], "10.0.0.2": ["sg-own-pay", every]}
+    pods = [_pod("flash-api", "10.0.0.1"), _pod("flash-pay", "10.0.0.2")]
+
+    def waiting(cluster: _Cluster, stands: Deployed) -> frozenset[str]:
+        found = to_deploy(cast("KubernetesCluster", cluster), cast("AwsAccount", _Account(groups)), new, stands)
+        assert found.proof().holds
+        return found.environment.waiting
+
+    assert waiting(_Cluster(pods), stands) == {"api"}
+    assert waiting(_Cluster(pods[1:]), stands) == set()
+    assert waiting(_Cluster(None), stands) == services
+    assert waiting(_Cluster(None), deployed(former_layout(new))) == services
+    assert waiting(_Cluster(None), deployed(new)) == set()

@@ -9,11 +9,17 @@ from collections.abc import Iterator
 import pytest
 
 from lab.aws_api.seed import make_environment
+from lab.recording.recording import recorded
+from lab.recording.surveyor import Surveyor
+from lab.running.engine import Engine
 from lab.running.firewall_command import flash_firewall
 from lab.running.lab import Lab
 from lab.surroundings import BOTH_FAMILIES
+from tests.support.declared.former_layout import former_layout
+from tests.support.engine.apis import NAMESPACE
 from tests.support.engine.chain import Chain, Change, Content, Deployed, chain, committed
 from tests.support.engine.declarations import on_both_families, with_other_flows_and_addresses
+from tests.support.engine.intermediate_states import Run, Transition
 
 pytestmark = pytest.mark.engine
 
@@ -155,3 +161,31 @@ def test_new_labels_or_a_new_name_cut_running_pods_and_a_parallel_service_does_n
 
     assert ("backend", "redis") in interrupted(renamed)  # the pods that run have the group of the name before
     assert causes(renamed) == ["the service backend is now named api"]
+
+
+def by_an_earlier_version(dev: Chain) -> Deployed:
+    """Deploy the committed declaration as an earlier version of this program did."""
+    program = dev.write(committed)
+    main = program / "__main__.py"
+    patched = main.read_text().replace("    adopted =", "    planned = former_layout(planned)\n    adopted =")
+    main.write_text(
+        patched.replace("\ntry:", "\nfrom tests.support.declared.former_layout import former_layout\n\ntry:", 1)
+    )
+    assert main.read_text().count("former_layout") == 3
+    surveyed = Surveyor.of(dev.lab, dev.stack, dev.environment).declared(program)
+    with recorded(dev.lab, dev.stack, NAMESPACE, environment=dev.environment) as recording:
+        result = Engine(dev.lab, dev.stack, program, recording.variables).up().checked()
+        run = Run(recording.journal.before, recording.journal.writes)
+    dev.declared, transition = former_layout(surveyed), Transition(dev.declared, former_layout(surveyed))
+    return Deployed(result, run, transition)
+
+
+def test_an_earlier_version_and_this_one_replace_each_other_without_a_cut(dev: Chain) -> None:
+    """Running pods keep their groups, and nobody knows those of the lab's pods: so the old rules stay."""
+    rolled_back = by_an_earlier_version(dev)
+    kept = dev.deploy(committed)
+
+    for deployed in (rolled_back, kept):
+        assert (interrupted(deployed), deployed.warnings) == (set(), [])
+    assert dev.deploy(committed).run.writes == []
+    assert [each for each in kept.result.diagnostics if "Restart these pods once" in each]

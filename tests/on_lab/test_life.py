@@ -40,13 +40,13 @@ def test_default_deny_is_created_after_every_allow_policy(life: Life) -> None:
 
 def test_each_service_and_the_load_balancer_have_their_own_group(life: Life) -> None:
     groups = life.outputs["groupIds"]
-    assert set(groups) == {"alb", "api", "gateway", "pay"}
+    assert set(groups) == {"alb", "api", "gateway", "pay", "pods.flash-ticket"}
     assert set(groups.values()) <= set(life.deployed.groups)
     assert life.outputs["loadBalancerGroupId"] == groups["alb"]
     for service in ("api", "gateway", "pay"):
         assert life.deployed.attachments[service]["spec"] == {
             "podSelector": {"matchLabels": {"app": f"flash-{service}"}},
-            "securityGroups": {"groupIds": [groups[service]]},
+            "securityGroups": {"groupIds": [groups[service], groups["pods.flash-ticket"]]},
         }
 
 

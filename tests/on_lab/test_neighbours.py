@@ -161,7 +161,10 @@ def test_each_has_groups_rules_and_policies_of_its_own(story: Story) -> None:
     after = story.sights["all are deployed"]
     for name, seen in after.items():
         labels = {tags_of(group)["Name"] for group in seen["groups"]}
-        assert labels == {f"{story.shops[name].owner.name}-{label}" for label in ("alb", "api")}
+        assert labels == {
+            f"{story.shops[name].owner.name}-{label}"
+            for label in ("alb", "api", f"pods.{story.shops[name].owner.namespace}")
+        }
         assert len(seen["rules"]) > 5
         assert len(seen["flow logs"]) == 1
         assert [policy for policy, _ in seen["securitygrouppolicies"]] == ["api"]

@@ -47,7 +47,7 @@ FAULTS = {
         ("api", "pay", "TCP 3100", "pod"),
     ),
     "a rule is widened": Fault(
-        "vpc_layer.py",
+        "group_rules.py",
         "yield GroupRule(target, Direction.INGRESS, source, port, (purpose,))",
         "low = 1 if purpose == 'gateway to api' else port.first\n"
         "        port = PortRange(port.protocol, low, port.last)\n"

@@ -69,7 +69,10 @@ LONG_ANSWERS = {
     "kubectl -n kube-system patch configmap cilium-config": "patched",
     "aws ec2 describe-network-interfaces --filters Name=addresses.private-ip-address,Values=<pod-ip>": "eni-",
     "aws ec2 describe-network-interfaces --filters Name=group-id,Values=<datastore-group>": "10.10.20.15",
-    "aws ec2 describe-security-group-rules": "pay-egress-udp-53-to-",
+    "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<group>": "pay-egress-tcp-6379-to-",
+    "aws ec2 describe-security-group-rules --filters Name=group-id,Values=<pods-group>": (
+        "pods.flash-ticket-egress-udp-53-to-"
+    ),
     "aws ec2 describe-flow-logs": "ACTIVE",
     "aws cloudwatch describe-alarms": "NetworkPolicyDeclaredFlowDenied-flash-ticket-dev-vpc",
     "aws logs describe-log-streams": "aws-network-policy-agent-audit-",

@@ -1,25 +1,28 @@
 """The proof as text: one line if it holds, and a table of what to change if it does not."""
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 
 from flash_ticket.firewall.bind.environment import Group
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.report.proof import proof_text
+from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.proof import checked, proof_text
 from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.mutants.mutations import Compiled, compiled
 
 
 def three_things_wrong() -> Compiled:
-    """Cut api from redis in the pod layer; in the VPC layer, open pay to the gateway and api to the nodes for SSH."""
+    """Cut api from redis in the pod layer; in the VPC layer, open pay to the gateway and the nodes to api for SSH."""
     right = compiled(*CASES["dev"]())
     manifests = deepcopy(right.manifests)
     egress = next(each["spec"]["egress"] for each in manifests if each["metadata"]["name"] == "04-allow-egress-api")
     egress[:] = [rule for rule in egress if rule["ports"][0]["port"] != 6379]
     added = GroupRule(OwnGroup("pay"), Direction.INGRESS, OwnGroup("gateway"), tcp(3100), ())
-    rule = GroupRule(Group("sg-dev-nodes", "flash-ticket-dev-nodes"), Direction.EGRESS, OwnGroup("api"), tcp(22), ())
+    rule = GroupRule(Group("sg-dev-nodes", "flash-ticket-dev-nodes"), Direction.INGRESS, OwnGroup("api"), tcp(22), ())
     firewall = replace(right.firewall, rules=(*right.firewall.rules, added, rule))
     return replace(right, manifests=manifests, firewall=firewall)
 
@@ -51,6 +54,18 @@ def test_with_a_shared_group_the_proof_lists_what_only_the_pod_layer_stops() -> 
         "  gateway => rabbitmq : TCP 5672",
         "  gateway => redis : TCP 6379",
     ]
+
+
+def test_the_json_form_lists_what_only_the_pod_layer_stops_with_every_name() -> None:
+    firewall = compile_firewall(*CASES["dev-nodes"]())
+    (document,) = json.loads(checked([(firewall, firewall.proof())], AnswerFormat.JSON))
+
+    assert {
+        "src": ["gateway"],
+        "dst": ["redis"],
+        "ports": "TCP 6379",
+        "because": "services share a group",
+    } in document["stopped_by_the_pod_layer_alone"]
 
 
 def test_without_the_account_nothing_is_said_to_be_stopped_by_groups_of_others() -> None:
@@ -119,11 +134,11 @@ api                redis              TCP 6379      pod    Egress: flash-ticket/
 
 Not declared, but open:
 from               to                 ports         layer  what decides                       what to change
+api                the kubelet,       TCP 22        vpc    Ingress: allowed by flash-ticket-  Remove or narrow this
+                   another pod of                          dev-nodes flash-ticket-dev-nodes-  rule, or declare the flow
+                   flash-ticket, a                         ingress-tcp-22-from-api            in traffic.yaml
+                   pod elsewhere in
+                   the cluster
 gateway            pay                TCP 3100      vpc    Ingress: allowed by pay pay-       Remove or narrow this
                                                            ingress-tcp-3100-from-gateway      rule, or declare the flow
-                                                                                              in traffic.yaml
-the kubelet,       api                TCP 22        vpc    Egress: allowed by flash-ticket-   Remove or narrow this
-another pod of                                             dev-nodes flash-ticket-dev-nodes-  rule, or declare the flow
-flash-ticket, a                                            egress-tcp-22-to-api               in traffic.yaml
-pod elsewhere in
-the cluster"""
+                                                                                              in traffic.yaml"""

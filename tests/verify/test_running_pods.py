@@ -112,8 +112,8 @@ def test_a_pod_older_than_its_policy_lacks_the_group_and_needs_a_restart() -> No
 
     assert bare.kind is FindingKind.CUT_OFF
     assert bare.what == (
-        "its interface eni-old lacks sg-own-pay of pay; it has: sg-dev-nodes; it started at 2026-11-19T00:00:00Z, and "
-        "its SecurityGroupPolicy was created at 2026-11-20T00:00:00Z"
+        "its interface eni-old lacks sg-own-pay, sg-own-pods.flash-ticket of pay; it has: sg-dev-nodes; it started at "
+        "2026-11-19T00:00:00Z, and its SecurityGroupPolicy was created at 2026-11-20T00:00:00Z"
     )
     assert bare.remedy.endswith("kubectl delete pod --namespace flash-ticket pay-9")
 
@@ -123,7 +123,7 @@ def test_a_newer_pod_without_the_group_suggests_to_check_the_node() -> None:
 
     bare = only(firewall, with_groups(standing(firewall), "sg-dev-nodes"))
 
-    assert bare.what == "its interface eni-pay lacks sg-own-pay of pay; it has: sg-dev-nodes"
+    assert bare.what == "its interface eni-pay lacks sg-own-pay, sg-own-pods.flash-ticket of pay; it has: sg-dev-nodes"
     assert "ENABLE_POD_ENI" in bare.remedy
 
 
@@ -139,7 +139,7 @@ def test_a_pod_without_an_interface_is_cut_off() -> None:
 
 def test_an_additional_group_widens_unless_a_policy_of_others_explains_it() -> None:
     firewall = shop()
-    before = with_groups(standing(firewall), "sg-own-pay", "sg-1")
+    before = with_groups(standing(firewall), "sg-own-pay", "sg-own-pods.flash-ticket", "sg-1")
     selector = {"podSelector": {"matchLabels": dict(PAY)}, "securityGroups": {"groupIds": ["sg-1"]}}
     theirs = {"metadata": {"name": "theirs"}, "spec": selector}
 
@@ -151,6 +151,17 @@ def test_an_additional_group_widens_unless_a_policy_of_others_explains_it() -> N
         "its interface eni-pay carries sg-1 in addition to its own group",
     )
     assert put.where == "SecurityGroupPolicy flash-ticket/theirs"
+
+
+def test_a_pod_of_an_earlier_version_is_noted_until_it_restarts() -> None:
+    new = shop()
+    firewall = compile_firewall(new.matrix, replace(new.environment, waiting=frozenset({"pay"})))
+
+    noted = only(firewall, with_groups(standing(firewall), "sg-own-pay"))
+
+    assert (noted.kind, noted.is_drift) == (FindingKind.NOTED, False)
+    assert noted.what == ("its interface eni-pay does not carry sg-own-pods.flash-ticket, the group of all pods, yet")
+    assert found(firewall, standing(firewall)) == []
 
 
 def kinds(findings: list[Finding]) -> set[FindingKind]:

@@ -144,7 +144,7 @@ def test_a_policy_that_puts_another_group_on_pods_is_changed() -> None:
     before = standing(firewall)
 
     def exchange(object_: Any) -> None:  # noqa: ANN401 - a manifest
-        object_["spec"]["securityGroups"]["groupIds"] = ["sg-other"]
+        object_["spec"]["securityGroups"]["groupIds"] = ["sg-other", "sg-own-pods.flash-ticket"]
 
     changed = only(firewall, with_deployed(before, attachments=edited(before.deployed.attachments, "pay", exchange)))
 

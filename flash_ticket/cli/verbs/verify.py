@@ -14,7 +14,6 @@ from flash_ticket.cli.recorded_traffic import InventoryFiles
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
-from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -29,7 +28,7 @@ from flash_ticket.traffic.attribution.pod_history import merged
 from flash_ticket.verify.observed import Observed, accepting
 from flash_ticket.verify.probe.plan import named_hosts, plan, running_pods
 from flash_ticket.verify.probe.result import Probe
-from flash_ticket.verify.verification import Verification, verify_saved
+from flash_ticket.verify.verification import Verification, compiled, verify_saved
 from flash_ticket.verify.verification import verify as verified
 
 
@@ -107,7 +106,7 @@ def _verified(
 
     if inventory:
         return verify_saved(matrix, observed, settings.suspensions)
-    return verified(compile_firewall(matrix, observed.environment, settings.suspensions), observed)
+    return verified(compiled(matrix, observed, settings.suspensions), observed)
 
 
 def _live(settings: StackConfiguration, matrix: Matrix) -> Observed:

@@ -79,7 +79,7 @@ class _Binder:
             load_balancer,
             tuple(places),
             _flow_logs(binding.flow_logs),
-            Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface),
+            Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface, binding.quotas.coarsen),
         )
 
     def _wrong_places(self, binding: Binding, outside: list[str]) -> Iterator[InputError]:

@@ -8,6 +8,7 @@ from flash_ticket.firewall.declare.choices import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
     CniName,
+    Coarsening,
     DnsMode,
     EnforcingMode,
     IpBlockEnd,
@@ -258,10 +259,15 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """AWS's limits: security group rules per group, and groups per network interface."""
+    """AWS's limits: security group rules per group, and groups per network interface.
+
+    Attributes:
+        coarsen: What happens to a group that its exact rules would overflow.
+    """
 
     rules_per_group: int
     groups_per_interface: int
+    coarsen: Coarsening = Coarsening.AS_NEEDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +295,8 @@ class Environment:
         alerting: The requested alerts; None if there are none.
         guard_rails: The requested guard rails in the cluster; None if there are none.
         accepted_policies: The policies of administrators, by kind and name, that the proof does not count.
+        waiting: The services with running pods that an earlier version of this program attached, and that have not
+            restarted since: they carry the group of their service, but not the namespace's.
     """
 
     name: str
@@ -305,6 +313,7 @@ class Environment:
     alerting: Alerting | None = None
     guard_rails: GuardRailChoice | None = None
     accepted_policies: tuple[str, ...] = ()
+    waiting: frozenset[str] = frozenset()
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:

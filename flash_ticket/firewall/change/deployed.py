@@ -94,11 +94,10 @@ class Deployed:
             PodAttachment(
                 policy["metadata"]["name"],
                 labels_of(policy.get("spec", {})),
-                own[group],
+                groups,
             )
             for policy in self.attachments
-            for group in _attached(policy)
-            if group in own
+            if (groups := tuple(own[group] for group in _attached(policy) if group in own))
         )
         rules = tuple(rule for described in self.rules for rule in reader.rules(described))
         return VpcFirewall(tuple(sorted(own.values())), rules, attachments)

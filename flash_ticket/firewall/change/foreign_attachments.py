@@ -3,11 +3,12 @@
 The groups of all policies that select a pod add up on its interface, and so do the rules of these groups.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from flash_ticket.firewall.change.deployed import MANAGER_LABEL, Deployed, Described, labels_of
 from flash_ticket.firewall.change.reach import selected_services
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.compile.vpc_layer import PodAttachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -68,7 +69,7 @@ def taken_names(deployed: Deployed, planned: BothLayers) -> Iterator[InputError]
         groups = groups_of(policy)
         spec = policy.get("spec", {})
         same_pods = spec.get("podSelector") == {"matchLabels": dict(attachment.pods)} and len(spec) == len(_PARTS)
-        if same_pods and [own.get(each) for each in groups] == [attachment.group.label]:
+        if same_pods and _is_ours([own.get(each) for each in groups], attachment):
             continue
         name = f"{namespace} {attachment.service}"
         pods = ", ".join(f"{key}={value}" for key, value in labels_of(spec)) or "pods that it selects otherwise"
@@ -84,6 +85,12 @@ def taken_names(deployed: Deployed, planned: BothLayers) -> Iterator[InputError]
 
 
 _PARTS = ("podSelector", "securityGroups")
+
+
+def _is_ours(labels: Sequence[str | None], attachment: PodAttachment) -> bool:
+    """Return whether these are the groups of our policy, or of the one that an earlier version of it has made."""
+    ours = [group.label for group in attachment.groups]
+    return set(labels) == set(ours) or labels == ours[:1]
 
 
 def groups_of(policy: Described) -> tuple[str, ...]:

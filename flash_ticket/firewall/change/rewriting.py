@@ -84,7 +84,8 @@ def _deciding(spec: Described) -> dict[str, Any]:
 
 
 def _attachment(attachment: PodAttachment, deployed: Deployed) -> dict[str, Any]:
-    groups = [group for group, label in deployed.group_labels.items() if label == attachment.group.label]
+    carried = {group.label for group in attachment.groups}
+    groups = [group for group, label in deployed.group_labels.items() if label in carried]
     return {
         "podSelector": {"matchLabels": dict(attachment.pods)},
         "securityGroups": {"groupIds": groups},

@@ -10,7 +10,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError
@@ -87,10 +87,17 @@ def _in_last_wave(policy: NetworkPolicy) -> dict[str, Any]:
 
 
 def _attachments(matrix: Matrix, vpc: VpcFirewall, group_ids: Mapping[str, str]) -> Iterator[ManifestFile]:
-    known = [each for each in vpc.attachments if each.group.label in group_ids]
-    if known:
-        objects = (each.manifest(matrix.namespace, group_ids[each.group.label]) for each in known)
-        yield ManifestFile(ATTACHMENTS_FILE, tuple(objects))
+    objects = tuple(
+        each.manifest(matrix.namespace, [group_ids[group.label] for group in each.groups])
+        for each in vpc.attachments
+        if _are_known(each, group_ids)
+    )
+    if objects:
+        yield ManifestFile(ATTACHMENTS_FILE, objects)
+
+
+def _are_known(attachment: PodAttachment, group_ids: Mapping[str, str]) -> bool:
+    return all(group.label in group_ids for group in attachment.groups)
 
 
 def _guard_rails(guard: CompiledGuardRails) -> Iterator[ManifestFile]:
@@ -106,7 +113,7 @@ def _left_out(
     guard: CompiledGuardRails,
     group_ids: Mapping[str, str],
 ) -> Iterator[Notice]:
-    missing = [each.service for each in vpc.attachments if each.group.label not in group_ids]
+    missing = [each.service for each in vpc.attachments if not _are_known(each, group_ids)]
     if missing:
         yield Notice(
             "SecurityGroupPolicies",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
-from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, LogDestination, OnDestroy
+from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, Coarsening, LogDestination, OnDestroy
 from flash_ticket.firewall.declare.fields import Name, Ports
 from flash_ticket.firewall.declare.sections.alerts import AlertsEntry, Asked
 from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
@@ -138,6 +138,8 @@ class QuotasEntry(FileModel):
 
     rules_per_group: int = Field(60, alias="rulesPerGroup", ge=1, le=1000)
     groups_per_interface: int = Field(5, alias="groupsPerInterface", ge=1, le=16)
+    coarsen: Coarsening = Field(Coarsening.AS_NEEDED, strict=False)
+    """What happens to a security group that its exact rules would overflow."""
 
     @model_validator(mode="after")
     def _product_fits(self) -> Self:

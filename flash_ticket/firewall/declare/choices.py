@@ -112,6 +112,15 @@ class ClusterGroup(StrEnum):
     """The group of the nodes: ``cluster.nodes``."""
 
 
+class Coarsening(StrEnum):
+    """What the compiler does with a security group that its exact rules would overflow."""
+
+    AS_NEEDED = "as-needed"
+    """It joins rules: callers to the group of all pods, and ports to ranges, no more than AWS's quota needs."""
+    NEVER = "never"
+    """It refuses the stack."""
+
+
 class LogDestination(StrEnum):
     """Where AWS delivers VPC flow logs."""
 

@@ -28,6 +28,7 @@ from flash_ticket.firewall.prove.endpoint import (
     any_overlap,
     before_restart,
     pods_with,
+    without_shared_group,
 )
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, canonical_address, is_private
 from flash_ticket.firewall.terms.input_error import InputError
@@ -187,8 +188,10 @@ class Question:
         found = pods_with(layers.matrix, layers.environment, layers.firewall, held.namespace, held.labels)
         yield End(f"{address} ({_pod(name, self._service(held))})", address, _at(found, at))
         service = self._service(held)
-        if service and (former := layers.named.get(before_restart(service))):
-            yield End(f"{address} ({_pod(name, former.name)})", address, _at(replace(found, groups=former.groups), at))
+        for other in (before_restart(service), without_shared_group(service)) if service else ():
+            if former := layers.named.get(other):
+                other_groups = _at(replace(found, groups=former.groups), at)
+                yield End(f"{address} ({_pod(name, former.name)})", address, other_groups)
 
     def _service(self, held: Held) -> str:
         matrix = self.layers.matrix

@@ -1,17 +1,19 @@
 """Both compiled layers of one environment, with their alerts: what the program proves, shows and deploys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.overlaps import overlap_notices
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
+from flash_ticket.firewall.compile.quota import size_notices
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
@@ -73,12 +75,16 @@ class CompiledFirewall:
             *suspension_notices(self.suspensions),
             *self.matrix.notices(),
             *environment_notices(self.environment, self.pods),
+            *size_notices(self.environment, self.vpc),
             *alert_notices(self.matrix, self.environment),
         )
 
 
 def compile_firewall(
-    matrix: Matrix, environment: Environment, suspensions: Suspensions = NONE_SUSPENDED
+    matrix: Matrix,
+    environment: Environment,
+    suspensions: Suspensions = NONE_SUSPENDED,
+    standing: Iterable[GroupRule] = (),
 ) -> CompiledFirewall:
     """Return both layers of an environment and their alerts.
 
@@ -86,6 +92,7 @@ def compile_firewall(
         matrix: The declaration of all stacks; the environment's stack has a part of it.
         environment: The places of its names.
         suspensions: The policies that are open for a while. Their moment also decides which flows have ended.
+        standing: The deployed rules, which count for AWS's quotas until the new ones exist.
 
     Raises:
         InputError: A suspended policy is unknown, or the alerts are too large for one object or log group.
@@ -97,7 +104,7 @@ def compile_firewall(
         matrix,
         environment,
         pods,
-        compile_groups(matrix, environment),
+        compile_groups(matrix, environment, standing),
         compile_watch(matrix, environment, suspensions),
         suspensions,
     )

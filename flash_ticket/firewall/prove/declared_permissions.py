@@ -2,19 +2,36 @@
 
 A layer treats endpoints the same if it cannot distinguish them. The pod layer knows hosts only by their address. The
 VPC layer knows interfaces by their groups, and hosts without a group of ours by their address.
+
+The compiled firewall says which groups hold coarse rules, because AWS's quota is too small for exact ones. This module
+does not trust these rules: it knows from the declaration alone what such an end may open at most. It may treat all pods
+of the namespace alike where it names some of them, and it may open the ports between those that it names for one peer.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
-from flash_ticket.firewall.declare.choices import Attachment
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, group_of_all_pods
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
-from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, NODE_DNS, Endpoint, before_restart, clients_of
+from flash_ticket.firewall.prove.endpoint import (
+    DNS,
+    KUBELET,
+    NODE_DNS,
+    Endpoint,
+    Role,
+    any_overlap,
+    before_restart,
+    clients_of,
+    without_shared_group,
+)
 from flash_ticket.firewall.prove.group_reachability import GroupPermissions, VpcParty
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.prove.policy_permissions import PodPermissions
-from flash_ticket.firewall.terms.ports import DNS_PORTS, PortSet
+from flash_ticket.firewall.terms.addresses import AddressRange
+from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, NO_PORTS, PortRange, PortSet, Protocol
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 
 Declared = Mapping[Pair, PortSet]
@@ -34,19 +51,17 @@ def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
             declared[pods, named[DNS]] = PortSet.of(DNS_PORTS)
             if NODE_DNS in named:
                 declared[pods, named[NODE_DNS]] = PortSet.of(DNS_PORTS)
-        if KUBELET in named and service.ports:
             # A kubelet reaches pods that share the group of its node without crossing a network interface.
-            on_pods = layers.environment.cluster.attachment is Attachment.PODS
-            probed = service.name if on_pods else before_restart(service.name)
-            declared[named[KUBELET], named[probed]] = PortSet.of(service.ports)
+            if KUBELET in named and service.ports and pods.has_own_group:
+                declared[named[KUBELET], pods] = PortSet.of(service.ports)
     front = layers.environment.load_balancer
     declared[named[clients_of(front.external)], named[front.external]] = PortSet.of(front.listeners)
     return declared
 
 
 def _ends(named: Mapping[str, Endpoint], name: str) -> Iterator[Endpoint]:
-    """Yield the endpoints for a name of the matrix: one, or two for a service while the attachment changes."""
-    for each in (name, before_restart(name)):
+    """Yield the endpoints for a name of the matrix: one, or more for a service whose pods have to restart."""
+    for each in (name, before_restart(name), without_shared_group(name)):
         if each in named:
             yield named[each]
 
@@ -95,8 +110,18 @@ def _alike(declared: Declared, pods: Iterable[Endpoint]) -> Mapping[Endpoint, li
 
 
 def for_groups(declared: Declared) -> GroupPermissions:
-    """Return what rules must allow at each end that has a group."""
+    """Return what rules must allow at each end that has a group.
+
+    Nodes may send to the pods that share a group on every port, because the pods' own groups decide.
+    """
     found: GroupPermissions = defaultdict(Permissions)
+    probes = {
+        (source, port.protocol) for (source, _), ports in declared.items() if source.name == KUBELET for port in ports
+    }
+    sharing = dict.fromkeys(end for end in chain.from_iterable(declared) if _shares_group(end))
+    for kubelet, protocol in probes if sharing else ():
+        for each in _parties(kubelet):
+            found[each, Direction.EGRESS].open(sharing, (), (PortRange(protocol, 1, MAX_PORT),))
     for (source, destination), ports in declared.items():
         if not has_say(Layer.VPC, source, destination):
             continue
@@ -108,6 +133,12 @@ def for_groups(declared: Declared) -> GroupPermissions:
     return found
 
 
+def _shares_group(endpoint: Endpoint) -> bool:
+    """Return whether pods carry the group of all pods of their namespace."""
+    pods = endpoint.workload
+    return pods is not None and group_of_all_pods(pods.namespace) in endpoint.groups
+
+
 def _parties(endpoint: Endpoint) -> Iterator[VpcParty]:
     if endpoint.has_own_group:
         yield endpoint
@@ -115,3 +146,103 @@ def _parties(endpoint: Endpoint) -> Iterator[VpcParty]:
         yield from endpoint.groups
         if endpoint.listed and not endpoint.ranges:
             yield endpoint.listed
+
+
+_End = tuple[VpcParty, Direction]
+
+
+@dataclass(frozen=True)
+class CoarseEnds:
+    """What the coarse ends of a firewall open.
+
+    Attributes:
+        layers: The compiled output.
+        wanted: What exact rules allow at each end.
+    """
+
+    layers: BothLayers
+    wanted: GroupPermissions
+
+    def allowed(self, end: _End) -> Permissions[VpcParty]:
+        """Return what an end may open at most: what is declared, and more if its group holds coarse rules."""
+        exact = self.wanted.get(end, Permissions())
+        if end not in self._ends:
+            return exact
+        found: Permissions[VpcParty] = Permissions()
+        of_pods: set[PortRange] = set()
+        for peer, ports in exact.peers.items():
+            found.open((peer,), (), _joined(ports))
+            of_pods |= ports if peer in self._pods else set()
+        found.open(self._pods, (), _joined(of_pods))
+        for block, ports in exact.addresses.items():
+            found.open((), (block,), ports if end == self._front else _joined(ports))
+        return found
+
+    def resting(self) -> Iterator[tuple[Pair, PortSet]]:
+        """Yield the pairs and ports that both ends open beyond the declaration, and that the pod layer decides.
+
+        Pairs with a service that has no group of this program are left out.
+        """
+        passing, groups = self.layers.passing, self.layers.groups_of_ours
+        found: dict[Pair, PortSet] = {}
+        for end in self._ends:
+            actual = self.layers.group_permissions.get(end, Permissions())
+            for peer, ports in actual.beyond(self.wanted.get(end, Permissions())):
+                for pair in self._pairs(end, peer):
+                    opened = (groups.opened(*pair) & ports) - passing.get(pair, NO_PORTS)
+                    if opened:
+                        found[pair] = found.get(pair, NO_PORTS) | opened
+        yield from found.items()
+
+    def _pairs(self, end: _End, peer: VpcParty | AddressRange) -> Iterator[Pair]:
+        inside, direction = end
+        for here in self._at(inside):
+            for there in self._at(peer):
+                pair = (here, there) if direction is Direction.EGRESS else (there, here)
+                services = [each for each in pair if each.role is Role.SERVICE]
+                in_own_groups = bool(services) and all(each.has_own_group for each in services)
+                if here is not there and in_own_groups and has_say(Layer.POD, *pair):
+                    yield pair
+
+    def _at(self, party: VpcParty | AddressRange) -> Iterable[Endpoint]:
+        if isinstance(party, Endpoint):
+            return (party,)
+        if isinstance(party, AddressRange):
+            return [each for each in self.layers.endpoints if not each.groups and any_overlap(each.ranges, (party,))]
+        return [each for each in self.layers.endpoints if party in each.groups or party == each.listed]
+
+    @cached_property
+    def _ends(self) -> Mapping[_End, None]:
+        """The ends whose group holds coarse rules."""
+        by_group: dict[object, list[Endpoint]] = defaultdict(list)
+        for endpoint in self.layers.endpoints:
+            for group in endpoint.groups:
+                by_group[group].append(endpoint)
+        found: dict[_End, None] = {}
+        for coarse in self.layers.firewall.coarse:
+            own = isinstance(coarse.holder, OwnGroup)
+            parties: list[VpcParty] = [*by_group[coarse.holder]] if own else [coarse.holder]
+            found |= dict.fromkeys((party, coarse.direction) for party in parties)
+        return found
+
+    @cached_property
+    def _pods(self) -> frozenset[VpcParty]:
+        """The endpoints that carry the group of all pods."""
+        every = group_of_all_pods(self.layers.matrix.namespace)
+        return frozenset(each for each in self.layers.endpoints if every in each.groups)
+
+    @property
+    def _front(self) -> _End:
+        """The end that clients of the load balancer reach: the pod layer cannot decide about them."""
+        return self.layers.named[self.layers.environment.load_balancer.external], Direction.INGRESS
+
+
+def _joined(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
+    """Return one range for each protocol."""
+    by_protocol: dict[Protocol, list[PortRange]] = defaultdict(list)
+    for each in ports:
+        by_protocol[each.protocol].append(each)
+    return tuple(
+        PortRange(protocol, min(each.first for each in found), max(each.last for each in found))
+        for protocol, found in by_protocol.items()
+    )

@@ -16,7 +16,7 @@ from flash_ticket.firewall.analyse.label_selector import Operator, Selector
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
 from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall
+from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, label_text
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, takes_in_the_internet, whole, without
@@ -90,6 +90,11 @@ def before_restart(service: str) -> str:
     return f"{service} before its restart"
 
 
+def without_shared_group(service: str) -> str:
+    """Return the name of a service's pods that carry its group, but not yet that of all pods."""
+    return f"{service} with its own group alone"
+
+
 def clients_of(load_balancer: str) -> str:
     """Return the name of the clients of the load balancer."""
     return f"clients of {load_balancer}"
@@ -149,14 +154,24 @@ class _Survey:
             yield Endpoint(THROUGH_NODE, Role.UNDECLARED, None, (), frozenset())
         if cluster.leaving:
             yield from self._not_restarted(cluster.leaving)
+        if Attachment.PODS in cluster.in_use:
+            yield from self._waiting()
 
     def _not_restarted(self, attachment: Attachment) -> Iterator[Endpoint]:
         """Yield each service's pods with the previous attachment: interfaces keep their groups until a restart."""
         for service in self.matrix.services:
-            name = before_restart(service.name)
-            pods = self.pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
-            own = attachment is Attachment.PODS
-            yield replace(pods, groups=frozenset({OwnGroup(service.name) if own else self.environment.cluster.nodes}))
+            pods = self.pods(before_restart(service.name), Role.SERVICE, self.matrix.namespace, dict(service.pods))
+            own: list[Holder] = [OwnGroup(service.name), group_of_all_pods(self.matrix.namespace)]
+            groups = own if attachment is Attachment.PODS else [self.environment.cluster.nodes]
+            yield replace(pods, groups=frozenset(groups))
+
+    def _waiting(self) -> Iterator[Endpoint]:
+        """Yield the pods of services that do not carry the namespace's group yet."""
+        for service in self.matrix.services:
+            if service.name in self.environment.waiting:
+                name = without_shared_group(service.name)
+                pods = self.pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
+                yield replace(pods, groups=frozenset({OwnGroup(service.name)}))
 
     def strangers(
         self, known: Iterable[Endpoint], policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
@@ -218,7 +233,7 @@ class _Survey:
         namespace_labels: Mapping[str, str] | None = None,
     ) -> Endpoint:
         workload = self._workload(namespace, name, labels)
-        own: list[Holder] = [each.group for each in self._attachments(namespace, labels)]
+        own: list[Holder] = [group for each in self._attachments(namespace, labels) for group in each.groups]
         groups = frozenset(own or [self.environment.cluster.nodes])
         of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
         return Endpoint(name, role, workload, self._of_pods, groups, of_namespace)

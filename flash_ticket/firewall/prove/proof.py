@@ -14,8 +14,10 @@ only such rules open in the VPC layer is counted apart, and the rules are named.
 Then the pod layer alone is certain, and the VPC layer counts as neither open nor closed.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +26,7 @@ from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators, overruled, policies_of
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
-from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.prove.declared_permissions import CoarseEnds, declared_connections, for_groups
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, THROUGH_NODE, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.rules_of_others import Opening, openings
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
@@ -59,9 +61,16 @@ class Blur:
         return f"{self.source} => {self.destination} : {self.ports}{like}{because}"
 
 
+class Why(StrEnum):
+    """Why the VPC layer opens more than is declared."""
+
+    SHARED_GROUP = "services share a group"
+    COARSE_RULES = "coarse rules keep a group within AWS's quota"
+
+
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Undeclared ports that the VPC layer opens because services share a group; only the pod layer denies them.
+    """Undeclared ports that the VPC layer opens; only the pod layer denies them.
 
     Attributes:
         sources: Names of endpoints that the VPC layer cannot distinguish.
@@ -71,6 +80,7 @@ class Rest:
     sources: tuple[str, ...]
     destinations: tuple[str, ...]
     ports: PortSet
+    why: Why = Why.SHARED_GROUP
 
     @property
     def source(self) -> str:
@@ -170,7 +180,8 @@ class _Prover:
         accepted = tuple(each for each in above.violations if known.issuperset(policies_of(each)))
         wrong += tuple(each for each in above.violations if each not in accepted)
         stopped, others = self._stopped()
-        rests = tuple(sorted(self._rests(), key=lambda rest: (rest.sources, rest.destinations)))
+        found = (*self._rests(), *self._coarse_rests())
+        rests = tuple(sorted(found, key=lambda rest: (rest.why, rest.sources, rest.destinations, rest.ports.ranges)))
         declared = sum(len(list(ports)) for ports in self._declared.values())
         blurs = tuple(each for each in blurs if each.like or not each.because)
         return Proof(wrong, blurs, rests, declared, stopped, others, accepted, above.unjudged)
@@ -309,6 +320,16 @@ class _Prover:
             elif first:
                 found = [first, *pairs]
                 yield Rest(names(source for source, _ in found), names(other for _, other in found), ports)
+
+    def _coarse_rests(self) -> Iterator[Rest]:
+        """Yield what coarse rules open at both ends; the sources of one destination and the same ports together."""
+        if not self.layers.firewall.coarse:
+            return
+        by_destination: dict[tuple[str, PortSet], list[Endpoint]] = defaultdict(list)
+        for (source, destination), ports in CoarseEnds(self.layers, for_groups(self._declared)).resting():
+            by_destination[destination.name, ports].append(source)
+        for (name, ports), sources in by_destination.items():
+            yield Rest(tuple(sorted(names(sources))), (name,), ports, Why.COARSE_RULES)
 
     def _open_in(self, layer: Layer, blocks: Iterable[PairBlock], in_play: PortSet) -> int:
         """Count the connections that a layer opens from or to services; without a say it opens all."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from flash_ticket.firewall.bind.environment import PrefixList
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.both_layers import BothLayers
-from flash_ticket.firewall.prove.declared_permissions import Declared, for_groups, for_pods
+from flash_ticket.firewall.prove.declared_permissions import CoarseEnds, Declared, for_groups, for_pods
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.group_reachability import VpcParty
 from flash_ticket.firewall.prove.permissions import Permissions
@@ -106,8 +106,10 @@ class _ViolationSearch:
     def of_groups(self) -> Iterator[Violation]:
         actual, wanted = self.layers.group_permissions, for_groups(self.declared)
         closed: Permissions[VpcParty] = Permissions()
+        coarse = CoarseEnds(self.layers, wanted)
         for end in {**wanted, **actual}:
-            yield from self._compared(Layer.VPC, end, wanted.get(end, closed), actual.get(end, closed))
+            found = actual.get(end, closed)
+            yield from self._compared(Layer.VPC, end, wanted.get(end, closed), found, coarse.allowed(end))
 
     def of_others(self, opened: Mapping[tuple[str, str], PortSet]) -> Iterator[Violation]:
         for (source, destination), ports in opened.items():
@@ -119,9 +121,15 @@ class _ViolationSearch:
                     yield Violation(Fault.OPEN, Layer.VPC, (source,), (destination,), ports, side, remedy)
 
     def _compared(
-        self, layer: Layer, end: _PartySide, wanted: Permissions[_Known], actual: Permissions[_Known]
+        self,
+        layer: Layer,
+        end: _PartySide,
+        wanted: Permissions[_Known],
+        actual: Permissions[_Known],
+        allowed: Permissions[_Known] | None = None,
     ) -> Iterator[Violation]:
-        for fault, differences in ((Fault.CUT, wanted.beyond(actual)), (Fault.OPEN, actual.beyond(wanted))):
+        most = wanted if allowed is None else allowed
+        for fault, differences in ((Fault.CUT, wanted.beyond(actual)), (Fault.OPEN, actual.beyond(most))):
             by_ports: dict[PortSet, list[_PartyOrRange]] = defaultdict(list)
             for peer, ports in differences:
                 by_ports[ports].append(peer)

@@ -25,15 +25,16 @@ class InterfaceGroups:
     namespace: str
 
     def missing(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
-        """Yield a cause for each interface that lacks the group by which the rules know its end."""
+        """Yield a cause for each interface that lacks a group of its end; pods need all of theirs."""
         found: dict[str, Cause] = {}
         for each in conversations:
             ends = ((each.source, each.sources, each.callers), (each.destination, each.destinations, each.called))
             for endpoint, addresses, pods in ends:
                 for address in addresses:
                     interface, wanted = self._interfaces.at(address), self._wanted(endpoint)
-                    if interface and wanted and not wanted & set(interface.groups):
-                        found[interface.id] = self._lacking(interface, address, endpoint, wanted, pods)
+                    lacking = wanted - set(interface.groups) if interface else frozenset()
+                    if interface and lacking and (endpoint.has_own_group or lacking == wanted):
+                        found[interface.id] = self._lacking(interface, address, endpoint, lacking, pods)
         yield from (found[interface] for interface in sorted(found))
 
     def are_known(self, about: Conversation) -> bool:

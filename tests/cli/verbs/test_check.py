@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policies
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove import compiled_firewall
 from tests.support.command.flash_firewall import copy_project, edit, run
@@ -28,8 +30,8 @@ def project(tmp_path: Path) -> Path:
 def forgets_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     """A compiler of groups that drops the rule from api to redis."""
 
-    def forgetful(matrix: Matrix, environment: Environment) -> VpcFirewall:
-        firewall = compile_groups(matrix, environment)
+    def forgetful(matrix: Matrix, environment: Environment, standing: Iterable[GroupRule]) -> VpcFirewall:
+        firewall = compile_groups(matrix, environment, standing)
         kept = tuple(rule for rule in firewall.rules if not rule.name.startswith("api-egress-tcp-6379"))
         return replace(firewall, rules=kept)
 

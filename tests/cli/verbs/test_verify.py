@@ -56,7 +56,7 @@ def test_no_difference_exits_0_and_lists_what_was_not_checked(as_declared: Path)
 
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "dev: as declared. Looked at: NetworkPolicies 7, SecurityGroupPolicies 3, security groups 4, rules 41, pods 3.",
+        "dev: as declared. Looked at: NetworkPolicies 7, SecurityGroupPolicies 3, security groups 5, rules 31, pods 3.",
         f"Not looked at: {', '.join(UNSEEN)}.",
     ]
 

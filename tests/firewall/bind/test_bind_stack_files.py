@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from flash_ticket.firewall.bind.environment import PrefixList
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.quota import refuse_excess
-from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, parse_binding
 from flash_ticket.firewall.declare.choices import Attachment, LogDestination, OnDestroy
 from tests.support.declared.accounts import (
@@ -57,7 +57,7 @@ def test_each_stack_binds_the_committed_matrix_within_its_quotas(stack: str) -> 
 
     refuse_excess(vpc, environment)
     assert len(compile_policies(shop_matrix(), environment).policies) == 7
-    assert {group.label for group in vpc.groups} == {"alb", "api", "gateway", "pay"}
+    assert {group.label for group in vpc.groups} == {"alb", "api", "gateway", "pay", "pods.flash-ticket"}
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList, Quotas
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.quota import ForeignAttachment, refuse_excess
-from flash_ticket.firewall.compile.vpc_layer import compile_groups
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
@@ -57,23 +57,23 @@ def test_a_raised_quota_allows_more_rules() -> None:
 
 def test_the_rules_of_others_count() -> None:
     environment = environment_of("dev")
-    full = Group("sg-dev-nodes", "flash-ticket-dev-nodes", (("egress", 4, 58), ("egress", 6, 2), ("ingress", 4, 60)))
+    full = Group("sg-dev-nodes", "flash-ticket-dev-nodes", (("egress", 4, 60), ("egress", 6, 2), ("ingress", 4, 60)))
     crowded = replace(environment, cluster=replace(environment.cluster, nodes=full))
 
     assert refusal(crowded) == (
         "Pulumi.dev.yaml: flash-ticket-firewall:binding.quotas.rulesPerGroup: the security group "
-        "flash-ticket-dev-nodes would hold 61 egress rules for IPv4 (58 rules of others + 3 groups and CIDRs), and AWS "
+        "flash-ticket-dev-nodes would hold 61 egress rules for IPv4 (60 rules of others + 1 groups and CIDRs), and AWS "
         "allows 60. Declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here."
     )
 
 
 def test_rules_for_a_group_that_dns_may_not_have_are_the_first_to_go() -> None:
     environment = environment_of("dev")
-    nodes = replace(environment.cluster.nodes, foreign_rules=(("ingress", 4, 55),))
+    nodes = replace(environment.cluster.nodes, foreign_rules=(("ingress", 4, 59),))
     unsaid = replace(environment, cluster=replace(environment.cluster, nodes=nodes, dns_groups=()))
 
     assert refusal(unsaid).endswith(
-        "(55 rules of others + 6 groups and CIDRs), and AWS allows 60. Write under cluster.dns which groups the pods "
+        "(59 rules of others + 2 groups and CIDRs), and AWS allows 60. Write under cluster.dns which groups the pods "
         "of kube-dns have, declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it "
         "here."
     )
@@ -113,18 +113,18 @@ def others(count: int, **pods: str) -> ForeignAttachment:
 
 
 def test_an_interface_can_have_five_groups_but_not_six() -> None:
-    check(environment_of("dev"), [others(4, app="flash-pay")])
+    check(environment_of("dev"), [others(3, app="flash-pay")])
 
-    assert refusal(environment_of("dev"), [others(5, app="flash-pay")]) == (
+    assert refusal(environment_of("dev"), [others(4, app="flash-pay")]) == (
         "Pulumi.dev.yaml: flash-ticket-firewall:binding.quotas.groupsPerInterface: the pods of pay would have 6 "
-        "security groups (1 pay + 5 team), and AWS allows 5. Remove groups from the SecurityGroupPolicies named, or "
-        "have AWS raise the quota and write it here."
+        "security groups (1 pay + 1 pods.flash-ticket + 4 team), and AWS allows 5. Remove groups from the "
+        "SecurityGroupPolicies named, or have AWS raise the quota and write it here."
     )
 
 
 def test_a_policy_for_all_pods_counts_for_every_service() -> None:
     with pytest.raises(InputError, match=r"the pods of api would have 6"):
-        check(environment_of("dev"), [others(5)])
+        check(environment_of("dev"), [others(4)])
 
 
 def test_a_policy_for_other_pods_does_not_count() -> None:
@@ -133,7 +133,7 @@ def test_a_policy_for_other_pods_does_not_count() -> None:
 
 def test_foreign_policies_count_for_every_service() -> None:
     with pytest.raises(InputError, match="the pods of pay would have 6"):
-        check(environment_of("dev"), (each for each in [others(5, app="flash-pay")]))
+        check(environment_of("dev"), (each for each in [others(4, app="flash-pay")]))
 
 
 @given(shops())

@@ -54,18 +54,25 @@ def test_the_pods_get_the_groups_that_exist() -> None:
     (attachments,) = (each.objects for each in rendered().files if each.name == "security_group_policies.yaml")
 
     assert [(each["metadata"]["name"], each["spec"]["securityGroups"]) for each in attachments] == [
-        (name, {"groupIds": [f"sg-{name}"]}) for name in ("api", "gateway", "pay")
+        (name, {"groupIds": [f"sg-{name}", "sg-pods.flash-ticket"]}) for name in ("api", "gateway", "pay")
     ]
 
 
 def test_a_group_that_does_not_exist_yet_is_named_and_never_made_up() -> None:
-    found = rendered(groups={"api": "sg-1", "alb": "sg-2"})
+    found = rendered(groups={"api": "sg-1", "alb": "sg-2", "pods.flash-ticket": "sg-3"})
     (attachments,) = (each.objects for each in found.files if each.name == "security_group_policies.yaml")
     (notice,) = found.left_out
 
     assert [each["metadata"]["name"] for each in attachments] == ["api"]
     assert "those of gateway, pay are left out" in str(notice)
     assert "pulumi up --stack dev" in str(notice)
+
+
+def test_without_the_group_of_all_pods_no_pod_gets_groups() -> None:
+    found = rendered(groups={name: "sg-1" for name in GROUPS if name != "pods.flash-ticket"})
+
+    assert "security_group_policies.yaml" not in {each.name for each in found.files}
+    assert "those of api, gateway, pay are left out" in str(found.left_out[0])
 
 
 def test_the_guard_rails_are_rendered_but_for_the_labels_of_the_namespace() -> None:

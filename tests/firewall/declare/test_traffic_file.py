@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup, compile_groups
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.matrix import Flow, Matrix
 from flash_ticket.firewall.declare.traffic_file import declaration, parse_matrix, read_matrix
 from flash_ticket.firewall.declare.yaml_document import MAX_BYTES

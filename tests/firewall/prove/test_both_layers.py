@@ -79,7 +79,7 @@ def test_both_layers_stop_an_undeclared_connection_and_name_the_governors(layers
     said = asked(layers, "gateway", "pay", "3100")
 
     assert not any(verdict.passes for verdict in said.values())
-    assert said[Layer.VPC].egress.governors == ("gateway",)
+    assert said[Layer.VPC].egress.governors == ("gateway", "pods.flash-ticket")
     assert "flash-ticket/00-default-deny" in said[Layer.POD].ingress.governors
     assert "no rule names gateway" in words(said[Layer.POD])[1]
 

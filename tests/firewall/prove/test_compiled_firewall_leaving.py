@@ -39,7 +39,7 @@ def test_the_rules_cover_both_attachments_and_pods_of_one_to_pods_of_the_other(l
     assert {
         "api-egress-tcp-3100-to-flash-ticket-dev-nodes",
         "flash-ticket-dev-nodes-ingress-tcp-3100-from-api",
-        "flash-ticket-dev-nodes-egress-tcp-3100-to-pay",
+        "flash-ticket-dev-nodes-egress-tcp-1-65535-to-pods.flash-ticket",
         "pay-ingress-tcp-3100-from-flash-ticket-dev-nodes",
     } <= rules
 
@@ -49,7 +49,7 @@ def test_new_pods_have_the_new_attachment_and_the_services_groups_stay(left: Att
     firewall = changing(left).vpc
 
     assert bool(firewall.attachments) == (left is Attachment.NODES)
-    assert {group.label for group in firewall.groups} == {"alb", "api", "gateway", "pay"}
+    assert {group.label for group in firewall.groups} == {"alb", "api", "gateway", "pay", "pods.flash-ticket"}
 
 
 @pytest.mark.parametrize("left", Attachment)

@@ -104,11 +104,11 @@ def test_pods_before_their_restart_have_the_previous_attachment(shop: tuple[Matr
 
 def test_a_pod_has_every_group_that_is_attached_to_its_labels() -> None:
     right = compiled(*CASES["dev"]())
-    everywhere = PodAttachment("all", (), OwnGroup("pay"))
+    everywhere = PodAttachment("all", (), (OwnGroup("pay"),))
     more = replace(right.firewall, attachments=(*right.firewall.attachments, everywhere))
     found = endpoints_of(replace(right, firewall=more))
 
-    assert found["api"].groups == {OwnGroup("api"), OwnGroup("pay")}
+    assert found["api"].groups == {OwnGroup("api"), OwnGroup("pods.flash-ticket"), OwnGroup("pay")}
     assert found["another pod of flash-ticket"].groups == {OwnGroup("pay")}
     assert not found["a pod elsewhere in the cluster"].has_own_group
 

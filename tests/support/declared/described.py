@@ -73,7 +73,7 @@ def attachment(compiled: PodAttachment) -> Described:
         "metadata": {"name": compiled.service, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
         "spec": {
             "podSelector": {"matchLabels": dict(compiled.pods)},
-            "securityGroups": {"groupIds": [_id(compiled.group)]},
+            "securityGroups": {"groupIds": [_id(group) for group in compiled.groups]},
         },
     }
 

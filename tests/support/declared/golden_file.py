@@ -37,7 +37,8 @@ def vpc_text(firewall: VpcFirewall) -> str:
                 for rule in firewall.rules
             },
             "attachments": {
-                each.service: {"pods": dict(each.pods), "group": each.group.label} for each in firewall.attachments
+                each.service: {"pods": dict(each.pods), "groups": [group.label for group in each.groups]}
+                for each in firewall.attachments
             },
         },
         sort_keys=False,

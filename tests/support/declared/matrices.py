@@ -24,6 +24,7 @@ from flash_ticket.firewall.bind.environment import (
 from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
+    Coarsening,
     DnsMode,
     IpBlockEnd,
     KubeProxyMode,
@@ -254,7 +255,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
         ),
         tuple(sorted(places)),
         FlowLogSettings(LogDestination.S3, 30, OnDestroy.RETAIN),
-        Quotas(60, 5),
+        Quotas(60, 5, Coarsening.NEVER),
     )
 
 
@@ -263,6 +264,13 @@ def shops(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
     """Draw a matrix with an environment for it."""
     matrix = draw(matrices(min_flows))
     return matrix, draw(environments(matrix))
+
+
+@st.composite
+def crowded_shops(draw: st.DrawFn) -> tuple[Matrix, Environment]:
+    """Draw a shop whose groups may hold so few rules that some of them overflow, unless the rules are coarse."""
+    matrix, environment = draw(shops(min_flows=3))
+    return matrix, replace(environment, quotas=Quotas(draw(st.integers(2, 30)), 5))
 
 
 _PEERS: tuple[Content, ...] = (

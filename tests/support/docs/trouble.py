@@ -137,6 +137,7 @@ class Trouble:
                 "node": "ip-10-10-11-5.ap-northeast-2.compute.internal",
                 "deployment": "pay",
                 "group": groups["pay"],
+                "pods-group": groups["pods.flash-ticket"],
                 "datastore-group": groups["redis"],
                 "target-group-arn": target_group,
                 "bucket": _BUCKET,

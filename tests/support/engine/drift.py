@@ -16,6 +16,7 @@ HOSTS = {"alb": "0.8", "gateway": "10.21", "api": "10.22", "pay": "11.23"}
 """The load balancer and the pods that run before the firewall, with the last octets of their addresses."""
 
 _DNS = "coredns-elsewhere"
+_OF_ALL_PODS = "pods.flash-ticket"
 REDIS_RULE = "api-egress-tcp-6379-to-flash-ticket-dev-redis"
 
 
@@ -50,7 +51,8 @@ class Behind:
         for name, host in HOSTS.items():
             address = f"{network}.{host}"
             subnet = subnets[f"{address.rpartition('.')[0]}.0/24"]
-            interface = ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=address, Groups=[groups[name]])
+            carried = [groups[name], *([] if name == "alb" else [groups[_OF_ALL_PODS]])]
+            interface = ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=address, Groups=carried)
             made[name] = interface["NetworkInterface"]["NetworkInterfaceId"]
         return made
 
@@ -206,4 +208,6 @@ class Drifting:
             if finding["remedy"].startswith("aws ec2 revoke-security-group-ingress"):
                 *_, group, _, rule = finding["remedy"].split()
                 ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])
-        ec2.modify_network_interface_attribute(NetworkInterfaceId=self.interfaces["pay"], Groups=[groups["pay"]])
+        ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=self.interfaces["pay"], Groups=[groups["pay"], groups[_OF_ALL_PODS]]
+        )

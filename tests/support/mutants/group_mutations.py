@@ -87,10 +87,10 @@ def _wrong_attachments(firewall: VpcFirewall) -> Iterator[tuple[str, str, tuple[
             yield what, attachment.service, (*rest, wrong)
     for group in firewall.groups:
         for attachment in every:
-            if group != attachment.group:
-                yield "added", attachment.service, (*every, replace(attachment, group=group))
-        yield "added", group.label, (*every, PodAttachment("strange", (), group))
-        yield "added", group.label, (*every, PodAttachment("strange", (("app", "strange"),), group))
+            if group not in attachment.groups:
+                yield "added", attachment.service, (*every, replace(attachment, groups=(group,)))
+        yield "added", group.label, (*every, PodAttachment("strange", (), (group,)))
+        yield "added", group.label, (*every, PodAttachment("strange", (("app", "strange"),), (group,)))
 
 
 def _wrong_attachment(attachment: PodAttachment, groups: tuple[OwnGroup, ...]) -> Iterator[tuple[str, PodAttachment]]:
@@ -99,6 +99,9 @@ def _wrong_attachment(attachment: PodAttachment, groups: tuple[OwnGroup, ...]) -
         yield "widened", replace(attachment, pods=fewer)
         yield "mistaken", replace(attachment, pods=tuple(sorted((*fewer, (key, "strange")))))
     yield "narrowed", replace(attachment, pods=tuple(sorted((*attachment.pods, ("canary", "yes")))))
-    for group in groups:
-        if group != attachment.group:
-            yield "mistaken", replace(attachment, group=group)
+    for place, carried in enumerate(attachment.groups):
+        others = (*attachment.groups[:place], *attachment.groups[place + 1 :])
+        yield f"without {carried.label}", replace(attachment, groups=others)
+        for group in groups:
+            if group not in attachment.groups:
+                yield "mistaken", replace(attachment, groups=(*others, group))

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies
-from flash_ticket.firewall.compile.vpc_layer import VpcFirewall, compile_groups
+from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.terms.verdict import Layer

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import OwnGroup
+from flash_ticket.firewall.compile.vpc_layer import OwnGroup, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.ports import PortRange
@@ -62,7 +62,7 @@ def _is_at(matrix: Matrix, environment: Environment, endpoint: Pod | Address, na
 
 def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
     """Return whether an endpoint with one of the source's groups may open the connection."""
-    if _is_dns_query(matrix, environment, packet) or _is_probe(matrix, environment, packet):
+    if _is_dns_query(matrix, environment, packet) or _may_be_probe(matrix, environment, packet):
         return True
     return any(
         _has_group_of(matrix, environment, packet.source, flow.source)
@@ -102,6 +102,14 @@ def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
         OwnGroup(service.name) in packet.target.groups and _any_holds(service.ports, packet.protocol, packet.port)
         for service in matrix.services
     )
+
+
+def _may_be_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
+    """Nodes may send to the pods that carry the group of all pods on every port; the pods' groups decide."""
+    if Attachment.PODS not in environment.cluster.in_use or environment.cluster.nodes not in packet.source.groups:
+        return False
+    known = {port.protocol for service in matrix.services for port in service.ports}
+    return group_of_all_pods(matrix.namespace) in packet.target.groups and packet.protocol in known
 
 
 def _is_client(environment: Environment, packet: Packet) -> bool:

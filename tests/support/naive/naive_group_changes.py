@@ -29,10 +29,10 @@ class _Subject:
             made = (group for group in self.groups if isinstance(group, Group) or group in firewall.groups)
             return Interface(tuple(made), self.address)
         attached = tuple(
-            attachment.group
+            group
             for attachment in firewall.attachments
-            if attachment.group in firewall.groups
-            and all(self.pods.get(key) == value for key, value in attachment.pods)
+            for group in attachment.groups
+            if group in firewall.groups and all(self.pods.get(key) == value for key, value in attachment.pods)
         )
         return Interface(attached or (environment.cluster.nodes,), self.address)
 

@@ -63,10 +63,10 @@ API_SERVICE, CONTROL_PLANE = "172.20.5.5", "172.20.0.1"
 
 INTERFACES = (
     Interface("eni-node", (NODE, "10.10.10.51"), ("sg-dev-nodes",)),
-    Interface("eni-gateway", ("10.10.10.11",), ("sg-own-gateway",)),
-    Interface("eni-api-1", ("10.10.10.21",), ("sg-own-api",)),
+    Interface("eni-gateway", ("10.10.10.11",), ("sg-own-gateway", "sg-own-pods.flash-ticket")),
+    Interface("eni-api-1", ("10.10.10.21",), ("sg-own-api", "sg-own-pods.flash-ticket")),
     Interface("eni-api-2", ("10.10.10.22",), ("sg-dev-nodes",)),
-    Interface("eni-pay", ("10.10.10.31",), ("sg-own-pay",)),
+    Interface("eni-pay", ("10.10.10.31",), ("sg-own-pay", "sg-own-pods.flash-ticket")),
     Interface("eni-redis", (REDIS,), ("sg-dev-redis",)),
     Interface("eni-rabbitmq", (RABBITMQ,), ("sg-dev-rabbitmq",)),
     Interface("eni-database", (DATABASE,), ("sg-dev-database",)),

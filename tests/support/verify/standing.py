@@ -42,13 +42,13 @@ def standing(firewall: CompiledFirewall) -> Observed:
         policies=tuple(each.manifest() for each in firewall.deployed_pods.policies),
         attachments=attachments,
     )
-    own = {each.service: f"sg-own-{each.group.label}" for each in firewall.vpc.attachments}
+    own = {each.service: tuple(f"sg-own-{group.label}" for group in each.groups) for each in firewall.vpc.attachments}
     pods = tuple(
         Pod(matrix.namespace, f"{service.name}-0", service.pods, (f"10.99.1.{number}",), NODE, STARTED, None)
         for number, service in enumerate(matrix.services, 1)
     )
     interfaces = tuple(
-        Interface(f"eni-{service.name}", (f"10.99.1.{number}",), (own.get(service.name, "sg-nodes"),))
+        Interface(f"eni-{service.name}", (f"10.99.1.{number}",), own.get(service.name, ("sg-nodes",)))
         for number, service in enumerate(matrix.services, 1)
     )
     front = Interface("eni-front", ("10.99.0.9",), (f"sg-own-{environment.load_balancer.external}",))

@@ -97,8 +97,8 @@ def test_a_denial_names_what_decides_in_the_layer_that_stopped_it() -> None:
         f"Ingress: {default}, {ingress} governs pay, and no rule names gateway",
     )
     assert vpc == (
-        "Egress: gateway governs gateway, and no rule names pay",
-        "Ingress: pay governs pay, and no rule names gateway",
+        "Egress: gateway, pods.flash-ticket governs gateway, and no rule names pay",
+        "Ingress: pay, pods.flash-ticket governs pay, and no rule names gateway",
     )
 
 

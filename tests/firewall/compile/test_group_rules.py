@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment, Group, Place, PrefixList
-from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, VpcFirewall, compile_groups
+from flash_ticket.firewall.compile.group_rules import compile_groups
+from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, VpcFirewall, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -85,8 +86,10 @@ def interfaces_of(matrix: Matrix, environment: Environment) -> list[Interface]:
     for _, place in environment.places:
         existing.update(place.groups)
         networks += place.networks
-    own: list[OwnGroup | Group] = [OwnGroup(FRONT), *(OwnGroup(service.name) for service in matrix.services)]
-    found = [Interface((group,), "10.9.9.9") for group in [*own, *sorted(existing)]]
+    every = group_of_all_pods(matrix.namespace)
+    pods = [Interface((OwnGroup(service.name), every), "10.9.9.9") for service in matrix.services]
+    others: list[OwnGroup | Group] = [OwnGroup(FRONT), *sorted(existing)]
+    found = [*pods, *(Interface((group,), "10.9.9.9") for group in others)]
     found += [Interface((), address) for address in ("8.8.8.8", *{str(network[-1]) for network in networks})]
     return [*found, Interface(tuple(sorted(existing)), str(networks[0][0]))]
 
@@ -114,7 +117,8 @@ def test_dns_passes_to_each_group_that_its_pods_can_have_and_to_no_other(
 
     rules = [rule for rule in compile_groups(matrix, changed).rules if rule.ports.first == 53]
 
-    sources = {OwnGroup(each.name) for each in matrix.services} if attachment is Attachment.PODS else {cluster.nodes}
+    every = group_of_all_pods(matrix.namespace)
+    sources = {every} if attachment is Attachment.PODS else {cluster.nodes}
     asked = set(product(sources, dns or groups.values()))
     assert {(rule.holder, rule.peer) for rule in rules if rule.direction is Direction.EGRESS} == asked
     assert {(rule.peer, rule.holder) for rule in rules if rule.direction is Direction.INGRESS} == asked
@@ -162,11 +166,12 @@ def test_the_load_balancer_and_each_service_with_pod_groups_have_an_own_group(sh
     firewall = compile_groups(matrix, environment)
     in_pods = environment.cluster.attachment is Attachment.PODS
     used = Attachment.PODS in environment.cluster.in_use
-    services = {service.name for service in matrix.services} if used else set()
+    every = group_of_all_pods(matrix.namespace)
+    services = {every.label, *(service.name for service in matrix.services)} if used else set()
 
     assert {group.label for group in firewall.groups} == {FRONT, *services}
-    assert {each.service: (each.group.label, each.pods) for each in firewall.attachments} == {
-        service.name: (service.name, service.pods) for service in matrix.services if in_pods
+    assert {each.service: (each.groups, each.pods) for each in firewall.attachments} == {
+        service.name: ((OwnGroup(service.name), every), service.pods) for service in matrix.services if in_pods
     }
 
 
@@ -193,9 +198,10 @@ def test_pods_with_their_own_groups_have_rules_for_probes_and_dns() -> None:
     found = names(compiled("dev"))
 
     assert "gateway-ingress-tcp-3000-from-flash-ticket-dev-nodes" in found
+    assert "flash-ticket-dev-nodes-egress-tcp-1-65535-to-pods.flash-ticket" in found
     for protocol in ("tcp", "udp"):
-        assert f"gateway-egress-{protocol}-53-to-eks-cluster-sg-flash-ticket-dev-1234567" in found
-        assert f"eks-cluster-sg-flash-ticket-dev-1234567-ingress-{protocol}-53-from-gateway" in found
+        assert f"pods.flash-ticket-egress-{protocol}-53-to-eks-cluster-sg-flash-ticket-dev-1234567" in found
+        assert f"eks-cluster-sg-flash-ticket-dev-1234567-ingress-{protocol}-53-from-pods.flash-ticket" in found
 
 
 def test_with_attachment_nodes_all_services_share_the_nodes_group() -> None:
