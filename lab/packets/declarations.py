@@ -23,7 +23,7 @@ ADDRESSES = Addresses(
     IPv4Network("198.19.128.0/17"),
     node=IPv4Address("198.18.100.1"),
     first_pod=IPv4Address("198.18.101.1"),
-    pods=IPv4Network("198.18.101.0/24"),
+    pods=IPv4Network("198.18.101.0/25"),  # a host of a place among pods has an address behind them
 )
 """Those of the symbolic account, on which declarations are compiled without AWS."""
 
