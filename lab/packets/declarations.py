@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.bind.environment import Cilium
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding
 from flash_ticket.firewall.declare.choices import CniName
@@ -105,8 +106,13 @@ def random_declarations(count: int, seed: int, cni: CniName = CniName.VPC_CNI) -
 def _compiled(matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName) -> CompiledFirewall:
     binding = deepcopy(binding)
     binding["cluster"]["cni"]["name"] = cni.value
+    if (
+        cni is CniName.CILIUM
+    ):  # the binding refuses DNS on a node that ipBlocks do not match; packets try it all the same
+        binding["cluster"]["cni"]["cilium"] = {"ipBlocksMatch": ["nodes"]}
     parsed = parse_binding(binding, stack)
-    return compile_firewall(matrix, bind(matrix, parsed, stack, SymbolicAccount.of("eu-west-1", parsed)))
+    environment = bind(matrix, parsed, stack, SymbolicAccount.of("eu-west-1", parsed))
+    return compile_firewall(matrix, replace(environment, cluster=replace(environment.cluster, cilium=Cilium())))
 
 
 def _traffic(random: Random) -> dict[str, Any]:

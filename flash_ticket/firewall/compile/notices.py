@@ -15,7 +15,6 @@ from flash_ticket.firewall.declare.choices import (
     CniName,
     DnsMode,
     EnforcingMode,
-    IpBlockEnd,
     KubeProxyMode,
     Network,
     PodEniMode,
@@ -83,14 +82,6 @@ def _cilium(cluster: Cluster) -> Iterator[Notice]:
             "a pod without a policy is closed, in every namespace: CoreDNS and the pods of other namespaces answer and "
             "call only what policies there allow, and after a destroy the pods here are closed, too",
             "Give every pod of the cluster its policies, which nothing here reads or proves",
-        )
-    if cluster.resolvers and IpBlockEnd.NODES not in cluster.cilium.ip_blocks_match:
-        yield Notice(
-            "cluster.dns.mode node-local with cilium",
-            "Cilium knows the node as itself and not by an address, so no ipBlock allows DNS on the node: pods that "
-            "ask NodeLocal DNSCache get no answer",
-            "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache. Or set "
-            "policy-cidr-match-mode to nodes in Cilium, and ipBlocksMatch: [nodes] here",
         )
 
 

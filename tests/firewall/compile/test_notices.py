@@ -15,7 +15,6 @@ from flash_ticket.firewall.declare.choices import (
     CniName,
     DnsMode,
     EnforcingMode,
-    IpBlockEnd,
     Ipv4Egress,
     KubeProxyMode,
     Network,
@@ -151,14 +150,6 @@ def test_a_notice_names_an_external_outside_the_vpc_in_standard_mode() -> None:
 )
 def test_a_notice_names_the_setting_and_its_consequence(cluster: dict[str, Any], setting: str, words: str) -> None:
     assert words in found(**cluster)[setting].what
-
-
-def test_nodelocal_dnscache_needs_an_ip_block_that_matches_nodes() -> None:
-    node_local: dict[str, Any] = {"cni": CniName.CILIUM, "resolvers": (ip_network("169.254.20.10/32"),)}
-    where = "cluster.dns.mode node-local with cilium"
-
-    assert "no ipBlock allows DNS on the node" in found(**node_local)[where].what
-    assert where not in found(**node_local, cilium=Cilium(ip_blocks_match=(IpBlockEnd.NODES,)))
 
 
 def test_with_attachment_nodes_no_notice_is_about_pod_groups() -> None:

@@ -56,6 +56,12 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".cluster.cni.cilium.policyVerdicts: 'audit' is not known here. Write 'enforced' or 'audited'."),
     ("an end that no ipBlock matches", "cluster.cni", {"name": "cilium", "cilium": {"ipBlocksMatch": ["services"]}},
         ".cluster.cni.cilium.ipBlocksMatch[0]: 'services' is not known here. Write 'nodes' or 'pods'."),
+    ("DNS on the node, which no ipBlock of Cilium matches", "cluster",
+        {**binding_content("dev")["cluster"], "cni": {"name": "cilium"}, "dns": {"mode": "node-local"}},
+        (".cluster.dns: Cilium knows the node as itself and not by an address, so no ipBlock allows DNS on the node, "
+        "and NodeLocal DNSCache answers no pod. Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads "
+        "queries for kube-dns to the cache. Or set policy-cidr-match-mode to nodes in Cilium, and "
+        "cni.cilium.ipBlocksMatch: [nodes] here.")),
     ("settings of another plug-in", "cluster.cni.cilium", {"policyVerdicts": "audited"},
         (".cluster.cni: the plug-in is vpc-cni, and cilium has settings of Cilium. Remove one of both.")),
     ("a plug-in that replaces no kube-proxy", "cluster.cni.kubeProxy", "cilium",
@@ -204,11 +210,11 @@ def test_any_value_anywhere_gives_a_binding_or_a_one_line_error(stack: str, data
 
 
 def test_common_cluster_settings_have_defaults() -> None:
-    content = put(binding_content("dev"), ("cluster", "cni"), {"name": "cilium"})
+    content = put(binding_content("dev"), ("cluster", "cni"), {"name": "calico"})
     content = put(content, ("cluster", "dns"), {"mode": "node-local"})
     found = parse_binding(content, "dev")
 
-    assert found.cluster.cni.name is CniName.CILIUM
+    assert found.cluster.cni.name is CniName.CALICO
     assert found.cluster.cni.pod_eni_mode is PodEniMode.STANDARD
     assert found.cluster.cni.kube_proxy is KubeProxyMode.IPTABLES
     assert found.cluster.dns.mode is DnsMode.NODE_LOCAL

@@ -130,3 +130,19 @@ class ClusterEntry(FileModel):
             remedy = "Write the previous attachment, or remove the key"
             raise refusal(f"{leaving.value} is already the attachment", remedy)
         return leaving
+
+    @field_validator("dns")
+    @classmethod
+    def _can_be_allowed(cls, dns: Dns, info: ValidationInfo) -> Dns:
+        cni = info.data.get("cni")
+        if cni is None or cni.name is not CniName.CILIUM or dns.mode is not DnsMode.NODE_LOCAL:
+            return dns
+        if IpBlockEnd.NODES not in cni.cilium.ip_blocks_match:
+            # Packets showed it on Cilium 1.20.2, see docs/enforcer.md.
+            raise refusal(
+                "Cilium knows the node as itself and not by an address, so no ipBlock allows DNS on the node, and "
+                "NodeLocal DNSCache answers no pod",
+                "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache. Or "
+                "set policy-cidr-match-mode to nodes in Cilium, and cni.cilium.ipBlocksMatch: [nodes] here",
+            )
+        return dns
