@@ -21,7 +21,7 @@ SAMPLE = (
     Point(Course.BACK, Fault(How.KILL_BEFORE, 6)),
     Point(Course.CHANGE, Fault(How.EXPIRED, 8)),
     Point(Course.BACK, Fault(How.SERVER_ERROR, 7, Span.ON)),
-    Point(Course.DESTROY, Fault(How.UNHEARD, 55)),
+    Point(Course.DESTROY, Fault(How.UNHEARD, 45)),
     Point(Course.FIRST, Fault(How.KILL, 2)),
     Point(Course.CHANGE, Fault(How.RIVAL, 3)),
 )

@@ -21,11 +21,13 @@ _HEAD = """#!/bin/sh
 [ "$1" = version ] && echo v3.259.0 && exit
 """
 _UPDATE = """
+import signal
 from pathlib import Path
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.operate import pulumi
 from flash_ticket.operate.pulumi import Stack
 pulumi._SECONDS_TO_END = 0.1
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which these tests may run, ignores it
 try:
     Stack(Path("."), "dev").up()
 finally:

@@ -158,7 +158,9 @@ class Transition:
         labels = [{service.name: service.pods for service in side.matrix.services} for side in self._sides]
         staying = set.intersection(*(set(each) for each in labels))
         moved = {name for name in staying if labels[0][name] != labels[-1][name] and not ends.get(name)}
-        return frozenset(ends.keys() - attached - (set() if is_first else staying) | moved)
+        absent = ends.keys() - attached - (set() if is_first else staying)
+        # Pods that another name's attachment selects have the group of that name.
+        return frozenset({name for name in absent if is_first or not ends[name]} | moved)
 
     def _layers(self, matrix: Matrix, manifests: tuple[Mapping[str, Any], ...], firewall: VpcFirewall) -> BothLayers:
         return BothLayers(matrix, self._environment, manifests, firewall, self._ever_selected)
