@@ -13,6 +13,7 @@ from flash_ticket.firewall.terms.ports import Protocol
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.report.night.night import Night
 from flash_ticket.report.rollback import ListedVersion
+from flash_ticket.report.traffic.traffic_words import ends
 from flash_ticket.traffic.denials.denied import Denial
 
 MOST_STEPS = 3
@@ -61,7 +62,7 @@ def _steps(night: Night) -> Iterator[Step]:
     for each in night.suspensions.over:
         yield Step(Reason.OVERDUE, f"flash-firewall resume {quote(each.policy)} {stack}", each.policy)
     for denial in night.declared[:1]:
-        yield Step(Reason.UNEXPLAINED, f"flash-firewall explain {stack} {_ends(denial)}", named(denial))
+        yield Step(Reason.UNEXPLAINED, f"flash-firewall explain {stack} {_arguments(denial)}", ends(denial))
     policy = _policy(night)
     if policy:
         command = f'flash-firewall suspend {quote(policy)} --for 30m --reason "WHY" {stack}'
@@ -76,13 +77,7 @@ def _steps(night: Night) -> Iterator[Step]:
         yield Step(Reason.ASK_AGAIN)
 
 
-def named(denial: Denial) -> str:
-    """Return the connection that was denied: ``api => redis : TCP 6379``."""
-    port = str(denial.port) if denial.port else f"protocol {denial.protocol}"
-    return f"{denial.source.name} => {denial.destination.name} : {port}"
-
-
-def _ends(denial: Denial) -> str:
+def _arguments(denial: Denial) -> str:
     if denial.port is None:
         return f"{quote(denial.source.name)} {quote(denial.destination.name)} 1-65535"
     protocol = "" if denial.port.protocol is Protocol.TCP else f"{denial.port.protocol.value.lower()}/"

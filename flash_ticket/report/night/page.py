@@ -1,20 +1,18 @@
 """The page for the night, as HTML. It is one file and loads nothing: no script, no font, no image of others."""
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TypeVar
 
 from flash_ticket.firewall.terms.moment import written
-from flash_ticket.report.night.next_steps import Reason, named, next_steps
+from flash_ticket.report.night.next_steps import Reason, next_steps
 from flash_ticket.report.night.night import Night, NoAnswer
 from flash_ticket.report.night.timeline import MOST_ROWS, timeline
 from flash_ticket.report.night.words import WORDS, Language
-from flash_ticket.report.picture.markup import Markup, element, text
+from flash_ticket.report.picture.markup import Markup, element, html_document, text
 from flash_ticket.report.picture.style import STYLE
 from flash_ticket.report.rollback import ListedVersion
-from flash_ticket.report.traffic.traffic_words import span, totals_lines, who
+from flash_ticket.report.traffic.traffic_words import ends, span, totals_lines, who
 from flash_ticket.traffic.denials.denied import Denial
 from flash_ticket.verify.finding import Finding
 
@@ -45,28 +43,12 @@ class _Page:
     def document(self) -> str:
         words, night = WORDS[self.language], self.night
         title = words.title.format(namespace=night.namespace, stack=night.stack)
-        hashes = " ".join(
-            f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in (STYLE, _OWN_STYLE)
-        )
-        policy = f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
-        head = element(
-            "head",
-            None,
-            element("meta", {"charset": "utf-8"}),
-            element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-            element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-            element("title", None, title),
-            element("style", None, Markup(STYLE)),
-            element("style", None, Markup(_OWN_STYLE)),
-        )
-        body = element(
-            "body",
-            None,
+        content = (
             element("header", None, *self._header(title)),
             element("main", None, *self._sections()),
             element("footer", None, element("p", None, words.footer)),
         )
-        return "<!DOCTYPE html>\n" + element("html", {"lang": self.language.value}, head, body) + "\n"
+        return html_document(title, self.language.value, (STYLE, _OWN_STYLE), content)
 
     def _header(self, title: str) -> Iterator[Markup]:
         words, night = WORDS[self.language], self.night
@@ -122,7 +104,7 @@ class _Page:
         summary = element(
             "summary",
             None,
-            element("b", None, named(denial)),
+            element("b", None, ends(denial)),
             element("span", None, f"  {count}, {span(denial.first, denial.last)}"),
         )
         parts = [

@@ -5,9 +5,9 @@ from math import log10
 
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.verdict import Layer
-from flash_ticket.report.night.next_steps import named
 from flash_ticket.report.night.words import Words
 from flash_ticket.report.picture.markup import Markup, element
+from flash_ticket.report.traffic.traffic_words import ends
 from flash_ticket.traffic.denials.denied import Denial
 
 MOST_ROWS = 20
@@ -47,7 +47,7 @@ def _row(denial: Denial, number: int, begin: float, length: float, words: Words)
     width = max(right - left, _SHORTEST)
     thick = min(_THINNEST + 2 * log10(max(denial.count, 1)), _THICKEST)
     layer = words.pod if denial.layer is Layer.POD else words.vpc
-    said = f"{named(denial)}  {words.counted(denial.count)}, {layer}"
+    said = f"{ends(denial)}  {words.counted(denial.count)}, {layer}"
     yield element("text", {"x": 0, "y": top + 12}, said)
     yield element(
         "rect",

@@ -4,11 +4,9 @@ The page is one file and loads nothing: it has no script, no font and no image e
 security policy enforces that, and allows the two style sheets by their hashes.
 """
 
-from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from itertools import product
 
 from flash_ticket.firewall.bind.environment import Environment
@@ -23,7 +21,7 @@ from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
 from flash_ticket.firewall.terms.verdict import Answer, Layer, Verdict
 from flash_ticket.report.picture import drawing, style
 from flash_ticket.report.picture.graph_layout import columns
-from flash_ticket.report.picture.markup import Markup, element
+from flash_ticket.report.picture.markup import Markup, element, html_document
 from flash_ticket.report.picture.picture import flows_shown, picture
 from flash_ticket.report.proof import blurs_said, not_known, opened_by_others
 
@@ -51,20 +49,7 @@ class _Page:
 
     def document(self) -> str:
         title = f"Allowed connections: {self.matrix.namespace} in {self.environment.name}"
-        hashes = " ".join(f"'sha256-{_digest(style)}'" for style in (style.STYLE, drawing.STYLE))
-        policy = f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'"
-        head = element(
-            "head",
-            None,
-            element("meta", {"charset": "utf-8"}),
-            element("meta", {"http-equiv": "Content-Security-Policy", "content": policy}),
-            element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-            element("title", None, title),
-            element("style", None, Markup(style.STYLE)),
-        )
-        body = element(
-            "body",
-            None,
+        content = (
             element("a", {"class": "skip", "href": "#content"}, "Skip to the content"),
             element("header", None, *self._header(title)),
             element("main", {"id": "content", "tabindex": "-1"}, *self._sections()),
@@ -72,7 +57,7 @@ class _Page:
                 "footer", None, element("p", None, "Made by flash-firewall from traffic.yaml and the stack's binding.")
             ),
         )
-        return "<!DOCTYPE html>\n" + element("html", {"lang": "en"}, head, body) + "\n"
+        return html_document(title, "en", (style.STYLE,), content, (drawing.STYLE,))
 
     def _header(self, title: str) -> Iterator[Markup]:
         cluster = self.environment.cluster
@@ -301,7 +286,3 @@ def _table(caption: str, head: list[str], rows: Iterable[tuple[str, list[Markup]
 def _scrolling(name: str, content: Markup) -> Markup:
     """Return content that scrolls on its own if it is wider than the page, also with the keyboard."""
     return element("div", {"class": "wide", "role": "region", "aria-label": name, "tabindex": "0"}, content)
-
-
-def _digest(style: str) -> str:
-    return b64encode(sha256(style.encode()).digest()).decode()

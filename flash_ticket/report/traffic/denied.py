@@ -27,6 +27,7 @@ from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.traffic.traffic_words import (
+    ends,
     evidence_document,
     gap_lines,
     line_count,
@@ -168,7 +169,7 @@ def denial_text(denial: Denial) -> str:
 
 
 def _denial(denial: Denial) -> Iterator[str]:
-    yield f"{_ends(denial)}  {line_count(denial.count)}, {span(denial.first, denial.last)}"
+    yield f"{ends(denial)}  {line_count(denial.count)}, {span(denial.first, denial.last)}"
     yield f"  {_how(denial)}"
     yield f"  from {who(denial.sources, denial.callers)}; to {who(denial.destinations, denial.called)}"
     for sentence in denial.decided:
@@ -253,11 +254,6 @@ def _many_ports(rows: Sequence[Denial]) -> Iterator[str]:
 
 def _few_ports(ports: tuple[PortRange, ...]) -> str:
     return listing(ports[:_MANY_PORTS]) + (", ..." if len(ports) > _MANY_PORTS else "")
-
-
-def _ends(denial: Denial) -> str:
-    port = str(denial.port) if denial.port else f"protocol {denial.protocol}"
-    return f"{denial.source.name} => {denial.destination.name} : {port}"
 
 
 def _layer(denial: Denial) -> str:

@@ -19,6 +19,12 @@ def who(addresses: Sequence[str], pods: Sequence[PodIdentity]) -> str:
     return f"{shown} ({named})" if named else shown
 
 
+def ends(denial: Denial) -> str:
+    """Return the connection that was denied: ``api => redis : TCP 6379``."""
+    port = str(denial.port) if denial.port else f"protocol {denial.protocol}"
+    return f"{denial.source.name} => {denial.destination.name} : {port}"
+
+
 def span(first: float, last: float) -> str:
     """Return a period, given in seconds since 1970, as one time or as ``begin to end``."""
     begin, end = written(first), written(last)
