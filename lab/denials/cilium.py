@@ -259,7 +259,7 @@ class _Story:
             return followed(follower, calls(self.shop))
 
     def _refused_name(self, engine: Engine, alerting: Prometheus) -> dict[str, Any]:
-        """Let the gateway ask for one name alone, have it ask for another, and return what is told and counted."""
+        """Allow the gateway one name, let it ask for another, and return what is reported and counted."""
         self._delete(_OWN_NAMES)
         self.shop.node.api.request("POST", _POLICIES_OF_CILIUM, _ONE_NAME)
         since, asking = _now(), f"kubectl -n flash-ticket exec deploy/flash-gateway -- nslookup {_REFUSED_NAME} 2>&1"

@@ -1,4 +1,4 @@
-"""A folder of NetworkPolicies as a draft needs it: the pods and places that its rules name, and who may reach whom."""
+"""A folder of NetworkPolicies as a draft needs it: the pods and places that its rules name, and what they allow."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -156,7 +156,7 @@ class PolicyFolder:
         return tuple(each for each in self.groups if policy.pods.matches(each.workload.labels))
 
     def reachability(self, policies: tuple[Policy, ...], elsewhere: tuple[Workload, ...]) -> Reachability:
-        """Return who may reach whom under some policies: services, any other pod, pods elsewhere, and addresses."""
+        """Return which ends may reach which under some policies: services, any other pod, pods elsewhere, and addresses."""
         other = Workload(self.namespace, "any-other-pod", _KIND, {})
         workloads = (*(each.workload for each in self.groups), other, KUBE_DNS, _STRANGER, *elsewhere)
         used = {each.namespace for each in workloads}
