@@ -156,7 +156,7 @@ class PolicyFolder:
         return tuple(each for each in self.groups if policy.pods.matches(each.workload.labels))
 
     def reachability(self, policies: tuple[Policy, ...], elsewhere: tuple[Workload, ...]) -> Reachability:
-        """Return which ends may reach which under some policies: services, any other pod, pods elsewhere, and addresses."""
+        """Return what some policies allow between services, any other pod, pods elsewhere, and addresses."""
         other = Workload(self.namespace, "any-other-pod", _KIND, {})
         workloads = (*(each.workload for each in self.groups), other, KUBE_DNS, _STRANGER, *elsewhere)
         used = {each.namespace for each in workloads}
