@@ -75,6 +75,7 @@ class ClusterBinder:
             ),
             entry.pod_layer,
             entry.cni.ipv4_egress,
+            entry.compute,
         )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:

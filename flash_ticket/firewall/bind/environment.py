@@ -9,6 +9,7 @@ from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
     Coarsening,
+    Compute,
     DnsMode,
     EnforcingMode,
     IpBlockEnd,
@@ -204,6 +205,7 @@ class Cluster:
         cilium: The settings of Cilium; another network plug-in has the defaults, and they mean nothing.
         pod_layer: What puts the NetworkPolicies into the cluster.
         ipv4_egress: How pods of a cluster of IPv6 reach IPv4 addresses; it means nothing in another cluster.
+        compute: What runs the nodes.
     """
 
     name: str
@@ -223,6 +225,7 @@ class Cluster:
     cilium: Cilium = Cilium()
     pod_layer: PodLayerOwner = PodLayerOwner.PULUMI
     ipv4_egress: Ipv4Egress = Ipv4Egress.NODE
+    compute: Compute = Compute.EC2
 
     @property
     def leaves_through_nodes(self) -> bool:

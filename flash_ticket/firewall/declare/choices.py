@@ -32,6 +32,17 @@ class CniName(StrEnum):
     CALICO = "calico"
 
 
+class Compute(StrEnum):
+    """What runs the nodes of the cluster."""
+
+    EC2 = "ec2"
+    """Nodes that the account runs."""
+    AUTO_MODE = "auto-mode"
+    """Nodes of EKS Auto Mode: EKS runs them, and on each of them its own network plug-in and CoreDNS."""
+    FARGATE = "fargate"
+    """A node of its own for each pod."""
+
+
 class PodEniMode(StrEnum):
     """POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI."""
 

@@ -40,6 +40,8 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".cluster.attachment: 'pod' is not known here. Write 'pods' or 'nodes'."),
     ("an unknown owner of the pod layer", "cluster.podLayer", "argocd",
         ".cluster.podLayer: 'argocd' is not known here. Write 'pulumi' or 'rendered'."),
+    ("an unknown kind of nodes", "cluster.compute", "auto",
+        ".cluster.compute: 'auto' is not known here. Write 'ec2', 'auto-mode' or 'fargate'."),
     ("an unknown plug-in", "cluster.cni.name", "flannel",
         ".cluster.cni.name: 'flannel' is not known here. Write 'vpc-cni', 'cilium' or 'calico'."),
     ("a plug-in that is a word", "cluster.cni", "vpc-cni",

@@ -17,6 +17,7 @@ from flash_ticket.firewall.declare.choices import (
     Attachment,
     ClusterGroup,
     CniName,
+    Compute,
     DnsMode,
     EnforcingMode,
     IpBlockEnd,
@@ -118,6 +119,8 @@ class ClusterEntry(FileModel):
     """The previous attachment; its rules stay until every pod has restarted."""
     pod_subnets: Some | None = Field(None, alias="podSubnets")
     """The subnets that pods get addresses of, besides those where the account has interfaces of nodes now."""
+    compute: Compute = Field(Compute.EC2, strict=False)
+    """What runs the nodes."""
     cni: Cni
     dns: Dns
     pod_layer: PodLayerOwner = Field(PodLayerOwner.PULUMI, alias="podLayer", strict=False)
