@@ -9,7 +9,7 @@ CACHE := $(or $(FLASH_FIREWALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fla
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' .ci/uv.txt)
 PYTHON := .venv/bin/python
 
-.PHONY: help demo test check audit fmt lab test-faults bench tools promtool browser packets test-packets node-packages docs clean
+.PHONY: help demo test check audit fmt reference lab test-faults bench tools promtool browser packets test-packets node-packages docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ audit: .venv/ready ## Check each dependency's hash, and ask for known vulnerabil
 
 docs: .venv/ready ## Build the site of the documentation into .site
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(PYTHON) -m mkdocs build --quiet --strict
+
+reference: .venv/ready ## Write the JSON schemas and docs/reference anew, from the models and the help
+	@$(PYTHON) .ci/reference.py
 
 fmt: .venv/ready ## Format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

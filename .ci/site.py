@@ -1,17 +1,13 @@
 #!/usr/bin/env python3
-"""Add pages to the site that other files hold, so that each text stands once: the READMEs and the command's help."""
+"""Add pages to the site that other files hold, so that each text stands once."""
 
 import atexit
 import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import typer.main
 from mkdocs.config.defaults import MkDocsConfig
-
-from flash_ticket.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 _FROM_ABOVE = {
@@ -34,7 +30,6 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     shutil.copytree(config.docs_dir, pages, dirs_exist_ok=True)
     for name, page in _FROM_ABOVE.items():
         (pages / page).write_text(_as_page((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
-    (pages / "command.md").write_text(command_reference(), encoding="utf-8")
     for page in pages.rglob("*.md"):
         page.write_text(_OTHER_LANGUAGE.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     config.docs_dir = str(pages)
@@ -50,19 +45,3 @@ def _as_page(text: str) -> str:
         .replace("[예제](examples/README.md)", "`examples/`")
         .replace("](docs/", "](")
     )
-
-
-def command_reference() -> str:
-    """Return a page with the help of the command and of each verb."""
-    command: Any = typer.main.get_command(app)
-    context = command.make_context("flash-firewall", [], resilient_parsing=True)
-    parts = ["# The command\n", _block(command.get_help(context))]
-    for verb in command.list_commands(context):
-        found = command.get_command(context, verb)
-        own = found.make_context(verb, [], parent=context, resilient_parsing=True)
-        parts.append(f"## {verb}\n\n{_block(found.get_help(own))}")
-    return "\n".join(parts)
-
-
-def _block(text: str) -> str:
-    return f"```text\n{text.strip()}\n```\n"

@@ -23,13 +23,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("language", ["", "ko/"])
-@pytest.mark.parametrize("page", ["", "getting-started/", "operations/", "runbook/", "command/"])
+@pytest.mark.parametrize(
+    "page", ["", "getting-started/", "operations/", "runbook/", "reference/binding/", "reference/command/"]
+)
 def test_each_page_is_there_in_both_languages(site: Path, language: str, page: str) -> None:
     assert (site / f"{language}{page}index.html").exists()
 
 
 def test_the_reference_of_the_command_has_the_help_of_each_verb(site: Path) -> None:
-    shown = (site / "command/index.html").read_text(encoding="utf-8")
+    shown = (site / "reference/command/index.html").read_text(encoding="utf-8")
     for verb in typer.main.get_command(app).list_commands(None):  # type: ignore[attr-defined]
         assert f"Usage: flash-firewall {verb}" in shown
 

@@ -44,7 +44,9 @@ class Clients(FileModel):
     model_config = NOT_EMPTY
 
     cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
+    """Their address blocks."""
     prefix_list: One | None = Field(None, alias="prefixList")
+    """The managed prefix list with their addresses."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -56,8 +58,11 @@ class LoadBalancerEntry(FileModel):
     """The application load balancer; this program creates its security group."""
 
     external: Name
+    """The external of `traffic.yaml` that is the load balancer."""
     listeners: Ports
+    """The TCP ports that it listens on."""
     clients: Clients
+    """Who may open connections to it."""
 
     @field_validator("listeners")
     @classmethod
@@ -75,10 +80,15 @@ class PlaceEntry(FileModel):
     model_config = NOT_EMPTY
 
     subnets: Some | None = None
+    """The subnets that contain it."""
     cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
+    """The address blocks that contain it."""
     prefix_list: One | None = Field(None, alias="prefixList")
+    """The managed prefix list that contains its addresses; both layers follow the list."""
     left_out: Annotated[list[Cidr], Field(min_length=1)] = Field(default_factory=list, alias="except")
+    """Blocks that subnets and cidrs contain and the place does not."""
     groups: Annotated[list[One], Field(min_length=1)] = Field(default_factory=list)
+    """The security groups of its interfaces; rules for the place name them."""
 
     @model_validator(mode="after")
     def _addressed(self) -> Self:
@@ -104,8 +114,11 @@ class FlowLogsEntry(FileModel):
     """Where AWS records the VPC's traffic, and for how long."""
 
     destination: LogDestination = Field(strict=False)
+    """Where the records go."""
     retention_days: int = Field(alias="retentionDays", ge=1, le=3653)
+    """For how many days AWS keeps the records. CloudWatch Logs accepts only certain numbers."""
     on_destroy: OnDestroy = Field(alias="onDestroy", strict=False)
+    """What `pulumi destroy` does with the records."""
     scan_limit_gibibytes: int = Field(DEFAULT_SCAN_LIMIT_GIBIBYTES, alias="scanLimitGibibytes", ge=1, le=1_000_000)
     """The most that one Athena query may read; only the destination s3 has Athena."""
 
@@ -137,7 +150,9 @@ class QuotasEntry(FileModel):
     """The account's quotas; the defaults are those of AWS (Amazon VPC quotas, security groups)."""
 
     rules_per_group: int = Field(60, alias="rulesPerGroup", ge=1, le=1000)
+    """How many rules a security group may have in each direction."""
     groups_per_interface: int = Field(5, alias="groupsPerInterface", ge=1, le=16)
+    """How many security groups a network interface may have."""
     coarsen: Coarsening = Field(Coarsening.AS_NEEDED, strict=False)
     """What happens to a security group that its exact rules would overflow."""
 
@@ -160,14 +175,21 @@ class Binding(FileModel):
     """All settings of one stack."""
 
     vpc: One
+    """The VPC."""
     cluster: ClusterEntry
+    """The EKS cluster."""
     load_balancer: LoadBalancerEntry = Field(alias="loadBalancer")
+    """The load balancer, and who may reach it."""
     places: dict[Name, PlaceEntry]
+    """Where each external outside the cluster is, by its name in `traffic.yaml`."""
     flow_logs: FlowLogsEntry = Field(alias="flowLogs")
+    """Where AWS records the traffic of the VPC."""
     quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
+    """The quotas of the account, where they are not the defaults of AWS."""
     alerts: Asked[AlertsEntry] = None
     """The firewall's alerts; without this key the program creates none."""
     guard_rails: Asked[GuardRailsEntry] = Field(None, alias="guardRails")
+    """What protects the firewall in the cluster; without this key the program creates nothing."""
     accepted_policies: list[AcceptedPolicy] = Field(default_factory=list, alias="acceptedPolicies")
     """Policies of administrators that the proof does not count, because they cannot be changed now."""
 

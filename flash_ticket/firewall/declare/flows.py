@@ -18,11 +18,17 @@ class FlowEntry(FileModel):
     """A permission: from each source to each target, on the given ports or on all ports of the target."""
 
     source: Names = Field(alias="from")
+    """Who opens the connections: a service, an external, or a list of both."""
     target: Names = Field(alias="to")
+    """Where the connections lead: a service, an external, or a list of both."""
     ports: Ports | None = None
+    """The ports. Default: all ports of the target."""
     because: FreeText = ""
+    """Why the flow is there. Policies and rules show the text."""
     until: Day | None = None
+    """The last day of the flow, in UTC."""
     stacks: Stacks = Field(default_factory=list)
+    """The stacks that have it. Default: all."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,5 @@
-"""traffic.yaml: its keys, its JSON schema, the checks, and the matrix that it declares."""
+"""traffic.yaml: its keys, the checks, and the matrix that it declares."""
 
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
@@ -27,16 +25,22 @@ class PolicyNames(FileModel):
     """The names of a service's two NetworkPolicies; they do not depend on the flows."""
 
     ingress: PolicyName | None = None
+    """The policy for incoming traffic. Default: allow-ingress-<service>."""
     egress: PolicyName | None = None
+    """The policy for outgoing traffic. Default: allow-egress-<service>."""
 
 
 class ServiceEntry(FileModel):
     """Pods of the namespace that do one job; without ports they only call."""
 
     pods: WrittenLabels
+    """The labels that all its pods have and no other pods."""
     ports: Ports = Field(default_factory=list)
+    """The ports that it listens on. Leave the key out for a job that only calls."""
     policies: PolicyNames = PolicyNames()
+    """The names of its NetworkPolicies, where they must be others than the default ones."""
     stacks: Stacks = Field(default_factory=list)
+    """The stacks that have it. Default: all."""
 
     @model_validator(mode="after")
     def _ingress_leads_to_ports(self) -> Self:
@@ -52,9 +56,13 @@ class ExternalEntry(FileModel):
     """A place outside the cluster that each stack binds, or pods of another namespace."""
 
     ports: Ports | None = None
+    """The ports that it listens on."""
     namespace: Name | None = None
+    """The namespace of its pods. Without it, the external is outside the cluster, and each stack binds it."""
     pods: WrittenLabels | None = None
+    """The labels of its pods. Default: all pods of the namespace."""
     stacks: Stacks = Field(default_factory=list)
+    """The stacks that have it. Default: all."""
 
     @model_validator(mode="after")
     def _pods_are_somewhere(self) -> Self:
@@ -71,14 +79,13 @@ class TrafficFile(FileModel):
     """The allowed traffic, the same in every environment. Everything else is denied."""
 
     namespace: Name
+    """The namespace that the firewall closes."""
     services: dict[Name, ServiceEntry] = Field(min_length=1, json_schema_extra=_NAMES_ALONE)
+    """The pods that the firewall protects, by a name that you choose."""
     externals: dict[Name, ExternalEntry] = Field(default_factory=dict, json_schema_extra=_NAMES_ALONE)
+    """Everything else that connections lead from or to, by a name that you choose."""
     flows: list[FlowEntry] = Field(default_factory=list)
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of traffic.yaml, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **TrafficFile.model_json_schema(by_alias=True)}
+    """The connections that are allowed."""
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -309,12 +316,3 @@ def _written(ports: tuple[PortRange, ...]) -> list[dict[str, Any]]:
         {"port": port.first if port.first == port.last else port.numbers, "protocol": port.protocol.value}
         for port in ports
     ]
-
-
-def schema_text() -> str:
-    """Return the content of the committed file ``traffic.schema.json``."""
-    return json.dumps(json_schema(), indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(schema_text())

@@ -89,6 +89,7 @@ class CloudWatchEntry(FileModel):
     """Metric filters, alarms and a dashboard."""
 
     topic: Annotated[str, PlainValidator(_topic), _TEXT]
+    """The SNS topic that the alarms notify: its name or its ARN."""
     agent_log_group: Annotated[str, PlainValidator(_log_group), _TEXT] | None = Field(None, alias="agentLogGroup")
     """The log group of the VPC CNI's network policy agent, ``/aws/eks/<cluster>/cluster``; not created here."""
 
@@ -99,10 +100,15 @@ class AlertsEntry(FileModel):
     model_config = NOT_EMPTY
 
     runbook: Annotated[str, PlainValidator(_url), _TEXT]
+    """Where `docs/runbook.md` is published; each alert links to a heading there."""
     thresholds: ThresholdsEntry = Field(default_factory=lambda: ThresholdsEntry.model_validate({}))
+    """How much denied traffic raises an alert."""
     prometheus: Asked[PrometheusEntry] = None
+    """Rules for the Prometheus operator."""
     grafana: Asked[GrafanaEntry] = None
+    """A dashboard for Grafana; it needs prometheus too."""
     cloudwatch: Asked[CloudWatchEntry] = None
+    """Alarms and a dashboard in CloudWatch."""
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

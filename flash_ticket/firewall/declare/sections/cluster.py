@@ -37,10 +37,13 @@ class CiliumEntry(FileModel):
     """The settings of Cilium that change its verdicts (Cilium documentation, "Policy Enforcement Modes")."""
 
     policy_enforcement: PolicyEnforcement = Field(PolicyEnforcement.DEFAULT, alias="policyEnforcement", strict=False)
+    """`enable-policy` of Cilium: which pods the policies isolate."""
     policy_verdicts: PolicyVerdicts = Field(PolicyVerdicts.ENFORCED, alias="policyVerdicts", strict=False)
+    """`policy-audit-mode` of Cilium: what happens to traffic that no policy allows."""
     ip_blocks_match: list[Annotated[IpBlockEnd, Field(strict=False)]] = Field(
         default_factory=list, alias="ipBlocksMatch"
     )
+    """`policy-cidr-match-mode` of Cilium: what an ipBlock matches besides hosts outside the cluster."""
 
     @field_validator("policy_enforcement")
     @classmethod
@@ -57,13 +60,17 @@ class Cni(FileModel):
     """The network plug-in, and the settings that decide how it applies the two layers."""
 
     name: CniName = Field(strict=False)
+    """The plug-in that enforces NetworkPolicies."""
     pod_eni_mode: PodEniMode = Field(PodEniMode.STANDARD, alias="podEniMode", strict=False)
+    """`POD_SECURITY_GROUP_ENFORCING_MODE` of the VPC CNI."""
     kube_proxy: KubeProxyMode = Field(KubeProxyMode.IPTABLES, alias="kubeProxy", strict=False)
+    """How the cluster implements Services."""
     enforcing_mode: EnforcingMode = Field(EnforcingMode.STANDARD, alias="enforcingMode", strict=False)
     """What a new pod may do before its policies are in force; only the VPC CNI has this setting."""
     ipv4_egress: Ipv4Egress = Field(Ipv4Egress.NODE, alias="ipv4Egress", strict=False)
     """How pods of a cluster of IPv6 reach IPv4 addresses; only the VPC CNI has this setting."""
     cilium: CiliumEntry = Field(default_factory=lambda: CiliumEntry.model_validate({}))
+    """The settings of Cilium; only with the name cilium."""
 
     @model_validator(mode="after")
     def _is_of_this_plugin(self) -> Self:
@@ -93,6 +100,7 @@ DnsGroup = Annotated[
     ClusterGroup | One,
     GetPydanticSchema(
         lambda _, handler: no_info_wrap_validator_function(_group_of_dns, handler.generate_schema(One)),
+        lambda schema, handler: {"anyOf": [handler(schema), {"enum": [each.value for each in ClusterGroup]}]},
     ),
 ]
 
@@ -101,6 +109,7 @@ class Dns(FileModel):
     """How pods resolve names."""
 
     mode: DnsMode = Field(strict=False)
+    """Who answers the DNS queries of pods."""
     groups: Annotated[list[DnsGroup], Field(min_length=1)] | None = None
     """The security groups that interfaces of CoreDNS pods have, each at least one of them. Default: it is not known
     which of the cluster's group and the nodes' group they have."""
@@ -112,9 +121,11 @@ class ClusterEntry(FileModel):
     """The EKS cluster. The program reads its own security group and its Service addresses from EKS."""
 
     name: Text
+    """The name of the cluster in EKS."""
     nodes: One
     """The security group of the nodes."""
     attachment: Attachment = Field(strict=False)
+    """What carries the security groups of the services."""
     leaving: Attachment | None = Field(None, strict=False)
     """The previous attachment; its rules stay until every pod has restarted."""
     pod_subnets: Some | None = Field(None, alias="podSubnets")
@@ -122,7 +133,9 @@ class ClusterEntry(FileModel):
     compute: Compute = Field(Compute.EC2, strict=False)
     """What runs the nodes."""
     cni: Cni
+    """The network plug-in."""
     dns: Dns
+    """How pods resolve names."""
     pod_layer: PodLayerOwner = Field(PodLayerOwner.PULUMI, alias="podLayer", strict=False)
     """What puts the NetworkPolicies into the cluster."""
 

@@ -143,8 +143,11 @@ class SubjectsEntry(FileModel):
     model_config = NOT_EMPTY
 
     users: SubjectNames | None = None
+    """Names of users, as `kubectl auth whoami` shows them."""
     groups: SubjectNames | None = None
+    """Names of groups, as `kubectl auth whoami` shows them."""
     service_accounts: Accounts | None = Field(None, alias="serviceAccounts")
+    """Service accounts, as namespace/name."""
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -170,7 +173,9 @@ class AdmissionEntry(FileModel):
     """The only subjects that may change the policies, and how strictly; pods must keep their labels."""
 
     enforcement: Enforcement = Field(strict=False)
+    """What happens to a request that breaks the admission policy."""
     deployers: SubjectsEntry
+    """Who may change the policies of the namespace."""
 
 
 class PodSecurityEntry(FileModel):
@@ -179,8 +184,11 @@ class PodSecurityEntry(FileModel):
     model_config = NOT_EMPTY
 
     enforce: PodSecurityLevel | None = Field(None, strict=False)
+    """The API server refuses pods that break this level."""
     warn: PodSecurityLevel | None = Field(None, strict=False)
+    """The API server warns about pods that break this level."""
     audit: PodSecurityLevel | None = Field(None, strict=False)
+    """The audit log names pods that break this level."""
 
     @model_validator(mode="after")
     def _some_mode(self) -> Self:
@@ -195,8 +203,11 @@ class RolesEntry(FileModel):
     model_config = NOT_EMPTY
 
     deployer: SubjectsEntry | None = None
+    """Who deploys the firewall."""
     verifier: SubjectsEntry | None = None
+    """Who runs `flash-firewall verify`; this role only reads."""
     on_call: SubjectsEntry | None = Field(None, alias="onCall")
+    """Who suspends policies at night."""
 
     @model_validator(mode="after")
     def _some_duty(self) -> Self:
@@ -211,8 +222,11 @@ class GuardRailsEntry(FileModel):
     model_config = NOT_EMPTY
 
     admission: Asked[AdmissionEntry] = None
+    """An admission policy: only deployers change the NetworkPolicies of the namespace."""
     pod_security: Asked[PodSecurityEntry] = Field(None, alias="podSecurity")
+    """The labels of the namespace for Pod Security."""
     roles: Asked[RolesEntry] = None
+    """Roles with only the rights that each duty needs."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -67,8 +67,11 @@ class One(FileModel):
     model_config = NOT_EMPTY
 
     tags: Tags | None = None
+    """Tags that it has, and no other resource of its kind."""
     name: Text | None = None
+    """Its name: the tag Name of a VPC or subnet, the name of a security group or prefix list."""
     id: Text | None = None
+    """Its id, such as vpc-0a1b2c3d."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -88,8 +91,11 @@ class Some(FileModel):
     model_config = NOT_EMPTY
 
     tags: Tags | None = None
+    """Tags that each of them has."""
     names: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Their names; each selects one resource."""
     ids: Annotated[list[Text], Field(min_length=1)] | None = None
+    """Their ids, such as subnet-0a1b2c3d; each selects one resource."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -1,0 +1,78 @@
+"""The JSON schemas and the reference are what the code says, and each key has words and an example that is valid."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import jsonschema
+import pytest
+import yaml
+
+from flash_ticket.firewall.declare.binding import BINDING_KEY, Binding
+from flash_ticket.firewall.declare.traffic_file import TrafficFile
+from flash_ticket.firewall.declare.validation import validated
+from tests.support.docs.pages import ROOT
+
+AGAIN = "run make reference, and commit what it writes"
+WHOLE = "Binding"
+"""Parts of it in the examples are keys alone: the projects hold whole bindings."""
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(ROOT / ".ci"))
+    try:
+        import reference as made  # type: ignore[import-not-found]  # noqa: PLC0415 - it is a program beside the package
+    finally:
+        sys.path.remove(str(ROOT / ".ci"))
+    return made
+
+
+def test_each_schema_and_page_is_as_the_code_says(reference: ModuleType) -> None:
+    for name, text in reference.generated().items():
+        path = ROOT / name
+        assert path.exists(), AGAIN
+        assert path.read_text(encoding="utf-8") == text, f"{name} is stale: {AGAIN}"
+
+
+@pytest.mark.parametrize("root", [TrafficFile, Binding], ids=lambda each: each.__name__)
+def test_each_key_has_words_and_an_example(reference: ModuleType, root: type) -> None:
+    keys = reference.keys_of(root)
+    named = [(model.__name__, key) for model, section in keys.sections.items() for key in section.keys.values()]
+
+    assert [f"{model}: {key.name}" for model, key in named if not key.words] == [], "write a docstring below the field"
+    assert [f"{model}: {key.name}" for model, key in named if not key.examples] == [], (
+        f"add one to {reference.EXAMPLES}"
+    )
+
+
+def test_each_example_is_valid(reference: ModuleType) -> None:
+    models = {model.__name__: model for root in (TrafficFile, Binding) for model in reference.keys_of(root).sections}
+    whole = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))["config"][BINDING_KEY]
+    for name, parts in yaml.safe_load(reference.EXAMPLES.read_text(encoding="utf-8")).items():
+        for part in parts:
+            validated(models[name], {**whole, **part} if name == WHOLE else part, name)
+
+
+SETTINGS = [*sorted(ROOT.glob("Pulumi.*.yaml")), *sorted((ROOT / "examples").glob("*/Pulumi.*.yaml"))]
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda each: str(each.relative_to(ROOT)))
+def test_a_settings_file_names_its_schema_and_keeps_to_it(reference: ModuleType, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    schema = "../" * (len(path.relative_to(ROOT).parts) - 1) or "./"
+    assert text.startswith(f"# yaml-language-server: $schema={schema}binding.schema.json\n")
+
+    content = yaml.safe_load(text)
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(reference.generated()["binding.schema.json"]))
+    validator.validate(content)
+    content["config"][BINDING_KEY]["vcp"] = {}
+    assert not validator.is_valid(content)
+
+
+def test_the_schema_refuses_an_unknown_key_of_the_project(reference: ModuleType) -> None:
+    validator = jsonschema.Draft202012Validator(yaml.safe_load(reference.generated()["binding.schema.json"]))
+
+    assert validator.is_valid({"config": {"aws:region": "eu-west-1", "datadog:site": "eu"}})
+    assert not validator.is_valid({"config": {"flash-ticket-firewall:bindings": {}}})
