@@ -27,6 +27,9 @@ _WARNING = re.compile(r'\b299 - "((?:[^"\\]|\\.)*)"')
 
 _MODE = "NETWORK_POLICY_ENFORCING_MODE"
 
+_NAMES_ALONE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+"""A list as a table (Kubernetes documentation, "Receiving resources as Tables"); with includeObject=None, no object."""
+
 _PAGE = 500
 """Objects in a page, the same number as kubectl requests."""
 
@@ -163,6 +166,35 @@ class KubernetesCluster:
             if not token:
                 return
 
+    def names(self, path: str, **query: str) -> Sequence[str]:
+        """Return the names of the objects of an API list, or none if there is no such list.
+
+        The answer is a table without the objects, so that no content of a Secret enters this process.
+
+        Args:
+            path: The path of the list.
+            query: Parameters of the API, such as ``fieldSelector``.
+
+        Raises:
+            InputError: The API server answers with objects instead.
+        """
+        found, token = list[str](), ""
+        while True:
+            more = {"continue": token} if token else {}
+            page = self._get(path, _NAMES_ALONE, includeObject="None", limit=_PAGE, **query, **more)
+            if page is None:
+                return found
+            if page.get("kind") != "Table":
+                raise self._refused("GET", path, HTTPStatus.OK, "without the table that was asked for")
+            found += [str(row["cells"][0]) for row in page.get("rows") or ()]
+            token = page.get("metadata", {}).get("continue", "")
+            if not token:
+                return sorted(found)
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is an object at a path of the API."""
+        return self._get(path) is not None
+
     def listed_if_known(self, version: str, path: str) -> Sequence[dict[str, Any]]:
         """Return the objects of a list, or none if the cluster does not know the API or the kind.
 
@@ -199,9 +231,9 @@ class KubernetesCluster:
             raise self._refused(method, path, response.status, response.reason)
         return response.data, ", ".join(response.getheaders().getlist("Warning"))
 
-    def _get(self, path: str, **query: str | int) -> dict[str, Any] | None:
+    def _get(self, path: str, accepted: str = "application/json", **query: str | int) -> dict[str, Any] | None:
         """Return the object at a path of the API, or None if there is none."""
-        response = self._response("GET", path, None, **query)
+        response = self._response("GET", path, None, accepted, **query)
         if response.status == HTTPStatus.NOT_FOUND:
             return None
         if response.status != HTTPStatus.OK:
@@ -213,13 +245,15 @@ class KubernetesCluster:
             raise InputError("Kubernetes", "API server", problem, "Correct the server in the kubeconfig") from None
         return found
 
-    def _response(self, method: str, path: str, content: dict[str, Any] | None, **query: str | int) -> Any:  # noqa: ANN401 - the client is generated without types
+    def _response(
+        self, method: str, path: str, content: dict[str, Any] | None, accepted: str = "", **query: str | int
+    ) -> Any:  # noqa: ANN401 - the client is generated without types
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = self.api.param_serialize(
             method,
             path,
             query_params=list(query.items()),
-            header_params={"Content-Type": kind} if content else {},
+            header_params={"Content-Type": kind} if content else {"Accept": accepted} if accepted else {},
             body=content,
             auth_settings=["BearerToken"],
         )

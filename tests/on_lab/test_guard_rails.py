@@ -30,6 +30,7 @@ GUARD_RAILS: dict[str, Any] = {
         "verifier": {"serviceAccounts": ["default/verifier"]},
         "onCall": {"serviceAccounts": ["default/night"]},
     },
+    "secrets": {"from": "sealed", "enforcement": "warn"},
 }
 POD = """
 apiVersion: v1
@@ -44,6 +45,14 @@ metadata: {name: mine, namespace: %s}
 spec: {podSelector: {}, policyTypes: [Ingress]}
 """
 ANYBODY = ("--as", "somebody", "--as-group", "system:masters")
+SECRET: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "written-by-hand", "namespace": NAMESPACE},
+    "stringData": {"password": "pl4intext"},
+}
+OWNERS = [{"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "name": "x", "uid": "1", "controller": True}]
+SEALER = ("--as", "system:serviceaccount:kube-system:sealed-secrets-controller", "--as-group", "system:masters")
 RELABEL = ("label", "pod", "web-0", "--namespace", NAMESPACE, "--overwrite")
 
 
@@ -80,7 +89,8 @@ class Guarded:
     def enforce(self, enforcement: str, deployer: str = LAB_USER) -> Result:
         """Deploy with another enforcement."""
         asked = {"enforcement": enforcement, "deployers": {"users": [deployer]}}
-        _put(self.program, {**GUARD_RAILS, "admission": asked})
+        secrets = {"from": "sealed", "enforcement": enforcement}
+        _put(self.program, {**GUARD_RAILS, "admission": asked, "secrets": secrets})
         return self.engine().up()
 
     def wait_for_refusal(self, manifest: str) -> None:
@@ -112,6 +122,7 @@ def guarded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guar
     bare = Guarded(lab, program, kubeconfigs, {}, *[None] * 2)  # type: ignore[arg-type]  # only its kubectl is used
     labels = bare.namespace()
     bare.kubectl("apply", "-f", "-", given=POD).check_returncode()
+    bare.kubectl("apply", "-f", "-", given=json.dumps(SECRET)).check_returncode()
     for name in ACCOUNTS:
         bare.kubectl("create", "serviceaccount", name, "--namespace", "default").check_returncode()
         token = bare.kubectl("create", "token", name, "--namespace", "default").stdout
@@ -130,6 +141,7 @@ def guarded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guar
         engine.destroy()
     for name in ACCOUNTS:
         bare.kubectl("delete", "serviceaccount", name, "--namespace", "default")
+    bare.kubectl("delete", "secret", "--all", "--namespace", NAMESPACE)
     bare.kubectl("delete", "pod", "web-0", "--namespace", NAMESPACE, "--force", "--grace-period=0")
 
 
@@ -138,6 +150,15 @@ def test_the_preview_shows_what_pod_security_would_refuse(guarded: Guarded) -> N
 
     assert "violate the new PodSecurity enforce level" in warning
     assert "allowPrivilegeEscalation != false" in warning
+
+
+def test_the_preview_names_a_secret_that_no_sealed_secret_makes_and_nothing_of_its_content(guarded: Guarded) -> None:
+    said = [each for each in guarded.preview.diagnostics if "guardRails.secrets" in each]
+
+    assert any(
+        "no SealedSecret makes written-by-hand. They stay, and who changes their content gets" in x for x in said
+    )
+    assert "pl4intext" not in guarded.preview.stdout + guarded.preview.stderr
 
 
 def test_the_namespace_has_the_levels_and_keeps_its_labels(guarded: Guarded) -> None:
@@ -270,6 +291,47 @@ def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
     assert relabelled.returncode != 0
     assert "a running pod cannot become api" in relabelled.stderr
     assert other.returncode == 0, other.stderr
+
+
+def test_under_deny_only_the_controller_writes_secrets(guarded: Guarded) -> None:
+    """This test needs the one before, which raises the enforcement to deny."""
+
+    def tried(*who: str, **changed: Any) -> Told:  # noqa: ANN401 - parsed YAML has any shape
+        owners = {"ownerReferences": changed.pop("owners")} if "owners" in changed else {}
+        secret = {**SECRET, "metadata": {**SECRET["metadata"], "name": "new", **owners}, **changed}
+        return guarded.kubectl("create", "--dry-run=server", "-f", "-", *who, given=json.dumps(secret))
+
+    def patched(*who: str, **patch: Any) -> Told:  # noqa: ANN401 - parsed YAML has any shape
+        asked = ("patch", "secret", "written-by-hand", "--namespace", NAMESPACE, "--patch", json.dumps(patch))
+        return guarded.kubectl(*asked, "--dry-run=server", *who)
+
+    token = {"annotations": {"kubernetes.io/service-account.name": "default"}}
+    metadata = {"name": "new", "namespace": NAMESPACE, **token}
+    refused = {
+        "by hand": tried(*ANYBODY),
+        "with a forged owner": tried(*ANYBODY, owners=OWNERS),
+        "by the controller, without an owner": tried(*SEALER),
+        "new content by hand": patched(*ANYBODY, stringData={"password": "other"}),
+        "an owner forged later": patched(*ANYBODY, metadata={"ownerReferences": OWNERS}),
+        "a certificate": tried(*ANYBODY, type="example.com/certificate"),
+    }
+    admitted = {
+        "by the controller": tried(*SEALER, owners=OWNERS),
+        "taken over by the controller": patched(*SEALER, metadata={"ownerReferences": OWNERS}),
+        "a label by hand": patched(*ANYBODY, metadata={"labels": {"team": "shop"}}),
+        "a token": tried(*ANYBODY, type="kubernetes.io/service-account-token", metadata=metadata),
+        "a release of Helm": tried(*ANYBODY, type="helm.sh/release.v1"),
+        "credentials of a registry": tried(
+            *ANYBODY, type="kubernetes.io/dockerconfigjson", stringData={".dockerconfigjson": "{}"}
+        ),
+        "a deletion": guarded.kubectl(
+            "delete", "secret", "written-by-hand", "--namespace", NAMESPACE, "--dry-run=server", *ANYBODY
+        ),
+    }
+
+    assert [name for name, told in refused.items() if told.returncode == 0] == []
+    assert all("come only from SealedSecrets: seal this one with" in told.stderr for told in refused.values())
+    assert {name: told.stderr for name, told in admitted.items() if told.returncode} == {}
 
 
 def test_under_deny_the_deployer_role_is_sufficient_to_change_the_firewall(guarded: Guarded) -> None:

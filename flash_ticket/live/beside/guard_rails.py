@@ -6,13 +6,14 @@ from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.sections.guard_rails import Enforcement
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.beside.secrets import secrets_warnings
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 
 
 def guard_rail_warnings(
     cluster: KubernetesCluster, firewall: CompiledFirewall, present: Mapping[str, str]
 ) -> Iterator[str]:
-    """Yield the pods that the Pod Security labels would refuse, in the words of the API server.
+    """Yield the pods that the Pod Security labels would refuse, and the Secrets that no SealedSecret makes.
 
     Args:
         cluster: The stack's cluster.
@@ -39,3 +40,5 @@ def guard_rail_warnings(
         found = cluster.label_warnings(namespace, labels)
         if found:
             yield f"Pod Security: {'; '.join(found)}. New pods of that kind are refused; those that run stay."
+    if guard.secrets:
+        yield from secrets_warnings(cluster, namespace, guard.secrets)

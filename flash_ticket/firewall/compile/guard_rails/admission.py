@@ -13,27 +13,30 @@ from typing import Any
 
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
-from flash_ticket.firewall.declare.sections.guard_rails import Admission, GuardRailChoice, Subject, SubjectKind
+from flash_ticket.firewall.declare.sections.guard_rails import Enforcement, GuardRailChoice, Subject, SubjectKind
 
 _VERSION = "admissionregistration.k8s.io/v1"
-_CONTROLLERS = (
+CONTROLLERS = (
     # These controllers delete the objects of a deleted namespace, and objects without an owner.
     "system:serviceaccount:kube-system:namespace-controller",
     "system:serviceaccount:kube-system:generic-garbage-collector",
     "system:kube-controller-manager",
 )
+"""The users that are parts of Kubernetes itself."""
+
 _PODS = ("pods", "pods/status")
 """The resources through which a pod's labels can change."""
 
 
-def _same(path: str) -> str:
+def same(path: str) -> str:
+    """Return an expression for whether an update leaves a field as it is."""
     new, old = f"object.{path}", f"oldObject.{path}"
     return f"(has({new}) ? (has({old}) && {new} == {old}) : !has({old}))"
 
 
 # Controllers of the network plug-in add finalizers to policies, so only the fields that matter must stay.
 _DECIDING = ("spec", "metadata.labels", "metadata.annotations", "metadata.ownerReferences")
-_UNCHANGED = " && ".join(('request.operation == "UPDATE"', *map(_same, _DECIDING)))
+_UNCHANGED = " && ".join(('request.operation == "UPDATE"', *map(same, _DECIDING)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +72,17 @@ def admission_policies(matrix: Matrix, guard: GuardRailChoice) -> tuple[Admissio
     """Return the policies of one firewall; empty if the binding does not request admission."""
     if guard.admission is None:
         return ()
-    namespace, admission = matrix.namespace, guard.admission
-    return (
-        _policy(f"{namespace}-firewall-policies", namespace, admission, _policies_spec(namespace, guard.changers())),
-        _policy(f"{namespace}-firewall-pods", namespace, admission, _pods_spec(matrix)),
-    )
+    namespace, enforcement = matrix.namespace, guard.admission.enforcement
+    specs = {"policies": _policies_spec(namespace, guard.changers()), "pods": _pods_spec(matrix)}
+    return tuple(policy_for(f"{namespace}-firewall-{name}", namespace, enforcement, specs[name]) for name in specs)
 
 
-def _policy(name: str, namespace: str, admission: Admission, spec: dict[str, Any]) -> AdmissionPolicy:
+def policy_for(name: str, namespace: str, enforcement: Enforcement, spec: dict[str, Any]) -> AdmissionPolicy:
+    """Return a policy that applies only in a namespace."""
     selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     binding = {
         "policyName": name,
-        "validationActions": admission.enforcement.actions,
+        "validationActions": enforcement.actions,
         "matchResources": {"namespaceSelector": selector},
     }
     return AdmissionPolicy(name, namespace, spec, binding)
@@ -91,8 +93,8 @@ def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, A
         "failurePolicy": "Fail",
         "matchConstraints": {
             "resourceRules": [
-                _rule("networking.k8s.io", "v1", "networkpolicies", ["CREATE", "UPDATE", "DELETE"]),
-                _rule("vpcresources.k8s.aws", "v1beta1", "securitygrouppolicies", ["CREATE", "UPDATE", "DELETE"]),
+                matched("networking.k8s.io", "v1", "networkpolicies", ["CREATE", "UPDATE", "DELETE"]),
+                matched("vpcresources.k8s.aws", "v1beta1", "securitygrouppolicies", ["CREATE", "UPDATE", "DELETE"]),
             ]
         },
         "validations": [
@@ -109,7 +111,7 @@ def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, A
 def _pods_spec(matrix: Matrix) -> dict[str, Any]:
     return {
         "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": [_rule("", "v1", resource, ["UPDATE"]) for resource in _PODS]},
+        "matchConstraints": {"resourceRules": [matched("", "v1", resource, ["UPDATE"]) for resource in _PODS]},
         "validations": [
             {
                 "expression": f"!({_bears('object', service.pods)}) || ({_bears('oldObject', service.pods)})",
@@ -121,14 +123,15 @@ def _pods_spec(matrix: Matrix) -> dict[str, Any]:
     }
 
 
-def _rule(group: str, version: str, resource: str, operations: list[str]) -> dict[str, Any]:
+def matched(group: str, version: str, resource: str, operations: list[str]) -> dict[str, Any]:
+    """Return the rule that selects the requests of a policy."""
     return {"apiGroups": [group], "apiVersions": [version], "resources": [resource], "operations": operations}
 
 
 def _is_one_of(subjects: tuple[Subject, ...]) -> str:
     users = [each.known_as for each in subjects if each.kind is not SubjectKind.GROUP]
     groups = [each.known_as for each in subjects if each.kind is SubjectKind.GROUP]
-    terms = [f"request.userInfo.username in {json.dumps([*users, *_CONTROLLERS])}"]
+    terms = [f"request.userInfo.username in {json.dumps([*users, *CONTROLLERS])}"]
     if groups:
         named = f"request.userInfo.groups.exists(group, group in {json.dumps(groups)})"
         terms.append(f"(has(request.userInfo.groups) && {named})")

@@ -6,6 +6,7 @@ from typing import Any
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.admission import AdmissionPolicy, admission_policies
 from flash_ticket.firewall.compile.guard_rails.role import FirewallRole, firewall_roles
+from flash_ticket.firewall.compile.guard_rails.secrets import secrets_policies
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 
@@ -38,5 +39,7 @@ def compile_guard_rails(matrix: Matrix, environment: Environment) -> CompiledGua
         return CompiledGuardRails()
     labels = tuple(asked.pod_security.labels().items()) if asked.pod_security else ()
     return CompiledGuardRails(
-        admission_policies(matrix, asked), labels, firewall_roles(matrix.namespace, environment, asked)
+        (*admission_policies(matrix, asked), *secrets_policies(matrix.namespace, asked.secrets)),
+        labels,
+        firewall_roles(matrix.namespace, environment, asked),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from flash_ticket.firewall.declare.sections.alerts import Asked
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
@@ -94,6 +94,28 @@ class PodSecurity:
         return {f"pod-security.kubernetes.io/{mode}": level.value for mode, level in modes.items() if level}
 
 
+class SecretOrigin(StrEnum):
+    """Where the Secrets of the namespace come from."""
+
+    SEALED = "sealed"
+    """The Sealed Secrets controller makes them from SealedSecrets (bitnami.com)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsRule:
+    """Which Secrets the namespace admits.
+
+    Attributes:
+        enforcement: What happens to any other Secret.
+        controller: The service account of the Sealed Secrets controller.
+        types: The types of Secrets that it admits from anybody, sorted.
+    """
+
+    enforcement: Enforcement
+    controller: Subject
+    types: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class GuardRailChoice:
     """The guard rails to create; None or empty for what the binding does not request."""
@@ -101,6 +123,7 @@ class GuardRailChoice:
     admission: Admission | None
     pod_security: PodSecurity | None
     duties: tuple[tuple[Duty, tuple[Subject, ...]], ...]
+    secrets: SecretsRule | None = None
 
     def changers(self) -> tuple[Subject, ...]:
         """Return who may change the policies: the deployers, and those on call, who suspend the firewall."""
@@ -129,6 +152,21 @@ def _name(value: object) -> str:
 def _account(value: object) -> str:
     if not isinstance(value, str) or not _ACCOUNT.fullmatch(value):
         raise refusal(f"{shown(value)} is not a service account", "Write namespace/name")
+    return value
+
+
+_SECRET_TYPE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._/]{0,251}[A-Za-z0-9])?")
+_UNTYPED = "Opaque"
+
+
+def _secret_type(value: object) -> str:
+    if not isinstance(value, str) or not _SECRET_TYPE.fullmatch(value):
+        raise refusal(f"{shown(value)} is not the type of a Secret", "Write one such as kubernetes.io/tls")
+    if value == _UNTYPED:
+        raise refusal(
+            f"{_UNTYPED} is the type of ordinary Secrets, so the guard rail would admit every Secret",
+            "Seal these Secrets, or remove guardRails.secrets",
+        )
     return value
 
 
@@ -216,6 +254,36 @@ class RolesEntry(FileModel):
         return self
 
 
+_TYPES_OF_OTHERS = ("kubernetes.io/service-account-token", "helm.sh/release.v1", "kubernetes.io/dockerconfigjson")
+"""What Kubernetes and Helm write themselves, and the credentials of a registry."""
+
+
+class SecretsEntry(FileModel):
+    """Which Secrets the namespace admits, and what happens to others."""
+
+    origin: SecretOrigin = Field(alias="from", strict=False)
+    """What makes the Secrets."""
+    enforcement: Enforcement = Field(Enforcement.DENY, strict=False)
+    """What happens to any other Secret: start with audit, then warn, then deny."""
+    controller: Annotated[str, PlainValidator(_account), _TEXT] = "kube-system/sealed-secrets-controller"
+    """The namespace and the name of the service account that writes the Secrets."""
+    types: list[Annotated[str, PlainValidator(_secret_type), _TEXT]] = Field(
+        default_factory=lambda: list(_TYPES_OF_OTHERS)
+    )
+    """The types that the namespace admits from anybody."""
+
+    def rule(self) -> SecretsRule:
+        """Return the rule as values."""
+        namespace, name = self.controller.split("/")
+        account = Subject(SubjectKind.SERVICE_ACCOUNT, name, namespace)
+        return SecretsRule(self.enforcement, account, tuple(sorted(set(self.types))))
+
+
+def _long_form(value: object) -> object:
+    """Return the keys that a single word means: ``sealed`` is ``{from: sealed}``."""
+    return {"from": value} if isinstance(value, str) else value
+
+
 class GuardRailsEntry(FileModel):
     """The guard rails to create in the cluster; without this key, the program creates none."""
 
@@ -227,11 +295,15 @@ class GuardRailsEntry(FileModel):
     """The labels of the namespace for Pod Security."""
     roles: Asked[RolesEntry] = None
     """Roles with only the rights that each duty needs."""
+    secrets: Annotated[Asked[SecretsEntry], BeforeValidator(_long_form)] = None
+    """An admission policy: Secrets come only from the Sealed Secrets controller. ``sealed`` is ``{from: sealed}``."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not (self.admission or self.pod_security or self.roles):
-            raise refusal("no guard rail is requested", "Add admission, podSecurity or roles, or remove guardRails")
+        if not (self.admission or self.pod_security or self.roles or self.secrets):
+            raise refusal(
+                "no guard rail is requested", "Add admission, podSecurity, roles or secrets, or remove guardRails"
+            )
         return self
 
     def guard_rails(self) -> GuardRailChoice:
@@ -247,4 +319,5 @@ class GuardRailsEntry(FileModel):
             Admission(self.admission.enforcement, self.admission.deployers.subjects()) if self.admission else None,
             PodSecurity(security.enforce, security.warn, security.audit) if security else None,
             tuple((duty, entry.subjects()) for duty, entry in named if entry),
+            self.secrets.rule() if self.secrets else None,
         )

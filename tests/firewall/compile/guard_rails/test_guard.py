@@ -23,6 +23,7 @@ EVERYTHING: dict[str, Any] = {
         "verifier": {"users": ["monitor@example.com"]},
         "onCall": {"groups": ["on-call"]},
     },
+    "secrets": "sealed",
 }
 
 
@@ -43,7 +44,7 @@ def test_each_guard_rail_can_be_requested_alone(key: str) -> None:
     made = guard(**{key: EVERYTHING[key]})
 
     assert [bool(made.admission), bool(made.labels), bool(made.roles)] == [
-        key == each for each in ("admission", "podSecurity", "roles")
+        key in keys for keys in (("admission", "secrets"), ("podSecurity",), ("roles",))
     ]
 
 
@@ -54,6 +55,30 @@ def test_admission_is_raised_step_by_step(enforcement: str, actions: list[str]) 
     made = guard(admission={**EVERYTHING["admission"], "enforcement": enforcement})
 
     assert [policy.binding["validationActions"] for policy in made.admission] == [actions, actions]
+
+
+@pytest.mark.parametrize(
+    ("asked", "actions"),
+    [
+        ("sealed", ["Deny", "Audit"]),
+        ({"from": "sealed", "enforcement": "warn"}, ["Warn", "Audit"]),
+        ({"from": "sealed", "enforcement": "audit"}, ["Audit"]),
+    ],
+)
+def test_the_guard_rail_for_secrets_denies_unless_the_binding_says_less(asked: Any, actions: list[str]) -> None:  # noqa: ANN401 - parsed YAML has any shape
+    (made,) = guard(secrets=asked).admission
+
+    assert (made.name, made.binding["validationActions"]) == ("flash-ticket-firewall-secrets", actions)
+    assert made.spec["matchConstraints"]["resourceRules"][0]["operations"] == ["CREATE", "UPDATE"]
+
+
+def test_the_guard_rail_for_secrets_knows_its_controller_and_types() -> None:
+    asked = {"from": "sealed", "controller": "ops/sealed-secrets", "types": ["kubernetes.io/tls"]}
+    (expression,) = (each["expression"] for each in guard(secrets=asked).admission[0].spec["validations"])
+
+    assert 'request.userInfo.username == "system:serviceaccount:ops:sealed-secrets" && ' in expression
+    assert 'object.type in ["kubernetes.io/tls"]' in expression
+    assert "helm" not in expression
 
 
 def test_admission_applies_only_to_the_firewalls_namespace() -> None:
@@ -129,6 +154,21 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown enforcement": (
         {"admission": {"enforcement": "block", "deployers": {"users": ["a"]}}},
         "guardRails.admission.enforcement: 'block' is not known here",
+    ),
+    "an unknown origin of Secrets": ({"secrets": "vault"}, "guardRails.secrets.from: 'vault' is not known here"),
+    "nothing about Secrets": ({"secrets": None}, "guardRails.secrets: nothing is written here"),
+    "no origin of Secrets": ({"secrets": {"enforcement": "warn"}}, "guardRails.secrets.from: this key is missing"),
+    "every Secret": (
+        {"secrets": {"from": "sealed", "types": ["kubernetes.io/tls", "Opaque"]}},
+        "guardRails.secrets.types[1]: Opaque is the type of ordinary Secrets, so the guard rail would admit every",
+    ),
+    "a quote in a type": (
+        {"secrets": {"from": "sealed", "types": ['x"] || ["']}},
+        "guardRails.secrets.types[0]:",
+    ),
+    "a controller without a namespace": (
+        {"secrets": {"from": "sealed", "controller": "sealed-secrets"}},
+        "guardRails.secrets.controller: 'sealed-secrets' is not a service account. Write namespace/name",
     ),
 }
 
