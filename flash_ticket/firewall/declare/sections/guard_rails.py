@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
@@ -284,6 +284,9 @@ def _long_form(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
 
 
+_SHORT_OR_LONG = BeforeValidator(_long_form, json_schema_input_type=SecretsEntry | Literal["sealed"])
+
+
 class GuardRailsEntry(FileModel):
     """The guard rails to create in the cluster; without this key, the program creates none."""
 
@@ -295,7 +298,7 @@ class GuardRailsEntry(FileModel):
     """The labels of the namespace for Pod Security."""
     roles: Asked[RolesEntry] = None
     """Roles with only the rights that each duty needs."""
-    secrets: Annotated[Asked[SecretsEntry], BeforeValidator(_long_form)] = None
+    secrets: Annotated[Asked[SecretsEntry], _SHORT_OR_LONG] = None
     """An admission policy: Secrets come only from the Sealed Secrets controller. ``sealed`` is ``{from: sealed}``."""
 
     @model_validator(mode="after")
