@@ -17,6 +17,7 @@ from lab.running.firewall_command import Told, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.engine.apis import FLOW_REMOVED, NAMESPACE, REPOSITORY, changed_matrix
+from tests.support.engine.secrets_tried import BY_HAND, SECRET, TriedSecrets
 
 pytestmark = pytest.mark.engine
 
@@ -45,14 +46,6 @@ metadata: {name: mine, namespace: %s}
 spec: {podSelector: {}, policyTypes: [Ingress]}
 """
 ANYBODY = ("--as", "somebody", "--as-group", "system:masters")
-SECRET: dict[str, Any] = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "metadata": {"name": "written-by-hand", "namespace": NAMESPACE},
-    "stringData": {"password": "pl4intext"},
-}
-OWNERS = [{"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "name": "x", "uid": "1", "controller": True}]
-SEALER = ("--as", "system:serviceaccount:kube-system:sealed-secrets-controller", "--as-group", "system:masters")
 RELABEL = ("label", "pod", "web-0", "--namespace", NAMESPACE, "--overwrite")
 
 
@@ -141,7 +134,7 @@ def guarded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guar
         engine.destroy()
     for name in ACCOUNTS:
         bare.kubectl("delete", "serviceaccount", name, "--namespace", "default")
-    bare.kubectl("delete", "secret", "--all", "--namespace", NAMESPACE)
+    bare.kubectl("delete", "secret", BY_HAND, "--namespace", NAMESPACE)
     bare.kubectl("delete", "pod", "web-0", "--namespace", NAMESPACE, "--force", "--grace-period=0")
 
 
@@ -155,9 +148,7 @@ def test_the_preview_shows_what_pod_security_would_refuse(guarded: Guarded) -> N
 def test_the_preview_names_a_secret_that_no_sealed_secret_makes_and_nothing_of_its_content(guarded: Guarded) -> None:
     said = [each for each in guarded.preview.diagnostics if "guardRails.secrets" in each]
 
-    assert any(
-        "no SealedSecret makes written-by-hand. They stay, and who changes their content gets" in x for x in said
-    )
+    assert any(f"no SealedSecret makes {BY_HAND}. They stay, and who changes their content gets" in x for x in said)
     assert "pl4intext" not in guarded.preview.stdout + guarded.preview.stderr
 
 
@@ -295,39 +286,8 @@ def test_admission_warns_first_and_refuses_then(guarded: Guarded) -> None:
 
 def test_under_deny_only_the_controller_writes_secrets(guarded: Guarded) -> None:
     """This test needs the one before, which raises the enforcement to deny."""
-
-    def tried(*who: str, **changed: Any) -> Told:  # noqa: ANN401 - parsed YAML has any shape
-        owners = {"ownerReferences": changed.pop("owners")} if "owners" in changed else {}
-        secret = {**SECRET, "metadata": {**SECRET["metadata"], "name": "new", **owners}, **changed}
-        return guarded.kubectl("create", "--dry-run=server", "-f", "-", *who, given=json.dumps(secret))
-
-    def patched(*who: str, **patch: Any) -> Told:  # noqa: ANN401 - parsed YAML has any shape
-        asked = ("patch", "secret", "written-by-hand", "--namespace", NAMESPACE, "--patch", json.dumps(patch))
-        return guarded.kubectl(*asked, "--dry-run=server", *who)
-
-    token = {"annotations": {"kubernetes.io/service-account.name": "default"}}
-    metadata = {"name": "new", "namespace": NAMESPACE, **token}
-    refused = {
-        "by hand": tried(*ANYBODY),
-        "with a forged owner": tried(*ANYBODY, owners=OWNERS),
-        "by the controller, without an owner": tried(*SEALER),
-        "new content by hand": patched(*ANYBODY, stringData={"password": "other"}),
-        "an owner forged later": patched(*ANYBODY, metadata={"ownerReferences": OWNERS}),
-        "a certificate": tried(*ANYBODY, type="example.com/certificate"),
-    }
-    admitted = {
-        "by the controller": tried(*SEALER, owners=OWNERS),
-        "taken over by the controller": patched(*SEALER, metadata={"ownerReferences": OWNERS}),
-        "a label by hand": patched(*ANYBODY, metadata={"labels": {"team": "shop"}}),
-        "a token": tried(*ANYBODY, type="kubernetes.io/service-account-token", metadata=metadata),
-        "a release of Helm": tried(*ANYBODY, type="helm.sh/release.v1"),
-        "credentials of a registry": tried(
-            *ANYBODY, type="kubernetes.io/dockerconfigjson", stringData={".dockerconfigjson": "{}"}
-        ),
-        "a deletion": guarded.kubectl(
-            "delete", "secret", "written-by-hand", "--namespace", NAMESPACE, "--dry-run=server", *ANYBODY
-        ),
-    }
+    tried = TriedSecrets(guarded.kubectl)
+    refused, admitted = tried.refused(), tried.admitted()
 
     assert [name for name, told in refused.items() if told.returncode == 0] == []
     assert all("come only from SealedSecrets: seal this one with" in told.stderr for told in refused.values())
