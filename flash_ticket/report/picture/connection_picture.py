@@ -22,9 +22,8 @@ from flash_ticket.report.picture.drawing import (
     Titles,
     document,
     port_labels,
-    shifted,
 )
-from flash_ticket.report.picture.graph_layout import columns
+from flash_ticket.report.picture.graph_layout import columns, shifted
 
 MOST = 200
 """How many connections are drawn; more are lines that no eye can follow."""
@@ -159,7 +158,7 @@ class _ConnectionPicture:
             self._station(name, group, column_of[name], labels.get(name, ()))
             for name, group in zip(names, self.groups, strict=True)
         ]
-        diagram = Diagram(stations, links)
+        diagram = Diagram(stations, links, range(max(column_of.values()) + 1))
         layout = shifted(diagram.layout, EDGE, EDGE + _HEADER)
         every = [*layout.boxes.values(), *(lane for lanes in layout.lanes.values() for lane in lanes)]
         size = max(480.0, max(each.right for each in every) + EDGE + 20), max(each.bottom for each in every) + EDGE

@@ -1,12 +1,13 @@
 """The shapes of a diagram of endpoints and flows: stations with ports, frames, lines, and their style."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
+from flash_ticket.report.picture.folding import folded, rows_of
 from flash_ticket.report.picture.graph_layout import Box, Layout, Placed, Point, Route, placed
 from flash_ticket.report.picture.markup import Markup, element, number
 from flash_ticket.report.picture.style import DARK, FONT, LIGHT, Palette
@@ -89,18 +90,24 @@ class Diagram:
     """Stations in columns, with an arrow for each link.
 
     Attributes:
+        folding: The columns that go on in a new row where the diagram is too wide; those before and after stay beside.
         margins: Free space to the left of some columns.
     """
 
     stations: Sequence[Station]
     links: Sequence[Link]
+    folding: range
     margins: Mapping[int, float] | None = None
 
     @cached_property
     def layout(self) -> Layout:
         """The places of the stations and the lines; the caller may move them."""
         boxes = [_box(one, self._shapes[one.column]) for one in self.stations]
-        return placed(boxes, list(map(self._route, self.links)), self.margins)
+        lines = list(map(self._route, self.links))
+        rows = rows_of({column: shape.width for column, shape in self._shapes.items()}, self.folding)
+        if len(rows) > 1:
+            return folded(boxes, lines, rows, self.margins or {})
+        return placed(boxes, lines, self.margins)
 
     def drawn(self, layout: Layout) -> Iterator[Markup]:
         """Yield the lines and the stations at these places."""
@@ -217,6 +224,12 @@ def curve(points: Sequence[Point]) -> str:
             heading = 1.0 if other[0] >= one[0] else -1.0
             pieces.append(f"L{_at(other)}")
             continue
+        if place and _is_upright(points[place - 1], one):  # a corner: from down or up to a side
+            pieces.append(f"C{_at((one[0], other[1]))} {_at((one[0], other[1]))} {_at(other)}")
+            continue
+        if place + 2 < len(points) and _is_upright(other, points[place + 2]):  # a corner: from a side to down or up
+            pieces.append(f"C{_at((other[0], one[1]))} {_at((other[0], one[1]))} {_at(other)}")
+            continue
         onward = points[place + 2][0] < other[0] if place + 2 < len(points) else False
         ahead = -1.0 if onward else 1.0
         if heading == ahead:
@@ -229,6 +242,10 @@ def curve(points: Sequence[Point]) -> str:
     return "".join(pieces)
 
 
+def _is_upright(one: Point, other: Point) -> bool:
+    return one[0] == other[0] and one[1] != other[1]
+
+
 def _at(point: Point) -> str:
     return f"{number(point[0])} {number(point[1])}"
 
@@ -236,19 +253,6 @@ def _at(point: Point) -> str:
 def grown(inner: Placed, by: float) -> Placed:
     """Return the rectangle with a margin around it."""
     return Placed(inner.x - by, inner.y - by, inner.width + 2 * by, inner.height + 2 * by)
-
-
-def shifted(layout: Layout, x: float, y: float) -> Layout:
-    """Return a layout moved to the right and down."""
-
-    def move(each: Placed) -> Placed:
-        return replace(each, x=each.x + x, y=each.y + y)
-
-    return Layout(
-        {key: move(each) for key, each in layout.boxes.items()},
-        {column: tuple(map(move, lanes)) for column, lanes in layout.lanes.items()},
-        {line: tuple((px + x, py + y) for px, py in points) for line, points in layout.routes.items()},
-    )
 
 
 def rectangle(at: Placed, looks: str, rounded: float) -> Markup:

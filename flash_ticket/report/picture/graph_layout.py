@@ -7,7 +7,7 @@ Lines to one entry of one box share their lanes. All sums are exactly rounded, s
 
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from math import fsum
@@ -82,15 +82,21 @@ class Layout:
     routes: Mapping[Route, tuple[Point, ...]]
 
 
-def placed(boxes: Sequence[Box], lines: Sequence[Route], margins: Mapping[int, float] | None = None) -> Layout:
-    """Place boxes and lines; the highest thing is at y 0, the first column at x 0.
+def placed(
+    boxes: Sequence[Box],
+    lines: Sequence[Route],
+    margins: Mapping[int, float] | None = None,
+    pinned: Mapping[str, float] | None = None,
+) -> Layout:
+    """Place boxes and lines; the highest thing is at y 0 if nothing is pinned, the first column at x 0.
 
     Args:
         boxes: At least one; the order decides where nothing else does.
         lines: Between these boxes; from one column to the same or an earlier one it loops around.
         margins: More room to leave left of a column, by column.
+        pinned: The middles of boxes whose heights are given. They have a column of their own, which no line passes.
     """
-    return _Placing(tuple(boxes), tuple(dict.fromkeys(lines)), margins or {}).layout()
+    return _Placing(tuple(boxes), tuple(dict.fromkeys(lines)), margins or {}, pinned or {}).layout()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +115,11 @@ class _Placing:
     boxes: tuple[Box, ...]
     lines: tuple[Route, ...]
     margins: Mapping[int, float]
+    pinned: Mapping[str, float]
 
     def layout(self) -> Layout:
         at, left = self._heights, self._lefts
-        top = min(at[slot] - slot.height / 2 for slot in at)
+        top = 0.0 if self.pinned else min(at[slot] - slot.height / 2 for slot in at)
         boxes = {
             box.key: Placed(left[box.column], at[self._slot[box.key]] - box.height / 2 - top, box.width, box.height)
             for box in self.boxes
@@ -198,6 +205,8 @@ class _Placing:
         order: dict[int, list[_Slot]] = {}
         for slot in slots:
             order.setdefault(slot.column, []).append(slot)
+        for column in self._fixed:
+            order[column].sort(key=lambda slot: self.pinned[slot.of])
         best, fewest = order, self._crossings(order)
         for turn in range(_ROUNDS if fewest else 0):
             step = 1 if turn % 2 == 0 else -1
@@ -210,6 +219,9 @@ class _Placing:
     def _swept(self, order: Mapping[int, list[_Slot]], step: int) -> dict[int, list[_Slot]]:
         found: dict[int, list[_Slot]] = {}
         for column in sorted(order, reverse=step < 0):
+            if column in self._fixed:
+                found[column] = order[column]
+                continue
             rank = {slot: place for place, slot in enumerate(found.get(column - step, ()))}
             own = {slot: place for place, slot in enumerate(order[column])}
             scale = max(1, len(rank)) / max(1, len(own))
@@ -240,17 +252,24 @@ class _Placing:
     @cached_property
     def _heights(self) -> dict[_Slot, float]:
         at: dict[_Slot, float] = {}
+        centre = (min(self.pinned.values()) + max(self.pinned.values())) / 2 if self.pinned else 0.0
         for slots in self._ordered.values():
             y = 0.0
             for before, slot in zip([None, *slots], slots, strict=False):
                 y += _distance(before, slot) if before else 0.0
                 at[slot] = y
-            middle = y / 2
+            middle = y / 2 - centre
             at.update({slot: at[slot] - middle for slot in slots})
+        at.update({self._slot[key]: middle for key, middle in self.pinned.items()})
         for turn in range(2 * _ROUNDS):
-            for column in sorted(self._ordered, reverse=turn % 2 == 1):
+            for column in sorted(self._ordered.keys() - self._fixed, reverse=turn % 2 == 1):
                 at.update(self._settled(self._ordered[column], at))
         return at
+
+    @cached_property
+    def _fixed(self) -> set[int]:
+        """The columns of pinned boxes."""
+        return {self._box[key].column for key in self.pinned}
 
     def _settled(self, slots: Sequence[_Slot], at: Mapping[_Slot, float]) -> dict[_Slot, float]:
         """Return heights as near as can be to what the neighbours ask for, in this order and apart.
@@ -297,6 +316,19 @@ def _distance(one: _Slot, other: _Slot) -> float:
     """Return how far apart the middles of two slots must be."""
     apart = _APART if one.entry < 0 and other.entry < 0 else _APART / 2 if one.entry < 0 or other.entry < 0 else 0.0
     return (one.height + other.height) / 2 + apart
+
+
+def shifted(layout: Layout, x: float, y: float) -> Layout:
+    """Return a layout moved to the right and down."""
+
+    def move(each: Placed) -> Placed:
+        return replace(each, x=each.x + x, y=each.y + y)
+
+    return Layout(
+        {key: move(each) for key, each in layout.boxes.items()},
+        {column: tuple(map(move, lanes)) for column, lanes in layout.lanes.items()},
+        {line: tuple((px + x, py + y) for px, py in points) for line, points in layout.routes.items()},
+    )
 
 
 def columns(keys: Iterable[str], links: Iterable[tuple[str, str]]) -> dict[str, int]:

@@ -1,12 +1,14 @@
 """The declared traffic of one environment as a picture for a design review: an SVG document.
 
 From left to right: the clients of the load balancer, the callers of the services, the services in the order in which
-they call each other, and what they call. A frame around the services is the namespace, a larger one is the VPC.
+they call each other, and what they call. Many columns of services are folded into rows. A frame around the services is
+the namespace, a larger one is the VPC.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from math import inf
 
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
@@ -25,10 +27,9 @@ from flash_ticket.report.picture.drawing import (
     grown,
     port_labels,
     rectangle,
-    shifted,
     words,
 )
-from flash_ticket.report.picture.graph_layout import Layout, Placed, columns
+from flash_ticket.report.picture.graph_layout import Layout, Placed, columns, shifted
 from flash_ticket.report.picture.markup import Markup
 from flash_ticket.report.picture.text_width import wrapped
 
@@ -67,8 +68,8 @@ class _Picture:
         above = min(at.y for at, *_ in self._frames(self._diagram.layout))
         layout = shifted(self._diagram.layout, EDGE, EDGE + _HEADER - above)
         frames = tuple(self._frames(layout))
-        right = max([*(each.right for each in layout.boxes.values()), *(at.right for at, *_ in frames)])
-        bottom = max([*(each.bottom for each in layout.boxes.values()), *(at.bottom for at, *_ in frames)])
+        every = [*layout.boxes.values(), *chain(*layout.lanes.values()), *(at for at, *_ in frames)]
+        right, bottom = max(each.right for each in every), max(each.bottom for each in every)
         width = max(_LEAST_WIDTH, right + EDGE)
         notes = tuple(self._notes(width - 2 * EDGE, bottom + 34))
         height = bottom + 34 + 24 * len(notes) + EDGE / 2
@@ -188,7 +189,7 @@ class _Picture:
             self._services_end + 1: inner,
             self._services_end + 2: _INNER * 2,
         }
-        return Diagram(stations, self._links, margins)
+        return Diagram(stations, self._links, range(2, self._services_end + 1), margins)
 
     def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
         """Yield the VPC, the namespace and the group of all services, if any: rectangle, style, caption, text start."""

@@ -1,7 +1,7 @@
 """The picture of a matrix shows every flow, is always readable, and is the same for the same input."""
 
 from dataclasses import fields, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from random import Random
 from typing import Any
 
@@ -32,20 +32,24 @@ def shop(case: str = "prod") -> Diagram:
 
 @st.composite
 def large_matrices(draw: st.DrawFn) -> Matrix:
-    """One to 60 services that call each other and datastores at random, also in cycles."""
+    """One to 60 services that call each other and datastores at random, also in cycles.
+
+    In some, services call what calls services: the load balancer, and Prometheus.
+    """
     services = draw(st.integers(1, 60))
     random = Random(draw(st.integers(0, 1 << 32)))  # noqa: S311 - a repeatable choice, no secret
     names = [f"{random.choice(['a', 'service', 'a-long-name-for-something-simple'])}-{n}" for n in range(services)]
-    called = [*names, "redis", "database", "rabbitmq"]
+    back = draw(st.booleans())
+    called = [*names, "redis", "database", "rabbitmq", *(["alb", "prometheus"] if back else [])]
     content: dict[str, Any] = {
         "namespace": "shop",
         "services": {name: {"pods": {"app": name}, "ports": [4000, 9090]} for name in names},
         "externals": {
-            "alb": {},
+            "alb": {"ports": [443]} if back else {},
             "redis": {"ports": [6379]},
             "database": {"ports": [5432, 3306]},
             "rabbitmq": {"ports": [5672]},
-            "prometheus": {"namespace": "monitoring"},
+            "prometheus": {"namespace": "monitoring", **({"ports": [9091]} if back else {})},
         },
         "flows": [{"from": "alb", "to": names[0]}, {"from": "prometheus", "to": names, "ports": [9090]}],
     }
@@ -144,6 +148,39 @@ def test_the_shop_reads_from_left_to_right() -> None:
 
     assert order[:6] == sorted(set(order))
     assert order[5] == order[6] == order[7]
+
+
+def chain(services: int) -> Diagram:
+    """Return the picture of services that call one another in a row, and a datastore at the end."""
+    names = [f"s{number:02}" for number in range(services)]
+    places = {name: {"ports": [5000]} for name in ("redis", "database", "rabbitmq")}
+    content = {
+        "namespace": "shop",
+        "services": {name: {"pods": {"app": name}, "ports": [4000]} for name in names},
+        "externals": {"alb": {}, **places},
+        "flows": [{"from": one, "to": other} for one, other in pairwise(["alb", *names, "redis"])],
+    }
+    matrix = parse_matrix(content, "traffic.yaml")
+    return Diagram(picture(matrix, environment_of("prod", matrix=matrix)))
+
+
+def test_a_long_chain_goes_on_in_rows_that_are_read_like_text() -> None:
+    diagram = chain(28)
+    cards = [diagram.card_of(f"s{number:02}") for number in range(28)]
+    firsts = [0, *(place for place, (one, other) in enumerate(pairwise(cards), 1) if other.x < one.x)]
+
+    assert diagram.width < 2600
+    assert len(firsts) > 2
+    assert len({cards[place].x for place in firsts}) == 1
+    for place, (one, other) in enumerate(pairwise(cards), 1):
+        assert (other.y > one.y + one.height) if place in firsts else (other.x > one.x + one.width)
+
+
+def test_a_chain_that_is_short_enough_stays_in_one_row() -> None:
+    diagram = chain(3)
+    heights = [diagram.card_of(f"s{number:02}").y for number in range(3)]
+
+    assert max(heights) - min(heights) < 1
 
 
 def test_with_groups_on_pods_each_service_has_a_group_around_it() -> None:
