@@ -269,16 +269,22 @@ def words(content: str, at: Point, looks: str, size: float, room: float, *, bold
 
 
 class Titles(NamedTuple):
-    """The words of a whole picture: its name and description for a screen reader, and the two lines at its top."""
+    """The words of a whole picture: its name and description for a screen reader, and the two lines at its top.
+
+    Attributes:
+        key: What its ids begin with, unless it is a document of its own. The page around it then has its style.
+    """
 
     name: str
     description: str
     heading: str
     subtitle: str
+    key: str = ""
 
 
 def document(size: tuple[float, float], titles: Titles, *parts: str) -> Markup:
     """Return a complete SVG document of this width and height, with its style and a final line feed."""
+    key = titles.key or "diagram"
     room = size[0] - 2 * EDGE
     svg = element(
         "svg",
@@ -286,15 +292,15 @@ def document(size: tuple[float, float], titles: Titles, *parts: str) -> Markup:
             "xmlns": "http://www.w3.org/2000/svg",
             "class": "diagram",
             "role": "img",
-            "aria-labelledby": "diagram-title",
-            "aria-describedby": "diagram-description",
+            "aria-labelledby": f"{key}-title",
+            "aria-describedby": f"{key}-description",
             "viewBox": f"0 0 {number(size[0])} {number(size[1])}",
             "width": size[0],
             "height": size[1],
         },
-        element("title", {"id": "diagram-title"}, titles.name),
-        element("desc", {"id": "diagram-description"}, titles.description),
-        element("style", None, Markup(STYLE)),
+        element("title", {"id": f"{key}-title"}, titles.name),
+        element("desc", {"id": f"{key}-description"}, titles.description),
+        *([] if titles.key else [element("style", None, Markup(STYLE))]),
         rectangle(Placed(0, 0, *size), "ground", 0),
         words(titles.heading, (EDGE, EDGE + 22), "title", 22, room, bold=True),
         words(titles.subtitle, (EDGE, EDGE + 46), "note", 14, room),

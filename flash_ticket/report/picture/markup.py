@@ -40,6 +40,12 @@ def number(value: float) -> str:
     return str(tenths // 10) if tenths % 10 == 0 else f"{tenths / 10:.1f}"
 
 
+def scrolling(name: str, content: Markup, looks: str = "") -> Markup:
+    """Return content that scrolls on its own if it is wider than the page, also with the keyboard."""
+    classes = f"wide {looks}".rstrip()
+    return element("div", {"class": classes, "role": "region", "aria-label": name, "tabindex": "0"}, content)
+
+
 def html_document(
     title: str, language: str, styles: Sequence[str], content: Sequence[Markup], embedded: Sequence[str] = ()
 ) -> str:

@@ -1,10 +1,12 @@
 """The declared traffic of one environment as an HTML page: picture, matrix, proof, and what decides each connection.
 
+With many services it opens on an overview instead, and shows one of them at a time.
+
 The page is one file and loads nothing: it has no script, no font and no image except the embedded picture. Its content
-security policy enforces that, and allows the two style sheets by their hashes.
+security policy enforces that, and allows its style sheets by their hashes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -19,21 +21,22 @@ from flash_ticket.firewall.prove.proof import Blur, Proof
 from flash_ticket.firewall.prove.violation import Violation
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
 from flash_ticket.firewall.terms.verdict import Answer, Layer, Verdict
-from flash_ticket.report.picture import drawing, style
+from flash_ticket.report.picture import drawing, overview, style
 from flash_ticket.report.picture.graph_layout import columns
-from flash_ticket.report.picture.markup import Markup, element, html_document
-from flash_ticket.report.picture.picture import flows_shown, picture
+from flash_ticket.report.picture.markup import Markup, element, html_document, scrolling
+from flash_ticket.report.picture.picture import clients, flows_shown, neighbours, picture
 from flash_ticket.report.proof import blurs_said, not_known, opened_by_others
 
 _BOTH = "both layers"
 _LAYERS = {Layer.POD: "Pod layer (NetworkPolicies)", Layer.VPC: "VPC layer (security groups)"}
-_SECTIONS = (
-    ("picture", "Picture"),
-    ("matrix", "Matrix"),
-    ("proof", "Proof"),
-    ("decides", "What decides"),
-    ("denied", "What is denied"),
-)
+_SECTIONS = {
+    "picture": "Picture",
+    "matrix": "Matrix",
+    "overview": "Overview",
+    "proof": "Proof",
+    "decides": "What decides",
+    "denied": "What is denied",
+}
 
 
 def page(matrix: Matrix, environment: Environment, proof: Proof) -> str:
@@ -57,7 +60,13 @@ class _Page:
                 "footer", None, element("p", None, "Made by flash-firewall from traffic.yaml and the stack's binding.")
             ),
         )
+        if self._is_large:
+            return html_document(title, "en", (style.STYLE, overview.STYLE, drawing.STYLE), content)
         return html_document(title, "en", (style.STYLE,), content, (drawing.STYLE,))
+
+    @property
+    def _is_large(self) -> bool:
+        return len(self.matrix.services) > overview.MOST_DRAWN
 
     def _header(self, title: str) -> Iterator[Markup]:
         cluster = self.environment.cluster
@@ -65,7 +74,7 @@ class _Page:
         yield element(
             "p", {"class": "lead"}, f"Cluster {cluster.name}, {self.environment.region}, groups on {cluster.attachment}"
         )
-        links = [element("li", None, element("a", {"href": f"#{key}"}, said)) for key, said in _SECTIONS]
+        links = [element("li", None, element("a", {"href": f"#{key}"}, _SECTIONS[key])) for key in self._content()]
         yield element("nav", {"aria-label": "Sections"}, element("ul", None, *links))
         looks = "verdict" if self.proof.holds else "verdict fails"
         if self.proof.holds:
@@ -80,13 +89,47 @@ class _Page:
         yield element("div", {"class": looks}, element("p", None, element("strong", None, said), more))
 
     def _sections(self) -> Iterator[Markup]:
-        content = (self._picture(), self._matrix(), self._proof(), self._decides(), self._denied())
-        for (key, said), parts in zip(_SECTIONS, content, strict=True):
-            heading = element("h2", {"id": f"{key}-heading"}, said)
-            yield element("section", {"id": key, "aria-labelledby": f"{key}-heading"}, heading, *parts)
+        for key, parts in self._content().items():
+            heading = element("h2", {"id": f"{key}-heading"}, _SECTIONS[key])
+            named = {"id": key, "class": "whole"} if self._is_large else {"id": key}
+            yield element("section", {**named, "aria-labelledby": f"{key}-heading"}, heading, *parts())
+        if self._is_large:
+            yield from self._parts()
+
+    def _content(self) -> dict[str, Callable[[], Iterable[Markup]]]:
+        """Return what makes the content of each section, in order."""
+        ends: dict[str, Callable[[], Iterable[Markup]]] = {"proof": self._proof, "denied": self._denied}
+        if self._is_large:
+            return {"overview": self._overview.content, **ends}
+        return {
+            "picture": self._picture,
+            "matrix": self._matrix,
+            "proof": self._proof,
+            "decides": self._decides,
+            "denied": self._denied,
+        }
+
+    @cached_property
+    def _overview(self) -> overview.Overview:
+        front = self.environment.load_balancer.external
+        return overview.Overview(self.matrix, self._flows, self._ordered, front, clients(self.environment))
+
+    def _parts(self) -> Iterator[Markup]:
+        """Yield the parts of single endpoints, of which the page shows one at a time."""
+        into: dict[str, list[Flow]] = {}
+        for flow in self._flows:
+            into.setdefault(flow.target, []).append(flow)
+        for flow in self._implied:  # those to the resolver belong to the service that asks
+            into.setdefault(flow.target if flow.target in self.matrix.endpoints else flow.source, []).append(flow)
+        for group in self._overview.groups():
+            for name in group.names:
+                key = overview.part_id(name, clients(self.environment))
+                drawn = Markup(neighbours(self.matrix, self.environment, name, f"{key}-picture"))
+                shown = scrolling(f"The picture of {name}", drawn)
+                yield self._overview.part(name, shown, map(self._decision, into.get(name, ())))
 
     def _picture(self) -> Iterator[Markup]:
-        drawing_ = _scrolling("The picture", Markup(picture(self.matrix, self.environment)))
+        drawing_ = scrolling("The picture", Markup(picture(self.matrix, self.environment)))
         caption = "Every declared connection. The matrix below says the same in words."
         yield element(
             "figure", {"aria-label": "Picture of the traffic"}, drawing_, element("figcaption", None, caption)
@@ -107,7 +150,7 @@ class _Page:
             "Rows may open connections to columns, on the ports in the cell; replies pass automatically. "
             "This firewall has no say between two externals."
         )
-        yield _scrolling("The matrix", _table(said, ["From \\ to", *targets], rows))
+        yield scrolling("The matrix", _table(said, ["From \\ to", *targets], rows))
         yield element(
             "p",
             None,
@@ -146,7 +189,7 @@ class _Page:
             head = ["From", "To", "Ports", "Layer", "What is wrong", "What decides", "What to change"]
             rows = [(", ".join(each.sources), _violation(each)) for each in self.proof.violations]
             said = "Connections that are not as declared."
-            yield _scrolling("The violations", _table(said, head, rows))
+            yield scrolling("The violations", _table(said, head, rows))
 
     def _of_others(self) -> Iterator[Markup]:
         """Yield what rules of others open, and what only the account knows of them."""
@@ -159,24 +202,30 @@ class _Page:
 
     def _decides(self) -> Iterator[Markup]:
         yield element("p", None, "For each connection the rule that lets it through, in each layer and at each end.")
-        named = self._layers.named
-        wrong = {pair for each in self.proof.violations for pair in product(each.sources, each.destinations)}
         place = {name: number for number, name in enumerate(self._ordered)}
         declared = sorted(self._flows, key=lambda flow: (place.get(flow.source, -1), place[flow.target]))
-        for flow in (*declared, *self._implied):
-            source, target = named[flow.source], named[flow.target]
-            parts: list[Markup] = []
-            for port in flow.ports:
-                for layer, verdict in self._verdicts(source, target, port):
-                    parts += _decision(layer, port, verdict)
-            outcome = "not as declared: see the proof" if (flow.source, flow.target) in wrong else "passes both layers"
-            summary = element(
-                "summary",
-                None,
-                element("b", None, f"{flow.source} \u2192 {flow.target}"),
-                element("span", None, f" {listing(flow.ports)}, {outcome}"),
-            )
-            yield element("details", None, summary, element("dl", None, *parts))
+        yield from map(self._decision, (*declared, *self._implied))
+
+    def _decision(self, flow: Flow) -> Markup:
+        """Return what decides a connection, folded away."""
+        source, target = self._layers.named[flow.source], self._layers.named[flow.target]
+        parts: list[Markup] = []
+        for port in flow.ports:
+            for layer, verdict in self._verdicts(source, target, port):
+                parts += _decision(layer, port, verdict)
+        is_wrong = (flow.source, flow.target) in self._wrong
+        outcome = "not as declared: see the proof" if is_wrong else "passes both layers"
+        summary = element(
+            "summary",
+            None,
+            element("b", None, f"{flow.source} \u2192 {flow.target}"),
+            element("span", None, f" {listing(flow.ports)}, {outcome}"),
+        )
+        return element("details", None, summary, element("dl", None, *parts))
+
+    @cached_property
+    def _wrong(self) -> set[tuple[str, str]]:
+        return {pair for each in self.proof.violations for pair in product(each.sources, each.destinations)}
 
     def _verdicts(self, source: Endpoint, target: Endpoint, port: PortRange) -> Iterator[tuple[Layer, Verdict | None]]:
         for layer in Layer:
@@ -196,16 +245,22 @@ class _Page:
             if each.role is Role.UNDECLARED
             and (each.workload or each.ranges)  # if places cover everything, no other host is left
         ]
-        rows = []
-        for stranger in undeclared:
-            cells = []
-            for service in services:
-                said = _by(self._answers(stranger, self._layers.named[service.name], service.ports))
-                cells.append(element("td", {"class": "both" if said == _BOTH else "shut"}, said))
-            rows.append((stranger.name, cells))
-        said = "From strangers (rows) to services (columns), on the service's ports: which layers stop it."
-        head = ["From \\ to", *(service.name for service in services)]
-        yield _scrolling("What is denied", _table(said, head, rows))
+        cells = {
+            (stranger.name, service.name): _stopped(
+                self._answers(stranger, self._layers.named[service.name], service.ports)
+            )
+            for stranger in undeclared
+            for service in services
+        }
+        strangers, names = [each.name for each in undeclared], [each.name for each in services]
+        if self._is_large:
+            said = "To services (rows) from strangers (columns), on the service's ports: which layers stop it."
+            rows = [(name, [cells[stranger, name] for stranger in strangers]) for name in names]
+            yield scrolling("What is denied", _table(said, ["To \\ from", *strangers], rows))
+        else:
+            said = "From strangers (rows) to services (columns), on the service's ports: which layers stop it."
+            rows = [(stranger, [cells[stranger, name] for name in names]) for stranger in strangers]
+            yield scrolling("What is denied", _table(said, ["From \\ to", *names], rows))
 
     def _answers(self, source: Endpoint, target: Endpoint, ports: Iterable[PortRange]) -> dict[Layer, Answer]:
         """Return whether each layer stops all of these ports."""
@@ -265,6 +320,11 @@ def _blur(blur: Blur) -> str:
     return f"{blur.source} \u2192 {blur.destination}: {str(blur.ports).replace(',', ', ')}{like}"
 
 
+def _stopped(answers: dict[Layer, Answer]) -> Markup:
+    said = _by(answers)
+    return element("td", {"class": "both" if said == _BOTH else "shut"}, said)
+
+
 def _by(answers: dict[Layer, Answer]) -> str:
     """Return which layers stop something, in words."""
     layers = [layer.value for layer, answer in answers.items() if answer is Answer.STOPPED]
@@ -281,8 +341,3 @@ def _table(caption: str, head: list[str], rows: Iterable[tuple[str, list[Markup]
     body = [element("tr", None, element("th", {"scope": "row"}, name), *cells) for name, cells in rows]
     parts = (element("caption", None, caption), element("thead", None, top), element("tbody", None, *body))
     return element("table", None, *parts)
-
-
-def _scrolling(name: str, content: Markup) -> Markup:
-    """Return content that scrolls on its own if it is wider than the page, also with the keyboard."""
-    return element("div", {"class": "wide", "role": "region", "aria-label": name, "tabindex": "0"}, content)

@@ -6,7 +6,7 @@ the namespace, a larger one is the VPC.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from math import inf
@@ -48,6 +48,28 @@ def picture(matrix: Matrix, environment: Environment) -> str:
     return _Picture(matrix, environment).document()
 
 
+def neighbours(matrix: Matrix, environment: Environment, name: str, key: str) -> str:
+    """Return an SVG element for a page: one endpoint, what it calls, and what calls it.
+
+    Args:
+        matrix: The declaration.
+        environment: Where its names lead.
+        name: The endpoint; the load balancer's clients are one, too.
+        key: What the ids of the element begin with.
+    """
+    flows = tuple(each for each in matrix.flows if name in {each.source, each.target})
+    near = {name, *(end for each in flows for end in (each.source, each.target))}
+    front = environment.load_balancer.external
+    near |= {front} if name == clients(environment) else set()
+    around = replace(
+        matrix,
+        services=tuple(each for each in matrix.services if each.name in near),
+        externals=tuple(each for each in matrix.externals if each.name in near),
+        flows=flows,
+    )
+    return _Picture(around, environment, name, key).document()
+
+
 def clients(environment: Environment) -> str:
     """Return the name that the proof and the picture give to the clients of the load balancer."""
     return f"clients of {environment.load_balancer.external}"
@@ -63,6 +85,8 @@ def flows_shown(matrix: Matrix, environment: Environment) -> tuple[Flow, ...]:
 class _Picture:
     matrix: Matrix
     environment: Environment
+    around: str = ""
+    key: str = ""
 
     def document(self) -> str:
         above = min(at.y for at, *_ in self._frames(self._diagram.layout))
@@ -79,8 +103,11 @@ class _Picture:
     @property
     def _titles(self) -> Titles:
         title = f"{self.matrix.namespace} in {self.environment.name}"
-        flows = flows_shown(self.matrix, self.environment)
-        said = "; ".join(f"{each.source} to {each.target} on {listing(each.ports)}" for each in flows)
+        said = "; ".join(f"{each.source} to {each.target} on {listing(each.ports)}" for each in self._flows)
+        if self.around:
+            name = f"{self.around}: allowed connections"
+            described = f"Allowed: {said}." if said else "No connection is allowed."
+            return Titles(name, described, self.around, "What may call it, and what it may call", self.key)
         return Titles(
             f"{title}: allowed connections",
             f"Allowed: {said}. Everything else is denied.",
@@ -90,8 +117,17 @@ class _Picture:
 
     @cached_property
     def _links(self) -> list[Link]:
-        flows = (each for each in flows_shown(self.matrix, self.environment) if each.source != each.target)
+        flows = (each for each in self._flows if each.source != each.target)
         return [Link(each.source, each.target, listing(each.ports)) for each in flows]
+
+    @cached_property
+    def _flows(self) -> tuple[Flow, ...]:
+        every = flows_shown(self.matrix, self.environment)
+        return every if self._shows_clients else every[1:]
+
+    @property
+    def _shows_clients(self) -> bool:
+        return self.around in {"", clients(self.environment), self.environment.load_balancer.external}
 
     @cached_property
     def _on_nodes(self) -> bool:
@@ -109,7 +145,8 @@ class _Picture:
                 found[external.name] = 1 if self._is_in_vpc(external) else 0
             else:
                 found[external.name] = after if self._is_in_vpc(external) else after + 1
-        found[clients(self.environment)] = 0
+        if self._shows_clients:
+            found[clients(self.environment)] = 0
         return found
 
     @cached_property
@@ -134,7 +171,7 @@ class _Picture:
 
     @cached_property
     def _ports(self) -> dict[str, tuple[str, ...]]:
-        flows = sorted(flows_shown(self.matrix, self.environment), key=lambda each: each.ports)
+        flows = sorted(self._flows, key=lambda each: each.ports)
         links = (each for each in flows if each.source != each.target)
         return port_labels(Link(each.source, each.target, listing(each.ports)) for each in links)
 
@@ -178,7 +215,7 @@ class _Picture:
     @cached_property
     def _diagram(self) -> Diagram:
         stations = (
-            self._clients(),
+            *((self._clients(),) if self._shows_clients else ()),
             *(self._external(external) for external in self.matrix.externals),
             *(self._service(service) for service in self.matrix.services),
         )
@@ -193,8 +230,11 @@ class _Picture:
 
     def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
         """Yield the VPC, the namespace and the group of all services, if any: rectangle, style, caption, text start."""
-        inside = _around(layout, self._columns, 2, self._services_end)
         vpc = _around(layout, self._columns, 1, self._services_end + 1)
+        if not self.matrix.services:  # the neighbours of an external alone
+            yield Placed(vpc.x - 14, vpc.y - 42, vpc.width + 28, vpc.height + 56), "network", "VPC", vpc.x
+            return
+        inside = _around(layout, self._columns, 2, self._services_end)
         if self._on_nodes:
             guard = Placed(inside.x - 12, inside.y - _HEADING, inside.width + 24, inside.height + _HEADING + 16)
             namespace = grown(guard, 10)
@@ -218,6 +258,8 @@ class _Picture:
                 y += 24
 
     def _sentences(self) -> Iterator[tuple[str, str]]:
+        if self.around:
+            return
         yield (
             "said",
             f"Everything else is denied: at pods by NetworkPolicies ({DEFAULT_DENY}), in the VPC by security groups.",

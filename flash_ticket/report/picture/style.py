@@ -127,7 +127,7 @@ STYLE = (
     "dd{margin:.15rem 0 0;overflow-wrap:anywhere}"
     "footer{color:var(--faint);padding-top:2rem;padding-bottom:3rem}"
     "@media (max-width:40rem){header,main,footer{padding-left:1rem;padding-right:1rem}h1{font-size:1.5rem}"
-    "tbody th{white-space:normal;min-width:7rem}}"
+    "tbody th{white-space:normal;min-width:7rem}figure svg{width:auto;min-width:0;zoom:1.1}}"
     f"@media print{{:root{{{_colours(LIGHT)}}}"
     "nav,.skip{display:none}.wide{overflow:visible;border:0}figure svg{min-width:0}"
     "details::details-content{content-visibility:visible;height:auto}"

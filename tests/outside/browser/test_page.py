@@ -1,15 +1,11 @@
 """The page in a real browser: nothing fails, nothing is loaded, and everything can be reached and seen."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -20,42 +16,11 @@ from flash_ticket.report.picture.picture import picture
 from flash_ticket.report.picture.style import DARK, LIGHT
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.stacks import CASES
+from tests.support.report.browser import PHONE, asked, beyond_the_window, opened, small_texts
 
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _HOSTILE = "<img src=x onerror=alert(1)>"
 _FOCUSABLE = "a[href], summary, [tabindex='0']"
 _NAMED_ROLES = {"table", "image", "img", "figure", "region", "navigation", "link", "heading", "DisclosureTriangle"}
-
-
-def _program(*names: str) -> str:
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    pytest.skip(f"{names[0]} is not installed: apt-get install chromium chromium-driver")
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """A separate browser; a proxy in the environment is not used to connect to it."""
-    options = ChromeOptions()
-    options.binary_location = _program("chromium")
-    for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("no_proxy", "localhost,127.0.0.1")
-        driver = Chrome(options, Service(_program("chromedriver")))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="session")
@@ -82,19 +47,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 NAMES = (*(f"{case}.html" for case in CASES), "broken.html", "hostile.html", "prod.svg")
 HTML = tuple(name for name in NAMES if name.endswith(".html"))
-
-
-def opened(browser: Chrome, path: Path, width: int = 1280, scheme: str = "light") -> None:
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    )
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    browser.get(path.as_uri())
-
-
-def asked(browser: Chrome, script: str) -> Any:  # noqa: ANN401 - whatever the script returns
-    return browser.execute_script(f"return {script}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,18 +118,16 @@ def test_everything_has_a_name_for_a_screen_reader(browser: Chrome, pages: dict[
     assert name.endswith(".svg") or {"table", "figure", "region", "navigation", "link", "heading"} <= seen
 
 
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("width", [1280, PHONE])
 @pytest.mark.parametrize("name", HTML)
 def test_nothing_is_wider_than_the_window(browser: Chrome, pages: dict[str, Path], name: str, width: int) -> None:
     opened(browser, pages[name], width)
     browser.execute_script("document.querySelectorAll('details').forEach(each => each.open = true)")
 
     assert asked(browser, "innerWidth") == width
-    assert asked(browser, "document.documentElement.scrollWidth") <= width
-    beyond = """[...document.querySelectorAll('body *')].filter(
-        each => !each.closest('.wide *') && each.getBoundingClientRect().right > innerWidth + 0.5
-    ).map(each => each.outerHTML.slice(0, 120))"""
-    assert asked(browser, beyond) == []
+    assert beyond_the_window(browser) == []
+    if width == PHONE:
+        assert small_texts(browser) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

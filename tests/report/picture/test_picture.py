@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.project import read_project
 from flash_ticket.firewall.terms.ports import listing
-from flash_ticket.report.picture.picture import flows_shown, picture
+from flash_ticket.report.picture.picture import flows_shown, neighbours, picture
 from flash_ticket.report.picture.style import DARK, LIGHT, Palette
 from flash_ticket.report.picture.text_width import width
 from tests.support.declared.accounts import ROOT, environment_of, shop_matrix
@@ -125,6 +125,27 @@ def test_exactly_the_declared_flows_are_drawn_and_described(shop: tuple[Matrix, 
         assert f"{source} to {target} on {ports}" in diagram.description
     for source, target, ports in expected:
         assert f"{source} to {target}: {ports}" in diagram.titles()
+
+
+@settings(max_examples=25)
+@given(st.one_of(shops(), large_shops()), st.integers(0, 1 << 32))
+def test_the_picture_of_one_endpoint_has_its_neighbours_and_nothing_overlaps(
+    shop: tuple[Matrix, Environment], chosen: int
+) -> None:
+    every = flows_shown(*shop)
+    names = sorted({*shop[0].endpoints, every[0].source})
+    name = names[chosen % len(names)]
+    diagram = Diagram(neighbours(*shop, name, "part"))
+
+    for one, other in combinations(laid_out(diagram), 2):
+        assert not one.overlaps(other), (one, other)
+    for each in (*laid_out(diagram), *diagram.rectangles("network", "namespace", "guard")):
+        assert diagram.rectangles("ground")[0].holds(each), each
+    near = {(each.source, each.target, listing(each.ports)) for each in every if name in {each.source, each.target}}
+    drawn = {(line.source, line.target, line.ports) for line in diagram.lines()}
+    assert drawn == {each for each in near if each[0] != each[1]}
+    for source, target, ports in near:
+        assert f"{source} to {target} on {ports}" in diagram.description
 
 
 @given(shops())
