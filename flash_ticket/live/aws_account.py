@@ -1,17 +1,12 @@
 """The AWS account and region of a stack. They answer for what the binding names."""
 
-import os
+import threading
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ProfileNotFound
 
 from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import (
@@ -28,19 +23,13 @@ from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortSet
-from flash_ticket.firewall.terms.regular_file import refuse_unusual
 from flash_ticket.firewall.terms.verdict import Direction
+from flash_ticket.live.asking.answers import Answers
+from flash_ticket.live.asking.aws_session import PATIENCE, Session, aws_session
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
-
-# With one retry, a missing endpoint is an error within 30 seconds, not after minutes.
-_PATIENCE = Config(connect_timeout=4, read_timeout=10, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _FILTER_VALUES = 200
 _CNI_TAG = "node.k8s.amazonaws.com/instance_id"
-
-
-_SETTINGS = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
-_LARGEST_SETTINGS = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -51,8 +40,10 @@ class AwsAccount:
     credentials are missing or expired, a right is missing, or an endpoint does not answer within 30 seconds.
     """
 
-    session: boto3.Session
+    session: Session
     owner: Owner
+    _answers: Answers = field(default_factory=Answers, compare=False)
+    _making: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     @staticmethod
     def connect(region: str | None, profile: str | None, owner: Owner) -> "AwsAccount":
@@ -66,14 +57,7 @@ class AwsAccount:
         Raises:
             InputError: The profile does not exist, or a file of settings cannot be read.
         """
-        named = (os.environ.get(variable, default) for variable, default in _SETTINGS.items())
-        refuse_unusual((Path(name).expanduser() for name in named), _LARGEST_SETTINGS)
-        try:
-            return AwsAccount(boto3.Session(region_name=region, profile_name=profile), owner)
-        except ProfileNotFound as error:
-            raise InputError(
-                "AWS", "profile", str(error), "Set AWS_PROFILE or aws:profile to one that exists"
-            ) from None
+        return AwsAccount(aws_session(region, profile), owner)
 
     @property
     def region(self) -> str:
@@ -134,7 +118,7 @@ class AwsAccount:
     def cluster(self, name: str) -> FoundCluster | None:
         """Return the EKS cluster, or None if no cluster has that name."""
         try:
-            described = self.ask("eks", "describe_cluster", name=name)["cluster"]
+            described = self.ask_once("eks", "describe_cluster", name=name)["cluster"]
         except RefusedError as refused:
             if refused.code == "ResourceNotFoundException":
                 return None
@@ -202,16 +186,7 @@ class AwsAccount:
             arguments: The arguments of the operation.
         """
         question = f"{operation} {arguments}"
-        if question not in self._answers:
-            found: list[Any] = []
-            while True:
-                page = self.ask(service, operation, **arguments)
-                found += page[key]
-                if not page.get(following):
-                    break
-                arguments[following] = page[following]
-            self._answers[question] = found
-        return self._answers[question]
+        return self._answers.once(question, lambda: self._pages(service, operation, key, following, arguments))
 
     def ask(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
         """Return one answer, as the SDK returns it.
@@ -226,23 +201,32 @@ class AwsAccount:
             InputError: The call fails for another reason.
         """
         with explained_refusals(service, operation):
-            if service not in self._clients:
-                make_client: Any = self.session.client
-                self._clients[service] = make_client(service, config=_PATIENCE)
+            with self._making:
+                if service not in self._clients:
+                    self._clients[service] = self.session.client(service, config=PATIENCE)
             return getattr(self._clients[service], operation)(**arguments)
+
+    def ask_once(self, service: str, operation: str, **arguments: Any) -> Any:  # noqa: ANN401 - the SDK's
+        """Return the same as `ask`. A repeated call is answered from memory."""
+        return self._answers.once(f"{operation} {arguments}", partial(self.ask, service, operation, **arguments))
+
+    def _pages(self, service: str, operation: str, key: str, following: str, arguments: dict[str, Any]) -> list[Any]:
+        found: list[Any] = []
+        while True:
+            page = self.ask(service, operation, **arguments)
+            found += page[key]
+            if not page.get(following):
+                return found
+            arguments[following] = page[following]
 
     @property
     def _of_stack(self) -> dict[str, Any]:
         return {"Name": f"tag:{STACK_TAG}", "Values": [self.owner.stack]}
 
-    @cached_property
+    @property
     def _identity(self) -> tuple[str, str]:
-        identity = self.ask("sts", "get_caller_identity")
+        identity = self.ask_once("sts", "get_caller_identity")
         return identity["Account"], identity["Arn"].split(":")[1]
-
-    @cached_property
-    def _answers(self) -> dict[str, list[Any]]:
-        return {}
 
     @cached_property
     def _clients(self) -> dict[str, Any]:

@@ -66,13 +66,13 @@ def standing_queries(account: AwsAccount, name: str) -> StandingQueries:
     database = _found(account, "glue", "get_database", "Database", Name=name)
     table = _found(account, "glue", "get_table", "Table", DatabaseName=name, Name=TABLE) if database else None
     saved = account.pages("athena", "list_named_queries", "NamedQueryIds", WorkGroup=name) if workgroup else ()
-    queries = (account.ask("athena", "get_named_query", NamedQueryId=query)["NamedQuery"] for query in saved)
+    queries = (account.ask_once("athena", "get_named_query", NamedQueryId=query)["NamedQuery"] for query in saved)
     return StandingQueries(workgroup, database, table, tuple(queries))
 
 
 def _found(account: AwsAccount, service: str, operation: str, part: str, **asked: str) -> Any:  # noqa: ANN401 - the SDK's
     try:
-        return account.ask(service, operation, **asked).get(part)
+        return account.ask_once(service, operation, **asked).get(part)
     except RefusedError as refused:
         if refused.code in _NOT_THERE:
             return None

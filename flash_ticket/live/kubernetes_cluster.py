@@ -4,7 +4,8 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from flash_ticket.firewall.declare.choices import EnforcingMode
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.asking.answers import Answers
 from flash_ticket.live.stack.kubeconfig import refuse_endless_files
 
 _TIMEOUT = (4, 10)
@@ -47,10 +49,16 @@ class KubernetesCluster:
 
     Every method that calls the cluster may raise InputError: the cluster does not answer, the user is not signed in,
     or a right is missing.
+
+    Attributes:
+        api: The client.
+        name: The context of the kubeconfig, for people.
+        answers: What the cluster answered; None if each question is asked anew.
     """
 
     api: client.ApiClient
     name: str
+    answers: Answers | None = None
 
     @staticmethod
     def connect(kubeconfig: str | None, context: str | None) -> "KubernetesCluster":
@@ -85,6 +93,10 @@ class KubernetesCluster:
             raise InputError("Kubernetes", "kubeconfig", problem, remedy) from None
         api.configuration.retries = 1
         return KubernetesCluster(client.ApiClient(api.configuration), context or "the current context")
+
+    def remembering(self) -> "KubernetesCluster":
+        """Return the cluster as one that is read only once: it remembers what it has read."""
+        return replace(self, answers=Answers())
 
     def require_namespace(self, name: str) -> Mapping[str, str]:
         """Return the labels of the namespace. The namespace must exist and must not be in deletion.
@@ -233,6 +245,11 @@ class KubernetesCluster:
 
     def _get(self, path: str, accepted: str = "application/json", **query: str | int) -> dict[str, Any] | None:
         """Return the object at a path of the API, or None if there is none."""
+        if self.answers is None:
+            return self._read(path, accepted, query)
+        return self.answers.once(f"{path} {accepted} {query}", partial(self._read, path, accepted, query))
+
+    def _read(self, path: str, accepted: str, query: Mapping[str, str | int]) -> dict[str, Any] | None:
         response = self._response("GET", path, None, accepted, **query)
         if response.status == HTTPStatus.NOT_FOUND:
             return None

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutE
 from flash_ticket.firewall.bind.environment import Group
 from flash_ticket.firewall.compile.owner import STACK_TAG
 from flash_ticket.firewall.declare.sections.selection import One, Some
-from flash_ticket.live import aws_account
+from flash_ticket.live.asking.aws_session import PATIENCE
 from flash_ticket.live.aws_account import AwsAccount
 from lab.running.lab import Lab
 from lab.surroundings import REGION
@@ -330,7 +330,7 @@ def test_an_endpoint_without_a_listener_is_reported_at_once(monkeypatch: pytest.
 
 def test_the_timeout_for_a_silent_endpoint_is_at_most_30_seconds() -> None:
     """There are two attempts, each with a connect and a read timeout, and up to a second between them."""
-    patience: Any = aws_account._PATIENCE  # noqa: SLF001 - the test is about this budget
+    patience: Any = PATIENCE
     attempts = patience.retries["total_max_attempts"]
 
     assert attempts * (patience.connect_timeout + patience.read_timeout) + 1 < 30

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
 from flash_ticket.firewall.change.overruling import OtherPolicy, Others
-from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, Reach
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi, Reach
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.kubernetes_cluster import ForbiddenError, KubernetesCluster
 
@@ -35,12 +35,17 @@ def read_others(cluster: KubernetesCluster, namespace: str, labels: Mapping[str,
     return Others(policies, namespaces, tuple(unread))
 
 
+def list_of(api: OverrulingApi, namespace: str) -> tuple[str, str]:
+    """Return the version of an API, and the path of the list of its policies that can concern a namespace."""
+    within = f"namespaces/{namespace}/" if api.reach is Reach.NAMESPACE else ""
+    return f"{api.group}/{api.version}", f"{within}{api.plural}"
+
+
 def _policies(cluster: KubernetesCluster, namespace: str, unread: list[InputError]) -> Iterator[OtherPolicy]:
     seen: set[tuple[str, str]] = set()
     for api in OVERRULING_APIS:
-        within = f"namespaces/{namespace}/" if api.reach is Reach.NAMESPACE else ""
         try:
-            listed = cluster.listed_if_known(f"{api.group}/{api.version}", f"{within}{api.plural}")
+            listed = cluster.listed_if_known(*list_of(api, namespace))
         except ForbiddenError as error:
             unread.append(error)
             continue

@@ -1,13 +1,18 @@
 """The configuration of the stack that the Pulumi engine runs."""
 
+import os
+import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, Final, NoReturn
 
 import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
+from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
+from pulumi.runtime.settings import get_monitor
 
 from flash_ticket.firewall.change.resource_names import KEPT, POLICIES_TYPE
 from flash_ticket.firewall.change.whose.pod_layer import PoliciesInState
@@ -16,21 +21,24 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.declare.yaml_document import DECLARED, read_text
-from flash_ticket.firewall.project import lines_of_settings
+from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
 from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse_all
 from flash_ticket.firewall.terms.yaml.reader import Aliases, read_yaml
 from flash_ticket.live.stack.settings import StackConfiguration, configuration
 
 
-def read_declaration(traffic: Path) -> tuple[Matrix, StackConfiguration]:
+def read_declaration(program: str) -> tuple[Matrix, StackConfiguration]:
     """Return the matrix and the configuration of the running program's stack.
+
+    Args:
+        program: The path of the program; the matrix is beside it.
 
     Raises:
         InputError: As ``read_matrix`` and ``read_stack_configuration``; it holds the mistakes of both.
     """
     mistakes: list[InputError] = []
     with gathered(mistakes):
-        matrix = read_matrix(traffic)
+        matrix = read_matrix(Path(program).with_name(MATRIX_FILE))
     with gathered(mistakes):
         settings = read_stack_configuration()
     refuse_all(mistakes)
@@ -80,6 +88,33 @@ def read_state() -> StateBefore:
     held = [each["outputs"].get(KEPT) for each in resources if each.get("type") == POLICIES_TYPE]
     kept = PoliciesInState.KEPT if all(held) else PoliciesInState.OWNED
     return StateBefore(ids, kept if held else PoliciesInState.NONE)
+
+
+def begin_to_declare() -> None:
+    """Let the engine start the AWS provider now, and leave out the SDK's messages for debugging.
+
+    The engine starts a provider at the first question for it, and the program goes on meanwhile. The answer does not
+    matter, nor does an error: if the provider cannot work, the first resource says so.
+
+    The SDK sends several messages for each resource. Each is a call that waits for the engine, and the engine drops it
+    unless it runs with ``--debug``. With the variable `SHOW_DEBUGGING` they stay.
+    """
+    threading.Thread(target=_ask_provider, args=(get_monitor(),), daemon=True).start()
+    if not os.environ.get(SHOW_DEBUGGING):
+        pulumi.log.debug = lambda *_, **__: None
+
+
+SHOW_DEBUGGING: Final = "FLASH_FIREWALL_SDK_DEBUG"
+
+
+def _ask_provider(monitor: Any) -> None:  # noqa: ANN401 - the SDK's
+    question = ResourceInvokeRequest(tok=_QUESTION, version=version("pulumi-aws"), acceptResources=True)
+    with suppress(Exception):
+        monitor.Invoke(question)
+
+
+_QUESTION = "aws:index/getPartition:getPartition"
+"""The provider answers it without a call to AWS."""
 
 
 _AS_THE_ENGINE = replace(DECLARED, aliases=Aliases.BOUNDED)

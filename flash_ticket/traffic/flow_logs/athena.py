@@ -7,13 +7,13 @@ Source: Amazon Athena User Guide, "Query Amazon VPC flow logs", "Use partition p
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from pathlib import Path
 from typing import Final
 
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.compile.owner import Owner
-from flash_ticket.traffic.flow_logs.query import PARTITION_MARGIN, Dialect, flow_log_query
-from flash_ticket.traffic.records.record import Disposition, Scope
+from flash_ticket.traffic.flow_logs.query import PARTITION_MARGIN
+from flash_ticket.traffic.records.record import Disposition
 
 TABLE: Final = "flow_logs"
 """The name of the table, in the stack's own database."""
@@ -157,12 +157,8 @@ def saved_queries(database: str) -> tuple[SavedQuery, ...]:
     )
 
 
-@cache
-def _query_of_recent_lines() -> str:
-    from sqlglot import transpile  # noqa: PLC0415 - only Athena needs it, and it is slow to import
-
-    query = flow_log_query(Scope(), Dialect.ATHENA, "recent")
-    return transpile(query, read=Dialect.ATHENA, write=Dialect.ATHENA, pretty=True)[0]
+RECENT_LINES: Final = Path(__file__).with_name("recent_lines.sql")
+"""The query of all lines of a table ``recent``, in Athena's dialect. To translate it takes 0.4 seconds."""
 
 
 def _of_the_last(days: int, database: str, condition: str) -> str:
@@ -178,8 +174,7 @@ WITH recent AS (
     AND ("end" >= TO_UNIXTIME({since}) OR "end" IS NULL)
 )
 SELECT * FROM (
-{_query_of_recent_lines()}
-)
+{RECENT_LINES.read_text(encoding="utf-8")})
 {condition}
 ORDER BY lines DESC
 """  # noqa: S608 - names of our own

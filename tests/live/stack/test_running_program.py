@@ -73,7 +73,7 @@ def test_the_mistakes_of_both_files_are_reported_at_once(project: Path) -> None:
     edit(project / "traffic.yaml", "services:", "servces:")
     edit(project / "Pulumi.dev.yaml", "retentionDays: 14", "retentionDays: 014")
     with pytest.raises(InputError) as refused:
-        read_declaration(project / "traffic.yaml")
+        read_declaration(str(project / "__main__.py"))
 
     sources = {each.source for each in refused.value.each}
     assert sources == {"traffic.yaml", "Pulumi.dev.yaml"}

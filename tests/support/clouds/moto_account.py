@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flash_ticket.firewall.compile.owner import NOBODY
+from flash_ticket.live.asking.aws_session import Session
 from flash_ticket.live.aws_account import AwsAccount
 from lab.aws_api.remembered import remember
 from lab.surroundings import REGION
@@ -69,7 +70,7 @@ def _client(service: str, endpoint: str) -> Any:  # noqa: ANN401 - likewise
 
 
 @cache
-def _session(endpoint: str, key: str) -> boto3.Session:
+def _session(endpoint: str, key: str) -> Session:
     assert os.environ["AWS_ENDPOINT_URL"] == endpoint
     assert key
     return AwsAccount.connect(REGION, None, NOBODY).session

@@ -12,7 +12,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from flash_ticket.traffic.flow_logs.athena import TABLE, SavedQuery, saved_queries
+from flash_ticket.traffic.flow_logs.athena import RECENT_LINES, TABLE, SavedQuery, saved_queries
 from flash_ticket.traffic.flow_logs.query import ROW, Dialect, flow_log_query
 from flash_ticket.traffic.records.record import Scope
 from tests.support.naive.naive_flow_log import Line
@@ -66,6 +66,15 @@ def answer(database: "DuckDBPyConnection", query: SavedQuery) -> list[dict[str, 
     found = database.execute(at_that_moment.sql("duckdb"))
     assert tuple(each[0] for each in found.description or ()) == ROW
     return [dict(zip(ROW, row, strict=True)) for row in found.fetchall()]
+
+
+def test_the_translated_query_is_kept_as_it_is_now(update_golden: bool) -> None:  # noqa: FBT001 - a fixture
+    query = flow_log_query(Scope(), Dialect.ATHENA, "recent")
+    text = sqlglot.transpile(query, read=Dialect.ATHENA, write=Dialect.ATHENA, pretty=True)[0] + "\n"
+
+    if update_golden:
+        RECENT_LINES.write_text(text, encoding="utf-8")
+    assert RECENT_LINES.read_text(encoding="utf-8") == text, "recent_lines.sql is stale: run pytest --update-golden"
 
 
 def test_the_saved_queries_have_the_names_of_the_verbs() -> None:
