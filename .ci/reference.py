@@ -22,6 +22,7 @@ from components.firewall import Firewall  # noqa: E402 - likewise
 from flash_ticket.cli.exit_status import ExitStatus  # noqa: E402 - likewise
 from flash_ticket.cli.main import app  # noqa: E402 - likewise
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, Binding  # noqa: E402 - likewise
+from flash_ticket.firewall.declare.sections.other_stacks import FROM, kinds_of, without_references  # noqa: E402 - likewise
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY  # noqa: E402 - likewise
 from flash_ticket.firewall.declare.traffic_file import TrafficFile  # noqa: E402 - likewise
 
@@ -77,9 +78,51 @@ _STACK_KEYS = {
 }
 
 
+_REFERENCE = "ValueOfAnotherStack"
+_REFERENCE_SCHEMA = {
+    "type": "object",
+    "description": "What another stack exports, such as {from: {stack: acme/network/prod, output: vpcId}}.",
+    "properties": {
+        FROM: {
+            "type": "object",
+            "properties": {"stack": {"type": "string"}, "output": {"type": "string"}},
+            "required": ["stack", "output"],
+            "additionalProperties": False,
+        }
+    },
+    "required": [FROM],
+    "additionalProperties": False,
+}
+
+
+def _with_references(node: Any, known: dict[str, Any]) -> Any:  # noqa: ANN401 - a part of a JSON schema
+    """Return a schema that also accepts another stack's output wherever the program does."""
+    if isinstance(node, list):
+        return [_with_references(each, known) for each in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: _with_references(each, known) for key, each in node.items()}
+    for key in ("properties", "patternProperties"):
+        for name, each in node.get(key, {}).items():
+            found[key][name] = _or_reference(found[key][name], each, known)
+    if "items" in node:
+        found["items"] = _or_reference(found["items"], node["items"], known)
+    return found
+
+
+def _or_reference(node: dict[str, Any], original: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    if not kinds_of(without_references(original, known)):
+        return node
+    said = {key: each for key, each in node.items() if key in {"description", "default", "title"}}
+    options = node.get("anyOf") or [{key: each for key, each in node.items() if key not in said}]
+    return {"anyOf": [*options, {"$ref": f"#/$defs/{_REFERENCE}"}], **said}
+
+
 def _stack_schema(binding: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON schema of Pulumi.<stack>.yaml, which holds the binding."""
-    own = {key: value for key, value in binding.items() if key not in {"$schema", "$defs"}}
+    known = binding["$defs"]
+    own = _with_references({key: each for key, each in binding.items() if key not in {"$schema", "$defs"}}, known)
+    definitions = {name: _with_references(each, known) for name, each in known.items()}
     settings = {**_STACK_KEYS, BINDING_KEY: {"$ref": "#/$defs/Binding"}}
     unknown = f"^{PROJECT}:(?!({'|'.join(each.partition(':')[2] for each in (BINDING_KEY, SUSPENSIONS_KEY))})$)"
     return {
@@ -90,7 +133,7 @@ def _stack_schema(binding: dict[str, Any]) -> dict[str, Any]:
         "properties": {
             "config": {"type": "object", "properties": settings, "patternProperties": {unknown: False}},
         },
-        "$defs": {**binding["$defs"], "Binding": own},
+        "$defs": {**definitions, "Binding": own, _REFERENCE: _REFERENCE_SCHEMA},
     }
 
 
@@ -101,7 +144,11 @@ Editors complete and check it against `traffic.schema.json`, which its first lin
 _BINDING = f"""The binding is the value of `{BINDING_KEY}` in `Pulumi.<stack>.yaml`. It says where the names of
 `traffic.yaml` are in the account and cluster of that stack. Editors complete and check the file against
 `binding.schema.json`, which its first line names.
-[Getting started](../getting-started.md#the-keys-of-the-binding) has the short form of this page."""
+[Getting started](../getting-started.md#the-keys-of-the-binding) has the short form of this page.
+
+Where a key has an id, a name as text, an address block, `tags` beside `id`, or a list of these, a stack can write
+`{{from: {{stack: acme/network/prod, output: vpcId}}}}` instead: what another stack exports. See
+[Recipes](../recipes.md#values-from-another-stack)."""
 
 
 def _page(title: str, introduction: str, keys: FileKeys) -> str:

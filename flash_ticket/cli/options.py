@@ -9,6 +9,7 @@ import typer
 from flash_ticket.firewall.project import read_project, stacks
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.stack.pulumi_answers import resolved_settings
 
 Project = Annotated[Path, typer.Option("--project", help="The folder that holds traffic.yaml and Pulumi.<stack>.yaml.")]
 Stack = Annotated[str | None, typer.Option("--stack", envvar="PULUMI_STACK", help="The environment, such as prod.")]
@@ -26,7 +27,7 @@ def read(project: Path, stack: str | None) -> CompiledFirewall:
     Raises:
         InputError: No stack is named and there are several, or its files hold a mistake.
     """
-    return read_project(project, chosen(project, stack), datetime.now(UTC))
+    return read_project(project, chosen(project, stack), datetime.now(UTC), resolved_settings)
 
 
 def chosen(project: Path, stack: str | None) -> str:

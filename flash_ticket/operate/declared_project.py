@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from flash_ticket.firewall.change.history import DeclaredVersion
-from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.binding import BINDING_KEY, settings_path
+from flash_ticket.firewall.declare.project_file import PROJECT_FILE
 from flash_ticket.firewall.project import MATRIX_FILE, read_settings
 
 _LEFT_OUT = {".git", ".pulumi", "__pycache__"}
@@ -67,14 +68,14 @@ def declared_project(folder: Path, stack: str, version: DeclaredVersion) -> Iter
     with TemporaryDirectory(prefix="flash-firewall-") as made:
         imitate(folder, Path(made))
         _write(Path(made) / MATRIX_FILE, dict(version.matrix))
-        _put_settings(Path(made) / stack_file(stack), settings)
+        written = settings_path(folder, stack)
+        # The keys beside config say how Pulumi encrypts the stack's secrets.
+        document = yaml.safe_load(written.read_text(encoding="utf-8"))
+        _write(Path(made) / written.name, {**document, "config": settings})
+        if written.parent != folder:  # the folder of settings is a link, and nothing is written into it
+            project = yaml.safe_load((folder / PROJECT_FILE).read_text(encoding="utf-8"))
+            _write(Path(made) / PROJECT_FILE, {key: each for key, each in project.items() if key != "stackConfigDir"})
         yield Path(made)
-
-
-def _put_settings(path: Path, settings: dict[str, object]) -> None:
-    # The keys beside config say how Pulumi encrypts the stack's secrets.
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    _write(path, {**document, "config": settings})
 
 
 def _write(path: Path, content: dict[str, object]) -> None:

@@ -9,10 +9,10 @@ from flash_ticket.firewall.change.history import DeclaredVersion, Versions, decl
 from flash_ticket.firewall.compile.suspended import refuse_rendered
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.project import MATRIX_FILE, declared_files
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.git import commits_of, files_at
-from flash_ticket.live.stack.settings import StackConfiguration, read_stack_file
+from flash_ticket.live.stack.settings import OtherStacks, StackConfiguration, read_stack_file
 from flash_ticket.operate.consent import require_consent
 from flash_ticket.operate.declared_project import declared_project
 from flash_ticket.operate.one_at_a_time import one_at_a_time
@@ -44,7 +44,7 @@ class Rollback:
         Raises:
             InputError: Its settings or records are not readable, or nobody has deployed it yet.
         """
-        settings, found = read_stack_file(folder, stack), Stack(folder, stack)
+        settings, found = read_stack_file(folder, stack, OtherStacks.MADE_UP), Stack(folder, stack)
         return Rollback(found, settings, found.versions())
 
     @property
@@ -127,9 +127,10 @@ class Rollback:
         return files_text(version, files, self._names, commit)
 
     def _commit_of(self, version: DeclaredVersion) -> str | None:
-        for commit in commits_of(self.stack.folder, self._names, _COMMITS):
+        names = declared_files(self.stack.folder, self.name)
+        for commit in commits_of(self.stack.folder, names, _COMMITS):
             try:
-                with files_at(self.stack.folder, commit, self._names) as folder:
+                with files_at(self.stack.folder, commit, names) as folder:
                     if _declared(folder, self.name).same_as(version):
                         return commit
             except InputError:
@@ -138,5 +139,5 @@ class Rollback:
 
 
 def _declared(folder: Path, stack: str) -> DeclaredVersion:
-    settings = read_stack_file(folder, stack)
+    settings = read_stack_file(folder, stack, OtherStacks.MADE_UP)
     return declared_at(settings.suspensions.at, read_matrix(folder / MATRIX_FILE), settings.written, settings.region)

@@ -9,7 +9,7 @@ from pathlib import Path
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.history import DeclaredVersion
 from flash_ticket.firewall.compile.suspended import refuse_rendered
-from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.binding import settings_path
 from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.settings_edit import with_suspensions
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions, parse_suspensions
@@ -17,6 +17,7 @@ from flash_ticket.firewall.declare.yaml_document import parse_document
 from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.stack.pulumi_answers import resolved_settings
 from flash_ticket.operate.declared_project import declared_project
 from flash_ticket.operate.one_at_a_time import one_at_a_time
 from flash_ticket.operate.pulumi import InterruptedUpdateError, Stack
@@ -47,7 +48,7 @@ class SuspendedPolicies:
             InputError: The settings file is not readable.
         """
         name = stack.rpartition("/")[2]
-        listed = parse_suspensions(read_settings(folder, name).get(SUSPENSIONS_KEY), name, at)
+        listed = parse_suspensions(read_settings(folder, stack, resolved_settings).get(SUSPENSIONS_KEY), name, at)
         return SuspendedPolicies(folder, stack, name, listed)
 
     @property
@@ -119,7 +120,7 @@ class SuspendedPolicies:
 
     @property
     def _path(self) -> Path:
-        return (self.folder / stack_file(self.name)).resolve()
+        return settings_path(self.folder, self.name).resolve()
 
     @cached_property
     def _runs(self) -> DeclaredVersion:

@@ -9,6 +9,7 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.options import HERE, Project
 from flash_ticket.firewall.project import read_projects, stacks
+from flash_ticket.live.stack.pulumi_answers import resolved_settings
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.proof import checked
 
@@ -23,7 +24,7 @@ def check(
     output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Prove that both layers of each stack match the matrix. Exits 0 if every proof holds, 1 if one does not."""
-    firewalls = read_projects(project, stack or stacks(project), datetime.now(UTC))
+    firewalls = read_projects(project, stack or stacks(project), datetime.now(UTC), resolved_settings)
     proofs = [(firewall, firewall.proof()) for firewall in firewalls]
     sys.stdout.write(checked(proofs, output))
     return ExitStatus.HOLDS if all(proof.holds for _, proof in proofs) else ExitStatus.VIOLATED

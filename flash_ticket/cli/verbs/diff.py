@@ -10,9 +10,8 @@ from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.manifests import Context, Plugin, analysed, analysed_live
 from flash_ticket.cli.options import HERE, Project, Stack, read
 from flash_ticket.firewall.change.impact import FirewallDifference, difference
-from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.choices import CniName
-from flash_ticket.firewall.project import MATRIX_FILE
+from flash_ticket.firewall.project import declared_files
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.git import files_at
@@ -71,5 +70,5 @@ def _since(project: Path, stack: str | None, revision: str) -> FirewallDifferenc
 
     after = read(project, stack)
     name = after.environment.name
-    with files_at(project, revision, (MATRIX_FILE, stack_file(name))) as folder:
+    with files_at(project, revision, declared_files(project, name)) as folder:
         return difference(read(folder, name).layers(), after.layers())

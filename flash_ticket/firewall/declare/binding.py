@@ -8,9 +8,11 @@ from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, mod
 
 from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, Coarsening, LogDestination, OnDestroy
 from flash_ticket.firewall.declare.fields import Name, Ports
+from flash_ticket.firewall.declare.project_file import settings_folder
 from flash_ticket.firewall.declare.sections.alerts import AlertsEntry, Asked
 from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailsEntry
+from flash_ticket.firewall.declare.sections.other_stacks import ReadOutputs, with_values
 from flash_ticket.firewall.declare.sections.selection import Cidr, One, Some, only_one_of
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal, validated
 from flash_ticket.firewall.terms.input_error import shown
@@ -199,16 +201,36 @@ def stack_file(stack: str) -> str:
     return f"Pulumi.{stack}.yaml"
 
 
+def settings_path(folder: Path, stack: str) -> Path:
+    """Return the path of the file that holds a stack's configuration: Pulumi.yaml may name another folder for it.
+
+    Raises:
+        InputError: Pulumi.yaml cannot be read.
+    """
+    return settings_folder(folder) / stack_file(stack)
+
+
 def stacks_of(folder: Path) -> tuple[str, ...]:
-    """Return the stacks that have a settings file in a folder, sorted."""
+    """Return the stacks that have a settings file in a project's folder, sorted.
+
+    Raises:
+        InputError: Pulumi.yaml cannot be read.
+    """
     prefix, suffix = stack_file("*").split("*")
-    return tuple(sorted(path.name.removeprefix(prefix).removesuffix(suffix) for path in folder.glob(stack_file("*"))))
+    found = settings_folder(folder).glob(stack_file("*"))
+    return tuple(sorted(path.name.removeprefix(prefix).removesuffix(suffix) for path in found))
 
 
-def parse_binding(content: Any, stack: str) -> Binding:  # noqa: ANN401 - parsed YAML or JSON has any shape
+def parse_binding(content: Any, stack: str, read: ReadOutputs | None = None) -> Binding:  # noqa: ANN401 - parsed YAML or JSON has any shape
     """Return the binding of a stack.
+
+    Args:
+        content: Parsed YAML or JSON.
+        stack: The stack.
+        read: Reads the outputs of other stacks. Without it, made-up values stand in their place.
 
     Raises:
         InputError: The content has a mistake; the error names the stack's file, the key and the remedy of the first.
     """
-    return validated(Binding, content, stack_file(stack), BINDING_KEY)
+    source = stack_file(stack)
+    return validated(Binding, with_values(content, Binding, source, BINDING_KEY, read), source, BINDING_KEY)

@@ -19,14 +19,17 @@ MAX_BYTES = 10_000_000
 
 DECLARED = Rules(plain=declared_scalar, key=declared_scalar, aliases=Aliases.REFUSED, deepest=50)
 
+AS_THE_ENGINE = replace(DECLARED, aliases=Aliases.BOUNDED)
+"""For what Pulumi or this program writes, or what people write for Pulumi alone: it may use aliases."""
 
-def read_document(path: Path) -> Any:  # noqa: ANN401 - parsed YAML has any shape
+
+def read_document(path: Path, rules: Rules = DECLARED) -> Any:  # noqa: ANN401 - parsed YAML has any shape
     """Return the file's one document.
 
     Raises:
         InputError: The file is missing, unreadable, too large, not UTF-8 or not YAML, or has a key twice or an alias.
     """
-    return parse_document(read_text(path), path.name)
+    return parse_document(read_text(path), path.name, rules=rules)
 
 
 def read_text(path: Path) -> str:
@@ -46,19 +49,20 @@ def read_text(path: Path) -> str:
     return text
 
 
-def parse_document(text: str, source: str, mistakes: list[InputError] | None = None) -> Any:  # noqa: ANN401 - as above
+def parse_document(text: str, source: str, mistakes: list[InputError] | None = None, rules: Rules = DECLARED) -> Any:  # noqa: ANN401 - as above
     """Return the text's one YAML document; errors name it ``source``.
 
     Args:
         text: What the file holds.
         source: The file, for errors.
         mistakes: Receives the mistakes that reading can go on after; without it, they are an error.
+        rules: What the document may hold.
 
     Raises:
         InputError: As ``read_document``.
     """
     found: list[InputError] = [] if mistakes is None else mistakes
-    documents = list(read_yaml(text, source, DECLARED, found))
+    documents = list(read_yaml(text, source, rules, found))
     if len(documents) > 1:
         raise InputError(source, f"line {documents[1].line}", "a second document begins here", "Keep one document")
     if mistakes is None:

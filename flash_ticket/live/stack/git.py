@@ -23,6 +23,7 @@ def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[P
     """
     with TemporaryDirectory() as folder:
         for name in names:
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             (Path(folder) / name).write_bytes(_file_at(project, revision, name))
         try:
             yield Path(folder)

@@ -4,7 +4,7 @@ import os
 import threading
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -13,18 +13,20 @@ import pulumi
 from pulumi.runtime.config import CONFIG, is_config_secret
 from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
 from pulumi.runtime.settings import get_monitor
+from pulumi.runtime.sync_await import _sync_await
 
 from flash_ticket.firewall.change.resource_names import KEPT, POLICIES_TYPE
 from flash_ticket.firewall.change.whose.pod_layer import PoliciesInState
-from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, stack_file
+from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, settings_path
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.other_stacks import Outputs, Unreadable, Withheld
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY
 from flash_ticket.firewall.declare.traffic_file import read_matrix
-from flash_ticket.firewall.declare.yaml_document import DECLARED, read_text
+from flash_ticket.firewall.declare.yaml_document import AS_THE_ENGINE, read_text
 from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
 from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse_all
-from flash_ticket.firewall.terms.yaml.reader import Aliases, read_yaml
-from flash_ticket.live.stack.settings import StackConfiguration, configuration
+from flash_ticket.firewall.terms.yaml.reader import read_yaml
+from flash_ticket.live.stack.settings import StackConfiguration, configuration, encrypted_binding
 
 
 def read_declaration(program: str) -> tuple[Matrix, StackConfiguration]:
@@ -52,18 +54,29 @@ def read_stack_configuration() -> StackConfiguration:
         InputError: A key of this project is unknown, missing or encrypted, or the binding is not valid.
     """
     if is_config_secret(BINDING_KEY):
-        raise InputError(
-            stack_file(pulumi.get_stack()),
-            BINDING_KEY,
-            "it is encrypted, and it is recorded in the clear",
-            "Write it in the clear: nothing in it is a secret",
-        )
-    _refuse_unclear_numbers(Path(stack_file(pulumi.get_stack())))
+        raise encrypted_binding(pulumi.get_stack())
+    _refuse_unclear_numbers(settings_path(Path(), pulumi.get_stack()))
     own = pulumi.Config(PROJECT)
     parsed: dict[str, object] = {
         key: own.get_object(key.removeprefix(f"{PROJECT}:")) for key in (BINDING_KEY, SUSPENSIONS_KEY)
     }
-    return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed})
+    return configuration(pulumi.get_stack(), {**CONFIG.get(), **parsed}, read_outputs)
+
+
+def read_outputs(stack: str) -> Outputs:
+    """Return the outputs of another stack, which the state then names as a StackReference.
+
+    The program compiles what they say, so it waits for them here.
+    """
+    try:
+        # The engine's answer to a reference that it cannot resolve ends the program, and this one is an exception.
+        pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack})
+    except Exception as error:  # noqa: BLE001 - the SDK raises this
+        return Unreadable(" ".join(str(error).split()).rpartition("returned an error: ")[2])
+    reference = pulumi.StackReference(stack)
+    outputs = _sync_await(reference.outputs.future()) or {}
+    secret = _sync_await(reference.secret_output_names.future()) or ()
+    return {name: Withheld.SECRET if name in secret else value for name, value in outputs.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +130,6 @@ _QUESTION = "aws:index/getPartition:getPartition"
 """The provider answers it without a call to AWS."""
 
 
-_AS_THE_ENGINE = replace(DECLARED, aliases=Aliases.BOUNDED)
-"""A command writes a copy of the settings for the engine, and YAML's writer uses aliases."""
-
-
 def _refuse_unclear_numbers(path: Path) -> None:
     """Refuse in the settings file what its readers take for different numbers: the engine has a reader of its own.
 
@@ -129,7 +138,7 @@ def _refuse_unclear_numbers(path: Path) -> None:
     """
     mistakes: list[InputError] = []
     with suppress(InputError):  # the engine has read it, and its values are checked
-        deque(read_yaml(read_text(path), path.name, _AS_THE_ENGINE, mistakes), maxlen=0)
+        deque(read_yaml(read_text(path), path.name, AS_THE_ENGINE, mistakes), maxlen=0)
     refuse_all(mistakes)
 
 

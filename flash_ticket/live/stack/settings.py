@@ -5,14 +5,17 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, Binding, parse_binding, stack_file
+from flash_ticket.firewall.declare.sections.other_stacks import ReadOutputs
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspensions, parse_suspensions
 from flash_ticket.firewall.project import lines_of_settings, read_settings
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.stack.pulumi_answers import outputs_beside, resolved_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,14 @@ class StackConfiguration:
         return Owner.in_cluster(self.stack, namespace, self.region, self.binding.cluster.name)
 
 
-def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration:
+def configuration(stack: str, settings: Mapping[str, Any], read: ReadOutputs | None) -> StackConfiguration:
     """Return the configuration of a stack.
 
     Args:
         stack: The last part of the stack's name, such as ``dev``.
         settings: The values by their full keys, such as ``aws:region``. The binding and the suspensions are parsed
             YAML. The other values are text.
+        read: Reads the outputs of other stacks. Without it, made-up values stand in their place.
 
     Raises:
         InputError: A key of this project is unknown or missing, or the binding is not valid.
@@ -70,9 +74,11 @@ def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration
     content = settings.get(BINDING_KEY)
     if content is None:
         raise InputError(stack_file(stack), BINDING_KEY, "this key is missing", "Add it as in Pulumi.dev.yaml")
+    if isinstance(content, dict) and content.keys() == {"secure"}:
+        raise encrypted_binding(stack)
     return StackConfiguration(
         stack,
-        parse_binding(content, stack),
+        parse_binding(content, stack, read),
         region,
         settings.get("aws:profile"),
         settings.get("kubernetes:kubeconfig"),
@@ -82,12 +88,30 @@ def configuration(stack: str, settings: Mapping[str, Any]) -> StackConfiguration
     )
 
 
+def encrypted_binding(stack: str) -> InputError:
+    """Return the mistake of a stack with an encrypted binding."""
+    problem, remedy = (
+        "it is encrypted, and it is recorded in the clear",
+        "Write it in the clear: nothing in it is a secret",
+    )
+    return InputError(stack_file(stack), BINDING_KEY, problem, remedy)
+
+
 _KUBECONFIG = "kubernetes:kubeconfig"
 _USED = ("aws:region", "aws:profile", _KUBECONFIG, "kubernetes:context")
 
 
-def read_stack_file(folder: Path, stack: str) -> StackConfiguration:
-    """Return the configuration of a stack.
+class OtherStacks(Enum):
+    """Where values that other stacks export come from."""
+
+    READ = "read"
+    """From Pulumi."""
+    MADE_UP = "made up"
+    """Nobody asks Pulumi, and made-up values stand in their place."""
+
+
+def read_stack_file(folder: Path, stack: str, others: OtherStacks = OtherStacks.READ) -> StackConfiguration:
+    """Return the configuration of a stack as Pulumi resolves it.
 
     If the kubeconfig in the file is encrypted, KUBECONFIG replaces it.
 
@@ -95,15 +119,17 @@ def read_stack_file(folder: Path, stack: str) -> StackConfiguration:
         folder: The folder of Pulumi.<stack>.yaml. A relative path of a kubeconfig starts there, because the engine
             runs the program there.
         stack: The stack, such as ``dev``. Only the last part of a full name (``organization/project/dev``) counts.
+        others: Where values that other stacks export come from.
 
     Raises:
         InputError: The file is not readable, a key is unknown, missing or encrypted, or the binding is not valid.
     """
     name = stack.rpartition("/")[2]
-    settings = read_settings(folder, name)
+    settings = read_settings(folder, stack, resolved_settings)
     texts = dict(_texts(settings, folder, stack_file(name)))
     with lines_of_settings(folder, name):
-        return configuration(name, {**settings, **texts})
+        read = outputs_beside(folder) if others is OtherStacks.READ else None
+        return configuration(name, {**settings, **texts}, read)
 
 
 def _texts(settings: Mapping[str, Any], folder: Path, source: str) -> Iterator[tuple[str, str | None]]:

@@ -156,7 +156,7 @@ def _unknown_owner(project: Path) -> None:
         (_unplaced, "traffic.yaml: externals.kafka: it has no place in the environment dev"),
         (
             _unknown_owner,
-            "binding.cluster.podLayer: 'argocd' is not known here. Write 'pulumi' or 'rendered'. See line 12.",
+            "binding.cluster.podLayer: 'argocd' is not known here. Write 'pulumi' or 'rendered'. See line 13.",
         ),
     ],
 )

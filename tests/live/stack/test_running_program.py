@@ -63,7 +63,7 @@ def test_a_mistake_in_the_settings_is_shown_with_its_file_and_line(
     (text,) = shown
     assert text.splitlines() == [
         "AWS: credentials: they have expired. Sign in again.",
-        f"{name}: flash-ticket-firewall:binding.vpc: there is no VPC. Correct it. See line 6.",
+        f"{name}: flash-ticket-firewall:binding.vpc: there is no VPC. Correct it. See line 7.",
         f"{name}: flash-ticket-firewall:binding.cluster.nodes: there is no group. Correct it. See line {nodes}.",
     ]
     assert not caplog.records

@@ -99,7 +99,7 @@ class AlertsEntry(FileModel):
 
     model_config = NOT_EMPTY
 
-    runbook: Annotated[str, PlainValidator(_url), _TEXT]
+    runbook: Annotated[str, PlainValidator(_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})]
     """Where `docs/runbook.md` is published; each alert links to a heading there."""
     thresholds: ThresholdsEntry = Field(default_factory=lambda: ThresholdsEntry.model_validate({}))
     """How much denied traffic raises an alert."""

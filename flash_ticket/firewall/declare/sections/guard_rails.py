@@ -172,7 +172,12 @@ def _secret_type(value: object) -> str:
 
 _TEXT = WithJsonSchema({"type": "string"})
 SubjectNames = Annotated[list[Annotated[str, PlainValidator(_name), _TEXT]], Field(min_length=1)]
-Accounts = Annotated[list[Annotated[str, PlainValidator(_account), _TEXT]], Field(min_length=1)]
+Accounts = Annotated[
+    list[
+        Annotated[str, PlainValidator(_account), WithJsonSchema({"type": "string", "pattern": f"^{_ACCOUNT.pattern}$"})]
+    ],
+    Field(min_length=1),
+]
 
 
 class SubjectsEntry(FileModel):

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.sections.other_stacks import BLOCK_FORMAT
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal
 from flash_ticket.firewall.terms.input_error import shown
 
@@ -51,14 +52,16 @@ def _tags(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(value.items()))
 
 
-Cidr = Annotated[Network, PlainValidator(_network), WithJsonSchema({"type": "string"})]
+Cidr = Annotated[Network, PlainValidator(_network), WithJsonSchema({"type": "string", "format": BLOCK_FORMAT})]
 Tags = Annotated[
     tuple[tuple[str, str], ...],
     PlainValidator(_tags),
     WithJsonSchema({"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}),
 ]
 Text = Annotated[str, Field(min_length=1)]
-ResolverAddress = Annotated[ResolverIp, PlainValidator(_resolver_address), WithJsonSchema({"type": "string"})]
+ResolverAddress = Annotated[
+    ResolverIp, PlainValidator(_resolver_address), WithJsonSchema({"type": "string", "format": "ip-address"})
+]
 
 
 class One(FileModel):
