@@ -132,7 +132,7 @@ class _Replacing:
         return content
 
     def _kinds(self, place: Place, written: object) -> list[Kind]:
-        here = [_whole_schema(self.model)]
+        here: list[Mapping[str, Any]] = [_whole_schema(self.model)]
         for part in place:
             here = [inner for each in here for inner in _below(each, part)]
         kinds = list(dict.fromkeys(kind for each in here for kind in kinds_of(each)))
