@@ -12,6 +12,7 @@ from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change import resource_names
+from flash_ticket.firewall.change.adopting.taken_policies import Waiting, waiting_policies
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
@@ -36,6 +37,7 @@ class FirewallArgs:
         guard: The guard rails in the cluster; by default none.
         rewriting: Objects to rewrite, because somebody has changed them.
         pod_layer: What this update does with the NetworkPolicies.
+        waiting: What each policy that this update takes over from others waits for.
     """
 
     namespace: str
@@ -47,6 +49,7 @@ class FirewallArgs:
     guard: CompiledGuardRails = field(default_factory=CompiledGuardRails)
     rewriting: Rewriting = field(default_factory=Rewriting)
     pod_layer: PodLayerStep = PodLayerStep.DEPLOY
+    waiting: Waiting = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -67,6 +70,7 @@ class FirewallArgs:
             compile_guard_rails(planned.matrix, planned.environment),
             rewriting(deployed, planned.deployed_pods, planned.vpc, planned.suspensions.at),
             pod_layer,
+            waiting_policies(planned, deployed),
         )
 
 
@@ -179,7 +183,7 @@ class Firewall(pulumi.ComponentResource):
             return pulumi.Output.from_input([]), groups
         declared = NetworkPolicies(
             resource_names.joined(name, resource_names.POLICIES),
-            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting, groups.attachments, args.pod_layer),
+            NetworkPoliciesArgs(args.pods, (groups,), args.rewriting, groups.attachments, args.pod_layer, args.waiting),
             inside,
         )
         return declared.names, declared

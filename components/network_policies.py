@@ -10,6 +10,7 @@ import pulumi
 from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
 
 from flash_ticket.firewall.change import resource_names
+from flash_ticket.firewall.change.adopting.taken_policies import Waiting
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
 from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
@@ -24,6 +25,7 @@ class NetworkPoliciesArgs:
         rewriting: The policies to rewrite, because their rules are not as deployed.
         attachments: What attaches a group to the pods of each service; its policies exist only together with it.
         step: What this update does with them: deploy them, or let go of them as well.
+        waiting: What each policy that this update takes over from others waits for.
     """
 
     firewall: PodFirewall
@@ -31,6 +33,7 @@ class NetworkPoliciesArgs:
     rewriting: Rewriting = field(default_factory=Rewriting)
     attachments: Mapping[str, pulumi.Resource] = field(default_factory=dict)
     step: PodLayerStep = PodLayerStep.DEPLOY
+    waiting: Waiting = field(default_factory=dict)
 
 
 class NetworkPolicies(pulumi.ComponentResource):
@@ -39,6 +42,7 @@ class NetworkPolicies(pulumi.ComponentResource):
     Default-deny is created after every allow policy and every other declared resource, and deleted before them, so that
     neither creation nor deletion interrupts a declared flow. The allow policies of a service are created after what
     attaches its group to new pods, and deleted before it: until then such pods have the nodes' group, which opens more.
+    A policy that this update takes over is written after the policies that allow what it no longer does.
 
     Attributes:
         names: The names of the policies, in the order of their creation.
@@ -52,11 +56,16 @@ class NetworkPolicies(pulumi.ComponentResource):
         super().__init__(resource_names.POLICIES_TYPE, name, None, opts)
         self._rewriting = args.rewriting
         self.kept = args.step is PodLayerStep.LET_GO
-        attached = {policy.name: args.attachments.get(policy.service or "") for policy in args.firewall.allows}
-        allows = [
-            self._declare(name, policy, *((found,) if (found := attached[policy.name]) else ()))
-            for policy in args.firewall.allows
-        ]
+        made: dict[str, NetworkPolicyResource] = {}
+        left = list(args.firewall.allows)
+        while left:
+            ready = [each for each in left if made.keys() >= set(args.waiting.get(each.name, ()))]
+            for policy in ready:
+                attached = args.attachments.get(policy.service or "")
+                before = [made[other] for other in args.waiting.get(policy.name, ())]
+                made[policy.name] = self._declare(name, policy, *((attached,) if attached else ()), *before)
+                left.remove(policy)
+        allows = [made[policy.name] for policy in args.firewall.allows]
         default_deny = self._declare(name, args.firewall.default_deny, *allows, *args.before_denial)
         self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
         self.register_outputs({"names": self.names, resource_names.KEPT: self.kept})

@@ -8,12 +8,13 @@ ec2:DescribeNetworkInterfaces, sts:GetCallerIdentity (AWS allows this to everyon
 DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntries and eks:DescribeCluster.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.change.adopting.taken_policies import require_fit_policies
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.frozen_lists import changed_lists
 from flash_ticket.firewall.change.whose.waiting import attached_before, waiting_services
@@ -105,13 +106,26 @@ def warnings_of_what_runs(cluster: KubernetesCluster, planned: CompiledFirewall,
 
 
 def to_deploy(
-    cluster: KubernetesCluster, account: AwsAccount, planned: CompiledFirewall, deployed: Deployed
+    cluster: KubernetesCluster,
+    account: AwsAccount,
+    planned: CompiledFirewall,
+    deployed: Deployed,
+    state: Collection[str],
 ) -> CompiledFirewall:
     """Return the firewall with the rules that running pods still need, and within AWS's quotas on the way.
 
+    Args:
+        cluster: The stack's cluster.
+        account: The stack's account and region.
+        planned: The firewall to deploy.
+        deployed: What the cluster and the account hold of it.
+        state: The ids of the resources in the stack's state.
+
     Raises:
-        InputError: AWS would refuse the deployment, a call to AWS fails, or a right is missing.
+        InputError: AWS would refuse the deployment, it would change what others own and nobody asked it to take over,
+            a call to AWS fails, or a right is missing.
     """
+    require_fit_policies(planned, deployed, state)
     matrix, environment = planned.matrix, planned.environment
     standing = deployed.firewall(environment).rules
     waiting = frozenset[str]()

@@ -28,13 +28,13 @@ def difference_text(difference: FirewallDifference) -> str:
     """Return which connections open and close; one line if none do."""
     if not difference:
         return "No connection is opened or closed."
-    lines = ["What this opens and closes:", *_indented(difference.through_both, "through both layers")]
+    lines = ["What this opens and closes:", *indented(difference.through_both, "through both layers")]
     through_both = {(change.source, change.destination) for change in difference.through_both}
     for layer, changes in difference.by_layer.items():
         alone = [change for change in changes if (change.source, change.destination) not in through_both]
         if alone:
             other = "stopped by the other" if difference.is_known else "as far as known without the account"
-            lines += _indented(alone, f"in the {layer.value} layer only, {other}")
+            lines += indented(alone, f"in the {layer.value} layer only, {other}")
     return "\n".join(lines)
 
 
@@ -42,8 +42,12 @@ def impact_warnings(impact: Impact) -> Iterator[str]:
     """Yield what a deployment interrupts, and what NetworkPolicies of others open."""
     yield from map(str, impact.interruptions)
     for name, changes in impact.foreign.items():
-        lines = "\n".join(_indented(changes, f"This program did not create the NetworkPolicy {name}, which opens more"))
+        lines = "\n".join(indented(changes, f"This program did not create the NetworkPolicy {name}, which opens more"))
         yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
+    for joint in impact.joint:
+        names = " and ".join(joint.policies)
+        lines = "\n".join(indented(joint.changes, f"The NetworkPolicies {names} of others open more together"))
+        yield f"{lines}\nRemove one of them, or declare the flows in traffic.yaml."
     if impact.replaced:
         yield (
             f"NetworkPolicies that this program did not create have the names of its own: "
@@ -59,7 +63,8 @@ def impact_warnings(impact: Impact) -> Iterator[str]:
         )
 
 
-def _indented(changes: Sequence[Change], heading: str) -> list[str]:
+def indented(changes: Sequence[Change], heading: str) -> list[str]:
+    """Return changes as lines below a heading; no more than a person reads."""
     if not changes:
         return [f"  {heading}: nothing"]
     lines = [f"  {escaped(heading)}:", *(f"    {escaped(str(change))}" for change in changes[:_MOST_LINES])]

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flash_ticket.firewall.change.adopting.taking_over import left_over
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
 from flash_ticket.firewall.change.overruling import Effect, overruling, perhaps_overruling
-from flash_ticket.firewall.change.rewriting import REWRITTEN
+from flash_ticket.firewall.change.rewriting import REWRITTEN, without_effect
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPolicy
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.proof import Proof
@@ -63,7 +64,9 @@ class PodLayer(Comparison):
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
-        spec = differences(declared["spec"], found.get("spec", {}), "spec")
+        dead = without_effect(found.get("spec", {}))
+        live = {key: part for key, part in found.get("spec", {}).items() if key not in dead}
+        spec = differences(declared["spec"], live, "spec")
         metadata = tuple(self._metadata(declared["metadata"], found["metadata"]))
         if spec:
             why = f"it no longer does what traffic.yaml declares: {policy.purpose}"
@@ -103,6 +106,25 @@ class PodLayer(Comparison):
                 f"kubectl delete networkpolicy --namespace {namespace} {name}, or declare its flows in traffic.yaml",
                 FindingKind.WIDENING,
             )
+        for joint in found.joint:
+            names = ", ".join(joint.policies)
+            yield Finding(
+                f"NetworkPolicies {namespace}/{names}",
+                f"this program did not create them, and together they open {_listed(joint.changes)}",
+                "policies add up: ours cannot close what others open",
+                f"kubectl delete networkpolicy --namespace {namespace} {joint.policies[0]} closes it; or declare the "
+                "flows in traffic.yaml",
+                FindingKind.WIDENING,
+            )
+        for name in left_over(self.planned, self.observed.deployed):
+            if name not in found.foreign:
+                yield Finding(
+                    self._where(name),
+                    "it was here before this program, and opens nothing beyond what is declared",
+                    "nothing needs it, and after pulumi destroy it may deny what no policy allows any more",
+                    f"kubectl delete networkpolicy --namespace {namespace} {name}",
+                    FindingKind.NOTED,
+                )
         others = self.observed.policies_of_others(namespace)
         unnamed = perhaps_overruling(found.overruling)
         for each in unnamed if others is None else overruling(others, self.planned.matrix, self.proof):

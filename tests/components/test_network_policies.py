@@ -63,6 +63,18 @@ def test_allow_policies_wait_for_nothing_so_one_refusal_does_not_block_the_other
     assert all(not allow.depends_on for allow in policies.values())
 
 
+def test_a_policy_to_take_over_is_written_after_what_it_waits_for_and_before_default_deny() -> None:
+    firewall = firewall_of("dev")
+    taken, new = "02-allow-api-from-gateway", ("04-allow-egress-api", "04-allow-egress-pay")
+    args = NetworkPoliciesArgs(firewall, waiting={taken: new})
+    deployment = deploy(lambda: NetworkPolicies("pods", args).names)
+    policies = by_name(deployment)
+
+    assert policies[taken].depends_on == {policies[name].urn for name in new}
+    assert deployment.waits_for(policies["00-default-deny"], policies[taken])
+    assert deployment.result == [policy.name for policy in firewall.policies]
+
+
 def test_policies_are_in_the_declared_namespace_only_and_the_namespace_is_never_owned() -> None:
     deployment = deployed(firewall_of("prod"))
 

@@ -242,7 +242,7 @@ def test_a_deployment_keeps_the_rules_that_running_pods_need_and_no_others() -> 
     pods = [_pod("flash-api", "10.0.0.1"), _pod("flash-pay", "10.0.0.2")]
 
     def waiting(cluster: _Cluster, stands: Deployed) -> frozenset[str]:
-        found = to_deploy(cast("KubernetesCluster", cluster), cast("AwsAccount", _Account(groups)), new, stands)
+        found = to_deploy(cast("KubernetesCluster", cluster), cast("AwsAccount", _Account(groups)), new, stands, ())
         assert found.proof().holds
         return found.environment.waiting
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flash_ticket.firewall.bind.environment import Adopting
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.suspensions import Suspension, Suspensions
@@ -137,6 +138,42 @@ def test_a_policy_of_others_is_found_only_if_it_opens_more() -> None:
     assert widening.what.startswith("this program did not create it, and it opens DNS => pay : All Connections, ")
     assert widening.what.endswith(" and 6 more")
     assert widening.remedy.startswith("kubectl delete networkpolicy --namespace flash-ticket debug, or declare")
+
+
+def test_policies_of_others_that_open_more_only_together_are_one_finding() -> None:
+    firewall = shop()
+    api, pay = ({"podSelector": {"matchLabels": {"app": app}}} for app in ("flash-api", "flash-pay"))
+    accepts = policy(
+        "accepts", {**api, "policyTypes": ["Ingress"], "ingress": [{"from": [pay], "ports": [{"port": 9}]}]}
+    )
+    calls = policy("calls", {**pay, "policyTypes": ["Egress"], "egress": [{"to": [api], "ports": [{"port": 9}]}]})
+
+    widening = only(firewall, with_deployed(standing(firewall), foreign_policies=(accepts, calls)))
+
+    assert (widening.kind, widening.where) == (FindingKind.WIDENING, "NetworkPolicies flash-ticket/accepts, calls")
+    assert widening.what == "this program did not create them, and together they open pay => api : TCP 9"
+
+
+def test_what_is_left_over_from_before_is_a_note_while_the_binding_adopts_policies() -> None:
+    firewall = shop()
+    adopting = replace(firewall, environment=replace(firewall.environment, adopting=Adopting()))
+    denying = policy("deny-in", {"podSelector": {}, "policyTypes": ["Ingress"]})
+    stands = with_deployed(standing(firewall), foreign_policies=(denying,))
+
+    assert found(firewall, stands) == []
+    (note,) = found(adopting, stands)
+    assert (note.kind, note.where, note.is_drift) == (FindingKind.NOTED, "NetworkPolicy flash-ticket/deny-in", False)
+    assert note.remedy == "kubectl delete networkpolicy --namespace flash-ticket deny-in"
+
+
+def test_old_rules_of_a_direction_that_a_policy_no_longer_has_are_no_difference() -> None:
+    """The API server keeps them in a policy of others that this program has taken over."""
+    firewall = shop()
+    before = standing(firewall)
+    first, *others = before.deployed.policies
+    kept = {**first, "spec": {**first["spec"], "egress" if "ingress" in first["spec"] else "ingress": [{}]}}
+
+    assert found(firewall, with_deployed(before, policies=(kept, *others))) == []
 
 
 def suspended(until: datetime) -> CompiledFirewall:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from flash_ticket.firewall.bind.account import Account, FoundVpc
+from flash_ticket.firewall.bind.bind_adopting import bind_adopting
 from flash_ticket.firewall.bind.bind_alerts import bind_alerts
 from flash_ticket.firewall.bind.bind_cluster import ClusterBinder
 from flash_ticket.firewall.bind.environment import (
@@ -40,10 +41,12 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
     """
     # The settings do not end, so the moment does not matter.
     ours = matrix.within(stack, datetime.min.replace(tzinfo=UTC))
-    found = _Binder(Lookup(ours, stack, account)).environment(binding)
+    lookup = Lookup(ours, stack, account)
+    found = _Binder(lookup).environment(binding)
     guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
     accepted, alerting = tuple(binding.accepted_policies), bind_alerts(binding.alerts, found)
-    return replace(found, alerting=alerting, guard_rails=guard, accepted_policies=accepted)
+    adopting = bind_adopting(binding.adopt, lookup, found)
+    return replace(found, alerting=alerting, guard_rails=guard, accepted_policies=accepted, adopting=adopting)
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,6 +287,21 @@ class FlowLogSettings:
     scan_limit_gibibytes: int = DEFAULT_SCAN_LIMIT_GIBIBYTES
 
 
+@dataclass(frozen=True, slots=True)
+class Adopting:
+    """What exists already, and what a deployment may take over.
+
+    Attributes:
+        policies: The names of the NetworkPolicies.
+        listed: Those that the binding lists by name, in its order; each of them must exist.
+        groups: The service or load balancer, and its security group.
+    """
+
+    policies: frozenset[str] = frozenset()
+    listed: tuple[str, ...] = ()
+    groups: tuple[tuple[str, Group], ...] = ()
+
+
 @dataclass(frozen=True)
 class Environment:
     """Everything that the compilers need to know about one stack.
@@ -300,6 +315,7 @@ class Environment:
         accepted_policies: The policies of administrators, by kind and name, that the proof does not count.
         waiting: The services with running pods that an earlier version of this program attached, and that have not
             restarted since: they carry the group of their service, but not the namespace's.
+        adopting: What a deployment may take over; None if the binding does not ask for it.
     """
 
     name: str
@@ -317,6 +333,7 @@ class Environment:
     guard_rails: GuardRailChoice | None = None
     accepted_policies: tuple[str, ...] = ()
     waiting: frozenset[str] = frozenset()
+    adopting: Adopting | None = None
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:

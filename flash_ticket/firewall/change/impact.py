@@ -10,8 +10,10 @@ from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.connections import PartyName
-from flash_ticket.firewall.terms.ports import PortSet
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
+
+_FEWEST_TO_JOIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,30 @@ class FirewallDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class JointOpening:
+    """What several NetworkPolicies of others open only together, such as one for each end of a connection.
+
+    Attributes:
+        policies: The names of those without each of which it is closed.
+    """
+
+    policies: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Impact:
     """The effect of a deployment.
 
     Attributes:
         difference: The difference to what is deployed; None for a first deployment, which only closes traffic.
         foreign: What NetworkPolicies of others open beyond the declaration, by their names.
-        replaced: The names of NetworkPolicies of others that this program replaces.
+        replaced: The names of NetworkPolicies of others that this program replaces, and that nobody asked it to take
+            over.
         overruling: The names of ClusterNetworkPolicies and, with their kind, of AdminNetworkPolicies.
         unfinished: Label and id of this stack's security groups that still allow all egress traffic.
         interruptions: Declared traffic that the deployment interrupts on its way.
+        joint: What NetworkPolicies of others open beyond that only together.
     """
 
     difference: FirewallDifference | None
@@ -52,6 +68,7 @@ class Impact:
     overruling: tuple[str, ...]
     unfinished: tuple[tuple[str, str], ...] = ()
     interruptions: tuple[Interruption, ...] = ()
+    joint: tuple[JointOpening, ...] = ()
 
 
 def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
@@ -76,13 +93,17 @@ def impact(deployed: Deployed, planned: BothLayers) -> Impact:
     names = {policy["metadata"]["name"] for policy in planned.manifests}
     replaced = [policy for policy in deployed.foreign_policies if policy["metadata"]["name"] in names]
     others = tuple(policy for policy in deployed.foreign_policies if policy not in replaced)
+    adopting = planned.environment.adopting
+    asked = adopting.policies if adopting else frozenset[str]()
+    foreign = dict(_foreign(others, after))
     return Impact(
         changed,
-        dict(_foreign(others, after)),
-        tuple(policy["metadata"]["name"] for policy in replaced),
+        foreign,
+        tuple(policy["metadata"]["name"] for policy in replaced if policy["metadata"]["name"] not in asked),
         deployed.overruling,
         tuple(unfinished_groups(deployed)),
         interruptions(deployed, planned),
+        tuple(_jointly(others, after, foreign)),
     )
 
 
@@ -99,6 +120,41 @@ def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tup
         changes = changes_between(openings(alone, Layer.POD), openings(joined, Layer.POD))
         if changes:
             yield policy["metadata"]["name"], changes
+
+
+def _jointly(
+    others: tuple[Described, ...], planned: BothLayers, alone: Mapping[str, tuple[Change, ...]]
+) -> Iterator[JointOpening]:
+    """Yield what policies of others open that none of them opens alone."""
+    if len(others) < _FEWEST_TO_JOIN:
+        return
+    closed = openings(replace(planned, beside=others), Layer.POD)
+
+    def beyond(policies: tuple[Described, ...]) -> dict[tuple[PartyName, PartyName], PortSet]:
+        joined = replace(planned, manifests=(*planned.manifests, *policies), beside=others)
+        return {
+            (each.source, each.destination): each.opened
+            for each in changes_between(closed, openings(joined, Layer.POD))
+        }
+
+    found = beyond(others)
+    for changes in alone.values():
+        for each in changes:
+            pair = each.source, each.destination
+            found[pair] = found.get(pair, NO_PORTS) - each.opened
+    left = {pair: ports for pair, ports in found.items() if ports}
+    if not left:
+        return
+    without = {
+        each["metadata"]["name"]: beyond(tuple(other for other in others if other is not each)) for each in others
+    }
+    by_policies: dict[tuple[str, ...], list[Change]] = {}
+    for pair, ports in left.items():
+        names = tuple(sorted(name for name, still in without.items() if ports - still.get(pair, NO_PORTS)))
+        by_policies.setdefault(names or tuple(sorted(without)), []).append(Change(*pair, NO_PORTS, ports))
+    yield from (
+        JointOpening(names, tuple(changes)) for names, changes in sorted(by_policies.items(), key=lambda x: x[0])
+    )
 
 
 def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortSet]:

@@ -63,7 +63,7 @@ class OurPods:
             case _ if "subject" in spec or api.group == GROUP:
                 return self._by_administrators(spec)
             case _:
-                return any(_may_match(spec.get("podSelector"), labels) for labels in self.services)
+                return any(may_match(spec.get("podSelector"), labels) for labels in self.services)
 
     def _by_administrators(self, spec: Object) -> bool:
         """Return whether the subject selects the namespace; its pod selector may match some of the pods there."""
@@ -72,7 +72,7 @@ class OurPods:
         if not isinstance(subject, dict) or ("pods" in subject and not isinstance(pods, dict)):
             return True
         chosen = pods.get("namespaceSelector") if isinstance(pods, dict) else subject.get("namespaces")
-        return _may_match(chosen, self.namespace_labels, complete=True)
+        return may_match(chosen, self.namespace_labels, complete=True)
 
     def _by_cilium(self, spec: Object) -> bool:
         if "nodeSelector" in spec and "endpointSelector" not in spec:
@@ -80,7 +80,7 @@ class OurPods:
         of_namespace = {f"{_CILIUM_OF_NAMESPACE}{key}": value for key, value in self.namespace_labels.items()}
         of_namespace[_CILIUM_NAMESPACE] = self.namespace
         chosen = _without_sources(spec.get("endpointSelector"))
-        return any(_may_match(chosen, {**labels, **of_namespace}) for labels in self.services)
+        return any(may_match(chosen, {**labels, **of_namespace}) for labels in self.services)
 
     def _by_calico(self, spec: Object) -> bool:
         names = dict.fromkeys(_CALICO_NAMESPACE, self.namespace)
@@ -117,7 +117,7 @@ def selected_services(policy: Object, matrix: Matrix, pods: Iterable[Labels]) ->
     )
 
 
-def _may_match(raw: object, labels: Labels, *, complete: bool = False) -> bool:
+def may_match(raw: object, labels: Labels, *, complete: bool = False) -> bool:
     """Return whether a selector may match something with these labels; it may have more, unless they are complete."""
     try:
         selector = read_selector(raw, "selector", FieldPath("", ""))

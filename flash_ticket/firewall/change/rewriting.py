@@ -83,6 +83,15 @@ def _deciding(spec: Described) -> dict[str, Any]:
     return {"podSelector": spec.get("podSelector", {}), "directions": directions, **rules}
 
 
+def without_effect(spec: Described) -> frozenset[str]:
+    """Return the keys of a spec with rules of a direction that is not in policyTypes.
+
+    A policy of others that this program has taken over can have them: the API server leaves what we do not set.
+    """
+    directions = {str(each).lower() for each in spec.get("policyTypes") or ()}
+    return frozenset({"ingress", "egress"} - directions if directions else ())
+
+
 def _attachment(attachment: PodAttachment, deployed: Deployed) -> dict[str, Any]:
     carried = {group.label for group in attachment.groups}
     groups = [group for group, label in deployed.group_labels.items() if label in carried]

@@ -9,6 +9,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, mod
 from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, Coarsening, LogDestination, OnDestroy
 from flash_ticket.firewall.declare.fields import Name, Ports
 from flash_ticket.firewall.declare.project_file import settings_folder
+from flash_ticket.firewall.declare.sections.adopt import AdoptEntry
 from flash_ticket.firewall.declare.sections.alerts import AlertsEntry, Asked
 from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailsEntry
@@ -194,6 +195,8 @@ class Binding(FileModel):
     """What protects the firewall in the cluster; without this key the program creates nothing."""
     accepted_policies: list[AcceptedPolicy] = Field(default_factory=list, alias="acceptedPolicies")
     """Policies of administrators that the proof does not count, because they cannot be changed now."""
+    adopt: Asked[AdoptEntry] = None
+    """What exists already, and what a deployment takes over in place."""
 
 
 def stack_file(stack: str) -> str:

@@ -83,6 +83,13 @@ def _flow(flow: Flow, draft: PolicyDraft) -> str:
 def _foot(draft: PolicyDraft) -> Iterator[str]:
     if draft.unsaid:
         yield from ("", f"Not in this draft ({len(draft.unsaid)}):", *_lines(map(str, draft.unsaid)))
+    if kept := sorted(_kept(draft)):
+        yield from (
+            "",
+            f"Policies whose names the draft keeps ({len(kept)}). The first deployment takes them over in place, if",
+            "Pulumi.<stack>.yaml says so in the binding:",
+            f"  adopt: {{policies: [{', '.join(kept)}]}}",
+        )
     if draft.left_over:
         names = sorted(draft.left_over)
         yield from (
@@ -101,6 +108,12 @@ def _foot(draft: PolicyDraft) -> Iterator[str]:
         "What is removed, the folder allows and the draft does not:",
         *_lines(map(str, draft.changes)),
     )
+
+
+def _kept(draft: PolicyDraft) -> set[str]:
+    """Return the names of policies of the folder that the draft keeps."""
+    theirs = {name for names in draft.sources.values() for name in names}
+    return theirs & {name for service in draft.matrix.services for _, name in service.policies}
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Adopting, Environment
 from flash_ticket.firewall.change.impact import difference, impact
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
@@ -311,6 +311,23 @@ def test_a_foreign_policy_is_shown_only_with_what_it_opens_itself() -> None:
     assert "=> api" not in second
 
 
+def test_what_foreign_policies_open_only_together_is_named_with_all_that_it_needs() -> None:
+    """Each policy opens one end of a connection from pay to api; neither opens a connection alone."""
+    api, pay = ({"podSelector": {"matchLabels": {"app": app}}} for app in ("flash-api", "flash-pay"))
+    accepts = foreign("accepts", {**API, "ingress": [{"from": [pay], "ports": [{"port": 9000}]}]})
+    calls = foreign("calls", {**pay, "policyTypes": ["Egress"], "egress": [{"to": [api], "ports": [{"port": 9000}]}]})
+    denies = foreign("denies", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+
+    assert list(warnings(accepts, denies)) == list(warnings(calls, denies)) == []
+    assert list(warnings(accepts, calls, denies)) == [
+        (
+            "  The NetworkPolicies accepts and calls of others open more together:\n"
+            "    added    pay => api : TCP 9000\n"
+            "Remove one of them, or declare the flows in traffic.yaml."
+        )
+    ]
+
+
 def test_a_foreign_policy_for_undeclared_pods_opens_what_default_deny_denies() -> None:
     policy = foreign(
         "theirs", {"podSelector": {"matchLabels": {"app": "wiki"}}, "ingress": [{"ports": [{"port": 80}]}]}
@@ -328,6 +345,14 @@ def test_a_foreign_policy_with_a_name_of_ours_is_shown_as_replaced() -> None:
             "replaces their rules, and destroy removes them."
         )
     ]
+
+
+def test_a_policy_to_take_over_is_not_shown_as_replaced_against_the_will_of_its_owner() -> None:
+    policy, shop = foreign("00-default-deny", {"podSelector": {}, "ingress": [{}]}), firewall()
+    adopting = replace(shop.environment, adopting=Adopting(frozenset({"00-default-deny"})))
+    planned = replace(shop, environment=adopting)
+
+    assert list(impact_warnings(impact(deployed(planned, foreign_policies=(policy,)), planned.layers()))) == []
 
 
 def test_what_others_open_is_shown_before_the_first_deployment_too() -> None:

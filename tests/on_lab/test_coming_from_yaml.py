@@ -1,0 +1,161 @@
+"""From a folder of hand-written policies to the running stack: no write cuts or deletes what is declared."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flash_ticket.firewall.declare.binding import BINDING_KEY
+from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
+from flash_ticket.firewall.terms.verdict import Layer
+from lab.recording.journal import Journal
+from lab.recording.recording import recorded
+from lab.recording.surveyor import Surveyor
+from lab.running.engine import Engine, Result
+from lab.running.firewall_command import Told, flash_firewall
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from tests.support.declared.old_policies import FOLDER, LEFT, TAKEN, drafted_traffic
+from tests.support.engine.apis import NAMESPACE, REPOSITORY
+
+pytestmark = pytest.mark.engine
+
+IN = ("--namespace", NAMESPACE)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A stack that has taken over the policies of a folder.
+
+    Attributes:
+        planned: The declaration.
+        journal: Every write of the first deployment.
+        uids: The identity of each policy before the deployment.
+    """
+
+    lab: Lab
+    program: Path
+    planned: CompiledFirewall
+    journal: Journal
+    uids: Mapping[str, str]
+    first: Result
+    second: Result
+
+    def kubectl(self, *arguments: str) -> Told:
+        return _kubectl(self.lab, *arguments)
+
+
+def _kubectl(lab: Lab, *arguments: str) -> Told:
+    command = [str(lab.toolchain.path("kubectl")), *arguments]
+    return subprocess.run(command, env=lab.env("dev"), capture_output=True, text=True, check=False)  # noqa: S603 - the lab's kubectl
+
+
+def _uids(lab: Lab) -> dict[str, str]:
+    """Return the identity of each policy, which a deletion and a new creation change."""
+    listed = json.loads(_kubectl(lab, "get", "networkpolicies", *IN, "-o", "json").stdout)["items"]
+    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in listed}
+
+
+@pytest.fixture(scope="module")
+def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+    settings = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    settings["config"][BINDING_KEY]["adopt"] = {"policies": list(TAKEN)}
+    files = {"traffic.yaml": yaml.safe_dump(drafted_traffic()), "Pulumi.dev.yaml": yaml.safe_dump(settings)}
+    program = copy_program(REPOSITORY, tmp_path_factory.mktemp("moved") / "shop", files)
+    _kubectl(lab, "apply", "-f", str(FOLDER)).check_returncode()
+    uids, planned = _uids(lab), Surveyor.of(lab, "dev").declared(program)
+    with recorded(lab, "dev", NAMESPACE) as recording:
+        first = Engine(lab, "dev", program, recording.variables).up().checked()
+    engine = Engine(lab, "dev", program)
+    yield Moved(lab, program, planned, recording.journal, uids, first, engine.preview().checked())
+    if engine.export()["deployment"].get("resources"):  # a single test was chosen
+        engine.destroy()
+    _kubectl(lab, "delete", "networkpolicies", "--all", *IN)
+
+
+def test_no_write_cuts_a_declared_connection_that_the_old_policies_allow(moved: Moved) -> None:
+    standing = [moved.journal.before, *(write.standing for write in moved.journal.writes)]
+    policies = [(*each.policies, *each.foreign_policies) for each in standing]
+    every = tuple(
+        {**each, "metadata": {**each["metadata"], "name": f"{number}-{each['metadata']['name']}"}}
+        for number, found in enumerate((policies[0], policies[-1]))
+        for each in found
+    )
+    before, *after = (_openings(moved.planned, each, every) for each in policies)
+    declared = _openings(moved.planned, tuple(each.manifest() for each in moved.planned.pods.policies), every)
+    kept = {pair: ports & declared.get(pair, NO_PORTS) for pair, ports in before.items()}
+
+    assert {("gateway", "api"), ("api", "pay"), ("api", "redis"), ("alb", "gateway")} <= {
+        pair for pair, ports in kept.items() if ports
+    }
+    for write, opened in zip(moved.journal.writes, after, strict=True):
+        cut = {pair: ports - opened.get(pair, NO_PORTS) for pair, ports in kept.items()}
+        assert {pair: ports for pair, ports in cut.items() if ports} == {}, write.action
+
+
+def _openings(
+    planned: CompiledFirewall, policies: tuple[Mapping[str, object], ...], every: tuple[Mapping[str, object], ...]
+) -> dict[tuple[str, str], PortSet]:
+    layers = BothLayers(planned.matrix, planned.environment, policies, planned.vpc, every)
+    return {(source.name, target.name): ports for (source, target), ports in layers.openings(Layer.POD).items()}
+
+
+def test_each_policy_is_updated_in_place_after_every_new_one_and_none_is_deleted(moved: Moved) -> None:
+    of_policies = [write.action for write in moved.journal.writes if "networkpolicies" in write.action]
+    taken = [f"PATCH networkpolicies/{name}" for name in TAKEN]
+    now = _uids(moved.lab)
+
+    assert sorted(of_policies[3:6]) == taken
+    assert of_policies[6].endswith("networkpolicies/00-default-deny")
+    assert not [action for action in of_policies if action.startswith("DELETE")]
+    assert {name: now[name] for name in moved.uids} == moved.uids
+
+
+def test_the_preview_names_what_is_taken_over_what_changes_and_what_is_left_over(moved: Moved) -> None:
+    said = "\n".join(moved.first.diagnostics)
+
+    assert f"This takes over 3 NetworkPolicies of {NAMESPACE}: {', '.join(TAKEN)}. " in said
+    assert (
+        f"when this update has succeeded: kubectl delete networkpolicy --namespace {NAMESPACE} {' '.join(LEFT)}" in said
+    )
+    assert "have the names of its own" not in said
+
+
+def test_a_second_preview_changes_nothing_and_names_what_is_left_over_still(moved: Moved) -> None:
+    said = "\n".join(moved.second.diagnostics)
+
+    assert moved.second.changes == ()
+    assert "This takes over" not in said
+    assert f"Delete them now: kubectl delete networkpolicy --namespace {NAMESPACE} {' '.join(LEFT)}" in said
+
+
+def test_verify_names_what_is_left_over_until_somebody_deletes_it(moved: Moved) -> None:
+    before = _verified(moved)
+    moved.kubectl("delete", "networkpolicy", *IN, *LEFT).check_returncode()
+    after = _verified(moved)
+
+    assert {f"NetworkPolicy {NAMESPACE}/{name}": before.get(f"NetworkPolicy {NAMESPACE}/{name}") for name in LEFT} == {
+        f"NetworkPolicy {NAMESPACE}/backend-out": "widening",
+        f"NetworkPolicy {NAMESPACE}/deny-in": "noted",
+        f"NetworkPolicy {NAMESPACE}/deny-out": "noted",
+        f"NetworkPolicy {NAMESPACE}/inside-out": "widening",
+    }
+    assert [where for where in after if where.startswith("NetworkPolicy")] == []
+
+
+def _verified(moved: Moved) -> dict[str, str]:
+    """Return the kind of each finding by its place."""
+    told = flash_firewall(moved.lab, "dev", moved.program, "verify", "--stack", "dev", "--output", "json")
+    return {each["where"]: each["kind"] for each in json.loads(told.stdout)["findings"]}
+
+
+def test_destroy_deletes_what_was_taken_over(moved: Moved) -> None:
+    Engine(moved.lab, "dev", moved.program).destroy().checked()
+
+    assert _uids(moved.lab) == {}
