@@ -6,13 +6,13 @@ from dataclasses import asdict
 from itertools import zip_longest
 from textwrap import wrap
 
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, stopped_once
 from flash_ticket.firewall.prove.endpoint import THROUGH_NODE
 from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest, Why
 from flash_ticket.firewall.prove.violation import Fault, Violation, few
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.notice import Notice
-from flash_ticket.firewall.terms.verdict import Answer
+from flash_ticket.firewall.terms.verdict import Answer, Layer
 from flash_ticket.report.json_form import AnswerFormat
 
 StackProofs = Sequence[tuple[CompiledFirewall, Proof]]
@@ -97,10 +97,11 @@ def _summary(proof: Proof) -> str:
     if not proof.holds:
         count = len(proof.violations)
         return f"The proof does not hold: {count:,} thing{'s are' if count > 1 else ' is'} not as declared."
-    return (
-        f"The proof holds: {proof.declared:,} declared connections pass both layers, and of the undeclared ones "
-        f"{proof.stopped[2]:,} are stopped by both and {proof.stopped[1]:,} by one."
-    )
+    holds = f"The proof holds: {proof.declared:,} declared connections pass both layers, and"
+    both, one = f"{proof.stopped[2]:,}", f"{proof.stopped[1]:,}"
+    if proof.blurs:
+        return f"{holds} of the undeclared ones {both} are stopped by both and {one} by one."
+    return f"{holds} no undeclared one does: both stop {both}, one stops {one}."
 
 
 def _first(most: int, lines: Sequence[str]) -> list[str]:
@@ -168,20 +169,49 @@ def _rows(cells: Sequence[str]) -> Iterator[str]:
         yield "  ".join(part.ljust(width) for part, (_, width) in zip(parts, _COLUMNS, strict=True)).rstrip()
 
 
-def checked(proofs: StackProofs, form: AnswerFormat) -> str:
-    """Return the proofs as text or JSON, each with its stack's name and warnings about misleading settings."""
-    return _json(proofs) if form is AnswerFormat.JSON else _text(proofs)
+def checked(proofs: StackProofs, form: AnswerFormat, *, lists_stopped_once: bool = False) -> str:
+    """Return the proofs as text or JSON, each with its stack's name and warnings about misleading settings.
+
+    Args:
+        proofs: The stacks with their proofs.
+        form: Text or JSON.
+        lists_stopped_once: Whether to list the undeclared connections that one layer alone stops.
+    """
+    if form is AnswerFormat.JSON:
+        return _json(proofs, lists_stopped_once=lists_stopped_once)
+    return _text(proofs, lists_stopped_once=lists_stopped_once)
 
 
-def _text(proofs: StackProofs) -> str:
+_OF_STOPPED_ONCE = {
+    Layer.POD: "The NetworkPolicies alone stop these; the security groups let them through, or have no say:",
+    Layer.VPC: "The security groups alone stop these; the NetworkPolicies let them through, or have no say:",
+}
+
+
+def _stopped_once(firewall: CompiledFirewall) -> Iterator[str]:
+    found = stopped_once(firewall.layers())
+    for layer, heading in _OF_STOPPED_ONCE.items():
+        lines = [f"  {each}" for each in found if each.by is layer]
+        yield from [heading, *lines] if lines else []
+
+
+def _text(proofs: StackProofs, *, lists_stopped_once: bool) -> str:
     lines = []
     for firewall, proof in proofs:
         lines.append(f"{escaped(firewall.environment.name)}: {proof_text(proof)}")
+        lines += map(escaped, _stopped_once(firewall)) if lists_stopped_once else ()
         lines += [escaped(f"{firewall.environment.name}: warning: {notice}") for notice in firewall.notices()]
     return "\n".join(lines) + "\n"
 
 
-def _json(proofs: StackProofs) -> str:
+def _stopped_once_document(firewall: CompiledFirewall) -> list[dict[str, str]]:
+    return [
+        {"src": each.source, "dst": each.destination, "ports": str(each.ports), "layer": each.by.value}
+        for each in stopped_once(firewall.layers())
+    ]
+
+
+def _json(proofs: StackProofs, *, lists_stopped_once: bool) -> str:
     return (
         json.dumps(
             [
@@ -190,6 +220,7 @@ def _json(proofs: StackProofs) -> str:
                     "holds": proof.holds,
                     "declared": proof.declared,
                     "stopped_by_layers": {str(layers): count for layers, count in proof.stopped.items()},
+                    **({"stopped_by_one": _stopped_once_document(firewall)} if lists_stopped_once else {}),
                     "rules_of_others": of_others_document(proof.others),
                     "stopped_by_the_pod_layer_alone": [_rest_document(rest) for rest in proof.rests],
                     "violations": [_violation(violation) for violation in proof.violations],

@@ -37,9 +37,22 @@ def test_no_line_of_the_table_is_wider_than_a_screen() -> None:
 
 def test_a_proof_that_holds_is_one_line() -> None:
     assert proof_text(compiled(*CASES["prod"]()).proof()) == (
-        "The proof holds: 21 declared connections pass both layers, and of the undeclared ones 612 are stopped by both "
-        "and 88 by one."
+        "The proof holds: 21 declared connections pass both layers, and no undeclared one does: both stop 612, one "
+        "stops 88."
     )
+
+
+def test_what_one_layer_alone_stops_is_listed_on_request() -> None:
+    firewall = compile_firewall(*CASES["prod"]())
+    proofs = [(firewall, firewall.proof())]
+    text = checked(proofs, AnswerFormat.TXT, lists_stopped_once=True).splitlines()
+    (document,) = json.loads(checked(proofs, AnswerFormat.JSON, lists_stopped_once=True))
+
+    heading = text.index("The security groups alone stop these; the NetworkPolicies let them through, or have no say:")
+    assert "  api => redis : TCP 3306,5432,5672" in text[heading:]
+    entry = {"src": "api", "dst": "redis", "ports": "TCP 3306,5432,5672", "layer": "vpc"}
+    assert entry in document["stopped_by_one"]
+    assert "stopped_by_one" not in json.loads(checked(proofs, AnswerFormat.JSON))[0]
 
 
 def test_with_a_shared_group_the_proof_lists_what_only_the_pod_layer_stops() -> None:

@@ -21,10 +21,13 @@ def check(
         typer.Option("--stack", help="An environment, such as prod; repeatable. Default: all of them."),
     ] = None,
     project: Project = HERE,
+    stopped_by_one: Annotated[  # noqa: FBT002 - a flag of the command
+        bool, typer.Option("--stopped-by-one", help="List the undeclared connections that only one layer stops.")
+    ] = False,
     output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Prove that both layers of each stack match the matrix. Exits 0 if every proof holds, 1 if one does not."""
     firewalls = read_projects(project, stack or stacks(project), datetime.now(UTC), resolved_settings)
     proofs = [(firewall, firewall.proof()) for firewall in firewalls]
-    sys.stdout.write(checked(proofs, output))
+    sys.stdout.write(checked(proofs, output, lists_stopped_once=stopped_by_one))
     return ExitStatus.HOLDS if all(proof.holds for _, proof in proofs) else ExitStatus.VIOLATED

@@ -18,9 +18,13 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
 from flash_ticket.firewall.prove.both_layers import BothLayers
+from flash_ticket.firewall.prove.declared_permissions import declared_connections
+from flash_ticket.firewall.prove.endpoint import Endpoint, Role
 from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.prove.violation import few
 from flash_ticket.firewall.terms.notice import Notice
+from flash_ticket.firewall.terms.ports import PortSet
+from flash_ticket.firewall.terms.verdict import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,48 @@ def account_notices(layers: BothLayers) -> Iterator[Notice]:
             f"knows what others allow in {few(groups)}",
             "Read the proof of a preview, which reads the account",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedOnce:
+    """Undeclared ports between two endpoints that one layer stops and the other lets through.
+
+    Attributes:
+        by: The layer that stops them.
+    """
+
+    by: Layer
+    source: str
+    destination: str
+    ports: PortSet
+
+    def __str__(self) -> str:
+        """Return ``api => database : TCP 5672``."""
+        return f"{self.source} => {self.destination} : {self.ports}"
+
+
+def stopped_once(layers: BothLayers) -> tuple[StoppedOnce, ...]:
+    """Return what one layer alone certainly stops, sorted by layer and names; the proof counts the same.
+
+    It considers pairs of two different endpoints, one of them a service, on all declared ports.
+    """
+    in_play = PortSet.of(port for ports in declared_connections(layers).values() for port in ports)
+    found = []
+    for source, destination in _pairs(layers):
+        pods = layers.opened(Layer.POD, source, destination) & in_play
+        groups = layers.opened(Layer.VPC, source, destination) & in_play
+        by_groups = pods - groups - layers.unknown(source, destination)
+        for by, ports in ((Layer.POD, groups - pods), (Layer.VPC, by_groups)):
+            if ports:
+                found.append(StoppedOnce(by, source.name, destination.name, ports))
+    return tuple(sorted(found, key=lambda each: (each.by.value, each.source, each.destination)))
+
+
+def _pairs(layers: BothLayers) -> Iterator[tuple[Endpoint, Endpoint]]:
+    for source in layers.endpoints:
+        for destination in layers.endpoints:
+            if source is not destination and Role.SERVICE in {source.role, destination.role}:
+                yield source, destination
 
 
 def _manifests(pods: PodFirewall) -> tuple[dict[str, Any], ...]:

@@ -172,7 +172,8 @@ class _Page:
             return f"{count} connection{'s are' if count > 1 else ' is'} not as declared."
         return (
             f"{proof.declared:,} declared connections pass both layers. Of the undeclared ones on the ports in play "
-            f"{proof.stopped[2]:,} are stopped by both layers and {proof.stopped[1]:,} by one."
+            f"{proof.stopped[2]:,} are stopped by both layers and {proof.stopped[1]:,} by one. One layer is enough to "
+            "stop a connection; two are better. The command flash-firewall check --stopped-by-one lists those of one."
         )
 
     def _proof(self) -> Iterator[Markup]:
