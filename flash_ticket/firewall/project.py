@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
+from flash_ticket.firewall.bind.lookup import MATRIX
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, settings_path, stacks_of
@@ -17,7 +18,7 @@ from flash_ticket.firewall.declare.yaml_document import read_document, read_text
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse_all
 
-MATRIX_FILE = "traffic.yaml"
+MATRIX_FILE = MATRIX
 
 Resolve = Callable[[Path, str], dict[str, Any]]
 """Returns the configuration of a stack as Pulumi resolves it; only Pulumi can read an environment."""
@@ -110,9 +111,15 @@ def declared_files(folder: Path, stack: str) -> tuple[str, ...]:
 
 @contextmanager
 def lines_of_settings(folder: Path, stack: str) -> Iterator[None]:
-    """Add its line to each mistake in Pulumi.<stack>.yaml that the block raises, and sort the mistakes by line."""
-    path = settings_path(folder, stack)
-    with with_lines(lambda: read_text(path), path.name, "config"):
+    """Add its line to each mistake in Pulumi.<stack>.yaml that the block raises, and sort the mistakes by line.
+
+    Mistakes in traffic.yaml that only the account shows get their lines, too.
+    """
+    path, matrix = settings_path(folder, stack), folder / MATRIX_FILE
+    with (
+        with_lines(lambda: read_text(matrix), MATRIX_FILE),
+        with_lines(lambda: read_text(path), path.name, "config"),
+    ):
         yield
 
 

@@ -8,15 +8,15 @@ from functools import cached_property, partial
 from ipaddress import ip_network
 from typing import Any
 
-from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import (
-    AWS_PREFIX_LIST_WEIGHTS,
     NO_FURTHER_GROUPS,
     FurtherGroups,
     Group,
     PrefixList,
     RuleOfOthers,
 )
+from flash_ticket.firewall.bind.known_places import aws_weight
 from flash_ticket.firewall.change.deployed import ports_of
 from flash_ticket.firewall.compile.owner import GROUP_TAG, STACK_TAG, Claim, Owner, tags_of
 from flash_ticket.firewall.declare.choices import Network
@@ -26,6 +26,7 @@ from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.asking.answers import Answers
 from flash_ticket.live.asking.aws_session import PATIENCE, Session, aws_session
+from flash_ticket.live.asking.vpc_endpoints import api_addresses_in, endpoints_in
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
 
 _FILTER_VALUES = 200
@@ -129,6 +130,14 @@ class AwsAccount:
         sixth = addressed.get("ipFamily") == "ipv6" or not addressed.get("serviceIpv4Cidr")
         services = addressed["serviceIpv6Cidr" if sixth else "serviceIpv4Cidr"]
         return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], (ip_network(services),))
+
+    def endpoints(self, vpc: str, services: Collection[str]) -> Sequence[FoundEndpoint]:  # noqa: ARG002 - it knows all
+        """Return the endpoints of AWS services in the VPC that are available."""
+        return tuple(endpoints_in(self, vpc))
+
+    def api_interfaces(self, vpc: str, cluster: str) -> Sequence[Network]:
+        """Return the addresses of the interfaces of the cluster's API server."""
+        return api_addresses_in(self, vpc, cluster)
 
     def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
         """Return the subnets with interfaces of nodes: those with the nodes' group, and those that the VPC CNI made.
@@ -238,7 +247,7 @@ class AwsAccount:
         )
         networks = tuple(ip_network(entry["Cidr"]) for entry in entries)
         name = described["PrefixListName"]
-        weight = AWS_PREFIX_LIST_WEIGHTS.get(name) or described.get("MaxEntries") or len(networks)
+        weight = aws_weight(name) or described.get("MaxEntries") or len(networks)
         family = 6 if described.get("AddressFamily") == "IPv6" else 4
         return PrefixList(described["PrefixListId"], name, family, weight, networks)
 

@@ -5,7 +5,8 @@ namespace of the matrix, it also lists what `flash_ticket.live.deployed.read_dep
 if the cluster has them and this identity may list them. In the account, it needs
 ec2:DescribeNetworkInterfaces, sts:GetCallerIdentity (AWS allows this to everyone), and the rights of
 `flash_ticket.firewall.bind.bind.bind`: ec2:DescribeVpcs, DescribeSubnets, DescribeSecurityGroups,
-DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntries and eks:DescribeCluster.
+DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntries and eks:DescribeCluster; and, if the
+matrix names services of AWS, ec2:DescribeVpcEndpoints.
 """
 
 from collections.abc import Collection, Iterator

@@ -11,6 +11,7 @@ import typer
 from flash_ticket.cli.exit_status import ExitStatus, ends_in_status
 from flash_ticket.cli.options import HERE, Project, Stack
 from flash_ticket.cli.recorded_traffic import Engine, EngineChoice, InventoryFiles, Since, Sources, inventory, logs
+from flash_ticket.firewall.bind.stack_matrix import matrix_of
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.terms.moment import moment
@@ -42,8 +43,8 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     begin, file = None if since is None else moment(since, time.time()), matrix or project / MATRIX_FILE
     today, proposed = read_matrix(project / MATRIX_FILE), read_matrix(file)
     known = inventory(project, stack, inventories)
-    name, now = known_environment(known).name, datetime.now(UTC)
-    today, proposed = today.within(name, now), proposed.within(name, now)
+    environment, now = known_environment(known), datetime.now(UTC)
+    today, proposed = matrix_of(today, environment, now), matrix_of(proposed, environment, now)
     proposal = Proposal.of(today, proposed, known, file.name)
     traffic = proposal.attribute(known, logs(project, sources or (), engine, today, proposal.environment), begin)
     found = replayed(traffic.attribution, proposal, PodHistory(known.pods).nodes)

@@ -1,6 +1,6 @@
 """What the binding reads from an AWS account."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,25 @@ class FoundSubnet:
     networks: tuple[Network, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FoundEndpoint:
+    """A VPC endpoint of an AWS service: either a gateway with a prefix list, or interfaces with groups.
+
+    Attributes:
+        id: ``vpce-...``.
+        service: The last part of its service name, such as ``sqs`` or ``ecr.api``.
+        prefix_list: The id of a gateway's prefix list; empty for interfaces.
+        networks: The addresses of its interfaces. They stay the same as long as the endpoint exists.
+        groups: The ids of the groups that each of its interfaces has.
+    """
+
+    id: str
+    service: str
+    prefix_list: str = ""
+    networks: tuple[Network, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 class Account(Protocol):
     """What the binding needs to read from an AWS account and region.
 
@@ -70,6 +89,22 @@ class Account(Protocol):
 
     def cluster(self, name: str) -> FoundCluster | None:
         """Return the EKS cluster with this name, or None if there is none."""
+
+    def endpoints(self, vpc: str, services: Collection[str]) -> Sequence[FoundEndpoint]:
+        """Return the VPC's endpoints of AWS services that are available: those of some services at least.
+
+        Args:
+            vpc: The VPC.
+            services: The services of which an endpoint is wanted.
+        """
+
+    def api_interfaces(self, vpc: str, cluster: str) -> Sequence[Network]:
+        """Return the addresses of the interfaces through which an EKS cluster's API server answers in the VPC.
+
+        Args:
+            vpc: The VPC.
+            cluster: The name of the cluster.
+        """
 
     def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:
         """Return the further groups of interfaces that have this program's group of the load balancer.

@@ -8,6 +8,7 @@ from functools import partial
 from flash_ticket.firewall.bind.account import Account, FoundVpc
 from flash_ticket.firewall.bind.bind_adopting import bind_adopting
 from flash_ticket.firewall.bind.bind_alerts import bind_alerts
+from flash_ticket.firewall.bind.bind_built_in import BuiltInBinder
 from flash_ticket.firewall.bind.bind_cluster import ClusterBinder
 from flash_ticket.firewall.bind.environment import (
     Environment,
@@ -18,6 +19,7 @@ from flash_ticket.firewall.bind.environment import (
     Quotas,
 )
 from flash_ticket.firewall.bind.impossible import beyond_tcp
+from flash_ticket.firewall.bind.known_places import PodsOfPlace
 from flash_ticket.firewall.bind.lookup import Lookup, ordered
 from flash_ticket.firewall.declare.binding import (
     BINDING_KEY,
@@ -26,6 +28,7 @@ from flash_ticket.firewall.declare.binding import (
     LoadBalancerEntry,
     PlaceEntry,
 )
+from flash_ticket.firewall.declare.built_in import written_name
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -54,7 +57,8 @@ class _Binder:
     lookup: Lookup
 
     def environment(self, binding: Binding) -> Environment:
-        outside = [external.name for external in self.lookup.matrix.externals if external.namespace is None]
+        bound = (each for each in self.lookup.matrix.externals if each.looked_up is None)
+        outside = [external.name for external in bound if external.namespace is None]
         not_tcp = beyond_tcp(self.lookup.matrix, binding.load_balancer.external)
         mistakes = list(self._wrong_places(binding, outside))
         mistakes += [self.lookup.refuse("loadBalancer.external", *why) for why in not_tcp]
@@ -69,7 +73,13 @@ class _Binder:
         places: list[tuple[str, Place]] = []
         for name in outside:
             with self.lookup.gathered(mistakes):
-                places += [(name, self._place(name, binding.places[name], vpc))] if name in binding.places else []
+                entry = binding.places.get(name)
+                places += [(name, self._place(name, entry, vpc))] if entry and not entry.namespace else []
+        refuse_all(mistakes)
+        built_in = BuiltInBinder(self.lookup, vpc, cluster)
+        for external in self.lookup.matrix.externals:
+            with self.lookup.gathered(mistakes):
+                places += [(external.name, built_in.place(external))] if external.looked_up else []
         refuse_all(mistakes)
         return Environment(
             self.lookup.stack,
@@ -80,9 +90,14 @@ class _Binder:
             vpc.networks,
             cluster,
             load_balancer,
-            tuple(places),
+            tuple(sorted(places, key=lambda named: named[0])),
             _flow_logs(binding.flow_logs),
             Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface, binding.quotas.coarsen),
+            in_pods=tuple(
+                (name, PodsOfPlace(entry.namespace, entry.pods or ()))
+                for name, entry in sorted(binding.places.items())
+                if entry.namespace
+            ),
         )
 
     def _wrong_places(self, binding: Binding, outside: list[str]) -> Iterator[InputError]:
@@ -92,13 +107,23 @@ class _Binder:
                     "places", f"the external {name} of traffic.yaml has no place in this stack", f"Add places.{name}"
                 )
         for name in binding.places:
-            if name not in outside:
+            if name not in outside and self._is_looked_up(name):
+                yield self.lookup.refuse(
+                    f"places.{name}", f"{name} needs no place, because the program looks it up", "Remove it"
+                )
+            elif name not in outside:
                 why = (
                     "stands for pods of another namespace, which need no place"
                     if isinstance(self.lookup.matrix.endpoints.get(name), External)
                     else "is not an external of traffic.yaml"
                 )
                 yield self.lookup.refuse(f"places.{name}", f"{name} {why}", "Remove it or correct its name")
+            elif binding.places[name].namespace == self.lookup.matrix.namespace:
+                yield self.lookup.refuse(
+                    f"places.{name}.namespace",
+                    f"{self.lookup.matrix.namespace} is the firewalled namespace itself",
+                    f"Declare {name} under services in traffic.yaml instead, with its stacks",
+                )
         front = binding.load_balancer.external
         if front not in outside:
             yield self.lookup.refuse(
@@ -106,10 +131,17 @@ class _Binder:
                 f"{front} is not an external of traffic.yaml outside the cluster",
                 f"Write one of: {', '.join(outside)}" if outside else "Declare it under externals there",
             )
+        elif front in binding.places and binding.places[front].namespace:
+            yield self.lookup.refuse(
+                f"places.{front}.namespace", f"{front} is the load balancer, and it is no pods", "Give its subnets"
+            )
         elif front in binding.places and binding.places[front].groups:
             yield self.lookup.refuse(
                 f"places.{front}.groups", "this program creates the load balancer's group", "Remove the groups"
             )
+
+    def _is_looked_up(self, name: str) -> bool:
+        return any(each.looked_up and written_name(each.name) == name for each in self.lookup.matrix.externals)
 
     def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:
         clients: tuple[Network, ...] | PrefixList

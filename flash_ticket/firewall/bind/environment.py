@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
+from flash_ticket.firewall.bind.known_places import Occupants, PodsOfPlace
 from flash_ticket.firewall.declare.choices import (
     DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
@@ -25,14 +26,12 @@ from flash_ticket.firewall.declare.choices import (
 )
 from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailChoice
+from flash_ticket.firewall.terms.addresses import AddressRange, stay_on_node
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 
 SYMBOLIC_ID = "000000000000"
 """The account of an environment that was bound without one. No account of AWS has this id."""
-
-AWS_PREFIX_LIST_WEIGHTS = {"com.amazonaws.global.cloudfront.origin-facing": 55}
-"""How many rules a prefix list of AWS counts as in a security group (VPC user guide, AWS-managed prefix lists)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +137,18 @@ class Place:
         networks: Its addresses, collapsed and sorted; NetworkPolicies use them.
         prefix_list: The list that contains the networks, if the place is bound to one.
         groups: The security groups of its interfaces; empty if only addresses are known.
+        occupants: Whether pods and other hosts can have these addresses, too.
     """
 
     networks: tuple[Network, ...]
     prefix_list: PrefixList | None
     groups: tuple[Group, ...]
+    occupants: Occupants = Occupants.ANY
+
+    @property
+    def stays_on_node(self) -> bool:
+        """Whether packets to it cross no network interface that security groups judge."""
+        return stay_on_node(AddressRange.of(str(each)) for each in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +322,7 @@ class Environment:
         waiting: The services with running pods that an earlier version of this program attached, and that have not
             restarted since: they carry the group of their service, but not the namespace's.
         adopting: What a deployment may take over; None if the binding does not ask for it.
+        in_pods: The externals that are pods in this stack, sorted by name; they have no place.
     """
 
     name: str
@@ -334,6 +341,7 @@ class Environment:
     accepted_policies: tuple[str, ...] = ()
     waiting: frozenset[str] = frozenset()
     adopting: Adopting | None = None
+    in_pods: tuple[tuple[str, PodsOfPlace], ...] = ()
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:
@@ -357,6 +365,13 @@ class Environment:
             KeyError: The external is not outside the cluster.
         """
         return self._place_of[external]
+
+    @property
+    def only_theirs(self) -> tuple[Network, ...]:
+        """The addresses that only an external has."""
+        return tuple(
+            network for _, place in self.places if place.occupants is Occupants.ONLY for network in place.networks
+        )
 
     @cached_property
     def _place_of(self) -> dict[str, Place]:

@@ -8,19 +8,19 @@ The symbolic account does not know what only AWS knows: how many rules others ha
 prefix list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import (
-    AWS_PREFIX_LIST_WEIGHTS,
     NO_FURTHER_GROUPS,
     SYMBOLIC_ID,
     FurtherGroups,
     Group,
     PrefixList,
 )
+from flash_ticket.firewall.bind.known_places import aws_weight
 from flash_ticket.firewall.declare.binding import Binding, Clients, PlaceEntry
 from flash_ticket.firewall.declare.choices import DnsMode, Network
 from flash_ticket.firewall.declare.sections.selection import One, Some
@@ -34,6 +34,8 @@ _FREE_BITS = {Family.V4: 4, Family.V6: 64}
 """The host bits of the block that a selection gets; a subnet of a VPC has 64 of IPv6."""
 
 _VPC = "vpc-symbolic"
+_GATEWAYS = {"s3", "dynamodb"}
+"""The services that have gateway endpoints (AWS PrivateLink Guide, "Gateway endpoints")."""
 _CLUSTER_GROUP = One(id="the group of the cluster")
 _OF_IPV6 = ".ipv6."
 """The names of AWS's own prefix lists of IPv6 contain it (Amazon VPC User Guide, AWS-managed prefix lists)."""
@@ -74,7 +76,7 @@ class SymbolicAccount:
     def subnets(self, vpc: str, selection: One | Some) -> Sequence[FoundSubnet]:  # noqa: ARG002 - there is only one VPC
         """Return one subnet, the same for the same selection."""
         name = f"subnet {selection}"
-        return [FoundSubnet(name, tuple(self._block(name, _WITHIN[each]) for each in self.families))]
+        return [FoundSubnet(name, self._blocks_of(name))]
 
     def groups(self, vpc: str, selection: One) -> Sequence[Group]:  # noqa: ARG002 - there is only one VPC
         """Return one group, the same for the same selection."""
@@ -84,14 +86,33 @@ class SymbolicAccount:
     def prefix_lists(self, selection: One) -> Sequence[PrefixList]:
         """Return one list, the same for the same selection; it is of IPv4 if its name does not tell."""
         name = selection.name or str(selection)
+        if selection.id and selection.id.startswith("com.amazonaws."):  # the id that an endpoint has here
+            name = selection.id
         family = _family_of(selection)
         networks = (self._block(f"list {selection}", _ELSEWHERE[family]),)
-        weight = AWS_PREFIX_LIST_WEIGHTS.get(name, len(networks))
+        weight = aws_weight(name) or len(networks)
         return [PrefixList(str(selection), name, family.value, weight, networks)]
 
     def cluster(self, name: str) -> FoundCluster:  # noqa: ARG002 - every cluster exists here
         """Return the cluster, with its own group."""
         return FoundCluster(_VPC, str(_CLUSTER_GROUP.id), tuple(_SERVICES[each] for each in self.of_pods))
+
+    def endpoints(self, vpc: str, services: Collection[str]) -> Sequence[FoundEndpoint]:  # noqa: ARG002 - only one VPC
+        """Return one endpoint of each service."""
+        return [self._endpoint(each) for each in services]
+
+    def _endpoint(self, service: str) -> FoundEndpoint:
+        name = f"endpoint of {service}"
+        if service in _GATEWAYS:
+            return FoundEndpoint(name, service, prefix_list=f"com.amazonaws.{self.region or 'region'}.{service}")
+        return FoundEndpoint(name, service, "", self._blocks_of(name), (name,))
+
+    def api_interfaces(self, vpc: str, cluster: str) -> Sequence[Network]:  # noqa: ARG002 - there is only one VPC
+        """Return one block, the same for the same cluster."""
+        return self._blocks_of(f"API server of {cluster}")
+
+    def _blocks_of(self, name: str) -> tuple[Network, ...]:
+        return tuple(self._block(name, _WITHIN[each]) for each in self.families)
 
     def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:  # noqa: ARG002 - only AWS knows
         """Return nothing: which interfaces the load balancer has, only AWS knows."""

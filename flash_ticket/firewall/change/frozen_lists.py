@@ -7,6 +7,7 @@ from typing import Any
 
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy
+from flash_ticket.firewall.declare.built_in import key_of_list
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.notice import Notice
@@ -40,7 +41,7 @@ def changed_lists(planned: CompiledFirewall, deployed: Deployed) -> Iterator[Not
             lacks = [f"lacks {_few(missing)}"] if missing else []
             holds = [f"still holds {_few(extra)}"] if extra else []
             yield Notice(
-                f"places.{name}.prefixList",
+                key_of_list(name),
                 f"{place.prefix_list.label} ({place.prefix_list.id}) has changed since the deployment: the deployed "
                 f"pod layer {' and '.join([*lacks, *holds])}",
                 why="the VPC layer follows the list, and a NetworkPolicy holds addresses",

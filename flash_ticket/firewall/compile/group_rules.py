@@ -305,6 +305,8 @@ class _GroupCompiler:
         if endpoint.namespace is not None:
             return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy use the node's groups
         place = self.environment.place(name)
+        if place.stays_on_node:
+            return ()
         if place.groups:
             return place.groups
         return (place.prefix_list,) if place.prefix_list else place.networks

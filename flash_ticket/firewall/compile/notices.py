@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from flash_ticket.firewall.bind.environment import Cluster, Environment
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
+from flash_ticket.firewall.declare.built_in import key_of_list
 from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
@@ -135,7 +137,7 @@ def _frozen(environment: Environment, firewall: PodFirewall) -> Iterator[Notice]
     for name, place in environment.places:
         if place.prefix_list and name in used:
             yield Notice(
-                f"places.{name}.prefixList",
+                key_of_list(name),
                 f"NetworkPolicies hold the addresses that {place.prefix_list.label} has now, and only the VPC layer "
                 "follows the list when it changes",
                 "Deploy again after each change of the list; preview and verify say what the pod layer lacks",
@@ -207,7 +209,10 @@ def _standard(environment: Environment) -> Iterator[Notice]:
     beyond = sorted(
         name
         for name, place in environment.places
-        if name != environment.load_balancer.external and not _within(place.networks, environment.vpc_networks)
+        if name != environment.load_balancer.external
+        and place.occupants is Occupants.ANY
+        and not place.stays_on_node
+        and not _within(place.networks, environment.vpc_networks)
     )
     if environment.cluster.pod_eni_mode is PodEniMode.STANDARD and beyond:
         yield Notice(

@@ -10,7 +10,9 @@ from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Environment, PrefixList
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
+from flash_ticket.firewall.declare.built_in import key_of_place
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.terms.addresses import PRIVATE_BLOCKS, AddressRange, takes_in_the_internet, without
 from flash_ticket.firewall.terms.notice import Notice
@@ -62,9 +64,10 @@ def overlaps(environment: Environment, firewall: PodFirewall) -> tuple[Overlap, 
     """Return the rules whose ipBlocks match more than their place, sorted."""
     cluster = environment.cluster
     found: list[Overlap] = []
+    alone = {name for name, place in environment.places if place.occupants is Occupants.ONLY}
     for policy in firewall.allows:
         for direction in policy.directions:
-            for rule in policy.rules:
+            for rule in (each for each in policy.rules if alone.isdisjoint(each.flow.split(" -> "))):
                 found += _wide(environment, policy, direction, rule)
                 if not cluster.enforcement.matches_addresses:
                     continue
@@ -136,7 +139,7 @@ def _possible(environment: Environment) -> list[Network]:
 def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
     first, cni, name = found[0], environment.cluster.cni.value, found[0].place
     networks = _all(sorted({network for each in found for network in each.networks}))
-    key = f"places.{name}" if name in dict(environment.places) else "cluster.dns.address"
+    key = key_of_place(name) if name in dict(environment.places) else "cluster.dns.address"
     allowed = "; ".join(dict.fromkeys(map(str, found)))
     if first.covered in (Covered.INTERNET, Covered.VPC):
         has_groups = any(place.groups for each, place in environment.places if each == name)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
 
 from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, Coarsening, LogDestination, OnDestroy
-from flash_ticket.firewall.declare.fields import Name, Ports
+from flash_ticket.firewall.declare.fields import Name, Ports, WrittenLabels
 from flash_ticket.firewall.declare.project_file import settings_folder
 from flash_ticket.firewall.declare.sections.adopt import AdoptEntry
 from flash_ticket.firewall.declare.sections.alerts import AlertsEntry, Asked
@@ -78,7 +78,10 @@ class LoadBalancerEntry(FileModel):
 
 
 class PlaceEntry(FileModel):
-    """Where an external is: its addresses for the pod layer, and its groups, if any, for the VPC layer."""
+    """Where an external is: its addresses for the pod layer, and its groups, if any, for the VPC layer.
+
+    In a stack where it runs in the cluster, these are its pods and their namespace instead.
+    """
 
     model_config = NOT_EMPTY
 
@@ -92,9 +95,28 @@ class PlaceEntry(FileModel):
     """Blocks that subnets and cidrs contain and the place does not."""
     groups: Annotated[list[One], Field(min_length=1)] = Field(default_factory=list)
     """The security groups of its interfaces; rules for the place name them."""
+    namespace: Name | None = None
+    """The namespace of its pods, in a stack where it runs in the cluster; then it has no addresses and groups."""
+    pods: WrittenLabels | None = None
+    """The labels of its pods there. Default: all pods of the namespace."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if self.pods and not self.namespace:
+            raise refusal("pods are given without the namespace they run in", "Add namespace, or remove pods")
+        names = {field.alias or name: name for name, field in type(self).model_fields.items()}
+        beside = [key for key, name in names.items() if key not in {"namespace", "pods"} and getattr(self, name)]
+        if self.namespace and beside:
+            raise refusal(
+                f"namespace and {beside[0]} are given together, and an external is either pods or addresses",
+                f"Give namespace and pods, or {' and '.join(beside)}",
+            )
+        return self
 
     @model_validator(mode="after")
     def _addressed(self) -> Self:
+        if self.namespace:
+            return self
         if self.groups and not (self.subnets or self.cidrs or self.prefix_list):
             raise refusal(
                 "only groups are given, and a NetworkPolicy matches only addresses",

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import product
 
 from pydantic import Field
 
+from flash_ticket.firewall.declare.built_in import BuiltIn, LookedUp, written_name
 from flash_ticket.firewall.declare.fields import Day, FreeText, Names, Ports, Stacks
-from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, Flow, LimitedFlow, merged
+from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Flow, LimitedFlow, merged
 from flash_ticket.firewall.declare.validation import MOST_MISTAKES, FileModel
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortRange, PortSet, listing
@@ -41,6 +43,7 @@ class Flows:
         outside: The names of the externals.
         names: Every declared name; empty if some cannot be read.
         source: The file, for errors.
+        parts: The endpoints for the name of an external that stands for several.
     """
 
     entries: Sequence[FlowEntry | None]
@@ -48,6 +51,7 @@ class Flows:
     outside: AbstractSet[str]
     names: AbstractSet[str]
     source: str
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
     mistakes: list[InputError] = field(default_factory=list)
     repeated: set[Flow] = field(default_factory=set)
     limited: set[LimitedFlow] = field(default_factory=set)
@@ -59,7 +63,7 @@ class Flows:
             key = f"flows[{index}]"
             if entry is None or self._names_unknown(entry, key):
                 continue
-            for origin, target in product(entry.source, entry.target):
+            for origin, target in product(self._ends(entry.source), self._ends(entry.target)):
                 if self._is_impossible(origin, target, key) or self._is_nowhere(entry, origin, target, key):
                     continue
                 flow = Flow(origin, target, tuple(sorted(set(self._ports(entry, target, key)))), entry.because)
@@ -80,23 +84,32 @@ class Flows:
             self.repeated.add(Flow(flow.source, flow.target, twice))
 
     def _fail(self, key: str, problem: str, remedy: str) -> None:
-        if len(self.mistakes) < MOST_MISTAKES:
-            self.mistakes.append(InputError(self.source, key, problem, remedy))
+        mistake = InputError(self.source, key, problem, remedy)
+        if len(self.mistakes) < MOST_MISTAKES and mistake not in self.mistakes[-1:]:
+            self.mistakes.append(mistake)
 
     def _names_unknown(self, entry: FlowEntry, key: str) -> bool:
         """Return whether an end of the flow is not declared, or is declared with a mistake."""
         for end, names in (("from", entry.source), ("to", entry.target)):
             for name in names:
                 if self.names and name not in self.names:
+                    near = get_close_matches(name, list(BuiltIn), n=1, cutoff=0.8)
                     self._fail(
                         f"{key}.{end}",
                         f"{name} is neither a service nor an external",
-                        f"Declare it, or write one of: {', '.join(sorted(self.names))}",
+                        f"Declare it, or write one of: {', '.join([*near, *sorted(self.names)])}",
                     )
-        return any(name not in self.endpoints for name in (*entry.source, *entry.target))
+        return any(name not in self.endpoints for name in self._ends((*entry.source, *entry.target)))
+
+    def _ends(self, names: Iterable[str]) -> Iterable[str]:
+        return [part for name in names for part in self.parts.get(name, (name,))]
 
     def _is_impossible(self, origin: str, target: str, key: str) -> bool:
-        if origin == target and origin in self.outside:
+        if self._never_calls(looked_up := self._looked_up(origin)):
+            what = "an AWS service" if not isinstance(looked_up, BuiltIn) else f"the built-in {looked_up.value}"
+            named = written_name(origin)
+            self._fail(f"{key}.from", f"{named} is {what}, and it opens no connections", "Name another source")
+        elif origin == target and origin in self.outside:
             self._fail(
                 f"{key}.to",
                 f"the flow goes from the external {origin} to itself",
@@ -112,6 +125,14 @@ class Flows:
         else:
             return False
         return True
+
+    def _looked_up(self, name: str) -> LookedUp | None:
+        endpoint = self.endpoints[name]
+        return endpoint.looked_up if isinstance(endpoint, External) else None
+
+    @staticmethod
+    def _never_calls(looked_up: LookedUp | None) -> bool:
+        return looked_up is not None and not (isinstance(looked_up, BuiltIn) and looked_up.opens_connections)
 
     def _is_nowhere(self, entry: FlowEntry, origin: str, target: str, key: str) -> bool:
         """Return whether a stack of the flow lacks one of its ends, or no stack has both."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import combinations
 
+from flash_ticket.firewall.declare.built_in import BuiltIn, LookedUp
 from flash_ticket.firewall.declare.fields import LONGEST_REASON
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
@@ -63,6 +64,7 @@ class External:
         namespace: The other namespace if these are pods; None for a place outside the cluster.
         pods: The labels of the pods there as sorted pairs; empty means every pod of that namespace.
         stacks: The stacks that have this external; empty for all.
+        looked_up: What the program looks up itself, so that no stack binds it; None for all else.
     """
 
     name: str
@@ -70,6 +72,7 @@ class External:
     namespace: str | None
     pods: Labels
     stacks: tuple[str, ...] = ()
+    looked_up: LookedUp | None = None
 
 
 DeclaredEndpoint = Service | External
@@ -174,15 +177,16 @@ class Matrix:
         ]
         held = [each for each in ours if each.until is None or each.until >= today]
         timed = tuple(each for each in held if each.until)
+        flows = merged(
+            each for each in (*self.flows, *(limited.flow for limited in held)) if {each.source, each.target} <= names
+        )
+        used = {end for flow in flows for end in (flow.source, flow.target)}
+        names -= {each.name for each in self.externals if isinstance(each.looked_up, BuiltIn)} - used
         return replace(
             self,
             services=tuple(each for each in self.services if each.name in names),
             externals=tuple(each for each in self.externals if each.name in names),
-            flows=merged(
-                each
-                for each in (*self.flows, *(limited.flow for limited in held))
-                if {each.source, each.target} <= names
-            ),
+            flows=flows,
             limited=(),
             timed=(*self.timed, *timed),
             ending=(*self.ending, *(each for each in timed if each.until and each.until - today <= WARNED_BEFORE)),

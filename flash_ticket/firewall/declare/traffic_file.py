@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
 from flash_ticket.firewall.declare.binding import stack_file, stacks_of
+from flash_ticket.firewall.declare.built_in import AWS_PORTS, AwsService, BuiltIn, Services, endpoint_of, written_name
 from flash_ticket.firewall.declare.fields import Name, PolicyName, Ports, Stacks, WrittenLabels
 from flash_ticket.firewall.declare.flows import FlowEntry, Flows
 from flash_ticket.firewall.declare.matrix import External, LimitedFlow, Matrix, Service, share_no_pod
@@ -53,7 +54,7 @@ class ServiceEntry(FileModel):
 
 
 class ExternalEntry(FileModel):
-    """A place outside the cluster that each stack binds, or pods of another namespace."""
+    """A place outside the cluster that each stack binds, pods of another namespace, or services of AWS."""
 
     ports: Ports | None = None
     """The ports that it listens on."""
@@ -61,6 +62,8 @@ class ExternalEntry(FileModel):
     """The namespace of its pods. Without it, the external is outside the cluster, and each stack binds it."""
     pods: WrittenLabels | None = None
     """The labels of its pods. Default: all pods of the namespace."""
+    services: Services | None = None
+    """Services of AWS, such as sqs, s3 or ecr.api: the VPC's endpoints of them, which no stack binds."""
     stacks: Stacks = Field(default_factory=list)
     """The stacks that have it. Default: all."""
 
@@ -68,6 +71,11 @@ class ExternalEntry(FileModel):
     def _pods_are_somewhere(self) -> Self:
         if self.pods and not self.namespace:
             raise refusal("pods are given without the namespace they run in", "Add namespace, or remove pods")
+        if self.services and self.namespace:
+            raise refusal(
+                "services of AWS and a namespace of the cluster are given together",
+                "Declare two externals, one with services and one with namespace",
+            )
         return self
 
 
@@ -124,12 +132,14 @@ def parse_matrix(
         mistakes += error.each
         file = _what_is_right(content)
     services = tuple(_service(name, entry) for name, entry in sorted(file.services.items()))
-    externals = tuple(_external(name, entry) for name, entry in sorted(file.externals.items()))
+    externals = tuple(sorted(_externals(file), key=lambda each: each.name))
     for check in (_shared_names, _own_namespace, _shared_policies, _shared_pods):
         mistakes += islice(check(file, services, source), MOST_MISTAKES)
     matrix = Matrix(file.namespace, services, externals, flows=())
-    outside = file.externals.keys() - file.services.keys()
-    flows = Flows(file.flows, matrix.endpoints, outside, _written_names(content), source)
+    outside = {each.name for each in externals} - file.services.keys()
+    names = _written_names(content) and {*_written_names(content), *_built_in(file)}
+    parts = {name: [each.name for each in _parts(name, entry)] for name, entry in file.externals.items()}
+    flows = Flows(file.flows, matrix.endpoints, outside, names, source, parts)
     found = flows.declared()
     refuse_all([*mistakes, *flows.mistakes, *_unknown_stacks(file, stacks, source)])
     limited = tuple(sorted(flows.limited, key=lambda each: (each.flow, each.stacks, str(each.until))))
@@ -198,9 +208,27 @@ def _service(name: str, entry: ServiceEntry) -> Service:
     )
 
 
-def _external(name: str, entry: ExternalEntry) -> External:
+def _externals(file: TrafficFile) -> Iterator[External]:
+    """Yield the written externals, and the built-in peers that flows name."""
+    for name, entry in file.externals.items():
+        yield from _parts(name, entry)
+    for name in _built_in(file):
+        yield External(name, BuiltIn(name).ports, None, (), looked_up=BuiltIn(name))
+
+
+def _parts(name: str, entry: ExternalEntry) -> Iterator[External]:
     stacks = tuple(sorted(set(entry.stacks)))
-    return External(name, _sorted(entry.ports or ()), entry.namespace, entry.pods or (), stacks)
+    if not entry.services:
+        yield External(name, _sorted(entry.ports or ()), entry.namespace, entry.pods or (), stacks)
+    for service in sorted(set(entry.services or ())):
+        ports = _sorted(entry.ports or AWS_PORTS)
+        yield External(endpoint_of(name, service), ports, None, (), stacks, AwsService(service))
+
+
+def _built_in(file: TrafficFile) -> set[str]:
+    """Return the names in flows that mean a built-in peer: no service and no external has them."""
+    named = {name for flow in file.flows if flow for name in (*flow.source, *flow.target)}
+    return {each.value for each in BuiltIn} & named - file.services.keys() - file.externals.keys()
 
 
 def _sorted(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:
@@ -281,9 +309,16 @@ def declaration(matrix: Matrix) -> dict[str, Any]:
             }
             for service in matrix.services
         },
-        "externals": {external.name: _external_written(external) for external in matrix.externals},
-        "flows": [_flow_written(each) for each in (*map(LimitedFlow, matrix.flows), *matrix.limited)],
+        "externals": _externals_written(matrix),
+        "flows": [_flow_written(each) for each in _written_flows(matrix)],
     }
+
+
+def _written_flows(matrix: Matrix) -> Iterable[LimitedFlow]:
+    """Return the flows with the names that a file has for their ends, each once."""
+    every = (*map(LimitedFlow, matrix.flows), *matrix.limited)
+    ends = (replace(each, flow=replace(each.flow, target=written_name(each.flow.target))) for each in every)
+    return dict.fromkeys(ends)
 
 
 def _flow_written(limited: LimitedFlow) -> dict[str, Any]:
@@ -300,6 +335,17 @@ def _flow_written(limited: LimitedFlow) -> dict[str, Any]:
 
 def _in_stacks(stacks: tuple[str, ...]) -> dict[str, Any]:
     return {"stacks": list(stacks)} if stacks else {}
+
+
+def _externals_written(matrix: Matrix) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for external in matrix.externals:
+        if isinstance(external.looked_up, AwsService):
+            entry = found.setdefault(written_name(external.name), _external_written(external) | {"services": []})
+            entry["services"].append(external.looked_up.name)
+        elif external.looked_up is None:
+            found[external.name] = _external_written(external)
+    return found
 
 
 def _external_written(external: External) -> dict[str, Any]:

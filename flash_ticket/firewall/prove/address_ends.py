@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 from flash_ticket.firewall.analyse.endpoint_name import find_port
 from flash_ticket.firewall.bind.environment import SYMBOLIC_ID
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.bind.symbolic_account import is_symbolic
 from flash_ticket.firewall.compile.vpc_layer import Holder as GroupHolder
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
@@ -164,18 +165,29 @@ class Question:
             return [End(text, text, self.layers.endpoint(text))]
         held = self.known.held.get(address)
         at = AddressRange.of(address)
+        if alone := self._alone(at):
+            return [End(f"{address} ({alone.name})", address, _at(alone, at))]
         if held and held.holder is Holder.POD:
             return [*self._pods(address, at, held)]
         if held and held.holder is Holder.SERVICE:
             return [*self._behind(address, at, held)]
         return [*self._hosts(address, at, held)]
 
+    def _alone(self, at: AddressRange) -> Endpoint | None:
+        """Return the external that alone has an address."""
+        for name, place in self.layers.environment.places:
+            found = self.layers.named[name]
+            if place.occupants is Occupants.ONLY and any_overlap(found.ranges, (at,)):
+                return found
+        return None
+
     def unknown(self, *texts: str) -> list[str]:
         """Return what nobody has looked up about the addresses among some texts, one line for each."""
         found = []
         for text in texts:
             address = _address(text)
-            if address and not self.known and self._may_be_inside(AddressRange.of(address)):
+            at = AddressRange.of(address) if address else None
+            if at and not self.known and self._may_be_inside(at) and not self._alone(at):
                 found.append(
                     f"{address}: nothing here tells whether a pod, a node or a Service has this address. "
                     "Give --inventory with the output of flash-firewall inventory, or name the service instead."

@@ -256,7 +256,7 @@ class BothLayers:
 
     @property
     def _on_interfaces(self) -> list[Endpoint]:
-        return [each for each in self.endpoints if each.name not in {NODE_DNS, THROUGH_NODE}]
+        return [each for each in self.endpoints if each.name not in {NODE_DNS, THROUGH_NODE} and not each.stays_on_node]
 
     @cached_property
     def _policies(self) -> AnalysedCluster:
@@ -331,13 +331,13 @@ def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:
     """Return whether a layer controls connections between two endpoints.
 
     The pod layer does not control connections between hosts, or from a kubelet to its own pods. The VPC layer does not
-    control connections between a pod and its own node, which cross no network interface. What pods of IPv6 send to IPv4
-    addresses leaves through another interface of theirs, with the address and the groups of the node.
+    control connections between a pod and its own node, or a link-local address: groups do not judge them. What pods of
+    IPv6 send to IPv4 addresses leaves through another interface of theirs, with the address and the groups of the node.
     """
     if destination.name == THROUGH_NODE:
         return False
     if layer is Layer.VPC:
-        return NODE_DNS not in {source.name, destination.name}
+        return not any(each.name == NODE_DNS or each.stays_on_node for each in (source, destination))
     return KUBELET not in {source.name, destination.name} and bool(source.workload or destination.workload)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.stack_matrix import matrix_of
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.notices import environment_notices
@@ -101,7 +102,7 @@ def compile_firewall(
     Raises:
         InputError: A suspended policy is unknown, or the alerts are too large for one object or log group.
     """
-    matrix = matrix.within(environment.name, suspensions.at)
+    matrix = matrix_of(matrix, environment, suspensions.at)
     pods = compile_policies(matrix, environment)
     require_known(suspensions, pods, environment)
     return CompiledFirewall(

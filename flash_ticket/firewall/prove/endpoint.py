@@ -19,7 +19,14 @@ from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, label_text
-from flash_ticket.firewall.terms.addresses import AddressRange, Family, takes_in_the_internet, whole, without
+from flash_ticket.firewall.terms.addresses import (
+    AddressRange,
+    Family,
+    stay_on_node,
+    takes_in_the_internet,
+    whole,
+    without,
+)
 
 DNS = "DNS"
 KUBELET = "the kubelet"
@@ -58,6 +65,7 @@ class Endpoint:
         namespace_labels: The labels of the pods' namespace.
         listed: The prefix list that contains its addresses.
         has_own_group: Whether it has a group of this program, whose rules are all known.
+        stays_on_node: Whether packets to it cross no network interface that groups judge.
     """
 
     name: str
@@ -68,8 +76,11 @@ class Endpoint:
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     listed: PrefixList | None = None
     has_own_group: bool = field(init=False, repr=False)
+    stays_on_node: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        is_local = not self.workload and not self.groups and stay_on_node(self.ranges)
+        object.__setattr__(self, "stays_on_node", is_local)
         object.__setattr__(self, "has_own_group", any(isinstance(group, OwnGroup) for group in self.groups))
 
     @property
@@ -216,13 +227,14 @@ class _Survey:
 
     @cached_property
     def _of_services(self) -> tuple[AddressRange, ...]:
-        """The addresses that Services can have, without that of kube-dns, which leads to no other pods."""
-        resolvers = _ranges(self.environment.cluster.resolvers)
-        return tuple(left for block in _ranges(self.environment.cluster.services) for left in without(block, resolvers))
+        """The addresses that Services can have, without those of kube-dns and the API, which lead to no other pods."""
+        known = _ranges((*self.environment.cluster.resolvers, *self.environment.only_theirs))
+        return tuple(left for block in _ranges(self.environment.cluster.services) for left in without(block, known))
 
     @cached_property
     def _of_pods(self) -> tuple[AddressRange, ...]:
-        return _ranges(self.environment.pod_networks)
+        taken = _ranges(self.environment.only_theirs)
+        return tuple(left for block in _ranges(self.environment.pod_networks) for left in without(block, taken))
 
     def pods(
         self,
@@ -271,6 +283,7 @@ class _Survey:
         is open to them is open to every other host there.
         """
         by_address = [network for _, place in self.environment.places if not place.groups for network in place.networks]
+        by_address += self.environment.only_theirs
         front = self.environment.place(self.environment.load_balancer.external)
         named = [network for network in by_address if network not in front.networks]
         taken = _ranges([*named, *clients])

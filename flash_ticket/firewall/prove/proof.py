@@ -336,8 +336,8 @@ class _Prover:
         services = [endpoint for endpoint in self.layers.endpoints if endpoint.role is Role.SERVICE]
         silent = sum(
             _count(in_play)
-            for end in (KUBELET, NODE_DNS, THROUGH_NODE)
-            if (other := self.layers.named.get(end))
+            for other in self.layers.endpoints
+            if other.stays_on_node or other.name in {KUBELET, NODE_DNS, THROUGH_NODE}
             for service in services
             for pair in ((service, other), (other, service))
             if not has_say(layer, *pair)

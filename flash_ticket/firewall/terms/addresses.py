@@ -60,6 +60,19 @@ class AddressRange(NamedTuple):
         return self.family == other.family and self.first <= other.last and other.first <= self.last
 
 
+_ON_THE_NODE = tuple(map(AddressRange.of, ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32")))
+"""Link-local addresses (RFC 3927, RFC 4291), and those of IPv6 at which EC2 answers an instance."""
+
+
+def stay_on_node(ranges: Iterable[AddressRange]) -> bool:
+    """Return whether packets to all these addresses cross no network interface that security groups judge.
+
+    Source: Amazon VPC User Guide, "Control traffic to your AWS resources using security groups".
+    """
+    found = tuple(ranges)
+    return bool(found) and all(any(block.covers(each) for block in _ON_THE_NODE) for each in found)
+
+
 def whole(family: Family) -> AddressRange:
     """Return every address of a family."""
     return AddressRange(family, 0, family.last)

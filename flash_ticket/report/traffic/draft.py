@@ -1,10 +1,12 @@
 """A drafted matrix as a traffic file: comments give the evidence of each line, head and foot list what is left out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import yaml
 
+from flash_ticket.firewall.declare.built_in import AWS_PORTS, AwsService, written_name
 from flash_ticket.firewall.declare.matrix import External, Service
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.moment import written
@@ -31,7 +33,7 @@ def written_draft(draft: Draft, traffic: AttributedTraffic) -> str:
         chain.from_iterable(written_service(each) for each in draft.services),
         ("", "# Outside the namespace; Pulumi.<stack>.yaml gives the places of those without a namespace."),
         ("externals:" if draft.externals else "externals: {}",),
-        (f"  {written_external(each)}" for each in draft.externals),
+        (f"  {each}" for each in written_externals(draft.externals)),
         ("", "flows:" if draft.flows else "flows: []"),
         (f"  - {_flow(each)}" for each in draft.flows),
         map(_comment, _foot(draft.strangers)),
@@ -73,13 +75,34 @@ def written_service(service: Service) -> Iterator[str]:
     yield line if service.ports else f"{line} # no recorded calls: add ports, if it listens"
 
 
-def written_external(external: External) -> str:
-    """Return the line of an external."""
+def written_externals(externals: Iterable[External]) -> Iterator[str]:
+    """Yield the lines of externals: one for all services of AWS of the same external, none for built-in peers."""
+    services: dict[str, list[str]] = {}
+    for each in externals:
+        if isinstance(each.looked_up, AwsService):
+            services.setdefault(written_name(each.name), []).append(each.looked_up.name)
+    for each in externals:
+        found = services.pop(written_name(each.name), None) if isinstance(each.looked_up, AwsService) else None
+        if found or each.looked_up is None:
+            yield written_external(replace(each, name=written_name(each.name)), found or ())
+
+
+def written_external(external: External, services: Sequence[str] = ()) -> str:
+    """Return the line of an external.
+
+    Args:
+        external: The external.
+        services: The services of AWS that it stands for.
+    """
+    if services and external.ports == AWS_PORTS:
+        external = replace(external, ports=())
     entry: dict[str, object] = {"ports": written_ports(external.ports)} if external.ports else {}
     if external.namespace is not None:
         entry["namespace"] = external.namespace
     if external.pods:
         entry["pods"] = dict(external.pods)
+    if services:
+        entry["services"] = list(services)
     if external.stacks:
         entry["stacks"] = list(external.stacks)
     return written_entry(external.name, entry)

@@ -91,7 +91,7 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
     Raises:
         InputError: An external has no place, or the load balancer is not declared.
     """
-    known = {name for name, _ in environment.places}
+    known = {name for name, _ in (*environment.places, *environment.in_pods)}
     front = environment.load_balancer.external
     if front not in {external.name for external in matrix.externals if external.namespace is None}:
         raise InputError(

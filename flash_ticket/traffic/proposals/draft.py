@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
+from flash_ticket.firewall.declare.built_in import written_name
 from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Matrix, Service
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
@@ -94,14 +95,18 @@ class _Drafting:
         named = {name for each in flows for name in (each.source, each.destination)} | set(self.today.endpoints)
         matrix = self.layers.matrix
         services = [replace(each, ports=self._ports(each, flows)) for each in matrix.services if each.name in named]
-        externals = [replace(each, ports=self._ports(each, flows)) for each in matrix.externals if each.name in named]
+        externals = [
+            replace(self._written(each), ports=self._ports(each, flows))
+            for each in matrix.externals
+            if each.name in named
+        ]
         listening = {service.name: service.ports for service in services}
         listening |= {external.name: external.ports for external in externals}
         return Draft(
             self.today.namespace,
             tuple(services),
             tuple(externals),
-            tuple(self._as_today(each) for each in _flows(flows, listening)),
+            tuple(_with_written_ends(self._as_today(each) for each in _flows(flows, listening))),
             tuple(Stranger(each, self._allowance(each, concerned)) for each in sorted(strangers, key=weight)),
             {
                 "had no reply": _lines(each for each in seen if each.fate is Fate.UNANSWERED),
@@ -115,6 +120,11 @@ class _Drafting:
                 ),
             },
         )
+
+    def _written(self, external: External) -> External:
+        """Return an external as the file has it: in a stack it can be pods."""
+        known = self.today.endpoints.get(external.name)
+        return known if isinstance(known, External) else external
 
     def _as_today(self, flow: DraftedFlow) -> DraftedFlow:
         """Return a flow with what today's matrix says about it beside its ports."""
@@ -160,6 +170,18 @@ class _Drafting:
             self.layers,
             [each for each in concerned if (each.source.name, each.destination.name, each.port) == ends],
         )
+
+
+def _with_written_ends(flows: Iterable[DraftedFlow]) -> Iterable[DraftedFlow]:
+    """Return one flow for all services of an external, which a file gives one name."""
+    found: dict[object, DraftedFlow] = {}
+    for flow in flows:
+        named = replace(flow, target=written_name(flow.target))
+        key = (named.source, named.target, named.ports)
+        if other := found.get(key):
+            named = replace(other, count=other.count + flow.count, last=max(other.last, flow.last))
+        found[key] = named
+    return found.values()
 
 
 def _flows(flows: Iterable[Observation], listening: Mapping[str, tuple[PortRange, ...]]) -> Iterator[DraftedFlow]:

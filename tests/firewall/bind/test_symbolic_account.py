@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.bind.environment import AWS_PREFIX_LIST_WEIGHTS
+from flash_ticket.firewall.bind.known_places import AWS_PREFIX_LIST_WEIGHTS
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.declare.binding import parse_binding
 from flash_ticket.firewall.declare.choices import Network

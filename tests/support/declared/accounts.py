@@ -1,6 +1,6 @@
 """An AWS account in memory with everything that the committed stacks select, so that they bind without AWS."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import yaml
 
-from flash_ticket.firewall.bind.account import FoundCluster, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.environment import NO_FURTHER_GROUPS, Environment, FurtherGroups, Group, PrefixList
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
@@ -23,7 +23,7 @@ ACCOUNT = "111122223333"
 REGION = "ap-northeast-2"
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 
-Found = TypeVar("Found", FoundVpc, FoundSubnet, Group, PrefixList)
+Found = TypeVar("Found", FoundVpc, FoundSubnet, Group, PrefixList, FoundEndpoint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class AccountInMemory:
     known_groups: tuple[Thing[Group], ...] = ()
     known_prefix_lists: tuple[Thing[PrefixList], ...] = ()
     clusters: Mapping[str, FoundCluster] = field(default_factory=dict)
+    known_endpoints: tuple[Thing[FoundEndpoint], ...] = ()
+    interfaces_of_api: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -89,6 +91,12 @@ class AccountInMemory:
     def cluster(self, name: str) -> FoundCluster | None:
         return self.clusters.get(name)
 
+    def endpoints(self, vpc: str, services: Collection[str]) -> Sequence[FoundEndpoint]:  # noqa: ARG002 - it knows all
+        return [thing.found for thing in self.known_endpoints if thing.vpc == vpc]
+
+    def api_interfaces(self, vpc: str, cluster: str) -> Sequence[Network]:  # noqa: ARG002 - names are unique here
+        return self.interfaces_of_api.get(cluster, ())
+
     def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:  # noqa: ARG002 - it has no interfaces
         return NO_FURTHER_GROUPS
 
@@ -103,6 +111,8 @@ class AccountInMemory:
             (*self.known_groups, *(thing for thing in things if isinstance(thing.found, Group))),
             (*self.known_prefix_lists, *(thing for thing in things if isinstance(thing.found, PrefixList))),
             self.clusters,
+            (*self.known_endpoints, *(thing for thing in things if isinstance(thing.found, FoundEndpoint))),
+            self.interfaces_of_api,
         )
 
     def without(self, found: str) -> "AccountInMemory":
@@ -113,6 +123,8 @@ class AccountInMemory:
             tuple(thing for thing in self.known_groups if thing.found.id != found),
             tuple(thing for thing in self.known_prefix_lists if thing.found.id != found),
             self.clusters,
+            tuple(thing for thing in self.known_endpoints if thing.found.id != found),
+            self.interfaces_of_api,
         )
 
 
@@ -146,6 +158,7 @@ def _stack_of(name: str, second_octet: int) -> AccountInMemory:
         (*groups, Thing(cluster_group, cluster_group.label, {}, vpc)),
         (),
         {shop: FoundCluster(vpc, cluster_group.id, _networks("172.20.0.0/16"))},
+        interfaces_of_api={shop: _networks(f"10.{second_octet}.10.11/32", f"10.{second_octet}.11.12/32")},
     )
 
 
@@ -158,6 +171,7 @@ def _account() -> AccountInMemory:
         dev.known_groups + prod.known_groups,
         (Thing(cloudfront, CLOUDFRONT),),
         {**dev.clusters, **prod.clusters},
+        interfaces_of_api={**dev.interfaces_of_api, **prod.interfaces_of_api},
     )
 
 

@@ -21,6 +21,7 @@ from flash_ticket.firewall.bind.environment import (
     Quotas,
     RuleOfOthers,
 )
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
@@ -58,6 +59,8 @@ _NETWORKS = tuple(
     ip_network(block)
     for block in ("10.0.20.0/24", "10.0.21.0/24", "10.0.0.0/16", "198.51.100.7/32", "2001:db8:1::/64", "2001:db8::/48")
 )
+_ALONE = ("10.0.96.", "172.20.0.", "2001:db8:0:96::")
+"""Where places have addresses that nothing else has: among pods of both families, and among Services."""
 _GROUPS = (Group("sg-1", "shop-redis"), Group("sg-2", "shop-database"), Group("sg-3", "redis data"))
 _LISTS = (
     PrefixList("pl-1", "office", 4, 20, (ip_network("192.0.2.0/25"), ip_network("203.0.113.0/24"))),
@@ -191,8 +194,15 @@ def matrices(min_flows: int = 0) -> st.SearchStrategy[Matrix]:
 
 
 @st.composite
-def _places(draw: st.DrawFn) -> Place:
-    match draw(st.integers(0, 2)):
+def _places(draw: st.DrawFn, alone: str = "") -> Place:
+    """Draw a place; with a name, also one on the node, or one with addresses that nothing else has."""
+    match draw(st.integers(0, 4 if alone in PLACES else 2)):
+        case 3:
+            return Place((ip_network("169.254.170.23"), ip_network("fd00:ec2::23")), None, ())
+        case 4:
+            theirs = tuple(ip_network(f"{block}{PLACES.index(alone) + 5}") for block in _ALONE)
+            groups = draw(st.sampled_from(((), (_CLUSTER,), _GROUPS[:1])))
+            return Place(theirs, None, groups, Occupants.ONLY)
         case 0:
             listed = draw(st.sampled_from(_LISTS))
             return Place(listed.networks, listed, ())
@@ -215,7 +225,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
     dns = draw(st.sampled_from(DnsMode))
     resolvers = draw(st.sampled_from(_RESOLVERS)) if dns is DnsMode.NODE_LOCAL else ()
     places = [
-        (external.name, replace(draw(_places()), groups=()) if external.name == FRONT else draw(_places()))
+        (external.name, replace(draw(_places()), groups=()) if external.name == FRONT else draw(_places(external.name)))
         for external in matrix.externals
         if external.namespace is None
     ]

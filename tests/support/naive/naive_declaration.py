@@ -142,9 +142,15 @@ def _has_group_of(matrix: Matrix, environment: Environment, interface: Interface
 
 
 def _is_known_as(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:
+    if _is_of_the_node(interface.address):
+        return False  # "link-local addresses never cross an interface that groups judge"
     if _groups_of(matrix, environment, name):
         return _has_group_of(matrix, environment, interface, name)
     return _in_any(interface.address, environment.place(name).networks)
+
+
+def _is_of_the_node(address: str) -> bool:
+    return ip_address(address).is_link_local or address.startswith("fd00:ec2:")
 
 
 def _in_any(address: str, networks: Iterable[Network]) -> bool:

@@ -177,6 +177,7 @@ _EC2 = (
     "DescribeSecurityGroupRules",
     "DescribeSecurityGroups",
     "DescribeSubnets",
+    "DescribeVpcEndpoints",
     "DescribeVpcs",
     "GetManagedPrefixListEntries",
 )
