@@ -174,8 +174,8 @@ def test_the_symbolic_account_has_every_peer_and_endpoint() -> None:
 def test_a_service_without_an_endpoint_is_refused_with_the_endpoints_that_are_there() -> None:
     assert refusals(declared("aws", services=("sqss", "s3"))) == [
         (
-            "traffic.yaml: externals.aws.services: vpc-dev has no VPC endpoint of the AWS service sqss: its endpoints are "
-            f"for s3, sqs. Correct the name, create the endpoint com.amazonaws.{REGION}.sqss, or declare an external "
+            "traffic.yaml: externals.aws.services: vpc-dev has no VPC endpoint of the AWS service sqss: its endpoints "
+            f"are for s3, sqs. Correct the name, create the endpoint com.amazonaws.{REGION}.sqss, or declare an external "
             "without services and give it a place."
         ),
     ]
@@ -206,9 +206,9 @@ def test_an_endpoint_without_addresses_is_refused(endpoint: FoundEndpoint, probl
 def test_a_cluster_without_interfaces_of_its_api_is_refused() -> None:
     assert refusals(declared("kubernetes-api"), replace(ACCOUNT, interfaces_of_api={})) == [
         (
-            "traffic.yaml: flows to kubernetes-api: vpc-dev has no network interface of the API server of flash-ticket-dev "
-            "(with the description Amazon EKS flash-ticket-dev). Wait until the cluster is active, or declare an external "
-            "of this name and give it a place."
+            "traffic.yaml: flows to kubernetes-api: vpc-dev has no network interface of the API server of "
+            "flash-ticket-dev (with the description Amazon EKS flash-ticket-dev). Wait until the cluster is active, or "
+            "declare an external of this name and give it a place."
         ),
     ]
 

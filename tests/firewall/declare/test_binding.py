@@ -129,7 +129,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         ".places.alb.subnets.names: it is empty. Add at least one entry."),
     ("a place of nothing", "places.redis", None,
         (".places.redis: nothing is written here. Write keys with values here: subnets, cidrs, prefixList, "
-        "except, groups.")),
+        "except, groups, namespace, pods.")),
     ("places in a list", "places", [],
         ".places: [] is not a set of keys with values. Write names with values."),
     ("a place with a name of two words", "places.a b", {},

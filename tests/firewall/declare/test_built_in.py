@@ -117,8 +117,8 @@ def test_a_declaration_is_written_with_the_names_of_the_file(limit: dict[str, An
         (
             {"from": "job", "to": "kubernets-api"},
             (
-                "traffic.yaml: flows[0].to: kubernets-api is neither a service nor an external. Declare it, or write one "
-                "of: kubernetes-api, aws, job."
+                "traffic.yaml: flows[0].to: kubernets-api is neither a service nor an external. Declare it, or write "
+                "one of: kubernetes-api, aws, job."
             ),
         ),
     ],
