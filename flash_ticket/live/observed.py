@@ -18,11 +18,11 @@ from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.beside.others import read_others
-from flash_ticket.live.beside.resolvers import resolvers_or_refusal
 from flash_ticket.live.inventory import take_inventory
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.left_behind import left_behind_or_refusal
 from flash_ticket.live.logs.flow_log_delivery import flow_logs_of_vpc
+from flash_ticket.live.resolvers import resolvers_or_refusal
 from flash_ticket.verify.observed import Observed, SeenBucket, SeenFlowLogs
 
 _LOG_GROUPS = 50

@@ -12,10 +12,10 @@ from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.guard_rails import guard_rail_warnings
 from flash_ticket.live.beside.others import read_others
-from flash_ticket.live.beside.resolvers import resolver_warnings
 from flash_ticket.live.inventory import warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.observed import cilium_config
+from flash_ticket.live.resolvers import resolver_warnings
 from flash_ticket.verify.plugin.cilium_agents import config_warnings
 
 

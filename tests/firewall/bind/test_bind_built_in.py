@@ -175,8 +175,8 @@ def test_a_service_without_an_endpoint_is_refused_with_the_endpoints_that_are_th
     assert refusals(declared("aws", services=("sqss", "s3"))) == [
         (
             "traffic.yaml: externals.aws.services: vpc-dev has no VPC endpoint of the AWS service sqss: its "
-            f"endpoints are for s3, sqs. Correct the name, create the endpoint com.amazonaws.{REGION}.sqss, or declare an external "
-            "without services and give it a place."
+            f"endpoints are for s3, sqs. Correct the name, create the endpoint com.amazonaws.{REGION}.sqss, or "
+            "declare an external without services and give it a place."
         ),
     ]
     (told,) = refusals(declared("aws", services=("sts",)), SHOP)

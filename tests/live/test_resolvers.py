@@ -7,8 +7,8 @@ import pytest
 
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.beside.resolvers import resolver_warnings
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
+from flash_ticket.live.resolvers import resolver_warnings
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.owners import DEV
 
