@@ -60,7 +60,7 @@ def bound(matrix: Matrix, account: AccountInMemory = ACCOUNT, **cluster: object)
 
 
 def compiled(matrix: Matrix, **cluster: object) -> CompiledFirewall:
-    return compile_firewall(matrix, bound(matrix, **cluster))
+    return compile_firewall(matrix, bound(matrix, ACCOUNT, **cluster))
 
 
 def refusals(matrix: Matrix, account: AccountInMemory = ACCOUNT, **cluster: object) -> list[str]:
