@@ -20,13 +20,13 @@ from flash_ticket.report.taking_over import step_text, step_warnings
 
 try:
     matrix, configuration = program.read_declaration(__file__)
-    cluster, account = connect(configuration, matrix.namespace)
-    labels = cluster.require_namespace(matrix.namespace)
+    cluster, account = connect(configuration, matrix)
+    labels = cluster.require_namespaces(matrix, configuration.stack)
     environment = bind(matrix, configuration.binding, configuration.stack, account)
     declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
     planned = compile_firewall(matrix, environment, configuration.suspensions)
     before = program.read_state()
-    deployed = read_deployed(cluster, account, planned.owner, environment.vpc, before.ids)
+    deployed = read_deployed(cluster, account, planned.owner, environment.vpc, before.ids, further=labels)
     planned = to_deploy(cluster, account, planned, deployed, before.ids)
     adopted = read_adoption(account, deployed, planned)
     judged = judge(cluster, planned, labels)

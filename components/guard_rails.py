@@ -1,6 +1,6 @@
 """The guard rails of one firewall: admission policies, Pod Security labels, roles.
 
-Not here on purpose: the namespace itself (a patch sets only its labels), and objects of other namespaces.
+Not here on purpose: the namespaces themselves (a patch sets only labels), and objects of other namespaces.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ class GuardRailsArgs:
     """What `GuardRails` declares.
 
     Attributes:
+        namespace: The namespace that the firewall is named after.
         after: Resources that must exist before admission applies, so that it cannot block their own deployment.
     """
 
@@ -40,11 +41,12 @@ class GuardRails(pulumi.ComponentResource):
     def __init__(self, name: str, args: GuardRailsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:GuardRails", name, None, opts)
         for role in args.guard.roles:
-            self._role(name, role)
-        if args.guard.labels:
+            self._role(name if role.namespace == args.namespace else f"{name}-{role.namespace}", role)
+        for namespace in (args.namespace, *args.guard.further) if args.guard.labels else ():
+            suffix = "" if namespace == args.namespace else f"-{namespace}"
             NamespacePatch(
-                f"{name}-pod-security",
-                metadata={"name": args.namespace, "labels": dict(args.guard.labels)},
+                f"{name}-pod-security{suffix}",
+                metadata={"name": namespace, "labels": dict(args.guard.labels)},
                 opts=pulumi.ResourceOptions(parent=self),
             )
         for admission in args.guard.admission:

@@ -1,6 +1,6 @@
-"""The pod layer as Pulumi resources: the allow policies, and then the policy that denies the rest.
+"""The pod layer as Pulumi resources: the allow policies, and then the policies that deny the rest.
 
-Not here on purpose: the namespace, which others own, and policies of other namespaces.
+Not here on purpose: the namespaces, which others own, and policies of other namespaces.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class NetworkPoliciesArgs:
 
 
 class NetworkPolicies(pulumi.ComponentResource):
-    """The NetworkPolicies of one namespace.
+    """The NetworkPolicies of one firewall, in all its namespaces.
 
     Default-deny is created after every allow policy and every other declared resource, and deleted before them, so that
     neither creation nor deletion interrupts a declared flow. The allow policies of a service are created after what
@@ -66,8 +66,8 @@ class NetworkPolicies(pulumi.ComponentResource):
                 made[policy.name] = self._declare(name, policy, *((attached,) if attached else ()), *before)
                 left.remove(policy)
         allows = [made[policy.name] for policy in args.firewall.allows]
-        default_deny = self._declare(name, args.firewall.default_deny, *allows, *args.before_denial)
-        self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, default_deny))).apply(list)
+        denials = [self._declare(name, each, *allows, *args.before_denial) for each in args.firewall.denials]
+        self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, *denials))).apply(list)
         self.register_outputs({"names": self.names, resource_names.KEPT: self.kept})
 
     def _declare(self, name: str, policy: NetworkPolicy, *after: pulumi.Resource) -> NetworkPolicyResource:

@@ -1,6 +1,6 @@
 """What is deployed now, read from both APIs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
@@ -8,10 +8,12 @@ from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.change.whose.ownership import Tagged
 from flash_ticket.firewall.change.whose.rule_identity import existing_groups, taken_rules
 from flash_ticket.firewall.compile.owner import Owner
+from flash_ticket.firewall.compile.pod_layer import PART_OF_LABEL
 from flash_ticket.firewall.compile.quota import crowded_ways, refuse_excess
 from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.terms.input_error import refuse_all
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
 from flash_ticket.live.kubernetes_cluster import ForbiddenError
@@ -79,8 +81,14 @@ def _found(account: AwsAccount, service: str, operation: str, part: str, **asked
         raise
 
 
-def read_deployed(
-    cluster: ClusterSide, account: AccountSide, owner: Owner, vpc: str, state: Collection[str] = frozenset()
+def read_deployed(  # noqa: PLR0913 - both APIs, whose firewall, and where it is and was
+    cluster: ClusterSide,
+    account: AccountSide,
+    owner: Owner,
+    vpc: str,
+    state: Collection[str] = frozenset(),
+    *,
+    further: Collection[str] = (),
 ) -> Deployed:
     """Return what the stack has deployed, and what others have added beside it.
 
@@ -90,12 +98,16 @@ def read_deployed(
         owner: The stack's firewall, which tells its own resources from those of others with the stack's name.
         vpc: The stack's VPC.
         state: The ids of the resources in the stack's state; empty if the state is not known.
+        further: The namespaces of its pods besides the one that it is named after.
 
     Raises:
-        InputError: An API does not answer, a right is missing, or it is unclear whether a group is the stack's.
+        InputError: An API does not answer, a right is missing, it is unclear whether a group is the stack's, or another
+            firewall of this program has a namespace.
     """
-    policies = cluster.network_policies(owner.namespace)
-    attachments = cluster.attachments(owner.namespace)
+    namespaces = dict.fromkeys((owner.namespace, *further, *_left(state)))
+    policies = [policy for namespace in namespaces for policy in cluster.network_policies(namespace)]
+    refuse_all(_of_another_firewall(policies, owner))
+    attachments = [each for namespace in namespaces for each in cluster.attachments(namespace)]
     tagged = Tagged(tuple(account.tagged_groups()), tuple(account.tagged_rules()), tuple(account.tagged_flow_logs()))
     own = tagged.of(owner, vpc, filter(is_ours, attachments), state)
     return Deployed(
@@ -110,13 +122,38 @@ def read_deployed(
     )
 
 
+def _left(state: Collection[str]) -> Iterator[str]:
+    """Yield the namespaces with a default-deny of their own name in the state: the id of an object has both."""
+    for each in sorted(state):
+        namespace, slash, name = each.partition("/")
+        if slash and name == f"{DEFAULT_DENY}-{namespace}":
+            yield namespace
+
+
+def _of_another_firewall(policies: Iterable[Described], owner: Owner) -> Iterator[InputError]:
+    """Yield an error for each namespace with policies that this program made for another application."""
+    found = {
+        policy["metadata"]["namespace"]: other
+        for policy in policies
+        if is_ours(policy) and (other := policy["metadata"]["labels"].get(PART_OF_LABEL, owner.namespace))
+        if other != owner.namespace
+    }
+    for namespace, other in sorted(found.items()):
+        yield InputError(
+            "Kubernetes",
+            f"namespace {namespace}",
+            f"it has the policies of the firewall of {other}, and one namespace cannot have two of them",
+            f"Declare these services in the traffic.yaml of {other}, or remove {namespace} there first",
+        )
+
+
 def refuse_unfit(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> None:
     """Refuse a deployment that AWS would refuse on its way: beyond quotas, or with rules that others have added.
 
     Raises:
         InputError: AWS would refuse it, a call to AWS fails, or a right is missing.
     """
-    refuse_excess(planned.vpc, planned.environment, deployed.crowding)
+    refuse_excess(planned.vpc, planned.environment, deployed.crowding, planned.matrix.namespace)
     refuse_all(crowded_ways(planned.vpc, planned.environment, deployed.firewall(planned.environment).rules))
     held = {group["GroupId"] for group in deployed.groups}
     rules = account.rules_in(held | existing_groups(planned.environment))

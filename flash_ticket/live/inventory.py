@@ -1,15 +1,15 @@
 """Who has which address now in a stack's cluster and account.
 
-This module needs rights to read only. In the cluster, it lists the pods and services of all namespaces. In the
-namespace of the matrix, it also lists what `flash_ticket.live.deployed.read_deployed` lists, and the policies of Cilium
-if the cluster has them and this identity may list them. In the account, it needs
+This module needs rights to read only. In the cluster, it lists the pods and services of all namespaces. In those of
+the matrix, it also lists what `flash_ticket.live.deployed.read_deployed` lists, and the policies of Cilium if the
+cluster has them and this identity may list them. In the account, it needs
 ec2:DescribeNetworkInterfaces, sts:GetCallerIdentity (AWS allows this to everyone), and the rights of
 `flash_ticket.firewall.bind.bind.bind`: ec2:DescribeVpcs, DescribeSubnets, DescribeSecurityGroups,
 DescribeSecurityGroupRules, DescribeManagedPrefixLists, GetManagedPrefixListEntries and eks:DescribeCluster; and, if the
 matrix names services of AWS, ec2:DescribeVpcEndpoints.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -33,7 +33,7 @@ from flash_ticket.traffic.attribution.inventory import ClusterService, Interface
 from flash_ticket.traffic.attribution.inventory_file import listed_pods, listed_services
 from flash_ticket.traffic.attribution.name_rules import CILIUM, LISTS, listed_name_rules
 from flash_ticket.verify.plugin.plugin_limits import limits
-from flash_ticket.verify.running_pods import pods_with_groups
+from flash_ticket.verify.running_pods import newly_denied, pods_with_groups
 
 
 def take_inventory(  # noqa: PLR0913 - where, what of it, and when
@@ -43,7 +43,7 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
     binding: Binding,
     now: float,
     *,
-    within: str | None = None,
+    within: Sequence[str] = (),
 ) -> Inventory:
     """Return who has which address now, and what is deployed.
 
@@ -54,56 +54,65 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
         binding: The binding of the same stack.
         now: The current time, in seconds since 1970. If an address changes its owner while this function reads, the
             inventory may name either owner.
-        within: The namespace of the pods and Services to list. None lists them in all namespaces.
+        within: The namespaces of the pods and Services to list. Without one, it lists them in all namespaces.
 
     Raises:
         InputError: An API does not answer, a right is missing, or a name in the binding matches nothing or too much.
     """
     environment = bind(matrix, binding, account.owner.stack, account)
-    core = f"/api/v1/namespaces/{within}" if within else "/api/v1"
+    cores = [f"/api/v1/namespaces/{each}" for each in within] or ["/api/v1"]
+    further = matrix.namespaces_in(account.owner.stack)[1:]
+    owner = Owner.of(matrix.namespace, environment)
     return Inventory(
         taken=now,
         environment=environment,
-        deployed=read_deployed(cluster, account, Owner.of(matrix.namespace, environment), environment.vpc),
-        pods=tuple(listed_pods(cluster.objects(f"{core}/pods"))),
+        deployed=read_deployed(cluster, account, owner, environment.vpc, further=further),
+        pods=tuple(pod for core in cores for pod in listed_pods(cluster.objects(f"{core}/pods"))),
         interfaces=interfaces_of(account, environment.vpc),
-        services=tuple(listed_services(cluster.objects(f"{core}/services"))),
-        name_rules=tuple(name_rules(cluster, matrix.namespace)),
+        services=tuple(each for core in cores for each in listed_services(cluster.objects(f"{core}/services"))),
+        name_rules=tuple(name_rules(cluster, (matrix.namespace, *further))),
     )
 
 
-def with_policies_of_others(cluster: KubernetesCluster, namespace: str, inventory: Inventory) -> Inventory:
+def with_policies_of_others(cluster: KubernetesCluster, matrix: Matrix, stack: str, inventory: Inventory) -> Inventory:
     """Return an inventory with the policies of other APIs, unless this identity may not read all of them.
 
     Args:
         cluster: The stack's cluster.
-        namespace: The firewalled namespace.
+        matrix: The matrix whose namespaces are firewalled.
+        stack: The stack.
         inventory: The inventory of the same stack.
 
     Raises:
         InputError: The cluster does not answer.
     """
     try:
-        others = read_others(cluster, namespace, cluster.require_namespace(namespace))
+        others = read_others(cluster, cluster.require_namespaces(matrix, stack))
     except ForbiddenError:
         return inventory
     return inventory if others.unread else replace(inventory, others=others.policies, namespaces=others.namespaces)
 
 
-def name_rules(cluster: KubernetesCluster, namespace: str) -> Iterator[NameRule]:
-    """Yield the DNS rules of Cilium's policies that can apply to a namespace; none that this identity may not list."""
-    for kind, path in LISTS:
+def name_rules(cluster: KubernetesCluster, namespaces: Iterable[str]) -> Iterator[NameRule]:
+    """Yield the DNS rules of Cilium's policies that can apply to namespaces; none that this identity may not list."""
+    ours = tuple(namespaces)
+    for kind, path in ((kind, path) for kind, form in LISTS for path in dict.fromkeys(map(form.format, ours))):
         try:
-            policies = cluster.listed_if_known(CILIUM, path.format(namespace))
+            policies = cluster.listed_if_known(CILIUM, path)
         except ForbiddenError:
             continue
         yield from listed_name_rules(kind, policies)
 
 
 def warnings_of_what_runs(cluster: KubernetesCluster, planned: CompiledFirewall, deployed: Deployed) -> Iterator[str]:
-    """Yield the prefix lists that have changed since the deployment, and what the network plug-in does not cover."""
-    pods, services = running(cluster, planned.matrix.namespace)
-    yield from map(str, (*changed_lists(planned, deployed), *limits(planned, pods, services)))
+    """Yield the pods that a new default-deny cuts, changed prefix lists, and what the plug-in does not cover."""
+    pods, services = running(cluster, planned.matrix.namespaces)
+    found = (
+        *newly_denied(planned, deployed, pods),
+        *changed_lists(planned, deployed),
+        *limits(planned, pods, services),
+    )
+    yield from map(str, found)
 
 
 def to_deploy(
@@ -131,7 +140,7 @@ def to_deploy(
     standing = deployed.firewall(environment).rules
     waiting = frozenset[str]()
     if attached_before(matrix, environment, deployed):
-        pods = _pods_in(cluster, matrix.namespace)
+        pods = _pods_in(cluster, matrix.namespaces)
         found = None if pods is None else pods_with_groups(pods, interfaces_of(account, environment.vpc))
         waiting = waiting_services(matrix, environment, deployed, found)
     if waiting or any(crowded_ways(planned.vpc, environment, standing)):
@@ -140,20 +149,24 @@ def to_deploy(
     return planned
 
 
-def _pods_in(cluster: KubernetesCluster, namespace: str) -> tuple[Pod, ...] | None:
-    """Return the pods of a namespace; None if this identity may not list them."""
+def _pods_in(cluster: KubernetesCluster, namespaces: Iterable[str]) -> tuple[Pod, ...] | None:
+    """Return the pods of namespaces; None if this identity may not list them."""
     try:
-        return tuple(listed_pods(cluster.objects(f"/api/v1/namespaces/{namespace}/pods")))
+        paths = [f"/api/v1/namespaces/{each}/pods" for each in namespaces]
+        return tuple(pod for path in paths for pod in listed_pods(cluster.objects(path)))
     except InputError:
         return None
 
 
-def running(cluster: KubernetesCluster, namespace: str) -> tuple[tuple[Pod, ...], tuple[ClusterService, ...]]:
-    """Return the pods and the Services of a namespace; none if this identity may not list them."""
+def running(
+    cluster: KubernetesCluster, namespaces: Iterable[str]
+) -> tuple[tuple[Pod, ...], tuple[ClusterService, ...]]:
+    """Return the pods and the Services of namespaces; none if this identity may not list them."""
+    cores = [f"/api/v1/namespaces/{each}" for each in namespaces]
     try:
         return (
-            tuple(listed_pods(cluster.objects(f"/api/v1/namespaces/{namespace}/pods"))),
-            tuple(listed_services(cluster.objects(f"/api/v1/namespaces/{namespace}/services"))),
+            tuple(pod for core in cores for pod in listed_pods(cluster.objects(f"{core}/pods"))),
+            tuple(each for core in cores for each in listed_services(cluster.objects(f"{core}/services"))),
         )
     except InputError:
         return (), ()

@@ -15,7 +15,8 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from flash_ticket.firewall.declare.choices import EnforcingMode
-from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.live.asking.answers import Answers
 from flash_ticket.live.stack.kubeconfig import refuse_endless_files
 
@@ -98,8 +99,32 @@ class KubernetesCluster:
         """Return the cluster as one that is read only once: it remembers what it has read."""
         return replace(self, answers=Answers())
 
-    def require_namespace(self, name: str) -> Mapping[str, str]:
-        """Return the labels of the namespace. The namespace must exist and must not be in deletion.
+    def require_namespaces(self, matrix: Matrix, stack: str) -> Mapping[str, Mapping[str, str]]:
+        """Return the labels of each namespace of a stack. Each must exist and must not be in deletion.
+
+        Raises:
+            InputError: A namespace is missing, or the cluster is deleting it; the error holds all of them.
+        """
+        found: dict[str, Mapping[str, str]] = {}
+        mistakes: list[InputError] = []
+        for name in matrix.namespaces_in(stack):
+            there = (service.name for service in matrix.services if matrix.namespace_of(service) == name)
+            key = "namespace" if name == matrix.namespace else f"services.{next(there)}.namespace"
+            try:
+                found[name] = self.require_namespace(name, key)
+            except ForbiddenError:
+                raise
+            except InputError as error:
+                mistakes.append(error)
+        refuse_all(mistakes)
+        return found
+
+    def require_namespace(self, name: str, key: str = "namespace") -> Mapping[str, str]:
+        """Return the labels of a namespace. It must exist and must not be in deletion.
+
+        Args:
+            name: The namespace.
+            key: Where traffic.yaml names it.
 
         Raises:
             InputError: The namespace is missing, or the cluster is deleting it.
@@ -108,12 +133,12 @@ class KubernetesCluster:
         if found is None:
             raise InputError(
                 "traffic.yaml",
-                "namespace",
+                key,
                 f"{self.api.configuration.host} has no namespace {name}, and this program never makes one",
                 f"Run kubectl create namespace {name}, or correct the name",
             )
         if found["metadata"].get("deletionTimestamp"):
-            raise InputError("traffic.yaml", "namespace", f"{name} is being deleted", "Wait, and create it again")
+            raise InputError("traffic.yaml", key, f"{name} is being deleted", "Wait, and create it again")
         labels: Mapping[str, str] = found["metadata"].get("labels") or {}
         return labels
 

@@ -52,7 +52,7 @@ class LiveStack:
 
     def inventory_to_save(self, matrix: Matrix) -> Inventory:
         """Return who has which address now, with the policies of others, which a verification judges."""
-        return with_policies_of_others(self._cluster, matrix.namespace, self.inventory(matrix))
+        return with_policies_of_others(self._cluster, matrix, self._settings.stack, self.inventory(matrix))
 
     def own_logs(self, matrix: Matrix, environment: Environment) -> tuple[Log, ...]:
         """Return the logs that the stack itself records, without reading them."""

@@ -37,7 +37,7 @@ _NOT_SET = {
 
 
 def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, binding: Binding, now: float) -> Observed:
-    """Return what is deployed and runs now, in the namespace only.
+    """Return what is deployed and runs now, in the firewalled namespaces only.
 
     Args:
         cluster: The stack's cluster.
@@ -49,8 +49,8 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     Raises:
         InputError: An API does not answer, a right is missing, or a name in the binding matches nothing or too much.
     """
-    labels = cluster.require_namespace(matrix.namespace)
-    inventory = take_inventory(cluster, account, matrix, binding, now, within=matrix.namespace)
+    labels = cluster.require_namespaces(matrix, account.owner.stack)
+    inventory = take_inventory(cluster, account, matrix, binding, now, within=tuple(labels))
     resolvers = resolvers_or_refusal(cluster)
     if not isinstance(resolvers, InputError):
         inventory = replace(inventory, pods=tuple(dict.fromkeys((*inventory.pods, *resolvers))))
@@ -59,7 +59,7 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
     rules = account.rules_in({*own, *existing_groups(seen.environment)})
     known = {rule["SecurityGroupRuleId"] for rule in rules}
     left = [rule for rule in seen.deployed.rules if rule["SecurityGroupRuleId"] not in known]
-    others = read_others(cluster, matrix.namespace, labels)
+    others = read_others(cluster, labels)
     refuse_all(others.unread)
     return replace(
         seen,
@@ -67,7 +67,7 @@ def observe(cluster: KubernetesCluster, account: AwsAccount, matrix: Matrix, bin
         flow_logs=_flow_logs(account, seen.environment.vpc),
         others=others.policies,
         left_behind=left_behind_or_refusal(account, seen.deployed),
-        namespace_labels=labels,
+        namespace_labels=labels[matrix.namespace],
         labels_elsewhere=others.namespaces,
         enforcing_mode=_enforcing_mode(cluster),
         cilium_config=cilium_config(cluster, seen.environment),

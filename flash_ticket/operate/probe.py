@@ -105,7 +105,7 @@ class _InContainer:
         opened = stream(
             core.connect_get_namespaced_pod_exec,
             pod.name,
-            self._plan.namespace,
+            pod.namespace or self._plan.namespace,
             command=_command(self._plan, pod),
             container=pod.container,
             stdin=False,
@@ -136,7 +136,7 @@ class _Beside:
 
     def __call__(self, pod: RunningPod, limit: _Wait) -> ProbeOutput:
         core = client.CoreV1Api(self._cluster.api)
-        namespace = self._plan.namespace
+        namespace = pod.namespace or self._plan.namespace
         before = core.read_namespaced_pod(pod.name, namespace, _request_timeout=_TIMEOUT)
         earlier = before.spec.ephemeral_containers if before.spec else None
         name = f"flash-firewall-probe-{len(earlier or ())}"

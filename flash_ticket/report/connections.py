@@ -192,7 +192,7 @@ def project_listing(
     if focus != EVERYTHING:
         if form is Format.HTML:
             raise InputError("--output", "html", "the page always shows the whole project", "Choose another form")
-        yield from written(focus.of(layers.connections()), form)
+        yield from _with_reasons(focus.of(layers.connections()), form, firewall.matrix.reasons)
         return
     match form:
         case Format.SVG:
@@ -200,4 +200,16 @@ def project_listing(
         case Format.HTML:
             yield page(firewall.matrix, firewall.environment, firewall.proof())
         case _:
-            yield from written(layers.connections(), form)
+            yield from _with_reasons(layers.connections(), form, firewall.matrix.reasons)
+
+
+def _with_reasons(connections: Connections, form: Format, reasons: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    """Yield the pieces of a listing; text and JSON say why a flow is there, where traffic.yaml says it."""
+    if not reasons or form not in {Format.TXT, Format.JSON}:
+        yield from written(connections, form)
+    elif form is Format.JSON:
+        yield from json_form.json_array(connections, reasons)
+    else:
+        for each in connections:
+            why = reasons.get((words(each.source), words(each.destination)))
+            yield _line(each) if why is None else f"{_line(each).rstrip()} ({escaped(why)})\n"

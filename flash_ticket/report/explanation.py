@@ -2,29 +2,39 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from flash_ticket.firewall.terms.input_error import escaped_lines
 from flash_ticket.firewall.terms.verdict import OF_OTHERS, Answer, Extent, Side, Verdict
-from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.json_form import NO_REASONS, AnswerFormat
 
 _MOST_IN_FULL = 3
 
 
-def explained(answers: Sequence[Sequence[Verdict]], form: AnswerFormat) -> str:
+def explained(
+    answers: Sequence[Sequence[Verdict]], form: AnswerFormat, reasons: Mapping[tuple[str, str], str] = NO_REASONS
+) -> str:
     """Return the verdict of each layer on one connection, for each pair of ends that can be meant.
 
     Args:
         answers: At least one, each with at least one verdict, all about the same pair of ends and port. There are
             several if an end is an address that several things can have.
         form: Text or JSON.
+        reasons: Why a flow is there, by its source and target.
     """
     if form is AnswerFormat.JSON:
-        found = [_json(verdicts) for verdicts in answers]
+        found = [{**_json(verdicts), **_because(verdicts, reasons)} for verdicts in answers]
         return json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
     if len(answers) == 1:
-        return escaped_lines(_lines(answers[0]))
+        heading, *others = _lines(answers[0])
+        why = (f"  because: {each}" for each in _because(answers[0], reasons).values())
+        return escaped_lines((heading, *why, *others))
     return escaped_lines(_many(answers))
+
+
+def _because(verdicts: Sequence[Verdict], reasons: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    found = reasons.get((verdicts[0].source, verdicts[0].destination))
+    return {"because": found} if found else {}
 
 
 _SAID = {

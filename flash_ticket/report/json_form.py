@@ -1,7 +1,7 @@
 """Connections as JSON, and the choice between text and JSON for all reports."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from flash_ticket.firewall.terms.connections import Connections, words
@@ -13,16 +13,25 @@ def ports_as_json(ports: PortSet) -> list[dict[str, str | int]]:
     return [{"protocol": each.protocol.value, "first": each.first, "last": each.last} for each in ports]
 
 
-def json_array(connections: Connections) -> Iterator[str]:
-    """Yield an array of objects with ``src``, ``dst``, ``conn`` in netpol-analyzer's form, and ``ports`` as ranges."""
+NO_REASONS: Mapping[tuple[str, str], str] = {}
+
+
+def json_array(connections: Connections, reasons: Mapping[tuple[str, str], str] = NO_REASONS) -> Iterator[str]:
+    """Yield an array of objects with ``src``, ``dst``, ``conn`` in netpol-analyzer's form, and ``ports`` as ranges.
+
+    An object has ``because`` if there is a reason for its ends.
+    """
     between = "["
     for connection in connections:
-        entry = {
-            "src": words(connection.source),
-            "dst": words(connection.destination),
+        ends = words(connection.source), words(connection.destination)
+        entry: dict[str, object] = {
+            "src": ends[0],
+            "dst": ends[1],
             "conn": str(connection.ports),
             "ports": ports_as_json(connection.ports),
         }
+        if ends in reasons:
+            entry["because"] = reasons[ends]
         yield f"{between}\n  {json.dumps(entry)}"
         between = ","
     yield "[]\n" if between == "[" else "\n]\n"

@@ -38,10 +38,14 @@ def _policies(taken: TakingOver) -> Iterator[str]:
 def _left_over(taken: TakingOver) -> Iterator[str]:
     if not taken.left_over:
         return
-    names = " ".join(taken.left_over)
     yield f"These NetworkPolicies stay, and nothing declared needs them: {escaped(', '.join(taken.left_over))}."
     when = "Delete them when this update has succeeded" if taken.policies else "Delete them now"
-    yield f"{when}: kubectl delete networkpolicy --namespace {taken.namespace} {escaped(names)}"
+    by_namespace: dict[str, list[str]] = {}
+    for title in taken.left_over:
+        namespace, _, name = title.rpartition("/")
+        by_namespace.setdefault(namespace or taken.namespace, []).append(name)
+    for namespace, names in by_namespace.items():
+        yield f"{when}: kubectl delete networkpolicy --namespace {namespace} {escaped(' '.join(names))}"
     yield (
         "Do not delete the folder that they came from as a whole: it holds names that this stack has taken over. "
         "Delete them before any pulumi destroy, too: an old default-deny would deny what no policy allows any more."

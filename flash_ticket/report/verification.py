@@ -92,8 +92,8 @@ def plan_text(plan: ProbePlan, image: str | None) -> str:
 def _plan(plan: ProbePlan, image: str | None) -> Iterator[str]:
     yield f"The probe opens TCP connections from pods of {plan.namespace}, sends nothing on them, and closes them."
     for pod in plan.pods:
-        count = len(plan.ends(pod))
-        yield f"  pod {pod.name}, for {pod.service}: {count} connections, at most {plan.seconds(pod)} s in all"
+        count, where = len(plan.ends(pod)), f" in {pod.namespace}" if pod.namespace else ""
+        yield f"  pod {pod.name}{where}, for {pod.service}: {count} connections, at most {plan.seconds(pod)} s in all"
     yield "A pod that others try also connects to itself, which shows whether anything listens there."
     if image is None:
         yield "It runs sh in each pod's own container (pods/exec). It writes no file and leaves nothing behind."

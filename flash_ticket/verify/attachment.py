@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flash_ticket.firewall.change.deployed import Described
+from flash_ticket.firewall.change.deployed import Described, identity
 from flash_ticket.firewall.change.foreign_attachments import attachment_notices, taken_names
 from flash_ticket.firewall.change.object_difference import declared_part, differences
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
@@ -30,33 +30,32 @@ class Attachments(Comparison):
             InputError: A live policy has a selector that cannot be read.
         """
         deployed = self.observed.deployed
-        live = {each["metadata"]["name"]: each for each in (*deployed.foreign_attachments, *deployed.attachments)}
-        declared = {each.service: each for each in self.planned.vpc.attachments}
+        live = {self._key(each): each for each in (*deployed.foreign_attachments, *deployed.attachments)}
+        declared = {(each.namespace or self._home, each.service): each for each in self.planned.vpc.attachments}
         taken = list(taken_names(deployed, self.planned.layers()))
         for error in taken:
             why = "a deployment refuses to replace it, and new pods get its groups in place of their own"
             yield Finding(error.key, error.problem, why, error.remedy, FindingKind.WIDENING)
-        for name, attachment in declared.items():
-            if self._where(name) not in {error.key for error in taken}:
-                yield from self._against(attachment, live.get(name))
+        for key, attachment in declared.items():
+            if _where(*key) not in {error.key for error in taken}:
+                yield from self._against(attachment, _where(*key), live.get(key))
         for each in deployed.attachments:
-            if each["metadata"]["name"] not in declared:
-                name = each["metadata"]["name"]
-                delete = f"kubectl delete securitygrouppolicy --namespace {self._namespace} {name}"
+            namespace, name = self._key(each)
+            if (namespace, name) not in declared:
+                delete = f"kubectl delete securitygrouppolicy --namespace {namespace} {name}"
                 yield Finding(
-                    self._where(name),
+                    _where(namespace, name),
                     "nothing declares it",
                     "the pods that it selects get groups that are not meant for them",
                     f"{self._update}; if it is still there afterwards, Pulumi does not know it: {delete}",
                     FindingKind.LEFT_OVER,
                 )
-        pods = (dict(pod.labels) for pod in self.observed.inventory.pods)
-        for name, notice in attachment_notices(deployed, self.planned.matrix, pods):
-            if name not in declared:
+        pods = ((pod.namespace, dict(pod.labels)) for pod in self.observed.inventory.pods)
+        for policy, notice in attachment_notices(deployed, self.planned.matrix, pods):
+            if self._key(policy) not in declared:
                 yield Finding(notice.where, notice.what, notice.why, notice.remedy, FindingKind.WIDENING)
 
-    def _against(self, attachment: PodAttachment, live: Described | None) -> Iterator[Finding]:
-        where = self._where(attachment.service)
+    def _against(self, attachment: PodAttachment, where: str, live: Described | None) -> Iterator[Finding]:
         if live is None:
             why = f"new pods of {attachment.service} do not get its group, and declared flows are cut"
             yield Finding(where, "it does not exist", why, self._update, FindingKind.MISSING)
@@ -64,16 +63,21 @@ class Attachments(Comparison):
         if any(group not in self.group_ids for group in attachment.groups):
             return  # the missing group has a finding of its own
         labels = {"app.kubernetes.io/managed-by": MANAGED_BY}
-        spec = attachment.manifest(self._namespace, [self.group_ids[group] for group in attachment.groups])["spec"]
+        spec = attachment.manifest(self._home, [self.group_ids[group] for group in attachment.groups])["spec"]
         found = declared_part(labels, live["metadata"].get("labels") or {})
         changed = (*differences(spec, live.get("spec", {}), "spec"), *differences(labels, found, "metadata.labels"))
         if changed:
             why = f"new pods of {attachment.service} get groups other than its own, or other pods get its group"
             yield Finding(where, "it is not as declared", why, self._update, FindingKind.CHANGED, changed)
 
-    def _where(self, name: str) -> str:
-        return f"SecurityGroupPolicy {self._namespace}/{name}"
+    def _key(self, manifest: Described) -> tuple[str, str]:
+        namespace, name = identity(manifest)
+        return namespace or self._home, name
 
     @property
-    def _namespace(self) -> str:
+    def _home(self) -> str:
         return self.planned.matrix.namespace
+
+
+def _where(namespace: str, name: str) -> str:
+    return f"SecurityGroupPolicy {namespace}/{name}"

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.change.adopting.taking_over import left_over
-from flash_ticket.firewall.change.deployed import Described
+from flash_ticket.firewall.change.deployed import Described, identity
 from flash_ticket.firewall.change.impact import impact
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
 from flash_ticket.firewall.change.overruling import Effect, overruling, perhaps_overruling
 from flash_ticket.firewall.change.rewriting import REWRITTEN, without_effect
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, NetworkPolicy
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.firewall.terms.changes import Change
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
@@ -41,26 +40,32 @@ class PodLayer(Comparison):
         """
         live = self._by_name
         for policy in self.planned.deployed_pods.policies:
-            found = live.get(policy.name)
+            found = live.get((policy.namespace, policy.name))
             yield from (self._missing(policy),) if found is None else self._changed(policy, found)
-        names = {policy.name for policy in self.planned.pods.policies}
+        names = {(policy.namespace, policy.name) for policy in self.planned.pods.policies}
         for manifest in self.observed.deployed.policies:
-            if manifest["metadata"]["name"] not in names:
-                yield self._left_over(manifest["metadata"]["name"])
+            if self._key(manifest) not in names:
+                yield self._left_over(*self._key(manifest))
         yield from self._of_others()
         yield from self._suspensions()
 
     @property
-    def _by_name(self) -> Mapping[str, Described]:
-        """All policies of the namespace: somebody may have removed our label from one of ours."""
+    def _by_name(self) -> Mapping[tuple[str, str], Described]:
+        """All policies by namespace and name: somebody may have removed our label from one of ours."""
         deployed = self.observed.deployed
-        return {each["metadata"]["name"]: each for each in (*deployed.foreign_policies, *deployed.policies)}
+        return {self._key(each): each for each in (*deployed.foreign_policies, *deployed.policies)}
+
+    def _key(self, manifest: Described) -> tuple[str, str]:
+        namespace, name = identity(manifest)
+        return namespace or self.planned.matrix.namespace, name
 
     def _missing(self, policy: NetworkPolicy) -> Finding:
         why = f"what it allows is cut: {policy.purpose}"
-        if policy.name == DEFAULT_DENY:
+        if policy.service is None:
             why = "pods that no other policy selects are open"
-        return Finding(self._where(policy.name), "it does not exist", why, self._policy_update, FindingKind.MISSING)
+        return Finding(
+            _where(policy.namespace, policy.name), "it does not exist", why, self._policy_update, FindingKind.MISSING
+        )
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
@@ -75,7 +80,12 @@ class PodLayer(Comparison):
         if spec or metadata:
             what = "it is not as declared"
             yield Finding(
-                self._where(policy.name), what, why, self._policy_update, FindingKind.CHANGED, (*spec, *metadata)
+                _where(policy.namespace, policy.name),
+                what,
+                why,
+                self._policy_update,
+                FindingKind.CHANGED,
+                (*spec, *metadata),
             )
 
     def _metadata(self, declared: Mapping[str, Any], live: Mapping[str, Any]) -> Iterator[Difference]:
@@ -87,20 +97,22 @@ class PodLayer(Comparison):
             ours |= {key: found[key] for key in found if key.startswith(f"{ANNOTATION_PREFIX}/") and key != REWRITTEN}
             yield from differences(declared[part], ours, f"metadata.{part}")
 
-    def _left_over(self, name: str) -> Finding:
+    def _left_over(self, namespace: str, name: str) -> Finding:
         why = "what it allows is no longer declared, but still open"
-        delete = f"kubectl delete networkpolicy --namespace {self.planned.matrix.namespace} {name}"
+        delete = f"kubectl delete networkpolicy --namespace {namespace} {name}"
         owner = "what applies the rendered files" if self._is_rendered else "Pulumi"
         remedy = f"{self._policy_update}; if it is still there afterwards, {owner} does not know it: {delete}"
-        return Finding(self._where(name), "nothing declares it", why, remedy, FindingKind.LEFT_OVER)
+        return Finding(_where(namespace, name), "nothing declares it", why, remedy, FindingKind.LEFT_OVER)
 
     def _of_others(self) -> Iterator[Finding]:
         # Policies add up, and default-deny selects every pod: a policy of others can open something, but cut nothing.
-        namespace = self.planned.matrix.namespace
+        home = self.planned.matrix.namespace
         found = impact(self.observed.deployed, self.planned.layers())
-        for name, changes in found.foreign.items():
+        for title, changes in found.foreign.items():
+            elsewhere, _, name = title.rpartition("/")
+            namespace = elsewhere or home
             yield Finding(
-                self._where(name),
+                _where(namespace, name),
                 f"this program did not create it, and it opens {_listed(changes)}",
                 "policies add up: ours cannot close what another one opens",
                 f"kubectl delete networkpolicy --namespace {namespace} {name}, or declare its flows in traffic.yaml",
@@ -108,24 +120,26 @@ class PodLayer(Comparison):
             )
         for joint in found.joint:
             names = ", ".join(joint.policies)
+            (elsewhere, _, first), more = joint.policies[0].rpartition("/"), "" if elsewhere else f"{home}/"
             yield Finding(
-                f"NetworkPolicies {namespace}/{names}",
+                f"NetworkPolicies {more}{names}",
                 f"this program did not create them, and together they open {_listed(joint.changes)}",
                 "policies add up: ours cannot close what others open",
-                f"kubectl delete networkpolicy --namespace {namespace} {joint.policies[0]} closes it; or declare the "
+                f"kubectl delete networkpolicy --namespace {elsewhere or home} {first} closes it; or declare the "
                 "flows in traffic.yaml",
                 FindingKind.WIDENING,
             )
-        for name in left_over(self.planned, self.observed.deployed):
-            if name not in found.foreign:
+        for title in left_over(self.planned, self.observed.deployed):
+            if title not in found.foreign:
+                elsewhere, _, name = title.rpartition("/")
                 yield Finding(
-                    self._where(name),
+                    _where(elsewhere or home, name),
                     "it was here before this program, and opens nothing beyond what is declared",
                     "nothing needs it, and after pulumi destroy it may deny what no policy allows any more",
-                    f"kubectl delete networkpolicy --namespace {namespace} {name}",
+                    f"kubectl delete networkpolicy --namespace {elsewhere or home} {name}",
                     FindingKind.NOTED,
                 )
-        others = self.observed.policies_of_others(namespace)
+        others = self.observed.policies_of_others(home)
         unnamed = perhaps_overruling(found.overruling)
         for each in unnamed if others is None else overruling(others, self.planned.matrix, self.proof):
             yield Finding(each.where, each.what, each.why, each.remedy, _KINDS[each.effect])
@@ -134,17 +148,17 @@ class PodLayer(Comparison):
         suspensions, live = self.planned.suspensions, self._by_name
         for each in suspensions.open:
             yield Finding(
-                self._where(each.policy),
+                _where(*self._suspended(each.policy)),
                 f"it is suspended until {each.end}, {each.said()}",
                 "its pods are open in its direction; the VPC layer still applies",
                 f"flash-firewall resume {each.policy} --stack {self.planned.environment.name}",
                 FindingKind.SUSPENDED,
             )
         for each in suspensions.over:
-            annotations = live.get(each.policy, {}).get("metadata", {}).get("annotations") or {}
+            annotations = live.get(self._suspended(each.policy), {}).get("metadata", {}).get("annotations") or {}
             still = f"{ANNOTATION_PREFIX}/suspended-until" in annotations
             yield Finding(
-                self._where(each.policy),
+                _where(*self._suspended(each.policy)),
                 f"its suspension ended at {each.end} and {'it is still open' if still else 'is still listed'}, "
                 f"{each.said()}",
                 "it opens more than is declared" if still else "readers of the stack's settings think that it is open",
@@ -152,8 +166,12 @@ class PodLayer(Comparison):
                 FindingKind.EXPIRED,
             )
 
-    def _where(self, name: str) -> str:
-        return f"NetworkPolicy {self.planned.matrix.namespace}/{name}"
+    def _suspended(self, name: str) -> tuple[str, str]:
+        return self.planned.matrix.namespace_of_policy(name), name
+
+
+def _where(namespace: str, name: str) -> str:
+    return f"NetworkPolicy {namespace}/{name}"
 
 
 def _listed(changes: tuple[Change, ...]) -> str:

@@ -5,23 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.policy import Policy
+from flash_ticket.firewall.change.deployed import Deployed, Described, namespace_of
 from flash_ticket.firewall.change.whose.waiting import RunningPod
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Labels, Service, label_text
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.moment import written
+from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.attribution.inventory import ClusterService, Interface, Interfaces, Pod, lasting
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
-
-if TYPE_CHECKING:
-    from flash_ticket.firewall.change.deployed import Described
 
 _NAMED = 3
 
@@ -32,12 +31,36 @@ def pods_with_groups(pods: Iterable[Pod], interfaces: Iterable[Interface]) -> It
     for pod in pods:
         if pod.until is None:
             found = next((each for address in pod.addresses if (each := known.at(address))), None)
-            yield RunningPod(pod.labels, frozenset(found.groups) if found else None)
+            yield RunningPod(pod.labels, frozenset(found.groups) if found else None, pod.namespace)
+
+
+def newly_denied(planned: CompiledFirewall, deployed: Deployed, pods: Iterable[Pod]) -> Iterator[Notice]:
+    """Yield the pods of no service in namespaces that get their default-deny now: it cuts them."""
+    standing = {
+        (namespace_of(each) or planned.matrix.namespace, each["metadata"]["name"]) for each in deployed.policies
+    }
+    running = tuple(pod for pod in pods if pod.until is None and pod.node not in pod.addresses)
+    for policy in planned.pods.denials:
+        services = planned.matrix.services_in(policy.namespace)
+        cut = sorted(
+            pod.name
+            for pod in running
+            if pod.namespace == policy.namespace
+            and not any(set(service.pods) <= set(pod.labels) for service in services)
+        )
+        if cut and (policy.namespace, policy.name) not in standing:
+            more = f" and {len(cut) - _NAMED} more" if len(cut) > _NAMED else ""
+            yield Notice(
+                f"namespace {policy.namespace}",
+                f"{policy.name} cuts {', '.join(cut[:_NAMED])}{more}: it denies every pod there, and no service has "
+                "the labels of these",
+                "Declare them as services, or run them in another namespace",
+            )
 
 
 @dataclass(frozen=True)
 class RunningPods(Comparison):
-    """The pods of the firewalled namespace.
+    """The pods of the firewalled namespaces.
 
     Attributes:
         group_ids: The ids of the stack's groups that exist.
@@ -60,7 +83,7 @@ class RunningPods(Comparison):
             yield from self._known(pods)
         for service in self.planned.matrix.services:
             for pod in self._running:
-                if _service_of((service,), pod.labels) and pod.node not in pod.addresses:
+                if self._service_of(pod) is service and pod.node not in pod.addresses:
                     yield from self._groups_of(pod, service)
 
     def _on_the_host(self, pods: tuple[Pod, ...]) -> Finding:
@@ -73,10 +96,11 @@ class RunningPods(Comparison):
         )
 
     def _governed(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
-        labels, service = dict(pods[0].labels), _service_of(self.planned.matrix.services, pods[0].labels)
+        labels, service = dict(pods[0].labels), self._service_of(pods[0])
+        here = [each for each in self._policies if each.namespace == pods[0].namespace]
         allowed = dict(service.policies) if service else {}
         for direction in Direction:
-            selecting = [each for each in self._policies if direction in each.rules and each.pods.matches(labels)]
+            selecting = [each for each in here if direction in each.rules and each.pods.matches(labels)]
             if not selecting:
                 effect = "anything reach it" if direction is Direction.INGRESS else "it reach anything"
                 yield Finding(
@@ -96,7 +120,7 @@ class RunningPods(Comparison):
                 )
 
     def _known(self, pods: tuple[Pod, ...]) -> Iterator[Finding]:
-        if _service_of(self.planned.matrix.services, pods[0].labels):
+        if self._service_of(pods[0]):
             return
         labels = label_text(lasting(pods[0].labels)) or "none"
         yield Finding(
@@ -183,8 +207,12 @@ class RunningPods(Comparison):
 
     @cached_property
     def _running(self) -> tuple[Pod, ...]:
-        namespace = self.planned.matrix.namespace
-        return tuple(pod for pod in self.observed.inventory.pods if pod.namespace == namespace and pod.until is None)
+        ours = self.planned.matrix.namespaces
+        return tuple(pod for pod in self.observed.inventory.pods if pod.namespace in ours and pod.until is None)
+
+    def _service_of(self, pod: Pod) -> Service | None:
+        services = self.planned.matrix.services_in(pod.namespace)
+        return next((service for service in services if set(service.pods) <= set(pod.labels)), None)
 
     @cached_property
     def _policies(self) -> tuple[Policy, ...]:
@@ -208,7 +236,7 @@ class RunningPods(Comparison):
     def _where(self, pods: tuple[Pod, ...]) -> str:
         names = ", ".join(pod.name for pod in pods[:_NAMED])
         more = f" and {len(pods) - _NAMED} more" if len(pods) > _NAMED else ""
-        return f"{'pod' if len(pods) == 1 else 'pods'} {names}{more} in {self.planned.matrix.namespace}"
+        return f"{'pod' if len(pods) == 1 else 'pods'} {names}{more} in {pods[0].namespace}"
 
     def _restart(self, pod: Pod) -> str:
         return f"kubectl delete pod --namespace {pod.namespace} {pod.name}"
@@ -216,19 +244,15 @@ class RunningPods(Comparison):
 
 def _alike(pods: Iterable[Pod]) -> list[tuple[Pod, ...]]:
     """Return the pods in groups that no policy can tell apart; labels that change with each rollout do not count."""
-    found: dict[tuple[Labels, bool], list[Pod]] = defaultdict(list)
+    found: dict[tuple[str, Labels, bool], list[Pod]] = defaultdict(list)
     for pod in sorted(pods, key=lambda pod: pod.name):
-        found[lasting(pod.labels), pod.node in pod.addresses].append(pod)
+        found[pod.namespace, lasting(pod.labels), pod.node in pod.addresses].append(pod)
     return [tuple(each) for each in found.values()]
-
-
-def _service_of(services: Iterable[Service], labels: Labels) -> Service | None:
-    return next((service for service in services if set(service.pods) <= set(labels)), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddresses(Comparison):
-    """The Services of the namespace, through which pods call each other."""
+    """The Services of our namespaces, through which pods call each other."""
 
     observed: Observed
 
@@ -241,7 +265,8 @@ class ServiceAddresses(Comparison):
         for service in (each for each in matrix.services if each.name in called):
             for found in self.observed.inventory.services:
                 lacking = set(service.pods) - set(found.selector)
-                if lacking and found.addresses and found.namespace == matrix.namespace and self._leads(found, service):
+                is_there = found.namespace == matrix.namespace_of(service)
+                if lacking and found.addresses and is_there and self._leads(found, service):
                     yield _finding(found, service, label_text(sorted(lacking)))
 
     def _leads(self, found: ClusterService, service: Service) -> bool:

@@ -104,7 +104,7 @@ def _changed_lists(planned: CompiledFirewall, observed: Observed) -> Iterator[Fi
 def compiled(matrix: Matrix, observed: Observed, suspensions: Suspensions) -> CompiledFirewall:
     """Return what is declared, compiled for what was observed: with the rules that running pods still need."""
     environment, inventory = observed.environment, observed.inventory
-    here = (pod for pod in inventory.pods if pod.namespace == matrix.namespace)
+    here = (pod for pod in inventory.pods if pod.namespace in matrix.namespaces)
     pods = pods_with_groups(here, inventory.interfaces)
     waiting = waiting_services(matrix, environment, observed.deployed, pods)
     return compile_firewall(matrix, replace(environment, waiting=waiting), suspensions)
@@ -129,8 +129,8 @@ def verify_saved(matrix: Matrix, observed: Observed, suspensions: Suspensions) -
 
 
 def _looked_at(planned: CompiledFirewall, observed: Observed) -> tuple[tuple[str, int], ...]:
-    deployed, namespace = observed.deployed, planned.matrix.namespace
-    pods = [pod for pod in observed.inventory.pods if pod.namespace == namespace and pod.until is None]
+    deployed, ours = observed.deployed, planned.matrix.namespaces
+    pods = [pod for pod in observed.inventory.pods if pod.namespace in ours and pod.until is None]
     rules = deployed.rules if observed.group_rules is None else observed.group_rules
     return (
         ("NetworkPolicies", len(deployed.policies) + len(deployed.foreign_policies)),

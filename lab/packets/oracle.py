@@ -204,10 +204,10 @@ def _differing(numbers: Iterable[int], questions: Sequence[Question], says: Sequ
 def _is_said(layers: BothLayers, question: Question) -> bool:
     """Return whether the pod layer of the proof opens a connection; a host may have several names.
 
-    The proof is about the pods of the firewalled namespace.
+    The proof is about the pods of the firewalled namespaces.
     """
-    inside = layers.matrix.namespace
-    if not any(end.pod and end.pod[0] == inside for end in (question.source, question.destination)):
+    inside = layers.matrix.namespaces
+    if not any(end.pod and end.pod[0] in inside for end in (question.source, question.destination)):
         return True
     names = [[end.name] if end.pod else end.name.split(", ") for end in (question.source, question.destination)]
     return any(

@@ -73,7 +73,7 @@ def probed(firewall: CompiledFirewall, node: Node, world: World, ends: Sequence[
     """
     cluster = KubernetesCluster.connect(str(node.kubeconfig), None)
     matrix = firewall.matrix
-    described = node.api.items(f"/api/v1/namespaces/{matrix.namespace}/pods")
+    described = [pod for each in matrix.namespaces for pod in node.api.items(f"/api/v1/namespaces/{each}/pods")]
     named = {
         external.name: tuple(end.address for end in ends if external.name in end.name.split(", "))
         for external in matrix.externals

@@ -140,7 +140,10 @@ class World:
             manifest = {
                 "apiVersion": "v1",
                 "kind": "Service",
-                "metadata": {"name": service_name(service.name, service.pods), "namespace": layers.matrix.namespace},
+                "metadata": {
+                    "name": service_name(service.name, service.pods),
+                    "namespace": layers.matrix.namespace_of(service),
+                },
                 "spec": {
                     "selector": dict(service.pods),
                     "ports": [

@@ -1,6 +1,6 @@
 """Ask both APIs of one environment, past every proxy, what is deployed and what the binding's names stand for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,16 @@ class Surveyor:
         return cls(session, cluster, stack, found.vpc, name)
 
     def standing(
-        self, namespace: str, cluster: ClusterSide | None = None, account: AccountSide | None = None
+        self,
+        namespace: str,
+        cluster: ClusterSide | None = None,
+        account: AccountSide | None = None,
+        further: Collection[str] = (),
     ) -> Deployed:
         """Return what is deployed of the firewall; ``cluster`` and ``account`` answer instead of the APIs."""
         owner = self._owner(namespace)
-        return read_deployed(cluster or self.cluster, account or self._account(namespace), owner, self.vpc)
+        asked = cluster or self.cluster, account or self._account(namespace)
+        return read_deployed(*asked, owner, self.vpc, further=further)
 
     def with_rules_of(self, group: str, former: Deployed) -> Deployed:
         """Return what was deployed before, with one group and its rules as they are now."""

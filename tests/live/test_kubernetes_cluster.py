@@ -354,6 +354,6 @@ def test_what_runs_in_a_namespace_is_nothing_without_the_right_to_list_it() -> N
     listed = json.dumps({"items": [{**found, "status": {"podIP": "10.0.0.7"}}], "metadata": {}}).encode()
     nothing = (200, b'{"items": [], "metadata": {}}')
     with answering({IN_SHOP[0]: (200, listed), IN_SHOP[1]: nothing}) as url:
-        assert [(pod.name, pod.owner) for pod in running(connected(url), "shop")[0]] == [("api", "")]
+        assert [(pod.name, pod.owner) for pod in running(connected(url), ("shop",))[0]] == [("api", "")]
     with answering({IN_SHOP[0]: (403, b"{}"), IN_SHOP[1]: nothing}) as url:
-        assert running(connected(url), "shop") == ((), ())
+        assert running(connected(url), ("shop",)) == ((), ())

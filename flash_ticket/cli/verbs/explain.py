@@ -14,7 +14,7 @@ from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
 from flash_ticket.firewall.prove.address_ends import Question, Verdicts
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.report.explanation import explained, stops
-from flash_ticket.report.json_form import AnswerFormat
+from flash_ticket.report.json_form import NO_REASONS, AnswerFormat
 from flash_ticket.traffic.attribution.attributed_traffic import refuse_other_stack
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from flash_ticket.traffic.attribution.known_addresses import in_environment, known_addresses
@@ -60,12 +60,13 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
         reachability = analysed_live(directory, context, cni) if live else analysed(directory or HERE, cni)
         place, workloads = str(directory or "the cluster"), reachability.cluster.workloads
         ends = [find_endpoint(name, reachability.parties, place, workloads) for name in (source, destination)]
+        reasons = NO_REASONS
         answers: list[Verdicts] = [(reachability.verdict(ends[0], ends[1], find_port(port, ends[1])),)]
     else:
         question, firewall = _question(project, stack, inventories)
-        answers = question.answers(source, destination, port)
+        answers, reasons = question.answers(source, destination, port), firewall.matrix.reasons
         show_notes([*question.unknown(source, destination), *firewall.overlap_notices(source, destination)])
-    sys.stdout.write(explained(answers, output))
+    sys.stdout.write(explained(answers, output, reasons))
     return ExitStatus.VIOLATED if all(map(stops, answers)) else ExitStatus.HOLDS
 
 

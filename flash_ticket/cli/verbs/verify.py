@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -145,7 +146,8 @@ def _refuse_unfitting(inventory: object, image: str | None, hosts: object, *, pr
 def _probed(settings: StackConfiguration, matrix: Matrix, observed: Observed, wish: _Wish) -> Probe:
 
     cluster = KubernetesCluster.connect(settings.kubeconfig, settings.context)
-    pods = running_pods(matrix, cluster.objects(f"/api/v1/namespaces/{matrix.namespace}/pods"))
+    lists = (cluster.objects(f"/api/v1/namespaces/{each}/pods") for each in matrix.namespaces)
+    pods = running_pods(matrix, chain.from_iterable(lists))
     named = named_hosts(matrix, wish.hosts)
     planned = plan(matrix, observed.environment, pods, observed.inventory.interfaces, named)
     if not wish.consent or not wish.quiet:

@@ -43,10 +43,10 @@ class Deployed:
 
     Attributes:
         policies: This program's NetworkPolicies, as manifests.
-        foreign_policies: The NetworkPolicies of others in the same namespace.
+        foreign_policies: The NetworkPolicies of others in the same namespaces.
         overruling: The names of ClusterNetworkPolicies and, with their kind, of AdminNetworkPolicies.
         attachments: This program's SecurityGroupPolicies, as manifests.
-        foreign_attachments: The SecurityGroupPolicies of others in the same namespace.
+        foreign_attachments: The SecurityGroupPolicies of others in the same namespaces.
         groups: This stack's security groups, as DescribeSecurityGroups returns them.
         rules: This stack's rules in any group, as DescribeSecurityGroupRules returns them.
         flow_logs: This stack's flow logs, as DescribeFlowLogs returns them.
@@ -68,9 +68,11 @@ class Deployed:
 
     @property
     def crowding(self) -> tuple[ForeignAttachment, ...]:
-        """The groups that others attach to pods of the namespace; they count for the quota of an interface."""
+        """The groups that others attach to pods of our namespaces; they count for the quota of an interface."""
         return tuple(
-            ForeignAttachment(policy["metadata"]["name"], labels_of(policy["spec"]), _attached(policy))
+            ForeignAttachment(
+                policy["metadata"]["name"], labels_of(policy["spec"]), _attached(policy), namespace_of(policy)
+            )
             for policy in self.foreign_attachments
             if "podSelector" in policy.get("spec", {})
         )
@@ -95,6 +97,7 @@ class Deployed:
                 policy["metadata"]["name"],
                 labels_of(policy.get("spec", {})),
                 groups,
+                namespace_of(policy),
             )
             for policy in self.attachments
             if (groups := tuple(own[group] for group in _attached(policy) if group in own))
@@ -106,6 +109,23 @@ class Deployed:
 def is_ours(manifest: Described) -> bool:
     """Return whether this program created an object of the cluster."""
     return bool(manifest["metadata"].get("labels", {}).get(MANAGER_LABEL) == MANAGED_BY)
+
+
+def namespace_of(manifest: Described) -> str | None:
+    """Return the namespace of an object of the cluster, if its description has one."""
+    found: str | None = manifest["metadata"].get("namespace")
+    return found
+
+
+def identity(manifest: Described) -> tuple[str | None, str]:
+    """Return the namespace and the name of an object: several namespaces can have objects of one name."""
+    return namespace_of(manifest), str(manifest["metadata"]["name"])
+
+
+def title_of(manifest: Described, home: str) -> str:
+    """Return the name of an object, with its namespace before it if this is not the one of the firewall's name."""
+    namespace, name = identity(manifest)
+    return name if namespace in {None, home} else f"{namespace}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,21 +184,36 @@ class FormerEndpoints:
 
     @cached_property
     def _services(self) -> dict[str, Service]:
-        return {
-            name: Service(self._free(name, "in the cluster"), labels_of(policy["spec"]), (), "", "")
-            for policy in self.policies
-            if (name := policy["metadata"].get("labels", {}).get(NAME_LABEL))
-            and name not in {service.name for service in self.declared.services}
-        }
+        found: dict[str, Service] = {}
+        home = self.declared.namespace
+        declared = {service.name: self.declared.namespace_of(service) for service in self.declared.services}
+        for policy in self.policies:
+            name, namespace = policy["metadata"].get("labels", {}).get(NAME_LABEL), namespace_of(policy) or home
+            if name and declared.get(name) != namespace:
+                free = self._free(name, f"in {namespace}" if name in declared else "in the cluster")
+                elsewhere = None if namespace == home else namespace
+                found[free] = Service(free, labels_of(policy["spec"]), (), "", "", namespace=elsewhere)
+        return found
 
     @cached_property
     def _externals(self) -> tuple[tuple[External, Place | None], ...]:
         known = {*(external.name for external in self.declared.externals), DNS}
+        outside = {name: [peer for peer in peers if self._is_outside(peer)] for name, peers in self._peers.items()}
         return tuple(
-            self._external(name, peers)
-            for name, peers in sorted(self._peers.items())
-            if name not in known and any({"ipBlock", "namespaceSelector"} & set(peer) for peer in peers)
+            self._external(name, peers) for name, peers in sorted(outside.items()) if peers and name not in known
         )
+
+    def _is_outside(self, peer: Described) -> bool:
+        """Return whether a peer is neither in the policy's own namespace nor a service in another one."""
+        if "namespaceSelector" not in peer:
+            return "ipBlock" in peer
+        return (_namespace_named(peer), labels_of(peer)) not in self._in_namespaces
+
+    @cached_property
+    def _in_namespaces(self) -> frozenset[tuple[str, Labels]]:
+        """The namespace and labels of each service, declared or former."""
+        every = (*self.declared.services, *self._services.values())
+        return frozenset((self.declared.namespace_of(each), each.pods) for each in every)
 
     @cached_property
     def _peers(self) -> dict[str, list[Described]]:
@@ -193,8 +228,7 @@ class FormerEndpoints:
         free = self._free(name, "outside the cluster")
         for peer in peers:
             if "namespaceSelector" in peer:
-                namespace = dict(labels_of(peer, "namespaceSelector")).get(NAMESPACE_NAME, "")
-                return External(free, (), namespace, labels_of(peer)), None
+                return External(free, (), _namespace_named(peer), labels_of(peer)), None
         networks: tuple[Network, ...] = tuple(
             ip_network(peer["ipBlock"]["cidr"], strict=False) for peer in peers if "ipBlock" in peer
         )
@@ -210,6 +244,10 @@ class FormerEndpoints:
 def labels_of(holder: Described, selector: str = "podSelector") -> Labels:
     """Return the ``matchLabels`` of a selector of an object."""
     return tuple(sorted(holder.get(selector, {}).get("matchLabels", {}).items()))
+
+
+def _namespace_named(peer: Described) -> str:
+    return dict(labels_of(peer, "namespaceSelector")).get(NAMESPACE_NAME, "")
 
 
 def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:

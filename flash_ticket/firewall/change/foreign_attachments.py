@@ -1,11 +1,11 @@
-"""SecurityGroupPolicies (vpcresources.k8s.aws) of others in the firewalled namespace: what they add, and their names.
+"""SecurityGroupPolicies (vpcresources.k8s.aws) of others in the firewalled namespaces: what they add, and their names.
 
 The groups of all policies that select a pod add up on its interface, and so do the rules of these groups.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from flash_ticket.firewall.change.deployed import MANAGER_LABEL, Deployed, Described, labels_of
+from flash_ticket.firewall.change.deployed import MANAGER_LABEL, Deployed, Described, labels_of, namespace_of
 from flash_ticket.firewall.change.reach import selected_services
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import PodAttachment
@@ -16,29 +16,31 @@ from flash_ticket.firewall.terms.notice import Notice
 
 
 def attachment_notices(
-    deployed: Deployed, matrix: Matrix, pods: Iterable[Mapping[str, str]] = ()
-) -> Iterator[tuple[str, Notice]]:
-    """Yield the name of each policy of others that may select pods of our services, with what it adds to them.
+    deployed: Deployed, matrix: Matrix, pods: Iterable[tuple[str, Mapping[str, str]]] = ()
+) -> Iterator[tuple[Described, Notice]]:
+    """Yield each policy of others that may select pods of our services, with what it adds to them.
 
     Args:
-        deployed: What the namespace holds.
+        deployed: What the namespaces hold.
         matrix: The declared services.
-        pods: The labels of running pods.
+        pods: The namespace and labels of running pods.
 
     Raises:
         InputError: A policy has a selector that cannot be read.
     """
     running = tuple(pods)
     for policy in deployed.foreign_attachments:
-        services, name = selected_services(policy, matrix, running), policy["metadata"]["name"]
+        namespace, name = namespace_of(policy) or matrix.namespace, policy["metadata"]["name"]
+        there = (labels for where, labels in running if where == namespace)
+        services = selected_services(policy, matrix.services_in(namespace), there)
         if services:
             groups = ", ".join(groups_of(policy)) or "no group"
             yield (
-                name,
+                policy,
                 Notice(
-                    f"SecurityGroupPolicy {matrix.namespace}/{name}",
+                    f"SecurityGroupPolicy {namespace}/{name}",
                     f"this program did not create it, and it puts {groups} on pods of {', '.join(services)}",
-                    f"kubectl delete securitygrouppolicy --namespace {matrix.namespace} {name}, and restart those pods",
+                    f"kubectl delete securitygrouppolicy --namespace {namespace} {name}, and restart those pods",
                     why="the rules of all groups on an interface add up, and an interface has at most five groups by "
                     "default",
                 ),
@@ -59,11 +61,12 @@ def taken_names(deployed: Deployed, planned: BothLayers) -> Iterator[InputError]
 
     A policy without our label that does what ours does is ours: somebody has removed the label.
     """
-    namespace = planned.matrix.namespace
-    declared = {each.service: each for each in planned.firewall.attachments}
+    home = planned.matrix.namespace
+    declared = {(each.namespace or home, each.service): each for each in planned.firewall.attachments}
     own = deployed.group_labels
     for policy in deployed.foreign_attachments:
-        attachment = declared.get(policy["metadata"]["name"])
+        namespace = namespace_of(policy) or home
+        attachment = declared.get((namespace, policy["metadata"]["name"]))
         if attachment is None:
             continue
         groups = groups_of(policy)

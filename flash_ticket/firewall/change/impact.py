@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.change.adoption import unfinished_groups
-from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.change.deployed import Deployed, Described, identity, title_of
 from flash_ticket.firewall.change.interruption import Interruption, interruptions
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET
@@ -22,7 +22,7 @@ class FirewallDifference:
 
     Attributes:
         through_both: Changes of what passes both layers, with a service or the load balancer at one end.
-        by_layer: Changes in each layer, with any pod of the namespace at one end.
+        by_layer: Changes in each layer, with any pod of the namespaces at one end.
         is_known: Whether all rules are known that decide in the VPC layer; without an account some may not be.
     """
 
@@ -53,7 +53,7 @@ class Impact:
 
     Attributes:
         difference: The difference to what is deployed; None for a first deployment, which only closes traffic.
-        foreign: What NetworkPolicies of others open beyond the declaration, by their names.
+        foreign: What NetworkPolicies of others open beyond the declaration, by their names (see ``title_of``).
         replaced: The names of NetworkPolicies of others that this program replaces, and that nobody asked it to take
             over.
         overruling: The names of ClusterNetworkPolicies and, with their kind, of AdminNetworkPolicies.
@@ -90,8 +90,8 @@ def impact(deployed: Deployed, planned: BothLayers) -> Impact:
     before = replace(deployed.layers(planned.matrix, planned.environment), beside=new)
     after = BothLayers(before.matrix, before.environment, planned.manifests, planned.firewall, gone)
     changed = None if deployed.is_first else difference(before, after)
-    names = {policy["metadata"]["name"] for policy in planned.manifests}
-    replaced = [policy for policy in deployed.foreign_policies if policy["metadata"]["name"] in names]
+    home, names = planned.matrix.namespace, {identity(policy) for policy in planned.manifests}
+    replaced = [policy for policy in deployed.foreign_policies if identity(policy) in names]
     others = tuple(policy for policy in deployed.foreign_policies if policy not in replaced)
     adopting = planned.environment.adopting
     asked = adopting.policies if adopting else frozenset[str]()
@@ -99,7 +99,7 @@ def impact(deployed: Deployed, planned: BothLayers) -> Impact:
     return Impact(
         changed,
         foreign,
-        tuple(policy["metadata"]["name"] for policy in replaced if policy["metadata"]["name"] not in asked),
+        tuple(title_of(policy, home) for policy in replaced if policy["metadata"]["name"] not in asked),
         deployed.overruling,
         tuple(unfinished_groups(deployed)),
         interruptions(deployed, planned),
@@ -109,8 +109,8 @@ def impact(deployed: Deployed, planned: BothLayers) -> Impact:
 
 def _unlike(policies: tuple[Described, ...], others: tuple[Described, ...]) -> tuple[Described, ...]:
     """Return the policies without an equal one among the others: only they can select pods that the others do not."""
-    known = {policy["metadata"]["name"]: policy["spec"] for policy in others}
-    return tuple(policy for policy in policies if known.get(policy["metadata"]["name"]) != policy["spec"])
+    known = {identity(policy): policy["spec"] for policy in others}
+    return tuple(policy for policy in policies if known.get(identity(policy)) != policy["spec"])
 
 
 def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tuple[str, tuple[Change, ...]]]:
@@ -119,7 +119,7 @@ def _foreign(others: tuple[Described, ...], planned: BothLayers) -> Iterator[tup
         joined = replace(alone, manifests=(*alone.manifests, policy))
         changes = changes_between(openings(alone, Layer.POD), openings(joined, Layer.POD))
         if changes:
-            yield policy["metadata"]["name"], changes
+            yield title_of(policy, planned.matrix.namespace), changes
 
 
 def _jointly(
@@ -146,7 +146,8 @@ def _jointly(
     if not left:
         return
     without = {
-        each["metadata"]["name"]: beyond(tuple(other for other in others if other is not each)) for each in others
+        title_of(each, planned.matrix.namespace): beyond(tuple(other for other in others if other is not each))
+        for each in others
     }
     by_policies: dict[tuple[str, ...], list[Change]] = {}
     for pair, ports in left.items():
@@ -177,9 +178,9 @@ def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortS
 
 
 def openings(layers: BothLayers, layer: Layer) -> dict[tuple[PartyName, PartyName], PortSet]:
-    """Return the ports that a layer opens, by the names of both ends; a pod of the namespace is at one end."""
+    """Return the ports that a layer opens, by the names of both ends; a pod of our namespaces is at one end."""
     return {
         (source.name, destination.name): ports
         for (source, destination), ports in layers.openings(layer).items()
-        if any(end.workload and end.workload.namespace == layers.matrix.namespace for end in (source, destination))
+        if any(end.workload and end.workload.namespace in layers.matrix.namespaces for end in (source, destination))
     }

@@ -5,15 +5,17 @@ scheduled (EKS Best Practices Guide, "Security Groups Per Pod"). So running pods
 order of the resources makes every other change safe.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flash_ticket.firewall.change.deployed import Deployed, labels_of
+from flash_ticket.firewall.change.deployed import Deployed, identity, labels_of, namespace_of
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
+from flash_ticket.firewall.declare.fields import default_deny_of
 from flash_ticket.firewall.declare.matrix import Labels, label_text
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.terms.notice import Notice
@@ -43,14 +45,22 @@ def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption
     if deployed.is_first:
         return ()
     change = _PlannedChange(deployed, planned, deployed.firewall(planned.environment))
-    return (*change.moved(), *change.attached_anew(), *change.renamed(), *change.relabelled(), *change.handed_over())
+    return (
+        *change.moved(),
+        *change.attached_anew(),
+        *change.renamed(),
+        *change.moved_services(),
+        *change.relabelled(),
+        *change.handed_over(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Governor:
-    """An allow policy: the service and pods that it governs, and the directions."""
+    """An allow policy: the service and pods that it governs, their namespace, and the directions."""
 
     service: str
+    namespace: str
     pods: Labels
     directions: frozenset[Direction]
 
@@ -72,6 +82,13 @@ class _PlannedChange:
                 "every security group is created again there, and running pods in the old VPC lose the rules of "
                 "their groups",
                 own_stack,
+                self._ends,
+            )
+        for left in sorted(self._left_namespaces):
+            yield Interruption(
+                f"the namespace {left} is no longer declared",
+                "its default-deny is deleted with its other policies, and pods that still run there are open",
+                "Move or stop these pods first, or declare them in a firewall of their own",
                 self._ends,
             )
         if former := self._former_namespaces:
@@ -148,6 +165,21 @@ class _PlannedChange:
                 frozenset({former, now}),
             )
 
+    def moved_services(self) -> Iterator[Interruption]:
+        """Yield services that are declared in another namespace, while their pods run in the former one."""
+        matrix = self.planned.matrix
+        now = {service.name: matrix.namespace_of(service) for service in matrix.services}
+        for name, before in sorted(self._namespaces_before.items()):
+            if name in now and now[name] not in before:
+                former = _listed(before)
+                yield Interruption(
+                    f"the service {name} is now in the namespace {now[name]} instead of {former}",
+                    f"for its pods that still run in {former} only default-deny remains, or nothing",
+                    f"Declare a service in addition to {name} with namespace: {now[name]} and the same flows, deploy, "
+                    f"start the pods there, and then remove {name}",
+                    frozenset({name}),
+                )
+
     def relabelled(self) -> Iterator[Interruption]:
         """Yield services with new pod labels that running pods may lack."""
         for name, pods in self._pods_now.items():
@@ -169,14 +201,15 @@ class _PlannedChange:
 
     def handed_over(self) -> Iterator[Interruption]:
         """Yield policies whose names pass to other pods or to the other direction in one write."""
-        now = _governors(self.planned.manifests)
-        for name, former in _governors(self.deployed.policies).items():
+        now = _governors(self.planned.manifests, self.planned.matrix.namespace)
+        for name, former in self._governors_before.items():
             new = now.get(name)
             if not new:
                 continue
             lost = former.directions - (new.directions if set(new.pods) <= set(former.pods) else set())
-            others = (each for each in now.values() if each is not new and each.directions & lost)
-            if bereft := {each.service for each in others if _may_be_one(each.pods, former.pods)}:
+            others = [each for each in now.values() if each is not new and each.directions & lost]
+            there = [each for each in others if each.namespace == former.namespace]
+            if bereft := {each.service for each in there if _may_be_one(each.pods, former.pods)}:
                 yield Interruption(
                     f"the policy {name} now belongs to {_described(new)} instead of {_described(former)}",
                     f"one write takes it from {former.service}, whose other policy may not exist yet",
@@ -191,7 +224,28 @@ class _PlannedChange:
 
     @cached_property
     def _pods_before(self) -> Mapping[str, Labels]:
-        return {each.service: each.pods for each in _governors(self.deployed.policies).values()}
+        return {each.service: each.pods for each in self._governors_before.values()}
+
+    @cached_property
+    def _namespaces_before(self) -> Mapping[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for each in self._governors_before.values():
+            found[each.service].add(each.namespace)
+        return found
+
+    @cached_property
+    def _governors_before(self) -> Mapping[str, _Governor]:
+        return _governors(self.deployed.policies, self.planned.matrix.namespace)
+
+    @cached_property
+    def _left_namespaces(self) -> set[str]:
+        """The namespaces with a default-deny of this firewall that it no longer names."""
+        denied = {
+            namespace
+            for namespace, name in map(identity, self.deployed.policies)
+            if namespace and name == default_deny_of(namespace, self.planned.matrix.namespace)
+        }
+        return denied - set(self.planned.matrix.namespaces)
 
     @cached_property
     def _pods_now(self) -> Mapping[str, Labels]:
@@ -251,11 +305,12 @@ class _PlannedChange:
         return found - set(self.deployed.group_labels)
 
 
-def _governors(manifests: Iterable[Mapping[str, Any]]) -> dict[str, _Governor]:
+def _governors(manifests: Iterable[Mapping[str, Any]], home: str) -> dict[str, _Governor]:
     """Return the allow policies by name."""
     return {
         policy["metadata"]["name"]: _Governor(
             policy["metadata"]["labels"][NAME_LABEL],
+            namespace_of(policy) or home,
             labels_of(policy["spec"]),
             frozenset(Direction(each.lower()) for each in policy["spec"]["policyTypes"]),
         )

@@ -14,9 +14,9 @@ from itertools import product
 
 from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.deployed import Described
+from flash_ticket.firewall.change.deployed import Described, namespace_of
 from flash_ticket.firewall.change.reach import OurPods
-from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi
+from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi, Reach
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.administrators import Administrators, policies_of
@@ -60,6 +60,10 @@ class OtherPolicy:
         """Its kind and name."""
         return f"{self.api.kind} {self.name}"
 
+    def is_in(self, namespace: str) -> bool:
+        """Return whether it can concern a namespace: it is there, or it is one of the whole cluster."""
+        return self.api.reach is not Reach.NAMESPACE or namespace_of(self.object) in {None, namespace}
+
     @property
     def spec(self) -> Described:
         """Its specification; empty if it has none."""
@@ -89,7 +93,7 @@ class Others:
     """Policies of other APIs in a cluster.
 
     Attributes:
-        policies: Those of the firewalled namespace and of the whole cluster.
+        policies: Those of the firewalled namespaces and of the whole cluster.
         namespaces: The labels of each known namespace.
         unread: The refusals to lists that this identity may not read.
     """
@@ -124,11 +128,12 @@ def overruling(others: Others, matrix: Matrix, proof: Proof) -> Iterator[Overrul
         matrix: The declaration.
         proof: The proof with the policies of administrators.
     """
-    ours = OurPods.of(matrix, others.namespaces.get(matrix.namespace, {}))
+    everywhere = OurPods.of(matrix, others.namespaces)
     flows = {fault: _flows(proof, fault) for fault in _EFFECTS}
     accepted = {name for each in proof.accepted for name in policies_of(each)}
     for policy in others.policies:
-        is_reached = any(ours.are_reached_by(policy.api, spec) for spec in policy.specs)
+        here = [ours for ours in everywhere if policy.is_in(ours.namespace)]
+        is_reached = any(ours.are_reached_by(policy.api, spec) for ours in here for spec in policy.specs)
         if policy.api.group != GROUP:
             if is_reached:
                 yield _named(policy)

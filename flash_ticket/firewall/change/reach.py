@@ -15,7 +15,7 @@ from flash_ticket.firewall.analyse.cluster import NAME_LABEL
 from flash_ticket.firewall.analyse.label_selector import Selector, read_selector
 from flash_ticket.firewall.analyse.manifests.fields import FieldPath
 from flash_ticket.firewall.compile.guard_rails.rights import OverrulingApi
-from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.matrix import Matrix, Service
 from flash_ticket.firewall.terms.input_error import InputError
 
 Labels = Mapping[str, str]
@@ -33,7 +33,7 @@ class OurPods:
     """The pods of our services, as selectors see them.
 
     Attributes:
-        namespace: The firewalled namespace.
+        namespace: One of the firewalled namespaces.
         namespace_labels: All its labels.
         services: The labels by which each service knows its pods; the pods may have more.
     """
@@ -43,10 +43,21 @@ class OurPods:
     services: tuple[Labels, ...]
 
     @staticmethod
-    def of(matrix: Matrix, namespace_labels: Labels) -> "OurPods":
-        """Return the pods of a declaration, in a namespace with these labels."""
-        every = {**namespace_labels, NAME_LABEL: matrix.namespace}
-        return OurPods(matrix.namespace, every, tuple(dict(service.pods) for service in matrix.services))
+    def of(matrix: Matrix, namespaces: Mapping[str, Labels]) -> tuple["OurPods", ...]:
+        """Return the pods of a declaration, by their namespaces.
+
+        Args:
+            matrix: The declaration.
+            namespaces: The labels of each known namespace.
+        """
+        return tuple(
+            OurPods(
+                name,
+                {**namespaces.get(name, {}), NAME_LABEL: name},
+                tuple(dict(service.pods) for service in matrix.services_in(name)),
+            )
+            for name in matrix.namespaces
+        )
 
     def are_reached_by(self, api: OverrulingApi, spec: Object) -> bool:
         """Return whether a policy may select some of these pods.
@@ -89,13 +100,13 @@ class OurPods:
         return any(_may_be_equal(spec.get("selector"), {**labels, **names}) for labels in self.services)
 
 
-def selected_services(policy: Object, matrix: Matrix, pods: Iterable[Labels]) -> tuple[str, ...]:
+def selected_services(policy: Object, services: Iterable[Service], pods: Iterable[Labels]) -> tuple[str, ...]:
     """Return the services whose pods a SecurityGroupPolicy of others may select, by their labels or service account.
 
     Args:
         policy: The policy, as the API server returns it.
-        matrix: The declared services.
-        pods: The labels of running pods, which have more labels than those by which a service knows them.
+        services: The services of its namespace.
+        pods: The labels of running pods there, which have more labels than those by which a service knows them.
 
     Raises:
         InputError: The selector cannot be read.
@@ -103,13 +114,13 @@ def selected_services(policy: Object, matrix: Matrix, pods: Iterable[Labels]) ->
     spec: Object = policy.get("spec") or {}
     if "podSelector" not in spec:
         every = "serviceAccountSelector" in spec  # the labels of service accounts are not known
-        return tuple(service.name for service in matrix.services if every)
+        return tuple(service.name for service in services if every)
     place = FieldPath("Kubernetes", f"SecurityGroupPolicy {policy['metadata']['name']}")
     selector = read_selector(spec["podSelector"], "spec.podSelector", place)
     running = tuple(pods)
     return tuple(
         service.name
-        for service in matrix.services
+        for service in services
         if any(
             selector.matches(labels)
             for labels in (dict(service.pods), *(each for each in running if set(service.pods) <= set(each.items())))

@@ -224,7 +224,10 @@ class _GroupCompiler:
     def attachments(self) -> tuple[PodAttachment, ...]:
         if self.environment.cluster.attachment is Attachment.NODES or self.every is None:
             return ()
-        return tuple(PodAttachment(each.name, each.pods, (OwnGroup(each.name), self.every)) for each in self._services)
+        return tuple(
+            PodAttachment(each.name, each.pods, (OwnGroup(each.name), self.every), each.namespace)
+            for each in self._services
+        )
 
     def fixed(self) -> Iterator[GroupRule]:
         """Yield the rules for the load balancer's clients, and those that all pods share."""

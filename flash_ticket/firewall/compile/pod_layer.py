@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flash_ticket.firewall.declare.choices import Network
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.fields import default_deny_of
 from flash_ticket.firewall.declare.matrix import DeclaredEndpoint, External, Labels, Matrix, Service
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, listing
@@ -21,6 +21,9 @@ ANNOTATION_PREFIX = "flash-firewall"
 
 NAME_LABEL = "app.kubernetes.io/name"
 """The label with the service of a policy, by its name in the matrix."""
+
+PART_OF_LABEL = "app.kubernetes.io/part-of"
+"""The label with the namespace that the firewall of an object is named after."""
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that the API server sets on every namespace (Kubernetes documentation, Namespaces)."""
@@ -92,6 +95,7 @@ class NetworkPolicy:
         service: Its service; None for default-deny.
         purpose: A sentence for the reader of ``kubectl describe``.
         opening: A suspension: the policy allows all traffic in its directions, and its rules do not apply.
+        part_of: The namespace that the firewall is named after, if that is another one.
     """
 
     name: str
@@ -102,6 +106,7 @@ class NetworkPolicy:
     service: str | None
     purpose: str
     opening: Opening | None = None
+    part_of: str | None = None
 
     def manifest(self) -> dict[str, Any]:
         """Return the object for the API server."""
@@ -127,7 +132,7 @@ class NetworkPolicy:
                     annotations[f"{ANNOTATION_PREFIX}/{direction.value}.{index}.because"] = escaped(rule.because)
         labels = {
             "app.kubernetes.io/managed-by": MANAGED_BY,
-            "app.kubernetes.io/part-of": self.namespace,
+            PART_OF_LABEL: self.part_of or self.namespace,
             "app.kubernetes.io/component": "network-policy",
         }
         if self.service is not None:
@@ -147,15 +152,26 @@ class NetworkPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PodFirewall:
-    """The compiled pod layer. Create ``default_deny`` after all ``allows``, and delete it before them."""
+    """The compiled pod layer. Create ``denials`` after all ``allows``, and delete them before these.
+
+    Attributes:
+        default_deny: That of the namespace that the firewall is named after.
+        further_denials: Those of the other namespaces, sorted.
+    """
 
     allows: tuple[NetworkPolicy, ...]
     default_deny: NetworkPolicy
+    further_denials: tuple[NetworkPolicy, ...] = ()
+
+    @property
+    def denials(self) -> tuple[NetworkPolicy, ...]:
+        """The default-deny of each namespace."""
+        return (self.default_deny, *self.further_denials)
 
     @property
     def policies(self) -> tuple[NetworkPolicy, ...]:
-        """Every policy, in the order of creation."""
-        return (*self.allows, self.default_deny)
+        """Every policy, in the order of creation. No two have the same name."""
+        return (*self.allows, *self.denials)
 
 
 class PodPlaces(Protocol):
@@ -174,18 +190,20 @@ def compile_policies(matrix: Matrix, environment: PodPlaces) -> PodFirewall:
     compiler = _PolicyCompiler(matrix, environment)
     compiled = {Direction.INGRESS: compiler.ingress, Direction.EGRESS: compiler.egress}
     allows = [compiled[direction](service) for service in matrix.services for direction, _ in service.policies]
-    return PodFirewall(
-        tuple(sorted(allows, key=lambda policy: policy.name)),
+    denials = tuple(
         NetworkPolicy(
-            DEFAULT_DENY,
-            matrix.namespace,
+            default_deny_of(namespace, matrix.namespace),
+            namespace,
             (),
             (Direction.INGRESS, Direction.EGRESS),
             (),
             None,
             "denies what no other policy here allows, for every pod of the namespace",
-        ),
+            part_of=matrix.namespace,
+        )
+        for namespace in matrix.namespaces
     )
+    return PodFirewall(tuple(sorted(allows, key=lambda policy: policy.name)), denials[0], denials[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,27 +212,28 @@ class _PolicyCompiler:
     environment: PodPlaces
 
     def ingress(self, service: Service) -> NetworkPolicy:
-        flows = self.matrix.flows_into[service.name]
+        flows, within = self.matrix.flows_into[service.name], self.matrix.namespace_of(service)
         rules = tuple(
-            PolicyRule(f"{flow.source} -> {service.name}", self._peers(flow.source), flow.ports, flow.because)
+            PolicyRule(f"{flow.source} -> {service.name}", self._peers(flow.source, within), flow.ports, flow.because)
             for flow in flows
         )
         sources = ", ".join(flow.source for flow in flows)
         purpose = f"who may reach {service.name}: {sources or 'nobody, no flow names it'}"
         return NetworkPolicy(
             service.ingress_policy,
-            self.matrix.namespace,
+            within,
             service.pods,
             (Direction.INGRESS,),
             rules,
             service.name,
             purpose,
+            part_of=self.matrix.namespace,
         )
 
     def egress(self, service: Service) -> NetworkPolicy:
-        flows = self.matrix.flows_out_of[service.name]
+        flows, within = self.matrix.flows_out_of[service.name], self.matrix.namespace_of(service)
         rules = [
-            PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target), flow.ports, flow.because)
+            PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target, within), flow.ports, flow.because)
             for flow in flows
         ]
         rules.append(PolicyRule(f"{service.name} -> DNS", self._dns_peers(), DNS_PORTS))
@@ -222,21 +241,23 @@ class _PolicyCompiler:
         purpose = f"what {service.name} may reach: {targets}"
         return NetworkPolicy(
             service.egress_policy,
-            self.matrix.namespace,
+            within,
             service.pods,
             (Direction.EGRESS,),
             tuple(rules),
             service.name,
             purpose,
+            part_of=self.matrix.namespace,
         )
 
-    def _peers(self, name: str) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
+    def _peers(self, name: str, within: str) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
         endpoint: DeclaredEndpoint = self.matrix.endpoints[name]
         if isinstance(endpoint, External):
             if endpoint.namespace is None:
                 return tuple(DeclaredAddresses(network) for network in self.environment.networks_of(name))
             return (DeclaredPods(endpoint.pods, endpoint.namespace),)
-        return (DeclaredPods(endpoint.pods, None),)
+        namespace = self.matrix.namespace_of(endpoint)
+        return (DeclaredPods(endpoint.pods, None if namespace == within else namespace),)
 
     def _dns_peers(self) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
         # NodeLocal DNSCache runs on the host network, where no pod selector matches it (kubernetes issue 70555).

@@ -19,20 +19,24 @@ from flash_ticket.firewall.terms.verdict import Direction
 
 @dataclass(frozen=True, slots=True)
 class ForeignAttachment:
-    """A SecurityGroupPolicy of others in the namespace; its groups add to those that the pods have."""
+    """A SecurityGroupPolicy of others in our namespaces; its groups add to those that the pods have."""
 
     name: str
     pods: Labels
     groups: tuple[str, ...]
+    namespace: str | None = None
 
 
-def refuse_excess(firewall: VpcFirewall, environment: Environment, foreign: Iterable[ForeignAttachment] = ()) -> None:
+def refuse_excess(
+    firewall: VpcFirewall, environment: Environment, foreign: Iterable[ForeignAttachment] = (), home: str | None = None
+) -> None:
     """Raise an error if the compiled groups exceed a quota.
 
     Args:
         firewall: The compiled VPC layer.
         environment: Contains the quotas and, in its groups, the number of rules of others.
-        foreign: The SecurityGroupPolicies of others in the namespace.
+        foreign: The SecurityGroupPolicies of others in our namespaces.
+        home: The namespace that the firewall is named after.
 
     Raises:
         InputError: A group would have too many rules, or an interface too many groups; the problem shows the sum.
@@ -51,7 +55,9 @@ def refuse_excess(firewall: VpcFirewall, environment: Environment, foreign: Iter
             )
     others = tuple(foreign)
     for attachment in firewall.attachments:
-        _refuse_crowded_interface(attachment, environment, others)
+        namespace = attachment.namespace or home
+        there = tuple(each for each in others if (each.namespace or home) == namespace)
+        _refuse_crowded_interface(attachment, environment, there)
 
 
 def crowded_ways(

@@ -68,11 +68,11 @@ def rendered_manifests(
             key = f"services.{policy.service}.policies"
             raise InputError("traffic.yaml", key, problem, "Give the policy another name")
     allows = (ManifestFile(_file(policy), (policy.manifest(),)) for policy in pods.allows)
-    denial = ManifestFile(_file(pods.default_deny), (_in_last_wave(pods.default_deny),))
+    denials = tuple(ManifestFile(_file(each), (_in_last_wave(each),)) for each in pods.denials)
     if environment.cluster.pod_layer is PodLayerOwner.RENDERED:
-        return RenderedManifests((*allows, denial), ())
+        return RenderedManifests((*allows, *denials), ())
     guard = compile_guard_rails(matrix, environment)
-    files = (*_attachments(matrix, vpc, group_ids), *allows, denial, *_guard_rails(guard))
+    files = (*_attachments(matrix, vpc, group_ids), *allows, *denials, *_guard_rails(guard))
     return RenderedManifests(files, tuple(_left_out(matrix, environment, vpc, guard, group_ids)))
 
 
@@ -120,10 +120,10 @@ def _left_out(
             f"those of {', '.join(missing)} are left out, because their security groups are not known",
             f"Run pulumi up --stack {environment.name}, which makes the groups, and render again",
         )
-    if guard.labels:
+    for namespace in matrix.namespaces if guard.labels else ():
         pairs = " ".join(f"{key}={value}" for key, value in guard.labels)
         yield Notice(
-            f"namespace {matrix.namespace}",
+            f"namespace {namespace}",
             "its labels for Pod Security are left out, because kubectl delete -f would delete the namespace with them",
-            f"Run kubectl label namespace {matrix.namespace} {pairs}",
+            f"Run kubectl label namespace {namespace} {pairs}",
         )

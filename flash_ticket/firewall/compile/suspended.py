@@ -7,7 +7,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, Opening, PodFirewall
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.choices import PodLayerOwner
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.fields import is_default_deny
 from flash_ticket.firewall.declare.suspensions import SUSPENSIONS_KEY, Suspension, Suspensions, require_one_choice
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.firewall.terms.notice import Notice
@@ -55,7 +55,11 @@ def opened(suspensions: Suspensions, firewall: PodFirewall) -> PodFirewall:
     def with_opening(policy: NetworkPolicy) -> NetworkPolicy:
         return replace(policy, opening=openings.get(policy.name))
 
-    return PodFirewall(tuple(map(with_opening, firewall.allows)), with_opening(firewall.default_deny))
+    return PodFirewall(
+        tuple(map(with_opening, firewall.allows)),
+        with_opening(firewall.default_deny),
+        tuple(map(with_opening, firewall.further_denials)),
+    )
 
 
 def suspension_notices(suspensions: Suspensions) -> tuple[Notice, ...]:
@@ -82,7 +86,7 @@ def _over(suspension: Suspension) -> Notice:
 
 def opens(policy: str) -> str:
     """Return a phrase for what a suspension of a policy opens."""
-    if policy == DEFAULT_DENY:
+    if is_default_deny(policy):
         return "every pod of the namespace may reach and be reached by anything at the pod layer"
     return "its pods are open in its direction to anything at the pod layer"
 
@@ -112,4 +116,4 @@ def chosen_policies(firewall: PodFirewall, name: str | None, *, every: bool) -> 
 
 def needs_consent(policies: tuple[NetworkPolicy, ...]) -> bool:
     """Return whether a suspension opens so much that a person must confirm it."""
-    return any(policy.name == DEFAULT_DENY for policy in policies)
+    return any(policy.service is None for policy in policies)

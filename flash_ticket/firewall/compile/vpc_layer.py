@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
-from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY, PART_OF_LABEL
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.ports import PortRange
@@ -68,24 +68,29 @@ class GroupRule:
 
 @dataclass(frozen=True, slots=True)
 class PodAttachment:
-    """The groups of a service's pods (a SecurityGroupPolicy, vpcresources.k8s.aws/v1beta1)."""
+    """The groups of a service's pods (a SecurityGroupPolicy, vpcresources.k8s.aws/v1beta1).
+
+    Attributes:
+        namespace: The namespace of the pods, if that is not the one that the firewall is named after.
+    """
 
     service: str
     pods: Labels
     groups: tuple[OwnGroup, ...]
+    namespace: str | None = None
 
-    def manifest(self, namespace: str, group_ids: Sequence[object]) -> dict[str, Any]:
+    def manifest(self, home: str, group_ids: Sequence[object]) -> dict[str, Any]:
         """Return the object for the API server.
 
         Args:
-            namespace: The namespace of the pods.
+            home: The namespace that the firewall is named after.
             group_ids: The ids of the groups, ``sg-...``, or what Pulumi replaces with them.
         """
-        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": namespace}
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, PART_OF_LABEL: home}
         return {
             "apiVersion": "vpcresources.k8s.aws/v1beta1",
             "kind": "SecurityGroupPolicy",
-            "metadata": {"name": self.service, "namespace": namespace, "labels": labels},
+            "metadata": {"name": self.service, "namespace": self.namespace or home, "labels": labels},
             "spec": {
                 "podSelector": {"matchLabels": dict(self.pods)},
                 "securityGroups": {"groupIds": [*group_ids]},
@@ -123,9 +128,10 @@ class VpcFirewall:
 
 
 def group_of_all_pods(namespace: str) -> OwnGroup:
-    """Return the group that the pods of all services carry beside their service's own.
+    """Return the group that the pods of all services carry beside their service's own, in every namespace of theirs.
 
-    No service or external has such a name, because theirs contain no dots.
+    There is one for each firewall, and the namespace is the one that it is named after: the rules in groups of others
+    do not multiply with the namespaces. No service or external has such a name, because theirs contain no dots.
     """
     return OwnGroup(f"pods.{namespace}")
 

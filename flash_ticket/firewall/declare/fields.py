@@ -17,7 +17,10 @@ LONGEST_REASON = 200
 """The maximum number of characters; a longer text hides the end of a line that a person must read at night."""
 
 DEFAULT_DENY = "00-default-deny"
-"""The policy that selects every pod of the namespace; no other policy may use its name."""
+"""The policy that selects every pod of the namespace; no other policy has its name, alone or with a suffix."""
+
+RESERVED_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
+"""The namespaces that Kubernetes itself makes and uses (Kubernetes documentation, Namespaces)."""
 
 # RFC 1123 label and subdomain, and the label syntax of the Kubernetes documentation "Labels and Selectors".
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -44,6 +47,31 @@ def _name(value: object) -> str:
     return _text(value, _DNS_LABEL, "a name", "Use 1 to 63 lower-case letters, digits and dashes, such as pay-api")
 
 
+def _firewalled_namespace(value: object) -> str:
+    name = _name(value)
+    if name in RESERVED_NAMESPACES:
+        raise refusal(
+            f"{name} belongs to Kubernetes itself, and default-deny there would cut what the whole cluster needs",
+            "Name the namespace of your own pods; declare pods of this one under externals",
+        )
+    return name
+
+
+def default_deny_of(namespace: str, home: str) -> str:
+    """Return the name of a namespace's default-deny. A verb names a policy without its namespace.
+
+    Args:
+        namespace: The namespace.
+        home: The namespace that the firewall is named after.
+    """
+    return DEFAULT_DENY if namespace == home else f"{DEFAULT_DENY}-{namespace}"
+
+
+def is_default_deny(policy: str) -> bool:
+    """Return whether a policy's name is that of the default-deny of some namespace."""
+    return policy == DEFAULT_DENY or policy.startswith(f"{DEFAULT_DENY}-")
+
+
 def _policy_name(value: object) -> str:
     name = _text(
         value,
@@ -51,8 +79,8 @@ def _policy_name(value: object) -> str:
         "an object name that Kubernetes accepts",
         "Use lower-case letters, digits, dashes and dots",
     )
-    if name == DEFAULT_DENY:
-        raise refusal(f"{DEFAULT_DENY} is the name of the default-deny policy", "Choose another name")
+    if is_default_deny(name):
+        raise refusal(f"{name} is the name of the default-deny policy", "Choose another name")
     return name
 
 
@@ -168,10 +196,17 @@ _LABELS_SCHEMA = {
 }
 
 Name = Annotated[str, PlainValidator(_name), WithJsonSchema(_NAME_SCHEMA)]
+FirewalledNamespace = Annotated[
+    str,
+    PlainValidator(_firewalled_namespace),
+    WithJsonSchema({**_NAME_SCHEMA, "not": {"enum": list(RESERVED_NAMESPACES)}}),
+]
 PolicyName = Annotated[
     str,
     PlainValidator(_policy_name),
-    WithJsonSchema({"type": "string", "maxLength": 253, "pattern": f"^{_SUBDOMAIN}$", "not": {"const": DEFAULT_DENY}}),
+    WithJsonSchema(
+        {"type": "string", "maxLength": 253, "pattern": f"^{_SUBDOMAIN}$", "not": {"pattern": f"^{DEFAULT_DENY}(-|$)"}}
+    ),
 ]
 WrittenLabels = Annotated[tuple[tuple[str, str], ...], PlainValidator(_labels), WithJsonSchema(_LABELS_SCHEMA)]
 Port = Annotated[PortRange, PlainValidator(_port), WithJsonSchema(_PORT_SCHEMA)]

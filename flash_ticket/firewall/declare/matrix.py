@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import combinations
 
 from flash_ticket.firewall.declare.built_in import BuiltIn, LookedUp
-from flash_ticket.firewall.declare.fields import LONGEST_REASON
+from flash_ticket.firewall.declare.fields import LONGEST_REASON, default_deny_of
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortRange, listing
 from flash_ticket.firewall.terms.verdict import Direction
@@ -29,7 +29,7 @@ def label_text(labels: Iterable[tuple[str, str]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Pods of the declared namespace that do one job.
+    """Pods of one namespace that do one job.
 
     Attributes:
         name: The name that flows use.
@@ -38,6 +38,7 @@ class Service:
         ingress_policy: Name of the one NetworkPolicy for connections to these pods; without ports there is none.
         egress_policy: Name of the one NetworkPolicy for connections from these pods.
         stacks: The stacks that have this service; empty for all.
+        namespace: Its namespace if that is not the matrix's own; see ``Matrix.namespace_of``.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Service:
     ingress_policy: str
     egress_policy: str
     stacks: tuple[str, ...] = ()
+    namespace: str | None = None
 
     @property
     def policies(self) -> tuple[tuple[Direction, str], ...]:
@@ -56,7 +58,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """Something outside the namespace: a place that a stack binds, or pods of another namespace.
+    """Something outside the namespaces of the services: a place that a stack binds, or pods of another namespace.
 
     Attributes:
         name: The name that flows use.
@@ -118,7 +120,7 @@ class LimitedFlow:
 
 
 def merged(flows: Iterable[Flow]) -> tuple[Flow, ...]:
-    """Return one flow for each pair of endpoints, sorted, with the ports and reasons of all."""
+    """Return one flow for each pair of endpoints, sorted, with the ports and, sorted, the reasons of all."""
     by_pair: dict[tuple[str, str], list[Flow]] = {}
     for flow in flows:
         by_pair.setdefault((flow.source, flow.target), []).append(flow)
@@ -126,10 +128,15 @@ def merged(flows: Iterable[Flow]) -> tuple[Flow, ...]:
         Flow(
             *ends,
             tuple(sorted({port for each in together for port in each.ports})),
-            "; ".join(dict.fromkeys(each.because for each in together if each.because))[:LONGEST_REASON],
+            "; ".join(sorted({each.because for each in together if each.because}))[:LONGEST_REASON],
         )
         for ends, together in sorted(by_pair.items())
     )
+
+
+def _with_others(home: str, services: Iterable[Service]) -> tuple[str, ...]:
+    others = {service.namespace for service in services if service.namespace} - {home}
+    return (home, *sorted(others))
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,7 @@ class Matrix:
     """The whole declaration, in an order that does not depend on the order in the file.
 
     Attributes:
-        namespace: The namespace whose pods the firewall controls.
+        namespace: The namespace of the services that name no other one. The firewall is named after it.
         services: Sorted by name.
         externals: Sorted by name.
         flows: Sorted; at most one for each pair of endpoints.
@@ -157,6 +164,31 @@ class Matrix:
     timed: tuple[LimitedFlow, ...] = field(default=(), compare=False)
     ending: tuple[LimitedFlow, ...] = field(default=(), compare=False)
     over: tuple[LimitedFlow, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces whose pods the firewall controls: the matrix's own, then the others, sorted."""
+        return _with_others(self.namespace, self.services)
+
+    def namespaces_in(self, stack: str) -> tuple[str, ...]:
+        """Return the namespaces whose pods the firewall controls in a stack."""
+        return _with_others(self.namespace, (each for each in self.services if not each.stacks or stack in each.stacks))
+
+    def namespace_of(self, service: Service) -> str:
+        """Return the namespace of a service's pods."""
+        return service.namespace or self.namespace
+
+    def services_in(self, namespace: str) -> tuple[Service, ...]:
+        """Return the services of a namespace, sorted by name."""
+        return tuple(service for service in self.services if self.namespace_of(service) == namespace)
+
+    def namespace_of_policy(self, name: str) -> str:
+        """Return the namespace of a policy of the firewall, by the policy's name."""
+        for service in self.services:
+            if name in {service.ingress_policy, service.egress_policy}:
+                return self.namespace_of(service)
+        denials = {default_deny_of(each, self.namespace): each for each in self.namespaces}
+        return denials.get(name, self.namespace)
 
     def within(self, stack: str, at: datetime) -> "Matrix":
         """Return what a stack has at a moment.
@@ -225,6 +257,11 @@ class Matrix:
                 by_namespace.setdefault(external.namespace, []).append(external)
         for found in by_namespace.values():
             yield from (pair for pair in combinations(found, 2) if not share_no_pod(*pair))
+
+    @cached_property
+    def reasons(self) -> dict[tuple[str, str], str]:
+        """Why each flow is there, by its source and target, where the file says it."""
+        return {(flow.source, flow.target): flow.because for flow in self.flows if flow.because}
 
     @cached_property
     def endpoints(self) -> dict[str, DeclaredEndpoint]:

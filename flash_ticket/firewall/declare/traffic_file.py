@@ -1,7 +1,7 @@
 """traffic.yaml: its keys, the checks, and the matrix that it declares."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import combinations, islice
@@ -13,7 +13,7 @@ from pydantic.config import JsonDict
 
 from flash_ticket.firewall.declare.binding import stack_file, stacks_of
 from flash_ticket.firewall.declare.built_in import AWS_PORTS, AwsService, BuiltIn, Services, endpoint_of, written_name
-from flash_ticket.firewall.declare.fields import Name, PolicyName, Ports, Stacks, WrittenLabels
+from flash_ticket.firewall.declare.fields import FirewalledNamespace, Name, PolicyName, Ports, Stacks, WrittenLabels
 from flash_ticket.firewall.declare.flows import FlowEntry, Flows
 from flash_ticket.firewall.declare.matrix import External, LimitedFlow, Matrix, Service, share_no_pod
 from flash_ticket.firewall.declare.validation import MOST_MISTAKES, FileModel, Model, refusal, validated
@@ -32,8 +32,10 @@ class PolicyNames(FileModel):
 
 
 class ServiceEntry(FileModel):
-    """Pods of the namespace that do one job; without ports they only call."""
+    """Pods of one namespace that do one job; without ports they only call. By default it is the file's namespace."""
 
+    namespace: FirewalledNamespace | None = None
+    """The namespace of its pods, which then has a default-deny of its own. Default: the file's."""
     pods: WrittenLabels
     """The labels that all its pods have and no other pods."""
     ports: Ports = Field(default_factory=list)
@@ -86,8 +88,8 @@ _NAMES_ALONE: JsonDict = {"additionalProperties": False}
 class TrafficFile(FileModel):
     """The allowed traffic, the same in every environment. Everything else is denied."""
 
-    namespace: Name
-    """The namespace that the firewall closes."""
+    namespace: FirewalledNamespace
+    """The namespace of the services that name no other one. The firewall is named after it."""
     services: dict[Name, ServiceEntry] = Field(min_length=1, json_schema_extra=_NAMES_ALONE)
     """The pods that the firewall protects, by a name that you choose."""
     externals: dict[Name, ExternalEntry] = Field(default_factory=dict, json_schema_extra=_NAMES_ALONE)
@@ -131,7 +133,7 @@ def parse_matrix(
     except InputError as error:
         mistakes += error.each
         file = _what_is_right(content)
-    services = tuple(_service(name, entry) for name, entry in sorted(file.services.items()))
+    services = tuple(_service(name, entry, file.namespace) for name, entry in sorted(file.services.items()))
     externals = tuple(sorted(_externals(file), key=lambda each: each.name))
     for check in (_shared_names, _own_namespace, _shared_policies, _shared_pods):
         mistakes += islice(check(file, services, source), MOST_MISTAKES)
@@ -197,7 +199,7 @@ def _written_names(content: Any) -> set[str]:  # noqa: ANN401 - parsed YAML has 
     return {str(name) for name in (*services, *externals)}
 
 
-def _service(name: str, entry: ServiceEntry) -> Service:
+def _service(name: str, entry: ServiceEntry, home: str) -> Service:
     return Service(
         name,
         entry.pods,
@@ -205,6 +207,7 @@ def _service(name: str, entry: ServiceEntry) -> Service:
         entry.policies.ingress or f"allow-ingress-{name}",
         entry.policies.egress or f"allow-egress-{name}",
         tuple(sorted(set(entry.stacks))),
+        None if entry.namespace == home else entry.namespace,
     )
 
 
@@ -243,15 +246,21 @@ def _shared_names(file: TrafficFile, services: tuple[Service, ...], source: str)
             )
 
 
-def _own_namespace(file: TrafficFile, _: tuple[Service, ...], source: str) -> Iterator[InputError]:
+def _own_namespace(file: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
+    there = {service.namespace: service.name for service in services}
     for name, entry in file.externals.items():
+        if entry.namespace is None:
+            continue
         if entry.namespace == file.namespace:
-            yield InputError(
-                source,
-                f"externals.{name}.namespace",
-                f"{file.namespace} is the firewalled namespace itself",
-                f"Declare {name} under services instead",
-            )
+            problem, remedy = f"{file.namespace} is the firewalled namespace itself", ""
+        elif entry.namespace in there:
+            problem = f"{entry.namespace} is a firewalled namespace, because {there[entry.namespace]} runs there"
+            remedy = f", with namespace: {entry.namespace}"
+        else:
+            continue
+        yield InputError(
+            source, f"externals.{name}.namespace", problem, f"Declare {name} under services instead{remedy}"
+        )
 
 
 def _shared_policies(_: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
@@ -279,8 +288,14 @@ def _shared_pods(_: TrafficFile, services: tuple[Service, ...], source: str) -> 
 
 def _possibly_shared(services: tuple[Service, ...]) -> Iterator[tuple[Service, Service]]:
     """Yield the pairs of services that one pod could match, without comparing every pair of a large matrix."""
-    if not services:
-        return
+    by_namespace: dict[str | None, list[Service]] = {}
+    for service in services:
+        by_namespace.setdefault(service.namespace, []).append(service)
+    for together in by_namespace.values():
+        yield from _possibly_shared_in_one(together)
+
+
+def _possibly_shared_in_one(services: Sequence[Service]) -> Iterator[tuple[Service, Service]]:
     values = Counter(key for key, _ in {label for service in services for label in service.pods})
     dividing_key = max(sorted(values), key=values.__getitem__)
     by_value: dict[str | None, list[Service]] = {}
@@ -302,6 +317,7 @@ def declaration(matrix: Matrix) -> dict[str, Any]:
         "namespace": matrix.namespace,
         "services": {
             service.name: {
+                **({"namespace": service.namespace} if service.namespace else {}),
                 "pods": dict(service.pods),
                 **({"ports": _written(service.ports)} if service.ports else {}),
                 "policies": {direction.value: name for direction, name in service.policies},

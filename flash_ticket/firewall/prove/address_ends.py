@@ -206,10 +206,8 @@ class Question:
                 yield End(f"{address} ({_pod(name, former.name)})", address, other_groups)
 
     def _service(self, held: Held) -> str:
-        matrix = self.layers.matrix
-        if held.namespace != matrix.namespace:
-            return ""
-        return next((each.name for each in matrix.services if set(each.pods) <= set(held.labels)), "")
+        services = self.layers.matrix.services_in(held.namespace)
+        return next((each.name for each in services if set(each.pods) <= set(held.labels)), "")
 
     def _behind(self, address: str, at: AddressRange, held: Held) -> Iterator[End]:
         """Yield the pods behind the address of a Service."""

@@ -132,7 +132,7 @@ def _opened(alone: BothLayers, joined: BothLayers) -> Iterator[tuple[Pair, PortR
     """Yield each connection of our pods that only a rule of an administrator allows, with the end of the rule."""
     before = {(one.name, other.name): ports for (one, other), ports in alone.openings(Layer.POD).items()}
     for pair, ports in joined.openings(Layer.POD).items():
-        if any(end.workload and end.workload.namespace == joined.matrix.namespace for end in pair):
+        if any(end.workload and end.workload.namespace in joined.matrix.namespaces for end in pair):
             for port in ports - before.get((pair[0].name, pair[1].name), NO_PORTS):
                 verdict = joined.answer(Layer.POD, *pair, port)
                 for side in _deciding(verdict, Outcome.ALLOWED):

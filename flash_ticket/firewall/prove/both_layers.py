@@ -324,7 +324,7 @@ class BothLayers:
         return known[party]
 
     def _is_governed(self, endpoint: Endpoint) -> bool:
-        return endpoint.workload is not None and endpoint.workload.namespace == self.matrix.namespace
+        return endpoint.workload is not None and endpoint.workload.namespace in self.matrix.namespaces
 
 
 def has_say(layer: Layer, source: Endpoint, destination: Endpoint) -> bool:

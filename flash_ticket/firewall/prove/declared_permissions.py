@@ -5,11 +5,11 @@ VPC layer knows interfaces by their groups, and hosts without a group of ours by
 
 The compiled firewall says which groups hold coarse rules, because AWS's quota is too small for exact ones. This module
 does not trust these rules: it knows from the declaration alone what such an end may open at most. It may treat all pods
-of the namespace alike where it names some of them, and it may open the ports between those that it names for one peer.
+of the firewall alike where it names some of them, and it may open the ports between those that it names for one peer.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -66,18 +66,18 @@ def _ends(named: Mapping[str, Endpoint], name: str) -> Iterator[Endpoint]:
             yield named[each]
 
 
-def for_pods(declared: Declared, pods: Iterable[Endpoint], namespace: str) -> PodPermissions:
-    """Return what policies must allow at each end in the namespace.
+def for_pods(declared: Declared, pods: Iterable[Endpoint], namespaces: Collection[str]) -> PodPermissions:
+    """Return what policies must allow at each end in the firewalled namespaces.
 
     Args:
         declared: Every connection that must pass.
         pods: Every endpoint that consists of pods.
-        namespace: The firewalled namespace.
+        namespaces: The firewalled namespaces.
     """
     found: PodPermissions = {
         (pod, direction): Permissions()
         for pod in pods
-        if pod.workload and pod.workload.namespace == namespace
+        if pod.workload and pod.workload.namespace in namespaces
         for direction in Direction
     }
     alike = _alike(declared, pods)
@@ -109,16 +109,21 @@ def _alike(declared: Declared, pods: Iterable[Endpoint]) -> Mapping[Endpoint, li
     return found
 
 
-def for_groups(declared: Declared) -> GroupPermissions:
+def for_groups(declared: Declared, home: str) -> GroupPermissions:
     """Return what rules must allow at each end that has a group.
 
     Nodes may send to the pods that share a group on every port, because the pods' own groups decide.
+
+    Args:
+        declared: Every connection that must pass.
+        home: The namespace that the firewall is named after.
     """
     found: GroupPermissions = defaultdict(Permissions)
     probes = {
         (source, port.protocol) for (source, _), ports in declared.items() if source.name == KUBELET for port in ports
     }
-    sharing = dict.fromkeys(end for end in chain.from_iterable(declared) if _shares_group(end))
+    every = group_of_all_pods(home)
+    sharing = dict.fromkeys(end for end in chain.from_iterable(declared) if end.workload and every in end.groups)
     for kubelet, protocol in probes if sharing else ():
         for each in _parties(kubelet):
             found[each, Direction.EGRESS].open(sharing, (), (PortRange(protocol, 1, MAX_PORT),))
@@ -131,12 +136,6 @@ def for_groups(declared: Declared) -> GroupPermissions:
             for each in _parties(inside) if inside.groups else ():
                 found[each, direction].open(_parties(peer), addresses, ports)
     return found
-
-
-def _shares_group(endpoint: Endpoint) -> bool:
-    """Return whether pods carry the group of all pods of their namespace."""
-    pods = endpoint.workload
-    return pods is not None and group_of_all_pods(pods.namespace) in endpoint.groups
 
 
 def _parties(endpoint: Endpoint) -> Iterator[VpcParty]:

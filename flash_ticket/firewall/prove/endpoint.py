@@ -1,8 +1,8 @@
 """The endpoints of the proof: every possible source and destination of connections, as both layers see it.
 
 Besides the services and externals of the matrix, there are undeclared endpoints, which an attacker or a mistake could
-use: another pod of the namespace, a pod elsewhere in the cluster, another host of the VPC, and the internet. A selector
-of the compiled output that matches other pods adds an endpoint for them.
+use: another pod of each namespace, a pod elsewhere in the cluster, another host of the VPC, and the internet. Selectors
+of the compiled output that match other pods add endpoints for them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment, Network
-from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, label_text
+from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service, label_text
 from flash_ticket.firewall.terms.addresses import (
     AddressRange,
     Family,
@@ -92,7 +92,7 @@ class Endpoint:
 
 
 def another_pod(namespace: str) -> str:
-    """Return the name of the pods of the firewalled namespace that belong to no service."""
+    """Return the name of the pods of a firewalled namespace that belong to no service."""
     return f"another pod of {namespace}"
 
 
@@ -139,9 +139,9 @@ class _Survey:
     firewall: VpcFirewall
 
     def endpoints(self) -> Iterator[Endpoint]:
-        namespace, cluster = self.matrix.namespace, self.environment.cluster
+        cluster = self.environment.cluster
         for service in self.matrix.services:
-            yield self.pods(service.name, Role.SERVICE, namespace, dict(service.pods))
+            yield self._service(service.name, service)
         for external in self.matrix.externals:
             yield self._external(external)
         services = _ranges(cluster.services)
@@ -158,7 +158,8 @@ class _Survey:
         networks = clients.networks if isinstance(clients, PrefixList) else clients
         front = self.environment.load_balancer.external
         yield Endpoint(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
-        yield self.pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
+        for namespace in self.matrix.namespaces:
+            yield self.pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
         yield self.pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
         yield from self._hosts(networks)
         if cluster.leaves_through_nodes:
@@ -171,17 +172,16 @@ class _Survey:
     def _not_restarted(self, attachment: Attachment) -> Iterator[Endpoint]:
         """Yield each service's pods with the previous attachment: interfaces keep their groups until a restart."""
         for service in self.matrix.services:
-            pods = self.pods(before_restart(service.name), Role.SERVICE, self.matrix.namespace, dict(service.pods))
+            pods = self._service(before_restart(service.name), service)
             own: list[Holder] = [OwnGroup(service.name), group_of_all_pods(self.matrix.namespace)]
             groups = own if attachment is Attachment.PODS else [self.environment.cluster.nodes]
             yield replace(pods, groups=frozenset(groups))
 
     def _waiting(self) -> Iterator[Endpoint]:
-        """Yield the pods of services that do not carry the namespace's group yet."""
+        """Yield the pods of services that do not carry the group of all pods yet."""
         for service in self.matrix.services:
             if service.name in self.environment.waiting:
-                name = without_shared_group(service.name)
-                pods = self.pods(name, Role.SERVICE, self.matrix.namespace, dict(service.pods))
+                pods = self._service(without_shared_group(service.name), service)
                 yield replace(pods, groups=frozenset({OwnGroup(service.name)}))
 
     def strangers(
@@ -205,9 +205,8 @@ class _Survey:
         self, policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
     ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
         """Yield the labels of a namespace and of a pod in it for each selector."""
-        own = {NAME_LABEL: self.matrix.namespace}
         for attachment in self.firewall.attachments:
-            yield own, dict(attachment.pods)
+            yield {NAME_LABEL: attachment.namespace or self.matrix.namespace}, dict(attachment.pods)
         selected = {("", peer) for policy in administrators for peer in policy.pod_peers()}
         for policy in policies:
             selected.add((policy.namespace, PodPeer(None, policy.pods)))
@@ -236,6 +235,9 @@ class _Survey:
         taken = _ranges(self.environment.only_theirs)
         return tuple(left for block in _ranges(self.environment.pod_networks) for left in without(block, taken))
 
+    def _service(self, name: str, service: Service) -> Endpoint:
+        return self.pods(name, Role.SERVICE, self.matrix.namespace_of(service), dict(service.pods))
+
     def pods(
         self,
         name: str,
@@ -254,9 +256,9 @@ class _Survey:
         return Workload(namespace, name, "pods", labels, addresses=self._of_pods, cluster_ips=self._of_services)
 
     def _attachments(self, namespace: str, labels: Mapping[str, str]) -> Iterator[PodAttachment]:
-        for pair in (None, *labels.items()) if namespace == self.matrix.namespace else ():
+        for pair in (None, *labels.items()) if namespace in self.matrix.namespaces else ():
             for each in self._attachments_by_label.get(pair, ()):
-                if set(each.pods) <= labels.items():
+                if set(each.pods) <= labels.items() and namespace == (each.namespace or self.matrix.namespace):
                     yield each
 
     @cached_property

@@ -326,7 +326,8 @@ class _Prover:
         if not self.layers.firewall.coarse:
             return
         by_destination: dict[tuple[str, PortSet], list[Endpoint]] = defaultdict(list)
-        for (source, destination), ports in CoarseEnds(self.layers, for_groups(self._declared)).resting():
+        wanted = for_groups(self._declared, self.layers.matrix.namespace)
+        for (source, destination), ports in CoarseEnds(self.layers, wanted).resting():
             by_destination[destination.name, ports].append(source)
         for (name, ports), sources in by_destination.items():
             yield Rest(tuple(sorted(names(sources))), (name,), ports, Why.COARSE_RULES)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from flash_ticket.firewall.bind.environment import PrefixList
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.fields import default_deny_of
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.declared_permissions import CoarseEnds, Declared, for_groups, for_pods
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, any_overlap
@@ -97,14 +97,14 @@ class _ViolationSearch:
     def of_pods(self) -> Iterator[Violation]:
         pods = [endpoint for endpoint in self.layers.endpoints if endpoint.workload]
         actual = self.layers.pod_permissions
-        wanted = for_pods(self.declared, pods, self.layers.matrix.namespace)
+        wanted = for_pods(self.declared, pods, self.layers.matrix.namespaces)
         everything = Permissions.everything(pods)
         for end in {**wanted, **actual}:
             # An end that no policy governs is open, and an end in another namespace must be open.
             yield from self._compared(Layer.POD, end, wanted.get(end, everything), actual.get(end, everything))
 
     def of_groups(self) -> Iterator[Violation]:
-        actual, wanted = self.layers.group_permissions, for_groups(self.declared)
+        actual, wanted = self.layers.group_permissions, for_groups(self.declared, self.layers.matrix.namespace)
         closed: Permissions[VpcParty] = Permissions()
         coarse = CoarseEnds(self.layers, wanted)
         for end in {**wanted, **actual}:
@@ -157,14 +157,19 @@ class _ViolationSearch:
     def _remedy(self, fault: Fault, side: Side, ends: Sequence[Endpoint], inside: VpcParty) -> str:
         if fault is Fault.OPEN:
             if side.outcome is Outcome.UNGOVERNED:
-                return f"Add {DEFAULT_DENY}, which denies what no other policy allows"
+                return f"Add {self._default_deny(inside)}, which denies what no other policy allows"
             return "Remove or narrow this rule, or declare the flow in traffic.yaml"
         pods = inside.workload if isinstance(inside, Endpoint) else None
-        if pods and pods.namespace != self.layers.matrix.namespace:
-            return f"Remove this policy: {pods.namespace} is not the firewalled namespace"
+        if pods and pods.namespace not in self.layers.matrix.namespaces:
+            several = "a" if len(self.layers.matrix.namespaces) > 1 else "the"
+            return f"Remove this policy: {pods.namespace} is not {several} firewalled namespace"
         if any(endpoint.role is Role.IMPLIED for endpoint in ends):
             return "Add a rule for it: every service needs it"
         return "Add a rule for it, or remove the flow from traffic.yaml"
+
+    def _default_deny(self, inside: VpcParty) -> str:
+        pods, home = inside.workload if isinstance(inside, Endpoint) else None, self.layers.matrix.namespace
+        return default_deny_of(pods.namespace if pods else home, home)
 
     def _at(self, layer: Layer, peer: _PartyOrRange) -> list[Endpoint]:
         """Return the endpoints that a layer identifies by an endpoint, group, list or address range."""

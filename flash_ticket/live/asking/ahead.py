@@ -4,16 +4,17 @@ Each question here is one that `flash_ticket.firewall.bind.bind.bind`, `flash_ti
 `flash_ticket.live.beside.preview` asks anyway, so this needs no further right. What is not asked here is asked there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.selection import One
 from flash_ticket.live.asking.answers import ask_ahead
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.beside.others import list_of
+from flash_ticket.live.beside.others import lists_of
 from flash_ticket.live.deployed import standing_queries
 from flash_ticket.live.inventory import interfaces_of, running
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -24,35 +25,37 @@ from flash_ticket.traffic.flow_logs.athena import stack_name
 Question = Callable[[], object]
 
 
-def connect(configuration: StackConfiguration, namespace: str) -> tuple[KubernetesCluster, AwsAccount]:
+def connect(configuration: StackConfiguration, matrix: Matrix) -> tuple[KubernetesCluster, AwsAccount]:
     """Return a stack's cluster and account, and start to read them. Both remember what they have read.
 
     Args:
         configuration: The configuration of the stack.
-        namespace: The firewalled namespace.
+        matrix: The declaration of all stacks.
 
     Raises:
         InputError: The kubeconfig or the AWS profile is not valid.
     """
     cluster = KubernetesCluster.connect(configuration.kubeconfig, configuration.context).remembering()
-    account = AwsAccount.connect(configuration.region, configuration.profile, configuration.owner(namespace))
-    read_ahead(cluster, account, namespace, configuration.binding)
+    account = AwsAccount.connect(configuration.region, configuration.profile, configuration.owner(matrix.namespace))
+    read_ahead(cluster, account, matrix.namespaces_in(configuration.stack), configuration.binding)
     return cluster, account
 
 
-def read_ahead(cluster: KubernetesCluster, account: AwsAccount, namespace: str, binding: Binding) -> None:
+def read_ahead(cluster: KubernetesCluster, account: AwsAccount, namespaces: Sequence[str], binding: Binding) -> None:
     """Start to read a stack's cluster and account, which remember what they have read."""
-    ask_ahead((*_of_account(account, binding), *_of_cluster(cluster, namespace)))
+    ask_ahead((*_of_account(account, binding), *_of_cluster(cluster, namespaces)))
 
 
-def _of_cluster(cluster: KubernetesCluster, namespace: str) -> Iterator[Question]:
-    yield partial(cluster.require_namespace, namespace)
-    yield partial(cluster.network_policies, namespace)
-    yield partial(cluster.attachments, namespace)
-    yield partial(running, cluster, namespace)
+def _of_cluster(cluster: KubernetesCluster, namespaces: Sequence[str]) -> Iterator[Question]:
+    for namespace in namespaces:
+        yield partial(cluster.require_namespace, namespace)
+        yield partial(cluster.network_policies, namespace)
+        yield partial(cluster.attachments, namespace)
+        yield partial(running, cluster, (namespace,))
     yield partial(resolvers_or_refusal, cluster)
     for api in OVERRULING_APIS:
-        yield partial(cluster.listed_if_known, *list_of(api, namespace))
+        for found in lists_of(api, namespaces):
+            yield partial(cluster.listed_if_known, *found)
 
 
 def _of_account(account: AwsAccount, binding: Binding) -> Iterator[Question]:

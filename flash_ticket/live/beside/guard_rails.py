@@ -11,19 +11,19 @@ from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 
 
 def guard_rail_warnings(
-    cluster: KubernetesCluster, firewall: CompiledFirewall, present: Mapping[str, str]
+    cluster: KubernetesCluster, firewall: CompiledFirewall, present: Mapping[str, Mapping[str, str]]
 ) -> Iterator[str]:
     """Yield the pods that the Pod Security labels would refuse, and the Secrets that no SealedSecret makes.
 
     Args:
         cluster: The stack's cluster.
         firewall: The firewall to deploy.
-        present: The labels that the namespace has now.
+        present: The labels that each firewalled namespace has now.
 
     Raises:
         InputError: The admission policy would lock out its deployer, or the cluster does not answer.
     """
-    guard, namespace = firewall.environment.guard_rails, firewall.matrix.namespace
+    guard = firewall.environment.guard_rails
     if guard is None:
         return
     if guard.admission and guard.admission.enforcement is Enforcement.DENY:
@@ -36,9 +36,8 @@ def guard_rail_warnings(
                 "Name yourself, or one of your groups",
             )
     labels = guard.pod_security.labels() if guard.pod_security else {}
-    if not labels.items() <= present.items():
-        found = cluster.label_warnings(namespace, labels)
-        if found:
+    for namespace, has in present.items():
+        if not labels.items() <= has.items() and (found := cluster.label_warnings(namespace, labels)):
             yield f"Pod Security: {'; '.join(found)}. New pods of that kind are refused; those that run stay."
     if guard.secrets:
-        yield from secrets_warnings(cluster, namespace, guard.secrets)
+        yield from secrets_warnings(cluster, present, guard.secrets)

@@ -3,29 +3,29 @@
 An API that the cluster does not have holds no policy. A list that this identity may not read is named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
+from flash_ticket.firewall.change.deployed import identity
 from flash_ticket.firewall.change.overruling import OtherPolicy, Others
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi, Reach
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.kubernetes_cluster import ForbiddenError, KubernetesCluster
 
 
-def read_others(cluster: KubernetesCluster, namespace: str, labels: Mapping[str, str]) -> Others:
-    """Return the policies of other APIs that can concern a namespace.
+def read_others(cluster: KubernetesCluster, ours: Mapping[str, Mapping[str, str]]) -> Others:
+    """Return the policies of other APIs that can concern our namespaces.
 
     Args:
         cluster: The stack's cluster.
-        namespace: The firewalled namespace.
-        labels: Its labels.
+        ours: The labels of each firewalled namespace.
 
     Raises:
         InputError: The cluster does not answer.
     """
     unread: list[InputError] = []
-    policies = tuple(_policies(cluster, namespace, unread))
-    namespaces = {namespace: labels}
+    policies = tuple(_policies(cluster, ours, unread))
+    namespaces = dict(ours)
     if any(policy.api.group == GROUP for policy in policies):
         try:
             for found in cluster.objects("/api/v1/namespaces"):
@@ -35,23 +35,24 @@ def read_others(cluster: KubernetesCluster, namespace: str, labels: Mapping[str,
     return Others(policies, namespaces, tuple(unread))
 
 
-def list_of(api: OverrulingApi, namespace: str) -> tuple[str, str]:
-    """Return the version of an API, and the path of the list of its policies that can concern a namespace."""
-    within = f"namespaces/{namespace}/" if api.reach is Reach.NAMESPACE else ""
-    return f"{api.group}/{api.version}", f"{within}{api.plural}"
+def lists_of(api: OverrulingApi, namespaces: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield the version of an API and the path of a list, for each list of its policies that can concern namespaces."""
+    within = (f"namespaces/{each}/" for each in namespaces) if api.reach is Reach.NAMESPACE else ("",)
+    yield from ((f"{api.group}/{api.version}", f"{each}{api.plural}") for each in within)
 
 
-def _policies(cluster: KubernetesCluster, namespace: str, unread: list[InputError]) -> Iterator[OtherPolicy]:
-    seen: set[tuple[str, str]] = set()
-    for api in OVERRULING_APIS:
+def _policies(cluster: KubernetesCluster, namespaces: Iterable[str], unread: list[InputError]) -> Iterator[OtherPolicy]:
+    seen: set[tuple[str, str | None, str]] = set()
+    every = tuple(namespaces)
+    for api, version, path in ((api, *found) for api in OVERRULING_APIS for found in lists_of(api, every)):
         try:
-            listed = cluster.listed_if_known(*list_of(api, namespace))
+            listed = cluster.listed_if_known(version, path)
         except ForbiddenError as error:
             unread.append(error)
             continue
         for found in listed:
             # A policy is there once more in another version, and in the other API of Calico.
-            key = (f"{api.group.removeprefix('crd.')} {api.kind}", found["metadata"]["name"])
+            key = (f"{api.group.removeprefix('crd.')} {api.kind}", *identity(found))
             if key not in seen:
                 seen.add(key)
                 yield OtherPolicy(api, found)

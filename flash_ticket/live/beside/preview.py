@@ -33,18 +33,18 @@ class Judged:
     proof: Proof
 
 
-def judge(cluster: KubernetesCluster, planned: CompiledFirewall, labels: Mapping[str, str]) -> Judged:
+def judge(cluster: KubernetesCluster, planned: CompiledFirewall, labels: Mapping[str, Mapping[str, str]]) -> Judged:
     """Prove a firewall together with the policies of administrators in its cluster.
 
     Args:
         cluster: The stack's cluster.
         planned: The firewall to deploy.
-        labels: The labels of the namespace.
+        labels: The labels of each firewalled namespace.
 
     Raises:
         InputError: The cluster does not answer.
     """
-    others = read_others(cluster, planned.matrix.namespace, labels)
+    others = read_others(cluster, labels)
     return Judged(planned, others, planned.proof(others.administrators))
 
 
@@ -53,7 +53,7 @@ def preview_warnings(
     account: AwsAccount,
     deployed: Deployed,
     judged: Judged,
-    labels: Mapping[str, str],
+    labels: Mapping[str, Mapping[str, str]],
 ) -> Iterator[str]:
     """Yield what guard rails would refuse, where DNS is, what others change, and what the network plug-in does.
 
@@ -65,7 +65,7 @@ def preview_warnings(
         account: The stack's account and region.
         deployed: What the cluster and the account hold of the firewall.
         judged: The firewall to deploy, with its proof.
-        labels: The labels of the namespace.
+        labels: The labels of each firewalled namespace.
 
     Raises:
         InputError: An API does not answer, a right is missing, the deployer would be locked out, or an object of others

@@ -4,7 +4,7 @@ RBAC cannot limit a list to names: who may list Secrets may read them. So no rol
 preview by somebody who has it asks the API server for names, and nothing of a Secret but its name enters this process.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from flash_ticket.firewall.compile.guard_rails.secrets import SEALED_KIND, SEALED_VERSION
 from flash_ticket.firewall.declare.sections.guard_rails import Enforcement, SecretsRule
@@ -20,18 +20,23 @@ _THEN = {
 }
 
 
-def secrets_warnings(cluster: KubernetesCluster, namespace: str, rule: SecretsRule) -> Iterator[str]:
+def secrets_warnings(cluster: KubernetesCluster, namespaces: Iterable[str], rule: SecretsRule) -> Iterator[str]:
     """Yield the Secrets that no SealedSecret makes, and what of the Sealed Secrets controller the cluster lacks.
 
     Args:
         cluster: The stack's cluster.
-        namespace: The firewalled namespace.
-        rule: Which Secrets it admits.
+        namespaces: The firewalled namespaces.
+        rule: Which Secrets they admit.
 
     Raises:
         InputError: The cluster does not answer.
     """
     yield from _missing_parts(cluster, rule)
+    for namespace in namespaces:
+        yield from _unsealed(cluster, namespace, rule)
+
+
+def _unsealed(cluster: KubernetesCluster, namespace: str, rule: SecretsRule) -> Iterator[str]:
     others = ",".join(f"type!={each}" for each in rule.types)
     selected = {"fieldSelector": others} if others else {}
     try:

@@ -191,7 +191,8 @@ class _Picture:
         return self._station(name, BoxKind.OUTSIDE, details, "", "clients")
 
     def _service(self, service: Service) -> Station:
-        details = [f"{key.rpartition('/')[2]}={value}" for key, value in service.pods]
+        details = [f"namespace {service.namespace}"] if service.namespace else []
+        details += [f"{key.rpartition('/')[2]}={value}" for key, value in service.pods]
         if not self.matrix.flows_into[service.name] and not self.matrix.flows_out_of[service.name]:
             details.append("no flow: all denied")
         own = (flow for flow in self.matrix.flows_into[service.name] if flow.source == service.name)
@@ -229,7 +230,7 @@ class _Picture:
         return Diagram(stations, self._links, range(2, self._services_end + 1), margins)
 
     def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
-        """Yield the VPC, the namespace and the group of all services, if any: rectangle, style, caption, text start."""
+        """Yield the VPC, the namespaces and the nodes' group, if any: rectangle, style, caption, text start."""
         vpc = _around(layout, self._columns, 1, self._services_end + 1)
         if not self.matrix.services:  # the neighbours of an external alone
             yield Placed(vpc.x - 14, vpc.y - 42, vpc.width + 28, vpc.height + 56), "network", "VPC", vpc.x
@@ -245,7 +246,8 @@ class _Picture:
         bottom = max(vpc.bottom, namespace.bottom) + 14
         left, right = min(vpc.x - 14, namespace.x - 12), max(vpc.right + 14, namespace.right + 12)
         yield Placed(left, top, right - left, bottom - top), "network", "VPC", vpc.x
-        said = f"namespace {self.matrix.namespace}"
+        names = self.matrix.namespaces
+        said = f"{'namespaces' if len(names) > 1 else 'namespace'} {', '.join(names)}"
         yield namespace, "namespace", said, inside.x
         if self._on_nodes:
             yield guard, "guard", f"sg {self.environment.cluster.nodes.label}", inside.x

@@ -63,7 +63,8 @@ def _head(draft: Draft, traffic: AttributedTraffic) -> Iterator[str]:
 
 def written_service(service: Service) -> Iterator[str]:
     """Yield the line of a service; its policies only if they have names of their own."""
-    entry: dict[str, object] = {"pods": dict(service.pods)}
+    entry: dict[str, object] = {"namespace": service.namespace} if service.namespace else {}
+    entry["pods"] = dict(service.pods)
     if service.ports:
         entry["ports"] = written_ports(service.ports)
     policies = {way.value: name for way, name in service.policies if name != f"allow-{way}-{service.name}"}

@@ -75,7 +75,7 @@ class _Writer:
         return Allowance(f"- {_flow({'from': caller.text, 'to': called.text, 'ports': [_port(port)]})}", before)
 
     def _is_inside(self, end: Endpoint) -> bool:
-        return end.workload is not None and end.workload.namespace == self.layers.matrix.namespace
+        return end.workload is not None and end.workload.namespace in self.layers.matrix.namespaces
 
     def _clients(self, destination: Endpoint, port: PortRange, front: str) -> Iterator[str]:
         if destination.name == front:
@@ -115,14 +115,17 @@ class _Writer:
                 "", ("A flow cannot start or end at a kubelet: kubelets probe the declared ports of a service",)
             )
         if self._is_inside(endpoint):
-            return _DeclaredName("", (self._service_first(pods),))
+            return _DeclaredName("", (self._service_first(endpoint, pods),))
         if endpoint.workload:
             return self._pods_elsewhere(endpoint, entry, pods)
         return self._host(endpoint, entry, addresses)
 
-    def _service_first(self, pods: Sequence[PodIdentity]) -> str:
+    def _service_first(self, endpoint: Endpoint, pods: Sequence[PodIdentity]) -> str:
+        within = endpoint.workload.namespace if endpoint.workload else ""
+        there = f" with namespace: {within}" if within != self.layers.matrix.namespace else ""
         own = f" (it has {label_text(pods[0].labels)})" if pods and pods[0].labels else ""
-        return f"Declare the pod under services by its labels{own}, or give it the labels of the service it belongs to"
+        by = f"by its labels{own}{there}"
+        return f"Declare the pod under services {by}, or give it the labels of the service it belongs to"
 
     def _pods_elsewhere(self, endpoint: Endpoint, entry: _DeclaredEntry, pods: Sequence[PodIdentity]) -> _DeclaredName:
         known = endpoint.workload if endpoint.role is Role.IMPLIED else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from flash_ticket.firewall.change.deployed import identity
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
 from flash_ticket.firewall.prove.endpoint import Role
 from flash_ticket.firewall.terms.verdict import Layer, RuleReference
@@ -119,11 +120,12 @@ class DeniedAsDeclared:
         """Return how a declared rule differs from the deployed one; empty if it does not."""
         if layer is Layer.VPC:
             return "" if rule.rule in self._deployed_rules else f"the rule {rule.rule} of {rule.owner} is missing"
-        name = rule.owner.rpartition("/")[2]
-        if name not in self._deployed_policies:
+        namespace, _, name = rule.owner.rpartition("/")
+        if (namespace, name) not in self._deployed_policies:
             return f"the NetworkPolicy {name} is missing"
         declared = next(each.manifest() for each in self.traffic.firewall.pods.policies if each.name == name)
-        return "" if declared["spec"] == self._deployed_policies[name] else f"the NetworkPolicy {name} was changed"
+        is_same = declared["spec"] == self._deployed_policies[namespace, name]
+        return "" if is_same else f"the NetworkPolicy {name} was changed"
 
     def _overruled(self) -> Iterator[Cause]:
         deployed = self.traffic.inventory.deployed
@@ -154,7 +156,7 @@ class DeniedAsDeclared:
 
     @cached_property
     def _groups(self) -> InterfaceGroups:
-        return InterfaceGroups(self.traffic.inventory, self.traffic.firewall.matrix.namespace)
+        return InterfaceGroups(self.traffic.inventory)
 
     @cached_property
     def _places(self) -> PlaceDirectory:
@@ -176,9 +178,10 @@ class DeniedAsDeclared:
         )
 
     @cached_property
-    def _deployed_policies(self) -> Mapping[str, object]:
-        deployed = self.traffic.inventory.deployed
-        return {each["metadata"]["name"]: each["spec"] for each in deployed.policies} if deployed else {}
+    def _deployed_policies(self) -> Mapping[tuple[str, str], object]:
+        deployed, home = self.traffic.inventory.deployed, self.traffic.firewall.matrix.namespace
+        found = {identity(each): each["spec"] for each in deployed.policies} if deployed else {}
+        return {(namespace or home, name): spec for (namespace, name), spec in found.items()}
 
 
 def denied_by(conversations: Sequence[Conversation]) -> tuple[str, ...]:

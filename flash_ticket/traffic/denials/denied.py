@@ -158,9 +158,8 @@ class _Denials:
         stopped: dict[tuple[_Key, Layer], list[Conversation]] = defaultdict(list)
         unanswered: dict[_Key, list[Conversation]] = defaultdict(list)
         aside: Counter[str] = Counter()
-        namespace = self.traffic.firewall.matrix.namespace
-        refused = self.traffic.attribution.refused
-        beside = sum(each.count for each in refused if not is_governed(each.source, namespace))
+        matrix, refused = self.traffic.firewall.matrix, self.traffic.attribution.refused
+        beside = sum(each.count for each in refused if not is_governed(each.source, matrix))
         for each in self.traffic.attribution.conversations:
             if not self._is_asked(each):
                 continue
@@ -200,9 +199,9 @@ class _Denials:
         return not self._is_declared(each.source, each.destination, each.port)
 
     def _governs(self, endpoint: Endpoint) -> bool:
-        """Return whether this firewall governs an endpoint: pods of the namespace, and the load balancer."""
+        """Return whether this firewall governs an endpoint: pods of its namespaces, and the load balancer."""
         if endpoint.workload:
-            return endpoint.workload.namespace == self.layers.matrix.namespace
+            return endpoint.workload.namespace in self.layers.matrix.namespaces
         return endpoint.name == self.layers.environment.load_balancer.external
 
     def _denial(

@@ -18,11 +18,9 @@ class InterfaceGroups:
 
     Attributes:
         inventory: It contains the interfaces and the deployed groups of the stack.
-        namespace: The namespace of the services.
     """
 
     inventory: Inventory
-    namespace: str
 
     def missing(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
         """Yield a cause for each interface that lacks a group of its end; pods need all of theirs."""
@@ -58,11 +56,12 @@ class InterfaceGroups:
         if not endpoint.workload:
             return Cause(Suspect.MISSING_GROUP, problem, f"Attach {groups} to it")
         names = " ".join(pod.name for pod in self._at(address, pods)) or "POD"
+        namespace = endpoint.workload.namespace
         return Cause(
             Suspect.MISSING_GROUP,
             problem,
             "A SecurityGroupPolicy applies only to new pods: restart the pod "
-            f"(kubectl -n {self.namespace} delete pod {names})",
+            f"(kubectl -n {namespace} delete pod {names})",
         )
 
     def _at(self, address: str, pods: Sequence[PodIdentity]) -> Iterator[PodIdentity]:

@@ -44,11 +44,12 @@ class NearMisses:
         return tuple(dict.fromkeys(found))
 
     def _labels(self, about: Conversation, end: Endpoint, pods: Sequence[PodIdentity]) -> Iterator[Cause]:
-        """Yield the services that pods of the namespace look like, if the connection is declared for these services."""
-        if end.name != another_pod(self.traffic.firewall.matrix.namespace) or not about.port:
+        """Yield the services that pods in their namespace look like, if the connection is declared for these."""
+        matrix, where = self.traffic.firewall.matrix, end.workload.namespace if end.workload else ""
+        if where not in matrix.namespaces or end.name != another_pod(where) or not about.port:
             return
         for pod in pods:
-            for service in self.traffic.firewall.matrix.services:
+            for service in matrix.services_in(where):
                 instead = self.traffic.layers.named[service.name]
                 pair = (instead, about.destination) if end is about.source else (about.source, instead)
                 if self._declared.get(pair, NO_PORTS).covers(PortSet((about.port,))) and _is_near(pod, service):

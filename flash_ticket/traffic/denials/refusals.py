@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.endpoint import Endpoint
 from flash_ticket.traffic.attribution.attributed_traffic import AttributedTraffic
 from flash_ticket.traffic.attribution.inventory import NameRule
@@ -44,26 +45,26 @@ class Refusal:
 
 
 def refusals(traffic: AttributedTraffic, service: str | None = None) -> Iterator[Refusal]:
-    """Yield the names that were refused to pods of the firewalled namespace, most queries first.
+    """Yield the names that were refused to pods of the firewalled namespaces, most queries first.
 
     Args:
         traffic: The recorded and attributed traffic.
         service: Only names that this service asked for; None for all.
     """
     for each in traffic.attribution.refused:
-        if is_governed(each.source, traffic.firewall.matrix.namespace) and service in {None, each.source.name}:
+        if is_governed(each.source, traffic.firewall.matrix) and service in {None, each.source.name}:
             yield Refusal(each, tuple(_rules(each, traffic)))
 
 
-def is_governed(source: Endpoint, namespace: str) -> bool:
-    """Return whether an endpoint is pods of the firewalled namespace."""
-    return source.workload is not None and source.workload.namespace == namespace
+def is_governed(source: Endpoint, matrix: Matrix) -> bool:
+    """Return whether an endpoint is pods of a firewalled namespace."""
+    return source.workload is not None and source.workload.namespace in matrix.namespaces
 
 
 def _rules(asked: RefusedName, traffic: AttributedTraffic) -> Iterator[NameRule]:
     workload = asked.source.workload
     declared = tuple(workload.labels.items()) if workload else ()
-    namespace = traffic.firewall.matrix.namespace
+    namespace = workload.namespace if workload else traffic.firewall.matrix.namespace
     callers = [(pod.namespace, pod.labels) for pod in asked.callers] or [(namespace, tuple(sorted(declared)))]
     for rule in rules_in(traffic.inventory):
         if any(rule.selects(*caller) for caller in callers):

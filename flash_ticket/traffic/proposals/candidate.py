@@ -43,12 +43,15 @@ def candidates(matrix: Matrix, inventory: Inventory) -> Matrix:
     services, externals = list(matrix.services), list(matrix.externals)
     taken = {*matrix.endpoints, *_names_of_policies(matrix.services)}
     for namespace, labels in _unnamed(declared, inventory):
-        if namespace == matrix.namespace:
-            pods = None if any(set(each.pods) <= set(labels) for each in services) else _choice(labels, services)
+        if namespace in matrix.namespaces:
+            there = [each for each in services if matrix.namespace_of(each) == namespace]
+            pods = None if any(set(each.pods) <= set(labels) for each in there) else _choice(labels, there)
             if pods:
                 name = free_name(_named(pods, namespace), taken)
                 ports = _ports(pods, namespace, inventory.services)
-                services.append(Service(name, pods, ports, f"{_INGRESS}{name}", f"{_EGRESS}{name}"))
+                elsewhere = None if namespace == matrix.namespace else namespace
+                names = f"{_INGRESS}{name}", f"{_EGRESS}{name}"
+                services.append(Service(name, pods, ports, *names, namespace=elsewhere))
                 taken.add(name)
         elif not any(each.namespace == namespace and set(each.pods) <= set(labels) for each in externals):
             pods = application_labels(labels)

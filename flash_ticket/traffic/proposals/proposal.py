@@ -140,7 +140,8 @@ def _name(former: DeclaredEndpoint, proposed: Matrix) -> str:
     """Return the name of an endpoint of today among the proposed ones."""
     same = proposed.endpoints.get(former.name)
     if isinstance(former, Service):
-        covering = [each for each in proposed.services if set(each.pods) <= set(former.pods)]
+        there = proposed.services_in(former.namespace or proposed.namespace)
+        covering = [each for each in there if set(each.pods) <= set(former.pods)]
         if covering:
             return covering[0].name
     elif isinstance(same, External) and (same.namespace, same.pods) == (former.namespace, former.pods):

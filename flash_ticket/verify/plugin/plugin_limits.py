@@ -45,19 +45,21 @@ class PluginLimits(Comparison):
 
 
 def limits(planned: CompiledFirewall, pods: Iterable[Pod], services: Iterable[ClusterService]) -> Iterator[Finding]:
-    """Yield what the network plug-in does not cover of the pods and Services that run in the namespace."""
-    namespace, cni = planned.matrix.namespace, planned.environment.cluster.cni
-    bare = sorted(
-        each.name
-        for each in pods
-        if each.namespace == namespace and not each.until and not each.owner and each.owner is not None
-    )
-    if bare:
-        yield _bare(namespace, bare, cni)
+    """Yield what the network plug-in does not cover of the pods and Services that run in our namespaces."""
+    matrix, cni = planned.matrix, planned.environment.cluster.cni
+    running, known = tuple(pods), tuple(services)
+    for namespace in matrix.namespaces:
+        bare = sorted(
+            each.name
+            for each in running
+            if each.namespace == namespace and not each.until and not each.owner and each.owner is not None
+        )
+        if bare:
+            yield _bare(namespace, bare, cni)
     if cni is CniName.VPC_CNI:
-        for service in planned.matrix.services:
-            for found in services:
-                yield from _other_ports(service, found, namespace)
+        for service in matrix.services:
+            for found in known:
+                yield from _other_ports(service, found, matrix.namespace_of(service))
 
 
 def _bare(namespace: str, names: list[str], cni: CniName) -> Finding:

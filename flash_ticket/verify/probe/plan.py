@@ -35,6 +35,7 @@ class RunningPod:
         address: The pod's address, in canonical form.
         proxy: The container of a service mesh that takes all connections of the pod; empty where there is none.
         ready: The ports that its readiness probes connect to, if the pod is ready.
+        namespace: Its namespace, if that is not the one that the firewall is named after.
     """
 
     service: str
@@ -43,6 +44,7 @@ class RunningPod:
     address: str
     proxy: str = ""
     ready: tuple[int, ...] = ()
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class ProbePlan:
     """The connections to try, and the pods to try them from.
 
     Attributes:
+        namespace: The namespace that the firewall is named after.
         services: All services, with or without a running pod.
         pods: One pod for each service that has a running pod; it opens the connections of that service.
         checks: The connections to try; the declared ones of a service come first.
@@ -93,15 +96,17 @@ def running_pods(matrix: Matrix, described: Iterable[Mapping[str, Any]]) -> tupl
 
     Args:
         matrix: Declares the services by the labels of their pods.
-        described: The pods of the namespace, as the API describes them.
+        described: The pods of its namespaces, as the API describes them.
     """
     found = (
         (not _is_ready(pod), service.name, pod["metadata"]["name"], pod)
         for pod in described
-        for service in matrix.services
+        for service in matrix.services_in(pod["metadata"].get("namespace", matrix.namespace))
         if _runs(pod) and set(service.pods) <= set((pod["metadata"].get("labels") or {}).items())
     )
-    return tuple(_running(service, pod) for _, service, _, pod in sorted(found, key=lambda each: each[:3]))
+    ordered = sorted(found, key=lambda each: each[:3])
+    namespaces = {service.name: service.namespace for service in matrix.services}
+    return tuple(replace(_running(name, pod), namespace=namespaces[name]) for _, name, _, pod in ordered)
 
 
 def plan(

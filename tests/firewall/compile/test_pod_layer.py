@@ -82,9 +82,11 @@ def test_exactly_the_declared_flows_and_dns_pass(shop: Shop) -> None:
 
 
 def pods_of(matrix: Matrix) -> list[Pod]:
-    """Return a pod of each service and of each external with pods, DNS, and other pods in this and other namespaces."""
-    found = [pod(matrix.namespace, {**dict(service.pods), "pod-template-hash": "1"}) for service in matrix.services]
-    found += [pod("elsewhere", dict(matrix.services[0].pods)), pod(matrix.namespace, {"app": "stranger"})]
+    """Return pods with the labels of services in every namespace, those of externals, DNS, and other pods."""
+    ours = {matrix.namespace, *(service.namespace for service in matrix.services if service.namespace)}
+    labels = [{**dict(service.pods), "pod-template-hash": "1"} for service in matrix.services]
+    found = [pod(namespace, each) for namespace in sorted(ours) for each in labels]
+    found += [pod("elsewhere", dict(matrix.services[0].pods)), *(pod(each, {"app": "stranger"}) for each in ours)]
     found += [pod(each.namespace, dict(each.pods)) for each in matrix.externals if each.namespace]
     return [*found, pod("kube-system", {"k8s-app": "kube-dns"}), pod("monitoring", {})]
 
@@ -115,11 +117,16 @@ def ports_in_play(matrix: Matrix) -> list[tuple[str, int]]:
 @given(shops())
 def test_default_deny_selects_every_pod_in_both_directions_and_allows_nothing(shop: Shop) -> None:
     firewall = compile_policies(*shop)
-    manifest = firewall.default_deny.manifest()
+    denials = [each.manifest() for each in firewall.denials]
+    others = {service.namespace for service in shop[0].services if service.namespace}
 
-    assert manifest["metadata"]["name"] == "00-default-deny"
-    assert manifest["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert firewall.policies[-1] == firewall.default_deny
+    assert denials[0]["metadata"]["name"] == "00-default-deny"
+    assert denials[0]["metadata"]["namespace"] == shop[0].namespace
+    assert {each["metadata"]["namespace"]: each["metadata"]["name"] for each in denials[1:]} == {
+        namespace: f"00-default-deny-{namespace}" for namespace in others
+    }
+    assert all(each["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]} for each in denials)
+    assert firewall.policies[-len(denials) :] == firewall.denials
 
 
 @given(shops())
@@ -171,10 +178,16 @@ def test_one_more_flow_changes_only_the_policies_of_its_two_ends(files: tuple[An
 
 
 @given(shops())
-def test_all_manifests_are_network_policies_of_the_declared_namespace(shop: Shop) -> None:
+def test_all_manifests_are_network_policies_of_the_declared_namespaces_with_names_of_their_own(shop: Shop) -> None:
+    declared = {service.name: service.namespace or shop[0].namespace for service in shop[0].services}
+    names = [manifest["metadata"]["name"] for manifest in manifests(shop)]
     for manifest in manifests(shop):
+        labels = manifest["metadata"]["labels"]
+        service = labels.get("app.kubernetes.io/name")
         assert (manifest["apiVersion"], manifest["kind"]) == ("networking.k8s.io/v1", "NetworkPolicy")
-        assert manifest["metadata"]["namespace"] == shop[0].namespace
+        assert labels["app.kubernetes.io/part-of"] == shop[0].namespace
+        assert service is None or manifest["metadata"]["namespace"] == declared[service]
+    assert len(set(names)) == len(names)
 
 
 @given(shops())

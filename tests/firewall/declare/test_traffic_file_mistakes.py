@@ -45,7 +45,8 @@ MISTAKES = [
     ("a misspelt key of the policies", "{ingress: 01-allow-gateway-from-alb", "{ingres: 01-allow-gateway-from-alb",
         "services.gateway.policies.ingres: this key is not known. Write 'ingress' instead, or remove it."),
     ("a key that looks like no other", PORTS, "ports: [3000]\n    zzz: 1",
-        "services.gateway.zzz: this key is not known. Remove it; known here: pods, policies, ports, stacks."),
+        ("services.gateway.zzz: this key is not known. Remove it; known here: namespace, pods, policies, ports, "
+         "stacks.")),
     ("a missing key", NAMESPACE, "",
         "namespace: this key is missing. Add it."),
     ("a policy for no ports", "ports: [3000]\n", "\n",
@@ -196,6 +197,18 @@ MISTAKES = [
     ("the default-deny's name for another", "02-allow-api-from-gateway", "00-default-deny",
         ("services.api.policies.ingress: 00-default-deny is the name of the default-deny policy. Choose "
         "another name.")),
+    ("the default-deny's name with a suffix", "02-allow-api-from-gateway", "00-default-deny-monitoring",
+        ("services.api.policies.ingress: 00-default-deny-monitoring is the name of the default-deny policy. Choose "
+        "another name.")),
+    ("a namespace of Kubernetes itself", NAMESPACE, "namespace: kube-system",
+        ("namespace: kube-system belongs to Kubernetes itself, and default-deny there would cut what the whole cluster "
+        "needs. Name the namespace of your own pods; declare pods of this one under externals.")),
+    ("a service in a namespace of Kubernetes itself", LABELS, f"namespace: kube-public\n    {LABELS}",
+        ("services.gateway.namespace: kube-public belongs to Kubernetes itself, and default-deny there would cut what "
+        "the whole cluster needs. Name the namespace of your own pods; declare pods of this one under externals.")),
+    ("a service's namespace that Kubernetes refuses", LABELS, f"namespace: My_Tools\n    {LABELS}",
+        ("services.gateway.namespace: 'My_Tools' is not a name. Use 1 to 63 lower-case letters, digits and dashes, "
+        "such as pay-api.")),
     ("a namespace that Kubernetes refuses", NAMESPACE, "namespace: flash_ticket",
         ("namespace: 'flash_ticket' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
         "pay-api.")),
@@ -250,6 +263,29 @@ def refusal_of(text: str) -> str:
     with pytest.raises(InputError) as refused:
         parse_matrix(parse_document(text, "traffic.yaml"), "traffic.yaml")
     return str(refused.value)
+
+
+def test_an_external_in_the_namespace_of_a_service_is_refused() -> None:
+    text = VALID.replace(LABELS, f"namespace: tools\n    {LABELS}").replace(EXTERNAL, "alb: {namespace: tools}")
+
+    assert refusal_of(text) == (
+        "traffic.yaml: externals.alb.namespace: tools is a firewalled namespace, because gateway runs there. Declare "
+        "alb under services instead, with namespace: tools."
+    )
+
+
+def test_services_with_the_same_labels_are_told_apart_by_their_namespaces() -> None:
+    alike = VALID.replace("app: flash-api", "app: flash-gateway")
+    apart = alike.replace("  api:\n", "  api:\n    namespace: tools\n")
+
+    assert "a pod can match both api and gateway" in refusal_of(alike)
+    assert parse_matrix(parse_document(apart, "f"), "f").namespaces == ("flash-ticket", "tools")
+
+
+def test_a_service_in_the_namespace_of_the_file_is_as_one_without_a_namespace() -> None:
+    named = VALID.replace(LABELS, f"namespace: flash-ticket\n    {LABELS}")
+
+    assert parse_matrix(parse_document(named, "f"), "f") == parse_matrix(parse_document(VALID, "f"), "f")
 
 
 def test_the_file_without_a_mistake_is_accepted() -> None:

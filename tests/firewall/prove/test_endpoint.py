@@ -77,7 +77,8 @@ def test_compiled_selectors_add_no_endpoint(shop: tuple[Matrix, Environment]) ->
     right = compiled(*shop)
     named = {endpoint.name for endpoint in endpoints_of(right).values() if endpoint.role is Role.UNDECLARED}
 
-    assert len(named) == (5 if right.environment.cluster.leaves_through_nodes else 4)
+    always = 5 if right.environment.cluster.leaves_through_nodes else 4
+    assert len(named) == always + len({service.namespace for service in right.matrix.services if service.namespace})
 
 
 @given(shops())

@@ -37,7 +37,7 @@ def test_what_is_read_ahead_is_remembered_and_errors_wait_for_the_program() -> N
     account = AwsAccount(session, DEV)
     with answering(NAMESPACE) as url:
         cluster = connected(url).remembering()
-        read_ahead(cluster, account, "shop", parse_binding(binding_content("dev"), "dev"))
+        read_ahead(cluster, account, ("shop",), parse_binding(binding_content("dev"), "dev"))
         end = time.monotonic() + PATIENCE_SECONDS
         while not {"ec2", "eks", "sts"} <= set(session.asked) and time.monotonic() < end:
             time.sleep(0.01)

@@ -24,7 +24,7 @@ def listing(*names: str, labels: dict[str, str] | None = None) -> tuple[int, byt
 
 def test_a_cluster_without_these_apis_holds_no_policy() -> None:
     with answering({}) as url:
-        found = read_others(connected(url), "shop", LABELS)
+        found = read_others(connected(url), {"shop": LABELS})
 
     assert (found.policies, found.unread, found.namespaces) == ((), (), {"shop": LABELS})
 
@@ -40,7 +40,7 @@ def test_policies_of_the_namespace_and_of_the_cluster_are_read_with_the_labels_o
         "/api/v1/namespaces?limit=500": listing("monitoring", labels={"tier": "platform"}),
     }
     with answering(answers) as url:
-        found = read_others(connected(url), "shop", LABELS)
+        found = read_others(connected(url), {"shop": LABELS})
 
     assert [(each.api.kind, each.name) for each in found.policies] == [
         ("AdminNetworkPolicy", "quarantine"),
@@ -61,7 +61,7 @@ def test_a_missing_right_is_said_and_the_rest_is_read(missing: str) -> None:
     }
     answers[missing] = (403, b"{}")
     with answering(answers) as url:
-        found = read_others(connected(url), "shop", LABELS)
+        found = read_others(connected(url), {"shop": LABELS})
 
     (error,) = found.unread
     assert str(error) == (
@@ -79,6 +79,6 @@ def test_a_policy_that_two_apis_of_calico_show_is_read_once() -> None:
         f"{shown}/globalnetworkpolicies": listing("default.deny"),
     }
     with answering(answers) as url:
-        found = read_others(connected(url), "shop", LABELS)
+        found = read_others(connected(url), {"shop": LABELS})
 
     assert [(each.api.group, each.name) for each in found.policies] == [("crd.projectcalico.org", "default.deny")]

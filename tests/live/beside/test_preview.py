@@ -34,7 +34,7 @@ def test_a_preview_warns_of_what_others_decide_attach_and_hide() -> None:
     attached = {"metadata": {"name": "debug"}, "spec": {"podSelector": {}, "securityGroups": {"groupIds": ["sg-1"]}}}
     with answering(answers) as url:
         stands = deployed(shop(), foreign_attachments=(attached,))
-        judged = judge(connected(url), shop(), LABELS)
+        judged = judge(connected(url), shop(), {"flash-ticket": LABELS})
         cuts, unread, attaches = others_warnings(stands, judged)
 
     assert not judged.proof.holds
@@ -49,7 +49,7 @@ def test_a_preview_refuses_a_security_group_policy_of_others_with_a_name_of_ours
     spec = {"podSelector": {}, "securityGroups": {"groupIds": ["sg-1"]}}
     stands = deployed(shop(), attachments=(), foreign_attachments=({"metadata": {"name": "pay"}, "spec": spec},))
     with answering({}) as url:
-        judged = judge(connected(url), shop(), LABELS)
+        judged = judge(connected(url), shop(), {"flash-ticket": LABELS})
         line = refusal(lambda: list(others_warnings(stands, judged)))
 
     assert "SecurityGroupPolicy flash-ticket/pay: this program did not create it, and it has the name of one of" in line

@@ -69,8 +69,9 @@ def rule(compiled: GroupRule, owner: Owner) -> Described:
 
 def attachment(compiled: PodAttachment) -> Described:
     """Return a SecurityGroupPolicy as the API server returns it."""
+    where = {"namespace": compiled.namespace} if compiled.namespace else {}
     return {
-        "metadata": {"name": compiled.service, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
+        "metadata": {"name": compiled.service, **where, "labels": {"app.kubernetes.io/managed-by": MANAGED_BY}},
         "spec": {
             "podSelector": {"matchLabels": dict(compiled.pods)},
             "securityGroups": {"groupIds": [_id(group) for group in compiled.groups]},

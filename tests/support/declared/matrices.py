@@ -53,6 +53,8 @@ _SERVICES = ("gateway", "api", "pay", "a", "b", "a-b", "x0", "egress")
 PLACES = ("redis", "database", "queue", "office")
 _ELSEWHERE = ("prometheus", "mesh", "jobs")
 _NAMESPACES = ("monitoring", "kube-system", "tools")
+FURTHER = ("data", "front")
+"""The namespaces of random services besides the one of the file."""
 _NUMBERS = (1, 53, 80, 81, 443, 3000, 8005, 65535)
 _RANGES = ((1, 80), (53, 54), (8000, 8010), (8005, 8020), (65534, 65535))
 _NETWORKS = tuple(
@@ -136,6 +138,8 @@ def traffic_files(draw: st.DrawFn, min_flows: int = 0) -> Content:
     services: dict[str, Content] = {}
     for number, name in enumerate(names):
         services[name] = {"pods": draw(_pods(number, shape))}
+        if not draw(st.integers(0, 3)):
+            services[name]["namespace"] = draw(st.sampled_from((*FURTHER, "shop")))
         if not number or draw(st.integers(0, 4)):
             services[name]["ports"] = draw(_port_lists)
         if draw(st.booleans()) and "ports" in services[name]:

@@ -56,6 +56,8 @@ def _changed(draw: st.DrawFn, former: Content) -> Content:
         known = former["services"].get(name)
         if known and draw(st.integers(0, 4)):
             entry["pods"] = known["pods"]
+            entry.pop("namespace", None)
+            entry.update({"namespace": known["namespace"]} if "namespace" in known else {})
         else:
             entry["pods"] = {key: f"app-2{number}" if key in _TELLING else value for key, value in example.items()}
         if known and draw(st.integers(0, 4)):

@@ -10,7 +10,6 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.compile.vpc_layer import PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
@@ -98,7 +97,7 @@ class Transition:
             if write.standing is former:
                 continue  # the write was of another part: records, queries, alerts
             former = write.standing
-            denied = any(policy["metadata"]["name"] == DEFAULT_DENY for policy in write.standing.policies)
+            denied = self._denials <= {policy["metadata"]["name"] for policy in write.standing.policies}
             name = f"{write.number}: {write.api} {write.action}"
             for pods, by_deciding in self._openings(write.standing, run.before):
                 for deciding, found in by_deciding:
@@ -115,6 +114,12 @@ class Transition:
                             and (opened := ports - known.get(pair, NO_PORTS))
                         ):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
+
+    @cached_property
+    def _denials(self) -> frozenset[str]:
+        """The names of the default-deny policies that are declared before and after."""
+        names = [frozenset(each.name for each in side.pods.denials) for side in self._sides]
+        return frozenset.intersection(*names)
 
     @cached_property
     def _attached(self) -> frozenset[str]:
@@ -155,7 +160,10 @@ class Transition:
         """Return the services whose pods have groups of others: ours is not attached yet, or no longer."""
         attached = {attachment.service for attachment in layers.firewall.attachments}
         ends = {end.name: end.has_own_group for end in layers.endpoints if end.role is Role.SERVICE}
-        labels = [{service.name: service.pods for service in side.matrix.services} for side in self._sides]
+        labels = [
+            {service.name: (service.pods, service.namespace) for service in side.matrix.services}
+            for side in self._sides
+        ]
         staying = set.intersection(*(set(each) for each in labels))
         moved = {name for name in staying if labels[0][name] != labels[-1][name] and not ends.get(name)}
         absent = ends.keys() - attached - (set() if is_first else staying)

@@ -99,6 +99,7 @@ def _wrong_attachment(attachment: PodAttachment, groups: tuple[OwnGroup, ...]) -
         yield "widened", replace(attachment, pods=fewer)
         yield "mistaken", replace(attachment, pods=tuple(sorted((*fewer, (key, "strange")))))
     yield "narrowed", replace(attachment, pods=tuple(sorted((*attachment.pods, ("canary", "yes")))))
+    yield "moved", replace(attachment, namespace="strange")
     for place, carried in enumerate(attachment.groups):
         others = (*attachment.groups[:place], *attachment.groups[place + 1 :])
         yield f"without {carried.label}", replace(attachment, groups=others)

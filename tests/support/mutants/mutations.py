@@ -50,7 +50,7 @@ def compiled(matrix: Matrix, environment: Environment) -> Compiled:
 
 def mutants(right: Compiled) -> Iterator[Mutant]:
     """Yield every mutant of a compiled firewall."""
-    for what, where, manifests in wrong_policies(right.manifests, right.matrix.namespace):
+    for what, where, manifests in wrong_policies(right.manifests, right.matrix.namespaces):
         yield Mutant(Layer.POD, what, where, replace(right, manifests=manifests))
     for what, where, firewall in (*wrong_rules(right.firewall), *wrong_attachments(right.firewall)):
         yield Mutant(Layer.VPC, what, where, replace(right, firewall=firewall))

@@ -22,7 +22,9 @@ _ANYBODY: tuple[Manifest, ...] = (
 _SECTIONS = (("Ingress", "ingress", "from"), ("Egress", "egress", "to"))
 
 
-def wrong_policies(manifests: Sequence[Manifest], namespace: str) -> Iterator[tuple[str, str, tuple[Manifest, ...]]]:
+def wrong_policies(
+    manifests: Sequence[Manifest], namespaces: Sequence[str]
+) -> Iterator[tuple[str, str, tuple[Manifest, ...]]]:
     """Yield the error, the name of the policy, and all policies with the error."""
     for place, manifest in enumerate(manifests):
         name = manifest["metadata"]["name"]
@@ -30,12 +32,12 @@ def wrong_policies(manifests: Sequence[Manifest], namespace: str) -> Iterator[tu
         yield "policy dropped", name, (*before, *after)
         for what, wrong in _wrong_policy(manifest):
             yield what, name, (*before, wrong, *after)
-    for added in _strange_policies(namespace):
+    for added in _strange_policies(namespaces):
         yield "policy added", added["metadata"]["name"], (*manifests, added)
 
 
-def _strange_policies(namespace: str) -> Iterator[Manifest]:
-    for where in (namespace, "strange", "kube-system"):
+def _strange_policies(namespaces: Sequence[str]) -> Iterator[Manifest]:
+    for where in (*namespaces, "strange", "kube-system"):
         for name, spec in (
             ("allow-in", {"policyTypes": ["Ingress"], "ingress": [{}]}),
             ("allow-out", {"policyTypes": ["Egress"], "egress": [{}]}),

@@ -73,13 +73,13 @@ def _of_pods(matrix: Matrix, inventory: Inventory, record: Record, address: str)
     pod = about[0]
     labels = dict(pod.labels)
     for endpoint in matrix.endpoints.values():
-        namespace = endpoint.namespace if isinstance(endpoint, External) else matrix.namespace
+        namespace = endpoint.namespace if isinstance(endpoint, External) else endpoint.namespace or matrix.namespace
         if namespace == pod.namespace and all(labels.get(key) == value for key, value in endpoint.pods):
             return endpoint.name
     if pod.namespace == "kube-system" and labels.get("k8s-app") == "kube-dns":
         return "DNS"
-    same = pod.namespace == matrix.namespace
-    return f"another pod of {matrix.namespace}" if same else "a pod elsewhere in the cluster"
+    ours = {matrix.namespace, *(each.namespace for each in matrix.services)}
+    return f"another pod of {pod.namespace}" if pod.namespace in ours else "a pod elsewhere in the cluster"
 
 
 def _has_it(pod: Pod, at: float) -> bool:

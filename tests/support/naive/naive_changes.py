@@ -13,6 +13,7 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
 from tests.support.mutants.mutations import Compiled
 from tests.support.mutants.policy_mutations import Manifest
@@ -96,15 +97,21 @@ def _pod(namespace: str, labels: Mapping[str, str], of_namespace: Mapping[str, s
     return Pod(namespace, of_namespace or {_NAME: namespace}, dict(labels), _CONTAINER_PORTS)
 
 
+def firewalled(matrix: Matrix) -> set[str]:
+    """Return the namespaces of a matrix."""
+    return {matrix.namespace, *(service.namespace for service in matrix.services if service.namespace)}
+
+
 def named_pods(compiled: Compiled) -> Iterator[tuple[Names, Pod]]:
     matrix = compiled.matrix
     for service in matrix.services:
-        yield frozenset({service.name}), _pod(matrix.namespace, dict(service.pods))
+        yield frozenset({service.name}), _pod(service.namespace or matrix.namespace, dict(service.pods))
     for external in matrix.externals:
         if external.namespace:
             yield frozenset({external.name}), _pod(external.namespace, dict(external.pods))
     yield frozenset({"DNS"}), _pod("kube-system", {"k8s-app": "kube-dns"})
-    yield frozenset({f"another pod of {matrix.namespace}"}), _pod(matrix.namespace, {})
+    for namespace in firewalled(matrix):
+        yield frozenset({f"another pod of {namespace}"}), _pod(namespace, {})
     yield frozenset({"a pod elsewhere in the cluster"}), _pod("elsewhere", {})
 
 

@@ -17,7 +17,7 @@ from tests.support.naive.naive_security_groups import Interface, Packet
 
 
 def pod_layer_allows(matrix: Matrix, environment: Environment, asked: Question) -> bool:
-    """Return whether each end of the connection that is a pod of the namespace may take part in it."""
+    """Return whether each end of the connection that is a pod of a firewalled namespace may take part in it."""
     return _pod_may(matrix, environment, asked, Direction.EGRESS) and _pod_may(
         matrix, environment, asked, Direction.INGRESS
     )
@@ -26,10 +26,10 @@ def pod_layer_allows(matrix: Matrix, environment: Environment, asked: Question) 
 def _pod_may(matrix: Matrix, environment: Environment, asked: Question, direction: Direction) -> bool:
     leaving = direction is Direction.EGRESS
     own, other = (asked.source, asked.destination) if leaving else (asked.destination, asked.source)
-    if isinstance(own, Address) or own.namespace != matrix.namespace:
-        return True  # "the one namespace whose pods are firewalled"
+    if isinstance(own, Address) or own.namespace not in _firewalled(matrix):
+        return True  # "the pods of other namespaces stay as they are"
     for service in matrix.services:
-        if not _has_labels(own, dict(service.pods)):
+        if own.namespace != (service.namespace or matrix.namespace) or not _has_labels(own, dict(service.pods)):
             continue
         if leaving and asked.port == 53 and _answers_dns(environment, other):
             return True  # "DNS is implied for every service"
@@ -39,6 +39,10 @@ def _pod_may(matrix: Matrix, environment: Environment, asked: Question, directio
             if named and _any_holds(flow.ports, asked.protocol, asked.port):
                 return True
     return False  # "what is not here is denied"
+
+
+def _firewalled(matrix: Matrix) -> set[str]:
+    return {matrix.namespace, *(service.namespace for service in matrix.services if service.namespace)}
 
 
 def _has_labels(pod: Pod, labels: dict[str, str]) -> bool:
@@ -56,7 +60,7 @@ def _is_at(matrix: Matrix, environment: Environment, endpoint: Pod | Address, na
     known = matrix.endpoints[name]
     if isinstance(known, External) and known.namespace is None:
         return isinstance(endpoint, Address) and _in_any(endpoint.text, environment.place(name).networks)
-    namespace = known.namespace if isinstance(known, External) else matrix.namespace
+    namespace = known.namespace or matrix.namespace
     return isinstance(endpoint, Pod) and endpoint.namespace == namespace and _has_labels(endpoint, dict(known.pods))
 
 

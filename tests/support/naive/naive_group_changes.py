@@ -9,7 +9,18 @@ from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePee
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.mutants.mutations import Compiled
-from tests.support.naive.naive_changes import NOBODY, Changed, Effect, Names, addresses, at, labels, named_pods, ports
+from tests.support.naive.naive_changes import (
+    NOBODY,
+    Changed,
+    Effect,
+    Names,
+    addresses,
+    at,
+    firewalled,
+    labels,
+    named_pods,
+    ports,
+)
 from tests.support.naive.naive_security_groups import Interface, Packet, enters, leaves
 
 _WAYS = (Direction.EGRESS, Direction.INGRESS)
@@ -23,8 +34,9 @@ class _Subject:
     address: str
     groups: tuple[OwnGroup | Group, ...] = ()
     pods: Mapping[str, str] | None = None
+    namespace: str = ""
 
-    def interface(self, firewall: VpcFirewall, environment: Environment) -> Interface:
+    def interface(self, firewall: VpcFirewall, environment: Environment, home: str) -> Interface:
         if self.pods is None:
             made = (group for group in self.groups if isinstance(group, Group) or group in firewall.groups)
             return Interface(tuple(made), self.address)
@@ -32,6 +44,7 @@ class _Subject:
             group
             for attachment in firewall.attachments
             for group in attachment.groups
+            if (attachment.namespace or home) == self.namespace
             if group in firewall.groups and all(self.pods.get(key) == value for key, value in attachment.pods)
         )
         return Interface(attached or (environment.cluster.nodes,), self.address)
@@ -42,8 +55,7 @@ def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
     old, new = before.firewall, after.firewall
     differing = set(old.rules) ^ set(new.rules)
     subjects = [
-        (each, [_Held.of(each, firewall, before.environment) for firewall in (old, new)])
-        for each in _subjects(before, after)
+        (each, [_Held.of(each, firewall, before) for firewall in (old, new)]) for each in _subjects(before, after)
     ]
     holders = {rule.holder for rule in differing}
     touched = [
@@ -78,8 +90,8 @@ class _Held:
     is_ours: bool
 
     @classmethod
-    def of(cls, subject: _Subject, firewall: VpcFirewall, environment: Environment) -> "_Held":
-        interface = subject.interface(firewall, environment)
+    def of(cls, subject: _Subject, firewall: VpcFirewall, compiled: Compiled) -> "_Held":
+        interface = subject.interface(firewall, compiled.environment, compiled.matrix.namespace)
         rules = tuple(rule for rule in firewall.rules if rule.holder in interface.groups)
         egress, ingress = (tuple(rule for rule in rules if rule.direction == way) for way in _WAYS)
         return cls(interface, egress, ingress, any(isinstance(group, OwnGroup) for group in interface.groups))
@@ -115,15 +127,15 @@ def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
     environment = before.environment
     here, in_pod = str(environment.vpc_networks[0][9]), str(environment.pod_networks[0][9])
     for names, pod in named_pods(before):
-        if pod.namespace == before.matrix.namespace:
-            yield _Subject(names, in_pod, pods=pod.labels)
+        if pod.namespace in firewalled(before.matrix):
+            yield _Subject(names, in_pod, pods=pod.labels, namespace=pod.namespace)
         else:
             cluster = environment.cluster
             for group in cluster.groups_of_dns if "DNS" in names else (cluster.nodes,):
                 yield _Subject(names, in_pod, (group,))
     for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
         for each in labels({"matchLabels": dict(attachment.pods)}):
-            yield _Subject(NOBODY, in_pod, pods=each)
+            yield _Subject(NOBODY, in_pod, pods=each, namespace=attachment.namespace or before.matrix.namespace)
     if Attachment.PODS in environment.cluster.in_use:
         yield _Subject(frozenset({"the kubelet"}), here, (environment.cluster.nodes,))
     yield _Subject(NOBODY, here, (Group("sg-strange", "strange"),))

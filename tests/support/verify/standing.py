@@ -44,7 +44,9 @@ def standing(firewall: CompiledFirewall) -> Observed:
     )
     own = {each.service: tuple(f"sg-own-{group.label}" for group in each.groups) for each in firewall.vpc.attachments}
     pods = tuple(
-        Pod(matrix.namespace, f"{service.name}-0", service.pods, (f"10.99.1.{number}",), NODE, STARTED, None)
+        Pod(
+            matrix.namespace_of(service), f"{service.name}-0", service.pods, (f"10.99.1.{number}",), NODE, STARTED, None
+        )
         for number, service in enumerate(matrix.services, 1)
     )
     interfaces = tuple(

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from flash_ticket.firewall.bind.bind_adopting import POLICIES
-from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.change.deployed import Deployed, Described, namespace_of
 from flash_ticket.firewall.change.object_difference import differences
 from flash_ticket.firewall.change.reach import may_match
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.choices import PodLayerOwner
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.fields import is_default_deny
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 from flash_ticket.firewall.terms.verdict import Direction
@@ -39,9 +39,9 @@ _PULUMI = "pulumi-kubernetes"
 
 def taken_policies(planned: CompiledFirewall, deployed: Deployed) -> tuple[Described, ...]:
     """Return the policies that a deployment takes over because the binding asks for it, sorted by name."""
-    names = {policy.name for policy in planned.pods.policies}
+    ours = {(policy.namespace, policy.name) for policy in planned.pods.policies}
     asked = planned.environment.adopting.policies if planned.environment.adopting else frozenset()
-    taken = (each for each in deployed.foreign_policies if each["metadata"]["name"] in names & asked)
+    taken = (each for each in deployed.foreign_policies if _key(each, planned) in ours and _name(each) in asked)
     return tuple(sorted(taken, key=_name))
 
 
@@ -97,7 +97,7 @@ def _relieving(planned: CompiledFirewall, now: NetworkPolicy, before: Described)
     allowed = {direction for direction in _directions(spec) if spec.get(direction.value)}
     return {
         name
-        for service in planned.matrix.services
+        for service in planned.matrix.services_in(now.namespace)
         if may_match(spec.get("podSelector"), dict(service.pods))
         for direction, name in service.policies
         if direction in allowed and name != now.name
@@ -113,12 +113,13 @@ def _directions(spec: Described) -> Sequence[Direction]:
 
 
 def _unfit(planned: CompiledFirewall, deployed: Deployed, state: Collection[str]) -> Iterator[InputError]:
-    file, namespace = stack_file(planned.environment.name), planned.matrix.namespace
+    file, matrix = stack_file(planned.environment.name), planned.matrix
     adopting = planned.environment.adopting
     listed = adopting.listed if adopting else ()
-    live = {_name(each) for each in (*deployed.foreign_policies, *deployed.policies)}
+    live = {_key(each, planned) for each in (*deployed.foreign_policies, *deployed.policies)}
     for number, name in enumerate(listed):
-        if name not in live:
+        namespace = matrix.namespace_of_policy(name)
+        if (namespace, name) not in live:
             yield InputError(
                 file,
                 f"{POLICIES}[{number}]",
@@ -130,7 +131,7 @@ def _unfit(planned: CompiledFirewall, deployed: Deployed, state: Collection[str]
         key = f"{POLICIES}[{listed.index(name)}]" if name in listed else POLICIES
         if taken["metadata"].get("deletionTimestamp"):
             yield InputError(file, key, f"{name} is being deleted", "Wait until it is gone, and remove it here")
-        elif holder := _holder(taken, state, namespace):
+        elif holder := _holder(taken, state, _key(taken, planned)[0]):
             yield InputError(
                 file,
                 key,
@@ -145,19 +146,19 @@ def _not_asked(planned: CompiledFirewall, deployed: Deployed, state: Collection[
 
     A policy in the state, or one that does what ours does, is ours: somebody has removed its label.
     """
-    ours, namespace = {policy.name: policy for policy in planned.deployed_pods.policies}, planned.matrix.namespace
+    ours = {(policy.namespace, policy.name): policy for policy in planned.deployed_pods.policies}
     taken = {_name(each) for each in taken_policies(planned, deployed)}
     for found in deployed.foreign_policies:
-        name = _name(found)
-        if name not in ours or name in taken or f"{namespace}/{name}" in state:
+        namespace, name = _key(found, planned)
+        if (namespace, name) not in ours or name in taken or f"{namespace}/{name}" in state:
             continue
-        if differences(ours[name].manifest()["spec"], found.get("spec", {})):
+        if differences(ours[namespace, name].manifest()["spec"], found.get("spec", {})):
             yield InputError(
                 "Kubernetes",
                 f"NetworkPolicy {namespace}/{name}",
                 "this program did not create it, and it has the name of one of ours; a deployment would change it",
                 f"List it under adopt.policies in {stack_file(planned.environment.name)} to take it over, or give "
-                f"{'this program a namespace of its own' if name == DEFAULT_DENY else 'ours another name'}",
+                f"{'this program a namespace of its own' if is_default_deny(name) else 'ours another name'}",
             )
 
 
@@ -173,6 +174,10 @@ def _holder(policy: Described, state: Collection[str], namespace: str) -> str:
     if any(each.startswith(_PULUMI) for each in managers) and f"{namespace}/{_name(policy)}" not in state:
         return "another Pulumi program (managedFields)"
     return ""
+
+
+def _key(policy: Described, planned: CompiledFirewall) -> tuple[str, str]:
+    return namespace_of(policy) or planned.matrix.namespace, _name(policy)
 
 
 def _name(policy: Described) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.change.adopting.taken_policies import taken_policies
-from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.deployed import Deployed, title_of
 from flash_ticket.firewall.change.impact import Impact, impact, openings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change, changes_between
@@ -15,7 +15,7 @@ class TakingOver:
     """What becomes of the NetworkPolicies of others in the namespace.
 
     Attributes:
-        namespace: The namespace.
+        namespace: The namespace that the firewall is named after.
         policies: The names of those that a deployment takes over.
         changes: What it changes in the pod layer, compared with everything that the namespace holds now.
         left_over: The names of those that stay, although nothing declared needs them.
@@ -57,10 +57,11 @@ def taking_over(planned: CompiledFirewall, deployed: Deployed) -> TakingOver | N
     """
     if planned.environment.adopting is None:
         return None
-    taken = tuple(policy["metadata"]["name"] for policy in taken_policies(planned, deployed))
+    found = taken_policies(planned, deployed)
+    taken = tuple(policy["metadata"]["name"] for policy in found)
     changes: tuple[Change, ...] = ()
     if taken:
-        others = tuple(each for each in deployed.foreign_policies if each["metadata"]["name"] not in taken)
+        others = tuple(each for each in deployed.foreign_policies if each not in found)
         layers = planned.layers()
         now = (*deployed.policies, *deployed.foreign_policies)
         before = replace(layers, manifests=now, beside=layers.manifests)
@@ -70,8 +71,12 @@ def taking_over(planned: CompiledFirewall, deployed: Deployed) -> TakingOver | N
 
 
 def left_over(planned: CompiledFirewall, deployed: Deployed) -> tuple[str, ...]:
-    """Return the names of the policies of others that nothing takes over; none if the binding does not adopt any."""
+    """Return the names of the policies of others that nothing takes over; none if the binding does not adopt any.
+
+    A name has its namespace before it if that is not the one that the firewall is named after.
+    """
     if planned.environment.adopting is None:
         return ()
-    ours = {policy.name for policy in planned.pods.policies}
-    return tuple(sorted({str(each["metadata"]["name"]) for each in deployed.foreign_policies} - ours))
+    home = planned.matrix.namespace
+    ours = {title_of(policy.manifest(), home) for policy in planned.pods.policies}
+    return tuple(sorted({title_of(each, home) for each in deployed.foreign_policies} - ours))

@@ -7,7 +7,7 @@ policies, and marks them to be kept. The next one no longer declares them, and P
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.deployed import Deployed, identity
 from flash_ticket.firewall.change.object_difference import differences
 from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
@@ -66,13 +66,13 @@ def pod_layer_notices(planned: CompiledFirewall, deployed: Deployed, held: Polic
 
 
 def _unlike(planned: CompiledFirewall, deployed: Deployed) -> Iterator[str]:
-    live = {each["metadata"]["name"]: each for each in (*deployed.foreign_policies, *deployed.policies)}
-    declared = {policy.name: policy for policy in planned.pods.policies}
-    for name, policy in declared.items():
-        if name not in live:
-            yield f"{name} is missing"
-        elif differences(policy.manifest()["spec"], live[name].get("spec", {})):
-            yield f"{name} is not as declared"
+    live = {identity(each): each for each in (*deployed.foreign_policies, *deployed.policies)}
+    declared = {(policy.namespace, policy.name): policy for policy in planned.pods.policies}
+    for key, policy in declared.items():
+        if key not in live:
+            yield f"{policy.name} is missing"
+        elif differences(policy.manifest()["spec"], live[key].get("spec", {})):
+            yield f"{policy.name} is not as declared"
     for each in deployed.policies:
-        if each["metadata"]["name"] not in declared:
+        if identity(each) not in declared:
             yield f"{each['metadata']['name']} is not declared"

@@ -11,14 +11,14 @@ from flash_ticket.firewall.bind.environment import Environment, Group
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment
-from flash_ticket.firewall.declare.matrix import Labels, Matrix
+from flash_ticket.firewall.declare.matrix import Labels, Matrix, Service
 from flash_ticket.firewall.terms.ports import DNS_PORTS
 from flash_ticket.firewall.terms.verdict import Direction
 
 
 @dataclass(frozen=True, slots=True)
 class RunningPod:
-    """A pod that runs in the namespace.
+    """A pod that runs in one of our namespaces.
 
     Attributes:
         labels: Its labels, as sorted pairs.
@@ -27,6 +27,8 @@ class RunningPod:
 
     labels: Labels
     groups: frozenset[str] | None
+    namespace: str | None = None
+    """Its namespace, if that is not the one that the firewall is named after."""
 
 
 def attached_before(matrix: Matrix, environment: Environment, deployed: Deployed) -> frozenset[str]:
@@ -58,7 +60,7 @@ def waiting_services(
         matrix: The declared services.
         environment: Where they run.
         deployed: What is deployed.
-        pods: The running pods of the namespace; None if they cannot be read.
+        pods: The running pods of our namespaces; None if they cannot be read.
     """
     before = attached_before(matrix, environment, deployed)
     if not before or pods is None:
@@ -74,9 +76,10 @@ def waiting_services(
             return False
         return not pod.groups & ids.get(service, set()) or bool(pod.groups & ids.get(every.label, set()))
 
-    def waits(service: str, labels: Labels) -> bool:
-        if every not in attached.get(service, (every,)):
+    def waits(service: Service) -> bool:
+        if every not in attached.get(service.name, (every,)):
             return True
-        return not all(has_restarted(pod, service) for pod in running if set(labels) <= set(pod.labels))
+        there = (pod for pod in running if (pod.namespace or matrix.namespace) == matrix.namespace_of(service))
+        return not all(has_restarted(pod, service.name) for pod in there if set(service.pods) <= set(pod.labels))
 
-    return frozenset(each.name for each in matrix.services if each.name in before and waits(each.name, each.pods))
+    return frozenset(each.name for each in matrix.services if each.name in before and waits(each))

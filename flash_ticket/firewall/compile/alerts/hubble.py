@@ -13,6 +13,7 @@ pkg/hubble/metrics: drop/handler.go, policy/handler.go and api/context.go; the m
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flash_ticket.firewall.bind.environment import Environment
@@ -25,6 +26,8 @@ from flash_ticket.firewall.compile.alerts.prometheus_rule import (
     Rule,
     RuleGroup,
     SeriesSelector,
+    among,
+    among_others,
     equal,
     grown,
     matching,
@@ -83,7 +86,7 @@ def hubble_group(matrix: Matrix, environment: Environment, alerting: Alerting) -
     """Return the rules of one firewall."""
     # Several firewalls can share a Prometheus, and a pair can belong to two of them.
     firewall = (("firewall", matrix.namespace),)
-    rules: list[Rule] = [RecordingRule(DENIED, _denied(matrix.namespace), firewall)]
+    rules: list[Rule] = [RecordingRule(DENIED, _denied(matrix.namespaces), firewall)]
     rules += [
         RecordingRule(DECLARED_DENIED, " or ".join(sorted(selectors)), (*firewall, ("flow_to", target)))
         for target, selectors in sorted(_declared(matrix, environment).items())
@@ -98,19 +101,18 @@ def ambiguous_endpoints(matrix: Matrix, environment: Environment) -> tuple[str, 
     return tuple(sorted(name for name in concerned if _end(name, "source", matrix, environment) is None))
 
 
-def _denied(namespace: str) -> str:
-    verdicts = _grown_here(namespace, VERDICTS, _VERDICT)
-    drops = f"({_grown_here(namespace, DROPS, _POLICY)}) / {_LINES_A_DROP}"
-    messages = _grown_here(namespace, DROPS, *_REFUSED_MESSAGE)
+def _denied(namespaces: Sequence[str]) -> str:
+    verdicts = _grown_here(namespaces, VERDICTS, _VERDICT)
+    drops = f"({_grown_here(namespaces, DROPS, _POLICY)}) / {_LINES_A_DROP}"
+    messages = _grown_here(namespaces, DROPS, *_REFUSED_MESSAGE)
     return f"sum by ({_PAIR}) ({verdicts}) or sum by ({_PAIR}) ({drops} or {messages})"
 
 
-def _grown_here(namespace: str, metric: str, *matchers: str) -> str:
-    """Return the increase of the series from and to a namespace."""
-    from_here = SeriesSelector(metric, (*matchers, equal("source_namespace", namespace)))
-    to_here = SeriesSelector(
-        metric, (*matchers, not_equal("source_namespace", namespace), equal("destination_namespace", namespace))
-    )
+def _grown_here(namespaces: Sequence[str], metric: str, *matchers: str) -> str:
+    """Return the increase of the series from and to some namespaces."""
+    from_here = SeriesSelector(metric, (*matchers, among("source_namespace", namespaces)))
+    beside, here = among_others("source_namespace", namespaces), among("destination_namespace", namespaces)
+    to_here = SeriesSelector(metric, (*matchers, beside, here))
     return f"{grown(from_here)} or {grown(to_here)}"
 
 
@@ -136,7 +138,7 @@ def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> Labe
     """Return the matchers for an endpoint at one side of the metric; None if the metric's labels cannot select it."""
     endpoint = matrix.endpoints[name]
     if isinstance(endpoint, Service):
-        return _pods(side, matrix.namespace, endpoint.pods)
+        return _pods(side, matrix.namespace_of(endpoint), endpoint.pods)
     if isinstance(endpoint, External) and endpoint.namespace is not None:
         return _pods(side, endpoint.namespace, endpoint.pods)
     regex = address_regex(environment.place(name).networks)
@@ -211,15 +213,15 @@ def _alerts(matrix: Matrix, alerting: Alerting) -> list[Rule]:
 
 def _misnamed(matrix: Matrix) -> str:
     """Return an expression that has a value if an end is named by other context options than `HUBBLE_CONTEXT`."""
-    namespace, apps = matrix.namespace, {_app(each.pods) for each in matrix.services}
-    names = _OTHER_NAME_OF_PODS if namespace in apps else f"{namespace}|{_OTHER_NAME_OF_PODS}"
+    apps = {_app(each.pods) for each in matrix.services}
+    names = "|".join((*(each for each in matrix.namespaces if each not in apps), _OTHER_NAME_OF_PODS))
     found = [
         SeriesSelector(metric, (*only, *ends))
         for metric, only in ((VERDICTS, ()), (DROPS, (_POLICY,)))
         for side in ("source", "destination")
         for ends in (
             (matching(side, _OTHER_CONTEXT),),
-            (equal(f"{side}_namespace", namespace), matching(side, names)),
+            (among(f"{side}_namespace", matrix.namespaces), matching(side, names)),
         )
     ]
     return f"count({' or '.join(map(str, found))}) > 0"

@@ -61,7 +61,9 @@ def rule_groups(matrix: Matrix, environment: Environment, alerting: Alerting) ->
 
 def suspension_groups(matrix: Matrix, suspensions: Suspensions, alerting: Alerting) -> tuple[RuleGroup, ...]:
     """Return the rules about suspended policies of one firewall; empty if no policy is open."""
-    rules = tuple(rule for each in suspensions.open for rule in _rules(each, matrix.namespace, alerting))
+    rules = tuple(
+        rule for each in suspensions.open for rule in _rules(each, matrix.namespace_of_policy(each.policy), alerting)
+    )
     return (RuleGroup(f"{matrix.namespace}-network-policy-suspensions", rules),) if rules else ()
 
 

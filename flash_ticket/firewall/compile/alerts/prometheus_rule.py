@@ -1,5 +1,6 @@
 """Prometheus rules as values, and the Kubernetes objects for rules and dashboards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,16 @@ def equal(label: str, value: str) -> str:
 def not_equal(label: str, value: str) -> str:
     """Return a matcher for every other value."""
     return f"{label}!={_quoted(value)}"
+
+
+def among(label: str, values: Sequence[str]) -> str:
+    """Return a matcher for some values without special characters."""
+    return equal(label, values[0]) if len(values) == 1 else matching(label, "|".join(values))
+
+
+def among_others(label: str, values: Sequence[str]) -> str:
+    """Return a matcher for every value but these."""
+    return not_equal(label, values[0]) if len(values) == 1 else f"{label}!~{_quoted('|'.join(values))}"
 
 
 def matching(label: str, regex: str) -> str:

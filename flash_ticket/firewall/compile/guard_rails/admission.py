@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
-from flash_ticket.firewall.declare.matrix import Labels, Matrix
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY, PART_OF_LABEL
+from flash_ticket.firewall.declare.matrix import Labels, Matrix, Service
 from flash_ticket.firewall.declare.sections.guard_rails import Enforcement, GuardRailChoice, Subject, SubjectKind
 
 _VERSION = "admissionregistration.k8s.io/v1"
@@ -44,19 +44,20 @@ class AdmissionPolicy:
     """One policy and its binding to the namespace; both are cluster-scoped and have the same name.
 
     Attributes:
+        part_of: The namespace that the firewall is named after.
         spec: The spec of the ValidatingAdmissionPolicy.
         binding: The spec of its binding.
     """
 
     name: str
-    namespace: str
+    part_of: str
     spec: dict[str, Any] = field(hash=False)
     binding: dict[str, Any] = field(hash=False)
 
     @property
     def metadata(self) -> dict[str, Any]:
         """The metadata of both objects."""
-        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": self.namespace}
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, PART_OF_LABEL: self.part_of}
         return {"name": self.name, "labels": labels}
 
     def manifests(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -72,23 +73,38 @@ def admission_policies(matrix: Matrix, guard: GuardRailChoice) -> tuple[Admissio
     """Return the policies of one firewall; empty if the binding does not request admission."""
     if guard.admission is None:
         return ()
-    namespace, enforcement = matrix.namespace, guard.admission.enforcement
-    specs = {"policies": _policies_spec(namespace, guard.changers()), "pods": _pods_spec(matrix)}
-    return tuple(policy_for(f"{namespace}-firewall-{name}", namespace, enforcement, specs[name]) for name in specs)
+    home, enforcement, changers = matrix.namespace, guard.admission.enforcement, guard.changers()
+    return tuple(
+        policy_for(f"{namespace}-firewall-{name}", namespace, home, enforcement, spec)
+        for namespace in matrix.namespaces
+        for name, spec in (
+            ("policies", _policies_spec(home, changers)),
+            ("pods", _pods_spec(matrix.services_in(namespace))),
+        )
+        if spec["validations"]
+    )
 
 
-def policy_for(name: str, namespace: str, enforcement: Enforcement, spec: dict[str, Any]) -> AdmissionPolicy:
-    """Return a policy that applies only in a namespace."""
+def policy_for(name: str, namespace: str, home: str, enforcement: Enforcement, spec: dict[str, Any]) -> AdmissionPolicy:
+    """Return a policy that applies only in a namespace.
+
+    Args:
+        name: Its name.
+        namespace: The namespace.
+        home: The namespace that the firewall is named after.
+        enforcement: What happens to a request that it does not admit.
+        spec: What it admits.
+    """
     selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     binding = {
         "policyName": name,
         "validationActions": enforcement.actions,
         "matchResources": {"namespaceSelector": selector},
     }
-    return AdmissionPolicy(name, namespace, spec, binding)
+    return AdmissionPolicy(name, home, spec, binding)
 
 
-def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, Any]:
+def _policies_spec(home: str, changers: tuple[Subject, ...]) -> dict[str, Any]:
     return {
         "failurePolicy": "Fail",
         "matchConstraints": {
@@ -100,7 +116,7 @@ def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, A
         "validations": [
             {
                 "expression": f"{_is_one_of(changers)} || ({_UNCHANGED})",
-                "message": f"only the deployers of the firewall of {namespace} may change its policies: edit "
+                "message": f"only the deployers of the firewall of {home} may change its policies: edit "
                 "traffic.yaml and deploy it",
                 "reason": "Forbidden",
             }
@@ -108,7 +124,7 @@ def _policies_spec(namespace: str, changers: tuple[Subject, ...]) -> dict[str, A
     }
 
 
-def _pods_spec(matrix: Matrix) -> dict[str, Any]:
+def _pods_spec(services: tuple[Service, ...]) -> dict[str, Any]:
     return {
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": [matched("", "v1", resource, ["UPDATE"]) for resource in _PODS]},
@@ -118,7 +134,7 @@ def _pods_spec(matrix: Matrix) -> dict[str, Any]:
                 "message": f"a running pod cannot become {service.name}: the firewall identifies pods by their labels",
                 "reason": "Forbidden",
             }
-            for service in matrix.services
+            for service in services
         ],
     }
 

@@ -15,19 +15,21 @@ class CompiledGuardRails:
     """The objects to create in the cluster besides the policies; by default none.
 
     Attributes:
-        labels: The namespace's labels for Pod Security.
+        labels: The labels of each namespace for Pod Security.
+        further: The namespaces besides the one that the firewall is named after.
     """
 
     admission: tuple[AdmissionPolicy, ...] = ()
     labels: Labels = ()
     roles: tuple[FirewallRole, ...] = ()
+    further: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Return whether there is anything to create."""
         return bool(self.admission or self.labels or self.roles)
 
     def manifests(self) -> tuple[dict[str, Any], ...]:
-        """Return every object but the namespace, in the order in which to create them."""
+        """Return every object but the namespaces, in the order in which to create them."""
         roles = (each for role in self.roles for each in role.manifests())
         return (*roles, *(each for admission in self.admission for each in admission.manifests()))
 
@@ -39,7 +41,8 @@ def compile_guard_rails(matrix: Matrix, environment: Environment) -> CompiledGua
         return CompiledGuardRails()
     labels = tuple(asked.pod_security.labels().items()) if asked.pod_security else ()
     return CompiledGuardRails(
-        (*admission_policies(matrix, asked), *secrets_policies(matrix.namespace, asked.secrets)),
+        (*admission_policies(matrix, asked), *secrets_policies(matrix, asked.secrets)),
         labels,
-        firewall_roles(matrix.namespace, environment, asked),
+        firewall_roles(matrix, environment, asked),
+        matrix.namespaces[1:],
     )

@@ -11,8 +11,9 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, Reach, rules
-from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
+from flash_ticket.firewall.compile.pod_layer import MANAGED_BY, PART_OF_LABEL
 from flash_ticket.firewall.declare.choices import PodLayerOwner
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.guard_rails import Duty, GuardRailChoice, Subject, SubjectKind
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -27,11 +28,13 @@ class FirewallRole:
     """The rights of one duty in a namespace or in the cluster, and its subjects.
 
     Attributes:
+        part_of: The namespace that the firewall is named after.
         rules: The rules of the Role or ClusterRole, as PolicyRules of RBAC.
     """
 
     name: str
     namespace: str
+    part_of: str
     reach: Reach
     rules: list[dict[str, Any]] = field(hash=False)
     subjects: tuple[Subject, ...]
@@ -39,7 +42,7 @@ class FirewallRole:
     @property
     def metadata(self) -> dict[str, Any]:
         """The metadata of the role and its binding."""
-        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, "app.kubernetes.io/part-of": self.namespace}
+        labels = {"app.kubernetes.io/managed-by": MANAGED_BY, PART_OF_LABEL: self.part_of}
         within = {"namespace": self.namespace} if self.reach is Reach.NAMESPACE else {}
         return {"name": self.name, **within, "labels": labels}
 
@@ -64,14 +67,16 @@ class FirewallRole:
         )
 
 
-def firewall_roles(namespace: str, environment: Environment, guard: GuardRailChoice) -> tuple[FirewallRole, ...]:
-    """Return the roles of one firewall; empty if the binding requests none."""
+def firewall_roles(matrix: Matrix, environment: Environment, guard: GuardRailChoice) -> tuple[FirewallRole, ...]:
+    """Return the roles of one firewall, in each of its namespaces; empty if the binding requests none."""
+    home = matrix.namespace
     return tuple(
-        FirewallRole(f"{namespace}-firewall-{duty.value}", namespace, reach, granted, subjects)
+        FirewallRole(f"{home}-firewall-{duty.value}", namespace, home, reach, granted, subjects)
         for duty, subjects in guard.duties
         for rights in [tuple(rights_of(duty, environment))]
         for reach in Reach
         if (granted := rules(rights, reach))
+        for namespace in (matrix.namespaces if reach is Reach.NAMESPACE else (home,))
     )
 
 

@@ -16,6 +16,7 @@ from flash_ticket.firewall.compile.guard_rails.admission import (
     policy_for,
     same,
 )
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.guard_rails import SecretsRule
 
 SEALED_KIND: Final = "SealedSecret"
@@ -29,11 +30,15 @@ _SAME_CONTENT = f'request.operation == "UPDATE" && {same("data")}'
 _SAME_OWNERS = same("metadata.ownerReferences")
 
 
-def secrets_policies(namespace: str, rule: SecretsRule | None) -> tuple[AdmissionPolicy, ...]:
-    """Return the policy for the Secrets of a namespace; empty without a rule."""
+def secrets_policies(matrix: Matrix, rule: SecretsRule | None) -> tuple[AdmissionPolicy, ...]:
+    """Return the policy for the Secrets of each namespace; empty without a rule."""
     if rule is None:
         return ()
-    return (policy_for(f"{namespace}-firewall-secrets", namespace, rule.enforcement, _spec(namespace, rule)),)
+    home, enforcement = matrix.namespace, rule.enforcement
+    return tuple(
+        policy_for(f"{namespace}-firewall-secrets", namespace, home, enforcement, _spec(namespace, rule))
+        for namespace in matrix.namespaces
+    )
 
 
 def _spec(namespace: str, rule: SecretsRule) -> dict[str, Any]:
