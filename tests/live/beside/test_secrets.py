@@ -31,7 +31,7 @@ def table(*names: str, following: str = "") -> tuple[int, bytes]:
 
 def warned(answers: dict[str, Any]) -> list[str]:
     with answering(answers) as url:
-        return list(secrets_warnings(connected(url), "shop", RULE))
+        return list(secrets_warnings(connected(url), ("shop",), RULE))
 
 
 def test_secrets_without_a_sealed_secret_of_their_name_are_named() -> None:
