@@ -98,7 +98,7 @@ def read_deployed(  # noqa: PLR0913 - both APIs, whose firewall, and where it is
         owner: The stack's firewall, which tells its own resources from those of others with the stack's name.
         vpc: The stack's VPC.
         state: The ids of the resources in the stack's state; empty if the state is not known.
-        further: The namespaces of its pods besides the one that it is named after.
+        further: The namespaces of its pods, with or without the one that it is named after.
 
     Raises:
         InputError: An API does not answer, a right is missing, it is unclear whether a group is the stack's, or another

@@ -119,7 +119,8 @@ def test_every_matrix_deploys_without_duplicate_names_and_default_deny_last(shop
     firewall = compile_policies(*shop)
     deployment = deployed(firewall)
     policies = by_name(deployment)
-    deny = policies["00-default-deny"]
+    allows = {policies[policy.name].urn for policy in firewall.allows}
 
     assert len(policies) == len(deployment.all(POLICY)) == len(firewall.policies)
-    assert deny.depends_on == {policy.urn for name, policy in policies.items() if name != "00-default-deny"}
+    assert policies["00-default-deny"].depends_on == allows
+    assert all(policies[denial.name].depends_on == allows for denial in firewall.denials)

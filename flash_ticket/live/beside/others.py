@@ -44,7 +44,8 @@ def lists_of(api: OverrulingApi, namespaces: Iterable[str]) -> Iterator[tuple[st
 def _policies(cluster: KubernetesCluster, namespaces: Iterable[str], unread: list[InputError]) -> Iterator[OtherPolicy]:
     seen: set[tuple[str, str | None, str]] = set()
     every = tuple(namespaces)
-    for api, version, path in ((api, *found) for api in OVERRULING_APIS for found in lists_of(api, every)):
+    asked = ((each, *found) for each in OVERRULING_APIS for found in lists_of(each, every))
+    for api, version, path in asked:
         try:
             listed = cluster.listed_if_known(version, path)
         except ForbiddenError as error:
