@@ -6,7 +6,7 @@ from flash_ticket.firewall.bind.environment import Adopting, Environment, Group
 from flash_ticket.firewall.bind.lookup import Lookup
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from flash_ticket.firewall.declare.choices import Attachment, PodLayerOwner
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
+from flash_ticket.firewall.declare.fields import default_deny_of
 from flash_ticket.firewall.declare.sections.adopt import AdoptEntry, Every
 from flash_ticket.firewall.declare.sections.selection import One
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -30,7 +30,9 @@ def bind_adopting(entry: AdoptEntry | None, lookup: Lookup, environment: Environ
     if entry is None:
         return None
     mistakes: list[InputError] = []
-    names = {name for service in lookup.matrix.services for _, name in service.policies} | {DEFAULT_DENY}
+    matrix = lookup.matrix
+    names = {name for service in matrix.services for _, name in service.policies}
+    names |= {default_deny_of(namespace, matrix.namespace) for namespace in matrix.namespaces}
     listed = () if entry.policies is None or isinstance(entry.policies, Every) else entry.policies
     mistakes += _wrong_policies(entry, lookup, environment, names)
     groups: dict[str, Group] = {}
