@@ -49,7 +49,7 @@ class FirewallArgs:
     guard: CompiledGuardRails = field(default_factory=CompiledGuardRails)
     rewriting: Rewriting = field(default_factory=Rewriting)
     pod_layer: PodLayerStep = PodLayerStep.DEPLOY
-    waiting: Waiting = field(default_factory=dict)
+    waiting: Waiting = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(
