@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.workermanage import WorkerController
 
-from lab.running.lab import Lab
+from lab.running.lab import Checkpoints, Lab
 from tests.support.engine.judgement import Count, count, judgement
 from tests.support.workers import Stories, order
 
@@ -49,7 +49,7 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """One lab for all tests that need one; tests with the mark `engine` change only their own objects in it."""
-    with Lab.start(clusters=()) as running:
+    with Lab.start(clusters=(), checkpoints=Checkpoints.AT_THE_END) as running:
         yield running
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -69,6 +69,28 @@ def module(path: Path) -> str:
     return named(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def every(paths: list[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Make one test of a promise that every file keeps. It fails with the name of each file that does not."""
+
+    def made(promise: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            assert {named(path): why for path in paths if (why := broken(promise, path))} == {}
+
+        test.__doc__ = promise.__doc__
+        return test
+
+    return made
+
+
+def broken(promise: Callable[[Path], None], path: Path) -> str:
+    """Return how a file breaks a promise; empty if it keeps it."""
+    try:
+        promise(path)
+    except AssertionError as error:
+        return str(error) or "it does"
+    return ""
+
+
 # The floors of the house, from the ground up: a room imports from floors below its own, and from itself.
 PACKAGE = (("firewall",), ("traffic",), ("verify",), ("live", "report"), ("operate",), ("cli",))
 FIREWALL = (("terms",), ("declare", "analyse"), ("bind",), ("compile",), ("prove",), ("change",))
@@ -93,13 +115,13 @@ def climbs(path: Path, package: tuple[str, ...], floors: tuple[tuple[str, ...], 
     ]
 
 
-@pytest.mark.parametrize("path", files("flash_ticket"), ids=named)
+@every(files("flash_ticket"))
 def test_a_room_imports_from_the_floors_below_it_alone(path: Path) -> None:
     if path.parent != ROOT / "flash_ticket":
         assert climbs(path, ("flash_ticket",), PACKAGE) == []
 
 
-@pytest.mark.parametrize("path", files("flash_ticket/firewall"), ids=named)
+@every(files("flash_ticket/firewall"))
 def test_inside_the_firewall_a_room_imports_from_the_floors_below_it_alone(path: Path) -> None:
     assert climbs(path, ("flash_ticket", "firewall"), FIREWALL) == []
 
@@ -114,12 +136,12 @@ def test_no_two_files_import_each_other_by_any_way() -> None:
     assert settled == set(ours)
 
 
-@pytest.mark.parametrize("path", files(*(f"flash_ticket/{room}" for room in PURE)), ids=named)
+@every(files(*(f"flash_ticket/{room}" for room in PURE)))
 def test_the_pure_rooms_know_no_network_no_cluster_and_no_pulumi(path: Path) -> None:
     assert not roots(path) & (NETWORK | (OURS - {"flash_ticket"}))
 
 
-@pytest.mark.parametrize("path", files("components"), ids=named)
+@every(files("components"))
 def test_components_are_made_of_the_firewall_and_pulumi_alone(path: Path) -> None:
     ours = {name[:2] for name in imported(path) if name[0] == "flash_ticket"}
 
@@ -133,7 +155,7 @@ def test_components_are_made_of_the_firewall_and_pulumi_alone(path: Path) -> Non
     }
 
 
-@pytest.mark.parametrize("path", files("components"), ids=named)
+@every(files("components"))
 def test_components_hold_resources_and_their_arguments_only(path: Path) -> None:
     """Every class is a component or a frozen dataclass, and every function beside them is private."""
     for node in parsed(path).body:
@@ -145,12 +167,12 @@ def test_components_hold_resources_and_their_arguments_only(path: Path) -> None:
             assert node.name.startswith("_"), f"{node.name} decides something: it belongs to flash_ticket"
 
 
-@pytest.mark.parametrize("path", [PROGRAM, *files(*PRODUCT)], ids=named)
+@every([PROGRAM, *files(*PRODUCT)])
 def test_nothing_of_the_product_knows_the_lab_the_tests_or_the_benchmarks(path: Path) -> None:
     assert not roots(path) & {"lab", "tests", "moto", "pytest", "hypothesis"}
 
 
-@pytest.mark.parametrize("path", files("flash_ticket/live"), ids=named)
+@every(files("flash_ticket/live"))
 def test_live_declares_no_resource_and_is_no_command(path: Path) -> None:
     """Of Pulumi it knows the running program: its configuration, what its state and other stacks hold, how it ends."""
     assert not roots(path) & {"components", "pulumi_aws", "pulumi_kubernetes"}
@@ -206,7 +228,7 @@ def text_of(node: ast.AST) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
-@pytest.mark.parametrize("path", files("flash_ticket/live"), ids=named)
+@every(files("flash_ticket/live"))
 def test_live_asks_both_apis_and_writes_to_none(path: Path) -> None:
     tree = nodes(path)
     operations = set(map(text_of, tree)) | {called for called, _ in calls(path)}
@@ -220,7 +242,7 @@ def test_live_asks_both_apis_and_writes_to_none(path: Path) -> None:
     assert methods <= set(WRITES_THAT_ASK)
 
 
-@pytest.mark.parametrize("path", [PROGRAM, *files(*PRODUCT)], ids=named)
+@every([PROGRAM, *files(*PRODUCT)])
 def test_only_operate_changes_files_and_all_else_keeps_but_private_copies(path: Path) -> None:
     if "operate" in path.parts or not any(changes_a_file(*each) for each in calls(path)):
         return
@@ -228,7 +250,7 @@ def test_only_operate_changes_files_and_all_else_keeps_but_private_copies(path: 
     assert "TemporaryDirectory" in {called for called, _ in calls(path)}
 
 
-@pytest.mark.parametrize("path", [PROGRAM, *files(*PRODUCT)], ids=named)
+@every([PROGRAM, *files(*PRODUCT)])
 def test_only_operate_runs_pulumi_rewrites_the_settings_and_touches_a_pod(path: Path) -> None:
     if "operate" in path.parts:
         return
@@ -265,7 +287,7 @@ def test_git_and_pulumi_are_all_that_live_runs_and_they_are_only_asked(name: str
     assert sum("subprocess.run" in line for line in text.splitlines()) == places
 
 
-@pytest.mark.parametrize("path", files("flash_ticket/cli"), ids=named)
+@every(files("flash_ticket/cli"))
 def test_the_command_asks_others_and_decides_nothing(path: Path) -> None:
     """It reads no cloud, parses no file format and computes no address by itself."""
     forbidden = OUTSIDE_WORLD | {"components", "yaml", "pydantic", "ipaddress", "re", "subprocess", "socket"}
@@ -278,7 +300,7 @@ def test_the_program_fits_on_one_screen_and_imports_no_provider() -> None:
     assert not roots(PROGRAM) & {"pulumi_aws", "pulumi_kubernetes", "boto3", "kubernetes"}
 
 
-@pytest.mark.parametrize("path", [PROGRAM, *files(*OURS)], ids=named)
+@every([PROGRAM, *files(*OURS)])
 def test_a_file_holds_one_idea_on_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
     assert path.stem not in {"helpers", "utils", "util", "common", "misc", "manager"}
@@ -288,7 +310,7 @@ def rooms() -> list[Path]:
     return sorted({path.parent for path in files(*PRODUCT)})
 
 
-@pytest.mark.parametrize("room", rooms(), ids=named)
+@every(rooms())
 def test_a_room_holds_about_ten_files(room: Path) -> None:
     assert len([path for path in room.glob("*.py") if path.stem != "__init__"]) <= 12
 

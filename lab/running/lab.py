@@ -9,7 +9,8 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 
 from lab.kubernetes_api.servers import NodeSide, kubeconfig_path
@@ -24,6 +25,20 @@ _END_SECONDS = 60.0
 _PROVIDER_POOL = "FLASH_FIREWALL_PROVIDER_POOL"
 # Variables of the caller that would lead a program to a real account, cluster or backend.
 FOREIGN = ("AWS_", "PULUMI_", "KUBE", "TF_", "ARM_", "GOOGLE_")
+
+
+class Checkpoints(StrEnum):
+    """When an engine writes its state; the value is that of ``PULUMI_SKIP_CHECKPOINTS``."""
+
+    EACH_STEP = ""
+    """As outside the lab: an engine that is killed leaves what it has done so far in the state."""
+    AT_THE_END = "true"
+    """Once, when the operation ends or fails: to write it after each step takes half of the engine's own time."""
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The variables that make an engine do so."""
+        return {"PULUMI_SKIP_CHECKPOINTS": self.value}
 
 
 class LabError(Exception):
@@ -86,12 +101,14 @@ class Lab:
         aws_endpoint: The URL of every AWS service.
         kubeconfigs: The kubeconfig file of each stack. Each has an API server of its own, which starts at the latest
             when somebody asks for its file.
+        checkpoints: When the engines write their state.
     """
 
     folder: Path
     toolchain: Toolchain
     aws_endpoint: str
     kubeconfigs: Mapping[str, Path]
+    checkpoints: Checkpoints = Checkpoints.EACH_STEP
 
     @classmethod
     @contextmanager
@@ -100,6 +117,7 @@ class Lab:
         toolchain: Toolchain | None = None,
         nodes: Mapping[str, NodeSide] | None = None,
         clusters: Iterable[str] = STACKS,
+        checkpoints: Checkpoints = Checkpoints.EACH_STEP,
     ) -> Iterator["Lab"]:
         """Run a lab for the length of a ``with`` block.
 
@@ -109,6 +127,7 @@ class Lab:
             toolchain: The programs; if None, they are found or made first.
             nodes: The node of each stack whose cluster has one, see `lab.node`.
             clusters: The stacks whose API servers start at once.
+            checkpoints: When the engines write their state.
 
         Raises:
             BuildError: A tool is missing and cannot be built.
@@ -134,7 +153,7 @@ class Lab:
             start_new_session=True,  # an interrupt on the terminal goes to the caller, which then ends the lab in order
         )
         try:
-            yield cls._joined(supervisor, folder, toolchain, at_once)
+            yield replace(cls._joined(supervisor, folder, toolchain, at_once), checkpoints=checkpoints)
         finally:
             supervisor.communicate(timeout=_END_SECONDS)
             shutil.rmtree(folder, ignore_errors=True)
@@ -161,6 +180,7 @@ class Lab:
             "PULUMI_CONFIG_PASSPHRASE": "lab",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **self.checkpoints.variables,
             "AWS_ENDPOINT_URL": self.aws_endpoint,
             "AWS_ACCESS_KEY_ID": "lab",
             "AWS_SECRET_ACCESS_KEY": "lab",

@@ -11,7 +11,7 @@ from lab.recording.journal import Journal, Write
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result
-from lab.running.lab import Lab
+from lab.running.lab import Checkpoints, Lab
 from lab.running.program import copy_program
 from tests.support.engine.apis import CHANGES, NAMESPACE, REPOSITORY, Apis, changed_matrix
 from tests.support.engine.intermediate_states import Run, Transition
@@ -20,8 +20,10 @@ from tests.support.faults.standing import Standing, standing
 from tests.support.faults.state_backup import restore
 from tests.support.faults.typed import removing, typed
 
-# The AWS client retries for minutes by default; here it tries only twice.
-IMPATIENT = {"AWS_MAX_ATTEMPTS": "2"}
+_VARIABLES = {
+    "AWS_MAX_ATTEMPTS": "2",  # the AWS client retries for minutes by default
+    **Checkpoints.EACH_STEP.variables,  # a killed engine leaves its state as outside the lab
+}
 _LIMIT_SECONDS = 180.0
 _DEAF_SECONDS = 45.0
 """How long an engine without its API may wait. It would wait for minutes; it is killed then, as a person would do."""
@@ -208,7 +210,7 @@ class Stage:
     def _engine(self, course: Course, variables: dict[str, str] | None = None) -> Engine:
         before, after = _ENDS[course]
         return Engine(
-            self.lab, self.stack, self._programs[after or before or "shop"], {**(variables or {}), **IMPATIENT}
+            self.lab, self.stack, self._programs[after or before or "shop"], {**(variables or {}), **_VARIABLES}
         )
 
     def _gaps(self, course: Course, *journals: Journal) -> Iterator[str]:
