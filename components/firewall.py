@@ -22,7 +22,7 @@ from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, 
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PodFirewall
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
-from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.declare.choices import LogDestination, Protection
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 
 
@@ -102,7 +102,7 @@ class Firewall(pulumi.ComponentResource):
         inside = pulumi.ResourceOptions(parent=self)
         groups = SecurityGroups(
             f"{name}-groups",
-            SecurityGroupsArgs(args.vpc, environment.vpc, owner, args.adoption, args.rewriting),
+            SecurityGroupsArgs(args.vpc, environment.vpc, owner, args.adoption, args.rewriting, environment.protection),
             inside,
         )
         self.policies, before_guard = self._policies(name, args, groups, inside)
@@ -181,9 +181,12 @@ class Firewall(pulumi.ComponentResource):
         """Declare the policies unless something else applies them; return their names and what guard rails wait for."""
         if args.pod_layer is PodLayerStep.LEAVE:
             return pulumi.Output.from_input([]), groups
+        protect = None
+        if args.environment.protection is Protection.PROTECTED:
+            protect = args.pod_layer is PodLayerStep.DEPLOY  # Pulumi cannot let go of what it protects
         declared = NetworkPolicies(
             resource_names.joined(name, resource_names.POLICIES),
             NetworkPoliciesArgs(args.pods, (groups,), args.rewriting, groups.attachments, args.pod_layer, args.waiting),
-            inside,
+            pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(protect=protect)),
         )
         return declared.names, declared

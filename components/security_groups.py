@@ -26,6 +26,7 @@ from flash_ticket.firewall.compile.vpc_layer import (
     RulePeer,
     VpcFirewall,
 )
+from flash_ticket.firewall.declare.choices import Protection
 from flash_ticket.firewall.terms.verdict import Direction
 
 RuleResource = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
@@ -46,6 +47,7 @@ class SecurityGroupsArgs:
         owner: The firewall that they belong to: its namespace is that of the pods, and its tags mark the rules.
         adoption: Existing resources to adopt if they are missing in the state.
         rewriting: The SecurityGroupPolicies to rewrite, because they are not as deployed.
+        protection: Whether the engine may delete groups and attachments. Rules come and go with the flows.
     """
 
     firewall: VpcFirewall
@@ -53,6 +55,7 @@ class SecurityGroupsArgs:
     owner: Owner
     adoption: Adoption = field(default_factory=Adoption)
     rewriting: Rewriting = field(default_factory=Rewriting)
+    protection: Protection = Protection.NONE
 
 
 class SecurityGroups(pulumi.ComponentResource):
@@ -71,6 +74,8 @@ class SecurityGroups(pulumi.ComponentResource):
     def __init__(self, name: str, args: SecurityGroupsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("flash-ticket-firewall:components:SecurityGroups", name, None, opts)
         self._name, self._args = name, args
+        # None leaves it to the options that a caller gives to the component.
+        self._protected = True if args.protection is Protection.PROTECTED else None
         self._groups = {group: self._group(group) for group in args.firewall.groups}
         about: dict[RulePeer, list[RuleResource]] = defaultdict(list)
         for rule in args.firewall.rules:
@@ -95,7 +100,9 @@ class SecurityGroups(pulumi.ComponentResource):
                 **self._args.owner.tags,
                 GROUP_TAG: group.label,
             },
-            opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.group(group.label)),
+            opts=pulumi.ResourceOptions(
+                parent=self, import_=self._args.adoption.group(group.label), protect=self._protected
+            ),
         )
 
     def _rule(self, rule: GroupRule) -> RuleResource:
@@ -137,5 +144,5 @@ class SecurityGroups(pulumi.ComponentResource):
             kind=manifest["kind"],
             metadata={**manifest["metadata"], **annotations},
             spec=manifest["spec"],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(rules)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(rules), protect=self._protected),
         )

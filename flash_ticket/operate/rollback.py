@@ -8,8 +8,10 @@ from pathlib import Path
 from flash_ticket.firewall.change.history import DeclaredVersion, Versions, declared_at, require_region, version_of
 from flash_ticket.firewall.compile.suspended import refuse_rendered
 from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.choices import Protection
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE, declared_files
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.git import commits_of, files_at
 from flash_ticket.live.stack.settings import OtherStacks, StackConfiguration, read_stack_file
@@ -74,6 +76,7 @@ class Rollback:
         then = version.firewall(self.name, self.settings.suspensions)
         for each in (now, then):
             refuse_rendered(each.environment, f"stack {self.name}", "", "roll both layers back together")
+        self._refuse_lost(now, then, number)
         yield going_back_text(now, then, version)
         if not then.proof().holds:
             raise InputError(
@@ -99,6 +102,17 @@ class Rollback:
         """Provide the stack of a project that declares an earlier version, with the settings of this moment."""
         with declared_project(self.stack.folder, self.name, version) as project:
             yield Stack(project, self.stack.name)
+
+    def _refuse_lost(self, now: CompiledFirewall, then: CompiledFirewall, number: int) -> None:
+        """Refuse a version without what the stack protects: the engine would stop in the middle of the update."""
+        lost = sorted(_protected(now) - _protected(then))
+        if now.environment.protection is Protection.PROTECTED and lost:
+            raise InputError(
+                "--to",
+                "",
+                f"version {number} lacks what protect: true in the binding keeps: {', '.join(lost)}",
+                f"Remove protect from {stack_file(self.name)}, run pulumi up --stack {self.stack.name}, then roll back",
+            )
 
     def _require_unchanged(self, shown: DeclaredVersion) -> None:
         if not self.stack.versions()[-1].same_as(shown):
@@ -136,6 +150,12 @@ class Rollback:
             except InputError:
                 continue
         return None
+
+
+def _protected(firewall: CompiledFirewall) -> set[str]:
+    """Return the names of the policies and groups of a firewall."""
+    policies, groups = firewall.pods.policies, firewall.vpc.groups
+    return {*(policy.name for policy in policies), *(f"the group of {group.label}" for group in groups)}
 
 
 def _declared(folder: Path, stack: str) -> DeclaredVersion:

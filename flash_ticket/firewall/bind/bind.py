@@ -29,7 +29,7 @@ from flash_ticket.firewall.declare.binding import (
     PlaceEntry,
 )
 from flash_ticket.firewall.declare.built_in import written_name
-from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.choices import Network, Protection
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 
@@ -49,7 +49,15 @@ def bind(matrix: Matrix, binding: Binding, stack: str, account: Account) -> Envi
     guard = binding.guard_rails.guard_rails() if binding.guard_rails else None
     accepted, alerting = tuple(binding.accepted_policies), bind_alerts(binding.alerts, found)
     adopting = bind_adopting(binding.adopt, lookup, found)
-    return replace(found, alerting=alerting, guard_rails=guard, accepted_policies=accepted, adopting=adopting)
+    protection = Protection.PROTECTED if binding.protect else Protection.NONE
+    return replace(
+        found,
+        alerting=alerting,
+        guard_rails=guard,
+        accepted_policies=accepted,
+        adopting=adopting,
+        protection=protection,
+    )
 
 
 @dataclass(frozen=True, slots=True)

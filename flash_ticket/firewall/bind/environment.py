@@ -23,6 +23,7 @@ from flash_ticket.firewall.declare.choices import (
     PodLayerOwner,
     PolicyEnforcement,
     PolicyVerdicts,
+    Protection,
 )
 from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailChoice
@@ -323,6 +324,7 @@ class Environment:
             restarted since: they carry the group of their service, but not the namespace's.
         adopting: What a deployment may take over; None if the binding does not ask for it.
         in_pods: The externals that are pods in this stack, sorted by name; they have no place.
+        protection: What the engine does when an update would delete policies, groups or attachments.
     """
 
     name: str
@@ -342,6 +344,7 @@ class Environment:
     waiting: frozenset[str] = frozenset()
     adopting: Adopting | None = None
     in_pods: tuple[tuple[str, PodsOfPlace], ...] = ()
+    protection: Protection = Protection.NONE
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:

@@ -219,6 +219,8 @@ class Binding(FileModel):
     """Policies of administrators that the proof does not count, because they cannot be changed now."""
     adopt: Asked[AdoptEntry] = None
     """What exists already, and what a deployment takes over in place."""
+    protect: bool = False
+    """Whether Pulumi refuses to delete policies, groups and their attachments to pods. Rules may still come and go."""
 
 
 def stack_file(stack: str) -> str:

@@ -132,6 +132,15 @@ class Coarsening(StrEnum):
     """It refuses the stack."""
 
 
+class Protection(StrEnum):
+    """What the engine does when an update would delete what traffic depends on."""
+
+    NONE = "none"
+    """It deletes it."""
+    PROTECTED = "protected"
+    """It refuses the update (Pulumi's ``protect``)."""
+
+
 class LogDestination(StrEnum):
     """Where AWS delivers VPC flow logs."""
 

@@ -88,6 +88,7 @@ _WORDS = {
     "string_type": ("{value} is not text", _TEXT),
     "string_too_short": ("it is empty", _TEXT),
     "invalid_key": ("this key is not text", _TEXT),
+    "bool_type": ("{value} is neither true nor false", "Write true or false, without quotes"),
     "int_type": ("{value} is not a whole number", "Write a whole number, without quotes"),
     "greater_than_equal": ("{value} is too small", "Write {ge} or more"),
     "less_than_equal": ("{value} is too large", "Write {le} or less"),

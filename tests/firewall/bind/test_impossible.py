@@ -61,7 +61,7 @@ def at_check(folder: Path, resolver: str | None = None, traffic: dict[str, Any] 
 
 def test_a_flow_of_the_load_balancer_over_udp_is_refused(tmp_path: Path) -> None:
     assert at_preview(traffic=with_udp()) == NOT_TCP
-    assert at_check(tmp_path, traffic=with_udp()) == f"{BINDING}{NOT_TCP} See line 15."
+    assert at_check(tmp_path, traffic=with_udp()) == f"{BINDING}{NOT_TCP} See line 16."
 
 
 NO_HOST = (
@@ -72,7 +72,7 @@ NO_HOST = (
 
 def test_a_resolver_on_the_internet_is_refused(tmp_path: Path) -> None:
     assert at_preview("8.8.8.8") == ".cluster.dns.address: " + NO_HOST.format(" (10.10.0.0/16, 172.20.0.0/16)")
-    assert at_check(tmp_path, "8.8.8.8") == f"{BINDING}.cluster.dns.address: {NO_HOST.format('')} See line 13."
+    assert at_check(tmp_path, "8.8.8.8") == f"{BINDING}.cluster.dns.address: {NO_HOST.format('')} See line 14."
 
 
 @pytest.mark.parametrize(

@@ -172,13 +172,13 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "Write both as in 'AdminNetworkPolicy quarantine'.")),
     ("an empty binding", "", None,
         (": nothing is written here. Write keys with values here: vpc, cluster, loadBalancer, places, "
-        "flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt.")),
+        "flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
     ("a list", "", [],
         (": [] is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt.")),
+        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
     ("a word", "", "dev",
         (": 'dev' is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt.")),
+        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
 ]
 # fmt: on
 

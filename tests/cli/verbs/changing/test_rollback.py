@@ -116,3 +116,21 @@ def test_a_stack_whose_pod_layer_is_or_was_rendered_goes_back_in_git(
     assert "cluster.podLayer is rendered, so Pulumi cannot roll both layers back together" in result.stderr
     assert "Revert the commit of the rendered files" in result.stderr
     assert not asked.exists()
+
+
+def test_a_version_without_what_the_stack_protects_is_refused_before_an_update(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = declared_now(project, "dev")
+    edit(project / "traffic.yaml", "services:\n", "services:\n  mail: {pods: {app: mail}, ports: [25]}\n")
+    edit(project / "Pulumi.dev.yaml", "    flowLogs:\n", "    protect: true\n    flowLogs:\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = record_stack(tmp_path, before, declared_now(project, "dev"))
+    result = run(*BACK, "--yes", "--project", project)
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: --to: version 1 lacks what protect: true in the binding keeps: allow-egress-mail, allow-ingress-mail, "
+        "the group of mail. Remove protect from Pulumi.dev.yaml, run pulumi up --stack dev, then roll back.\n"
+    )
+    assert not asked.exists()
