@@ -68,8 +68,10 @@ def test_a_callers_providers_transformations_and_aliases_reach_every_part() -> N
 
     def labelled(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
         seen.append(args.name)
-        tags = {**args.props["tags"], "cost-centre": "42"} if args.props.get("tags") else None
-        return pulumi.ResourceTransformationResult({**args.props, **({"tags": tags} if tags else {})}, args.opts)
+        props: dict[str, Any] = dict(args.props)
+        if props.get("tags"):
+            props["tags"] = {**props["tags"], "cost-centre": "42"}
+        return pulumi.ResourceTransformationResult(props, args.opts)
 
     deployment = embedded(whole(), transformations=[labelled], aliases=[pulumi.Alias(name="firewall")])
     firewall = deployment.only(COMPONENT)
