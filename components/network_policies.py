@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResource
 
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.adopting.taken_policies import Waiting
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
 from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
+from flash_ticket.firewall.compile.names.domains_layer import DomainsPolicy
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 
 
@@ -37,7 +39,7 @@ class NetworkPoliciesArgs:
 
 
 class NetworkPolicies(pulumi.ComponentResource):
-    """The NetworkPolicies of one firewall, in all its namespaces.
+    """The NetworkPolicies of one firewall and its policies for domain names, in all its namespaces.
 
     Default-deny is created after every allow policy and every other declared resource, and deleted before them, so that
     neither creation nor deletion interrupts a declared flow. The allow policies of a service are created after what
@@ -56,7 +58,7 @@ class NetworkPolicies(pulumi.ComponentResource):
         super().__init__(resource_names.POLICIES_TYPE, name, None, opts)
         self._rewriting = args.rewriting
         self.kept = args.step is PodLayerStep.LET_GO
-        made: dict[str, NetworkPolicyResource] = {}
+        made: dict[str, pulumi.Resource] = {}
         left = list(args.firewall.allows)
         while left:
             ready = [each for each in left if made.keys() >= set(args.waiting.get(each.name, ()))]
@@ -67,15 +69,18 @@ class NetworkPolicies(pulumi.ComponentResource):
                 left.remove(policy)
         allows = [made[policy.name] for policy in args.firewall.allows]
         denials = [self._declare(name, each, *allows, *args.before_denial) for each in args.firewall.denials]
-        self.names = pulumi.Output.all(*(policy.metadata.name for policy in (*allows, *denials))).apply(list)
+        names = [policy.manifest()["metadata"]["name"] for policy in args.firewall.policies]
+        self.names = pulumi.Output.all(*(policy.urn for policy in (*allows, *denials))).apply(lambda _: names)
         self.register_outputs({"names": self.names, resource_names.KEPT: self.kept})
 
-    def _declare(self, name: str, policy: NetworkPolicy, *after: pulumi.Resource) -> NetworkPolicyResource:
+    def _declare(
+        self, name: str, policy: NetworkPolicy, *after: pulumi.Resource
+    ) -> NetworkPolicyResource | CustomResource:
         manifest = policy.manifest()
         annotations = {**manifest["metadata"]["annotations"], **TAKE_BACK, **self._rewriting.of_policy(policy.name)}
-        return NetworkPolicyResource(
-            resource_names.joined(name, policy.name),
-            metadata={**manifest["metadata"], "annotations": annotations},
-            spec=manifest["spec"],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=after, retain_on_delete=self.kept),
-        )
+        metadata = {**manifest["metadata"], "annotations": annotations}
+        resource, spec = resource_names.joined(name, policy.name), manifest["spec"]
+        opts = pulumi.ResourceOptions(parent=self, depends_on=after, retain_on_delete=self.kept)
+        if isinstance(policy, DomainsPolicy):
+            return CustomResource(resource, policy.form.api_version, policy.form.kind, spec, metadata, opts)
+        return NetworkPolicyResource(resource, metadata=metadata, spec=spec, opts=opts)

@@ -112,6 +112,9 @@ def _first(most: int, lines: Sequence[str]) -> list[str]:
 _OF_RESTS = {
     Why.SHARED_GROUP: "Services share a group: for these pairs only the pod layer stops what is not declared.",
     Why.COARSE_RULES: "Rules are coarse: opened by the VPC layer, stopped by the pod layer.",
+    Why.DOMAIN_NAMES: (
+        "Security groups know no names: they open the ports of names to every address. Only the pod layer stops these."
+    ),
 }
 
 

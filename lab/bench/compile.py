@@ -100,7 +100,7 @@ def environment(matrix: Matrix) -> Environment:
             (),
         ),
         LoadBalancer("alb", (tcp(443),), (ip_network("203.0.113.0/24"),)),
-        tuple((external.name, place) for external in matrix.externals if external.namespace is None),
+        tuple((external.name, place) for external in matrix.externals if external.has_place),
         FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE),
         Quotas(60, 5),
     )

@@ -18,7 +18,7 @@ from flash_ticket.firewall.bind.environment import (
     PrefixList,
     Quotas,
 )
-from flash_ticket.firewall.bind.impossible import beyond_tcp
+from flash_ticket.firewall.bind.impossible import beyond_tcp, unenforceable_names
 from flash_ticket.firewall.bind.known_places import PodsOfPlace
 from flash_ticket.firewall.bind.lookup import Lookup, ordered
 from flash_ticket.firewall.declare.binding import (
@@ -66,10 +66,11 @@ class _Binder:
 
     def environment(self, binding: Binding) -> Environment:
         bound = (each for each in self.lookup.matrix.externals if each.looked_up is None)
-        outside = [external.name for external in bound if external.namespace is None]
+        outside = [external.name for external in bound if external.has_place]
         not_tcp = beyond_tcp(self.lookup.matrix, binding.load_balancer.external)
         mistakes = list(self._wrong_places(binding, outside))
         mistakes += [self.lookup.refuse("loadBalancer.external", *why) for why in not_tcp]
+        mistakes += [self.lookup.refuse(*why) for why in unenforceable_names(self.lookup.matrix, binding.cluster)]
         with self.lookup.gathered(mistakes):
             vpc = self.lookup.one("vpc", "VPC", binding.vpc, self.lookup.account.vpcs(binding.vpc))
         if any(each.key == f"{BINDING_KEY}.vpc" for each in mistakes):
@@ -120,12 +121,8 @@ class _Binder:
                     f"places.{name}", f"{name} needs no place, because the program looks it up", "Remove it"
                 )
             elif name not in outside:
-                why = (
-                    "stands for pods of another namespace, which need no place"
-                    if isinstance(self.lookup.matrix.endpoints.get(name), External)
-                    else "is not an external of traffic.yaml"
-                )
-                yield self.lookup.refuse(f"places.{name}", f"{name} {why}", "Remove it or correct its name")
+                problem = f"{name} {self._without_place(name)}"
+                yield self.lookup.refuse(f"places.{name}", problem, "Remove it or correct its name")
             elif binding.places[name].namespace == self.lookup.matrix.namespace:
                 yield self.lookup.refuse(
                     f"places.{name}.namespace",
@@ -147,6 +144,13 @@ class _Binder:
             yield self.lookup.refuse(
                 f"places.{front}.groups", "this program creates the load balancer's group", "Remove the groups"
             )
+
+    def _without_place(self, name: str) -> str:
+        known = self.lookup.matrix.endpoints.get(name)
+        if not isinstance(known, External):
+            return "is not an external of traffic.yaml"
+        what = "domain names" if known.domains else "pods of another namespace"
+        return f"stands for {what}, which need no place"
 
     def _is_looked_up(self, name: str) -> bool:
         return any(each.looked_up and written_name(each.name) == name for each in self.lookup.matrix.externals)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.bind.known_places import Occupants, PodsOfPlace
@@ -27,12 +28,14 @@ from flash_ticket.firewall.declare.choices import (
 )
 from flash_ticket.firewall.declare.sections.alerts import Alerting
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailChoice
-from flash_ticket.firewall.terms.addresses import AddressRange, stay_on_node
+from flash_ticket.firewall.terms.addresses import AddressRange, Family, stay_on_node
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 
 SYMBOLIC_ID = "000000000000"
 """The account of an environment that was bound without one. No account of AWS has this id."""
+
+_ANYWHERE: dict[Family, Network] = {Family.V4: ip_network("0.0.0.0/0"), Family.V6: ip_network("::/0")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +354,12 @@ class Environment:
         """The addresses that pods can have: any of the VPC of the family of the cluster, unless more is known."""
         families = {each.version for each in self.cluster.services or self.vpc_networks}
         return self.cluster.pod_networks or tuple(each for each in self.vpc_networks if each.version in families)
+
+    @property
+    def anywhere(self) -> tuple[Network, ...]:
+        """What the VPC layer opens for domain names: every address that pods can reach. Names often have only IPv4."""
+        is_sixth = any(Family(each.version) is Family.V6 for each in self.pod_networks)
+        return (_ANYWHERE[Family.V4], _ANYWHERE[Family.V6]) if is_sixth else (_ANYWHERE[Family.V4],)
 
     @property
     def resolvers(self) -> tuple[Network, ...]:

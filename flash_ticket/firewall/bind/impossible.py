@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.choices import CniName, Compute, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
 from flash_ticket.firewall.declare.sections.selection import ResolverIp
 from flash_ticket.firewall.terms.addresses import Family
 from flash_ticket.firewall.terms.ports import Protocol, listing
@@ -26,6 +27,33 @@ def beyond_tcp(matrix: Matrix, front: str) -> Iterator[tuple[str, str]]:
                 f"{told}, and {front} is an application load balancer, which speaks only TCP",
                 f"Give the flow from {flow.source} to {flow.target} its TCP ports, or name another external here",
             )
+
+
+_PLUGINS = {CniName.VPC_CNI: "the VPC CNI on nodes of EC2", CniName.CALICO: "Calico", CniName.CILIUM: "Cilium"}
+
+
+def unenforceable_names(matrix: Matrix, cluster: ClusterEntry) -> Iterator[tuple[str, str, str]]:
+    """Yield the key, the problem and the remedy if nothing in a cluster enforces the domain names of a matrix."""
+    named = [external.name for external in matrix.externals if external.domains]
+    if not named or cluster.compute is Compute.AUTO_MODE:
+        return
+    known = f"traffic.yaml knows {', '.join(named)} by domain names"
+    if cluster.compute is Compute.FARGATE or cluster.cni.name is not CniName.CILIUM:
+        on_fargate = cluster.compute is Compute.FARGATE
+        yield (
+            "cluster.compute" if on_fargate else "cluster.cni.name",
+            f"{known}, and {'Fargate' if on_fargate else _PLUGINS[cluster.cni.name]} knows addresses alone",
+            (
+                "Remove domains there and write the addresses here under places, or declare an egress proxy as the "
+                "external; names are enforced in EKS Auto Mode (compute: auto-mode) and with Cilium"
+            ),
+        )
+    elif cluster.dns.mode is DnsMode.NODE_LOCAL:
+        yield (
+            "cluster.dns.mode",
+            f"{known}, and Cilium must see the answers of DNS, which NodeLocal DNSCache gives on the node",
+            "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache",
+        )
 
 
 def no_resolver(address: ResolverIp, known: Iterable[Network], *, is_vpc_known: bool) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, Place, PrefixList
 from flash_ticket.firewall.compile.coarsening import FAMILIES, Crowd, Entry, Joined, room
 from flash_ticket.firewall.compile.vpc_layer import (
     Coarse,
@@ -307,12 +307,15 @@ class _GroupCompiler:
             return tuple(OwnGroup(name) if each is Attachment.PODS else cluster.nodes for each in cluster.in_use)
         if endpoint.namespace is not None:
             return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy use the node's groups
-        place = self.environment.place(name)
-        if place.stays_on_node:
-            return ()
-        if place.groups:
-            return place.groups
-        return (place.prefix_list,) if place.prefix_list else place.networks
+        return self.environment.anywhere if endpoint.domains else _at(self.environment.place(name))
+
+
+def _at(place: Place) -> tuple[RulePeer, ...]:
+    if place.stays_on_node:
+        return ()
+    if place.groups:
+        return place.groups
+    return (place.prefix_list,) if place.prefix_list else place.networks
 
 
 def _both_ends(source: RulePeer, target: RulePeer, port: PortRange, purpose: str) -> Iterator[GroupRule]:

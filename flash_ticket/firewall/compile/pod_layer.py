@@ -1,8 +1,8 @@
 """The pod layer: the matrix compiled to Kubernetes NetworkPolicies (networking.k8s.io/v1).
 
 Each service has one allow policy for each direction, so that every change of a pod's rules is one atomic write; a
-service without ports has none for ingress. One more policy denies the rest. All ports are numbers, because several
-network plug-ins drop named ports or resolve them wrongly.
+service without ports has none for ingress. Domain names are in policies of another kind (``names/``). One more policy
+denies the rest. All ports are numbers, because several network plug-ins drop named ports or resolve them wrongly.
 """
 
 from dataclasses import dataclass
@@ -58,6 +58,17 @@ class DeclaredAddresses:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredNames:
+    """Domain names, and patterns that stand for all names below one. A NetworkPolicy has no such peer."""
+
+    names: tuple[str, ...]
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the peer of an ApplicationNetworkPolicy."""
+        return {"domainNames": list(self.names)}
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyRule:
     """One rule: these peers, on these ports, for this flow (named in an annotation, with the reason if there is one).
 
@@ -66,7 +77,7 @@ class PolicyRule:
     """
 
     flow: str
-    peers: tuple[DeclaredPods | DeclaredAddresses, ...]
+    peers: tuple[DeclaredPods | DeclaredAddresses | DeclaredNames, ...]
     ports: tuple[PortRange, ...]
     because: str = ""
 
@@ -186,7 +197,7 @@ class PodPlaces(Protocol):
 
 
 def compile_policies(matrix: Matrix, environment: PodPlaces) -> PodFirewall:
-    """Return the policies that allow exactly the matrix's flows, and DNS for every service."""
+    """Return the policies that allow exactly the matrix's flows, without those to domain names, and all DNS."""
     compiler = _PolicyCompiler(matrix, environment)
     compiled = {Direction.INGRESS: compiler.ingress, Direction.EGRESS: compiler.egress}
     allows = [compiled[direction](service) for service in matrix.services for direction, _ in service.policies]
@@ -231,7 +242,8 @@ class _PolicyCompiler:
         )
 
     def egress(self, service: Service) -> NetworkPolicy:
-        flows, within = self.matrix.flows_out_of[service.name], self.matrix.namespace_of(service)
+        within = self.matrix.namespace_of(service)
+        flows = [flow for flow in self.matrix.flows_out_of[service.name] if not self._is_by_name(flow.target)]
         rules = [
             PolicyRule(f"{service.name} -> {flow.target}", self._peers(flow.target, within), flow.ports, flow.because)
             for flow in flows
@@ -249,6 +261,10 @@ class _PolicyCompiler:
             purpose,
             part_of=self.matrix.namespace,
         )
+
+    def _is_by_name(self, name: str) -> bool:
+        endpoint = self.matrix.endpoints[name]
+        return isinstance(endpoint, External) and bool(endpoint.domains)
 
     def _peers(self, name: str, within: str) -> tuple[DeclaredPods | DeclaredAddresses, ...]:
         endpoint: DeclaredEndpoint = self.matrix.endpoints[name]

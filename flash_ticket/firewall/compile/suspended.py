@@ -1,9 +1,11 @@
 """The pod layer with a stack's suspended policies open."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.compile.names.domains_layer import DomainsPolicy
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, Opening, PodFirewall
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.choices import PodLayerOwner
@@ -97,9 +99,9 @@ def policy_of(firewall: PodFirewall, name: str, source: str, key: str) -> Networ
     Raises:
         InputError: No policy has this name; the error names the given source and key.
     """
-    found = next((policy for policy in firewall.policies if policy.name == name), None)
+    found = next((policy for policy in _suspendable(firewall) if policy.name == name), None)
     if found is None:
-        known = ", ".join(policy.name for policy in firewall.policies)
+        known = ", ".join(policy.name for policy in _suspendable(firewall))
         raise InputError(source, key, f"{shown(name)} is not a policy of this firewall", f"Name one of: {known}")
     return found
 
@@ -111,7 +113,13 @@ def chosen_policies(firewall: PodFirewall, name: str | None, *, every: bool) -> 
         InputError: Neither or both are given, or there is no such policy.
     """
     require_one_choice(name, every=every)
-    return firewall.policies if every else (policy_of(firewall, str(name), "POLICY", ""),)
+    chosen = _suspendable(firewall) if every else (policy_of(firewall, str(name), "POLICY", ""),)
+    return tuple(chosen)
+
+
+def _suspendable(firewall: PodFirewall) -> Iterator[NetworkPolicy]:
+    """Yield the policies that can be open: an open egress policy opens the way to every name, too."""
+    return (policy for policy in firewall.policies if not isinstance(policy, DomainsPolicy))
 
 
 def needs_consent(policies: tuple[NetworkPolicy, ...]) -> bool:

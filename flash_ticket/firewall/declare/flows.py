@@ -115,6 +115,12 @@ class Flows:
                 f"the flow goes from the external {origin} to itself",
                 "Remove it: only the pods of a service may be both ends of a flow",
             )
+        elif getattr(self.endpoints[origin], "domains", ()):
+            self._fail(
+                f"{key}.from",
+                f"{origin} is known by domain names, and a connection comes from an address",
+                f"Turn the flow round, or declare an external with the addresses that {origin} connects from",
+            )
         elif {origin, target} <= self.outside:
             self._fail(
                 key,

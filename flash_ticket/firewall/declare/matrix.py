@@ -55,18 +55,24 @@ class Service:
         egress = (Direction.EGRESS, self.egress_policy)
         return ((Direction.INGRESS, self.ingress_policy), egress) if self.ports else (egress,)
 
+    @property
+    def domains_policy(self) -> str:
+        """Name of the one policy for domain names that these pods reach; without such a flow there is none."""
+        return f"{self.egress_policy}-domains"
+
 
 @dataclass(frozen=True, slots=True)
 class External:
-    """Something outside the namespaces of the services: a place that a stack binds, or pods of another namespace.
+    """Something outside the namespaces of the services: a place of a stack, domain names, or pods of another namespace.
 
     Attributes:
         name: The name that flows use.
         ports: The ports it listens on, sorted; empty if it only opens connections.
-        namespace: The other namespace if these are pods; None for a place outside the cluster.
+        namespace: The other namespace if these are pods; None outside the cluster.
         pods: The labels of the pods there as sorted pairs; empty means every pod of that namespace.
         stacks: The stacks that have this external; empty for all.
         looked_up: What the program looks up itself, so that no stack binds it; None for all else.
+        domains: The names it is known by, sorted; empty for addresses and pods. ``*.`` stands for all names below.
     """
 
     name: str
@@ -75,6 +81,12 @@ class External:
     pods: Labels
     stacks: tuple[str, ...] = ()
     looked_up: LookedUp | None = None
+    domains: tuple[str, ...] = ()
+
+    @property
+    def has_place(self) -> bool:
+        """Whether an environment has a place for it: it is neither pods nor domain names."""
+        return self.namespace is None and not self.domains
 
 
 DeclaredEndpoint = Service | External

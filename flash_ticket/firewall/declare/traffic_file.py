@@ -16,6 +16,7 @@ from flash_ticket.firewall.declare.built_in import AWS_PORTS, AwsService, BuiltI
 from flash_ticket.firewall.declare.fields import FirewalledNamespace, Name, PolicyName, Ports, Stacks, WrittenLabels
 from flash_ticket.firewall.declare.flows import FlowEntry, Flows
 from flash_ticket.firewall.declare.matrix import External, LimitedFlow, Matrix, Service, share_no_pod
+from flash_ticket.firewall.declare.sections.domains import Domains, names_of_domains_policies
 from flash_ticket.firewall.declare.validation import MOST_MISTAKES, FileModel, Model, refusal, validated
 from flash_ticket.firewall.declare.yaml_document import parse_document, read_text, with_lines
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -56,10 +57,12 @@ class ServiceEntry(FileModel):
 
 
 class ExternalEntry(FileModel):
-    """A place outside the cluster that each stack binds, pods of another namespace, or services of AWS."""
+    """A place outside the cluster that each stack binds, domain names, pods elsewhere, or services of AWS."""
 
     ports: Ports | None = None
     """The ports that it listens on."""
+    domains: Domains | None = None
+    """The domain names it is known by, instead of a place; ``*.`` stands for all names below, at any depth."""
     namespace: Name | None = None
     """The namespace of its pods. Without it, the external is outside the cluster, and each stack binds it."""
     pods: WrittenLabels | None = None
@@ -70,9 +73,20 @@ class ExternalEntry(FileModel):
     """The stacks that have it. Default: all."""
 
     @model_validator(mode="after")
-    def _pods_are_somewhere(self) -> Self:
+    def _is_somewhere(self) -> Self:
+        if self.domains and (self.namespace or self.pods):
+            raise refusal(
+                f"domains and {'namespace' if self.namespace else 'pods'} are given together, and pods are known by "
+                "their labels",
+                "Keep one of them, or declare two externals",
+            )
         if self.pods and not self.namespace:
             raise refusal("pods are given without the namespace they run in", "Add namespace, or remove pods")
+        if self.services and self.domains:
+            raise refusal(
+                "services of AWS and domains are given together",
+                "Declare two externals, one with services and one with domains",
+            )
         if self.services and self.namespace:
             raise refusal(
                 "services of AWS and a namespace of the cluster are given together",
@@ -221,8 +235,9 @@ def _externals(file: TrafficFile) -> Iterator[External]:
 
 def _parts(name: str, entry: ExternalEntry) -> Iterator[External]:
     stacks = tuple(sorted(set(entry.stacks)))
+    names = tuple(sorted(set(entry.domains or ())))
     if not entry.services:
-        yield External(name, _sorted(entry.ports or ()), entry.namespace, entry.pods or (), stacks)
+        yield External(name, _sorted(entry.ports or ()), entry.namespace, entry.pods or (), stacks, None, names)
     for service in sorted(set(entry.services or ())):
         ports = _sorted(entry.ports or AWS_PORTS)
         yield External(endpoint_of(name, service), ports, None, (), stacks, AwsService(service))
@@ -263,7 +278,9 @@ def _own_namespace(file: TrafficFile, services: tuple[Service, ...], source: str
         )
 
 
-def _shared_policies(_: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
+def _shared_policies(file: TrafficFile, services: tuple[Service, ...], source: str) -> Iterator[InputError]:
+    if any(entry.domains for entry in file.externals.values()):
+        yield from names_of_domains_policies(services, source)
     uses = Counter(name for service in services for _, name in service.policies)
     for service in services:
         for direction, name in service.policies:
@@ -366,6 +383,8 @@ def _externals_written(matrix: Matrix) -> dict[str, Any]:
 
 def _external_written(external: External) -> dict[str, Any]:
     written: dict[str, Any] = {"ports": _written(external.ports)} if external.ports else {}
+    if external.domains:
+        written["domains"] = list(external.domains)
     if external.namespace is not None:
         written["namespace"] = external.namespace
     if external.pods:

@@ -1,9 +1,10 @@
-"""The ends of a question: an endpoint by its name, or one address with everything that can have it.
+"""The ends of a question: an endpoint by its name, or one address or domain name with everything that can have it.
 
 Several places can hold an address, and each is an end of its own: their interfaces can carry different groups. The
 answer about such an end is about this address alone, not about every address of the place.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from flash_ticket.firewall.terms.verdict import Layer, Verdict
 _THROUGH_NODE = (
     "Ask the groups of the node, or set ENABLE_V4_EGRESS=false on the VPC CNI and cluster.cni.ipv4Egress: none here"
 )
+_NAME = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?")
 _APART = {NODE_DNS, VPC_HOST}
 """Hosts that the VPC layer treats in a way of their own: rules of others can name groups of hosts of the VPC."""
 
@@ -128,7 +130,10 @@ class Question:
         Raises:
             InputError: An end does not exist, both are the same, the port is invalid, or no layer has a say.
         """
-        if _address(source) is None and _address(destination) is None:
+        if domain_name(source):
+            problem = "it is a domain name, and a connection comes from an address"
+            raise InputError(self.layers.environment.name, source, problem, "Name the pod or address that connects")
+        if _address(source) is None and _address(destination) is None and not self._is_name(destination):
             return [tuple(self.layers.verdicts(source, destination, port))]
         asked = find_port(port, ANYWHERE)
         calling = self.known.held.get(_address(source) or "")
@@ -161,6 +166,8 @@ class Question:
             InputError: It is neither.
         """
         address = _address(text)
+        if address is None and self._is_name(text):
+            return [*self._named(domain_name(text))]
         if address is None:
             return [End(text, text, self.layers.endpoint(text))]
         held = self.known.held.get(address)
@@ -180,6 +187,16 @@ class Question:
             if place.occupants is Occupants.ONLY and any_overlap(found.ranges, (at,)):
                 return found
         return None
+
+    def _is_name(self, text: str) -> bool:
+        return text not in self.layers.named and bool(domain_name(text))
+
+    def _named(self, name: str) -> Iterator[End]:
+        """Yield what policies take a domain name for: an external, or the internet."""
+        at = self.layers.names.address_of(name)
+        for each in self.layers.endpoints:
+            if not each.workload and any_overlap(each.ranges, (at,)):
+                yield End(f"{name} ({each.name})", name, _at(each, at))
 
     def unknown(self, *texts: str) -> list[str]:
         """Return what nobody has looked up about the addresses among some texts, one line for each."""
@@ -257,6 +274,12 @@ class Question:
             return True
         inside = (*environment.vpc_networks, *environment.pod_networks, *environment.cluster.services)
         return any_overlap((AddressRange.of(str(each)) for each in inside), (at,))
+
+
+def domain_name(text: str) -> str:
+    """Return a domain name as policies write it; empty if the text is none."""
+    found = text.strip().lower().removesuffix(".")
+    return found if _NAME.fullmatch(found) else ""
 
 
 def _address(text: str) -> str | None:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
+from flash_ticket.firewall.analyse.cluster import AnalysedCluster
 from flash_ticket.firewall.analyse.endpoint_name import find_port
+from flash_ticket.firewall.analyse.names.name_space import NameSpace
+from flash_ticket.firewall.analyse.names.reading import PolicySet, policy_set
 from flash_ticket.firewall.analyse.reachability import Party, Reachability
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer, VpcFirewall
@@ -25,6 +27,10 @@ from flash_ticket.firewall.terms.connections import Block, Connections, PartyNam
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import ALL_PORTS, NO_PORTS, PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Extent, Layer, Verdict
+
+if TYPE_CHECKING:
+    from flash_ticket.firewall.analyse.admin.admin_policy import AdminPolicy
+    from flash_ticket.firewall.analyse.policy import Policy
 
 ANYWHERE = whole(Family.V4)
 
@@ -55,10 +61,20 @@ class BothLayers:
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Every possible source and destination of connections."""
-        beside = cluster_from(self.beside, "policies beside")
-        policies = (*self._policies.policies, *beside.policies)
-        administrators = (*self._policies.admin_policies, *beside.admin_policies)
-        return endpoints(self.matrix, self.environment, self.firewall, policies, administrators)
+        compiled, beside = self._policies, self._beside.within(self.names)
+        policies: tuple[Policy | AdminPolicy, ...] = (
+            *compiled.policies,
+            *beside.policies,
+            *compiled.admin_policies,
+            *beside.admin_policies,
+        )
+        return endpoints(self.matrix, self.environment, self.firewall, policies, self.names)
+
+    @cached_property
+    def names(self) -> NameSpace:
+        """The domain names and patterns that the declaration or a policy tells apart."""
+        declared = (name for external in self.matrix.externals for name in external.domains)
+        return NameSpace.of((*declared, *self._compiled.names, *self._beside.names))
 
     @cached_property
     def named(self) -> Mapping[str, Endpoint]:
@@ -259,8 +275,16 @@ class BothLayers:
         return [each for each in self.endpoints if each.name not in {NODE_DNS, THROUGH_NODE} and not each.stays_on_node]
 
     @cached_property
+    def _compiled(self) -> PolicySet:
+        return policy_set(self.manifests, "compiled policies")
+
+    @cached_property
+    def _beside(self) -> PolicySet:
+        return policy_set(self.beside, "policies beside")
+
+    @cached_property
     def _policies(self) -> AnalysedCluster:
-        return cluster_from(self.manifests, "compiled policies")
+        return self._compiled.within(self.names)
 
     @cached_property
     def _in_pods(self) -> tuple[Endpoint, ...]:

@@ -8,6 +8,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.bind.stack_matrix import matrix_of
 from flash_ticket.firewall.compile.alerts.watch import Watch, alert_notices, compile_watch
 from flash_ticket.firewall.compile.group_rules import compile_groups
+from flash_ticket.firewall.compile.names.domains_layer import with_domains
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.overlaps import overlap_notices
 from flash_ticket.firewall.compile.owner import Owner
@@ -103,7 +104,7 @@ def compile_firewall(
         InputError: A suspended policy is unknown, or the alerts are too large for one object or log group.
     """
     matrix = matrix_of(matrix, environment, suspensions.at)
-    pods = compile_policies(matrix, environment)
+    pods = with_domains(compile_policies(matrix, environment), matrix, environment.cluster)
     require_known(suspensions, pods, environment)
     return CompiledFirewall(
         matrix,

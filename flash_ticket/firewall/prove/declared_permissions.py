@@ -132,10 +132,23 @@ def for_groups(declared: Declared, home: str) -> GroupPermissions:
             continue
         ends = ((Direction.EGRESS, source, destination), (Direction.INGRESS, destination, source))
         for direction, inside, peer in ends:
-            addresses = () if peer.groups else peer.ranges
+            addresses = () if peer.groups else peer.anywhere or peer.ranges
             for each in _parties(inside) if inside.groups else ():
                 found[each, direction].open(_parties(peer), addresses, ports)
     return found
+
+
+def beyond_names(layers: BothLayers, declared: Declared) -> Iterator[tuple[Pair, PortSet]]:
+    """Yield the pairs and ports that the VPC layer opens because groups know no names, and that the pod layer stops."""
+    passing, groups = layers.passing, layers.groups_of_ours
+    for (source, target), ports in declared.items():
+        for other in layers.endpoints if target.anywhere else ():
+            pair = source, other
+            if other is source or not has_say(Layer.POD, *pair) or not any_overlap(other.ranges, target.anywhere):
+                continue
+            known = passing.get(pair, NO_PORTS) | declared.get(pair, NO_PORTS)
+            if opened := (groups.opened(*pair) & ports) - known:
+                yield pair, opened
 
 
 def _parties(endpoint: Endpoint) -> Iterator[VpcParty]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from flash_ticket.firewall.analyse.admin.admin_policy import AdminPolicy
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL
 from flash_ticket.firewall.analyse.label_selector import Operator, Selector
+from flash_ticket.firewall.analyse.names.name_space import NO_NAMES, NameSpace
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
 from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
@@ -64,6 +65,8 @@ class Endpoint:
             one.
         namespace_labels: The labels of the pods' namespace.
         listed: The prefix list that contains its addresses.
+        anywhere: What the VPC layer takes it for if it is known by domain names: every address that pods can reach.
+            Its ranges then stand for the names.
         has_own_group: Whether it has a group of this program, whose rules are all known.
         stays_on_node: Whether packets to it cross no network interface that groups judge.
     """
@@ -75,6 +78,7 @@ class Endpoint:
     groups: frozenset[Holder]
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     listed: PrefixList | None = None
+    anywhere: tuple[AddressRange, ...] = ()
     has_own_group: bool = field(init=False, repr=False)
     stays_on_node: bool = field(init=False, repr=False)
 
@@ -115,13 +119,13 @@ def endpoints(
     matrix: Matrix,
     environment: Environment,
     firewall: VpcFirewall,
-    policies: Iterable[Policy],
-    administrators: Iterable[AdminPolicy] = (),
+    policies: Iterable[Policy | AdminPolicy],
+    names: NameSpace = NO_NAMES,
 ) -> tuple[Endpoint, ...]:
     """Return every endpoint of an environment; the compiled attachments decide the pods' groups."""
-    survey = _Survey(matrix, environment, firewall)
+    survey = _Survey(matrix, environment, firewall, names)
     known = tuple(survey.endpoints())
-    return (*known, *survey.strangers(known, policies, administrators))
+    return (*known, *survey.strangers(known, tuple(policies)))
 
 
 def pods_with(
@@ -137,6 +141,7 @@ class _Survey:
     matrix: Matrix
     environment: Environment
     firewall: VpcFirewall
+    names: NameSpace = NO_NAMES
 
     def endpoints(self) -> Iterator[Endpoint]:
         cluster = self.environment.cluster
@@ -184,16 +189,14 @@ class _Survey:
                 pods = self._service(without_shared_group(service.name), service)
                 yield replace(pods, groups=frozenset({OwnGroup(service.name)}))
 
-    def strangers(
-        self, known: Iterable[Endpoint], policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
-    ) -> Iterator[Endpoint]:
+    def strangers(self, known: Iterable[Endpoint], policies: Iterable[Policy | AdminPolicy]) -> Iterator[Endpoint]:
         """Yield an endpoint for each unknown pod that a selector of a policy or attachment matches."""
         seen = {
             (endpoint.workload.namespace, frozenset(endpoint.workload.labels.items()))
             for endpoint in known
             if endpoint.workload
         }
-        for namespace, labels in self._meant(policies, administrators):
+        for namespace, labels in self._meant(policies):
             name = namespace.get(NAME_LABEL) or (label_text(sorted(namespace.items())) if namespace else _ELSEWHERE)
             key = (name, frozenset(labels.items()))
             if key not in seen:
@@ -201,14 +204,15 @@ class _Survey:
                 words = f"a pod of {name}" + (f" with {label_text(sorted(labels.items()))}" if labels else "")
                 yield self.pods(words, Role.UNDECLARED, name, labels, namespace)
 
-    def _meant(
-        self, policies: Iterable[Policy], administrators: Iterable[AdminPolicy]
-    ) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
+    def _meant(self, policies: Iterable[Policy | AdminPolicy]) -> Iterator[tuple[Mapping[str, str], Mapping[str, str]]]:
         """Yield the labels of a namespace and of a pod in it for each selector."""
         for attachment in self.firewall.attachments:
             yield {NAME_LABEL: attachment.namespace or self.matrix.namespace}, dict(attachment.pods)
-        selected = {("", peer) for policy in administrators for peer in policy.pod_peers()}
+        selected: set[tuple[str, PodPeer]] = set()
         for policy in policies:
+            if isinstance(policy, AdminPolicy):
+                selected.update(("", peer) for peer in policy.pod_peers())
+                continue
             selected.add((policy.namespace, PodPeer(None, policy.pods)))
             for rules in policy.rules.values():
                 for peer in (peer for rule in rules for peer in rule.peers or ()):
@@ -272,6 +276,9 @@ class _Survey:
     def _external(self, external: External) -> Endpoint:
         if external.namespace is not None:
             return self.pods(external.name, Role.EXTERNAL, external.namespace, dict(external.pods))
+        if external.domains:
+            anywhere, named = _ranges(self.environment.anywhere), self.names.ranges(external.domains)
+            return Endpoint(external.name, Role.EXTERNAL, None, named, frozenset(), {}, None, anywhere)
         place = self.environment.place(external.name)
         groups: frozenset[Holder] = frozenset(place.groups)
         if external.name == self.environment.load_balancer.external:
@@ -292,7 +299,9 @@ class _Survey:
         vpc = tuple(left for block in self._vpc for left in without(block, taken) or (block,))
         yield Endpoint(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
         some = (each for each in taken if not takes_in_the_internet(each))
-        beyond = (*some, *self._vpc, *_ranges(self.environment.cluster.resolvers))
+        declared = [name for external in self.matrix.externals for name in external.domains]
+        known = (*self._vpc, *_ranges(self.environment.cluster.resolvers), *self.names.ranges(declared))
+        beyond = (*some, *known)
         internet = tuple(left for family in Family for left in without(whole(family), beyond))
         yield Endpoint(INTERNET, Role.UNDECLARED, None, internet, frozenset())
 

@@ -26,7 +26,7 @@ from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators, overruled, policies_of
 from flash_ticket.firewall.prove.both_layers import BothLayers, Pair, has_say
-from flash_ticket.firewall.prove.declared_permissions import CoarseEnds, declared_connections, for_groups
+from flash_ticket.firewall.prove.declared_permissions import CoarseEnds, beyond_names, declared_connections, for_groups
 from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, THROUGH_NODE, Endpoint, Role, any_overlap
 from flash_ticket.firewall.prove.rules_of_others import Opening, openings
 from flash_ticket.firewall.prove.violation import MOST_PAIRS, Violation, few, names, violations
@@ -66,6 +66,7 @@ class Why(StrEnum):
 
     SHARED_GROUP = "services share a group"
     COARSE_RULES = "coarse rules keep a group within AWS's quota"
+    DOMAIN_NAMES = "groups know no domain names, so they open the ports of names to every address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class _Prover:
         accepted = tuple(each for each in above.violations if known.issuperset(policies_of(each)))
         wrong += tuple(each for each in above.violations if each not in accepted)
         stopped, others = self._stopped()
-        found = (*self._rests(), *self._coarse_rests())
+        found = (*self._rests(), *self._coarse_rests(), *self._names_rests())
         rests = tuple(sorted(found, key=lambda rest: (rest.why, rest.sources, rest.destinations, rest.ports.ranges)))
         declared = sum(len(list(ports)) for ports in self._declared.values())
         blurs = tuple(each for each in blurs if each.like or not each.because)
@@ -301,7 +302,7 @@ class _Prover:
         return (name for _, name in sorted(found))
 
     def _rests(self) -> Iterator[Rest]:
-        passing = self.layers.passing
+        passing, by_names = self.layers.passing, self._beyond_names
         for sources, destinations, ports in self.layers.groups_of_ours.blocks():
             if not any(each.role is Role.SERVICE and not each.has_own_group for each in (*sources, *destinations)):
                 continue
@@ -312,7 +313,7 @@ class _Prover:
                 if source is not destination
                 and Role.SERVICE in {source.role, destination.role}
                 and has_say(Layer.POD, source, destination)
-                and ports - passing.get((source, destination), NO_PORTS)
+                and ports - passing.get((source, destination), NO_PORTS) - by_names.get((source, destination), NO_PORTS)
             )
             first = next(pairs, None)
             if first and len(sources) * len(destinations) > MOST_PAIRS:
@@ -331,6 +332,24 @@ class _Prover:
             by_destination[destination.name, ports].append(source)
         for (name, ports), sources in by_destination.items():
             yield Rest(tuple(sorted(names(sources))), (name,), ports, Why.COARSE_RULES)
+
+    @cached_property
+    def _beyond_names(self) -> dict[Pair, PortSet]:
+        found: dict[Pair, PortSet] = {}
+        for pair, ports in beyond_names(self.layers, self._declared):
+            found[pair] = found.get(pair, NO_PORTS) | ports
+        return found
+
+    def _names_rests(self) -> Iterator[Rest]:
+        """Yield what groups open to every address, because they know no names; sources with the same ends together."""
+        by_source: dict[tuple[str, PortSet], list[str]] = defaultdict(list)
+        for (source, destination), ports in self._beyond_names.items():
+            by_source[source.name, ports].append(destination.name)
+        alike: dict[tuple[tuple[str, ...], PortSet], list[str]] = defaultdict(list)
+        for (name, ports), destinations in by_source.items():
+            alike[tuple(dict.fromkeys(destinations)), ports].append(name)
+        for (destinations_alike, ports), sources in alike.items():
+            yield Rest(tuple(sorted(sources)), destinations_alike, ports, Why.DOMAIN_NAMES)
 
     def _open_in(self, layer: Layer, blocks: Iterable[PairBlock], in_play: PortSet) -> int:
         """Count the connections that a layer opens from or to services; without a say it opens all."""

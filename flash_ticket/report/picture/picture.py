@@ -38,6 +38,8 @@ _INNER = 18.0
 _HEADING = 34.0
 _LEAST_WIDTH = 720.0
 _NOTE = 14.0
+_SHOWN = 2
+"""The most networks or names in a box; of more it shows one and the number of the others."""
 
 
 def picture(matrix: Matrix, environment: Environment) -> str:
@@ -162,6 +164,8 @@ class _Picture:
     def _is_in_vpc(self, external: External) -> bool:
         if external.namespace is not None or external.name == self.environment.load_balancer.external:
             return True
+        if external.domains:
+            return False
         place = self.environment.place(external.name)
         return bool(place.groups) or any(
             network.version == block.version and network.overlaps(block)
@@ -206,6 +210,8 @@ class _Picture:
             return self._station(external.name, BoxKind.ELSEWHERE, where, self.environment.cluster.nodes.label)
         if external.name == self.environment.load_balancer.external:
             return self._station(external.name, BoxKind.OUTSIDE, ("load balancer",), external.name)
+        if external.domains:
+            return self._station(external.name, BoxKind.OUTSIDE, ("external, by name", *_few(external.domains)), "")
         place = self.environment.place(external.name)
         groups = " + ".join(group.label for group in place.groups)
         details: tuple[str, ...] = ("external",) if place.groups else ("external, by address",)
@@ -293,5 +299,8 @@ def _drawn_frame(at: Placed, looks: str, said: str, left: float) -> Iterator[Mar
 
 
 def _some(networks: tuple[Network, ...]) -> tuple[str, ...]:
-    shown = tuple(str(network) for network in networks[:2])
-    return shown if len(networks) <= len(shown) else (shown[0], f"and {len(networks) - 1} more")
+    return _few(tuple(map(str, networks)))
+
+
+def _few(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return texts if len(texts) <= _SHOWN else (texts[0], f"and {len(texts) - 1} more")

@@ -98,6 +98,8 @@ def written_external(external: External, services: Sequence[str] = ()) -> str:
     if services and external.ports == AWS_PORTS:
         external = replace(external, ports=())
     entry: dict[str, object] = {"ports": written_ports(external.ports)} if external.ports else {}
+    if external.domains:
+        entry["domains"] = list(external.domains)
     if external.namespace is not None:
         entry["namespace"] = external.namespace
     if external.pods:

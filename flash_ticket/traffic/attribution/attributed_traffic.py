@@ -93,7 +93,7 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
     """
     known = {name for name, _ in (*environment.places, *environment.in_pods)}
     front = environment.load_balancer.external
-    if front not in {external.name for external in matrix.externals if external.namespace is None}:
+    if front not in {external.name for external in matrix.externals if external.has_place}:
         raise InputError(
             source,
             f"externals.{front}",
@@ -101,7 +101,7 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
             "Declare it, or bind another in the stack's settings and take the inventory again",
         )
     for external in matrix.externals:
-        if external.namespace is None and external.name not in known:
+        if external.has_place and external.name not in known:
             raise InputError(
                 source,
                 f"externals.{external.name}",

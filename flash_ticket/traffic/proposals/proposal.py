@@ -100,9 +100,7 @@ class Proposal:
         manifests = [tuple(policy.manifest() for policy in each.pods.policies) for each in (decisive, other)]
         matrix = together(self.today, self.proposed)
         places = dict(self.environment.places)
-        known = {
-            each.name: places[each.name.removesuffix(_OF_TODAY)] for each in matrix.externals if not each.namespace
-        }
+        known = {each.name: places[each.name.removesuffix(_OF_TODAY)] for each in matrix.externals if each.has_place}
         environment = replace(self.environment, places=tuple(sorted(known.items(), key=lambda place: place[0])))
         return BothLayers(matrix, environment, manifests[0], decisive.vpc, beside=manifests[1])
 
@@ -144,9 +142,13 @@ def _name(former: DeclaredEndpoint, proposed: Matrix) -> str:
         covering = [each for each in there if set(each.pods) <= set(former.pods)]
         if covering:
             return covering[0].name
-    elif isinstance(same, External) and (same.namespace, same.pods) == (former.namespace, former.pods):
+    elif isinstance(same, External) and _where(same) == _where(former):
         return former.name
     return former.name if same is None else f"{former.name}{_OF_TODAY}"
+
+
+def _where(external: External) -> tuple[object, ...]:
+    return external.namespace, external.pods, external.domains
 
 
 def fitted(environment: Environment, matrix: Matrix, source: str) -> Environment:
@@ -161,5 +163,5 @@ def fitted(environment: Environment, matrix: Matrix, source: str) -> Environment
         InputError: An external has no place, or no external is the load balancer.
     """
     refuse_unplaced(matrix, environment, source)
-    outside = {external.name for external in matrix.externals if external.namespace is None}
+    outside = {external.name for external in matrix.externals if external.has_place}
     return replace(environment, places=tuple(place for place in environment.places if place[0] in outside))

@@ -159,7 +159,7 @@ class _Targets:
         """Return the known addresses or names of a target."""
         if isinstance(target, Service):
             return tuple(each.address for each in self.pods if each.service == target.name)[:_HOSTS_EACH]
-        if target.name in self.named or target.namespace is not None:
+        if target.name in self.named or not target.has_place:
             return self.named.get(target.name, ())
         place = self.environment.place(target.name)
         alone = [str(each.network_address) for each in place.networks if each.prefixlen == each.max_prefixlen]
@@ -171,7 +171,7 @@ class _Targets:
         """Return whether a host is, or may be, one of a target."""
         if host in self.hosts(target):
             return True
-        if isinstance(target, Service) or target.namespace is not None or not is_address(host):
+        if isinstance(target, Service) or not target.has_place or not is_address(host):
             return False
         return any(ip_address(host) in network for network in self.environment.place(target.name).networks)
 

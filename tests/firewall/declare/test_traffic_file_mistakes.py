@@ -178,10 +178,10 @@ MISTAKES = [
     ("an external named as a service", EXTERNAL, "api: {}",
         "externals.api: a service has the same name. Rename the external or the service."),
     ("an external with nothing", EXTERNAL, "alb:",
-        ("externals.alb: nothing is written here. Write {} or keys with values here: ports, namespace, pods, "
+        ("externals.alb: nothing is written here. Write {} or keys with values here: ports, domains, namespace, pods, "
         "services, stacks.")),
     ("an external that is a list", EXTERNAL, "alb: []",
-        ("externals.alb: [] is not a set of keys with values. Write {} or keys with values here: ports, "
+        ("externals.alb: [] is not a set of keys with values. Write {} or keys with values here: ports, domains, "
         "namespace, pods, services, stacks.")),
     ("pods of nowhere", EXTERNAL, "alb: {pods: {app: x}}",
         "externals.alb: pods are given without the namespace they run in. Add namespace, or remove pods."),

@@ -231,7 +231,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
     places = [
         (external.name, replace(draw(_places()), groups=()) if external.name == FRONT else draw(_places(external.name)))
         for external in matrix.externals
-        if external.namespace is None
+        if external.has_place
     ]
     attachment, *leaving = draw(st.permutations(tuple(Attachment)))
     vpc, services, pods = draw(st.sampled_from(_FAMILIES))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.group_rules import compile_groups
+from flash_ticket.firewall.compile.names.domains_layer import with_domains
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.declare.matrix import Matrix
@@ -44,7 +45,8 @@ class Mutant:
 
 def compiled(matrix: Matrix, environment: Environment) -> Compiled:
     """Compile both layers."""
-    manifests = tuple(policy.manifest() for policy in compile_policies(matrix, environment).policies)
+    pods = with_domains(compile_policies(matrix, environment), matrix, environment.cluster)
+    manifests = tuple(policy.manifest() for policy in pods.policies)
     return Compiled(matrix, environment, manifests, compile_groups(matrix, environment))
 
 

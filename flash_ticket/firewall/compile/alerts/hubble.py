@@ -141,6 +141,8 @@ def _end(name: str, side: str, matrix: Matrix, environment: Environment) -> Labe
         return _pods(side, matrix.namespace_of(endpoint), endpoint.pods)
     if isinstance(endpoint, External) and endpoint.namespace is not None:
         return _pods(side, endpoint.namespace, endpoint.pods)
+    if endpoint.domains:
+        return None
     regex = address_regex(environment.place(name).networks)
     return None if regex is None else (equal(f"{side}_namespace", ""), matching(side, regex))
 

@@ -14,7 +14,7 @@ from itertools import product
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.declare.choices import Network
-from flash_ticket.firewall.declare.matrix import External, Matrix
+from flash_ticket.firewall.declare.matrix import External, Flow, Matrix
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
 
 MAX_PATTERN = 1024
@@ -52,7 +52,7 @@ AddressPatterns = tuple[str, ...]
 def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
     """Return the patterns that count denied declared flows in the flow log, in a stable order."""
     ports: dict[tuple[AddressPatterns, AddressPatterns], set[PortRange]] = defaultdict(set)
-    for flow in matrix.flows:
+    for flow in _at_addresses(matrix):
         ends = _addresses(flow.source, matrix, environment), _addresses(flow.target, matrix, environment)
         ports[ends].update(flow.ports)
     return tuple(
@@ -66,7 +66,7 @@ def declared_in_flow_log(matrix: Matrix, environment: Environment) -> tuple[str,
 def declared_in_agent_log(matrix: Matrix, environment: Environment) -> tuple[str, ...]:
     """Return the patterns that count denied declared flows in the policy agent's log, in a stable order."""
     ports: dict[AddressPatterns, set[PortRange]] = defaultdict(set)
-    for flow in matrix.flows:
+    for flow in _at_addresses(matrix):
         ports[_addresses(flow.target, matrix, environment)].update(flow.ports)
     return tuple(
         pattern
@@ -138,9 +138,15 @@ def agent_patterns(targets: Sequence[str], protocol: Protocol, ports: Iterable[P
     )
 
 
+def _at_addresses(matrix: Matrix) -> Iterator[Flow]:
+    """Yield the flows whose ends logs can show; they hold addresses, so a target known by names is none of them."""
+    named = {external.name for external in matrix.externals if external.domains}
+    return (flow for flow in matrix.flows if flow.target not in named)
+
+
 def _addresses(name: str, matrix: Matrix, environment: Environment) -> AddressPatterns:
     endpoint = matrix.endpoints[name]
-    outside = isinstance(endpoint, External) and endpoint.namespace is None
+    outside = isinstance(endpoint, External) and endpoint.has_place
     networks = environment.place(name).networks if outside else environment.vpc_networks
     return address_wildcards(networks, MOST_ADDRESSES) or ()
 

@@ -1,0 +1,1 @@
+"""Policies for domain names, compiled."""
