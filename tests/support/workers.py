@@ -25,6 +25,7 @@ _LONGEST = (
     "test_packets",
     "test_runbook_on_lab",
     "test_interruptions",
+    "test_on_the_way",
     "test_denials",
     "test_rollback",
     "test_guard_rails",
@@ -35,9 +36,6 @@ _LONGEST = (
     "tests/lab/tools/test_aws_bridge.py",
 )
 """The stories that take a quarter of a minute or more, the longest first: a long story that starts late ends alone."""
-
-_LAST = "test_on_the_way"
-"""It measures what a node's enforcer does within milliseconds: it needs processors that others do not keep busy."""
 
 
 class Stories(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -66,7 +64,7 @@ def story(nodeid: str) -> str:
 
 
 def order(items: list[pytest.Item]) -> None:
-    """Sort the tests that need no engine to the front, the longest stories next, and what measures to the end."""
+    """Sort the tests that need no engine to the front, and the longest stories next."""
     items.sort(key=_turn)
 
 
@@ -74,6 +72,4 @@ def _turn(item: pytest.Item) -> int:
     if not item.get_closest_marker("engine"):
         return 0
     name = story(item.nodeid)
-    if name == _LAST:
-        return len(_LONGEST) + 2
     return _LONGEST.index(name) + 1 if name in _LONGEST else len(_LONGEST) + 1
