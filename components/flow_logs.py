@@ -10,7 +10,6 @@ from functools import partial
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, kms
 
-from components.private_bucket import PrivateBucket, PrivateBucketArgs
 from flash_ticket.firewall.bind.environment import FlowLogSettings, Origin
 from flash_ticket.firewall.compile.flow_log import (
     AGGREGATION_SECONDS,
@@ -131,6 +130,8 @@ class FlowLogs(pulumi.ComponentResource):
 
     def _bucket(self, name: str, args: FlowLogsArgs) -> _Destination:
         """Declare a bucket that only log delivery can write to, only over TLS, with records that expire."""
+        from components.private_bucket import PrivateBucket, PrivateBucketArgs  # noqa: PLC0415 - only S3 needs its SDK
+
         origin = _origin(args)
         key = self._key(f"{name}-bucket-key", args, as_json(bucket_key_policy(origin)))
         days = args.settings.retention_days
