@@ -7,7 +7,7 @@ from typing import TypeVar
 from flash_ticket.firewall.terms.moment import written
 from flash_ticket.report.night.next_steps import Reason, next_steps
 from flash_ticket.report.night.night import Night, NoAnswer
-from flash_ticket.report.night.timeline import MOST_ROWS, timeline
+from flash_ticket.report.night.timeline import MOST_ROWS, TEXT, timeline
 from flash_ticket.report.night.words import WORDS, Language
 from flash_ticket.report.picture.markup import Markup, element, html_document, text
 from flash_ticket.report.picture.style import STYLE
@@ -23,9 +23,12 @@ _MOST_CHANGES = 12
 _OWN_STYLE = (
     "main{padding-bottom:1rem}pre{background:var(--band);border:1px solid var(--line);border-radius:8px;"
     "padding:.6rem .9rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:.35rem 0 1rem}"
+    "pre:focus-visible{outline:3px solid var(--flow);outline-offset:2px}"
     ".lines{white-space:pre;overflow-wrap:normal;font-size:.85rem}"
     "ol{padding-left:1.4rem}h3{font-size:1.05rem;margin:1.5rem 0 .5rem}"
-    ".timeline{display:block;width:100%;max-width:32rem;height:auto;min-width:0;font-size:12px;fill:var(--ink)}"
+    ".timeline{display:block;width:100%;max-width:28rem;height:auto;min-width:0;zoom:1;"
+    f"font-size:{TEXT}px;fill:var(--ink)}}"
+    ".timeline .less{fill:var(--faint)}"
     ".timeline .axis{stroke:var(--line)}.timeline .pod{fill:var(--flow)}.timeline .vpc{fill:var(--bad)}"
 )
 
@@ -185,4 +188,4 @@ class _Page:
 
 
 def _lines(lines: Iterable[str]) -> Markup:
-    return element("pre", {"class": "lines"}, Markup("\n".join(map(text, lines))))
+    return element("pre", {"class": "lines", "tabindex": "0"}, Markup("\n".join(map(text, lines))))

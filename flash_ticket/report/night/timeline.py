@@ -7,12 +7,18 @@ from flash_ticket.firewall.terms.moment import written
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.report.night.words import Words
 from flash_ticket.report.picture.markup import Markup, element
+from flash_ticket.report.picture.text_width import fitted
 from flash_ticket.report.traffic.traffic_words import ends
 from flash_ticket.traffic.denials.denied import Denial
 
 MOST_ROWS = 20
 
-_WIDTH, _ROW, _TOP, _BOTTOM = 400.0, 34.0, 4.0, 22.0
+_WIDTH, _ROW, _TOP, _BOTTOM = 340.0, 52.0, 4.0, 22.0
+"""On a phone a unit is about a pixel, so that text is drawn in its own size."""
+
+TEXT = 12.5
+"""The size of all text."""
+
 _THINNEST, _THICKEST = 4.0, 12.0
 _SHORTEST = 5.0
 """Units of a connection that was denied once."""
@@ -47,13 +53,19 @@ def _row(denial: Denial, number: int, begin: float, length: float, words: Words)
     width = max(right - left, _SHORTEST)
     thick = min(_THINNEST + 2 * log10(max(denial.count, 1)), _THICKEST)
     layer = words.pod if denial.layer is Layer.POD else words.vpc
-    said = f"{ends(denial)}  {words.counted(denial.count)}, {layer}"
-    yield element("text", {"x": 0, "y": top + 12}, said)
+    yield element(
+        "text",
+        {"x": 0, "y": top + 12},
+        element("title", None, ends(denial)),
+        fitted(ends(denial), TEXT, _WIDTH),
+    )
+    said = f"{words.counted(denial.count)}, {layer}"
+    yield element("text", {"x": 0, "y": top + 28, "class": "less"}, fitted(said, TEXT, _WIDTH))
     yield element(
         "rect",
         {
             "x": min(left, _WIDTH - width),
-            "y": top + 17,
+            "y": top + 33,
             "width": width,
             "height": thick,
             "rx": 2,

@@ -26,7 +26,10 @@ _WITH_TEXT = """[...document.querySelectorAll('body *')].filter(each => [...each
     node => node.nodeType === 3 && node.data.trim()) && each.checkVisibility({opacityProperty: true}))"""
 _BEYOND = """[...document.querySelectorAll('body *')].filter(each => {
     const box = each.getBoundingClientRect();
-    return box.width && box.right > innerWidth + 0.5 && !each.closest('.wide *');
+    if (!box.width || box.right <= innerWidth + 0.5) return false;
+    for (let at = each.parentElement; at; at = at.parentElement)
+        if (/auto|scroll/.test(getComputedStyle(at).overflowX)) return false;
+    return true;
 }).map(each => each.outerHTML.slice(0, 120))"""
 _SMALL = f"""{_WITH_TEXT}.map(each => {{
     const scale = each instanceof SVGTextElement ? each.getBoundingClientRect().height / each.getBBox().height : 1;
