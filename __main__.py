@@ -26,12 +26,14 @@ try:
     declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
     planned = compile_firewall(matrix, environment, configuration.suspensions)
     before = program.read_state()
-    deployed = read_deployed(cluster, account, planned.owner, environment.vpc, before.ids, further=labels)
+    deployed = read_deployed(
+        cluster, account, planned.owner, environment.vpc, before.ids, further=labels, adopting=environment.adopting
+    )
     planned = to_deploy(cluster, account, planned, deployed, before.ids)
-    adopted = read_adoption(account, deployed, planned)
+    adopted = read_adoption(account, deployed, planned, before.ids)
     judged = judge(cluster, planned, labels)
     guarded, proof = list(preview_warnings(cluster, account, deployed, judged, labels)), judged.proof
-    change = step(deployed, planned)
+    change = step(deployed, planned, adopted.taken)
     by_others = pod_layer_notices(planned, deployed, before.policies)
 except InputError as error:
     program.refuse_input(error)

@@ -15,9 +15,9 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.change.adoption import Adoption
+from flash_ticket.firewall.change.deployed import own_description
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
 from flash_ticket.firewall.compile.owner import GROUP_TAG, Owner
-from flash_ticket.firewall.compile.pod_layer import MANAGED_BY
 from flash_ticket.firewall.compile.vpc_layer import (
     GroupRule,
     Holder,
@@ -91,19 +91,25 @@ class SecurityGroups(pulumi.ComponentResource):
 
     def _group(self, group: OwnGroup) -> ec2.SecurityGroup:
         # AWS replaces a group if its name, description or VPC changes, so they contain nothing that can change.
+        kept = self._args.adoption.taken.kept_of(group.label)
         return ec2.SecurityGroup(
             f"{self._name}-{group.label}",
-            description=f"Traffic of {group.label}, by rules of {MANAGED_BY}",
+            name=kept.name if kept else None,
+            description=kept.description if kept else own_description(group.label),
             vpc_id=self._args.vpc_id,
             tags={
                 "Name": f"{self._args.owner.name}-{group.label}",
+                **(kept.tags if kept else {}),
                 **self._args.owner.tags,
                 GROUP_TAG: group.label,
             },
-            opts=pulumi.ResourceOptions(
-                parent=self, import_=self._args.adoption.group(group.label), protect=self._protected
-            ),
+            opts=self._imported(self._args.adoption.group(group.label), "tags", "tagsAll", protect=self._protected),
         )
+
+    def _imported(self, id_: str | None, *unlike: str, protect: bool | None = None) -> pulumi.ResourceOptions:
+        """Return the options that adopt a resource; the first update leaves these properties of others alone."""
+        left = list(unlike) if id_ in self._args.adoption.taken.imported else None
+        return pulumi.ResourceOptions(parent=self, import_=id_, ignore_changes=left, protect=protect)
 
     def _rule(self, rule: GroupRule) -> RuleResource:
         declared: RuleResource = _RULE_TYPES[rule.direction](
@@ -114,7 +120,7 @@ class SecurityGroups(pulumi.ComponentResource):
             to_port=rule.ports.last,
             description=rule.description,
             tags={"Name": rule.name, **self._args.owner.tags},
-            opts=pulumi.ResourceOptions(parent=self, import_=self._args.adoption.rule(rule.name)),
+            opts=self._imported(self._args.adoption.rule(rule.name), "description", "tags", "tagsAll"),
             **self._peer(rule.peer),
         )
         return declared

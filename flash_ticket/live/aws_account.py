@@ -160,6 +160,11 @@ class AwsAccount:
         """Return the security groups of all owners with the stack's name, as DescribeSecurityGroups returns them."""
         return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=[self._of_stack])
 
+    def groups_by_id(self, ids: Sequence[str]) -> Sequence[dict[str, Any]]:
+        """Return security groups of any owner, as DescribeSecurityGroups returns them."""
+        chosen = [{"Name": "group-id", "Values": list(ids)}]
+        return self.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=chosen)
+
     def tagged_rules(self) -> Sequence[dict[str, Any]]:
         """Return the rules of all owners with the stack's name, as DescribeSecurityGroupRules returns them."""
         return self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[self._of_stack])

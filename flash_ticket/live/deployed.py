@@ -1,8 +1,11 @@
 """What is deployed now, read from both APIs."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
+from flash_ticket.firewall.bind.environment import Adopting
+from flash_ticket.firewall.change.adopting.taken_groups import State, TakenGroups, taken_groups, with_taken_groups
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
 from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.change.whose.ownership import Tagged
@@ -41,6 +44,9 @@ class AccountSide(Protocol):
 
     def tagged_groups(self) -> Sequence[Described]:
         """Return the security groups of all owners with that name."""
+
+    def groups_by_id(self, ids: Sequence[str]) -> Sequence[Described]:
+        """Return security groups of any owner."""
 
     def tagged_rules(self) -> Sequence[Described]:
         """Return the rules of all owners with that name."""
@@ -89,6 +95,7 @@ def read_deployed(  # noqa: PLR0913 - both APIs, whose firewall, and where it is
     state: Collection[str] = frozenset(),
     *,
     further: Collection[str] = (),
+    adopting: Adopting | None = None,
 ) -> Deployed:
     """Return what the stack has deployed, and what others have added beside it.
 
@@ -99,16 +106,20 @@ def read_deployed(  # noqa: PLR0913 - both APIs, whose firewall, and where it is
         vpc: The stack's VPC.
         state: The ids of the resources in the stack's state; empty if the state is not known.
         further: The namespaces of its pods, with or without the one that it is named after.
+        adopting: What the binding lets it take over; its groups count as deployed.
 
     Raises:
-        InputError: An API does not answer, a right is missing, it is unclear whether a group is the stack's, or another
-            firewall of this program has a namespace.
+        InputError: An API does not answer, a right is missing, it is unclear whether a group is the stack's, a group
+            cannot be taken over, or another firewall of this program has a namespace.
     """
     namespaces = dict.fromkeys((owner.namespace, *further, *_left(state)))
     policies = [policy for namespace in namespaces for policy in cluster.network_policies(namespace)]
     refuse_all(_of_another_firewall(policies, owner))
     attachments = [each for namespace in namespaces for each in cluster.attachments(namespace)]
     tagged = Tagged(tuple(account.tagged_groups()), tuple(account.tagged_rules()), tuple(account.tagged_flow_logs()))
+    if adopting and adopting.groups:
+        found = account.groups_by_id([group.id for _, group in adopting.groups])
+        tagged = with_taken_groups(tagged, found, adopting, owner)
     own = tagged.of(owner, vpc, filter(is_ours, attachments), state)
     return Deployed(
         tuple(policy for policy in policies if is_ours(policy)),
@@ -155,9 +166,16 @@ def refuse_unfit(account: AwsAccount, deployed: Deployed, planned: CompiledFirew
     """
     refuse_excess(planned.vpc, planned.environment, deployed.crowding, planned.matrix.namespace)
     refuse_all(crowded_ways(planned.vpc, planned.environment, deployed.firewall(planned.environment).rules))
+    rules = _rules_around(account, deployed, planned)
+    taken = taken_groups(planned, deployed, rules, {})
+    known = replace(deployed, rules=(*deployed.rules, *taken.rules))
+    refuse_all(taken_rules(planned.owner, planned.vpc, known, rules))
+
+
+def _rules_around(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Sequence[Described]:
+    """Return all rules of the firewall's groups, and of the groups of others that it adds rules to."""
     held = {group["GroupId"] for group in deployed.groups}
-    rules = account.rules_in(held | existing_groups(planned.environment))
-    refuse_all(taken_rules(planned.owner, planned.vpc, deployed, rules))
+    return account.rules_in(held | existing_groups(planned.environment))
 
 
 def _overruling(cluster: ClusterSide) -> tuple[str, ...]:
@@ -168,8 +186,16 @@ def _overruling(cluster: ClusterSide) -> tuple[str, ...]:
         return (f"those of {error.key}, which this identity may not read",)
 
 
-def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFirewall) -> Adoption:
+def read_adoption(
+    account: AwsAccount, deployed: Deployed, planned: CompiledFirewall, state: State | None = None
+) -> Adoption:
     """Return the resources that a deployment takes over because they exist but are missing from its state.
+
+    Args:
+        account: The stack's account and region.
+        deployed: What is deployed.
+        planned: The firewall to deploy.
+        state: What the stack's state holds.
 
     Raises:
         InputError: A call to AWS fails, or a right is missing.
@@ -180,4 +206,7 @@ def read_adoption(account: AwsAccount, deployed: Deployed, planned: CompiledFire
         standing = standing_queries(account, name)
     saved = tuple((query.name, query.sql) for query in saved_queries(name)) if standing.saved else ()
     declared = DeclaredQueries(name, description(owner), TABLE, saved)
-    return adoption(deployed, environment, declared, standing)
+    taken = TakenGroups()
+    if deployed.groups:
+        taken = taken_groups(planned, deployed, _rules_around(account, deployed, planned), state or {})
+    return adoption(deployed, environment, declared, standing, taken)

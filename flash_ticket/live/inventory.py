@@ -66,7 +66,9 @@ def take_inventory(  # noqa: PLR0913 - where, what of it, and when
     return Inventory(
         taken=now,
         environment=environment,
-        deployed=read_deployed(cluster, account, owner, environment.vpc, further=further),
+        deployed=read_deployed(
+            cluster, account, owner, environment.vpc, further=further, adopting=environment.adopting
+        ),
         pods=tuple(pod for core in cores for pod in listed_pods(cluster.objects(f"{core}/pods"))),
         interfaces=interfaces_of(account, environment.vpc),
         services=tuple(each for core in cores for each in listed_services(cluster.objects(f"{core}/services"))),

@@ -41,13 +41,15 @@ def difference_text(difference: FirewallDifference) -> str:
 def impact_warnings(impact: Impact) -> Iterator[str]:
     """Yield what a deployment interrupts, and what NetworkPolicies of others open."""
     yield from map(str, impact.interruptions)
+    # Before the first deployment, a policy of others may allow what ours do not allow yet.
+    when = "When this update has succeeded, remove" if impact.difference is None else "Remove"
     for name, changes in impact.foreign.items():
         lines = "\n".join(indented(changes, f"This program did not create the NetworkPolicy {name}, which opens more"))
-        yield f"{lines}\nRemove it, or declare its flows in traffic.yaml."
+        yield f"{lines}\n{when} it, or declare its flows in traffic.yaml."
     for joint in impact.joint:
         names = " and ".join(joint.policies)
         lines = "\n".join(indented(joint.changes, f"The NetworkPolicies {names} of others open more together"))
-        yield f"{lines}\nRemove one of them, or declare the flows in traffic.yaml."
+        yield f"{lines}\n{when} one of them, or declare the flows in traffic.yaml."
     if impact.replaced:
         yield (
             f"NetworkPolicies that this program did not create have the names of its own: "

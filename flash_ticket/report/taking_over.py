@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from flash_ticket.firewall.change.adopting.taken_groups import TakenGroups
 from flash_ticket.firewall.change.adopting.taking_over import Step, TakingOver
+from flash_ticket.firewall.change.whose.rule_identity import opened_by, revoking
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.report.impact import impact_text, impact_warnings, indented
 
@@ -20,7 +22,7 @@ def step_warnings(step: Step) -> Iterator[str]:
 
 def taking_over_text(taken: TakingOver) -> str:
     """Return what a deployment takes over, what that changes, and what to delete when; empty if there is nothing."""
-    return "\n".join((*_policies(taken), *_left_over(taken)))
+    return "\n".join((*_policies(taken), *_groups(taken.groups), *_left_over(taken)))
 
 
 def _policies(taken: TakingOver) -> Iterator[str]:
@@ -33,6 +35,23 @@ def _policies(taken: TakingOver) -> Iterator[str]:
         "this stack, and pulumi destroy deletes them."
     )
     yield from indented(taken.changes, "in the pod layer, compared with all policies that are there now")
+
+
+def _groups(groups: TakenGroups) -> Iterator[str]:
+    names = escaped(", ".join(f"{id_} of {label}" for label, id_ in groups.groups))
+    if not groups.groups:
+        return
+    if groups.imported:
+        yield (
+            f"This takes over the security groups {names}, with {len(groups.rules)} of their rules: they stay on their "
+            "interfaces, with all that they allow. Names and descriptions of groups stay as they are. Run pulumi up "
+            "once more then: it gives them the tags of this stack. From then on pulumi destroy deletes them."
+        )
+    else:
+        yield f"This gives the security groups {names} the tags of this stack."
+    if groups.left:
+        yield "These rules stay in them, and nothing declared needs them. Delete them when this update has succeeded:"
+        yield from (f"  {revoking(each)} # {opened_by(each)}" for each in groups.left)
 
 
 def _left_over(taken: TakingOver) -> Iterator[str]:

@@ -136,6 +136,9 @@ class _Kept:
     def tagged_groups(self) -> Sequence[Described]:
         return self.former.groups
 
+    def groups_by_id(self, ids: Sequence[str]) -> Sequence[Described]:
+        return tuple(group for group in self.former.groups if group["GroupId"] in ids)
+
     def tagged_rules(self) -> Sequence[Described]:
         return self.former.rules
 

@@ -1,4 +1,4 @@
-"""From a folder of hand-written policies to the running stack: no write cuts or deletes what is declared."""
+"""From hand-written policies and a group to the running stack: no write cuts or deletes what is declared."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flash_ticket.firewall.compile.owner import tags_of
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
@@ -17,6 +18,7 @@ from flash_ticket.firewall.terms.verdict import Layer
 from lab.recording.journal import Journal
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
+from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
 from lab.running.lab import Lab
@@ -27,6 +29,8 @@ from tests.support.engine.apis import NAMESPACE, REPOSITORY
 pytestmark = pytest.mark.engine
 
 IN = ("--namespace", NAMESPACE)
+NAMED = {"Name": "tag:Name", "Values": ["flash-ticket-dev"]}
+OF_REDIS = {"Name": "tag:Name", "Values": ["flash-ticket-dev-redis"]}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,10 @@ class Moved:
         planned: The declaration.
         journal: Every write of the first deployment.
         uids: The identity of each policy before the deployment.
+        group: The id of the group of api.
+        first: The first deployment, which takes over.
+        second: The second one, which gives the group its tags.
+        third: A preview after both.
     """
 
     lab: Lab
@@ -44,8 +52,10 @@ class Moved:
     planned: CompiledFirewall
     journal: Journal
     uids: Mapping[str, str]
+    group: str
     first: Result
     second: Result
+    third: Result
 
     def kubectl(self, *arguments: str) -> Told:
         return _kubectl(self.lab, *arguments)
@@ -62,10 +72,41 @@ def _uids(lab: Lab) -> dict[str, str]:
     return {each["metadata"]["name"]: each["metadata"]["uid"] for each in listed}
 
 
+def _make_group(lab: Lab) -> str:
+    """Make a group for api by hand, with a rule of ours, the same at the other end, and a rule that nobody declares."""
+    ec2 = aws_client(lab.aws_endpoint, "ec2")
+    vpc = _id(ec2.describe_vpcs(Filters=[NAMED])["Vpcs"], "VpcId")
+    redis = _id(ec2.describe_security_groups(Filters=[OF_REDIS])["SecurityGroups"], "GroupId")
+    group = str(
+        ec2.create_security_group(
+            GroupName="shop-api",
+            Description="Pods of api, made by hand",
+            VpcId=vpc,
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": [{"Key": "Team", "Value": "shop"}]}],
+        )["GroupId"]
+    )
+
+    def to(peer: str) -> list[dict[str, object]]:
+        pairs = [{"GroupId": peer}]
+        return [{"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "UserIdGroupPairs": pairs}]
+
+    ssh = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=to(redis))
+    ec2.authorize_security_group_ingress(GroupId=redis, IpPermissions=to(group))
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[ssh])
+    return group
+
+
+def _id(found: list[dict[str, str]], key: str) -> str:
+    (only,) = found
+    return only[key]
+
+
 @pytest.fixture(scope="module")
 def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
     settings = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
-    settings["config"][BINDING_KEY]["adopt"] = {"policies": list(TAKEN)}
+    group = _make_group(lab)
+    settings["config"][BINDING_KEY]["adopt"] = {"policies": list(TAKEN), "groups": {"api": group}}
     files = {"traffic.yaml": yaml.safe_dump(drafted_traffic()), "Pulumi.dev.yaml": yaml.safe_dump(settings)}
     program = copy_program(REPOSITORY, tmp_path_factory.mktemp("moved") / "shop", files)
     _kubectl(lab, "apply", "-f", str(FOLDER)).check_returncode()
@@ -73,7 +114,8 @@ def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]
     with recorded(lab, "dev", NAMESPACE) as recording:
         first = Engine(lab, "dev", program, recording.variables).up().checked()
     engine = Engine(lab, "dev", program)
-    yield Moved(lab, program, planned, recording.journal, uids, first, engine.preview().checked())
+    second, third = engine.up().checked(), engine.preview().checked()
+    yield Moved(lab, program, planned, recording.journal, uids, group, first, second, third)
     if engine.export()["deployment"].get("resources"):  # a single test was chosen
         engine.destroy()
     _kubectl(lab, "delete", "networkpolicies", "--all", *IN)
@@ -127,10 +169,27 @@ def test_the_preview_names_what_is_taken_over_what_changes_and_what_is_left_over
     assert "have the names of its own" not in said
 
 
-def test_a_second_preview_changes_nothing_and_names_what_is_left_over_still(moved: Moved) -> None:
-    said = "\n".join(moved.second.diagnostics)
+def test_the_group_and_its_rules_are_imported_and_get_tags_in_the_second_update(moved: Moved) -> None:
+    first, second = "\n".join(moved.first.diagnostics), "\n".join(moved.second.diagnostics)
+    removing = [each.action for each in moved.journal.writes if each.action.startswith(("Revoke", "Delete"))]
+    ec2 = aws_client(moved.lab.aws_endpoint, "ec2")
+    (group,) = ec2.describe_security_groups(GroupIds=[moved.group])["SecurityGroups"]
+    tags = tags_of(group)
 
-    assert moved.second.changes == ()
+    assert f"This takes over the security groups {moved.group} of api, with 2 of their rules" in first
+    assert "# TCP 22 from 10.0.0.0/8" in first
+    assert "firewall-groups-api" in moved.first.having("import")
+    assert f"This gives the security groups {moved.group} of api the tags of this stack." in second
+    assert {each.operation for each in moved.second.changes} == {"update"}
+    assert (group["GroupName"], group["Description"]) == ("shop-api", "Pods of api, made by hand")
+    assert (tags["Team"], tags["flash-firewall:group"], tags["flash-firewall:stack"]) == ("shop", "api", "dev")
+    assert all(moved.group not in each for each in removing)
+
+
+def test_the_next_preview_changes_nothing_and_names_what_is_left_over_still(moved: Moved) -> None:
+    said = "\n".join(moved.third.diagnostics)
+
+    assert moved.third.changes == ()
     assert "This takes over" not in said
     assert f"Delete them now: kubectl delete networkpolicy --namespace {NAMESPACE} {' '.join(LEFT)}" in said
 
@@ -158,4 +217,8 @@ def _verified(moved: Moved) -> dict[str, str]:
 def test_destroy_deletes_what_was_taken_over(moved: Moved) -> None:
     Engine(moved.lab, "dev", moved.program).destroy().checked()
 
+    ec2 = aws_client(moved.lab.aws_endpoint, "ec2")
+    left = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["shop-api"]}])["SecurityGroups"]
+
     assert _uids(moved.lab) == {}
+    assert left == []

@@ -196,7 +196,7 @@ def test_policies_of_others_cause_warnings_and_one_that_cuts_a_declared_flow_end
     assert (
         "This program did not create the NetworkPolicy debug, which opens more:\n"
         "    added    pay => the internet : TCP 443\n"
-        "Remove it, or declare its flows in traffic.yaml."
+        "When this update has succeeded, remove it, or declare its flows in traffic.yaml."
     ) in warnings
     quarantine = (
         "ClusterNetworkPolicy.policy.networking.k8s.io quarantine: it cuts declared traffic: api => pay : TCP 3100"

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.change.adopting.taken_groups import TakenGroups
+from flash_ticket.firewall.change.deployed import Deployed, Described, is_taken_over
 from flash_ticket.firewall.compile.flow_log import declared_settings
 from flash_ticket.firewall.compile.owner import GROUP_TAG
 
@@ -84,12 +85,14 @@ class Adoption:
         rules: The name and id of each security group rule.
         flow_log: The id of the flow log; None if it does not exist.
         queries: The ids of Athena's resources.
+        taken: The groups of others among them.
     """
 
     groups: tuple[tuple[str, str], ...] = ()
     rules: tuple[tuple[str, str], ...] = ()
     flow_log: str | None = None
     queries: QueriesAdoption = field(default_factory=QueriesAdoption)
+    taken: TakenGroups = field(default_factory=TakenGroups)
 
     def group(self, label: str) -> str | None:
         """Return the id of a group, or None if it does not exist."""
@@ -101,21 +104,27 @@ class Adoption:
 
 
 def adoption(
-    deployed: Deployed, environment: Environment, declared: DeclaredQueries, standing: StandingQueries
+    deployed: Deployed,
+    environment: Environment,
+    declared: DeclaredQueries,
+    standing: StandingQueries,
+    taken: TakenGroups | None = None,
 ) -> Adoption:
     """Return what a deployment can adopt in a VPC.
 
     Two resources with the same name are not adopted, because it is unclear which of them the state contains. A flow log
     that will be replaced is not adopted, because Pulumi does not replace a resource with the option ``import``.
     """
+    of_others = taken or TakenGroups()
     vpc, settings = environment.vpc, declared_settings(environment.flow_logs)
     flow_logs = [each["FlowLogId"] for each in deployed.flow_logs if each["ResourceId"] == vpc]
     stays = [each["FlowLogId"] for each in deployed.flow_logs if _delivers(each) and _has(each, settings)]
     return Adoption(
         _unique((group for group in deployed.groups if group["VpcId"] == vpc), GROUP_TAG, "GroupId"),
-        _unique(deployed.rules, _NAME_TAG, "SecurityGroupRuleId"),
+        _unique((*deployed.rules, *of_others.rules), _NAME_TAG, "SecurityGroupRuleId"),
         flow_logs[0] if len(flow_logs) == 1 and flow_logs[0] in stays else None,
         _of_queries(standing, declared, environment.account),
+        of_others,
     )
 
 
@@ -147,10 +156,13 @@ def _delivers(flow_log: Described) -> bool:
 def unfinished_groups(deployed: Deployed) -> Iterator[tuple[str, str]]:
     """Yield label and id of each group of this stack that still has the default egress rule of AWS.
 
-    This rule allows all egress traffic. Pulumi deletes it after it creates a group, and can be killed in between.
+    This rule allows all egress traffic. Pulumi deletes it after it creates a group, and can be killed in between. In a
+    group that others have made, it is a rule of theirs.
     """
     labels = deployed.group_labels
     for group in deployed.groups:
+        if is_taken_over(group, labels[group["GroupId"]]):
+            continue
         if any(permission["IpProtocol"] == _EVERYTHING for permission in group.get("IpPermissionsEgress", ())):
             yield labels[group["GroupId"]], group["GroupId"]
 

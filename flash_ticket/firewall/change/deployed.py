@@ -37,6 +37,10 @@ _PROTOCOL_NUMBERS = {"6": Protocol.TCP, "17": Protocol.UDP, "132": Protocol.SCTP
 """IANA's protocol numbers: the EC2 API accepts names and numbers for TCP and UDP, but only a number for SCTP."""
 
 
+TAGS_OF_OTHERS = "TagsOfOthers"
+"""The key with the tags that a group of others has, if a deployment takes it over: beside those that it will have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """What is deployed now.
@@ -104,6 +108,16 @@ class Deployed:
         )
         rules = tuple(rule for described in self.rules for rule in reader.rules(described))
         return VpcFirewall(tuple(sorted(own.values())), rules, attachments)
+
+
+def own_description(label: str) -> str:
+    """Return the description of the groups that this program makes. It contains nothing that can change."""
+    return f"Traffic of {label}, by rules of {MANAGED_BY}"
+
+
+def is_taken_over(group: Described, label: str) -> bool:
+    """Return whether others have made a group that belongs to this program: it has their description."""
+    return bool(group.get("Description", own_description(label)) != own_description(label))
 
 
 def is_ours(manifest: Described) -> bool:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -86,11 +87,11 @@ class StateBefore:
     """What the state of the running program's stack holds, before this update.
 
     Attributes:
-        ids: The ids of the resources.
+        ids: The ids of the resources, with their tags.
         policies: What it holds of the stack's NetworkPolicies.
     """
 
-    ids: frozenset[str]
+    ids: Mapping[str, Mapping[str, str]]
     policies: PoliciesInState
 
 
@@ -99,10 +100,16 @@ def read_state() -> StateBefore:
     name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value
     resources = list(answer["outputs"].values())
-    ids = frozenset(str(each["outputs"]["id"]) for each in resources if "id" in each["outputs"])
+    known = ((_id_of(each["outputs"]), each["outputs"].get("tags")) for each in resources)
+    ids = {id_: tags if isinstance(tags, dict) else {} for id_, tags in known if id_}
     held = [each["outputs"].get(KEPT) for each in resources if each.get("type") == POLICIES_TYPE]
     kept = PoliciesInState.KEPT if all(held) else PoliciesInState.OWNED
     return StateBefore(ids, kept if held else PoliciesInState.NONE)
+
+
+def _id_of(outputs: Mapping[str, object]) -> str:
+    """Return the id of a resource; an imported security group has it only at the end of its ARN."""
+    return str(outputs.get("id") or str(outputs.get("arn", "")).rpartition("/")[2])
 
 
 def begin_to_declare() -> None:

@@ -360,4 +360,7 @@ def test_what_others_open_is_shown_before_the_first_deployment_too() -> None:
 
     found = impact(nothing_deployed(foreign_policies=(policy,)), firewall().layers())
 
-    assert "This program did not create the NetworkPolicy open, which opens more" in next(impact_warnings(found))
+    warning = next(impact_warnings(found))
+
+    assert "This program did not create the NetworkPolicy open, which opens more" in warning
+    assert warning.endswith("When this update has succeeded, remove it, or declare its flows in traffic.yaml.")

@@ -1,7 +1,8 @@
 """What a deployment takes over from others, what that changes, and what of theirs nobody needs afterwards."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from flash_ticket.firewall.change.adopting.taken_groups import TakenGroups
 from flash_ticket.firewall.change.adopting.taken_policies import taken_policies
 from flash_ticket.firewall.change.deployed import Deployed, title_of
 from flash_ticket.firewall.change.impact import Impact, impact, openings
@@ -19,12 +20,14 @@ class TakingOver:
         policies: The names of those that a deployment takes over.
         changes: What it changes in the pod layer, compared with everything that the namespace holds now.
         left_over: The names of those that stay, although nothing declared needs them.
+        groups: The security groups of others.
     """
 
     namespace: str
     policies: tuple[str, ...]
     changes: tuple[Change, ...]
     left_over: tuple[str, ...]
+    groups: TakenGroups = field(default_factory=TakenGroups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,21 @@ class Step:
     taking: TakingOver | None
 
 
-def step(deployed: Deployed, planned: CompiledFirewall) -> Step:
+def step(deployed: Deployed, planned: CompiledFirewall, groups: TakenGroups) -> Step:
     """Compare what is deployed, and what others have there, with what is planned.
+
+    Args:
+        deployed: What is deployed.
+        planned: The firewall to deploy.
+        groups: The security groups of others that it takes over.
 
     Raises:
         InputError: A deployed policy, or one of others, cannot be read.
     """
-    return Step(impact(deployed, planned.layers()), taking_over(planned, deployed))
+    return Step(impact(deployed, planned.layers()), taking_over(planned, deployed, groups))
 
 
-def taking_over(planned: CompiledFirewall, deployed: Deployed) -> TakingOver | None:
+def taking_over(planned: CompiledFirewall, deployed: Deployed, groups: TakenGroups | None = None) -> TakingOver | None:
     """Return what a deployment takes over and leaves; None if the binding does not ask for it.
 
     Raises:
@@ -67,7 +75,7 @@ def taking_over(planned: CompiledFirewall, deployed: Deployed) -> TakingOver | N
         before = replace(layers, manifests=now, beside=layers.manifests)
         after = replace(layers, manifests=(*layers.manifests, *others), beside=now)
         changes = changes_between(openings(before, Layer.POD), openings(after, Layer.POD))
-    return TakingOver(planned.matrix.namespace, taken, changes, left_over(planned, deployed))
+    return TakingOver(planned.matrix.namespace, taken, changes, left_over(planned, deployed), groups or TakenGroups())
 
 
 def left_over(planned: CompiledFirewall, deployed: Deployed) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
-from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.change.deployed import TAGS_OF_OTHERS, Deployed, Described, is_taken_over
 from flash_ticket.firewall.change.whose.ownership import completed
 from flash_ticket.firewall.compile.owner import Claim, Owner, owner_in, tags_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, VpcFirewall
@@ -118,18 +118,25 @@ def taken_rules(
 def added_by_others(deployed: Deployed, firewall: VpcFirewall, rules: Iterable[Described]) -> Iterator[Notice]:
     """Yield a notice for each rule that others have put into a group of this program.
 
-    The rule that opens all egress is left out, because AWS puts it into a new group: see ``unfinished_groups``.
+    The rule that opens all egress is left out, because AWS puts it into a new group: see ``unfinished_groups``. Groups
+    that a deployment is about to take over are left out, because their rules may be needed until then.
 
     Args:
         deployed: What this firewall has deployed.
         firewall: Its compiled VPC layer; a rule that it declares is not one of others.
         rules: All rules of its groups.
     """
+    waiting = {group["GroupId"] for group in deployed.groups if TAGS_OF_OTHERS in group}
+    theirs = {
+        group["GroupId"] for group in deployed.groups if is_taken_over(group, deployed.group_labels[group["GroupId"]])
+    }
     labels, known = deployed.group_labels, {rule["SecurityGroupRuleId"] for rule in deployed.rules}
     declared = declared_identities(firewall, {OwnGroup(label): id_ for id_, label in labels.items()})
     for rule in rules:
         identity, id_ = identity_of(rule), rule["SecurityGroupRuleId"]
-        everything = identity.is_egress and identity.protocol == str(ANY)
+        everything = identity.is_egress and identity.protocol == str(ANY) and identity.group not in theirs
+        if identity.group in waiting:
+            continue
         if identity.group in labels and identity not in declared and id_ not in known and not everything:
             yield Notice(
                 f"rule {id_} in {labels[identity.group]}",
