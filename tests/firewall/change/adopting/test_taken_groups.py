@@ -159,7 +159,7 @@ def test_rules_that_stay_are_deleted_after_the_update_and_nothing_says_so_before
 
 def test_a_preview_names_the_groups_and_the_rules_to_delete() -> None:
     first = taking_over_text(TakingOver("flash-ticket", (), (), (), taken(group(), *of_api(), SSH)))
-    state = {API: {}, **{each["SecurityGroupRuleId"]: {} for each in of_api()}}
+    state: dict[str, dict[str, str]] = {API: {}, **{each["SecurityGroupRuleId"]: {} for each in of_api()}}
     second = taking_over_text(TakingOver("flash-ticket", (), (), (), taken(group(), *of_api(), state=state)))
 
     assert first.startswith(f"This takes over the security groups {API} of api, with {len(of_api())} of their rules: ")
