@@ -26,9 +26,7 @@ try:
     declared = declared_at(configuration.suspensions.at, matrix, configuration.written, configuration.region)
     planned = compile_firewall(matrix, environment, configuration.suspensions)
     before = program.read_state()
-    deployed = read_deployed(
-        cluster, account, planned.owner, environment.vpc, before.ids, further=labels, adopting=environment.adopting
-    )
+    deployed = read_deployed(cluster, account, planned.owner, environment.vpc, before.ids, labels, environment.adopting)
     planned = to_deploy(cluster, account, planned, deployed, before.ids)
     adopted = read_adoption(account, deployed, planned, before.ids)
     judged = judge(cluster, planned, labels)

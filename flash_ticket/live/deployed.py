@@ -87,13 +87,12 @@ def _found(account: AwsAccount, service: str, operation: str, part: str, **asked
         raise
 
 
-def read_deployed(  # noqa: PLR0913 - both APIs, whose firewall, and where it is and was
+def read_deployed(  # noqa: PLR0913, PLR0917 - both APIs, whose firewall, and where it is and was
     cluster: ClusterSide,
     account: AccountSide,
     owner: Owner,
     vpc: str,
     state: Collection[str] = frozenset(),
-    *,
     further: Collection[str] = (),
     adopting: Adopting | None = None,
 ) -> Deployed:
