@@ -16,7 +16,7 @@ from werkzeug.serving import make_server
 from lab.aws_api.athena import workgroups_and_queries
 from lab.aws_api.buckets import hold_conditions
 from lab.aws_api.call import LayeredApplication
-from lab.aws_api.clusters import cluster_groups
+from lab.aws_api.clusters import PodIdentities, cluster_groups
 from lab.aws_api.deliveries import deliveries
 from lab.aws_api.flow_logs import DestinationOptions
 from lab.aws_api.remembered import remember
@@ -42,7 +42,10 @@ def main() -> None:
     remember()
     hold_conditions()
     application = LayeredApplication(
-        (dependencies, quotas, Rules(), DestinationOptions(), deliveries, cluster_groups, workgroups_and_queries),
+        (
+            *(dependencies, quotas, Rules(), DestinationOptions(), deliveries),
+            *(cluster_groups, PodIdentities(), workgroups_and_queries),
+        ),
         DomainDispatcherApplication(_service),
     )
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)

@@ -1,6 +1,7 @@
 """What EKS adds to a new cluster, and moto does not: its security group, and the Services' addresses of IPv6."""
 
 import json
+import re
 import zlib
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
 
 from lab.aws_api.call import Answer, Call
+
+_ASSOCIATIONS = re.compile(r"(GET|POST) /clusters/([^/?]+)/pod-identity-associations")
 
 _SERVICES_OF_IPV6 = "fd30:1c53:5f8a::/108"
 """A unique local block, as EKS takes one."""
@@ -27,6 +30,32 @@ def cluster_groups(call: Call, proceed: Callable[[], Answer]) -> Answer:
         if addressed.get("ipFamily") == "ipv6":
             addressed["serviceIpv6Cidr"] = _SERVICES_OF_IPV6
     return answer
+
+
+class PodIdentities:
+    """The Pod Identity associations of clusters, which moto lacks: CreatePodIdentityAssociation and the list of them.
+
+    The list has no filter: every caller in the lab asks for the only namespace there.
+    """
+
+    def __init__(self) -> None:
+        """Begin without an association."""
+        self._of_cluster: dict[str, list[dict[str, str]]] = {}
+
+    def __call__(self, call: Call, proceed: Callable[[], Answer]) -> Answer:
+        """Answer both operations; the others are not for this layer."""
+        asked = _ASSOCIATIONS.match(call.action) if call.service == "eks" else None
+        if not asked:
+            return proceed()
+        known = self._of_cluster.setdefault(asked[2], [])
+        content: dict[str, object] = {"associations": known}
+        if asked[1] == "POST":
+            said = json.loads(call.body)
+            made = {key: said[key] for key in ("namespace", "serviceAccount")} | {"clusterName": asked[2]}
+            known.append(made)
+            content = {"association": made}
+        json_type = (("Content-Type", "application/json"),)
+        return Answer("200 OK", json_type, b"").with_body(json.dumps(content).encode())
 
 
 def _add_group(name: str, region: str) -> None:

@@ -35,6 +35,15 @@ def api_addresses(services: Iterable[Network]) -> tuple[Network, ...]:
     return tuple(ip_network(each[_API_OFFSET]) for each in services)
 
 
+def known_addresses(services: Iterable[Network]) -> dict[BuiltIn, tuple[Network, ...]]:
+    """Return the addresses by which pods of any cluster call its built-in peers.
+
+    Args:
+        services: The Service ranges of the cluster.
+    """
+    return {BuiltIn.KUBERNETES_API: api_addresses(services), **_LOCAL}
+
+
 @dataclass(frozen=True)
 class BuiltInBinder:
     """Finds built-in peers and services of AWS with the lookup of their stack.

@@ -11,6 +11,7 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.beside.guard_rails import guard_rail_warnings
+from flash_ticket.live.beside.identities import api_warnings, identity_warnings
 from flash_ticket.live.beside.others import read_others
 from flash_ticket.live.inventory import warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -74,6 +75,8 @@ def preview_warnings(
     planned = judged.planned
     yield from guard_rail_warnings(cluster, planned, labels)
     yield from resolver_warnings(cluster, account, planned.environment)
+    yield from api_warnings(cluster, planned)
+    yield from identity_warnings(cluster, account, planned)
     yield from config_warnings(planned.environment.cluster, cilium_config(cluster, planned.environment))
     yield from others_warnings(deployed, judged)
     yield from rule_warnings(account, deployed, planned)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from flash_ticket.firewall.bind.bind_built_in import known_addresses
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import (
@@ -93,6 +94,8 @@ class AddressBook:
         """
         if found := self._pod(end, span):
             return found if isinstance(found, UnknownEnd) else replace(found, port=port)
+        if looked_up := self._looked_up(end.address):
+            return KnownEnd(looked_up, port=port)
         if service := self._services.get(end.address):
             named = self.layers.named
             endpoint = self._pods(service.namespace, service.selector) if service.selector else named[VPC_HOST]
@@ -114,12 +117,29 @@ class AddressBook:
         if found := self._pod(end, span):
             return found if isinstance(found, UnknownEnd) else replace(found, port=called.port)
         place = (
-            self._kubelet(end, called)
+            self._places.alone(end.address)
+            or self._kubelet(end, called)
             or self._places.caller(end.address, called.endpoint, called.port)
             or self._clients(end.address, called.endpoint)
             or self._elsewhere(end, span)
         )
         return place if isinstance(place, UnknownEnd) else KnownEnd(place, port=called.port)
+
+    def _looked_up(self, address: str) -> Endpoint | None:
+        """Return what every cluster has at an address, whether a flow names it or not, or an endpoint of AWS."""
+        return self._places.alone(address) or (None if self._places.around(address) else self._built_in.get(address))
+
+    @cached_property
+    def _built_in(self) -> Mapping[str, Endpoint]:
+        """The built-in peers that no flow names, by address."""
+        return {
+            str(network.network_address): Endpoint(
+                name.value, Role.UNDECLARED, None, (AddressRange.of(str(network)),), frozenset()
+            )
+            for name, networks in known_addresses(self.layers.environment.cluster.services).items()
+            for network in networks
+            if name.value not in self.layers.matrix.endpoints
+        }
 
     def _pod(self, end: End, span: Span) -> KnownEnd | UnknownEnd | None:
         """Return the pod of an end; what the log says about it comes first."""

@@ -6,6 +6,7 @@ from enum import Enum
 from functools import cached_property
 from ipaddress import ip_address
 
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.declared_permissions import declared_connections
 from flash_ticket.firewall.prove.endpoint import Endpoint
@@ -72,6 +73,10 @@ class PlaceDirectory:
     inventory: Inventory
     _ranges: dict[str, AddressRange | None] = field(default_factory=dict, compare=False, repr=False)
 
+    def alone(self, address: str) -> Endpoint | None:
+        """Return the place that alone has an address; None if there is none."""
+        return next((each for each in self.around(address) if each in self._theirs), None)
+
     def called(self, address: str, port: PortRange | None) -> Endpoint | UnknownEnd | None:
         """Return the place that was called at an address; None if the address belongs to no place."""
         by_group = self._by_group(address)
@@ -132,7 +137,8 @@ class PlaceDirectory:
         """Return the places with a group that the interface at an address carries."""
         interface = self._interfaces.at(address)
         groups = interface.groups if interface else ()
-        return [each for each in self._places if self._groups[each].intersection(groups)]
+        shared = (each for each in self._places if each not in self._theirs)
+        return [each for each in shared if self._groups[each].intersection(groups)]
 
     def _by_address_alone(self, address: str, candidates: Sequence[Endpoint]) -> Sequence[Endpoint]:
         """Leave out the places with groups if the interface is known to carry none of them."""
@@ -147,6 +153,12 @@ class PlaceDirectory:
     @cached_property
     def _places(self) -> tuple[Endpoint, ...]:
         return tuple(self.layers.named[name] for name, _ in self.layers.environment.places)
+
+    @cached_property
+    def _theirs(self) -> frozenset[Endpoint]:
+        """The places with addresses that nothing else has. Nodes can have the group of the API server, too."""
+        places = self.layers.environment.places
+        return frozenset(self.layers.named[name] for name, place in places if place.occupants is Occupants.ONLY)
 
     @cached_property
     def _listens(self) -> Mapping[Endpoint, PortSet]:

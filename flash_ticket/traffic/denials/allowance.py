@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from flash_ticket.firewall.declare.binding import stack_file
+from flash_ticket.firewall.declare.built_in import BuiltIn
 from flash_ticket.firewall.declare.matrix import Service, label_text
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role, clients_of
@@ -92,6 +93,8 @@ class _Writer:
         addresses = sorted({address for each in self.conversations for address in each.destinations})
         pods = [pod for each in self.conversations for pod in each.called]
         endpoint = self.layers.matrix.endpoints.get(destination.name)
+        if endpoint is None and any(destination.name == each.value and port in each.ports for each in BuiltIn):
+            return _DeclaredName(destination.name)
         if endpoint and not any(known.covers(port) for known in endpoint.ports):
             kind = "services" if isinstance(endpoint, Service) else "externals"
             opens = self._opened_too(destination.name) if endpoint.ports else ""

@@ -140,7 +140,10 @@ class _Drafting:
 
     def _is_implied(self, seen: Observation) -> bool:
         """Return whether it is declared without a flow: DNS, probes, clients of the load balancer."""
-        pair = (self.layers.named[seen.source], self.layers.named[seen.destination])
+        named = self.layers.named
+        if not {seen.source, seen.destination} <= named.keys():
+            return False  # a built-in peer that no flow names
+        pair = (named[seen.source], named[seen.destination])
         known = {seen.source, seen.destination} <= self.layers.matrix.endpoints.keys()
         declared = self._declared.get(pair)
         return not known and declared is not None and declared.covers(PortSet((seen.port,)))

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from flash_ticket.firewall.declare.matrix import Service
 from flash_ticket.firewall.prove.both_layers import BothLayers
-from flash_ticket.firewall.prove.endpoint import KUBELET, VPC_HOST, Endpoint, Role
+from flash_ticket.firewall.prove.endpoint import INTERNET, KUBELET, VPC_HOST, Endpoint, Role
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Layer, Side, Verdict
@@ -204,7 +204,7 @@ class _Replaying:
 
     def _loses_its_rule(self, seen: Observation) -> bool:
         """Return whether a rule of ours between groups of others allows it today, and the proposal has no such rule."""
-        ends = [(layers.named[seen.source], layers.named[seen.destination]) for layers in (self.before, self.after)]
+        ends = [(_named(layers, seen.source), _named(layers, seen.destination)) for layers in (self.before, self.after)]
         if any(end.has_own_group for pair in ends for end in pair):
             return False
         today, then = (
@@ -244,9 +244,14 @@ def _stopping(verdict: Verdict, source: Endpoint, destination: Endpoint) -> Iter
 def _ends(layers: BothLayers, seen: Observation) -> tuple[Endpoint, Endpoint]:
     """Return both ends; undeclared hosts are narrowed to the addresses that were seen."""
     return (
-        _narrowed(layers.named[seen.source], seen.sources),
-        _narrowed(layers.named[seen.destination], seen.destinations),
+        _narrowed(_named(layers, seen.source), seen.sources),
+        _narrowed(_named(layers, seen.destination), seen.destinations),
     )
+
+
+def _named(layers: BothLayers, name: str) -> Endpoint:
+    """Return the endpoint with a name. A built-in peer that no flow names is any host at its address."""
+    return layers.named.get(name) or layers.named[INTERNET]
 
 
 def _narrowed(endpoint: Endpoint, addresses: tuple[str, ...]) -> Endpoint:

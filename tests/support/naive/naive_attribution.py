@@ -22,6 +22,9 @@ def _called(matrix: Matrix, environment: Environment, inventory: Inventory, reco
     if found := _of_pods(matrix, inventory, record, address):
         return found
     by_group, by_network, without_group = _places(matrix, environment, inventory, address)
+    peer = _alone(environment, address) or ("" if by_network else _peer_of_every_cluster(environment, address))
+    if peer:
+        return peer
     listening = [each for each in by_group or by_network if _listens(matrix, environment, each, record.port)]
     if len(listening) == 1:
         return listening[0]
@@ -35,7 +38,7 @@ def _called(matrix: Matrix, environment: Environment, inventory: Inventory, reco
 
 def _caller(matrix: Matrix, environment: Environment, inventory: Inventory, record: Record, called: str) -> str:
     address = record.source.address
-    if found := _of_pods(matrix, inventory, record, address):
+    if found := _of_pods(matrix, inventory, record, address) or _alone(environment, address):
         return found
     to = matrix.endpoints.get(called)
     nodes = {pod.node for pod in inventory.pods}
@@ -107,9 +110,31 @@ def _places(
         each["GroupId"] for each in own if {"Key": "flash-firewall:group", "Value": front} in each.get("Tags", ())
     }
     names = [each.name for each in matrix.externals if each.name in groups]
+    names = [name for name in names if environment.place(name).occupants != "only the external"]
     by_group = [name for name in names if interface_groups and groups[name] & interface_groups[-1]]
     by_network = [name for name in names if _within(address, environment.place(name).networks)]
     return by_group, by_network, [name for name in by_network if not interface_groups or not groups[name]]
+
+
+def _alone(environment: Environment, address: str) -> str:
+    """Return the place that alone has an address."""
+    for name, place in environment.places:
+        if place.occupants == "only the external" and _within(address, place.networks):
+            return name
+    return ""
+
+
+def _peer_of_every_cluster(environment: Environment, address: str) -> str:
+    """Return what pods of every EKS cluster find at an address."""
+    known = {
+        "169.254.170.23": "pod-identity",
+        "fd00:ec2::23": "pod-identity",
+        "169.254.169.254": "instance-metadata",
+        "fd00:ec2::254": "instance-metadata",
+    }
+    for services in environment.cluster.services:
+        known[str(services[1])] = "kubernetes-api"
+    return known.get(address, "")
 
 
 def _listens(matrix: Matrix, environment: Environment, name: str, port: int) -> bool:
