@@ -5,7 +5,7 @@ default/kubernetes, and eks:ListPodIdentityAssociations. What it may not read, a
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_network
+from ipaddress import ip_address
 from typing import Any
 
 from flash_ticket.firewall.declare.built_in import BuiltIn
@@ -59,7 +59,7 @@ def api_warnings(cluster: KubernetesCluster, planned: CompiledFirewall) -> Itera
     answering = {
         address for each in slices for endpoint in each.get("endpoints") or () for address in endpoint["addresses"]
     }
-    unknown = sorted(each for each in answering if ip_network(each) not in place.networks)
+    unknown = sorted(each for each in answering if not any(ip_address(each) in block for block in place.networks))
     if unknown:
         yield (
             f"{name}: the API server answers at {', '.join(unknown)} (EndpointSlice default/kubernetes), and no "
