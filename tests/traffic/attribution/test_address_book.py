@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import pytest
 
 from flash_ticket.firewall.bind.environment import Place
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.traffic.attribution.address_book import AddressBook, KnownEnd, Span
@@ -169,7 +170,7 @@ def test_the_address_of_a_service_leads_to_its_pods_and_their_port() -> None:
 
     assert isinstance(found, KnownEnd)
     assert (found.endpoint.name, found.port) == ("api", tcp(4000))
-    assert called(incident.CONTROL_PLANE, tcp(443)) == "another host of the VPC"
+    assert called(incident.CONTROL_PLANE, tcp(443)) == "kubernetes-api"
 
 
 def test_a_private_address_outside_the_vpc_is_unknown_unless_the_services_are_known() -> None:
@@ -288,3 +289,33 @@ def test_a_pod_that_the_log_describes_by_labels_alone_gets_its_name_from_its_add
     assert name_of(End(address, nameless)) == "pay-1"
     assert name_of(End(incident.API.addresses[0], nameless)) == ""
     assert name_of(End("10.10.10.200", nameless)) == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("169.254.170.23", "pod-identity"),
+        ("169.254.169.254", "instance-metadata"),
+        (incident.CONTROL_PLANE, "kubernetes-api"),
+        ("169.254.170.2", "the internet"),
+    ],
+)
+def test_what_every_cluster_has_is_known_though_no_flow_names_it(address: str, name: str) -> None:
+    assert called(address, tcp(80)) == name
+
+
+def test_an_address_that_a_place_alone_has_is_that_place_whatever_groups_others_there_carry() -> None:
+    """Nodes can have the cluster's group, and so do the interfaces of the API server."""
+    environment = FIREWALL.environment
+    group = environment.cluster.group
+    place = Place((ip_network("10.10.10.77"),), None, (group,), Occupants.ONLY)
+    places = tuple((name, place if name == "redis" else there) for name, there in environment.places)
+    layers = compile_firewall(FIREWALL.matrix, replace(environment, places=places)).layers()
+    node = Interface("eni-node", (NODE,), (group.id,))
+    asked = AddressBook(layers, replace(INVENTORY, interfaces=(*INVENTORY.interfaces, node)))
+
+    found = [asked.destination(end(each), tcp(6379), SOON) for each in ("10.10.10.77", NODE)]
+    assert [each.endpoint.name for each in found if isinstance(each, KnownEnd)] == ["redis", "another host of the VPC"]
+    back = asked.source(end("10.10.10.77"), KnownEnd(layers.named["api"], port=tcp(4000)), SOON)
+    assert isinstance(back, KnownEnd)
+    assert back.endpoint.name == "redis"

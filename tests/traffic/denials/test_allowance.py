@@ -108,6 +108,24 @@ def test_an_undeclared_port_comes_first_with_the_other_flows_that_it_opens() -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("address", "port", "name"),
+    [
+        ("169.254.170.23", 80, "pod-identity"),
+        ("169.254.169.254", 80, "instance-metadata"),
+        (incident.CONTROL_PLANE, 443, "kubernetes-api"),
+    ],
+)
+def test_what_every_cluster_has_needs_no_declaration(address: str, port: int, name: str) -> None:
+    advice = allowed(line(incident.API.addresses[0], address, port))
+    assert advice == Allowance(f"- {{from: api, to: {name}, ports: [{port}]}}", ())
+
+
+def test_another_port_of_such_an_address_becomes_an_external_with_a_place() -> None:
+    advice = allowed(line(incident.API.addresses[0], "169.254.170.23", 8080))
+    assert advice.before[1].endswith("{cidrs: [169.254.170.23/32]}")
+
+
 def test_udp_is_written_in_the_form_of_the_file() -> None:
     advice = allowed(line(incident.GATEWAY.addresses[0], incident.API.addresses[0], 9090, protocol=17))
 
