@@ -5,7 +5,13 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from flash_ticket.firewall.bind.environment import Adopting
-from flash_ticket.firewall.change.adopting.taken_groups import State, TakenGroups, taken_groups, with_taken_groups
+from flash_ticket.firewall.change.adopting.taken_groups import (
+    State,
+    TakenGroups,
+    crowded_groups,
+    taken_groups,
+    with_taken_groups,
+)
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
 from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.change.whose.ownership import Tagged
@@ -167,6 +173,7 @@ def refuse_unfit(account: AwsAccount, deployed: Deployed, planned: CompiledFirew
     refuse_all(crowded_ways(planned.vpc, planned.environment, deployed.firewall(planned.environment).rules))
     rules = _rules_around(account, deployed, planned)
     taken = taken_groups(planned, deployed, rules, {})
+    refuse_all(crowded_groups(planned, taken))
     known = replace(deployed, rules=(*deployed.rules, *taken.rules))
     refuse_all(taken_rules(planned.owner, planned.vpc, known, rules))
 

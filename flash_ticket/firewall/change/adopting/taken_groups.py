@@ -7,17 +7,20 @@ second one sets them. AWS replaces a group for a new name or description, so the
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 from flash_ticket.firewall.bind.bind_adopting import GROUPS
 from flash_ticket.firewall.bind.environment import Adopting
 from flash_ticket.firewall.change.deployed import TAGS_OF_OTHERS, Deployed, Described, is_taken_over
 from flash_ticket.firewall.change.whose.ownership import Tagged
 from flash_ticket.firewall.change.whose.rule_identity import declared_identities, identity_of
+from flash_ticket.firewall.compile.coarsening import FAMILIES, weight_of
 from flash_ticket.firewall.compile.owner import GROUP_TAG, STACK_TAG, Claim, Owner, owner_in, tags_of
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
+from flash_ticket.firewall.terms.verdict import Direction
 
 State = Mapping[str, Mapping[str, str]]
 """The ids of the resources in the stack's state, with their tags."""
@@ -124,6 +127,33 @@ def taken_groups(
         tuple(left),
         tuple(sorted(kept, key=lambda named: named[0])),
     )
+
+
+def crowded_groups(planned: CompiledFirewall, taken: TakenGroups) -> Iterator[InputError]:
+    """Yield an error for each group that our rules and those that stay in it would overflow together.
+
+    AWS would refuse the deployment on its way. A prefix list of others counts as one here.
+    """
+    limit = planned.environment.quotas.rules_per_group
+    for (label, id_), direction, family in product(taken.groups, Direction, FAMILIES):
+        held = (each for each in planned.vpc.rules if (each.holder, each.direction) == (OwnGroup(label), direction))
+        ours = sum(weight_of(each.peer, family) for each in held)
+        stays = [
+            each["SecurityGroupRuleId"]
+            for each in taken.left
+            if each["GroupId"] == id_
+            and each["IsEgress"] == (direction is Direction.EGRESS)
+            and f"CidrIpv{10 - family}" not in each
+        ]
+        if stays and ours + len(stays) > limit:
+            yield InputError(
+                stack_file(planned.environment.name),
+                f"{GROUPS}.{label}",
+                f"{id_} would hold {ours} {direction} rules of this program for IPv{family} and {len(stays)} of "
+                f"others, and AWS allows {limit}",
+                f"Delete rules there that nobody needs, such as {stays[0]}, or have AWS raise the quota and write it "
+                "in quotas.rulesPerGroup",
+            )
 
 
 def _kept(group: Described, owner: Owner, state: State) -> KeptGroup:

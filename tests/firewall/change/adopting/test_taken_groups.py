@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.bind.environment import Adopting, Group
-from flash_ticket.firewall.change.adopting.taken_groups import KeptGroup, TakenGroups, taken_groups, with_taken_groups
+from flash_ticket.firewall.change.adopting.taken_groups import (
+    KeptGroup,
+    TakenGroups,
+    crowded_groups,
+    taken_groups,
+    with_taken_groups,
+)
 from flash_ticket.firewall.change.adopting.taking_over import TakingOver
 from flash_ticket.firewall.change.adoption import unfinished_groups
 from flash_ticket.firewall.change.deployed import Deployed, own_description
@@ -14,6 +20,7 @@ from flash_ticket.firewall.change.whose.ownership import Tagged
 from flash_ticket.firewall.change.whose.rule_identity import added_by_others
 from flash_ticket.firewall.compile.owner import GROUP_TAG, tags_of
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
+from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.report.taking_over import taking_over_text
 from tests.support.declared.described import Described, nothing_deployed
 from tests.support.declared.described import rule as described_rule
@@ -155,6 +162,24 @@ def test_rules_that_stay_are_deleted_after_the_update_and_nothing_says_so_before
         "rule sgr-out in api",
     ]
     assert list(unfinished_groups(open_group)) == []
+
+
+def test_a_group_that_our_rules_and_those_of_others_would_overflow_is_refused() -> None:
+    planned = shop()
+    held = [
+        each for each in planned.vpc.rules if each.holder == OwnGroup("api") and each.direction is Direction.INGRESS
+    ]
+    room = 60 - len(held)
+    others = tuple(
+        {**SSH, "SecurityGroupRuleId": f"sgr-{number}", "FromPort": 10_000 + number} for number in range(room + 1)
+    )
+    (crowded,) = crowded_groups(planned, taken(group(), *others))
+
+    assert list(crowded_groups(planned, taken(group(), *others[:room]))) == []
+    assert str(crowded).startswith(
+        f"{KEY}: {API} would hold {len(held)} ingress rules of this program for IPv4 and {room + 1} of others, and AWS "
+        "allows 60. Delete rules there that nobody needs, such as sgr-0, or have AWS"
+    )
 
 
 def test_a_preview_names_the_groups_and_the_rules_to_delete() -> None:
