@@ -49,11 +49,6 @@ from components.firewall import Firewall, FirewallArgs  # noqa: E402 - see above
 
 firewall = Firewall(FIREWALL, FirewallArgs.of(planned, adopted, deployed, pod_layer_step(planned, before.policies)))
 
-pulumi.export("loadBalancerGroupId", firewall.load_balancer_group_id)
-pulumi.export("groupIds", firewall.group_ids)
-pulumi.export("policies", firewall.policies)
-pulumi.export("flowLogId", firewall.flow_log_id)
-pulumi.export("flowLogLocation", firewall.flow_log_location)
-pulumi.export("trafficQueries", firewall.traffic_queries)
-pulumi.export("retainedOnDestroy", firewall.retained)
+for output, value in firewall.outputs().items():
+    pulumi.export(output, value)
 pulumi.export(VERSIONS_OUTPUT, DeclaredVersions("declared", DeclaredVersionsArgs(declared)).record)

@@ -37,12 +37,12 @@ class CloudWatchAlertsArgs:
     Attributes:
         watch: The compiled monitoring.
         environment: The monitored environment.
-        flow_log_location: `FlowLogs.location`: the log group, or the folder in the bucket.
+        flow_log_location: `FlowLogs.location`: the log group, or the folder in the bucket; None without a flow log.
     """
 
     watch: CloudWatchWatch
     environment: Environment
-    flow_log_location: pulumi.Output[str]
+    flow_log_location: pulumi.Output[str] | None
 
 
 class CloudWatchAlerts(pulumi.ComponentResource):
@@ -61,8 +61,9 @@ class CloudWatchAlerts(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._own = pulumi.ResourceOptions(parent=self)
         watch = args.watch
-        in_bucket = args.environment.flow_logs.destination is LogDestination.S3
-        self._bucket = args.flow_log_location.apply(bucket_name) if in_bucket else None
+        location = args.flow_log_location or pulumi.Output.from_input("")
+        in_bucket = args.environment.records_to(LogDestination.S3)
+        self._location, self._bucket = location, location.apply(bucket_name) if in_bucket else None
         counting: list[pulumi.Resource] = [self._filter(each) for each in watch.filters]
         if watch.pairs_rule:
             counting.append(self._pairs_rule(watch.pairs_rule))
@@ -74,7 +75,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
             f"{name}-dashboard",
             # The dashboards of all regions share their names.
             dashboard_name=f"{watch.name}-{args.environment.region}-network-policy",
-            dashboard_body=(self._bucket or args.flow_log_location).apply(
+            dashboard_body=(self._bucket or location).apply(
                 lambda found: dashboard_body(watch, args.environment, **{place: found})
             ),
             opts=self._own,
@@ -85,7 +86,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
 
     def _filter(self, counted: MetricFilter) -> cloudwatch.LogMetricFilter:
         watch = self._args.watch
-        group = self._args.flow_log_location if counted.log is LogGroupMetrics.FLOW_LOG else watch.agent_log_group
+        group = self._location if counted.log is LogGroupMetrics.FLOW_LOG else watch.agent_log_group
         return cloudwatch.LogMetricFilter(
             f"{self._name}-{counted.log}-{counted.name}",
             name=counted.name,
@@ -102,7 +103,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
             f"{self._name}-pairs",
             rule_name=rule,
             rule_state="ENABLED",
-            rule_definition=self._args.flow_log_location.apply(pairs_rule_definition),
+            rule_definition=self._location.apply(pairs_rule_definition),
             opts=self._own,
         )
 
@@ -150,7 +151,7 @@ class CloudWatchAlerts(pulumi.ComponentResource):
                 return declare(
                     namespace="AWS/Logs",
                     metric_name="IncomingLogEvents",
-                    dimensions={"LogGroupName": self._args.flow_log_location},
+                    dimensions={"LogGroupName": self._location},
                     statistic="Sum",
                     period=alarm.seconds,
                 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.flow_logs import FlowLogs, FlowLogsArgs
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
+from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.adopting.taken_policies import Waiting, waiting_policies
@@ -78,20 +78,21 @@ class Firewall(pulumi.ComponentResource):
     """Both layers of an environment, its flow log, and the alerts and guard rails that the stack requests.
 
     Attributes:
-        load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress.
+        load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress; None
+            unless there is one load balancer.
         group_ids: The id of each group that this program creates, by the service's or load balancer's name.
         policies: The names of the NetworkPolicies that Pulumi deploys.
-        flow_log_id: ``fl-...``.
-        flow_log_location: Where AWS delivers the records.
+        flow_log_id: ``fl-...``; None if this program makes no flow log.
+        flow_log_location: Where AWS delivers its records.
         retained: The ARNs that ``pulumi destroy`` leaves in the account.
         traffic_queries: Athena's workgroup and table for records in S3; empty for CloudWatch Logs.
     """
 
-    load_balancer_group_id: pulumi.Output[str]
+    load_balancer_group_id: pulumi.Output[str] | None
     group_ids: pulumi.Output[dict[str, str]]
     policies: pulumi.Output[list[str]]
-    flow_log_id: pulumi.Output[str]
-    flow_log_location: pulumi.Output[str]
+    flow_log_id: pulumi.Output[str] | None
+    flow_log_location: pulumi.Output[str] | None
     retained: pulumi.Output[list[str]]
     traffic_queries: dict[str, pulumi.Output[str]]
 
@@ -110,41 +111,13 @@ class Firewall(pulumi.ComponentResource):
             from components.guard_rails import GuardRails, GuardRailsArgs  # noqa: PLC0415 - see above
 
             GuardRails(f"{name}-guard", GuardRailsArgs(args.namespace, args.guard, (before_guard,)), inside)
-        flow_logs = FlowLogs(
-            f"{name}-flow-logs",
-            FlowLogsArgs(
-                owner=owner,
-                vpc_id=environment.vpc,
-                partition=environment.partition,
-                region=environment.region,
-                account_id=environment.account,
-                settings=environment.flow_logs,
-                standing=args.adoption.flow_log,
-            ),
-            inside,
-        )
         self.group_ids = groups.group_ids
-        self.load_balancer_group_id = groups.group_ids[environment.load_balancer.external]
-        self.flow_log_id = flow_logs.flow_log_id
-        self.flow_log_location = flow_logs.location
-        self.retained = flow_logs.retained
-        self.traffic_queries = {}
-        if environment.flow_logs.destination is LogDestination.S3:
-            from components.traffic_queries import TrafficQueries, TrafficQueriesArgs  # noqa: PLC0415 - see above
-
-            queries = TrafficQueries(
-                f"{name}-queries",
-                TrafficQueriesArgs(
-                    owner=owner,
-                    account_id=environment.account,
-                    scan_limit_gibibytes=environment.flow_logs.scan_limit_gibibytes,
-                    location=flow_logs.location,
-                    key_arn=flow_logs.key_arn,
-                    adoption=args.adoption.queries,
-                ),
-                inside,
-            )
-            self.traffic_queries = {"workgroup": queries.workgroup, "table": queries.table}
+        front, *others = environment.fronts or [""]
+        self.load_balancer_group_id = groups.group_ids[front] if front and not others else None
+        self.flow_log_id, self.flow_log_location = None, None
+        self.retained, self.traffic_queries = pulumi.Output.from_input([]), {}
+        if environment.own_flow_log:
+            self._record(name, args, owner, environment.own_flow_log, inside)
         watch = args.watch
         if watch.rule or watch.dashboard:
             from components.prometheus_alerts import PrometheusAlerts, PrometheusAlertsArgs  # noqa: PLC0415 - see above
@@ -159,7 +132,7 @@ class Firewall(pulumi.ComponentResource):
 
             CloudWatchAlerts(
                 f"{name}-alarms",
-                CloudWatchAlertsArgs(watch.cloudwatch, environment, flow_logs.location),
+                CloudWatchAlertsArgs(watch.cloudwatch, environment, self.flow_log_location),
                 inside,
             )
         self.register_outputs(
@@ -173,6 +146,58 @@ class Firewall(pulumi.ComponentResource):
                 "traffic_queries": self.traffic_queries,
             }
         )
+
+    def outputs(self) -> dict[str, object]:
+        """Return the outputs of the stack by name; a stack without a part has no output of it."""
+        found = {
+            "loadBalancerGroupId": self.load_balancer_group_id,
+            "groupIds": self.group_ids,
+            "policies": self.policies,
+            "flowLogId": self.flow_log_id,
+            "flowLogLocation": self.flow_log_location,
+            "trafficQueries": self.traffic_queries if self.flow_log_id else None,
+            "retainedOnDestroy": self.retained,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _record(
+        self, name: str, args: FirewallArgs, owner: Owner, settings: FlowLogSettings, inside: pulumi.ResourceOptions
+    ) -> None:
+        """Declare the flow log, and Athena's part for records in S3."""
+        from components.flow_logs import FlowLogs, FlowLogsArgs  # noqa: PLC0415 - see above
+
+        environment = args.environment
+        flow_logs = FlowLogs(
+            f"{name}-flow-logs",
+            FlowLogsArgs(
+                owner=owner,
+                vpc_id=environment.vpc,
+                partition=environment.partition,
+                region=environment.region,
+                account_id=environment.account,
+                settings=settings,
+                standing=args.adoption.flow_log,
+            ),
+            inside,
+        )
+        self.flow_log_id, self.flow_log_location = flow_logs.flow_log_id, flow_logs.location
+        self.retained = flow_logs.retained
+        if settings.destination is LogDestination.S3:
+            from components.traffic_queries import TrafficQueries, TrafficQueriesArgs  # noqa: PLC0415 - see above
+
+            queries = TrafficQueries(
+                f"{name}-queries",
+                TrafficQueriesArgs(
+                    owner=owner,
+                    account_id=environment.account,
+                    scan_limit_gibibytes=settings.scan_limit_gibibytes,
+                    location=flow_logs.location,
+                    key_arn=flow_logs.key_arn,
+                    adoption=args.adoption.queries,
+                ),
+                inside,
+            )
+            self.traffic_queries = {"workgroup": queries.workgroup, "table": queries.table}
 
     @staticmethod
     def _policies(

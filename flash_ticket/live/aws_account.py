@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from ipaddress import ip_network
 from typing import Any
 
-from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundFlowLog, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import (
     NO_FURTHER_GROUPS,
     FurtherGroups,
@@ -19,7 +19,7 @@ from flash_ticket.firewall.bind.environment import (
 from flash_ticket.firewall.bind.known_places import aws_weight
 from flash_ticket.firewall.change.deployed import ports_of
 from flash_ticket.firewall.compile.owner import GROUP_TAG, STACK_TAG, Claim, Owner, tags_of
-from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.choices import LogDestination, Network, RecordedTraffic
 from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import PortSet
@@ -28,6 +28,7 @@ from flash_ticket.live.asking.answers import Answers
 from flash_ticket.live.asking.aws_session import PATIENCE, Session, aws_session
 from flash_ticket.live.asking.vpc_endpoints import api_addresses_in, endpoints_in
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
+from flash_ticket.traffic.flow_logs.events import format_fields
 
 _FILTER_VALUES = 200
 _CNI_TAG = "node.k8s.amazonaws.com/instance_id"
@@ -129,7 +130,9 @@ class AwsAccount:
             raise InputError("AWS", f"EKS cluster {name}", "it is still being created", "Wait until it is active")
         sixth = addressed.get("ipFamily") == "ipv6" or not addressed.get("serviceIpv4Cidr")
         services = addressed["serviceIpv6Cidr" if sixth else "serviceIpv4Cidr"]
-        return FoundCluster(placed["vpcId"], placed["clusterSecurityGroupId"], (ip_network(services),))
+        return FoundCluster(
+            placed["vpcId"], placed["clusterSecurityGroupId"], (ip_network(services),), described.get("version", "")
+        )
 
     def endpoints(self, vpc: str, services: Collection[str]) -> Sequence[FoundEndpoint]:  # noqa: ARG002 - it knows all
         """Return the endpoints of AWS services in the VPC that are available."""
@@ -139,14 +142,25 @@ class AwsAccount:
         """Return the addresses of the interfaces of the cluster's API server."""
         return api_addresses_in(self, vpc, cluster)
 
-    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
+    def flow_log(self, id_: str) -> FoundFlowLog | None:
+        """Return the flow log with this id, or None if there is none."""
+        chosen = [{"Name": "flow-log-id", "Values": [id_]}]
+        for each in self.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=chosen):
+            if each["FlowLogId"] == id_:
+                return _found_flow_log(each)
+        return None
+
+    def pod_subnets(self, vpc: str, nodes: Sequence[Group]) -> Sequence[FoundSubnet]:
         """Return the subnets with interfaces of nodes: those with the nodes' group, and those that the VPC CNI made.
 
         With custom networking, the plug-in's interfaces are in subnets and groups of their own; it tags them
         (amazon-vpc-cni-k8s, ENI tagging). The tag does not tell clusters apart, so other clusters' subnets count, too.
         """
         of_vpc = {"Name": "vpc-id", "Values": [vpc]}
-        chosen = ({"Name": "group-id", "Values": [nodes.id]}, {"Name": "tag-key", "Values": [_CNI_TAG]})
+        chosen = (
+            {"Name": "group-id", "Values": [group.id for group in nodes]},
+            {"Name": "tag-key", "Values": [_CNI_TAG]},
+        )
         found = {
             interface["SubnetId"]
             for each in chosen
@@ -304,6 +318,18 @@ class AwsAccount:
         if rule.get("CidrIpv4"):
             return ((4, 1),)
         return ((6, 1),) if rule.get("CidrIpv6") else ((4, 1), (6, 1))
+
+
+def _found_flow_log(described: dict[str, Any]) -> FoundFlowLog:
+    kind = described.get("LogDestinationType", "cloud-watch-logs")
+    destinations = {"s3": LogDestination.S3, "cloud-watch-logs": LogDestination.CLOUDWATCH}
+    return FoundFlowLog(
+        described["FlowLogId"],
+        described["ResourceId"],
+        destinations.get(kind),
+        format_fields(described.get("LogFormat", "")),
+        RecordedTraffic(described["TrafficType"]),
+    )
 
 
 def _direction(rule: dict[str, Any]) -> Direction:

@@ -208,7 +208,7 @@ def read_adoption(
     """
     owner, environment = planned.owner, planned.environment
     name, standing = stack_name(owner), StandingQueries()
-    if environment.flow_logs.destination is LogDestination.S3:
+    if environment.records_to(LogDestination.S3):
         standing = standing_queries(account, name)
     saved = tuple((query.name, query.sql) for query in saved_queries(name)) if standing.saved else ()
     declared = DeclaredQueries(name, description(owner), TABLE, saved)

@@ -11,6 +11,7 @@ from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.inventory import take_inventory, with_policies_of_others
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
@@ -60,4 +61,7 @@ class LiveStack:
 
     def athena_logs(self, matrix: Matrix, environment: Environment) -> Sequence[Log]:
         """Return the stack's flow log, which Athena reads in place. This makes no call to AWS."""
+        if environment.own_flow_log is None:
+            problem = f"the stack {environment.name} makes no flow log, so it has no table of Athena"
+            raise InputError("--engine", "athena", problem, "Leave it out: the default reads every log of a stack")
         return athena_source(self.account, Owner.of(matrix.namespace, environment))

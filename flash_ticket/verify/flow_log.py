@@ -6,6 +6,7 @@ Source: EC2 API reference, FlowLog: FlowLogStatus, DeliverLogsStatus (SUCCESS or
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog, FlowLogSettings
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
@@ -33,6 +34,12 @@ class FlowLogState(Comparison):
     def findings(self) -> Iterator[Finding]:
         """Yield each difference from the declaration."""
         own = own_flow_log(self.seen.flow_logs, self.planned.owner)
+        settings = self.planned.environment.flow_logs
+        if settings is None:
+            return
+        if isinstance(settings, ExistingFlowLog):
+            yield from self._of_others(settings)
+            return
         if own is None:
             yield Finding(
                 f"flow log of {self.planned.environment.vpc}",
@@ -43,43 +50,58 @@ class FlowLogState(Comparison):
             )
             return
         where = f"flow log {own['FlowLogId']}"
-        yield from self._working(own, where)
-        changed = tuple(self._changes(own))
+        yield from self._working(own, where, self._replace(own), self._update)
+        changed = tuple(self._changes(own, settings))
         if changed:
             why = "the alarms and flash-firewall denied look for its records in another place or form"
             yield Finding(where, "it is not as declared", why, self._update, FindingKind.CHANGED, changed)
-        yield from self._bucket(own)
-        yield from self._log_group(own)
+        yield from self._bucket(own, settings)
+        yield from self._log_group(own, settings)
 
-    def _working(self, own: Described, where: str) -> Iterator[Finding]:
+    def _of_others(self, settings: ExistingFlowLog) -> Iterator[Finding]:
+        """Yield a finding if a flow log of others does not record."""
+        where = f"flow log {settings.id}"
+        found = next((each for each in self.seen.flow_logs if each["FlowLogId"] == settings.id), None)
+        if found is None:
+            yield Finding(
+                where,
+                f"{self.planned.environment.vpc} does not have it any more",
+                "nothing is recorded, and flash-firewall denied has no log to read",
+                "Ask its owner, name another under flowLogs.existing, or have this program make one",
+                FindingKind.NOT_RECORDING,
+            )
+            return
+        asked = "Ask its owner: this program never changes it"
+        yield from self._working(found, where, asked, asked)
+
+    def _working(self, own: Described, where: str, replaced: str, updated: str) -> Iterator[Finding]:
         status, delivery = own.get("FlowLogStatus", "ACTIVE"), own.get("DeliverLogsStatus", "SUCCESS")
         if status != "ACTIVE":
             why = "nothing is recorded"
-            yield Finding(where, f"its status is {status}", why, self._replace(own), FindingKind.NOT_RECORDING)
+            yield Finding(where, f"its status is {status}", why, replaced, FindingKind.NOT_RECORDING)
         if delivery != "SUCCESS":
             message = own.get("DeliverLogsErrorMessage") or "Unknown error"
             what = f"delivery is {delivery}: {message}"
             why = f"records are lost: {_ERRORS.get(message, 'see the message')}"
-            yield Finding(where, what, why, self._update, FindingKind.NOT_RECORDING)
+            yield Finding(where, what, why, updated, FindingKind.NOT_RECORDING)
 
-    def _changes(self, own: Described) -> Iterator[Difference]:
-        declared = declared_settings(self.planned.environment.flow_logs)
-        to_s3 = self.planned.environment.flow_logs.destination is LogDestination.S3
+    def _changes(self, own: Described, settings: FlowLogSettings) -> Iterator[Difference]:
+        declared = declared_settings(settings)
+        to_s3 = settings.destination is LogDestination.S3
         yield from differences(declared, declared_part(declared, own))
-        begins, destination = self._destination, str(own.get("LogDestination") or own.get("LogGroupName", ""))
+        begins, destination = self._destination(settings), str(own.get("LogDestination") or own.get("LogGroupName", ""))
         name = destination.partition(":::" if to_s3 else ":log-group:")[2] or destination
         if not name.startswith(begins):
             yield from differences({"LogDestination": f"{begins}*"}, {"LogDestination": destination})
 
-    @property
-    def _destination(self) -> str:
+    def _destination(self, settings: FlowLogSettings) -> str:
         """The beginning of the name of the stack's bucket or log group."""
         of = self.planned.matrix.namespace, self.planned.environment.name
-        to_s3 = self.planned.environment.flow_logs.destination is LogDestination.S3
+        to_s3 = settings.destination is LogDestination.S3
         return name_prefix(*of) if to_s3 else log_group_prefix(*of)
 
-    def _bucket(self, own: Described) -> Iterator[Finding]:
-        if self.planned.environment.flow_logs.destination is not LogDestination.S3:
+    def _bucket(self, own: Described, settings: FlowLogSettings) -> Iterator[Finding]:
+        if settings.destination is not LogDestination.S3:
             return
         arn, bucket = own.get("LogDestination", "").partition("/")[0], self.seen.bucket
         where = f"bucket {arn.rpartition(':')[2]}"
@@ -111,8 +133,7 @@ class FlowLogState(Comparison):
             changed,
         )
 
-    def _log_group(self, own: Described) -> Iterator[Finding]:
-        settings = self.planned.environment.flow_logs
+    def _log_group(self, own: Described, settings: FlowLogSettings) -> Iterator[Finding]:
         if settings.destination is not LogDestination.CLOUDWATCH:
             return
         group = self.seen.log_group

@@ -100,7 +100,8 @@ def _carriers(pods: Iterable[Pod], interfaces: tuple[Interface, ...]) -> Iterato
 def _written(cluster: Cluster, carriers: Sequence[tuple[Pod, Interface]]) -> str:
     """Return the value of the key that names a group of each interface, in the form of YAML."""
     written = {each.id: f"{{id: {each.id}}}" for each in cluster.dns_groups}
-    written |= {cluster.nodes.id: ClusterGroup.NODES.value, cluster.group.id: ClusterGroup.CLUSTER.value}
+    written |= {group.id: ClusterGroup.NODES.value for group in cluster.nodes}
+    written[cluster.group.id] = ClusterGroup.CLUSTER.value
     found: set[str] = set()
     for _, interface in carriers:
         known = {written[group] for group in interface.groups if group in written}

@@ -15,10 +15,16 @@ from flash_ticket.firewall.change.whose.rule_identity import (
 )
 from flash_ticket.firewall.compile.owner import CLUSTER_TAG, NAMESPACE_TAG, STACK_TAG, tags_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup
+from flash_ticket.firewall.declare.choices import LoadBalancerKind
 from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.firewall.terms.verdict import OF_OTHERS
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
+
+_WHERE_GROUPS_ARE_NAMED = {
+    LoadBalancerKind.ALB: "Name it on the Ingress: alb.ingress.kubernetes.io/security-groups",
+    LoadBalancerKind.NLB: "Name it on the Service: service.beta.kubernetes.io/aws-load-balancer-security-groups",
+}
 
 
 @dataclass(frozen=True)
@@ -85,18 +91,19 @@ class VpcLayer(Comparison):
                 )
 
     def _load_balancer(self) -> Iterator[Finding]:
-        """Yield a finding if nothing carries the load balancer's group: an annotation of the Ingress has to name it."""
-        front, interfaces = self.planned.environment.load_balancer.external, self.observed.inventory.interfaces
-        id_ = self.group_ids.get(OwnGroup(front))
-        is_carried = any(id_ in each.groups for each in interfaces)
-        if id_ and interfaces and not is_carried and self.planned.matrix.flows_out_of[front]:
-            yield Finding(
-                f"load balancer {front}",
-                f"no interface of the VPC carries its group {id_}",
-                "its targets accept traffic only from interfaces that carry it",
-                f"Name it on the Ingress: alb.ingress.kubernetes.io/security-groups: {id_}",
-                FindingKind.CUT_OFF,
-            )
+        """Yield a finding if nothing carries a load balancer's group: an annotation has to name it."""
+        interfaces = self.observed.inventory.interfaces
+        for front, balancer in self.planned.environment.fronts.items():
+            id_ = self.group_ids.get(OwnGroup(front))
+            is_carried = any(id_ in each.groups for each in interfaces)
+            if id_ and interfaces and not is_carried and self.planned.matrix.flows_out_of[front]:
+                yield Finding(
+                    f"load balancer {front}",
+                    f"no interface of the VPC carries its group {id_}",
+                    "its targets accept traffic only from interfaces that carry it",
+                    f"{_WHERE_GROUPS_ARE_NAMED[balancer.kind]}: {id_}",
+                    FindingKind.CUT_OFF,
+                )
 
     def _declared_rules(self) -> Iterator[Finding]:
         for identity, rule in sorted(self._wanted.items()):

@@ -21,15 +21,8 @@ from typing import Any
 
 import yaml
 
-from flash_ticket.firewall.bind.environment import (
-    Cluster,
-    Environment,
-    FlowLogSettings,
-    Group,
-    LoadBalancer,
-    Place,
-    Quotas,
-)
+from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.environment import Cluster, Environment, Group, LoadBalancer, Place, Quotas
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.declare.choices import (
@@ -91,7 +84,7 @@ def environment(matrix: Matrix) -> Environment:
         Cluster(
             "bench",
             Group("sg-1", "cluster"),
-            Group("sg-2", "nodes"),
+            (Group("sg-2", "nodes"),),
             Attachment.PODS,
             CniName.VPC_CNI,
             PodEniMode.STANDARD,
@@ -99,7 +92,7 @@ def environment(matrix: Matrix) -> Environment:
             DnsMode.CLUSTER,
             (),
         ),
-        LoadBalancer("alb", (tcp(443),), (ip_network("203.0.113.0/24"),)),
+        (LoadBalancer("alb", (tcp(443),), (ip_network("203.0.113.0/24"),)),),
         tuple((external.name, place) for external in matrix.externals if external.has_place),
         FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE),
         Quotas(60, 5),

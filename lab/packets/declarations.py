@@ -9,11 +9,11 @@ from random import Random
 from typing import Any
 
 from flash_ticket.firewall.bind.bind import bind
-from flash_ticket.firewall.bind.environment import Cilium
 from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding
 from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
 from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall

@@ -241,7 +241,7 @@ def test_pods_are_in_the_subnets_with_interfaces_of_nodes_and_of_the_vpc_cni(fou
         asked = [{"Name": name, "Values": [value]} for name, value in (("vpc-id", "vpc-1"), chosen)]
         session.answers["ec2"].add_response("describe_network_interfaces", interfaces, {"Filters": asked})
     session.answers["ec2"].add_response("describe_subnets", {"Subnets": [subnet]})
-    assert len(session.account().pod_subnets("vpc-1", Group("sg-nodes", "nodes"))) == len(found[:1])
+    assert len(session.account().pod_subnets("vpc-1", [Group("sg-nodes", "nodes")])) == len(found[:1])
 
 
 def test_a_cluster_in_creation_is_reported() -> None:

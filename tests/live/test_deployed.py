@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
 from flash_ticket.firewall.change.adoption import QueriesAdoption, StandingQueries
 from flash_ticket.firewall.compile.flow_log import RESULTS, name_prefix
-from flash_ticket.firewall.declare.choices import LogDestination
+from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.deployed import read_adoption, read_deployed, standing_queries
@@ -34,7 +35,7 @@ RIGHTS = (
 
 def planned(destination: LogDestination) -> CompiledFirewall:
     environment = environment_of("dev")
-    flow_logs = replace(environment.flow_logs, destination=destination)
+    flow_logs = FlowLogSettings(destination, 14, OnDestroy.DELETE)
     return compile_firewall(shop_matrix(), replace(environment, flow_logs=flow_logs))
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
 from flash_ticket.firewall.change.object_difference import Difference
+from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.verify.finding import FindingKind
 from flash_ticket.verify.observed import Observed, SeenFlowLogs
@@ -40,6 +42,30 @@ def test_an_inactive_flow_log_is_found() -> None:
 
     assert (inactive.kind, inactive.what) == (FindingKind.NOT_RECORDING, "its status is INACTIVE")
     assert inactive.remedy.startswith("aws ec2 delete-flow-logs --flow-log-ids fl-1, then pulumi up")
+
+
+def test_a_stack_without_a_flow_log_misses_none() -> None:
+    firewall = shop()
+    without = replace(firewall, environment=replace(firewall.environment, flow_logs=None))
+
+    assert found(without, seeing(without, SeenFlowLogs(()))) == []
+
+
+def test_a_flow_log_of_others_that_stops_or_goes_is_found_and_nothing_else_about_it() -> None:
+    firewall = shop()
+    existing = ExistingFlowLog("fl-9", LogDestination.S3)
+    reads = replace(firewall, environment=replace(firewall.environment, flow_logs=existing))
+    theirs = {"FlowLogId": "fl-9", "FlowLogStatus": "ACTIVE", "LogFormat": "${version}", "TrafficType": "REJECT"}
+    asked = "Ask its owner: this program never changes it"
+
+    assert found(reads, seeing(reads, SeenFlowLogs((theirs,)))) == []
+    stopped = only(reads, seeing(reads, SeenFlowLogs(({**theirs, "FlowLogStatus": "INACTIVE"},))))
+    failing = only(reads, seeing(reads, SeenFlowLogs(({**theirs, "DeliverLogsStatus": "FAILED"},))))
+    gone = only(reads, seeing(reads, SeenFlowLogs(())))
+    assert (stopped.what, stopped.remedy) == ("its status is INACTIVE", asked)
+    assert (failing.what, failing.remedy) == ("delivery is FAILED: Unknown error", asked)
+    assert gone.what == f"{reads.environment.vpc} does not have it any more"
+    assert {each.kind for each in (stopped, failing, gone)} == {FindingKind.NOT_RECORDING}
 
 
 @pytest.mark.parametrize(

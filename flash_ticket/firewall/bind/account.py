@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flash_ticket.firewall.bind.environment import FurtherGroups, Group, PrefixList
-from flash_ticket.firewall.declare.choices import Network
+from flash_ticket.firewall.declare.choices import LogDestination, Network, RecordedTraffic
 from flash_ticket.firewall.declare.sections.selection import One, Some
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCluster:
-    """An EKS cluster as DescribeCluster returns it: its VPC, its own security group and its Service ranges.
+    """An EKS cluster as DescribeCluster returns it: its VPC, group, Service ranges and version of Kubernetes.
 
     A cluster has one Service range, and its pods have addresses of the same family (EKS User Guide, "Learn about IPv6
     addresses to clusters, Pods, and services"). Several ranges say that it is not known which one it is.
@@ -20,6 +20,7 @@ class FoundCluster:
     vpc: str
     group: str
     services: tuple[Network, ...]
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,25 @@ class FoundEndpoint:
     prefix_list: str = ""
     networks: tuple[Network, ...] = ()
     groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFlowLog:
+    """A flow log as DescribeFlowLogs returns it.
+
+    Attributes:
+        id: ``fl-...``.
+        resource: The VPC, the subnet or the interface whose traffic it records.
+        destination: None for a destination that this program does not read, such as Amazon Data Firehose.
+        fields: The fields of its records, with the names of the format: ``pkt-srcaddr``.
+        traffic: What it records.
+    """
+
+    id: str
+    resource: str
+    destination: LogDestination | None
+    fields: tuple[str, ...]
+    traffic: RecordedTraffic
 
 
 class Account(Protocol):
@@ -114,10 +134,13 @@ class Account(Protocol):
             external: The name of the load balancer.
         """
 
-    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
+    def flow_log(self, id_: str) -> FoundFlowLog | None:
+        """Return the flow log with this id, or None if there is none."""
+
+    def pod_subnets(self, vpc: str, nodes: Sequence[Group]) -> Sequence[FoundSubnet]:
         """Return the subnets of the VPC where pods have addresses now; empty if the account cannot tell.
 
         Args:
             vpc: The VPC.
-            nodes: The group of the nodes.
+            nodes: The groups of the nodes.
         """

@@ -4,28 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 
 from flash_ticket.firewall.bind.account import Account, FoundVpc
 from flash_ticket.firewall.bind.bind_adopting import bind_adopting
 from flash_ticket.firewall.bind.bind_alerts import bind_alerts
 from flash_ticket.firewall.bind.bind_built_in import BuiltInBinder
 from flash_ticket.firewall.bind.bind_cluster import ClusterBinder
-from flash_ticket.firewall.bind.environment import (
-    Environment,
-    FlowLogSettings,
-    LoadBalancer,
-    Place,
-    PrefixList,
-    Quotas,
-)
-from flash_ticket.firewall.bind.impossible import beyond_tcp, unenforceable_names
+from flash_ticket.firewall.bind.edges.bind_flow_logs import bind_flow_logs
+from flash_ticket.firewall.bind.edges.bind_load_balancers import LoadBalancerBinder, as_targets_see
+from flash_ticket.firewall.bind.environment import Environment, Place, PrefixList, Quotas
+from flash_ticket.firewall.bind.impossible import unenforceable_names
 from flash_ticket.firewall.bind.known_places import PodsOfPlace
 from flash_ticket.firewall.bind.lookup import Lookup, ordered
 from flash_ticket.firewall.declare.binding import (
     BINDING_KEY,
     Binding,
-    FlowLogsEntry,
-    LoadBalancerEntry,
     PlaceEntry,
 )
 from flash_ticket.firewall.declare.built_in import written_name
@@ -67,9 +61,8 @@ class _Binder:
     def environment(self, binding: Binding) -> Environment:
         bound = (each for each in self.lookup.matrix.externals if each.looked_up is None)
         outside = [external.name for external in bound if external.has_place]
-        not_tcp = beyond_tcp(self.lookup.matrix, binding.load_balancer.external)
-        mistakes = list(self._wrong_places(binding, outside))
-        mistakes += [self.lookup.refuse("loadBalancer.external", *why) for why in not_tcp]
+        balancers = LoadBalancerBinder(self.lookup)
+        mistakes = [*self._wrong_places(binding, outside), *balancers.wrong(binding, outside)]
         mistakes += [self.lookup.refuse(*why) for why in unenforceable_names(self.lookup.matrix, binding.cluster)]
         with self.lookup.gathered(mistakes):
             vpc = self.lookup.one("vpc", "VPC", binding.vpc, self.lookup.account.vpcs(binding.vpc))
@@ -78,7 +71,9 @@ class _Binder:
         with self.lookup.gathered(mistakes):
             cluster = ClusterBinder(self.lookup).cluster(binding.cluster, vpc)
         with self.lookup.gathered(mistakes):
-            load_balancer = self._load_balancer(binding.load_balancer, vpc)
+            load_balancers = balancers.load_balancers(binding, vpc)
+        with self.lookup.gathered(mistakes):
+            flow_logs = bind_flow_logs(binding.flow_logs, self.lookup, vpc)
         places: list[tuple[str, Place]] = []
         for name in outside:
             with self.lookup.gathered(mistakes):
@@ -90,6 +85,7 @@ class _Binder:
             with self.lookup.gathered(mistakes):
                 places += [(external.name, built_in.place(external))] if external.looked_up else []
         refuse_all(mistakes)
+        named = {each.external: each for each in load_balancers}
         return Environment(
             self.lookup.stack,
             self.lookup.account.partition,
@@ -98,9 +94,9 @@ class _Binder:
             vpc.id,
             vpc.networks,
             cluster,
-            load_balancer,
-            tuple(sorted(places, key=lambda named: named[0])),
-            _flow_logs(binding.flow_logs),
+            load_balancers,
+            tuple((name, as_targets_see(place, named.get(name))) for name, place in sorted(places, key=itemgetter(0))),
+            flow_logs,
             Quotas(binding.quotas.rules_per_group, binding.quotas.groups_per_interface, binding.quotas.coarsen),
             in_pods=tuple(
                 (name, PodsOfPlace(entry.namespace, entry.pods or ()))
@@ -129,21 +125,6 @@ class _Binder:
                     f"{self.lookup.matrix.namespace} is the firewalled namespace itself",
                     f"Declare {name} under services in traffic.yaml instead, with its stacks",
                 )
-        front = binding.load_balancer.external
-        if front not in outside:
-            yield self.lookup.refuse(
-                "loadBalancer.external",
-                f"{front} is not an external of traffic.yaml outside the cluster",
-                f"Write one of: {', '.join(outside)}" if outside else "Declare it under externals there",
-            )
-        elif front in binding.places and binding.places[front].namespace:
-            yield self.lookup.refuse(
-                f"places.{front}.namespace", f"{front} is the load balancer, and it is no pods", "Give its subnets"
-            )
-        elif front in binding.places and binding.places[front].groups:
-            yield self.lookup.refuse(
-                f"places.{front}.groups", "this program creates the load balancer's group", "Remove the groups"
-            )
 
     def _without_place(self, name: str) -> str:
         known = self.lookup.matrix.endpoints.get(name)
@@ -154,15 +135,6 @@ class _Binder:
 
     def _is_looked_up(self, name: str) -> bool:
         return any(each.looked_up and written_name(each.name) == name for each in self.lookup.matrix.externals)
-
-    def _load_balancer(self, entry: LoadBalancerEntry, vpc: FoundVpc) -> LoadBalancer:
-        clients: tuple[Network, ...] | PrefixList
-        if entry.clients.prefix_list:
-            clients = self.lookup.prefix_list("loadBalancer.clients.prefixList", entry.clients.prefix_list, vpc)
-        else:
-            clients = self.lookup.cidrs("loadBalancer.clients.cidrs", entry.clients.cidrs or (), vpc)
-        beside = self.lookup.account.beside_load_balancer(vpc.id, entry.external)
-        return LoadBalancer(entry.external, tuple(sorted(set(entry.listeners))), clients, beside)
 
     def _place(self, name: str, entry: PlaceEntry, vpc: FoundVpc) -> Place:
         key, mistakes = f"places.{name}", list[InputError]()
@@ -216,7 +188,3 @@ def _without(network: Network, left_out: Network) -> Iterator[Network]:
         yield from network.address_exclude(left_out)  # type: ignore[arg-type]  # both are of one family
     elif network.version != left_out.version or not network.overlaps(left_out):
         yield network
-
-
-def _flow_logs(entry: FlowLogsEntry) -> FlowLogSettings:
-    return FlowLogSettings(entry.destination, entry.retention_days, entry.on_destroy, entry.scan_limit_gibibytes)

@@ -67,15 +67,14 @@ def _wrong_policies(
 
 
 def _group(label: str, selection: One, lookup: Lookup, environment: Environment) -> Group:
-    key, front = f"adopt.groups.{label}", environment.load_balancer.external
+    key, fronts = f"adopt.groups.{label}", set(environment.fronts)
     services = {service.name for service in lookup.matrix.services}
-    if label not in services | {front}:
-        known = ", ".join(sorted(services | {front}))
+    if label not in services | fronts:
+        known = ", ".join(sorted(services | fronts))
         raise lookup.refuse(key, f"{label} has no group of this program", f"Write one of: {known}")
     if label in services and Attachment.PODS not in environment.cluster.in_use:
-        raise lookup.refuse(
-            key, "with cluster.attachment nodes, services have no groups of their own", f"Remove it, or keep {front}"
-        )
+        remedy = f"Remove it, or keep {' and '.join(sorted(fronts))}" if fronts else "Remove it"
+        raise lookup.refuse(key, "with cluster.attachment nodes, services have no groups of their own", remedy)
     found = lookup.group(key, selection, environment.vpc)
     if use := dict(_uses(environment)).get(found.id):
         raise lookup.refuse(key, f"{found.id} is {use}", "Name the group of these pods alone, or remove it")
@@ -87,7 +86,7 @@ def _uses(environment: Environment) -> Iterator[tuple[str, str]]:
     yield from ((each.id, "a group of DNS") for each in cluster.groups_of_dns)
     yield from ((group.id, f"a group of places.{name}") for name, place in environment.places for group in place.groups)
     yield cluster.group.id, "the group of the cluster"
-    yield cluster.nodes.id, "cluster.nodes"
+    yield from ((each.id, "cluster.nodes") for each in cluster.nodes)
 
 
 def _taken_twice(groups: dict[str, Group], lookup: Lookup) -> Iterator[InputError]:

@@ -2,7 +2,7 @@
 
 from flash_ticket.firewall.bind.environment import Environment, Origin
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
-from flash_ticket.firewall.declare.choices import CniName
+from flash_ticket.firewall.declare.choices import CniName, Compute
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.declare.sections.alerts import (
     Alerting,
@@ -27,6 +27,13 @@ def bind_alerts(entry: AlertsEntry | None, environment: Environment) -> Alerting
         return None
     cni = environment.cluster.cni
     for key, part in (("prometheus", entry.prometheus), ("grafana", entry.grafana)):
+        if part and environment.cluster.compute is Compute.AUTO_MODE:
+            raise _refuse(
+                environment,
+                key,
+                "on Auto Mode the network policy agent is a service of each node, which Prometheus cannot read",
+                "Remove it, and keep cloudwatch for the VPC's side",
+            )
         if part and cni is CniName.CALICO:
             raise _refuse(
                 environment,
@@ -55,6 +62,20 @@ def _cloudwatch(entry: CloudWatchEntry, environment: Environment) -> CloudWatchA
             "cloudwatch.agentLogGroup",
             f"only the VPC CNI has a network policy agent, and this stack uses {cni}",
             "Remove it",
+        )
+    if entry.agent_log_group and environment.cluster.compute is Compute.AUTO_MODE:
+        raise _refuse(
+            environment,
+            "cloudwatch.agentLogGroup",
+            "on Auto Mode the network policy agent writes its log to a file of the node, and nothing exports it",
+            "Remove it: the alarms about the flow log remain",
+        )
+    if environment.own_flow_log is None and not entry.agent_log_group:
+        raise _refuse(
+            environment,
+            "cloudwatch",
+            "this stack makes no flow log and names no log of the policy agent, so nothing could raise an alarm",
+            "Remove it, or add flowLogs.destination or cloudwatch.agentLogGroup",
         )
     if not entry.topic.startswith("arn:"):
         origin = Origin(environment.partition, environment.region, environment.account)

@@ -1,14 +1,16 @@
 """One environment with a place for every name: the compilers' second input, next to the matrix."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog, FlowLogSettings
 from flash_ticket.firewall.bind.known_places import Occupants, PodsOfPlace
 from flash_ticket.firewall.declare.choices import (
-    DEFAULT_SCAN_LIMIT_GIBIBYTES,
     Attachment,
+    ClientAddresses,
     CniName,
     Coarsening,
     Compute,
@@ -17,16 +19,16 @@ from flash_ticket.firewall.declare.choices import (
     IpBlockEnd,
     Ipv4Egress,
     KubeProxyMode,
+    LoadBalancerGroup,
+    LoadBalancerKind,
     LogDestination,
     Network,
-    OnDestroy,
     PodEniMode,
     PodLayerOwner,
-    PolicyEnforcement,
-    PolicyVerdicts,
     Protection,
 )
 from flash_ticket.firewall.declare.sections.alerts import Alerting
+from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailChoice
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, stay_on_node
 from flash_ticket.firewall.terms.ports import PortRange
@@ -157,31 +159,28 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
-    """The load balancer: its external in the matrix, its listeners, and the addresses that may reach them.
+    """A load balancer: its external in the matrix, its listeners, and the addresses that may reach them.
 
     Attributes:
+        external: Its name. The place of this name has the addresses from which its targets see connections.
+        listeners: Empty without a group.
+        clients: Empty without a group.
         beside: The further groups of its interfaces, such as the one that the AWS Load Balancer Controller adds.
+        group: Whether this program makes a group for it.
     """
 
     external: str
     listeners: tuple[PortRange, ...]
     clients: tuple[Network, ...] | PrefixList
     beside: FurtherGroups = NO_FURTHER_GROUPS
+    kind: LoadBalancerKind = LoadBalancerKind.ALB
+    group: LoadBalancerGroup = LoadBalancerGroup.OWN
+    client_addresses: ClientAddresses = ClientAddresses.HIDDEN
 
-
-@dataclass(frozen=True, slots=True)
-class Cilium:
-    """The settings of Cilium that change its verdicts.
-
-    Attributes:
-        enforcement: Which pods policies isolate.
-        verdicts: Whether what policies do not allow is dropped, or only audited.
-        ip_blocks_match: What an ipBlock matches besides hosts outside the cluster, sorted.
-    """
-
-    enforcement: PolicyEnforcement = PolicyEnforcement.DEFAULT
-    verdicts: PolicyVerdicts = PolicyVerdicts.ENFORCED
-    ip_blocks_match: tuple[IpBlockEnd, ...] = ()
+    @property
+    def networks_of_clients(self) -> tuple[Network, ...]:
+        """The addresses that may reach its listeners."""
+        return self.clients.networks if isinstance(self.clients, PrefixList) else self.clients
 
 
 ENFORCEMENT = {
@@ -204,7 +203,8 @@ class Cluster:
 
     Attributes:
         group: The cluster security group, which EKS makes.
-        nodes: The security group of the nodes, which kubelets and ordinary pods use.
+        nodes: The security groups of the nodes, which kubelets and ordinary pods use, sorted. Each node has at least
+            one of them.
         resolvers: Addresses that answer DNS besides the CoreDNS pods: NodeLocal DNSCache and the Service it replaces.
         leaving: The attachment of pods that have not restarted yet; None if all pods have ``attachment``.
         pod_networks: The addresses that pods can have; empty if neither the binding nor the account tells.
@@ -220,7 +220,7 @@ class Cluster:
 
     name: str
     group: Group
-    nodes: Group
+    nodes: tuple[Group, ...]
     attachment: Attachment
     cni: CniName
     pod_eni_mode: PodEniMode
@@ -232,7 +232,7 @@ class Cluster:
     services: tuple[Network, ...] = ()
     dns_groups: tuple[Group, ...] = ()
     enforcing_mode: EnforcingMode = EnforcingMode.STANDARD
-    cilium: Cilium = Cilium()
+    cilium: Cilium = field(default_factory=Cilium)
     pod_layer: PodLayerOwner = PodLayerOwner.PULUMI
     ipv4_egress: Ipv4Egress = Ipv4Egress.NODE
     compute: Compute = Compute.EC2
@@ -255,7 +255,7 @@ class Cluster:
         EKS's own node groups have the cluster's group, and nodes of others (terraform-aws-modules/eks) a group of their
         own, so both are possible unless the binding says more.
         """
-        return self.dns_groups or tuple(sorted({self.group, self.nodes}))
+        return self.dns_groups or tuple(sorted({self.group, *self.nodes}))
 
     @property
     def enforcement(self) -> Enforcement:
@@ -284,20 +284,6 @@ class Quotas:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowLogSettings:
-    """Where AWS records the VPC's traffic, for how many days, and what ``pulumi destroy`` does with the records.
-
-    Attributes:
-        scan_limit_gibibytes: How much a query over records in S3 may read before Athena stops it.
-    """
-
-    destination: LogDestination
-    retention_days: int
-    on_destroy: OnDestroy
-    scan_limit_gibibytes: int = DEFAULT_SCAN_LIMIT_GIBIBYTES
-
-
-@dataclass(frozen=True, slots=True)
 class Adopting:
     """What exists already, and what a deployment may take over.
 
@@ -319,7 +305,9 @@ class Environment:
     Attributes:
         name: The stack: ``dev``, ``prod``.
         account: Twelve digits.
+        load_balancers: Sorted by name.
         places: Sorted by name; one for each external outside the cluster.
+        flow_logs: The flow log that this program makes, or one of others; None if the stack has none.
         alerting: The requested alerts; None if there are none.
         guard_rails: The requested guard rails in the cluster; None if there are none.
         accepted_policies: The policies of administrators, by kind and name, that the proof does not count.
@@ -337,9 +325,9 @@ class Environment:
     vpc: str
     vpc_networks: tuple[Network, ...]
     cluster: Cluster
-    load_balancer: LoadBalancer
+    load_balancers: tuple[LoadBalancer, ...]
     places: tuple[tuple[str, Place], ...]
-    flow_logs: FlowLogSettings
+    flow_logs: FlowLogSettings | ExistingFlowLog | None
     quotas: Quotas
     alerting: Alerting | None = None
     guard_rails: GuardRailChoice | None = None
@@ -348,6 +336,20 @@ class Environment:
     adopting: Adopting | None = None
     in_pods: tuple[tuple[str, PodsOfPlace], ...] = ()
     protection: Protection = Protection.NONE
+
+    @cached_property
+    def fronts(self) -> Mapping[str, LoadBalancer]:
+        """The load balancers with a group of this program, by the names of their externals."""
+        return {each.external: each for each in self.load_balancers if each.group is LoadBalancerGroup.OWN}
+
+    @property
+    def own_flow_log(self) -> FlowLogSettings | None:
+        """The settings of the flow log that this program makes; None if it makes none."""
+        return self.flow_logs if isinstance(self.flow_logs, FlowLogSettings) else None
+
+    def records_to(self, destination: LogDestination) -> bool:
+        """Return whether this program makes a flow log with a destination."""
+        return self.own_flow_log is not None and self.own_flow_log.destination is destination
 
     @property
     def pod_networks(self) -> tuple[Network, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from flash_ticket.firewall.declare.choices import CniName, Compute, DnsMode, Network
+from flash_ticket.firewall.declare.choices import ClientAddresses, CniName, Compute, DnsMode, Network
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
 from flash_ticket.firewall.declare.sections.selection import ResolverIp
@@ -54,6 +54,23 @@ def unenforceable_names(matrix: Matrix, cluster: ClusterEntry) -> Iterator[tuple
             f"{known}, and Cilium must see the answers of DNS, which NodeLocal DNSCache gives on the node",
             "Choose dns.mode cluster; a CiliumLocalRedirectPolicy then leads queries for kube-dns to the cache",
         )
+
+
+def beyond_the_nlb(matrix: Matrix, front: str, addresses: ClientAddresses) -> Iterator[tuple[str, str]]:
+    """Yield a mistake for each flow that does not fit what the targets of a network load balancer see."""
+    for flow in matrix.flows:
+        wrong = tuple(port for port in flow.ports if port.protocol is Protocol.UDP)
+        told = f"traffic.yaml lets {flow.source} reach {flow.target} on {listing(flow.ports)}"
+        if addresses is ClientAddresses.HIDDEN and flow.source == front and wrong:
+            yield (
+                f"{told}, and with UDP the targets of a network load balancer always see the clients' addresses",
+                "Write clientAddresses: preserved, with the clients",
+            )
+        if addresses is ClientAddresses.PRESERVED and flow.target == front:
+            yield (
+                f"{told}, and the addresses of {front} are those of its clients, too",
+                f"Declare another external with the subnets of {front} alone, and lead this flow to it",
+            )
 
 
 def no_resolver(address: ResolverIp, known: Iterable[Network], *, is_vpc_known: bool) -> Iterator[tuple[str, str]]:

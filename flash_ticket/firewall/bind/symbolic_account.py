@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundFlowLog, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.environment import (
     NO_FURTHER_GROUPS,
     SYMBOLIC_ID,
@@ -21,8 +21,8 @@ from flash_ticket.firewall.bind.environment import (
     PrefixList,
 )
 from flash_ticket.firewall.bind.known_places import aws_weight
-from flash_ticket.firewall.declare.binding import Binding, Clients, PlaceEntry
-from flash_ticket.firewall.declare.choices import DnsMode, Network
+from flash_ticket.firewall.declare.binding import Binding
+from flash_ticket.firewall.declare.choices import DnsMode, LogDestination, Network, RecordedTraffic
 from flash_ticket.firewall.declare.sections.selection import One, Some
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 
@@ -118,7 +118,11 @@ class SymbolicAccount:
         """Return nothing: which interfaces the load balancer has, only AWS knows."""
         return NO_FURTHER_GROUPS
 
-    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:  # noqa: ARG002 - only AWS knows
+    def flow_log(self, id_: str) -> FoundFlowLog:
+        """Return the flow log of the VPC; where it delivers, only AWS knows."""
+        return FoundFlowLog(id_, _VPC, LogDestination.S3, (), RecordedTraffic.ALL)
+
+    def pod_subnets(self, vpc: str, nodes: Sequence[Group]) -> Sequence[FoundSubnet]:  # noqa: ARG002 - only AWS knows
         """Return nothing: which subnets hold nodes, only AWS knows."""
         return []
 
@@ -132,11 +136,13 @@ class SymbolicAccount:
 
 def _asked(binding: Binding) -> set[Family]:
     """Return the families of the addresses that a binding contains."""
-    entries: tuple[Clients | PlaceEntry, ...] = (binding.load_balancer.clients, *binding.places.values())
-    lists = (each.prefix_list for each in entries if each.prefix_list)
-    cidrs = [network for each in entries for network in each.cidrs or ()]
-    cidrs += [network for place in binding.places.values() for network in place.left_out]
-    return {*map(_family_of, lists), *(Family(network.version) for network in cidrs)}
+    fronts = [binding.load_balancer] if binding.load_balancer else [*binding.load_balancers.values()]
+    clients = [each.clients for each in fronts if each.clients]
+    places = [*binding.places.values()]
+    lists = [each.prefix_list for each in clients] + [each.prefix_list for each in places]
+    cidrs = [network for each in clients for network in each.cidrs or ()]
+    cidrs += [network for each in places for network in (*(each.cidrs or ()), *each.left_out)]
+    return {*(_family_of(each) for each in lists if each), *(Family(network.version) for network in cidrs)}
 
 
 def _of_pods(binding: Binding) -> tuple[Family, ...]:

@@ -116,13 +116,14 @@ def adoption(
     that will be replaced is not adopted, because Pulumi does not replace a resource with the option ``import``.
     """
     of_others = taken or TakenGroups()
-    vpc, settings = environment.vpc, declared_settings(environment.flow_logs)
+    vpc, own = environment.vpc, environment.own_flow_log
+    settings = declared_settings(own) if own else {}
     flow_logs = [each["FlowLogId"] for each in deployed.flow_logs if each["ResourceId"] == vpc]
     stays = [each["FlowLogId"] for each in deployed.flow_logs if _delivers(each) and _has(each, settings)]
     return Adoption(
         _unique((group for group in deployed.groups if group["VpcId"] == vpc), GROUP_TAG, "GroupId"),
         _unique((*deployed.rules, *of_others.rules), _NAME_TAG, "SecurityGroupRuleId"),
-        flow_logs[0] if len(flow_logs) == 1 and flow_logs[0] in stays else None,
+        flow_logs[0] if own and len(flow_logs) == 1 and flow_logs[0] in stays else None,
         _of_queries(standing, declared, environment.account),
         of_others,
     )

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL as NAMESPACE_NAME
-from flash_ticket.firewall.bind.environment import Environment, Group, LoadBalancer, Place, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, Group, Place, PrefixList
 from flash_ticket.firewall.compile.owner import GROUP_TAG
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, MANAGED_BY, NAME_LABEL
 from flash_ticket.firewall.compile.quota import ForeignAttachment
@@ -297,14 +297,14 @@ def _attached(policy: Described) -> tuple[str, ...]:
 
 
 def _existing(environment: Environment) -> dict[str, Holder]:
-    groups = [environment.cluster.group, environment.cluster.nodes, *environment.cluster.dns_groups]
+    groups = [environment.cluster.group, *environment.cluster.nodes, *environment.cluster.dns_groups]
     groups += [group for _, place in environment.places for group in place.groups]
     return {group.id: group for group in groups}
 
 
 def _prefix_lists(environment: Environment) -> Iterator[PrefixList]:
-    front: LoadBalancer = environment.load_balancer
-    candidates = [front.clients, *(place.prefix_list for _, place in environment.places)]
+    clients = (front.clients for front in environment.load_balancers)
+    candidates = [*clients, *(place.prefix_list for _, place in environment.places)]
     return (each for each in candidates if isinstance(each, PrefixList))
 
 

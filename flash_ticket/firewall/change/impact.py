@@ -159,8 +159,14 @@ def _jointly(
 
 
 def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortSet]:
-    front = layers.named[layers.environment.load_balancer.external]
-    at_front = (pair for other in layers.endpoints if other is not front for pair in ((other, front), (front, other)))
+    fronts = [layers.named[name] for name in layers.environment.fronts]
+    at_fronts = (
+        pair
+        for front in fronts
+        for other in layers.endpoints
+        if other is not front
+        for pair in ((other, front), (front, other))
+    )
     found: dict[tuple[PartyName, PartyName], PortSet] = {
         (source.name, destination.name): ports for (source, destination), ports in layers.passing.items()
     }
@@ -170,7 +176,7 @@ def _through_both(layers: BothLayers) -> dict[tuple[PartyName, PartyName], PortS
             if not each.has_own_group:
                 for pair in ((kubelet, each), (each, kubelet)):
                     found.pop((pair[0].name, pair[1].name), None)
-    for pair in at_front:
+    for pair in at_fronts:
         ports = layers.opened(Layer.POD, *pair) & layers.opened(Layer.VPC, *pair)
         if ports:
             found[pair[0].name, pair[1].name] = ports

@@ -102,10 +102,11 @@ class _PlannedChange:
         cluster = environment.cluster
         dns, asked = {group.id for group in cluster.groups_of_dns}, self._groups_at(Direction.INGRESS, " to DNS")
         nodes = self._groups_at(Direction.EGRESS, " to DNS", "kubelet probes to ")
+        bound_nodes = {group.id for group in cluster.nodes}
         of_cluster = "cluster.name" if cluster.group.id in dns - asked else "cluster.dns.groups"
         bound = (
-            (of_cluster, dns, asked - (nodes - {cluster.nodes.id})),
-            ("cluster.nodes", {cluster.nodes.id}, nodes),
+            (of_cluster, dns, asked - (nodes - bound_nodes)),
+            ("cluster.nodes", bound_nodes, nodes),
         )
         for key, now, before in bound:
             if others := before - now:
@@ -146,15 +147,17 @@ class _PlannedChange:
 
     def renamed(self) -> Iterator[Interruption]:
         """Yield deleted groups that a declared service or load balancer still has."""
-        front = self.planned.environment.load_balancer.external
+        standing = {group.label for group in self.standing.groups}
+        fronts = [name for name in self.planned.environment.fronts if name not in standing]
         for group in self._groups_that_go:
             if any(f"clients to {group.label}" in rule.flows for rule in self.standing.rules if rule.holder == group):
+                now = f"is now named {fronts[0]}" if len(fronts) == 1 else "is not bound any more"
                 yield Interruption(
-                    f"the load balancer {group.label} is now named {front}",
+                    f"the load balancer {group.label} {now}",
                     f"the load balancer has the group of {group.label} until its Ingress names another, and the "
                     "rules of that group are deleted",
-                    f"Keep the name {group.label}",
-                    frozenset({group.label, front}),
+                    f"Keep the name {group.label}" if fronts else "Delete the load balancer first",
+                    frozenset({group.label, *fronts}),
                 )
         for former, now in self._renamed:
             yield Interruption(
@@ -256,7 +259,8 @@ class _PlannedChange:
         """The services whose running pods can have the nodes' group; the nodes' DNS rule shows it."""
         cluster = self.planned.environment.cluster
         asked = any(
-            (rule.holder, rule.direction) == (cluster.nodes, Direction.EGRESS)
+            rule.holder in cluster.nodes
+            and rule.direction is Direction.EGRESS
             and rule.peer in {cluster.group, *cluster.groups_of_dns}
             and rule.ports in DNS_PORTS
             for rule in self.standing.rules

@@ -9,7 +9,8 @@ import hashlib
 import re
 from typing import Final
 
-from flash_ticket.firewall.bind.environment import FlowLogSettings, Origin
+from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import LogDestination
 

@@ -72,7 +72,7 @@ def compile_groups(matrix: Matrix, environment: Environment, standing: Iterable[
     rules, coarse = _Sizes(compiler, fixed, exact, tuple(standing)).rules()
     refuse_all(_long_names(environment, rules))
     attachments = compiler.attachments()
-    groups = {OwnGroup(environment.load_balancer.external)}
+    groups = {OwnGroup(name) for name in environment.fronts}
     if compiler.every:
         groups |= {compiler.every, *(OwnGroup(service.name) for service in matrix.services)}
     return VpcFirewall(tuple(sorted(groups)), _by_name(rules), attachments, coarse)
@@ -138,7 +138,7 @@ class _Sizes:
             compiler.every,
             compiler.joinable,
             len(compiler.matrix.services),
-            frozenset({compiler.environment.cluster.nodes}),
+            frozenset(compiler.environment.cluster.nodes),
             label_of,
             frozenset(standing),
         )
@@ -183,7 +183,7 @@ def _long_names(environment: Environment, rules: Iterable[GroupRule]) -> Iterato
 def _key_of(environment: Environment, group: Group) -> str:
     """Return the key of a group in the binding."""
     cluster = environment.cluster
-    if group == cluster.nodes:
+    if group in cluster.nodes:
         return "cluster.nodes"
     if group in cluster.groups_of_dns:
         return "cluster.dns.groups" if group in cluster.dns_groups else "cluster.name"
@@ -233,17 +233,17 @@ class _GroupCompiler:
         """Yield the rules for the load balancer's clients, and those that all pods share."""
         yield from self._clients()
         yield from self._dns()
-        nodes = self.environment.cluster.nodes
         if self.every:
             purpose = f"kubelet probes to the pods of {self.matrix.namespace}"
             for protocol in sorted({port.protocol for service in self._services for port in service.ports}):
-                yield GroupRule(nodes, Direction.EGRESS, self.every, PortRange(protocol, 1, MAX_PORT), (purpose,))
+                for nodes in self.environment.cluster.nodes:
+                    yield GroupRule(nodes, Direction.EGRESS, self.every, PortRange(protocol, 1, MAX_PORT), (purpose,))
 
     def of_flows(self) -> Iterator[GroupRule]:
         """Yield the rules of flows and probes, without those that a rule for all pods includes."""
         joinable, nodes = self.joinable, self.environment.cluster.nodes
         for rule in self._of_flows_and_probes():
-            if rule.holder != nodes or rule.direction is Direction.INGRESS or rule.peer not in joinable:
+            if rule.holder not in nodes or rule.direction is Direction.INGRESS or rule.peer not in joinable:
                 yield rule
 
     def _of_flows_and_probes(self) -> Iterator[GroupRule]:
@@ -261,12 +261,11 @@ class _GroupCompiler:
         return Attachment.PODS in self.environment.cluster.in_use
 
     def _clients(self) -> Iterator[GroupRule]:
-        front = self.environment.load_balancer
-        peers: tuple[RulePeer, ...] = (front.clients,) if isinstance(front.clients, PrefixList) else front.clients
-        for peer in peers:
-            for port in front.listeners:
-                purpose = (f"clients to {front.external}",)
-                yield GroupRule(OwnGroup(front.external), Direction.INGRESS, peer, port, purpose)
+        for name, front in self.environment.fronts.items():
+            peers: tuple[RulePeer, ...] = (front.clients,) if isinstance(front.clients, PrefixList) else front.clients
+            for peer in peers:
+                for port in front.listeners:
+                    yield GroupRule(OwnGroup(name), Direction.INGRESS, peer, port, (f"clients to {name}",))
 
     def _flow(self, flow: Flow) -> Iterator[GroupRule]:
         purpose = f"{flow.source} to {flow.target}{_reason(flow.because)}"
@@ -279,9 +278,8 @@ class _GroupCompiler:
         if not self._on_pods:
             return  # a kubelet reaches the pods of its own node without crossing a network interface
         for port in ports:
-            yield from _both_ends(
-                self.environment.cluster.nodes, OwnGroup(service), port, f"kubelet probes to {service}"
-            )
+            for nodes in self.environment.cluster.nodes:
+                yield from _both_ends(nodes, OwnGroup(service), port, f"kubelet probes to {service}")
 
     def _dns(self) -> Iterator[GroupRule]:
         cluster = self.environment.cluster
@@ -291,7 +289,7 @@ class _GroupCompiler:
             sources = {OwnGroup(name): f"{name} to DNS" for name in waiting}
             sources[self.every] = f"the pods of {self.matrix.namespace} to DNS"
         if Attachment.NODES in cluster.in_use:
-            sources[cluster.nodes] = f"the pods of {self.matrix.namespace} to DNS"
+            sources |= dict.fromkeys(cluster.nodes, f"the pods of {self.matrix.namespace} to DNS")
         for source, purpose in sources.items():
             for target in cluster.groups_of_dns:
                 for port in DNS_PORTS:
@@ -300,13 +298,14 @@ class _GroupCompiler:
     def _interfaces(self, name: str) -> tuple[RulePeer, ...]:
         """Return the peers that match an endpoint's network interfaces in rules."""
         endpoint = self.matrix.endpoints[name]
-        if name == self.environment.load_balancer.external:
+        if name in self.environment.fronts:
             return (OwnGroup(name),)
         if not isinstance(endpoint, External):
-            cluster = self.environment.cluster
-            return tuple(OwnGroup(name) if each is Attachment.PODS else cluster.nodes for each in cluster.in_use)
+            nodes: tuple[RulePeer, ...] = self.environment.cluster.nodes
+            by_attachment = {Attachment.PODS: (OwnGroup(name),), Attachment.NODES: nodes}
+            return tuple(peer for each in self.environment.cluster.in_use for peer in by_attachment[each])
         if endpoint.namespace is not None:
-            return (self.environment.cluster.nodes,)  # pods without a SecurityGroupPolicy use the node's groups
+            return self.environment.cluster.nodes  # pods without a SecurityGroupPolicy use the node's groups
         return self.environment.anywhere if endpoint.domains else _at(self.environment.place(name))
 
 

@@ -15,9 +15,11 @@ from flash_ticket.firewall.declare.built_in import key_of_list
 from flash_ticket.firewall.declare.choices import (
     Attachment,
     CniName,
+    Compute,
     DnsMode,
     EnforcingMode,
     KubeProxyMode,
+    LoadBalancerGroup,
     Network,
     PodEniMode,
     PolicyEnforcement,
@@ -44,8 +46,9 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *overlap_notices(environment, firewall),
         *client_notices(environment),
     ]
-    if cluster.attachment is Attachment.PODS:
+    if cluster.attachment is Attachment.PODS and cluster.compute is Compute.EC2:
         found += [*_pod_groups(cluster), *_strict(cluster), *_standard(environment)]
+    found += _without_group(environment)
     return tuple(found)
 
 
@@ -122,12 +125,16 @@ def _families(environment: Environment) -> Iterator[Notice]:
             )
 
 
+_CLOSED_ON_EC2 = "NETWORK_POLICY_ENFORCING_MODE=strict on the aws-node DaemonSet"
+_CLOSED_AT_FIRST = {Compute.AUTO_MODE: "networkPolicy: DefaultDeny in the NodeClass"}
+
+
 def _first_moments(cluster: Cluster) -> Iterator[Notice]:
     if cluster.cni is CniName.VPC_CNI and cluster.enforcing_mode is EnforcingMode.STANDARD:
         yield Notice(
             "cluster.cni.enforcingMode standard",
             "a new pod is open both ways until its policies are in force, default-deny or not: about a second on EKS",
-            "Set NETWORK_POLICY_ENFORCING_MODE=strict on the aws-node DaemonSet, and enforcingMode: strict here. First "
+            f"Set {_CLOSED_AT_FIRST.get(cluster.compute, _CLOSED_ON_EC2)}, and enforcingMode: strict here. First "
             "give every pod of the cluster its policies, CoreDNS too: in strict mode a pod without one is closed",
         )
 
@@ -209,7 +216,7 @@ def _standard(environment: Environment) -> Iterator[Notice]:
     beyond = sorted(
         name
         for name, place in environment.places
-        if name != environment.load_balancer.external
+        if name not in environment.fronts
         and place.occupants is Occupants.ANY
         and not place.stays_on_node
         and not _within(place.networks, environment.vpc_networks)
@@ -221,6 +228,18 @@ def _standard(environment: Environment) -> Iterator[Notice]:
             f"the pods' own, unless AWS_VPC_K8S_CNI_EXTERNALSNAT=true",
             "Set it on the VPC CNI's node agent, and route that traffic through a NAT gateway",
         )
+
+
+def _without_group(environment: Environment) -> Iterator[Notice]:
+    """Yield the load balancers without a group: who reaches one of them reaches its targets."""
+    for balancer in environment.load_balancers:
+        if balancer.group is LoadBalancerGroup.NONE:
+            yield Notice(
+                f"loadBalancers.{balancer.external}.group none",
+                f"nothing here decides who may reach {balancer.external}, and its targets let in all addresses of its "
+                "subnets, other hosts there too",
+                "Make a new load balancer with a group, and write group: own; one without a group can never get one",
+            )
 
 
 def _within(networks: Iterable[Network], blocks: Iterable[Network]) -> bool:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
-from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Environment, PrefixList
+from flash_ticket.firewall.bind.environment import SYMBOLIC_ID, Environment, LoadBalancer
 from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.pod_layer import DeclaredAddresses, NetworkPolicy, PodFirewall, PolicyRule
 from flash_ticket.firewall.declare.built_in import key_of_place
@@ -108,13 +108,16 @@ def overlap_notices(environment: Environment, firewall: PodFirewall, services: C
 
 
 def client_notices(environment: Environment) -> Iterator[Notice]:
-    """Yield a notice if the load balancer's clients take in pods: a security group knows clients by address alone.
+    """Yield a notice if a load balancer's clients take in pods: a security group knows clients by address alone.
 
     Clients anywhere on the internet are meant as they are written.
     """
-    front = environment.load_balancer
-    networks = front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
-    narrowed = [each for each in networks if each.prefixlen]
+    for front in environment.fronts.values():
+        yield from _client_notices(environment, front)
+
+
+def _client_notices(environment: Environment, front: LoadBalancer) -> Iterator[Notice]:
+    narrowed = [each for each in front.networks_of_clients if each.prefixlen]
     shared, said = _shared(narrowed, environment.pod_networks), "they take in addresses that pods can have"
     if not shared and environment.account == SYMBOLIC_ID:
         shared, said = (
@@ -123,7 +126,9 @@ def client_notices(environment: Environment) -> Iterator[Notice]:
         )
     if shared:
         yield Notice(
-            "loadBalancer.clients",
+            "loadBalancer.clients"
+            if len(environment.load_balancers) == 1
+            else f"loadBalancers.{front.external}.clients",
             f"{said} ({_all(shared)}), so any pod there may reach {front.external} "
             f"on {listing(front.listeners)}, and through it what {front.external} may reach",
             "Narrow them to addresses that no pod can have",

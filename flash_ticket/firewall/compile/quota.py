@@ -118,7 +118,7 @@ def size_notices(environment: Environment, firewall: VpcFirewall) -> Iterator[No
 def _remedy(holder: Holder, direction: Direction, environment: Environment) -> str:
     cluster = environment.cluster
     said = "declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here"
-    perhaps_of_dns = cluster.groups_of_dns if not cluster.dns_groups and cluster.group != cluster.nodes else ()
+    perhaps_of_dns = cluster.groups_of_dns if not cluster.dns_groups and cluster.nodes != (cluster.group,) else ()
     if direction is Direction.INGRESS and holder in perhaps_of_dns:
         return f"Write under cluster.dns which groups the pods of kube-dns have, {said}"
     return said[0].upper() + said[1:]

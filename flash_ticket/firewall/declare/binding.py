@@ -4,20 +4,21 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainValidator, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
-from flash_ticket.firewall.declare.choices import DEFAULT_SCAN_LIMIT_GIBIBYTES, Coarsening, LogDestination, OnDestroy
-from flash_ticket.firewall.declare.fields import Name, Ports, WrittenLabels
+from flash_ticket.firewall.declare.choices import Coarsening
+from flash_ticket.firewall.declare.fields import Name, WrittenLabels
 from flash_ticket.firewall.declare.project_file import settings_folder
 from flash_ticket.firewall.declare.sections.adopt import AdoptEntry
 from flash_ticket.firewall.declare.sections.alerts import AlertsEntry, Asked
 from flash_ticket.firewall.declare.sections.cluster import ClusterEntry
+from flash_ticket.firewall.declare.sections.flow_logs import FlowLogsEntry
 from flash_ticket.firewall.declare.sections.guard_rails import GuardRailsEntry
+from flash_ticket.firewall.declare.sections.load_balancers import LoadBalancerEntry, NamedLoadBalancerEntry
 from flash_ticket.firewall.declare.sections.other_stacks import ReadOutputs, with_values
-from flash_ticket.firewall.declare.sections.selection import Cidr, One, Some, only_one_of
+from flash_ticket.firewall.declare.sections.selection import Cidr, One, Some
 from flash_ticket.firewall.declare.validation import NOT_EMPTY, FileModel, refusal, validated
 from flash_ticket.firewall.terms.input_error import shown
-from flash_ticket.firewall.terms.ports import PortRange, Protocol, listing
 
 PROJECT = "flash-ticket-firewall"
 BINDING_KEY = f"{PROJECT}:binding"
@@ -39,42 +40,6 @@ AcceptedPolicy = Annotated[
     PlainValidator(_accepted),
     WithJsonSchema({"type": "string", "pattern": f"^{_POLICY_OF_AN_ADMINISTRATOR}$"}),
 ]
-
-
-class Clients(FileModel):
-    """Who may open connections to the load balancer."""
-
-    model_config = NOT_EMPTY
-
-    cidrs: Annotated[list[Cidr], Field(min_length=1)] | None = None
-    """Their address blocks."""
-    prefix_list: One | None = Field(None, alias="prefixList")
-    """The managed prefix list with their addresses."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        only_one_of(self, "cidrs", "prefixList")
-        return self
-
-
-class LoadBalancerEntry(FileModel):
-    """The application load balancer; this program creates its security group."""
-
-    external: Name
-    """The external of `traffic.yaml` that is the load balancer."""
-    listeners: Ports
-    """The TCP ports that it listens on."""
-    clients: Clients
-    """Who may open connections to it."""
-
-    @field_validator("listeners")
-    @classmethod
-    def _are_of_tcp(cls, listeners: list[PortRange]) -> list[PortRange]:
-        if wrong := [port for port in listeners if port.protocol is not Protocol.TCP]:
-            raise refusal(
-                f"an application load balancer cannot listen on {listing(tuple(wrong))}", "Write its TCP ports"
-            )
-        return listeners
 
 
 class PlaceEntry(FileModel):
@@ -135,42 +100,6 @@ class PlaceEntry(FileModel):
         return self
 
 
-class FlowLogsEntry(FileModel):
-    """Where AWS records the VPC's traffic, and for how long."""
-
-    destination: LogDestination = Field(strict=False)
-    """Where the records go."""
-    retention_days: int = Field(alias="retentionDays", ge=1, le=3653)
-    """For how many days AWS keeps the records. CloudWatch Logs accepts only certain numbers."""
-    on_destroy: OnDestroy = Field(alias="onDestroy", strict=False)
-    """What `pulumi destroy` does with the records."""
-    scan_limit_gibibytes: int = Field(DEFAULT_SCAN_LIMIT_GIBIBYTES, alias="scanLimitGibibytes", ge=1, le=1_000_000)
-    """The most that one Athena query may read; only the destination s3 has Athena."""
-
-    @model_validator(mode="after")
-    def _limit_limits(self) -> Self:
-        if self.destination is not LogDestination.S3 and "scan_limit_gibibytes" in self.model_fields_set:
-            raise refusal(
-                "scanLimitGibibytes limits Athena's queries, and Athena reads only the destination s3", "Remove it"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _retention_exists(self) -> Self:
-        if self.destination is LogDestination.CLOUDWATCH and self.retention_days not in CLOUDWATCH_RETENTION_DAYS:
-            raise refusal(
-                f"CloudWatch Logs cannot keep events for {self.retention_days} days",
-                f"Write one of {', '.join(map(str, CLOUDWATCH_RETENTION_DAYS))}",
-            )
-        return self
-
-
-CLOUDWATCH_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
-"""CloudWatch Logs API reference, PutRetentionPolicy, retentionInDays."""
-
-
 class QuotasEntry(FileModel):
     """The account's quotas; the defaults are those of AWS (Amazon VPC quotas, security groups)."""
 
@@ -203,12 +132,14 @@ class Binding(FileModel):
     """The VPC."""
     cluster: ClusterEntry
     """The EKS cluster."""
-    load_balancer: LoadBalancerEntry = Field(alias="loadBalancer")
-    """The load balancer, and who may reach it."""
-    places: dict[Name, PlaceEntry]
+    load_balancer: Asked[LoadBalancerEntry] = Field(None, alias="loadBalancer")
+    """The only load balancer, and who may reach it."""
+    load_balancers: dict[Name, NamedLoadBalancerEntry] = Field(default_factory=dict, alias="loadBalancers")
+    """Several load balancers, each by the name of its external. Without both keys there is none."""
+    places: dict[Name, PlaceEntry] = Field(default_factory=dict)
     """Where each external outside the cluster is, by its name in `traffic.yaml`."""
-    flow_logs: FlowLogsEntry = Field(alias="flowLogs")
-    """Where AWS records the traffic of the VPC."""
+    flow_logs: Asked[FlowLogsEntry] = Field(None, alias="flowLogs")
+    """Where AWS records the traffic of the VPC. Without this key the program makes no flow log, and reads none."""
     quotas: QuotasEntry = Field(default_factory=lambda: QuotasEntry.model_validate({}))
     """The quotas of the account, where they are not the defaults of AWS."""
     alerts: Asked[AlertsEntry] = None
@@ -221,6 +152,15 @@ class Binding(FileModel):
     """What exists already, and what a deployment takes over in place."""
     protect: bool = False
     """Whether Pulumi refuses to delete policies, groups and their attachments to pods. Rules may still come and go."""
+
+    @model_validator(mode="after")
+    def _names_load_balancers_once(self) -> Self:
+        if self.load_balancer and "load_balancers" in self.model_fields_set:
+            raise refusal(
+                "loadBalancer and loadBalancers are given together",
+                f"Write the first one under loadBalancers, too: {self.load_balancer.external}: {{kind: alb, ...}}",
+            )
+        return self
 
 
 def stack_file(stack: str) -> str:

@@ -148,6 +148,41 @@ class LogDestination(StrEnum):
     CLOUDWATCH = "cloudwatch"
 
 
+class LoadBalancerKind(StrEnum):
+    """The kinds of load balancers that have the pods as targets."""
+
+    ALB = "alb"
+    """An Application Load Balancer: of an Ingress, or of a Gateway of the class ``gateway.k8s.aws/alb``."""
+    NLB = "nlb"
+    """A Network Load Balancer: of a Service, or of a Gateway of the class ``gateway.k8s.aws/nlb``."""
+
+
+class LoadBalancerGroup(StrEnum):
+    """The security group of a load balancer."""
+
+    OWN = "own"
+    """This program makes it."""
+    NONE = "none"
+    """There is none. A Network Load Balancer that was made without a group can never have one."""
+
+
+class ClientAddresses(StrEnum):
+    """Which addresses the targets of a Network Load Balancer see (``preserve_client_ip.enabled``)."""
+
+    HIDDEN = "hidden"
+    """Those of the load balancer. For targets by address, this is the default of TCP and TLS."""
+    PRESERVED = "preserved"
+    """Those of the clients. UDP always preserves them."""
+
+
+class RecordedTraffic(StrEnum):
+    """What a flow log records (EC2 API reference, FlowLog, TrafficType)."""
+
+    ALL = "ALL"
+    ACCEPT = "ACCEPT"
+    REJECT = "REJECT"
+
+
 class OnDestroy(StrEnum):
     """What ``pulumi destroy`` does with recorded traffic."""
 

@@ -128,7 +128,8 @@ def _node(model: type[BaseModel], location: tuple[int | str, ...]) -> dict[str, 
     schema = model.model_json_schema(by_alias=True)
     here = schema
     for part in location:
-        here = _resolved(here, schema)
+        several = (option for option in here.get("anyOf", ()) if isinstance(part, int) and "items" in option)
+        here = _resolved(next(several, here), schema)
         inner = here.get("items") if isinstance(part, int) else here.get("properties", {}).get(part)
         here = inner or next(iter(here.get("patternProperties", {}).values()), here.get("additionalProperties")) or {}
     return _resolved(here, schema)

@@ -236,8 +236,8 @@ class Question:
 
     def _hosts(self, address: str, at: AddressRange, held: Held | None) -> Iterator[End]:
         """Yield every place and host that can have an address."""
-        nodes = self.layers.environment.cluster.nodes.id
-        if held and (held.holder is Holder.NODE or nodes in held.groups):
+        nodes = {group.id for group in self.layers.environment.cluster.nodes}
+        if held and (held.holder is Holder.NODE or nodes & held.groups):
             yield from self._node(address, at, " (", ")")
             return
         by_groups = defaultdict[object, list[Endpoint]](list)
@@ -262,7 +262,7 @@ class Question:
         kubelet = self.layers.named.get(KUBELET)
         if kubelet:
             yield End(f"{address}{before}the node of the pod{after}", address, _at(kubelet, at))
-        groups = frozenset({self.layers.environment.cluster.nodes})
+        groups = frozenset(self.layers.environment.cluster.nodes)
         another = "another node" if kubelet else "a node"
         host = Endpoint(another, Role.UNDECLARED, None, (at,), groups)
         yield End(f"{address}{before}{another}{after}", address, host)

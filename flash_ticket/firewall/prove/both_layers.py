@@ -251,7 +251,7 @@ class BothLayers:
     def rules_of_others(self) -> RulesOfOthers:
         """The rules of others in the groups of endpoints, as far as known."""
         holders = (group for endpoint in self.endpoints for group in endpoint.groups)
-        return rules_of_others(holders, self.environment.load_balancer)
+        return rules_of_others(holders, self.environment.fronts.values())
 
     @cached_property
     def groups(self) -> GroupReachability:

@@ -38,7 +38,7 @@ Declared = Mapping[Pair, PortSet]
 
 
 def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
-    """Return every connection that must pass: the flows, DNS, probes and the load balancer's clients."""
+    """Return every connection that must pass: the flows, DNS, probes and the load balancers' clients."""
     named, matrix = layers.named, layers.matrix
     declared = {
         (source, target): PortSet.of(flow.ports)
@@ -54,8 +54,8 @@ def declared_connections(layers: BothLayers) -> dict[Pair, PortSet]:
             # A kubelet reaches pods that share the group of its node without crossing a network interface.
             if KUBELET in named and service.ports and pods.has_own_group:
                 declared[named[KUBELET], pods] = PortSet.of(service.ports)
-    front = layers.environment.load_balancer
-    declared[named[clients_of(front.external)], named[front.external]] = PortSet.of(front.listeners)
+    for name, front in layers.environment.fronts.items():
+        declared[named[clients_of(name)], named[name]] = PortSet.of(front.listeners)
     return declared
 
 
@@ -187,7 +187,7 @@ class CoarseEnds:
             of_pods |= ports if peer in self._pods else set()
         found.open(self._pods, (), _joined(of_pods))
         for block, ports in exact.addresses.items():
-            found.open((), (block,), ports if end == self._front else _joined(ports))
+            found.open((), (block,), ports if end in self._fronts else _joined(ports))
         return found
 
     def resting(self) -> Iterator[tuple[Pair, PortSet]]:
@@ -243,10 +243,10 @@ class CoarseEnds:
         every = group_of_all_pods(self.layers.matrix.namespace)
         return frozenset(each for each in self.layers.endpoints if every in each.groups)
 
-    @property
-    def _front(self) -> _End:
-        """The end that clients of the load balancer reach: the pod layer cannot decide about them."""
-        return self.layers.named[self.layers.environment.load_balancer.external], Direction.INGRESS
+    @cached_property
+    def _fronts(self) -> frozenset[_End]:
+        """The ends that clients of load balancers reach: the pod layer cannot decide about them."""
+        return frozenset((self.layers.named[name], Direction.INGRESS) for name in self.layers.environment.fronts)
 
 
 def _joined(ports: Iterable[PortRange]) -> tuple[PortRange, ...]:

@@ -61,8 +61,8 @@ class Endpoint:
         name: Its name in reports.
         workload: The pods, as the pod layer sees them; None for hosts.
         ranges: Its possible addresses.
-        groups: Its known security groups. Pods have all of them; each interface of a place and of DNS has at least
-            one.
+        groups: Its known security groups. Pods with groups of this program have all of them; each interface of other
+            pods, of a place and of DNS has at least one.
         namespace_labels: The labels of the pods' namespace.
         listed: The prefix list that contains its addresses.
         anywhere: What the VPC layer takes it for if it is known by domain names: every address that pods can reach.
@@ -90,8 +90,8 @@ class Endpoint:
     @property
     def interfaces(self) -> tuple[frozenset[Holder], ...]:
         """The groups of each kind of interface that it can have; without groups there is none."""
-        if self.workload and self.name != DNS:
-            return (self.groups,) if self.groups else ()
+        if self.workload and self.has_own_group:
+            return (self.groups,)
         return tuple(frozenset({group}) for group in sorted(self.groups, key=lambda each: each.label))
 
 
@@ -155,18 +155,17 @@ class _Survey:
         groups: frozenset[Holder] = frozenset(cluster.groups_of_dns)
         yield Endpoint(DNS, Role.IMPLIED, resolver, self._of_pods, groups, {NAME_LABEL: _KUBE_SYSTEM})
         if Attachment.PODS in cluster.in_use:
-            yield Endpoint(KUBELET, Role.IMPLIED, None, self._vpc, frozenset({cluster.nodes}))
+            yield Endpoint(KUBELET, Role.IMPLIED, None, self._vpc, frozenset(cluster.nodes))
         if cluster.resolvers:
             yield Endpoint(NODE_DNS, Role.IMPLIED, None, _ranges(cluster.resolvers), frozenset())
-        clients = self.environment.load_balancer.clients
-        listed = clients if isinstance(clients, PrefixList) else None
-        networks = clients.networks if isinstance(clients, PrefixList) else clients
-        front = self.environment.load_balancer.external
-        yield Endpoint(clients_of(front), Role.CLIENTS, None, _ranges(networks), frozenset(), {}, listed)
+        for name, front in self.environment.fronts.items():
+            listed = front.clients if isinstance(front.clients, PrefixList) else None
+            ranges = _ranges(front.networks_of_clients)
+            yield Endpoint(clients_of(name), Role.CLIENTS, None, ranges, frozenset(), {}, listed)
         for namespace in self.matrix.namespaces:
             yield self.pods(another_pod(namespace), Role.UNDECLARED, namespace, {})
         yield self.pods(POD_ELSEWHERE, Role.UNDECLARED, _ELSEWHERE, {})
-        yield from self._hosts(networks)
+        yield from self._hosts()
         if cluster.leaves_through_nodes:
             yield Endpoint(THROUGH_NODE, Role.UNDECLARED, None, (), frozenset())
         if cluster.leaving:
@@ -179,7 +178,7 @@ class _Survey:
         for service in self.matrix.services:
             pods = self._service(before_restart(service.name), service)
             own: list[Holder] = [OwnGroup(service.name), group_of_all_pods(self.matrix.namespace)]
-            groups = own if attachment is Attachment.PODS else [self.environment.cluster.nodes]
+            groups = own if attachment is Attachment.PODS else self.environment.cluster.nodes
             yield replace(pods, groups=frozenset(groups))
 
     def _waiting(self) -> Iterator[Endpoint]:
@@ -252,7 +251,7 @@ class _Survey:
     ) -> Endpoint:
         workload = self._workload(namespace, name, labels)
         own: list[Holder] = [group for each in self._attachments(namespace, labels) for group in each.groups]
-        groups = frozenset(own or [self.environment.cluster.nodes])
+        groups = frozenset(own or self.environment.cluster.nodes)
         of_namespace = {NAME_LABEL: namespace, **(namespace_labels or {})}
         return Endpoint(name, role, workload, self._of_pods, groups, of_namespace)
 
@@ -281,21 +280,22 @@ class _Survey:
             return Endpoint(external.name, Role.EXTERNAL, None, named, frozenset(), {}, None, anywhere)
         place = self.environment.place(external.name)
         groups: frozenset[Holder] = frozenset(place.groups)
-        if external.name == self.environment.load_balancer.external:
+        if external.name in self.environment.fronts:
             groups = frozenset({OwnGroup(external.name)})
         return Endpoint(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
-    def _hosts(self, clients: tuple[Network, ...]) -> Iterator[Endpoint]:
+    def _hosts(self) -> Iterator[Endpoint]:
         """Yield the hosts of the VPC and of the internet, without the addresses that belong to an external.
 
         Addresses that take in the whole VPC or the internet leave nothing else there, so they are not left out: what
         is open to them is open to every other host there.
         """
-        by_address = [network for _, place in self.environment.places if not place.groups for network in place.networks]
+        fronts, places = self.environment.fronts, self.environment.places
+        by_address = [network for _, place in places if not place.groups for network in place.networks]
         by_address += self.environment.only_theirs
-        front = self.environment.place(self.environment.load_balancer.external)
-        named = [network for network in by_address if network not in front.networks]
-        taken = _ranges([*named, *clients])
+        of_fronts = {network for name in fronts for network in self.environment.networks_of(name)}
+        clients = [network for front in fronts.values() for network in front.networks_of_clients]
+        taken = _ranges([*(network for network in by_address if network not in of_fronts), *clients])
         vpc = tuple(left for block in self._vpc for left in without(block, taken) or (block,))
         yield Endpoint(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
         some = (each for each in taken if not takes_in_the_internet(each))

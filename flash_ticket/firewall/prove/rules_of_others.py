@@ -20,12 +20,12 @@ RulesOfOthers = Mapping[Holder, tuple[GroupRule, ...] | None]
 NO_RULES_OF_OTHERS: RulesOfOthers = MappingProxyType({})
 
 
-def rules_of_others(holders: Iterable[Holder], front: LoadBalancer | None = None) -> RulesOfOthers:
+def rules_of_others(holders: Iterable[Holder], fronts: Iterable[LoadBalancer] = ()) -> RulesOfOthers:
     """Return the rules of others in the groups that are theirs, and in the further groups of interfaces.
 
     Args:
         holders: The groups of endpoints.
-        front: The load balancer, whose interfaces can have further groups.
+        fronts: The load balancers with a group of this program, whose interfaces can have further groups.
     """
     known = {group.id: group for group in holders if isinstance(group, Group)}
     having: dict[str, dict[Holder, None]] = {id_: {group: None} for id_, group in known.items()}
@@ -33,10 +33,12 @@ def rules_of_others(holders: Iterable[Holder], front: LoadBalancer | None = None
         for id_ in group.beside.ids:
             having.setdefault(id_, {})[group] = None
     found: dict[Holder, tuple[GroupRule, ...] | None] = {}
-    if front and front.beside.ids:
-        own = OwnGroup(front.external)
+    with_others = [each for each in fronts if each.beside.ids]
+    for front in with_others:
         for id_ in front.beside.ids:
-            having.setdefault(id_, {})[own] = None
+            having.setdefault(id_, {})[OwnGroup(front.external)] = None
+    for front in with_others:
+        own = OwnGroup(front.external)
         found[own] = tuple(_rules(own, front.beside.rules, having))
     for group in known.values():
         read = group.rules_of_others

@@ -65,10 +65,14 @@ def _of_account(account: AwsAccount, binding: Binding) -> Iterator[Question]:
     yield account.tagged_rules
     yield account.tagged_flow_logs
     yield lambda: account.id
-    if binding.flow_logs.destination is LogDestination.S3:
+    flow_logs = binding.flow_logs
+    if flow_logs and flow_logs.existing:
+        yield partial(account.flow_log, flow_logs.existing.id)
+    if flow_logs and flow_logs.destination is LogDestination.S3:
         yield lambda: standing_queries(account, stack_name(account.owner))
-    clients = binding.load_balancer.clients.prefix_list
-    for selection in (clients, *(place.prefix_list for place in binding.places.values())):
+    fronts = [binding.load_balancer] if binding.load_balancer else [*binding.load_balancers.values()]
+    clients = [each.clients.prefix_list for each in fronts if each.clients]
+    for selection in (*clients, *(place.prefix_list for place in binding.places.values())):
         if selection:
             yield partial(account.prefix_lists, selection)
 

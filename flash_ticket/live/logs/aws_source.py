@@ -2,12 +2,14 @@
 
 import os
 import re
+from collections.abc import Iterator
 
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.whose.ownership import own_flow_log
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.compile.owner import NOBODY, Owner
-from flash_ticket.firewall.declare.choices import CniName
+from flash_ticket.firewall.declare.choices import CniName, Compute
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError
@@ -89,19 +91,33 @@ def own_logs(account: AwsAccount, environment: Environment, namespace: str) -> t
     Raises:
         InputError: The stack records nothing, or a right to find its logs is missing.
     """
-    owner = Owner.of(namespace, environment)
-    described = flow_logs_of_vpc(account, environment.vpc)
-    newest = own_flow_log(described, owner)
+    settings = environment.flow_logs
+    agents = tuple(_agents_of(account, environment)) if settings is None else ()
+    if agents:
+        return agents
+    if settings is None:
+        remedy = f"Add flowLogs to its binding (destination, or existing: {{id: fl-...}}), or name {FORMS}"
+        raise InputError(f"stack {environment.name}", "", "it has no flow logs", remedy)
+    described, owner = flow_logs_of_vpc(account, environment.vpc), Owner.of(namespace, environment)
+    existing = settings.id if isinstance(settings, ExistingFlowLog) else ""
+    with_id = (each for each in described if each["FlowLogId"] == existing)
+    newest = next(with_id, None) if existing else own_flow_log(described, owner)
     if newest is None:
         others = ", ".join(each["FlowLogId"] for each in described)
-        problem = f"{environment.vpc} has no flow log with the tags of {owner}" + (f", only {others}" if others else "")
+        said = f"{existing} of flowLogs.existing" if existing else f"flow log with the tags of {owner}"
+        problem = f"{environment.vpc} has no {said}" + (f", only {others}" if others else "")
         remedy = f"Deploy the stack with pulumi up, or name {FORMS}"
         raise InputError(f"stack {environment.name}", "", problem, remedy)
-    own = delivery_of(account, newest)
+    return (_log_of(account, delivery_of(account, newest)), *_agents_of(account, environment))
+
+
+def _agents_of(account: AwsAccount, environment: Environment) -> Iterator[Log]:
+    """Yield the lines of the policy agents of the cluster, if they write to CloudWatch."""
     cluster_group = f"/aws/eks/{environment.cluster.name}/cluster"
-    if environment.cluster.cni is CniName.VPC_CNI and _has_agent(account, cluster_group):
-        return (_log_of(account, own), _agent(account, cluster_group))
-    return (_log_of(account, own),)
+    cluster = environment.cluster
+    exports = cluster.cni is CniName.VPC_CNI and cluster.compute is Compute.EC2
+    if exports and _has_agent(account, cluster_group):
+        yield _agent(account, cluster_group)
 
 
 def _log_of(account: AwsAccount, delivery: Delivery) -> Log:

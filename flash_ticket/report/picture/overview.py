@@ -57,14 +57,16 @@ class Group:
     names: tuple[str, ...]
 
 
-def part_id(name: str, clients: str) -> str:
+def part_id(name: str, clients: Sequence[str]) -> str:
     """Return the id of the part of the page that shows one endpoint.
 
     Args:
         name: The endpoint.
-        clients: The name of the load balancer's clients, which the matrix does not declare.
+        clients: The names of the load balancers' clients, which the matrix does not declare.
     """
-    return "clients" if name == clients else f"of-{name}"
+    if name not in clients:
+        return f"of-{name}"
+    return "clients" if len(clients) == 1 else name.replace(" ", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +74,24 @@ class Overview:
     """All endpoints of a page with many services.
 
     Attributes:
-        flows: Every flow shown, with those of the load balancer's clients.
+        flows: Every flow shown, with those of the load balancers' clients.
         ordered: The names of the declared endpoints, in the order in which they call each other.
-        front: The external that is the load balancer.
-        clients: The name of its clients.
+        fronts: The externals that are load balancers.
+        clients: The names of their clients.
     """
 
     matrix: Matrix
     flows: Sequence[Flow]
     ordered: Sequence[str]
-    front: str
-    clients: str
+    fronts: Sequence[str]
+    clients: Sequence[str]
 
     def groups(self) -> tuple[Group, ...]:
         """Return the endpoints by who calls them: outside callers first, places that are only called last."""
         services = {service.name for service in self.matrix.services}
         calling = {flow.source for flow in self.flows}
         outside = [name for name in self.ordered if name not in services]
-        first = Group("Callers from outside", (self.clients, *(name for name in outside if name in calling)))
+        first = Group("Callers from outside", (*self.clients, *(name for name in outside if name in calling)))
         last = Group(_PLACES, tuple(name for name in outside if name not in calling))
         return tuple(each for each in (first, *self._of_services(), last) if each.names)
 
@@ -113,10 +115,12 @@ class Overview:
             found.sort(key=place.__getitem__)
         by_only: dict[str, list[str]] = {}
         titled: dict[str, list[str]] = {}
+        by_fronts: set[str] = set()
         for name in sorted(callers, key=lambda each: ([place[one] for one in callers[each]], place[each])):
             match callers[name]:
-                case found if self.front in found:
-                    titled.setdefault(f"Called by {self.front}", []).append(name)
+                case found if fronts := [front for front in self.fronts if front in found]:
+                    titled.setdefault(title := f"Called by {' and '.join(fronts)}", []).append(name)
+                    by_fronts.add(title)
                 case []:
                     titled.setdefault("Called by no other", []).append(name)
                 case [only]:
@@ -128,8 +132,8 @@ class Overview:
         titled |= {f"Called by {only} alone": names for only, names in by_only.items() if len(names) > 1}
         titled |= {"Called by one other": single}
         ends = ["Called by one other", "Called by two to four", "Called by five or more", "Called by no other"]
-        front = f"Called by {self.front}"
-        order = [front, *(title for title in titled if title not in {front, *ends}), *ends]
+        first = [title for title in titled if title in by_fronts]
+        order = [*first, *(title for title in titled if title not in {*first, *ends}), *ends]
         yield from (Group(title, tuple(titled[title])) for title in order if titled.get(title))
 
     def content(self) -> Iterator[Markup]:

@@ -111,8 +111,12 @@ class _Page:
 
     @cached_property
     def _overview(self) -> overview.Overview:
-        front = self.environment.load_balancer.external
-        return overview.Overview(self.matrix, self._flows, self._ordered, front, clients(self.environment))
+        fronts = tuple(self.environment.fronts)
+        return overview.Overview(self.matrix, self._flows, self._ordered, fronts, self._clients)
+
+    @cached_property
+    def _clients(self) -> tuple[str, ...]:
+        return tuple(clients(front) for front in self.environment.fronts)
 
     def _parts(self) -> Iterator[Markup]:
         """Yield the parts of single endpoints, of which the page shows one at a time."""
@@ -123,7 +127,7 @@ class _Page:
             into.setdefault(flow.target if flow.target in self.matrix.endpoints else flow.source, []).append(flow)
         for group in self._overview.groups():
             for name in group.names:
-                key = overview.part_id(name, clients(self.environment))
+                key = overview.part_id(name, self._clients)
                 drawn = Markup(neighbours(self.matrix, self.environment, name, f"{key}-picture"))
                 shown = scrolling(f"The picture of {name}", drawn)
                 yield self._overview.part(name, shown, map(self._decision, into.get(name, ())))
@@ -139,7 +143,7 @@ class _Page:
         allowed = {(flow.source, flow.target): listing(flow.ports) for flow in self._flows}
         targets = [name for name in self._ordered if self._can_be_called(name)]
         rows = []
-        for source in (self._flows[0].source, *self._ordered):
+        for source in (*self._clients, *self._ordered):
             cells = []
             for target in targets:
                 ports = allowed.get((source, target))
@@ -159,7 +163,7 @@ class _Page:
         )
 
     def _unless_declared(self, source: str, target: str) -> str:
-        governed = {*(service.name for service in self.matrix.services), self.environment.load_balancer.external}
+        governed = {*(service.name for service in self.matrix.services), *self.environment.fronts}
         return "denied" if governed & {source, target} else "no say"
 
     def _can_be_called(self, name: str) -> bool:

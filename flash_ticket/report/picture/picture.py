@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import chain
 from math import inf
 
-from flash_ticket.firewall.bind.environment import Environment, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, LoadBalancer, PrefixList
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.declare.matrix import External, Flow, Matrix, Service
@@ -56,13 +56,12 @@ def neighbours(matrix: Matrix, environment: Environment, name: str, key: str) ->
     Args:
         matrix: The declaration.
         environment: Where its names lead.
-        name: The endpoint; the load balancer's clients are one, too.
+        name: The endpoint; the clients of a load balancer are one, too.
         key: What the ids of the element begin with.
     """
     flows = tuple(each for each in matrix.flows if name in {each.source, each.target})
     near = {name, *(end for each in flows for end in (each.source, each.target))}
-    front = environment.load_balancer.external
-    near |= {front} if name == clients(environment) else set()
+    near |= {front for front in environment.fronts if name == clients(front)}
     around = replace(
         matrix,
         services=tuple(each for each in matrix.services if each.name in near),
@@ -72,15 +71,15 @@ def neighbours(matrix: Matrix, environment: Environment, name: str, key: str) ->
     return _Picture(around, environment, name, key).document()
 
 
-def clients(environment: Environment) -> str:
-    """Return the name that the proof and the picture give to the clients of the load balancer."""
-    return f"clients of {environment.load_balancer.external}"
+def clients(front: str) -> str:
+    """Return the name that the proof and the picture give to the clients of a load balancer."""
+    return f"clients of {front}"
 
 
 def flows_shown(matrix: Matrix, environment: Environment) -> tuple[Flow, ...]:
-    """Return the flow from the clients to the load balancer, then the declared flows."""
-    front = environment.load_balancer
-    return (Flow(clients(environment), front.external, front.listeners), *matrix.flows)
+    """Return the flows from the clients to the load balancers, then the declared flows."""
+    fronts = environment.fronts.items()
+    return (*(Flow(clients(name), name, front.listeners) for name, front in fronts), *matrix.flows)
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,8 @@ class _Picture:
     key: str = ""
 
     def document(self) -> str:
-        above = min(at.y for at, *_ in self._frames(self._diagram.layout))
+        boxes = min(each.y for each in self._diagram.layout.boxes.values())
+        above = min((at.y for at, *_ in self._frames(self._diagram.layout)), default=boxes)
         layout = shifted(self._diagram.layout, EDGE, EDGE + _HEADER - above)
         frames = tuple(self._frames(layout))
         every = [*layout.boxes.values(), *chain(*layout.lanes.values()), *(at for at, *_ in frames)]
@@ -124,16 +124,24 @@ class _Picture:
 
     @cached_property
     def _flows(self) -> tuple[Flow, ...]:
-        every = flows_shown(self.matrix, self.environment)
-        return every if self._shows_clients else every[1:]
+        left_out = {clients(name) for name in self.environment.fronts} - {
+            clients(each.external) for each in self._fronts
+        }
+        return tuple(each for each in flows_shown(self.matrix, self.environment) if each.source not in left_out)
 
-    @property
-    def _shows_clients(self) -> bool:
-        return self.around in {"", clients(self.environment), self.environment.load_balancer.external}
+    @cached_property
+    def _fronts(self) -> tuple[LoadBalancer, ...]:
+        """The load balancers that are shown with their clients."""
+        fronts = self.environment.fronts.items()
+        return tuple(front for name, front in fronts if self.around in {"", name, clients(name)})
 
     @cached_property
     def _on_nodes(self) -> bool:
         return self.environment.cluster.attachment is Attachment.NODES
+
+    @property
+    def _group_of_nodes(self) -> str:
+        return " or ".join(group.label for group in self.environment.cluster.nodes)
 
     @cached_property
     def _columns(self) -> dict[str, int]:
@@ -147,8 +155,7 @@ class _Picture:
                 found[external.name] = 1 if self._is_in_vpc(external) else 0
             else:
                 found[external.name] = after if self._is_in_vpc(external) else after + 1
-        if self._shows_clients:
-            found[clients(self.environment)] = 0
+        found |= {clients(front.external): 0 for front in self._fronts}
         return found
 
     @cached_property
@@ -156,13 +163,13 @@ class _Picture:
         return max((self._columns[service.name] for service in self.matrix.services), default=1)
 
     def _calls_only(self, external: External) -> bool:
-        if external.name == self.environment.load_balancer.external:
+        if external.name in self.environment.fronts:
             return True
         called = self.matrix.flows_into[external.name]
         return not called and (bool(self.matrix.flows_out_of[external.name]) or not external.ports)
 
     def _is_in_vpc(self, external: External) -> bool:
-        if external.namespace is not None or external.name == self.environment.load_balancer.external:
+        if external.namespace is not None or external.name in self.environment.fronts:
             return True
         if external.domains:
             return False
@@ -186,13 +193,15 @@ class _Picture:
             name, self._columns[name], shown or name, kind, details, self._ports.get(name, ()), caption, about
         )
 
-    def _clients(self) -> Station:
-        name, allowed = clients(self.environment), self.environment.load_balancer.clients
+    def _clients(self, front: LoadBalancer) -> Station:
+        name, allowed = clients(front.external), front.clients
         if isinstance(allowed, PrefixList):
             details: tuple[str, ...] = ("prefix list", allowed.label.removeprefix("com.amazonaws.global."))
         else:
             details = _some(allowed)
-        return self._station(name, BoxKind.OUTSIDE, details, "", "clients")
+        return self._station(
+            name, BoxKind.OUTSIDE, details, "", "clients" if len(self.environment.fronts) == 1 else name
+        )
 
     def _service(self, service: Service) -> Station:
         details = [f"namespace {service.namespace}"] if service.namespace else []
@@ -207,8 +216,8 @@ class _Picture:
         if external.namespace is not None:
             labels = [f"{key.rpartition('/')[2]}={value}" for key, value in external.pods] or ["all pods"]
             where = (f"namespace {external.namespace}", *labels)
-            return self._station(external.name, BoxKind.ELSEWHERE, where, self.environment.cluster.nodes.label)
-        if external.name == self.environment.load_balancer.external:
+            return self._station(external.name, BoxKind.ELSEWHERE, where, self._group_of_nodes)
+        if external.name in self.environment.fronts:
             return self._station(external.name, BoxKind.OUTSIDE, ("load balancer",), external.name)
         if external.domains:
             return self._station(external.name, BoxKind.OUTSIDE, ("external, by name", *_few(external.domains)), "")
@@ -222,7 +231,7 @@ class _Picture:
     @cached_property
     def _diagram(self) -> Diagram:
         stations = (
-            *((self._clients(),) if self._shows_clients else ()),
+            *(self._clients(front) for front in self._fronts),
             *(self._external(external) for external in self.matrix.externals),
             *(self._service(service) for service in self.matrix.services),
         )
@@ -237,7 +246,10 @@ class _Picture:
 
     def _frames(self, layout: Layout) -> Iterator[tuple[Placed, str, str, float]]:
         """Yield the VPC, the namespaces and the nodes' group, if any: rectangle, style, caption, text start."""
-        vpc = _around(layout, self._columns, 1, self._services_end + 1)
+        last = self._services_end + 1
+        if not any(1 <= column <= last for column in self._columns.values()):
+            return  # an external outside the VPC alone
+        vpc = _around(layout, self._columns, 1, last)
         if not self.matrix.services:  # the neighbours of an external alone
             yield Placed(vpc.x - 14, vpc.y - 42, vpc.width + 28, vpc.height + 56), "network", "VPC", vpc.x
             return
@@ -256,7 +268,7 @@ class _Picture:
         said = f"{'namespaces' if len(names) > 1 else 'namespace'} {', '.join(names)}"
         yield namespace, "namespace", said, inside.x
         if self._on_nodes:
-            yield guard, "guard", f"sg {self.environment.cluster.nodes.label}", inside.x
+            yield guard, "guard", f"sg {self._group_of_nodes}", inside.x
 
     def _notes(self, room: float, top: float) -> Iterator[Markup]:
         y = top

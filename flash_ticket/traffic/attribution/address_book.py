@@ -75,12 +75,13 @@ class AddressBook:
     @cached_property
     def listening(self) -> frozenset[tuple[int, int]]:
         """The protocol numbers and ports to which the matrix declares calls, and DNS."""
-        matrix, front = self.layers.matrix, self.layers.environment.load_balancer
+        matrix, fronts = self.layers.matrix, self.layers.environment.fronts.values()
+        listeners = (port for front in fronts for port in front.listeners)
         ports = (port for endpoint in matrix.endpoints.values() for port in endpoint.ports)
         numbers = {protocol: number for number, protocol in PROTOCOLS.items()}
         return frozenset(
             (numbers[each.protocol], port)
-            for each in PortSet.of((*ports, *front.listeners, *DNS_PORTS))
+            for each in PortSet.of((*ports, *listeners, *DNS_PORTS))
             for port in range(each.first, each.last + 1)
         )
 
@@ -183,10 +184,9 @@ class AddressBook:
         return self.layers.named.get(KUBELET) if covered else None
 
     def _clients(self, address: str, called: Endpoint) -> Endpoint | None:
-        """Return the clients of the load balancer if one of them calls it."""
-        front = self.layers.environment.load_balancer.external
-        clients = self.layers.named[clients_of(front)]
-        return clients if called.name == front and self._places.within(address, clients.ranges) else None
+        """Return the clients of a load balancer if one of them calls it."""
+        clients = self.layers.named.get(clients_of(called.name))
+        return clients if clients and self._places.within(address, clients.ranges) else None
 
     def _elsewhere(self, end: End, span: Span) -> Endpoint | UnknownEnd:
         """Return an endpoint that is no pod and no place: the node's resolver, a host of the VPC, the internet."""

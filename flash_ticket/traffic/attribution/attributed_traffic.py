@@ -81,7 +81,7 @@ def known_environment(inventory: Inventory) -> Environment:
 
 
 def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> None:
-    """Check that every external outside the cluster has a place, and that the load balancer is one of them.
+    """Check that every external outside the cluster has a place, and that every load balancer is one of them.
 
     Args:
         matrix: The declared traffic.
@@ -89,15 +89,15 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
         source: The file of the matrix, for the error.
 
     Raises:
-        InputError: An external has no place, or the load balancer is not declared.
+        InputError: An external has no place, or a load balancer is not declared.
     """
     known = {name for name, _ in (*environment.places, *environment.in_pods)}
-    front = environment.load_balancer.external
-    if front not in {external.name for external in matrix.externals if external.has_place}:
+    outside = {external.name for external in matrix.externals if external.has_place}
+    for front in [each.external for each in environment.load_balancers if each.external not in outside]:
         raise InputError(
             source,
             f"externals.{front}",
-            f"it is the load balancer of the environment {environment.name}, but is not declared",
+            f"it is a load balancer of the environment {environment.name}, but is not declared",
             "Declare it, or bind another in the stack's settings and take the inventory again",
         )
     for external in matrix.externals:

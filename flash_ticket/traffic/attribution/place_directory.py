@@ -162,9 +162,9 @@ class PlaceDirectory:
 
     @cached_property
     def _listens(self) -> Mapping[Endpoint, PortSet]:
-        front, endpoints = self.layers.environment.load_balancer, self.layers.matrix.endpoints
+        fronts, endpoints = self.layers.environment.fronts, self.layers.matrix.endpoints
         return {
-            each: PortSet.of(front.listeners if each.name == front.external else endpoints[each.name].ports)
+            each: PortSet.of(fronts[each.name].listeners if each.name in fronts else endpoints[each.name].ports)
             for each in self._places
         }
 
@@ -175,9 +175,11 @@ class PlaceDirectory:
             self.layers.named[name]: frozenset(group.id for group in place.groups)
             for name, place in self.layers.environment.places
         }
-        front = self.layers.environment.load_balancer.external
         labels = self.inventory.deployed.group_labels if self.inventory.deployed else {}
-        return found | {self.layers.named[front]: frozenset(group for group, label in labels.items() if label == front)}
+        return found | {
+            self.layers.named[front]: frozenset(group for group, label in labels.items() if label == front)
+            for front in self.layers.environment.fronts
+        }
 
     @cached_property
     def _interfaces(self) -> Interfaces:

@@ -64,9 +64,9 @@ class _Writer:
         source, destination, port = first.source, first.destination, first.port
         if port is None or port.protocol is Protocol.SCTP:
             return Allowance("", ("traffic.yaml cannot allow it: it declares only TCP and UDP ports",))
-        front = self.layers.environment.load_balancer.external
-        if source.name == clients_of(front):
-            return Allowance("", tuple(self._clients(destination, port, front)))
+        for front in self.layers.environment.fronts:
+            if source.name == clients_of(front):
+                return Allowance("", tuple(self._clients(destination, port, front)))
         if not any(self._is_inside(end) for end in (source, destination)):
             return Allowance("", ("Both ends are outside the namespace: a flow needs a service at one end",))
         caller, called = self._caller(source), self._called(destination, port)
@@ -80,7 +80,8 @@ class _Writer:
 
     def _clients(self, destination: Endpoint, port: PortRange, front: str) -> Iterator[str]:
         if destination.name == front:
-            yield f"Add {_flow(_port(port))} to loadBalancer.listeners in {self._settings}: clients connect to these"
+            key = "loadBalancer" if len(self.layers.environment.load_balancers) == 1 else f"loadBalancers.{front}"
+            yield f"Add {_flow(_port(port))} to {key}.listeners in {self._settings}: clients connect to these"
         else:
             yield f"Clients may only reach {front}: declare these addresses as a separate external"
 

@@ -199,10 +199,10 @@ class _Denials:
         return not self._is_declared(each.source, each.destination, each.port)
 
     def _governs(self, endpoint: Endpoint) -> bool:
-        """Return whether this firewall governs an endpoint: pods of its namespaces, and the load balancer."""
+        """Return whether this firewall governs an endpoint: pods of its namespaces, and load balancers."""
         if endpoint.workload:
             return endpoint.workload.namespace in self.layers.matrix.namespaces
-        return endpoint.name == self.layers.environment.load_balancer.external
+        return endpoint.name in self.layers.environment.fronts
 
     def _denial(
         self, key: _Key, layer: Layer, conversations: Sequence[Conversation], answerless: Sequence[Conversation]

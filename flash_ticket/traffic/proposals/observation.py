@@ -64,10 +64,10 @@ def weight(seen: Observation) -> tuple[int, str, str, PortRange]:
 
 
 def concerns(layers: BothLayers, conversation: Conversation) -> bool:
-    """Return whether an end is a pod of a namespace of ours, which default-deny selects, or the load balancer."""
-    front = layers.environment.load_balancer.external
+    """Return whether an end is a pod of a namespace of ours, which default-deny selects, or a load balancer."""
     return any(
-        end.name == front or (end.workload is not None and end.workload.namespace in layers.matrix.namespaces)
+        end.name in layers.environment.fronts
+        or (end.workload is not None and end.workload.namespace in layers.matrix.namespaces)
         for end in (conversation.source, conversation.destination)
     )
 

@@ -190,13 +190,13 @@ def test_anywhere_but_the_vpc_is_a_place() -> None:
 def test_dev_and_prod_bind_to_their_own_places() -> None:
     dev, prod = environment_of("dev"), environment_of("prod")
 
-    assert (dev.vpc, dev.account, dev.cluster.nodes.id) == ("vpc-dev", ACCOUNT, "sg-dev-nodes")
+    assert (dev.vpc, dev.account, dev.cluster.nodes[0].id) == ("vpc-dev", ACCOUNT, "sg-dev-nodes")
     assert [str(network) for network in dev.place("alb").networks] == ["10.10.0.0/24", "10.10.1.0/24"]
     assert [str(network) for network in prod.place("redis").networks] == ["10.20.20.0/24", "10.20.21.0/24"]
     assert prod.place("redis").groups == (Group("sg-prod-redis", "flash-ticket-prod-redis"),)
-    assert prod.load_balancer.listeners == (tcp(443),)
-    assert isinstance(prod.load_balancer.clients, PrefixList)
-    assert (prod.load_balancer.clients.label, prod.load_balancer.clients.weight) == (CLOUDFRONT, 55)
+    assert prod.load_balancers[0].listeners == (tcp(443),)
+    assert isinstance(prod.load_balancers[0].clients, PrefixList)
+    assert (prod.load_balancers[0].clients.label, prod.load_balancers[0].clients.weight) == (CLOUDFRONT, 55)
 
 
 def test_the_clusters_own_group_comes_with_the_number_of_foreign_rules() -> None:
@@ -262,7 +262,7 @@ def test_a_group_with_the_name_of_a_service_is_labelled_by_its_id() -> None:
     """Rules are named after groups, so two groups named api would give rules the same name."""
     named = Thing(Group("sg-old", "api"), "api", {}, "vpc-dev")
 
-    assert bound("cluster.nodes", {"name": "api"}, SHOP.and_also(named)).cluster.nodes == Group("sg-old", "sg-old")
+    assert bound("cluster.nodes", {"name": "api"}, SHOP.and_also(named)).cluster.nodes == (Group("sg-old", "sg-old"),)
 
 
 DUAL = SHOP.without("vpc-dev").and_also(

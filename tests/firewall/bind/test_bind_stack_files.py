@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
 from flash_ticket.firewall.bind.environment import PrefixList
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies
@@ -77,17 +78,18 @@ def test_no_stack_contains_an_invented_id(stack: str) -> None:
 def test_prod_is_behind_cloudfront_and_keeps_its_evidence() -> None:
     prod = environment_of("prod")
 
-    assert isinstance(prod.load_balancer.clients, PrefixList)
-    assert prod.load_balancer.clients.label == CLOUDFRONT
-    assert (prod.flow_logs.destination, prod.flow_logs.on_destroy) == (LogDestination.S3, OnDestroy.RETAIN)
+    assert isinstance(prod.load_balancers[0].clients, PrefixList)
+    assert prod.load_balancers[0].clients.label == CLOUDFRONT
+    assert prod.flow_logs == FlowLogSettings(LogDestination.S3, 365, OnDestroy.RETAIN)
     assert prod.cluster.attachment is Attachment.PODS
 
 
 def test_dev_is_cheap_and_leaves_nothing_behind() -> None:
     dev, prod = environment_of("dev"), environment_of("prod")
 
-    assert (dev.flow_logs.destination, dev.flow_logs.on_destroy) == (LogDestination.CLOUDWATCH, OnDestroy.DELETE)
-    assert dev.flow_logs.retention_days < prod.flow_logs.retention_days
+    assert dev.flow_logs == FlowLogSettings(LogDestination.CLOUDWATCH, 14, OnDestroy.DELETE)
+    assert prod.own_flow_log
+    assert prod.own_flow_log.retention_days > 14
 
 
 def test_the_binding_is_found_under_the_projects_own_name() -> None:

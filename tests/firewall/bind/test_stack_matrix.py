@@ -72,7 +72,7 @@ def test_each_stack_is_compiled_and_proven_for_what_it_has() -> None:
         }
     ]
     assert {tuple(each) for each in peers["prod"]} == {("ipBlock",)}
-    nodes = dev.environment.cluster.nodes.label
+    nodes = dev.environment.cluster.nodes[0].label
     assert f"api-egress-tcp-5432-to-{nodes}" in {rule.name for rule in dev.vpc.rules}
 
 

@@ -82,7 +82,8 @@ def test_a_group_of_another_vpc_is_not_adopted() -> None:
 
 def flow_log(vpc: str, **changed: Any) -> Described:  # noqa: ANN401 - fields of FlowLog
     """Return a flow log as declared, with changes."""
-    settings = declared_settings(environment_of("dev").flow_logs)
+    own = environment_of("dev").own_flow_log
+    settings = declared_settings(own) if own else {}
     return {"FlowLogId": f"fl-{vpc}", "ResourceId": vpc, **settings, "DeliverLogsStatus": "SUCCESS", **changed}
 
 

@@ -179,7 +179,7 @@ def test_with_attachment_nodes_a_service_can_be_renamed() -> None:
 
 def test_a_renamed_load_balancer_loses_its_group() -> None:
     matrix, environment = CASES["dev"]()
-    front = environment.load_balancer
+    front = environment.load_balancers[0]
     renamed = replace(
         matrix,
         externals=tuple(replace(each, name="front") if each.name == "alb" else each for each in matrix.externals),
@@ -187,7 +187,7 @@ def test_a_renamed_load_balancer_loses_its_group() -> None:
     )
     moved = replace(
         environment,
-        load_balancer=LoadBalancer("front", front.listeners, front.clients),
+        load_balancers=(LoadBalancer("front", front.listeners, front.clients),),
         places=tuple(("front" if name == "alb" else name, place) for name, place in environment.places),
     )
 
@@ -198,7 +198,7 @@ def test_a_renamed_load_balancer_loses_its_group() -> None:
 
 
 def test_another_group_of_nodes_or_cluster_cuts_off_the_former_one() -> None:
-    nodes = only(shop(), shop(nodes=Group("sg-new", "new-nodes")))
+    nodes = only(shop(), shop(nodes=(Group("sg-new", "new-nodes"),)))
     new = Group("sg-new", "new-cluster")
     cluster = only(shop(), shop(group=new, dns_groups=(new,)))
 
@@ -210,8 +210,8 @@ def test_another_group_of_nodes_or_cluster_cuts_off_the_former_one() -> None:
 def test_a_group_of_dns_that_is_no_longer_declared_is_cut_off() -> None:
     """The binding says nothing, so DNS has the group of the cluster and of the nodes; each change is told once."""
     both = shop(dns_groups=())
-    of_nodes = shop(dns_groups=(both.environment.cluster.nodes,))
-    nodes = only(both, shop(dns_groups=(), nodes=Group("sg-new", "new-nodes")))
+    of_nodes = shop(dns_groups=both.environment.cluster.nodes)
+    nodes = only(both, shop(dns_groups=(), nodes=(Group("sg-new", "new-nodes"),)))
     cluster = only(both, shop(dns_groups=(), group=Group("sg-new", "new-cluster")))
 
     assert only(both, of_nodes).where == (

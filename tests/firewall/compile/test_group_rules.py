@@ -24,7 +24,6 @@ from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.golden_file import compare, vpc_text
 from tests.support.declared.matrices import (
-    FRONT,
     environments,
     files_with_one_more_flow,
     rewritten,
@@ -79,19 +78,19 @@ def test_exactly_the_declared_flows_dns_probes_and_clients_pass(shop: Shop) -> N
 
 def interfaces_of(matrix: Matrix, environment: Environment) -> list[Interface]:
     """Return an interface of each service, the load balancer and each existing group, and hosts without groups."""
-    clients = environment.load_balancer.clients
-    networks = [*(clients.networks if isinstance(clients, PrefixList) else clients)]
+    networks = [network for front in environment.load_balancers for network in front.networks_of_clients]
     cluster = environment.cluster
-    existing = {cluster.group, cluster.nodes, *cluster.groups_of_dns, Group("sg-9", "foreign")}
+    existing = {cluster.group, *cluster.nodes, *cluster.groups_of_dns, Group("sg-9", "foreign")}
     for _, place in environment.places:
         existing.update(place.groups)
         networks += place.networks
     every = group_of_all_pods(matrix.namespace)
     pods = [Interface((OwnGroup(service.name), every), "10.9.9.9") for service in matrix.services]
-    others: list[OwnGroup | Group] = [OwnGroup(FRONT), *sorted(existing)]
+    fronts = (OwnGroup(front.external) for front in environment.load_balancers)
+    others: list[OwnGroup | Group] = [*fronts, *sorted(existing)]
     found = [*pods, *(Interface((group,), "10.9.9.9") for group in others)]
     found += [Interface((), address) for address in ("8.8.8.8", *{str(network[-1]) for network in networks})]
-    return [*found, Interface(tuple(sorted(existing)), str(networks[0][0]))]
+    return [*found, Interface(tuple(sorted(existing)), str(networks[0][0]) if networks else "10.9.9.9")]
 
 
 def ports_in_play(matrix: Matrix) -> list[tuple[Protocol, int]]:
@@ -111,14 +110,14 @@ def test_dns_passes_to_each_group_that_its_pods_can_have_and_to_no_other(
 ) -> None:
     matrix, environment = CASES["dev"]()
     cluster = environment.cluster
-    groups = {"cluster": cluster.group, "nodes": cluster.nodes}
+    groups = {"cluster": cluster.group, "nodes": cluster.nodes[0]}
     dns = tuple(groups[each] for each in written)
     changed = replace(environment, cluster=replace(cluster, attachment=attachment, dns_groups=dns))
 
     rules = [rule for rule in compile_groups(matrix, changed).rules if rule.ports.first == 53]
 
     every = group_of_all_pods(matrix.namespace)
-    sources = {every} if attachment is Attachment.PODS else {cluster.nodes}
+    sources = {every} if attachment is Attachment.PODS else {*cluster.nodes}
     asked = set(product(sources, dns or groups.values()))
     assert {(rule.holder, rule.peer) for rule in rules if rule.direction is Direction.EGRESS} == asked
     assert {(rule.peer, rule.holder) for rule in rules if rule.direction is Direction.INGRESS} == asked
@@ -151,7 +150,7 @@ def test_one_more_flow_only_adds_rules(files: tuple[Any, Any], data: st.DataObje
 def test_every_rule_is_in_an_own_or_existing_group(shop: Shop) -> None:
     matrix, environment = shop
     firewall = compile_groups(matrix, environment)
-    existing = {environment.cluster.group, environment.cluster.nodes, *environment.cluster.groups_of_dns}
+    existing = {environment.cluster.group, *environment.cluster.nodes, *environment.cluster.groups_of_dns}
     existing.update(group for _, place in environment.places for group in place.groups)
 
     for rule in firewall.rules:
@@ -161,7 +160,7 @@ def test_every_rule_is_in_an_own_or_existing_group(shop: Shop) -> None:
 
 
 @given(shops())
-def test_the_load_balancer_and_each_service_with_pod_groups_have_an_own_group(shop: Shop) -> None:
+def test_each_load_balancer_and_each_service_with_pod_groups_has_an_own_group(shop: Shop) -> None:
     matrix, environment = shop
     firewall = compile_groups(matrix, environment)
     in_pods = environment.cluster.attachment is Attachment.PODS
@@ -169,7 +168,8 @@ def test_the_load_balancer_and_each_service_with_pod_groups_have_an_own_group(sh
     every = group_of_all_pods(matrix.namespace)
     services = {every.label, *(service.name for service in matrix.services)} if used else set()
 
-    assert {group.label for group in firewall.groups} == {FRONT, *services}
+    fronts = {front.external for front in environment.load_balancers}
+    assert {group.label for group in firewall.groups} == {*fronts, *services}
     assert {each.service: (each.groups, each.pods) for each in firewall.attachments} == {
         service.name: ((OwnGroup(service.name), every), service.pods) for service in matrix.services if in_pods
     }
@@ -227,8 +227,8 @@ def test_a_customers_prefix_list_is_named_by_its_id() -> None:
     offices = [PrefixList(f"pl-{number}", "office", 4, 5, ()) for number in (1, 2)]
     found = set()
     for office in offices:
-        front = replace(environment.load_balancer, clients=office)
-        found |= {rule.name for rule in compile_groups(matrix, replace(environment, load_balancer=front)).rules}
+        front = replace(environment.load_balancers[0], clients=office)
+        found |= {rule.name for rule in compile_groups(matrix, replace(environment, load_balancers=(front,))).rules}
 
     assert {"alb-ingress-tcp-443-from-pl-1", "alb-ingress-tcp-443-from-pl-2"} <= found
 
@@ -271,7 +271,7 @@ def test_service_names_that_give_two_rules_the_same_name_are_refused() -> None:
     [
         (
             "cluster.nodes",
-            lambda environment, group: replace(environment, cluster=replace(environment.cluster, nodes=group)),
+            lambda environment, group: replace(environment, cluster=replace(environment.cluster, nodes=(group,))),
         ),
         (
             "cluster.name",

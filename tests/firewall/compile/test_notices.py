@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Cilium, Environment, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.declare.choices import (
@@ -23,6 +23,7 @@ from flash_ticket.firewall.declare.choices import (
     PolicyVerdicts,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.notice import Notice
 from tests.support.declared.accounts import environment_of, shop_matrix

@@ -30,8 +30,8 @@ def refusal(environment: Environment, foreign: Iterable[ForeignAttachment] = ())
 
 
 def with_listeners(environment: Environment, *numbers: int) -> Environment:
-    front = replace(environment.load_balancer, listeners=tuple(tcp(number) for number in numbers))
-    return replace(environment, load_balancer=front)
+    front = replace(environment.load_balancers[0], listeners=tuple(tcp(number) for number in numbers))
+    return replace(environment, load_balancers=(front,))
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
@@ -58,7 +58,7 @@ def test_a_raised_quota_allows_more_rules() -> None:
 def test_the_rules_of_others_count() -> None:
     environment = environment_of("dev")
     full = Group("sg-dev-nodes", "flash-ticket-dev-nodes", (("egress", 4, 60), ("egress", 6, 2), ("ingress", 4, 60)))
-    crowded = replace(environment, cluster=replace(environment.cluster, nodes=full))
+    crowded = replace(environment, cluster=replace(environment.cluster, nodes=(full,)))
 
     assert refusal(crowded) == (
         "Pulumi.dev.yaml: flash-ticket-firewall:binding.quotas.rulesPerGroup: the security group "
@@ -69,8 +69,8 @@ def test_the_rules_of_others_count() -> None:
 
 def test_rules_for_a_group_that_dns_may_not_have_are_the_first_to_go() -> None:
     environment = environment_of("dev")
-    nodes = replace(environment.cluster.nodes, foreign_rules=(("ingress", 4, 59),))
-    unsaid = replace(environment, cluster=replace(environment.cluster, nodes=nodes, dns_groups=()))
+    nodes = replace(environment.cluster.nodes[0], foreign_rules=(("ingress", 4, 59),))
+    unsaid = replace(environment, cluster=replace(environment.cluster, nodes=(nodes,), dns_groups=()))
 
     assert refusal(unsaid).endswith(
         "(59 rules of others + 2 groups and CIDRs), and AWS allows 60. Write under cluster.dns which groups the pods "
@@ -86,8 +86,8 @@ def test_families_count_separately() -> None:
     v4 = tuple(ip_network(f"198.51.{number}.0/24") for number in range(61))
     v6 = tuple(ip_network(f"2001:db8:{number}::/48") for number in range(40))
 
-    check(replace(environment, load_balancer=replace(environment.load_balancer, clients=(*v4[:40], *v6))))
-    line = refusal(replace(environment, load_balancer=replace(environment.load_balancer, clients=(*v4, *v6))))
+    check(replace(environment, load_balancers=(replace(environment.load_balancers[0], clients=(*v4[:40], *v6)),)))
+    line = refusal(replace(environment, load_balancers=(replace(environment.load_balancers[0], clients=(*v4, *v6)),)))
     assert "alb would hold 61 ingress rules for IPv4 (61 groups and CIDRs)" in line
 
 
@@ -101,11 +101,11 @@ def test_a_rule_with_a_group_counts_in_both_families() -> None:
 def test_a_prefix_list_counts_only_in_its_own_family() -> None:
     environment = environment_of("dev")
     listed = PrefixList("pl-1", "office", 6, 60, ())
-    v4_clients = replace(environment.load_balancer, clients=listed)
+    v4_clients = replace(environment.load_balancers[0], clients=listed)
 
-    check(replace(environment, load_balancer=v4_clients))
+    check(replace(environment, load_balancers=(v4_clients,)))
     with pytest.raises(InputError, match="alb would hold 61 ingress rules for IPv6"):
-        check(replace(environment, load_balancer=replace(v4_clients, clients=replace(listed, weight=61))))
+        check(replace(environment, load_balancers=(replace(v4_clients, clients=replace(listed, weight=61)),)))
 
 
 def others(count: int, **pods: str) -> ForeignAttachment:

@@ -171,14 +171,14 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         (".acceptedPolicies[0]: 'CiliumNetworkPolicy debug' is not the kind and name of a policy of an administrator. "
         "Write both as in 'AdminNetworkPolicy quarantine'.")),
     ("an empty binding", "", None,
-        (": nothing is written here. Write keys with values here: vpc, cluster, loadBalancer, places, "
-        "flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
+        (": nothing is written here. Write keys with values here: vpc, cluster, loadBalancer, loadBalancers, "
+        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
     ("a list", "", [],
         (": [] is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
+        "loadBalancers, places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
     ("a word", "", "dev",
         (": 'dev' is not a set of keys with values. Write keys with values here: vpc, cluster, loadBalancer, "
-        "places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
+        "loadBalancers, places, flowLogs, quotas, alerts, guardRails, acceptedPolicies, adopt, protect.")),
 ]
 # fmt: on
 
@@ -227,7 +227,9 @@ def test_common_cluster_settings_have_defaults() -> None:
 def test_s3_keeps_records_for_any_number_of_days_and_cloudwatch_for_those_it_knows() -> None:
     content = put(binding_content("dev"), ("flowLogs", "retentionDays"), 15)
 
-    assert parse_binding(put(content, ("flowLogs", "destination"), "s3"), "dev").flow_logs.retention_days == 15
+    found = parse_binding(put(content, ("flowLogs", "destination"), "s3"), "dev").flow_logs
+    assert found
+    assert found.retention_days == 15
     with pytest.raises(InputError, match="cannot keep events for 15 days"):
         parse_binding(content, "dev")
 
@@ -236,5 +238,5 @@ def test_a_query_over_records_in_s3_reads_a_hundred_gibibytes_unless_another_lim
     content = binding_content("prod")
     own = put(content, ("flowLogs", "scanLimitGibibytes"), 5)
 
-    assert parse_binding(content, "prod").flow_logs.scan_limit_gibibytes == 100
-    assert parse_binding(own, "prod").flow_logs.scan_limit_gibibytes == 5
+    found = [parse_binding(each, "prod").flow_logs for each in (content, own)]
+    assert [each and each.scan_limit_gibibytes for each in found] == [100, 5]

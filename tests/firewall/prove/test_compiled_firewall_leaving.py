@@ -78,7 +78,7 @@ def test_pods_before_and_after_their_restart_have_the_same_reachability(drawn: t
 
 def test_the_proof_fails_without_a_rule_between_pods_of_different_attachments() -> None:
     right = changing(Attachment.NODES)
-    nodes = right.environment.cluster.nodes
+    (nodes,) = right.environment.cluster.nodes
     between = [rule for rule in right.vpc.rules if rule.holder == OwnGroup("pay") and rule.peer == nodes]
     (cut,) = (rule for rule in between if "api to pay" in rule.flows)
     narrower = replace(right.vpc, rules=tuple(rule for rule in right.vpc.rules if rule is not cut))

@@ -69,7 +69,7 @@ def test_with_attachment_nodes_all_pods_have_the_nodes_group() -> None:
     right = compiled(*CASES["dev-nodes"]())
     pods = [endpoint for name, endpoint in endpoints_of(right).items() if endpoint.workload and name != "DNS"]
 
-    assert {endpoint.groups for endpoint in pods} == {frozenset({right.environment.cluster.nodes})}
+    assert {endpoint.groups for endpoint in pods} == {frozenset(right.environment.cluster.nodes)}
 
 
 @given(shops())

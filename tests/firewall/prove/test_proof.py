@@ -261,8 +261,8 @@ def test_with_attachment_nodes_rules_of_others_leave_undeclared_connections_to_t
 def test_a_further_group_on_interfaces_of_nodes_leaves_more_to_the_pod_layer() -> None:
     matrix, environment = as_eks_makes_groups("dev-nodes")
     rule = RuleOfOthers("sgr-9", Direction.INGRESS, (tcp(3100),), network=ip_network("0.0.0.0/0"), beside="bastion")
-    nodes = replace(environment.cluster.nodes, beside=FurtherGroups(("sg-bastion",), (rule,)))
-    further = replace(environment, cluster=replace(environment.cluster, nodes=nodes))
+    nodes = replace(environment.cluster.nodes[0], beside=FurtherGroups(("sg-bastion",), (rule,)))
+    further = replace(environment, cluster=replace(environment.cluster, nodes=(nodes,)))
     before, after = (compiled(matrix, each).proof() for each in (environment, further))
 
     assert after.others.opened > before.others.opened
@@ -277,10 +277,10 @@ def test_a_further_group_on_the_load_balancer_that_groups_of_nodes_let_in_leaves
         "sgr-8", Direction.EGRESS, ALL_PORTS.ranges, network=ip_network("0.0.0.0/0"), beside="backend"
     )
     let_in = RuleOfOthers("sgr-9", Direction.INGRESS, (tcp(3100),), group="sg-backend")
-    nodes = environment.cluster.nodes
+    nodes = environment.cluster.nodes[0]
     nodes = replace(nodes, rules_of_others=(*(nodes.rules_of_others or ()), let_in))
-    front = replace(environment.load_balancer, beside=FurtherGroups(("sg-backend",), (anywhere,)))
-    further = replace(environment, cluster=replace(environment.cluster, nodes=nodes), load_balancer=front)
+    front = replace(environment.load_balancers[0], beside=FurtherGroups(("sg-backend",), (anywhere,)))
+    further = replace(environment, cluster=replace(environment.cluster, nodes=(nodes,)), load_balancers=(front,))
 
     opened = compiled(matrix, further).proof().others.openings
 

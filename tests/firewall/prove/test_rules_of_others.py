@@ -48,7 +48,7 @@ def test_rules_of_further_groups_count_where_interfaces_have_them_and_where_rule
     nodes = Group("sg-1", "nodes", rules_of_others=(let_in,), beside=FurtherGroups(("sg-bastion",), (bastion,)))
     front = LoadBalancer("alb", (), (), FurtherGroups(("sg-backend",), (leaving,)))
 
-    found = rules_of_others([nodes], front)
+    found = rules_of_others([nodes], (front,))
 
     assert [str(each) for each in openings(found[nodes] or ())] == [
         "sgr-1 of bastion in nodes: ingress from 0.0.0.0/0 : TCP 22",

@@ -9,9 +9,10 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, log_format
-from flash_ticket.firewall.declare.choices import CniName
+from flash_ticket.firewall.declare.choices import CniName, LogDestination
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.logs.aws_source import own_logs
@@ -276,6 +277,30 @@ def test_a_stacks_own_group_is_found_and_the_agents_beside_it(moto: MotoAccount,
     assert own_logs(account, environment, "flash-ticket") == (flows, agents)
     cilium = replace(environment, cluster=replace(environment.cluster, cni=CniName.CILIUM))
     assert own_logs(account, cilium, "flash-ticket") == (flows,)
+
+
+def test_a_stack_reads_the_flow_log_of_others_that_it_names(moto: MotoAccount, environment: Environment) -> None:
+    flow_log(moto, environment.vpc, group_arn("/flash-ticket/dev/flow-logs-1"))
+    theirs = flow_log(moto, environment.vpc, group_arn("/landing-zone"))
+    reads = replace(environment, flow_logs=ExistingFlowLog(theirs, LogDestination.CLOUDWATCH))
+    account = moto.connect()
+
+    assert [log.name for log in own_logs(account, reads, "flash-ticket")] == ["cloudwatch:/landing-zone"]
+    gone = replace(environment, flow_logs=ExistingFlowLog("fl-0123456789", LogDestination.CLOUDWATCH))
+    with pytest.raises(InputError, match=rf"{environment.vpc} has no fl-0123456789 of flowLogs.existing, only fl-"):
+        own_logs(account, gone, "flash-ticket")
+
+
+def test_a_stack_without_flow_logs_reads_the_agents_or_says_how_to_add_them(
+    moto: MotoAccount, environment: Environment
+) -> None:
+    without = replace(environment, flow_logs=None)
+    with pytest.raises(InputError) as refused:
+        own_logs(moto.connect(), without, "flash-ticket")
+    assert str(refused.value).startswith("stack dev: it has no flow logs. Add flowLogs to its binding (destination, or")
+
+    agent(moto, f"{AGENT_STREAMS}0")
+    assert [type(log) for log in own_logs(moto.connect(), without, "flash-ticket")] == [PolicyAgentGroup]
 
 
 def test_during_a_replacement_only_the_newest_flow_log_is_read(

@@ -37,7 +37,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     firewall = compile_firewall(shop_matrix(), environment)
     manifests = [policy.manifest() for policy in firewall.pods.policies if "pay" not in policy.name]
     texts["broken.html"] = page(shop_matrix(), environment, prove(shop_matrix(), environment, manifests, firewall.vpc))
-    nodes = replace(environment.cluster.nodes, label=_HOSTILE)
+    nodes = (replace(environment.cluster.nodes[0], label=_HOSTILE),)
     hostile = replace(environment, cluster=replace(environment.cluster, name=_HOSTILE, nodes=nodes))
     texts["hostile.html"] = page(shop_matrix(), hostile, compile_firewall(shop_matrix(), hostile).proof())
     for name, text in texts.items():

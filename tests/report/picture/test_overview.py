@@ -39,7 +39,7 @@ def parts(document: ET.Element) -> dict[str, ET.Element]:
 
 def overview(matrix: Matrix) -> Overview:
     environment = environment_of("prod", matrix=matrix)
-    return Overview(matrix, flows_shown(matrix, environment), tuple(matrix.endpoints), "alb", CLIENTS)
+    return Overview(matrix, flows_shown(matrix, environment), tuple(matrix.endpoints), ("alb",), (CLIENTS,))
 
 
 def groups(matrix: Matrix) -> dict[str, set[str]]:

@@ -133,7 +133,8 @@ def test_the_picture_of_one_endpoint_has_its_neighbours_and_nothing_overlaps(
     shop: tuple[Matrix, Environment], chosen: int
 ) -> None:
     every = flows_shown(*shop)
-    names = sorted({*shop[0].endpoints, every[0].source})
+    clients = (f"clients of {front.external}" for front in shop[1].load_balancers)
+    names = sorted({*shop[0].endpoints, *clients})
     name = names[chosen % len(names)]
     diagram = Diagram(neighbours(*shop, name, "part"))
 
@@ -158,7 +159,9 @@ def test_services_are_inside_the_namespace_and_everything_else_is_outside(shop: 
         assert namespace.holds(diagram.card_of(service.name))
     for external in shop[0].externals:
         assert not namespace.overlaps(diagram.card_of(external.name))
-    assert not vpc.overlaps(diagram.card_of("clients"))
+    fronts = [front.external for front in shop[1].load_balancers]
+    for front in fronts:
+        assert not vpc.overlaps(diagram.card_of("clients" if len(fronts) == 1 else f"clients of {front}"))
 
 
 def test_the_shop_reads_from_left_to_right() -> None:
@@ -266,7 +269,7 @@ def test_a_long_name_is_cut_and_shown_in_full_under_the_pointer() -> None:
 def test_names_from_the_account_cannot_break_out_of_the_picture() -> None:
     environment = environment_of("prod")
     hostile = '"><script>alert(1)</script>&amp;\x00'
-    cluster = replace(environment.cluster, name=hostile, nodes=replace(environment.cluster.nodes, label=hostile))
+    cluster = replace(environment.cluster, name=hostile, nodes=(replace(environment.cluster.nodes[0], label=hostile),))
     text = picture(shop_matrix(), replace(environment, cluster=replace(cluster, attachment=Attachment.NODES)))
 
     assert "<script" not in text

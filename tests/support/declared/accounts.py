@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import yaml
 
-from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundSubnet, FoundVpc
+from flash_ticket.firewall.bind.account import FoundCluster, FoundEndpoint, FoundFlowLog, FoundSubnet, FoundVpc
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.bind.environment import NO_FURTHER_GROUPS, Environment, FurtherGroups, Group, PrefixList
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
@@ -63,6 +63,7 @@ class AccountInMemory:
     clusters: Mapping[str, FoundCluster] = field(default_factory=dict)
     known_endpoints: tuple[Thing[FoundEndpoint], ...] = ()
     interfaces_of_api: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    known_flow_logs: tuple[FoundFlowLog, ...] = ()
 
     @property
     def id(self) -> str:
@@ -100,8 +101,12 @@ class AccountInMemory:
     def beside_load_balancer(self, vpc: str, external: str) -> FurtherGroups:  # noqa: ARG002 - it has no interfaces
         return NO_FURTHER_GROUPS
 
-    def pod_subnets(self, vpc: str, nodes: Group) -> Sequence[FoundSubnet]:
-        return [thing.found for thing in self.known_subnets if thing.vpc == vpc and nodes.id in thing.holds]
+    def flow_log(self, id_: str) -> FoundFlowLog | None:
+        return next((each for each in self.known_flow_logs if each.id == id_), None)
+
+    def pod_subnets(self, vpc: str, nodes: Sequence[Group]) -> Sequence[FoundSubnet]:
+        of_vpc = (thing for thing in self.known_subnets if thing.vpc == vpc)
+        return [thing.found for thing in of_vpc if any(group.id in thing.holds for group in nodes)]
 
     def and_also(self, *things: Thing[Any]) -> "AccountInMemory":
         """Return the account with more resources."""
@@ -113,6 +118,7 @@ class AccountInMemory:
             self.clusters,
             (*self.known_endpoints, *(thing for thing in things if isinstance(thing.found, FoundEndpoint))),
             self.interfaces_of_api,
+            self.known_flow_logs,
         )
 
     def without(self, found: str) -> "AccountInMemory":
@@ -125,6 +131,7 @@ class AccountInMemory:
             self.clusters,
             tuple(thing for thing in self.known_endpoints if thing.found.id != found),
             self.interfaces_of_api,
+            self.known_flow_logs,
         )
 
 

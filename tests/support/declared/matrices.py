@@ -9,11 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
 from flash_ticket.firewall.bind.environment import (
-    Cilium,
     Cluster,
     Environment,
-    FlowLogSettings,
     Group,
     LoadBalancer,
     Place,
@@ -37,6 +36,7 @@ from flash_ticket.firewall.declare.choices import (
     PolicyVerdicts,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction
@@ -44,7 +44,7 @@ from flash_ticket.firewall.terms.verdict import Direction
 Content = dict[str, Any]
 
 FRONT = "alb"
-"""The external that is the load balancer of every random environment."""
+"""The external that is the load balancer of most random environments."""
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """The moment of every random matrix."""
@@ -81,6 +81,7 @@ _RESOLVERS = (
     (ip_network("fd00::10:10"), ip_network("fd00:20::a")),
 )
 _NODES = Group("sg-nodes", "shop-nodes", (("ingress", 4, 2),))
+_NODES_OF_SPOT = Group("sg-karpenter", "shop-spot")
 _CLUSTER = Group("sg-cluster", "eks-cluster-sg-shop-1")
 _CORE_DNS = Group("sg-dns", "shop-dns")
 
@@ -224,14 +225,24 @@ _networks = st.lists(st.sampled_from(_NETWORKS), unique=True, min_size=1, max_si
 
 
 @st.composite
+def _fronts(draw: st.DrawFn, name: str) -> LoadBalancer:
+    """Draw a load balancer with a group of this program."""
+    listeners = draw(st.sets(st.sampled_from((tcp(80), PortRange(Protocol.TCP, 8000, 8010)))))
+    return LoadBalancer(
+        name, tuple(sorted({tcp(443), *listeners})), draw(st.one_of(st.sampled_from(_LISTS), _networks))
+    )
+
+
+@st.composite
 def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
     """Draw an environment with a place for every external of a matrix."""
     dns = draw(st.sampled_from(DnsMode))
     resolvers = draw(st.sampled_from(_RESOLVERS)) if dns is DnsMode.NODE_LOCAL else ()
+    outside = [external.name for external in matrix.externals if external.has_place]
+    others = [name for name in outside if name in PLACES]
+    fronts = draw(st.sampled_from(((FRONT,), (FRONT,), (), (FRONT, *others[:1]))))
     places = [
-        (external.name, replace(draw(_places()), groups=()) if external.name == FRONT else draw(_places(external.name)))
-        for external in matrix.externals
-        if external.has_place
+        (name, replace(draw(_places()), groups=()) if name in fronts else draw(_places(name))) for name in outside
     ]
     attachment, *leaving = draw(st.permutations(tuple(Attachment)))
     vpc, services, pods = draw(st.sampled_from(_FAMILIES))
@@ -245,7 +256,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
         Cluster(
             "shop",
             _CLUSTER,
-            draw(st.sampled_from((_NODES, _CLUSTER))),
+            draw(st.sampled_from(((_NODES,), (_CLUSTER,), (_NODES_OF_SPOT, _NODES)))),
             attachment,
             draw(st.sampled_from(CniName)),
             draw(st.sampled_from(PodEniMode)),
@@ -262,11 +273,7 @@ def environments(draw: st.DrawFn, matrix: Matrix) -> Environment:
                 tuple(sorted(draw(st.sets(st.sampled_from(IpBlockEnd))))),
             ),
         ),
-        LoadBalancer(
-            FRONT,
-            tuple(sorted({tcp(443), *draw(st.sets(st.sampled_from((tcp(80), PortRange(Protocol.TCP, 8000, 8010)))))})),
-            draw(st.one_of(st.sampled_from(_LISTS), _networks)),
-        ),
+        tuple([draw(_fronts(name)) for name in sorted(fronts)]),
         tuple(sorted(places)),
         FlowLogSettings(LogDestination.S3, 30, OnDestroy.RETAIN),
         Quotas(60, 5, Coarsening.NEVER),
@@ -309,14 +316,15 @@ def _rules_of_others(draw: st.DrawFn) -> tuple[RuleOfOthers, ...] | None:
 def shops_beside_others(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
     """Draw a shop whose nodes, cluster and places have groups in which others have rules, known or not."""
     matrix, drawn = draw(shops(min_flows))
-    found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _CLUSTER, _CORE_DNS)}
+    found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _NODES_OF_SPOT, _CLUSTER, _CORE_DNS)}
 
     def read(group: Group) -> Group:
         return replace(group, rules_of_others=found[group.id])
 
     places = [(name, replace(place, groups=tuple(map(read, place.groups)))) for name, place in drawn.places]
     dns = tuple(map(read, drawn.cluster.dns_groups))
-    cluster = replace(drawn.cluster, group=read(drawn.cluster.group), nodes=read(drawn.cluster.nodes), dns_groups=dns)
+    nodes = tuple(map(read, drawn.cluster.nodes))
+    cluster = replace(drawn.cluster, group=read(drawn.cluster.group), nodes=nodes, dns_groups=dns)
     return matrix, replace(drawn, places=tuple(places), cluster=cluster)
 
 

@@ -103,5 +103,8 @@ def _apart(environment: Environment, site: int) -> Environment:
 
     numbers = {name: number for number, name in enumerate((FRONT, *PLACES))}
     places = tuple((name, place(numbers[name], drawn)) for name, drawn in environment.places)
-    front = replace(environment.load_balancer, clients=(ip_network("203.0.113.0/24"),))
-    return replace(environment, places=places, load_balancer=front)
+    fronts = tuple(
+        replace(each, clients=(ip_network(f"203.0.113.{64 * number}/26"),))
+        for number, each in enumerate(environment.load_balancers)
+    )
+    return replace(environment, places=places, load_balancers=fronts)

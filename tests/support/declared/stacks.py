@@ -65,7 +65,7 @@ def as_eks_makes_groups(case: str) -> Case:
 
     cluster = environment.cluster
     dns = tuple(map(itself, cluster.dns_groups))
-    cluster = replace(cluster, nodes=itself(cluster.nodes), group=itself(cluster.group), dns_groups=dns)
+    cluster = replace(cluster, nodes=tuple(map(itself, cluster.nodes)), group=itself(cluster.group), dns_groups=dns)
     places = [(name, replace(place, groups=tuple(map(_beside, place.groups)))) for name, place in environment.places]
     return matrix, replace(environment, cluster=cluster, places=tuple(places))
 

@@ -56,9 +56,9 @@ def _caller(matrix: Matrix, environment: Environment, inventory: Inventory, reco
         return UNKNOWN
     if len(declared or candidates) == 1:
         return (declared or candidates)[0]
-    front = environment.load_balancer
-    if called == front.external and _within(address, front.clients):
-        return f"clients of {front.external}"
+    for front in environment.load_balancers:
+        if called == front.external and _within(address, front.clients):
+            return f"clients of {front.external}"
     return _outside(environment, inventory, record, address)
 
 
@@ -104,11 +104,10 @@ def _places(
     """Return the places by the address's groups, by its networks, and by its networks if no group is known."""
     interface_groups = [set(each.groups) for each in inventory.interfaces if address in each.addresses]
     groups = {name: {group.id for group in place.groups} for name, place in environment.places}
-    front = environment.load_balancer.external
     own = inventory.deployed.groups if inventory.deployed else ()
-    groups[front] = {
-        each["GroupId"] for each in own if {"Key": "flash-firewall:group", "Value": front} in each.get("Tags", ())
-    }
+    for front in (each.external for each in environment.load_balancers):
+        tag = {"Key": "flash-firewall:group", "Value": front}
+        groups[front] = {each["GroupId"] for each in own if tag in each.get("Tags", ())}
     names = [each.name for each in matrix.externals if each.name in groups]
     names = [name for name in names if environment.place(name).occupants != "only the external"]
     by_group = [name for name in names if interface_groups and groups[name] & interface_groups[-1]]
@@ -138,8 +137,8 @@ def _peer_of_every_cluster(environment: Environment, address: str) -> str:
 
 
 def _listens(matrix: Matrix, environment: Environment, name: str, port: int) -> bool:
-    front = environment.load_balancer
-    ports = front.listeners if name == front.external else matrix.endpoints[name].ports
+    listeners = {front.external: front.listeners for front in environment.load_balancers}
+    ports = listeners[name] if name in listeners else matrix.endpoints[name].ports
     return any(_has(each, port) for each in ports)
 
 

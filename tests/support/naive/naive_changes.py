@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 from itertools import product
 from typing import Any
 
-from flash_ticket.firewall.bind.environment import Environment, PrefixList
+from flash_ticket.firewall.bind.environment import Environment, LoadBalancer, PrefixList
 from flash_ticket.firewall.declare.choices import Network
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.ports import MAX_PORT, Protocol
@@ -170,15 +170,21 @@ def addresses(environment: Environment, blocks: Sequence[Network]) -> list[str]:
 
 
 def _clients(environment: Environment) -> tuple[Network, ...]:
-    clients = environment.load_balancer.clients
-    return clients.networks if isinstance(clients, PrefixList) else clients
+    found: list[Network] = []
+    for front in environment.load_balancers:
+        found += _of(front)
+    return tuple(found)
+
+
+def _of(front: LoadBalancer) -> tuple[Network, ...]:
+    return front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
 
 
 def at(compiled: Compiled, address: str) -> Names:
     """Return the names of the places that contain an address."""
     environment = compiled.environment
     known = {name: place.networks for name, place in environment.places}
-    known[f"clients of {environment.load_balancer.external}"] = _clients(environment)
+    known |= {f"clients of {front.external}": _of(front) for front in environment.load_balancers}
     known["DNS on the node"] = environment.cluster.resolvers
     known["another host of the VPC"] = environment.vpc_networks
     names = {name for name, networks in known.items() if any(ip_address(address) in each for each in networks)}

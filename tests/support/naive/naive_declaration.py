@@ -100,7 +100,7 @@ def _is_dns_query(matrix: Matrix, environment: Environment, packet: Packet) -> b
 
 def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
     """A kubelet probes pods that have their own group from outside the group, on any of their ports."""
-    if Attachment.PODS not in environment.cluster.in_use or environment.cluster.nodes not in packet.source.groups:
+    if Attachment.PODS not in environment.cluster.in_use or not _is_node(environment, packet.source):
         return False
     return any(
         OwnGroup(service.name) in packet.target.groups and _any_holds(service.ports, packet.protocol, packet.port)
@@ -110,35 +110,41 @@ def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
 
 def _may_be_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
     """Nodes may send to the pods that carry the group of all pods on every port; the pods' groups decide."""
-    if Attachment.PODS not in environment.cluster.in_use or environment.cluster.nodes not in packet.source.groups:
+    if Attachment.PODS not in environment.cluster.in_use or not _is_node(environment, packet.source):
         return False
     known = {port.protocol for service in matrix.services for port in service.ports}
     return group_of_all_pods(matrix.namespace) in packet.target.groups and packet.protocol in known
 
 
 def _is_client(environment: Environment, packet: Packet) -> bool:
-    front = environment.load_balancer
-    allowed = front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
-    return (
-        OwnGroup(front.external) in packet.target.groups
-        and _in_any(packet.source.address, allowed)
-        and _any_holds(front.listeners, packet.protocol, packet.port)
-    )
+    for front in environment.load_balancers:
+        allowed = front.clients.networks if isinstance(front.clients, PrefixList) else front.clients
+        if (
+            OwnGroup(front.external) in packet.target.groups
+            and _in_any(packet.source.address, allowed)
+            and _any_holds(front.listeners, packet.protocol, packet.port)
+        ):
+            return True
+    return False
+
+
+def _is_node(environment: Environment, interface: Interface) -> bool:
+    return any(group in interface.groups for group in environment.cluster.nodes)
 
 
 def _groups_of(matrix: Matrix, environment: Environment, name: str) -> tuple[OwnGroup | Group, ...]:
     known = matrix.endpoints[name]
-    if name == environment.load_balancer.external:
+    if any(name == front.external for front in environment.load_balancers):
         return (OwnGroup(name),)
     if isinstance(known, External) and known.namespace is None:
         return environment.place(name).groups
     if isinstance(known, External):
-        return (environment.cluster.nodes,)
-    by_attachment: dict[Attachment, OwnGroup | Group] = {
-        Attachment.PODS: OwnGroup(name),
+        return environment.cluster.nodes
+    by_attachment: dict[Attachment, tuple[OwnGroup | Group, ...]] = {
+        Attachment.PODS: (OwnGroup(name),),
         Attachment.NODES: environment.cluster.nodes,
     }
-    return tuple(by_attachment[each] for each in environment.cluster.in_use)
+    return tuple(group for each in environment.cluster.in_use for group in by_attachment[each])
 
 
 def _has_group_of(matrix: Matrix, environment: Environment, interface: Interface, name: str) -> bool:

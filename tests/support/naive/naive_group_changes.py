@@ -35,6 +35,7 @@ class _Subject:
     groups: tuple[OwnGroup | Group, ...] = ()
     pods: Mapping[str, str] | None = None
     namespace: str = ""
+    node: int = 0
 
     def interface(self, firewall: VpcFirewall, environment: Environment, home: str) -> Interface:
         if self.pods is None:
@@ -47,7 +48,7 @@ class _Subject:
             if (attachment.namespace or home) == self.namespace
             if group in firewall.groups and all(self.pods.get(key) == value for key, value in attachment.pods)
         )
-        return Interface(attached or (environment.cluster.nodes,), self.address)
+        return Interface(attached or (environment.cluster.nodes[self.node],), self.address)
 
 
 def group_changes(before: Compiled, after: Compiled) -> Iterator[Changed]:
@@ -128,25 +129,27 @@ def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
     here, in_pod = str(environment.vpc_networks[0][9]), str(environment.pod_networks[0][9])
     for names, pod in named_pods(before):
         if pod.namespace in firewalled(before.matrix):
-            yield _Subject(names, in_pod, pods=pod.labels, namespace=pod.namespace)
+            for node in range(len(environment.cluster.nodes)):
+                yield _Subject(names, in_pod, pods=pod.labels, namespace=pod.namespace, node=node)
         else:
             cluster = environment.cluster
-            for group in cluster.groups_of_dns if "DNS" in names else (cluster.nodes,):
+            for group in cluster.groups_of_dns if "DNS" in names else cluster.nodes:
                 yield _Subject(names, in_pod, (group,))
     for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
         for each in labels({"matchLabels": dict(attachment.pods)}):
             yield _Subject(NOBODY, in_pod, pods=each, namespace=attachment.namespace or before.matrix.namespace)
     if Attachment.PODS in environment.cluster.in_use:
-        yield _Subject(frozenset({"the kubelet"}), here, (environment.cluster.nodes,))
+        for nodes in environment.cluster.nodes:
+            yield _Subject(frozenset({"the kubelet"}), here, (nodes,))
     yield _Subject(NOBODY, here, (Group("sg-strange", "strange"),))
     yield from _outside(before, after)
 
 
 def _outside(before: Compiled, after: Compiled) -> Iterator[_Subject]:
     environment = before.environment
-    front = environment.load_balancer.external
+    fronts = {front.external for front in environment.load_balancers}
     for name, place in environment.places:
-        for group in (OwnGroup(front),) if name == front else place.groups:
+        for group in (OwnGroup(name),) if name in fronts else place.groups:
             yield _Subject(frozenset({name}), str(place.networks[0][0]), (group,))
     rules = (*before.firewall.rules, *after.firewall.rules)
     for address in addresses(environment, [network for rule in rules for network in _networks(rule.peer)]):

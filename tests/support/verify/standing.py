@@ -53,14 +53,19 @@ def standing(firewall: CompiledFirewall) -> Observed:
         Interface(f"eni-{service.name}", (f"10.99.1.{number}",), own.get(service.name, ("sg-nodes",)))
         for number, service in enumerate(matrix.services, 1)
     )
-    front = Interface("eni-front", ("10.99.0.9",), (f"sg-own-{environment.load_balancer.external}",))
-    inventory = Inventory(TAKEN, environment, stands, pods, (*interfaces, front))
+    fronts = (
+        Interface("eni-front" if not number else f"eni-front-{number}", (f"10.99.0.{9 + number}",), (f"sg-own-{name}",))
+        for number, name in enumerate(environment.fronts)
+    )
+    inventory = Inventory(TAKEN, environment, stands, pods, (*interfaces, *fronts))
     return deepcopy(Observed(inventory, stands.rules, flow_logs_of(firewall), others=(), left_behind=()))
 
 
 def flow_logs_of(firewall: CompiledFirewall) -> SeenFlowLogs:
     """Return a flow log that delivers, and its destination."""
-    environment = firewall.environment
+    environment, settings = firewall.environment, firewall.environment.own_flow_log
+    if settings is None:
+        return SeenFlowLogs(())
     of = firewall.matrix.namespace, environment.name
     flow_log: dict[str, Any] = {
         "FlowLogId": "fl-1",
@@ -72,10 +77,10 @@ def flow_logs_of(firewall: CompiledFirewall) -> SeenFlowLogs:
         "CreationTime": ATTACHED,
         "Tags": tags(firewall.owner, Name="-".join(of)),
     }
-    if environment.flow_logs.destination is LogDestination.CLOUDWATCH:
+    if settings.destination is LogDestination.CLOUDWATCH:
         name = f"{log_group_prefix(*of)}1"
         flow_log |= {"LogDestinationType": "cloud-watch-logs", "LogDestination": _group_arn(firewall, name)}
-        group = {"logGroupName": name, "retentionInDays": environment.flow_logs.retention_days, "kmsKeyId": "arn:key"}
+        group = {"logGroupName": name, "retentionInDays": settings.retention_days, "kmsKeyId": "arn:key"}
         return SeenFlowLogs((flow_log,), log_group=group)
     arn = f"arn:{environment.partition}:s3:::{name_prefix(*of)}1"
     options = {"FileFormat": "parquet", "HiveCompatiblePartitions": True, "PerHourPartition": True}

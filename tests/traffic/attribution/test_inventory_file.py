@@ -49,7 +49,7 @@ def test_a_saved_inventory_keeps_the_rules_of_others_and_which_are_not_known(tmp
         found = read_inventory(path).environment
 
         assert found
-        assert found.cluster.nodes.rules_of_others == environment.cluster.nodes.rules_of_others
+        assert found.cluster.nodes[0].rules_of_others == environment.cluster.nodes[0].rules_of_others
 
 
 def listed(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any manifest

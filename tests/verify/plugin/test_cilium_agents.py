@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from flash_ticket.firewall.bind.environment import Cilium
 from flash_ticket.firewall.compile.alerts.hubble import HUBBLE_CONTEXT
 from flash_ticket.firewall.declare.choices import (
     CniName,
@@ -14,6 +13,7 @@ from flash_ticket.firewall.declare.choices import (
     PolicyEnforcement,
     PolicyVerdicts,
 )
+from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.verify.finding import Finding, FindingKind

@@ -82,7 +82,8 @@ def existing_groups(environment: Environment) -> set[str]:
     """Return the ids of the groups of others that a firewall may add rules to."""
     places = {group.id for _, place in environment.places for group in place.groups}
     cluster = environment.cluster
-    return {cluster.group.id, cluster.nodes.id, *(group.id for group in cluster.groups_of_dns), *places}
+    of_cluster = (cluster.group, *cluster.nodes, *cluster.groups_of_dns)
+    return {*(group.id for group in of_cluster), *places}
 
 
 def taken_rules(

@@ -59,11 +59,11 @@ def cloudwatch_watch(matrix: Matrix, environment: Environment, alerting: Alertin
         return None
     filters: list[MetricFilter] = []
     alarms: list[Alarm] = []
-    in_cloudwatch = environment.flow_logs.destination is LogDestination.CLOUDWATCH
+    in_cloudwatch = environment.records_to(LogDestination.CLOUDWATCH)
     if in_cloudwatch:
         filters += _flow_log_filters(matrix, environment)
         alarms += [*_rejections(alerting), _silent_group()]
-    else:
+    elif environment.records_to(LogDestination.S3):
         alarms += _bucket()
     if asked.agent_log_group:
         filters += _agent_filters(matrix, environment)

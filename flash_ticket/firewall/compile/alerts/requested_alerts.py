@@ -64,7 +64,15 @@ def _prometheus(matrix: Matrix, environment: Environment, alerting: Alerting) ->
 
 
 def _cloudwatch(environment: Environment, alerting: Alerting) -> Iterator[Notice]:
-    if alerting.cloudwatch and environment.flow_logs.destination is LogDestination.S3:
+    if alerting.cloudwatch and environment.own_flow_log is None:
+        made = "reads a flow log of others, and adds nothing to it" if environment.flow_logs else "has no flow log"
+        yield Notice(
+            "alerts.cloudwatch without a flow log of this stack",
+            f"this stack {made}, so neither connections that security groups reject nor a flow log that stops raise "
+            "an alarm",
+            "Add flowLogs with destination cloudwatch, or run flash-firewall verify and denied on a schedule",
+        )
+    if alerting.cloudwatch and environment.records_to(LogDestination.S3):
         yield Notice(
             "alerts.cloudwatch with flowLogs.destination s3",
             "CloudWatch reads only log groups, so connections that security groups reject raise no alarm; only the "

@@ -1,11 +1,13 @@
 """The EKS cluster in a binding: its groups, its network plug-in and its DNS."""
 
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Annotated, Self
 
 from pydantic import (
     Field,
     GetPydanticSchema,
+    TypeAdapter,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
@@ -31,6 +33,21 @@ from flash_ticket.firewall.declare.choices import (
 from flash_ticket.firewall.declare.sections.selection import One, ResolverAddress, Some, Text
 from flash_ticket.firewall.declare.validation import FileModel, refusal
 from flash_ticket.firewall.terms.input_error import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Cilium:
+    """The settings of Cilium that change its verdicts.
+
+    Attributes:
+        enforcement: Which pods policies isolate.
+        verdicts: Whether what policies do not allow is dropped, or only audited.
+        ip_blocks_match: What an ipBlock matches besides hosts outside the cluster, sorted.
+    """
+
+    enforcement: PolicyEnforcement = PolicyEnforcement.DEFAULT
+    verdicts: PolicyVerdicts = PolicyVerdicts.ENFORCED
+    ip_blocks_match: tuple[IpBlockEnd, ...] = ()
 
 
 class CiliumEntry(FileModel):
@@ -117,13 +134,33 @@ class Dns(FileModel):
     """The address that NodeLocal DNSCache listens on (Kubernetes documentation, "NodeLocal DNSCache")."""
 
 
+def _groups_of_nodes(value: object, _: ValidatorFunctionWrapHandler) -> list[One]:
+    if not isinstance(value, list):
+        return [One.model_validate(value)]
+    found = _SEVERAL.validate_python(value)
+    for number, each in enumerate(found):
+        if each in found[:number]:
+            raise refusal(f"the group {each} is listed twice", "Remove one of both")
+    return found
+
+
+_SEVERAL = TypeAdapter(Annotated[list[One], Field(min_length=1)])
+
+Nodes = Annotated[
+    list[One],
+    GetPydanticSchema(
+        lambda _, handler: no_info_wrap_validator_function(_groups_of_nodes, handler.generate_schema(One | list[One])),
+    ),
+]
+
+
 class ClusterEntry(FileModel):
     """The EKS cluster. The program reads its own security group and its Service addresses from EKS."""
 
     name: Text
     """The name of the cluster in EKS."""
-    nodes: One
-    """The security group of the nodes."""
+    nodes: Nodes
+    """The security group of the nodes, or several. Each node has at least one of them."""
     attachment: Attachment = Field(strict=False)
     """What carries the security groups of the services."""
     leaving: Attachment | None = Field(None, strict=False)
@@ -138,6 +175,36 @@ class ClusterEntry(FileModel):
     """How pods resolve names."""
     pod_layer: PodLayerOwner = Field(PodLayerOwner.PULUMI, alias="podLayer", strict=False)
     """What puts the NetworkPolicies into the cluster."""
+
+    @field_validator("compute")
+    @classmethod
+    def _has_two_layers(cls, compute: Compute) -> Compute:
+        if compute is Compute.FARGATE:
+            raise refusal(
+                "Fargate enforces no NetworkPolicy, and its pods need the cluster's group, whose members reach each "
+                "other, so neither layer would decide between services",
+                "Run the services on EC2 nodes or on Auto Mode. Pods on Fargate in other namespaces can be externals: "
+                "list the cluster's group under cluster.nodes, too",
+            )
+        return compute
+
+    @field_validator("cni")
+    @classmethod
+    def _runs_there(cls, cni: Cni, info: ValidationInfo) -> Cni:
+        if info.data.get("compute") is not Compute.AUTO_MODE:
+            return cni
+        if cni.name is not CniName.VPC_CNI:
+            raise refusal(
+                f"nodes of EKS Auto Mode run AWS's own network plug-in, and {cni.name.value} cannot replace it",
+                "Write name: vpc-cni, or compute: ec2",
+            )
+        for key, field in (("podEniMode", "pod_eni_mode"), ("ipv4Egress", "ipv4_egress")):
+            if field in cni.model_fields_set:
+                raise refusal(
+                    f"{key} is a setting of the aws-node DaemonSet, and EKS Auto Mode has no such DaemonSet",
+                    f"Remove {key}",
+                )
+        return cni
 
     @field_validator("leaving")
     @classmethod
