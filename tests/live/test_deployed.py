@@ -1,5 +1,6 @@
-"""The account's Athena resources of a stack are found, if the stack uses Athena."""
+"""What is deployed: policies by namespace, and the account's Athena resources of a stack that uses them."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.described import nothing_deployed
 from tests.support.declared.owners import DEV
 from tests.support.faults.typed import removing, typed
+from tests.support.refusal import refusal
 
 NAME = stack_name(DEV)
 DESCRIBED = description(DEV)
@@ -112,3 +114,41 @@ def test_a_list_of_policies_that_this_identity_may_not_read_stands_for_their_nam
         found = read_deployed(connected(url), moto.connect(), planned(LogDestination.S3).owner, "vpc-none")
 
     assert found.overruling == (f"those of {version}/clusternetworkpolicies, which this identity may not read",)
+
+
+def policy(namespace: str, name: str, part_of: str) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/managed-by": "flash-ticket-firewall", "app.kubernetes.io/part-of": part_of}
+    return {"metadata": {"name": name, "namespace": namespace, "labels": labels}, "spec": {"podSelector": {}}}
+
+
+def policies(**by_namespace: dict[str, Any]) -> dict[str, tuple[int, bytes]]:
+    """Return an API server with one policy in each namespace."""
+    return {
+        f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies": (
+            200,
+            json.dumps({"items": [found]}).encode(),
+        )
+        for namespace, found in by_namespace.items()
+    }
+
+
+def test_a_namespace_with_the_firewall_of_another_application_is_refused(moto: MotoAccount) -> None:
+    owner = planned(LogDestination.S3).owner
+    with answering(policies(monitoring=policy("monitoring", "00-default-deny", "tools"))) as url:
+        line = refusal(
+            lambda: read_deployed(connected(url), moto.connect(), owner, "vpc-none", further=("monitoring",))
+        )
+
+    assert line == (
+        "Kubernetes: namespace monitoring: it has the policies of the firewall of tools, and one namespace cannot have "
+        "two of them. Declare these services in the traffic.yaml of tools, or remove monitoring there first."
+    )
+
+
+def test_a_namespace_that_only_the_state_still_names_is_read_too(moto: MotoAccount) -> None:
+    owner, left = planned(LogDestination.S3).owner, policy("monitoring", "00-default-deny-monitoring", "flash-ticket")
+    state = {"monitoring/00-default-deny-monitoring", "flash-ticket/00-default-deny", "sg-1"}
+    with answering(policies(monitoring=left)) as url:
+        found = read_deployed(connected(url), moto.connect(), owner, "vpc-none", state)
+
+    assert [each["metadata"]["name"] for each in found.policies] == ["00-default-deny-monitoring"]

@@ -7,12 +7,17 @@ import re
 
 import pytest
 
+from flash_ticket.firewall.prove.address_ends import Question
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.connections import Block, Connections
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, PortSet, Protocol, tcp, udp
 from flash_ticket.report.changes import ChangeFormat, written_changes
-from flash_ticket.report.connections import Format, written
+from flash_ticket.report.connections import Focus, Format, project_listing, written
+from flash_ticket.report.explanation import explained
+from flash_ticket.report.json_form import AnswerFormat
+from tests.support.declared.stacks import two_namespaces
 
 TEN = AddressRange.of("10.0.0.0/8")
 SOME = PortSet.of([tcp(80), PortRange(Protocol.TCP, 90, 99), udp(53)])
@@ -94,3 +99,26 @@ def test_changes_show_the_state_before_and_after() -> None:
 def test_no_change_is_a_sentence_in_text_and_an_empty_list_in_json() -> None:
     assert changes(ChangeFormat.TXT, ()) == "no connection differs\n"
     assert json.loads(changes(ChangeFormat.JSON, ())) == []
+
+
+def test_a_listing_of_the_project_says_why_a_flow_is_there() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    layers, focus = firewall.layers(), Focus(sources=("prometheus",), destinations=("api",))
+    listed = {
+        form: "".join(project_listing(firewall, layers, form, focus)) for form in (Format.TXT, Format.JSON, Format.CSV)
+    }
+
+    assert listed[Format.TXT] == "prometheus => api : TCP 9090 (scrapes)\n"
+    assert json.loads(listed[Format.JSON])[0]["because"] == "scrapes"
+    assert "scrapes" not in listed[Format.CSV]
+    assert "because" not in "".join(project_listing(firewall, layers, Format.JSON, Focus(sources=("gateway",))))
+
+
+def test_an_explanation_says_why_a_flow_is_there() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    answers = Question(firewall.layers()).answers("prometheus", "api", "9090")
+    reasons = firewall.matrix.reasons
+
+    assert explained(answers, AnswerFormat.TXT, reasons).splitlines()[1] == "  because: scrapes"
+    assert json.loads(explained(answers, AnswerFormat.JSON, reasons))["because"] == "scrapes"
+    assert "because" not in explained(answers, AnswerFormat.TXT)

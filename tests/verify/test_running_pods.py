@@ -9,7 +9,9 @@ from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.traffic.attribution.inventory import Interface, Pod
 from flash_ticket.verify.finding import Finding, FindingKind
 from flash_ticket.verify.observed import Observed
-from tests.support.declared.stacks import CASES
+from flash_ticket.verify.running_pods import newly_denied
+from tests.support.declared.described import deployed, nothing_deployed
+from tests.support.declared.stacks import CASES, two_namespaces
 from tests.support.verify.standing import (
     ATTACHED,
     NODE,
@@ -173,3 +175,44 @@ def test_with_groups_on_nodes_no_pod_lacks_a_group(groups: tuple[str, ...]) -> N
     firewall = compile_firewall(*CASES["dev-nodes"]())
 
     assert kinds(found(firewall, with_groups(standing(firewall), *groups))) == set()
+
+
+def test_pods_are_compared_with_the_services_and_policies_of_their_own_namespace() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    stands = standing(firewall)
+    strays = [replace(pod("api-1", ("app", "flash-api")), namespace="monitoring"), pod("p-1", ("app", "prometheus"))]
+
+    assert found(firewall, stands) == []
+    kinds = {(each.kind, each.where) for each in found(firewall, with_pods(stands, *strays))}
+    assert kinds == {
+        (FindingKind.UNKNOWN_POD, "pod api-1 in monitoring"),
+        (FindingKind.UNKNOWN_POD, "pod p-1 in flash-ticket"),
+    }
+
+
+def test_without_a_default_deny_the_pods_of_its_namespace_alone_are_open() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    stands = standing(firewall)
+    left = tuple(each for each in stands.deployed.policies if each["metadata"]["name"] != "00-default-deny-monitoring")
+    stray = replace(pod("web-1", ("app", "web")), namespace="monitoring")
+    findings = found(firewall, with_pods(with_deployed(stands, policies=left), stray))
+
+    assert ("NetworkPolicy monitoring/00-default-deny-monitoring", FindingKind.MISSING) in {
+        (each.where, each.kind) for each in findings
+    }
+    assert {each.where for each in findings if each.kind is FindingKind.OPEN} == {"pod web-1 in monitoring"}
+
+
+def test_a_preview_names_the_pods_that_a_new_default_deny_cuts() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    pods = [
+        *standing(firewall).inventory.pods,
+        *(replace(pod(f"web-{number}", ("app", "web")), namespace="monitoring") for number in range(5)),
+        replace(pod("elsewhere", ("app", "web")), namespace="tools"),
+    ]
+    (notice,) = newly_denied(firewall, nothing_deployed(), pods)
+
+    assert str(notice).startswith(
+        "namespace monitoring: 00-default-deny-monitoring cuts web-0, web-1, web-2 and 2 more: it denies every pod"
+    )
+    assert list(newly_denied(firewall, deployed(firewall), pods)) == []

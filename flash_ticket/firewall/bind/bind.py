@@ -119,10 +119,11 @@ class _Binder:
             elif name not in outside:
                 problem = f"{name} {self._without_place(name)}"
                 yield self.lookup.refuse(f"places.{name}", problem, "Remove it or correct its name")
-            elif binding.places[name].namespace == self.lookup.matrix.namespace:
+            elif (there := binding.places[name].namespace) in self.lookup.matrix.namespaces:
+                is_home = there == self.lookup.matrix.namespace
                 yield self.lookup.refuse(
                     f"places.{name}.namespace",
-                    f"{self.lookup.matrix.namespace} is the firewalled namespace itself",
+                    f"{there} is {'the firewalled namespace itself' if is_home else 'a firewalled namespace'}",
                     f"Declare {name} under services in traffic.yaml instead, with its stacks",
                 )
 

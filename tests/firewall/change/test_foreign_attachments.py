@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.foreign_attachments import attachment_notices, refuse_taken_names
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.verify.finding import FindingKind
 from tests.support.declared.described import attachment, deployed
+from tests.support.declared.stacks import two_namespaces
 from tests.support.refusal import refusal
 from tests.support.verify.standing import only, shop, standing, with_deployed, without
 
@@ -84,3 +86,15 @@ def test_a_verification_names_it_once_with_the_same_words() -> None:
 
     assert (found.kind, found.where) == (FindingKind.WIDENING, "SecurityGroupPolicy flash-ticket/pay")
     assert "it has the name of one of ours; it puts sg-own-pay, sg-open on app=flash-pay" in found.what
+
+
+def test_a_policy_of_others_in_another_namespace_concerns_the_services_there() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    policy = foreign("pay", "sg-open", podSelector={})
+    policy["metadata"]["namespace"] = "monitoring"
+    stands = deployed(firewall, foreign_attachments=(policy,))
+    ((_, notice),) = attachment_notices(stands, firewall.matrix)
+
+    refuse_taken_names(stands, firewall.layers())
+    assert "it puts sg-open on pods of prometheus." in str(notice)
+    assert "--namespace monitoring pay" in str(notice)

@@ -18,7 +18,7 @@ from flash_ticket.report.impact import impact_warnings
 from tests.support.declared.accounts import environment_of
 from tests.support.declared.described import deployed, nothing_deployed
 from tests.support.declared.matrices import shops
-from tests.support.declared.stacks import CASES, traffic_content
+from tests.support.declared.stacks import CASES, traffic_content, two_namespaces
 
 Content = dict[str, Any]
 SERVICES = {"api", "gateway", "pay"}
@@ -265,3 +265,32 @@ def test_each_interruption_is_one_line_with_step_effect_and_remedy(
         assert str(each) == f"Interrupting step: {each.where}: {each.what}. {each.remedy}."
         assert each.remedy[0].isupper()
         assert each.ends
+
+
+def test_a_namespace_that_is_no_longer_declared_opens_the_pods_that_still_run_there() -> None:
+    found = only(compile_firewall(*two_namespaces()), shop())
+
+    assert found.where == "the namespace monitoring is no longer declared"
+    assert "its default-deny is deleted" in found.what
+
+
+def test_a_service_that_moves_to_another_namespace_is_declared_there_under_a_second_name_first() -> None:
+    before = compile_firewall(*two_namespaces())
+    moved = two_namespaces()[0]
+    services = tuple(replace(each, namespace=None) if each.name == "prometheus" else each for each in moved.services)
+    after = of(replace(moved, services=services), before.environment)
+    left, named = interrupted(before, after)
+
+    assert left.where == "the namespace monitoring is no longer declared"
+    assert named.where == "the service prometheus is now in the namespace flash-ticket instead of monitoring"
+    assert named.ends == {"prometheus"}
+
+
+def test_two_namespaces_deployed_as_declared_interrupt_nothing_and_show_no_change() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    found = impact(deployed(firewall), firewall.layers())
+
+    assert interrupted(firewall, firewall) == []
+    assert found.difference is not None
+    assert not found.difference
+    assert not found.foreign

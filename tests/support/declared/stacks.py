@@ -51,6 +51,16 @@ def _scraped() -> Case:
     return matrix, environment_of("dev", matrix=matrix)
 
 
+def two_namespaces() -> Case:
+    """Return the shop with a Prometheus that is a service in a namespace of its own."""
+    content = traffic_content()
+    content["services"]["prometheus"] = {"namespace": "monitoring", "pods": {"app": "prometheus"}, "ports": [9090]}
+    content["services"]["api"]["ports"].append(9090)
+    content["flows"].append({"from": "prometheus", "to": "api", "ports": [9090], "because": "scrapes"})
+    matrix = parse_matrix(content, "traffic.yaml")
+    return matrix, environment_of("dev", matrix=matrix)
+
+
 def _beside(group: Group, *rules: RuleOfOthers) -> Group:
     anywhere = RuleOfOthers("sgr-anywhere", Direction.EGRESS, ALL_PORTS.ranges, network=ip_network("0.0.0.0/0"))
     return replace(group, rules_of_others=(anywhere, *rules))

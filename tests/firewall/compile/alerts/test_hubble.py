@@ -20,7 +20,7 @@ from flash_ticket.firewall.terms.ports import tcp
 from tests.support.alerts.alerted import alerted
 from tests.support.declared.accounts import shop_matrix
 from tests.support.declared.matrices import shops
-from tests.support.declared.stacks import traffic_content
+from tests.support.declared.stacks import traffic_content, two_namespaces
 
 
 def declared(matrix: Matrix, environment: Environment | None = None) -> dict[str, str]:
@@ -111,3 +111,18 @@ def test_rules_that_are_too_large_for_an_object_are_refused() -> None:
     assert environment.cluster.cni is CniName.CILIUM
     with pytest.raises(InputError, match=r"alerts\.prometheus: the rules of this matrix take [0-9,]+ bytes"):
         prometheus_rule(crowd, environment, alerting, NONE_SUSPENDED)
+
+
+def test_denials_of_each_namespace_are_counted_once() -> None:
+    matrix, environment = two_namespaces()
+    _, alerting = alerted(matrix=matrix)
+    first = next(rule for rule in hubble_group(matrix, environment, alerting).rules if isinstance(rule, RecordingRule))
+
+    assert 'source_namespace=~"flash-ticket|monitoring"' in first.expression
+    assert (
+        'source_namespace!~"flash-ticket|monitoring", destination_namespace=~"flash-ticket|monitoring"'
+        in first.expression.replace(",dest", ", dest")
+    )
+    assert 'source_namespace="monitoring", source="prometheus"' in declared(matrix, environment)["api"].replace(
+        ",source", ", source"
+    )

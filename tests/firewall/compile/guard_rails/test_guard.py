@@ -14,6 +14,7 @@ from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.sections.guard_rails import Duty, Enforcement, Subject, SubjectKind
 from flash_ticket.firewall.terms.input_error import InputError
 from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
+from tests.support.declared.stacks import two_namespaces
 
 EVERYTHING: dict[str, Any] = {
     "admission": {"enforcement": "deny", "deployers": {"users": ["ci"], "groups": ["platform"]}},
@@ -194,3 +195,24 @@ def test_those_on_call_may_not_change_policies_that_are_applied_from_git() -> No
     lost = set(rights_of(Duty.ON_CALL, own)) - set(rights_of(Duty.ON_CALL, rendered))
 
     assert [(each.resource, each.verbs) for each in lost] == [("networkpolicies", ("get", "patch"))]
+
+
+def test_each_namespace_has_guard_rails_of_its_own() -> None:
+    matrix, environment = two_namespaces()
+    made = compile_guard_rails(matrix, replace(environment, guard_rails=guarded(**EVERYTHING).guard_rails))
+    selected = {
+        each.name: each.binding["matchResources"]["namespaceSelector"]["matchLabels"] for each in made.admission
+    }
+    pods = {each.name: len(each.spec["validations"]) for each in made.admission if each.name.endswith("-pods")}
+    roles = [(each.metadata.get("namespace"), each.name) for each in made.roles]
+
+    assert selected == {
+        f"{namespace}-firewall-{what}": {"kubernetes.io/metadata.name": namespace}
+        for namespace in ("flash-ticket", "monitoring")
+        for what in ("policies", "pods", "secrets")
+    }
+    assert pods == {"flash-ticket-firewall-pods": 3, "monitoring-firewall-pods": 1}
+    assert made.further == ("monitoring",)
+    for namespace in ("flash-ticket", "monitoring", None):
+        assert (namespace, "flash-ticket-firewall-deployer") in roles
+    assert len(set(roles)) == len(roles)
