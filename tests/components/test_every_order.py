@@ -9,13 +9,12 @@ from hypothesis import strategies as st
 
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.interruption import interruptions
-from flash_ticket.firewall.declare.fields import DEFAULT_DENY
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.endpoint import before_restart
 from lab.recording.journal import Write
 from tests.support.declared.described import deployed, nothing_deployed
 from tests.support.declared.matrix_pairs import FirewallPair, firewall_pairs, firewalls
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, two_namespaces
 from tests.support.engine.intermediate_states import Gap, Run, Transition
 from tests.support.pulumi.pulumi_order import states
 
@@ -48,8 +47,15 @@ def test_a_change_never_cuts_or_opens_anything_silently(pair: FirewallPair, rand
     named = {*ends, *map(before_restart, ends)}
     found = gaps(before, after, some_states(before, after, random))
 
-    assert [gap for gap in found if gap.claim.endswith("open")] == []
+    assert [gap for gap in found if gap.claim.endswith("open") and not {*gap.pair} & moved_between(pair)] == []
     assert [gap for gap in found if not {*gap.pair} & named] == []
+
+
+def moved_between(pair: FirewallPair) -> set[str]:
+    """Return the services that are in another namespace afterwards; the preview says what is open there."""
+    before, after = ({each.name: each.namespace for each in side.matrix.services} for side in (pair.before, pair.after))
+    moved = {name for name in before.keys() & after.keys() if before[name] != after[name]}
+    return {*moved, *map(before_restart, moved)}
 
 
 @settings(phases=WITHOUT_SHRINKING)
@@ -60,20 +66,23 @@ def test_a_first_deployment_never_cuts_and_a_destruction_only_opens(firewall: Co
 
 
 def test_default_deny_is_created_last_and_deleted_first() -> None:
-    firewall = compile_firewall(*CASES["dev"]())
-    coming = [has_default_deny(each) for each in states(None, firewall, an_order())]
-    going = [has_default_deny(each) for each in states(firewall, None, an_order())]
+    for shop in (CASES["dev"], two_namespaces):
+        firewall = compile_firewall(*shop())
+        denials = [each.name for each in firewall.pods.denials]
+        coming = [count_of(denials, each) for each in states(None, firewall, an_order())]
+        going = [count_of(denials, each) for each in states(firewall, None, an_order())]
+        several = list(range(1, len(denials)))
 
-    assert coming == [False] * (len(coming) - 1) + [True]
-    assert going == [False] * len(going)
+        assert coming == [0] * (len(coming) - len(denials)) + [*several, len(denials)]
+        assert going == [*reversed(several), *[0] * (len(going) - len(several))]
 
 
 def an_order() -> Random:
     return Random(1)  # noqa: S311 - a random order, not a secret
 
 
-def has_default_deny(standing: Deployed) -> bool:
-    return DEFAULT_DENY in {policy["metadata"]["name"] for policy in standing.policies}
+def count_of(names: Sequence[str], standing: Deployed) -> int:
+    return len({policy["metadata"]["name"] for policy in standing.policies} & set(names))
 
 
 def test_an_order_that_ignores_the_graph_is_caught() -> None:

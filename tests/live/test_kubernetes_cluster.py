@@ -11,10 +11,12 @@ import yaml
 
 from flash_ticket.firewall.change.deployed import is_ours
 from flash_ticket.firewall.declare.choices import EnforcingMode
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.inventory import running
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from lab.running.lab import Lab
 from tests.support.clouds.api_server import answering, connected
+from tests.support.declared.stacks import two_namespaces
 from tests.support.refusal import refusal
 
 OWN = "clusters-of-tests"
@@ -357,3 +359,16 @@ def test_what_runs_in_a_namespace_is_nothing_without_the_right_to_list_it() -> N
         assert [(pod.name, pod.owner) for pod in running(connected(url), ("shop",))[0]] == [("api", "")]
     with answering({IN_SHOP[0]: (403, b"{}"), IN_SHOP[1]: nothing}) as url:
         assert running(connected(url), ("shop",)) == ((), ())
+
+
+def test_missing_namespaces_of_services_are_refused_together_with_their_keys() -> None:
+    matrix, _ = two_namespaces()
+    there = {"metadata": {"name": "flash-ticket", "labels": {"team": "shop"}}}
+    with answering({"/api/v1/namespaces/flash-ticket": (200, json.dumps(there).encode())}) as url:
+        line = refusal(lambda: connected(url).require_namespaces(matrix, "dev"))
+    with answering({}) as url, pytest.raises(InputError) as refused:
+        connected(url).require_namespaces(matrix, "dev")
+
+    assert line.startswith("traffic.yaml: services.prometheus.namespace: http://127.0.0.1:")
+    assert "has no namespace monitoring, and this program never makes one. Run kubectl create namespace" in line
+    assert [each.key for each in refused.value.each] == ["namespace", "services.prometheus.namespace"]

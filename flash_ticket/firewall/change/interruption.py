@@ -177,7 +177,8 @@ class _PlannedChange:
                 former = _listed(before)
                 yield Interruption(
                     f"the service {name} is now in the namespace {now[name]} instead of {former}",
-                    f"for its pods that still run in {former} only default-deny remains, or nothing",
+                    f"for its pods that still run in {former} only default-deny remains; they are open if nothing else "
+                    f"is declared in {former}",
                     f"Declare a service in addition to {name} with namespace: {now[name]} and the same flows, deploy, "
                     f"start the pods there, and then remove {name}",
                     frozenset({name}),

@@ -111,6 +111,7 @@ class Transition:
                             denied
                             and self._is_distinct(pair)
                             and not set(pair) & self._imagined
+                            and not self._is_undenied(pair)
                             and (opened := ports - known.get(pair, NO_PORTS))
                         ):
                             yield Gap(name, "declared neither before nor after, and open", pair, opened, pods)
@@ -120,6 +121,22 @@ class Transition:
         """The names of the default-deny policies that are declared before and after."""
         names = [frozenset(each.name for each in side.pods.denials) for side in self._sides]
         return frozenset.intersection(*names)
+
+    def _is_undenied(self, pair: Pair) -> bool:
+        """Return whether no end is in a namespace that is firewalled before and after: default-deny comes or goes."""
+        return bool(set(pair) & self._pods[False]) and not set(pair) & self._pods[True]
+
+    @cached_property
+    def _pods(self) -> Mapping[bool, frozenset[str]]:
+        """The names of pods in firewalled namespaces, by whether these are firewalled before and after."""
+        always = frozenset.intersection(*(frozenset(side.matrix.namespaces) for side in self._sides))
+        ever = {namespace for side in self._sides for namespace in side.matrix.namespaces}
+        found: dict[bool, set[str]] = {True: set(), False: set()}
+        for side in self._sides:
+            for endpoint in self._layers_of(side, self._matrix(side)).endpoints:
+                if endpoint.workload and endpoint.workload.namespace in ever:
+                    found[endpoint.workload.namespace in always].add(endpoint.name)
+        return {each: frozenset(names) for each, names in found.items()}
 
     @cached_property
     def _attached(self) -> frozenset[str]:
