@@ -1,6 +1,6 @@
 """How the main job grows: the whole life of made-up shops on the lab, beside the same resources written by hand.
 
-    python -m lab.bench.growth [--sizes 3,30] [--runs 1]
+    python -m lab.bench.growth [--sizes 3,30] [--runs 1] [--preview-alone]
 
 Each run previews, deploys, previews again, adds one flow and destroys. Both programs take each step in turn, in an
 environment of their own: ours in dev, the other in prod. The other one is flat: it declares the list of the resources
@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ class Contender:
         return Taken(result.seconds, processor, memory / _MIB, len({each.urn for each in result.steps}))
 
 
-def life(lab: Lab, services: int, folder: Path) -> Iterator[tuple[str, Taken, Taken]]:
+def life(lab: Lab, services: int, folder: Path, steps: Sequence[str] = _STEPS) -> Iterator[tuple[str, Taken, Taken]]:
     """Yield each step with what it took of ours and of the one by hand."""
     before, after = (yaml.safe_dump(shop(services, one_more=more)) for more in (False, True))
     settings = (_REPOSITORY / stack_file(_OURS)).read_text(encoding="utf-8")
@@ -184,7 +184,7 @@ def life(lab: Lab, services: int, folder: Path) -> Iterator[tuple[str, Taken, Ta
     changed = {"resources.json": listed(), stack_file(_BY_HAND): cut}
     by_hand = copy_program(_REPOSITORY / "lab" / "bench" / "handwritten" / "any_shop", folder / "hand", changed)
     contenders = Contender(lab, _OURS, ours), Contender(lab, _BY_HAND, by_hand)
-    for step in _STEPS:
+    for step in steps:
         if step == "one flow more":
             (ours / MATRIX_FILE).write_text(after, encoding="utf-8")
             (by_hand / "resources.json").write_text(listed(), encoding="utf-8")
@@ -195,18 +195,28 @@ def life(lab: Lab, services: int, folder: Path) -> Iterator[tuple[str, Taken, Ta
 def main() -> None:
     """Print a row for each step of each size, ours beside the one by hand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="3,30", help="numbers of services; 300 take half an hour")
+    parser.add_argument("--sizes", default="3,30", help="numbers of services; large ones take long")
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--preview-alone", action="store_true", help="the first step alone, which changes nothing")
     asked = parser.parse_args()
+    steps = _STEPS[:1] if asked.preview_alone else _STEPS
     print(
         "| services | step | resources: ours, by hand | seconds: ours, by hand | ratio | ms a resource | "
         "processor s: ours, by hand | MiB: ours, by hand |\n|---:|---|---:|---:|---:|---:|---:|---:|"
     )
     with Lab.start() as lab:
         for size in map(int, asked.sizes.split(",")):
-            runs = [list(life(lab, size, lab.folder / f"{size}-{run}")) for run in range(asked.runs)]
+            folders = [lab.folder / f"{size}-{run}" for run in range(asked.runs)]
+            runs = [list(noted(size, life(lab, size, folder, steps))) for folder in folders]
             for taken in zip(*runs, strict=True):
                 print(row(size, taken), flush=True)
+
+
+def noted(size: int, steps: Iterator[tuple[str, Taken, Taken]]) -> Iterator[tuple[str, Taken, Taken]]:
+    """Yield the steps of one run, and print each to standard error: the large sizes take long."""
+    for each in steps:
+        print(row(size, (each,)), file=sys.stderr, flush=True)
+        yield each
 
 
 def row(size: int, taken: tuple[tuple[str, Taken, Taken], ...]) -> str:
