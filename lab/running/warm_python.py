@@ -8,7 +8,6 @@ programs whose folder links to this repository; every other program imports thos
 """
 
 import ast
-import functools
 import gc
 import importlib
 import json
@@ -24,9 +23,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-import boto3
 import pulumi
-from botocore.loaders import JSONFileLoader
+
+from flash_ticket.live.asking.aws_session import AwsSession
+from lab.surroundings import REGION
 
 _REPOSITORY = Path(__file__).parents[2]
 _SOCKET, _ENTRY = "python", "command.py"
@@ -139,9 +139,9 @@ def _imports_ours(program: Path, folder: Path) -> bool:
 
 def _keep_service_models() -> None:
     """Keep what the AWS SDK reads of its descriptions. To read that of EC2 takes longer than a program's calls."""
-    JSONFileLoader.load_file = staticmethod(functools.cache(JSONFileLoader().load_file))  # type: ignore[method-assign]
-    for service in ("ec2", "eks"):
-        boto3.Session("lab", "lab", region_name="ap-northeast-2").client(service)
+    session = AwsSession(REGION, None)
+    for service in ("sts", "ec2", "eks"):
+        session.client(service, aws_access_key_id="lab", aws_secret_access_key="lab")  # noqa: S106 - they ask nothing
 
 
 def _run(connection: socket.socket, own: Mapping[str, ModuleType]) -> None:

@@ -7,6 +7,7 @@ uses, and reads the description of each service into a slower kind of dictionary
 import gzip
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -64,11 +65,16 @@ class _Plain(JSONFileLoader):
 
     def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - a document
         """Return the document at a path without its ending, or None."""
-        for ending, opened in ((".json", open), (".json.gz", gzip.open)):
-            if Path(file_path + ending).is_file():
-                with opened(file_path + ending, "rb") as file:
-                    return json.load(file)
-        return None
+        return _document(file_path)
+
+
+@cache
+def _document(path: str) -> Any:  # noqa: ANN401 - a document
+    for ending, opened in ((".json", open), (".json.gz", gzip.open)):
+        if Path(path + ending).is_file():
+            with opened(path + ending, "rb") as file:
+                return json.load(file)
+    return None
 
 
 class _Descriptions(Loader):
