@@ -1,6 +1,7 @@
 """What is deployed now, read from both APIs."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, Sta
 from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
 from flash_ticket.firewall.change.whose.ownership import Tagged
 from flash_ticket.firewall.change.whose.rule_identity import existing_groups, taken_rules
+from flash_ticket.firewall.compile.names.domains_layer import DomainsKind
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PART_OF_LABEL
 from flash_ticket.firewall.compile.quota import crowded_ways, refuse_excess
@@ -37,6 +39,9 @@ class ClusterSide(Protocol):
 
     def network_policies(self, namespace: str) -> Sequence[Described]:
         """Return the NetworkPolicies of a namespace."""
+
+    def domains_policies(self, namespace: str, kind: DomainsKind) -> Sequence[Described]:
+        """Return the policies of this kind in a namespace."""
 
     def attachments(self, namespace: str) -> Sequence[Described]:
         """Return the SecurityGroupPolicies of a namespace."""
@@ -119,6 +124,7 @@ def read_deployed(  # noqa: PLR0913, PLR0917 - both APIs, whose firewall, and wh
     """
     namespaces = dict.fromkeys((owner.namespace, *further, *_left(state)))
     policies = [policy for namespace in namespaces for policy in cluster.network_policies(namespace)]
+    policies += (each for namespace in namespaces for each in _for_names(cluster, namespace) if is_ours(each))
     refuse_all(_of_another_firewall(policies, owner))
     attachments = [each for namespace in namespaces for each in cluster.attachments(namespace)]
     tagged = Tagged(tuple(account.tagged_groups()), tuple(account.tagged_rules()), tuple(account.tagged_flow_logs()))
@@ -182,6 +188,13 @@ def _rules_around(account: AwsAccount, deployed: Deployed, planned: CompiledFire
     """Return all rules of the firewall's groups, and of the groups of others that it adds rules to."""
     held = {group["GroupId"] for group in deployed.groups}
     return account.rules_in(held | existing_groups(planned.environment))
+
+
+def _for_names(cluster: ClusterSide, namespace: str) -> Iterator[Described]:
+    """Yield the policies for domain names, without kinds that this identity may not list: preview and verify say so."""
+    for kind in DomainsKind:
+        with suppress(ForbiddenError):
+            yield from cluster.domains_policies(namespace, kind)
 
 
 def _overruling(cluster: ClusterSide) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from flash_ticket.firewall.compile.names.domains_layer import DomainsKind
 from flash_ticket.firewall.declare.choices import EnforcingMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -151,6 +152,11 @@ class KubernetesCluster:
         kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
         found = self._list(f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
         return [{**kind, **policy} for policy in found]
+
+    def domains_policies(self, namespace: str, kind: DomainsKind) -> Sequence[dict[str, Any]]:
+        """Return the policies for domain names of a namespace, or none if the cluster does not know the kind."""
+        found = self.listed_if_known(kind.api_version, f"namespaces/{namespace}/{kind.plural}")
+        return [{"apiVersion": kind.api_version, "kind": kind.kind, **policy} for policy in found]
 
     def enforcing_mode(self) -> tuple[EnforcingMode, ...]:
         """Return the enforcing mode that the VPC CNI runs in, or nothing if the cluster has no DaemonSet aws-node.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.analyse.manifests.directory import MANIFESTS
+from flash_ticket.firewall.analyse.names.reading import is_for_names
 from flash_ticket.firewall.compile.rendered import RenderedManifests, rendered_manifests
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
@@ -65,7 +66,7 @@ def _policies(found: RenderedManifests, texts: Mapping[str, str]) -> Iterator[Ma
     """Yield the NetworkPolicies as a reader of the files gets them."""
     for file in found.files:
         for _, content in read_yaml(texts[file.name], file.name, MANIFESTS):
-            if isinstance(content, dict) and content["kind"] == "NetworkPolicy":
+            if isinstance(content, dict) and (content["kind"] == "NetworkPolicy" or is_for_names(content)):
                 yield content
 
 

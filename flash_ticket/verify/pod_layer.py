@@ -45,7 +45,7 @@ class PodLayer(Comparison):
         names = {(policy.namespace, policy.name) for policy in self.planned.pods.policies}
         for manifest in self.observed.deployed.policies:
             if self._key(manifest) not in names:
-                yield self._left_over(*self._key(manifest))
+                yield self._left_over(*self._key(manifest), str(manifest["kind"]))
         yield from self._of_others()
         yield from self._suspensions()
 
@@ -63,9 +63,8 @@ class PodLayer(Comparison):
         why = f"what it allows is cut: {policy.purpose}"
         if policy.service is None:
             why = "pods that no other policy selects are open"
-        return Finding(
-            _where(policy.namespace, policy.name), "it does not exist", why, self._policy_update, FindingKind.MISSING
-        )
+        where = _where(policy.namespace, policy.name, policy.manifest()["kind"])
+        return Finding(where, "it does not exist", why, self._policy_update, FindingKind.MISSING)
 
     def _changed(self, policy: NetworkPolicy, found: Described) -> Iterator[Finding]:
         declared = policy.manifest()
@@ -80,7 +79,7 @@ class PodLayer(Comparison):
         if spec or metadata:
             what = "it is not as declared"
             yield Finding(
-                _where(policy.namespace, policy.name),
+                _where(policy.namespace, policy.name, declared["kind"]),
                 what,
                 why,
                 self._policy_update,
@@ -97,12 +96,12 @@ class PodLayer(Comparison):
             ours |= {key: found[key] for key in found if key.startswith(f"{ANNOTATION_PREFIX}/") and key != REWRITTEN}
             yield from differences(declared[part], ours, f"metadata.{part}")
 
-    def _left_over(self, namespace: str, name: str) -> Finding:
+    def _left_over(self, namespace: str, name: str, kind: str) -> Finding:
         why = "what it allows is no longer declared, but still open"
-        delete = f"kubectl delete networkpolicy --namespace {namespace} {name}"
+        delete = f"kubectl delete {kind.lower()} --namespace {namespace} {name}"
         owner = "what applies the rendered files" if self._is_rendered else "Pulumi"
         remedy = f"{self._policy_update}; if it is still there afterwards, {owner} does not know it: {delete}"
-        return Finding(_where(namespace, name), "nothing declares it", why, remedy, FindingKind.LEFT_OVER)
+        return Finding(_where(namespace, name, kind), "nothing declares it", why, remedy, FindingKind.LEFT_OVER)
 
     def _of_others(self) -> Iterator[Finding]:
         # Policies add up, and default-deny selects every pod: a policy of others can open something, but cut nothing.
@@ -120,7 +119,8 @@ class PodLayer(Comparison):
             )
         for joint in found.joint:
             names = ", ".join(joint.policies)
-            (elsewhere, _, first), more = joint.policies[0].rpartition("/"), "" if elsewhere else f"{home}/"
+            elsewhere, _, first = joint.policies[0].rpartition("/")
+            more = "" if elsewhere else f"{home}/"
             yield Finding(
                 f"NetworkPolicies {more}{names}",
                 f"this program did not create them, and together they open {_listed(joint.changes)}",
@@ -170,8 +170,8 @@ class PodLayer(Comparison):
         return self.planned.matrix.namespace_of_policy(name), name
 
 
-def _where(namespace: str, name: str) -> str:
-    return f"NetworkPolicy {namespace}/{name}"
+def _where(namespace: str, name: str, kind: str = "NetworkPolicy") -> str:
+    return f"{kind} {namespace}/{name}"
 
 
 def _listed(changes: tuple[Change, ...]) -> str:

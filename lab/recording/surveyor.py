@@ -9,6 +9,7 @@ import boto3
 
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.deployed import Deployed, Described
+from flash_ticket.firewall.compile.names.domains_layer import DomainsKind
 from flash_ticket.firewall.compile.owner import NOBODY, STACK_TAG, Owner
 from flash_ticket.firewall.declare.binding import BINDING_KEY, parse_binding, stack_file
 from flash_ticket.firewall.declare.traffic_file import read_matrix
@@ -126,6 +127,10 @@ class _Kept:
 
     def network_policies(self, _: str) -> Sequence[Described]:
         return (*self.former.policies, *self.former.foreign_policies)
+
+    @staticmethod
+    def domains_policies(_: str, __: DomainsKind) -> Sequence[Described]:
+        return ()  # network_policies returns those that were there
 
     def attachments(self, _: str) -> Sequence[Described]:
         return (*self.former.attachments, *self.former.foreign_attachments)

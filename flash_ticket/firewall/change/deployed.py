@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL as NAMESPACE_NAME
+from flash_ticket.firewall.analyse.names.reading import is_for_names, names_in, policy_set
 from flash_ticket.firewall.bind.environment import Environment, Group, Place, PrefixList
 from flash_ticket.firewall.compile.owner import GROUP_TAG
 from flash_ticket.firewall.compile.pod_layer import ANNOTATION_PREFIX, MANAGED_BY, NAME_LABEL
@@ -22,6 +23,7 @@ from flash_ticket.firewall.compile.vpc_layer import (
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import DNS
+from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import MAX_PORT, PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction
 
@@ -82,15 +84,23 @@ class Deployed:
         )
 
     @property
+    def judged(self) -> tuple[Described, ...]:
+        """This program's policies without those for domain names that somebody changed so that nobody can judge them.
+
+        The next update writes them anew, and ``verify`` names them.
+        """
+        return tuple(policy for policy in self.policies if can_be_judged(policy))
+
+    @property
     def group_labels(self) -> dict[str, str]:
         """The service or load balancer of each of this stack's security groups, by the group's id."""
         return {group["GroupId"]: _tag(group, GROUP_TAG) for group in self.groups}
 
     def layers(self, declared: Matrix, environment: Environment) -> BothLayers:
         """Return both layers as deployed, with the endpoints declared now and the former ones."""
-        former = FormerEndpoints(declared, self.policies, self.firewall(environment).rules)
+        former = FormerEndpoints(declared, self.judged, self.firewall(environment).rules)
         known = former.environment(environment)
-        return BothLayers(former.matrix(), known, self.policies, self.firewall(known))
+        return BothLayers(former.matrix(), known, self.judged, self.firewall(known))
 
     def firewall(self, environment: Environment) -> VpcFirewall:
         """Return the VPC layer as deployed."""
@@ -118,6 +128,17 @@ def own_description(label: str) -> str:
 def is_taken_over(group: Described, label: str) -> bool:
     """Return whether others have made a group that belongs to this program: it has their description."""
     return bool(group.get("Description", own_description(label)) != own_description(label))
+
+
+def can_be_judged(manifest: Described) -> bool:
+    """Return whether a policy can be read; each NetworkPolicy can, and one for domain names in the form of ours."""
+    if not is_for_names(manifest):
+        return True
+    try:
+        policy_set([manifest], "deployed policies")
+    except InputError:
+        return False
+    return True
 
 
 def is_ours(manifest: Described) -> bool:
@@ -203,7 +224,7 @@ class FormerEndpoints:
         declared = {service.name: self.declared.namespace_of(service) for service in self.declared.services}
         for policy in self.policies:
             name, namespace = policy["metadata"].get("labels", {}).get(NAME_LABEL), namespace_of(policy) or home
-            if name and declared.get(name) != namespace:
+            if name and declared.get(name) != namespace and not is_for_names(policy):
                 free = self._free(name, f"in {namespace}" if name in declared else "in the cluster")
                 elsewhere = None if namespace == home else namespace
                 found[free] = Service(free, labels_of(policy["spec"]), (), "", "", namespace=elsewhere)
@@ -220,7 +241,7 @@ class FormerEndpoints:
     def _is_outside(self, peer: Described) -> bool:
         """Return whether a peer is neither in the policy's own namespace nor a service in another one."""
         if "namespaceSelector" not in peer:
-            return "ipBlock" in peer
+            return "ipBlock" in peer or bool(names_in(peer))
         return (_namespace_named(peer), labels_of(peer)) not in self._in_namespaces
 
     @cached_property
@@ -243,6 +264,8 @@ class FormerEndpoints:
         for peer in peers:
             if "namespaceSelector" in peer:
                 return External(free, (), _namespace_named(peer), labels_of(peer)), None
+        if names := {name for peer in peers for name in names_in(peer)}:
+            return External(free, (), None, (), domains=tuple(sorted(names))), None
         networks: tuple[Network, ...] = tuple(
             ip_network(peer["ipBlock"]["cidr"], strict=False) for peer in peers if "ipBlock" in peer
         )
@@ -272,7 +295,8 @@ def _rules_of(policy: Described) -> Iterator[tuple[str, list[Described]]]:
             flow = annotations.get(f"{ANNOTATION_PREFIX}/{direction.value}.{index}", "").partition(" : ")[0]
             source, arrow, target = flow.partition(" -> ")
             if arrow:
-                yield source if direction is Direction.INGRESS else target, list(rule.get(side, ()))
+                named = [{"toFQDNs": rule["toFQDNs"]}] if "toFQDNs" in rule else []
+                yield source if direction is Direction.INGRESS else target, [*rule.get(side, ()), *named]
 
 
 def _other_ends(rule: GroupRule) -> Iterator[str]:

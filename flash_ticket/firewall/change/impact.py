@@ -86,7 +86,7 @@ def impact(deployed: Deployed, planned: BothLayers) -> Impact:
     Raises:
         InputError: A deployed policy cannot be read.
     """
-    gone, new = _unlike(deployed.policies, planned.manifests), _unlike(planned.manifests, deployed.policies)
+    gone, new = _unlike(deployed.judged, planned.manifests), _unlike(planned.manifests, deployed.judged)
     before = replace(deployed.layers(planned.matrix, planned.environment), beside=new)
     after = BothLayers(before.matrix, before.environment, planned.manifests, planned.firewall, gone)
     changed = None if deployed.is_first else difference(before, after)

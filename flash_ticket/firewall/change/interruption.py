@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from flash_ticket.firewall.analyse.names.reading import is_for_names
 from flash_ticket.firewall.change.deployed import Deployed, identity, labels_of, namespace_of
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, VpcFirewall
@@ -320,7 +321,7 @@ def _governors(manifests: Iterable[Mapping[str, Any]], home: str) -> dict[str, _
             frozenset(Direction(each.lower()) for each in policy["spec"]["policyTypes"]),
         )
         for policy in manifests
-        if NAME_LABEL in policy["metadata"].get("labels", {})
+        if NAME_LABEL in policy["metadata"].get("labels", {}) and not is_for_names(policy)
     }
 
 

@@ -14,7 +14,7 @@ from itertools import product
 
 from flash_ticket.firewall.analyse.admin.admin_policy import GROUP
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.deployed import Described, namespace_of
+from flash_ticket.firewall.change.deployed import Described, can_be_judged, is_ours, namespace_of
 from flash_ticket.firewall.change.reach import OurPods
 from flash_ticket.firewall.compile.guard_rails.rights import OVERRULING_APIS, OverrulingApi, Reach
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
@@ -135,7 +135,7 @@ def overruling(others: Others, matrix: Matrix, proof: Proof) -> Iterator[Overrul
         here = [ours for ours in everywhere if policy.is_in(ours.namespace)]
         is_reached = any(ours.are_reached_by(policy.api, spec) for ours in here for spec in policy.specs)
         if policy.api.group != GROUP:
-            if is_reached:
+            if is_reached and not (is_ours(policy.object) and can_be_judged(policy.manifest)):
                 yield _named(policy)
             continue
         error = proof.unjudged.get(policy.key)

@@ -106,6 +106,18 @@ def policy_set(objects: Iterable[Mapping[str, Any]], source: str) -> PolicySet:
     return PolicySet(cluster_from(plain, source), tuple(_read(each, source) for each in every if _form(each)))
 
 
+def is_for_names(body: Mapping[str, Any]) -> bool:
+    """Return whether an object is of a kind that can open domain names."""
+    return _form(body) is not None
+
+
+def names_in(peer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names and patterns of a peer of an ApplicationNetworkPolicy or of a rule with toFQDNs."""
+    place = FieldPath("", "")
+    found = field.mappings(peer.get("toFQDNs"), "toFQDNs", place)
+    return (*(peer.get("domainNames") or ()), *(_name_of_cilium(each, at, place) for at, each in found))
+
+
 def _form(body: Mapping[str, Any]) -> tuple[str, str] | None:
     found = body.get("apiVersion"), body.get("kind")
     return next((form for form in (_CILIUM, _AUTO_MODE) if form == found), None)

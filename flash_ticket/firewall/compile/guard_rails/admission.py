@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from flash_ticket.firewall.compile.names.domains_layer import DomainsKind
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY, PART_OF_LABEL
 from flash_ticket.firewall.declare.matrix import Labels, Matrix, Service
 from flash_ticket.firewall.declare.sections.guard_rails import Enforcement, GuardRailChoice, Subject, SubjectKind
@@ -69,8 +70,16 @@ class AdmissionPolicy:
         return policy, binding
 
 
-def admission_policies(matrix: Matrix, guard: GuardRailChoice) -> tuple[AdmissionPolicy, ...]:
-    """Return the policies of one firewall; empty if the binding does not request admission."""
+def admission_policies(
+    matrix: Matrix, guard: GuardRailChoice, names: DomainsKind | None = None
+) -> tuple[AdmissionPolicy, ...]:
+    """Return the policies of one firewall; empty if the binding does not request admission.
+
+    Args:
+        matrix: The declaration.
+        guard: The requested guard rails.
+        names: The kind of policy for domain names that the cluster enforces: it opens as much as a NetworkPolicy.
+    """
     if guard.admission is None:
         return ()
     home, enforcement, changers = matrix.namespace, guard.admission.enforcement, guard.changers()
@@ -78,7 +87,7 @@ def admission_policies(matrix: Matrix, guard: GuardRailChoice) -> tuple[Admissio
         policy_for(f"{namespace}-firewall-{name}", namespace, home, enforcement, spec)
         for namespace in matrix.namespaces
         for name, spec in (
-            ("policies", _policies_spec(home, changers)),
+            ("policies", _policies_spec(home, changers, names)),
             ("pods", _pods_spec(matrix.services_in(namespace))),
         )
         if spec["validations"]
@@ -104,13 +113,15 @@ def policy_for(name: str, namespace: str, home: str, enforcement: Enforcement, s
     return AdmissionPolicy(name, home, spec, binding)
 
 
-def _policies_spec(home: str, changers: tuple[Subject, ...]) -> dict[str, Any]:
+def _policies_spec(home: str, changers: tuple[Subject, ...], names: DomainsKind | None) -> dict[str, Any]:
+    further = [(names.group, names.version, names.plural)] if names else []
     return {
         "failurePolicy": "Fail",
         "matchConstraints": {
             "resourceRules": [
                 matched("networking.k8s.io", "v1", "networkpolicies", ["CREATE", "UPDATE", "DELETE"]),
                 matched("vpcresources.k8s.aws", "v1beta1", "securitygrouppolicies", ["CREATE", "UPDATE", "DELETE"]),
+                *(matched(*each, ["CREATE", "UPDATE", "DELETE"]) for each in further),
             ]
         },
         "validations": [

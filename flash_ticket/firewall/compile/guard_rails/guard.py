@@ -7,6 +7,7 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.admission import AdmissionPolicy, admission_policies
 from flash_ticket.firewall.compile.guard_rails.role import FirewallRole, firewall_roles
 from flash_ticket.firewall.compile.guard_rails.secrets import secrets_policies
+from flash_ticket.firewall.compile.names.domains_layer import domains_kind
 from flash_ticket.firewall.declare.matrix import Labels, Matrix
 
 
@@ -41,7 +42,10 @@ def compile_guard_rails(matrix: Matrix, environment: Environment) -> CompiledGua
         return CompiledGuardRails()
     labels = tuple(asked.pod_security.labels().items()) if asked.pod_security else ()
     return CompiledGuardRails(
-        (*admission_policies(matrix, asked), *secrets_policies(matrix, asked.secrets)),
+        (
+            *admission_policies(matrix, asked, domains_kind(environment.cluster)),
+            *secrets_policies(matrix, asked.secrets),
+        ),
         labels,
         firewall_roles(matrix, environment, asked),
         matrix.namespaces[1:],

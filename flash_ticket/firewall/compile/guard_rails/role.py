@@ -11,6 +11,7 @@ from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.guard_rails.rights import VERIFY_KUBERNETES, KubernetesRight, Reach, rules
+from flash_ticket.firewall.compile.names.domains_layer import domains_kind
 from flash_ticket.firewall.compile.pod_layer import MANAGED_BY, PART_OF_LABEL
 from flash_ticket.firewall.declare.choices import PodLayerOwner
 from flash_ticket.firewall.declare.matrix import Matrix
@@ -91,6 +92,8 @@ def rights_of(duty: Duty, environment: Environment) -> Iterator[KubernetesRight]
         case Duty.DEPLOYER:
             yield KubernetesRight(*policies, _CHANGE)
             yield KubernetesRight("vpcresources.k8s.aws", "securitygrouppolicies", _CHANGE)
+            if names := domains_kind(environment.cluster):
+                yield KubernetesRight(names.group, names.plural, _CHANGE)
             if alerting and alerting.rule_labels is not None:
                 yield KubernetesRight(*alerts, _CHANGE)
             if alerting and alerting.dashboard_labels is not None:
