@@ -37,14 +37,19 @@ class Accounts:
         identities: By the account's name. A pod of an account with both uses Pod Identity only if its SDK prefers it,
             so both count.
         pods: The account's name and the labels of each running pod; None if this identity may not list them.
+        namespace: Their namespace, if that is not the one that the firewall is named after.
     """
 
     identities: Mapping[str, frozenset[Identity]]
     pods: tuple[tuple[str, Mapping[str, str]], ...] | None
+    namespace: str | None = None
 
 
 def accounts_of(
-    accounts: Iterable[Described], associations: Iterable[Described], pods: Iterable[Described] | None
+    accounts: Iterable[Described],
+    associations: Iterable[Described],
+    pods: Iterable[Described] | None,
+    namespace: str | None = None,
 ) -> Accounts:
     """Return the service accounts with AWS credentials.
 
@@ -52,6 +57,7 @@ def accounts_of(
         accounts: The ServiceAccounts of the namespace.
         associations: The Pod Identity associations of the namespace, as ListPodIdentityAssociations returns them.
         pods: The pods of the namespace; None if this identity may not list them.
+        namespace: The namespace, if that is not the one that the firewall is named after.
     """
     found: dict[str, set[Identity]] = {}
     for each in accounts:
@@ -60,7 +66,7 @@ def accounts_of(
     for each in associations:
         found.setdefault(each["serviceAccount"], set()).add(Identity.POD_IDENTITY)
     used = None if pods is None else tuple(_used(each) for each in pods)
-    return Accounts({name: frozenset(kinds) for name, kinds in found.items()}, used)
+    return Accounts({name: frozenset(kinds) for name, kinds in found.items()}, used, namespace)
 
 
 def _used(pod: Described) -> tuple[str, Mapping[str, str]]:
@@ -73,16 +79,17 @@ def identity_notices(planned: CompiledFirewall, accounts: Accounts) -> Iterator[
     An account whose pods do not run now may belong to any service: then one service with a way is enough.
     """
     matrix = planned.matrix
+    there = matrix.services_in(accounts.namespace or matrix.namespace)
     for name, kinds in sorted(accounts.identities.items()):
-        known = {service.name: service for service in matrix.services if _is_used_by(service, name, accounts)}
+        known = {service.name: service for service in there if _is_used_by(service, name, accounts)}
         services = list(known.values())
         if not services and accounts.pods and any(used == name for used, _ in accounts.pods):
             continue  # its pods belong to no service, and default-deny closes everything to them
         for kind in sorted(kinds, key=lambda each: each.value):
-            ways = {service.name for service in matrix.services if _has_way(planned, service, kind)}
+            ways = {service.name for service in there if _has_way(planned, service, kind)}
             lacking = [each.name for each in services if each.name not in ways]
             if lacking or (not services and not ways):
-                yield _notice(name, kind, lacking)
+                yield _notice(f"{accounts.namespace}/{name}" if accounts.namespace else name, kind, lacking)
 
 
 def _is_used_by(service: Service, account: str, accounts: Accounts) -> bool:

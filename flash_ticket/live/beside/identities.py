@@ -1,6 +1,6 @@
 """Which pods get AWS credentials, and where the API server is: read before a deployment.
 
-This needs the right to list service accounts and pods in the namespace, to get the Service and the EndpointSlice
+This needs the right to list service accounts and pods in our namespaces, to get the Service and the EndpointSlice
 default/kubernetes, and eks:ListPodIdentityAssociations. What it may not read, a deployment does without.
 """
 
@@ -21,8 +21,15 @@ _OF_THE_API = "kubernetes.io/service-name=kubernetes"
 
 def identity_warnings(cluster: KubernetesCluster, account: AwsAccount, planned: CompiledFirewall) -> Iterator[str]:
     """Yield the services whose pods get AWS credentials by a way that no flow opens."""
-    namespace, name = f"/api/v1/namespaces/{planned.matrix.namespace}", planned.environment.cluster.name
-    asked = {"clusterName": name, "namespace": planned.matrix.namespace}
+    for namespace in planned.matrix.namespaces:
+        yield from _of_namespace(cluster, account, planned, namespace)
+
+
+def _of_namespace(
+    cluster: KubernetesCluster, account: AwsAccount, planned: CompiledFirewall, name: str
+) -> Iterator[str]:
+    namespace, elsewhere = f"/api/v1/namespaces/{name}", None if name == planned.matrix.namespace else name
+    asked = {"clusterName": planned.environment.cluster.name, "namespace": name}
     try:
         accounts = list(cluster.objects(f"{namespace}/serviceaccounts"))
         associations = account.pages(
@@ -31,9 +38,9 @@ def identity_warnings(cluster: KubernetesCluster, account: AwsAccount, planned: 
     except InputError as refusal:
         yield f"Nothing compares traffic.yaml with the AWS credentials of pods ({refusal})."
         return
-    found = accounts_of(accounts, associations, None)
+    found = accounts_of(accounts, associations, None, elsewhere)
     if found.identities:
-        found = accounts_of(accounts, associations, _pods(cluster, namespace))
+        found = accounts_of(accounts, associations, _pods(cluster, namespace), elsewhere)
         yield from map(str, identity_notices(planned, found))
 
 
