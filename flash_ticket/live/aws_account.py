@@ -147,7 +147,7 @@ class AwsAccount:
         chosen = [{"Name": "flow-log-id", "Values": [id_]}]
         for each in self.pages("ec2", "describe_flow_logs", "FlowLogs", Filter=chosen):
             if each["FlowLogId"] == id_:
-                return _found_flow_log(each)
+                return replace(_found_flow_log(each), is_own=self.owner.claim(each) is Claim.OURS)
         return None
 
     def pod_subnets(self, vpc: str, nodes: Sequence[Group]) -> Sequence[FoundSubnet]:

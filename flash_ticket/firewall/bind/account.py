@@ -68,6 +68,7 @@ class FoundFlowLog:
         destination: None for a destination that this program does not read, such as Amazon Data Firehose.
         fields: The fields of its records, with the names of the format: ``pkt-srcaddr``.
         traffic: What it records.
+        is_own: Whether it has the tags of the stack that asks.
     """
 
     id: str
@@ -75,6 +76,7 @@ class FoundFlowLog:
     destination: LogDestination | None
     fields: tuple[str, ...]
     traffic: RecordedTraffic
+    is_own: bool = False
 
 
 class Account(Protocol):

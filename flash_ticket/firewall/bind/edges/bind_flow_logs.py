@@ -46,6 +46,12 @@ def bind_flow_logs(
 
 
 def _refuse_unfit(found: FoundFlowLog, lookup: Lookup, vpc: FoundVpc) -> None:
+    if found.is_own:
+        raise lookup.refuse(
+            _KEY,
+            f"{found.id} is the flow log that this stack makes, and a deployment with existing would delete it",
+            "Keep destination, retentionDays and onDestroy",
+        )
     if found.resource != vpc.id:
         raise lookup.refuse(
             _KEY,

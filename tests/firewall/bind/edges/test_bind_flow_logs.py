@@ -44,6 +44,7 @@ def test_its_records_need_every_field_that_the_readers_need() -> None:
     ("found", "line"),
     [
         (None, f"there is no flow log {ID} in account 111122223333 in ap-northeast-2. Correct it, or remove flowLogs."),
+        (replace(FOUND, is_own=True), f"{ID} is the flow log that this stack makes, and a deployment with existing "),
         (replace(FOUND, resource="subnet-1"), f"{ID} records subnet-1, and the binding's VPC is vpc-dev. Name a flow "),
         (replace(FOUND, fields=NEEDED_FIELDS[:-2]), f"the records of {ID} lack pkt-srcaddr, pkt-dstaddr, so they do "),
         (replace(FOUND, traffic=RecordedTraffic.ACCEPT), f"{ID} records only what passes, and flash-firewall denied "),
