@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flash_ticket.firewall.project import read_project
+from flash_ticket.firewall.project import read_project, stacks
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from tests.support.command.flash_firewall import run
 from tests.support.verify.standing import standing
@@ -27,14 +27,15 @@ def test_the_proof_of_an_example_holds(folder: Path) -> None:
 
 @each_example
 def test_an_example_can_be_listed_and_rendered(folder: Path, tmp_path: Path) -> None:
-    inventory = tmp_path / "inventory.json"
-    inventory.write_text(inventory_json(standing(read_project(folder, "prod", datetime.now(UTC))).inventory))
-    common = ("--project", folder, "--stack", "prod")
+    for stack in stacks(folder):
+        inventory = tmp_path / "inventory.json"
+        inventory.write_text(inventory_json(standing(read_project(folder, stack, datetime.now(UTC))).inventory))
+        common = ("--project", folder, "--stack", stack)
 
-    assert json.loads(run("list", *common, "--output", "json").stdout)
-    rendered = run("render", *common, "--inventory", inventory, "--out", tmp_path / "out")
-    assert rendered.exit_code == 0, rendered.output
-    assert (tmp_path / "out/00-default-deny.yaml").exists()
+        assert json.loads(run("list", *common, "--output", "json").stdout)
+        rendered = run("render", *common, "--inventory", inventory, "--out", tmp_path / stack)
+        assert rendered.exit_code == 0, rendered.output
+        assert (tmp_path / stack / "00-default-deny.yaml").exists()
 
 
 def test_the_table_names_each_example() -> None:

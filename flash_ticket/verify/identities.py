@@ -130,6 +130,8 @@ def _is_way(planned: CompiledFirewall, target: str, ports: PortSet, kind: Identi
     if not isinstance(external, External) or external.namespace is not None:
         return False
     if kind is Identity.POD_IDENTITY:
+        if not external.has_place:
+            return False
         networks = planned.environment.networks_of(target)
         return ports.covers(PortSet((tcp(80),))) and any(
             agent.version == network.version and agent.subnet_of(network)  # type: ignore[arg-type]  # of one family

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.declare.built_in import BuiltIn, written_name
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.both_layers import BothLayers
@@ -13,6 +14,8 @@ from flash_ticket.traffic.attribution.address_book import AddressBook
 from flash_ticket.traffic.attribution.attribution import Attribution, SourceTotals, attribute, scope
 from flash_ticket.traffic.attribution.inventory import Inventory
 from flash_ticket.traffic.records.record import Log
+
+_BIND = "Bind it in the stack's settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +105,14 @@ def refuse_unplaced(matrix: Matrix, environment: Environment, source: str) -> No
         )
     for external in matrix.externals:
         if external.has_place and external.name not in known:
+            is_bound = external.looked_up is None
             raise InputError(
                 source,
-                f"externals.{external.name}",
-                f"it has no place in the environment {environment.name}",
-                "Bind it in the stack's settings, and take the inventory again",
+                "flows" if isinstance(external.looked_up, BuiltIn) else f"externals.{written_name(external.name)}",
+                f"{'it' if is_bound else external.name} has no place in the environment {environment.name}",
+                "Bind it in the stack's settings, and take the inventory again"
+                if is_bound
+                else "Take the inventory again",
             )
 
 

@@ -151,3 +151,13 @@ def test_a_retried_request_runs_once(aws: Aws, vpc: str) -> None:
     made = [ec2.create_security_group(GroupName="repeated", Description="test", VpcId=vpc)["GroupId"] for _ in range(2)]
 
     assert made[0] == made[1]
+
+
+def test_an_association_of_pod_identity_is_listed_for_its_cluster_alone(aws: Aws) -> None:
+    eks = aws("eks")
+    asked = {"clusterName": "made-up", "namespace": "shop"}
+    eks.create_pod_identity_association(**asked, serviceAccount="api", roleArn="arn:aws:iam::111122223333:role/api")
+
+    (made,) = eks.list_pod_identity_associations(**asked)["associations"]
+    assert (made["namespace"], made["serviceAccount"]) == ("shop", "api")
+    assert eks.list_pod_identity_associations(**asked | {"clusterName": "another"})["associations"] == []
