@@ -280,3 +280,11 @@ def test_check_loads_no_module_for_pulumi_aws_or_kubernetes() -> None:
         "sqlglot",
         "msgspec",
     }
+
+
+def test_what_only_one_layer_stops_is_listed_on_request(project: Path) -> None:
+    asked = run("check", "--stack", "prod", "--stopped-by-one", "--project", project)
+
+    assert asked.exit_code == 0
+    assert "  api => redis : TCP 3306,5432,5672\n" in asked.output
+    assert len(run("check", "--stack", "prod", "--project", project).output.splitlines()) == 1
