@@ -86,9 +86,15 @@ def with_domains(pods: PodFirewall, matrix: Matrix, cluster: Cluster) -> PodFire
             f"nothing in the cluster {cluster.name} enforces domain names",
             "Use EKS Auto Mode or Cilium, or write addresses under places in the settings of the stack",
         )
-    reaching = {flow.source for flow in matrix.flows if flow.target in named}
-    found = [_policy(matrix, service, named, kind) for service in matrix.services if service.name in reaching]
+    found = domains_policies(matrix, kind)
     return replace(pods, allows=tuple(sorted((*pods.allows, *found), key=lambda policy: policy.name)))
+
+
+def domains_policies(matrix: Matrix, kind: DomainsKind) -> tuple[DomainsPolicy, ...]:
+    """Return one policy of a kind for each service that may reach domain names."""
+    named = {external.name: external.domains for external in matrix.externals if external.domains}
+    reaching = {flow.source for flow in matrix.flows if flow.target in named}
+    return tuple(_policy(matrix, service, named, kind) for service in matrix.services if service.name in reaching)
 
 
 def _policy(matrix: Matrix, service: Service, named: Mapping[str, tuple[str, ...]], kind: DomainsKind) -> DomainsPolicy:
