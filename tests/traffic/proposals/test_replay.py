@@ -285,7 +285,7 @@ def test_a_load_balancer_that_is_not_declared_is_one_clear_error() -> None:
 
     with pytest.raises(
         InputError,
-        match=r"new\.yaml: externals\.alb: it is the load balancer of the environment dev, but is not declared",
+        match=r"new\.yaml: externals\.alb: it is a load balancer of the environment dev, but is not declared",
     ):
         replay(attributed([]), proposal(parse_matrix({**content, "flows": flows}, "new.yaml")))
 
