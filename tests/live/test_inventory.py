@@ -17,18 +17,19 @@ from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
-from flash_ticket.live.inventory import interfaces_of, take_inventory, to_deploy
+from flash_ticket.live.inventory import interfaces_of, take_inventory, to_deploy, warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.stack.settings import read_stack_file
 from flash_ticket.traffic.attribution.inventory import Interface, Inventory, Pod
 from flash_ticket.traffic.attribution.inventory_file import read_inventory
 from lab.running.lab import Lab
+from tests.support.clouds.api_server import answering, connected
 from tests.support.clouds.moto_account import MotoAccount
 from tests.support.declared.accounts import ROOT, shop_matrix
-from tests.support.declared.described import deployed
+from tests.support.declared.described import deployed, nothing_deployed
 from tests.support.declared.former_layout import former_layout
 from tests.support.declared.owners import DEV
-from tests.support.declared.stacks import CASES
+from tests.support.declared.stacks import CASES, two_namespaces
 
 
 @pytest.fixture
@@ -251,3 +252,25 @@ def test_a_deployment_keeps_the_rules_that_running_pods_need_and_no_others() -> 
     assert waiting(_Cluster(None), stands) == services
     assert waiting(_Cluster(None), deployed(former_layout(new))) == services
     assert waiting(_Cluster(None), deployed(new)) == set()
+
+
+def test_a_preview_warns_of_pods_that_the_default_deny_of_a_further_namespace_cuts() -> None:
+    firewall = compile_firewall(*two_namespaces())
+    stray = {
+        "metadata": {"name": "stray", "namespace": "monitoring", "labels": {"app": "stray"}, "ownerReferences": OWNED},
+        "status": {"phase": "Running", "podIP": "10.10.1.7", "hostIP": "10.10.1.1"},
+    }
+    answers = {
+        f"/api/v1/namespaces/{namespace}/{kind}?limit=500": (200, json.dumps({"items": found}).encode())
+        for namespace, pods in (("flash-ticket", []), ("monitoring", [stray]))
+        for kind, found in (("pods", pods), ("services", []))
+    }
+    with answering(answers) as url:
+        before = list(warnings_of_what_runs(connected(url), firewall, nothing_deployed()))
+        after = list(warnings_of_what_runs(connected(url), firewall, deployed(firewall)))
+
+    assert [line for line in before if "00-default-deny-monitoring cuts stray: it denies every pod there" in line]
+    assert not [line for line in after if "stray" in line]
+
+
+OWNED = [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "stray", "uid": "1"}]
