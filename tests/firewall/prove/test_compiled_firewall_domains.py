@@ -72,7 +72,7 @@ def shop(**cluster: Any) -> Compiled:  # noqa: ANN401 - any key of a binding
     return compiled(matrix, environment_of("dev", binding, matrix))
 
 
-AUTO_MODE = {"compute": "auto-mode"}
+AUTO_MODE = {"compute": "auto-mode", "cni": {"name": "vpc-cni"}}
 CILIUM = {"attachment": "nodes", "cni": {"name": "cilium"}}
 BOTH = pytest.mark.parametrize("cluster", [AUTO_MODE, CILIUM], ids=["auto mode", "cilium"])
 NAMES = "allow-egress-payer-domains"
@@ -212,10 +212,6 @@ REFUSED = [
         "names, and the VPC CNI on nodes of EC2 knows addresses alone. Remove domains there and write the addresses "
         "here under places, or declare an egress proxy as the external; names are enforced in EKS Auto Mode (compute: "
         "auto-mode) and with Cilium.")),
-    ({"compute": "fargate"}, ("Pulumi.dev.yaml: flash-ticket-firewall:binding.cluster.compute: traffic.yaml knows "
-        "payments by domain names, and Fargate knows addresses alone. Remove domains there and write the addresses "
-        "here under places, or declare an egress proxy as the external; names are enforced in EKS Auto Mode (compute: "
-        "auto-mode) and with Cilium.")),
     ({"cni": {"name": "cilium", "cilium": {"ipBlocksMatch": ["nodes"]}}, "dns": {"mode": "node-local"}},
         ("Pulumi.dev.yaml: flash-ticket-firewall:binding.cluster.dns.mode: traffic.yaml knows payments by domain "
         "names, and Cilium must see the answers of DNS, which NodeLocal DNSCache gives on the node. Choose dns.mode "
@@ -224,6 +220,6 @@ REFUSED = [
 # fmt: on
 
 
-@pytest.mark.parametrize(("cluster", "said"), REFUSED, ids=["vpc-cni", "fargate", "node-local"])
+@pytest.mark.parametrize(("cluster", "said"), REFUSED, ids=["vpc-cni", "node-local"])
 def test_a_cluster_that_cannot_enforce_names_is_refused(cluster: dict[str, Any], said: str) -> None:
     assert refusal(lambda: shop(**cluster)) == said
