@@ -51,6 +51,10 @@ flows:
 # Not in this draft (1):
 #   {folder}/all.yaml: web-out: it allows every port, and a flow names its ports. Declare the ports that are meant.
 #
+# Policies whose names the draft keeps (2). The first deployment takes them over in place, if
+# Pulumi.<stack>.yaml says so in the binding:
+#   adopt: {{policies: [allow-web-from-lb, web-out]}}
+#
 # Policies whose names the draft does not keep (1). They stay beside the new ones, and allow
 # what they allow. Delete them after the first deployment, when declared traffic still passes:
 #   deny: 00-default-deny denies what it denies
