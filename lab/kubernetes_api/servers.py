@@ -63,6 +63,12 @@ class NodeSide:
         ]
 
 
+_DEFINITIONS = (
+    "security_group_policy.yaml",
+    "cluster_network_policy.yaml",
+    "application_network_policy.yaml",
+    "prometheus_rule.yaml",
+)
 _ALONE = ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]
 
 
@@ -139,7 +145,7 @@ class ApiServer:
     def fill(self) -> None:
         """Wait until the server is ready, create the cluster's objects, and write the kubeconfig."""
         self.endpoint.wait_for("/readyz", _READY_SECONDS)
-        for file in ("security_group_policy.yaml", "cluster_network_policy.yaml", "prometheus_rule.yaml"):
+        for file in _DEFINITIONS:
             for document in self._manifests(file):
                 self.endpoint.create(document)
         for document in self._manifests("cluster.yaml"):
@@ -150,6 +156,7 @@ class ApiServer:
         for version in (
             "vpcresources.k8s.aws/v1beta1",
             "policy.networking.k8s.io/v1alpha2",
+            "networking.k8s.aws/v1alpha1",
             "monitoring.coreos.com/v1",
         ):
             self.endpoint.wait_for(f"/apis/{version}", _READY_SECONDS)

@@ -1,12 +1,17 @@
 """The lab's API servers validate objects as a real one does."""
 
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
+from flash_ticket.firewall.compile.names.domains_layer import DomainsKind, domains_policies
+from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from lab.running.lab import Lab
+from lab.toolchain.kits import provide
+from lab.toolchain.node_kits import Enforcer, node_kits
 
 pytestmark = pytest.mark.engine
 
@@ -58,6 +63,49 @@ def test_a_network_policy_with_a_port_out_of_range_is_refused(lab: Lab, port: in
 @pytest.mark.parametrize(("groups", "accepted"), [(0, False), (1, True), (5, True), (6, False)])
 def test_a_security_group_policy_holds_one_to_five_groups(lab: Lab, groups: int, *, accepted: bool) -> None:
     assert (create(lab, security_group_policy(groups)).returncode == 0) is accepted
+
+
+def names_policy(kind: DomainsKind) -> dict[str, Any]:
+    """Return the compiled policy for domain names of a service."""
+    services = {"payer": {"pods": {"app.kubernetes.io/name": "payer"}, "ports": [80]}}
+    listening = [443, "8000-8010", {"port": 53, "protocol": "UDP"}]
+    externals = {"payments": {"domains": ["api.tosspayments.com", "*.stripe.com"], "ports": listening}}
+    flows = [{"from": "payer", "to": "payments"}]
+    content = {"namespace": "flash-ticket", "services": services, "externals": externals, "flows": flows}
+    (policy,) = domains_policies(parse_matrix(content, "traffic.yaml"), kind)
+    return policy.manifest()
+
+
+def create_strictly(lab: Lab, manifest: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    strictly = ("create", "--dry-run=server", "--validate=strict", "--filename=-")
+    return kubectl(lab, *strictly, given=yaml.safe_dump(manifest))
+
+
+@pytest.fixture(scope="module")
+def cilium(lab: Lab) -> Iterator[None]:
+    """The definition of Cilium's own policy, from the agent that the node runs."""
+    agent = provide(node_kits(Enforcer.CILIUM)).path("cilium-agent")
+    file = str(agent.with_name("crds") / "v2" / "ciliumnetworkpolicies.yaml")
+    kubectl(lab, "create", f"--filename={file}").check_returncode()
+    name = "crd/ciliumnetworkpolicies.cilium.io"
+    kubectl(lab, "wait", "--for=condition=Established", name).check_returncode()
+    yield
+    kubectl(lab, "delete", name).check_returncode()
+
+
+@pytest.mark.usefixtures("cilium")
+@pytest.mark.parametrize("kind", DomainsKind)
+def test_a_policy_for_domain_names_is_accepted_and_one_with_another_field_is_refused(
+    lab: Lab, kind: DomainsKind
+) -> None:
+    manifest = names_policy(kind)
+    accepted = create_strictly(lab, manifest)
+    manifest["spec"]["egress"][0]["names"] = ["api.stripe.com"]
+    refused = create_strictly(lab, manifest)
+
+    assert accepted.returncode == 0, accepted.stderr
+    assert refused.returncode != 0
+    assert 'unknown field "spec.egress[0].names"' in refused.stderr
 
 
 def test_a_policy_in_a_missing_namespace_is_refused(lab: Lab) -> None:

@@ -1,6 +1,5 @@
 """The compiled policies for domain names fit the definitions of their kinds, and hold exactly what is declared."""
 
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,10 +11,10 @@ from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.names.domains_layer import DomainsKind, domains_policies
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
-from tests.support.declared import domains
+from tests.support.declared.accounts import ROOT
 from tests.support.declared.domains import shops_with_domains
 
-DEFINITION = Path(domains.__file__).with_name("application_network_policy.yaml")
+DEFINITION = ROOT / "lab/kubernetes_api/objects/application_network_policy.yaml"
 
 
 def strict(schema: Any) -> Any:  # noqa: ANN401 - a part of a JSON schema
