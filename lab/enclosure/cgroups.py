@@ -9,6 +9,8 @@ from pathlib import Path
 PREFIX = "flash-lab-"
 _ROOT = Path("/sys/fs/cgroup")
 _COPIED = ("cpuset.cpus", "cpuset.mems")
+_FIRST_SERVED = {"cpu.shares": "30000", "cpu.weight": "3000"}
+"""The share of the processors, in versions 1 and 2: thirty times the default, as the session of the node has."""
 _GONE_SECONDS = 10.0
 
 
@@ -23,6 +25,9 @@ def make(name: str) -> None:
         for file in _COPIED:  # an empty set of processors takes no process
             if (folder / file).exists() and not (folder / file).read_text().strip():
                 (folder / file).write_text((hierarchy / file).read_text())
+        for file, share in _FIRST_SERVED.items():
+            if (folder / file).exists():
+                (folder / file).write_text(share)
 
 
 def remove(name: str) -> None:
