@@ -21,6 +21,7 @@ from flash_ticket.firewall.compile.guard_rails.rights import (
 )
 from flash_ticket.firewall.compile.owner import NOBODY
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.live.asking.vpc_endpoints import endpoints_in
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.observed import observe
@@ -115,6 +116,8 @@ def flow_logs(lab: Lab, asked: Asked) -> Iterator[None]:  # noqa: ARG001 - sets 
 @pytest.mark.usefixtures("flow_logs")
 def test_verification_uses_exactly_the_rights_of_the_documented_iam_policy(lab: Lab, asked: Asked) -> None:
     dev, prod = seen(lab, "dev"), seen(lab, "prod")
+    # It asks for endpoints where a matrix names services of AWS; the shop's names none.
+    assert list(endpoints_in(AwsAccount.connect("ap-northeast-2", None, NOBODY), "vpc-0a1b2c3d")) == []
 
     actions = {NAMES_OF_IAM.get(each, f"{each[0]}:{_pascal(each[1])}") for each in asked}
     asked_where_a_flow_log_stands = {right.action for right in left_behind_aws("aws", "flash-ticket", "prod")}

@@ -41,8 +41,8 @@ class Fault:
 FAULTS = {
     "a rule is dropped": Fault(
         "pod_layer.py",
-        "self._peers(flow.target), flow.ports, flow.because)\n            for flow in flows\n",
-        'self._peers(flow.target), flow.ports, flow.because)\n            for flow in flows if flow.target != "pay"\n',
+        "flow.ports, flow.because)\n            for flow in flows\n        ]\n",
+        'flow.ports, flow.because)\n            for flow in flows if flow.target != "pay"\n        ]\n',
         "Declared, but stopped:",
         ("api", "pay", "TCP 3100", "pod"),
     ),

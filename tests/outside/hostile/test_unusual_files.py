@@ -289,7 +289,7 @@ def test_a_folder_for_copies_that_is_not_there_is_one_line() -> None:
 def a_fault(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Iterator[None]:
     """Make check fail in a way that nobody has foreseen."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     with monkeypatch.context() as patch:

@@ -1,0 +1,124 @@
+"""The example without a load balancer, deployed beside a flow log of others, which nothing here ever changes."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from flash_ticket.firewall.bind.edges.bind_flow_logs import NEEDED_FIELDS
+from flash_ticket.firewall.declare.binding import BINDING_KEY
+from lab.running.aws_session import aws_client
+from lab.running.engine import Engine, Result
+from lab.running.firewall_command import Told, flash_firewall
+from lab.running.lab import Lab
+from lab.running.program import copy_program
+from tests.support.engine.apis import REPOSITORY
+
+pytestmark = pytest.mark.engine
+
+EXAMPLE = REPOSITORY / "examples" / "no-load-balancer"
+STACK = "dev"
+SHOP = f"flash-ticket-{STACK}"
+BUCKET = "landing-zone"
+
+FlowLogs = list[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What the engine and the command said, and the flow logs of the VPC all along."""
+
+    deployed: Result
+    again: Result
+    outputs: Mapping[str, Any]
+    verified: Told
+    denied: Told
+    before: FlowLogs
+    between: FlowLogs
+    after: FlowLogs
+
+
+@pytest.fixture(scope="module")
+def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    folder = tmp_path_factory.mktemp("no-load-balancer")
+    ec2, s3 = aws_client(lab.aws_endpoint, "ec2"), aws_client(lab.aws_endpoint, "s3")
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [SHOP]}])["Vpcs"]
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"})
+    (theirs,) = ec2.create_flow_logs(
+        ResourceIds=[vpc["VpcId"]],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogDestinationType="s3",
+        LogDestination=f"arn:aws:s3:::{BUCKET}",
+        LogFormat=" ".join(f"${{{field}}}" for field in NEEDED_FIELDS),
+    )["FlowLogIds"]
+
+    def flow_logs() -> FlowLogs:
+        found = ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [vpc["VpcId"]]}])["FlowLogs"]
+        return [each for each in found if each["FlowLogId"] == theirs or "wiki" in str(each.get("Tags"))]
+
+    program = copy_program(REPOSITORY, folder / "program", _files(theirs))
+    (folder / "state").mkdir()
+    variables = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}?metadata=skip"}
+    engine = Engine(lab, STACK, program, variables)
+    _kubectl(lab, "create", "namespace", "wiki")
+    before = flow_logs()
+    engine.preview().checked()
+    deployed = engine.up().checked()
+    again = engine.preview().checked()
+    outputs = engine.outputs()
+    verified = flash_firewall(lab, STACK, program, "verify", "--stack", STACK, **variables)
+    denied = flash_firewall(lab, STACK, program, "denied", "--stack", STACK, **variables)
+    between = flow_logs()
+    engine.destroy().checked()
+    after = flow_logs()
+    ec2.delete_flow_logs(FlowLogIds=[theirs])
+    s3.delete_bucket(Bucket=BUCKET)
+    _kubectl(lab, "delete", "namespace", "wiki", "--wait=false")
+    return Story(deployed, again, outputs, verified, denied, before, between, after)
+
+
+def _files(flow_log: str) -> dict[str, str]:
+    """Return the example with the names of the lab; its Karpenter group is the one of Redis."""
+    settings = yaml.safe_load((EXAMPLE / "Pulumi.prod.yaml").read_text())
+    binding = settings["config"][BINDING_KEY]
+    binding["vpc"] = {"tags": {"Name": SHOP}}
+    binding["cluster"] |= {"name": SHOP, "podSubnets": {"tags": {"Environment": STACK, "Tier": "private"}}}
+    binding["cluster"]["nodes"] = [{"tags": {"Name": f"{SHOP}-{role}"}} for role in ("nodes", "redis")]
+    binding["places"]["database"] = {
+        "subnets": {"tags": {"Environment": STACK, "Tier": "data"}},
+        "groups": [{"tags": {"Name": f"{SHOP}-database"}}],
+    }
+    binding["flowLogs"]["existing"]["id"] = flow_log
+    traffic = (EXAMPLE / "traffic.yaml").read_text()
+    return {"traffic.yaml": traffic, f"Pulumi.{STACK}.yaml": yaml.safe_dump(settings)}
+
+
+def _kubectl(lab: Lab, *arguments: str) -> None:
+    command = [str(lab.toolchain.path("kubectl")), *arguments]
+    subprocess.run(command, env=lab.env(STACK), check=True, capture_output=True)  # noqa: S603 - the lab's kubectl
+
+
+def test_a_second_preview_finds_nothing_to_do(story: Story) -> None:
+    assert story.deployed.changes
+    assert story.again.changes == ()
+
+
+def test_no_group_of_a_load_balancer_and_no_flow_log_is_made(story: Story) -> None:
+    assert sorted(story.outputs["groupIds"]) == ["pods.wiki", "search", "web"]
+    assert not {"loadBalancerGroupId", "flowLogId", "flowLogLocation", "trafficQueries"} & story.outputs.keys()
+
+
+def test_a_verification_agrees_and_denied_looks_into_the_log_of_others(story: Story) -> None:
+    assert story.verified.returncode == 0, story.verified.stdout
+    assert f"s3://{BUCKET}/" in story.denied.stderr
+    assert "it holds no flow log files" in story.denied.stderr  # nothing was recorded yet
+
+
+def test_the_flow_log_of_others_is_the_only_one_and_stays_as_it_was(story: Story) -> None:
+    assert len(story.before) == 1
+    assert story.between == story.before
+    assert story.after == story.before
