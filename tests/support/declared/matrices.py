@@ -342,7 +342,8 @@ def wide_shops(draw: st.DrawFn) -> tuple[Matrix, Environment]:
     places = []
     for name, place in environment.places:
         networks = _sorted_networks([*draw(wide), *place.networks])
-        places.append((name, place if place.prefix_list else replace(place, networks=networks)))
+        stays = place.prefix_list or place.occupants is Occupants.ONLY
+        places.append((name, place if stays else replace(place, networks=networks)))
     return matrix, replace(environment, places=tuple(places))
 
 

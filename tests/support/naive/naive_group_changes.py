@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
+from flash_ticket.firewall.bind.environment import Cluster, Environment, Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, RulePeer, VpcFirewall
 from flash_ticket.firewall.declare.choices import Attachment, Network
+from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.prove.endpoint import before_restart
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.mutants.mutations import Compiled
 from tests.support.naive.naive_changes import (
@@ -138,11 +140,21 @@ def _subjects(before: Compiled, after: Compiled) -> Iterator[_Subject]:
     for attachment in {*before.firewall.attachments, *after.firewall.attachments}:
         for each in labels({"matchLabels": dict(attachment.pods)}):
             yield _Subject(NOBODY, in_pod, pods=each, namespace=attachment.namespace or before.matrix.namespace)
+    yield from _with_groups_of_nodes(before.matrix, environment.cluster, in_pod)
     if Attachment.PODS in environment.cluster.in_use:
         for nodes in environment.cluster.nodes:
             yield _Subject(frozenset({"the kubelet"}), here, (nodes,))
     yield _Subject(NOBODY, here, (Group("sg-strange", "strange"),))
     yield from _outside(before, after)
+
+
+def _with_groups_of_nodes(matrix: Matrix, cluster: Cluster, address: str) -> Iterator[_Subject]:
+    """Yield the pods that share the groups of the nodes while others have groups of their own: the old or the new."""
+    if {Attachment.PODS, Attachment.NODES} <= set(cluster.in_use):
+        for service in matrix.services:
+            name = before_restart(service.name) if cluster.attachment is Attachment.PODS else service.name
+            for group in cluster.nodes:
+                yield _Subject(frozenset({name}), address, (group,))
 
 
 def _outside(before: Compiled, after: Compiled) -> Iterator[_Subject]:
