@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
+from tests.support.rooms import OUTSIDE_WORLD, PURE, ROOT
 from tests.support.traffic.incident import INVENTORY
-
-ROOT = Path(__file__).parents[1]
-PURE = ("firewall", "traffic", "verify", "report")
-OUTSIDE_WORLD = {"pulumi", "pulumi_aws", "pulumi_kubernetes", "boto3", "botocore", "kubernetes"}
 
 
 def fresh(code: str) -> list[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.support.rooms import OUTSIDE_WORLD, PURE, ROOT
+
 PRODUCT = ("flash_ticket", "components")
 OURS = {*PRODUCT, "lab", "tests"}
-OUTSIDE_WORLD = {"pulumi", "pulumi_aws", "pulumi_kubernetes", "boto3", "botocore", "kubernetes"}
 PROGRAM = ROOT / "__main__.py"
 
 
@@ -88,7 +88,6 @@ def broken(promise: Callable[[Path], None], path: Path) -> str:
 # The floors of the house, from the ground up: a room imports from floors below its own, and from itself.
 PACKAGE = (("firewall",), ("traffic",), ("verify",), ("live", "report"), ("operate",), ("cli",))
 FIREWALL = (("terms",), ("declare", "analyse"), ("bind",), ("compile",), ("prove",), ("change",))
-PURE = ("firewall", "traffic", "verify", "report")
 NETWORK = OUTSIDE_WORLD | {"requests", "urllib3", "http", "socket", "subprocess", "moto"}
 
 

@@ -26,11 +26,11 @@ from flash_ticket.firewall.terms.ports import PortSet
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.asking.answers import Answers
 from flash_ticket.live.asking.aws_session import PATIENCE, Session, aws_session
+from flash_ticket.live.asking.filters import MOST_VALUES, filters
 from flash_ticket.live.asking.vpc_endpoints import api_addresses_in, endpoints_in
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals
 from flash_ticket.traffic.flow_logs.events import format_fields
 
-_FILTER_VALUES = 200
 _CNI_TAG = "node.k8s.amazonaws.com/instance_id"
 
 
@@ -96,8 +96,8 @@ class AwsAccount:
         if len(chosen) != 1:
             return chosen
         known = [group["GroupId"] for group in listed]
-        # One call covers all groups, up to the limit of a filter (EC2 API reference, Filter: 200 values).
-        asked = known if len(known) <= _FILTER_VALUES else [chosen[0].id]
+        # One call covers all groups, up to the limit of a filter.
+        asked = known if len(known) <= MOST_VALUES else [chosen[0].id]
         others = self._rules_of_others(chosen[0].id, asked)
         read = tuple(rule for described in others for rule in self._of_others(described))
         beside = self._beside(vpc, chosen[0].id, asked)
@@ -190,10 +190,8 @@ class AwsAccount:
     def rules_in(self, groups: Collection[str]) -> Sequence[dict[str, Any]]:
         """Return all rules of some groups, those of others too, as DescribeSecurityGroupRules returns them."""
         found: list[dict[str, Any]] = []
-        listed = sorted(groups)
-        for first in range(0, len(listed), _FILTER_VALUES):
-            chosen = [{"Name": "group-id", "Values": listed[first : first + _FILTER_VALUES]}]
-            found += self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=chosen)
+        for chosen in filters("group-id", sorted(groups)):
+            found += self.pages("ec2", "describe_security_group_rules", "SecurityGroupRules", Filters=[chosen])
         return found
 
     def pages(

@@ -58,6 +58,12 @@ def _answer(supervisor: subprocess.Popen[str]) -> dict[str, str]:
     return dict(json.loads(line))
 
 
+def state_in(folder: Path) -> dict[str, str]:
+    """Return the variables with which an engine keeps its state in a folder, which exists."""
+    # The engine writes a file's metadata in two steps; a reader in between, the engine too, finds no state.
+    return {"PULUMI_BACKEND_URL": f"file://{folder}?metadata=skip"}
+
+
 @dataclass(frozen=True)
 class Clusters(Mapping[str, Path]):
     """The kubeconfig of each stack. Who asks for one waits until the stack's API server runs.
@@ -175,8 +181,7 @@ class Lab:
         return {
             "PATH": os.pathsep.join([str(self.folder / "bin"), self.anew()["PATH"]]),
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
-            # The engine writes a file's metadata in two steps; a reader in between, the engine too, finds no state.
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
+            **state_in(self.folder / "state"),
             "PULUMI_CONFIG_PASSPHRASE": "lab",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

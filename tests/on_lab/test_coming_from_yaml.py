@@ -1,7 +1,6 @@
 """From hand-written policies and a group to the running stack: no write cuts or deletes what is declared."""
 
 import json
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from lab.recording.surveyor import Surveyor
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
+from lab.running.kubectl import kubectl
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.declared.old_policies import FOLDER, LEFT, TAKEN, drafted_traffic
@@ -58,17 +58,12 @@ class Moved:
     third: Result
 
     def kubectl(self, *arguments: str) -> Told:
-        return _kubectl(self.lab, *arguments)
-
-
-def _kubectl(lab: Lab, *arguments: str) -> Told:
-    command = [str(lab.toolchain.path("kubectl")), *arguments]
-    return subprocess.run(command, env=lab.env("dev"), capture_output=True, text=True, check=False)  # noqa: S603 - the lab's kubectl
+        return kubectl(self.lab, "dev", *arguments)
 
 
 def _uids(lab: Lab) -> dict[str, str]:
     """Return the identity of each policy, which a deletion and a new creation change."""
-    listed = json.loads(_kubectl(lab, "get", "networkpolicies", *IN, "-o", "json").stdout)["items"]
+    listed = json.loads(kubectl(lab, "dev", "get", "networkpolicies", *IN, "-o", "json").stdout)["items"]
     return {each["metadata"]["name"]: each["metadata"]["uid"] for each in listed}
 
 
@@ -109,7 +104,7 @@ def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]
     settings["config"][BINDING_KEY]["adopt"] = {"policies": list(TAKEN), "groups": {"api": group}}
     files = {"traffic.yaml": yaml.safe_dump(drafted_traffic()), "Pulumi.dev.yaml": yaml.safe_dump(settings)}
     program = copy_program(REPOSITORY, tmp_path_factory.mktemp("moved") / "shop", files)
-    _kubectl(lab, "apply", "-f", str(FOLDER)).check_returncode()
+    kubectl(lab, "dev", "apply", "-f", str(FOLDER)).check_returncode()
     uids, planned = _uids(lab), Surveyor.of(lab, "dev").declared(program)
     with recorded(lab, "dev", NAMESPACE) as recording:
         first = Engine(lab, "dev", program, recording.variables).up().checked()
@@ -118,7 +113,7 @@ def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]
     yield Moved(lab, program, planned, recording.journal, uids, group, first, second, third)
     if engine.export()["deployment"].get("resources"):  # a single test was chosen
         engine.destroy()
-    _kubectl(lab, "delete", "networkpolicies", "--all", *IN)
+    kubectl(lab, "dev", "delete", "networkpolicies", "--all", *IN)
 
 
 def test_no_write_cuts_a_declared_connection_that_the_old_policies_allow(moved: Moved) -> None:

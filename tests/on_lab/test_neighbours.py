@@ -4,7 +4,6 @@ Each is deployed, and one of them is changed, rolled back and destroyed. No othe
 """
 
 import json
-import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from flash_ticket.firewall.compile.owner import Owner, tags_of
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
-from lab.running.lab import Lab
+from lab.running.kubectl import kubectl
+from lab.running.lab import Lab, state_in
 from lab.running.program import copy_program
 from tests.support.declared.owners import owner_of
 from tests.support.engine.apis import NAMESPACE, REPOSITORY
@@ -63,7 +63,7 @@ class Shop:
     @property
     def variables(self) -> dict[str, str]:
         kubeconfig = str(self.lab.kubeconfigs[self.cluster])
-        return {"KUBECONFIG": kubeconfig, "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip"}
+        return {"KUBECONFIG": kubeconfig, **state_in(self.folder / "state")}
 
     @property
     def engine(self) -> Engine:
@@ -100,9 +100,9 @@ class Shop:
         return found
 
     def kubectl(self, *arguments: str) -> str:
-        command = [str(self.lab.toolchain.path("kubectl")), *arguments]
-        environment = {**self.lab.env(self.cluster), **self.variables}
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - the lab's
+        told = kubectl(self.lab, self.cluster, *arguments)
+        told.check_returncode()
+        return told.stdout
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The example without a load balancer, deployed beside a flow log of others, which nothing here ever changes."""
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,8 @@ from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
-from lab.running.lab import Lab
+from lab.running.kubectl import kubectl
+from lab.running.lab import Lab, state_in
 from lab.running.program import copy_program
 from tests.support.engine.apis import REPOSITORY
 
@@ -62,9 +62,9 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
     program = copy_program(REPOSITORY, folder / "program", _files(theirs))
     (folder / "state").mkdir()
-    variables = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}?metadata=skip"}
+    variables = state_in(folder / "state")
     engine = Engine(lab, STACK, program, variables)
-    _kubectl(lab, "create", "namespace", "wiki")
+    kubectl(lab, STACK, "create", "namespace", "wiki").check_returncode()
     before = flow_logs()
     engine.preview().checked()
     deployed = engine.up().checked()
@@ -77,7 +77,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     after = flow_logs()
     ec2.delete_flow_logs(FlowLogIds=[theirs])
     s3.delete_bucket(Bucket=BUCKET)
-    _kubectl(lab, "delete", "namespace", "wiki", "--wait=false")
+    kubectl(lab, STACK, "delete", "namespace", "wiki", "--wait=false").check_returncode()
     return Story(deployed, again, outputs, verified, denied, before, between, after)
 
 
@@ -95,11 +95,6 @@ def _files(flow_log: str) -> dict[str, str]:
     binding["flowLogs"]["existing"]["id"] = flow_log
     traffic = (EXAMPLE / "traffic.yaml").read_text()
     return {"traffic.yaml": traffic, f"Pulumi.{STACK}.yaml": yaml.safe_dump(settings)}
-
-
-def _kubectl(lab: Lab, *arguments: str) -> None:
-    command = [str(lab.toolchain.path("kubectl")), *arguments]
-    subprocess.run(command, env=lab.env(STACK), check=True, capture_output=True)  # noqa: S603 - the lab's kubectl
 
 
 def test_a_second_preview_finds_nothing_to_do(story: Story) -> None:

@@ -1,7 +1,6 @@
 """The example of two namespaces, deployed: each has its own default-deny, and nothing is left after the destroy."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,8 @@ import pytest
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
-from lab.running.lab import Lab
+from lab.running.kubectl import kubectl
+from lab.running.lab import Lab, state_in
 from lab.running.program import copy_program
 from tests.support.engine.apis import REPOSITORY
 
@@ -53,21 +53,22 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     files = {name: text.replace("namespace: monitoring", f"namespace: {MONITORING}") for name, text in named.items()}
     program = copy_program(REPOSITORY, folder / "program", files)
     (folder / "state").mkdir()
-    variables = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}?metadata=skip"}
-    engine, environment = Engine(lab, STACK, program, variables), {**lab.env(STACK), **variables}
+    variables = state_in(folder / "state")
+    engine = Engine(lab, STACK, program, variables)
 
-    def kubectl(*arguments: str) -> str:
-        command = [str(lab.toolchain.path("kubectl")), *arguments]
-        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - the lab's
+    def asked(*arguments: str) -> str:
+        told = kubectl(lab, STACK, *arguments)
+        told.check_returncode()
+        return told.stdout
 
     def look(kind: str) -> Seen:
         return {
-            namespace: json.loads(kubectl("get", kind, "--namespace", namespace, "--output", "json"))["items"]
+            namespace: json.loads(asked("get", kind, "--namespace", namespace, "--output", "json"))["items"]
             for namespace in POLICIES
         }
 
     for namespace in POLICIES:
-        kubectl("create", "namespace", namespace)
+        asked("create", "namespace", namespace)
     engine.preview().checked()
     engine.up().checked()
     deployed, attached = look("networkpolicies"), look("securitygrouppolicies")
@@ -76,7 +77,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     engine.destroy().checked()
     left = look("networkpolicies")
     for namespace in POLICIES:
-        kubectl("delete", "namespace", namespace, "--wait=false")
+        asked("delete", "namespace", namespace, "--wait=false")
     return Story(deployed, attached, again, verified, left)
 
 

@@ -54,15 +54,21 @@ AWS_PORTS = (tcp(443),)
 
 _SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _LONGEST = 63
-_WHOLE_NAME = re.compile(r"(?:cn\.)?com\.amazonaws\.[a-z0-9-]+\.(.+)")
+_WHOLE_NAME = re.compile(r"(?:cn\.)?com\.amazonaws\.([a-z0-9-]+)\.(.+)")
+
+
+def region_and_service(whole: str) -> tuple[str, str]:
+    """Return the two parts of an endpoint's service name that tell it apart; empty for a service of others."""
+    found = _WHOLE_NAME.fullmatch(whole)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def _service(value: object) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST or not _SERVICE.fullmatch(value):
         known = f"{shown(value)} is not the name of an AWS service"
         raise refusal(known, "Write the last part of the endpoint's service name, such as sqs, s3 or ecr.api")
-    if whole := _WHOLE_NAME.fullmatch(value):
-        raise refusal(f"{shown(value)} is a whole service name, and its region differs by stack", f"Write {whole[1]}")
+    if service := region_and_service(value)[1]:
+        raise refusal(f"{shown(value)} is a whole service name, and its region differs by stack", f"Write {service}")
     return value
 
 

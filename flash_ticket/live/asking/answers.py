@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The answers of one API. An error is told once: who asks again later asks anew."""
+    """The answers of one API. An error is kept for one question: the next one asks the API again."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _known: dict[str, Future[Any]] = field(default_factory=dict)

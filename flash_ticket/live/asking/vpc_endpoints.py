@@ -3,16 +3,14 @@
 This needs ec2:DescribeVpcEndpoints and ec2:DescribeNetworkInterfaces.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from typing import Any, Protocol
 
 from flash_ticket.firewall.bind.account import FoundEndpoint
+from flash_ticket.firewall.declare.built_in import region_and_service
 from flash_ticket.firewall.declare.choices import Network
-
-_MOST_VALUES = 200
-"""EC2 API reference, Filter."""
+from flash_ticket.live.asking.filters import filters
 
 
 class _Account(Protocol):
@@ -33,11 +31,10 @@ def endpoints_in(account: _Account, vpc: str) -> Iterator[FoundEndpoint]:
     """Yield the endpoints of AWS services in a VPC that are available."""
     of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
     described = account.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=of_vpc)
-    named = re.compile(rf"(?:cn\.)?com\.amazonaws\.{re.escape(account.region)}\.(.+)")
     for each in described:
-        of_service = named.fullmatch(each["ServiceName"])
-        if of_service and each["State"].lower() == "available":
-            yield _endpoint(account, each, of_service[1])
+        region, service = region_and_service(each["ServiceName"])
+        if region == account.region and each["State"].lower() == "available":
+            yield _endpoint(account, each, service)
 
 
 def _endpoint(account: _Account, described: dict[str, Any], service: str) -> FoundEndpoint:
@@ -46,9 +43,7 @@ def _endpoint(account: _Account, described: dict[str, Any], service: str) -> Fou
         return FoundEndpoint(found, service, prefix_list=_list_of(account, described["ServiceName"]))
     groups = tuple(sorted(group["GroupId"] for group in described.get("Groups", ())))
     networks: list[Network] = []
-    interfaces = described.get("NetworkInterfaceIds", [])
-    for first in range(0, len(interfaces), _MOST_VALUES):
-        chosen = {"Name": "network-interface-id", "Values": interfaces[first : first + _MOST_VALUES]}
+    for chosen in filters("network-interface-id", described.get("NetworkInterfaceIds", [])):
         networks += _addresses(account, [chosen])
     return FoundEndpoint(found, service, "", tuple(networks), groups)
 

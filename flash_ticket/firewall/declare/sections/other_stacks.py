@@ -28,7 +28,7 @@ _SMALLEST = 28
 
 
 class Withheld(Enum):
-    """An output that a stack has and nobody may read here."""
+    """An output that a stack has. Nobody may read it here."""
 
     SECRET = "secret"  # noqa: S105 - a word
 
