@@ -7,17 +7,17 @@ waits, and then says that it finds no credentials.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_network
 from typing import Any
 
+from flash_ticket.firewall.bind.bind_built_in import known_addresses
 from flash_ticket.firewall.declare.built_in import AwsService, BuiltIn
-from flash_ticket.firewall.declare.matrix import External, Matrix, Service
+from flash_ticket.firewall.declare.matrix import External, Service
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortSet, tcp
 
 _ROLE = "eks.amazonaws.com/role-arn"
-_AGENT = tuple(map(ip_network, ("169.254.170.23", "fd00:ec2::23")))
+_AGENT = known_addresses(())[BuiltIn.POD_IDENTITY]
 
 Described = Mapping[str, Any]
 
@@ -114,11 +114,8 @@ def _notice(account: str, kind: Identity, lacking: list[str]) -> Notice:
 
 
 def _has_way(planned: CompiledFirewall, service: Service, kind: Identity) -> bool:
-    return any(_is_way(planned, flow.target, PortSet.of(flow.ports), kind) for flow in _flows(planned.matrix, service))
-
-
-def _flows(matrix: Matrix, service: Service) -> Iterable[Any]:
-    return matrix.flows_out_of[service.name]
+    flows = planned.matrix.flows_out_of[service.name]
+    return any(_is_way(planned, flow.target, PortSet.of(flow.ports), kind) for flow in flows)
 
 
 def _is_way(planned: CompiledFirewall, target: str, ports: PortSet, kind: Identity) -> bool:
