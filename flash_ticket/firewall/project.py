@@ -20,6 +20,11 @@ from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse
 
 MATRIX_FILE = MATRIX
 
+_GUIDE = "docs/getting-started.md"
+_NO_STACK = f"Name the project's folder with --project, or write the file as {_GUIDE} says"
+_BINDING = BINDING_KEY.partition(":")[2]
+_BINDING_REMEDY = f"Add it, {_GUIDE} lists what it holds"
+
 Resolve = Callable[[Path, str], dict[str, Any]]
 """Returns the configuration of a stack as Pulumi resolves it; only Pulumi can read an environment."""
 
@@ -91,10 +96,12 @@ def read_settings(folder: Path, stack: str, resolve: Resolve | None = None) -> d
     if has_environment and resolve:
         found = resolve(folder, stack)
     if BINDING_KEY not in found:
-        problem, remedy = "this key is missing", "Add it as in Pulumi.dev.yaml"
-        if has_environment:
+        problem, remedy = "this key is missing", _BINDING_REMEDY
+        if misnamed := next((key for key in found if key.endswith(f":{_BINDING}")), None):
+            remedy = f"Write it instead of {misnamed}"
+        elif has_environment:
             problem = "this key is neither here nor in the environment"
-            remedy = "Add it as in Pulumi.dev.yaml, or under pulumiConfig in the environment"
+            remedy = f"{_BINDING_REMEDY}; or under pulumiConfig in the environment"
         raise InputError(path.name, f"config.{BINDING_KEY}", problem, remedy)
     return found
 
@@ -131,5 +138,5 @@ def stacks(folder: Path) -> tuple[str, ...]:
     """
     found = stacks_of(folder)
     if not found:
-        raise InputError(str(folder), "", "there is no Pulumi.<stack>.yaml", "Name the project's folder with --project")
+        raise InputError(str(folder), "", "there is no Pulumi.<stack>.yaml", _NO_STACK)
     return found

@@ -109,6 +109,13 @@ def test_settings_without_a_binding_are_an_input_error(project: Path, text: str)
     assert refusal(project).startswith(f"Pulumi.dev.yaml: config.{BINDING_KEY}: this key is missing.")
 
 
+def test_a_binding_under_another_name_is_named(project: Path) -> None:
+    file = project / "Pulumi.dev.yaml"
+    file.write_text(file.read_text().replace(BINDING_KEY, "shop-firewall:binding"))
+
+    assert f"config.{BINDING_KEY}: this key is missing. Write it instead of shop-firewall:binding." in refusal(project)
+
+
 def test_a_mistake_in_the_binding_reads_as_in_a_preview(project: Path) -> None:
     change(project, "dev", vcp={"name": "x"})
 

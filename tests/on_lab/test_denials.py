@@ -109,7 +109,7 @@ def test_each_attempt_is_found_with_its_policy_and_nothing_is_invented(seen: Row
     for denial in answer["denials"]:
         assert not denial["declared"]
         assert denial["decides"]
-        assert all("governs" in each and "flash-ticket/" in each for each in denial["decides"])
+        assert all("govern" in each and "flash-ticket/" in each for each in denial["decides"])
     assert answer["status"] == 0
     assert (answer["total"]["malformed"], answer["total"]["unattributed"]) == (0, 0)
 

@@ -139,10 +139,10 @@ Declared, but stopped:
 from               to                 ports         layer  what decides                       what to change
 api                redis              TCP 6379      pod    Egress: flash-ticket/00-default-   Add a rule for it, or
                                                            deny, flash-ticket/04-allow-       remove the flow from
-                                                           egress-api governs api; flash-     traffic.yaml
+                                                           egress-api govern api; flash-      traffic.yaml
                                                            ticket/04-allow-egress-api
                                                            egress[0], flash-ticket/04-allow-
-                                                           egress-api egress[2] names redis,
+                                                           egress-api egress[2] name redis,
                                                            but not this port
 
 Not declared, but open:

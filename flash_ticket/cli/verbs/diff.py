@@ -52,7 +52,8 @@ def diff(  # noqa: PLR0913, PLR0917 - each is an option of the command
 def _between(directories: list[Path], cni: CniName | None) -> tuple[Change, ...]:
 
     if len(directories) != 2:  # noqa: PLR2004  # before and after
-        raise InputError("--dir", "", f"it is given {len(directories)} times", "Give it twice: before, then after")
+        times = "once" if len(directories) == 1 else f"{len(directories)} times"
+        raise InputError("--dir", "", f"it is given {times}", "Give it twice: before, then after")
     before, after = (analysed(directory, cni).connections().as_map() for directory in directories)
     return changes_between(before, after)
 

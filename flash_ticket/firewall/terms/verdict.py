@@ -129,13 +129,15 @@ class Side:
 
     @property
     def _said(self) -> str:
-        governed = f"{', '.join(self.governors)} governs {self.endpoint}"
+        govern = "govern" if len(self.governors) > 1 else "governs"
+        governed = f"{', '.join(self.governors)} {govern} {self.endpoint}"
         rules = ", ".join(map(str, self.rules))
+        name = "name" if len(self.rules) > 1 else "names"
         return {
             Outcome.UNGOVERNED: f"nothing governs {self.endpoint}, so everything passes",
             Outcome.ALLOWED: f"allowed by {rules}",
             Outcome.NO_RULE_FOR_PEER: f"{governed}, and no rule names {self.peer}",
-            Outcome.NO_RULE_FOR_PORT: f"{governed}; {rules} names {self.peer}, but not this port",
+            Outcome.NO_RULE_FOR_PORT: f"{governed}; {rules} {name} {self.peer}, but not this port",
             Outcome.DENIED: f"denied by {rules}",
             Outcome.BY_DEFAULT: f"{governed}, and none of its rules matches, so everything passes",
             Outcome.REPLY: "a reply needs no rule",

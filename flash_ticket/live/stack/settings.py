@@ -73,7 +73,9 @@ def configuration(stack: str, settings: Mapping[str, Any], read: ReadOutputs | N
         raise InputError(stack_file(stack), "aws:region", "this key is missing", "Add it, such as ap-northeast-2")
     content = settings.get(BINDING_KEY)
     if content is None:
-        raise InputError(stack_file(stack), BINDING_KEY, "this key is missing", "Add it as in Pulumi.dev.yaml")
+        raise InputError(
+            stack_file(stack), BINDING_KEY, "this key is missing", "Add it, docs/getting-started.md lists what it holds"
+        )
     if isinstance(content, dict) and content.keys() == {"secure"}:
         raise encrypted_binding(stack)
     return StackConfiguration(

@@ -250,7 +250,7 @@ def test_a_folder_without_a_project_is_bad_input(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         result = run("check", "--project", folder)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "there is no Pulumi.<stack>.yaml. Name the project's folder with --project." in result.stderr
+        assert "there is no Pulumi.<stack>.yaml. Name the project's folder with --project, or write" in result.stderr
 
 
 def test_check_loads_no_module_for_pulumi_aws_or_kubernetes() -> None:

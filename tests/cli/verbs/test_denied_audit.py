@@ -79,7 +79,7 @@ def test_what_was_audited_is_listed_by_flow_and_policy_with_the_line_that_would_
         "gateway => redis : TCP 6379  2 lines, 2026-11-24T03:01:00Z",
     ]
     assert "  audited: it passed, and the pod layer would stop it (Hubble); 1 line passed that layer" in shown
-    assert any("flash-ticket/04-allow-egress-gateway governs gateway" in each for each in shown)
+    assert any("flash-ticket/04-allow-egress-gateway govern gateway" in each for each in shown)
     assert "    - {from: gateway, to: redis, ports: [6379]}" in shown
     assert "2 lines show traffic that passed, 0 show traffic that was stopped elsewhere" in shown
     assert "3 lines show traffic that would be stopped" in shown

@@ -160,7 +160,7 @@ def test_diff_needs_two_directories(shop: Path) -> None:
     result = run("diff", "--dir", shop)
     assert (result.exit_code, result.stderr) == (
         2,
-        "error: --dir: it is given 1 times. Give it twice: before, then after.\n",
+        "error: --dir: it is given once. Give it twice: before, then after.\n",
     )
 
 

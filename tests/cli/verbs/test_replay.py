@@ -76,7 +76,7 @@ def test_replay_lists_what_a_proposed_matrix_would_cut_and_exits_1(
     assert cut.startswith("Would be cut by proposed.yaml (1)\n")
     assert "  pay => redis : TCP 6379  2 lines, " in cut
     assert "stopped by the pod layer: Egress: flash-ticket/00-default-deny" in cut
-    assert "stopped by the vpc layer: Egress: pay, pods.flash-ticket governs pay" in cut
+    assert "stopped by the vpc layer: Egress: pay, pods.flash-ticket govern pay" in cut
     assert "  api => rabbitmq : TCP 5672\n" in rest
     assert "pay => redis" not in rest
 

@@ -100,7 +100,10 @@ def test_other_encrypted_settings_are_refused(tmp_path: Path, key: str) -> None:
         ({"aws:assumeRole": {"roleArn": "x"}}, "aws:assumeRole: places are looked up before the provider starts"),
         ({"aws:assumeRoles": [{"roleArn": "x"}]}, "aws:assumeRoles: places are looked up before the provider starts"),
         ({"aws:region": None}, "aws:region: this key is missing. Add it, such as ap-northeast-2."),
-        ({BINDING_KEY: None}, f"{BINDING_KEY}: this key is missing. Add it as in Pulumi.dev.yaml."),
+        (
+            {BINDING_KEY: None},
+            f"{BINDING_KEY}: this key is missing. Add it, docs/getting-started.md lists what it holds.",
+        ),
         ({BINDING_KEY: {}}, f"{BINDING_KEY}.vpc: this key is missing"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

@@ -93,12 +93,12 @@ def test_a_denial_names_what_decides_in_the_layer_that_stopped_it() -> None:
         f"flash-ticket/{name}" for name in ("00-default-deny", "04-allow-egress-gateway", "03-allow-pay-from-api")
     )
     assert pod == (
-        f"Egress: {default}, {egress} governs gateway, and no rule names pay",
-        f"Ingress: {default}, {ingress} governs pay, and no rule names gateway",
+        f"Egress: {default}, {egress} govern gateway, and no rule names pay",
+        f"Ingress: {default}, {ingress} govern pay, and no rule names gateway",
     )
     assert vpc == (
-        "Egress: gateway, pods.flash-ticket governs gateway, and no rule names pay",
-        "Ingress: pay, pods.flash-ticket governs pay, and no rule names gateway",
+        "Egress: gateway, pods.flash-ticket govern gateway, and no rule names pay",
+        "Ingress: pay, pods.flash-ticket govern pay, and no rule names gateway",
     )
 
 
@@ -344,7 +344,7 @@ def test_a_host_whose_neighbours_may_connect_is_told_what_stops_the_host_itself(
     assert denial.source.name == "another host of the VPC"
     assert denial.standing is Standing.UNDECLARED
     assert [each for each in denial.decided if "allows it" in each or "allowed by" in each] == []
-    assert "governs gateway, and no rule names another host of the VPC" in denial.decided[-1]
+    assert "govern gateway, and no rule names another host of the VPC" in denial.decided[-1]
 
 
 def test_as_compiled_counts_the_rules_of_others_as_far_as_they_are_known() -> None:

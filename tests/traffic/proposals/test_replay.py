@@ -82,7 +82,7 @@ def test_a_cut_names_the_layers_that_would_stop_it_and_what_decides_there() -> N
     assert (pod.layer, vpc.layer) == (Layer.POD, Layer.VPC)
     assert [side.governors for side in pod.sides] == [("flash-ticket/00-default-deny", OF_PAY)]
     assert [str(rule) for side in pod.sides for rule in side.rules] == [f"{OF_PAY} egress[0]", f"{OF_PAY} egress[1]"]
-    assert [str(side) for side in vpc.sides] == ["Egress: pay, pods.flash-ticket governs pay, and no rule names redis"]
+    assert [str(side) for side in vpc.sides] == ["Egress: pay, pods.flash-ticket govern pay, and no rule names redis"]
 
 
 def test_with_shared_groups_the_vpc_layer_stops_nothing_that_another_flow_keeps_open() -> None:
