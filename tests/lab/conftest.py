@@ -8,6 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
+from flash_ticket.firewall.compile.owner import Owner
+from flash_ticket.live.aws_account import AwsAccount
 from lab.surroundings import REGION
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -46,3 +48,16 @@ def group(aws: Callable[[str], Any], vpc: str, request: pytest.FixtureRequest) -
     """The id of a new security group."""
     ec2 = aws("ec2")
     return str(ec2.create_security_group(GroupName=request.node.name, Description="test", VpcId=vpc)["GroupId"])
+
+
+@pytest.fixture
+def account(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
+    """The lab's account, as the program connects to it."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": aws("ec2").meta.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "lab",
+        "AWS_SECRET_ACCESS_KEY": "lab",
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return AwsAccount.connect(REGION, None, Owner.in_cluster("dev", "flash-ticket", REGION, "flash-ticket-dev"))

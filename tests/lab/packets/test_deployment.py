@@ -13,22 +13,14 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.stack.settings import read_stack_file
-from lab.vpc.deployment import deployed
+from lab.packets.deployment import deployed
 from tests.support.declared.accounts import ROOT
 
 
 @pytest.fixture
-def shop(aws: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> CompiledFirewall:
+def shop(account: AwsAccount) -> CompiledFirewall:
     """The shop's firewall in dev, with the ids of the lab's account."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": aws("ec2").meta.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "lab",
-        "AWS_SECRET_ACCESS_KEY": "lab",
-        "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
     matrix, settings = read_matrix(ROOT / MATRIX_FILE), read_stack_file(ROOT, "dev")
-    account = AwsAccount.connect(settings.region, settings.profile, settings.owner(matrix.namespace))
     return compile_firewall(matrix, bind(matrix, settings.binding, "dev", account))
 
 
