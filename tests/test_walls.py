@@ -165,6 +165,12 @@ def test_nothing_of_the_product_knows_the_lab_the_tests_or_the_benchmarks(path: 
     assert not roots(path) & {"lab", "tests", "moto", "pytest", "hypothesis"}
 
 
+@every(files("lab/vpc"))
+def test_the_imitation_of_a_vpc_knows_nothing_of_what_it_judges(path: Path) -> None:
+    """It reads the account by itself, so that a mistake in the product cannot hide in it."""
+    assert {name[:2] for name in imported(path) if name[0] in OURS} <= {("lab", "vpc")}
+
+
 @every(files("flash_ticket/live"))
 def test_live_declares_no_resource_and_is_no_command(path: Path) -> None:
     """Of Pulumi it knows the running program: its configuration, what its state and other stacks hold, how it ends."""

@@ -1,0 +1,225 @@
+"""The imitation itself: it keeps the rules in force that the account holds, and counts all packets that it judges."""
+
+import contextlib
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
+from types import TracebackType
+from typing import Self
+
+from lab.vpc.account import Account, Address, Interface, Network
+from lab.vpc.counted import Action, Counted, Direction, Window
+from lab.vpc.netlink import TABLE, tallies, total
+from lab.vpc.owners import Owners, owners_of
+from lab.vpc.pods import Pods
+from lab.vpc.ruleset import SEEN, Ruleset
+from lab.vpc.tallied import VERDICTS, Kind, Path, Verdict
+
+ROOM = 1 << 16
+"""How many kinds of packets of one verdict, family and protocol are counted between two calls of `Judge.window`."""
+
+_POLL_SECONDS = 1.0
+
+
+class JudgeError(Exception):
+    """The imitation cannot judge, or has not counted every packet."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """The judge of the packets that pass through the network namespace in which it is made.
+
+    While a ``with`` block of it runs, it follows the account. A connection that stands at its begin counts as tracked.
+
+    Attributes:
+        accounts: Returns what the account holds now: `lab.vpc.account.read` with a client of EC2.
+        pods: How pods meet the VPC.
+        poll: After how many seconds the account is read again.
+        room: How many kinds of packets of one verdict, family and protocol are counted between two calls.
+    """
+
+    accounts: Callable[[], Account]
+    pods: Pods
+    poll: float = _POLL_SECONDS
+    room: int = ROOM
+    _rules: Ruleset | None = None
+    _generation: int = 0
+    _begin: float = 0.0
+    _stood: dict[str, None] = field(default_factory=dict)
+    _numbers: dict[Counted, list[int]] = field(default_factory=dict)
+    _fault: Exception | None = None
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _alone: threading.RLock = field(default_factory=threading.RLock)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        """Judge from now on."""
+        self._begin = time.time()
+        self.settle()
+        self._thread = threading.Thread(target=self._follow, name="lab.vpc", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Judge no more; nothing of the rules is left."""
+        self._ended.set()
+        if self._thread:
+            self._thread.join()
+        _nft(f"delete table inet {TABLE}\n")
+        if kind is None:
+            self._check()
+
+    @property
+    def written(self) -> int:
+        """How many times rules and counters were written."""
+        return self._generation
+
+    def settle(self) -> None:
+        """Return as soon as the rules that the account holds now are in force. It writes nothing where nothing changes.
+
+        Raises:
+            JudgeError: The rules cannot be put in force.
+        """
+        with self._alone:
+            self._check()
+            account = self.accounts()
+            rules = Ruleset(account, owners_of(account, self.pods), self.pods, self.room)
+            if rules != self._rules:
+                self._put(rules)
+
+    def window(self) -> Window:
+        """Return what has passed, or was rejected, since the last call, or since the begin.
+
+        Raises:
+            JudgeError: Not every packet was counted: there was no room for so many kinds.
+        """
+        with self._alone:
+            self._collect()
+            begin, self._begin = self._begin, time.time()
+            interfaces, self._stood = tuple(self._stood), dict.fromkeys(self._interfaces())
+            counted, self._numbers = self._summed(), {}
+            return Window(begin, self._begin, interfaces, counted)
+
+    def rejected(self) -> tuple[Counted, ...]:
+        """Return what was rejected since the last call of `window`; the window goes on.
+
+        Raises:
+            JudgeError: As for `window`.
+        """
+        with self._alone:
+            self._collect()
+            return tuple(each for each in self._summed() if each.action is Action.REJECT)
+
+    def _follow(self) -> None:
+        while not self._ended.wait(self.poll):
+            try:
+                self.settle()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next call of the owner says it
+                self._fault = error
+                return
+
+    def _check(self) -> None:
+        if self._fault:
+            raise JudgeError(f"the account is followed no more: {self._fault}") from self._fault
+
+    def _collect(self) -> None:
+        self._check()
+        if self._rules is None:
+            raise JudgeError("judge within a with block")
+        self._put(self._rules)
+
+    def _put(self, rules: Ruleset) -> None:
+        """Have a new generation of rules and counters take the place of the last one, and count what that one holds."""
+        last, number = self._rules, self._generation
+        _nft(rules.text(number + 1))
+        self._rules, self._generation = rules, number + 1
+        self._stood.update(dict.fromkeys(self._interfaces()))
+        if last is None:
+            _adopt()
+            return
+        for counted in _counted(last.owners, number):
+            numbers = self._numbers.setdefault(replace(counted, packets=0, bytes=0), [0, 0])
+            numbers[0] += counted.packets
+            numbers[1] += counted.bytes
+        _nft(last.removal(number))
+
+    def _interfaces(self) -> tuple[str, ...]:
+        return tuple(self._rules.owners.interfaces) if self._rules else ()
+
+    def _summed(self) -> tuple[Counted, ...]:
+        return tuple(replace(each, packets=packets, bytes=size) for each, (packets, size) in self._numbers.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds the interface that answers for an address, whatever the number of interfaces."""
+
+    single: Mapping[Network, str]
+    wider: tuple[tuple[Network, str], ...]
+
+    @classmethod
+    def of(cls, owners: Owners) -> "_Finder":
+        pairs = [(network, name) for name, networks in owners.networks.items() for network in networks]
+        single = {network: name for network, name in pairs if network.num_addresses == 1}
+        return cls(single, tuple(pair for pair in pairs if pair[0] not in single))
+
+    def interface(self, address: Address) -> str:
+        found = self.single.get(ip_network(address))
+        return found or next(name for network, name in self.wider if address in network)
+
+
+def _counted(owners: Owners, generation: int) -> Iterator[Counted]:
+    """Yield what the sets of one generation hold."""
+    finder = _Finder.of(owners)
+    for verdict in VERDICTS:
+        packets = 0
+        for each in verdict.sets(generation):
+            for tally in tallies(each.name):
+                packets += tally.packets
+                yield _one(verdict, each.kind(tally.key), (tally.packets, tally.bytes), owners.node, finder)
+        if (passed := total(verdict.chain(generation))) != packets:
+            raise JudgeError(
+                f"{passed - packets} of {passed} packets are not counted: they are of too many kinds."
+                " Call window() more often, or give the judge more room"
+            )
+
+
+def _one(verdict: Verdict, kind: Kind, numbers: tuple[int, int], node: Interface | None, finder: _Finder) -> Counted:
+    source, target = kind.source, kind.target
+    egress = verdict.direction is Direction.EGRESS
+    if verdict.path is Path.TRANSLATED and node:
+        interface = node.identifier
+        source, target = (node.primary, target) if egress else (source, node.primary)
+    else:
+        interface = finder.interface(source if egress else target)
+    return Counted(
+        interface,
+        verdict.direction,
+        verdict.action,
+        source,
+        target,
+        kind.protocol,
+        kind.source_port,
+        kind.target_port,
+        kind.tcp_flags,
+        *numbers,
+    )
+
+
+def _adopt() -> None:
+    """Have the connections that stand count as tracked."""
+    with contextlib.suppress(subprocess.CalledProcessError):  # there is none
+        command = ["conntrack", "--update", f"--mark={SEEN:#x}/{SEEN:#x}"]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - the line above
+
+
+def _nft(text: str) -> None:
+    """Carry out a transaction."""
+    result = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False)  # noqa: S607 - the system's
+    if result.returncode != 0:
+        raise JudgeError(f"nft: {result.stderr.strip()}")
