@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.running.engine import Engine
-from lab.running.lab import Lab
+from lab.running.lab import FOREIGN, Lab
 from lab.running.program import link_program
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -31,6 +31,8 @@ def stay_up(lab: Lab, changed: Mapping[str, str] | None = None) -> None:
     sys.stdout.write(
         "# Run this in another terminal. The folder links to the project, so your edits there take effect here:\n"
     )
+    # What leads past the lab, such as AWS_PROFILE or AWS_CA_BUNDLE, may be in that terminal.
+    sys.stdout.write(f"unset $(env | sed -nE 's/^(({'|'.join(FOREIGN)})[A-Za-z0-9_]*)=.*/\\1/p')\n")
     for name, value in lab.variables("dev").items():
         sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
     sys.stdout.write(f"cd {shlex.quote(str(program))}\n")

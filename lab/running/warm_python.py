@@ -34,7 +34,7 @@ _OWN = ("components", "flash_ticket", "lab")
 _READS_ENVIRONMENT = ("kubernetes.config",)  # it looks at KUBECONFIG when it is imported
 _OF_THE_COMMAND = ("flash_ticket.cli.main", "pulumi.automation")  # beside what the program imports
 _OF_AWS = ("athena", "cloudwatch", "ec2", "glue", "iam", "kms", "s3", "vpc")  # imported by the SDK at their first use
-_CRASHED = 70
+_CRASHED, _INTERRUPTED = 70, 130
 
 STAND_IN = """#!/bin/sh
 # A Pulumi program runs in the interpreter that has imported the SDKs already; everything else starts Python itself.
@@ -60,7 +60,10 @@ with socket.socket(socket.AF_UNIX) as server:
     socket.send_fds(server, [b" "], [0, 1, 2])
     asked = {{"arguments": sys.argv[1:], "folder": os.getcwd(), "environment": dict(os.environ)}}
     server.sendall(json.dumps(asked).encode() + b"\\n")
-    answer = server.recv(1)
+    try:
+        answer = server.recv(1)
+    except KeyboardInterrupt:  # the engine interrupts its program when a resource fails
+        sys.exit({_INTERRUPTED})
 sys.exit(answer[0] if answer else {_CRASHED})
 """
 

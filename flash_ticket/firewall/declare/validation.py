@@ -106,6 +106,8 @@ def _problem_and_remedy(model: type[BaseModel], detail: ErrorDetails) -> tuple[s
     if value is None and kind != "refused":
         problem = "nothing is written here"
     known = _keys_to_write(_node(model, detail["loc"])) if kind == "model_type" else ""
+    if kind == "missing":
+        remedy += _what_to_add(_node(model, detail["loc"]))
     context = {**detail.get("ctx", {}), "value": shown(value), "known": known}
     return problem.format(**context), remedy.format(**context)
 
@@ -115,6 +117,15 @@ def _known_instead(written: str, known: list[str]) -> str:
     if close:
         return f"Write {close[0]!r} instead, or remove it"
     return f"Remove it; known here: {', '.join(known)}" if known else "Remove it"
+
+
+def _what_to_add(node: dict[str, Any]) -> str:
+    """Return the choices or the keys of a part of the schema; empty if it has neither."""
+    if choices := node.get("enum"):
+        return f": {' or '.join(map(repr, choices))}"
+    if needed := node.get("required"):
+        return f", with: {', '.join(needed)}"
+    return f", with one or more of: {keys}" if (keys := ", ".join(node.get("properties", ()))) else ""
 
 
 def _keys_to_write(node: dict[str, Any]) -> str:

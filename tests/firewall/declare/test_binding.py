@@ -19,7 +19,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("a misspelt key", "vcp", 1,
         ".vcp: this key is not known. Write 'vpc' instead, or remove it."),
     ("a missing key", "vpc", ...,
-        ".vpc: this key is missing. Add it."),
+        ".vpc: this key is missing. Add it, with one or more of: tags, name, id."),
     ("nothing", "vpc", None,
         ".vpc: nothing is written here. Write keys with values here: tags, name, id."),
     ("a selection of nothing", "vpc", {},

@@ -122,6 +122,16 @@ def test_a_workgroup_keeps_settings_that_an_update_does_not_name(aws: Aws) -> No
     assert configuration["ResultConfiguration"] == {"OutputLocation": "s3://others/"}
 
 
+def test_a_workgroup_of_athena_without_tags_has_an_empty_list_of_them(aws: Aws) -> None:
+    athena = aws("athena")
+    arn = f"arn:aws:athena:{REGION}:123456789012:workgroup/{{}}"
+    athena.create_work_group(Name="untagged")
+
+    assert athena.list_tags_for_resource(ResourceARN=arn.format("untagged"))["Tags"] == []
+    with pytest.raises(ClientError, match="Does Not Exist"):
+        athena.list_tags_for_resource(ResourceARN=arn.format("absent"))
+
+
 def test_a_missing_workgroup_or_query_of_athena_is_refused_by_name(aws: Aws) -> None:
     athena = aws("athena")
     absent = athena.exceptions.InvalidRequestException

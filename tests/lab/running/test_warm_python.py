@@ -1,6 +1,7 @@
 """A program that runs in the warm interpreter cannot be told from one that starts its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -123,12 +124,16 @@ def test_an_error_ends_the_program_with_its_traceback(warm: Path, tmp_path: Path
     assert ran.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
 
 
-def test_a_killed_program_leaves_nothing_behind(warm: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_ended_program_leaves_nothing_behind_and_no_traceback(
+    warm: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     command = [str(warm / "bin" / "python3"), str(written(tmp_path, SLEEPER))]
-    with subprocess.Popen(command, cwd=tmp_path) as asking:  # noqa: S603 - written above
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE) as asking:  # noqa: S603 - written above
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             time.sleep(0.02)
-        asking.kill()
+        asking.send_signal(number)
+        assert asking.communicate()[1] == b""
     process = Path("/proc", (tmp_path / "pid").read_text())
     end = time.monotonic() + 20
     while process.exists() and "Z" not in (process / "stat").read_text().rpartition(")")[2][:3]:

@@ -45,7 +45,7 @@ def test_each_possible_load_balancer_is_accepted(entry: dict[str, Any]) -> None:
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({**ALB, "kind": "gateway"}, ".kind: 'gateway' is not known here. Write 'alb' or 'nlb'."),
-    (without(ALB, "kind"), ".kind: this key is missing. Add it."),
+    (without(ALB, "kind"), ".kind: this key is missing. Add it: 'alb' or 'nlb'."),
     ({**ALB, "group": "none"}, ": each application load balancer has a group. Remove group, or write kind: nlb."),
     (
         {**ALB, "clientAddresses": "preserved"},
