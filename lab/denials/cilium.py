@@ -19,6 +19,7 @@ from typing import Any
 
 from flash_ticket.firewall.compile.alerts.alert import Alert
 from lab.denials.attempts import Call, calls, tried
+from lab.denials.domain_names import NamesTried
 from lab.denials.exported import copied, counted, followed, seconds
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
@@ -187,6 +188,7 @@ class _Story:
                 "enforced": self._enforced(engine, alerting),
                 "dropped": self._run("dropped", engine),
                 "followed": self._followed(engine),
+                "names": self._names(engine),
                 "name": self._refused_name(engine, alerting),
                 "other": self._other_context(alerting),
                 "blind": self._without_hubble(alerting),
@@ -257,6 +259,12 @@ class _Story:
     def _followed(self, engine: Engine) -> list[float | None]:
         with self._follower(engine, _now()) as follower:
             return followed(follower, calls(self.shop))
+
+    def _names(self, engine: Engine) -> dict[str, Any]:
+        """Let the gateway use a declared name and others."""
+        time.sleep(1)  # the attempts before are from an earlier second
+        since = _now()
+        return NamesTried(self.shop, self._shell).told(lambda: self._denied(engine, since, 2))
 
     def _refused_name(self, engine: Engine, alerting: Prometheus) -> dict[str, Any]:
         """Allow the gateway one name, let it ask for another, and return what is reported and counted."""

@@ -16,6 +16,9 @@ INSTANCE = "i-0a1b2c3d4e5f60718"
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 DOMAIN = "cluster.local"
+OTHER_DOMAIN = "example.net"
+"""DNS answers the names of Services in it, too: such a name is one outside the cluster to pods and policies."""
+
 CNI_BINARIES, CNI_SETTINGS = RUN / "cni" / "bin", RUN / "cni" / "net.d"
 
 _CRI = 'plugins."io.containerd.grpc.v1.cri"'
@@ -121,11 +124,11 @@ def kube_proxy(kubeconfig: Path) -> Mapping[str, Any]:
 
 
 def coredns(kubeconfig: str) -> str:
-    """Return CoreDNS's settings: the cluster's names, from its API server, and no others."""
+    """Return CoreDNS's settings: the cluster's names in two domains, from its API server, and no others."""
     return f""".:53 {{
     errors
     ready :8181
-    kubernetes {DOMAIN} in-addr.arpa {{
+    kubernetes {DOMAIN} {OTHER_DOMAIN} in-addr.arpa {{
         kubeconfig {kubeconfig}
         ttl 5
     }}

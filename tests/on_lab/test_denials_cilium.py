@@ -170,6 +170,32 @@ def test_a_follower_prints_each_denial_and_each_refused_name_of_an_export_that_i
     assert files > 1
 
 
+def test_only_a_declared_name_opens_the_way_to_its_address(seen: Row) -> None:
+    names, silent = seen["names"], "silent"
+    mirror, other = "mirror.payments.svc.example.net", "other.payments.svc.example.net"
+
+    # DNS answers every name. An address is closed until the pod has resolved a declared name that has it.
+    assert names["addresses"]["provider"] in names["others"][mirror]
+    assert names["addresses"]["stranger"] in names["others"][other]
+    assert "Address" in names["others"]["kubernetes.default.svc.cluster.local"].partition("Name:")[2]
+    assert names["before"] == {"provider": silent, "provider on another port": silent, "stranger": silent}
+    assert names["addresses"]["provider"] in names["declared"]
+    assert names["after"] == {"provider": "connected", "provider on another port": silent, "stranger": silent}
+
+
+def test_a_denied_name_that_hubble_knows_is_proposed_by_its_name(seen: Row) -> None:
+    by_port = {each["port"]: each["allow"] for each in seen["names"]["denied"]["denials"]}
+    mirror, other = "mirror.payments.svc.example.net", "other.payments.svc.example.net"
+
+    assert by_port.keys() == {443, 8443}
+    declared = "Add to externals of traffic.yaml: mirror-payments-svc-example-net: {domains: "
+    assert by_port[443]["before"] == [
+        f"{declared}[{mirror}, {other}], ports: [443]}}",
+        "Keep only the names that the pods need: they asked DNS for all of them, and got 198.51.100.77, 198.51.100.78",
+    ]
+    assert by_port[8443]["before"] == [f"{declared}[{mirror}], ports: [8443]}}"]
+
+
 def test_a_name_that_the_proxy_refuses_is_told_with_its_rule(seen: Row) -> None:
     told = seen["name"]["told"]
 

@@ -86,11 +86,14 @@ class _PlannedChange:
                 self._ends,
             )
         for left in sorted(self._left_namespaces):
+            there = {name for name, before in self._namespaces_before.items() if left in before}
+            grouped = any(OwnGroup(name) in self.standing.groups for name in there)
             yield Interruption(
                 f"the namespace {left} is no longer declared",
-                "its default-deny is deleted with its other policies, and pods that still run there are open",
+                "its default-deny is deleted with its other policies, and pods that still run there are open"
+                + (" to what their groups allow; the groups of running pods lose their rules" if grouped else ""),
                 "Move or stop these pods first, or declare them in a firewall of their own",
-                self._ends,
+                self._ends | there,
             )
         if former := self._former_namespaces:
             yield Interruption(

@@ -39,6 +39,7 @@ class Conversation:
         callers: Pods of the source, as the log or the inventory names them, up to ``MOST_EXAMPLES``, sorted.
         called: Pods of the destination, up to ``MOST_EXAMPLES``, sorted.
         early: How many of the lines are entirely from a pod's first seconds, before its policies may be enforced.
+        names: Domain names of the destination's addresses, up to ``MOST_EXAMPLES``, sorted, if the log knows them.
     """
 
     evidence: Evidence
@@ -58,6 +59,7 @@ class Conversation:
     callers: tuple[PodIdentity, ...] = ()
     called: tuple[PodIdentity, ...] = ()
     early: int = 0
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class _GrowingConversation:
     destinations: Examples[str] = field(default_factory=list)
     callers: Examples[PodIdentity] = field(default_factory=list)
     called: Examples[PodIdentity] = field(default_factory=list)
+    names: Examples[str] = field(default_factory=list)
     count: int = 0
     early: int = 0
     first: float = float("inf")
@@ -152,6 +155,8 @@ class _GrowingConversation:
         note(self.destinations, record.destination.address)
         note(self.callers, source.pod)
         note(self.called, destination.pod)
+        for name in record.destination.names:
+            note(self.names, name)
 
     def summed(self) -> Conversation:
         return replace(
@@ -165,6 +170,7 @@ class _GrowingConversation:
             callers=shown(self.callers),
             called=shown(self.called),
             early=self.early,
+            names=shown(self.names),
         )
 
 
@@ -245,6 +251,7 @@ def _joined(one: Conversation, others: Sequence[Conversation]) -> Conversation:
         callers=few({pod for each in every for pod in each.callers}),
         called=few({pod for each in every for pod in each.called}),
         early=sum(each.early for each in every),
+        names=few({name for each in every for name in each.names}),
     )
 
 

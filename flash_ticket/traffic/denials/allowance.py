@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
+from flash_ticket.firewall.compile.names.domains_layer import domains_kind
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.built_in import BuiltIn
 from flash_ticket.firewall.declare.matrix import Service, label_text
+from flash_ticket.firewall.declare.sections.domains import can_be_declared
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role, clients_of
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
@@ -154,6 +156,9 @@ class _Writer:
             return _DeclaredName(
                 "", (f"Find out which address of {endpoint.name} it is, and declare it under externals",)
             )
+        names = sorted({each for one in self.conversations for each in one.names if can_be_declared((each,))})
+        if names and "ports" in entry and domains_kind(self.layers.environment.cluster):
+            return self._domains(names, entry, addresses)
         name = free_name(f"host-{addresses[0]}", self.layers.matrix.endpoints)
         networks = [str(ip_network(ip_address(each))) for each in addresses]
         return _DeclaredName(
@@ -163,6 +168,13 @@ class _Writer:
                 f"Add to places of {self._settings}: {_pair(name, {'cidrs': networks})}",
             ),
         )
+
+    def _domains(self, names: Sequence[str], entry: _DeclaredEntry, addresses: Sequence[str]) -> _DeclaredName:
+        """Return a name for what the log knows by its domain names. They may share the addresses with others."""
+        name = free_name(names[0], self.layers.matrix.endpoints)
+        declared = f"Add to externals of traffic.yaml: {_pair(name, {'domains': list(names), **entry})}"
+        keep = f"Keep only the names that the pods need: they asked DNS for all of them, and got {', '.join(addresses)}"
+        return _DeclaredName(name, (declared,) if len(names) == 1 else (declared, keep))
 
     @property
     def _settings(self) -> str:

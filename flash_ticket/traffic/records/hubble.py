@@ -1,6 +1,8 @@
 """Hubble's export, or ``hubble observe --output json``, as records of what Cilium forwarded and dropped."""
 
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +27,8 @@ _NO_ADDRESSES = PacketAddresses()
 _MOST_HELD = 32 << 20
 """How many bytes of ends are held, including the overhead of each: enough for about 20,000 pods."""
 _BESIDES = 1 << 10
+_MOST_NAMES = 3
+"""How many names of one address are kept."""
 _NUMBER_BITS = 48
 
 _NO_TYPES = (
@@ -66,6 +70,7 @@ class HubbleReader:
       means a call and SYN with ACK a reply; otherwise `flash_ticket.traffic.records.record.is_reply` decides.
     - Labels are those of Kubernetes, without those that Cilium adds. An end that is no pod is a node or the world, by
       its reserved label: the source of a kubelet's probes is the router's own address, which no inventory knows.
+    - A destination that policies deny has the domain names that Hubble knows for its address.
     - Without a protocol in the line the protocol is 0, and without an address the address is empty.
     """
 
@@ -77,6 +82,7 @@ class HubbleReader:
         "_held",
         "_latest",
         "_listening",
+        "_names",
         "_numbers",
         "_reading",
     )
@@ -89,6 +95,7 @@ class HubbleReader:
         self._ends: dict[tuple[str, bytes], _NumberedEnd] = {}
         self._decisions: dict[tuple[object, ...], tuple[int, Decision | None]] = {}
         self._numbers: dict[End | Decision | None, int] = {}
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._held = 0
         self._earlier = EarlierFlows(scope.since)
 
@@ -110,15 +117,26 @@ class HubbleReader:
                 except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                     reading.refuse(batch.place(index), str(error))
             if gathered.is_full or self._held > _MOST_HELD:
-                yield from gathered.release()
+                yield from self._released()
                 self._forget()
-        yield from gathered.release()
+        yield from self._released()
+
+    def _released(self) -> Iterator[Record]:
+        """Yield the records; denied destinations with the names of their addresses."""
+        for record in self._gathered.release():
+            names = self._names.get(record.destination.address) if record.reason else None
+            yield (
+                replace(record, destination=replace(record.destination, names=tuple(sorted(names))))
+                if names
+                else record
+            )
 
     def _forget(self) -> None:
         self._latest.clear()
         self._ends.clear()
         self._decisions.clear()
         self._numbers.clear()
+        self._names.clear()
         self._held = 0
 
     def _count(self, flow: HubbleFlow) -> bool:
@@ -149,7 +167,8 @@ class HubbleReader:
             raise ValueError("it has no time")
         moment, count = flow.time.timestamp(), flow.count if flow.aggregate else 1
         addresses = flow.addresses or _NO_ADDRESSES
-        if decision.disposition is Disposition.STOPPED:
+        if decision.disposition is Disposition.STOPPED or decision.reason:
+            self._note_names(addresses.destination if not reply else "", flow)
             count = self._stopped(flow, decision, _packet(flow, protocol, addresses), moment)
             if not count:
                 return False
@@ -168,7 +187,9 @@ class HubbleReader:
         return True
 
     def _stopped(self, flow: HubbleFlow, decision: Decision, packet: tuple[object, ...], moment: float) -> int:
-        """Return how many denied packets a line shows that no line before it has shown."""
+        """Return how many packets that are denied, or would be, a line shows, and no line before it has shown."""
+        if decision.disposition is not Disposition.STOPPED:
+            return flow.count
         counts = self._gathered.covers(moment)
         if decision.aside:
             self._reading.aside.update({decision.aside: flow.count} if counts else ())
@@ -183,6 +204,13 @@ class HubbleReader:
         new = self._reading.packets.new(packet, kind, flow.count)
         self._reading.repeated += counts and not new
         return new
+
+    def _note_names(self, address: str, flow: HubbleFlow) -> None:
+        for name in flow.called_names if address else ():
+            known = self._names[canonical_address(address)]
+            if len(known) < _MOST_NAMES and name not in known:
+                known.add(name)
+                self._held += len(name) + _BESIDES
 
     def _note_loss(self, lost: LostEvents, moment: float | None) -> None:
         if moment is None or self._gathered.covers(moment):

@@ -82,6 +82,9 @@ class HubblePolicy(Struct, gc=False):
 Policies = Annotated[list[HubblePolicy], Meta(max_length=100)]
 
 
+DomainNames = Annotated[list[Annotated[str, Meta(max_length=1024)]], Meta(max_length=1000)]
+
+
 class DnsMessage(Struct, gc=False):
     """A query for a name, or its answer."""
 
@@ -117,8 +120,8 @@ class HubbleFlow(Struct, gc=False):
     """A packet, a message or a verdict of a policy.
 
     ``source`` and ``destination`` are `HubbleEndpoint`s that are not decoded yet, because the same ones come again and
-    again. ``l7`` and ``event_type`` are not decoded either, because only drops need them. The fields are in the order
-    in which Hubble writes them, which is the fastest to read.
+    again. ``destination_names``, ``l7`` and ``event_type`` are not decoded either, because only drops need them. The
+    fields are in the order in which Hubble writes them, which is the fastest to read.
     """
 
     time: Moment | None = None
@@ -130,6 +133,7 @@ class HubbleFlow(Struct, gc=False):
     destination: Raw = msgspec.field(default_factory=Raw)
     type: EnumValue = msgspec.field(default="", name="Type")
     node_name: Raw = msgspec.field(default_factory=Raw)
+    destination_names: Raw = msgspec.field(default_factory=Raw)
     l7: Raw = msgspec.field(default_factory=Raw)
     event_type: Raw = msgspec.field(default_factory=Raw)
     traffic_direction: EnumValue = ""
@@ -155,6 +159,12 @@ class HubbleFlow(Struct, gc=False):
     def message(self) -> Layer7 | None:
         """The message that a proxy saw; None if the line has none."""
         return _decode_message(self.l7) if self.l7 else None
+
+    @property
+    def called_names(self) -> tuple[str, ...]:
+        """The names for which DNS gave the caller the destination's address; Cilium's DNS proxy remembers them."""
+        found = _decode_names(self.destination_names) if self.destination_names else None
+        return tuple(each.removesuffix(".").lower() for each in found or ())
 
     @property
     def event(self) -> int | None:
@@ -217,6 +227,7 @@ _decode_line = msgspec.json.Decoder(Line).decode
 _decode_flow = msgspec.json.Decoder(HubbleFlow).decode
 _decode_moment = msgspec.json.Decoder(Moment).decode
 _decode_message = msgspec.json.Decoder(Layer7 | None).decode
+_decode_names = msgspec.json.Decoder(DomainNames | None).decode
 _decode_event = msgspec.json.Decoder(EventType | None).decode
 _decode_endpoint = msgspec.json.Decoder(HubbleEndpoint).decode
 

@@ -116,11 +116,13 @@ class End:
         address: In canonical form; empty if the log contains none.
         pod: The pod, if the log itself names it.
         nonpod: What the end is instead of a pod, if the log itself says so.
+        names: A few domain names for which DNS gave callers this address, sorted, if the log itself says so.
     """
 
     address: str
     pod: PodIdentity | None = None
     nonpod: NonPod | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,18 +80,27 @@ class Transition:
     def gaps(self, run: Run) -> Iterator[Gap]:
         """Yield the gaps after a write."""
         layers_of = cache(self._layers_of)
-        kept = _in_all([_openings_of(layers_of(side, self._matrix(side)), tuple(Layer)) for side in self._sides])
-        ever = {
-            (pods, deciding): _in_any(
-                [
-                    _openings_of(layers_of(side, matrix), deciding)
-                    for side in self._sides
-                    for matrix in (self._seen(pods), self._matrix(side))
-                ]
-            )
+
+        @cache
+        def open_on(side: CompiledFirewall, matrix: Matrix, deciding: Deciding) -> Openings:
+            return _openings_of(layers_of(side, matrix), deciding)
+
+        both, alone = tuple(Layer), (Layer.POD,)
+        kept = _in_all([open_on(side, self._matrix(side), both) for side in self._sides])
+        seen = {
+            pods: [(side, matrix) for side in self._sides for matrix in (self._seen(pods), self._matrix(side))]
             for pods in Pods
-            for deciding in (tuple(Layer), (Layer.POD,))
         }
+        ever = {
+            (pods, deciding): _in_any([open_on(side, matrix, deciding) for side, matrix in seen[pods]])
+            for pods in Pods
+            for deciding in (both, alone)
+        }
+        by_side = [
+            _of_attached(open_on(side, matrix, both), open_on(side, matrix, alone), self._attached[side])
+            for side, matrix in seen[Pods.NEW]
+        ]
+        ever_of_new = _in_any(by_side)
         former: Deployed | None = None
         for write in run.writes:
             if write.standing is former:
@@ -102,9 +111,7 @@ class Transition:
             for pods, by_deciding in self._openings(write.standing, run.before):
                 for deciding, found in by_deciding:
                     for pair, ports in found.items():
-                        known = ever[pods, deciding]
-                        if pods is Pods.NEW and deciding == (Layer.POD,) and set(pair) & self._attached:
-                            known = ever[pods, tuple(Layer)]
+                        known = ever_of_new if (pods, deciding) == (Pods.NEW, alone) else ever[pods, deciding]
                         if (denied or self.after) and pair in kept and (cut := kept[pair] - ports):
                             yield Gap(name, "declared before and after, and cut", pair, cut, pods)
                         if (
@@ -139,9 +146,9 @@ class Transition:
         return {each: frozenset(names) for each, names in found.items()}
 
     @cached_property
-    def _attached(self) -> frozenset[str]:
-        """The services whose new pods have a group of this program before or after."""
-        return frozenset(attachment.service for side in self._sides for attachment in side.vpc.attachments)
+    def _attached(self) -> Mapping[CompiledFirewall, frozenset[str]]:
+        """The services whose new pods have a group of this program, before and after."""
+        return {side: frozenset(each.service for each in side.vpc.attachments) for side in self._sides}
 
     def _is_distinct(self, pair: Pair) -> bool:
         """Return whether a pair is not a kubelet with pods that may have the group of nodes too."""
@@ -273,6 +280,12 @@ def _opened(layers: BothLayers, deciding: Deciding, ends: tuple[Endpoint, Endpoi
     for layer in deciding:
         found &= layers.opened(layer, *ends)
     return found
+
+
+def _of_attached(both: Openings, alone: Openings, attached: frozenset[str]) -> Openings:
+    """Return what one declaration opens for new pods: the pod layer decides alone where no end has a group of ours."""
+    every = both | alone
+    return {pair: (both if attached & set(pair) else alone).get(pair, NO_PORTS) for pair in every}
 
 
 def _in_all(sides: list[Openings]) -> Openings:

@@ -1,6 +1,7 @@
 """The line that would allow what was denied opens exactly that connection, through both layers."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flash_ticket.firewall.declare.choices import CniName
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
@@ -16,7 +18,7 @@ from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.traffic.attribution.attributed_traffic import attribute_logs
 from flash_ticket.traffic.denials.allowance import Allowance
 from flash_ticket.traffic.denials.denied import Denial, denied
-from flash_ticket.traffic.records.record import PodIdentity, Record
+from flash_ticket.traffic.records.record import Evidence, PodIdentity, Record
 from tests.support.declared.accounts import binding_content, environment_of
 from tests.support.declared.stacks import traffic_content
 from tests.support.traffic import incident
@@ -148,6 +150,36 @@ def test_a_host_becomes_an_external_with_a_place() -> None:
         "Add to externals of traffic.yaml: host-192-0-2-66: {ports: [443]}",
         "Add to places of Pulumi.dev.yaml: host-192-0-2-66: {cidrs: [192.0.2.66/32]}",
     )
+
+
+def by_cilium(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what to declare before a pod may reach an address, if Cilium enforces policies and knows these names."""
+    cluster = replace(incident.DEV.cluster, cni=CniName.CILIUM)
+    inventory = replace(INVENTORY, environment=replace(incident.DEV, cluster=cluster))
+    record = line(incident.API.addresses[0], incident.STRANGER, 443, evidence=Evidence.HUBBLE, reason="POLICY_DENIED")
+    record = replace(record, destination=replace(record.destination, names=names))
+    (denial,) = denied(attribute_logs(SHOP, inventory, [Heard((record,))])).denials
+    assert denial.allowance
+    return denial.allowance.before
+
+
+def test_a_host_that_hubble_knows_by_name_becomes_an_external_by_that_name() -> None:
+    declared = "Add to externals of traffic.yaml: api-stripe-com: {domains: [api.stripe.com], ports: [443]}"
+
+    assert by_cilium(("api.stripe.com",)) == (declared,)
+    assert by_cilium(("api.stripe.com", "x.svc.cluster.local")) == (declared,)
+
+
+def test_several_names_of_a_host_are_a_choice() -> None:
+    declared, choice = by_cilium(("api.stripe.com", "cdn.example.com"))
+
+    assert declared.endswith("{domains: [api.stripe.com, cdn.example.com], ports: [443]}")
+    assert choice == "Keep only the names that the pods need: they asked DNS for all of them, and got 192.0.2.66"
+
+
+@pytest.mark.parametrize("names", [(), ("x.svc.cluster.local",), ("api stripe",), ("x" * 300,)])
+def test_a_host_without_a_name_that_can_be_declared_becomes_an_external_with_a_place(names: tuple[str, ...]) -> None:
+    assert by_cilium(names)[0].endswith("host-192-0-2-66: {ports: [443]}")
 
 
 @pytest.mark.parametrize(

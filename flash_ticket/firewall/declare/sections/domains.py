@@ -6,12 +6,12 @@ ApplicationNetworkPolicy (its API reference, DomainName).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from flash_ticket.firewall.declare.matrix import Service
@@ -90,6 +90,17 @@ Domains = Annotated[
     ],
     Field(min_length=1),
 ]
+
+_DOMAINS: TypeAdapter[list[str]] = TypeAdapter(Domains)
+
+
+def can_be_declared(domains: Iterable[str]) -> bool:
+    """Return whether traffic.yaml accepts these names under ``domains``."""
+    try:
+        _DOMAINS.validate_python(list(domains))
+    except ValidationError:
+        return False
+    return True
 
 
 def names_of_domains_policies(services: tuple[Service, ...], source: str) -> Iterator[InputError]:
