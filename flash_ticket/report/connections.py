@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from flash_ticket.firewall.analyse.exposure import Exposure
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -192,7 +193,7 @@ def project_listing(
     if focus != EVERYTHING:
         if form is Format.HTML:
             raise InputError("--output", "html", "the page always shows the whole project", "Choose another form")
-        yield from _with_reasons(focus.of(layers.connections()), form, firewall.matrix.reasons)
+        yield from _annotated(focus.of(layers.connections()), form, firewall.matrix)
         return
     match form:
         case Format.SVG:
@@ -200,16 +201,19 @@ def project_listing(
         case Format.HTML:
             yield page(firewall.matrix, firewall.environment, firewall.proof())
         case _:
-            yield from _with_reasons(layers.connections(), form, firewall.matrix.reasons)
+            yield from _annotated(layers.connections(), form, firewall.matrix)
 
 
-def _with_reasons(connections: Connections, form: Format, reasons: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    """Yield the pieces of a listing; text and JSON say why a flow is there, where traffic.yaml says it."""
-    if not reasons or form not in {Format.TXT, Format.JSON}:
+def _annotated(connections: Connections, form: Format, matrix: Matrix) -> Iterator[str]:
+    """Yield the pieces of a listing; text and JSON give domain names, and the reason of a flow from traffic.yaml."""
+    reasons = matrix.reasons
+    domains = {external.name: external.domains for external in matrix.externals if external.domains}
+    if not (reasons or domains) or form not in {Format.TXT, Format.JSON}:
         yield from written(connections, form)
     elif form is Format.JSON:
-        yield from json_form.json_array(connections, reasons)
+        yield from json_form.json_array(connections, reasons, domains)
     else:
         for each in connections:
-            why = reasons.get((words(each.source), words(each.destination)))
-            yield _line(each) if why is None else f"{_line(each).rstrip()} ({escaped(why)})\n"
+            ends = words(each.source), words(each.destination)
+            said = "; ".join(filter(None, (", ".join(domains.get(ends[1], ())), reasons.get(ends))))
+            yield f"{_line(each).rstrip()} ({escaped(said)})\n" if said else _line(each)

@@ -14,12 +14,17 @@ def ports_as_json(ports: PortSet) -> list[dict[str, str | int]]:
 
 
 NO_REASONS: Mapping[tuple[str, str], str] = {}
+NO_DOMAINS: Mapping[str, tuple[str, ...]] = {}
 
 
-def json_array(connections: Connections, reasons: Mapping[tuple[str, str], str] = NO_REASONS) -> Iterator[str]:
+def json_array(
+    connections: Connections,
+    reasons: Mapping[tuple[str, str], str] = NO_REASONS,
+    domains: Mapping[str, tuple[str, ...]] = NO_DOMAINS,
+) -> Iterator[str]:
     """Yield an array of objects with ``src``, ``dst``, ``conn`` in netpol-analyzer's form, and ``ports`` as ranges.
 
-    An object has ``because`` if there is a reason for its ends.
+    An object has ``because`` if there is a reason for its ends, and ``domains`` if its destination is known by names.
     """
     between = "["
     for connection in connections:
@@ -30,6 +35,8 @@ def json_array(connections: Connections, reasons: Mapping[tuple[str, str], str] 
             "conn": str(connection.ports),
             "ports": ports_as_json(connection.ports),
         }
+        if ends[1] in domains:
+            entry["domains"] = list(domains[ends[1]])
         if ends in reasons:
             entry["because"] = reasons[ends]
         yield f"{between}\n  {json.dumps(entry)}"

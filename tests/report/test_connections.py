@@ -4,9 +4,12 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from flash_ticket.firewall.declare.choices import Attachment, CniName
+from flash_ticket.firewall.declare.matrix import External, Flow
 from flash_ticket.firewall.prove.address_ends import Question
 from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.addresses import AddressRange
@@ -112,6 +115,20 @@ def test_a_listing_of_the_project_says_why_a_flow_is_there() -> None:
     assert json.loads(listed[Format.JSON])[0]["because"] == "scrapes"
     assert "scrapes" not in listed[Format.CSV]
     assert "because" not in "".join(project_listing(firewall, layers, Format.JSON, Focus(sources=("gateway",))))
+
+
+def test_a_listing_of_the_project_gives_the_domain_names_of_a_destination() -> None:
+    matrix, environment = two_namespaces()
+    cluster = replace(environment.cluster, cni=CniName.CILIUM, attachment=Attachment.NODES)
+    payments = External("payments", (tcp(443),), None, (), domains=("*.stripe.com", "api.x.com"))
+    flow = Flow("api", "payments", (tcp(443),), "ticket 12")
+    paying = replace(matrix, externals=(*matrix.externals, payments), flows=(*matrix.flows, flow))
+    firewall = compile_firewall(paying, replace(environment, cluster=cluster))
+    layers, focus = firewall.layers(), Focus(sources=("api",), destinations=("payments",))
+    listed = {form: "".join(project_listing(firewall, layers, form, focus)) for form in (Format.TXT, Format.JSON)}
+
+    assert listed[Format.TXT] == "api => payments : TCP 443 (*.stripe.com, api.x.com; ticket 12)\n"
+    assert json.loads(listed[Format.JSON])[0]["domains"] == ["*.stripe.com", "api.x.com"]
 
 
 def test_an_explanation_says_why_a_flow_is_there() -> None:

@@ -1,15 +1,16 @@
 """What a deployment opens and closes in each layer, compared with what is deployed, and what others add to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.change.adoption import unfinished_groups
 from flash_ticket.firewall.change.deployed import Deployed, Described, identity, title_of
 from flash_ticket.firewall.change.interruption import Interruption, interruptions
 from flash_ticket.firewall.prove.both_layers import BothLayers
-from flash_ticket.firewall.prove.endpoint import KUBELET
+from flash_ticket.firewall.prove.endpoint import INTERNET, KUBELET, Role
 from flash_ticket.firewall.terms.changes import Change, changes_between
 from flash_ticket.firewall.terms.connections import PartyName
+from flash_ticket.firewall.terms.domain_names import narrowest
 from flash_ticket.firewall.terms.ports import NO_PORTS, PortSet
 from flash_ticket.firewall.terms.verdict import Layer
 
@@ -73,11 +74,42 @@ class Impact:
 
 def difference(before: BothLayers, after: BothLayers) -> FirewallDifference:
     """Compare two states of both layers."""
+    names = {*before.names.patterns, *after.names.patterns}
+    alone, joined = ({layer: _with_names(side, layer, names) for layer in Layer} for side in (before, after))
+    through = [_through_both(side) | _named_through_both(side, names) for side in (before, after)]
     return FirewallDifference(
-        changes_between(_through_both(before), _through_both(after)),
-        {layer: changes_between(openings(before, layer), openings(after, layer)) for layer in Layer},
+        changes_between(*through),
+        {layer: changes_between(alone[layer], joined[layer]) for layer in Layer},
         not before.perhaps_passing and not after.perhaps_passing,
     )
+
+
+def _with_names(layers: BothLayers, layer: Layer, names: Iterable[str]) -> dict[tuple[PartyName, PartyName], PortSet]:
+    """Return what a layer opens, in the pod layer also to each domain name: the VPC layer knows no names."""
+    return openings(layers, layer) | (_of_names(layers, names) if layer is Layer.POD else {})
+
+
+def _of_names(layers: BothLayers, names: Iterable[str]) -> dict[tuple[PartyName, PartyName], PortSet]:
+    """Return what the pod layer opens to each of some domain names; layers that do not have it may cover it."""
+    known = {name: narrowest(layers.names.patterns, name) for name in names}
+    callers = {caller for caller, _ in layers.openings_of_names}
+    found = layers.openings_of_names
+    return {
+        (caller, name): found[caller, of]
+        for caller in callers
+        for name, of in known.items()
+        if of and (caller, of) in found
+    }
+
+
+def _named_through_both(layers: BothLayers, names: Iterable[str]) -> dict[tuple[PartyName, PartyName], PortSet]:
+    """Return what both layers open to each of some domain names: these can be at any address of the internet."""
+    found = {}
+    for (caller, name), ports in _of_names(layers, names).items():
+        source, internet = layers.named[str(caller)], layers.named[INTERNET]
+        if source.role is Role.SERVICE and (left := ports & layers.opened(Layer.VPC, source, internet)):
+            found[caller, name] = left
+    return found
 
 
 def impact(deployed: Deployed, planned: BothLayers) -> Impact:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices
-from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
+from flash_ticket.firewall.compile.pod_layer import DeclaredNames, NetworkPolicy, PodFirewall
 from flash_ticket.firewall.declare.built_in import key_of_list
 from flash_ticket.firewall.declare.choices import (
     Attachment,
@@ -47,7 +47,7 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *client_notices(environment),
     ]
     if cluster.attachment is Attachment.PODS and cluster.compute is Compute.EC2:
-        found += [*_pod_groups(cluster), *_strict(cluster), *_standard(environment)]
+        found += [*_pod_groups(cluster), *_chained(cluster, firewall), *_strict(cluster), *_standard(environment)]
     found += _without_group(environment)
     return tuple(found)
 
@@ -180,6 +180,17 @@ def _pod_groups(cluster: Cluster) -> Iterator[Notice]:
             "cluster.attachment pods with cni.kubeProxy ipvs",
             "pods with their own groups cannot reach Services (amazon-vpc-cni-k8s 2982)",
             "Run kube-proxy in iptables mode, or choose attachment nodes",
+        )
+
+
+def _chained(cluster: Cluster, firewall: PodFirewall) -> Iterator[Notice]:
+    peers = (peer for policy in firewall.allows for rule in policy.rules for peer in rule.peers)
+    if cluster.cni is CniName.CILIUM and any(isinstance(each, DeclaredNames) for each in peers):
+        yield Notice(
+            "domain names with cluster.attachment pods and cilium",
+            "Cilium enforces names with its proxy for DNS, and its documentation says that layer 7 may be limited when "
+            "it is chained to the VPC CNI: names that are declared may stay closed",
+            "Try a declared name from a pod first, or choose attachment nodes and Cilium alone",
         )
 
 

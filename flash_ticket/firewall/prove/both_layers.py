@@ -338,6 +338,17 @@ class BothLayers:
                     found[each, each] |= ports
         return found
 
+    @cached_property
+    def openings_of_names(self) -> Mapping[tuple[str, str], PortSet]:
+        """The ports that the pod layer allows to each domain name or pattern, by the name of the caller."""
+        found: dict[tuple[str, str], PortSet] = defaultdict(lambda: NO_PORTS)
+        callers = {str(each.workload): each.name for each in self._in_pods if self._is_governed(each)}
+        for source, row in self._pods.connections((Family.V4,)).rows() if self.names.patterns else ():
+            for destination, ports in row if source in callers else ():
+                for name in self.names.names_at(destination) if isinstance(destination, AddressRange) else ():
+                    found[callers[str(source)], name] |= ports
+        return found
+
     def _at(self, party: object, known: dict[object, list[Endpoint]]) -> list[Endpoint]:
         if isinstance(party, AddressRange) and party not in known:
             known[party] = [

@@ -17,7 +17,7 @@ from flash_ticket.live.inventory import warnings_of_what_runs
 from flash_ticket.live.kubernetes_cluster import KubernetesCluster
 from flash_ticket.live.observed import cilium_config
 from flash_ticket.live.resolvers import resolver_warnings
-from flash_ticket.verify.plugin.cilium_agents import config_warnings
+from flash_ticket.verify.plugin.cilium_agents import config_warnings, names_are_declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,8 @@ def preview_warnings(
     yield from resolver_warnings(cluster, account, planned.environment)
     yield from api_warnings(cluster, planned)
     yield from identity_warnings(cluster, account, planned)
-    yield from config_warnings(planned.environment.cluster, cilium_config(cluster, planned.environment))
+    config = cilium_config(cluster, planned.environment)
+    yield from config_warnings(planned.environment.cluster, config, names_are_declared(planned.matrix))
     yield from others_warnings(deployed, judged)
     yield from rule_warnings(account, deployed, planned)
     yield from warnings_of_what_runs(cluster, planned, deployed)

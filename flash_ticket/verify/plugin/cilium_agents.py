@@ -8,16 +8,19 @@ not say whether each agent has restarted since, nor what somebody has set for on
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from flash_ticket.firewall.bind.environment import Cluster
 from flash_ticket.firewall.compile.alerts.hubble import HUBBLE_CONTEXT, HUBBLE_METRICS
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from flash_ticket.firewall.declare.choices import CniName, KubeProxyMode, PolicyEnforcement, PolicyVerdicts
+from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.verify.finding import Comparison, Finding, FindingKind
 from flash_ticket.verify.observed import Observed
 
 _WHERE = "ConfigMap kube-system/cilium-config"
+_CHAINED = "cni-chaining-mode"
 _RESTART = "and restart the DaemonSet cilium"
 _NOT_READ = f"{BINDING_KEY}.cluster.cni: nothing compares it with the settings of Cilium"
 
@@ -33,23 +36,40 @@ class CiliumAgents(Comparison):
         config, environment = self.observed.cilium_config, self.planned.environment
         if environment.cluster.cni is CniName.CILIUM and isinstance(config, Mapping):
             yield from settings_that_differ(environment.cluster, config)
+            yield from _about_names(config, names_are_declared(self.planned.matrix))
             yield from _hidden(config)
             if environment.alerting and environment.alerting.rule_labels is not None:
                 yield from _unmeasured(config)
 
 
-def config_warnings(cluster: Cluster, config: Mapping[str, str] | Exception | None) -> Iterator[str]:
+class Names(Enum):
+    """Whether a service may reach something by its domain names."""
+
+    DECLARED = auto()
+    NONE = auto()
+
+
+def names_are_declared(matrix: Matrix) -> Names:
+    """Return whether a flow of the matrix leads to domain names."""
+    named = {external.name for external in matrix.externals if external.domains}
+    return Names.DECLARED if any(flow.target in named for flow in matrix.flows) else Names.NONE
+
+
+def config_warnings(
+    cluster: Cluster, config: Mapping[str, str] | Exception | None, names: Names = Names.NONE
+) -> Iterator[str]:
     """Yield what a preview says of the settings of Cilium's agents.
 
     Args:
         cluster: The declared cluster.
         config: The settings, or why they were not read; None if kube-system does not have them.
+        names: Whether domain names are declared.
     """
     if cluster.cni is not CniName.CILIUM:
         return
     if isinstance(config, Mapping):
-        for each in settings_that_differ(cluster, config):
-            if each.is_drift:
+        for each in (*settings_that_differ(cluster, config), *_about_names(config, names)):
+            if each.is_drift or each.what.startswith(_CHAINED):
                 yield str(Notice(each.where, each.what, each.remedy, why=each.why))
     else:
         yield f"{_NOT_READ} ({config or f'there is no {_WHERE}'})."
@@ -129,6 +149,30 @@ def _verdicts(cluster: Cluster, config: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
+def _about_names(config: Mapping[str, str], names: Names) -> Iterator[Finding]:
+    """Yield what can keep declared domain names closed (Cilium documentation, "CNI Chaining", limitations)."""
+    if _is_off(config, "enable-l7-proxy"):
+        yield Finding(
+            _WHERE,
+            "enable-l7-proxy is false",
+            "Cilium then refuses policies with domain names or rules of HTTP and DNS, and only its agent's log shows "
+            "it: what they should allow is closed",
+            f"Set it to true, {_RESTART}"
+            + (", if a policy of Cilium selects these pods" if names is Names.NONE else ""),
+            FindingKind.NOTED if names is Names.NONE else FindingKind.CUT_OFF,
+        )
+    chained = config.get(_CHAINED, "none").lower()
+    if chained != "none" and names is Names.DECLARED:
+        yield Finding(
+            _WHERE,
+            f"{_CHAINED} is {chained}",
+            "policies of layer 7 may be limited when Cilium is chained to another plug-in, and domain names need its "
+            "proxy for DNS: names that are declared may stay closed",
+            "Try a declared name from a pod first, or run Cilium as the only network plug-in",
+            FindingKind.NOTED,
+        )
+
+
 def _hidden(config: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what keeps denied traffic out of sight."""
     if _is_off(config, "enable-hubble"):
@@ -137,15 +181,6 @@ def _hidden(config: Mapping[str, str]) -> Iterator[Finding]:
             "enable-hubble is false",
             "nothing records what Cilium denies: flash-firewall denied and the alerts see none of it",
             f"Set hubble.enabled in Helm's values, {_RESTART}",
-            FindingKind.NOTED,
-        )
-    if _is_off(config, "enable-l7-proxy"):
-        yield Finding(
-            _WHERE,
-            "enable-l7-proxy is false",
-            "Cilium then refuses policies with domain names or rules of HTTP and DNS, and only its agent's log shows "
-            "it: what they should allow is closed",
-            f"Set it to true, {_RESTART}, if a policy of Cilium selects these pods",
             FindingKind.NOTED,
         )
 

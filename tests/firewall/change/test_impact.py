@@ -364,3 +364,35 @@ def test_what_others_open_is_shown_before_the_first_deployment_too() -> None:
 
     assert "This program did not create the NetworkPolicy open, which opens more" in warning
     assert warning.endswith("When this update has succeeded, remove it, or declare its flows in traffic.yaml.")
+
+
+def paying(*domains: str) -> CompiledFirewall:
+    """Return a firewall with Cilium in which pay reaches these names, or none."""
+    content, binding = traffic_content(), binding_content("dev")
+    binding["cluster"] |= {"attachment": "nodes", "cni": {"name": "cilium"}}
+    if domains:
+        content["externals"]["payments"] = {"domains": list(domains), "ports": [8443]}
+        content["flows"].append({"from": "pay", "to": "payments"})
+    return firewall(content, binding)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (("a.x.com",), ("a.x.com", "b.x.com"), ["added    pay => b.x.com : TCP 8443"]),
+        (("a.x.com", "b.x.com"), ("a.x.com",), ["removed  pay => b.x.com : TCP 8443"]),
+        (("*.x.com",), ("a.x.com",), ["removed  pay => *.x.com : TCP 8443"]),
+        (("a.x.com",), ("*.x.com",), ["added    pay => *.x.com : TCP 8443"]),
+        (("*.x.com",), ("*.x.com", "a.x.com"), []),
+        ((), ("a.x.com",), ["added    pay => a.x.com : TCP 8443", "added    pay => payments : TCP 8443"]),
+        (("a.x.com",), (), ["removed  pay => a.x.com : TCP 8443", "removed  pay => payments : TCP 8443"]),
+    ],
+)
+def test_a_difference_shows_each_domain_name(before: tuple[str, ...], after: tuple[str, ...], shown: list[str]) -> None:
+    one, other = paying(*before), paying(*after)
+    found = difference(one.layers(), other.layers())
+
+    assert [str(change) for change in found.through_both] == shown
+    # What is deployed no longer tells that the addresses of a former name are not others of the internet.
+    of_names = [each for each in through_both(one, other) if "=> the internet" not in each]
+    assert of_names == shown

@@ -25,6 +25,7 @@ from flash_ticket.firewall.declare.choices import (
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
+from flash_ticket.firewall.prove.compiled_firewall import compile_firewall
 from flash_ticket.firewall.terms.notice import Notice
 from tests.support.declared.accounts import environment_of, shop_matrix
 from tests.support.declared.matrices import shops
@@ -208,3 +209,23 @@ def test_a_place_by_prefix_list_is_told_to_be_frozen_in_the_pod_layer() -> None:
 
     (notice,) = (each for each in found if each.where == "places.redis.prefixList")
     assert "NetworkPolicies hold the addresses that l has now, and only the VPC layer follows the list" in notice.what
+
+
+@pytest.mark.parametrize(
+    ("attachment", "target", "expected"),
+    [(Attachment.PODS, "payments", 1), (Attachment.NODES, "payments", 0), (Attachment.PODS, "redis", 0)],
+)
+def test_cilium_chained_to_the_vpc_cni_may_keep_domain_names_closed(
+    attachment: Attachment, target: str, expected: int
+) -> None:
+    environment = environment_of("dev")
+    cluster = replace(environment.cluster, cni=CniName.CILIUM, attachment=attachment)
+    content = ONE_SERVICE | {
+        "externals": {"payments": {"domains": ["api.x.com"], "ports": [443]}, "redis": {"ports": [6379]}},
+        "flows": [{"from": "api", "to": target}],
+    }
+    firewall = compile_firewall(parse_matrix(content, "f"), replace(environment, cluster=cluster))
+    notices = [each for each in firewall.notices() if "domain names" in each.where]
+
+    assert len(notices) == expected
+    assert all("may stay closed" in each.what for each in notices)

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.address_ends import Question
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.proof import Why
 from flash_ticket.firewall.prove.violation import Fault
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import NO_PORTS, Protocol
 from flash_ticket.firewall.terms.verdict import Answer, Layer
 from tests.support.declared.accounts import binding_content, environment_of
 from tests.support.declared.domains import names, shops_with_domains
@@ -52,6 +53,10 @@ def test_a_name_is_open_exactly_if_it_is_declared(
 
     assert by_layer[Layer.POD].passes == declared
     assert by_layer[Layer.VPC].passes or not declared
+
+    named = replace(matrix, externals=(*matrix.externals, External("asked", (), None, (), domains=(name,))))
+    asked = replace(layers, matrix=named)
+    assert asked.openings_of_names.get((service.name, name), NO_PORTS).holds(Protocol(protocol), port) == declared
 
 
 def shop(**cluster: Any) -> Compiled:  # noqa: ANN401 - any key of a binding

@@ -13,11 +13,13 @@ from flash_ticket.firewall.declare.choices import (
     PolicyEnforcement,
     PolicyVerdicts,
 )
+from flash_ticket.firewall.declare.matrix import External, Flow
 from flash_ticket.firewall.declare.sections.cluster import Cilium
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.verify.finding import Finding, FindingKind
-from flash_ticket.verify.plugin.cilium_agents import config_warnings
+from flash_ticket.verify.plugin.cilium_agents import Names, config_warnings, names_are_declared
 from tests.support.alerts.alerted import alerted
 from tests.support.declared.accounts import shop_matrix
 from tests.support.verify.standing import found, shop, standing
@@ -160,3 +162,33 @@ def test_a_preview_warns_of_what_differs_and_of_what_it_may_not_read() -> None:
     )
     assert elsewhere.endswith("(there is no ConfigMap kube-system/cilium-config).")
     assert not list(config_warnings(cluster, CONFIG | {"enable-hubble": "false"}))
+
+
+def paying() -> CompiledFirewall:
+    """Return a firewall on Cilium with a flow to a domain name."""
+    firewall = on_cilium()
+    payments = External("payments", (tcp(8443),), None, (), domains=("api.x.com",))
+    flow = Flow("pay", "payments", (tcp(8443),))
+    matrix = firewall.matrix
+    named = replace(matrix, externals=(*matrix.externals, payments), flows=(*matrix.flows, flow))
+    return compile_firewall(named, firewall.environment)
+
+
+def test_without_its_proxy_cilium_closes_what_is_declared_by_name() -> None:
+    (finding,) = seen(paying(), CONFIG | {"enable-l7-proxy": "false"})
+    (warning,) = config_warnings(paying().environment.cluster, CONFIG | {"enable-l7-proxy": "false"}, Names.DECLARED)
+
+    assert (finding.kind, finding.what) == (FindingKind.CUT_OFF, "enable-l7-proxy is false")
+    assert "what they should allow is closed" in warning
+
+
+def test_a_chained_cilium_is_noted_where_names_are_declared() -> None:
+    chained = CONFIG | {"cni-chaining-mode": "aws-cni"}
+    (finding,) = seen(paying(), chained)
+    (warning,) = config_warnings(paying().environment.cluster, chained, names_are_declared(paying().matrix))
+
+    assert (finding.kind, finding.what) == (FindingKind.NOTED, "cni-chaining-mode is aws-cni")
+    assert "names that are declared may stay closed" in warning
+    assert not seen(on_cilium(), chained)
+    assert not seen(paying(), CONFIG | {"cni-chaining-mode": "none"})
+    assert not list(config_warnings(paying().environment.cluster, chained, names_are_declared(on_cilium().matrix)))
