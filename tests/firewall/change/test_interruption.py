@@ -272,6 +272,9 @@ def test_a_namespace_that_is_no_longer_declared_opens_the_pods_that_still_run_th
 
     assert found.where == "the namespace monitoring is no longer declared"
     assert "its default-deny is deleted" in found.what
+    # Its running pods keep their group, and a deployment deletes the rules of that group.
+    assert "the groups of running pods lose their rules" in found.what
+    assert "prometheus" in found.ends
 
 
 def test_a_service_that_moves_to_another_namespace_is_declared_there_under_a_second_name_first() -> None:
