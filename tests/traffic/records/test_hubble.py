@@ -75,28 +75,6 @@ def only(fields: dict[str, Any], scope: Scope = Scope()) -> Record:  # noqa: B00
     return record
 
 
-def test_a_denied_destination_has_the_names_that_dns_gave_the_caller_for_it() -> None:
-    names = ["pay.example.com.", "Mirror.example.com"]
-    denied = only(drop(destination=WORLD, destination_names=names))
-
-    assert denied.destination.names == ("mirror.example.com", "pay.example.com")
-    assert only(flow(destination=WORLD, destination_names=names)).destination.names == ()
-    assert only(drop(destination=WORLD, is_reply=True, destination_names=names)).destination.names == ()
-
-
-def test_an_address_keeps_a_few_of_its_names() -> None:
-    (record,), _ = read(line(drop(destination=WORLD, destination_names=[f"{each}.example.com"])) for each in "dbac")
-
-    assert record.destination.names == ("a.example.com", "b.example.com", "d.example.com")
-
-
-@pytest.mark.parametrize("names", ["pay.example.com", [1], [["pay.example.com"]], ["x" * 1025], {}])
-def test_names_that_are_no_list_of_text_make_a_denied_line_malformed(names: object) -> None:
-    records, reading = read([line(drop(destination_names=names))])
-
-    assert (records, reading.malformed) == ([], 1)
-
-
 def test_a_flow_has_both_pods_the_called_port_and_a_time() -> None:
     labels = (("app", "flash-api"), ("tier", "back"))
     source = End("10.0.0.5", PodIdentity("flash-ticket", "flash-api-1", labels))

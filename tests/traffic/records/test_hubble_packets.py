@@ -327,3 +327,34 @@ def test_lines_from_before_the_period_are_skipped_without_a_difference(seconds: 
 
     assert reading.recorded == sum(second + 0.5 >= since for second in seconds)
     assert reading.malformed == 0
+
+
+WORLD = {"identity": 2, "labels": ["reserved:world"]}
+
+
+def called(**changes: object) -> tuple[str, ...]:
+    """Return the names of the destination of one packet."""
+    (record,), _ = read([flow(destination=WORLD, **changes)])
+    return record.destination.names
+
+
+def test_a_denied_destination_has_the_names_that_dns_gave_the_caller_for_it() -> None:
+    names = ["pay.example.com.", "Mirror.example.com"]
+    passed = {"verdict": "FORWARDED", "drop_reason": None, "drop_reason_desc": None}
+
+    assert called(destination_names=names) == ("mirror.example.com", "pay.example.com")
+    assert called(destination_names=names, **passed) == ()
+    assert called(destination_names=names, is_reply=True) == ()
+
+
+def test_an_address_keeps_a_few_of_its_names() -> None:
+    (record,), _ = read(flow(destination=WORLD, destination_names=[f"{each}.example.com"]) for each in "dbac")
+
+    assert record.destination.names == ("a.example.com", "b.example.com", "d.example.com")
+
+
+@pytest.mark.parametrize("names", ["pay.example.com", [1], [["pay.example.com"]], ["x" * 1025], {}])
+def test_names_that_are_no_list_of_text_make_a_denied_line_malformed(names: object) -> None:
+    records, reading = read([flow(destination_names=names)])
+
+    assert (records, reading.malformed) == ([], 1)
