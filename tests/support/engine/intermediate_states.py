@@ -284,7 +284,7 @@ def _opened(layers: BothLayers, deciding: Deciding, ends: tuple[Endpoint, Endpoi
 
 def _of_attached(both: Openings, alone: Openings, attached: frozenset[str]) -> Openings:
     """Return what one declaration opens for new pods: the pod layer decides alone where no end has a group of ours."""
-    every = both | alone
+    every = {**both, **alone}
     return {pair: (both if attached & set(pair) else alone).get(pair, NO_PORTS) for pair in every}
 
 
