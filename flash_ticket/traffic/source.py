@@ -66,11 +66,16 @@ def kind_of(path: Path) -> LogKind | None:
     Raises:
         InputError: The file cannot be read, or it is a log that has to be saved in another form.
     """
+    head = b""
     try:
         with path.open("rb") as file:
             packed = file.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-            head = unpacked(file).read(HEAD_BYTES)
+            lines = unpacked(file)
+            head = lines.readline(HEAD_BYTES)
+            head += lines.read(HEAD_BYTES - len(head))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        if head.endswith(b"\n") and _is_header(head):
+            return LogKind.FLOW_LOG_TEXT  # its reader counts a torn file
         problem = f"is compressed with gzip, and is truncated or damaged: {error}"
         raise InputError(str(path), "", problem, "Download the file again") from None
     except OSError as error:

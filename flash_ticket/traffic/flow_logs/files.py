@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from flash_ticket.traffic.flow_logs.text import (
     placed_text_table,
     text_table,
 )
+from flash_ticket.traffic.flow_logs.torn import Growth, Standing, TornFileError, TornFiles
 from flash_ticket.traffic.records.lines import LONGEST_LINE
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
@@ -31,6 +33,9 @@ _MEMORY: Final = "512MB"
 """How much memory DuckDB uses before it writes to its temporary folder; Python and file buffers need more."""
 
 _BATCH: Final = 10_000
+
+_MOST_READINGS: Final = 5
+"""How often files are read again that change while they are read."""
 
 
 class FlowLogForm(StrEnum):
@@ -55,13 +60,23 @@ class FlowLogFiles:
     form: FlowLogForm
 
     def records(self, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the records of the files, and count in ``reading`` what was read.
+        """Yield the records of the files, and count in ``reading`` what was read; a torn file is a malformed line.
 
         The process uses less than a gigabyte of memory for files of any size: DuckDB sorts the rest in a private
         temporary folder, which is removed afterwards.
 
         Raises:
-            InputError: A file cannot be read, is truncated, or lacks a field that every record needs.
+            InputError: A file cannot be read or lacks a field that every record needs, or all files are torn.
+        """
+        torn = TornFiles(self.name)
+        yield from self.records_beside(torn, scope, reading)
+        torn.tell(reading)
+
+    def records_beside(self, torn: TornFiles, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield the records of the files that are not torn, and put the others into ``torn`` without counting them.
+
+        Raises:
+            InputError: A file cannot be read, or lacks a field that every record needs.
         """
         # Late records are in later folders, so only folders that ended before the period can be left out.
         window = Window(scope.since, None)
@@ -72,17 +87,61 @@ class FlowLogFiles:
         for path in paths:
             if not path.absolute().as_posix().isascii():
                 _refuse_other_than_utf_8(path)
-        with _database() as database, self._named_by_file(database, paths):
-            table = _table(database, paths, self.form)
-            answer = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
-            yield from records_of(_fetched(answer), reading, unplaced)
-            if unplaced.count:
-                place, problem = _first_malformed(database, scope, paths, self.form, sorted(unplaced.addresses))
-                reading.refuse(place, problem, unplaced.count)
-            if self.form is FlowLogForm.TEXT:
-                shown = {str(path.absolute()): path for path in paths}
-                for file, line in database.execute(REJECTED_QUERY).fetchall():
-                    reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
+        with _database() as database:
+            paths, rows = self._answered(database, paths, torn, scope)
+            torn.sound += len(paths)
+            with self._named_by_file(database, paths):
+                yield from records_of(rows, reading, unplaced)
+                if unplaced.count:
+                    place, problem = _first_malformed(database, scope, paths, self.form, sorted(unplaced.addresses))
+                    reading.refuse(place, problem, unplaced.count)
+                if paths and self.form is FlowLogForm.TEXT:
+                    shown = {str(path.absolute()): path for path in paths}
+                    for file, line in database.execute(REJECTED_QUERY).fetchall():
+                        reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
+
+    def _answered(
+        self, database: "DuckDBPyConnection", paths: list[Path], torn: TornFiles, scope: Scope
+    ) -> tuple[list[Path], Iterator[Sequence[Any]]]:
+        """Return the files that are not torn, and the answer about them.
+
+        Files that change meanwhile are read again. No row of an answer is seen before the last line of the last file.
+        """
+        changed: Sequence[Path] = paths
+        for _ in range(_MOST_READINGS):
+            before = Standing.of(paths, Growth.ALLOWED if self.form is FlowLogForm.TEXT else Growth.FORBIDDEN)
+            try:
+                with self._named_by_file(database, paths):
+                    table = _table(database, paths, self.form)
+                    answer = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
+                    first = answer.fetchmany(_BATCH)
+            except TornFileError as error:
+                paths = self._without_torn(database, paths, torn, error)
+                if not paths:
+                    return [], iter(())
+                continue
+            if not (changed := before.changed()):
+                return paths, chain(first, _fetched(answer))
+        remedy = "Wait until nobody writes there, and run it again"
+        raise InputError(str(changed[0]), "", "it changes again and again while it is read", remedy)
+
+    def _without_torn(
+        self, database: "DuckDBPyConnection", paths: Sequence[Path], torn: TornFiles, first: InputError
+    ) -> list[Path]:
+        """Return the files that can be read to their end, and put the others into ``torn``."""
+        sound = []
+        for path in paths:
+            if str(path) == first.source:
+                torn.found.append(first)
+                continue
+            try:
+                with self._named_by_file(database, [path]):
+                    _read_through(database, path, self.form)
+            except TornFileError as error:
+                torn.found.append(error)
+            else:
+                sound.append(path)
+        return sound
 
     @contextmanager
     def _named_by_file(self, database: "DuckDBPyConnection", paths: Sequence[Path]) -> Iterator[None]:
@@ -101,7 +160,8 @@ class FlowLogFiles:
                 (path for path in paths if not _is_readable(database, path, self.form)), self.name
             )
             problem = f"cannot be read as {self.form}: {_in_short(error)}"
-            raise InputError(str(broken), "", problem, "Download the file again, or leave it out") from None
+            kind = TornFileError if isinstance(broken, Path) and _can_be_opened(broken) else InputError
+            raise kind(str(broken), "", problem, "Download the file again, or leave it out") from None
 
 
 def _refuse_other_than_utf_8(path: Path) -> None:
@@ -173,7 +233,19 @@ def _is_readable(database: "DuckDBPyConnection", path: Path, form: FlowLogForm) 
     import duckdb  # noqa: PLC0415 - it is loaded already
 
     try:
-        database.execute(f"SELECT COUNT(COLUMNS(*)) FROM {_table(database, [path], form)}").fetchall()  # noqa: S608 - quoted
+        _read_through(database, path, form)
     except (duckdb.Error, InputError):
         return False
     return True
+
+
+def _read_through(database: "DuckDBPyConnection", path: Path, form: FlowLogForm) -> None:
+    database.execute(f"SELECT COUNT(COLUMNS(*)) FROM {_table(database, [path], form)}").fetchall()  # noqa: S608 - quoted
+
+
+def _can_be_opened(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False

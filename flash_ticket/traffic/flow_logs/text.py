@@ -13,6 +13,7 @@ from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
 from flash_ticket.traffic.flow_logs.parquet import exactly
 from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
+from flash_ticket.traffic.flow_logs.torn import TornFileError
 from flash_ticket.traffic.records.lines import LONGEST_LINE, unpacked
 
 _LONGEST_HEADER: Final = 1 << 16
@@ -81,7 +82,7 @@ def _form(path: Path) -> _Form:
             line = lines.readline(_LONGEST_HEADER)
     except (EOFError, zlib.error) as error:
         problem = f"is compressed with gzip, and is truncated or damaged: {error}"
-        raise InputError(str(path), "", problem, "Download the file again") from None
+        raise TornFileError(str(path), "", problem, "Download the file again") from None
     except OSError as error:
         raise unreadable(str(path), error) from None
     fields = tuple(line.decode("latin-1").rstrip("\r\n ").split(" "))

@@ -1,16 +1,20 @@
 """Files of flow logs in practice: with old and new fields, compressed, truncated, or of the wrong kind."""
 
 import gzip
+import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.flow_logs import files
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
 from flash_ticket.traffic.records.record import Disposition, Reading, Scope
 from tests.support.naive.naive_flow_log import NAMES, Line
@@ -151,13 +155,105 @@ def cut_short(path: Path) -> Path:
     return path
 
 
-def test_a_truncated_file_is_an_error(tmp_path: Path) -> None:
-    good, bad = (write_parquet(tmp_path / name, [CALL] * 100) for name in ("good.parquet", "bad.parquet"))
-    packed = tmp_path / "bad.log.gz"
-    packed.write_bytes(gzip.compress("\n".join((HEADER, *[SOUND] * 5000)).encode()))
+def packed(path: Path, lines: int = 5000) -> Path:
+    path.write_bytes(gzip.compress("".join(f"{each}\n" for each in (HEADER, *[SOUND] * lines)).encode()))
+    return path
 
-    assert str(refusal([good, cut_short(bad)], FlowLogForm.PARQUET)).startswith(f"{bad}: cannot be read as parquet: ")
-    assert str(refusal([cut_short(packed)], FlowLogForm.TEXT)).startswith(f"{packed}: ")
+
+def test_a_truncated_file_alone_is_an_error(tmp_path: Path) -> None:
+    bad = cut_short(write_parquet(tmp_path / "bad.parquet", [CALL] * 100))
+    worse = cut_short(packed(tmp_path / "bad.log.gz"))
+
+    assert str(refusal([bad], FlowLogForm.PARQUET)).startswith(f"{bad}: cannot be read as parquet: ")
+    assert str(refusal([worse], FlowLogForm.TEXT)).startswith(f"{worse}: ")
+
+
+@pytest.mark.parametrize("bytes_left", [4, 12, 600, -1, -9])
+def test_a_truncated_file_counts_as_a_malformed_line_and_hides_no_other(tmp_path: Path, bytes_left: int) -> None:
+    good, bad = (write_parquet(tmp_path / name, [CALL] * 100) for name in ("good.parquet", "bad.parquet"))
+    bad.write_bytes(bad.read_bytes()[:bytes_left])
+
+    reading, records = read([bad, good], FlowLogForm.PARQUET)
+
+    assert (reading.recorded, reading.malformed) == (100, 1)
+    assert sum(count for count, _, _ in records.values()) == 100
+    assert reading.first_malformed.startswith(f"{bad}: cannot be read as parquet: ")
+    assert reading.notes == [
+        "1 file ends too early or is damaged. None of its lines is counted, and it counts as one malformed line."
+    ]
+
+
+@pytest.mark.parametrize("torn", [0.1, 0.5, 0.99])
+def test_truncated_gzip_counts_as_a_malformed_line_and_hides_no_other(tmp_path: Path, torn: float) -> None:
+    good, *bad = (packed(tmp_path / name) for name in ("good.log.gz", "a.log.gz", "b.log.gz"))
+    for each in bad:
+        content = each.read_bytes()
+        each.write_bytes(content[: int(len(content) * torn)])
+
+    reading, _ = read([*bad, good], FlowLogForm.TEXT)
+
+    assert (reading.recorded, reading.malformed) == (5000, 2)
+    assert reading.first_malformed.startswith(f"{bad[0]}: ")
+    assert reading.notes[0].startswith("2 files end too early or are damaged. None of their lines is counted")
+
+
+def test_a_parquet_file_with_a_damaged_page_is_not_counted_in_part(tmp_path: Path) -> None:
+    good, bad = (write_parquet(tmp_path / name, [CALL] * 20_000) for name in ("good.parquet", "bad.parquet"))
+    content = bytearray(bad.read_bytes())
+    for place in range(40, min(len(content) // 2, 4000)):
+        content[place] ^= 0x5A
+    bad.write_bytes(content)
+
+    reading, _ = read([good, bad], FlowLogForm.PARQUET)
+
+    assert (reading.recorded, reading.malformed) == (20_000, 1)
+
+
+def test_a_line_that_is_cut_at_the_end_of_a_file_is_malformed(tmp_path: Path) -> None:
+    path = tmp_path / "flows.log"
+    path.write_text(f"{HEADER}\n{SOUND}\n{SOUND[:-4]}", encoding="ascii")
+
+    reading, _ = read([path], FlowLogForm.TEXT)
+
+    assert (reading.recorded, reading.malformed) == (1, 1)
+    assert reading.first_malformed.startswith(f"{path}:3: ")
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new file has its fields in another order: a header of the one and lines of the other would be nonsense."""
+    path, other = write_text(tmp_path / "flows.log", [CALL] * 3), tmp_path / "other"
+    write_text(other, [CALL] * 5, tuple(reversed(NAMES)))
+    make_table = files._table  # noqa: SLF001 - between the first look at a file and its reading
+
+    def replacing(*arguments: Any, **further: Any) -> str:  # noqa: ANN401 - the real function's
+        table: str = make_table(*arguments, **further)
+        if other.exists():
+            other.replace(path)
+        return table
+
+    monkeypatch.setattr(files, "_table", replacing)
+
+    reading, _ = read([path], FlowLogForm.TEXT)
+
+    assert (reading.recorded, reading.malformed, reading.notes) == (5, 0, [])
+
+
+def test_a_file_that_never_stays_as_it_is_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_parquet(tmp_path / "flows.parquet", [CALL])
+    make_table = files._table  # noqa: SLF001 - as above
+
+    def touching(*arguments: Any, **further: Any) -> str:  # noqa: ANN401 - the real function's
+        os.utime(path, ns=(0, time.monotonic_ns()))
+        table: str = make_table(*arguments, **further)
+        return table
+
+    monkeypatch.setattr(files, "_table", touching)
+
+    assert str(refusal([path], FlowLogForm.PARQUET)) == (
+        f"{path}: it changes again and again while it is read. Wait until nobody writes there, and run it again."
+    )
 
 
 @pytest.mark.parametrize("form", FlowLogForm)
@@ -184,7 +280,7 @@ def test_folders_that_ended_before_the_period_are_not_opened(tmp_path: Path) -> 
     )
 
     assert read([old, new], FlowLogForm.PARQUET, Scope(since=36000))[0].recorded == 1
-    assert refusal([old, new], FlowLogForm.PARQUET).source == str(old)
+    assert read([old, new], FlowLogForm.PARQUET)[0].first_malformed.startswith(f"{old}: ")
 
 
 def test_no_temporary_files_remain_after_a_partial_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
