@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -16,12 +17,15 @@ from lab.vpc.netlink import TABLE, tallies, total
 from lab.vpc.owners import Owners, owners_of
 from lab.vpc.pods import Pods
 from lab.vpc.ruleset import SEEN, Ruleset
-from lab.vpc.tallied import VERDICTS, Kind, Path, Verdict
+from lab.vpc.tallied import VERDICTS, Kind, SourceAddress, Verdict
 
 ROOM = 1 << 16
 """How many kinds of packets of one verdict, family and protocol are counted between two calls of `Judge.window`."""
 
 _POLL_SECONDS = 1.0
+_SETTINGS = Path("/proc/sys/net/netfilter")
+_TIMEOUTS = {"tcp_timeout_established": 432_000, "udp_timeout": 30, "udp_timeout_stream": 180, "generic_timeout": 600}
+"""For how many seconds AWS tracks what is idle, see "Idle connection tracking timeout" in Amazon's EC2 User Guide."""
 
 
 class JudgeError(Exception):
@@ -136,11 +140,14 @@ class Judge:
     def _put(self, rules: Ruleset) -> None:
         """Have a new generation of rules and counters take the place of the last one, and count what that one holds."""
         last, number = self._rules, self._generation
+        if last is None:
+            _track_as_aws()
+            _adopt()
         _nft(rules.text(number + 1))
         self._rules, self._generation = rules, number + 1
         self._stood.update(dict.fromkeys(self._interfaces()))
         if last is None:
-            _adopt()
+            _adopt()  # once more: a connection that was opened meanwhile
             return
         for counted in _counted(last.owners, number):
             numbers = self._numbers.setdefault(replace(counted, packets=0, bytes=0), [0, 0])
@@ -192,7 +199,7 @@ def _counted(owners: Owners, generation: int) -> Iterator[Counted]:
 def _one(verdict: Verdict, kind: Kind, numbers: tuple[int, int], node: Interface | None, finder: _Finder) -> Counted:
     source, target = kind.source, kind.target
     egress = verdict.direction is Direction.EGRESS
-    if verdict.path is Path.TRANSLATED and node:
+    if verdict.address is SourceAddress.TRANSLATED and node:
         interface = node.identifier
         source, target = (node.primary, target) if egress else (source, node.primary)
     else:
@@ -209,6 +216,12 @@ def _one(verdict: Verdict, kind: Kind, numbers: tuple[int, int], node: Interface
         kind.tcp_flags,
         *numbers,
     )
+
+
+def _track_as_aws() -> None:
+    """Have this network namespace track what is idle for as long as AWS does."""
+    for name, seconds in _TIMEOUTS.items():
+        (_SETTINGS / f"nf_conntrack_{name}").write_text(str(seconds))
 
 
 def _adopt() -> None:

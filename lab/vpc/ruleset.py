@@ -22,7 +22,7 @@ from lab.vpc.counted import Action, Direction
 from lab.vpc.netlink import TABLE
 from lab.vpc.owners import Owners, merged
 from lab.vpc.pods import Placement, PodMode, Pods, SourceTranslation
-from lab.vpc.tallied import VERDICTS, Path, Verdict
+from lab.vpc.tallied import VERDICTS, SourceAddress, Verdict
 
 SEEN = 0x10000000
 """The first packet of this connection has passed all interfaces on its way."""
@@ -96,8 +96,8 @@ class Ruleset:
             counts = [each.statement() for each in verdict.sets(generation)]
             yield _chain(name, [f"counter name {name}", *counts, end])
         for direction in Direction:
-            for path in Path:
-                name = Verdict(direction, Action.ACCEPT, path).chain(generation)
+            for address in SourceAddress:
+                name = Verdict(direction, Action.ACCEPT, address).chain(generation)
                 marks = f"ct direction original ct mark set ct mark or {_UNTRACKED[direction]:#x}"
                 yield _chain(f"untracked_{name}", [marks, f"goto {name}"])
 
@@ -125,18 +125,20 @@ class Ruleset:
         node = self.owners.node
         for groups, number in self._numbers().items():
             for direction in Direction:
-                yield self._judging(groups, direction, Path.OWN, f"{direction.value}_{number}", generation)
+                yield self._judging(groups, direction, SourceAddress.OWN, f"{direction.value}_{number}", generation)
                 if node and node.groups == groups:
                     name = f"{direction.value}_node"
-                    yield self._judging(groups, direction, Path.TRANSLATED, name, generation)
+                    yield self._judging(groups, direction, SourceAddress.TRANSLATED, name, generation)
 
     def _numbers(self) -> dict[tuple[str, ...], int]:
         lists = sorted({each.groups for each in self.account.interfaces})
         return {groups: number for number, groups in enumerate(lists)}
 
-    def _judging(self, groups: tuple[str, ...], direction: Direction, path: Path, name: str, generation: int) -> str:
-        accept = Verdict(direction, Action.ACCEPT, path).chain(generation)
-        reject = Verdict(direction, Action.REJECT, path).chain(generation)
+    def _judging(
+        self, groups: tuple[str, ...], direction: Direction, address: SourceAddress, name: str, generation: int
+    ) -> str:
+        accept = Verdict(direction, Action.ACCEPT, address).chain(generation)
+        reject = Verdict(direction, Action.REJECT, address).chain(generation)
         ways = {"original": _UNTRACKED[direction], "reply": _UNTRACKED[_OTHER_WAY[direction]]}
         tracked = [
             f"ct direction {way} ct mark and {SEEN | untracked:#x} == {SEEN:#x} goto {accept}"

@@ -10,8 +10,8 @@ from lab.vpc.account import Address
 from lab.vpc.counted import Action, Direction
 
 
-class Path(Enum):
-    """With which address a packet passes the interface."""
+class SourceAddress(Enum):
+    """With which address a pod's packets pass the interface."""
 
     OWN = "own"
     """With its own."""
@@ -45,12 +45,12 @@ class Verdict:
     Attributes:
         direction: Which way it passes.
         action: What the groups say.
-        path: With which address it passes.
+        address: With which address it passes.
     """
 
     direction: Direction
     action: Action
-    path: Path
+    address: SourceAddress
 
     def chain(self, generation: int) -> str:
         """Return the name of the chain that counts it, which is also that of its counter."""
@@ -58,16 +58,16 @@ class Verdict:
 
     def sets(self, generation: int) -> Iterator["CountingSet"]:
         """Yield the sets that count it."""
-        families = _FAMILIES if self.path is Path.OWN else (4,)
+        families = _FAMILIES if self.address is SourceAddress.OWN else (4,)
         for family, ports in product(families, Ports):
             name = f"{self._name()}_{ports.value}{family}_{generation}"
             yield CountingSet(name, family, ports)
 
     def _name(self) -> str:
-        return f"{self.direction.value}_{self.action.value.lower()}_{self.path.value}"
+        return f"{self.direction.value}_{self.action.value.lower()}_{self.address.value}"
 
 
-VERDICTS = tuple(Verdict(*each) for each in product(Direction, Action, Path))
+VERDICTS = tuple(Verdict(*each) for each in product(Direction, Action, SourceAddress))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,13 @@ class Network:
         self.hosts[name] = Path(inside)
         self.addresses[name] = addresses
 
-    def own(self, *addresses: str) -> None:
-        """Give the router itself addresses."""
+    def own(self, name: str, *addresses: str) -> None:
+        """Give the router itself addresses, as a host of a name."""
         with entered(self.router):
             for address in addresses:
                 _ip(f"address add {address} dev lo" + (" nodad" if ip_address(address).version == 6 else ""))
+        self.hosts[name] = self.router
+        self.addresses[name] = addresses
 
     def address(self, name: str, family: int = 4) -> str:
         """Return the first address of a host in a family."""
