@@ -97,7 +97,7 @@ class Firewall(pulumi.ComponentResource):
     traffic_queries: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("flash-ticket-firewall:components:Firewall", name, None, opts)
+        super().__init__(resource_names.FIREWALL_TYPE, name, None, opts)
         environment = args.environment
         owner = Owner.of(args.namespace, environment)
         inside = pulumi.ResourceOptions(parent=self)

@@ -163,14 +163,22 @@ def test_new_labels_or_a_new_name_cut_running_pods_and_a_parallel_service_does_n
     assert causes(renamed) == ["the service backend is now named api"]
 
 
+EARLIER_LAYOUT = """
+from flash_ticket.live.stack import plan as planning
+from tests.support.declared.former_layout import former_layout
+
+to_deploy = planning.to_deploy
+planning.to_deploy = lambda *given: former_layout(to_deploy(*given))
+
+try:"""
+"""What the program of an earlier version does between reading and proving."""
+
+
 def by_an_earlier_version(dev: Chain) -> Deployed:
     """Deploy the committed declaration as an earlier version of this program did."""
     program = dev.write(committed)
     main = program / "__main__.py"
-    patched = main.read_text().replace("    adopted =", "    planned = former_layout(planned)\n    adopted =")
-    main.write_text(
-        patched.replace("\ntry:", "\nfrom tests.support.declared.former_layout import former_layout\n\ntry:", 1)
-    )
+    main.write_text(main.read_text().replace("\ntry:", EARLIER_LAYOUT, 1))
     assert main.read_text().count("former_layout") == 3
     surveyed = Surveyor.of(dev.lab, dev.stack, dev.environment).declared(program)
     with recorded(dev.lab, dev.stack, NAMESPACE, environment=dev.environment) as recording:

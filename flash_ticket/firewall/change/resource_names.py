@@ -6,6 +6,9 @@ Both read them from this module at run time, so that a change here applies to bo
 FIREWALL = "firewall"
 """The component of a stack's firewall."""
 
+FIREWALL_TYPE = "flash-ticket-firewall:components:Firewall"
+"""The type of that component."""
+
 POLICIES = "policies"
 """The component of its NetworkPolicies."""
 
