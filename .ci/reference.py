@@ -13,7 +13,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 
-import typer.main  # noqa: E402 - the path comes first
+import component_page  # noqa: E402 - the path comes first
+import typer.main  # noqa: E402 - likewise
 import yaml  # noqa: E402 - likewise
 from model_keys import JSON_SCHEMA, FileKeys, Key, Section, words_of  # noqa: E402 - likewise
 from pydantic import BaseModel  # noqa: E402 - likewise
@@ -43,6 +44,8 @@ def generated() -> dict[str, str]:
         "docs/reference/traffic.md": _page("traffic.yaml", _TRAFFIC, traffic),
         "docs/reference/binding.md": _page("The binding", _BINDING, binding),
         "docs/reference/command.md": _command(),
+        "docs/reference/component.md": component_page.page(_MADE),
+        "package/schema.json": _json(component_page.schema()),
     }
 
 

@@ -14,7 +14,9 @@ from tests.support.verify.standing import standing
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FOLDERS = sorted(each for each in EXAMPLES.iterdir() if each.is_dir())
-each_example = pytest.mark.parametrize("folder", FOLDERS, ids=lambda each: each.name)
+DECLARATIONS = [each for each in FOLDERS if not (each / "__main__.py").exists()]
+"""The folders without a program of their own; tests/on_lab/test_embedded.py runs the other one."""
+each_example = pytest.mark.parametrize("folder", DECLARATIONS, ids=lambda each: each.name)
 
 
 @each_example

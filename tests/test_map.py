@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
 ROOMS = {path.name: path for path in (ROOT / "flash_ticket").iterdir() if (path / "__init__.py").exists()} | {
     "components": ROOT / "components",
+    "package": ROOT / "package",
     "lab": ROOT / "lab",
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.rooms import OUTSIDE_WORLD, PURE, ROOT
 
-PRODUCT = ("flash_ticket", "components")
+PRODUCT = ("flash_ticket", "components", "package")
 OURS = {*PRODUCT, "lab", "tests"}
 PROGRAM = ROOT / "__main__.py"
 
@@ -158,6 +158,14 @@ def test_components_hold_resources_and_their_arguments_only(path: Path) -> None:
             assert bases == ["pulumi.ComponentResource"] or decorators == ["dataclass(frozen=True, slots=True)"]
         if isinstance(node, ast.FunctionDef):
             assert node.name.startswith("_"), f"{node.name} decides something: it belongs to flash_ticket"
+
+
+@every(files("package"))
+def test_the_package_joins_what_reads_and_what_declares_and_asks_no_api_itself(path: Path) -> None:
+    ours = {name[:2] for name in imported(path) if name[0] == "flash_ticket"}
+
+    assert {room for _, room in ours} <= {"firewall", "live", "report"}
+    assert not roots(path) & ((NETWORK | {"pydantic"}) - {"pulumi"})
 
 
 @every([PROGRAM, *files(*PRODUCT)])
