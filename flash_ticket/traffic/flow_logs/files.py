@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.traffic.flow_logs.layout import Window
 from flash_ticket.traffic.flow_logs.parquet import PARQUET_COLUMNS_QUERY, listed, parquet_table
-from flash_ticket.traffic.flow_logs.query import Dialect, flow_log_query, malformed_query
+from flash_ticket.traffic.flow_logs.query import Dialect, flow_log_query, literal, malformed_query
 from flash_ticket.traffic.flow_logs.rows import Unplaced, records_of
 from flash_ticket.traffic.flow_logs.text import (
     REJECTED_QUERY,
@@ -172,26 +172,43 @@ def _refuse_other_than_utf_8(path: Path) -> None:
         raise InputError(str(path), "", problem, "Rename it") from None
 
 
+_idle: Final[list["DuckDBPyConnection"]] = []
+"""Databases that wait for the next files: to start one takes as long as a query."""
+
+
 @contextmanager
 def _database() -> Iterator["DuckDBPyConnection"]:
+    """Lend a connection to a database that nobody else uses meanwhile, with an empty temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="flash-firewall-") as folder:
+        lent = _idle.pop() if _idle else _started()
+        keep = False
+        try:
+            with lent.cursor() as database:
+                database.execute(f"SET temp_directory = {literal(folder)}; RESET disabled_optimizers")
+                yield database
+            # A database that has written to its temporary folder cannot have another one.
+            keep = not os.listdir(folder)
+        finally:
+            if keep:
+                _idle.append(lent)
+            else:
+                lent.close()
+
+
+def _started() -> "DuckDBPyConnection":
     import duckdb  # noqa: PLC0415 - only flow logs need it, and it is slow to import
 
-    with tempfile.TemporaryDirectory(prefix="flash-firewall-") as folder:
-        database = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": _MEMORY,
-                "temp_directory": folder,
-                "threads": len(os.sched_getaffinity(0)),
-                "preserve_insertion_order": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
-        )
-        try:
-            yield database
-        finally:
-            database.close()
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": _MEMORY,
+            "threads": len(os.sched_getaffinity(0)),
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "enable_external_file_cache": False,  # a file may change before the next reading
+        },
+    )
 
 
 def _table(database: "DuckDBPyConnection", paths: Sequence[Path], form: FlowLogForm, *, placed: bool = False) -> str:

@@ -189,9 +189,9 @@ def test_what_are_no_settings_of_aws_is_refused_in_one_line(
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 20_000,
-        "{a: " * 20_000,
-        "- " * 20_000,
+        "[" * 1_000,
+        "{a: " * 1_000,
+        "- " * 1_000,
         "a: 1\n\tb: 2\n",
         "[]\n\n",
         "just words\n\n",

@@ -294,3 +294,17 @@ def test_no_temporary_files_remain_after_a_partial_read(tmp_path: Path, monkeypa
     del records
 
     assert not list(temporary.iterdir())
+
+
+def test_readings_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    files = [
+        write_parquet(tmp_path / str(first), [replace(CALL, dstport=port) for port in range(first, first + 20)])
+        for first in (1, 101)
+    ]
+    one, other = (FlowLogFiles("flow", (file,), FlowLogForm.PARQUET).records(Scope(), Reading()) for file in files)
+
+    assert {next(one).port} | {each.port for each in other} | {each.port for each in one} == {
+        *range(1, 21),
+        *range(101, 121),
+    }
+    assert read(files, FlowLogForm.PARQUET)[0].recorded == 40
