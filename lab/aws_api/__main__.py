@@ -23,6 +23,7 @@ from lab.aws_api.remembered import remember
 from lab.aws_api.rules import Rules
 from lab.aws_api.security_groups import dependencies, quotas
 from lab.aws_api.seed import seed
+from lab.aws_api.vault import transit
 from lab.surroundings import REGION
 
 # "Available AWS-managed prefix lists": the weight of CloudFront's origin-facing list, however many entries it has.
@@ -43,7 +44,7 @@ def main() -> None:
     hold_conditions()
     application = LayeredApplication(
         (
-            *(dependencies, quotas, Rules(), DestinationOptions(), deliveries),
+            *(transit, dependencies, quotas, Rules(), DestinationOptions(), deliveries),
             *(cluster_groups, PodIdentities(), workgroups_and_queries),
         ),
         DomainDispatcherApplication(_service),

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from lab.aws_api.vault import SECRETS_PROVIDER
 from lab.running import child
 from lab.running.lab import Lab
 
@@ -197,7 +198,7 @@ class Engine:
     def make_stack(self) -> None:
         """Create the stack if it does not exist."""
         if not self.state_file.exists():
-            self.run("stack", "init", self.stack).checked()
+            self.run("stack", "init", self.stack, f"--secrets-provider={SECRETS_PROVIDER}").checked()
 
 
 def _lines(log: Path) -> list[str]:

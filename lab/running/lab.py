@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from lab.aws_api.vault import vault_variables
 from lab.kubernetes_api.servers import NodeSide, kubeconfig_path
 from lab.running.supervisor import POOL_SOCKET
 from lab.running.warm_python import write_stand_in
@@ -183,6 +184,7 @@ class Lab:
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
             **state_in(self.folder / "state"),
             "PULUMI_CONFIG_PASSPHRASE": "lab",
+            **vault_variables(self.aws_endpoint),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             **self.checkpoints.variables,

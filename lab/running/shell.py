@@ -27,7 +27,7 @@ def stay_up(lab: Lab, changed: Mapping[str, str] | None = None) -> None:
     for name, text in (changed or {}).items():
         (program / name).write_text(text)
     for stack in lab.kubeconfigs:
-        Engine(lab, stack, program).run("stack", "init", stack).checked()
+        Engine(lab, stack, program).make_stack()
     sys.stdout.write(
         "# Run this in another terminal. The folder links to the project, so your edits there take effect here:\n"
     )

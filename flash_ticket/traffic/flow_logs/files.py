@@ -187,7 +187,7 @@ def _database() -> Iterator["DuckDBPyConnection"]:
                 database.execute(f"SET temp_directory = {literal(folder)}; RESET disabled_optimizers")
                 yield database
             # A database that has written to its temporary folder cannot have another one.
-            keep = not os.listdir(folder)
+            keep = not any(Path(folder).iterdir())
         finally:
             if keep:
                 _idle.append(lent)
