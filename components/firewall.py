@@ -167,6 +167,7 @@ class Firewall(pulumi.ComponentResource):
         from components.flow_logs import FlowLogs, FlowLogsArgs  # noqa: PLC0415 - see above
 
         environment = args.environment
+        protect = True if environment.protection is Protection.PROTECTED else None  # None: as the caller says
         flow_logs = FlowLogs(
             f"{name}-flow-logs",
             FlowLogsArgs(
@@ -178,7 +179,7 @@ class Firewall(pulumi.ComponentResource):
                 settings=settings,
                 standing=args.adoption.flow_log,
             ),
-            inside,
+            pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(protect=protect)),
         )
         self.flow_log_id, self.flow_log_location = flow_logs.flow_log_id, flow_logs.location
         self.retained = flow_logs.retained

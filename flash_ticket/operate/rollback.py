@@ -153,9 +153,10 @@ class Rollback:
 
 
 def _protected(firewall: CompiledFirewall) -> set[str]:
-    """Return the names of the policies and groups of a firewall."""
-    policies, groups = firewall.pods.policies, firewall.vpc.groups
-    return {*(policy.name for policy in policies), *(f"the group of {group.label}" for group in groups)}
+    """Return the names of the policies, the groups and the flow log of a firewall."""
+    policies, groups, log = firewall.pods.policies, firewall.vpc.groups, firewall.environment.own_flow_log
+    recorded = {f"the flow log in {log.destination.value}"} if log else set()
+    return {*(policy.name for policy in policies), *(f"the group of {group.label}" for group in groups), *recorded}
 
 
 def _declared(folder: Path, stack: str) -> DeclaredVersion:

@@ -29,6 +29,8 @@ KEPT = {
     "aws:ec2/securityGroup:SecurityGroup",
     "kubernetes:networking.k8s.io/v1:NetworkPolicy",
     "kubernetes:vpcresources.k8s.aws/v1beta1:SecurityGroupPolicy",
+    *("aws:ec2/flowLog:FlowLog", "aws:cloudwatch/logGroup:LogGroup", "aws:kms/key:Key"),
+    *("aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"),
 }
 
 

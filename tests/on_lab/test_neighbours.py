@@ -39,6 +39,7 @@ flows:
 """
 ADDED = "  - {from: api, to: redis}\n"
 Seen = Mapping[str, Any]
+_DECLARED = "Firewall(FIREWALL, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,25 @@ class Shop:
             binding = settings["config"]["flash-ticket-firewall:binding"]
             binding["places"] = {name: binding["places"][name] for name in ("alb", "redis")}
             binding["flowLogs"] = {"destination": "cloudwatch", "retentionDays": 14, "onDestroy": "delete"}
+            binding["protect"] = self.cluster == "prod"
             (self.folder / "state").mkdir(parents=True)
             copy_program(REPOSITORY, self.folder / "program", {f"Pulumi.{STACK}.yaml": yaml.safe_dump(settings)})
         (self.folder / "program" / "traffic.yaml").write_text(matrix)
+
+    def rename(self) -> None:
+        """Give the component in the program another name, with its earlier one as an alias."""
+        program = self.folder / "program" / "__main__.py"
+        text = program.read_text()
+        assert _DECLARED in text
+        alias = "opts=pulumi.ResourceOptions(aliases=[pulumi.Alias(name=FIREWALL)])"
+        program.write_text(text.replace(_DECLARED, f'Firewall("edge", {alias}, args='))
+
+    def unprotect(self) -> None:
+        """Write the settings without protection."""
+        path = self.folder / "program" / f"Pulumi.{STACK}.yaml"
+        settings = yaml.safe_load(path.read_text())
+        settings["config"]["flash-ticket-firewall:binding"]["protect"] = False
+        path.write_text(yaml.safe_dump(settings))
 
     def rollback(self, version: int) -> Told:
         asked = ("rollback", "--stack", STACK, "--to", str(version), "--yes")
@@ -113,6 +130,9 @@ class Story:
     sights: Mapping[str, Mapping[str, Seen]]
     back: Told
     preview: Result
+    renamed: Result
+    kept: Result
+    freed: Result
 
 
 @pytest.fixture(scope="module")
@@ -145,16 +165,23 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     back = neighbour.rollback(1)
     look("the neighbour is rolled back")
     with ThreadPoolExecutor() as pool:
+        shops["elsewhere"].rename()
         previewing = pool.submit(shops["shop"].engine.preview)
+        renaming = pool.submit(shops["elsewhere"].engine.preview)
         neighbour.engine.destroy().checked()
-        preview = previewing.result().checked()
+        preview, renamed = previewing.result().checked(), renaming.result().checked()
     look("the neighbour is destroyed")
+    kept = shops["elsewhere"].engine.destroy()
+    look("a protected one is not destroyed")
+    shops["elsewhere"].unprotect()
+    freed = shops["elsewhere"].engine.up().checked()
+    look("it is protected no more")
     with ThreadPoolExecutor() as pool:
         for result in pool.map(lambda name: shops[name].engine.destroy(), ("shop", "elsewhere")):
             result.checked()
     look("all are destroyed")
     neighbour.kubectl("delete", "namespace", neighbour.namespace, "--wait=false")
-    return Story(shops, sights, back, preview)
+    return Story(shops, sights, back, preview, renamed, kept, freed)
 
 
 def test_each_has_groups_rules_and_policies_of_its_own(story: Story) -> None:
@@ -180,6 +207,8 @@ def test_no_step_of_one_touches_another(story: Story) -> None:
         "the neighbour is changed": {"neighbour"},
         "the neighbour is rolled back": {"neighbour"},
         "the neighbour is destroyed": {"neighbour"},
+        "a protected one is not destroyed": set(),
+        "it is protected no more": set(),
         "all are destroyed": {"shop", "elsewhere"},
     }
     steps = list(story.sights)
@@ -197,3 +226,18 @@ def test_the_rollback_is_one_and_the_destroys_leave_nothing(story: Story) -> Non
 def test_a_preview_beside_the_others_shows_no_change_and_no_warning(story: Story) -> None:
     assert [step.name for step in story.preview.changes] == []
     assert not [line for line in story.preview.diagnostics if line.startswith("warning:") and "bookshop" in line]
+
+
+def test_a_firewall_that_a_program_renames_with_an_alias_replaces_nothing(story: Story) -> None:
+    assert {step.operation for step in story.renamed.steps} == {"same"}
+    assert {step.name.partition("-")[0] for step in story.renamed.steps} == {"edge", "declared"}
+
+
+def test_a_protected_firewall_is_not_destroyed_and_the_engine_says_how_to_end_that(story: Story) -> None:
+    said = " ".join("\n".join(story.kept.diagnostics).split())
+
+    assert story.kept.code != 0
+    assert "protected" in said
+    assert "remove the `protect` flag" in said
+    # What is not protected and nothing needs was deleted, and is made again.
+    assert {step.operation for step in story.freed.steps} == {"same", "create"}

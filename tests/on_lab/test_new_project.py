@@ -98,21 +98,28 @@ def test_the_command_reads_the_settings_and_the_other_stack_as_the_preview_does(
     assert (tmp_path / "out/00-default-deny.yaml").exists()
 
 
-def test_an_output_that_the_other_stack_lacks_is_one_error_of_both(made: Made, tmp_path: Path) -> None:
+def test_a_stack_or_output_that_is_not_there_is_one_error_of_both(made: Made, tmp_path: Path) -> None:
     path = made.folder / "settings/Pulumi.dev.yaml"
     text = path.read_text()
-    path.write_text(text.replace("output: vpcId", "output: vpc"))
-    said = (
-        f"Pulumi.dev.yaml: {BINDING_KEY}.vpc.from.output: {NETWORK} has no output 'vpc'. Write one of its outputs: "
-        "clusterName, vpcId. See line "
-    )
+    settings = yaml.safe_load(text)
+    binding = settings["config"][BINDING_KEY]
+    binding["cluster"]["name"]["from"]["stack"] = "organization/nowhere/dev"
+    binding["vpc"]["from"]["output"] = "vpc"
+    path.write_text(yaml.safe_dump(settings))
     try:
         told, previewed = made.render(tmp_path / "out"), Engine(made.lab, "dev", made.folder).preview()
     finally:
         path.write_text(text)
+    said = [
+        "cluster.name.from.stack: the outputs of organization/nowhere/dev cannot be read: ",
+        f"vpc.from.output: {NETWORK} has no output 'vpc'. Write one of its outputs: clusterName, vpcId. See line ",
+    ]
     (error,) = (each for each in previewed.diagnostics if each.startswith("error: "))
 
-    assert told.stderr.startswith(f"error: {said}")
     assert told.returncode == 2
-    assert error.startswith(f"error: {said}")
     assert not previewed.steps
+    for lines in (told.stderr.replace("error: ", "").splitlines(), error.removeprefix("error: ").splitlines()):
+        assert len(lines) == len(said)
+        for line, start in zip(lines, said, strict=True):
+            assert line.startswith(f"Pulumi.dev.yaml: {BINDING_KEY}.{start}")
+            assert " See line " in line

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ EXAMPLE = REPOSITORY / "examples" / "no-load-balancer"
 STACK = "dev"
 SHOP = f"flash-ticket-{STACK}"
 BUCKET = "landing-zone"
+OWN = {"destination": "cloudwatch", "retentionDays": 14, "onDestroy": "delete"}
+FLOW_LOG = "aws:ec2/flowLog:FlowLog"
 
 FlowLogs = list[Mapping[str, Any]]
 
@@ -36,8 +39,12 @@ class Story:
     outputs: Mapping[str, Any]
     verified: Told
     denied: Told
+    owning: Result
+    back: Result
     before: FlowLogs
     between: FlowLogs
+    with_own: FlowLogs
+    without_own: FlowLogs
     after: FlowLogs
 
 
@@ -73,12 +80,27 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     verified = flash_firewall(lab, STACK, program, "verify", "--stack", STACK, **variables)
     denied = flash_firewall(lab, STACK, program, "denied", "--stack", STACK, **variables)
     between = flow_logs()
+    _record(program, OWN)
+    owning = engine.up().checked()
+    with_own = flow_logs()
+    _record(program, {"existing": {"id": theirs}})
+    back = engine.up().checked()
+    without_own = flow_logs()
     engine.destroy().checked()
     after = flow_logs()
     ec2.delete_flow_logs(FlowLogIds=[theirs])
     s3.delete_bucket(Bucket=BUCKET)
     kubectl(lab, STACK, "delete", "namespace", "wiki", "--wait=false").check_returncode()
-    return Story(deployed, again, outputs, verified, denied, before, between, after)
+    seen = (before, between, with_own, without_own, after)
+    return Story(deployed, again, outputs, verified, denied, owning, back, *seen)
+
+
+def _record(program: Path, flow_logs: Mapping[str, Any]) -> None:
+    """Write another flow log into the settings."""
+    path = program / f"Pulumi.{STACK}.yaml"
+    settings = yaml.safe_load(path.read_text())
+    settings["config"][BINDING_KEY]["flowLogs"] = dict(flow_logs)
+    path.write_text(yaml.safe_dump(settings))
 
 
 def _files(flow_log: str) -> dict[str, str]:
@@ -117,3 +139,13 @@ def test_the_flow_log_of_others_is_the_only_one_and_stays_as_it_was(story: Story
     assert len(story.before) == 1
     assert story.between == story.before
     assert story.after == story.before
+
+
+def test_a_stack_moves_to_a_flow_log_of_its_own_and_back_and_never_touches_that_of_others(story: Story) -> None:
+    own = [each for each in story.with_own if each not in story.before]
+
+    assert len(own) == 1
+    assert [each for each in story.with_own if each not in own] == story.before
+    assert story.without_own == story.before
+    for moved, operation in ((story.owning, "create"), (story.back, "delete")):
+        assert [step.operation for step in moved.changes if step.type == FLOW_LOG] == [operation]

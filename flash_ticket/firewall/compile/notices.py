@@ -7,6 +7,7 @@ network policies"; EKS Best Practices Guide, "Security Groups Per Pod"; issues o
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices
@@ -24,6 +25,7 @@ from flash_ticket.firewall.declare.choices import (
     PodEniMode,
     PolicyEnforcement,
     PolicyVerdicts,
+    RecordedTraffic,
 )
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.notice import Notice
@@ -43,6 +45,7 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         *_families(environment),
         *_first_moments(cluster),
         *_frozen(environment, firewall),
+        *_partial_log(environment),
         *overlap_notices(environment, firewall),
         *client_notices(environment),
     ]
@@ -50,6 +53,17 @@ def environment_notices(environment: Environment, firewall: PodFirewall) -> tupl
         found += [*_pod_groups(cluster), *_chained(cluster, firewall), *_strict(cluster), *_standard(environment)]
     found += _without_group(environment)
     return tuple(found)
+
+
+def _partial_log(environment: Environment) -> Iterator[Notice]:
+    log = environment.flow_logs
+    if isinstance(log, ExistingFlowLog) and log.traffic is RecordedTraffic.REJECT:
+        yield Notice(
+            "flowLogs.existing",
+            f"{log.id} records only what security groups stop: flash-firewall denied reads it, but learn and replay "
+            "miss every connection that passed, and denied misses those that no pod answered",
+            "Name a flow log of all traffic for learn and replay, or give them Hubble's export",
+        )
 
 
 def _any_attachment(cluster: Cluster) -> Iterator[Notice]:

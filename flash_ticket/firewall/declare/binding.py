@@ -151,7 +151,7 @@ class Binding(FileModel):
     adopt: Asked[AdoptEntry] = None
     """What exists already, and what a deployment takes over in place."""
     protect: bool = False
-    """Whether Pulumi refuses to delete policies, groups and their attachments to pods. Rules may still come and go."""
+    """Whether Pulumi refuses to delete policies, groups, their attachments and the flow log. Rules may still go."""
 
     @model_validator(mode="after")
     def _names_load_balancers_once(self) -> Self:

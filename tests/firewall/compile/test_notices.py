@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
@@ -17,10 +18,12 @@ from flash_ticket.firewall.declare.choices import (
     EnforcingMode,
     Ipv4Egress,
     KubeProxyMode,
+    LogDestination,
     Network,
     PodEniMode,
     PolicyEnforcement,
     PolicyVerdicts,
+    RecordedTraffic,
 )
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.cluster import Cilium
@@ -229,3 +232,16 @@ def test_cilium_chained_to_the_vpc_cni_may_keep_domain_names_closed(
 
     assert len(notices) == expected
     assert all("may stay closed" in each.what for each in notices)
+
+
+@pytest.mark.parametrize(("traffic", "expected"), [(RecordedTraffic.REJECT, 1), (RecordedTraffic.ALL, 0)])
+def test_a_flow_log_of_others_without_what_passed_cannot_be_learned_from(
+    traffic: RecordedTraffic, expected: int
+) -> None:
+    log = ExistingFlowLog("fl-1", LogDestination.S3, traffic)
+    environment = replace(environment_of("dev"), flow_logs=log)
+    firewall = compile_policies(parse_matrix(ONE_SERVICE, "f"), environment)
+    notices = [each for each in environment_notices(environment, firewall) if each.where == "flowLogs.existing"]
+
+    assert len(notices) == expected
+    assert all("flash-firewall denied reads it, but learn and replay miss" in each.what for each in notices)

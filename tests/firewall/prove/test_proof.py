@@ -19,17 +19,17 @@ from flash_ticket.firewall.prove.violation import Fault, Violation
 from flash_ticket.firewall.terms.ports import ALL_PORTS, PortRange, Protocol, tcp
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from tests.support.declared.accounts import environment_of
-from tests.support.declared.matrices import shops_beside_others
+from tests.support.declared.kinds import shops_of_all_kinds
 from tests.support.declared.stacks import CASES, as_eks_makes_groups, traffic_content
 from tests.support.mutants.mutations import Compiled, compiled
 
 
-@given(shops_beside_others())
+@given(shops_of_all_kinds())
 def test_the_proof_holds_for_every_compiled_declaration(shop: tuple[Matrix, Environment]) -> None:
     assert compiled(*shop).proof().violations == ()
 
 
-@given(shops_beside_others())
+@given(shops_of_all_kinds())
 def test_every_connection_in_play_is_counted_once(shop: tuple[Matrix, Environment]) -> None:
     proof = compiled(*shop).proof()
 

@@ -134,3 +134,20 @@ def test_a_version_without_what_the_stack_protects_is_refused_before_an_update(
         "the group of mail. Remove protect from Pulumi.dev.yaml, run pulumi up --stack dev, then roll back.\n"
     )
     assert not asked.exists()
+
+
+def test_a_version_with_another_flow_log_is_refused_while_the_stack_protects_its_own(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = project / "Pulumi.dev.yaml"
+    now = settings.read_text()
+    edit(settings, "destination: cloudwatch", "destination: s3")
+    before = declared_now(project, "dev")
+    settings.write_text(now.replace("    flowLogs:\n", "    protect: true\n    flowLogs:\n"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    asked = record_stack(tmp_path, before, declared_now(project, "dev"))
+    result = run(*BACK, "--yes", "--project", project)
+
+    assert result.exit_code == 2
+    assert "protect: true in the binding keeps: the flow log in cloudwatch. Remove protect" in result.stderr
+    assert not asked.exists()
