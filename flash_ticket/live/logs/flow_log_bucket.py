@@ -20,9 +20,9 @@ from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.aws_refusal import RefusedError, explained_refusals, patiently
 from flash_ticket.live.progress import Progress
+from flash_ticket.traffic.flow_logs.faults import FileFaults
 from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
 from flash_ticket.traffic.flow_logs.layout import PARQUET_ENDING, TEXT_ENDINGS, Window, is_of_others
-from flash_ticket.traffic.flow_logs.torn import TornFiles
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
 BATCH_BYTES: Final = 256 << 20
@@ -82,32 +82,32 @@ class FlowLogBucket:
         Raises:
             InputError: The bucket does not exist or has no files of the time, a right is missing, or a file vanishes.
         """
-        found, torn = False, TornFiles(self.name)
+        found, faults = False, FileFaults(self.name)
         try:
             for batch in _batches(self._wanted(Window(scope.since, scope.until))):
                 found = True
                 with TemporaryDirectory(prefix="flash-firewall-") as folder:
-                    yield from self._records_of(Path(folder), batch, torn, scope, reading)
+                    yield from self._records_of(Path(folder), batch, faults, scope, reading)
         finally:
             self.progress.end()
         if not found:
             problem = "it holds no flow log files" + ("" if scope.since is None else " of the time that is asked for")
             remedy = "Name the folder above AWSLogs, or another time; files come about ten minutes after the traffic"
             raise InputError(self.name, "", problem, remedy)
-        torn.tell(reading)
+        faults.tell(reading)
 
     def _records_of(
-        self, folder: Path, batch: list[_Object], torn: TornFiles, scope: Scope, reading: Reading
+        self, folder: Path, batch: list[_Object], faults: FileFaults, scope: Scope, reading: Reading
     ) -> Iterator[Record]:
         """Yield the records of a batch. An error names the object in S3, not its local copy."""
         copies = dict(zip(self._fetched(folder, batch), batch, strict=True))
         for form in FlowLogForm:
             paths = tuple(path for path, each in copies.items() if each.form is form)
             try:
-                yield from FlowLogFiles(self.name, paths, form).records_beside(torn, scope, reading)
+                yield from FlowLogFiles(self.name, paths, form).records_beside(faults, scope, reading)
             except InputError as error:
                 raise replace(error, source=self._original(error.source, copies)) from None
-        torn.found = [replace(each, source=self._original(each.source, copies)) for each in torn.found]
+        faults.torn = [replace(each, source=self._original(each.source, copies)) for each in faults.torn]
         reading.first_malformed = self._original(reading.first_malformed, copies)
 
     def _original(self, place: str, copies: dict[Path, _Object]) -> str:

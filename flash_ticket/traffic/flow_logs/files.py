@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.flow_logs.faults import FileFaults, Growth, Standing, TornFileError
 from flash_ticket.traffic.flow_logs.layout import Window
 from flash_ticket.traffic.flow_logs.parquet import PARQUET_COLUMNS_QUERY, listed, parquet_table
-from flash_ticket.traffic.flow_logs.query import Dialect, flow_log_query, literal, malformed_query
+from flash_ticket.traffic.flow_logs.query import (
+    PARTITION_MARGIN,
+    Dialect,
+    flow_log_query,
+    literal,
+    malformed_query,
+)
 from flash_ticket.traffic.flow_logs.rows import Unplaced, records_of
+from flash_ticket.traffic.flow_logs.skew import Skew, parquet_ahead, text_ahead
 from flash_ticket.traffic.flow_logs.text import (
     REJECTED_QUERY,
     column_count_problem,
@@ -22,7 +30,6 @@ from flash_ticket.traffic.flow_logs.text import (
     placed_text_table,
     text_table,
 )
-from flash_ticket.traffic.flow_logs.torn import Growth, Standing, TornFileError, TornFiles
 from flash_ticket.traffic.records.lines import LONGEST_LINE
 from flash_ticket.traffic.records.record import Reading, Record, Scope
 
@@ -68,12 +75,12 @@ class FlowLogFiles:
         Raises:
             InputError: A file cannot be read or lacks a field that every record needs, or all files are torn.
         """
-        torn = TornFiles(self.name)
-        yield from self.records_beside(torn, scope, reading)
-        torn.tell(reading)
+        faults = FileFaults(self.name)
+        yield from self.records_beside(faults, scope, reading)
+        faults.tell(reading)
 
-    def records_beside(self, torn: TornFiles, scope: Scope, reading: Reading) -> Iterator[Record]:
-        """Yield the records of the files that are not torn, and put the others into ``torn`` without counting them.
+    def records_beside(self, faults: FileFaults, scope: Scope, reading: Reading) -> Iterator[Record]:
+        """Yield the records of the files that are not torn, and put the others into ``faults`` without counting them.
 
         Raises:
             InputError: A file cannot be read, or lacks a field that every record needs.
@@ -88,8 +95,8 @@ class FlowLogFiles:
             if not path.absolute().as_posix().isascii():
                 _refuse_other_than_utf_8(path)
         with _database() as database:
-            paths, rows = self._answered(database, paths, torn, scope)
-            torn.sound += len(paths)
+            paths, rows = self._answered(database, paths, faults, scope)
+            faults.sound += len(paths)
             with self._named_by_file(database, paths):
                 yield from records_of(rows, reading, unplaced)
                 if unplaced.count:
@@ -99,9 +106,24 @@ class FlowLogFiles:
                     shown = {str(path.absolute()): path for path in paths}
                     for file, line in database.execute(REJECTED_QUERY).fetchall():
                         reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
+                if scope.since is not None:
+                    self._look_at_clocks(database, paths, faults.skew)
+
+    def _look_at_clocks(self, database: "DuckDBPyConnection", paths: Sequence[Path], skew: Skew) -> None:
+        """Count the lines that are so far ahead of the time of their file that a period may lack others like them."""
+        if self.form is FlowLogForm.PARQUET:
+            found = parquet_ahead(database, paths)
+        else:
+            found = text_ahead(database, paths, [text_table([path]) for path in paths])
+        for each in [*found]:
+            table = _table(database, [each.path], self.form)
+            counted = database.execute(f"SELECT COUNT(*) FROM {table} WHERE {each.condition}").fetchone()  # noqa: S608 - quoted
+            skew.files += 1
+            skew.lines += counted[0] if counted else 0
+            skew.seconds = max(skew.seconds, each.last - each.limit + PARTITION_MARGIN)
 
     def _answered(
-        self, database: "DuckDBPyConnection", paths: list[Path], torn: TornFiles, scope: Scope
+        self, database: "DuckDBPyConnection", paths: list[Path], faults: FileFaults, scope: Scope
     ) -> tuple[list[Path], Iterator[Sequence[Any]]]:
         """Return the files that are not torn, and the answer about them.
 
@@ -116,7 +138,7 @@ class FlowLogFiles:
                     answer = database.execute(flow_log_query(scope, Dialect.DUCKDB, table))
                     first = answer.fetchmany(_BATCH)
             except TornFileError as error:
-                paths = self._without_torn(database, paths, torn, error)
+                paths = self._without_torn(database, paths, faults, error)
                 if not paths:
                     return [], iter(())
                 continue
@@ -126,19 +148,19 @@ class FlowLogFiles:
         raise InputError(str(changed[0]), "", "it changes again and again while it is read", remedy)
 
     def _without_torn(
-        self, database: "DuckDBPyConnection", paths: Sequence[Path], torn: TornFiles, first: InputError
+        self, database: "DuckDBPyConnection", paths: Sequence[Path], faults: FileFaults, first: InputError
     ) -> list[Path]:
-        """Return the files that can be read to their end, and put the others into ``torn``."""
+        """Return the files that can be read to their end, and put the others into ``faults``."""
         sound = []
         for path in paths:
             if str(path) == first.source:
-                torn.found.append(first)
+                faults.torn.append(first)
                 continue
             try:
                 with self._named_by_file(database, [path]):
                     _read_through(database, path, self.form)
             except TornFileError as error:
-                torn.found.append(error)
+                faults.torn.append(error)
             else:
                 sound.append(path)
         return sound

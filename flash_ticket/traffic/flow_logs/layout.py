@@ -35,14 +35,14 @@ class Window:
 
     def may_hold(self, key: str) -> bool:
         """Return whether a folder (its key ends with a slash) or a file may contain records of the period."""
-        span = _span(key)
+        span = span_of(key)
         return span is None or self._touches(*span)
 
     def holds_all(self, folder: str) -> bool:
         """Return whether everything in a folder is wanted, so that its parts need not be checked."""
         if self.since is None and self.until is None:
             return is_of_flow_logs(folder)
-        span = _span(folder)
+        span = span_of(folder)
         return span is not None and (
             (self.since is None or self.since <= span[0]) and (self.until is None or span[1] <= self.until)
         )
@@ -65,7 +65,7 @@ def is_of_flow_logs(folder: str) -> bool:
     return found is not None and found["service"] == "vpcflowlogs"
 
 
-def _span(key: str) -> tuple[float, float] | None:
+def span_of(key: str) -> tuple[float, float] | None:
     """Return the period of the names of a folder's files, or of a file; None if the key has no time."""
     try:
         if named := _FILE.search(PurePosixPath(key).name):

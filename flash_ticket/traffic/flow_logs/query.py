@@ -47,7 +47,7 @@ ROW: Final = (
 # TCP, UDP and SCTP: lines of other protocols have no ports.
 _HAS_PORTS: Final = "protocol IN (6, 17, 132)"
 
-_LAST_SECOND: Final = 253402300799  # of the year 9999; a time in milliseconds is much later
+LAST_SECOND: Final = 253402300799  # of the year 9999; a time in milliseconds is much later
 
 _VALID: Final = (
     ("it has no source address", "sender IS NOT NULL"),
@@ -61,7 +61,7 @@ _VALID: Final = (
         for port in ("srcport", "dstport")
     ),
     *(
-        (f"{field} is no time in seconds since 1970", f'"{field}" BETWEEN 0 AND {_LAST_SECOND}')
+        (f"{field} is no time in seconds since 1970", f'"{field}" BETWEEN 0 AND {LAST_SECOND}')
         for field in ("start", "end")
     ),
     ("end is before start", '"end" >= "start"'),
@@ -238,12 +238,12 @@ def _is_reply(scope: Scope) -> str:
 
 
 def _moment(scope: Scope) -> str:
-    """Return the next moment after a line's start, by binary search; ``_LAST_SECOND + 1`` if there is none."""
+    """Return the next moment after a line's start, by binary search; ``LAST_SECOND + 1`` if there is none."""
     moments = sorted({math.ceil(moment) for moment in scope.moments})
 
     def search(low: int, high: int) -> str:
         if low == high:
-            return str(moments[low]) if low < len(moments) else str(_LAST_SECOND + 1)
+            return str(moments[low]) if low < len(moments) else str(LAST_SECOND + 1)
         middle = (low + high) // 2
         return f'CASE WHEN "start" < {moments[middle]} THEN {search(low, middle)} ELSE {search(middle + 1, high)} END'
 

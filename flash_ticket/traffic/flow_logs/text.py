@@ -11,9 +11,9 @@ from typing import Final
 
 from flash_ticket.firewall.terms.folder import unreadable
 from flash_ticket.firewall.terms.input_error import InputError, shown
+from flash_ticket.traffic.flow_logs.faults import TornFileError
 from flash_ticket.traffic.flow_logs.parquet import exactly
 from flash_ticket.traffic.flow_logs.query import NEEDED_FIELDS, NUMBER_FIELDS, TEXT_FIELDS, column, literal
-from flash_ticket.traffic.flow_logs.torn import TornFileError
 from flash_ticket.traffic.records.lines import LONGEST_LINE, unpacked
 
 _LONGEST_HEADER: Final = 1 << 16

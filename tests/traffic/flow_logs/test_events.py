@@ -55,3 +55,32 @@ def test_a_log_group_without_events_has_no_records() -> None:
 
     assert list(FlowLogEvents("cloudwatch:/flow", FIELDS, []).records(Scope(), reading)) == []
     assert reading == Reading()
+
+
+def test_no_part_of_an_event_is_read_as_a_whole_one() -> None:
+    """A writer that crashes leaves the beginning of a line. The stack's own format ends with a word, not a number."""
+    values = dict.fromkeys(RECORD_FIELDS, "-") | {
+        "version": "8",
+        "interface-id": "eni-1",
+        "srcaddr": "10.0.0.1",
+        "dstaddr": "10.0.0.2",
+        "srcport": "40000",
+        "dstport": "5432",
+        "protocol": "6",
+        "tcp-flags": "2",
+        "packets": "1",
+        "bytes": "60",
+        "flow-direction": "ingress",
+        "start": "1795483900",
+        "end": "1795483960",
+        "action": "REJECT",
+        "log-status": "OK",
+    }
+    line = " ".join(values[each] for each in RECORD_FIELDS)
+    parts = [line[:length] for length in range(1, len(line))]
+    reading = Reading()
+
+    records = [*FlowLogEvents("group", RECORD_FIELDS, [*parts, line]).records(Scope(), reading)]
+
+    assert [each.count for each in records] == [1]
+    assert (reading.recorded, reading.malformed) == (1, len(parts))

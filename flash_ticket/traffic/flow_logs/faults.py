@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from flash_ticket.firewall.terms.input_error import InputError
+from flash_ticket.traffic.flow_logs.skew import Skew
 from flash_ticket.traffic.records.record import Reading
 
 _State = tuple[int, int, int, int]
@@ -20,34 +21,37 @@ class TornFileError(InputError):
 
 
 @dataclass(slots=True)
-class TornFiles:
-    """The torn files of one log.
+class FileFaults:
+    """What is wrong with the files of one log, apart from their lines.
 
     Attributes:
         name: The name of the log.
-        found: The error of each of them.
+        torn: The error of each torn file.
         sound: How many other files were read.
+        skew: Lines whose times do not fit those of their files.
     """
 
     name: str
-    found: list[InputError] = field(default_factory=list)
+    torn: list[InputError] = field(default_factory=list)
     sound: int = 0
+    skew: Skew = field(default_factory=Skew)
 
     def tell(self, reading: Reading) -> None:
-        """Count each file as a malformed line, and note what that means.
+        """Count each torn file as a malformed line, and note what the faults mean.
 
         Raises:
             InputError: No other file could be read.
         """
-        if not self.found:
+        self.skew.tell(reading)
+        if not self.torn:
             return
         if not self.sound:
-            raise self.found[0]
-        for each in self.found:
+            raise self.torn[0]
+        for each in self.torn:
             reading.refuse(each.source, each.problem)
-        one = len(self.found) == 1
+        one = len(self.torn) == 1
         reading.note(
-            f"{'1 file ends' if one else f'{len(self.found):,} files end'} too early or "
+            f"{'1 file ends' if one else f'{len(self.torn):,} files end'} too early or "
             f"{'is' if one else 'are'} damaged. None of {'its' if one else 'their'} lines is counted, and "
             f"{'it counts' if one else 'each counts'} as one malformed line."
         )
