@@ -9,15 +9,12 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from flash_ticket.traffic.flow_logs.athena import RECORD_COLUMNS
+from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
+from lab.vpc.flow_logs.delivery import file_content, file_key
+from lab.vpc.flow_logs.flow_log import Bucket, FileForm, FlowLog, Folder, Layout, TrafficType
+from lab.vpc.flow_logs.records import Record, Value
 
 _HOUR = 3600
 _ACCOUNT = "123456789012"
@@ -101,7 +98,7 @@ class Incident:
         )
         return str(made["NetworkInterface"]["NetworkInterfaceId"])
 
-    def _rows(self, begin: int, interfaces: dict[str, str]) -> Iterator[dict[str, object]]:
+    def _rows(self, begin: int, interfaces: dict[str, str]) -> Iterator[Record]:
         dice = random.Random(7)  # noqa: S311 - every run makes the same incident
         for source, target, port, count in _WORKING:
             for _ in range(count):
@@ -130,41 +127,34 @@ class Incident:
         action: str,
         direction: str,
         flags: int,
-    ) -> dict[str, object]:
-        known = {
+    ) -> Record:
+        known: dict[str, Value] = {
             "version": 8,
-            "account_id": _ACCOUNT,
-            "interface_id": interface,
+            "account-id": _ACCOUNT,
+            "interface-id": interface,
             "srcaddr": source[0],
             "dstaddr": target[0],
-            "pkt_srcaddr": source[0],
-            "pkt_dstaddr": target[0],
+            "pkt-srcaddr": source[0],
+            "pkt-dstaddr": target[0],
             "srcport": source[1],
             "dstport": target[1],
             "protocol": 6,
-            "tcp_flags": flags,
-            "flow_direction": direction,
+            "tcp-flags": flags,
+            "flow-direction": direction,
             "packets": 3,
             "bytes": 180,
             "start": start,
             "end": start + 58,
             "action": action,
-            "log_status": "OK",
+            "log-status": "OK",
         }
-        return {each.name: known.get(each.name) for each in RECORD_COLUMNS}
+        return {**dict.fromkeys(RECORD_FIELDS), **known}
 
-    def _deliver(self, s3: Any, rows: list[dict[str, object]], begin: int) -> None:  # noqa: ANN401 - boto3 creates clients at run time
-        hour = datetime.fromtimestamp(begin, UTC)
-        folder = (
-            f"AWSLogs/aws-account-id={_ACCOUNT}/aws-service=vpcflowlogs/aws-region={self.region}/"
-            f"year={hour:%Y}/month={hour:%m}/day={hour:%d}/hour={hour:%H}"
-        )
-        types = [(each.name, pa.string() if each.type == "string" else pa.int64()) for each in RECORD_COLUMNS]
-        with TemporaryDirectory() as own:
-            file = Path(own) / "records.parquet"
-            pq.write_table(pa.Table.from_pylist(rows, pa.schema(types)), file)
-            name = f"{_ACCOUNT}_vpcflowlogs_{self.region}_fl-incident_{hour:%Y%m%dT%H%MZ}_1.log.parquet"
-            s3.put_object(Bucket=self.bucket, Key=f"{folder}/{name}", Body=file.read_bytes())
+    def _deliver(self, s3: Any, rows: list[Record], begin: int) -> None:  # noqa: ANN401 - boto3 creates clients at run time
+        bucket = Bucket(self.bucket, "", FileForm.PARQUET, Layout.HIVE, Folder.HOUR)
+        flow_log = FlowLog("fl-incident", "", _ACCOUNT, self.region, RECORD_FIELDS, TrafficType.ALL, 60, bucket)
+        key = file_key(flow_log, bucket, begin, "1")
+        s3.put_object(Bucket=self.bucket, Key=key, Body=file_content(RECORD_FIELDS, bucket.form, rows))
 
     def _decide(self, logs: Any, begin: int) -> None:  # noqa: ANN401 - boto3 creates clients at run time
         group, stream = f"/aws/eks/{self.cluster}/cluster", f"aws-network-policy-agent-audit-{uuid.UUID(int=7)}"

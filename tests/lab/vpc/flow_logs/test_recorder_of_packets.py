@@ -6,6 +6,7 @@ Its flow logs deliver to a bucket and to a log group, as the stack declares them
 
 import io
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -167,6 +168,9 @@ def test_the_packets_in_the_records_are_those_that_the_ends_sent_and_received(
     for name, interface in recorded.ran.interfaces.items():
         out = read[interface, "egress", "ACCEPT"] + read[interface, "egress", "REJECT"]
         totals[name] = (out, read[interface, "ingress", "ACCEPT"])
+        sys.stdout.write(
+            f"{name}: sent {recorded.ran.sent[name]}, received {recorded.ran.received[name]}; read {totals[name]}\n"
+        )
 
     assert totals == {name: (recorded.ran.sent[name], recorded.ran.received[name]) for name in ENDS}
     assert sum(recorded.ran.sent.values()) > ROUNDS * len(CALLS) * 5
