@@ -105,7 +105,8 @@ class FlowLogFiles:
                 if paths and self.form is FlowLogForm.TEXT:
                     shown = {str(path.absolute()): path for path in paths}
                     for file, line in database.execute(REJECTED_QUERY).fetchall():
-                        reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
+                        if file in shown:  # not in a torn file
+                            reading.refuse(f"{shown[file]}:{line}", f"it is longer than {LONGEST_LINE:,} bytes")
                 if scope.since is not None:
                     self._look_at_clocks(database, paths, faults.skew)
 
@@ -114,7 +115,7 @@ class FlowLogFiles:
         if self.form is FlowLogForm.PARQUET:
             found = parquet_ahead(database, paths)
         else:
-            found = text_ahead(database, paths, [text_table([path]) for path in paths])
+            found = text_ahead(database, paths, lambda path: text_table([path]))
         for each in [*found]:
             table = _table(database, [each.path], self.form)
             counted = database.execute(f"SELECT COUNT(*) FROM {table} WHERE {each.condition}").fetchone()  # noqa: S608 - quoted

@@ -4,7 +4,7 @@ A period is looked for in files by that time. A line that is more than an hour a
 out, so a total may be too small, and only the lines of the files that were read show it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -79,17 +79,19 @@ def parquet_ahead(database: "DuckDBPyConnection", paths: Sequence[Path]) -> Iter
             yield from _ahead(shown[file], limits[shown[file]], last)
 
 
-def text_ahead(database: "DuckDBPyConnection", paths: Sequence[Path], tables: Sequence[str]) -> Iterator[Ahead]:
+def text_ahead(
+    database: "DuckDBPyConnection", paths: Sequence[Path], table_of: Callable[[Path], str]
+) -> Iterator[Ahead]:
     """Yield the newest files of text that have such lines.
 
     Args:
         database: It reads the files.
         paths: The files.
-        tables: The table expression of each of them, to put after FROM.
+        table_of: Returns the table expression of one of them, to put after FROM.
     """
-    limits, table_of = _limits(paths), dict(zip(paths, tables, strict=True))
+    limits = _limits(paths)
     for path in sorted(limits, key=limits.__getitem__)[-_NEWEST_TEXTS:]:
-        found = database.execute(f'SELECT MAX("end") FROM {table_of[path]}').fetchone()  # noqa: S608 - quoted
+        found = database.execute(f'SELECT MAX("end") FROM {table_of(path)}').fetchone()  # noqa: S608 - quoted
         yield from _ahead(path, limits[path], found[0] if found else None)
 
 

@@ -197,6 +197,18 @@ def test_truncated_gzip_counts_as_a_malformed_line_and_hides_no_other(tmp_path: 
     assert reading.notes[0].startswith("2 files end too early or are damaged. None of their lines is counted")
 
 
+def test_a_line_that_is_too_long_in_a_torn_file_is_not_counted(tmp_path: Path) -> None:
+    good, bad = packed(tmp_path / "good.log.gz"), tmp_path / "bad.log.gz"
+    content = "".join(
+        f"{each}\n" for each in (HEADER, "x" * (2 << 20), *[f"{SOUND[:-3]}{each}" for each in range(50_000)])
+    )
+    bad.write_bytes(gzip.compress(content.encode())[:-200])
+
+    reading, _ = read([bad, good], FlowLogForm.TEXT)
+
+    assert (reading.recorded, reading.malformed) == (5000, 1)
+
+
 def test_a_parquet_file_with_a_damaged_page_is_not_counted_in_part(tmp_path: Path) -> None:
     good, bad = (write_parquet(tmp_path / name, [CALL] * 20_000) for name in ("good.parquet", "bad.parquet"))
     content = bytearray(bad.read_bytes())
