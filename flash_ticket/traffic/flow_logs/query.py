@@ -7,6 +7,7 @@ Sources: Amazon VPC User Guide, "Flow log records" (fields) and "Flow log record
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -69,11 +70,29 @@ _VALID: Final = (
     ("tcp-flags is no number from 0 to 255", "(tcp_flags IS NULL OR tcp_flags BETWEEN 0 AND 255)"),
     (
         "flow-direction is neither ingress nor egress",
-        "(flow_direction IS NULL OR flow_direction IN ('ingress', 'egress'))",
+        "(flow_direction IS NULL OR flow_direction IN ('ingress', 'egress', '-'))",
     ),
-    ("log-status is none of OK, NODATA and SKIPDATA", "(log_status IS NULL OR log_status = 'OK')"),
+    ("log-status is none of OK, NODATA and SKIPDATA", "(log_status IS NULL OR log_status IN ('OK', '-'))"),
 )
-"""Each problem of a line, with the condition that is true if the line does not have it."""
+"""Each problem of a line, with the condition that is true if the line does not have it; ``-`` is no value."""
+
+# True for most lines, and only for valid ones: half the comparisons of all of _VALID. The "or" of two numbers is in a
+# range that ends at a power of two if both are.
+_CLEARLY_VALID: Final = f"""(srcport | dstport) BETWEEN 0 AND 65535 AND (protocol | tcp_flags) BETWEEN 0 AND 255
+    AND "start" BETWEEN 0 AND "end" AND "end" <= {LAST_SECOND} AND action = 'ACCEPT' AND log_status = 'OK'
+    AND flow_direction IN ('ingress', 'egress') AND sender IS NOT NULL AND receiver IS NOT NULL"""
+
+_IS_TRAFFIC: Final = f"""CASE WHEN {_CLEARLY_VALID} THEN TRUE
+    ELSE COALESCE({" AND ".join(condition for _, condition in _VALID)}, FALSE) END"""
+
+# No valid line has one of the two statuses without traffic.
+_OUTCOME: Final = """CASE WHEN is_traffic THEN action
+    WHEN log_status = 'NODATA' THEN 'no data' WHEN log_status = 'SKIPDATA' THEN 'skip data' ELSE 'malformed' END"""
+
+_KEYS: Final = "outcome, source, destination, number, port, direction, reason, interface"
+
+_OF_REJECTED: Final = ("outcome", "direction", "reason", "interface")
+"""The columns of the groups that rejected lines fill."""
 
 
 def column(field: str) -> str:
@@ -96,45 +115,38 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
     filters = _within(scope)
     if dialect is Dialect.ATHENA and scope.since is not None:
         filters = [*filters, _partitions_since(scope.since)]
+    moments = _moments(scope)
     text = f"""
         WITH {_lines(table, filters, placed=False)},
-        turned AS (SELECT *, {_kind()} AS kind, {_is_reply(scope)} AS is_reply, {_moment(scope)} AS moment FROM lines),
+        checked AS (SELECT *, {_IS_TRAFFIC} AS is_traffic FROM lines),
+        turned AS (
+            SELECT *, is_traffic AND ({_is_reply(scope)}) AS is_reply{_listed(moments.of_line)}
+            FROM checked
+        ),
         keyed AS (
-            SELECT kind, is_reply, protocol, tcp_flags, "start", "end",
-                {_of_traffic("CASE WHEN is_reply THEN receiver ELSE sender END")} AS source,
-                {_of_traffic("CASE WHEN is_reply THEN sender ELSE receiver END")} AS destination,
-                {_of_traffic("protocol")} AS number,
-                {_of_traffic(f"CASE WHEN NOT {_HAS_PORTS} THEN 0 WHEN is_reply THEN srcport ELSE dstport END")} AS port,
-                {_of_traffic("action")} AS action,
+            SELECT {_OUTCOME} AS outcome, is_reply, tcp_flags, "start", "end",
+                {_of_traffic("receiver", "sender")} AS source,
+                {_of_traffic("sender", "receiver")} AS destination,
+                {_of_traffic("protocol", "protocol")} AS number,
+                CASE WHEN is_reply THEN srcport
+                    WHEN is_traffic THEN CASE WHEN {_HAS_PORTS} THEN dstport ELSE 0 END END AS port,
                 {_of_rejected(_END_SEEN)} AS direction,
-                {_of_rejected("reject_reason")} AS reason,
-                {_of_rejected("interface_id")} AS interface,
-                {_of_traffic("moment")} AS moment,
-                {_of_traffic('CASE WHEN "end" >= moment THEN "start" END')} AS crossing_start,
-                {_of_traffic('CASE WHEN "end" >= moment THEN "end" END')} AS crossing_end
+                {_of_rejected("NULLIF(reject_reason, '-')")} AS reason,
+                {_of_rejected("NULLIF(interface_id, '-')")} AS interface{_listed(moments.keyed)}
             FROM turned
         ),
         grouped AS (
-            SELECT kind, source, destination, number, port, action, direction, reason, interface,
-                moment, crossing_start, crossing_end,
+            SELECT {_KEYS}{_listed(moments.names)},
                 COUNT(*) AS lines, MIN("start") AS first_start, MAX("end") AS last_end,
-                BOOL_OR(action = 'ACCEPT' AND ({_SHOWS_ANSWER})) AS shows_answer,
-                BOOL_AND(COALESCE(protocol = 6 AND tcp_flags = 2, FALSE)) AS only_opens
+                BOOL_OR(is_reply OR (number = 6 AND tcp_flags <> 2)) AS shows_answer,
+                BOOL_AND(COALESCE(tcp_flags = 2, FALSE)) AS only_opens
             FROM keyed
-            GROUP BY kind, source, destination, number, port, action, direction, reason, interface,
-                moment, crossing_start, crossing_end
+            GROUP BY {_KEYS}{_listed(moments.names)}
         ),
-        compared AS (
-            SELECT *,
-                {_of_all_alike("BOOL_OR(shows_answer)")} AS answered,
-                {_of_all_alike("FIRST_VALUE(action)")} AS first_action,
-                {_of_all_alike("FIRST_VALUE(direction)")} AS first_direction,
-                {_of_all_alike("FIRST_VALUE(reason)")} AS first_reason,
-                {_of_all_alike("FIRST_VALUE(interface)")} AS first_interface
-            FROM grouped
-        ),
-        judged AS (SELECT *, {_DISPOSITION} AS disposition FROM compared)
-        SELECT kind, disposition, source, destination, number AS protocol, port,
+        compared AS ({_compared(moments, dialect)}),
+        judged AS (SELECT *, {_disposition(moments)} AS disposition FROM compared)
+        SELECT CASE WHEN source IS NULL THEN outcome ELSE 'traffic' END AS kind,
+            disposition, source, destination, number AS protocol, port,
             {_of_stopped("direction")} AS direction,
             {_of_stopped("reason")} AS reason,
             {_of_stopped("interface")} AS interface,
@@ -159,12 +171,12 @@ def malformed_query(scope: Scope, table: str, addresses: Sequence[str]) -> str:
     listed = ", ".join(map(literal, addresses)) or "NULL"
     return f"""
         WITH {_lines(table, _within(scope), placed=True)},
-        kinds AS (SELECT *, {_kind()} AS kind FROM lines)
+        checked AS (SELECT *, {_IS_TRAFFIC} AS is_traffic FROM lines)
         SELECT file, "row", line,
             CASE {words} WHEN sender IN ({listed}) THEN 'the source address is none'
                 ELSE 'the destination address is none' END AS problem
-        FROM kinds
-        WHERE kind = 'malformed' OR (kind = 'traffic' AND (sender IN ({listed}) OR receiver IN ({listed})))
+        FROM checked
+        WHERE ({_OUTCOME}) = 'malformed' OR (is_traffic AND (sender IN ({listed}) OR receiver IN ({listed})))
         ORDER BY file, "row" LIMIT 1
     """  # noqa: S608 - texts of a log are quoted
 
@@ -175,21 +187,22 @@ def literal(text: str) -> str:
 
 
 def _lines(table: str, filters: Sequence[str], *, placed: bool) -> str:
-    """Return the common table of the lines within the scope; ``-`` is replaced by NULL.
+    """Return the common table of the lines within the scope: each with its two ends.
 
     Only pkt-* contain the address of a pod: srcaddr and dstaddr are the first address of the pod's interface.
     """
-    given = {field: f"NULLIF({column(field)}, '-')" for field in TEXT_FIELDS}
-    kept = ("interface-id", "flow-direction", "action", "reject-reason", "log-status")
-    texts = ", ".join(f"{given[field]} AS {column(field)}" for field in kept)
-    numbers = ", ".join(f'"{column(field)}"' for field in NUMBER_FIELDS)
+    kept = ("interface-id", "flow-direction", "action", "reject-reason", "log-status", *NUMBER_FIELDS)
+    columns = ", ".join(f'"{column(field)}"' for field in kept)
     places = ', file, "row", line' if placed else ""
     where = f"WHERE {' AND '.join(filters)}" if filters else ""
     return f"""lines AS (
-        SELECT {texts}, {numbers}{places},
-            COALESCE({given["pkt-srcaddr"]}, {given["srcaddr"]}) AS sender,
-            COALESCE({given["pkt-dstaddr"]}, {given["dstaddr"]}) AS receiver
+        SELECT {columns}{places}, {_end("srcaddr")} AS sender, {_end("dstaddr")} AS receiver
         FROM {table} {where})"""  # noqa: S608 - names and numbers of our own
+
+
+def _end(field: str) -> str:
+    packet = column(f"pkt-{field}")
+    return f"CASE WHEN {packet} <> '-' THEN {packet} WHEN {field} <> '-' THEN {field} END"
 
 
 def _within(scope: Scope) -> list[str]:
@@ -211,12 +224,6 @@ def _partitions_since(since: float) -> str:
         condition = f"({name} > {literal(value)} OR ({name} = {literal(value)} AND {condition}))"
     # Among these conditions, only this one has a form that partition projection certainly supports.
     return f"{names[0]} >= {literal(values[0])} AND {condition}"
-
-
-def _kind() -> str:
-    valid = " AND ".join(condition for _, condition in _VALID)
-    return f"""CASE log_status WHEN 'NODATA' THEN 'no data' WHEN 'SKIPDATA' THEN 'skip data'
-        ELSE CASE WHEN {valid} THEN 'traffic' ELSE 'malformed' END END"""
 
 
 def _is_reply(scope: Scope) -> str:
@@ -250,41 +257,100 @@ def _moment(scope: Scope) -> str:
     return search(0, len(moments))
 
 
-def _of_traffic(value: str) -> str:
-    """Return a value for lines of traffic only, so that all other lines of a kind are counted together."""
-    return f"CASE WHEN kind = 'traffic' THEN {value} END"
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """What splits lines at moments, as expressions of SQL; all empty if there is no moment to split at.
+
+    Attributes:
+        of_line: Each line's next moment.
+        keyed: The moment and the crossing of it, for lines of traffic.
+        names: The columns that distinguish groups.
+        alike: The column that distinguishes ends and port before and after a moment.
+        crossing: The condition that a group crosses a moment.
+    """
+
+    of_line: tuple[str, ...] = ()
+    keyed: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    alike: tuple[str, ...] = ()
+    crossing: str = ""
+
+
+def _moments(scope: Scope) -> _Moments:
+    if not scope.moments:
+        return _Moments()
+    return _Moments(
+        of_line=(f"{_moment(scope)} AS moment",),
+        keyed=(
+            "CASE WHEN is_traffic THEN moment END AS moment",
+            'CASE WHEN is_traffic AND "end" >= moment THEN "start" END AS crossing_start',
+            'CASE WHEN is_traffic AND "end" >= moment THEN "end" END AS crossing_end',
+        ),
+        names=("moment", "crossing_start", "crossing_end"),
+        alike=("moment",),
+        crossing="OR crossing_start IS NOT NULL",
+    )
+
+
+def _listed(expressions: Sequence[str]) -> str:
+    """Return expressions as the rest of a list that has others before them."""
+    return "".join(f", {each}" for each in expressions)
+
+
+def _of_traffic(of_reply: str, of_call: str) -> str:
+    """Return a value for lines of traffic only, so that all other lines of an outcome are counted together."""
+    if of_reply == of_call:
+        return f"CASE WHEN is_traffic THEN {of_call} END"
+    return f"CASE WHEN is_reply THEN {of_reply} WHEN is_traffic THEN {of_call} END"
 
 
 def _of_rejected(value: str) -> str:
-    return f"CASE WHEN kind = 'traffic' AND action = 'REJECT' THEN {value} END"
+    return f"CASE WHEN is_traffic AND action = 'REJECT' THEN {value} END"
 
 
 # A rejected reply comes from the called end: egress of its interface means that it was recorded at the destination.
-_END_SEEN: Final = """CASE WHEN NOT is_reply THEN flow_direction
+_END_SEEN: Final = """CASE WHEN NOT is_reply THEN NULLIF(flow_direction, '-')
     WHEN flow_direction = 'ingress' THEN 'egress' WHEN flow_direction = 'egress' THEN 'ingress' END"""
 
 # A caller without an answer sends only SYN: no FIN, no RST, no data.
-_SHOWS_ANSWER: Final = f"is_reply OR NOT {_HAS_PORTS} OR (protocol = 6 AND tcp_flags <> 2)"
-
-# What one interface let out and another refused was stopped, and both lines belong to it.
-_DISPOSITION: Final = """CASE WHEN kind <> 'traffic' THEN NULL
-    WHEN action = 'REJECT' THEN 'stopped'
-    WHEN answered OR crossing_start IS NOT NULL THEN 'passed'
-    WHEN first_action = 'REJECT' THEN 'stopped'
-    WHEN only_opens THEN 'unanswered'
-    ELSE 'passed' END"""
+_SHOWS_ANSWER: Final = "outcome = 'ACCEPT' AND (shows_answer OR number NOT IN (6, 17, 132))"
 
 
-def _of_all_alike(function: str) -> str:
-    """Return a function over all groups with the same ends, port and moment, rejected groups first."""
-    return f"""{function} OVER (
-        PARTITION BY kind, source, destination, number, port, moment
-        ORDER BY action DESC, direction, interface, reason
-        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"""
+def _disposition(moments: _Moments) -> str:
+    """Return the disposition of a group.
+
+    What one interface let out and another refused was stopped, and both lines belong to it.
+    """
+    return f"""CASE WHEN source IS NULL THEN NULL
+        WHEN outcome = 'REJECT' THEN 'stopped'
+        WHEN answered {moments.crossing} THEN 'passed'
+        WHEN first_outcome = 'REJECT' THEN 'stopped'
+        WHEN number = 6 AND only_opens THEN 'unanswered'
+        ELSE 'passed' END"""
+
+
+def _compared(moments: _Moments, dialect: Dialect) -> str:
+    """Return the query for all groups, each with what the others with the same ends, port and moment say.
+
+    Athena would read all lines anew for a second mention of the groups, so there it is one pass with windows. For
+    DuckDB the groups stand in memory, and only those that were rejected are sorted.
+    """
+    alike = f"source, destination, number, port{_listed(moments.alike)}"
+    order = "ORDER BY direction, interface, reason"
+    if dialect is Dialect.ATHENA or moments.alike:
+        over = f"""OVER (PARTITION BY {alike} {order.replace("BY", "BY outcome DESC,")}
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"""
+        firsts = ", ".join(f"FIRST_VALUE({name}) {over} AS first_{name}" for name in _OF_REJECTED)
+        return f"SELECT *, BOOL_OR({_SHOWS_ANSWER}) {over} AS answered, {firsts} FROM grouped"  # noqa: S608 - names of our own
+    firsts = ", ".join(f"FIRST({name} {order}) AS first_{name}" for name in _OF_REJECTED)
+    return f"""SELECT grouped.*, {_SHOWS_ANSWER} AS answered, {", ".join(f"first_{name}" for name in _OF_REJECTED)}
+        FROM grouped LEFT JOIN (
+            SELECT {alike}, {firsts} FROM grouped WHERE outcome = 'REJECT' GROUP BY {alike}
+        ) USING ({alike})"""  # noqa: S608 - names of our own
 
 
 def _of_stopped(value: str) -> str:
-    return f"CASE WHEN action = 'REJECT' THEN {value} WHEN disposition = 'stopped' THEN first_{value} END"
+    return f"CASE WHEN outcome = 'REJECT' THEN {value} WHEN disposition = 'stopped' THEN first_{value} END"
 
 
 def _rendered(text: str, dialect: Dialect) -> str:

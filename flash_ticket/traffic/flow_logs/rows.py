@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final
 
 from flash_ticket.firewall.terms.addresses import canonical_address
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.traffic.records.record import Disposition, End, Evidence, Reading, Record
 
 _MOST_ADDRESSES = 100
+
+_DISPOSITIONS: Final = {each.value: each for each in Disposition}
 
 
 @dataclass(slots=True)
@@ -23,7 +27,7 @@ class Unplaced:
     addresses: set[str] = field(default_factory=set)
 
 
-def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unplaced) -> Iterator[Record]:
+def records_of(rows: Iterable[Sequence[Any]], reading: Reading, unplaced: Unplaced) -> Iterator[Record]:
     """Yield the records of an answer, and count in ``reading`` the other lines.
 
     Args:
@@ -33,7 +37,7 @@ def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unp
         unplaced: The counts of malformed lines, so that the caller can find the place of the first one.
     """
     for kind, disposition, source, destination, protocol, port, direction, reason, interface, *counts in rows:
-        lines, first, last = (int(str(each or 0)) for each in counts)
+        lines, first, last = map(int, (each or 0 for each in counts))
         if kind == "no data":
             reading.no_data += lines
         elif kind == "skip data":
@@ -41,30 +45,31 @@ def records_of(rows: Iterable[Sequence[object]], reading: Reading, unplaced: Unp
         elif kind == "malformed":
             unplaced.count += lines
         else:
-            ends = [_end(str(source)), _end(str(destination))]
-            if ends[0] is None or ends[1] is None:
+            caller, called = _end(source), _end(destination)
+            if caller is None or called is None:
                 unplaced.count += lines
                 if len(unplaced.addresses) < _MOST_ADDRESSES:
-                    texts = zip(ends, (source, destination), strict=True)
-                    unplaced.addresses |= {str(text) for end, text in texts if end is None}
+                    texts = ((caller, source), (called, destination))
+                    unplaced.addresses |= {text for end, text in texts if end is None}
                 continue
             reading.recorded += lines
             yield Record(
                 evidence=Evidence.FLOW_LOG,
-                disposition=Disposition(str(disposition)),
-                source=ends[0],
-                destination=ends[1],
-                protocol=int(str(protocol)),
-                port=int(str(port)),
-                direction=Direction(str(direction)) if direction else None,
-                reason=str(reason or ""),
-                interface=str(interface or ""),
+                disposition=_DISPOSITIONS[disposition],
+                source=caller,
+                destination=called,
+                protocol=int(protocol),
+                port=int(port),
+                direction=Direction(direction) if direction else None,
+                reason=reason or "",
+                interface=interface or "",
                 count=lines,
                 first=float(first),
                 last=float(last),
             )
 
 
+@lru_cache(maxsize=1 << 16)  # the same few addresses come again and again
 def _end(text: str) -> End | None:
     """Return the end with an address; None if the text is not an address."""
     try:

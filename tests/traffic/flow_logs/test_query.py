@@ -177,7 +177,19 @@ def test_a_line_without_a_time_is_malformed_for_any_period(tmp_path: Path) -> No
 
 
 # Trino documents each of these in "Functions and operators"; the others are part of its grammar.
-OF_TRINO = {"BITWISE_AND", "BOOL_AND", "BOOL_OR", "CAST", "COALESCE", "COUNT", "FIRST_VALUE", "MAX", "MIN", "NULLIF"}
+OF_TRINO = {
+    "BITWISE_AND",
+    "BITWISE_OR",
+    "BOOL_AND",
+    "BOOL_OR",
+    "CAST",
+    "COALESCE",
+    "COUNT",
+    "FIRST_VALUE",
+    "MAX",
+    "MIN",
+    "NULLIF",
+}
 GRAMMAR = {"AND", "AS", "BY", "IN", "NOT", "OR", "OVER", "WHEN", "WHERE"}
 WIDE = Scope(since=1, until=2.5, moments=(3, 4.5, 6), listening=frozenset({(6, 80), (17, 53)}))
 
