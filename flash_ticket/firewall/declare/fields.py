@@ -149,7 +149,9 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def _said(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str):
+        raise refusal(f"{shown(value)} is not text", "Write some words, in quotes")
+    if not value.strip():
         raise refusal(f"{shown(value)} is blank", "Write some words, in quotes")
     if len(value) > LONGEST_REASON:
         raise refusal(f"it has {len(value)} characters", f"Say it in {LONGEST_REASON}")

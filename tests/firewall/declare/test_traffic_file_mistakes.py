@@ -60,6 +60,8 @@ MISTAKES = [
         "flows[0].until: '2026-02-30' is not a day. Write one such as 2026-12-31."),
     ("a blank reason", FLOW, "- {from: alb, to: gateway, because: ' '}",
         "flows[0].because: ' ' is blank. Write some words, in quotes."),
+    ("a reason that is no text", FLOW, "- {from: alb, to: gateway, because: 7}",
+        "flows[0].because: 7 is not text. Write some words, in quotes."),
     ("no stack", FLOW, "- {from: alb, to: gateway, stacks: []}",
         "flows[0].stacks: it is empty. Add at least one entry."),
     ("a stack that no file can have", FLOW, "- {from: alb, to: gateway, stacks: [a/b]}",
