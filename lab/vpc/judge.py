@@ -4,20 +4,19 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab.vpc.account import Account, Address, Interface, Network
-from lab.vpc.counted import Action, Counted, Direction, Window
-from lab.vpc.netlink import TABLE, tallies, total
-from lab.vpc.owners import Owners, owners_of
+from lab.vpc.account import Account
+from lab.vpc.counted import Action, Counted, Window
+from lab.vpc.ledger import Ledger, UncountedError
+from lab.vpc.netlink import TABLE
+from lab.vpc.owners import owners_of
 from lab.vpc.pods import Pods
-from lab.vpc.ruleset import SEEN, Ruleset
-from lab.vpc.tallied import VERDICTS, Kind, SourceAddress, Verdict
+from lab.vpc.ruleset import SEEN, Ruleset, switch
 
 ROOM = 1 << 16
 """How many kinds of packets of one verdict, family and protocol are counted between two calls of `Judge.window`."""
@@ -53,7 +52,7 @@ class Judge:
     _generation: int = 0
     _begin: float = 0.0
     _stood: dict[str, None] = field(default_factory=dict)
-    _numbers: dict[Counted, list[int]] = field(default_factory=dict)
+    _ledger: Ledger = field(default_factory=Ledger)
     _fault: Exception | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
     _alone: threading.RLock = field(default_factory=threading.RLock)
@@ -106,8 +105,8 @@ class Judge:
             self._collect()
             begin, self._begin = self._begin, time.time()
             interfaces, self._stood = tuple(self._stood), dict.fromkeys(self._interfaces())
-            counted, self._numbers = self._summed(), {}
-            return Window(begin, self._begin, interfaces, counted)
+            ledger, self._ledger = self._ledger, Ledger()
+            return Window(begin, self._begin, interfaces, tuple(ledger.counted()))
 
     def rejected(self) -> tuple[Counted, ...]:
         """Return what was rejected since the last call of `window`; the window goes on.
@@ -117,7 +116,7 @@ class Judge:
         """
         with self._alone:
             self._collect()
-            return tuple(each for each in self._summed() if each.action is Action.REJECT)
+            return tuple(each for each in self._ledger.counted() if each.action is Action.REJECT)
 
     def _follow(self) -> None:
         while not self._ended.wait(self.poll):
@@ -144,78 +143,21 @@ class Judge:
             _track_as_aws()
             _adopt()
         _nft(rules.text(number + 1))
+        _nft(switch(number + 1))
         self._rules, self._generation = rules, number + 1
         self._stood.update(dict.fromkeys(self._interfaces()))
         if last is None:
             _adopt()  # once more: a connection that was opened meanwhile
             return
-        for counted in _counted(last.owners, number):
-            numbers = self._numbers.setdefault(replace(counted, packets=0, bytes=0), [0, 0])
-            numbers[0] += counted.packets
-            numbers[1] += counted.bytes
-        _nft(last.removal(number))
+        try:
+            self._ledger.add(last.owners, number)
+        except UncountedError as error:
+            raise JudgeError(f"{error}: call window() more often, or give the judge more room") from error
+        finally:
+            _nft(last.removal(number))
 
     def _interfaces(self) -> tuple[str, ...]:
         return tuple(self._rules.owners.interfaces) if self._rules else ()
-
-    def _summed(self) -> tuple[Counted, ...]:
-        return tuple(replace(each, packets=packets, bytes=size) for each, (packets, size) in self._numbers.items())
-
-
-@dataclass(frozen=True, slots=True)
-class _Finder:
-    """Finds the interface that answers for an address, whatever the number of interfaces."""
-
-    single: Mapping[Network, str]
-    wider: tuple[tuple[Network, str], ...]
-
-    @classmethod
-    def of(cls, owners: Owners) -> "_Finder":
-        pairs = [(network, name) for name, networks in owners.networks.items() for network in networks]
-        single = {network: name for network, name in pairs if network.num_addresses == 1}
-        return cls(single, tuple(pair for pair in pairs if pair[0] not in single))
-
-    def interface(self, address: Address) -> str:
-        found = self.single.get(ip_network(address))
-        return found or next(name for network, name in self.wider if address in network)
-
-
-def _counted(owners: Owners, generation: int) -> Iterator[Counted]:
-    """Yield what the sets of one generation hold."""
-    finder = _Finder.of(owners)
-    for verdict in VERDICTS:
-        packets = 0
-        for each in verdict.sets(generation):
-            for tally in tallies(each.name):
-                packets += tally.packets
-                yield _one(verdict, each.kind(tally.key), (tally.packets, tally.bytes), owners.node, finder)
-        if (passed := total(verdict.chain(generation))) != packets:
-            raise JudgeError(
-                f"{passed - packets} of {passed} packets are not counted: they are of too many kinds."
-                " Call window() more often, or give the judge more room"
-            )
-
-
-def _one(verdict: Verdict, kind: Kind, numbers: tuple[int, int], node: Interface | None, finder: _Finder) -> Counted:
-    source, target = kind.source, kind.target
-    egress = verdict.direction is Direction.EGRESS
-    if verdict.address is SourceAddress.TRANSLATED and node:
-        interface = node.identifier
-        source, target = (node.primary, target) if egress else (source, node.primary)
-    else:
-        interface = finder.interface(source if egress else target)
-    return Counted(
-        interface,
-        verdict.direction,
-        verdict.action,
-        source,
-        target,
-        kind.protocol,
-        kind.source_port,
-        kind.target_port,
-        kind.tcp_flags,
-        *numbers,
-    )
 
 
 def _track_as_aws() -> None:

@@ -6,8 +6,8 @@ flags.
 
 import socket
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 TABLE = "lab_vpc"
 """The table that the imitation keeps its rules and counters in."""
@@ -21,13 +21,16 @@ _TABLE, _NAME = 1, 2  # the same for sets and for objects
 _OBJECT_TYPE, _OBJECT_DATA, _COUNTER = 3, 4, 1
 _ELEMENTS, _ELEMENT, _KEY, _VALUE, _EXPRESSION, _EXPRESSION_DATA = 3, 1, 1, 1, 7, 2
 _BYTES, _PACKETS = 1, 2
+_KEY_PATH = (_ELEMENT, _KEY, _VALUE)
+_COUNTER_PATH = (_ELEMENT, _EXPRESSION, _EXPRESSION_DATA)
+_BYTES_PATH, _PACKETS_PATH = (*_COUNTER_PATH, _BYTES), (*_COUNTER_PATH, _PACKETS)
+_NESTED = {path[:depth] for path in (_KEY_PATH, _BYTES_PATH) for depth in range(1, len(path))}
 _NUMBER = 0x3FFF  # an attribute's type without its flags
 _HEADER, _FAMILY, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BBH"), struct.Struct("=HH")
 _RECEIVED = 1 << 17
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """A number of packets.
 
     Attributes:
@@ -43,12 +46,41 @@ class Tally:
 
 def tallies(name: str) -> Iterator[Tally]:
     """Yield the elements of a set, each with its counter."""
+    length = 0
     for answer in _answers(_GET_ELEMENTS, _DUMP, _texts(name), _NEW_ELEMENTS):
-        for _, element in _attributes(_only(answer, _ELEMENTS)):
-            parts = dict(_attributes(element))
-            counted = dict(_attributes(_only(parts[_EXPRESSION], _EXPRESSION_DATA)))
-            key = bytes(_only(parts[_KEY], _VALUE))
-            yield Tally(key, int.from_bytes(counted[_PACKETS]), int.from_bytes(counted[_BYTES]))
+        content = bytes(_only(answer, _ELEMENTS))
+        if content and not length:
+            length, unpack = _layout(content)
+        # All elements of a set have one layout.
+        yield from (Tally(*unpack(content, offset)) for offset in range(0, len(content), length or 1))
+
+
+def _layout(content: bytes) -> tuple[int, Callable[[bytes, int], tuple[bytes, int, int]]]:
+    """Return how long an element is, and what reads its key, packets and bytes, from the first element of many."""
+    whole, _ = _ATTRIBUTE.unpack_from(content)
+    places: dict[tuple[int, ...], tuple[int, int]] = {}
+    _place(content[:whole], 0, (), places)
+    (key, key_end), (size, _), (packets, _) = (places[path] for path in (_KEY_PATH, _BYTES_PATH, _PACKETS_PATH))
+    if not key < size < packets:
+        raise OSError("the kernel lays out the elements of a set in another order than this program reads")
+    layout = struct.Struct(f"!{key}x{key_end - key}s{size - key_end}xQ{packets - size - 8}xQ")
+
+    def unpack(content: bytes, offset: int) -> tuple[bytes, int, int]:
+        held, length, number = layout.unpack_from(content, offset)
+        return held, number, length
+
+    return _aligned(whole), unpack
+
+
+def _place(content: bytes, offset: int, path: tuple[int, ...], places: dict[tuple[int, ...], tuple[int, int]]) -> None:
+    """Find where the attributes within an element are."""
+    while offset < len(content):
+        length, kind = _ATTRIBUTE.unpack_from(content, offset)
+        inner = (*path, kind & _NUMBER)
+        places[inner] = offset + _ATTRIBUTE.size, offset + length
+        if inner in _NESTED:
+            _place(content[: offset + length], offset + _ATTRIBUTE.size, inner, places)
+        offset += _aligned(length)
 
 
 def total(name: str) -> int:

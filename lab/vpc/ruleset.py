@@ -61,22 +61,13 @@ class Ruleset:
     room: int
 
     def text(self, generation: int) -> str:
-        """Return a transaction for nft that puts these rules in force, under names that end in a number."""
-        hooks = ("forward", "input", "output")
-        bases = (f"type filter hook {hook} priority {_PRIORITY}; policy accept;" for hook in hooks)
-        return "\n".join(
-            (
-                f"add table inet {TABLE}",
-                *(f"add chain inet {TABLE} {hook} {{ {base} }}" for hook, base in zip(hooks, bases, strict=True)),
-                *(f"flush chain inet {TABLE} {hook}" for hook in hooks),
-                f"table inet {TABLE} {{",
-                *self._counting(generation),
-                *self._peers(generation),
-                *self._interfaces(generation),
-                *self._ways(generation),
-                "}\n",
-            )
-        )
+        """Return a transaction that makes these rules, under names that end in a number. No packet meets them yet.
+
+        The kernel fills sets of intervals a moment after the rules of their transaction are in force. What a packet
+        meets must therefore stand before `switch` leads packets to it.
+        """
+        made = (*self._counting(generation), *self._peers(generation), *self._interfaces(generation))
+        return "\n".join((f"table inet {TABLE} {{", *made, *self._ways(generation), "}\n"))
 
     def removal(self, generation: int) -> str:
         """Return a transaction that removes what an earlier one has put under its number."""
@@ -177,9 +168,6 @@ class Ruleset:
         yield from self._translated(generation)
         yield _chain(f"passing_{generation}", [*shared, *self._same_node(generation), *self._leaving(generation), *met])
         yield _chain(f"own_{generation}", [*shared, *self._own_node(generation), *met])
-        yield _chain("forward", [f"goto passing_{generation}"])
-        yield _chain("input", ['iifname "lo" accept', f"goto own_{generation}"])
-        yield _chain("output", ['oifname "lo" accept', f"goto own_{generation}"])
 
     def _unfiltered(self, generation: int) -> list[str]:
         lines = [f"{_NEIGHBOURS} goto seen_{generation}"]
@@ -233,6 +221,21 @@ class Ruleset:
         arrives = [f"jump ingress_node_{generation}"] if node else []
         yield _chain(f"leaving_{generation}", [*departs, f"jump arriving_{generation}", seen])
         yield _chain(f"returning_{generation}", [f"jump departing_{generation}", *arrives, seen])
+
+
+def switch(generation: int) -> str:
+    """Return a transaction that leads every packet to the rules of a generation; it meets the last ones or these."""
+    first = {
+        "forward": [f"goto passing_{generation}"],
+        "input": ['iifname "lo" accept', f"goto own_{generation}"],
+        "output": ['oifname "lo" accept', f"goto own_{generation}"],
+    }
+    lines = [f"add table inet {TABLE}"]
+    for hook, rules in first.items():
+        base = f"{{ type filter hook {hook} priority {_PRIORITY}; policy accept; }}"
+        lines += [f"add chain inet {TABLE} {hook} {base}", f"flush chain inet {TABLE} {hook}"]
+        lines += [f"add rule inet {TABLE} {hook} {rule}" for rule in rules]
+    return "\n".join((*lines, ""))
 
 
 def _chain(name: str, lines: Iterable[str]) -> str:

@@ -1,10 +1,13 @@
 """The sets in which nftables counts packets: their names, their layout, and what their elements mean."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import product
+from struct import Struct
+from typing import NamedTuple
 
 from lab.vpc.account import Address
 from lab.vpc.counted import Action, Direction
@@ -35,7 +38,7 @@ _KEYS = {
 }
 _PROTOCOLS = {Ports.TCP: 6, Ports.UDP: 17}
 _FAMILIES = {4: ("ip", "ipv4_addr", 4), 6: ("ip6", "ipv6_addr", 16)}
-_PART = 4  # each part of a key begins at a multiple of four bytes
+_PORTS = Struct("!H2xH2x")  # each part of a key begins at a multiple of four bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,7 @@ class Verdict:
 VERDICTS = tuple(Verdict(*each) for each in product(Direction, Action, SourceAddress))
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What the packets of an element have in common."""
 
     source: Address
@@ -110,17 +112,26 @@ class CountingSet:
         )
         return f"{others}update @{self.name} {{ {header} saddr . {header} daddr . {_KEYS[self.ports][1]} counter }}"
 
+    def unnumbered(self) -> "CountingSet":
+        """Return the set without the number of its generation."""
+        return replace(self, name=self.name.rpartition("_")[0])
+
+    def own_address(self, direction: Direction) -> tuple[int, int]:
+        """Return where the keys hold the address of the interface's own end."""
+        length = _FAMILIES[self.family][2]
+        return (0, length) if direction is Direction.EGRESS else (length, 2 * length)
+
     def kind(self, key: bytes) -> Kind:
         """Return what the key of an element says."""
         length = _FAMILIES[self.family][2]
-        source, target, rest = key[:length], key[length : 2 * length], key[2 * length :]
-        first, second, third = (rest[offset : offset + _PART] for offset in range(0, 3 * _PART, _PART))
-        addresses = ip_address(source), ip_address(target)
+        source, target = _address(key[:length]), _address(key[length : 2 * length])
         if self.ports is Ports.OTHER:
-            return Kind(*addresses, first[0], 0, 0, 0)
-        flags = third[0] if self.ports is Ports.TCP else 0
-        return Kind(*addresses, _PROTOCOLS[self.ports], _port(first), _port(second), flags)
+            return Kind(source, target, key[2 * length], 0, 0, 0)
+        first, second = _PORTS.unpack_from(key, 2 * length)
+        flags = key[2 * length + _PORTS.size] if self.ports is Ports.TCP else 0
+        return Kind(source, target, _PROTOCOLS[self.ports], first, second, flags)
 
 
-def _port(part: bytes) -> int:
-    return int.from_bytes(part[:2])
+@lru_cache(maxsize=1 << 16)
+def _address(packed: bytes) -> Address:
+    return ip_address(packed)

@@ -1,5 +1,6 @@
 """What the imitation says of packets between plain hosts."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 
@@ -144,6 +145,37 @@ def test_an_address_without_an_interface_has_no_judge(hosts: Network) -> None:
         assert first_packet(judge, hosts, Call("outside", "a", 443)) == {("eni-a", IN): REJECT}
 
 
+SERVICE = "172.20.0.10"
+TRANSLATION = f"""table ip services {{
+chain prerouting {{
+type nat hook prerouting priority -100
+ip daddr {SERVICE} tcp dport 80 dnat to {B}:8080
+}}
+}}
+"""
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The address of a Service in front of b, which the router translates as kube-proxy does."""
+    subprocess.run(["nft", "-f", "-"], input=TRANSLATION, text=True, check=True)  # noqa: S607 - the system's
+    yield SERVICE
+    subprocess.run(["nft", "delete", "table", "ip", "services"], check=True)  # noqa: S607 - the system's
+
+
+def test_a_connection_to_a_service_is_judged_as_one_to_its_pod(hosts: Network, service: str) -> None:
+    rules = (allow("sg-a", OUT, TCP, (8080, 8080), f"{B}/32"), allow("sg-b", IN, TCP, (8080, 8080), f"{A}/32"))
+    with Judge(lambda: account(HOSTS, rules), NO_PODS) as judge:
+        assert first_packet(judge, hosts, Call("a", service, 80)) == ACCEPTED
+        with hosts.socket("b", packets.TCP, 4, 8080) as listener, hosts.socket("a", packets.TCP) as caller:
+            listener.listen()
+            caller.connect((service, 80))
+            called, _ = listener.accept()
+            with called:
+                assert carries((caller, called))
+        assert judge.rejected() == ()
+
+
 def test_a_change_of_nothing_writes_nothing_and_a_change_is_followed(hosts: Network) -> None:
     held = Changing(account(HOSTS, (ALL_OUT,)))
     with Judge(held, NO_PODS, poll=0.02) as judge:
@@ -203,5 +235,7 @@ def test_more_kinds_of_packets_than_there_is_room_for_are_an_error(hosts: Networ
     with Judge(lambda: account(HOSTS, (ALL_OUT,)), NO_PODS, room=4) as judge, hosts.socket("a", packets.UDP) as caller:
         for port in range(6000, 6010):
             caller.sendto(b"x", (B, port))
-        with pytest.raises(JudgeError, match=r"6 of 10 packets are not counted: .* give the judge more room"):
+        with pytest.raises(
+            JudgeError, match=r"6 of 10 packets are not counted: call window.. more often, or give the judge more room"
+        ):
             judge.window()
