@@ -19,6 +19,8 @@ from lab.running.lab import Lab
 from lab.running.program import copy_program
 from lab.story.incident import Incident
 from lab.surroundings import REGION
+from lab.vpc.flow_logs.delivery import Delivery
+from lab.vpc.flow_logs.flow_log import LogGroup, flow_logs
 from tests.support.engine.apis import NAMESPACE, REPOSITORY, Apis
 
 STACK = "dev"
@@ -193,7 +195,7 @@ def _cut(program: Path) -> None:
 
 
 def _record(apis: Apis, groups: Mapping[str, str], subnets: Mapping[str, str], group: str, key: str) -> None:
-    """Stage the incident, and put its records into the destination of this stack's flow log: a log group, as text."""
+    """Stage the incident, and deliver its records to where this stack's own flow log says: a log group."""
     s3, logs = apis.aws("s3"), apis.aws("logs")
     s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
@@ -205,19 +207,11 @@ def _record(apis: Apis, groups: Mapping[str, str], subnets: Mapping[str, str], g
     incident.happen(apis.aws("ec2"), s3, logs, time.time())
     (listed,) = s3.list_objects_v2(Bucket=_BUCKET)["Contents"]
     file = BytesIO(s3.get_object(Bucket=_BUCKET, Key=listed["Key"])["Body"].read())
-    rows = sorted(pq.read_table(file).to_pylist(), key=lambda row: row["end"])
-    stream = "eni-all"
-    logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    logs.put_log_events(
-        logGroupName=group,
-        logStreamName=stream,
-        logEvents=[{"timestamp": row["end"] * 1000, "message": _line(row)} for row in rows],
-    )
-
-
-def _line(row: Mapping[str, object]) -> str:
-    values = [row[field.replace("-", "_")] for field in RECORD_FIELDS]
-    return " ".join("-" if value is None else str(value) for value in values)
+    records = [
+        {field: row[field.replace("-", "_")] for field in RECORD_FIELDS} for row in pq.read_table(file).to_pylist()
+    ]
+    (own,) = (each for each in flow_logs(apis.aws("ec2")) if each.destination == LogGroup(group))
+    Delivery(s3, logs).deliver(own, records)
 
 
 def _end_recording(apis: Apis, subnets: Mapping[str, Mapping[str, str]]) -> None:
