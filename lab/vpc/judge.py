@@ -18,8 +18,12 @@ from lab.vpc.owners import owners_of
 from lab.vpc.pods import Pods
 from lab.vpc.ruleset import SEEN, Ruleset, switch
 
-ROOM = 1 << 16
-"""How many kinds of packets of one verdict, family and protocol are counted between two calls of `Judge.window`."""
+ROOM = 0xFFFF
+"""How many kinds of packets of one verdict, family and protocol are counted between two calls of `Judge.window`.
+
+The kernel reads sixteen bits of this number when it makes a set. For 65,536 it makes a small one, which loses packets
+while it grows.
+"""
 
 _POLL_SECONDS = 1.0
 _SETTINGS = Path("/proc/sys/net/netfilter")
@@ -41,7 +45,8 @@ class Judge:
         accounts: Returns what the account holds now: `lab.vpc.account.read` with a client of EC2.
         pods: How pods meet the VPC.
         poll: After how many seconds the account is read again.
-        room: How many kinds of packets of one verdict, family and protocol are counted between two calls.
+        room: How many kinds of packets of one verdict, family and protocol are counted between two calls; up to `ROOM`
+            a set never grows.
     """
 
     accounts: Callable[[], Account]

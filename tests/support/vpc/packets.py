@@ -30,7 +30,7 @@ class Call:
 def first_packet(judge: Judge, network: Network, call: Call) -> Said:
     """Send the first packet of a connection, and return what the interfaces on its way say of it.
 
-    At least one of them must be in the account, or the target must answer.
+    The target must answer if they accept it: it need not listen.
     """
     judge.window()
     known = call.target in network.addresses
@@ -45,9 +45,9 @@ def first_packet(judge: Judge, network: Network, call: Call) -> Said:
         while time.monotonic() < end:
             _, answered, _ = select.select([], [caller], [], 0)
             found = [each for each in judge.window().counted if each.source_port == own]
-            if not found and (said or answered):
-                break
             said |= {(each.interface, each.direction): each.action for each in found}
+            if answered or Action.REJECT in said.values():
+                break
     return said
 
 
