@@ -157,7 +157,10 @@ class Judge:
         try:
             self._ledger.add(last.owners, number)
         except UncountedError as error:
-            raise JudgeError(f"{error}: call window() more often, or give the judge more room") from error
+            raise JudgeError(
+                f"{error}: too many new kinds came at once. Send more slowly, call window() more often,"
+                " or give the judge more room"
+            ) from error
         finally:
             _nft(last.removal(number))
 

@@ -235,7 +235,5 @@ def test_more_kinds_of_packets_than_there_is_room_for_are_an_error(hosts: Networ
     with Judge(lambda: account(HOSTS, (ALL_OUT,)), NO_PODS, room=4) as judge, hosts.socket("a", packets.UDP) as caller:
         for port in range(6000, 6010):
             caller.sendto(b"x", (B, port))
-        with pytest.raises(
-            JudgeError, match=r"6 of 10 packets are not counted: call window.. more often, or give the judge more room"
-        ):
+        with pytest.raises(JudgeError, match=r"6 of 10 packets are not counted: .* or give the judge more room"):
             judge.window()
