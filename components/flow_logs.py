@@ -66,7 +66,7 @@ class _Destination:
     Attributes:
         kind: The destination's type in CreateFlowLogs.
         arn: The bucket or log group.
-        role_arn: The role with which the service writes; None if it writes as itself.
+        role_arn: The role that the service writes with; None if it writes as itself.
         options: The layout of files; None if there are no files.
         ready: The resources without which the first record would be lost or unprotected.
         location: The location of the records for people and queries.
@@ -202,7 +202,7 @@ class FlowLogs(pulumi.ComponentResource):
         """Declare the key of one destination.
 
         Each destination's key has its own name. With one name, a stack that changes its destination would give the key
-        to the new destination, and nobody could read the retained records of the old one again.
+        to the new destination, and the retained records of the old one could not be read again.
         """
         return kms.Key(
             name,

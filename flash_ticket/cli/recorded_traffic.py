@@ -226,7 +226,7 @@ def inventory_to_save(project: Path, stack: str | None) -> Inventory:
     return _live(project, chosen(project, stack)).inventory_to_save(read_matrix(project / MATRIX_FILE))
 
 
-def logs(  # noqa: PLR0913, PLR0917 - each is an option of the verbs, but for the last two
+def logs(  # noqa: PLR0913, PLR0917 - each is an option of the verbs, except for the last two
     project: Path,
     sources: Sequence[str],
     engine: Engine,

@@ -55,7 +55,7 @@ class KubernetesCluster:
     Attributes:
         api: The client.
         name: The context of the kubeconfig, for people.
-        answers: What the cluster answered; None if each question is asked anew.
+        answers: What the cluster answered; None if it asks each question again.
     """
 
     api: client.ApiClient

@@ -132,7 +132,7 @@ class Stack:
         except FileNotFoundError:
             raise InputError("pulumi", "", "it is not installed", "Install the Pulumi CLI") from None
         except (OSError, subprocess.SubprocessError, InvalidVersionError) as error:
-            raise InputError("pulumi", "", str(error).rstrip("."), "Install the Pulumi CLI anew") from None
+            raise InputError("pulumi", "", str(error).rstrip("."), "Install the Pulumi CLI again") from None
         return engine
 
 

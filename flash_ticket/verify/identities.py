@@ -23,7 +23,7 @@ Described = Mapping[str, Any]
 
 
 class Identity(Enum):
-    """By which way the pods of a service account get AWS credentials."""
+    """How the pods of a service account get AWS credentials."""
 
     POD_IDENTITY = "EKS Pod Identity"
     IRSA = "IRSA"

@@ -281,7 +281,7 @@ class ServiceAddresses(Comparison):
 def _finding(found: ClusterService, service: Service, lacking: str) -> Finding:
     return Finding(
         f"Service {found.namespace}/{found.name}",
-        f"its selector lacks {lacking}, by which the policies select {service.name}",
+        f"its selector lacks {lacking}, and the policies select {service.name} by that",
         f"with the VPC CNI no client reaches {service.name} through the address of this Service, which is declared",
         f"Add {lacking} to its selector",
         FindingKind.CUT_OFF,

@@ -84,7 +84,7 @@ class VpcLayer(Comparison):
                 yield Finding(
                     f"security group {id_}",
                     f"its tags say that it is this stack's group of {label}, and nothing declares it",
-                    "an interface that carries it has rules that nobody maintains",
+                    "an interface that carries it has rules that no one maintains",
                     f"{self._update}; if it is still there afterwards, Pulumi does not know it: "
                     f"aws ec2 delete-security-group --group-id {id_}",
                     FindingKind.LEFT_OVER,

@@ -37,6 +37,12 @@ _JSON = {
     How.CONFLICT: (400, "OperationAbortedException"),
     How.EXPIRED: (403, "ExpiredTokenException"),
 }
+_UNAUTHORIZED = {
+    "ec2": (403, "UnauthorizedOperation"),
+    "s3": (403, "AccessDenied"),
+    "iam": (403, "AccessDenied"),
+    "monitoring": (403, "AccessDenied"),
+}
 
 
 class AwsApi:
@@ -46,12 +52,12 @@ class AwsApi:
 
     def action(self, request: Request) -> str:
         """Return the operation, such as ``AuthorizeSecurityGroupIngress`` or ``PUT /bucket?policy``."""
-        action = _call(request).action
+        action = called(request).action
         return "" if action.startswith(_READS) else action
 
     def reach(self, request: Request) -> Reach:
         """Return what the request can change of the firewall: EC2 has groups, rules and flow logs."""
-        call = _call(request)
+        call = called(request)
         if call.service != "ec2":
             return Reach(Part.NONE)
         group = call.parameters.get("GroupId", "")
@@ -59,21 +65,36 @@ class AwsApi:
 
     def refusal(self, request: Request, how: How) -> Response:
         """Return the error document of the service."""
-        call = _call(request)
-        if call.service == "ec2":
-            status, code = _EC2[how]
-            return Response(status, (("Content-Type", "text/xml;charset=UTF-8"),), refused(code, _MESSAGE).body)
-        if call.service in {"s3", "iam"}:
-            status, code = (_S3 if call.service == "s3" else _IAM)[how]
-            error = f"<Error><Code>{code}</Code><Message>{_MESSAGE}</Message></Error>"
-            body = error if call.service == "s3" else f"<ErrorResponse>{error}</ErrorResponse>"
-            return Response(status, (("Content-Type", "text/xml"),), body.encode())
-        status, code = _JSON[how]
-        body = json.dumps({"__type": code, "message": _MESSAGE})
-        return Response(status, (("Content-Type", "application/x-amz-json-1.1"),), body.encode())
+        service = called(request).service
+        codes = {"ec2": _EC2, "s3": _S3, "iam": _IAM}.get(service, _JSON)
+        return _document(service, *codes[how], _MESSAGE)
+
+    def unauthorized(self, request: Request, action: str, resource: str) -> Response:
+        """Return the error document of the service for a call that the caller has no right to make."""
+        service = called(request).service
+        status, code = _UNAUTHORIZED.get(service, (400, "AccessDeniedException"))
+        message = (
+            f"You are not authorized to perform: {action} on resource: {resource}"
+            f" because no identity-based policy allows the {action} action"
+        )
+        return _document(service, status, code, message)
 
 
-def _call(request: Request) -> Call:
+def _document(service: str, status: int, code: str, message: str) -> Response:
+    if service == "ec2":
+        return Response(status, (("Content-Type", "text/xml;charset=UTF-8"),), refused(code, message).body)
+    if service == "s3":
+        body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        return Response(status, (("Content-Type", "text/xml"),), body.encode())
+    if service in {"iam", "monitoring"}:
+        body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        return Response(status, (("Content-Type", "text/xml"),), body.encode())
+    body = json.dumps({"__type": code, "message": message})
+    return Response(status, (("Content-Type", "application/x-amz-json-1.1"),), body.encode())
+
+
+def called(request: Request) -> Call:
+    """Return the call that a request makes."""
     return parsed(
         request.method,
         request.path,

@@ -9,6 +9,7 @@ from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import yaml
 from cryptography import x509
@@ -22,6 +23,7 @@ from lab.recording.aws import AwsApi
 from lab.recording.fault import Fault, How
 from lab.recording.journal import Journal
 from lab.recording.kubernetes import KubernetesApi
+from lab.recording.message import Handler
 from lab.recording.proxy import Upstream, proxied
 from lab.recording.surveyor import Standing, Surveyor
 from lab.running import child
@@ -43,6 +45,17 @@ class Recording:
     variables: dict[str, str]
 
 
+class Caller(Protocol):
+    """Runs the engine with limited rights."""
+
+    @property
+    def token(self) -> str:
+        """The token for the cluster; empty for that of an administrator."""
+
+    def before(self, handler: Handler) -> Handler:
+        """Return a handler that passes on to AWS only what the caller may do."""
+
+
 @contextmanager
 def recorded(  # noqa: PLR0913, PLR0917 - what follows the namespace is seldom given
     lab: Lab,
@@ -51,6 +64,7 @@ def recorded(  # noqa: PLR0913, PLR0917 - what follows the namespace is seldom g
     fault: Fault | None = None,
     incidents: Mapping[How, Callable[[], None]] | None = None,
     environment: str = "",
+    caller: Caller | None = None,
 ) -> Iterator[Recording]:
     """Record every write to the APIs of one environment for the length of a block.
 
@@ -62,6 +76,7 @@ def recorded(  # noqa: PLR0913, PLR0917 - what follows the namespace is seldom g
         incidents: What a fault does outside the APIs, such as start a rival. Killing the engine and filling the disk
             are known: they hit every process that runs with the recording's variables.
         environment: The environment of AWS, if it is not that of the stack's name.
+        caller: Who runs the engine, if not an administrator.
     """
     kubeconfig = yaml.safe_load(lab.kubeconfigs[stack].read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
@@ -82,8 +97,11 @@ def recorded(  # noqa: PLR0913, PLR0917 - what follows the namespace is seldom g
         identity.load_cert_chain(certificate)
         kubernetes = Upstream(cluster["server"], trust)
         server = held.enter_context(proxied(kubernetes, partial(journal.handle, KubernetesApi()), identity))
-        aws = held.enter_context(proxied(Upstream(lab.aws_endpoint, None), partial(journal.handle, AwsApi())))
+        handle: Handler = partial(journal.handle, AwsApi())
+        aws = held.enter_context(proxied(Upstream(lab.aws_endpoint, None), caller.before(handle) if caller else handle))
         cluster |= {"server": server, "certificate-authority": str(certificate)}
+        if caller and caller.token:
+            kubeconfig["users"][0]["user"] = {"token": caller.token}
         (own / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
         (own / "kubeconfig").chmod(0o600)
         yield Recording(journal, {"KUBECONFIG": str(own / "kubeconfig"), "AWS_ENDPOINT_URL": aws, child.MARK: str(own)})

@@ -16,6 +16,10 @@ POLICIES = {
     "04-allow-egress-gateway",
     "04-allow-egress-pay",
 }
+ELSEWHERE = ("ReadEndpoints", "WatchBucket")
+"""Statements of the documented policies that no life needs: no external is a service of AWS, and moto has no metrics of
+buckets."""
+
 REPLACEMENTS = {"replace", "create-replacement", "delete-replaced"}
 
 
@@ -27,6 +31,19 @@ def test_a_preview_shows_the_proof_and_changes_nothing(life: Life) -> None:
 
 def test_up_creates_what_the_preview_showed(life: Life) -> None:
     assert sorted(life.up.having("create")) == sorted(life.preview.having("create"))
+
+
+def test_the_documented_rights_of_the_deployer_are_enough_and_none_is_left_over(life: Life) -> None:
+    policy, needed = life.deployer.policy.without_statements(*ELSEWHERE), life.deployer.needed
+    unused = [
+        (statement.name, action)
+        for statement in policy.statements
+        for action in statement.actions
+        if not any(need.action == action and statement.allows(need) for need in needed)
+    ]
+
+    assert life.deployer.refused == set()
+    assert unused == []
 
 
 def test_every_policy_is_deployed_under_its_name(life: Life) -> None:

@@ -36,7 +36,7 @@ def test_a_service_with_another_selector_is_found_with_the_label_to_add() -> Non
     cut = only(firewall, having(firewall, service(NAMED)))
 
     assert (cut.kind, cut.where) == (FindingKind.CUT_OFF, "Service flash-ticket/api")
-    assert cut.what == "its selector lacks app=flash-api, by which the policies select api"
+    assert cut.what == "its selector lacks app=flash-api, and the policies select api by that"
     assert cut.remedy == "Add app=flash-api to its selector"
 
 

@@ -20,7 +20,7 @@ from flash_ticket.firewall.terms.verdict import Direction
 
 
 class Way(Enum):
-    """By which address a connection calls a pod."""
+    """The address that a connection calls a pod by."""
 
     ANY = "by any address"
     OWN = "by its own address"
@@ -49,7 +49,7 @@ class Enforcement(Enum):
         return self in (Enforcement.BEFORE_SERVICES, Enforcement.AFTER_SERVICES, Enforcement.POD_ADDRESSES)
 
     def seen(self, workload: Workload, direction: Direction, way: Way = Way.ANY) -> tuple[AddressRange, ...]:
-        """Return the addresses by which an ipBlock can match a workload's pods at the other end of a rule.
+        """Return the addresses that an ipBlock can use to match a workload's pods at the other end of a rule.
 
         Args:
             workload: The peer of the governed pods.

@@ -9,7 +9,7 @@ network policies; API reference, NetworkPolicy):
   rule. Ports are those of the destination; each destination decides which number a named port has.
 * Selectors match pods, and ipBlocks match addresses outside the cluster. Enforcers differ on whether an ipBlock also
   matches a pod's address: ``Enforcement`` is the choice. A block matches a pod that can have several addresses if it
-  covers one of them, because nobody knows which one the pod gets.
+  covers one of them, because it is unknown which one the pod gets.
 * Policies of administrators come before NetworkPolicies, or after them (``admin/decision.py``).
 * A pod can always reach itself, and its node can always reach it; neither is a connection here. Kubernetes leaves ICMP
   undefined, and this analysis does not cover it.
@@ -39,7 +39,7 @@ INGRESS_CONTROLLER = "{ingress-controller}"
 _SOMEWHERE = Workload("ingress-controller-ns", "ingress-controller", "Pod", {})
 
 Party = Workload | AddressRange
-"""One end of a question: a workload, which need not exist in the cluster, or addresses outside the cluster."""
+"""One end of a question: a workload, which may be missing in the cluster, or addresses outside the cluster."""
 
 _Match = tuple[Policy, int, PortSet]
 
@@ -48,7 +48,7 @@ class Reachability:
     """The pod layer's answers for one cluster.
 
     ``connections`` returns everything at once, in time proportional to the size of the cluster and of the result.
-    ``allowed`` and ``verdict`` answer for one pair. Its ends need not be in the cluster: a ``Workload`` with any
+    ``allowed`` and ``verdict`` answer for one pair. Its ends may be outside the cluster: a ``Workload`` with any
     namespace, labels and ports describes a pod that could be created.
     """
 

@@ -75,7 +75,7 @@ class Selection:
         return tuple(each for each in self._look(chosen, "") if workloads[each].network is PodNetwork.POD)
 
     def is_meant(self, chosen: PodPeer, workload: Workload) -> bool:
-        """Return whether a policy of an administrator means a workload, which need not exist in the cluster."""
+        """Return whether a policy of an administrator means a workload, which may be missing in the cluster."""
         return (
             workload.network is PodNetwork.POD
             and chosen.pods.matches(workload.labels)
@@ -110,7 +110,7 @@ class Selection:
         return found
 
     def covers(self, block: AddressRange, workload: Workload, direction: Direction, way: Way = Way.ANY) -> bool:
-        """Return whether a block of a rule's peer matches some pod of a workload, which need not exist in the cluster.
+        """Return whether a block of a rule's peer matches some pod of a workload, which may be missing in the cluster.
 
         A pod with several possible addresses is matched if one of them is.
         """
@@ -160,7 +160,7 @@ class Selection:
         return self._cluster.namespaces.get(name) or {NAME_LABEL: name}
 
     def means(self, peer: PodPeer, policy: Policy, workload: Workload) -> bool:
-        """Return whether a peer of one of a policy's rules selects a workload, which need not exist in the cluster."""
+        """Return whether a peer of one of a policy's rules selects a workload, which may be missing in the cluster."""
         if not self.is_selectable(workload) or not peer.pods.matches(workload.labels):
             return False
         if peer.namespaces is None:
@@ -168,7 +168,7 @@ class Selection:
         return peer.namespaces.matches(self.namespace_labels(workload.namespace))
 
     def governs(self, policy: Policy, workload: Workload) -> bool:
-        """Return whether a policy selects a workload, which need not exist in the cluster."""
+        """Return whether a policy selects a workload, which may be missing in the cluster."""
         return (
             policy.namespace == workload.namespace
             and self.is_selectable(workload)

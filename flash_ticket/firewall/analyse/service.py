@@ -126,7 +126,7 @@ def opened_by(service: SelectingService, port: int | str | None, workload: Workl
         service: A Service that selects the workload.
         port: The backend's port: the number or name of a Service port, or the number or name of its target; None for
             all.
-        workload: The workload. Its containers need not declare the port, because a declaration opens nothing.
+        workload: The workload. Its containers do not have to declare the port, because a declaration opens nothing.
     """
     targets = [each.target for each in service.ports if port is None or port in (each.number, each.name, each.target)]
     chosen = targets if port is None else targets[:1]

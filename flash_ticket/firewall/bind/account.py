@@ -117,7 +117,7 @@ class Account(Protocol):
 
         Args:
             vpc: The VPC.
-            services: The services of which an endpoint is wanted.
+            services: The services whose endpoints are wanted.
         """
 
     def api_interfaces(self, vpc: str, cluster: str) -> Sequence[Network]:

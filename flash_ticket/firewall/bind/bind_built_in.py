@@ -36,7 +36,7 @@ def api_addresses(services: Iterable[Network]) -> tuple[Network, ...]:
 
 
 def known_addresses(services: Iterable[Network]) -> dict[BuiltIn, tuple[Network, ...]]:
-    """Return the addresses by which pods of any cluster call its built-in peers.
+    """Return the addresses of the built-in peers, as pods of any cluster call them.
 
     Args:
         services: The Service ranges of the cluster.

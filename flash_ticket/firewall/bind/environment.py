@@ -162,7 +162,7 @@ class LoadBalancer:
     """A load balancer: its external in the matrix, its listeners, and the addresses that may reach them.
 
     Attributes:
-        external: Its name. The place of this name has the addresses from which its targets see connections.
+        external: Its name. The place of this name has the addresses that its targets see as the source of connections.
         listeners: Empty without a group.
         clients: Empty without a group.
         beside: The further groups of its interfaces, such as the one that the AWS Load Balancer Controller adds.

@@ -85,9 +85,9 @@ class Deployed:
 
     @property
     def judged(self) -> tuple[Described, ...]:
-        """This program's policies without those for domain names that somebody changed so that nobody can judge them.
+        """This program's policies, without those for domain names that somebody changed and that cannot be judged now.
 
-        The next update writes them anew, and ``verify`` names them.
+        The next update writes them again, and ``verify`` names them.
         """
         return tuple(policy for policy in self.policies if can_be_judged(policy))
 

@@ -41,7 +41,7 @@ class JointOpening:
     """What several NetworkPolicies of others open only together, such as one for each end of a connection.
 
     Attributes:
-        policies: The names of those without each of which it is closed.
+        policies: The names of those that are all needed for it: without any one, it is closed.
     """
 
     policies: tuple[str, ...]

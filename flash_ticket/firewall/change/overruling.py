@@ -36,7 +36,7 @@ class Effect(Enum):
 
     OPENS = "it opens what is not declared"
     CUTS = "it cuts what is declared"
-    UNKNOWN = "nobody judges it here"
+    UNKNOWN = "it is not judged here"
     ACCEPTED = "it opens or cuts something, and the settings accept it"
 
 
@@ -154,7 +154,7 @@ def absent_policies(others: Others, environment: Environment) -> Iterator[Notice
         if name not in known:
             yield Notice(
                 f"{stack_file(environment.name)}: {BINDING_KEY}.acceptedPolicies",
-                f"the cluster has no {name}, and nobody would see what a later policy with this name decides",
+                f"the cluster has no {name}, and what a later policy with this name decides would stay unseen",
                 "Remove it from the list",
             )
 

@@ -35,7 +35,7 @@ class OurPods:
     Attributes:
         namespace: One of the firewalled namespaces.
         namespace_labels: All its labels.
-        services: The labels by which each service knows its pods; the pods may have more.
+        services: The labels that each service finds its pods by; the pods may have more.
     """
 
     namespace: str
@@ -106,7 +106,7 @@ def selected_services(policy: Object, services: Iterable[Service], pods: Iterabl
     Args:
         policy: The policy, as the API server returns it.
         services: The services of its namespace.
-        pods: The labels of running pods there, which have more labels than those by which a service knows them.
+        pods: The labels of running pods there, which have more labels than those that a service finds them by.
 
     Raises:
         InputError: The selector cannot be read.

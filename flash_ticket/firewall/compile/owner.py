@@ -33,7 +33,7 @@ class Claim(Enum):
 
     OURS = auto()
     EARLIER = auto()
-    """Made for a stack of this name, by an earlier version of this program: the tags do not say for which cluster."""
+    """Made for a stack of this name, by an earlier version of this program: the tags do not name the cluster."""
     OTHERS = auto()
 
 

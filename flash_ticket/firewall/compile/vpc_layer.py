@@ -100,7 +100,7 @@ class PodAttachment:
 
 @dataclass(frozen=True, slots=True)
 class Coarse:
-    """The rules of one group and direction, some of which are coarser than declared.
+    """The rules of one group and direction. Some of them are coarser than declared.
 
     Attributes:
         exact: The number of exact rules, with the others there.

@@ -76,7 +76,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class KnownAddresses:
-    """Who has which address at one moment, by the address in canonical form; by default, nobody has looked."""
+    """Who has which address at one moment, by the address in canonical form; by default, this is unknown."""
 
     held: Mapping[str, Held] = field(default_factory=dict)
 
@@ -199,7 +199,7 @@ class Question:
                 yield End(f"{name} ({each.name})", name, _at(each, at))
 
     def unknown(self, *texts: str) -> list[str]:
-        """Return what nobody has looked up about the addresses among some texts, one line for each."""
+        """Return what is not known about the addresses among some texts, one line for each."""
         found = []
         for text in texts:
             address = _address(text)

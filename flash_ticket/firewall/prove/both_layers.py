@@ -139,7 +139,7 @@ class BothLayers:
         return self._pod_openings.get((source, destination), NO_PORTS)
 
     def unknown(self, source: Endpoint, destination: Endpoint) -> PortSet:
-        """Return the ports for which only the account knows whether the VPC layer allows them."""
+        """Return the ports that the VPC layer may allow: only the account knows."""
         return self.groups.unknown(source, destination) if has_say(Layer.VPC, source, destination) else NO_PORTS
 
     @cached_property
@@ -323,7 +323,7 @@ class BothLayers:
 
     @cached_property
     def _pod_openings(self) -> Openings:
-        """What the pod layer allows between endpoints of which it governs at least one."""
+        """What the pod layer allows between two endpoints, if it governs at least one of them."""
         found: dict[Pair, PortSet] = defaultdict(lambda: NO_PORTS)
         by_party: dict[object, list[Endpoint]] = {str(each.workload): [each] for each in self._in_pods}
         for source, row in self._pods.connections(self._families).rows():

@@ -117,7 +117,7 @@ def compile_firewall(
 
 
 def account_notices(layers: BothLayers) -> Iterator[Notice]:
-    """Yield a notice if the listing has connections for which only the account knows whether they pass."""
+    """Yield a notice if the listing has connections that may pass: only the account knows."""
     found = [
         f"{source.name} => {destination.name} : {ports}"
         for (source, destination), ports in layers.perhaps_passing.items()

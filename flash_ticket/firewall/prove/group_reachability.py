@@ -118,7 +118,7 @@ class GroupReachability:
                     yield self._members[source], self._members[destination], ports
 
     def unknown(self, source: Endpoint, destination: Endpoint) -> PortSet:
-        """Return the ports for which only the account knows whether rules of others allow them."""
+        """Return the ports that rules of others may allow: only the account knows."""
         return self._unknown_between(self._class_of.get(source, source), self._class_of.get(destination, destination))
 
     def deciding_of_others(self, source: Endpoint, destination: Endpoint, ports: PortSet) -> Iterator[GroupRule]:

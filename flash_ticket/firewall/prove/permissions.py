@@ -51,7 +51,7 @@ class Permissions(Generic[PeerT]):
                 yield from other.missing_of(block, PortSet.of(ports))
 
     def missing_of(self, block: AddressRange, ports: PortSet) -> Iterator[tuple[AddressRange, PortSet]]:
-        """Yield the parts of a range for which some of the ports are not open here, with those ports."""
+        """Yield the parts of a range where some of the ports are not open here, with those ports."""
         overlapping = [each for each in self.addresses if each.overlaps(block)]
         starts = {block.first}
         for each in overlapping:

@@ -10,7 +10,7 @@ What an ipBlock matches depends on the network plug-in. With the VPC CNI and Cal
 cannot distinguish a place from pods that can have its addresses.
 
 Others have rules, too, in groups that this program only adds to: the nodes', the cluster's, those of datastores. What
-only such rules open in the VPC layer is counted apart, and the rules are named. Without an account nobody knows them.
+only such rules open in the VPC layer is counted apart, and the rules are named. Without an account they are unknown.
 Then the pod layer alone is certain, and the VPC layer counts as neither open nor closed.
 """
 
@@ -124,7 +124,7 @@ class Proof:
         rests: Sorted.
         declared: The number of declared connections (pair and port).
         stopped: The number of undeclared connections on declared ports, by the number of layers that certainly stop
-            them; without those of which only the account knows whether the VPC layer does.
+            them; without those where only the account knows whether the VPC layer does.
         others: What rules of others mean for the same connections.
         accepted: What policies of administrators stop and let through against the declaration, and the settings accept.
         unjudged: Why a policy of an administrator is not part of the proof, by its kind and name.
@@ -276,7 +276,7 @@ class _Prover:
             yield from (rule for rule in read or () if (rule.holder.label, rule.name) in found)
 
     def _unknown_groups(self) -> set[str]:
-        """Return the groups at the ends of pairs with a service of which only the account knows."""
+        """Return the groups at the ends of pairs with a service that only the account knows about."""
         unknown = {group for group, rules in self.layers.rules_of_others.items() if rules is None}
         ends = [
             end

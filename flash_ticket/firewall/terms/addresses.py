@@ -84,7 +84,7 @@ PRIVATE_BLOCKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/1
 _PRIVATE = tuple(map(AddressRange.of, PRIVATE_BLOCKS))
 
 _MOST_OF_ONE_OWNER = {Family.V4: 1 << 24, Family.V6: 1 << 112}
-"""A /8 of IPv4 and a /16 of IPv6: nobody on the internet has a larger block (IANA's registries of address space)."""
+"""A /8 of IPv4 and a /16 of IPv6: no one on the internet has a larger block (IANA's registries of address space)."""
 
 
 def is_private(block: AddressRange) -> bool:

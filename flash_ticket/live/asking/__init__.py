@@ -1,1 +1,1 @@
-"""How the APIs are asked: with which settings, what is remembered, what is asked ahead."""
+"""How this room asks the APIs: the settings, the answers that it keeps, the questions that it asks early."""

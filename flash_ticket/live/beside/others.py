@@ -1,4 +1,4 @@
-"""Policies of other APIs in a cluster, and the labels by which they select namespaces.
+"""Policies of other APIs in a cluster, and the labels that they select namespaces by.
 
 An API that the cluster does not have holds no policy. A list that this identity may not read is named.
 """

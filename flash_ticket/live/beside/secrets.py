@@ -1,7 +1,7 @@
 """Which Secrets of the namespace the guard rail for Secrets would not admit, by their names alone.
 
-RBAC cannot limit a list to names: who may list Secrets may read them. So no role of this program has that right. A
-preview by somebody who has it asks the API server for names, and nothing of a Secret but its name enters this process.
+RBAC cannot limit a list to names: the right to list Secrets is the right to read them. So no role of this program has
+that right. A preview by somebody who has it asks the API server for names. Only names of Secrets enter this process.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

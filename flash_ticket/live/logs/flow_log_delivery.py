@@ -1,4 +1,4 @@
-"""Where the account's flow logs deliver their records, and with which fields.
+"""Where the account's flow logs deliver their records, and the fields of these.
 
 This needs the right ec2:DescribeFlowLogs. Source: EC2 API reference, FlowLog.
 """

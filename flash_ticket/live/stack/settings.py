@@ -109,7 +109,7 @@ class OtherStacks(Enum):
     READ = "read"
     """From Pulumi."""
     MADE_UP = "made up"
-    """Nobody asks Pulumi, and made-up values stand in their place."""
+    """Pulumi is not asked, and made-up values stand in their place."""
 
 
 def read_stack_file(folder: Path, stack: str, others: OtherStacks = OtherStacks.READ) -> StackConfiguration:

@@ -48,7 +48,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a box is: its upper left corner; what a lane of a passing line occupies is placed likewise."""
+    """Where a box is: its upper left corner. A lane of a passing line has such a place, too."""
 
     x: float
     y: float

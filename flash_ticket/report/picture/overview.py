@@ -1,4 +1,4 @@
-"""The overview of many services, for which one picture is too large: who calls what, and a part of the page for each.
+"""The overview of many services, where one picture is too large: who calls what, and a part of the page for each.
 
 Services stand in groups by who calls them, as lists of links and as a matrix of marks. A link leads to the part of one
 service, which takes the overview's place; this needs no script, only the style sheet.

@@ -119,7 +119,7 @@ class _Page:
         return tuple(clients(front) for front in self.environment.fronts)
 
     def _parts(self) -> Iterator[Markup]:
-        """Yield the parts of single endpoints, of which the page shows one at a time."""
+        """Yield the parts of single endpoints. The page shows one of them at a time."""
         into: dict[str, list[Flow]] = {}
         for flow in self._flows:
             into.setdefault(flow.target, []).append(flow)

@@ -163,7 +163,7 @@ class AddressBook:
         return holder if is_same else None
 
     def _pods(self, namespace: str, labels: Labels) -> Endpoint:
-        """Return the endpoint with the most labels, all of which the pod has."""
+        """Return the endpoint with the most labels among those whose labels the pod has, all of them."""
         wanted = set(labels)
         for endpoint in self._in_pods.get(namespace, ()):
             if endpoint.workload and endpoint.workload.labels.items() <= wanted:

@@ -19,7 +19,7 @@ class PodHistory:
     """Pods by address and time.
 
     Attributes:
-        pods: Each pod with the time for which it certainly had its addresses; None means no limit.
+        pods: Each pod with the time during which it certainly had its addresses; None means no limit.
     """
 
     pods: tuple[Pod, ...]
@@ -87,7 +87,7 @@ def merged(inventories: Sequence[Inventory]) -> Inventory:
 
 
 def _pods(listings: Sequence[Inventory]) -> Iterator[Pod]:
-    """Yield each pod once, with the time for which the listings show or imply it."""
+    """Yield each pod once, with the time during which the listings show or imply it."""
     seen: dict[object, list[tuple[float, Pod]]] = defaultdict(list)
     started: dict[object, float] = {}
     covered: dict[str, list[float]] = defaultdict(list)

@@ -134,7 +134,7 @@ class DeniedAsDeclared:
             yield Cause(Suspect.OVERRULED, problem, "Read them: no NetworkPolicy can allow what they deny")
 
     def _outside(self, conversations: Sequence[Conversation]) -> Iterator[Cause]:
-        """Yield addresses of a place that are outside the networks by which policies know it."""
+        """Yield addresses of a place that are outside the networks that policies have for it."""
         outside = {
             address: endpoint
             for each in conversations

@@ -70,7 +70,7 @@ class InterfaceGroups:
         return (pod for pod in pods if (pod.namespace, pod.name) in having)
 
     def _wanted(self, endpoint: Endpoint) -> frozenset[str]:
-        """Return the ids of the groups, one of which each interface of an endpoint carries; empty if not known."""
+        """Return the ids of groups: each interface of an endpoint carries one of them. Empty if not known."""
         found: set[str] = set()
         for group in endpoint.groups:
             if isinstance(group, OwnGroup):

@@ -39,7 +39,7 @@ class Window:
         return span is None or self._touches(*span)
 
     def holds_all(self, folder: str) -> bool:
-        """Return whether everything in a folder is wanted, so that its parts need not be checked."""
+        """Return whether everything in a folder is wanted, so that nothing has to check its parts."""
         if self.since is None and self.until is None:
             return is_of_flow_logs(folder)
         span = span_of(folder)

@@ -30,7 +30,7 @@ _HINTS = {
 
 
 def service_names(pods: Sequence[Labels]) -> tuple[str, ...]:
-    """Return a name for each set of labels: its application, without the words with which all names begin."""
+    """Return a name for each set of labels: its application, without the words that all names begin with."""
     words = [_application(each).split("-") for each in pods]
     shared = _shared(words) if len(words) > 1 else 0
     found: list[str] = []

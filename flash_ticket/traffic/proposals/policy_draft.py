@@ -42,7 +42,7 @@ class PolicyDraft:
 
     Attributes:
         places: The addresses of each external outside the cluster, as the folder writes them.
-        sources: The names of the policies from which each flow is drafted, by its ends.
+        sources: The names of the policies that each flow comes from, by its ends.
         unsaid: What the folder allows and the matrix does not say.
         left_over: Each policy whose name the draft does not keep, with the reason.
         changes: The connections that differ between the folder and the policies of the draft.

@@ -62,7 +62,7 @@ _DISCOVERY: Final = {
     136: "neighbor advertisement",
     137: "redirect",
 }
-"""The types of ICMPv6 by which hosts find each other (RFC 4861, 2710 and 3810). No NetworkPolicy can allow them."""
+"""The types of ICMPv6 that hosts use to find each other (RFC 4861, 2710 and 3810). No NetworkPolicy can allow them."""
 
 _LAYER_7 = frozenset({"L7", 2})
 

@@ -45,7 +45,7 @@ class Tcp(Struct, gc=False):
 
 
 class Nothing(Struct, gc=False):
-    """A field of which only the presence matters."""
+    """A field: only its presence matters."""
 
 
 class Icmpv6(Struct, gc=False):
@@ -242,7 +242,7 @@ _WHOLE_TAIL = re.compile(rb'.*"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,
 
 
 class EarlierFlows:
-    """Recognizes whole lines of an export from before a time, so that a reader need not decode them.
+    """Recognizes whole lines of an export from before a time, so that a reader does not have to decode them.
 
     An export holds 10 MB, and five earlier ones are beside it. A follower asks for minutes of them again and again.
     """

@@ -128,7 +128,7 @@ _decode = msgspec.json.Decoder(AgentLine).decode
 
 
 class Earlier:
-    """Recognizes whole lines of the agent from before a time, so that a reader need not decode them.
+    """Recognizes whole lines of the agent from before a time, so that a reader does not have to decode them.
 
     A node's log holds days, and a follower asks for minutes of it again and again.
     """

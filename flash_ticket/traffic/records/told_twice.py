@@ -20,7 +20,7 @@ class ToldTwice:
     """Matches verdicts with drops, so that each packet counts once.
 
     The result for one connection and reason is the larger number of its two kinds of lines. So it does not matter which
-    of the two comes first, and a packet of which one line is lost still counts. An export with lines of one kind only
+    of the two comes first, and a packet that lost one of its lines still counts. An export with lines of one kind only
     counts them all. It is never more than the number of packets, unless so many packets wait that the oldest are
     forgotten.
     """

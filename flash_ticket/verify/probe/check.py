@@ -38,7 +38,7 @@ class Check:
         target: The service or external at the other end.
         ports: The declared range that is checked.
         port: The port of the range that is tried.
-        hosts: Addresses or names of the target, any of which may answer; empty where none is known.
+        hosts: Addresses or names of the target; any of them may answer. Empty where none is known.
     """
 
     source: str

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from lab.recording.recording import recorded
+from lab.recording.recording import Caller, Recording, recorded
 from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
@@ -64,6 +64,7 @@ class Chain:
     Attributes:
         everywhere: Makes another change of each change, such as the same one in another VPC.
         environment: The environment of AWS, if it is not that of the stack's name.
+        caller: Who deploys, if not an administrator.
     """
 
     lab: Lab
@@ -73,6 +74,7 @@ class Chain:
     environment: str = ""
     declared: CompiledFirewall | None = None
     programs: list[Path] = field(default_factory=list)
+    caller: Caller | None = None
 
     def deploy(self, change: Change, labels: Mapping[str, Labels] | None = None) -> Deployed:
         """Deploy the committed declaration with a change to it.
@@ -106,16 +108,19 @@ class Chain:
         after = Surveyor.of(self.lab, self.stack, self.environment).declared(program)
         transition = Transition(self.declared, after, labels or {})
         chosen = [word for target in targets for word in ("--target", target)]
-        with recorded(self.lab, self.stack, NAMESPACE, environment=self.environment) as recording:
+        with self._recorded() as recording:
             result = Engine(self.lab, self.stack, program, recording.variables).up(*chosen).checked()
             return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
 
     def destroy(self) -> Deployed:
         """Remove all that is deployed."""
         transition = Transition(self.declared, None)
-        with recorded(self.lab, self.stack, NAMESPACE, environment=self.environment) as recording:
+        with self._recorded() as recording:
             result = Engine(self.lab, self.stack, self.programs[-1], recording.variables).destroy().checked()
             return Deployed(result, Run(recording.journal.before, recording.journal.writes), transition)
+
+    def _recorded(self) -> AbstractContextManager[Recording]:
+        return recorded(self.lab, self.stack, NAMESPACE, environment=self.environment, caller=self.caller)
 
     def _files(self, change: Change) -> dict[str, str]:
         settings_file = stack_file(self.stack)

@@ -27,6 +27,7 @@ def with_a_service_and_ports_more(traffic: Content, _: Content) -> None:
 def with_other_flows_and_addresses(traffic: Content, binding: Content) -> None:
     traffic["flows"][3]["to"].remove("redis")
     traffic["flows"].append({"from": "gateway", "to": "pay"})
+    traffic["flows"][0]["because"] = "players call"  # the description of a rule changes in place
     del binding["places"]["redis"]["subnets"]
     binding["places"]["redis"]["cidrs"] = ["10.10.20.0/25", "10.20.20.0/25"]
     binding["loadBalancer"]["clients"] = {"cidrs": ["198.51.100.0/24"]}

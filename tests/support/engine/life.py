@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.rights.deployer import Deployer
 from lab.running.engine import Result
 from lab.running.lab import Lab
 from tests.support.alerts.deployed_alerts import AGENT_GROUP, Watched, look_at_alerts
@@ -26,6 +27,10 @@ from tests.support.engine.declarations import (
     with_another_matrix,
 )
 from tests.support.engine.drift import Behind, Drift, Drifting
+from tests.support.engine.rights import documented_deployer
+
+PARTS = {"dev": ("network", "log-group", "alerts"), "prod": ("network", "bucket")}
+"""The files of ``docs/deployer/`` with the rights that each stack's declarations need."""
 
 _RANDOM = "dev"
 """The stack with random declarations and alerts: they are the same on each stack."""
@@ -42,6 +47,7 @@ class Life:
         drifted_preview: A preview with refresh, after the manual changes.
         mended: An update with refresh, after that.
         changed_preview: A preview of the program with another matrix.
+        deployer: The one who made all recorded deployments, with the documented rights.
     """
 
     untouched: Sight
@@ -60,6 +66,7 @@ class Life:
     watched: Watched | None
     destroyed: Sight
     runs: Mapping[str, Deployed]
+    deployer: Deployer
 
     @property
     def up(self) -> Result:
@@ -85,6 +92,8 @@ class Life:
 def live(lab: Lab, stack: str, folder: Path) -> Life:
     """Run the life of a stack, with copies of the program in a folder."""
     apis, chain, runs = Apis(lab, stack), Chain(lab, stack, folder), {}
+    deployer = documented_deployer(lab, stack, *PARTS[stack])
+    chain.caller = deployer
     program = chain.write(committed)
     engine = chain.engine(program)
     untouched = apis.look()
@@ -110,6 +119,7 @@ def live(lab: Lab, stack: str, folder: Path) -> Life:
         watched = _watched(chain, apis, runs)
     else:
         runs[LAST] = chain.deploy(committed)
+        _leave_a_result(apis)
         runs[DESTROY] = chain.destroy()
     return Life(
         untouched,
@@ -128,7 +138,14 @@ def live(lab: Lab, stack: str, folder: Path) -> Life:
         watched,
         apis.look(),
         runs,
+        deployer,
     )
+
+
+def _leave_a_result(apis: Apis) -> None:
+    """Put what a query of Athena would leave into the bucket of results."""
+    (bucket,) = (name for name in apis.look().buckets if name.startswith("flash-ticket-prod-query-results-"))
+    apis.aws("s3").put_object(Bucket=bucket, Key="2026/11/27/denied.csv", Body=b"srcaddr")
 
 
 def _watched(chain: Chain, apis: Apis, runs: dict[str, Deployed]) -> Watched:

@@ -56,7 +56,7 @@ class NameSpace:
         return tuple(found)
 
     def address_of(self, name: str) -> AddressRange:
-        """Return the address that stands for a name, which need not be in this space."""
+        """Return the address that stands for a name. The name may be outside this space."""
         known = narrowest(self.patterns, name)
         first = _NAMES.first + _OTHERS if known is None else self._ranges[known].first
         return AddressRange(Family.V4, first, first)

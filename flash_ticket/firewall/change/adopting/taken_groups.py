@@ -31,7 +31,7 @@ _MARKS = {
     "aws:eks:cluster-name": "the EKS cluster",
     "elbv2.k8s.aws/cluster": "the AWS Load Balancer Controller of",
 }
-"""The tags by which services of AWS and controllers know the groups that they make, and delete."""
+"""The tags that services of AWS and controllers put on groups that they make, and delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,8 @@ def crowded_groups(planned: CompiledFirewall, taken: TakenGroups) -> Iterator[In
                 f"{GROUPS}.{label}",
                 f"{id_} would hold {ours} {direction} rules of this program for IPv{family} and {len(stays)} of "
                 f"others, and AWS allows {limit}",
-                f"Delete rules there that nobody needs, such as {stays[0]}, or have AWS raise the quota and write it "
-                "in quotas.rulesPerGroup",
+                f"Delete rules there that are no longer needed, such as {stays[0]}, or have AWS raise the quota and "
+                "write it in quotas.rulesPerGroup",
             )
 
 

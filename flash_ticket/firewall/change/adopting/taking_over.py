@@ -1,4 +1,4 @@
-"""What a deployment takes over from others, what that changes, and what of theirs nobody needs afterwards."""
+"""What a deployment takes over from others, what that changes, and what is left over afterwards."""
 
 from dataclasses import dataclass, field, replace
 

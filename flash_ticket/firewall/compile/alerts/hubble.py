@@ -166,7 +166,7 @@ def _alerts(matrix: Matrix, alerting: Alerting) -> list[Rule]:
     policy_drops, dropped = SeriesSelector(DROPS, (_POLICY,)), SeriesSelector(VERDICTS, (_VERDICT,))
     agents_drop = SeriesSelector("cilium_drop_count_total", (matching("reason", "Policy denied.*"),))
     return [
-        # Longer than the five minutes for which one denied packet counts, so that a denial of under a minute, such as
+        # Longer than the five minutes that one denied packet counts for, so that a denial of under a minute, such as
         # of the first packets of a new pod, raises no alert.
         AlertingRule(
             Alert.DECLARED_FLOW_DENIED,

@@ -141,7 +141,7 @@ class PrometheusRule:
     """The object with rules for the Prometheus operator (``monitoring.coreos.com/v1``).
 
     Attributes:
-        labels: The labels by which the operator's Prometheus selects rules.
+        labels: The labels that the operator's Prometheus selects rules by.
     """
 
     namespace: str
@@ -163,7 +163,7 @@ class DashboardConfigMap:
     """The ConfigMap with a dashboard for the sidecar of Grafana's chart.
 
     Attributes:
-        labels: The labels by which the sidecar finds it.
+        labels: The labels that the sidecar finds it by.
         dashboard: The dashboard's JSON.
     """
 

@@ -1,4 +1,4 @@
-"""The admission policy for Secrets: which ones the namespace admits, and from which user.
+"""The admission policy for Secrets: which ones the namespace admits, and from whose requests.
 
 An owner reference alone proves nothing, because everybody who may write a Secret may write one into it. So the policy
 also looks at the user of the request, which the API server has authenticated. A type cannot change after creation (API

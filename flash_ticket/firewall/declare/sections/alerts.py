@@ -75,14 +75,14 @@ class PrometheusEntry(FileModel):
     """A PrometheusRule, in the firewall's own namespace."""
 
     labels: WrittenLabels | None = None
-    """The labels by which Prometheus selects rules: ``{release: kube-prometheus-stack}`` for the chart of that name."""
+    """The labels that Prometheus selects rules by: ``{release: kube-prometheus-stack}`` for the chart of that name."""
 
 
 class GrafanaEntry(FileModel):
     """A ConfigMap with the dashboard, in the firewall's own namespace."""
 
     labels: WrittenLabels | None = None
-    """The labels by which Grafana's sidecar finds dashboards; the chart's default is ``{grafana_dashboard: "1"}``."""
+    """The labels that Grafana's sidecar finds dashboards by; the chart's default is ``{grafana_dashboard: "1"}``."""
 
 
 class CloudWatchEntry(FileModel):
@@ -151,8 +151,8 @@ class Alerting:
 
     Attributes:
         runbook: The URL of the published runbook, without an anchor.
-        rule_labels: The labels by which Prometheus selects its PrometheusRules.
-        dashboard_labels: The labels by which Grafana's sidecar finds the ConfigMaps of dashboards.
+        rule_labels: The labels that Prometheus selects its PrometheusRules by.
+        dashboard_labels: The labels that Grafana's sidecar finds the ConfigMaps of dashboards by.
     """
 
     runbook: str

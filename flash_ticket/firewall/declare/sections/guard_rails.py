@@ -195,7 +195,7 @@ class SubjectsEntry(FileModel):
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if not (self.users or self.groups or self.service_accounts):
-            raise refusal("nobody is named", "Name users, groups or serviceAccounts")
+            raise refusal("it names no one", "Name users, groups or serviceAccounts")
         return self
 
     def subjects(self) -> tuple[Subject, ...]:

@@ -102,7 +102,7 @@ class NamedLoadBalancerEntry(FileModel):
             raise refusal("its targets see the clients' addresses, and clients is missing", "Add clients: {cidrs: ...}")
         if self.clients is not None and not is_preserved:
             raise refusal(
-                "it has no group and its targets see its own addresses alone, so nothing here decides who may reach it",
+                "it has no group, and its targets see only its own addresses, so nothing here decides who may reach it",
                 "Remove clients, or write clientAddresses: preserved or group: own",
             )
         self._listed()

@@ -28,7 +28,7 @@ _SMALLEST = 28
 
 
 class Withheld(Enum):
-    """An output that a stack has. Nobody may read it here."""
+    """An output that a stack has. This program may not read it."""
 
     SECRET = "secret"  # noqa: S105 - a word
 

@@ -141,7 +141,7 @@ def test_a_subject_matches_the_user_or_group_of_a_request(
 KEY = "flash-ticket-firewall:binding.guardRails"
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({}, "guardRails: no guard rail is requested"),
-    "no subject": ({"roles": {"verifier": {}}}, "guardRails.roles.verifier: nobody is named"),
+    "no subject": ({"roles": {"verifier": {}}}, "guardRails.roles.verifier: it names no one"),
     "no level": ({"podSecurity": {}}, "guardRails.podSecurity: no mode is set"),
     "an unknown level": ({"podSecurity": {"warn": "strict"}}, "guardRails.podSecurity.warn: 'strict' is not known"),
     "a quote in a name": (

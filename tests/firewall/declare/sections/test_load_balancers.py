@@ -87,7 +87,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (
         {"kind": "nlb", "group": "none", "clients": {"cidrs": ["10.0.0.0/8"]}},
         (
-            ": it has no group and its targets see its own addresses alone, so nothing here decides who may reach it. "
+            ": it has no group, and its targets see only its own addresses, so nothing here decides who may reach it. "
             "Remove clients, or write clientAddresses: preserved or group: own."
         ),
     ),
