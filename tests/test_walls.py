@@ -198,7 +198,7 @@ QUESTIONS = {
     "stop_query_execution": "ends such a query of our own, which costs money while it runs",
     "create_client": "makes a client of the SDK, without a call",
     "set_result": "hands an answer to the threads of the program that wait for it",
-    "set_exception": "likewise an error",
+    "set_exception": "an error, too",
 }
 WRITES_THAT_ASK = {
     "self._answered('POST', path, _WHO)": "a SelfSubjectReview is an answer; nothing is kept of it",

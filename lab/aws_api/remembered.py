@@ -1,4 +1,4 @@
-"""What moto finds out anew for every request, found out once: a request then takes half the time.
+"""What moto finds out again for every request, found out once: a request then takes half the time.
 
 moto lists its own folder, inspects its own classes and searches all tags for every request. Nothing of that changes
 while the process runs. The answers are the same, and ``tests/lab/aws_api/test_remembered.py`` compares them.

@@ -1,1 +1,1 @@
-"""Connections that nobody declared, tried on the shop's node; and who notices: log, command and alert."""
+"""Undeclared connections, tried on the shop's node, and what notices them: log, command and alert."""

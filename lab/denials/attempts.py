@@ -14,7 +14,7 @@ from lab.shop.shop import Shop
 
 _NAMES = Path("/run/netns")
 _UNUSED = (tcp(9), udp(9))
-_SECONDS = 2.2  # a lost SYN is sent anew after one
+_SECONDS = 2.2  # a lost SYN is sent again after one
 
 
 @dataclass(frozen=True, slots=True)

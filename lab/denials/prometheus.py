@@ -30,7 +30,7 @@ class PrometheusEndedError(Exception):
 
 
 def hurried(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """Return groups of rules in which a minute of ``interval`` and of ``for`` is a second; all else is the same.
+    """Return groups of rules with seconds in place of the minutes of ``interval`` and ``for``, and otherwise the same.
 
     The ranges in the expressions stay as they are: they are about the samples, not about when a rule is evaluated.
     """

@@ -69,7 +69,7 @@ def enclosed(
 
     Args:
         command: What to run.
-        environment: All of its variables, but for those that name the enclosure.
+        environment: All of its variables, except those that name the enclosure.
         output: Where its standard output goes; to the caller's own if None.
     """
     name = f"{cgroups.PREFIX}{os.getpid()}-{secrets.token_hex(4)}"

@@ -139,7 +139,7 @@ class ApiServer:
             # account, and objects deleted in the foreground would wait for the garbage collector.
             "--disable-admission-plugins=ServiceAccount",
             "--enable-garbage-collector=false",
-            "--enable-priority-and-fairness=false",  # a server with a few clients need not count who waits
+            "--enable-priority-and-fairness=false",  # a server with a few clients does not have to count who waits
         ]
 
     def fill(self) -> None:

@@ -161,7 +161,7 @@ class Watched:
             try:
                 self._follow()
             except (OSError, http.client.HTTPException, ApiError, ValueError):
-                time.sleep(_AGAIN_SECONDS)  # the server is away, or has forgotten the version: list anew
+                time.sleep(_AGAIN_SECONDS)  # the server is away, or has forgotten the version: list again
 
     def _follow(self) -> None:
         found = self.api.request("GET", self.path)

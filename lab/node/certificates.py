@@ -1,4 +1,4 @@
-"""The certificates by which the API server and kubelet know each other."""
+"""The certificates that the API server and kubelet recognize each other by."""
 
 import datetime as dt
 from pathlib import Path

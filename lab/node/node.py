@@ -1,4 +1,4 @@
-"""The node itself: what runs on it, in the order in which each needs the others. To be called inside an enclosure."""
+"""The node itself: what runs on it, in the order in which each needs the others. Call it inside an enclosure."""
 
 import os
 import shutil

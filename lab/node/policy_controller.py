@@ -1,6 +1,6 @@
 """Keeps the PolicyEndpoints of a cluster as its NetworkPolicies, pods, namespaces and Services want them.
 
-It adopts objects that are there: one that deletes them when it starts opens everything until it has written them anew.
+It adopts objects that are there: to delete them at its start would open everything until they are written again.
 """
 
 import json
@@ -23,7 +23,7 @@ class PolicyController:
     """Runs in threads of this process.
 
     Attributes:
-        delay: The seconds for which it collects changes before it writes; on EKS one, for changes of pods.
+        delay: How many seconds it collects changes before it writes; on EKS one, for changes of pods.
         problems: What the API server refused, in its words; to be looked at when something does not happen.
     """
 

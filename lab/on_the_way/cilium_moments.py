@@ -118,7 +118,7 @@ class CiliumMoments:
             (
                 ("new connections stop after", "s"),
                 ("the connection that stands passes on", "count"),
-                ("once the policy allows it anew, the connection stands again", "count"),
+                ("once the policy allows it again, the connection passes again", "count"),
             )
         ):
             yield Moment(f"a stricter policy: {what}", unit, tuple(each[number] for each in found))

@@ -108,7 +108,7 @@ def new_pod(stage: Stage, helper: Pod, role: str, owner: str = "") -> NewPod:
     Args:
         stage: Where.
         helper: Another pod.
-        role: By which policies that stand already select the pod; with `CLOSED`, no connection may pass.
+        role: How policies that exist already select the pod; with `CLOSED`, no connection may pass.
         owner: Of the pod, if it is not the only one of its owner.
     """
     pod = stage.pod(role, owner)

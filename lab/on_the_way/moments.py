@@ -145,7 +145,7 @@ class Moments:
         self.stage.remove(server)
 
     def _revive(self, server: Pod, number: int) -> None:
-        """Open the connection anew, and close the policy again."""
+        """Open the connection again, and close the policy again."""
         self.stage.put("server", "server", ingress=[{"ports": [{"port": 4000}]}])
         time.sleep(1.0)
         self.stage.probe.keep([number])

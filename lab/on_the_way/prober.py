@@ -1,6 +1,6 @@
 """``python -m lab.on_the_way.prober`` tries connections again and again, and keeps some open, until its input ends.
 
-One process serves all network namespaces: a socket stays in the namespace in which it was made. Orders and answers are
+One process serves all network namespaces: a socket stays in the namespace that it was made in. Orders and answers are
 lines of JSON, see `lab.on_the_way.probe`. Every attempt has a source port that no attempt of its flow had before:
 enforcers remember connections by their ports.
 """
@@ -108,7 +108,7 @@ class _Kept:
         self.heard = now
 
     def told(self, now: float) -> dict[str, Any]:
-        """Return what happened since the last look, and begin anew."""
+        """Return what happened since the last call, and start again."""
         silence, self.silence = max(self.silence, now - self.heard), 0.0
         return {"silence": silence, "quiet": now - self.heard, "ended": self.ended, "answered": self.answered}
 

@@ -87,7 +87,7 @@ class Stage:
         """Make a pod, and return it as soon as its network is there. It listens from then on.
 
         Args:
-            role: By which policies select it.
+            role: How policies select it.
             owner: Pods of one owner share what the agent knows; if empty, it is the only one of its owner.
         """
         self._count += 1

@@ -24,7 +24,7 @@ class Way(StrEnum):
 
     @property
     def interval(self) -> float:
-        """The seconds after which each connection is opened anew; a test leaves time to the tests beside it."""
+        """How many seconds until each connection is opened again; a test leaves time to the tests beside it."""
         return 0.02 if self is Way.WHOLE else 0.05
 
     @property

@@ -24,7 +24,7 @@ from lab.packets.world import End, World
 from lab.toolchain.node_kits import Enforcer
 
 _UNDECLARED = (tcp(9), udp(9))
-_SECONDS = 2.2  # a lost SYN is sent anew after one
+_SECONDS = 2.2  # a lost SYN is sent again after one
 _SAME_SECONDS, _MOST_SECONDS = 20.0, 120.0
 _OPEN_SECONDS, _PAUSE_SECONDS = 30.0, 0.3
 _ENFORCEMENT = {
@@ -54,7 +54,7 @@ class Question:
 
     @property
     def way(self) -> str:
-        """By which address the destination is called, in words."""
+        """The address that the destination is called by, in words."""
         return "by its Service" if self.by_service else "by its address"
 
     @property

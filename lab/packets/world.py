@@ -212,7 +212,7 @@ def _pod(endpoint: Endpoint, generation: int) -> dict[str, Any]:
 
 
 def _addresses(endpoint: Endpoint, node: Node) -> Iterator[IPv4Address]:
-    """Yield one address of each range of a place, and one in all of what nobody declares."""
+    """Yield one address of each range of a place, and one address that no place declares."""
     if endpoint.role is Role.UNDECLARED:
         wanted = _CANDIDATES[endpoint.name]
         if endpoint.name == VPC_HOST:

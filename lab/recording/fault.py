@@ -24,7 +24,7 @@ class Span(StrEnum):
     """Which writes a fault hits."""
 
     ONCE = "one write; all later requests pass, the same write too"
-    ON = "a write and all writes after it, as if nobody repaired anything"
+    ON = "a write and all writes after it, with no repair in between"
     EACH = "each write from there on, at its first try; the second try passes"
 
 

@@ -57,7 +57,7 @@ class Caller(Protocol):
 
 
 @contextmanager
-def recorded(  # noqa: PLR0913, PLR0917 - what follows the namespace is seldom given
+def recorded(  # noqa: PLR0913, PLR0917 - most calls give only the first three
     lab: Lab,
     stack: str,
     namespace: str,

@@ -99,7 +99,7 @@ class Needs:
         if call.service in {"", "sts"}:
             return []
         if call.service not in services:
-            raise ValueError(f"{call.service} {call.action}: nobody has written down what it needs")
+            raise ValueError(f"{call.service} {call.action}: it is not written down what it needs")
         return list(services[call.service](call))
 
     def _arn(self, call: Call, resource: str) -> str:

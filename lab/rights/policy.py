@@ -100,7 +100,7 @@ def _statement(entry: Mapping[str, Any]) -> Statement:
         raise ValueError(f"{entry.get('Sid')}: not a plain statement that allows something")
     actions = frozenset(_listed(entry["Action"]))
     if any("*" in action for action in actions):
-        raise ValueError(f"{entry.get('Sid')}: a wildcard stands for actions that nobody has tried")
+        raise ValueError(f"{entry.get('Sid')}: a wildcard stands for actions that were not tried")
     conditions = []
     for operator, asked in entry.get("Condition", {}).items():
         if operator not in {"StringEquals", "StringLike", "ArnEquals"}:

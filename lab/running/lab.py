@@ -60,7 +60,7 @@ def _answer(supervisor: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def state_in(folder: Path) -> dict[str, str]:
-    """Return the variables with which an engine keeps its state in a folder, which exists."""
+    """Return the variables that make an engine keep its state in a folder, which exists."""
     # The engine writes a file's metadata in two steps; a reader in between, the engine too, finds no state.
     return {"PULUMI_BACKEND_URL": f"file://{folder}?metadata=skip"}
 
@@ -206,7 +206,7 @@ class Lab:
         }
 
     def anew(self) -> dict[str, str]:
-        """Return the variables with which an engine starts each program and provider anew, as outside the lab."""
+        """Return the variables that make an engine start each program and provider itself, as outside the lab."""
         folders = [Path(sys.executable).parent, *self.toolchain.folders]
         path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])
         return {"PATH": path, _PROVIDER_POOL: ""}

@@ -181,7 +181,7 @@ def _run(connection: socket.socket, own: Mapping[str, ModuleType]) -> None:
 
 
 def _open_streams() -> None:
-    """Open the standard streams anew, as an interpreter does at its start: those of before know what they were."""
+    """Open the standard streams again, as an interpreter does at its start: the old ones remember what they were."""
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - it stays open as long as the process
     sys.stdout = open(1, "w", 1 if os.isatty(1) else -1, closefd=False)  # noqa: SIM115 - as above
     sys.stderr = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115 - as above

@@ -1,4 +1,4 @@
-"""The three checks by which the shop's operators look at the firewall: curl from a pod, through kubectl."""
+"""The three checks that the shop's operators use to look at the firewall: curl from a pod, through kubectl."""
 
 import shlex
 import subprocess

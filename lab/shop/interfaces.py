@@ -20,7 +20,7 @@ class Interfaces:
     Attributes:
         shop: Which runs.
         ec2: A client of EC2.
-        stack: The environment, by which its subnets and groups are found.
+        stack: The environment. Its subnets and groups are found by this name.
         front: The group of the load balancer.
     """
 

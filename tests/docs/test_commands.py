@@ -19,6 +19,16 @@ _INDENTED = re.compile(r"^ {4,}(.+)$", re.MULTILINE)
 _COMMAND = re.compile(r"^(?:\$ )?(?:uv run |\.venv/bin/)?((?:flash-firewall|pulumi|kubectl|python -m lab) .+)$")
 _MARK = re.compile(r" # (?:not tried|미시험): ")
 
+_API = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: flash-ticket}
+spec:
+  template:
+    metadata: {labels: {app: flash-api}}
+    spec: {containers: [{name: api, ports: [{containerPort: 4000}]}]}
+"""
+
 PAGES = sorted(
     {ROOT / "README.md", ROOT / "README.ko.md", ROOT / "examples/README.md", *(ROOT / "docs").glob("*.md")}
     - {ENGLISH, KOREAN, ROOT / "docs/demo.md"}
@@ -97,6 +107,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         (folder / name / "policies.yaml").write_text(before, encoding="utf-8")
     edit(folder / "after/policies.yaml", "port: 4000", "port: 4001")
+    (folder / "k8s/api.yaml").write_text(_API, encoding="utf-8")
     for name in ("inventory.json", "now.json"):
         (folder / name).write_text(inventory_json(standing(shop()).inventory), encoding="utf-8")
     (folder / "examples").symlink_to(ROOT / "examples")

@@ -1,4 +1,4 @@
-"""The documented rights of the deployer fit AWS's limit and name all they allow; in the cluster they are the program's."""
+"""The documented rights of the deployer fit into AWS's limit, and those in the cluster are the program's."""
 
 import json
 from pathlib import Path

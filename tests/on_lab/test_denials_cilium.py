@@ -35,7 +35,7 @@ PARTS = {
     "audited": "--verdict AUDIT",
     "dropped": "--verdict DROPPED",
 }
-"""By which text each command of the runbook is found."""
+"""The text that finds each command of the runbook."""
 
 Row = dict[str, Any]
 

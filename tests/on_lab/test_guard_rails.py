@@ -87,7 +87,7 @@ class Guarded:
         return self.engine().up()
 
     def wait_for_refusal(self, manifest: str) -> None:
-        """Wait until nobody may create an object: the API server looks for changed admission policies once a second."""
+        """Wait until no one may create an object: the API server looks for changed admission policies once a second."""
         end = time.monotonic() + 60
         while self.kubectl("apply", "--dry-run=server", "-f", "-", *ANYBODY, given=manifest).returncode == 0:
             assert time.monotonic() < end, "still allowed after a minute"

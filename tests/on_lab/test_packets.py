@@ -60,7 +60,7 @@ def rejected() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def by_identity() -> list[dict[str, Any]]:
-    """The same for the shop and two random declarations, under an enforcer for which an ipBlock matches no pod."""
+    """The same for the shop and two random declarations, under an enforcer where an ipBlock matches no pod."""
     if lacking := missing(Enforcer.CILIUM):
         pytest.skip(lacking)
     return compared("--stack", "dev", "--random", "2", "--probe", "1", "--enforcer", "cilium")

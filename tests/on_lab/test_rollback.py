@@ -84,7 +84,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def firewall(sight: Sight) -> tuple[object, ...]:
-    """Return the deployed firewall by names and rules, without what every new object gets anew."""
+    """Return the deployed firewall by names and rules, without what differs in every new object."""
     return (
         {name: each["spec"] for name, each in sight.policies.items()},
         set(sight.attachments),

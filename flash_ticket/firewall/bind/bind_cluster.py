@@ -15,7 +15,7 @@ from flash_ticket.firewall.declare.sections.selection import One
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
 
 _POD_GROUPS_ON_AUTO_MODE = (1, 36)
-"""The first version of Kubernetes in which SecurityGroupPolicy works on Auto Mode (EKS User Guide, Auto Mode)."""
+"""The first version of Kubernetes where SecurityGroupPolicy works on Auto Mode (EKS User Guide, Auto Mode)."""
 
 _DNS_SERVICE_OFFSET = 10
 """EKS gives the Service of CoreDNS the tenth address of the Service range (EKS user guide, kubernetesNetworkConfig)."""
@@ -87,7 +87,7 @@ class ClusterBinder:
         )
 
     def _refuse_pod_groups(self, entry: ClusterEntry, cluster: FoundCluster) -> None:
-        """Refuse groups of pods on Auto Mode before the version of Kubernetes in which SecurityGroupPolicy works."""
+        """Refuse groups of pods on Auto Mode before the version of Kubernetes where SecurityGroupPolicy works."""
         keys = [key for key in ("attachment", "leaving") if getattr(entry, key) is Attachment.PODS]
         if entry.compute is not Compute.AUTO_MODE or not keys or not cluster.version:
             return

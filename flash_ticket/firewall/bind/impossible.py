@@ -18,7 +18,7 @@ _METADATA = {"169.254.169.254", "169.254.169.123", "fd00:ec2::254", "fd00:ec2::1
 
 
 def beyond_tcp(matrix: Matrix, front: str) -> Iterator[tuple[str, str]]:
-    """Yield a mistake for each flow in which the load balancer would use another protocol than TCP."""
+    """Yield a mistake for each flow where the load balancer would use another protocol than TCP."""
     for flow in matrix.flows:
         wrong = tuple(port for port in flow.ports if port.protocol is not Protocol.TCP)
         if front in {flow.source, flow.target} and wrong:

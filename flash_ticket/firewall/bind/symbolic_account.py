@@ -1,4 +1,4 @@
-"""An account in which every selection matches something: the proof uses it to run without AWS.
+"""An account where every selection matches something: the proof uses it to run without AWS.
 
 Places that a binding selects by tags, names or ids get addresses of ranges reserved for benchmarks (RFC 2544 and 5180),
 one block for each selection: equal selections are the same place, different selections are different places. The VPC

@@ -102,6 +102,6 @@ def key_of_place(endpoint: str) -> str:
 
 
 def key_of_list(endpoint: str) -> str:
-    """Return the key that says in which prefix list an external's addresses are."""
+    """Return the key for the prefix list with an external's addresses."""
     key = key_of_place(endpoint)
     return key if "." in endpoint else f"{key}.prefixList"

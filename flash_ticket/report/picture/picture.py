@@ -1,6 +1,6 @@
 """The declared traffic of one environment as a picture for a design review: an SVG document.
 
-From left to right: the clients of the load balancer, the callers of the services, the services in the order in which
+From left to right: the clients of the load balancer, the callers of the services, the services in the order that
 they call each other, and what they call. Many columns of services are folded into rows. A frame around the services is
 the namespace, a larger one is the VPC.
 """

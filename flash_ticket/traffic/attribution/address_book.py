@@ -206,7 +206,7 @@ class AddressBook:
 
     @cached_property
     def _namespaces(self) -> frozenset[str]:
-        """The namespaces in which the labels of a pod matter."""
+        """The namespaces where the labels of a pod matter."""
         return frozenset(self._in_pods)
 
     @cached_property

@@ -66,7 +66,7 @@ class Aws:
         self._controller.delay = seconds
 
     def replace_ipamd(self, mode: str, first: IPv4Address) -> None:
-        """Have the addresses of new pods begin anew, and have their network plugin say another mode to the agent.
+        """Start the addresses of new pods from the first one again, and have the plugin say another mode to the agent.
 
         Args:
             mode: Without one, the plugin does not announce a pod to the agent before the pod starts.

@@ -20,7 +20,7 @@ class KubeRouter:
     site: Site
 
     def before_kubelet(self) -> None:
-        """Install the network plugin. It announces pods to nobody."""
+        """Install the network plugin. It does not announce pods."""
         vpc_cni.install(self.site, "")
         vpc_cni.add_plugin(self.site)
 

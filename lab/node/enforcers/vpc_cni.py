@@ -24,7 +24,7 @@ def add_plugin(site: Site) -> None:
 
 
 def replace_ipamd(site: Site, mode: str, first: IPv4Address) -> None:
-    """Have the addresses of new pods begin anew, and have the plugin say another mode."""
+    """Have the addresses of new pods start from the first one again, and have the plugin say another mode."""
     site.programs.kill(_IPAMD)
     SOCKET.with_name("ipamd.sock").unlink()
     _run_ipamd(site, mode, first)

@@ -15,7 +15,7 @@ ANYTHING: dict[str, Any] = {}
 
 
 def exposed(*rules: dict[str, Any], egress: list[dict[str, Any]] | None = None) -> Exposure:
-    """Return the exposure of a shop in which a policy governs api, with these rules for ingress."""
+    """Return the exposure of a shop where a policy governs api, with these rules for ingress."""
     given = policy("api", "api", policyTypes=["Ingress", "Egress"], ingress=list(rules), egress=egress or [])
     objects = [namespace("shop"), deployment("api", []), deployment("pay", []), given]
     return exposure(Reachability(cluster_from(objects)))

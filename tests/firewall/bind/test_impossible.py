@@ -23,7 +23,7 @@ NOT_TCP = (
 
 
 def with_udp() -> dict[str, Any]:
-    """Return a traffic file in which a flow of the load balancer takes all ports of a service, and one is of UDP."""
+    """Return a traffic file where a flow of the load balancer takes all ports of a service, and one is of UDP."""
     content = traffic_content()
     content["services"]["api"]["ports"].append(UDP)
     content["flows"].append({"from": "alb", "to": "api"})
@@ -43,7 +43,7 @@ def at_preview(resolver: str | None = None, traffic: dict[str, Any] | None = Non
 
 
 def at_check(folder: Path, resolver: str | None = None, traffic: dict[str, Any] | None = None) -> str:
-    """Return the error that check prints, which asks nobody; empty if there is none."""
+    """Return the error that check prints without an account; empty if there is none."""
     project = copy_project(folder / "project", "dev")
     if traffic:
         (project / "traffic.yaml").write_text(yaml.safe_dump(traffic))

@@ -37,7 +37,7 @@ def put(moto: MotoAccount, objects: dict[str, bytes]) -> None:
 
 
 def hour(moment: str, source: str) -> dict[str, bytes]:
-    """Return the one file of an hour, in which a source is refused at the moment."""
+    """Return the one file of an hour when a source is refused."""
     return {hive_folder(moment) + file_name(moment): parquet([rejected(source, "10.0.0.9", 5432, moment)])}
 
 

@@ -287,7 +287,7 @@ def test_a_folder_for_copies_that_is_not_there_is_one_line() -> None:
 
 @contextmanager
 def a_fault(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Iterator[None]:
-    """Make check fail in a way that nobody has foreseen."""
+    """Make check fail in an unforeseen way."""
 
     def fail(*_: object, **__: object) -> None:
         raise error

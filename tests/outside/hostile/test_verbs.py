@@ -1,4 +1,4 @@
-"""Every verb in every format, on files in which every text from others is an attack, shows it and escapes it."""
+"""Every verb in every format, on files where every text from others is an attack, shows it and escapes it."""
 
 import json
 import os

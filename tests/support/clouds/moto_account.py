@@ -34,7 +34,7 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass(frozen=True, slots=True)
 class MotoAccount:
-    """The account, in which a test may do everything; the code under test finds it through the AWS variables."""
+    """The account. A test may do everything there; the code under test finds it through the AWS variables."""
 
     endpoint: str
     monkeypatch: pytest.MonkeyPatch

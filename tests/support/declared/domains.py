@@ -27,7 +27,7 @@ patterns = st.one_of(names, names.map(lambda name: f"*.{name}"))
 
 @st.composite
 def traffic_files_with_domains(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw the content of a traffic file in which services reach one or two externals by domain names."""
+    """Draw the content of a traffic file where services reach one or two externals by domain names."""
     content = draw(traffic_files())
     for external in ("payments", "mail")[: draw(st.integers(1, 2))]:
         listening = draw(st.lists(ports(), min_size=1, max_size=3))

@@ -1,6 +1,6 @@
 """Checks manifests against the types of the Kubernetes API, which the official Python client has from its OpenAPI.
 
-The types are strict about names: they refuse an unknown field, for which an API server only warns. The lab tests what
+The types are strict about names: they refuse an unknown field, and an API server only warns of it. The lab tests what
 the API server checks beyond types (a CIDR's form, a label's characters) with a real server.
 """
 

@@ -314,7 +314,7 @@ def _rules_of_others(draw: st.DrawFn) -> tuple[RuleOfOthers, ...] | None:
 
 @st.composite
 def shops_beside_others(draw: st.DrawFn, min_flows: int = 0) -> tuple[Matrix, Environment]:
-    """Draw a shop whose nodes, cluster and places have groups in which others have rules, known or not."""
+    """Draw a shop whose nodes, cluster and places have groups with rules of others, known or not."""
     matrix, drawn = draw(shops(min_flows))
     found = {group.id: draw(_rules_of_others()) for group in (*_GROUPS, _NODES, _NODES_OF_SPOT, _CLUSTER, _CORE_DNS)}
 

@@ -31,7 +31,7 @@ class FirewallPair:
 
 @st.composite
 def firewalls(draw: st.DrawFn) -> CompiledFirewall:
-    """Draw a firewall in which no two places share an address."""
+    """Draw a firewall where no two places share an address."""
     matrix = parse_matrix(draw(traffic_files(2)), "traffic.yaml")
     return compile_firewall(matrix, _apart(draw(environments(matrix)), 1))
 
@@ -49,7 +49,7 @@ def firewall_pairs(draw: st.DrawFn) -> FirewallPair:
 
 @st.composite
 def _changed(draw: st.DrawFn, former: Content) -> Content:
-    """Draw another declaration, in which services with the same name mostly have the same pods."""
+    """Draw another declaration, where services with the same name mostly have the same pods."""
     latter: Content = draw(traffic_files(2))
     example = next(iter(former["services"].values()))["pods"]
     for number, (name, entry) in enumerate(sorted(latter["services"].items())):

@@ -213,7 +213,7 @@ class Transition:
 
     @cached_property
     def _environment(self) -> Environment:
-        """The newest environment, in which names that were bound only before keep their meaning."""
+        """The newest environment. Names that were bound only before keep their meaning there."""
         newest = self._sides[-1].environment
         places = dict(newest.places)
         for name, place in self._sides[0].environment.places:

@@ -18,7 +18,7 @@ _address = cache(ip_address)  # parsing the same few addresses again and again w
 
 @dataclass(frozen=True)
 class Interface:
-    """A network interface: its address and its groups, which need not have any rules."""
+    """A network interface: its address and its groups. A group may have no rules."""
 
     groups: tuple[OwnGroup | Group, ...]
     address: str

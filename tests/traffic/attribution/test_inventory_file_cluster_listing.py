@@ -1,4 +1,4 @@
-"""Pods and Services as the API server describes them, and the time for which a pod had its addresses."""
+"""Pods and Services as the API server describes them, and how long a pod had its addresses."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Several listings as one history: no pod has an address at a time for which that is not certain."""
+"""Several listings as one history: no pod has an address at a time when that is not certain."""
 
 from dataclasses import replace
 from itertools import pairwise

@@ -75,7 +75,7 @@ def permitted(matrix: Matrix) -> Permitted:
 
 
 def every_port(matrix: Matrix, environment: Environment) -> AttributedTraffic:
-    """Return the recorded traffic of a time in which every port of every flow was used."""
+    """Return the recorded traffic of a time when every port of every flow was used."""
     firewall = compile_firewall(matrix, environment)
     layers = firewall.layers()
     conversations = [

@@ -17,7 +17,7 @@ UPDATE = "up --yes --skip-preview --stack dev"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project, in which pay no longer needs Redis."""
+    """The project after pay no longer needs Redis."""
     return copy_project(tmp_path / "project")
 
 

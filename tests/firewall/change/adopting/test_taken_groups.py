@@ -178,7 +178,7 @@ def test_a_group_that_our_rules_and_those_of_others_would_overflow_is_refused() 
     assert list(crowded_groups(planned, taken(group(), *others[:room]))) == []
     assert str(crowded).startswith(
         f"{KEY}: {API} would hold {len(held)} ingress rules of this program for IPv4 and {room + 1} of others, and AWS "
-        "allows 60. Delete rules there that nobody needs, such as sgr-0, or have AWS"
+        "allows 60. Delete rules there that are no longer needed, such as sgr-0, or have AWS"
     )
 
 

@@ -39,7 +39,7 @@ def waiting(stands: Deployed, pods: Sequence[RunningPod] | None, case: str = "de
 
 @pytest.mark.parametrize("pods", [None, [], [pod(OWN)], [pod(OWN, EVERY)]])
 def test_every_service_waits_while_the_policies_of_an_earlier_version_are_deployed(pods: Any) -> None:  # noqa: ANN401 - a list
-    """A pod that starts before the new policies are there gets the old groups, so nobody can say yet who waits."""
+    """A pod that starts before the new policies are there gets the old groups, so it is not known yet who waits."""
     assert waiting(deployed(former_layout(shop())), pods) == SERVICES
 
 
