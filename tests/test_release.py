@@ -49,3 +49,15 @@ def test_every_action_of_a_workflow_is_pinned_to_a_commit() -> None:
         used = re.findall(r"uses: (\S+)", workflow.read_text())
         assert used
         assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each) for each in used), workflow.name
+
+
+def test_the_image_takes_files_that_exist_from_a_pinned_base_and_runs_without_root() -> None:
+    lines = [line.split() for line in (ROOT / "Dockerfile").read_text().splitlines() if line and line[0] != "#"]
+    taken = [word for first, *words in lines if first == "COPY" and "--from=build" not in words for word in words[:-1]]
+
+    assert taken
+    assert [word for word in taken if not (ROOT / word).exists()] == []
+    assert {words[0] for first, *words in lines if first == "FROM"} == {"${PYTHON}"}
+    assert ["USER", "65532:65532"] in lines
+    pods = (ROOT / "docs/verifier-cronjob.yaml").read_text()
+    assert "runAsUser: 65532" in pods

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from lab.toolchain.cache import default_root
 from tests.support.command.flash_firewall import copy_project
 from tests.support.declared.accounts import ROOT
+from tests.support.verify.standing import shop, standing
 
 
 def uv() -> str:
@@ -57,13 +59,15 @@ def test_the_wheel_has_its_licence_and_its_types(wheel: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
-def test_the_installed_command_proves_lists_compares_and_explains(command: Path, tmp_path: Path) -> None:
+def test_the_installed_command_proves_lists_compares_explains_and_renders(command: Path, tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
+    (tmp_path / "inventory.json").write_text(inventory_json(standing(shop()).inventory))
     for arguments, shown in (
         (["check"], "prod: The proof holds"),
         (["list", "--stack", "dev"], "gateway => api : TCP 4000"),
         (["diff", "--dir", str(project), "--dir", str(project)], "no connection differs"),
         (["explain", "--stack", "dev", "pay", "redis", "6379"], "allowed"),
+        (["render", "--stack", "dev", "--inventory", "../inventory.json", "--out", "k8s"], "k8s"),
     ):
         done = subprocess.run([command, *arguments], cwd=project, capture_output=True, text=True, check=True)  # noqa: S603 - our own
         assert shown in done.stdout
