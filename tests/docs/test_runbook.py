@@ -34,6 +34,12 @@ def test_the_link_in_an_alert_leads_to_its_heading(runbook: Path, alert: Alert) 
 
 
 @BOTH
+def test_the_list_at_the_top_leads_to_each_alert(runbook: Path) -> None:
+    top = runbook.read_text(encoding="utf-8").partition("\n## ")[0]
+    assert [each for each in Alert if f"](#{each.lower()})" not in top] == []
+
+
+@BOTH
 def test_each_link_leads_to_a_heading_or_a_file(runbook: Path) -> None:
     for link in links(runbook):
         file, _, anchor = link.partition("#")
