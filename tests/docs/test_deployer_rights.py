@@ -20,8 +20,8 @@ POLICIES = sorted(FOLDER.glob("*.json"))
 LARGEST = 6144
 """Characters of a managed policy, without spaces (IAM User Guide, "IAM and AWS STS quotas")."""
 
-ON_EVERYTHING = {"ReadNetwork", "ReadEndpoints", "CreateKey", "DeliverToBucket", "InsightRules"}
-"""Statements about all resources, because these actions have none; the first three have conditions."""
+ON_EVERYTHING = {"ReadNetwork", "ReadPrefixLists", "ReadEndpoints", "CreateKey", "DeliverToBucket", "InsightRules"}
+"""Statements about all resources, because these actions have none; the first four have conditions."""
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)

@@ -17,7 +17,6 @@ from flash_ticket.firewall.terms.verdict import Layer
 from lab.recording.journal import Journal
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
-from lab.rights.deployer import Deployer
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
@@ -26,7 +25,6 @@ from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.declared.old_policies import FOLDER, LEFT, TAKEN, drafted_traffic
 from tests.support.engine.apis import NAMESPACE, REPOSITORY
-from tests.support.engine.rights import documented_deployer, documented_policy
 
 pytestmark = pytest.mark.engine
 
@@ -47,7 +45,6 @@ class Moved:
         first: The first deployment, which takes over.
         second: The second one, which gives the group its tags.
         third: A preview after both.
-        deployer: The one who deployed, with the documented rights.
     """
 
     lab: Lab
@@ -59,7 +56,6 @@ class Moved:
     first: Result
     second: Result
     third: Result
-    deployer: Deployer
 
     def kubectl(self, *arguments: str) -> Told:
         return kubectl(self.lab, "dev", *arguments)
@@ -110,16 +106,11 @@ def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]
     program = copy_program(REPOSITORY, tmp_path_factory.mktemp("moved") / "shop", files)
     kubectl(lab, "dev", "apply", "-f", str(FOLDER)).check_returncode()
     uids, planned = _uids(lab), Surveyor.of(lab, "dev").declared(program)
-    deployer = documented_deployer(lab, "dev", "network", "log-group", "adopt")
-    with recorded(lab, "dev", NAMESPACE, caller=deployer) as recording:
-        engine = Engine(lab, "dev", program, recording.variables)
-        first = engine.up().checked()
-        writes = len(recording.journal.writes)
-        second = engine.up().checked()
-    del recording.journal.writes[writes:]
+    with recorded(lab, "dev", NAMESPACE) as recording:
+        first = Engine(lab, "dev", program, recording.variables).up().checked()
     engine = Engine(lab, "dev", program)
-    third = engine.preview().checked()
-    yield Moved(lab, program, planned, recording.journal, uids, group, first, second, third, deployer)
+    second, third = engine.up().checked(), engine.preview().checked()
+    yield Moved(lab, program, planned, recording.journal, uids, group, first, second, third)
     if engine.export()["deployment"].get("resources"):  # a single test was chosen
         engine.destroy()
     kubectl(lab, "dev", "delete", "networkpolicies", "--all", *IN)
@@ -188,16 +179,6 @@ def test_the_group_and_its_rules_are_imported_and_get_tags_in_the_second_update(
     assert (group["GroupName"], group["Description"]) == ("shop-api", "Pods of api, made by hand")
     assert (tags["Team"], tags["flash-firewall:group"], tags["flash-firewall:stack"]) == ("shop", "api", "dev")
     assert all(moved.group not in each for each in removing)
-
-
-def test_the_documented_rights_to_take_over_are_enough_and_none_is_left_over(moved: Moved) -> None:
-    taking_over = documented_policy(moved.lab, "dev", "adopt")
-    network = documented_policy(moved.lab, "dev", "network", "log-group")
-    further = [need for need in moved.deployer.needed if not network.allows(need)]
-
-    assert moved.deployer.refused == set()
-    assert {need.action for need in further} == taking_over.actions
-    assert all(taking_over.allows(need) for need in further)
 
 
 def test_the_next_preview_changes_nothing_and_names_what_is_left_over_still(moved: Moved) -> None:

@@ -18,7 +18,9 @@ from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.guard_rails import Duty, GuardRailChoice, Subject, SubjectKind
 
 _RBAC = "rbac.authorization.k8s.io"
-_CHANGE = ("get", "watch", "create", "update", "patch", "delete")
+_CHANGE = ("get", "list", "watch", "create", "update", "patch", "delete")
+"""Without ``list``, Pulumi waits for minutes until an object that it deleted is gone."""
+
 _OPEN = ("get", "patch")
 _ADMISSION = "admissionregistration.k8s.io"
 _GUARDS = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
