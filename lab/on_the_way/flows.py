@@ -12,7 +12,7 @@ from lab.node.network import NODE_NAMESPACE
 from lab.node.policy_endpoints import selects
 from lab.on_the_way.judgement import Expected
 from lab.on_the_way.policies import Policies, Written
-from lab.packets.oracle import Analyzer, Question
+from lab.packets.verdicts import Analyzer, Question
 from lab.packets.world import End
 from lab.toolchain.node_kits import Enforcer
 

@@ -13,6 +13,7 @@ from lab.enclosure.needs import missing
 from lab.node.agent import Mode
 from lab.on_the_way import table
 from lab.on_the_way.way import Way
+from lab.packets.layers import Layers
 from lab.toolchain.kits import KITS, provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
@@ -31,7 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=1, help="which random ones")
     parser.add_argument(
-        "--variants", action="store_true", help="try each stack with NodeLocal DNS and with overlapping places as well"
+        "--variants",
+        action="store_true",
+        help="try each stack with NodeLocal DNS and with overlapping places as well; in both layers, also with each "
+        "attachment, while it changes, with pods on one node, with rules of others, and with a second project",
+    )
+    parser.add_argument(
+        "--layers",
+        choices=[each.value for each in Layers],
+        help="what is put in force: both layers, where lab/vpc imitates what AWS enforces in a VPC; or the pod layer "
+        "alone. By default both, and the pod layer alone with an enforcer that is not of AWS",
     )
     parser.add_argument(
         "--probe", type=int, default=0, metavar="N", help="run the product's probe on the first N declarations as well"
@@ -64,6 +74,10 @@ def packets(arguments: argparse.Namespace) -> int:
     if arguments.moments and enforcer is Enforcer.KUBE_ROUTER:
         sys.stderr.write("lab: --moments measures an agent: give --enforcer aws or --enforcer cilium\n")
         return _CANNOT
+    layers = Layers(arguments.layers) if arguments.layers else _layers_under(enforcer)
+    if layers is Layers.BOTH and _layers_under(enforcer) is Layers.POD:
+        sys.stderr.write("lab: --layers both needs the VPC CNI, which gives pods their groups: give --enforcer aws\n")
+        return _CANNOT
     lacking = missing(enforcer)
     if lacking:
         sys.stderr.write(f"lab: {lacking}: packets cannot be tried here\n")
@@ -76,6 +90,7 @@ def packets(arguments: argparse.Namespace) -> int:
         "folder": str(_REPOSITORY),
         "stacks": arguments.stack or ["dev"],
         "variants": arguments.variants,
+        "layers": layers.value,
         "probe": arguments.probe,
         "random": arguments.random,
         "seed": arguments.seed,
@@ -96,6 +111,10 @@ def packets(arguments: argparse.Namespace) -> int:
         return _CANNOT
     fine = all(table.holds(line) if "verb" in line else _agrees(line) for line in found)
     return _AGREES if fine else _DIFFERS
+
+
+def _layers_under(enforcer: Enforcer) -> Layers:
+    return Layers.BOTH if enforcer is Enforcer.AWS else Layers.POD
 
 
 def _agrees(line: dict[str, Any]) -> bool:
@@ -146,6 +165,8 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
         f"{line['tried'] - len(differences)} agree, {len(differences)} differ; {line['passing']} pass by the analyzer "
         f"({line['seconds']} s)"
     )
+    if line["site"]:
+        yield f"  {line['site']}: the analyzer stops {_counts(line['stopped'])}; packets: {_counts(line['dropped'])}"
     yield from _differing(differences)
     yield from (f"  passes, and the proof says that it cannot: {each}" for each in line["unsaid"][:_SHOWN])
     for probe in line["probes"]:
@@ -159,6 +180,10 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
             f"  the agent's log: {missing} of {log['stopped']} stopped connections are missing, {invented} denials are "
             f"of nothing that was stopped, {log['malformed']} lines cannot be read"
         )
+
+
+def _counts(layers: dict[str, int]) -> str:
+    return ", ".join(f"{count} by {layer}" for layer, count in sorted(layers.items()))
 
 
 def _differing(differences: list[dict[str, Any]]) -> Iterable[str]:

@@ -55,6 +55,19 @@ class Attempt:
     port: PortRange
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of one connection that was tried.
+
+    Attributes:
+        answer: What came of it.
+        source_port: The port that it was opened from.
+    """
+
+    answer: Answer
+    source_port: int
+
+
 @dataclass(slots=True)
 class Listeners:
     """Answers on many ports of many network namespaces, in a thread of its own: it sends back what it gets."""
@@ -154,7 +167,17 @@ def attempt_all(attempts: Sequence[Attempt], seconds: float) -> list[Answer]:
     Raises:
         OSError: A connection cannot be tried at all.
     """
-    return _Round(attempts, seconds).answers()
+    return [each.answer for each in try_all(attempts, seconds)]
+
+
+def try_all(attempts: Sequence[Attempt], seconds: float) -> list[Tried]:
+    """Do the same as `attempt_all`, and return the ports that the connections were opened from as well.
+
+    Raises:
+        OSError: A connection cannot be tried at all.
+    """
+    tried = _Round(attempts, seconds)
+    return [Tried(answer, port) for answer, port in zip(tried.answers(), tried.source_ports, strict=True)]
 
 
 class _Round:
@@ -164,6 +187,11 @@ class _Round:
         self._poll = select.epoll()
         self._open: dict[int, tuple[int, socket.socket]] = {}
         self._answers: dict[int, Answer] = {}
+        self._ports: dict[int, int] = {}
+
+    @property
+    def source_ports(self) -> list[int]:
+        return [self._ports[number] for number in range(len(self._attempts))]
 
     def answers(self) -> list[Answer]:
         by_source: dict[Path, list[int]] = {}
@@ -199,6 +227,7 @@ class _Round:
         self._open[opened.fileno()] = (number, opened)
         self._poll.register(opened.fileno(), select.EPOLLOUT if is_stream else select.EPOLLIN)
         failed = opened.connect_ex((attempt.address, attempt.port.first))
+        self._ports[number] = opened.getsockname()[1]
         if failed not in (0, errno.EINPROGRESS):
             self._end(opened.fileno(), failed)
         elif not is_stream:

@@ -1,8 +1,8 @@
 """The declarations that packets are tried on: a file's with a committed stack, or random ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from random import Random
@@ -18,6 +18,10 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
 from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from lab.node.addresses import Addresses
+from lab.packets.account import NO_OTHERS, Others
+from lab.packets.others import ordinary_others, random_others
+from lab.packets.verdicts import Site
+from lab.vpc.pods import Placement, PodMode
 
 ADDRESSES = Addresses(
     IPv4Network("198.18.0.0/16"),
@@ -29,6 +33,8 @@ ADDRESSES = Addresses(
 """Those of the symbolic account, on which declarations are compiled without AWS."""
 
 _STACK = "random"
+_NEIGHBOUR = "second-shop"
+_SEED_OF_OTHERS = 3
 _SERVICES = ("gateway", "api", "pay", "cart", "stock")
 _PLACES = ("redis", "database", "office")
 _PODS_ELSEWHERE = ("prometheus", "mesh")
@@ -41,10 +47,21 @@ _CIDRS = ("198.18.20.0/24", "198.18.20.128/25", "198.18.21.9/32", "203.0.113.0/2
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One firewall, and what it is called in tables."""
+    """One firewall, what it is called in tables, and what else is in its VPC.
+
+    Attributes:
+        name: Its name in tables.
+        firewall: The firewall.
+        others: What others have in the VPC.
+        neighbours: Further firewalls in the VPC, for other namespaces of the cluster.
+        site: Where its pods are.
+    """
 
     name: str
     firewall: CompiledFirewall
+    others: Others = NO_OTHERS
+    neighbours: tuple[CompiledFirewall, ...] = ()
+    site: Site = field(default_factory=Site)
 
 
 def declared(matrix: Path, folder: Path, stack: str, cni: CniName) -> Declaration:
@@ -53,9 +70,8 @@ def declared(matrix: Path, folder: Path, stack: str, cni: CniName) -> Declaratio
     Raises:
         InputError: A file cannot be used.
     """
-    settings = read_settings(folder, stack)
-    name = f"{matrix.name}, stack {stack}"
-    return Declaration(name, _compiled(read_matrix(matrix), settings[BINDING_KEY], stack, cni))
+    binding = read_settings(folder, stack)[BINDING_KEY]
+    return _declaration(f"{matrix.name}, stack {stack}", read_matrix(matrix), binding, stack, cni)
 
 
 def variants(matrix: Path, folder: Path, stack: str, cni: CniName) -> Iterator[Declaration]:
@@ -64,12 +80,36 @@ def variants(matrix: Path, folder: Path, stack: str, cni: CniName) -> Iterator[D
     Raises:
         InputError: A file cannot be used.
     """
-    for name, change in _VARIANTS.items():
+    yield from _changed(_VARIANTS, matrix, folder, stack, cni)
+
+
+def attached(matrix: Path, folder: Path, stack: str, cni: CniName) -> Iterator[Declaration]:
+    """Yield a matrix file's firewall in a committed stack, as the groups of pods and the VPC around them differ.
+
+    Raises:
+        InputError: A file cannot be used.
+    """
+    yield from _changed(_ATTACHMENTS, matrix, folder, stack, cni)
+    plain = declared(matrix, folder, stack, cni)
+    for placement, mode in ((Placement.TOGETHER, PodMode.STANDARD), (Placement.TOGETHER, PodMode.STRICT)):
+        site = Site(placement, mode)
+        yield replace(plain, name=f"{plain.name}, {site}", site=site)
+    others = random_others(Random(_SEED_OF_OTHERS), plain.firewall.environment)  # noqa: S311 - not for secrets
+    yield replace(plain, name=f"{plain.name}, with rules of others", others=others)
+    binding = read_settings(folder, stack)[BINDING_KEY]
+    account, found = _account(binding, stack), read_matrix(matrix)
+    ours = _compiled(found, binding, stack, cni, account)
+    theirs = _compiled(replace(found, namespace=_NEIGHBOUR), binding, stack, cni, account)
+    yield Declaration(f"{plain.name}, beside a second project", ours, ordinary_others(ours.environment), (theirs,))
+
+
+def _changed(
+    changes: Mapping[str, Callable[[dict[str, Any]], None]], matrix: Path, folder: Path, stack: str, cni: CniName
+) -> Iterator[Declaration]:
+    for name, change in changes.items():
         binding = deepcopy(read_settings(folder, stack)[BINDING_KEY])
         change(binding)
-        yield Declaration(
-            f"{matrix.name}, stack {stack}, with {name}", _compiled(read_matrix(matrix), binding, stack, cni)
-        )
+        yield _declaration(f"{matrix.name}, stack {stack}, with {name}", read_matrix(matrix), binding, stack, cni)
 
 
 def _with_node_dns(binding: dict[str, Any]) -> None:
@@ -85,10 +125,22 @@ def _with_place(cidr: str) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def _with_attachment(attachment: str, leaving: str | None = None) -> Callable[[dict[str, Any]], None]:
+    def change(binding: dict[str, Any]) -> None:
+        binding["cluster"] |= {"attachment": attachment} | ({"leaving": leaving} if leaving else {})
+
+    return change
+
+
 _VARIANTS: dict[str, Callable[[dict[str, Any]], None]] = {
     "NodeLocal DNS": _with_node_dns,
     "places among pods": _with_place("198.18.101.0/24"),
     "places among Services": _with_place("198.19.128.0/17"),
+}
+_ATTACHMENTS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "attachment nodes": _with_attachment("nodes"),
+    "attachment pods, leaving nodes": _with_attachment("pods", "nodes"),
+    "attachment nodes, leaving pods": _with_attachment("nodes", "pods"),
 }
 
 
@@ -97,22 +149,53 @@ def random_declarations(count: int, seed: int, cni: CniName = CniName.VPC_CNI) -
     for number in range(count):
         random = Random(f"{seed} {number}")  # noqa: S311 - not for secrets
         content = _traffic(random)
-        matrix = parse_matrix(content, "traffic.yaml")
-        yield Declaration(
-            f"random {number + 1}, seed {seed}", _compiled(matrix, _binding(random, content), _STACK, cni)
+        binding = _binding(random, content)
+        around = Random(f"VPC {seed} {number}")  # noqa: S311 - as above
+        _attach(around, binding)
+        plain = _declaration(
+            f"random {number + 1}, seed {seed}", parse_matrix(content, "traffic.yaml"), binding, _STACK, cni
         )
+        site = Site(around.choice(list(Placement)), PodMode(binding["cluster"]["cni"]["podEniMode"]))
+        yield replace(plain, others=random_others(around, plain.firewall.environment), site=site)
 
 
-def _compiled(matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName) -> CompiledFirewall:
+def _declaration(name: str, matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName) -> Declaration:
+    firewall = _compiled(matrix, binding, stack, cni, _account(binding, stack))
+    return Declaration(name, firewall, ordinary_others(firewall.environment))
+
+
+def _account(binding: dict[str, Any], stack: str) -> SymbolicAccount:
+    return SymbolicAccount.of("eu-west-1", parse_binding(binding, stack))
+
+
+def _compiled(
+    matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName, account: SymbolicAccount
+) -> CompiledFirewall:
     binding = deepcopy(binding)
     binding["cluster"]["cni"]["name"] = cni.value
     if (
         cni is CniName.CILIUM
     ):  # the binding refuses DNS on a node that ipBlocks do not match; packets try it all the same
         binding["cluster"]["cni"]["cilium"] = {"ipBlocksMatch": ["nodes"]}
-    parsed = parse_binding(binding, stack)
-    environment = bind(matrix, parsed, stack, SymbolicAccount.of("eu-west-1", parsed))
+    environment = bind(matrix, parse_binding(binding, stack), stack, account)
     return compile_firewall(matrix, replace(environment, cluster=replace(environment.cluster, cilium=Cilium())))
+
+
+def _attach(random: Random, binding: dict[str, Any]) -> None:
+    """Give pods, nodes and places groups of one kind or another."""
+    cluster = binding["cluster"]
+    cluster["attachment"] = random.choice(("pods", "pods", "nodes"))
+    if _one_of(random, 4):
+        cluster["leaving"] = "nodes" if cluster["attachment"] == "pods" else "pods"
+    cluster["cni"]["podEniMode"] = random.choice(("standard", "strict"))
+    if _one_of(random, 3):
+        cluster["dns"]["groups"] = [random.choice(("cluster", "nodes"))]
+    if _one_of(random, 4):
+        cluster["nodes"] = [cluster["nodes"], {"tags": {"Name": "shop-more-nodes"}}]
+    for name in _PLACES:
+        if name in binding["places"] and _one_of(random, 2):
+            groups = [{"tags": {"Name": f"shop-{name}-{number}"}} for number in range(random.randint(1, 2))]
+            binding["places"][name] = {"subnets": {"tags": {"Tier": "data"}}, "groups": groups}
 
 
 def _traffic(random: Random) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class Deployment:
     Attributes:
         ec2: A client of EC2. The firewall's own names for other groups must be their ids in this account.
         vpc: The id of the VPC.
-        owner: The firewall. Its tags mark the groups, as a deployed stack has them.
+        owner: The firewall. Its tags mark the groups and rules, as a deployed stack has them.
         groups: The id of each group that was made, by the name of the service or load balancer.
     """
 
@@ -57,12 +57,7 @@ class Deployment:
             GroupName=name,
             Description=label,
             VpcId=self.vpc,
-            TagSpecifications=[
-                {
-                    "ResourceType": "security-group",
-                    "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-                }
-            ],
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": _tags(tags)}],
         )["GroupId"]
         found = self.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [made]}])
         by_default = [each["SecurityGroupRuleId"] for each in found["SecurityGroupRules"]]
@@ -79,8 +74,9 @@ class Deployment:
         }
         ingress, egress = self.ec2.authorize_security_group_ingress, self.ec2.authorize_security_group_egress
         allow = ingress if rule.direction is Direction.INGRESS else egress
-        made = allow(GroupId=self._id_of(rule.holder), IpPermissions=[ports])["SecurityGroupRules"]
-        return str(made[0]["SecurityGroupRuleId"])
+        tags = [{"ResourceType": "security-group-rule", "Tags": _tags(self.owner.tags)}]
+        made = allow(GroupId=self._id_of(rule.holder), IpPermissions=[ports], TagSpecifications=tags)
+        return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
     def _revoke(self, direction: Direction, group: str, rules: Sequence[str]) -> None:
         ingress, egress = self.ec2.revoke_security_group_ingress, self.ec2.revoke_security_group_egress
@@ -100,6 +96,10 @@ class Deployment:
 
     def _id_of(self, group: OwnGroup | Group) -> str:
         return group.id if isinstance(group, Group) else self.groups[group.label]
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 @contextmanager

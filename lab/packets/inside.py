@@ -17,7 +17,8 @@ from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
 from lab.node.programs import NodeError
 from lab.packets.connections import allow_many_files
-from lab.packets.declarations import ADDRESSES, Declaration, declared, random_declarations, variants
+from lab.packets.declarations import ADDRESSES, Declaration, attached, declared, random_declarations, variants
+from lab.packets.layers import Layers
 from lab.packets.oracle import Oracle
 from lab.packets.probe import Probed, probed
 from lab.packets.world import End, World
@@ -43,7 +44,7 @@ def main() -> int:
         node.prepare()
         node.start()
         tell({"node": node.seconds})
-        oracle = Oracle(node, World(node))
+        oracle = Oracle(node, World(node), Layers(orders["layers"]))
         for number, declaration in enumerate(_declarations(orders)):
             tell(_tried(oracle, declaration, is_probed=number < orders["probe"]))
 
@@ -56,6 +57,8 @@ def _declarations(orders: dict[str, Any]) -> Iterator[Declaration]:
         yield declared(matrix, folder, stack, cni)
     for stack in orders["stacks"] if orders["variants"] else ():
         yield from variants(matrix, folder, stack, cni)
+        if Layers(orders["layers"]) is Layers.BOTH:
+            yield from attached(matrix, folder, stack, cni)
     yield from random_declarations(orders["random"], orders["seed"], cni)
 
 
@@ -65,10 +68,11 @@ def _tried(oracle: Oracle, declaration: Declaration, *, is_probed: bool) -> dict
     def probe(ends: Sequence[End]) -> None:
         runs.extend(probed(declaration.firewall, oracle.node, oracle.world, ends))
 
-    comparison = oracle.compare(declaration.firewall, probe if is_probed else None)
+    comparison = oracle.compare(declaration, probe if is_probed else None)
     counted = {name: value for name, value in asdict(comparison).items() if name != "differences"}
     return {
         "declaration": declaration.name,
+        "site": str(declaration.site) if oracle.layers is Layers.BOTH else "",
         **counted,
         "seconds": round(time.monotonic() - begun, 1),
         "differences": [difference.row() for difference in comparison.differences],

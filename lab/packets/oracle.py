@@ -1,75 +1,77 @@
-"""Holds what packets do against what the analyzer says, for every pair of ends and every port in play."""
+"""Holds what packets do against what the product says, for every pair of ends and every port in play."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
-from flash_ticket.firewall.analyse.cluster import AnalysedCluster, cluster_from
-from flash_ticket.firewall.analyse.enforcement import Enforcement, Way
-from flash_ticket.firewall.analyse.reachability import Party, Reachability
-from flash_ticket.firewall.analyse.selection import HostNetwork
-from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
+from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from flash_ticket.firewall.terms.addresses import AddressRange
-from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, PortSet, Protocol, tcp, udp
-from flash_ticket.firewall.terms.verdict import Layer, Verdict
+from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, Protocol, tcp, udp
+from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.traffic.attribution.address_book import PROTOCOLS
 from lab.node.network import NODE_NAMESPACE
 from lab.node.node import Node
 from lab.node.programs import NodeError
 from lab.packets.agent_log import Denial, Logged, denial, logged, wait_until_quiet
-from lab.packets.connections import Answer, Attempt, attempt_all
+from lab.packets.connections import Answer, Tried, attempt_all, try_all
+from lab.packets.declarations import Declaration
+from lab.packets.layers import Layers
+from lab.packets.verdicts import Analyzer, Question, Said, is_said
+from lab.packets.vpc_layer import Packet, rejected, vpc_layer
 from lab.packets.world import End, World
 from lab.toolchain.node_kits import Enforcer
+from lab.vpc.judge import Judge
 
 _UNDECLARED = (tcp(9), udp(9))
 _SECONDS = 2.2  # a lost SYN is sent again after one
 _SAME_SECONDS, _MOST_SECONDS = 20.0, 120.0
 _OPEN_SECONDS, _PAUSE_SECONDS = 30.0, 0.3
-_ENFORCEMENT = {
-    Enforcer.AWS: Enforcement.BEFORE_SERVICES,
-    Enforcer.KUBE_ROUTER: Enforcement.AFTER_SERVICES,
-    Enforcer.CILIUM: Enforcement.IDENTITIES,
-}
 _TRIED = {Protocol.TCP, Protocol.UDP}
+_NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One connection that packets and analyzer are both asked about.
+class Seen:
+    """What packets show of one connection.
 
     Attributes:
-        by_service: The address of the destination's Service, where it is tried; else the destination's own is.
+        answer: What came of it.
+        stopper: The layer that stopped it; None if it got through.
     """
 
-    source: End
-    destination: End
-    port: PortRange
-    by_service: str = ""
+    answer: Answer
+    stopper: Layer | None
+
+    @classmethod
+    def of(cls, question: Question, tried: Tried, by_groups: set[Packet]) -> "Seen":
+        """Return what one attempt shows.
+
+        Args:
+            question: What was tried.
+            tried: What came of it.
+            by_groups: What the groups of interfaces rejected; whatever else is stopped, the pod layer stops.
+        """
+        number, port = _NUMBERS[question.port.protocol], question.port.first
+        packet = number, tried.source_port, question.destination.address, port
+        stopper = Layer.VPC if packet in by_groups else Layer.POD
+        return cls(tried.answer, None if tried.answer.passes else stopper)
 
     def __str__(self) -> str:
-        """Return ``api => pay : TCP 3100 by its Service``."""
-        return f"{self.source.name} => {self.destination.name} : {self.port} {self.way}"
-
-    @property
-    def way(self) -> str:
-        """The address that the destination is called by, in words."""
-        return "by its Service" if self.by_service else "by its address"
-
-    @property
-    def attempt(self) -> Attempt:
-        """What is tried."""
-        return Attempt(self.source.namespace, self.by_service or self.destination.address, self.port)
+        """Return ``connected``, or ``silent, by the vpc layer``."""
+        return f"{self.answer}, by the {self.stopper} layer" if self.stopper else str(self.answer)
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A connection on which packets and analyzer do not agree."""
+    """A connection on which packets and the product do not agree."""
 
     question: Question
-    answer: Answer
-    verdict: Verdict
+    seen: Seen
+    said: Said
 
     def row(self) -> dict[str, Any]:
         """Return it for a table."""
@@ -78,9 +80,9 @@ class Difference:
             "destination": self.question.destination.name,
             "port": str(self.question.port),
             "way": self.question.way,
-            "packets": str(self.answer),
-            "analyzer": "passes" if self.verdict.passes else "stopped",
-            "because": "; ".join(map(str, self.verdict.deciding)),
+            "packets": str(self.seen),
+            "analyzer": f"stopped, by the {self.said.stopper} layer" if self.said.stopper else "passes",
+            "because": "; ".join(map(str, self.said.deciding)),
         }
 
 
@@ -92,7 +94,9 @@ class Comparison:
         ends: How many there are.
         ports: How many are in play.
         tried: How many connections were tried.
-        passing: How many of them the analyzer lets through.
+        passing: How many of them the product lets through.
+        stopped: How many of them it stops, by the layers that stop them.
+        dropped: How many packets show as stopped, by the layer that did it.
         differences: Those on which both do not agree, once the policies are in force.
         unsaid: Those that pass although the proof, which knows no single address, says that no address of them can.
         looks: How often everything was tried: policies take a moment.
@@ -103,6 +107,8 @@ class Comparison:
     ports: int
     tried: int
     passing: int
+    stopped: Mapping[str, int]
+    dropped: Mapping[str, int]
     differences: tuple[Difference, ...]
     unsaid: tuple[str, ...]
     looks: int
@@ -110,54 +116,105 @@ class Comparison:
 
 
 @dataclass(slots=True)
+class Look:
+    """Tries connections again and again, while something may judge them that counts what it rejects.
+
+    Attributes:
+        questions: What is tried.
+        says: What the product says of each.
+        judge: What judges by groups; None if nothing does.
+    """
+
+    questions: Sequence[Question]
+    says: Sequence[Said]
+    judge: Judge | None = None
+
+    def differing(self, numbers: Iterable[int]) -> dict[int, Seen]:
+        """Try some connections by their numbers, and return what is not as the product says."""
+        tried = list(numbers)
+        if self.judge:
+            self.judge.window()
+        answers = try_all([self.questions[number].attempt for number in tried], _SECONDS)
+        return differing(dict(zip(tried, answers, strict=True)), self, self.by_groups())
+
+    def by_groups(self) -> set[Packet]:
+        """Return what the groups of interfaces rejected since the last call."""
+        return rejected(self.judge.window()) if self.judge else set()
+
+
+def differing(tried: Mapping[int, Tried], look: Look, by_groups: set[Packet]) -> dict[int, Seen]:
+    """Return what is not as the product says, by the numbers of the questions."""
+    seen = {number: Seen.of(look.questions[number], each, by_groups) for number, each in tried.items()}
+    return {number: each for number, each in seen.items() if each.stopper is not look.says[number].stopper}
+
+
+@dataclass(slots=True)
 class Oracle:
-    """Compares declarations on one node, one after the other."""
+    """Compares declarations on one node, one after the other.
+
+    Attributes:
+        node: The node that the pods run on.
+        world: The ends of connections.
+        layers: What is put in force.
+    """
 
     node: Node
     world: World
+    layers: Layers = Layers.BOTH
     generation: int = 0
 
-    def compare(
-        self, firewall: CompiledFirewall, in_force: Callable[[Sequence[End]], None] | None = None
-    ) -> Comparison:
-        """Deploy a declaration's pod layer, try everything, take it away, and return what differs.
+    def compare(self, declaration: Declaration, in_force: Callable[[Sequence[End]], None] | None = None) -> Comparison:
+        """Deploy a declaration, try everything, take it away, and return what differs.
 
         Args:
-            firewall: The declaration.
+            declaration: The declaration, and what else is in its VPC.
             in_force: Called with all ends once everything has been tried, before the policies are taken away.
 
         Raises:
             NodeError: The node is not as it must be; before the policies stand, everything has to connect.
         """
         self.generation += 1
-        layers = firewall.layers()
-        ports = ports_in_play(firewall)
-        ends = self.world.make(layers, ports, self.generation)
-        questions = list(_questions(ends, ports))
-        self._require_open(questions)
-        policies = [policy.manifest() for policy in firewall.deployed_pods.policies]
-        for manifest in policies:
-            self.node.api.apply(manifest)
-        analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), ends, self.node.enforcer)
-        says = [analyzer.verdict(each) for each in questions]
-        found, looks, since = self._look(questions, says)
-        is_logged = self.node.enforcer is Enforcer.AWS
-        log = logged(_stopped(questions, says, found), ports, since) if is_logged else None
-        if in_force:
-            in_force(ends)
-        for manifest in policies:
-            self.node.api.delete(manifest)
+        with ExitStack() as stack:
+            vpc = None
+            firewalls = [declaration.firewall, *declaration.neighbours]
+            if self.layers is Layers.BOTH:
+                entered = vpc_layer(firewalls, declaration.others, declaration.site, self.node.addresses)
+                vpc = stack.enter_context(entered)
+                firewalls = vpc.firewalls
+            ports = sorted({port for each in firewalls for port in ports_in_play(each)})
+            first, *neighbours = (each.layers() for each in firewalls)
+            ends = self.world.make(first, ports, self.generation, neighbours)
+            questions = list(_questions(ends, ports))
+            self._require_open(questions)
+            policies = [policy.manifest() for each in firewalls for policy in each.deployed_pods.policies]
+            for manifest in policies:
+                self.node.api.apply(manifest)
+            groups, judge = (vpc.attach(ends), vpc.judge(ends)) if vpc else (None, None)
+            analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), ends, self.node.enforcer)
+            says = [Said(analyzer.verdict(each), groups.verdict(each) if groups else None) for each in questions]
+            look = Look(questions, says, stack.enter_context(judge) if judge else None)
+            found, looks, since = self._look(look)
+            is_logged = self.node.enforcer is Enforcer.AWS
+            log = logged(_stopped(look, found), ports, since) if is_logged else None
+            if in_force:
+                in_force(ends)
+            for manifest in policies:
+                self.node.api.delete(manifest)
         self.world.clear()
         self.node.check()
-        differences = tuple(Difference(questions[number], answer, says[number]) for number, answer in found.items())
-        passing = [
-            question
-            for number, (question, verdict) in enumerate(zip(questions, says, strict=True))
-            if (found[number].passes if number in found else verdict.passes)
-        ]
-        unsaid = tuple(str(each) for each in passing if not _is_said(layers, each))
-        count = sum(verdict.passes for verdict in says)
-        return Comparison(len(ends), len(ports), len(questions), count, differences, unsaid, looks, log)
+        proven = (vpc.firewalls if vpc else firewalls)[0].layers()
+        return Comparison(
+            len(ends),
+            len(ports),
+            len(questions),
+            sum(said.stopper is None for said in says),
+            dict(Counter(" and ".join(said.stoppers) for said in says if said.stopper)),
+            dict(Counter(str(stopper) for stopper in _stoppers(look, found) if stopper)),
+            tuple(Difference(questions[number], seen, says[number]) for number, seen in found.items()),
+            tuple(_unsaid(look, found, proven)),
+            looks,
+            log,
+        )
 
     def _require_open(self, questions: Sequence[Question]) -> None:
         left, end = list(questions), time.monotonic() + _OPEN_SECONDS
@@ -169,18 +226,18 @@ class Oracle:
             time.sleep(_PAUSE_SECONDS)  # kube-proxy needs a moment for Services
         raise NodeError(f"before any policy {len(left)} connections fail, such as {left[0]}")
 
-    def _look(self, questions: Sequence[Question], says: Sequence[Verdict]) -> tuple[dict[int, Answer], int, float]:
-        """Return the answers that differ, by their questions' numbers, how many looks it took, and when the last began.
+    def _look(self, look: Look) -> tuple[dict[int, Seen], int, float]:
+        """Return what differs, by the questions' numbers, how many looks it took, and when the last began.
 
         Each look is at everything: before the policies are in force, a connection that they stop still passes. On a
         busy machine that takes a while, so a difference counts once it has stayed the same for some time.
         """
-        found: dict[int, Answer] = {}
+        found: dict[int, Seen] = {}
         looks = 0
         begun = same_since = time.monotonic()
         while True:
             looks, since, asked = looks + 1, time.time(), time.monotonic()
-            before, found = found, _differing(range(len(questions)), questions, says)
+            before, found = found, look.differing(range(len(look.questions)))
             self.node.check()
             if found != before:
                 same_since = asked
@@ -190,40 +247,29 @@ class Oracle:
             if self.node.enforcer is Enforcer.AWS:
                 wait_until_quiet()  # what it says of this look is not about the next one
         # A packet may be lost; what differs is tried once more, alone.
-        return (_differing(found, questions, says) if found else {}), looks, since
+        return (look.differing(found) if found else {}), looks, since
 
 
-def _differing(numbers: Iterable[int], questions: Sequence[Question], says: Sequence[Verdict]) -> dict[int, Answer]:
-    tried = list(numbers)
-    answers = attempt_all([questions[number].attempt for number in tried], _SECONDS)
-    return {
-        number: answer for number, answer in zip(tried, answers, strict=True) if answer.passes != says[number].passes
-    }
+def _stoppers(look: Look, found: Mapping[int, Seen]) -> Iterator[Layer | None]:
+    """Yield what packets show for each question: the layer that stops it, or None."""
+    for number, said in enumerate(look.says):
+        yield found[number].stopper if number in found else said.stopper
 
 
-def _is_said(layers: BothLayers, question: Question) -> bool:
-    """Return whether the pod layer of the proof opens a connection; a host may have several names.
-
-    The proof is about the pods of the firewalled namespaces.
-    """
-    inside = layers.matrix.namespaces
-    if not any(end.pod and end.pod[0] in inside for end in (question.source, question.destination)):
-        return True
-    names = [[end.name] if end.pod else end.name.split(", ") for end in (question.source, question.destination)]
-    return any(
-        layers.opened(Layer.POD, layers.named[source], layers.named[destination]).covers(PortSet((question.port,)))
-        for source in names[0]
-        for destination in names[1]
-    )
+def _unsaid(look: Look, found: Mapping[int, Seen], layers: BothLayers) -> Iterator[str]:
+    """Yield what passes by packets, or a layer by its verdict, although the proof says that it cannot."""
+    for question, said, stopper in zip(look.questions, look.says, _stoppers(look, found), strict=True):
+        if not question.source.project and not question.destination.project:
+            for verdict in (said.pod, said.vpc):
+                if verdict and (verdict.passes or stopper is None) and not is_said(layers, verdict.layer, question):
+                    yield f"{question} ({verdict.layer} layer)"
 
 
-def _stopped(
-    questions: Sequence[Question], says: Sequence[Verdict], found: Mapping[int, Answer]
-) -> dict[Denial, set[Denial]]:
-    """Return the connections that packets say are stopped, each with the forms in which a log may name it."""
+def _stopped(look: Look, found: Mapping[int, Seen]) -> dict[Denial, set[Denial]]:
+    """Return the connections that the pod layer stops by packets, each with the forms in which a log may name it."""
     stopped: dict[Denial, set[Denial]] = {}
-    for number, question in enumerate(questions):
-        if not (found[number].passes if number in found else says[number].passes):
+    for question, stopper in zip(look.questions, _stoppers(look, found), strict=True):
+        if stopper is Layer.POD:
             source, attempt = question.source.address, question.attempt
             addresses = (attempt.address, question.destination.address)
             forms = {denial(source, address, attempt.port) for address in addresses}
@@ -254,42 +300,3 @@ def _questions(ends: Sequence[End], ports: Sequence[PortRange]) -> Iterator[Ques
                 yield Question(source, destination, port)
                 if destination.cluster_ip and source.pod:
                     yield Question(source, destination, port, destination.cluster_ip)
-
-
-class Analyzer:
-    """The analyzer's answers to questions, with the addresses of the node's pods and the node's enforcer."""
-
-    def __init__(self, cluster: AnalysedCluster, ends: Iterable[End], enforcer: Enforcer) -> None:
-        at = {end.pod: end for end in ends if end.pod}
-        workloads = tuple(_addressed(each, at.get((each.namespace, each.pod))) for each in cluster.workloads)
-        self._pods = {(workload.namespace, workload.pod): workload for workload in workloads}
-        self._reachability = Reachability(
-            replace(cluster, workloads=workloads), HostNetwork.NODES, _ENFORCEMENT[enforcer]
-        )
-
-    def verdict(self, question: Question) -> Verdict:
-        """Return the verdict of the pod layer."""
-        source, destination = self._party(question.source), self._party(question.destination)
-        way = Way.SERVICE if question.by_service else Way.OWN
-        return self._reachability.verdict(source, destination, question.port, way)
-
-    def _party(self, end: End) -> Party:
-        if end.namespace == NODE_NAMESPACE:
-            return _on_node(end)
-        return self._pods[end.pod] if end.pod else _host(end.address)
-
-
-def _addressed(workload: Workload, end: End | None) -> Workload:
-    if end is None:
-        return workload
-    services = (_host(end.cluster_ip),) if end.cluster_ip else ()
-    return replace(workload, addresses=(_host(end.address),), cluster_ips=services)
-
-
-def _on_node(end: End) -> Workload:
-    """Return what answers on the node itself: an enforcer may know it as the node, whatever its address is."""
-    return Workload("kube-system", "node-dns", "Pod", {}, network=PodNetwork.HOST, addresses=(_host(end.address),))
-
-
-def _host(address: str) -> AddressRange:
-    return AddressRange.of(f"{address}/32")

@@ -3,13 +3,14 @@
 import re
 import subprocess
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.analyse.cluster import NAME_LABEL
+from flash_ticket.firewall.compile.vpc_layer import Holder
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.endpoint import DNS, INTERNET, KUBELET, NODE_DNS, VPC_HOST, Endpoint, Role
@@ -38,6 +39,8 @@ class End:
         address: Its own address.
         pod: Kubernetes namespace and name, where it is a pod.
         cluster_ip: The address of the Service in front of it; empty without one.
+        groups: The security groups on its interface that the declaration knows.
+        project: The number of the declaration that it is of: 0, or that of a neighbour in the same VPC.
     """
 
     name: str
@@ -45,6 +48,8 @@ class End:
     address: str
     pod: tuple[str, str] | None = None
     cluster_ip: str = ""
+    groups: frozenset[Holder] = frozenset()
+    project: int = 0
 
 
 @dataclass(slots=True)
@@ -63,7 +68,9 @@ class World:
     _listening: dict[Path, set[PortRange]] = field(default_factory=dict)
     _left: list[Path] = field(default_factory=list)
 
-    def make(self, layers: BothLayers, ports: Iterable[PortRange], generation: int) -> list[End]:
+    def make(
+        self, layers: BothLayers, ports: Iterable[PortRange], generation: int, neighbours: Sequence[BothLayers] = ()
+    ) -> list[End]:
         """Make the ends of a declaration, all ready and listening, and return them.
 
         Args:
@@ -71,33 +78,40 @@ class World:
             ports: On which every end listens.
             generation: A number that no other declaration on this node has: pods are named after it, because the
                 agent keeps one set of programs for the pods of one owner.
+            neighbours: Declarations for other namespaces: their services are made as well, and their places.
         """
         ports = sorted(set(ports))
-        pods = {each.name: each for each in layers.endpoints if each.workload and each.name != DNS}
-        names = {name: _pod(each, generation) for name, each in pods.items()}
+        pods = {(0, each.name): each for each in layers.endpoints if each.workload and each.name != DNS}
+        for project, neighbour in enumerate(neighbours, 1):
+            pods |= {(project, each.name): each for each in neighbour.endpoints if each.role is Role.SERVICE}
+        names = {key: _pod(each, f"{generation}" + "n" * key[0]) for key, each in pods.items()}
         self.objects = []
         namespaces: dict[str, dict[str, str]] = {_DNS_POD[0]: {}}
-        for name, manifest in names.items():
-            labels = {key: _value(value) for key, value in pods[name].namespace_labels.items() if key != NAME_LABEL}
+        for key, manifest in names.items():
+            labels = {name: _value(value) for name, value in pods[key].namespace_labels.items() if name != NAME_LABEL}
             namespaces.setdefault(manifest["metadata"]["namespace"], {}).update(labels)
         for namespace, labels in namespaces.items():
             self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
         for manifest in names.values():
             self._apply(manifest)
-        services = dict(self._services(layers, ports))
+        services: dict[tuple[int, str], str] = {}
+        for project, each in enumerate((layers, *neighbours)):
+            services |= {(project, name): address for name, address in self._services(each, ports)}
         ready = {
-            name: (manifest["metadata"]["namespace"], manifest["metadata"]["name"]) for name, manifest in names.items()
+            key: (manifest["metadata"]["namespace"], manifest["metadata"]["name"]) for key, manifest in names.items()
         }
-        ready[DNS] = _DNS_POD
+        ready[0, DNS] = _DNS_POD
         self.objects.append(self._labelled_dns())
-        addresses = self.node.wait_until_ready(ready)
+        waited = self.node.wait_until_ready({f"{project} {name}": pod for (project, name), pod in ready.items()})
+        addresses = {key: waited[f"{key[0]} {key[1]}"] for key in ready}
         by_address = self._namespaces_of(set(addresses.values()))
-        ends = [
-            End(name, by_address[address], address, ready[name], services.get(name, ""))
-            for name, address in addresses.items()
-        ]
+        ends = []
+        for key, address in addresses.items():
+            groups = groups_of(pods.get(key) or layers.named[DNS], key[1])
+            called, service = _called(key, ready[key]), services.get(key, "")
+            ends.append(End(called, by_address[address], address, ready[key], service, groups, key[0]))
         self._left = [end.namespace for end in ends if end.name != DNS]
-        ends += self._make_hosts(layers)
+        ends += self.hosts((layers, *neighbours))
         ends += self._make_resolver(layers)
         for end in ends:
             wanted = set(ports) - self._listening.setdefault(end.namespace, set())
@@ -134,7 +148,10 @@ class World:
         }
 
     def _services(self, layers: BothLayers, ports: Iterable[PortRange]) -> Iterator[tuple[str, str]]:
-        """Make a Service in front of each service's pods, and yield its address."""
+        """Make a Service in front of each service's pods, and yield its address.
+
+        One that leads to several pods has none here: who calls it does not know which of them answers.
+        """
         numbered = list(ports)
         for service in layers.matrix.services:
             manifest = {
@@ -159,7 +176,14 @@ class World:
             }
             made = self.node.api.apply(manifest)
             self.objects.append(manifest)
-            yield service.name, str(made["spec"]["clusterIP"])
+            if self._selected(manifest) == 1:
+                yield service.name, str(made["spec"]["clusterIP"])
+
+    def _selected(self, service: dict[str, Any]) -> int:
+        """Return how many pods a Service leads to."""
+        namespace, wanted = service["metadata"]["namespace"], service["spec"]["selector"].items()
+        pods = [each["metadata"] for each in self.objects if each["kind"] == "Pod"]
+        return sum(each["namespace"] == namespace and wanted <= each["labels"].items() for each in pods)
 
     def _namespaces_of(self, addresses: set[str]) -> dict[str, Path]:
         for _ in range(_ATTEMPTS):
@@ -168,16 +192,36 @@ class World:
                 return found
         raise NodeError(f"no network namespace is found for {', '.join(sorted(addresses - found.keys()))}")
 
-    def _make_hosts(self, layers: BothLayers) -> list[End]:
-        """Make one host for each address; what shares addresses is one host, for packets cannot tell it apart."""
+    def hosts(self, all_layers: Sequence[BothLayers]) -> Iterator[End]:
+        """Yield one host for each address of what has no groups, and one for each group and range of a place.
+
+        What shares addresses without groups is one host, for packets cannot tell it apart.
+        """
         names: dict[IPv4Address, list[str]] = {}
-        for endpoint in layers.endpoints:
-            if not endpoint.workload and endpoint.name not in (KUBELET, NODE_DNS):
-                for address in _addresses(endpoint, self.node):
-                    names.setdefault(address, []).append(endpoint.name)
-        for address in names.keys() - self._hosts.keys():
+        of_groups: dict[tuple[frozenset[str], AddressRange], End] = {}
+        for layers in all_layers:
+            for endpoint in _hosts(layers):
+                for address in () if endpoint.groups else _addresses(endpoint, self.node):
+                    if endpoint.name not in names.setdefault(address, []):
+                        names[address].append(endpoint.name)
+        for project, layers in enumerate(all_layers):
+            for endpoint in _hosts(layers):
+                for number, each in enumerate(endpoint.ranges if endpoint.groups else ()):
+                    groups = groups_of(endpoint, f"{endpoint.name} {number}")
+                    key = frozenset(group.label for group in groups), each
+                    if each.family is Family.V4 and key not in of_groups:
+                        taken = {*names, *(IPv4Address(end.address) for end in of_groups.values())}
+                        address = _free(each, taken)
+                        of_groups[key] = End(
+                            endpoint.name, self._host(address), str(address), groups=groups, project=project
+                        )
+        yield from (End(", ".join(called), self._host(address), str(address)) for address, called in names.items())
+        yield from of_groups.values()
+
+    def _host(self, address: IPv4Address) -> Path:
+        if address not in self._hosts:
             self._hosts[address] = add_host(f"host{len(self._hosts)}", address)
-        return [End(", ".join(called), self._hosts[address], str(address)) for address, called in names.items()]
+        return self._hosts[address]
 
     def _make_resolver(self, layers: BothLayers) -> Iterator[End]:
         """Yield the DNS cache on the node, where there is one; what it sends to pods, its node sends."""
@@ -193,7 +237,35 @@ def service_name(name: str, pods: Labels) -> str:
     return wanted if re.fullmatch(r"[a-z](?:[-a-z0-9]*[a-z0-9])?", wanted) else name
 
 
-def _pod(endpoint: Endpoint, generation: int) -> dict[str, Any]:
+def groups_of(endpoint: Endpoint, which: str) -> frozenset[Holder]:
+    """Return the groups of one interface of an endpoint.
+
+    Args:
+        endpoint: Where its interfaces can be of several kinds, each has one.
+        which: What tells this interface from others; it decides about the kind.
+    """
+    kinds = endpoint.interfaces or (frozenset(),)
+    return kinds[zlib.crc32(which.encode()) % len(kinds)]
+
+
+def _called(key: tuple[int, str], pod: tuple[str, str]) -> str:
+    project, name = key
+    return f"{name} of {pod[0]}" if project else name
+
+
+def _hosts(layers: BothLayers) -> list[Endpoint]:
+    return [each for each in layers.endpoints if not each.workload and each.name not in (KUBELET, NODE_DNS)]
+
+
+def _free(block: AddressRange, taken: set[IPv4Address]) -> IPv4Address:
+    """Return an address of a block that no other host has."""
+    for number in range(block.last - min(_FROM_THE_END, block.last - block.first), block.first - 1, -1):
+        if IPv4Address(number) not in taken:
+            return IPv4Address(number)
+    raise NodeError(f"every address of {block} is taken")
+
+
+def _pod(endpoint: Endpoint, generation: str) -> dict[str, Any]:
     workload = endpoint.workload
     if workload is None:
         raise ValueError(endpoint.name)

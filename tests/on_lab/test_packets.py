@@ -73,6 +73,16 @@ def test_packets_do_what_the_analyzer_says_for_every_pair_of_the_shop_and_of_ran
     assert [each for line in found for each in (*line["differences"], *line["unsaid"])] == []
 
 
+def test_each_layer_stops_what_the_product_says_and_only_the_layer_that_comes_first_shows(
+    found: list[dict[str, Any]],
+) -> None:
+    for line in found:
+        assert sum(line["stopped"].values()) == sum(line["dropped"].values()) == line["tried"] - line["passing"]
+        assert line["dropped"]["vpc"] > 0
+        assert line["dropped"]["pod"] == line["logged"]["stopped"]
+    assert set(found[0]["stopped"]) == {"pod", "vpc", "pod and vpc"}
+
+
 def test_an_enforcer_that_rejects_does_what_the_analyzer_says_too(rejected: list[dict[str, Any]]) -> None:
     (shop,) = rejected
     assert (shop["differences"], shop["unsaid"]) == ([], [])
@@ -133,7 +143,7 @@ def test_the_probe_takes_an_absent_listener_for_no_firewall_under_either_enforce
 
 def test_each_stopped_connection_is_in_the_agents_own_log_and_nothing_else_is(found: list[dict[str, Any]]) -> None:
     for line in found:
-        logged = line["logged"]
+        logged = dict(line["logged"])
         assert logged.pop("stopped") > 0
         assert logged == {"missing": [], "invented": [], "malformed": 0}
 

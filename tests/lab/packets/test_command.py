@@ -18,6 +18,11 @@ def test_moments_are_measured_of_an_agent(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == "lab: --moments measures an agent: give --enforcer aws or --enforcer cilium\n"
 
 
+def test_both_layers_need_the_plug_in_that_gives_pods_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told("--layers", "both", "--enforcer", "cilium") == 2
+    assert "--layers both needs the VPC CNI" in capsys.readouterr().err
+
+
 def test_what_cilium_lacks_here_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

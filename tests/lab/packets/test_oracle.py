@@ -7,7 +7,8 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.terms.ports import PortRange, tcp, udp
 from lab.node.network import NODE_NAMESPACE
 from lab.packets.declarations import random_declarations
-from lab.packets.oracle import Analyzer, Question, ports_in_play
+from lab.packets.oracle import ports_in_play
+from lab.packets.verdicts import Analyzer, Question
 from lab.packets.world import End
 from lab.toolchain.node_kits import Enforcer
 
