@@ -47,7 +47,8 @@ def deployed(lab: Lab, shop: Shop, cni: Mapping[str, Any] | None = None) -> Engi
     changed = {f"Pulumi.{STACK}.yaml": yaml.safe_dump(settings)}
     engine = Engine(lab, STACK, copy_program(REPOSITORY, lab.folder / "denials", changed))
     engine.up().checked()
-    interfaces = Interfaces(shop, aws_client(lab.aws_endpoint, "ec2"), STACK, engine.outputs()["loadBalancerGroupId"])
+    ec2, eks = (aws_client(lab.aws_endpoint, each) for each in ("ec2", "eks"))
+    interfaces = Interfaces(shop, ec2, eks, STACK, engine.outputs()["loadBalancerGroupId"])
     interfaces.make()
     interfaces.make_one(shop.hosts[OTHER_HOST])
     return engine

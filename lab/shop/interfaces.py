@@ -20,20 +20,42 @@ class Interfaces:
     Attributes:
         shop: Which runs.
         ec2: A client of EC2.
+        eks: A client of EKS.
         stack: The environment. Its subnets and groups are found by this name.
         front: The group of the load balancer.
     """
 
     shop: Shop
     ec2: Any
+    eks: Any
     stack: str
     front: str
-    _made: list[str] = field(default_factory=list)
+    _made: dict[str, str] = field(default_factory=dict)
+    _pods: set[str] = field(default_factory=set)
 
     def make(self) -> None:
         """Create them; those of pods have the groups of now."""
-        for address, groups in (*self._of_pods(), *self._of_hosts()):
+        for address, groups in self._of_hosts():
             self._make(address, groups)
+        self.follow()
+
+    def follow(self) -> None:
+        """Create those of new pods with the groups of now, and delete those of pods that are gone.
+
+        As on AWS, a pod keeps the groups that it got at its start.
+        """
+        running = dict(self._of_pods())
+        for address in self._pods - set(running):
+            self._delete(address)
+        for address in set(running) - self._pods:
+            self._make(address, running[address])
+        self._pods = set(running)
+
+    def make_node(self) -> None:
+        """Create that of the node, with the groups that EKS gives a node: its own one and the cluster's."""
+        cluster = self.eks.describe_cluster(name=f"flash-ticket-{self.stack}")["cluster"]
+        own = cluster["resourcesVpcConfig"]["clusterSecurityGroupId"]
+        self._make(str(self.shop.node.addresses.node), [self._group("nodes"), own])
 
     def make_one(self, address: str) -> None:
         """Create the interface of another host of the VPC."""
@@ -41,19 +63,25 @@ class Interfaces:
 
     def remove(self) -> None:
         """Delete them."""
-        while self._made:
-            self.ec2.delete_network_interface(NetworkInterfaceId=self._made.pop())
+        for address in tuple(self._made):
+            self._delete(address)
+        self._pods = set()
+
+    def _delete(self, address: str) -> None:
+        self.ec2.delete_network_interface(NetworkInterfaceId=self._made.pop(address))
 
     def _make(self, address: str, groups: list[str]) -> None:
         made = self.ec2.create_network_interface(
             SubnetId=self._subnet(address), PrivateIpAddress=address, Groups=groups
         )
-        self._made.append(made["NetworkInterface"]["NetworkInterfaceId"])
+        self._made[address] = made["NetworkInterface"]["NetworkInterfaceId"]
 
     def _of_pods(self) -> Iterator[tuple[str, list[str]]]:
         api = self.shop.node.api
         policies = api.items(_POLICIES.format(self.shop.matrix.namespace))
         for pod in self.shop.pods():
+            if "deletionTimestamp" in pod["metadata"] or not pod["status"].get("podIP"):
+                continue
             labels = pod["metadata"].get("labels") or {}
             groups = [
                 group

@@ -83,12 +83,14 @@ def _account(lab: Lab, stack: str) -> dict[str, str]:
     return {name: variables[name] for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
 
 
-def run_with_shop(run: Callable[[Lab, Shop], None], enforcer: Enforcer = Enforcer.AWS) -> int:
+def run_with_shop(
+    run: Callable[[Lab, Shop], None], enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED
+) -> int:
     """Run something with the shop, and return the exit code; what goes wrong is one line on standard error."""
     allow_many_files()
 
     def run_there() -> None:
-        with running_shop(enforcer) as (lab, shop):
+        with running_shop(enforcer, denials) as (lab, shop):
             run(lab, shop)
 
     return exit_code(run_there, NodeError, LabError, EngineError)

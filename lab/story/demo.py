@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,21 +9,17 @@ from pathlib import Path
 import typer
 
 from lab.enclosure.enclosure import enclosed, own_variables
+from lab.night import verbs
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from lab.story import night, opening, packets
-from lab.story.incident import Incident
+from lab.story import opening, packets
 from lab.story.packets import Packets
-from lab.surroundings import REGION, SURROUNDINGS
 
 _REPOSITORY = Path(__file__).parents[2]
-_REMOVED_FLOW = "  - {from: pay, to: [rabbitmq, redis, database]}"
-_REMAINING_FLOW = "  - {from: pay, to: [rabbitmq, database]}"
 _NEEDED_FLOW = "  - {from: api, to: [pay, rabbitmq, redis, database]}"
-_PROPOSED_FLOW = "  - {from: api, to: [pay, rabbitmq, database]}"
-_SOMETHING_FOUND = 1
+_REMAINING_FLOW = "  - {from: api, to: [pay, rabbitmq, database]}"
 _SIGNS = {
     "create": "+",
     "update": "~",
@@ -47,7 +42,7 @@ def run_demo() -> None:
     _title("The lab")
     _say("A Kubernetes API server and AWS (moto) for each of dev and prod; the engine and the providers are real.")
     _say("In dev the shop's pods run on a real node, and the network policy agent that EKS runs judges their packets.")
-    _say("The lab imitates security groups, but nothing stops packets for them.")
+    _say("An imitation of AWS judges them too, by the security groups that the account holds, and writes the flow log.")
     lacking = packets.left_out()
     if lacking:
         with Lab.start() as lab:
@@ -69,9 +64,10 @@ def show_environments(lab: Lab, seen: Packets) -> None:
     Raises:
         EngineError: A step of the engine or a command failed.
     """
-    seen.before()
-    for stack in ("dev", "prod"):
-        _environment(lab, stack, seen)
+    with seen:
+        seen.before()
+        for stack in ("dev", "prod"):
+            _environment(lab, stack, seen)
 
 
 def _environment(lab: Lab, stack: str, seen: Packets) -> None:
@@ -85,20 +81,11 @@ def _environment(lab: Lab, stack: str, seen: Packets) -> None:
         _title(f"{stack}: what stands now")
         _policies(lab, stack, engine)
         _rules(lab, engine)
-        seen.with_firewall(engine, aws_client(lab.aws_endpoint, "ec2"))
+        seen.with_firewall(engine)
     _title(f"{stack}: pulumi preview again, nothing to change")
     _summary(engine.preview("--expect-no-changes").checked())
     if stack == "dev":
-        _change(lab, engine)
-        _title(f"{stack}: pay needed Redis after all")
-        night.roll_back(engine)
-        _title(f"{stack}: orders fail at night, and nobody knows why: one policy opened for a while")
-        night.suspend(engine)
-        _title(f"{stack}: somebody changes policies by hand")
-        night.drift(engine)
-        seen.end()
-    else:
-        _incident(lab, engine)
+        _night(engine, seen)
     _title(f"{stack}: pulumi destroy")
     retained = engine.outputs()["retainedOnDestroy"]
     destroyed = engine.destroy().checked()
@@ -111,46 +98,38 @@ def _environment(lab: Lab, stack: str, seen: Packets) -> None:
         seen.after()
 
 
-def _change(lab: Lab, engine: Engine) -> None:
-    _title(f"{engine.stack}: pay no longer needs Redis")
-    _say(f"- {_REMOVED_FLOW.strip()}")
+def _night(engine: Engine, seen: Packets) -> None:
+    """Show a night: what goes wrong, how on-call staff sees it, and what mends it."""
+    _change(engine)
+    _title(f"{engine.stack}: somebody changes policies by hand")
+    verbs.change_by_hand(engine)
+    seen.faults()
+    _title(f"{engine.stack}: gateway cannot reach api, and nobody knows why: one policy opened for a while")
+    verbs.suspend(engine)
+    seen.opened()
+    verbs.resume(engine)
+    _title(f"{engine.stack}: what else differs from what is declared?")
+    verbs.mend_drift(engine)
+    seen.repaired()
+    _title(f"{engine.stack}: api needed Redis after all")
+    verbs.roll_back(engine)
+    _say("traffic.yaml: the change of the evening is reverted")
+    (engine.program / "traffic.yaml").write_text((_REPOSITORY / "traffic.yaml").read_text())
+    verbs.show_verb(engine, "verify")
+    seen.over()
+    seen.end()
+
+
+def _change(engine: Engine) -> None:
+    _title(f"{engine.stack}: somebody thinks that api no longer needs Redis")
+    _say(f"- {_NEEDED_FLOW.strip()}")
     _say(f"+ {_REMAINING_FLOW.strip()}")
     declared = (_REPOSITORY / "traffic.yaml").read_text()
-    changed = {"traffic.yaml": declared.replace(_REMOVED_FLOW, _REMAINING_FLOW)}
-    program = copy_program(_REPOSITORY, lab.folder / "demo" / "changed", changed)
-    changing = Engine(lab, engine.stack, program)
-    _summary(changing.preview().checked())
-    _changes(changing.up().checked())
-
-
-def _incident(lab: Lab, engine: Engine) -> None:
-    _title(f"{engine.stack}: an hour later, orders fail: what is denied?")
-    outputs, name = engine.outputs(), f"flash-ticket-{engine.stack}"
-    ec2 = aws_client(lab.aws_endpoint, "ec2")
-    of_stack = [{"Name": "tag:Environment", "Values": [engine.stack]}]
-    groups = {
-        group["GroupName"].removeprefix(f"{name}-"): group["GroupId"]
-        for group in ec2.describe_security_groups(Filters=of_stack)["SecurityGroups"]
-    }
-    subnets = ec2.describe_subnets(Filters=of_stack)["Subnets"]
-    interfaces = Incident(
-        next(each.network for each in SURROUNDINGS if each.stack == engine.stack),
-        {**groups, **outputs["groupIds"]},
-        {subnet["CidrBlock"].rpartition(".")[0]: subnet["SubnetId"] for subnet in subnets},
-        outputs["flowLogLocation"].removeprefix("arn:aws:s3:::").partition("/")[0],
-        REGION,
-        name,
-    ).happen(ec2, aws_client(lab.aws_endpoint, "s3"), aws_client(lab.aws_endpoint, "logs"), time.time())
-    night.show_verb(engine, "denied", "--since", "2h", status=_SOMETHING_FOUND)
-    _title(f"{engine.stack}: what would it cut if api no longer needed Redis?")
-    _say(f"- {_NEEDED_FLOW.strip()}")
-    _say(f"+ {_PROPOSED_FLOW.strip()}")
-    declared = (_REPOSITORY / "traffic.yaml").read_text()
-    (engine.program / "proposed.yaml").write_text(declared.replace(_NEEDED_FLOW, _PROPOSED_FLOW))
-    asked = ("replay", "--since", "2h", "--matrix", "proposed.yaml")
-    night.show_verb(engine, *asked, status=_SOMETHING_FOUND)
-    for interface in interfaces:  # its pod ends; AWS does not delete a group that an interface uses
-        ec2.delete_network_interface(NetworkInterfaceId=interface)
+    changed = {"traffic.yaml": declared.replace(_NEEDED_FLOW, _REMAINING_FLOW)}
+    for name, text in changed.items():
+        (engine.program / name).write_text(text)
+    _summary(engine.preview().checked())
+    _changes(engine.up().checked())
 
 
 def _policies(lab: Lab, stack: str, engine: Engine) -> None:

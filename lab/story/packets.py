@@ -1,22 +1,27 @@
-"""What the demo shows of packets: the checks of the shop's operators and the probe, on the shop as it runs in dev."""
+"""What the demo shows of packets: checks, probe and a night, on the shop as it runs in dev under both layers."""
 
-from dataclasses import dataclass
-from typing import Any
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Self
 
 import typer
 
 from lab.enclosure.needs import missing
+from lab.night import verbs
+from lab.night.night import Night
+from lab.night.shop_vpc import ShopVpc
 from lab.running.engine import Engine, EngineError
 from lab.running.lab import Lab
 from lab.shop.checks import run_checks
-from lab.shop.interfaces import Interfaces
 from lab.shop.shop import Shop
-from lab.story import night, opening
+from lab.story import opening
 from lab.toolchain.go_build import BuildError
 from lab.toolchain.kits import provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
 _STACK = "dev"
+_REMOVED = {("api", "redis")}
+_OF_PAY = {("api", "pay"), *(("pay", each) for each in ("rabbitmq", "redis", "database"))}
 _TITLE = "{}: packets, {}"
 
 
@@ -44,7 +49,16 @@ class Packets:
     lab: Lab
     shop: Shop | None
     lacking: str
-    _interfaces: Interfaces | None = None
+    _night: Night | None = None
+    _running: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        """Return it; `end` comes with the end of the block at the latest."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Do what `end` does."""
+        self.end()
 
     def before(self) -> None:
         """Show the checks before the firewall stands.
@@ -55,28 +69,70 @@ class Packets:
         if self._begin("before the firewall"):
             self._checks(firewall=False)
 
-    def with_firewall(self, engine: Engine, ec2: Any) -> None:  # noqa: ANN401 - clients are made at run time
+    def with_firewall(self, engine: Engine) -> None:
         """Show the checks and the probe with both firewalls deployed.
 
         Raises:
             EngineError: A check has another answer than it must have.
         """
-        if self.shop is None or not self._begin("with the firewall"):
+        if not self._begin("with the firewall") or self.shop is None:
             return
-        self._interfaces = Interfaces(self.shop, ec2, engine.stack, engine.outputs()["loadBalancerGroupId"])
-        self._interfaces.make()
+        vpc = self._running.enter_context(ShopVpc.around(self.lab, self.shop, engine))
+        self._night = Night(self.lab, self.shop, engine, vpc)
         self._checks(firewall=True)
         hosts = [
             f"--probe-host={name}={address}"
             for name, address in self.shop.hosts.items()
             if name in self.shop.matrix.endpoints and self.shop.matrix.endpoints[name].ports
         ]
-        night.show_verb(engine, "verify", "--probe", "--consent", *hosts)
+        verbs.show_verb(engine, "verify", "--probe", "--consent", *hosts)
+
+    def faults(self) -> None:
+        """Show what fails at night, and what the command says about it.
+
+        Raises:
+            EngineError: Something else fails than must fail.
+        """
+        if self._begin("and orders fail") and self._night:
+            self._night.begin()
+            self._night.restart("pay")
+            self._night.scan()
+            self._night.expect({("gateway", "api"), *_REMOVED, *_OF_PAY})
+            self._night.denied()
+
+    def opened(self) -> None:
+        """Show that the connection works again for which a policy is open.
+
+        Raises:
+            EngineError: As for `faults`.
+        """
+        if self._begin("with the policy open") and self._night:
+            self._night.expect({*_REMOVED, *_OF_PAY})
+
+    def repaired(self) -> None:
+        """Show that pods get their group back.
+
+        Raises:
+            EngineError: As for `faults`.
+        """
+        if self._begin("with the group of pay back") and self._night:
+            self._night.restart("pay")
+            self._night.expect(_REMOVED)
+
+    def over(self) -> None:
+        """Show that everything works, and what the command would have said before the night.
+
+        Raises:
+            EngineError: As for `faults`.
+        """
+        if self._begin("the night is over") and self._night:
+            self._night.expect(set())
+            self._night.nothing_denied()
+            self._night.replay()
 
     def end(self) -> None:
         """Take the shop's interfaces away: AWS does not delete a group that an interface has."""
-        if self._interfaces:
-            self._interfaces.remove()
+        self._running.close()
 
     def after(self) -> None:
         """Show the checks after the firewall is destroyed.

@@ -17,8 +17,20 @@ _VARYING = (
     (re.compile(r"(arn:aws:kms:\S+:key/)[0-9a-f-]+"), r"\1<id>"),
     (re.compile(r"\b10\.10\.10\.\d+ (connected|timed-out)"), r"<pod> \1"),
     (re.compile(r"\b(flash-\w+)-[0-9a-f]+-\w{5}\b"), r"\1-<id>"),
+    (re.compile(r"\b10\.10\.10\.\d+\b"), "<pod>"),
+    (
+        re.compile(
+            r"(?m)^    unattributed, .*\n|^    \d+ lines? show .*\n|^    (?:read =|of the attributed|recorded:) .*\n"
+        ),
+        "",
+    ),
+    (re.compile(r"(?m)^( +[\d,]+){7}(  \S+)$"), r"    <counts>\2"),
+    (re.compile(r"; \d+ lines? passed that layer"), ""),
+    (re.compile(r"\b\d+ lines?\b"), "<number> lines"),
     (re.compile(r"\bpods \d+,"), "pods <number>,"),  # without a node, the demo takes the pods away
 )
+_COUNTED = re.compile(r"(?m)^  flash-firewall (?:denied|replay) .*\n(?:(?!== |  \S).*\n)*")
+"""An answer in which the connections with the most lines come first."""
 _OF_PODS = (
     (re.compile(r"(?m)^== \w+: packets, .*\n(?:(?!== ).*\n)*"), ""),
     (re.compile(r"(?m)^    CUT OFF  pod .*\n(?:      .*\n)*\n"), ""),
@@ -30,7 +42,12 @@ def settled(transcript: str) -> str:
     """Replace everything that differs between runs with placeholders in angle brackets."""
     for pattern, replacement in _VARYING:
         transcript = pattern.sub(replacement, transcript)
-    return transcript.strip() + "\n"
+    return _COUNTED.sub(_in_order, transcript).strip() + "\n"
+
+
+def _in_order(answer: re.Match[str]) -> str:
+    """Return an answer with its parts in the order of their words."""
+    return "\n\n".join(sorted(answer[0].strip("\n").split("\n\n"))) + "\n\n"
 
 
 def without_packets(transcript: str) -> str:

@@ -17,10 +17,10 @@ from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.running.engine import Engine
 from lab.running.lab import Lab
 from lab.running.program import copy_program
-from lab.story.incident import Incident
 from lab.surroundings import REGION
 from lab.vpc.flow_logs.delivery import Delivery
 from lab.vpc.flow_logs.flow_log import LogGroup, flow_logs
+from tests.support.docs.incident import Incident
 from tests.support.engine.apis import NAMESPACE, REPOSITORY, Apis
 
 STACK = "dev"

@@ -1,4 +1,4 @@
-"""A night on the lab: open one policy for a while, and go back to an earlier declaration."""
+"""A night on the lab: policies changed by hand, one policy open for a while, drift, and an earlier declaration."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import typer
 from lab.running.engine import Engine, EngineError, Result
 from lab.running.firewall_command import flash_firewall
 
-_POLICY = "04-allow-egress-api"
+_CLOSED, _OPENED, _SERVICE = "02-allow-api-from-gateway", "04-allow-egress-gateway", "pay"
 _GIT = {
     "GIT_CONFIG_COUNT": "2",
     "GIT_CONFIG_KEY_0": "user.name",
@@ -20,15 +20,40 @@ _GIT = {
 _ENGINE = re.compile(r"^Updating \(.*?^Resources:\n(.*?)\n\n?^Duration: .*?$\n*", re.MULTILINE | re.DOTALL)
 
 
+def change_by_hand(engine: Engine) -> None:
+    """Close a policy and open another, and delete the policy that gives the pods of a service their group."""
+    # Without a node, the lab's pods are made up and have no interfaces, so verify would report each pod.
+    _run(engine, "delete", "pods", "--field-selector=spec.nodeName=", "--force", "--grace-period=0")
+    _kubectl(
+        engine,
+        "patch",
+        "networkpolicy",
+        _CLOSED,
+        "--type=json",
+        '--patch=[{"op": "remove", "path": "/spec/ingress/0"}]',
+    )
+    opening = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
+    _kubectl(engine, "patch", "networkpolicy", _OPENED, "--type=json", f"--patch={opening}")
+    _kubectl(engine, "delete", "securitygrouppolicy", _SERVICE)
+
+
 def suspend(engine: Engine) -> None:
-    """Open a policy, let its time end, and let the next update close it.
+    """Open the policy that was closed by hand.
 
     Raises:
         EngineError: A command failed.
     """
-    show_verb(engine, "suspend", _POLICY, "--for", "30m", "--reason", "orders fail, cause unknown")
+    show_verb(engine, "suspend", _CLOSED, "--for", "30m", "--reason", "orders fail, cause unknown")
     _say("pulumi preview")
     _warnings(engine.preview().checked())
+
+
+def resume(engine: Engine) -> None:
+    """Let the time of the suspension end, and let the next update close the policy.
+
+    Raises:
+        EngineError: A command failed.
+    """
     _say("half an hour later (here its end in Pulumi.dev.yaml is set to the past): pulumi up")
     settings = engine.program / f"Pulumi.{engine.stack}.yaml"
     settings.write_text(
@@ -38,7 +63,7 @@ def suspend(engine: Engine) -> None:
     _warnings(closed)
     for name in sorted(closed.having("update")):
         _say(f"~ {name}")
-    show_verb(engine, "resume", _POLICY)
+    show_verb(engine, "resume", _CLOSED)
 
 
 def roll_back(engine: Engine) -> None:
@@ -51,23 +76,17 @@ def roll_back(engine: Engine) -> None:
     show_verb(engine, "rollback", "--to", "1", "--yes")
 
 
-def drift(engine: Engine) -> None:
-    """Delete a policy and open another by hand, find both changes, and repair them.
+def mend_drift(engine: Engine) -> None:
+    """Find what still differs from the declaration, and repair it.
 
     Raises:
         EngineError: A command failed.
     """
-    # Without a node, the lab's pods are made up and have no interfaces, so verify would report each pod.
-    _run(engine, "delete", "pods", "--field-selector=spec.nodeName=", "--force", "--grace-period=0")
-    _kubectl(engine, "delete", "networkpolicy", "03-allow-pay-from-api")
-    egress = '[{"op": "add", "path": "/spec/egress/-", "value": {}}]'
-    _kubectl(engine, "patch", "networkpolicy", _POLICY, "--type=json", "--patch", egress)
     show_verb(engine, "verify", status=1)
     mended = engine.up("--refresh").checked()
     _say("pulumi up --refresh")
     for step in sorted(mended.changes, key=lambda step: step.name):
         typer.echo(f"    {step.operation} {step.name}")
-    show_verb(engine, "verify", status=0)
 
 
 def _kubectl(engine: Engine, *arguments: str) -> None:
