@@ -1,11 +1,14 @@
 """A reverse proxy on the loopback interface, in this process, in front of one of the lab's APIs."""
 
 import http.client
+import select
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -16,6 +19,8 @@ _SECONDS = 120.0
 _HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 _NO_BODY = {204, 304}
 _PIECE = 65536
+# The API server closes a connection that is idle for 90 s; one that it closes meanwhile would lose a request.
+_IDLE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Upstream:
 
     url: str
     trust: ssl.SSLContext | None
+    _idle: list[tuple[float, http.client.HTTPConnection]] = field(default_factory=list)
 
     def connect(self) -> http.client.HTTPConnection:
         """Return a new connection."""
@@ -37,6 +43,30 @@ class Upstream:
         if self.trust:
             return http.client.HTTPSConnection(host, port, timeout=_SECONDS, context=self.trust)
         return http.client.HTTPConnection(host, port, timeout=_SECONDS)
+
+    def take(self) -> http.client.HTTPConnection:
+        """Return a connection that has just been used, or a new one: to agree on keys takes longer than an answer."""
+        while self._idle:
+            since, connection = self._idle.pop()
+            if time.monotonic() - since < _IDLE_SECONDS and connection.sock and not _is_readable(connection.sock):
+                return connection
+            connection.close()
+        return self.connect()
+
+    def give_back(self, connection: http.client.HTTPConnection) -> None:
+        """Keep a connection for the next request, unless the API has closed it."""
+        if connection.sock:
+            self._idle.append((time.monotonic(), connection))
+
+    def close(self) -> None:
+        """Close the connections that wait."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+
+def _is_readable(connected: socket.socket) -> bool:
+    """Return whether something has come, which between two requests is the end of the connection."""
+    return bool(select.select([connected], [], [], 0)[0])
 
 
 @contextmanager
@@ -62,6 +92,7 @@ def proxied(upstream: Upstream, handler: Handler, identity: ssl.SSLContext | Non
         server.shutdown()
         server.server_close()
         thread.join()
+        upstream.close()
 
 
 class _Serving(BaseHTTPRequestHandler):
@@ -131,12 +162,14 @@ class _Serving(BaseHTTPRequestHandler):
 
 
 def _forwarded(upstream: Upstream, request: Request) -> Response:
-    connection = upstream.connect()
+    connection = upstream.take()
+    answered = False
     try:
         headers = {name: value for name, value in request.headers if name.lower() not in _HOP_BY_HOP}
         connection.request(request.method, request.path, request.body, headers)
         answer = connection.getresponse()
         body = answer.read()
+        answered = True
         kept: Headers = tuple(
             (name, value)
             for name, value in answer.getheaders()
@@ -144,4 +177,7 @@ def _forwarded(upstream: Upstream, request: Request) -> Response:
         )
         return Response(answer.status, kept, body)
     finally:
-        connection.close()
+        if answered:
+            upstream.give_back(connection)
+        else:
+            connection.close()

@@ -54,10 +54,11 @@ def find_marked(folder: str) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            variables = (entry / "environ").read_bytes().split(b"\0")
+            variables = (entry / "environ").read_bytes()
         except OSError:
             continue  # it is another user's, or it has ended
-        marked = any(variable == wanted or variable.startswith(wanted + b"/") for variable in variables)
-        if marked and int(entry.name) != os.getpid():
+        if wanted not in variables or int(entry.name) == os.getpid():
+            continue
+        if any(variable == wanted or variable.startswith(wanted + b"/") for variable in variables.split(b"\0")):
             found.append(int(entry.name))
     return found

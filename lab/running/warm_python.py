@@ -1,10 +1,11 @@
 """A Python that has imported the SDKs already, and runs each program and each command in a process forked off it.
 
-To import the SDKs takes a program half of its time. ``python -m lab.running.warm_python FOLDER`` imports them once and
-then waits at the socket ``python`` in the folder. The engine's language host starts `STAND_IN` under the name
-``python3``, and who types ``flash-firewall`` on the lab starts `COMMAND`: each hands its arguments, environment, folder
-and standard streams over, and ends with the program. The project's own modules are kept aside, for the command and for
-programs whose folder links to this repository; every other program imports those of its own folder.
+To import the SDKs takes a program half of its time. ``python -m lab.running.warm_python FOLDER`` waits at the socket
+``python`` in the folder, and imports them once, for the first program: many labs run none. The engine's language host
+starts `STAND_IN` under the name ``python3``, and who types ``flash-firewall`` on the lab starts `COMMAND`: each hands
+its arguments, environment, folder and standard streams over, and ends with the program. The project's own modules are
+kept aside, for the command and for programs whose folder links to this repository; every other program imports those of
+its own folder.
 """
 
 import ast
@@ -23,9 +24,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-import pulumi
-
-from flash_ticket.live.asking.aws_session import AwsSession
 from lab.surroundings import REGION
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -81,9 +79,9 @@ def write_stand_in(folder: Path) -> None:
 
 
 def main() -> None:
-    """Import the SDKs, and serve until the process ends."""
+    """Serve until the process ends."""
     folder = Path(sys.argv[1])
-    own = _import_sdks()
+    own: Mapping[str, ModuleType] = {}
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended programs need no look
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / ".python"))
@@ -91,6 +89,7 @@ def main() -> None:
         (folder / ".python").rename(folder / _SOCKET)
         while True:
             connection, _ = server.accept()
+            own = own or _import_sdks()
             with connection:
                 if os.fork() == 0:
                     server.close()
@@ -105,7 +104,7 @@ def _import_sdks() -> dict[str, ModuleType]:
     for name in (*imported, *_OF_THE_COMMAND, *(f"pulumi_aws.{each}" for each in _OF_AWS)):
         importlib.import_module(name)
     # The SDK sends some 300 messages for debugging, each a call that waits for the engine, which drops it.
-    pulumi.log.debug = lambda *_, **__: None
+    importlib.import_module("pulumi.log").__dict__["debug"] = lambda *_, **__: None
     _keep_service_models()
     own = {
         name: sys.modules.pop(name)
@@ -142,7 +141,7 @@ def _imports_ours(program: Path, folder: Path) -> bool:
 
 def _keep_service_models() -> None:
     """Keep what the AWS SDK reads of its descriptions. To read that of EC2 takes longer than a program's calls."""
-    session = AwsSession(REGION, None)
+    session = importlib.import_module("flash_ticket.live.asking.aws_session").AwsSession(REGION, None)
     for service in ("sts", "ec2", "eks"):
         session.client(service, aws_access_key_id="lab", aws_secret_access_key="lab")  # noqa: S106 - they ask nothing
 
