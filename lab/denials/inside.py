@@ -38,7 +38,7 @@ _METRICS_PORT = 8162
 _GROUP = "cloudwatch:/aws/eks/flash-ticket-dev/cluster"
 _DENIED_TRAFFIC, _METRIC_MISSING = "NetworkPolicyDeniedTraffic", "NetworkPolicyMetricMissing"
 _EVALUATIONS_SECONDS = 5.0
-_LATE_SECONDS = 10.0
+_LATE_SECONDS = 60.0
 _MEASURED = 3
 _ONE_PACKET_SECONDS = 0.3
 

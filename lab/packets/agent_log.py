@@ -13,7 +13,7 @@ from flash_ticket.traffic.records.record import Disposition, Reading, Scope
 
 LOG = Path("/var/log/aws-routed-eni/network-policy-agent.log")
 _NUMBERS = {protocol: number for number, protocol in PROTOCOLS.items()}
-_SECONDS, _PAUSE_SECONDS, _QUIET_SECONDS = 5.0, 0.2, 0.5
+_SECONDS, _PAUSE_SECONDS, _QUIET_SECONDS = 30.0, 0.2, 2.0
 
 Denial = tuple[str, str, int, int]
 """The addresses of source and destination, the protocol's number, and the port."""

@@ -30,7 +30,7 @@ _VARYING = (
     (re.compile(r"\bpods \d+,"), "pods <number>,"),  # without a node, the demo takes the pods away
 )
 _COUNTED = re.compile(r"(?m)^  flash-firewall (?:denied|replay) .*\n(?:(?!== |  \S).*\n)*")
-"""An answer in which the connections with the most lines come first."""
+"""An answer about packets. Its lines depend on moments; the story itself asks what connects."""
 _OF_PODS = (
     (re.compile(r"(?m)^== \w+: packets, .*\n(?:(?!== ).*\n)*"), ""),
     (re.compile(r"(?m)^    CUT OFF  pod .*\n(?:      .*\n)*\n"), ""),
@@ -42,12 +42,11 @@ def settled(transcript: str) -> str:
     """Replace everything that differs between runs with placeholders in angle brackets."""
     for pattern, replacement in _VARYING:
         transcript = pattern.sub(replacement, transcript)
-    return _COUNTED.sub(_in_order, transcript).strip() + "\n"
+    return _COUNTED.sub(_first_line, transcript).strip() + "\n"
 
 
-def _in_order(answer: re.Match[str]) -> str:
-    """Return an answer with its parts in the order of their words."""
-    return "\n\n".join(sorted(answer[0].strip("\n").split("\n\n"))) + "\n\n"
+def _first_line(answer: re.Match[str]) -> str:
+    return answer[0].partition("\n")[0] + "\n"
 
 
 def without_packets(transcript: str) -> str:

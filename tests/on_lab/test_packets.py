@@ -49,7 +49,13 @@ def compared(*arguments: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def found() -> list[dict[str, Any]]:
     """The comparison for the shop in dev, where the probe runs as well, then those for five random declarations."""
-    return compared("--stack", "dev", "--random", "5", "--probe", "1")
+    return compared("--stack", "dev", "--random", "5", "--probe", "1", "--layers", "pod")
+
+
+@pytest.fixture(scope="module")
+def under_both_layers() -> list[dict[str, Any]]:
+    """The comparison for the shop in dev and a random declaration, with an imitation of the VPC beside the agent."""
+    return compared("--stack", "dev", "--random", "1")
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +80,14 @@ def test_packets_do_what_the_analyzer_says_for_every_pair_of_the_shop_and_of_ran
 
 
 def test_each_layer_stops_what_the_product_says_and_only_the_layer_that_comes_first_shows(
-    found: list[dict[str, Any]],
+    under_both_layers: list[dict[str, Any]],
 ) -> None:
-    for line in found:
+    assert [each for line in under_both_layers for each in (*line["differences"], *line["unsaid"])] == []
+    for line in under_both_layers:
         assert sum(line["stopped"].values()) == sum(line["dropped"].values()) == line["tried"] - line["passing"]
         assert line["dropped"]["vpc"] > 0
         assert line["dropped"]["pod"] == line["logged"]["stopped"]
-    assert set(found[0]["stopped"]) == {"pod", "vpc", "pod and vpc"}
+    assert set(under_both_layers[0]["stopped"]) == {"pod", "vpc", "pod and vpc"}
 
 
 def test_an_enforcer_that_rejects_does_what_the_analyzer_says_too(rejected: list[dict[str, Any]]) -> None:
