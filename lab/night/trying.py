@@ -1,7 +1,7 @@
 """What the shop's pods and hosts try at night, and which of it works."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -50,8 +50,8 @@ class Tried:
 def declared(shop: Shop) -> Tried:
     """Try each connection that the shop's own matrix declares, by the address of the Service where there is one."""
     some = [each for each in calls(shop) if each.is_declared and each.called != _own_behind_a_service(each)]
-    answers = [answer for _ in range(TIMES) for answer in zip(some, tried(some), strict=True)]
-    return _counted(answers)
+    pairs = [(each.source.name, each.destination.name, each.port.first) for each in some]
+    return _counted(answer for _ in range(TIMES) for answer in zip(pairs, tried(some), strict=True))
 
 
 def scan(shop: Shop, namespace: Path) -> Tried:
@@ -59,11 +59,8 @@ def scan(shop: Shop, namespace: Path) -> Tried:
     pods = {each.destination.name: each.destination.address for each in calls(shop) if each.destination.is_pod}
     ends = {"alb": shop.hosts["alb"], "gateway": pods["gateway"]}
     attempts = [Attempt(namespace, ends[name], tcp(port)) for name, port in _SCANNED]
-    answers = zip(_SCANNED, attempt_all(attempts, _SECONDS), strict=True)
-    works, fails = Counter[Pair](), Counter[Pair]()
-    for (name, port), answer in answers:
-        (works if answer.passes else fails)["the internet", name, port] += 1
-    return Tried(works, fails)
+    pairs = [("the internet", name, port) for name, port in _SCANNED]
+    return _counted(zip(pairs, attempt_all(attempts, _SECONDS), strict=True))
 
 
 def intruder() -> Path:
@@ -76,8 +73,8 @@ def _own_behind_a_service(call: Call) -> str:
     return call.destination.address if call.destination.cluster_ip and call.source.is_pod else ""
 
 
-def _counted(answers: Sequence[tuple[Call, Answer]]) -> Tried:
+def _counted(answers: Iterable[tuple[Pair, Answer]]) -> Tried:
     works, fails = Counter[Pair](), Counter[Pair]()
-    for call, answer in answers:
-        (works if answer.passes else fails)[call.source.name, call.destination.name, call.port.first] += 1
+    for pair, answer in answers:
+        (works if answer.passes else fails)[pair] += 1
     return Tried(works, fails)

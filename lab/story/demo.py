@@ -125,9 +125,7 @@ def _change(engine: Engine) -> None:
     _say(f"- {_NEEDED_FLOW.strip()}")
     _say(f"+ {_REMAINING_FLOW.strip()}")
     declared = (_REPOSITORY / "traffic.yaml").read_text()
-    changed = {"traffic.yaml": declared.replace(_NEEDED_FLOW, _REMAINING_FLOW)}
-    for name, text in changed.items():
-        (engine.program / name).write_text(text)
+    (engine.program / "traffic.yaml").write_text(declared.replace(_NEEDED_FLOW, _REMAINING_FLOW))
     _summary(engine.preview().checked())
     _changes(engine.up().checked())
 

@@ -18,15 +18,6 @@ _VARYING = (
     (re.compile(r"\b10\.10\.10\.\d+ (connected|timed-out)"), r"<pod> \1"),
     (re.compile(r"\b(flash-\w+)-[0-9a-f]+-\w{5}\b"), r"\1-<id>"),
     (re.compile(r"\b10\.10\.10\.\d+\b"), "<pod>"),
-    (
-        re.compile(
-            r"(?m)^    unattributed, .*\n|^    \d+ lines? show .*\n|^    (?:read =|of the attributed|recorded:) .*\n"
-        ),
-        "",
-    ),
-    (re.compile(r"(?m)^( +[\d,]+){7}(  \S+)$"), r"    <counts>\2"),
-    (re.compile(r"; \d+ lines? passed that layer"), ""),
-    (re.compile(r"\b\d+ lines?\b"), "<number> lines"),
     (re.compile(r"\bpods \d+,"), "pods <number>,"),  # without a node, the demo takes the pods away
 )
 _COUNTED = re.compile(r"(?m)^  flash-firewall (?:denied|replay) .*\n(?:(?!== |  \S).*\n)*")
