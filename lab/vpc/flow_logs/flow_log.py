@@ -98,10 +98,14 @@ class FlowLog:
 
 
 def flow_logs(ec2: Any) -> Iterator[FlowLog]:  # noqa: ANN401 - boto3 clients have no static type
-    """Yield the active flow logs of an account and region that deliver to a bucket or a log group."""
+    """Yield the active flow logs of an account and region that deliver to a bucket or a log group.
+
+    One whose delivery fails, because its destination is gone, is left out: it delivers nothing.
+    """
     for page in ec2.get_paginator("describe_flow_logs").paginate():
         for described in page["FlowLogs"]:
-            if described.get("FlowLogStatus", "ACTIVE") == "ACTIVE":
+            active = described.get("FlowLogStatus", "ACTIVE") == "ACTIVE"
+            if active and described.get("DeliverLogsStatus") != "FAILED":
                 yield from _flow_log(ec2, described)
 
 

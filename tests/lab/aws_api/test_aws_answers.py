@@ -77,6 +77,7 @@ def test_a_flow_log_keeps_its_destination_options(
 
     (flow_log,) = ec2.describe_flow_logs(FlowLogIds=[identifier])["FlowLogs"]
     assert flow_log["DestinationOptions"] == answered
+    ec2.delete_flow_logs(FlowLogIds=[identifier])
 
 
 def test_a_flow_log_delivers_while_its_log_group_exists(aws: Aws, vpc: str) -> None:
@@ -100,6 +101,7 @@ def test_a_flow_log_delivers_while_its_log_group_exists(aws: Aws, vpc: str) -> N
     assert delivery() == ("SUCCESS", None)
     logs.delete_log_group(logGroupName="delivered")
     assert delivery() == ("FAILED", "Access error")
+    ec2.delete_flow_logs(FlowLogIds=[identifier])
 
 
 def test_a_workgroup_keeps_settings_that_an_update_does_not_name(aws: Aws) -> None:

@@ -12,6 +12,9 @@ from lab.running.lab import Lab
 from tests.support.engine.apis import REPOSITORY, Apis
 
 FOLDER = REPOSITORY / "docs" / "deployer"
+DEPLOYER = "documented-deployer"
+"""The service account that has the documented roles."""
+
 _DOCUMENTED = ("111122223333", "vpc-0a1b2c3d4e5f60718", "prod")
 """The account, the VPC and the stack of the files."""
 
@@ -34,7 +37,7 @@ def documented_token(lab: Lab, stack: str) -> str:
     account: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": {"name": "deployer", "namespace": "default"},
+        "metadata": {"name": DEPLOYER, "namespace": "default"},
     }
     objects = [account, *yaml.safe_load_all((FOLDER / "rbac.yaml").read_text(encoding="utf-8"))]
     for each in objects:
@@ -43,7 +46,7 @@ def documented_token(lab: Lab, stack: str) -> str:
     _kubectl(
         lab, stack, "apply", "--filename=-", given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     )
-    return _kubectl(lab, stack, "create", "token", "deployer", "--namespace=default", "--duration=24h").strip()
+    return _kubectl(lab, stack, "create", "token", DEPLOYER, "--namespace=default", "--duration=24h").strip()
 
 
 def documented_deployer(lab: Lab, stack: str, *parts: str) -> Deployer:

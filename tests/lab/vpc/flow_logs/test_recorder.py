@@ -156,7 +156,7 @@ def test_parquet_in_the_folders_of_the_stack_has_the_totals_that_were_sent(
         to_bucket(aws, "lab-records-parquet") as settings,
         recorded(aws, vpc, interfaces, **settings, DestinationOptions=FILES) as made,
     ):
-        (keys,) = made.recorder.record(minutes(interfaces, attempts=2, calls=3)).values()
+        keys = made.recorder.record(minutes(interfaces, attempts=2, calls=3))[made.flow_log]
         files = read_all(aws, "lab-records-parquet")
         found, reading = totals(FlowLogBucket(account, "lab-records-parquet", ""))
 
@@ -203,7 +203,8 @@ def test_events_in_a_log_group_have_the_same_totals(
         to_group(aws, "/lab/records") as settings,
         recorded(aws, vpc, interfaces, **settings) as made,
     ):
-        (streams,) = made.recorder.record(minutes(interfaces, attempts=2, calls=3), lost=(interfaces[IDLE],)).values()
+        recorded_minutes = minutes(interfaces, attempts=2, calls=3)
+        streams = made.recorder.record(recorded_minutes, lost=(interfaces[IDLE],))[made.flow_log]
         (delivery,) = deliveries_to_group(account, "/lab/records")
         found, reading = totals(FlowLogGroup(LogGroup(account, "/lab/records"), delivery.fields))
 
@@ -220,6 +221,24 @@ def test_a_later_delivery_adds_a_file_and_replaces_none(
         recorded(aws, vpc, interfaces, **settings, DestinationOptions=FILES) as made,
     ):
         windows = [*minutes(interfaces, attempts=1, calls=0)][:3]
-        first, second = (next(iter(made.recorder.record([each]).values())) for each in windows[:2])
+        first, second = (made.recorder.record([each])[made.flow_log] for each in windows[:2])
 
     assert len({*first, *second}) == 2
+
+
+def test_a_flow_log_whose_group_is_gone_delivers_nothing_and_hinders_no_other(
+    aws: Callable[[str], Any], vpc: str, interfaces: dict[str, str]
+) -> None:
+    logs = aws("logs")
+    with (
+        to_group(aws, "/lab/kept") as kept,
+        recorded(aws, vpc, interfaces, **kept) as delivering,
+        to_group(aws, "/lab/gone") as gone,
+        recorded(aws, vpc, interfaces, **gone) as failing,
+    ):
+        logs.delete_log_group(logGroupName="/lab/gone")
+        delivered = delivering.recorder.record([next(minutes(interfaces, attempts=1, calls=0))])
+        logs.create_log_group(logGroupName="/lab/gone")
+
+    assert delivered[delivering.flow_log]
+    assert failing.flow_log not in delivered
