@@ -86,3 +86,10 @@ def test_a_verb_that_reads_files_alone_loads_no_client_of_a_cluster_or_an_accoun
 
 def test_a_stack_without_alerts_is_proven_without_what_compiles_alerts() -> None:
     assert "flash_ticket.firewall.compile.alerts.cloudwatch" not in loaded_by("check")
+
+
+def test_a_program_ends_without_a_look_at_each_of_its_objects() -> None:
+    seen = "atexit.register(lambda: print(gc.get_freeze_count()))"  # it runs after what is registered later
+    (left_alone,) = map(int, fresh(f"import atexit, gc; {seen}; import components; kept = [[] for _ in range(1000)]"))
+
+    assert left_alone >= 1000

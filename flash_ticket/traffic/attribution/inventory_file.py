@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from ipaddress import ip_address
 from itertools import chain
 from pathlib import Path
@@ -27,7 +28,12 @@ _LARGEST_BYTES = 1 << 30
 """More than a list of 100,000 pods."""
 
 _NOTHING_DECLARED = Matrix("", (), (), ())
-_ADAPTER: TypeAdapter[Inventory] = TypeAdapter(Inventory)
+
+
+@cache
+def _adapter() -> TypeAdapter[Inventory]:
+    """Return what reads and writes inventories; a preview needs it not, and to make it takes longer than its proof."""
+    return TypeAdapter(Inventory)
 
 
 def listed_pods(described: Iterable[Described]) -> Iterator[Pod]:
@@ -117,7 +123,7 @@ def _sorted(labels: Mapping[str, str] | None) -> Labels:
 
 def inventory_json(inventory: Inventory) -> str:
     """Return an inventory as the text of a file for ``read_inventory``."""
-    return json.dumps({"format": _FORMAT, "inventory": _ADAPTER.dump_python(inventory, mode="json")}, indent=1) + "\n"
+    return json.dumps({"format": _FORMAT, "inventory": _adapter().dump_python(inventory, mode="json")}, indent=1) + "\n"
 
 
 def read_inventory(path: Path) -> Inventory:
@@ -145,7 +151,7 @@ def read_inventory(path: Path) -> Inventory:
 
 def _saved(content: object, source: str) -> Inventory:
     try:
-        found = _ADAPTER.validate_json(json.dumps(content))
+        found = _adapter().validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(("inventory", *map(str, first["loc"])))
