@@ -1,4 +1,7 @@
-"""From hand-written policies and a group to the running stack: no write cuts or deletes what is declared."""
+"""From hand-written policies and a group to the running stack: no write cuts or deletes what is declared.
+
+The one who deploys has the documented rights: those to take over, and those to delete recorded traffic.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,6 +20,7 @@ from flash_ticket.firewall.terms.verdict import Layer
 from lab.recording.journal import Journal
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
+from lab.rights.deployer import Deployer
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.firewall_command import Told, flash_firewall
@@ -25,12 +29,19 @@ from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.declared.old_policies import FOLDER, LEFT, TAKEN, drafted_traffic
 from tests.support.engine.apis import NAMESPACE, REPOSITORY
+from tests.support.engine.rights import documented_deployer, left_over
 
 pytestmark = pytest.mark.engine
 
 IN = ("--namespace", NAMESPACE)
 NAMED = {"Name": "tag:Name", "Values": ["flash-ticket-dev"]}
 OF_REDIS = {"Name": "tag:Name", "Values": ["flash-ticket-dev-redis"]}
+RECORDS = {"destination": "s3", "retentionDays": 30, "onDestroy": "delete"}
+PARTS = ("network", "bucket", "delete-records", "adopt")
+"""The files of ``docs/deployer/`` with the rights that this takes."""
+
+ELSEWHERE = ("ReadEndpoints", "ReadPrefixLists")
+"""Their statements that it does not need: no external is a service of AWS, and no place is a prefix list."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Moved:
         first: The first deployment, which takes over.
         second: The second one, which gives the group its tags.
         third: A preview after both.
+        deployer: The one who deploys, with the documented rights.
     """
 
     lab: Lab
@@ -56,6 +68,7 @@ class Moved:
     first: Result
     second: Result
     third: Result
+    deployer: Deployer
 
     def kubectl(self, *arguments: str) -> Told:
         return kubectl(self.lab, "dev", *arguments)
@@ -101,16 +114,22 @@ def _id(found: list[dict[str, str]], key: str) -> str:
 def moved(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
     settings = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
     group = _make_group(lab)
-    settings["config"][BINDING_KEY]["adopt"] = {"policies": list(TAKEN), "groups": {"api": group}}
+    settings["config"][BINDING_KEY] |= {
+        "adopt": {"policies": list(TAKEN), "groups": {"api": group}},
+        "flowLogs": RECORDS,
+    }
     files = {"traffic.yaml": yaml.safe_dump(drafted_traffic()), "Pulumi.dev.yaml": yaml.safe_dump(settings)}
     program = copy_program(REPOSITORY, tmp_path_factory.mktemp("moved") / "shop", files)
     kubectl(lab, "dev", "apply", "-f", str(FOLDER)).check_returncode()
     uids, planned = _uids(lab), Surveyor.of(lab, "dev").declared(program)
-    with recorded(lab, "dev", NAMESPACE) as recording:
+    deployer = documented_deployer(lab, "dev", *PARTS)
+    with recorded(lab, "dev", NAMESPACE, caller=deployer) as recording:
         first = Engine(lab, "dev", program, recording.variables).up().checked()
+    with recorded(lab, "dev", NAMESPACE, caller=deployer) as later:
+        engine = Engine(lab, "dev", program, later.variables)
+        second, third = engine.up().checked(), engine.preview().checked()
+    yield Moved(lab, program, planned, recording.journal, uids, group, first, second, third, deployer)
     engine = Engine(lab, "dev", program)
-    second, third = engine.up().checked(), engine.preview().checked()
-    yield Moved(lab, program, planned, recording.journal, uids, group, first, second, third)
     if engine.export()["deployment"].get("resources"):  # a single test was chosen
         engine.destroy()
     kubectl(lab, "dev", "delete", "networkpolicies", "--all", *IN)
@@ -209,11 +228,35 @@ def _verified(moved: Moved) -> dict[str, str]:
     return {each["where"]: each["kind"] for each in json.loads(told.stdout)["findings"]}
 
 
-def test_destroy_deletes_what_was_taken_over(moved: Moved) -> None:
-    Engine(moved.lab, "dev", moved.program).destroy().checked()
+@pytest.fixture(scope="module")
+def ended(moved: Moved) -> Moved:
+    """Destroy the stack after its first records, with the documented rights."""
+    aws = aws_client(moved.lab.aws_endpoint, "s3")
+    for bucket in _buckets(moved.lab):
+        aws.put_object(Bucket=bucket, Key="AWSLogs/first.log.gz", Body=b"first")
+    with recorded(moved.lab, "dev", NAMESPACE, caller=moved.deployer) as recording:
+        Engine(moved.lab, "dev", moved.program, recording.variables).destroy().checked()
+    return moved
 
-    ec2 = aws_client(moved.lab.aws_endpoint, "ec2")
+
+def _buckets(lab: Lab) -> list[str]:
+    """Return the buckets with recorded traffic, and with answers about it."""
+    listed = aws_client(lab.aws_endpoint, "s3").list_buckets()["Buckets"]
+    return [each["Name"] for each in listed if each["Name"].startswith("flash-ticket-dev-")]
+
+
+def test_destroy_deletes_what_was_taken_over(ended: Moved) -> None:
+    ec2 = aws_client(ended.lab.aws_endpoint, "ec2")
     left = ec2.describe_security_groups(Filters=[{"Name": "group-name", "Values": ["shop-api"]}])["SecurityGroups"]
 
-    assert _uids(moved.lab) == {}
+    assert _uids(ended.lab) == {}
     assert left == []
+
+
+def test_destroy_deletes_recorded_traffic(ended: Moved) -> None:
+    assert _buckets(ended.lab) == []
+
+
+def test_the_documented_rights_are_enough_and_none_is_left_over(ended: Moved) -> None:
+    assert ended.deployer.refused == set()
+    assert left_over(ended.deployer, *ELSEWHERE) == []

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.engine.apis import NAMESPACE, TARGET
 from tests.support.engine.life import Life
+from tests.support.engine.rights import left_over
 
 pytestmark = pytest.mark.engine
 
@@ -19,9 +20,6 @@ POLICIES = {
 ELSEWHERE = ("ReadEndpoints", "InsightRules", "WatchBucket")
 """Statements of the documented policies that no recorded deployment of a life needs: no external is a service of AWS,
 only a refresh reads the Insights rule, and moto has no metrics of buckets."""
-
-REWORDED = "ec2:ModifySecurityGroupRules"
-"""The call for a rule whose description alone changes."""
 
 OF_PROD = "ReadPrefixLists"
 """Only the clients of prod's load balancer are in a prefix list."""
@@ -41,16 +39,9 @@ def test_up_creates_what_the_preview_showed(life: Life) -> None:
 
 def test_the_documented_rights_of_the_deployer_are_enough_and_none_is_left_over(life: Life) -> None:
     further = (OF_PROD,) if life.watched else ()
-    policy, needed = life.deployer.policy.without_statements(*ELSEWHERE, *further), life.deployer.needed
-    unused = [
-        (statement.name, action)
-        for statement in policy.statements
-        for action in statement.actions - {REWORDED}
-        if not any(need.action == action and statement.allows(need) for need in needed)
-    ]
 
     assert life.deployer.refused == set()
-    assert unused == []
+    assert left_over(life.deployer, *ELSEWHERE, *further) == []
 
 
 def test_every_policy_is_deployed_under_its_name(life: Life) -> None:

@@ -52,7 +52,7 @@ class InterfaceGroups:
         pods: Sequence[PodIdentity],
     ) -> Cause:
         groups = ", ".join(sorted(wanted))
-        problem = f"the interface {interface.id} of {endpoint.name} ({address}) lacks the group {groups}"
+        problem = f"the interface {interface.id} of {endpoint.name} ({address}) lacks {groups}"
         if not endpoint.workload:
             return Cause(Suspect.MISSING_GROUP, problem, f"Attach {groups} to it")
         names = " ".join(pod.name for pod in self._at(address, pods)) or "POD"
@@ -70,7 +70,7 @@ class InterfaceGroups:
         return (pod for pod in pods if (pod.namespace, pod.name) in having)
 
     def _wanted(self, endpoint: Endpoint) -> frozenset[str]:
-        """Return the ids of groups: each interface of an endpoint carries one of them. Empty if not known."""
+        """Return the ids of the groups of an endpoint. Empty if not known."""
         found: set[str] = set()
         for group in endpoint.groups:
             if isinstance(group, OwnGroup):

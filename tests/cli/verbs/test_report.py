@@ -46,7 +46,7 @@ def test_the_page_has_what_each_verb_answers(deployed: Path) -> None:
     assert result.exit_code == 1
     denied = section(result.stdout, "denied")
     assert "api => redis : TCP 6379" in denied
-    assert "likely: the interface eni-api-2 of api (10.10.10.22) lacks the group sg-own-api" in denied
+    assert "likely: the interface eni-api-2 of api (10.10.10.22) lacks sg-own-api" in denied
     assert "- {from: host-192-0-2-66, to: pay, ports: [22]}" in denied
     assert "read = attributed + unattributed + malformed: 33 = 31 + 1 + 1" in denied
     assert "first deployment" in section(result.stdout, "changed")

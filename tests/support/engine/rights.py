@@ -18,6 +18,9 @@ DEPLOYER = "documented-deployer"
 _DOCUMENTED = ("111122223333", "vpc-0a1b2c3d4e5f60718", "prod")
 """The account, the VPC and the stack of the files."""
 
+_REWORDED = "ec2:ModifySecurityGroupRules"
+"""The call for a rule whose description alone changes."""
+
 
 def documented_policy(lab: Lab, stack: str, *parts: str) -> Policy:
     """Return what some files of the folder allow together, written for a stack of the lab."""
@@ -52,6 +55,16 @@ def documented_token(lab: Lab, stack: str) -> str:
 def documented_deployer(lab: Lab, stack: str, *parts: str) -> Deployer:
     """Return a deployer of a stack with what some files of the folder and its roles allow."""
     return Deployer(documented_policy(lab, stack, *parts), lab.aws_endpoint, documented_token(lab, stack))
+
+
+def left_over(deployer: Deployer, *elsewhere: str) -> list[tuple[str, str]]:
+    """Return the statements with actions that no call so far needed, but for some statements that others need."""
+    return [
+        (statement.name, action)
+        for statement in deployer.policy.without_statements(*elsewhere).statements
+        for action in statement.actions - {_REWORDED}
+        if not any(need.action == action and statement.allows(need) for need in deployer.needed)
+    ]
 
 
 def _kubectl(lab: Lab, stack: str, *arguments: str, given: str = "") -> str:

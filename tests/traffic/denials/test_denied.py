@@ -199,7 +199,7 @@ def test_an_interface_without_its_services_group_is_blamed_and_the_pod_named() -
     cause = only(found(line(API_BARE, REDIS, 6379, interface="eni-redis")).denials).causes[0]
 
     assert cause.suspect is Suspect.MISSING_GROUP
-    assert "eni-api-2 of api (10.10.10.22) lacks the group sg-own-api" in cause.problem
+    assert "eni-api-2 of api (10.10.10.22) lacks sg-own-api" in cause.problem
     assert "delete pod api-2" in cause.remedy
 
 
