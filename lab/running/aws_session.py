@@ -4,7 +4,9 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.loaders import Loader
 
+from flash_ticket.live.asking.aws_session import PlainDescriptions
 from lab.surroundings import REGION
 
 
@@ -27,9 +29,18 @@ class _LabSession(boto3.Session):
         return self._made[service]
 
 
+def read_plainly() -> None:
+    """Make each later session of this process, boto3's too, read the descriptions of services as the product does.
+
+    Each is read once, into plain dictionaries: that of EC2 takes 0.05 seconds, and for each session 0.3 without this.
+    """
+    Loader.FILE_LOADER_CLASS = PlainDescriptions
+
+
 @cache
 def aws_session(endpoint: str) -> boto3.Session:
     """Return this process's session for an endpoint, such as `lab.running.lab.Lab.aws_endpoint`."""
+    read_plainly()
     return _LabSession(endpoint)
 
 

@@ -51,7 +51,8 @@ class AwsSession:
         self._session: Any = botocore.session.Session(profile=profile)
         named = self._session.get_config_variable("region")  # it fails if there is no such profile
         folders = self._session.get_config_variable("data_path") or ""
-        loader = _Descriptions([str(Path(each).expanduser()) for each in folders.split(os.pathsep) if each], _Plain())
+        searched = [str(Path(each).expanduser()) for each in folders.split(os.pathsep) if each]
+        loader = _Descriptions(searched, PlainDescriptions())
         self._session.register_component("data_loader", loader)
         self.region_name = region or named
 
@@ -60,7 +61,7 @@ class AwsSession:
         return self._session.create_client(service, region_name=self.region_name, **settings)
 
 
-class _Plain(JSONFileLoader):
+class PlainDescriptions(JSONFileLoader):
     """Reads descriptions of services into plain dictionaries: that of EC2 takes 0.05 seconds, not 0.3."""
 
     def load_file(self, file_path: str) -> Any:  # noqa: ANN401 - a document
