@@ -12,7 +12,7 @@ from flash_ticket.cli.manifests import Context, Live, Plugin, analysed, analysed
 from flash_ticket.cli.options import HERE, Directory, Project, Stack, read
 from flash_ticket.firewall.analyse.endpoint_name import find_endpoint, find_port
 from flash_ticket.firewall.prove.address_ends import Question, Verdicts
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, one_node_notices
 from flash_ticket.report.explanation import explained, stops
 from flash_ticket.report.json_form import NO_REASONS, AnswerFormat
 from flash_ticket.traffic.attribution.attributed_traffic import refuse_other_stack
@@ -65,7 +65,8 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
     else:
         question, firewall = _question(project, stack, inventories)
         answers, reasons = question.answers(source, destination, port), firewall.matrix.reasons
-        show_notes([*question.unknown(source, destination), *firewall.overlap_notices(source, destination)])
+        notes = [*question.unknown(source, destination), *firewall.overlap_notices(source, destination)]
+        show_notes([*notes, *one_node_notices(firewall.layers(), answers)])
     sys.stdout.write(explained(answers, output, reasons))
     return ExitStatus.VIOLATED if all(map(stops, answers)) else ExitStatus.HOLDS
 

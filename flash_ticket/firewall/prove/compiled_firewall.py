@@ -1,6 +1,6 @@
 """Both compiled layers of one environment, with their alerts: what the program proves, shows and deploys."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from flash_ticket.firewall.compile.pod_layer import PodFirewall, compile_policie
 from flash_ticket.firewall.compile.quota import size_notices
 from flash_ticket.firewall.compile.suspended import opened, require_known, suspension_notices
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, VpcFirewall
+from flash_ticket.firewall.declare.choices import PodEniMode
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import NONE_SUSPENDED, Suspensions
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS, Administrators
@@ -26,7 +27,7 @@ from flash_ticket.firewall.prove.proof import Proof, prove
 from flash_ticket.firewall.prove.violation import few
 from flash_ticket.firewall.terms.notice import Notice
 from flash_ticket.firewall.terms.ports import PortSet
-from flash_ticket.firewall.terms.verdict import Layer
+from flash_ticket.firewall.terms.verdict import Layer, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,29 @@ def account_notices(layers: BothLayers) -> Iterator[Notice]:
             f"knows what others allow in {few(groups)}",
             "Read the proof of a preview, which reads the account",
         )
+
+
+def one_node_notices(layers: BothLayers, answers: Iterable[Sequence[Verdict]]) -> Iterator[Notice]:
+    """Yield a notice if groups stop a connection between pods, and do not judge it where both run on one node.
+
+    Source: Amazon EKS User Guide, "Assign security groups to individual Pods": in standard mode, groups do not apply to
+    traffic between pods on one node. Pods without a group of their own share the interface of their node in any mode.
+    """
+    stopped = [each for verdicts in answers for each in verdicts if each.layer is Layer.VPC and each.stops]
+    for verdict in stopped:
+        ends = [layers.named.get(name) for name in (verdict.source, verdict.destination)]
+        if all(end and end.workload for end in ends) and not _is_judged(layers, ends):
+            yield Notice(
+                f"{verdict.source} and {verdict.destination} on one node",
+                "no security group judges packets between pods of one node, so the pod layer alone decides there",
+                "Keep them on different nodes (podAntiAffinity) if both layers have to decide",
+            )
+            return
+
+
+def _is_judged(layers: BothLayers, ends: Iterable[Endpoint | None]) -> bool:
+    is_strict = layers.environment.cluster.pod_eni_mode is PodEniMode.STRICT
+    return is_strict and any(end.has_own_group for end in ends if end)
 
 
 @dataclass(frozen=True, slots=True)
