@@ -63,10 +63,7 @@ def test_declared_denials_are_listed_first(night: Path) -> None:
         "another pod of flash-ticket => pay : TCP 3100  2 lines, 2026-11-24T03:01:00Z to 2026-11-24T03:01:30Z",
         "the internet => pay : TCP 22  1 line, 2026-11-24T03:01:00Z to 2026-11-24T03:01:05Z",
     ]
-    assert (
-        "  likely: the interface eni-api-2 of api (10.10.10.22) lacks sg-own-api, sg-own-pods.flash-ticket"
-        in shown
-    )
+    assert "  likely: the interface eni-api-2 of api (10.10.10.22) lacks sg-own-api, sg-own-pods.flash-ticket" in shown
     assert "    - {from: host-192-0-2-66, to: pay, ports: [22]}" in shown
 
 
