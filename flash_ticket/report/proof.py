@@ -7,7 +7,7 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, stopped_once
-from flash_ticket.firewall.prove.endpoint import THROUGH_NODE
+from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, THROUGH_NODE
 from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest, Why
 from flash_ticket.firewall.prove.violation import Fault, Violation, few
 from flash_ticket.firewall.terms.input_error import escaped
@@ -71,6 +71,8 @@ def blurs_text(blurs: Sequence[Blur]) -> Iterator[str]:
         yield from _first(_MOST_LINES, [str(blur) for blur in found])
         if found[0].because:
             yield "Narrow these rules, or give the places addresses of their own."
+        elif any(blur.destination == KUBELET and DNS in blur.like for blur in found):
+            yield "If CoreDNS has no group of the nodes, say which it has: cluster.dns.groups of the binding."
 
 
 def blurs_said(blurs: Sequence[Blur]) -> Iterator[tuple[str, list[Blur]]]:

@@ -28,11 +28,12 @@ def taking_over_text(taken: TakingOver) -> str:
 def _policies(taken: TakingOver) -> Iterator[str]:
     if not taken.policies:
         return
-    names = escaped(", ".join(taken.policies))
+    names, count = escaped(", ".join(taken.policies)), len(taken.policies)
     yield (
-        f"This takes over {len(taken.policies)} NetworkPolicies of {taken.namespace}: {names}. "
-        "One write changes each of them in place, after the policies that this creates. From then on they belong to "
-        "this stack, and pulumi destroy deletes them."
+        f"This takes over {count} NetworkPolic{'y' if count == 1 else 'ies'} of {taken.namespace}: {names}. "
+        f"One write changes {'it' if count == 1 else 'each of them'} in place, after the policies that this creates. "
+        f"From then on {'it belongs' if count == 1 else 'they belong'} to this stack, and pulumi destroy deletes "
+        f"{'it' if count == 1 else 'them'}."
     )
     yield from indented(taken.changes, "in the pod layer, compared with all policies that are there now")
 

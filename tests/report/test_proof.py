@@ -11,6 +11,7 @@ from flash_ticket.firewall.terms.ports import tcp
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.report.json_form import AnswerFormat
 from flash_ticket.report.proof import checked, proof_text
+from tests.support.declared.accounts import binding_content, environment_of, shop_matrix
 from tests.support.declared.stacks import CASES, as_eks_makes_groups
 from tests.support.mutants.mutations import Compiled, compiled
 
@@ -40,6 +41,24 @@ def test_a_proof_that_holds_is_one_line() -> None:
         "The proof holds: 21 declared connections pass both layers, and no undeclared one does: both stop 612, one "
         "stops 88."
     )
+
+
+def test_dns_that_is_open_at_nodes_too_leads_to_the_key_that_closes_it() -> None:
+    hint = "If CoreDNS has no group of the nodes, say which it has: cluster.dns.groups of the binding."
+
+    def said(dns: dict[str, object]) -> list[str]:
+        binding = binding_content("dev")
+        binding["cluster"]["dns"] = dns
+        matrix = shop_matrix()
+        return proof_text(compile_firewall(matrix, environment_of("dev", binding, matrix)).proof()).splitlines()
+
+    assert said({"mode": "cluster"})[-4:] == [
+        "  api => the kubelet : TCP 53,UDP 53, like DNS",
+        "  gateway => the kubelet : TCP 53,UDP 53, like DNS",
+        "  pay => the kubelet : TCP 53,UDP 53, like DNS",
+        hint,
+    ]
+    assert hint not in said({"mode": "cluster", "groups": ["cluster"]})
 
 
 def test_what_one_layer_alone_stops_is_listed_on_request() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from flash_ticket.firewall.change.adopting.taken_groups import TakenGroups
 from flash_ticket.firewall.change.adopting.taken_policies import taken_policies
-from flash_ticket.firewall.change.deployed import Deployed, title_of
+from flash_ticket.firewall.change.deployed import Deployed, identity, title_of
 from flash_ticket.firewall.change.impact import Impact, impact, openings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.changes import Change, changes_between
@@ -69,8 +69,10 @@ def taking_over(planned: CompiledFirewall, deployed: Deployed, groups: TakenGrou
     taken = tuple(policy["metadata"]["name"] for policy in found)
     changes: tuple[Change, ...] = ()
     if taken:
-        others = tuple(each for each in deployed.foreign_policies if each not in found)
         layers = planned.layers()
+        # A policy that nobody listed, but that does what ours of its name does, becomes ours as well.
+        ours = {identity(each) for each in layers.manifests}
+        others = tuple(each for each in deployed.foreign_policies if identity(each) not in ours)
         now = (*deployed.policies, *deployed.foreign_policies)
         before = replace(layers, manifests=now, beside=layers.manifests)
         after = replace(layers, manifests=(*layers.manifests, *others), beside=now)

@@ -38,6 +38,20 @@ def test_a_preview_names_what_it_takes_over_what_changes_and_what_to_delete_when
     assert warning.startswith("Do not delete the folder that they came from as a whole")
 
 
+def test_a_policy_that_does_what_ours_of_its_name_does_needs_no_place_in_the_list() -> None:
+    listed, unlisted = TAKEN[0], TAKEN[1]
+    planned = shop_of_the_folder(adopt=[listed])
+    equal = next(each.manifest() for each in planned.pods.policies if each.name == unlisted)
+    old = (each for each in old_policies() if each["metadata"]["name"] in {listed, *LEFT})
+    found = taking_over(planned, nothing_deployed(foreign_policies=(*old, equal)))
+
+    assert found
+    assert (found.policies, found.left_over) == ((listed,), LEFT)
+    assert taking_over_text(found).startswith(
+        f"This takes over 1 NetworkPolicy of flash-ticket: {listed}. One write changes it in place"
+    )
+
+
 def test_after_the_takeover_only_what_is_left_over_is_named_and_then_nothing() -> None:
     planned = shop_of_the_folder()
     ours = tuple(policy.manifest() for policy in planned.pods.policies)
