@@ -220,18 +220,19 @@ def noted(size: int, steps: Iterator[tuple[str, Taken, Taken]]) -> Iterator[tupl
 
 
 def row(size: int, taken: tuple[tuple[str, Taken, Taken], ...]) -> str:
-    """Return the row of a step: the medians of its runs."""
+    """Return the row of a step: the medians of its runs, and the spread of the ratio of each pair."""
     ours, others = [one for _, one, _ in taken], [other for _, _, other in taken]
 
     def both(kind: str, digits: int) -> str:
         return ", ".join(f"{statistics.median(getattr(each, kind) for each in of):.{digits}f}" for of in (ours, others))
 
-    ratio = statistics.median(one.seconds / other.seconds for _, one, other in taken)
+    ratios = [one.seconds / other.seconds for _, one, other in taken]
+    spread = f" ({min(ratios):.2f}-{max(ratios):.2f})" if len(ratios) > 1 else ""
     each = statistics.median(1e3 * one.seconds / one.resources for one in ours)
     cells = (
         both("resources", 0),
         both("seconds", 1),
-        f"{ratio:.2f}",
+        f"{statistics.median(ratios):.2f}{spread}",
         f"{each:.0f}",
         both("processor", 1),
         both("memory", 0),
