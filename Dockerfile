@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# The verifier of docs/verifier-cronjob.yaml. Not built where this project is tested: no container registry is there.
+# The verifier of docs/verifier-cronjob.yaml. Neither built nor linted where this project is tested: there is no container
+# registry and no hadolint.
 # Build it with the digest of a python:3.12-slim that you trust: docker build --build-arg PYTHON=python@sha256:... .
 ARG PYTHON
 FROM ${PYTHON} AS build

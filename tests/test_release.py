@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,8 +45,23 @@ def test_a_tag_of_another_version_is_refused(release: ModuleType, tmp_path: Path
         release.main("v9.9.9", tmp_path)
 
 
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_runs_targets_and_scripts_that_exist(workflow: Path) -> None:
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    commands = "\n".join(step["run"] for job in jobs for step in job["steps"] if "run" in step)
+    targets = re.findall(r"\bmake (\S+)", commands)
+    known = re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert targets
+    assert set(targets) <= set(known)
+    assert [name for name in re.findall(r"\.ci/\S+", commands) if not (ROOT / name).exists()] == []
+
+
 def test_every_action_of_a_workflow_is_pinned_to_a_commit() -> None:
-    for workflow in sorted((ROOT / ".github/workflows").glob("*.yml")):
+    for workflow in WORKFLOWS:
         used = re.findall(r"uses: (\S+)", workflow.read_text())
         assert used
         assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each) for each in used), workflow.name
