@@ -24,8 +24,8 @@ Plugin = Annotated[
     CniName | None,
     typer.Option(
         "--cni",
-        help="With --dir or --live: the network plug-in that enforces the policies. With some an ipBlock matches pods, "
-        "whose addresses a live cluster and dumps of it hold. Default: the words of the API, an ipBlock matches none.",
+        help="With --dir or --live: the network plug-in that enforces the policies. With some of them, an ipBlock "
+        "matches pods, too, by the addresses in the live cluster or in its dump. Default: an ipBlock matches no pod.",
     ),
 ]
 

@@ -89,7 +89,9 @@ def _heading(blur: Blur) -> str:
             "The pod layer takes these for something declared, and only the account knows if the VPC layer stops them:"
         )
     if blur.destination == THROUGH_NODE:
-        return "Pods of IPv6 reach IPv4 addresses through their node, where no policy and no group of theirs applies:"
+        return (
+            "Pods of IPv6 reach IPv4 addresses through their node, where neither policies nor the pods' groups apply:"
+        )
     if blur.because:
         return "The pod layer takes these for something declared, and rules of others open the VPC layer for them:"
     return "Neither layer can stop these, because they look like something declared:"

@@ -60,7 +60,7 @@ def _matrix(matrix: Matrix) -> Iterator[str]:
 
 
 def _proof() -> Iterator[str]:
-    yield from title("The proof: both layers of each environment, compiled and held against the matrix")
+    yield from title("The proof: both layers of each environment, compiled and compared with the matrix")
     for stack in stacks(_REPOSITORY):
         for line in proof_text(read_project(_REPOSITORY, stack).proof()).splitlines():
             yield f"  {stack}: {line}"

@@ -44,15 +44,15 @@ def explain(  # noqa: PLR0913, PLR0917 - each is an option of the command
         list[Path] | None,
         typer.Option(
             "--inventory",
-            help="A saved inventory, or the JSON of kubectl get pods,services -A -o json: says what has an address.",
+            help="A saved inventory, or the JSON of kubectl get pods,services -A -o json. It says whose an address is.",
         ),
     ] = None,
     output: Annotated[AnswerFormat, typer.Option(help="The output format.")] = AnswerFormat.TXT,
 ) -> ExitStatus:
     """Show whether a connection passes, and which policies and rules decide. Exits 0 if it passes, 1 if not.
 
-    An address can belong to several places, or to a place that only the account knows. There is an answer for each of
-    them then, and the connection passes if it passes for one of them.
+    An address can belong to several places, or to a place that only the account knows. Then each of
+    them has its own answer, and the connection passes if it passes for one of them.
 
     It also exits 0 if only the account knows: then a rule of others may let the connection pass.
     """

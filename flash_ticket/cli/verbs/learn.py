@@ -45,10 +45,10 @@ def learn(  # noqa: PLR0913, PLR0917 - each is an option of the command
         typer.Option("--dir", help="Draft from the NetworkPolicies in this directory or file, not from traffic."),
     ] = None,
 ) -> ExitStatus:
-    """Draft a traffic.yaml from the traffic that worked. Review it line by line: it would hold an attack too.
+    """Draft a traffic.yaml from the traffic that worked. Review it line by line: an attack would be in it, too.
 
     With --dir it drafts from existing NetworkPolicies, keeps their names where it can, lists what has no counterpart,
-    and says which connections differ. It needs no project, cluster or account then.
+    and says which connections differ. Then it needs no project, cluster or account.
     """
     if directory:
         _refuse_both(sources, since, inventories)

@@ -34,7 +34,7 @@ def list_connections(  # noqa: PLR0913, PLR0917 - each is an option of the comma
     ] = None,
     exposed: Annotated[  # noqa: FBT002 - a flag of the command
         bool,
-        typer.Option("--exposure", help="With --dir or --live: what is open to pods that could still be created, too."),
+        typer.Option("--exposure", help="With --dir or --live: list what is open to pods that do not exist yet, too."),
     ] = False,
     output: Annotated[Format, typer.Option(help="The output format.")] = Format.TXT,
 ) -> ExitStatus:

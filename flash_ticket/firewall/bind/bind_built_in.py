@@ -103,7 +103,7 @@ class BuiltInBinder:
             there = f"its endpoints are for {known}" if known else "it has no endpoints of AWS services"
             problem = f"{self.vpc.id} has no VPC endpoint of the AWS service {service}: {there}"
             if self.lookup.account.id == SYMBOLIC_ID:
-                problem = f"nothing tells where the AWS service {service} is"
+                problem = f"it is not known where the AWS service {service} is"
             raise InputError(
                 MATRIX,
                 key,

@@ -98,7 +98,7 @@ def overlap_notices(environment: Environment, firewall: PodFirewall, services: C
         cni = environment.cluster.cni.value
         yield Notice(
             "cluster.podSubnets",
-            f"nothing tells which subnets pods are in, and with {cni} an ipBlock matches pods: the pod layer takes a "
+            f"it is not known which subnets pods are in, and with {cni} an ipBlock matches pods: the pod layer takes a "
             f"pod with an address of {_all(among_pods)} for that place",
             "Write the subnets that pods get addresses of, and keep places out of them",
         )
@@ -122,7 +122,7 @@ def _client_notices(environment: Environment, front: LoadBalancer) -> Iterator[N
     if not shared and environment.account == SYMBOLIC_ID:
         shared, said = (
             _shared(narrowed, _possible(environment)),
-            "only the account tells whether pods can have their addresses",
+            "only the account knows whether pods can have their addresses",
         )
     if shared:
         yield Notice(
@@ -164,7 +164,7 @@ def _notice(environment: Environment, found: Sequence[Overlap]) -> Notice:
     if first.covered is Covered.MAYBE_PODS:
         return Notice(
             key,
-            f"only the account tells whether pods can have its addresses ({networks}), and with {cni} an ipBlock "
+            f"only the account knows whether pods can have its addresses ({networks}), and with {cni} an ipBlock "
             f"matches pods, so for any pod there: {allowed}",
             "Compare them with the subnets of pods; a preview does",
         )

@@ -143,7 +143,7 @@ class Question:
         ends = self.ends(source), self.ends(destination)
         is_fourth = AddressRange.of(_address(destination) or "::").family is Family.V4
         if THROUGH_NODE in self.layers.named and is_fourth and any(end.endpoint.workload for end in ends[0]):
-            problem = f"pods reach {destination} through their node, where no policy and no group of theirs applies"
+            problem = f"pods reach {destination} through their node, where neither policies nor the pods' groups apply"
             raise InputError(self.layers.environment.name, source, problem, _THROUGH_NODE)
         answers = [self.answer(one, other, asked) for one in ends[0] for other in ends[1]]
         found = [answer for answer in answers if any(map(_is_controlled, answer))]
@@ -206,7 +206,7 @@ class Question:
             at = AddressRange.of(address) if address else None
             if at and not self.known and self._may_be_inside(at) and not self._alone(at):
                 found.append(
-                    f"{address}: nothing here tells whether a pod, a node or a Service has this address. "
+                    f"{address}: it is not known here whether a pod, a node or a Service has this address. "
                     "Give --inventory with the output of flash-firewall inventory, or name the service instead."
                 )
         return found

@@ -65,7 +65,7 @@ def log_of_group(account: AwsAccount, text: str) -> Log:
     if not formats and _OWN_GROUP.fullmatch(group):
         formats = {RECORD_FIELDS}  # a destroyed stack left this group behind
     if len(formats) > 1:
-        problem = "several flow logs deliver to it in different formats, and no line tells whose it is"
+        problem = "several flow logs deliver to it in different formats, and no line says whose it is"
         raise InputError(text, "", problem, "Give each flow log a group of its own")
     if formats:
         return FlowLogGroup(LogGroup(account, group), formats.pop())

@@ -103,7 +103,7 @@ def test_without_the_account_a_private_cidr_may_be_among_pods(project: Path) -> 
         "alb: {cidrs: [10.10.0.0/16]}",
     )
     named = (
-        "places.alb: only the account tells whether pods can have its addresses (10.10.0.0/16), and with vpc-cni an "
+        "places.alb: only the account knows whether pods can have its addresses (10.10.0.0/16), and with vpc-cni an "
         "ipBlock matches pods, so for any pod there: it may reach gateway on TCP 3000. Compare them with the subnets "
         "of pods; a preview does.\n"
     )

@@ -125,7 +125,7 @@ def test_where_pods_are_is_asked_for_if_nothing_tells_it() -> None:
     assert blurs(found) == ["a pod elsewhere in the cluster => gateway : TCP 3000, like alb"]
     (notice,) = said(found)
     assert notice == (
-        "cluster.podSubnets: nothing tells which subnets pods are in, and with vpc-cni an ipBlock matches pods: the "
+        "cluster.podSubnets: it is not known which subnets pods are in, and with vpc-cni an ipBlock matches pods: the "
         "pod layer takes a pod with an address of alb, database, rabbitmq and redis for that place. Write the subnets "
         "that pods get addresses of, and keep places out of them."
     )

@@ -133,7 +133,7 @@ def test_what_only_the_account_knows_is_a_condition() -> None:
     }
     assert asked(question, "api", "8.8.8.8", "443") == {("api", "8.8.8.8 (the internet)"): False}
     (line,) = question.unknown("api", "10.20.20.7")
-    assert line.startswith("10.20.20.7: nothing here tells whether a pod, a node or a Service has this address.")
+    assert line.startswith("10.20.20.7: it is not known here whether a pod, a node or a Service has this address.")
     assert question.unknown("api", "8.8.8.8") == []
 
 

@@ -34,7 +34,7 @@ def test_pods_of_ipv6_reach_ipv4_addresses_through_their_node_where_no_layer_app
     assert listed == {f"{service} => {THROUGH_NODE} : All Connections" for service in ("api", "gateway", "pay")}
     assert (proof.violations, proof.stopped[1], proof.others) == ((), without.stopped[1], without.others)
     assert found.layers().connections().as_map()["api", THROUGH_NODE] == ALL_PORTS
-    assert "where no policy and no group of theirs applies:" in proof_text(proof)
+    assert "where neither policies nor the pods' groups apply:" in proof_text(proof)
     assert THROUGH_NODE not in none.layers().named
     assert THROUGH_NODE not in firewall(cni=CniName.CILIUM).layers().named
     assert THROUGH_NODE not in compile_firewall(shop_matrix(), environment).layers().named

@@ -202,7 +202,7 @@ def test_a_group_with_several_flow_log_formats_is_reported(moto: MotoAccount, en
     flow_log(moto, other, group_arn("/shop/flows"), fields="${version} ${srcaddr}")
 
     assert refusal("cloudwatch:/shop/flows") == (
-        "cloudwatch:/shop/flows: several flow logs deliver to it in different formats, and no line tells whose it is. "
+        "cloudwatch:/shop/flows: several flow logs deliver to it in different formats, and no line says whose it is. "
         "Give each flow log a group of its own."
     )
 

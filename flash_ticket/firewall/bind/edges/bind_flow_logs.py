@@ -61,7 +61,7 @@ def _refuse_unfit(found: FoundFlowLog, lookup: Lookup, vpc: FoundVpc) -> None:
     if missing := [field for field in NEEDED_FIELDS if field not in found.fields]:
         raise lookup.refuse(
             _KEY,
-            f"the records of {found.id} lack {', '.join(missing)}, so they do not tell which pods are at both ends",
+            f"the records of {found.id} lack {', '.join(missing)}, so they do not show which pods are at both ends",
             "Name a flow log with these fields, or have this program make one: flowLogs.destination, retentionDays, "
             "onDestroy. A VPC may have several",
         )
