@@ -8,9 +8,9 @@ from lab.recording.journal import Part, Reach
 from lab.recording.message import Request, Response
 
 _READS = ("Describe", "Get", "List", "BatchGet", "GET ", "HEAD ")
-_OF_RULES = {
+_OF_ONE_GROUP = {
     f"{verb}SecurityGroup{direction}" for verb in ("Authorize", "Revoke") for direction in ("Ingress", "Egress")
-} | {"ModifySecurityGroupRules"}
+} | {"ModifySecurityGroupRules", "DeleteSecurityGroup"}
 _MESSAGE = "the lab says no"
 # Codes from the API references of the services: EC2 "Error codes", S3 "Error responses", "Common errors" elsewhere.
 _EC2 = {
@@ -61,7 +61,7 @@ class AwsApi:
         if call.service != "ec2":
             return Reach(Part.NONE)
         group = call.parameters.get("GroupId", "")
-        return Reach(Part.RULES, group) if group and call.action in _OF_RULES else Reach(Part.VPC)
+        return Reach(Part.GROUP, group) if group and call.action in _OF_ONE_GROUP else Reach(Part.VPC)
 
     def refusal(self, request: Request, how: How) -> Response:
         """Return the error document of the service."""

@@ -56,8 +56,10 @@ class Write:
 class Part(Enum):
     """A part of the deployed firewall that one write can change."""
 
-    CLUSTER = "the policies in the cluster"
-    RULES = "the rules of one group in the account"
+    CLUSTER = "the policies in the cluster, of every kind"
+    POLICIES = "the NetworkPolicies in the cluster"
+    ATTACHMENTS = "the SecurityGroupPolicies in the cluster"
+    GROUP = "one group in the account, with its rules"
     VPC = "the groups, rules and flow logs in the account"
     NONE = "none of it"
 
@@ -68,7 +70,7 @@ class Reach:
 
     Attributes:
         part: The part of the deployed firewall.
-        group: The id of the group whose rules it changes; empty for another part.
+        group: The id of the group that it changes; empty for another part.
     """
 
     part: Part

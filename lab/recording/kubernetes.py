@@ -10,6 +10,10 @@ from lab.recording.message import Request, Response
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 # Questions that are asked by creating an object (Kubernetes API reference, authorization and authentication).
 _QUESTIONS = ("/apis/authorization.k8s.io/", "/apis/authentication.k8s.io/")
+_PARTS = {
+    ("networking.k8s.io", "networkpolicies"): Part.POLICIES,
+    ("vpcresources.k8s.aws", "securitygrouppolicies"): Part.ATTACHMENTS,
+}
 _ANSWERS = {
     How.SERVER_ERROR: (500, "InternalError", "an error on the server has prevented the request from succeeding"),
     How.THROTTLED: (429, "TooManyRequests", "the server has received too many requests"),
@@ -33,9 +37,13 @@ class KubernetesApi:
         resource = rest.partition("/")[2] if namespaced else parts.path.rpartition("/")[2]
         return f"{request.method} {resource}"
 
-    def reach(self, _: Request) -> Reach:
-        """Return what the request can change of the firewall."""
-        return Reach(Part.CLUSTER)
+    def reach(self, request: Request) -> Reach:
+        """Return what the request can change of the firewall: most write an object of one kind."""
+        match urlsplit(request.path).path.strip("/").split("/"):
+            case ["apis", group, _, "namespaces", _, kind, *_]:
+                return Reach(_PARTS.get((group, kind), Part.CLUSTER))
+            case _:
+                return Reach(Part.CLUSTER)
 
     def refusal(self, request: Request, how: How) -> Response:
         """Return a Status (Kubernetes API conventions, "Response Status Kind")."""

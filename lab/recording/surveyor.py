@@ -26,6 +26,8 @@ from lab.running.aws_session import aws_session
 from lab.running.lab import Lab
 from lab.surroundings import REGION
 
+_NETWORK_POLICY = "NetworkPolicy"
+
 
 @dataclass(frozen=True, slots=True)
 class Surveyor:
@@ -64,7 +66,7 @@ class Surveyor:
         asked = cluster or self.cluster, account or self._account(namespace)
         return read_deployed(*asked, owner, self.vpc, further=further)
 
-    def with_rules_of(self, group: str, former: Deployed) -> Deployed:
+    def with_group(self, group: str, former: Deployed) -> Deployed:
         """Return what was deployed before, with one group and its rules as they are now."""
         asked = [{"Name": "group-id", "Values": [group]}, {"Name": f"tag:{STACK_TAG}", "Values": [self.stack]}]
         account = AwsAccount(self.session, NOBODY)
@@ -111,15 +113,21 @@ class Standing:
         match reach.part:
             case Part.CLUSTER:
                 return self.surveyor.standing(self.namespace, account=_Kept(former))
-            case Part.RULES:
-                return self.surveyor.with_rules_of(reach.group, former)
+            case Part.POLICIES:
+                policies = _WithPolicies(former, self.surveyor.cluster)
+                return self.surveyor.standing(self.namespace, policies, _Kept(former))
+            case Part.ATTACHMENTS:
+                attachments = _WithAttachments(former, self.surveyor.cluster)
+                return self.surveyor.standing(self.namespace, attachments, _Kept(former))
+            case Part.GROUP:
+                return self.surveyor.with_group(reach.group, former)
             case Part.VPC:
                 return self.surveyor.standing(self.namespace, cluster=_Kept(former))
             case Part.NONE:
                 return former
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kept:
     """Answers from an earlier look, in place of an API that no write has reached since."""
 
@@ -149,3 +157,24 @@ class _Kept:
 
     def tagged_flow_logs(self) -> Sequence[Described]:
         return self.former.flow_logs
+
+
+@dataclass(frozen=True)
+class _WithPolicies(_Kept):
+    """The NetworkPolicies as they are now, and all else from an earlier look."""
+
+    cluster: KubernetesCluster
+
+    def network_policies(self, namespace: str) -> Sequence[Described]:
+        others = (each for each in super().network_policies(namespace) if each["kind"] != _NETWORK_POLICY)
+        return (*self.cluster.network_policies(namespace), *others)
+
+
+@dataclass(frozen=True)
+class _WithAttachments(_Kept):
+    """The SecurityGroupPolicies as they are now, and all else from an earlier look."""
+
+    cluster: KubernetesCluster
+
+    def attachments(self, namespace: str) -> Sequence[Described]:
+        return self.cluster.attachments(namespace)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.engine.apis import NAMESPACE, TARGET
+from tests.support.engine.declarations import DESTROY, FIRST
 from tests.support.engine.life import Life
 from tests.support.engine.rights import left_over
 
@@ -46,6 +47,26 @@ def test_the_documented_rights_of_the_deployer_are_enough_and_none_is_left_over(
 
 def test_every_policy_is_deployed_under_its_name(life: Life) -> None:
     assert set(life.deployed.policies) == POLICIES == set(life.outputs["policies"])
+
+
+def test_the_looks_after_single_writes_end_at_what_the_apis_show(life: Life) -> None:
+    for run, shown in ((life.runs[FIRST].run, life.deployed), (life.runs[DESTROY].run, life.destroyed)):
+        last = run.writes[-1].standing
+        policies = {each["metadata"]["name"]: each for each in (*last.policies, *last.foreign_policies)}
+        attachments = {each["metadata"]["name"]: each for each in (*last.attachments, *last.foreign_attachments)}
+        groups = {each["GroupId"]: each for each in last.groups}
+
+        assert {name: each["spec"] for name, each in policies.items()} == {
+            name: each["spec"] for name, each in shown.policies.items()
+        }
+        assert {name: each["spec"] for name, each in attachments.items()} == {
+            name: each["spec"] for name, each in shown.attachments.items()
+        }
+        assert groups == {name: each for name, each in shown.groups.items() if name not in life.untouched.groups}
+        assert {tag["Value"] for rule in last.rules for tag in rule["Tags"] if tag["Key"] == "Name"} == (
+            shown.rules - life.untouched.rules
+        )
+        assert {each["FlowLogId"] for each in last.flow_logs} == shown.flow_logs.keys()
 
 
 def test_default_deny_is_created_after_every_allow_policy(life: Life) -> None:
