@@ -1,6 +1,6 @@
 """The VPC of the running shop: its interfaces in the account, an imitation of AWS that judges by them, and records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,10 +17,14 @@ from lab.vpc.account import read
 from lab.vpc.counted import Window
 from lab.vpc.flow_logs.delivery import Delivery
 from lab.vpc.flow_logs.recorder import Recorder
-from lab.vpc.judge import Judge
+from lab.vpc.judge import Judge, JudgeError
 from lab.vpc.pods import Placement, PodMode, Pods
 
-_WINDOW_SECONDS = 15.0
+WINDOW_SECONDS = 15.0
+"""The length of a window, where not so much passes that the kernel cannot count it for so long."""
+
+_TOGETHER = 100_000
+"""How many counted kinds of packets are delivered at once: each becomes a record of some kilobytes."""
 
 
 @dataclass(slots=True)
@@ -31,19 +35,28 @@ class ShopVpc:
         interfaces: Those of the shop's pods and hosts, and of the node.
         judge: Stops packets by the groups of the interfaces.
         recorder: Delivers the records of the packets to where the stack's flow log says.
+        seconds: The longest time from the begin of a window to its end.
     """
 
     interfaces: Interfaces
     judge: Judge
     recorder: Recorder
+    seconds: float = WINDOW_SECONDS
     _windows: list[Window] = field(default_factory=list)
+    _fault: JudgeError | None = None
     _alone: Lock = field(default_factory=Lock)
     _ended: Event = field(default_factory=Event)
 
     @classmethod
     @contextmanager
-    def around(cls, lab: Lab, shop: Shop, engine: Engine) -> Iterator["ShopVpc"]:
+    def around(cls, lab: Lab, shop: Shop, engine: Engine, seconds: float = WINDOW_SECONDS) -> Iterator["ShopVpc"]:
         """Judge and record the traffic of a shop whose firewall is deployed, for the length of a ``with`` block.
+
+        Args:
+            lab: With the account.
+            shop: Which runs.
+            engine: Of the stack.
+            seconds: The longest time from the begin of a window to its end.
 
         Raises:
             JudgeError: The rules cannot be put in force.
@@ -58,7 +71,7 @@ class ShopVpc:
         pods = Pods(addresses.node, (_of_pods(shop),), Placement.SPREAD, PodMode.STANDARD)
         try:
             with Judge(partial(read, ec2, vpc), pods) as judge:
-                made = cls(interfaces, judge, Recorder(ec2, delivery, vpc))
+                made = cls(interfaces, judge, Recorder(ec2, delivery, vpc), seconds)
                 with made._windows_closed():
                     yield made
         finally:
@@ -74,11 +87,17 @@ class ShopVpc:
             self._windows.append(self.judge.window())
 
     def record(self) -> None:
-        """Deliver the records of what has passed, or was rejected, since the last call."""
+        """Deliver the records of what has passed, or was rejected, since the last call.
+
+        Raises:
+            JudgeError: Not every packet was counted.
+        """
         with self._alone:
-            self._windows.append(self.judge.window())
-            self.recorder.record(self._windows)
-            self._windows.clear()
+            if self._fault:
+                raise self._fault
+            windows, self._windows = [*self._windows, self.judge.window()], []
+        for some in _together(windows):
+            self.recorder.record(some)
 
     @contextmanager
     def _windows_closed(self) -> Iterator[None]:
@@ -92,9 +111,24 @@ class ShopVpc:
             closing.join()
 
     def _close_windows(self) -> None:
-        while not self._ended.wait(_WINDOW_SECONDS):
+        while not self._ended.wait(self.seconds) and not self._fault:
             with self._alone:
-                self._windows.append(self.judge.window())
+                try:
+                    self._windows.append(self.judge.window())
+                except JudgeError as error:
+                    self._fault = error  # the next call of the owner says it: records would miss packets
+
+
+def _together(windows: Iterable[Window]) -> Iterator[list[Window]]:
+    """Yield windows that follow each other, as many as are delivered at once."""
+    some: list[Window] = []
+    for window in windows:
+        if some and sum(len(each.counted) for each in (*some, window)) > _TOGETHER:
+            yield some
+            some = []
+        some.append(window)
+    if some:
+        yield some
 
 
 def _vpc(ec2: Any, stack: str) -> str:  # noqa: ANN401 - boto3 creates clients at run time

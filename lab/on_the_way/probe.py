@@ -152,7 +152,18 @@ class Probe:
         Raises:
             OSError: The prober has ended.
         """
-        self._order({"look": True})
+        return self._told({"look": True})
+
+    def finish(self) -> Look:
+        """Do the same, and try nothing any more.
+
+        Raises:
+            OSError: The prober has ended.
+        """
+        return self._told({"look": True, "finish": True})
+
+    def _told(self, order: dict[str, Any]) -> Look:
+        self._order(order)
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise OSError(f"the prober has ended with {self._process.wait()}")

@@ -129,6 +129,7 @@ class Prober:
         self._kept_by_socket: dict[int, _Kept] = {}
         self._ticks: list[float] = []
         self._looks_from: float | None = None
+        self._finishes = False
         self._libc = ctypes.CDLL(None, use_errno=True)
 
     def run(self) -> None:
@@ -166,6 +167,7 @@ class Prober:
                 self._keep(self._flows[number])
         if "look" in order:
             self._looks_from = time.monotonic()
+            self._finishes = order.get("finish", False)
 
     def _add(self, flows: list[dict[str, Any]]) -> None:
         for each in flows:
@@ -203,6 +205,8 @@ class Prober:
         elif not any(self._waiting.values()):
             self._looks_from = None
             self._tell(time.monotonic())
+            if self._finishes:
+                self._remove(list(self._flows))
         for kept in self._kept.values():
             kept.ping(now)
 

@@ -6,13 +6,14 @@ the node. Each listens on the ports that the matrix declares for it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from ipaddress import IPv4Address
 from typing import Any
 
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.ports import PortRange
 from lab.node.api import Object
-from lab.node.network import add_host
+from lab.node.network import add_host, pod_namespaces
 from lab.node.node import Node
 from lab.node.pods import delete_pods_without_node, pod_spec
 from lab.packets.connections import Listeners
@@ -25,6 +26,13 @@ _HOSTS = {"alb": "0.8", "redis": "20.15", "rabbitmq": "20.25", "database": "21.3
 _SERVE = 'mkdir /www && echo "$0 answers" > /www/index.html && exec httpd -f -p "$1" -h /www'
 
 
+class Serving(Enum):
+    """Who answers on the ports of the shop's pods."""
+
+    CONTAINERS = "the containers, with a page"
+    LISTENERS = "listeners in the pods' networks, which answer thousands of connections a second"
+
+
 @dataclass(slots=True)
 class Shop:
     """The shop of one environment.
@@ -33,12 +41,14 @@ class Shop:
         node: The node that it runs on; it has been started.
         matrix: Its services and externals.
         network: The first two octets of the VPC.
+        serving: Who answers on the ports of its pods.
         hosts: The address of each host, by its name.
     """
 
     node: Node
     matrix: Matrix
     network: str
+    serving: Serving = Serving.CONTAINERS
     hosts: dict[str, str] = field(default_factory=dict)
     _listeners: Listeners = field(default_factory=Listeners)
 
@@ -57,6 +67,8 @@ class Shop:
         self.node.wait_until_available(
             [(each["metadata"]["namespace"], each["metadata"]["name"]) for each in deployments]
         )
+        if self.serving is Serving.LISTENERS:
+            self._listen_in_pods()
 
     def pods(self) -> list[Object]:
         """Return the shop's own pods as they are now."""
@@ -65,7 +77,8 @@ class Shop:
     def _deployments(self) -> Iterator[dict[str, Any]]:
         for service in self.matrix.services:
             labels = dict(service.pods)
-            yield _deployment(labels["app"], self.matrix.namespace, labels, service.ports)
+            served = service.ports if self.serving is Serving.CONTAINERS else ()
+            yield _deployment(labels["app"], self.matrix.namespace, labels, served)
 
     def _services(self) -> Iterator[dict[str, Any]]:
         for service in self.matrix.services:
@@ -77,6 +90,13 @@ class Shop:
                 "metadata": {"name": labels["app"], "namespace": self.matrix.namespace},
                 "spec": {"selector": labels, "ports": ports},
             }
+
+    def _listen_in_pods(self) -> None:
+        ports = {dict(service.pods)["app"]: service.ports for service in self.matrix.services}
+        namespaces = pod_namespaces()
+        for pod in self.pods():
+            address = pod["status"]["podIP"]
+            self._listeners.listen(namespaces[address], address, ports[pod["metadata"]["labels"]["app"]])
 
     def _add_host(self, name: str, address: str) -> None:
         namespace = add_host(name, IPv4Address(address))

@@ -19,7 +19,7 @@ from lab.packets.connections import allow_many_files
 from lab.running.aws_session import aws_client
 from lab.running.engine import EngineError
 from lab.running.lab import Lab, LabError
-from lab.shop.shop import Shop
+from lab.shop.shop import Serving, Shop
 from lab.surroundings import SURROUNDINGS
 from lab.toolchain.kits import KITS, provide
 from lab.toolchain.node_kits import Enforcer, node_kits
@@ -55,7 +55,10 @@ def running_node(
 
 @contextmanager
 def running_shop(
-    enforcer: Enforcer = Enforcer.AWS, denials: Denials = Denials.LOGGED, cilium: CiliumSettings | None = None
+    enforcer: Enforcer = Enforcer.AWS,
+    denials: Denials = Denials.LOGGED,
+    cilium: CiliumSettings | None = None,
+    serving: Serving = Serving.CONTAINERS,
 ) -> Iterator[tuple[Lab, Shop]]:
     """Run a lab with the shop in dev for the length of a ``with`` block; prod has no node.
 
@@ -63,6 +66,7 @@ def running_shop(
         enforcer: What stops packets.
         denials: Where the agent of AWS logs what it stops.
         cilium: How Cilium is started, where it stops packets.
+        serving: Who answers on the ports of the pods.
 
     Raises:
         BuildError: A tool is missing and cannot be built.
@@ -70,7 +74,7 @@ def running_shop(
         NodeError: The node or a pod does not start.
     """
     with running_node(_DEV.stack, enforcer, denials, cilium) as (lab, node):
-        shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network)
+        shop = Shop(node, read_matrix(_REPOSITORY / MATRIX_FILE), _DEV.network, serving)
         shop.open()
         yield lab, shop
 
