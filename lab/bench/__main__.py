@@ -11,9 +11,9 @@ BENCHMARKS = (
     ("hubble",),
     ("flow_logs",),
     ("replay", "--lines", "4000000", "--runs", "3"),
-    ("load",),
     ("preview",),
     ("growth", "--sizes", "3,30"),  # 100 and 300 services take long: ask for them by name
+    ("load",),
 )
 
 
