@@ -5,6 +5,7 @@ import atexit
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -20,6 +21,7 @@ _FROM_ABOVE = {
 _OTHER_LANGUAGE = re.compile(r"^(?:한국어|English): \[.*\n|(?:한국어|English): \[[^]]+\]\([^)]+\)\.?", re.MULTILINE)
 """The site has a switch for it."""
 
+_ITEM = re.compile(r"(?:\d\.|-) ")
 _LICENCE = re.compile(r"\[([^]]+)\]\(LICENSE\)")
 
 
@@ -31,9 +33,24 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     for name, page in _FROM_ABOVE.items():
         (pages / page).write_text(_as_page((ROOT / name).read_text(encoding="utf-8")), encoding="utf-8")
     for page in pages.rglob("*.md"):
-        page.write_text(_OTHER_LANGUAGE.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
+        text = _OTHER_LANGUAGE.sub("", page.read_text(encoding="utf-8"))
+        page.write_text("".join(_deeper(text)), encoding="utf-8")
     config.docs_dir = str(pages)
     return config
+
+
+def _deeper(text: str) -> Iterator[str]:
+    """Yield the lines; inside an item of a list four spaces stand before them, where GitHub asks for fewer."""
+    width, fenced = 0, False
+    for line in text.splitlines(keepends=True):
+        fenced ^= line.startswith("```")
+        marker = None if fenced else _ITEM.match(line)
+        if marker:
+            width = len(marker[0])
+        elif line.strip() and not line.startswith(" "):
+            width = 0
+        inside = width and line.startswith(" " * width)
+        yield " " * (4 - width) + line if inside else line
 
 
 def _as_page(text: str) -> str:

@@ -49,6 +49,15 @@ def test_the_site_asks_no_other_server(site: Path) -> None:
     assert 'src="http' not in start
 
 
+@pytest.mark.parametrize(("page", "steps"), [("getting-started", 8), ("ko/getting-started", 8), ("index", 3)])
+def test_numbered_steps_keep_their_numbers_although_lists_are_in_them(
+    browser: Chrome, site: Path, page: str, steps: int
+) -> None:
+    opened(browser, site / ("index.html" if page == "index" else f"{page}/index.html"))
+    browser.execute_script("localStorage.clear()")  # the theme keeps the colours of the first page
+    assert asked(browser, "document.querySelector('article ol').children.length") == steps
+
+
 @pytest.mark.parametrize("language", ["", "ko/"])
 @pytest.mark.parametrize("page", ["", "getting-started/", "runbook/", "reference/binding/"])
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (PHONE, "light")])
