@@ -45,11 +45,11 @@ def impact_warnings(impact: Impact) -> Iterator[str]:
     when = "When this update has succeeded, remove" if impact.difference is None else "Remove"
     for name, changes in impact.foreign.items():
         lines = "\n".join(indented(changes, f"This program did not create the NetworkPolicy {name}, which opens more"))
-        yield f"{lines}\n{when} it, or declare its flows in traffic.yaml."
+        yield f"{lines.lstrip()}\n{when} it, or declare its flows in traffic.yaml."
     for joint in impact.joint:
         names = " and ".join(joint.policies)
         lines = "\n".join(indented(joint.changes, f"The NetworkPolicies {names} of others open more together"))
-        yield f"{lines}\n{when} one of them, or declare the flows in traffic.yaml."
+        yield f"{lines.lstrip()}\n{when} one of them, or declare the flows in traffic.yaml."
     if impact.replaced:
         yield (
             f"NetworkPolicies that this program did not create have the names of its own: "

@@ -254,7 +254,7 @@ def test_a_foreign_policy_that_opens_more_is_named_with_what_it_opens() -> None:
 
     assert list(warnings(policy)) == [
         (
-            "  This program did not create the NetworkPolicy let-me-in, which opens more:\n"
+            "This program did not create the NetworkPolicy let-me-in, which opens more:\n"
             "    added    api => the internet : All Connections\n"
             "Remove it, or declare its flows in traffic.yaml."
         )
@@ -321,7 +321,7 @@ def test_what_foreign_policies_open_only_together_is_named_with_all_that_it_need
     assert list(warnings(accepts, denies)) == list(warnings(calls, denies)) == []
     assert list(warnings(accepts, calls, denies)) == [
         (
-            "  The NetworkPolicies accepts and calls of others open more together:\n"
+            "The NetworkPolicies accepts and calls of others open more together:\n"
             "    added    pay => api : TCP 9000\n"
             "Remove one of them, or declare the flows in traffic.yaml."
         )
