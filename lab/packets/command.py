@@ -103,10 +103,12 @@ def packets(arguments: argparse.Namespace) -> int:
         module = "lab.on_the_way.inside" if way or arguments.moments else "lab.packets.inside"
         command = [sys.executable, "-m", module, json.dumps(each)]
         with enclosed(command, own_variables(), subprocess.PIPE) as inside:
-            found += [line for line in map(json.loads, inside.stdout or ()) if _shown(line, arguments.output)]
+            for line in map(json.loads, inside.stdout or ()):
+                _show(line, arguments.output, is_first=not found)
+                found.append(line)
             code = code or inside.wait()
     if arguments.output == "json":
-        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+        sys.stdout.write("]\n" if found else "[]\n")
     if code != 0:
         return _CANNOT
     fine = all(table.holds(line) if "verb" in line else _agrees(line) for line in found)
@@ -136,13 +138,12 @@ def _modes(enforcer: Enforcer) -> tuple[Mode, ...]:
     return tuple(Mode) if enforcer is Enforcer.AWS else (Mode.STANDARD,)
 
 
-def _shown(line: dict[str, Any], output: str) -> bool:
-    """Print a line as text where that is wanted; return True."""
-    if output == "text":
-        for text in _words(line):
-            sys.stdout.write(text + "\n")
-        sys.stdout.flush()
-    return True
+def _show(line: dict[str, Any], output: str, *, is_first: bool) -> None:
+    """Print a line as soon as it is known: as text, or as an element of an array that begins and goes on here."""
+    shown = [("[" if is_first else ",") + json.dumps(line)] if output == "json" else _words(line)
+    for text in shown:
+        sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _words(line: dict[str, Any]) -> Iterator[str]:

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.engine
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120.0
+FURTHER = 4
+"""More declarations than a test looks at: the node ends while they are tried."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,22 +49,91 @@ def compared(*arguments: str) -> list[dict[str, Any]]:
     return [line for line in json.loads(output) if "declaration" in line]
 
 
-@pytest.fixture(scope="module")
-def found() -> list[dict[str, Any]]:
-    """The comparison for the shop in dev, where the probe runs as well, then those for five random declarations."""
-    return compared("--stack", "dev", "--random", "5", "--probe", "1", "--layers", "pod")
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of the first declarations on a node, which was then ended while the next one was tried.
+
+    Attributes:
+        lines: The comparison for each of the first declarations.
+        process: The id of the node's owner.
+        namespaces: What the owner's enclosure had, see `namespaces_below`.
+        code: The owner's exit code.
+        errors: What it printed at its end.
+    """
+
+    lines: list[dict[str, Any]]
+    process: int
+    namespaces: frozenset[str]
+    code: int
+    errors: str
+
+
+def tried(count: int, end: Callable[[int], None], *arguments: str) -> Tried:
+    """Try the shop in dev, then random declarations, and call ``end`` with the owner after ``count`` declarations."""
+    process = packets("--stack", "dev", "--random", str(count + FURTHER), "--output", "json", *arguments)
+    told: list[dict[str, Any]] = []
+    while process.stdout and len(told) <= count:  # the first line is of the node
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        told.append(json.loads(line[1:]))  # after the bracket or the comma of an array
+    own = {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("pid", "net")}
+    inside = frozenset(namespaces_below(process.pid)) - own
+    end(process.pid)
+    _, errors = process.communicate()
+    return Tried(told[1:], process.pid, inside, process.returncode, errors)
+
+
+def killing(program: str) -> Callable[[int], None]:
+    """Return a function that kills a program of the node."""
+
+    def kill(owner: int) -> None:
+        (killed,) = (each for each in processes_below(owner) if (each / "exe").readlink().name == program)
+        os.kill(int(killed.name), signal.SIGKILL)
+
+    return kill
+
+
+def kill_owner(owner: int) -> None:
+    os.kill(owner, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
-def under_both_layers() -> list[dict[str, Any]]:
+def agent_killed() -> Tried:
+    """The comparison for the shop in dev, where the probe runs as well, and for five random declarations."""
+    return tried(6, killing("aws-network-policy-agent"), "--probe", "1", "--layers", "pod")
+
+
+@pytest.fixture(scope="module")
+def found(agent_killed: Tried) -> list[dict[str, Any]]:
+    return agent_killed.lines
+
+
+@pytest.fixture(scope="module")
+def owner_killed() -> Tried:
     """The comparison for the shop in dev and a random declaration, with an imitation of the VPC beside the agent."""
-    return compared("--stack", "dev", "--random", "1")
+    return tried(2, kill_owner)
 
 
 @pytest.fixture(scope="module")
-def rejected() -> list[dict[str, Any]]:
-    """The same for the shop alone, under an enforcer that rejects what it stops."""
-    return compared("--stack", "dev", "--probe", "1", "--enforcer", "kube-router")
+def under_both_layers(owner_killed: Tried) -> list[dict[str, Any]]:
+    return owner_killed.lines
+
+
+@pytest.fixture(scope="module")
+def kubelet_killed() -> Tried:
+    """The comparison for the shop alone, where the probe runs as well, under an enforcer that rejects."""
+    return tried(1, killing("kubelet"), "--probe", "1", "--enforcer", "kube-router")
+
+
+@pytest.fixture(scope="module")
+def rejected(kubelet_killed: Tried) -> list[dict[str, Any]]:
+    return kubelet_killed.lines
+
+
+@pytest.fixture(scope="module")
+def owner_killed_at_once() -> Tried:
+    """Nothing: the owner is killed when the node is there."""
+    return tried(0, kill_owner)
 
 
 @pytest.fixture(scope="module")
@@ -174,46 +246,42 @@ def namespaces_below(process: int) -> Iterator[str]:
             yield from (str((entry / "ns" / kind).readlink()) for kind in ("pid", "net"))
 
 
-def inhabited(namespaces: set[str]) -> set[str]:
+def inhabited(namespaces: frozenset[str]) -> frozenset[str]:
     """Return those of some namespaces that a process is in."""
-    found = set()
+    found = set[str]()
     for entry in Path("/proc").glob("[0-9]*"):
         for kind in ("pid", "net"):
             try:
                 found.add(str((entry / "ns" / kind).readlink()))
             except OSError:
                 continue
-    return found & namespaces
+    return namespaces & found
 
 
-@pytest.mark.parametrize("program", ["kubelet", "aws-network-policy-agent"])
-def test_a_program_of_the_node_that_ends_is_named(program: str) -> None:
-    process = packets("--stack", "dev", "--random", "9")
-    assert process.stdout
-    assert process.stdout.readline()
-    (killed,) = (each for each in processes_below(process.pid) if (each / "exe").readlink().name == program)
-    os.kill(int(killed.name), signal.SIGKILL)
-    _, errors = process.communicate()
-    assert f"lab: {program} has ended with -9" in errors
-    assert process.returncode == 2
+@pytest.mark.parametrize(
+    ("node", "program"), [("kubelet_killed", "kubelet"), ("agent_killed", "aws-network-policy-agent")]
+)
+def test_a_program_of_the_node_that_ends_is_named(node: str, program: str, request: pytest.FixtureRequest) -> None:
+    ended: Tried = request.getfixturevalue(node)
+
+    assert f"lab: {program} has ended with -9" in ended.errors
+    assert ended.code == 2
 
 
-@pytest.mark.parametrize("at", ["once it is there", "while connections are tried"])
-def test_nothing_is_left_of_a_node_whose_owner_is_killed(at: str) -> None:
-    process = packets("--stack", "dev", "--random", "9")
-    assert process.stdout
-    lines = 1 if at == "once it is there" else 2
-    for _ in range(lines):
-        assert process.stdout.readline()
-    own = {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("pid", "net")}
-    inside = set(namespaces_below(process.pid)) - own
-    assert inside
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+@pytest.mark.parametrize(
+    "node",
+    [
+        pytest.param("owner_killed_at_once", id="once it is there"),
+        pytest.param("owner_killed", id="while connections are tried"),
+    ],
+)
+def test_nothing_is_left_of_a_node_whose_owner_is_killed(node: str, request: pytest.FixtureRequest) -> None:
+    ended: Tried = request.getfixturevalue(node)
+    assert ended.namespaces
 
     def is_left() -> bool:
-        groups = [each for each in cgroups.left() if each.name.startswith(f"{cgroups.PREFIX}{process.pid}-")]
-        return bool(groups or inhabited(inside))
+        groups = [each for each in cgroups.left() if each.name.startswith(f"{cgroups.PREFIX}{ended.process}-")]
+        return bool(groups or inhabited(ended.namespaces))
 
     end = time.monotonic() + PATIENCE_SECONDS
     while is_left() and time.monotonic() < end:
