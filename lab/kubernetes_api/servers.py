@@ -69,7 +69,13 @@ _DEFINITIONS = (
     "application_network_policy.yaml",
     "prometheus_rule.yaml",
 )
-_ALONE = ["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]
+_ALONE = [
+    "--bind-address=127.0.0.1",
+    "--advertise-address=127.0.0.1",
+    # The cache of each kind of object wakes up every second: half of the work of a server that waits. The programs of a
+    # node watch many kinds and need the caches; here, few clients read from etcd.
+    "--watch-cache=false",
+]
 
 
 @dataclass(frozen=True, slots=True)
