@@ -57,6 +57,7 @@ def test_the_flow_log_holds_each_connection_once_where_it_is_called(loaded: Row)
 
 def test_denied_counts_exactly_what_the_vpc_rejected(loaded: Row) -> None:
     answer = loaded["read"]["flow log"]
+    # All of it is in one interval of records: a packet that is sent twice has no line of its own.
     tried = {ends(flow): flow["tried"] for flow in loaded["flows"]}
     denials = {ends(each): each["lines"] for each in answer["denials"]}
     assert {pair: denials.pop(pair) for pair in LINES} == {pair: LINES[pair] * tried[pair] for pair in LINES}
