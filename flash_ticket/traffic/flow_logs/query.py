@@ -6,6 +6,7 @@ Sources: Amazon VPC User Guide, "Flow log records" (fields) and "Flow log record
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,16 +79,31 @@ _VALID: Final = (
 
 # True for most lines, and only for valid ones: half the comparisons of all of _VALID. The "or" of two numbers is in a
 # range that ends at a power of two if both are.
-_CLEARLY_VALID: Final = f"""(srcport | dstport) BETWEEN 0 AND 65535 AND (protocol | tcp_flags) BETWEEN 0 AND 255
-    AND "start" BETWEEN 0 AND "end" AND "end" <= {LAST_SECOND} AND action = 'ACCEPT' AND log_status = 'OK'
+_IS_USUAL: Final = f"""(srcport | dstport) BETWEEN 0 AND 65535 AND (protocol | tcp_flags) BETWEEN 0 AND 255
+    AND "start" BETWEEN 0 AND "end" AND "end" <= {LAST_SECOND} AND action IN ('ACCEPT', 'REJECT') AND log_status = 'OK'
     AND flow_direction IN ('ingress', 'egress') AND sender IS NOT NULL AND receiver IS NOT NULL"""
 
-_IS_TRAFFIC: Final = f"""CASE WHEN {_CLEARLY_VALID} THEN TRUE
-    ELSE COALESCE({" AND ".join(condition for _, condition in _VALID)}, FALSE) END"""
+_IS_VALID: Final = f"COALESCE({' AND '.join(condition for _, condition in _VALID)}, FALSE)"
+
+# What rejected lines say besides their ends, in one text: to group by three columns takes longer than to cut it later.
+# No line of a text file contains the character between.
+_BREAK: Final = "CHR(10)"
+_REFUSAL: Final = f" || {_BREAK} || ".join(
+    ("'REJECT'", *(f"COALESCE({name}, '-')" for name in ("flow_direction", "reject_reason", "interface_id")))
+)
 
 # No valid line has one of the two statuses without traffic.
-_OUTCOME: Final = """CASE WHEN is_traffic THEN action
-    WHEN log_status = 'NODATA' THEN 'no data' WHEN log_status = 'SKIPDATA' THEN 'skip data' ELSE 'malformed' END"""
+_WITHOUT_TRAFFIC: Final = """WHEN log_status = 'NODATA' THEN 'no data'
+    WHEN log_status = 'SKIPDATA' THEN 'skip data' ELSE 'malformed'"""
+
+_EXCEPTION: Final = f"""CASE WHEN is_usual THEN CASE WHEN action = 'REJECT' THEN {_REFUSAL} END
+    ELSE CASE WHEN {_IS_VALID} THEN CASE WHEN action = 'REJECT' THEN {_REFUSAL} END {_WITHOUT_TRAFFIC} END END"""
+"""Why a line is not accepted traffic; NULL if it is."""
+
+_IS_TRAFFIC: Final = "(exception IS NULL OR exception LIKE 'REJECT%')"
+
+_LINE_KEYS: Final = "sender, receiver, protocol, called_port, is_reply, exception"
+"""The columns of lines that are counted together at first: as few and as plain as can be."""
 
 _KEYS: Final = "outcome, source, destination, number, port, direction, reason, interface"
 
@@ -118,29 +134,44 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
     moments = _moments(scope)
     text = f"""
         WITH {_lines(table, filters, placed=False)},
-        checked AS (SELECT *, {_IS_TRAFFIC} AS is_traffic FROM lines),
-        turned AS (
-            SELECT *, is_traffic AND ({_is_reply(scope)}) AS is_reply{_listed(moments.of_line)}
-            FROM checked
+        checked AS (
+            SELECT *, {_IS_USUAL} AS is_usual, {_is_reply(scope)} AS is_reply{_listed(moments.of_line)}
+            FROM lines
         ),
         keyed AS (
-            SELECT {_OUTCOME} AS outcome, is_reply, tcp_flags, "start", "end",
-                {_of_traffic("receiver", "sender")} AS source,
-                {_of_traffic("sender", "receiver")} AS destination,
-                {_of_traffic("protocol", "protocol")} AS number,
-                CASE WHEN is_reply THEN srcport
-                    WHEN is_traffic THEN CASE WHEN {_HAS_PORTS} THEN dstport ELSE 0 END END AS port,
-                {_of_rejected(_END_SEEN)} AS direction,
-                {_of_rejected("NULLIF(reject_reason, '-')")} AS reason,
-                {_of_rejected("NULLIF(interface_id, '-')")} AS interface{_listed(moments.keyed)}
-            FROM turned
+            SELECT sender, receiver, protocol, CASE WHEN is_reply THEN srcport ELSE dstport END AS called_port,
+                is_reply, {_EXCEPTION} AS exception, tcp_flags, "start", "end"{_listed(moments.keyed)}
+            FROM checked
+        ),
+        counted AS (
+            SELECT {_LINE_KEYS}{_listed(moments.names)}, COUNT(*) AS lines,
+                MIN("start") AS first_start, MAX("end") AS last_end,
+                MIN(tcp_flags) AS least_flags, MAX(tcp_flags) AS most_flags, COUNT(tcp_flags) AS with_flags
+            FROM keyed
+            GROUP BY {_LINE_KEYS}{_listed(moments.names)}
+        ),
+        told AS (
+            SELECT *, {_IS_TRAFFIC} AS is_traffic, {_IS_TRAFFIC} AND {_HAS_PORTS} AND is_reply AS is_answer,
+                COALESCE({_part(1)}, 'ACCEPT') AS outcome,
+                {_part(2)} AS seen, {_part(3)} AS reason, {_part(4)} AS interface
+            FROM counted
+        ),
+        turned AS (
+            SELECT outcome, reason, interface, is_answer, lines, first_start, last_end{_listed(moments.turned)},
+                CASE WHEN is_answer THEN receiver WHEN is_traffic THEN sender END AS source,
+                CASE WHEN is_answer THEN sender WHEN is_traffic THEN receiver END AS destination,
+                CASE WHEN is_traffic THEN protocol END AS number,
+                CASE WHEN is_traffic THEN CASE WHEN {_HAS_PORTS} THEN called_port ELSE 0 END END AS port,
+                {_END_SEEN} AS direction,
+                least_flags <> 2 OR most_flags <> 2 AS goes_on,
+                COALESCE(least_flags = 2 AND most_flags = 2 AND with_flags = lines, FALSE) AS opens
+            FROM told
         ),
         grouped AS (
-            SELECT {_KEYS}{_listed(moments.names)},
-                COUNT(*) AS lines, MIN("start") AS first_start, MAX("end") AS last_end,
-                BOOL_OR(is_reply OR (number = 6 AND tcp_flags <> 2)) AS shows_answer,
-                BOOL_AND(COALESCE(tcp_flags = 2, FALSE)) AS only_opens
-            FROM keyed
+            SELECT {_KEYS}{_listed(moments.names)}, CAST(SUM(lines) AS BIGINT) AS lines,
+                MIN(first_start) AS first_start, MAX(last_end) AS last_end,
+                BOOL_OR(is_answer OR (number = 6 AND goes_on)) AS shows_answer, BOOL_AND(opens) AS only_opens
+            FROM turned
             GROUP BY {_KEYS}{_listed(moments.names)}
         ),
         compared AS ({_compared(moments, dialect)}),
@@ -171,12 +202,13 @@ def malformed_query(scope: Scope, table: str, addresses: Sequence[str]) -> str:
     listed = ", ".join(map(literal, addresses)) or "NULL"
     return f"""
         WITH {_lines(table, _within(scope), placed=True)},
-        checked AS (SELECT *, {_IS_TRAFFIC} AS is_traffic FROM lines)
+        checked AS (SELECT *, {_IS_VALID} AS is_valid FROM lines)
         SELECT file, "row", line,
             CASE {words} WHEN sender IN ({listed}) THEN 'the source address is none'
                 ELSE 'the destination address is none' END AS problem
         FROM checked
-        WHERE ({_OUTCOME}) = 'malformed' OR (is_traffic AND (sender IN ({listed}) OR receiver IN ({listed})))
+        WHERE (CASE WHEN is_valid THEN 'traffic' {_WITHOUT_TRAFFIC} END) = 'malformed'
+            OR (is_valid AND (sender IN ({listed}) OR receiver IN ({listed})))
         ORDER BY file, "row" LIMIT 1
     """  # noqa: S608 - texts of a log are quoted
 
@@ -227,21 +259,25 @@ def _partitions_since(since: float) -> str:
 
 
 def _is_reply(scope: Scope) -> str:
-    """Return whether a line is a reply: by SYN and ACK, otherwise by its ports (`traffic.records.record.is_reply`).
+    """Return whether a line with ports is a reply: by SYN and ACK, or its ports (`traffic.records.record.is_reply`).
 
     AWS records ACK only together with SYN, and ORs the flags of an interval: 19 is a SYN-ACK with a FIN.
     """
     known = ""
     if scope.listening:
-        numbers = ", ".join(str(protocol * 65536 + port) for protocol, port in sorted(scope.listening))
-        source, destination = (
-            f"CAST(protocol AS BIGINT) * 65536 + {end} IN ({numbers})" for end in ("srcport", "dstport")
-        )
+        source, destination = (_is_known(scope, end) for end in ("srcport", "dstport"))
         known = f"WHEN {destination} AND NOT {source} THEN FALSE WHEN {source} AND NOT {destination} THEN TRUE"
-    return f"""CASE WHEN NOT {_HAS_PORTS} THEN FALSE
-        WHEN protocol = 6 AND tcp_flags & 18 = 18 THEN TRUE
-        WHEN protocol = 6 AND tcp_flags & 18 = 2 THEN FALSE
+    return f"""CASE WHEN protocol = 6 AND tcp_flags & 2 = 2 THEN tcp_flags & 16 = 16
         {known} ELSE srcport > 0 AND srcport < dstport END"""
+
+
+def _is_known(scope: Scope, port: str) -> str:
+    """Return the condition that a port is one of those that are known to be called."""
+    ports: dict[int, list[str]] = defaultdict(list)
+    for protocol, number in sorted(scope.listening):
+        ports[protocol].append(str(number))
+    by_protocol = (f"(protocol = {each} AND {port} IN ({', '.join(found)}))" for each, found in ports.items())
+    return f"({' OR '.join(by_protocol)})"
 
 
 def _moment(scope: Scope) -> str:
@@ -263,7 +299,8 @@ class _Moments:
 
     Attributes:
         of_line: Each line's next moment.
-        keyed: The moment and the crossing of it, for lines of traffic.
+        keyed: The moment and the crossing of it.
+        turned: The same, for lines of traffic.
         names: The columns that distinguish groups.
         alike: The column that distinguishes ends and port before and after a moment.
         crossing: The condition that a group crosses a moment.
@@ -271,6 +308,7 @@ class _Moments:
 
     of_line: tuple[str, ...] = ()
     keyed: tuple[str, ...] = ()
+    turned: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     alike: tuple[str, ...] = ()
     crossing: str = ""
@@ -279,14 +317,16 @@ class _Moments:
 def _moments(scope: Scope) -> _Moments:
     if not scope.moments:
         return _Moments()
+    names = ("moment", "crossing_start", "crossing_end")
     return _Moments(
         of_line=(f"{_moment(scope)} AS moment",),
         keyed=(
-            "CASE WHEN is_traffic THEN moment END AS moment",
-            'CASE WHEN is_traffic AND "end" >= moment THEN "start" END AS crossing_start',
-            'CASE WHEN is_traffic AND "end" >= moment THEN "end" END AS crossing_end',
+            "moment",
+            'CASE WHEN "end" >= moment THEN "start" END AS crossing_start',
+            'CASE WHEN "end" >= moment THEN "end" END AS crossing_end',
         ),
-        names=("moment", "crossing_start", "crossing_end"),
+        turned=tuple(f"CASE WHEN is_traffic THEN {name} END AS {name}" for name in names),
+        names=names,
         alike=("moment",),
         crossing="OR crossing_start IS NOT NULL",
     )
@@ -297,20 +337,14 @@ def _listed(expressions: Sequence[str]) -> str:
     return "".join(f", {each}" for each in expressions)
 
 
-def _of_traffic(of_reply: str, of_call: str) -> str:
-    """Return a value for lines of traffic only, so that all other lines of an outcome are counted together."""
-    if of_reply == of_call:
-        return f"CASE WHEN is_traffic THEN {of_call} END"
-    return f"CASE WHEN is_reply THEN {of_reply} WHEN is_traffic THEN {of_call} END"
-
-
-def _of_rejected(value: str) -> str:
-    return f"CASE WHEN is_traffic AND action = 'REJECT' THEN {value} END"
+def _part(number: int) -> str:
+    """Return a part of the exception; NULL if it says nothing."""
+    return f"NULLIF(SPLIT_PART(exception, {_BREAK}, {number}), '-')"
 
 
 # A rejected reply comes from the called end: egress of its interface means that it was recorded at the destination.
-_END_SEEN: Final = """CASE WHEN NOT is_reply THEN NULLIF(flow_direction, '-')
-    WHEN flow_direction = 'ingress' THEN 'egress' WHEN flow_direction = 'egress' THEN 'ingress' END"""
+_END_SEEN: Final = """CASE WHEN NOT is_answer THEN seen
+    WHEN seen = 'ingress' THEN 'egress' WHEN seen = 'egress' THEN 'ingress' END"""
 
 # A caller without an answer sends only SYN: no FIN, no RST, no data.
 _SHOWS_ANSWER: Final = "outcome = 'ACCEPT' AND (shows_answer OR number NOT IN (6, 17, 132))"

@@ -184,11 +184,15 @@ OF_TRINO = {
     "BOOL_OR",
     "CAST",
     "COALESCE",
+    "CONCAT",
     "COUNT",
+    "CHR",
     "FIRST_VALUE",
     "MAX",
     "MIN",
     "NULLIF",
+    "SPLIT_PART",
+    "SUM",
 }
 GRAMMAR = {"AND", "AS", "BY", "IN", "NOT", "OR", "OVER", "WHEN", "WHERE"}
 WIDE = Scope(since=1, until=2.5, moments=(3, 4.5, 6), listening=frozenset({(6, 80), (17, 53)}))
