@@ -1,11 +1,12 @@
 """How fast flow logs are read: ``python -m lab.bench.flow_logs [--lines 4000000] [--runs 5] [--hundred-million]``.
 
 The lines are made here (``lab.bench.flow_log_lines``): both directions at both interfaces, 240 pods, one file for each
-hour. Each run is a fresh process that reads all files into records. Parquet, a bare DuckDB scan of the same files, text
-and `flowlogs_reader` (PyPI, on a smaller text) take turns, so that other work on the machine slows all of them alike.
-The bare scan groups by addresses, protocol, smaller port and action, which are the columns that distinguish accepted
-records, and keeps the number of lines and their first and last time. `flowlogs_reader` parses the same lines and
-aggregates them by addresses, called port and action. Neither turns replies round, and neither checks a line.
+hour. Each run is a fresh process (``lab.bench.flow_log_readers``) that reads all files into records. Parquet, a bare
+DuckDB scan of the same files, text and `flowlogs_reader` (PyPI, on a smaller text) take turns, so that other work on
+the machine slows all of them alike. The bare scan loads DuckDB alone. It groups by addresses, protocol, smaller port
+and action, which are the columns that distinguish accepted records, and keeps the number of lines and their first and
+last time. `flowlogs_reader` parses the same lines and aggregates them by addresses, called port and action. Neither
+turns replies round, and neither checks a line.
 
 The table shows the median and the spread of the runs, from the start of the process to its end; the lines per second;
 the processor time (median and least); and the most memory that a process held. The last line compares Parquet with the
@@ -14,80 +15,21 @@ bare scan, pair by pair.
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flash_ticket.traffic.flow_logs.files import FlowLogFiles, FlowLogForm
-from flash_ticket.traffic.records.record import Reading, Scope
 from lab.bench.flow_log_lines import Written, write
+from lab.bench.flow_log_readers import READERS, bare_scan, flowlogs_reader, parquet
 
 ROOT = Path(__file__).parents[2]
-_KEY = ("pkt_srcaddr", "pkt_dstaddr", "dstport", "protocol", "action")
-_BARE = """SELECT pkt_srcaddr, pkt_dstaddr, protocol, LEAST(srcport, dstport) AS port, action,
-    COUNT(*) AS lines, MIN("start") AS first_start, MAX("end") AS last_end
-    FROM read_parquet(?) GROUP BY ALL"""
 _HUNDRED_MILLION = 100_000_000
-
-
-def _files(folder: Path, form: FlowLogForm) -> tuple[int, int]:
-    reading = Reading()
-    paths = tuple(sorted(path for path in folder.rglob("*") if path.is_file()))
-    records = sum(1 for _ in FlowLogFiles(str(folder), paths, form).records(Scope(), reading))
-    if reading.malformed:
-        raise SystemExit(f"not all lines were understood: {reading}")
-    return reading.recorded, records
-
-
-def parquet(folder: Path) -> tuple[int, int]:
-    """Read Parquet; return the numbers of lines and of records."""
-    return _files(folder, FlowLogForm.PARQUET)
-
-
-def text(folder: Path) -> tuple[int, int]:
-    """Read text; return the numbers of lines and of records."""
-    return _files(folder, FlowLogForm.TEXT)
-
-
-def flowlogs_reader(folder: Path) -> tuple[int, int]:
-    """Read text as `flowlogs_reader` does; return the numbers of lines and of groups."""
-    from flowlogs_reader import FlowRecord, aggregated_records  # noqa: PLC0415 - it loads the SDK of AWS
-
-    lines = 0
-
-    def records() -> Iterator[FlowRecord]:
-        nonlocal lines
-        for path in folder.rglob("*.log"):
-            with path.open(encoding="ascii") as file:
-                fields = tuple(name.replace("-", "_") for name in file.readline().split())
-                for line in file:
-                    lines += 1
-                    yield FlowRecord.from_cwl_event({"message": line}, fields)
-
-    groups = sum(1 for _ in aggregated_records(records(), key_fields=_KEY))
-    return lines, groups
-
-
-def bare_scan(folder: Path) -> tuple[int, int]:
-    """Group Parquet as plain SQL does; return the numbers of lines and of groups."""
-    import duckdb  # noqa: PLC0415 - the other readers load it as late
-
-    paths = sorted(str(path) for path in folder.rglob("*.parquet"))
-    with duckdb.connect(config={"threads": len(os.sched_getaffinity(0))}) as database:
-        groups = database.execute(_BARE, [paths]).fetchall()
-    return sum(lines for *_, lines, _, _ in groups), len(groups)
-
-
-READERS: dict[str, Callable[[Path], tuple[int, int]]] = {
-    each.__name__: each for each in (parquet, bare_scan, text, flowlogs_reader)
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +51,9 @@ class Run:
     peak: float
 
 
-def read(name: str, folder: Path) -> None:
-    """Read a folder once and print what it took."""
-    lines, records = READERS[name](folder)
-    # The memory of this program alone: ru_maxrss would count the benchmark that started it.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    peak = int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    json.dump([lines, records, peak], sys.stdout)
-
-
 def run(name: str, folder: Path) -> Run:
     """Read a folder once in a fresh process."""
-    command = [sys.executable, "-m", "lab.bench.flow_logs", "--read", name, str(folder)]
+    command = [sys.executable, "-m", "lab.bench.flow_log_readers", name, str(folder)]
     begin, busy = time.perf_counter(), _busy()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own command
     seconds, busy = time.perf_counter() - begin, _busy() - busy
@@ -140,11 +73,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=4_000_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--hundred-million", action="store_true", help="read 100 million lines of Parquet, once")
-    parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.read:
-        read(arguments.read[0], Path(arguments.read[1]))
-        return
     with tempfile.TemporaryDirectory(prefix="flow-logs-") as folder:
         if arguments.hundred_million:
             _hundred_million(Path(folder))

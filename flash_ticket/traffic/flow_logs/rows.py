@@ -12,6 +12,7 @@ from flash_ticket.traffic.records.record import Disposition, End, Evidence, Read
 _MOST_ADDRESSES = 100
 
 _DISPOSITIONS: Final = {each.value: each for each in Disposition}
+_DIRECTIONS: Final = {each.value: each for each in Direction}
 
 
 @dataclass(slots=True)
@@ -36,37 +37,45 @@ def records_of(rows: Iterable[Sequence[Any]], reading: Reading, unplaced: Unplac
         reading: The counts; malformed lines are not counted here.
         unplaced: The counts of malformed lines, so that the caller can find the place of the first one.
     """
-    for kind, disposition, source, destination, protocol, port, direction, reason, interface, *counts in rows:
-        lines, first, last = map(int, (each or 0 for each in counts))
-        if kind == "no data":
-            reading.no_data += lines
-        elif kind == "skip data":
-            reading.skip_data += lines
-        elif kind == "malformed":
+    for row in rows:
+        kind, disposition, source, destination, protocol, port, direction, reason, interface, *numbers = row
+        count, first, last = numbers
+        lines = int(count or 0)
+        if kind != "traffic":
+            _count_other(kind, lines, reading, unplaced)
+            continue
+        caller, called = _end(source), _end(destination)
+        if caller is None or called is None:
             unplaced.count += lines
-        else:
-            caller, called = _end(source), _end(destination)
-            if caller is None or called is None:
-                unplaced.count += lines
-                if len(unplaced.addresses) < _MOST_ADDRESSES:
-                    texts = ((caller, source), (called, destination))
-                    unplaced.addresses |= {text for end, text in texts if end is None}
-                continue
-            reading.recorded += lines
-            yield Record(
-                evidence=Evidence.FLOW_LOG,
-                disposition=_DISPOSITIONS[disposition],
-                source=caller,
-                destination=called,
-                protocol=int(protocol),
-                port=int(port),
-                direction=Direction(direction) if direction else None,
-                reason=reason or "",
-                interface=interface or "",
-                count=lines,
-                first=float(first),
-                last=float(last),
-            )
+            if len(unplaced.addresses) < _MOST_ADDRESSES:
+                texts = ((caller, source), (called, destination))
+                unplaced.addresses |= {text for end, text in texts if end is None}
+            continue
+        reading.recorded += lines
+        yield Record(  # in the order of its fields: names take a tenth longer
+            Evidence.FLOW_LOG,
+            _DISPOSITIONS[disposition],
+            caller,
+            called,
+            int(protocol),
+            int(port),
+            _DIRECTIONS[direction] if direction else None,
+            reason or "",
+            interface or "",
+            lines,
+            float(first or 0),
+            float(last or 0),
+        )
+
+
+def _count_other(kind: str, lines: int, reading: Reading, unplaced: Unplaced) -> None:
+    match kind:
+        case "no data":
+            reading.no_data += lines
+        case "skip data":
+            reading.skip_data += lines
+        case _:
+            unplaced.count += lines
 
 
 @lru_cache(maxsize=1 << 16)  # the same few addresses come again and again

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.verdict import Direction, Layer
 from flash_ticket.traffic.records.told_twice import ToldTwice
+
+if TYPE_CHECKING:
+    from flash_ticket.firewall.declare.matrix import Labels
 
 
 @dataclass(slots=True)
@@ -97,7 +99,7 @@ class PodIdentity:
 
     namespace: str
     name: str
-    labels: Labels
+    labels: "Labels"
 
 
 class NonPod(StrEnum):
