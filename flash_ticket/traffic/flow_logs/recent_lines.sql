@@ -17,14 +17,13 @@ WITH lines AS (
 ), checked AS (
   SELECT
     *,
-    (
-      BITWISE_OR(srcport, dstport)
-    ) BETWEEN 0 AND 65535
-    AND (
-      BITWISE_OR(protocol, tcp_flags)
-    ) BETWEEN 0 AND 255
-    AND "start" BETWEEN 0 AND "end"
+    srcport BETWEEN 0 AND 65535
+    AND dstport BETWEEN 0 AND 65535
+    AND protocol BETWEEN 0 AND 255
+    AND tcp_flags BETWEEN 0 AND 255
+    AND "start" >= 0
     AND "end" <= 253402300799
+    AND "start" <= "end"
     AND action IN ('ACCEPT', 'REJECT')
     AND log_status = 'OK'
     AND flow_direction IN ('ingress', 'egress')
