@@ -164,6 +164,9 @@ def deploy(
 
         async def body() -> None:
             results.append(await pulumi.Output.from_input(program()).future())
+            # At its end, the SDK waits for one output after another, each time with all that are left.
+            if pending := list(settings.SETTINGS.outputs):
+                await asyncio.wait(pending)
 
         try:
             await stack.run_in_stack(body)
