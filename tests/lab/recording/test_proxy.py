@@ -8,7 +8,6 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -16,6 +15,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.live.asking.aws_session import aws_session
 from lab.recording import journal as recording_journal
 from lab.recording.aws import AwsApi
 from lab.recording.fault import Fault, How, Span
@@ -196,9 +196,11 @@ def kubernetes_says(url: str) -> str:
 
 
 def aws_says(url: str, service: str, ask_for: Callable[[Any], object]) -> str:
-    make: Any = boto3.Session("lab", "lab", region_name="ap-northeast-2").client
+    once = Config(retries={"total_max_attempts": 1})
+    keys = {"aws_access_key_id": "lab", "aws_secret_access_key": "lab"}
+    session = aws_session("ap-northeast-2", None)
     with pytest.raises(ClientError) as refused:
-        ask_for(make(service, endpoint_url=url, config=Config(retries={"total_max_attempts": 1})))
+        ask_for(session.client(service, endpoint_url=url, config=once, **keys))
     return str(refused.value.response["Error"]["Code"])
 
 

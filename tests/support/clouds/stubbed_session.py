@@ -2,12 +2,14 @@
 
 from typing import Any
 
-import boto3
 from botocore.stub import Stubber
 
+from flash_ticket.live.asking.aws_session import aws_session
 from flash_ticket.live.aws_account import AwsAccount
 from lab.surroundings import REGION
 from tests.support.declared.owners import DEV
+
+_KEYS = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
 
 
 class Session:
@@ -18,9 +20,9 @@ class Session:
     def __init__(self, *services: str) -> None:
         self._clients: dict[str, Any] = {}
         self.answers: dict[str, Stubber] = {}
+        session = aws_session(REGION, None)  # boto3's reads the description of each service anew
         for service in services:
-            make: Any = boto3.Session("x", "x", region_name=REGION).client
-            self._clients[service] = make(service)
+            self._clients[service] = session.client(service, **_KEYS)
             self.answers[service] = Stubber(self._clients[service])
             self.answers[service].activate()
 
