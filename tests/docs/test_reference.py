@@ -55,24 +55,29 @@ def test_each_example_is_valid(reference: ModuleType) -> None:
             validated(models[name], {**whole, **part} if name == WHOLE else part, name)
 
 
+@pytest.fixture(scope="module")
+def settings_schema(reference: ModuleType) -> jsonschema.Draft202012Validator:
+    """The schema of the settings files, as the code says it."""
+    return jsonschema.Draft202012Validator(yaml.safe_load(reference.generated()["binding.schema.json"]))
+
+
 SETTINGS = [*sorted(ROOT.glob("Pulumi.*.yaml")), *sorted((ROOT / "examples").glob("*/Pulumi.*.yaml"))]
 
 
 @pytest.mark.parametrize("path", SETTINGS, ids=lambda each: str(each.relative_to(ROOT)))
-def test_a_settings_file_names_its_schema_and_keeps_to_it(reference: ModuleType, path: Path) -> None:
+def test_a_settings_file_names_its_schema_and_keeps_to_it(
+    settings_schema: jsonschema.Draft202012Validator, path: Path
+) -> None:
     text = path.read_text(encoding="utf-8")
     schema = "../" * (len(path.relative_to(ROOT).parts) - 1) or "./"
     assert text.startswith(f"# yaml-language-server: $schema={schema}binding.schema.json\n")
 
     content = yaml.safe_load(text)
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(reference.generated()["binding.schema.json"]))
-    validator.validate(content)
+    settings_schema.validate(content)
     content["config"][BINDING_KEY]["vcp"] = {}
-    assert not validator.is_valid(content)
+    assert not settings_schema.is_valid(content)
 
 
-def test_the_schema_refuses_an_unknown_key_of_the_project(reference: ModuleType) -> None:
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(reference.generated()["binding.schema.json"]))
-
-    assert validator.is_valid({"config": {"aws:region": "eu-west-1", "datadog:site": "eu"}})
-    assert not validator.is_valid({"config": {"flash-ticket-firewall:bindings": {}}})
+def test_the_schema_refuses_an_unknown_key_of_the_project(settings_schema: jsonschema.Draft202012Validator) -> None:
+    assert settings_schema.is_valid({"config": {"aws:region": "eu-west-1", "datadog:site": "eu"}})
+    assert not settings_schema.is_valid({"config": {"flash-ticket-firewall:bindings": {}}})
