@@ -1,7 +1,9 @@
 """An AWS account in memory with everything that the committed stacks select, so that they bind without AWS."""
 
 from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -186,6 +188,7 @@ SHOP = _account()
 """Both environments: VPC dev 10.10.0.0/16 and prod 10.20.0.0/16."""
 
 
+@cache
 def shop_matrix() -> Matrix:
     """Return the committed matrix."""
     return read_matrix(ROOT / "traffic.yaml")
@@ -193,6 +196,11 @@ def shop_matrix() -> Matrix:
 
 def stack_content(stack: str) -> dict[str, Any]:
     """Return a new copy of the whole configuration of a committed stack."""
+    return deepcopy(_parsed(stack))
+
+
+@cache
+def _parsed(stack: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((ROOT / stack_file(stack)).read_text(encoding="utf-8"))["config"]
     return content
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Origin
@@ -25,6 +26,7 @@ TAKEN = datetime(2026, 11, 24, 3, tzinfo=UTC).timestamp()
 NODE = "10.99.0.1"
 
 
+@cache
 def shop(stack: str = "dev") -> CompiledFirewall:
     return compile_firewall(shop_matrix(), environment_of(stack))
 
