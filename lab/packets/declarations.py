@@ -21,7 +21,7 @@ from lab.node.addresses import Addresses
 from lab.packets.account import NO_OTHERS, Others
 from lab.packets.others import ordinary_others, random_others
 from lab.packets.verdicts import Site
-from lab.vpc.pods import Placement, PodMode
+from lab.vpc.pods import Placement, PodMode, SourceTranslation
 
 ADDRESSES = Addresses(
     IPv4Network("198.18.0.0/16"),
@@ -91,8 +91,7 @@ def attached(matrix: Path, folder: Path, stack: str, cni: CniName) -> Iterator[D
     """
     yield from _changed(_ATTACHMENTS, matrix, folder, stack, cni)
     plain = declared(matrix, folder, stack, cni)
-    for placement, mode in ((Placement.TOGETHER, PodMode.STANDARD), (Placement.TOGETHER, PodMode.STRICT)):
-        site = Site(placement, mode)
+    for site in _SITES:
         yield replace(plain, name=f"{plain.name}, {site}", site=site)
     others = random_others(Random(_SEED_OF_OTHERS), plain.firewall.environment)  # noqa: S311 - not for secrets
     yield replace(plain, name=f"{plain.name}, with rules of others", others=others)
@@ -144,6 +143,13 @@ _ATTACHMENTS: dict[str, Callable[[dict[str, Any]], None]] = {
 }
 
 
+_SITES = (
+    Site(Placement.TOGETHER, PodMode.STANDARD),
+    Site(Placement.TOGETHER, PodMode.STRICT),
+    Site(Placement.SPREAD, PodMode.STANDARD, SourceTranslation.NODE),
+)
+
+
 def random_declarations(count: int, seed: int, cni: CniName = CniName.VPC_CNI) -> Iterator[Declaration]:
     """Yield random declarations; the same for the same seed."""
     for number in range(count):
@@ -155,8 +161,9 @@ def random_declarations(count: int, seed: int, cni: CniName = CniName.VPC_CNI) -
         plain = _declaration(
             f"random {number + 1}, seed {seed}", parse_matrix(content, "traffic.yaml"), binding, _STACK, cni
         )
-        site = Site(around.choice(list(Placement)), PodMode(binding["cluster"]["cni"]["podEniMode"]))
-        yield replace(plain, others=random_others(around, plain.firewall.environment), site=site)
+        placement, mode = around.choice(list(Placement)), PodMode(binding["cluster"]["cni"]["podEniMode"])
+        others = random_others(around, plain.firewall.environment)
+        yield replace(plain, others=others, site=Site(placement, mode, around.choice(list(SourceTranslation))))
 
 
 def _declaration(name: str, matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName) -> Declaration:

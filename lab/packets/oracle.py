@@ -10,6 +10,7 @@ from typing import Any
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.prove.both_layers import BothLayers
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from flash_ticket.firewall.prove.endpoint import KUBELET
 from flash_ticket.firewall.terms.ports import DNS_PORTS, MAX_PORT, PortRange, Protocol, tcp, udp
 from flash_ticket.firewall.terms.verdict import Layer
 from flash_ticket.traffic.attribution.address_book import PROTOCOLS
@@ -20,7 +21,7 @@ from lab.packets.agent_log import Denial, Logged, denial, logged, wait_until_qui
 from lab.packets.connections import Answer, Tried, attempt_all, try_all
 from lab.packets.declarations import Declaration
 from lab.packets.layers import Layers
-from lab.packets.verdicts import Analyzer, Question, Said, is_said
+from lab.packets.verdicts import Analyzer, GroupsAnalyzer, Question, Said, is_said
 from lab.packets.vpc_layer import Packet, rejected, vpc_layer
 from lab.packets.world import End, World
 from lab.toolchain.node_kits import Enforcer
@@ -58,7 +59,8 @@ class Seen:
         """
         number, port = _NUMBERS[question.port.protocol], question.port.first
         packet = number, tried.source_port, question.destination.address, port
-        stopper = Layer.VPC if packet in by_groups else Layer.POD
+        is_by_groups = any((source, *packet) in by_groups for source in (question.source.address, ""))
+        stopper = Layer.VPC if is_by_groups else Layer.POD
         return cls(tried.answer, None if tried.answer.passes else stopper)
 
     def __str__(self) -> str:
@@ -146,7 +148,7 @@ class Look:
 
     def by_groups(self) -> set[Packet]:
         """Return what the groups of interfaces rejected since the last call."""
-        return rejected(self.judge.window()) if self.judge else set()
+        return rejected(self.judge.window(), self.judge.pods.node) if self.judge else set()
 
 
 def differing(tried: Mapping[int, Tried], look: Look, by_groups: set[Packet]) -> dict[int, Seen]:
@@ -218,7 +220,7 @@ class Oracle:
             dict(Counter(" and ".join(said.stoppers) for said in says if said.stopper)),
             dict(Counter(str(stopper) for stopper in _stoppers(look, found) if stopper)),
             tuple(Difference(questions[number], seen, says[number]) for number, seen in found.items()),
-            tuple(_unsaid(look, found, proven)),
+            tuple(_unsaid(look, found, proven, groups)),
             looks,
             log,
         )
@@ -263,11 +265,15 @@ def _stoppers(look: Look, found: Mapping[int, Seen]) -> Iterator[Layer | None]:
         yield found[number].stopper if number in found else said.stopper
 
 
-def _unsaid(look: Look, found: Mapping[int, Seen], layers: BothLayers) -> Iterator[str]:
-    """Yield what passes by packets, or a layer by its verdict, although the proof says that it cannot."""
+def _unsaid(look: Look, found: Mapping[int, Seen], layers: BothLayers, groups: GroupsAnalyzer | None) -> Iterator[str]:
+    """Yield what passes by packets, or a layer by its verdict, although the proof says that it cannot.
+
+    The proof is about the groups of pods, and not about those of a node that gives connections its own source.
+    """
     for question, said, stopper in zip(look.questions, look.says, _stoppers(look, found), strict=True):
         if not question.source.project and not question.destination.project:
-            for verdict in (said.pod, said.vpc):
+            proven = (said.pod,) if groups and groups.is_of_node(question) else (said.pod, said.vpc)
+            for verdict in proven:
                 if verdict and (verdict.passes or stopper is None) and not is_said(layers, verdict.layer, question):
                     yield f"{question} ({verdict.layer} layer)"
 
@@ -301,8 +307,10 @@ def ports_in_play(firewall: CompiledFirewall) -> list[PortRange]:
 def _questions(ends: Sequence[End], ports: Sequence[PortRange]) -> Iterator[Question]:
     for source in ends:
         for destination in ends:
-            if source is destination or not (source.pod or destination.pod) or source.namespace == NODE_NAMESPACE:
+            if source is destination or destination.name == KUBELET or not (source.pod or destination.pod):
                 continue
+            if source.namespace == NODE_NAMESPACE and source.name != KUBELET:
+                continue  # what the node's DNS sends, its node sends
             for port in ports:
                 yield Question(source, destination, port)
                 if destination.cluster_ip and source.pod:

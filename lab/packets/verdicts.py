@@ -12,7 +12,7 @@ from flash_ticket.firewall.analyse.workload import PodNetwork, Workload
 from flash_ticket.firewall.bind.environment import Group
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup
 from flash_ticket.firewall.prove.both_layers import BothLayers, has_say
-from flash_ticket.firewall.prove.endpoint import Endpoint, Role
+from flash_ticket.firewall.prove.endpoint import KUBELET, Endpoint, Role
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import PortRange, PortSet
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Side, Verdict
@@ -62,11 +62,11 @@ class Said:
     """What the product says of one connection.
 
     Attributes:
-        pod: The verdict of the pod layer.
+        pod: The verdict of the pod layer; None where it has no say.
         vpc: The verdict of the VPC layer; None where it has no say, or is not asked.
     """
 
-    pod: Verdict
+    pod: Verdict | None
     vpc: Verdict | None = None
 
     @property
@@ -77,11 +77,11 @@ class Said:
     @property
     def stopper(self) -> Layer | None:
         """The layer that stops it first: what the pod layer says of egress comes before the VPC, ingress after it."""
-        if not self.pod.egress.passes:
+        if self.pod and not self.pod.egress.passes:
             return Layer.POD
         if self.vpc and not self.vpc.passes:
             return Layer.VPC
-        return None if self.pod.passes else Layer.POD
+        return Layer.POD if self.pod and not self.pod.passes else None
 
     @property
     def deciding(self) -> tuple[Side, ...]:
@@ -102,8 +102,10 @@ class Analyzer:
             replace(cluster, workloads=workloads), HostNetwork.NODES, _ENFORCEMENT[enforcer]
         )
 
-    def verdict(self, question: Question) -> Verdict:
-        """Return the verdict of the pod layer."""
+    def verdict(self, question: Question) -> Verdict | None:
+        """Return the verdict of the pod layer; None for the kubelet, which reaches its own pods in any case."""
+        if question.source.name == KUBELET:
+            return None
         source, destination = self._party(question.source), self._party(question.destination)
         way = Way.SERVICE if question.by_service else Way.OWN
         return self._reachability.verdict(source, destination, question.port, way)
@@ -167,13 +169,20 @@ class GroupsAnalyzer:
         """Return the verdict of the VPC layer; None if it has no say."""
         key = question.source.address, question.destination.address, question.port
         if key not in self._asked:
-            self._asked[key] = self._verdict(question.source, question.destination, question.port)
+            self._asked[key] = self._verdict(question)
         return self._asked[key]
 
-    def _verdict(self, source: End, destination: End, port: PortRange) -> Verdict | None:
+    def is_of_node(self, question: Question) -> bool:
+        """Return whether the node gives a pod's connection its own source: then the node's groups judge it."""
+        is_inside = any(each.covers(_host(question.destination.address)) for each in self._attached.networks)
+        as_node = self._site.translation is SourceTranslation.NODE and self._site.mode is PodMode.STANDARD
+        return as_node and bool(question.source.pod) and not is_inside
+
+    def _verdict(self, question: Question) -> Verdict | None:
+        source, destination, port = question.source, question.destination, question.port
         if self._stays(source, destination):
             return None
-        one = source, self._leaving(source, destination)
+        one = source, self._attached.node if self.is_of_node(question) else self._groups(source)
         other = destination, self._groups(destination)
         egress = self._views[source.project].side(one, other, port, Direction.EGRESS)
         ingress = self._views[destination.project].side(one, other, port, Direction.INGRESS)
@@ -186,16 +195,11 @@ class GroupsAnalyzer:
 
     def _stays(self, source: End, destination: End) -> bool:
         """Return whether packets stay on the node, and no interface that judges them is on their way."""
-        if self._site.placement is Placement.SPREAD or not (source.pod and destination.pod):
+        is_together = self._site.placement is Placement.TOGETHER and source.pod and destination.pod
+        if not is_together and source.name != KUBELET:  # each pod is on the node of its kubelet
             return False
         own = any(self._groups(end) != self._attached.node for end in (source, destination))
         return self._site.mode is PodMode.STANDARD or not own
-
-    def _leaving(self, source: End, destination: End) -> frozenset[str]:
-        """Return the groups of the interface by which packets leave."""
-        is_inside = any(each.covers(_host(destination.address)) for each in self._attached.networks)
-        as_node = self._site.translation is SourceTranslation.NODE and self._site.mode is PodMode.STANDARD
-        return self._attached.node if as_node and source.pod and not is_inside else self._groups(source)
 
 
 class View:

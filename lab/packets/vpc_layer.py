@@ -12,15 +12,18 @@ from lab.node.network import NODE_NAMESPACE
 from lab.packets.account import Interface, Others, VpcAccount, new_account
 from lab.packets.verdicts import Attached, GroupsAnalyzer, Site, View
 from lab.packets.world import End
-from lab.vpc.account import read
+from lab.vpc.account import Address, read
 from lab.vpc.counted import Action, Window
 from lab.vpc.judge import Judge
 from lab.vpc.pods import Pods
 
 _ASKED_ALONE_SECONDS = 3600.0  # nothing changes in the account while packets are tried: it is not polled
 
-Packet = tuple[int, int, str, int]
-"""The protocol's number, the source port, the target's own address and its port."""
+Packet = tuple[str, int, int, str, int]
+"""The source's address, the protocol's number, the source port, the target's own address and its port.
+
+The first is empty where the node's address is the source: it may stand for that of a pod.
+"""
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class VpcLayer:
         shared = [address for address in pods if groups.get(address) == of_node]
         own = [Interface((address,), held) for address, held in groups.items() if address not in shared]
         self.account.attach([Interface((str(self.addresses.node), *shared), of_node), *own])
-        known = {address: frozenset(held) for address, held in groups.items()}
+        known = {address: frozenset(held) for address, held in (*groups.items(), (str(self.addresses.node), of_node))}
         network = AddressRange.of(str(self.addresses.network))
         self._attached = Attached(known, frozenset(of_node), (network,))
         return self.analyzer()
@@ -105,10 +108,11 @@ def vpc_layer(
         yield VpcLayer(account, addresses, site, bound)
 
 
-def rejected(window: Window) -> set[Packet]:
-    """Return the connections whose packets the groups of an interface rejected."""
+def rejected(window: Window, node: Address) -> set[Packet]:
+    """Return the connections whose packets the groups of an interface rejected, with the address of the node."""
     return {
-        (each.protocol, each.source_port, str(each.target), each.target_port)
+        (source, each.protocol, each.source_port, str(each.target), each.target_port)
         for each in window.counted
+        for source in ("" if each.source == node else str(each.source),)
         if each.action is Action.REJECT
     }

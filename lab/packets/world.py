@@ -113,7 +113,8 @@ class World:
         self._left = [end.namespace for end in ends if end.name != DNS]
         ends += self.hosts((layers, *neighbours))
         ends += self._make_resolver(layers)
-        for end in ends:
+        ends.append(End(KUBELET, NODE_NAMESPACE, str(self.node.addresses.node)))
+        for end in ends[:-1]:  # the kubelet only calls
             wanted = set(ports) - self._listening.setdefault(end.namespace, set())
             self._listeners.listen(end.namespace, end.address if end.pod is None else "0.0.0.0", sorted(wanted))  # noqa: S104 - a pod's namespace
             self._listening[end.namespace] |= wanted

@@ -12,18 +12,22 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.declare.choices import CniName
-from flash_ticket.firewall.terms.ports import Protocol
+from flash_ticket.firewall.prove.endpoint import INTERNET, KUBELET, POD_ELSEWHERE
+from flash_ticket.firewall.terms.ports import PortRange, Protocol
 from flash_ticket.firewall.terms.verdict import Direction, Layer, Outcome, Side, Verdict
+from lab.node.network import NODE_NAMESPACE
 from lab.packets.connections import Answer, Tried
 from lab.packets.declarations import ADDRESSES, Declaration, attached, declared, random_declarations
 from lab.packets.oracle import Difference, Look, Seen, differing, ports_in_play
-from lab.packets.verdicts import Question, Said, Site
+from lab.packets.verdicts import GroupsAnalyzer, Question, Said, Site
 from lab.packets.vpc_layer import vpc_layer
 from lab.packets.world import End, World, groups_of
+from lab.vpc.pods import Placement, PodMode, SourceTranslation
 
 ROOT = Path(__file__).parents[3]
 SHOP = ROOT / "traffic.yaml"
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
+FIRST = Site()
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,14 @@ class Field:
     ec2: Any
     groups: dict[str, str]
     look: Look
+    ends: list[End]
+    analyzer: GroupsAnalyzer
+
+    def says(self, source: str, destination: str, port: PortRange) -> bool | None:
+        """Return whether the groups let a connection pass; None if they have no say."""
+        ends = {end.name: end for end in (*self.ends, End(KUBELET, NODE_NAMESPACE, str(ADDRESSES.node)))}
+        verdict = self.analyzer.verdict(Question(ends[source], ends[destination], port))
+        return None if verdict is None else verdict.passes
 
     def differences(self) -> list[dict[str, Any]]:
         """Return what the account's rules let through against what the product says."""
@@ -43,7 +55,13 @@ class Field:
             for number, each in enumerate(passing)
         }
         rejected = {
-            (NUMBERS[question.port.protocol], 40_000 + number, question.destination.address, question.port.first)
+            (
+                question.source.address,
+                NUMBERS[question.port.protocol],
+                40_000 + number,
+                question.destination.address,
+                question.port.first,
+            )
             for number, question in enumerate(self.look.questions)
             if not passing[number]
         }
@@ -113,9 +131,9 @@ def field(monkeypatch: pytest.MonkeyPatch) -> Callable[[Declaration], Any]:
     monkeypatch.setattr("lab.packets.world.add_host", lambda name, _: Path(name))
 
     @contextmanager
-    def made(declaration: Declaration) -> Iterator[Field]:
+    def made(declaration: Declaration, site: Site = FIRST) -> Iterator[Field]:
         firewalls = [declaration.firewall, *declaration.neighbours]
-        with vpc_layer(firewalls, declaration.others, Site(), ADDRESSES) as vpc:
+        with vpc_layer(firewalls, declaration.others, site, ADDRESSES) as vpc:
             first, *others = (each.layers() for each in vpc.firewalls)
             world: Any = World(SimpleNamespace(addresses=ADDRESSES))  # type: ignore[arg-type]
             ends = [*pods_of(first.endpoints, 0), *(end for each in others for end in pods_of(each.endpoints, 1))]
@@ -130,7 +148,7 @@ def field(monkeypatch: pytest.MonkeyPatch) -> Callable[[Declaration], Any]:
             named = {
                 group.label: vpc.account.id_of(vpc.firewalls[0].owner, group) for group in vpc.firewalls[0].vpc.groups
             }
-            yield Field(vpc.account.ec2, named, Look(questions, says))
+            yield Field(vpc.account.ec2, named, Look(questions, says), ends, groups)
 
     return made
 
@@ -234,6 +252,41 @@ def test_a_stopped_connection_that_no_group_rejects_is_the_work_of_the_pod_layer
     assert seen == {number: Seen(Answer.SILENT, Layer.POD)}
     row = Difference(question, seen[number], said).row()
     assert (row["packets"], row["analyzer"]) == ("silent, by the pod layer", "stopped, by the vpc layer")
+
+
+def port(number: int) -> PortRange:
+    return PortRange(Protocol.TCP, number, number)
+
+
+def test_groups_judge_the_kubelet_in_strict_mode_alone_and_only_towards_pods_with_their_own(
+    field: Callable[[Declaration, Site], Any],
+) -> None:
+    with field(of_shop("dev"), Site(mode=PodMode.STRICT)) as found:
+        strict = [found.says(KUBELET, "gateway", port(number)) for number in (3000, 9)]
+        assert found.says(KUBELET, POD_ELSEWHERE, port(9)) is None
+    with field(of_shop("dev"), Site(mode=PodMode.STANDARD)) as found:
+        standard = [found.says(KUBELET, "gateway", port(number)) for number in (3000, 9)]
+    assert (strict, standard) == ([True, False], [None, None])
+
+
+def test_groups_judge_pods_of_one_node_in_strict_mode_alone(field: Callable[[Declaration, Site], Any]) -> None:
+    said = {}
+    for placement in Placement:
+        for mode in PodMode:
+            with field(of_shop("dev"), Site(placement, mode)) as found:
+                said[placement, mode] = found.says("gateway", "pay", port(3100))
+    assert said.pop((Placement.TOGETHER, PodMode.STANDARD)) is None
+    assert set(said.values()) == {False}
+
+
+def test_the_groups_of_the_node_judge_what_leaves_the_vpc_with_its_source(
+    field: Callable[[Declaration, Site], Any],
+) -> None:
+    said = {}
+    for translation in SourceTranslation:
+        with field(of_shop("dev"), Site(translation=translation)) as found:
+            said[translation] = found.says("gateway", INTERNET, port(9)), found.says("gateway", "pay", port(3100))
+    assert said == {SourceTranslation.EXTERNAL: (False, False), SourceTranslation.NODE: (True, False)}
 
 
 @pytest.mark.parametrize(
