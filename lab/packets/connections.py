@@ -4,11 +4,12 @@ import errno
 import resource
 import select
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 
 from flash_ticket.firewall.terms.ports import PortRange, Protocol
@@ -22,7 +23,17 @@ _REFUSED = {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EAC
 _MOST_FILES = 1 << 16
 _BACKLOG = 1024
 _SILENT_SECONDS = 3
+_AT_ONCE = struct.pack("ii", 1, 0)  # it lingers for no second
 _SO_RCVBUFFORCE, _WAITING_BYTES = 33, 1 << 22  # questions that come while this process has no processor
+
+
+class Ending(Enum):
+    """How a connection of TCP ends that was tried."""
+
+    CLOSED = "closed"
+    """As programs close it. What ends it is sent again for a minute if something stops it."""
+    RESET = "reset"
+    """At once and for both ends, so that no packet of it meets a later policy."""
 
 
 class Answer(StrEnum):
@@ -157,32 +168,34 @@ def allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _MOST_FILES), most))
 
 
-def attempt_all(attempts: Sequence[Attempt], seconds: float) -> list[Answer]:
+def attempt_all(attempts: Sequence[Attempt], seconds: float, ending: Ending = Ending.CLOSED) -> list[Answer]:
     """Try connections, all at once, and return what came of each.
 
     Args:
         attempts: What to try.
         seconds: After which a connection counts as stopped. TCP asks again after one second.
+        ending: How each ends.
 
     Raises:
         OSError: A connection cannot be tried at all.
     """
-    return [each.answer for each in try_all(attempts, seconds)]
+    return [each.answer for each in try_all(attempts, seconds, ending)]
 
 
-def try_all(attempts: Sequence[Attempt], seconds: float) -> list[Tried]:
+def try_all(attempts: Sequence[Attempt], seconds: float, ending: Ending = Ending.CLOSED) -> list[Tried]:
     """Do the same as `attempt_all`, and return the ports that the connections were opened from as well.
 
     Raises:
         OSError: A connection cannot be tried at all.
     """
-    tried = _Round(attempts, seconds)
+    tried = _Round(attempts, seconds, ending)
     return [Tried(answer, port) for answer, port in zip(tried.answers(), tried.source_ports, strict=True)]
 
 
 class _Round:
-    def __init__(self, attempts: Sequence[Attempt], seconds: float) -> None:
+    def __init__(self, attempts: Sequence[Attempt], seconds: float, ending: Ending) -> None:
         self._attempts = attempts
+        self._ending = ending
         self._seconds = seconds
         self._poll = select.epoll()
         self._open: dict[int, tuple[int, socket.socket]] = {}
@@ -224,6 +237,8 @@ class _Round:
         opened = socket.socket(type=_TYPES[attempt.port.protocol])
         opened.settimeout(0)
         is_stream = attempt.port.protocol is Protocol.TCP
+        if is_stream and self._ending is Ending.RESET:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self._open[opened.fileno()] = (number, opened)
         self._poll.register(opened.fileno(), select.EPOLLOUT if is_stream else select.EPOLLIN)
         failed = opened.connect_ex((attempt.address, attempt.port.first))

@@ -18,7 +18,7 @@ from lab.node.network import NODE_NAMESPACE
 from lab.node.node import Node
 from lab.node.programs import NodeError
 from lab.packets.agent_log import Denial, Logged, denial, logged, wait_until_quiet
-from lab.packets.connections import Answer, Tried, attempt_all, try_all
+from lab.packets.connections import Answer, Ending, Tried, attempt_all, try_all
 from lab.packets.declarations import Declaration
 from lab.packets.layers import Layers
 from lab.packets.verdicts import Analyzer, GroupsAnalyzer, Question, Said, is_said
@@ -143,7 +143,7 @@ class Look:
     def _differing(self, tried: Sequence[int]) -> dict[int, Seen]:
         if self.judge:
             self.judge.window()
-        answers = try_all([self.questions[number].attempt for number in tried], _SECONDS)
+        answers = try_all([self.questions[number].attempt for number in tried], _SECONDS, Ending.RESET)
         return differing(dict(zip(tried, answers, strict=True)), self, self.by_groups())
 
     def by_groups(self) -> set[Packet]:
@@ -200,7 +200,7 @@ class Oracle:
                 self.node.api.apply(manifest)
             groups, judge = (vpc.attach(ends), vpc.judge(ends)) if vpc else (None, None)
             analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), ends, self.node.enforcer)
-            says = [Said(analyzer.verdict(each), groups.verdict(each) if groups else None) for each in questions]
+            says = [_said(each, analyzer, groups) for each in questions]
             look = Look(questions, says, stack.enter_context(judge) if judge else None)
             found, looks, since = self._look(look)
             is_logged = self.node.enforcer is Enforcer.AWS
@@ -228,7 +228,7 @@ class Oracle:
     def _require_open(self, questions: Sequence[Question]) -> None:
         left, end = list(questions), time.monotonic() + _OPEN_SECONDS
         while time.monotonic() < end:
-            answers = attempt_all([each.attempt for each in left], _SECONDS)
+            answers = attempt_all([each.attempt for each in left], _SECONDS, Ending.RESET)
             left = [each for each, answer in zip(left, answers, strict=True) if not answer.passes]
             if not left:
                 return
@@ -257,6 +257,11 @@ class Oracle:
                 wait_until_quiet()  # what it says of this look is not about the next one
         # A packet may be lost; what differs is tried once more, alone.
         return (look.differing(found) if found else {}), looks, since
+
+
+def _said(question: Question, analyzer: Analyzer, groups: GroupsAnalyzer | None) -> Said:
+    of_pods = None if question.source.name == KUBELET else analyzer.verdict(question)
+    return Said(of_pods, groups.verdict(question) if groups else None)
 
 
 def _stoppers(look: Look, found: Mapping[int, Seen]) -> Iterator[Layer | None]:

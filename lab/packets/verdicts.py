@@ -102,10 +102,8 @@ class Analyzer:
             replace(cluster, workloads=workloads), HostNetwork.NODES, _ENFORCEMENT[enforcer]
         )
 
-    def verdict(self, question: Question) -> Verdict | None:
-        """Return the verdict of the pod layer; None for the kubelet, which reaches its own pods in any case."""
-        if question.source.name == KUBELET:
-            return None
+    def verdict(self, question: Question) -> Verdict:
+        """Return the verdict of the pod layer; it has no say on the kubelet, which reaches its own pods in any case."""
         source, destination = self._party(question.source), self._party(question.destination)
         way = Way.SERVICE if question.by_service else Way.OWN
         return self._reachability.verdict(source, destination, question.port, way)
