@@ -40,8 +40,7 @@ def policy(name: str, kind: str, peer: str, cidr: str) -> dict[str, Any]:
 def opens(manifest: dict[str, Any], enforcer: Enforcer, by_service: str) -> bool:
     cluster = cluster_from([pod("caller"), pod("called"), manifest])
     analyzer = Analyzer(cluster, [CALLER, CALLED], enforcer)
-    verdict = analyzer.verdict(Question(CALLER, CALLED, PORT, by_service))
-    return verdict is not None and verdict.passes
+    return analyzer.verdict(Question(CALLER, CALLED, PORT, by_service)).passes
 
 
 # What each enforcer was seen to do with an ipBlock that covers pods or Services, and the way of the connection.
@@ -83,8 +82,7 @@ def opens_the_node(enforcer: Enforcer) -> bool:
     resolver = End("DNS on the node", NODE_NAMESPACE, "169.254.20.10")
     manifest = policy("caller", "Egress", "to", "169.254.20.10/32")
     analyzer = Analyzer(cluster_from([pod("caller"), manifest]), [CALLER, resolver], enforcer)
-    verdict = analyzer.verdict(Question(CALLER, resolver, PORT))
-    return verdict is not None and verdict.passes
+    return analyzer.verdict(Question(CALLER, resolver, PORT)).passes
 
 
 def test_an_ip_block_opens_what_answers_on_the_node_but_under_cilium_which_knows_the_node_by_its_identity() -> None:
