@@ -192,7 +192,8 @@ class Oracle:
                 firewalls = vpc.firewalls
             ports = sorted({port for each in firewalls for port in ports_in_play(each)})
             first, *neighbours = (each.layers() for each in firewalls)
-            ends = self.world.make(first, ports, self.generation, neighbours)
+            made = self.world.make(first, ports, self.generation, neighbours)
+            ends = [end for end in made if vpc or end.name != KUBELET]  # no pod layer judges the kubelet
             questions = list(_questions(ends, ports))
             self._require_open(questions)
             policies = [policy.manifest() for each in firewalls for policy in each.deployed_pods.policies]
