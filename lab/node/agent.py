@@ -21,7 +21,8 @@ FOLDER = RUN / "agent"
 NAME = "aws-network-policy-agent"
 
 _METADATA = "http://127.0.0.1:50052"
-_BPF = ("v4events.bpf.o", "tc.v4ingress.bpf.o", "tc.v4egress.bpf.o", "aws-eks-na-cli")
+_TC = ("tc.v4ingress.bpf.o", "tc.v4egress.bpf.o")
+_BPF = ("v4events.bpf.o", *_TC, "aws-eks-na-cli")
 _ROOT = RUN / "agent-root"
 # By what lies there, it sees after a restart that its programs are the same.
 _HOST = "host/opt/cni/bin"
@@ -84,6 +85,20 @@ class Agent:
                 shown.mkdir()
                 _mount("--rbind", str(entry), str(shown))
                 _mount("--make-rprivate", str(shown))
+
+    def change_programs(self, number: int) -> None:
+        """Give it programs for the kernel that do the same and have other bytes, other ones for each number.
+
+        At its next start, it drops what it has in the kernel.
+        """
+        for file in _TC:
+            shutil.copy(FOLDER / file, FOLDER / "before.o")
+            section = RUN / "section"
+            section.write_text(str(number))
+            subprocess.run(  # noqa: S603 - the arguments are this file's own
+                ["llvm-objcopy", f"--add-section=.lab{number}={section}", str(FOLDER / "before.o"), str(FOLDER / file)],  # noqa: S607 - beside clang
+                check=True,
+            )
 
     def start(self) -> subprocess.Popen[str]:
         """Start it. It serves its socket a moment later."""

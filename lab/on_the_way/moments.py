@@ -1,6 +1,5 @@
 """What the agent of AWS does that no analysis of policies can know, measured by packets."""
 
-import shutil
 import socket
 import subprocess
 import time
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from lab.enclosure.mounts import RUN
 from lab.node.agent import Mode
 from lab.node.network import entered
 from lab.node.programs import NodeError
@@ -216,7 +214,7 @@ class Moments:
             time.sleep(1.0)
             self.stage.node.enforcing.kill()
             if other >= 0:
-                _change_programs(other)
+                self.stage.node.aws.change_programs(other)
             self.stage.put("late", "late", egress=NONE)
             time.sleep(1.0)
             started = time.monotonic()
@@ -268,16 +266,3 @@ class Moments:
     def _look(self, after: float = STANDS_SECONDS) -> Look:
         time.sleep(after)
         return self.stage.probe.look()
-
-
-def _change_programs(number: int) -> None:
-    """Give the agent programs that do the same and have other bytes."""
-    folder = RUN / "agent"
-    for file in ("tc.v4ingress.bpf.o", "tc.v4egress.bpf.o"):
-        shutil.copy(folder / file, folder / "before.o")
-        section = RUN / "section"
-        section.write_text(str(number))
-        subprocess.run(  # noqa: S603 - as above
-            ["llvm-objcopy", f"--add-section=.lab{number}={section}", str(folder / "before.o"), str(folder / file)],  # noqa: S607 - beside clang
-            check=True,
-        )

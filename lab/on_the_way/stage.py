@@ -23,7 +23,7 @@ DATAGRAMS = udp(4000)
 
 _NAMES = Path("/run/netns")
 _NOWHERE = ("192.0.2.1", 9)
-_SLEEPS = b"2147483646"
+SLEEPS = b"2147483646"
 _WAIT_SECONDS, _LOOK_SECONDS = 60.0, 0.001
 _STARTED_FIELD = 19  # of /proc/PID/stat, counted after the name
 
@@ -58,7 +58,7 @@ class Pod:
         while time.monotonic() < end:
             for entry in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
-                    if _SLEEPS in (entry / "cmdline").read_bytes() and (entry / "ns/net").stat().st_ino == wanted:
+                    if SLEEPS in (entry / "cmdline").read_bytes() and (entry / "ns/net").stat().st_ino == wanted:
                         after_name = (entry / "stat").read_text().rpartition(")")[2].split()
                         return int(after_name[_STARTED_FIELD]) / os.sysconf("SC_CLK_TCK")
             time.sleep(_LOOK_SECONDS)
@@ -172,7 +172,7 @@ def _manifest(name: str, role: str) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"role": role}},
-        "spec": pod_spec(command=["/bin/busybox", "sleep", _SLEEPS.decode()]),
+        "spec": pod_spec(command=["/bin/busybox", "sleep", SLEEPS.decode()]),
     }
 
 

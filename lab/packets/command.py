@@ -14,6 +14,7 @@ from lab.node.agent import Mode
 from lab.on_the_way import table
 from lab.on_the_way.way import Way
 from lab.packets.layers import Layers
+from lab.restarts import table as restarts_table
 from lab.toolchain.kits import KITS, provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
@@ -47,6 +48,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probe", type=int, default=0, metavar="N", help="run the product's probe on the first N declarations as well"
     )
     parser.add_argument(
+        "--restarts",
+        type=int,
+        default=0,
+        metavar="N",
+        help="as well, restart pods, add some and lose the node N times, behind both layers and without any",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=[each.value for each in Mode],
+        default=Mode.STANDARD.value,
+        help="what the agent of AWS lets through before a new pod's policies are known; in strict mode nothing "
+        "connects without policies, so only restarts are tried",
+    )
+    parser.add_argument(
         "--on-the-way",
         choices=[each.value for each in Way],
         const=Way.WHOLE.value,
@@ -74,6 +89,9 @@ def packets(arguments: argparse.Namespace) -> int:
     if arguments.moments and enforcer is Enforcer.KUBE_ROUTER:
         sys.stderr.write("lab: --moments measures an agent: give --enforcer aws or --enforcer cilium\n")
         return _CANNOT
+    if enforcer is not Enforcer.AWS and (arguments.restarts or arguments.mode != Mode.STANDARD.value):
+        sys.stderr.write("lab: --restarts and --mode need the agent of AWS: give --enforcer aws\n")
+        return _CANNOT
     layers = Layers(arguments.layers) if arguments.layers else _layers_under(enforcer)
     if layers is Layers.BOTH and _layers_under(enforcer) is Layers.POD:
         sys.stderr.write("lab: --layers both needs the VPC CNI, which gives pods their groups: give --enforcer aws\n")
@@ -95,7 +113,8 @@ def packets(arguments: argparse.Namespace) -> int:
         "random": arguments.random,
         "seed": arguments.seed,
         "way": way,
-        "mode": None,
+        "restarts": arguments.restarts,
+        "mode": None if way else arguments.mode,
     }
     found: list[dict[str, Any]] = []
     code = 0
@@ -111,12 +130,17 @@ def packets(arguments: argparse.Namespace) -> int:
         sys.stdout.write("]\n" if found else "[]\n")
     if code != 0:
         return _CANNOT
-    fine = all(table.holds(line) if "verb" in line else _agrees(line) for line in found)
-    return _AGREES if fine else _DIFFERS
+    return _AGREES if all(map(_holds, found)) else _DIFFERS
 
 
 def _layers_under(enforcer: Enforcer) -> Layers:
     return Layers.BOTH if enforcer is Enforcer.AWS else Layers.POD
+
+
+def _holds(line: dict[str, Any]) -> bool:
+    if "restarts" in line:
+        return restarts_table.holds(line)
+    return table.holds(line) if "verb" in line else _agrees(line)
 
 
 def _agrees(line: dict[str, Any]) -> bool:
@@ -159,6 +183,9 @@ def _words(line: dict[str, Any]) -> Iterator[str]:
         return
     if "moment" in line:
         yield table.moment_words(line)
+        return
+    if "restarts" in line:
+        yield from restarts_table.words(line)
         return
     differences = line["differences"]
     yield (

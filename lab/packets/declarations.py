@@ -102,6 +102,17 @@ def attached(matrix: Path, folder: Path, stack: str, cni: CniName) -> Iterator[D
     yield Declaration(f"{plain.name}, beside a second project", ours, ordinary_others(ours.environment), (theirs,))
 
 
+def with_attachment(matrix: Path, folder: Path, stack: str, cni: CniName, attachment: str) -> Declaration:
+    """Return a matrix file's firewall in a committed stack, with groups on pods or on nodes.
+
+    Raises:
+        InputError: A file cannot be used.
+    """
+    changes = {f"attachment {attachment}": _with_attachment(attachment)}
+    (found,) = _changed(changes, matrix, folder, stack, cni)
+    return found
+
+
 def _changed(
     changes: Mapping[str, Callable[[dict[str, Any]], None]], matrix: Path, folder: Path, stack: str, cni: CniName
 ) -> Iterator[Declaration]:

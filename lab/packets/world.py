@@ -115,10 +115,14 @@ class World:
         ends += self._make_resolver(layers)
         ends.append(End(KUBELET, NODE_NAMESPACE, str(self.node.addresses.node)))
         for end in ends[:-1]:  # the kubelet only calls
-            wanted = set(ports) - self._listening.setdefault(end.namespace, set())
-            self._listeners.listen(end.namespace, end.address if end.pod is None else "0.0.0.0", sorted(wanted))  # noqa: S104 - a pod's namespace
-            self._listening[end.namespace] |= wanted
+            self.listen(end, ports)
         return ends
+
+    def listen(self, end: End, ports: Iterable[PortRange]) -> None:
+        """Have an end answer on some ports; it may answer on them already."""
+        wanted = set(ports) - self._listening.setdefault(end.namespace, set())
+        self._listeners.listen(end.namespace, end.address if end.pod is None else "0.0.0.0", sorted(wanted))  # noqa: S104 - a pod's namespace
+        self._listening[end.namespace] |= wanted
 
     def silence(self, name: str, ends: Iterable[End]) -> None:
         """Stop answering at an end; what runs in a pod of its own accord answers on."""

@@ -61,6 +61,10 @@ class Aws:
         self._start()
         self.site.programs.wait("the network policy agent", agent_module.SOCKET.exists)
 
+    def change_programs(self, number: int) -> None:
+        """Give the agent other programs for the kernel, for its next start; call it with a new number each time."""
+        self._agent.change_programs(number)
+
     def collect_changes(self, seconds: float) -> None:
         """Have the controller of policies collect changes for a while before it writes, as the one of EKS does."""
         self._controller.delay = seconds

@@ -29,3 +29,9 @@ def test_what_cilium_lacks_here_is_one_line(
     monkeypatch.setattr(command, "missing", lambda enforcer: f"{enforcer} needs clang")
     assert told("--enforcer", "cilium") == 2
     assert capsys.readouterr().err == "lab: cilium needs clang: packets cannot be tried here\n"
+
+
+@pytest.mark.parametrize("asked", [("--restarts", "1"), ("--mode", "strict")])
+def test_restarts_are_measured_of_the_agent_of_aws(asked: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(*asked, "--enforcer", "cilium") == 2
+    assert "give --enforcer aws" in capsys.readouterr().err
