@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# The verifier of docs/verifier-cronjob.yaml. Neither built nor linted where this project is tested: there is no container
-# registry and no hadolint.
+# The verifier of docs/verifier-cronjob.yaml. Linted where this project is tested, but not built there: no container registry
+# is in reach.
 # Build it with the digest of a python:3.12-slim that you trust: docker build --build-arg PYTHON=python@sha256:... .
 ARG PYTHON
 FROM ${PYTHON} AS build
