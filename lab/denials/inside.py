@@ -18,7 +18,7 @@ from typing import Any
 from lab.denials.attempts import Call, calls, tried
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
-from lab.denials.watched import STACK, alerting_on, deployed, rings, rule_groups
+from lab.denials.watched import STACK, alerting_on, deployed, metrics_of, rings, rule_groups
 from lab.enclosure.answer import exit_code, tell
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Denials
@@ -34,7 +34,6 @@ from lab.shop.start import running_shop
 from lab.toolchain.kits import provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
-_METRICS_PORT = 8162
 _GROUP = "cloudwatch:/aws/eks/flash-ticket-dev/cluster"
 _DENIED_TRAFFIC, _METRIC_MISSING = "NetworkPolicyDeniedTraffic", "NetworkPolicyMetricMissing"
 _EVALUATIONS_SECONDS = 5.0
@@ -57,7 +56,7 @@ def main() -> int:
 def _with_kube_router(prometheus: str, rules: list[dict[str, Any]]) -> dict[str, Any]:
     node = Node(provide(node_kits(Enforcer.KUBE_ROUTER)), ADDRESSES, Enforcer.KUBE_ROUTER)
     node.prepare()
-    with alerting_on(prometheus, rules, [_target(node)]) as alerting:
+    with alerting_on(prometheus, rules, [metrics_of(node)]) as alerting:
         node.start()
         return {"rings": rings(alerting, _METRIC_MISSING)}
 
@@ -67,14 +66,10 @@ def _with_shop(prometheus: str) -> dict[str, Any]:
         engine, groups = deployed(lab, shop), rule_groups(shop)
         if not prometheus:
             return {"rules": groups, **_tried(lab, shop, engine)}
-        with alerting_on(prometheus, groups, [_target(shop.node)]) as alerting:
+        with alerting_on(prometheus, groups, [metrics_of(shop.node)]) as alerting:
             silent = _declared_alone(shop, alerting)
             found = _tried(lab, shop, engine)
             return {"rules": groups, "silent": silent, **found, "rings": rings(alerting, _DENIED_TRAFFIC)}
-
-
-def _target(node: Node) -> str:
-    return f"{node.addresses.node}:{_METRICS_PORT}"
 
 
 def _declared_alone(shop: Shop, alerting: Prometheus) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import yaml
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.denials.prometheus import Group, Prometheus, hurried
 from lab.enclosure.mounts import RUN
+from lab.node.node import Node
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine
 from lab.running.lab import Lab
@@ -25,6 +26,7 @@ _ALERTS = {
     "thresholds": {"deniedPerSecond": 0.05},
     "prometheus": {"labels": {"release": "kube-prometheus-stack"}},
 }
+_METRICS_PORT = 8162
 _RULES = "/apis/monitoring.coreos.com/v1/namespaces/flash-ticket/prometheusrules"
 
 
@@ -58,6 +60,11 @@ def rule_groups(shop: Shop) -> list[dict[str, Any]]:
     """Return the groups of alerting rules that are deployed."""
     (rule,) = shop.node.api.items(_RULES)
     return list(rule["spec"]["groups"])
+
+
+def metrics_of(node: Node) -> str:
+    """Return the address and port of the metrics of the agent of AWS."""
+    return f"{node.addresses.node}:{_METRICS_PORT}"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from lab.enclosure.enclosure import enclosed, own_variables
-from lab.night import verbs
+from lab.night import alarm, verbs
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
 from lab.running.lab import Lab
@@ -43,11 +43,13 @@ def run_demo() -> None:
     _say("A Kubernetes API server and AWS (moto) for each of dev and prod; the engine and the providers are real.")
     _say("In dev the shop's pods run on a real node, and the network policy agent that EKS runs judges their packets.")
     _say("An imitation of AWS judges them too, by the security groups that the account holds, and writes the flow log.")
+    _say("In dev, alerts for a real Prometheus are declared too.")
     lacking = packets.left_out()
     if lacking:
         with Lab.start() as lab:
             show_environments(lab, Packets(lab, None, lacking))
     else:
+        alarm.left_out()  # nothing can be fetched inside
         with enclosed([sys.executable, "-m", "lab.story.enclosed"], own_variables()) as inside:
             if code := inside.wait():
                 raise SystemExit(code)
@@ -71,7 +73,8 @@ def show_environments(lab: Lab, seen: Packets) -> None:
 
 
 def _environment(lab: Lab, stack: str, seen: Packets) -> None:
-    program = copy_program(_REPOSITORY, lab.folder / "demo" / stack)
+    watched = alarm.with_alerts(_REPOSITORY, stack) if stack == "dev" else {}
+    program = copy_program(_REPOSITORY, lab.folder / "demo" / stack, watched)
     engine = Engine(lab, stack, program)
     _title(f"{stack}: pulumi preview, the dry run")
     _summary(engine.preview().checked())

@@ -7,7 +7,8 @@ from typing import Self
 import typer
 
 from lab.enclosure.needs import missing
-from lab.night import verbs
+from lab.night import alarm, verbs
+from lab.night.alarm import Alarm
 from lab.night.night import Night
 from lab.night.shop_vpc import ShopVpc
 from lab.running.engine import Engine, EngineError
@@ -93,11 +94,14 @@ class Packets:
         Raises:
             EngineError: Something else fails than must fail.
         """
-        if self._begin("and orders fail") and self._night:
+        if self._begin("and orders fail") and self._night and self.shop:
+            watching = self._alarm(self.shop)
             self._night.begin()
             self._night.restart("pay")
             self._night.scan()
             self._night.expect({("gateway", "api"), *_REMOVED, *_OF_PAY})
+            if watching:
+                watching.rings()
             self._night.denied()
 
     def opened(self) -> None:
@@ -142,6 +146,15 @@ class Packets:
         """
         if self._begin("after the firewall"):
             self._checks(firewall=False)
+
+    def _alarm(self, shop: Shop) -> Alarm | None:
+        """Return what rings from now on; None where Prometheus cannot be had."""
+        if lacking := alarm.left_out():
+            typer.echo(f"  the alert is left out: {lacking}")
+            return None
+        watching = self._running.enter_context(Alarm.over(shop))
+        watching.silent()
+        return watching
 
     def _begin(self, when: str) -> bool:
         typer.echo("\n".join(opening.title(_TITLE.format(_STACK, when))))

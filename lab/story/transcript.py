@@ -14,6 +14,7 @@ _VARYING = (
     (re.compile(r"\beni-[0-9a-f]{17}\b"), "eni-<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
     (re.compile(r"\(\d+ min\)"), "(<minutes> min)"),
+    (re.compile(r"\bdrops \S+ packets a second"), "drops <rate> packets a second"),
     (re.compile(r"(arn:aws:kms:\S+:key/)[0-9a-f-]+"), r"\1<id>"),
     (re.compile(r"\b10\.10\.10\.\d+ (connected|timed-out)"), r"<pod> \1"),
     (re.compile(r"\b(flash-\w+)-[0-9a-f]+-\w{5}\b"), r"\1-<id>"),
