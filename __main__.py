@@ -14,6 +14,7 @@ from flash_ticket.live.stack.plan import make_plan
 from flash_ticket.report.proof import proof_text
 from flash_ticket.report.taking_over import step_text, step_warnings
 
+program.end_at_once()
 try:
     matrix, configuration = program.read_declaration(__file__)
     plan = make_plan(matrix, configuration)

@@ -1,5 +1,7 @@
 """The configuration of the stack that the Pulumi engine runs."""
 
+import atexit
+import gc
 import os
 import threading
 from collections import deque
@@ -30,6 +32,11 @@ from flash_ticket.firewall.project import MATRIX_FILE, lines_of_settings
 from flash_ticket.firewall.terms.input_error import InputError, gathered, refuse_all
 from flash_ticket.firewall.terms.yaml.reader import read_yaml
 from flash_ticket.live.stack.settings import StackConfiguration, configuration, encrypted_binding
+
+
+def end_at_once() -> None:
+    """Have Python end without a look at each object: that takes a third of the program's time, and changes nothing."""
+    atexit.register(gc.freeze)
 
 
 def read_declaration(program: str) -> tuple[Matrix, StackConfiguration]:
