@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as well, restart pods, add some and lose the node N times, behind both layers and without any",
     )
     parser.add_argument(
+        "--interval",
+        type=float,
+        default=0.05,
+        metavar="SECONDS",
+        help="after how long each declared connection is tried again while pods restart",
+    )
+    parser.add_argument(
         "--mode",
         choices=[each.value for each in Mode],
         default=Mode.STANDARD.value,
@@ -114,6 +121,7 @@ def packets(arguments: argparse.Namespace) -> int:
         "seed": arguments.seed,
         "way": way,
         "restarts": arguments.restarts,
+        "interval": arguments.interval,
         "mode": None if way else arguments.mode,
     }
     found: list[dict[str, Any]] = []

@@ -52,7 +52,7 @@ def main() -> int:
         for number, declaration in enumerate(_declarations(orders)):
             tell(_tried(oracle, declaration, is_probed=number < orders["probe"]))
         for stack in orders["stacks"] if orders["restarts"] else ():
-            restarts = Restarts(world, Path(orders["matrix"]), Path(orders["folder"]), stack)
+            restarts = Restarts(world, Path(orders["matrix"]), Path(orders["folder"]), stack, orders["interval"])
             for row in restarts.rows(orders["restarts"]):
                 tell({"stack": stack, **row.told()})
 

@@ -12,7 +12,7 @@ from lab.packets.account import Interface, VpcAccount, new_account
 from lab.packets.declarations import Declaration
 from lab.packets.world import End, groups_of
 from lab.vpc.account import read
-from lab.vpc.judge import Judge
+from lab.vpc.judge import NO_ROOM, Judge
 from lab.vpc.pods import Pods
 
 _ASKED_ALONE_SECONDS = 3600.0  # what changes the account asks the judge to read it
@@ -44,10 +44,6 @@ class Firewall:
                 for address in addresses:
                     (self._interfaces[address],) = self.account.attach([Interface((address,), groups)])
                 self.judge.settle()
-
-    def count_anew(self) -> None:
-        """Forget the packets that were counted: there is no room for more than those of a minute or two."""
-        self.judge.window()
 
     def forget(self, addresses: Iterable[str]) -> None:
         """Delete the interfaces of pods that are gone."""
@@ -89,7 +85,7 @@ def in_force(node: Node, declaration: Declaration, hosts: Sequence[End], dns: st
             declaration.site.translation,
         )
         policies = [policy.manifest() for policy in compiled.deployed_pods.policies]
-        with Judge(lambda: read(account.ec2, account.vpc), pods, poll=_ASKED_ALONE_SECONDS) as judge:
+        with Judge(lambda: read(account.ec2, account.vpc), pods, poll=_ASKED_ALONE_SECONDS, room=NO_ROOM) as judge:
             firewall = Firewall(compiled, account, judge)
             for manifest in policies:
                 node.api.apply(manifest)

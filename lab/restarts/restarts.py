@@ -29,12 +29,14 @@ class Restarts:
         matrix: The file that declares the traffic.
         folder: Of the stack's file.
         stack: Its name.
+        interval: After how many seconds each declared connection is tried again.
     """
 
     world: World
     matrix: Path
     folder: Path
     stack: str
+    interval: float
 
     def rows(self, rounds: int) -> Iterator[Row]:
         """Go through all events so many times, under each firewall in turn, and yield what they cost.
@@ -72,7 +74,7 @@ class Restarts:
         replicas = Replicas(node, layers.matrix)
         replicas.open()
         try:
-            traffic = Traffic(layers.matrix, named, str(node.addresses.dns), replicas, probe)
+            traffic = Traffic(layers.matrix, named, str(node.addresses.dns), replicas, probe, self.interval)
             yield Shop(node, declarations, hosts, replicas, traffic)
         finally:
             replicas.close()

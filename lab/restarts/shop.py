@@ -91,7 +91,7 @@ class Shop:
             self.replicas.wait_gone(gone)
         look = self._look(gone)
         services = frozenset(each.service for each in (*gone, *begun))
-        found = judged(self.traffic.flows, look, Happened(until, begun, ready, gone, services))
+        found = judged(self.traffic.flows, look, Happened(until, begun, ready, gone, services), self.traffic.interval)
         self._leave(gone)
         return found
 
@@ -133,8 +133,6 @@ class Shop:
             if time.monotonic() > end:
                 raise NodeError(f"{closed[0].name} does not connect before anything happens")
         self.traffic.keep()
-        if self._firewall:
-            self._firewall.count_anew()
         time.sleep(_AGAIN_SECONDS)
         self.traffic.probe.look()
 

@@ -10,9 +10,6 @@ from lab.packets.connections import Attempt
 from lab.packets.world import End
 from lab.restarts.replicas import Replica, Replicas
 
-INTERVAL_SECONDS = 0.05
-"""After which each connection is opened again."""
-
 _DNS = "DNS"
 
 
@@ -57,6 +54,7 @@ class Traffic:
         dns: The ClusterIP of the cluster's DNS.
         replicas: The pods.
         probe: Tries.
+        interval: After how many seconds each connection is opened again.
         flows: By the prober's numbers.
     """
 
@@ -65,12 +63,13 @@ class Traffic:
     dns: str
     replicas: Replicas
     probe: Probe
+    interval: float
     flows: dict[int, Flow] = field(default_factory=dict)
 
     def follow(self, new: Sequence[Replica]) -> None:
         """Try what is declared from and to some new pods from now on."""
         found = dict.fromkeys(flow for each in new for flow in self._flows(each))
-        numbers = self.probe.add([flow.attempt for flow in found], INTERVAL_SECONDS)
+        numbers = self.probe.add([flow.attempt for flow in found], self.interval)
         self.flows |= dict(zip(numbers, found, strict=True))
 
     def leave(self, gone: Sequence[Replica]) -> None:

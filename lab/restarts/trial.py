@@ -7,7 +7,7 @@ from itertools import pairwise
 from lab.on_the_way.probe import Look, Run
 from lab.on_the_way.prober import PATIENCE_SECONDS
 from lab.restarts.replicas import Replica
-from lab.restarts.traffic import INTERVAL_SECONDS, Flow
+from lab.restarts.traffic import Flow
 
 _ONE = 1.001  # the first attempt itself; times are not exact
 
@@ -74,13 +74,14 @@ class Trial:
     wrong: list[str] = field(default_factory=list)
 
 
-def judged(flows: Mapping[int, Flow], look: Look, happened: Happened) -> Trial:
+def judged(flows: Mapping[int, Flow], look: Look, happened: Happened, interval: float) -> Trial:
     """Return what became of flows during an event.
 
     Args:
         flows: All that were tried, by the prober's numbers.
         look: What the prober saw since the event began.
         happened: The event.
+        interval: After how many seconds each was tried again.
     """
     trial = Trial()
     trial.ready = max((happened.ready[each] - at for each, at in happened.begun.items()), default=0.0)
@@ -92,7 +93,7 @@ def judged(flows: Mapping[int, Flow], look: Look, happened: Happened) -> Trial:
         if not runs or not runs[-1].passed:
             trial.wrong.append(f"{flow.name} never connects")
         if flow.has(happened.begun):
-            _begins(trial, flow, runs, happened.begun)
+            _begins(trial, flow, runs, happened.begun, interval)
         elif flow.service in happened.changed:
             _add(trial.called, runs, _longest_between(runs))
         else:
@@ -110,7 +111,7 @@ def _stays(trial: Trial, flow: Flow, runs: Sequence[Run]) -> None:
         trial.wrong.append(f"{flow.name} is lost")
 
 
-def _begins(trial: Trial, flow: Flow, runs: Sequence[Run], begun: Mapping[Replica, float]) -> None:
+def _begins(trial: Trial, flow: Flow, runs: Sequence[Run], begun: Mapping[Replica, float], interval: float) -> None:
     start = max(begun[each] for each in (flow.source, flow.target) if each and each in begun)
     if flow.source not in begun:
         count = trial.from_callers
@@ -119,7 +120,7 @@ def _begins(trial: Trial, flow: Flow, runs: Sequence[Run], begun: Mapping[Replic
     else:
         count = trial.to_places
     at_last = runs[-1].first - start if runs and runs[-1].passed else 0.0
-    _add(count, list(_after(runs, start)), at_last)
+    _add(count, list(_after(runs, start, interval)), at_last)
 
 
 def _add(count: Count, runs: Iterable[Run], seconds: float) -> None:
@@ -134,11 +135,11 @@ def _before(runs: Sequence[Run], moment: float) -> Iterator[Run]:
     yield from (run for run in runs if run.first < moment - PATIENCE_SECONDS)
 
 
-def _after(runs: Sequence[Run], moment: float) -> Iterator[Run]:
+def _after(runs: Sequence[Run], moment: float, interval: float) -> Iterator[Run]:
     """Yield the attempts from a moment on. Within a run they are as far apart as all are."""
     for run in runs:
         if run.last >= moment:
-            count = min(run.count, int((run.last - moment) / INTERVAL_SECONDS + _ONE))
+            count = min(run.count, int((run.last - moment) / interval + _ONE))
             yield Run(run.passed, count, max(run.first, moment), run.last, run.gap)
 
 

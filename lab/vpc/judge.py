@@ -25,6 +25,9 @@ The kernel reads sixteen bits of this number when it makes a set. For 65,536 it 
 while it grows.
 """
 
+NO_ROOM = 0
+"""For a judge that counts nothing: it cannot run out of room, however many connections there are."""
+
 _POLL_SECONDS = 1.0
 _SETTINGS = Path("/proc/sys/net/netfilter")
 _TIMEOUTS = {"tcp_timeout_established": 432_000, "udp_timeout": 30, "udp_timeout_stream": 180, "generic_timeout": 600}
@@ -46,7 +49,7 @@ class Judge:
         pods: How pods meet the VPC.
         poll: After how many seconds the account is read again.
         room: How many kinds of packets of one verdict, family and protocol are counted between two calls; up to `ROOM`
-            a set never grows.
+            a set never grows. With `NO_ROOM`, it judges and counts nothing.
     """
 
     accounts: Callable[[], Account]
@@ -104,7 +107,7 @@ class Judge:
         """Return what has passed, or was rejected, since the last call, or since the begin.
 
         Raises:
-            JudgeError: Not every packet was counted: there was no room for so many kinds.
+            JudgeError: Not every packet was counted: there was no room for so many kinds, or none at all.
         """
         with self._alone:
             self._collect()
@@ -139,6 +142,8 @@ class Judge:
         self._check()
         if self._rules is None:
             raise JudgeError("judge within a with block")
+        if self.room == NO_ROOM:
+            raise JudgeError("this judge counts nothing: make it with room for that")
         self._put(self._rules)
 
     def _put(self, rules: Ruleset) -> None:
@@ -155,7 +160,8 @@ class Judge:
             _adopt()  # once more: a connection that was opened meanwhile
             return
         try:
-            self._ledger.add(last.owners, number)
+            if self.room != NO_ROOM:
+                self._ledger.add(last.owners, number)
         except UncountedError as error:
             raise JudgeError(
                 f"{error}: too many new kinds came at once. Send more slowly, call window() more often,"

@@ -52,7 +52,7 @@ class Ruleset:
         account: What the account holds.
         owners: Whose interface a packet meets.
         pods: How pods meet the VPC.
-        room: How many kinds of packets a set may count.
+        room: How many kinds of packets a set may count. Without room there are no such sets.
     """
 
     account: Account
@@ -81,10 +81,10 @@ class Ruleset:
         for verdict in VERDICTS:
             name = verdict.chain(generation)
             yield f"counter {name} {{ packets 0 bytes 0 }}"
-            for each in verdict.sets(generation):
-                yield each.declaration(self.room)
+            sets = [*verdict.sets(generation)] if self.room else []
+            yield from (each.declaration(self.room) for each in sets)
             end = "drop" if verdict.action is Action.REJECT else "return"
-            counts = [each.statement() for each in verdict.sets(generation)]
+            counts = [each.statement() for each in sets]
             yield _chain(name, [f"counter name {name}", *counts, end])
         for direction in Direction:
             for address in SourceAddress:

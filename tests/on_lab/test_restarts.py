@@ -21,7 +21,8 @@ def rows() -> dict[tuple[str, str], dict[str, Any]]:
     """What became of declared connections, by what happened to pods and by where the groups are."""
     if lacking := missing():
         pytest.skip(lacking)
-    command = [sys.executable, "-m", "lab", "packets", "--mode", "strict", "--restarts", "1", "--output", "json"]
+    command = [sys.executable, "-m", "lab", "packets", "--mode", "strict", "--restarts", "1"]
+    command += ["--interval", "0.25", "--output", "json"]  # gentle: other tests run beside it
     ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603 - this project's own module
     assert ran.returncode in (0, 1), ran.stderr
     return {(line["restarts"], line["firewall"]): line for line in json.loads(ran.stdout) if "restarts" in line}

@@ -10,7 +10,7 @@ from lab.on_the_way.probe import Kept, Look, Run
 from lab.on_the_way.stage import Pod
 from lab.packets.connections import Attempt
 from lab.restarts.replicas import Replica
-from lab.restarts.traffic import INTERVAL_SECONDS, Flow
+from lab.restarts.traffic import Flow
 from lab.restarts.trial import Happened, Trial, judged
 
 CALLER, OLD, NEW = (
@@ -18,6 +18,7 @@ CALLER, OLD, NEW = (
     for number, (service, name) in enumerate((("gateway", "caller"), ("api", "old"), ("api", "new")))
 )
 BEGIN = 10.0
+INTERVAL = 0.05
 ENDED = Happened(BEGIN + 3, {NEW: BEGIN + 1}, {NEW: BEGIN + 2.5}, (OLD,), frozenset({"api"}))
 """The old pod is told to end at 10 s and works on for 3 s; the container of the new one starts a second later."""
 
@@ -30,13 +31,13 @@ def trial(tried: Flow, text: str, kept: Kept | None = None, happened: Happened =
     """Return what became of a flow; each character is an attempt: ``+`` passes, ``-`` does not, from 10 s on."""
     runs: list[Run] = []
     for number, sign in enumerate(text):
-        at, passed = BEGIN + number * INTERVAL_SECONDS, sign == "+"
+        at, passed = BEGIN + number * INTERVAL, sign == "+"
         if runs and runs[-1].passed is passed:
             last = runs.pop()
-            runs.append(replace(last, count=last.count + 1, last=at, gap=INTERVAL_SECONDS))
+            runs.append(replace(last, count=last.count + 1, last=at, gap=INTERVAL))
         else:
             runs.append(Run(passed, 1, at, at, 0.0))
-    return judged({1: tried}, Look({1: tuple(runs)}, {1: kept} if kept else {}, ()), happened)
+    return judged({1: tried}, Look({1: tuple(runs)}, {1: kept} if kept else {}, ()), happened, INTERVAL)
 
 
 def test_between_ends_that_stay_every_attempt_has_to_pass() -> None:
@@ -79,7 +80,7 @@ def test_a_service_whose_pods_change_is_counted_apart() -> None:
     found = trial(flow(CALLER, None, "api"), "++--+++")
 
     assert (found.called.tried, found.called.lost, found.staying.tried) == (7, 2, 0)
-    assert found.called.seconds == pytest.approx(3 * INTERVAL_SECONDS)
+    assert found.called.seconds == pytest.approx(3 * INTERVAL)
     assert found.wrong == []
 
 

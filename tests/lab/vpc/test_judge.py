@@ -1,5 +1,6 @@
 """What the imitation says of packets between plain hosts."""
 
+import errno
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ import pytest
 from lab.node.network import entered
 from lab.vpc.account import Account
 from lab.vpc.counted import Action, Counted, Direction
-from lab.vpc.judge import Judge, JudgeError
+from lab.vpc.judge import NO_ROOM, Judge, JudgeError
 from tests.support.vpc import packets
 from tests.support.vpc.accounts import (
     ANY,
@@ -236,4 +237,16 @@ def test_more_kinds_of_packets_than_there_is_room_for_are_an_error(hosts: Networ
         for port in range(6000, 6010):
             caller.sendto(b"x", (B, port))
         with pytest.raises(JudgeError, match=r"6 of 10 packets are not counted: .* or give the judge more room"):
+            judge.window()
+
+
+def test_a_judge_without_room_judges_and_counts_nothing(hosts: Network) -> None:
+    rules = (ALL_OUT, allow("sg-b", IN, TCP, (80, 80), "10.0.1.0/24"))
+    with Judge(lambda: account(HOSTS, rules), NO_PODS, room=NO_ROOM) as judge:
+        for end in connection(hosts, "a", "b", 80):
+            end.close()
+        with hosts.socket("a", packets.TCP) as caller:
+            caller.settimeout(0.2)
+            assert caller.connect_ex((hosts.address("b"), 81)) == errno.EAGAIN
+        with pytest.raises(JudgeError, match="counts nothing"):
             judge.window()
