@@ -13,19 +13,28 @@ _STACK = re.compile(r"\[(dev|prod)\b")
 _LIFE = ("test_life", "test_athena", "test_proof", "test_transitions", "test_verification", "test_alerts")
 """The files whose tests look at the life of a stack."""
 
-_JOINED = {"test_demo_page": "test_refusals", "test_new_project": "test_refusals"}
-"""Files of one long test, with the file that follows it: a worker takes its next story two tests before an end."""
+_JOINED = {
+    "test_demo_page": "test_refusals",
+    "test_new_project": "test_refusals",
+    "test_restarts": "test_on_the_way",
+    "test_load": "test_on_the_way",
+}
+"""Files whose tests run in the story of another file.
+
+A worker takes its next story two tests before an end: a file of one long test is followed by another file. Stories that
+open connections all the time follow each other: beside each other they would take the processors from each other.
+"""
 
 _LONGEST = (
     "test_refusals",
     "life prod",
     "life dev",
+    "test_on_the_way",
     "test_denials_cilium",
     "test_faults",
     "test_packets",
     "test_runbook_on_lab",
     "test_interruptions",
-    "test_on_the_way",
     "test_denials",
     "test_rollback",
     "test_guard_rails",
