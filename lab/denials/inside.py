@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from flash_ticket.firewall.compile.alerts.alert import Alert
 from lab.denials.attempts import Call, calls, tried
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
@@ -35,7 +36,7 @@ from lab.toolchain.kits import provide
 from lab.toolchain.node_kits import Enforcer, node_kits
 
 _GROUP = "cloudwatch:/aws/eks/flash-ticket-dev/cluster"
-_DENIED_TRAFFIC, _METRIC_MISSING = "NetworkPolicyDeniedTraffic", "NetworkPolicyMetricMissing"
+_DENIED_TRAFFIC, _METRIC_MISSING = Alert.DENIED_TRAFFIC, Alert.METRIC_MISSING
 _EVALUATIONS_SECONDS = 5.0
 _LATE_SECONDS = 60.0
 _MEASURED = 3

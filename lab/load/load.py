@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
-from flash_ticket.firewall.declare.binding import BINDING_KEY
+from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
 from flash_ticket.firewall.project import MATRIX_FILE
 from lab.denials.attempts import Call, calls
 from lab.denials.follower import denied
@@ -167,7 +167,7 @@ def chosen(shop: Shop) -> Iterator[Flow]:
 
 def _deployed(lab: Lab) -> Engine:
     """Deploy the shop's firewall with a flow log that delivers to a bucket."""
-    name = f"Pulumi.{STACK}.yaml"
+    name = stack_file(STACK)
     settings = yaml.safe_load((_REPOSITORY / name).read_text())
     settings["config"][BINDING_KEY]["flowLogs"]["destination"] = "s3"
     engine = Engine(
@@ -181,7 +181,7 @@ def _change(lab: Lab, shop: Shop, engine: Engine) -> Change:
     declared = yaml.safe_load((_REPOSITORY / MATRIX_FILE).read_text())
     declared["flows"].append({"from": ADDED[0], "to": ADDED[1]})
     changed = {MATRIX_FILE: yaml.safe_dump(declared, sort_keys=False)}
-    changed[f"Pulumi.{STACK}.yaml"] = (engine.program / f"Pulumi.{STACK}.yaml").read_text()
+    changed[stack_file(STACK)] = (engine.program / stack_file(STACK)).read_text()
     second = copy_program(_REPOSITORY, lab.folder / "load" / "changed", changed)
     surveyor = Surveyor.of(lab, STACK)
     return Change.between(

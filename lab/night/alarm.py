@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from flash_ticket.firewall.compile.alerts.alert import Alert
 from flash_ticket.firewall.declare.binding import stack_file
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import alerting_on, metrics_of, rule_groups
@@ -14,7 +15,7 @@ from lab.running.engine import EngineError
 from lab.shop.shop import Shop
 from lab.toolchain.prometheus import PrometheusError, prometheus
 
-ALERT = "NetworkPolicyDeniedTraffic"
+ALERT = Alert.DENIED_TRAFFIC
 _DIRECTIONS = {"egress", "ingress"}
 # The night is short: what is denied in one of its rounds is to ring. The committed stacks have no alerts.
 _SETTINGS = """\

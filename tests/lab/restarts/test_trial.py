@@ -20,7 +20,7 @@ CALLER, OLD, NEW = (
 BEGIN = 10.0
 INTERVAL = 0.05
 ENDED = Happened(BEGIN + 3, {NEW: BEGIN + 1}, {NEW: BEGIN + 2.5}, (OLD,), frozenset({"api"}))
-"""The old pod is told to end at 10 s and works on for 3 s; the container of the new one starts a second later."""
+"""The old pod must end from 10 s on, and still works for 3 s. The new pod's container starts at 11 s."""
 
 
 def flow(source: Replica | None, target: Replica | None, service: str = "") -> Flow:
