@@ -4,9 +4,13 @@
 They are made from the models of the files, from the help of the command, and from the docstrings of both.
 """
 
+import ast
 import inspect
 import json
+import re
 import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -262,7 +266,11 @@ def _command() -> str:
     below = words_of(ExitStatus)
     rows = [f"| {each.value} | {_STATUS_WORDS.get(each) or below[each.name]} |" for each in ExitStatus]
     parts += ["## Exit status", "\n".join(("| status | meaning |", "|---|---|", *rows))]
-    parts += ["## Outputs of the stack", "`pulumi stack output` shows them.", _outputs()]
+    parts += [
+        "## Outputs of the stack",
+        "`pulumi stack output` shows them. A stack without a part has no output of it.",
+        _outputs(),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -274,16 +282,26 @@ _OUTPUTS = {"declaredVersions": "What the stack has declared, newest last; `flas
 
 
 def _outputs() -> str:
-    program = (ROOT / "__main__.py").read_text(encoding="utf-8")
-    said = inspect.cleandoc(Firewall.__doc__ or "").partition("Attributes:\n")[2].splitlines()
-    rows = []
-    for line in program.splitlines():
-        if line.startswith('pulumi.export("'):
-            name, attribute = line.removeprefix('pulumi.export("').rstrip(")").split('", firewall.')
-            words = next(each.partition(": ")[2] for each in said if each.strip().startswith(f"{attribute}:"))
-            rows.append(f"| `{name}` | {words.replace('``', '`')} |")
+    attributes = _attributes()
+    rows = [f"| `{name}` | {attributes[attribute]} |" for name, attribute in _stack_outputs()]
     rows += [f"| `{name}` | {words} |" for name, words in _OUTPUTS.items()]
     return "\n".join(("| output | what it is |", "|---|---|", *rows))
+
+
+def _stack_outputs() -> Iterator[tuple[str, str]]:
+    """Yield the name of each output of the stack, and the attribute of `Firewall` that is its value."""
+    method = ast.parse(textwrap.dedent(inspect.getsource(Firewall.outputs)))
+    found = next(node for node in ast.walk(method) if isinstance(node, ast.Dict))
+    for name, value in zip(found.keys, found.values, strict=True):
+        shown = value.body if isinstance(value, ast.IfExp) else value
+        yield ast.literal_eval(name or value), ast.unparse(shown).removeprefix("self.")
+
+
+def _attributes() -> dict[str, str]:
+    """Return the words about each attribute of `Firewall`, from its docstring."""
+    said = textwrap.dedent(inspect.cleandoc(Firewall.__doc__ or "").partition("Attributes:\n")[2])
+    entries = re.split(r"\n(?=\w)", " ".join(said.split("\n    ")).strip())
+    return {name: words.replace("``", "`").strip() for name, _, words in (each.partition(": ") for each in entries)}
 
 
 if __name__ == "__main__":

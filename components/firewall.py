@@ -78,12 +78,12 @@ class Firewall(pulumi.ComponentResource):
     """Both layers of an environment, its flow log, and the alerts and guard rails that the stack requests.
 
     Attributes:
-        load_balancer_group_id: For the annotation ``alb.ingress.kubernetes.io/security-groups`` of the Ingress; None
-            unless there is one load balancer.
+        load_balancer_group_id: The group of the load balancer, for the annotation
+            ``alb.ingress.kubernetes.io/security-groups`` of the Ingress. Not set unless there is exactly one.
         group_ids: The id of each group that this program creates, by the service's or load balancer's name.
         policies: The names of the NetworkPolicies that Pulumi deploys.
-        flow_log_id: ``fl-...``; None if this program makes no flow log.
-        flow_log_location: Where AWS delivers its records.
+        flow_log_id: The flow log, ``fl-...``. Not set unless this program makes one.
+        flow_log_location: Where AWS delivers the records of the flow log.
         retained: The ARNs that ``pulumi destroy`` leaves in the account.
         traffic_queries: Athena's workgroup and table for records in S3; empty for CloudWatch Logs.
     """

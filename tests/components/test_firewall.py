@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -11,6 +12,7 @@ import pytest
 
 from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.change.history import VERSIONS_OUTPUT
 from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
 from flash_ticket.firewall.compile.group_rules import compile_groups
@@ -128,6 +130,14 @@ def test_the_outputs_are_what_a_team_needs_next() -> None:
     assert outputs["flow_log_id"] == "firewall-flow-logs-id"
     assert outputs["flow_log_location"].startswith("arn:aws:s3:::records/AWSLogs/")
     assert outputs["retained"]
+
+
+def test_the_reference_names_each_output_of_the_stack() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/command.md").read_text(encoding="utf-8")
+    outputs = deploy(lambda: list(Firewall("firewall", stack("prod")).outputs()), computed=COMPUTED).result
+
+    assert len(outputs) == 7
+    assert [name for name in (*outputs, VERSIONS_OUTPUT) if f"\n| `{name}` | " not in page] == []
 
 
 def test_athena_reads_the_records_at_the_location_of_the_flow_log() -> None:
