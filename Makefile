@@ -30,7 +30,7 @@ audit: .venv/ready ## Check each dependency's hash, and ask for known vulnerabil
 docs: .venv/ready ## Build the site of the documentation into .site
 	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. $(PYTHON) -m mkdocs build --quiet --strict
 
-reference: .venv/ready ## Write the JSON schemas and docs/reference anew, from the models and the help
+reference: .venv/ready ## Write the JSON schemas and docs/reference again, from the models and the help
 	@$(PYTHON) .ci/reference.py
 
 fmt: .venv/ready ## Format the code

@@ -9,14 +9,14 @@ import pulumi
 
 from components.network_policies import NetworkPolicies, NetworkPoliciesArgs
 from components.security_groups import SecurityGroups, SecurityGroupsArgs
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.adopting.taken_policies import Waiting, waiting_policies
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
+from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep
 from flash_ticket.firewall.change.rewriting import Rewriting, rewriting
-from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import Watch
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails, compile_guard_rails
 from flash_ticket.firewall.compile.owner import Owner

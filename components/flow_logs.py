@@ -10,7 +10,7 @@ from functools import partial
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam, kms
 
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.compile.flow_log import (
     AGGREGATION_SECONDS,

@@ -12,8 +12,8 @@ from pulumi_kubernetes.networking.v1 import NetworkPolicy as NetworkPolicyResour
 
 from flash_ticket.firewall.change import resource_names
 from flash_ticket.firewall.change.adopting.taken_policies import Waiting
+from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep
 from flash_ticket.firewall.change.rewriting import TAKE_BACK, Rewriting
-from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.names.domains_layer import DomainsPolicy
 from flash_ticket.firewall.compile.pod_layer import NetworkPolicy, PodFirewall
 
@@ -44,7 +44,7 @@ class NetworkPolicies(pulumi.ComponentResource):
     Default-deny is created after every allow policy and every other declared resource, and deleted before them, so that
     neither creation nor deletion interrupts a declared flow. The allow policies of a service are created after what
     attaches its group to new pods, and deleted before it: until then such pods have the nodes' group, which opens more.
-    A policy that this update takes over is written after the policies that allow what it no longer does.
+    A policy that this update takes over is written after the policies that allow what it no longer allows.
 
     Attributes:
         names: The names of the policies, in the order of their creation.

@@ -1,4 +1,4 @@
-"""What each verb and each room loads: a fresh interpreter imports no more than the work needs."""
+"""What each verb and each room loads: a fresh interpreter imports only what the work needs."""
 
 import json
 import subprocess

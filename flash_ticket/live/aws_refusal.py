@@ -77,7 +77,7 @@ def explained_refusals(service: str, operation: str) -> Iterator[None]:
         remedy = "Check the network, the region and AWS_ENDPOINT_URL"
         raise InputError("AWS", service, f"it cannot be reached ({error})".rstrip("."), remedy) from None
     except BotoCoreError as error:
-        raise InputError("AWS", f"{service} {operation}", str(error).rstrip("."), "Mend the AWS settings") from None
+        raise InputError("AWS", f"{service} {operation}", str(error).rstrip("."), "Fix the AWS settings") from None
 
 
 def _refused(service: str, operation: str, error: ClientError) -> RefusedError:
@@ -86,7 +86,7 @@ def _refused(service: str, operation: str, error: ClientError) -> RefusedError:
         problem = f"AWS refuses them: {message}"
         return RefusedError("AWS", "credentials", problem, "Sign in again (aws sso login)", code, message)
     what = "".join(word.capitalize() for word in operation.split("_"))
-    remedy = f"Allow {service}:{what} to this identity" if code in _FORBIDDEN else "Try again, or mend what it says"
+    remedy = f"Allow {service}:{what} to this identity" if code in _FORBIDDEN else "Try again, or fix what it says"
     return RefusedError("AWS", f"{service}:{what}", f"{code}: {message}", remedy, code, message)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.overruling import Others
-from flash_ticket.firewall.change.whose.ownership import Tagged
+from flash_ticket.firewall.change.ownership.own_resources import Tagged
 from flash_ticket.firewall.compile.owner import GROUP_TAG, tags_of
 from flash_ticket.firewall.compile.quota import refuse_excess
 from flash_ticket.firewall.declare.matrix import Matrix

@@ -15,8 +15,8 @@ from flash_ticket.firewall.change.adopting.taken_groups import (
 )
 from flash_ticket.firewall.change.adoption import Adoption, DeclaredQueries, StandingQueries, adoption
 from flash_ticket.firewall.change.deployed import Deployed, Described, is_ours
-from flash_ticket.firewall.change.whose.ownership import Tagged
-from flash_ticket.firewall.change.whose.rule_identity import existing_groups, taken_rules
+from flash_ticket.firewall.change.ownership.own_resources import Tagged
+from flash_ticket.firewall.change.ownership.rule_identity import existing_groups, taken_rules
 from flash_ticket.firewall.compile.names.domains_layer import DomainsKind
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.pod_layer import PART_OF_LABEL

@@ -18,7 +18,7 @@ from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.adopting.taken_policies import require_fit_policies
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.frozen_lists import changed_lists
-from flash_ticket.firewall.change.whose.waiting import attached_before, waiting_services
+from flash_ticket.firewall.change.ownership.waiting import attached_before, waiting_services
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.compile.quota import crowded_ways
 from flash_ticket.firewall.declare.binding import Binding

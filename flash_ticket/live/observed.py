@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.whose.ownership import own_flow_log
-from flash_ticket.firewall.change.whose.rule_identity import existing_groups
+from flash_ticket.firewall.change.ownership.own_resources import own_flow_log
+from flash_ticket.firewall.change.ownership.rule_identity import existing_groups
 from flash_ticket.firewall.declare.binding import Binding
 from flash_ticket.firewall.declare.choices import CniName, EnforcingMode
 from flash_ticket.firewall.declare.matrix import Matrix

@@ -14,7 +14,7 @@ def require_consent(question: str, *, given: bool) -> None:
     if given:
         return
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InputError("--yes", "", "there is no terminal to ask at", "Add --yes where a script has decided")
+        raise InputError("--yes", "", "there is no terminal, so nobody can be asked", "Add --yes in a script")
     sys.stderr.write(f"{escaped(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:

@@ -19,7 +19,7 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.stderr.write("waiting: another flash-firewall changes this project\n")
+            sys.stderr.write("waiting: another flash-firewall is changing this project\n")
             fcntl.flock(opened, fcntl.LOCK_EX)
         except OSError:
             pass

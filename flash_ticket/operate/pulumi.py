@@ -100,7 +100,7 @@ class Stack:
         ended = self._run([verb, *arguments, *colors], _writer(sys.stdout), _writer(sys.stderr))
         if ended.succeeded:
             return
-        failed = (f"pulumi {verb}", "", "it failed", "Mend what it says above")
+        failed = (f"pulumi {verb}", "", "it failed", "Fix what it says above")
         if not ended.interrupts:
             raise InputError(*failed)
         interrupted = InterruptedUpdateError(*failed)
@@ -117,7 +117,7 @@ class Stack:
             return json.loads("\n".join(answer))
         said = " ".join(" ".join(problem).split()).removeprefix("error: ").rstrip(".")
         command = f"pulumi {' '.join(arguments[:2])}"
-        raise InputError(command, self.name, said, "Mend it, such as by pulumi login")
+        raise InputError(command, self.name, said, "Fix it, such as with pulumi login")
 
     def _run(self, arguments: list[str], on_output: _Hearer, on_error: _Hearer) -> "_Engine":
         """Run a command to its end, and return how it ended."""

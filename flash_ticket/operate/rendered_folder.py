@@ -95,7 +95,7 @@ class RenderedFolder:
         try:
             object.__setattr__(self, "_path", self.named.resolve())
         except (OSError, ValueError, RuntimeError):
-            raise self._refused("it is no path that can be used", "Name a new folder") from None
+            raise self._refused("this path cannot be used", "Name a new folder") from None
 
     def replace(self, rendering: Rendering) -> FolderChange:
         """Make the folder hold exactly the rendered files, and return what changed.

@@ -113,9 +113,8 @@ class SuspendedPolicies:
             except InputError as error:
                 again = "pulumi up --refresh" if isinstance(error, InterruptedUpdateError) else "pulumi up"
                 cancel = f"pulumi cancel --yes --stack {self.stack}, then " if _is_killed(error) else ""
-                remedy = (
-                    f"{error.remedy}, and run {cancel}{again}: the suspension is struck, and every update closes it"
-                )
+                close = f"run {cancel}{again}: the suspension is removed, and every update closes the policy"
+                remedy = f"{error.remedy}, and {close}"
                 raise InputError(error.source, "", error.problem, remedy) from None
 
     @property

@@ -66,7 +66,7 @@ def impact_warnings(impact: Impact) -> Iterator[str]:
 
 
 def indented(changes: Sequence[Change], heading: str) -> list[str]:
-    """Return changes as lines below a heading; no more than a person reads."""
+    """Return changes as lines below a heading: at most as many as a person reads."""
     if not changes:
         return [f"  {heading}: nothing"]
     lines = [f"  {escaped(heading)}:", *(f"    {escaped(str(change))}" for change in changes[:_MOST_LINES])]

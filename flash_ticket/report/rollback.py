@@ -111,7 +111,7 @@ def unreadable_files_text(error: InputError, names: tuple[str, str], commit: str
         names: Those of the files with the matrix and with the binding.
         commit: A commit whose files declare what stands; None if none was found.
     """
-    said = "It is deployed. The files cannot be read, and until they can be no pulumi up will run"
+    said = "It is deployed. The files cannot be read, and pulumi up does not run until they can"
     return f"{said}: {error}\n{_remedy(names, commit)}"
 
 

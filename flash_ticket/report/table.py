@@ -15,7 +15,7 @@ _FORMULA = re.compile(r"(^|;)(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20|%])")
 """Where a spreadsheet would read a formula: OWASP, "CSV Injection"; also after a semicolon, as a cell may end there."""
 
 _MARKS = re.compile(r"[\\|`*_~]|(?<=\])(?=[(\[])")
-"""What Markdown would read as markup: GitHub Flavored Markdown, 6; ``[Kind]`` alone is no link."""
+"""What Markdown would read as markup: GitHub Flavored Markdown, 6; ``[Kind]`` alone is not a link."""
 
 
 def csv_rows(connections: Connections) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flash_ticket.firewall.change.adopting.taken_groups import TakenGroups
 from flash_ticket.firewall.change.adopting.taking_over import Step, TakingOver
-from flash_ticket.firewall.change.whose.rule_identity import opened_by, revoking
+from flash_ticket.firewall.change.ownership.rule_identity import opened_by, revoking
 from flash_ticket.firewall.terms.input_error import escaped
 from flash_ticket.report.impact import impact_text, impact_warnings, indented
 

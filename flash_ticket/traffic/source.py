@@ -131,7 +131,7 @@ def _is_header(line: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UnknownFiles:
-    """Files next to logs that are no logs, such as a note, or the file that AWS writes to test a bucket.
+    """Files that are not logs, beside logs: a note, or the file that AWS writes to test a bucket.
 
     They do not stop the reading, but each one counts as a malformed line, so that nobody mistakes the result for
     complete.

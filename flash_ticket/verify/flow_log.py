@@ -6,11 +6,11 @@ Source: EC2 API reference, FlowLog: FlowLogStatus, DeliverLogsStatus (SUCCESS or
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog, FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog, FlowLogSettings
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import Difference, declared_part, differences
-from flash_ticket.firewall.change.whose.ownership import own_flow_log
+from flash_ticket.firewall.change.ownership.own_resources import own_flow_log
 from flash_ticket.firewall.compile.flow_log import declared_settings, log_group_prefix, name_prefix
 from flash_ticket.firewall.compile.flow_log_access import bucket_policy
 from flash_ticket.firewall.declare.choices import LogDestination

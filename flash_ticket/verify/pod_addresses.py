@@ -39,7 +39,7 @@ class PodAddresses(Comparison):
                 )
 
     def _blocks(self) -> Mapping[str, set[AddressRange]]:
-        """Return the ipBlocks of the compiled policies by their places; resolvers of the cluster are no places."""
+        """Return the ipBlocks of the compiled policies by their places; resolvers of the cluster are not places."""
         places = dict(self.planned.environment.places)
         found: dict[str, set[AddressRange]] = defaultdict(set)
         for policy in self.planned.pods.allows:

@@ -9,7 +9,7 @@ from functools import cached_property
 from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.analyse.policy import Policy
 from flash_ticket.firewall.change.deployed import Deployed, Described, namespace_of
-from flash_ticket.firewall.change.whose.waiting import RunningPod
+from flash_ticket.firewall.change.ownership.waiting import RunningPod
 from flash_ticket.firewall.compile.pod_layer import NAME_LABEL
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.choices import CniName

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from flash_ticket.firewall.change.frozen_lists import changed_lists
-from flash_ticket.firewall.change.whose.waiting import waiting_services
+from flash_ticket.firewall.change.ownership.waiting import waiting_services
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.suspensions import Suspensions
 from flash_ticket.firewall.prove.administrators import NO_ADMINISTRATORS

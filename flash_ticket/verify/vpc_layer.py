@@ -6,7 +6,7 @@ from functools import cached_property
 
 from flash_ticket.firewall.change.deployed import Described
 from flash_ticket.firewall.change.object_difference import differences
-from flash_ticket.firewall.change.whose.rule_identity import (
+from flash_ticket.firewall.change.ownership.rule_identity import (
     RuleIdentity,
     declared_identities,
     identity_of,

@@ -6,7 +6,7 @@ DuckDB scan of the same files, text and `flowlogs_reader` (PyPI, on a smaller te
 the machine slows all of them alike. The bare scan loads DuckDB alone. It groups by addresses, protocol, smaller port
 and action, which are the columns that distinguish accepted records, and keeps the number of lines and their first and
 last time. `flowlogs_reader` parses the same lines and aggregates them by addresses, called port and action. Neither
-turns replies round, and neither checks a line.
+turns replies around, and neither checks a line.
 
 The table shows the median and the spread of the runs, from the start of the process to its end; the lines per second;
 the processor time (median and least); and the most memory that a process held. The last line compares Parquet with the

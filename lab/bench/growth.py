@@ -152,7 +152,7 @@ class Contender:
         python = path / "python3"
         python.write_text(_MEASURING.format(python=sys.executable, noted=self._noted))
         python.chmod(0o755)
-        variables = lab.anew()
+        variables = lab.unshared()
         self._engine = Engine(lab, stack, folder, {**variables, "PATH": f"{path}:{variables['PATH']}"})
 
     def take(self, step: str) -> Taken:

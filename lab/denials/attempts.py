@@ -1,4 +1,4 @@
-"""Connections between the ends of the running shop, declared and undeclared, and what came of each."""
+"""Connections between the ends of the running shop, declared and undeclared, and the result of each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def calls(shop: Shop) -> list[Call]:
 
 
 def tried(some: Sequence[Call], seconds: float = _SECONDS) -> list[Answer]:
-    """Try connections, all at once, and return what came of each; one without an answer in time is silent."""
+    """Try connections, all at once, and return the result of each; one without an answer in time is silent."""
     return attempt_all([Attempt(each.source.namespace, each.called, each.port) for each in some], seconds)
 
 

@@ -24,7 +24,7 @@ from lab.denials.exported import copied, counted, followed, seconds
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import REPOSITORY, STACK, alerting_on, deployed, rings, rule_groups
-from lab.enclosure.answer import exit_code, tell
+from lab.enclosure.answer import exit_code, write_answer
 from lab.node.enforcers.cilium import Cilium
 from lab.node.enforcers.cilium_settings import EXPORT, HUBBLE_METRICS_PORT, METRICS_PORT, CiliumSettings, Switch
 from lab.node.pods import pod_spec
@@ -85,7 +85,7 @@ def main() -> int:
     def run() -> None:
         with running_shop(Enforcer.CILIUM) as (lab, shop):
             _represent_agents(shop)
-            tell(_Story(lab, shop, orders["commands"], orders["prometheus"]).told())
+            write_answer(_Story(lab, shop, orders["commands"], orders["prometheus"]).results())
 
     return exit_code(run, NodeError, LabError, EngineError, PrometheusEndedError)
 
@@ -105,14 +105,14 @@ def _config(settings: CiliumSettings) -> dict[str, str]:
 def _represent_agents(shop: Shop) -> None:
     """Make what a cluster with Cilium has: its ConfigMap, its DaemonSet, and a pod of it with Hubble's command.
 
-    The agent of the lab is no pod. It runs beside kubelet, and this pod finds its socket.
+    The agent of the lab is not a pod. It runs beside kubelet, and this pod finds its socket.
     """
     api, labels = shop.node.api, {"k8s-app": "cilium"}
     ours = {
         "hubble": str(shop.node.toolchain.path("hubble")),
         "lib": "/lib",
         "lib64": "/lib64",
-    }  # it is no static program
+    }  # not a static program
     files = {"hubble": "/bin/hubble", "lib": "/lib", "lib64": "/lib64"}
     spec = pod_spec(
         command=["sleep", "2147483647"],
@@ -168,7 +168,7 @@ class _Story:
     program: str
     settings: CiliumSettings = _ROTATING
 
-    def told(self) -> dict[str, Any]:
+    def results(self) -> dict[str, Any]:
         """Return what was seen."""
         ran = {"metrics": self._run("metrics"), "on": self._run("on"), "restart": self._run("restart")}
         self._restart()
@@ -201,7 +201,7 @@ class _Story:
         time.sleep(_SCRAPES_SECONDS)
         return {
             **self._attempts(every, answers),
-            "told": self._denied(engine, begun, len(self._undeclared(every)), "--audit"),
+            "listed": self._denied(engine, begun, len(self._undeclared(every)), "--audit"),
             "verify": self._flash_firewall(engine, "verify --output json"),
             "states": alerting.states(),
             "firing": _fired(alerting),
@@ -244,8 +244,8 @@ class _Story:
         time.sleep(1)  # what was denied before is from an earlier second than what the command is asked about
         begun, every = _now(), calls(self.shop)
         answers = tried(every)
-        told = self._denied(engine, begun, len(self._undeclared(every)))
-        return {**self._attempts(every, answers), "told": told, "values": self._values(alerting)}
+        listed = self._denied(engine, begun, len(self._undeclared(every)))
+        return {**self._attempts(every, answers), "listed": listed, "values": self._values(alerting)}
 
     def _values(self, alerting: Prometheus) -> dict[str, float]:
         """Return what is counted, as soon as the last packets are in every count, or when time is over."""
@@ -264,7 +264,7 @@ class _Story:
         """Let the gateway use a declared name and others."""
         time.sleep(1)  # the attempts before are from an earlier second
         since = _now()
-        return NamesTried(self.shop, self._shell).told(lambda: self._denied(engine, since, 2))
+        return NamesTried(self.shop, self._shell).results(lambda: self._denied(engine, since, 2))
 
     def _refused_name(self, engine: Engine, alerting: Prometheus) -> dict[str, Any]:
         """Allow the gateway one name, let it ask for another, and return what is reported and counted."""
@@ -287,7 +287,7 @@ class _Story:
             "counted": alerting.value(counted),
             "verdicts": alerting.value(f"sum({pair})"),
             "followed": seconds(begun, printed),
-            "told": self._denied(engine, since, 0),
+            "listed": self._denied(engine, since, 0),
         }
 
     def _other_context(self, alerting: Prometheus) -> dict[str, Any]:

@@ -31,7 +31,7 @@ _LATE_SECONDS, _TRY_SECONDS = 15.0, 2.2
 
 @dataclass(frozen=True, slots=True)
 class NamesTried:
-    """What came of the attempts of the gateway.
+    """The results of the attempts of the gateway.
 
     Attributes:
         shop: With Cilium; the gateway has its own policies.
@@ -42,7 +42,7 @@ class NamesTried:
     shell: Callable[[str], Mapping[str, Any]]
     _listeners: Listeners = field(default_factory=Listeners)
 
-    def told(self, denied: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    def results(self, denied: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """Declare one name, resolve others first and then it, and return what was open each time.
 
         Args:

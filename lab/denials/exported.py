@@ -23,7 +23,7 @@ _VERDICT = 5
 def followed(follower: Follower, every: Sequence[Call]) -> list[float | None]:
     """Try some undeclared connections one by one, and return how many seconds later the follower printed each.
 
-    The first one waits until the follower has read everything for the first time, so it is no measure.
+    The first one waits until the follower has read everything for the first time, so it does not count.
     """
     between_pods = (each for each in every if each.source.is_pod and each.called == each.destination.cluster_ip)
     found = []

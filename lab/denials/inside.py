@@ -20,7 +20,7 @@ from lab.denials.attempts import Call, calls, tried
 from lab.denials.follower import Follower, denied
 from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import STACK, alerting_on, deployed, metrics_of, rings, rule_groups
-from lab.enclosure.answer import exit_code, tell
+from lab.enclosure.answer import exit_code, write_answer
 from lab.enclosure.mounts import RUN
 from lab.node.agent import Denials
 from lab.node.node import Node
@@ -49,7 +49,7 @@ def main() -> int:
     allow_many_files()
 
     def run() -> None:
-        tell(_with_shop(orders["prometheus"]) if orders["rules"] is None else _with_kube_router(**orders))
+        write_answer(_with_shop(orders["prometheus"]) if orders["rules"] is None else _with_kube_router(**orders))
 
     return exit_code(run, NodeError, LabError, EngineError, PrometheusEndedError)
 
@@ -139,7 +139,7 @@ def _followed(
 ) -> dict[str, list[dict[str, Any]]]:
     """Follow sources, try some undeclared connections one by one, and return when each follower printed each.
 
-    The first one waits until the followers have read everything for the first time, so it is no measure.
+    The first one waits until the followers have read everything for the first time, so it does not count.
     """
     between_pods = (each for each in every if each.source.is_pod and each.called == each.destination.cluster_ip)
     chosen = [each for each in between_pods if not each.is_declared][: _MEASURED + 1]

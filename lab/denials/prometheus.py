@@ -26,7 +26,7 @@ Group = Mapping[str, Any]
 
 
 class PrometheusEndedError(Exception):
-    """Prometheus does not answer, or does not say what it must; the message says what its log says."""
+    """Prometheus does not answer, or never reports what a caller waits for; the message quotes its log."""
 
 
 def hurried(groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ def _hurried(rule: Mapping[str, Any]) -> dict[str, Any]:
 
 def _in_seconds(duration: str) -> str:
     if not duration.endswith(_MINUTE) or not duration.removesuffix(_MINUTE).isdigit():
-        raise ValueError(f"{duration} is no number of minutes")
+        raise ValueError(f"{duration} is not a number of minutes")
     return f"{duration.removesuffix(_MINUTE)}s"
 
 
@@ -131,10 +131,10 @@ class Prometheus:
         return bool(rules) and all(rule["health"] != "unknown" for rule in rules)
 
     def wait(self, what: str, is_so: Callable[[], bool], seconds: float = _SECONDS) -> float:
-        """Return how many seconds it took until something is so.
+        """Return how many seconds it took until a condition holds.
 
         Raises:
-            PrometheusEndedError: It is not so in time.
+            PrometheusEndedError: It does not hold in time.
         """
         begun = time.monotonic()
         while True:

@@ -1,11 +1,11 @@
-"""What a program inside an enclosure says: JSON on standard output, what goes wrong in one line on standard error."""
+"""What a program inside an enclosure prints: JSON on standard output, and a fault in one line on standard error."""
 
 import json
 import sys
 from collections.abc import Callable
 
 
-def tell(content: object) -> None:
+def write_answer(content: object) -> None:
     """Write a line of JSON, for a reader that waits for it."""
     sys.stdout.write(json.dumps(content) + "\n")
     sys.stdout.flush()

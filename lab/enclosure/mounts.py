@@ -22,7 +22,7 @@ _SETTINGS = {
 
 
 def mount_all() -> None:
-    """Make the mounts; to be called first inside."""
+    """Make the mounts. Call it first inside."""
     for folder in _IN_MEMORY:
         _mount("-t", "tmpfs", "tmpfs", folder)
     RUN.mkdir()

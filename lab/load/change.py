@@ -16,7 +16,7 @@ _PAUSE_SECONDS = 2.0  # longer than the judge needs to see a change of the accou
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What tells two declarations apart, and what writes it.
+    """The difference between two declarations, and what writes it.
 
     As in the stack, rules come before the policies that need them, and go after these.
 

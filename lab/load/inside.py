@@ -6,7 +6,7 @@ Its orders are the first argument, in JSON: ``rate``, ``seconds`` and ``reads``,
 import json
 import sys
 
-from lab.enclosure.answer import exit_code, tell
+from lab.enclosure.answer import exit_code, write_answer
 from lab.load.load import Load
 from lab.node.programs import NodeError
 from lab.packets.connections import allow_many_files
@@ -24,7 +24,7 @@ def main() -> int:
 
     def run() -> None:
         with running_shop(serving=Serving.LISTENERS) as (lab, shop):
-            tell(Load(**orders).run(lab, shop))
+            write_answer(Load(**orders).run(lab, shop))
 
     return exit_code(run, NodeError, LabError, EngineError, JudgeError)
 

@@ -92,7 +92,7 @@ class Load:
     reads: int
 
     def run(self, lab: Lab, shop: Shop) -> dict[str, Any]:
-        """Deploy the shop's firewall, open connections, and return what came of them and what was read, for JSON.
+        """Deploy the shop's firewall, open connections, and return their results and what was read, for JSON.
 
         Raises:
             EngineError: The deployment fails.

@@ -17,7 +17,7 @@ from lab.toolchain.prometheus import PrometheusError, prometheus
 
 ALERT = Alert.DENIED_TRAFFIC
 _DIRECTIONS = {"egress", "ingress"}
-# The night is short: what is denied in one of its rounds is to ring. The committed stacks have no alerts.
+# The night is short: what is denied in one of its rounds must ring. The committed stacks have no alerts.
 _SETTINGS = """\
     alerts:
       runbook: https://wiki.example.com/runbook
@@ -34,7 +34,7 @@ def with_alerts(folder: Path, stack: str) -> dict[str, str]:
 
 
 def left_out() -> str:
-    """Return in one line why Prometheus cannot be had here; empty where it can. Fetch it first, if it is missing."""
+    """Return in one line why Prometheus is not available here; empty if it is. Fetch it first, if it is missing."""
     try:
         prometheus()
     except PrometheusError as error:

@@ -1,4 +1,4 @@
-"""A night in the running shop: what its connections come to, and what the command says about them."""
+"""A night in the running shop: which of its connections work, and what the command says about them."""
 
 import time
 from collections.abc import Collection
@@ -39,13 +39,13 @@ class Night:
     _intruder: Path | None = None
 
     def begin(self) -> None:
-        """Have the night begin now: what was denied before is not of interest."""
+        """Begin the night now: earlier denials do not count."""
         self.vpc.record()
         time.sleep(_PAUSE_SECONDS)
         self._begun = time.time()
 
     def restart(self, service: str) -> None:
-        """Start the pods of a service anew; they get the groups of now.
+        """Restart the pods of a service; they get the current groups.
 
         Raises:
             EngineError: They do not become ready.
@@ -60,7 +60,7 @@ class Night:
         self.vpc.follow()
 
     def scan(self) -> None:
-        """Have somebody in the internet try ports of the load balancer and of a pod.
+        """Try ports of the load balancer and of a pod from the internet.
 
         Raises:
             EngineError: A port that must be closed is open.
@@ -72,7 +72,7 @@ class Night:
             raise EngineError(f"these ports are open: {sorted(tried.works)}")
 
     def expect(self, failing: Collection[tuple[str, str]]) -> None:
-        """Try what the shop's own matrix declares, and show what came of it.
+        """Try what the shop's own matrix declares, and show the results.
 
         Raises:
             EngineError: Other connections fail than those between these ends.

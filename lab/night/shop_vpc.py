@@ -35,7 +35,7 @@ class ShopVpc:
         interfaces: Those of the shop's pods and hosts, and of the node.
         judge: Stops packets by the groups of the interfaces.
         recorder: Delivers the records of the packets to where the stack's flow log says.
-        seconds: The longest time from the begin of a window to its end.
+        seconds: The longest time from the start of a window to its end.
     """
 
     interfaces: Interfaces
@@ -56,7 +56,7 @@ class ShopVpc:
             lab: With the account.
             shop: Which runs.
             engine: Of the stack.
-            seconds: The longest time from the begin of a window to its end.
+            seconds: The longest time from the start of a window to its end.
 
         Raises:
             JudgeError: The rules cannot be put in force.

@@ -17,14 +17,14 @@ TIMES = 3
 
 INTRUDER = IPv4Address("198.51.100.77")
 _SCANNED = (("alb", 22), ("alb", 3306), ("gateway", 3000))
-_SECONDS = 2.2  # a lost SYN is sent anew after one
+_SECONDS = 2.2  # a lost SYN is sent again after one
 
 Pair = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of connections.
+    """The results of connections.
 
     Attributes:
         works: How many attempts of each connection had an answer, by its source, destination and port.
@@ -36,7 +36,7 @@ class Tried:
 
     @property
     def failing(self) -> frozenset[tuple[str, str]]:
-        """The ends of the connections of which an attempt failed."""
+        """The ends of the connections with a failed attempt."""
         return frozenset((source, destination) for source, destination, _ in self.fails)
 
     def lines(self) -> Iterable[str]:

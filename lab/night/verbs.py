@@ -76,7 +76,7 @@ def roll_back(engine: Engine) -> None:
     show_verb(engine, "rollback", "--to", "1", "--yes")
 
 
-def mend_drift(engine: Engine) -> None:
+def repair_drift(engine: Engine) -> None:
     """Find what still differs from the declaration, and repair it.
 
     Raises:

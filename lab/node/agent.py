@@ -24,7 +24,7 @@ _METADATA = "http://127.0.0.1:50052"
 _TC = ("tc.v4ingress.bpf.o", "tc.v4egress.bpf.o")
 _BPF = ("v4events.bpf.o", *_TC, "aws-eks-na-cli")
 _ROOT = RUN / "agent-root"
-# By what lies there, it sees after a restart that its programs are the same.
+# After a restart, these files tell it that its programs are the same.
 _HOST = "host/opt/cni/bin"
 _IN_FOLDER = 'cd "$0" && exec "$@"'
 
@@ -87,7 +87,7 @@ class Agent:
                 _mount("--make-rprivate", str(shown))
 
     def change_programs(self, number: int) -> None:
-        """Give it programs for the kernel that do the same and have other bytes, other ones for each number.
+        """Give it programs for the kernel that do the same in other bytes, different ones for each number.
 
         At its next start, it drops what it has in the kernel.
         """

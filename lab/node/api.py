@@ -152,7 +152,7 @@ class Watched:
             return list(self._objects.values())
 
     def remember(self, written: Object) -> None:
-        """Take in an object that was just written, before the server tells of it."""
+        """Add an object that was just written, before the server reports it."""
         with self._lock:
             self._objects.setdefault(written["metadata"]["uid"], written)
 

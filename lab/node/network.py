@@ -23,7 +23,7 @@ _NOWHERE = ("192.0.2.1", 9)
 
 @contextmanager
 def entered(namespace: Path) -> Iterator[None]:
-    """Have this thread make its sockets in a network namespace; they stay there after the block."""
+    """Let this thread open its sockets in a network namespace; they stay there after the block."""
     own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     other = os.open(namespace, os.O_RDONLY)
     try:

@@ -64,7 +64,7 @@ class Node:
 
     @property
     def seconds(self) -> Mapping[str, float]:
-        """When each step of the start was done, counted from the begin."""
+        """When each step of the start was done, counted from the start."""
         return self._programs.seconds
 
     @property
@@ -134,7 +134,7 @@ class Node:
         self._dns()
 
     def check(self) -> None:
-        """See that everything still runs.
+        """Check that everything still runs.
 
         Raises:
             NodeError: Something has ended, or the controller of policies was refused something.

@@ -1,6 +1,6 @@
 """Keeps the PolicyEndpoints of a cluster as its NetworkPolicies, pods, namespaces and Services want them.
 
-It adopts objects that are there: to delete them at its start would open everything until they are written again.
+It adopts existing objects: deleting them at its start would open everything until they are written again.
 """
 
 import json
@@ -68,7 +68,7 @@ class PolicyController:
         timer.start()
 
     def _write(self) -> None:
-        """Make what stands what is wanted, object by object; what stands already is left alone."""
+        """Bring the objects to the wanted state, one by one; those that are right already stay untouched."""
         namespaces = {
             each["metadata"]["name"]: each["metadata"].get("labels") or {} for each in self._objects("namespaces")
         }

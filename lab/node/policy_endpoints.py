@@ -1,6 +1,6 @@
 """NetworkPolicies with their selectors resolved, as the network policy agent of AWS reads them.
 
-On EKS a controller in the control plane writes PolicyEndpoints; what it makes of a policy is made here:
+On EKS a controller in the control plane writes PolicyEndpoints. This module makes the same of a policy:
 
 * A pod peer becomes the addresses of its pods. An ipBlock goes over as it is, so that it means pods by their addresses
   like any other host. A rule without peers means every address.

@@ -1,4 +1,4 @@
-"""The programs of a node: started, waited for, and named with their own last words where one ends."""
+"""The programs of a node: started, awaited, and reported with the end of their log when one ends."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ _LOG_CHARACTERS = 1500
 
 
 class NodeError(Exception):
-    """Something of the node does not start, or has ended; says what it said."""
+    """A part of the node does not start, or has ended; the message quotes its log."""
 
 
 class LateError(NodeError):
@@ -38,7 +38,7 @@ class Programs:
 
     Attributes:
         toolchain: Where the programs are.
-        seconds: When each step of the start was done, counted from the begin.
+        seconds: When each step of the start was done, counted from the start.
         also: What else must hold while the node runs; each raises NodeError where it does not.
     """
 
@@ -54,7 +54,7 @@ class Programs:
         self.keep(name, child.start(command, RUN, f"{name}.log", environment))
 
     def keep(self, name: str, process: subprocess.Popen[str]) -> None:
-        """Look after a process that has been started."""
+        """Watch a process that was started elsewhere."""
         self._running[name] = process
 
     def kill(self, name: str) -> None:
@@ -64,7 +64,7 @@ class Programs:
         killed.wait()
 
     def check(self) -> None:
-        """See that everything still runs.
+        """Check that everything still runs.
 
         Raises:
             NodeError: Something has ended, or does not do its work.

@@ -78,7 +78,7 @@ def is_declared(matrix: Matrix, question: Question) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Says what must come of flows while policies change.
+    """Knows the expected result of flows while policies change.
 
     Attributes:
         objects: The cluster's pods and namespaces.
@@ -97,7 +97,7 @@ class Judge:
         return {number: analyzer.verdict(question).passes for number, question in self.flows.items()}
 
     def expected(self, before: Policies, writes: Iterable[Written]) -> dict[int, Expected]:
-        """Return what must come of each flow while some writes change the policies."""
+        """Return the expected result of each flow while some writes change the policies."""
         first = self.verdicts(before)
         now, flips = first, {number: list[float]() for number in first}
         selected, freed = self._selected(before), dict[tuple[str, str], float]()

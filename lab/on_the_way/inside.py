@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab.enclosure.answer import exit_code, tell
+from lab.enclosure.answer import exit_code, write_answer
 from lab.node.agent import Denials, Mode
 from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
@@ -40,9 +40,9 @@ def _travel(orders: dict[str, Any]) -> None:
     stack, enforcer = orders["stacks"][0], Enforcer(orders["enforcer"])
     # At this rate, a line for each denial fills the memory, and takes the agent's time.
     with running_node(stack, enforcer, Denials.UNLOGGED, CiliumSettings(hubble=Switch.OFF)) as (lab, node):
-        tell({"node": node.seconds, "way": orders["way"]})
+        write_answer({"node": node.seconds, "way": orders["way"]})
         for row in Journey(lab, node, stack, Path(orders["matrix"]).read_text()).rows(Way(orders["way"])):
-            tell({"stack": stack, **row.told()})
+            write_answer({"stack": stack, **row.as_json()})
 
 
 def _measure(orders: dict[str, Any]) -> None:
@@ -51,12 +51,12 @@ def _measure(orders: dict[str, Any]) -> None:
     node = Node(toolchain, ADDRESSES, enforcer, mode, Denials.UNLOGGED, cilium=CiliumSettings(hubble=Switch.OFF))
     node.prepare()
     node.start()
-    tell({"node": node.seconds, "mode": orders["mode"] if enforcer is Enforcer.AWS else str(enforcer)})
+    write_answer({"node": node.seconds, "mode": orders["mode"] if enforcer is Enforcer.AWS else str(enforcer)})
     with Probe.start() as probe:
         stage = Stage(node, probe)
         moments = CiliumMoments(stage) if enforcer is Enforcer.CILIUM else Moments(stage)
         for moment in moments.all():
-            tell(moment.told())
+            write_answer(moment.as_json())
             node.check()
 
 

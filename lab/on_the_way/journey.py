@@ -174,12 +174,12 @@ class _Travelled:
 
     def _command(self, *arguments: str) -> None:
         engine = (self.now or self.first).engine
-        told = flash_firewall(engine.lab, engine.stack, engine.program, *arguments, "--stack", engine.stack)
-        if told.returncode != 0:
-            raise EngineError(f"flash-firewall {' '.join(arguments)} fails:\n{told.stdout}\n{told.stderr}")
+        ran = flash_firewall(engine.lab, engine.stack, engine.program, *arguments, "--stack", engine.stack)
+        if ran.returncode != 0:
+            raise EngineError(f"flash-firewall {' '.join(arguments)} fails:\n{ran.stdout}\n{ran.stderr}")
 
     def _require_declared(self, verb: Verb, after: dict[int, bool]) -> None:
-        """See that the policies mean what the matrix declares; what a suspension opens is not in the matrix."""
+        """Check that the policies mean what the matrix declares; what a suspension opens is not in the matrix."""
         if self.now is None or verb is Verb.SUSPEND:
             return
         for number, passes in after.items():

@@ -1,4 +1,4 @@
-"""What came of the attempts during one verb, held against what the policies before and after it say."""
+"""The attempts during one verb, compared with what the policies before and after it say."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _IN_BETWEEN, _AGENT_SECONDS = 2, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What must come of one flow during a verb.
+    """The expected result of one flow during a verb.
 
     Attributes:
         before: Whether it passes when the verb begins.
@@ -77,7 +77,7 @@ class Row:
     interval: tuple[float, float]
     wrong: tuple[str, ...]
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return it for a table."""
         return {
             "verb": self.verb,
@@ -180,5 +180,5 @@ def judged(verb: str, seconds: float, look: Look, expected: Mapping[int, Expecte
 
 def _times(runs: Sequence[Run], wanted: Expected) -> str:
     start = wanted.flips[0] if wanted.flips else runs[0].first
-    told = [f"{run.count} {'passed' if run.passed else 'stopped'} at {run.first - start:+.3f} s" for run in runs[:6]]
-    return ", ".join(told)
+    parts = [f"{run.count} {'passed' if run.passed else 'stopped'} at {run.first - start:+.3f} s" for run in runs[:6]]
+    return ", ".join(parts)

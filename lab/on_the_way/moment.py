@@ -39,7 +39,7 @@ class Moment:
     unit: str
     values: tuple[float, ...]
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return it for a table."""
         ordered = sorted(self.values)
         return {

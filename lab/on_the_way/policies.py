@@ -19,7 +19,7 @@ class Written:
     """One write.
 
     Attributes:
-        at: When the API server told of it, on the monotonic clock.
+        at: When the API server reported it, on the monotonic clock.
         policies: All that stand after it.
     """
 

@@ -20,14 +20,14 @@ _QUIET_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Attempts of one flow that follow each other and end alike.
+    """Consecutive attempts of one flow with the same result.
 
     Attributes:
         passed: Whether they passed.
         count: How many there are.
         first: When the first one began.
         last: When the last one began.
-        gap: The longest time between the begins of two.
+        gap: The longest time between the starts of two.
     """
 
     passed: bool
@@ -139,7 +139,7 @@ class Probe:
         return [int(str(flow["number"])) for flow in flows]
 
     def remove(self, numbers: Iterable[int]) -> None:
-        """Try some flows no more, and close what they keep."""
+        """Stop trying some flows, and close what they keep."""
         self._order({"without": list(numbers)})
 
     def keep(self, numbers: Iterable[int]) -> None:
@@ -155,7 +155,7 @@ class Probe:
         return self._told({"look": True})
 
     def finish(self) -> Look:
-        """Do the same, and try nothing any more.
+        """Do the same, and stop all attempts.
 
         Raises:
             OSError: The prober has ended.
@@ -167,11 +167,11 @@ class Probe:
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
             raise OSError(f"the prober has ended with {self._process.wait()}")
-        told: dict[str, Any] = json.loads(line)
+        seen: dict[str, Any] = json.loads(line)
         return Look(
-            {int(number): tuple(Run(*run) for run in runs) for number, runs in told["flows"].items()},
-            {int(number): Kept(**kept) for number, kept in told["kept"].items()},
-            tuple(told["ticks"]),
+            {int(number): tuple(Run(*run) for run in runs) for number, runs in seen["flows"].items()},
+            {int(number): Kept(**kept) for number, kept in seen["kept"].items()},
+            tuple(seen["ticks"]),
         )
 
     def _order(self, order: dict[str, Any]) -> None:

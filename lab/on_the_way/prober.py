@@ -45,7 +45,7 @@ class _Flow:
     """One connection that is tried again and again.
 
     Attributes:
-        tried: The begin of each attempt since the last look, and whether it passed.
+        tried: The start of each attempt since the last look, and whether it passed.
     """
 
     number: int
@@ -64,7 +64,7 @@ class _Attempt:
 
 @dataclass(slots=True)
 class _Kept:
-    """A connection that stays open, over which a byte goes to and fro.
+    """A connection that stays open, over which a byte goes back and forth.
 
     Attributes:
         heard: When the last byte came back.
@@ -107,7 +107,7 @@ class _Kept:
         self.silence = max(self.silence, now - self.heard)
         self.heard = now
 
-    def told(self, now: float) -> dict[str, Any]:
+    def as_json(self, now: float) -> dict[str, Any]:
         """Return what happened since the last call, and start again."""
         silence, self.silence = max(self.silence, now - self.heard), 0.0
         return {"silence": silence, "quiet": now - self.heard, "ended": self.ended, "answered": self.answered}
@@ -304,13 +304,13 @@ class Prober:
             kept.socket.close()
 
     def _tell(self, now: float) -> None:
-        told = {
+        seen = {
             "flows": {number: _runs(flow) for number, flow in self._flows.items()},
-            "kept": {number: kept.told(now) for number, kept in self._kept.items()},
+            "kept": {number: kept.as_json(now) for number, kept in self._kept.items()},
             "ticks": self._ticks,
         }
         self._ticks = []
-        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.write(json.dumps(seen) + "\n")
         sys.stdout.flush()
 
 
@@ -327,16 +327,16 @@ def _is_heard(opened: socket.socket) -> bool:
 
 def _is_connected_at_once(opened: socket.socket) -> bool:
     """Return whether a connection stands, and its first question was answered."""
-    told = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO)
-    asked_again = int.from_bytes(told[_ASKED_AGAIN : _ASKED_AGAIN + 4], sys.byteorder)
-    return told[0] == _ESTABLISHED and asked_again == 0
+    info = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO)
+    asked_again = int.from_bytes(info[_ASKED_AGAIN : _ASKED_AGAIN + 4], sys.byteorder)
+    return info[0] == _ESTABLISHED and asked_again == 0
 
 
 def _runs(flow: _Flow) -> list[list[Any]]:
-    """Return the attempts since the last look, in the order of their begin, what is alike put together.
+    """Return the attempts since the last look, in the order of their start; equal ones in a row are one run.
 
-    Each is: whether they passed, how many they are, the begin of the first and of the last one, and the longest time
-    between two.
+    Each run is: whether they passed, how many they are, the start of the first and of the last one, and the longest
+    time between two.
     """
     runs: list[list[Any]] = []
     for begun, passed in sorted(flow.tried):

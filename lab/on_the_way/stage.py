@@ -100,7 +100,7 @@ class Stage:
         return pod
 
     def ask(self, role: str) -> dict[str, Any]:
-        """Ask for a pod, and return its manifest; it may be that it gets no network."""
+        """Ask for a pod, and return its manifest; it may get no network."""
         self._count += 1
         manifest = _manifest(f"{role}{self._count}-{self._count}", role)
         self.node.api.apply(manifest)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flash_ticket.firewall.declare.choices import CniName
-from lab.enclosure.answer import exit_code, tell
+from lab.enclosure.answer import exit_code, write_answer
 from lab.node.agent import Mode
 from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
@@ -46,15 +46,15 @@ def main() -> int:
     def run() -> None:
         node.prepare()
         node.start()
-        tell({"node": node.seconds})
+        write_answer({"node": node.seconds})
         world = World(node)
         oracle = Oracle(node, world, Layers(orders["layers"]))
         for number, declaration in enumerate(_declarations(orders)):
-            tell(_tried(oracle, declaration, is_probed=number < orders["probe"]))
+            write_answer(_tried(oracle, declaration, is_probed=number < orders["probe"]))
         for stack in orders["stacks"] if orders["restarts"] else ():
             restarts = Restarts(world, Path(orders["matrix"]), Path(orders["folder"]), stack, orders["interval"])
             for row in restarts.rows(orders["restarts"]):
-                tell({"stack": stack, **row.told()})
+                write_answer({"stack": stack, **row.as_json()})
 
     return exit_code(run, NodeError)
 

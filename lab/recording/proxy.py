@@ -45,7 +45,7 @@ class Upstream:
         return http.client.HTTPConnection(host, port, timeout=_SECONDS)
 
     def take(self) -> http.client.HTTPConnection:
-        """Return a connection that has just been used, or a new one: to agree on keys takes longer than an answer."""
+        """Return a connection that has just been used, or a new one: agreeing on keys takes longer than an answer."""
         while self._idle:
             since, connection = self._idle.pop()
             if time.monotonic() - since < _IDLE_SECONDS and connection.sock and not _is_readable(connection.sock):

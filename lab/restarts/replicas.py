@@ -17,7 +17,7 @@ from lab.on_the_way.stage import SLEEPS, Pod
 from lab.packets.connections import Listeners
 
 ENDING_SECONDS = 3
-"""How long a pod goes on after it was told to end: its program does not listen to that."""
+"""How long a pod goes on after it was asked to end: its program does not listen to that."""
 
 _WAIT_SECONDS, _LOOK_SECONDS = 60.0, 0.005
 
@@ -124,7 +124,7 @@ class Replicas:
         for service in self.matrix.services:
             self.scale(service.name, 0)
         end = time.monotonic() + _WAIT_SECONDS
-        # A pod that is deleted before its ReplicaSet wants none would be started anew.
+        # A pod that is deleted before its ReplicaSet wants none would be started again.
         while not all(map(_is_ending, self._pods())) and time.monotonic() < end:
             time.sleep(_LOOK_SECONDS)
         for pod in self._pods():
@@ -132,9 +132,9 @@ class Replicas:
         self.wait_gone(self.running.values())
 
     def ending(self) -> list[Replica]:
-        """Return the running pods that were told to end."""
-        told = {pod["status"].get("podIP") for pod in self._pods() if _is_ending(pod)}
-        return [each for address, each in self.running.items() if address in told]
+        """Return the running pods that were asked to end."""
+        ending = {pod["status"].get("podIP") for pod in self._pods() if _is_ending(pod)}
+        return [each for address, each in self.running.items() if address in ending]
 
     def wait_gone(self, replicas: Iterable[Replica]) -> None:
         """Return when the networks of pods are gone; they are not running any more."""

@@ -28,7 +28,7 @@ class Row:
     event: Event
     trials: tuple[Trial, ...]
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return it for a table: sums of all trials, and of seconds the median, the least and the most."""
         return {
             "restarts": self.event,

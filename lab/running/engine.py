@@ -129,7 +129,7 @@ class Engine:
         return self._operate("destroy", "--yes", "--skip-preview", *arguments)
 
     def outputs(self) -> dict[str, Any]:
-        """Return the stack's outputs, secrets in the clear."""
+        """Return the stack's outputs, secrets in plain text."""
         result = self.run("stack", "output", "--json", "--show-secrets", "--stack", self.stack).checked()
         return dict(json.loads(result.stdout))
 

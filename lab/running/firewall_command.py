@@ -5,10 +5,10 @@ from pathlib import Path
 
 from lab.running.lab import Lab
 
-Told = subprocess.CompletedProcess[str]
+Ran = subprocess.CompletedProcess[str]
 
 
-def flash_firewall(lab: Lab, stack: str, program: Path, *arguments: str, **variables: str) -> Told:
+def flash_firewall(lab: Lab, stack: str, program: Path, *arguments: str, **variables: str) -> Ran:
     """Run the command in a program's folder, and return its exit status and output.
 
     Args:

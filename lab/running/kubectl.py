@@ -2,11 +2,11 @@
 
 import subprocess
 
-from lab.running.firewall_command import Told
+from lab.running.firewall_command import Ran
 from lab.running.lab import Lab
 
 
-def kubectl(lab: Lab, stack: str, *arguments: str) -> Told:
+def kubectl(lab: Lab, stack: str, *arguments: str) -> Ran:
     """Run kubectl on a stack's cluster, and return its exit status and output.
 
     Args:

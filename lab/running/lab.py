@@ -34,7 +34,7 @@ class Checkpoints(StrEnum):
     EACH_STEP = ""
     """As outside the lab: an engine that is killed leaves what it has done so far in the state."""
     AT_THE_END = "true"
-    """Once, when the operation ends or fails: to write it after each step takes half of the engine's own time."""
+    """Once, when the operation ends or fails: writing it after each step takes half of the engine's own time."""
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -180,7 +180,7 @@ class Lab:
     def variables(self, stack: str) -> dict[str, str]:
         """Return the variables that point pulumi, kubectl and aws at one environment of the lab."""
         return {
-            "PATH": os.pathsep.join([str(self.folder / "bin"), self.anew()["PATH"]]),
+            "PATH": os.pathsep.join([str(self.folder / "bin"), self.unshared()["PATH"]]),
             "PULUMI_HOME": str(self.folder / "pulumi-home"),
             **state_in(self.folder / "state"),
             "PULUMI_CONFIG_PASSPHRASE": "lab",
@@ -205,7 +205,7 @@ class Lab:
             **self.toolchain.environment,
         }
 
-    def anew(self) -> dict[str, str]:
+    def unshared(self) -> dict[str, str]:
         """Return the variables that make an engine start each program and provider itself, as outside the lab."""
         folders = [Path(sys.executable).parent, *self.toolchain.folders]
         path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", os.defpath)])

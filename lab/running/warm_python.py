@@ -1,6 +1,6 @@
 """A Python that has imported the SDKs already, and runs each program and each command in a process forked off it.
 
-To import the SDKs takes a program half of its time. ``python -m lab.running.warm_python FOLDER`` waits at the socket
+Importing the SDKs takes half of a program's time. ``python -m lab.running.warm_python FOLDER`` waits at the socket
 ``python`` in the folder, and imports them once, for the first program: many labs run none. The engine's language host
 starts `STAND_IN` under the name ``python3``, and who types ``flash-firewall`` on the lab starts `COMMAND`: each hands
 its arguments, environment, folder and standard streams over, and ends with the program. The project's own modules are
@@ -140,7 +140,7 @@ def _imports_ours(program: Path, folder: Path) -> bool:
 
 
 def _keep_service_models() -> None:
-    """Keep what the AWS SDK reads of its descriptions. To read that of EC2 takes longer than a program's calls."""
+    """Keep what the AWS SDK reads of its descriptions. Reading that of EC2 takes longer than a program's calls."""
     session = importlib.import_module("flash_ticket.live.asking.aws_session").AwsSession(REGION, None)
     for service in ("sts", "ec2", "eks"):
         session.client(service, aws_access_key_id="lab", aws_secret_access_key="lab")  # noqa: S106 - they ask nothing

@@ -1,4 +1,4 @@
-"""Starts a lab whose cluster of dev has a node, and the shop on it. To be called inside an enclosure."""
+"""Starts a lab whose cluster of dev has a node, and the shop on it. Call it inside an enclosure."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -102,7 +102,7 @@ def _environment(lab: Lab, stack: str, seen: Packets) -> None:
 
 
 def _night(engine: Engine, seen: Packets) -> None:
-    """Show a night: what goes wrong, how on-call staff sees it, and what mends it."""
+    """Show a night: what goes wrong, how on-call staff sees it, and what repairs it."""
     _change(engine)
     _title(f"{engine.stack}: somebody changes policies by hand")
     verbs.change_by_hand(engine)
@@ -112,7 +112,7 @@ def _night(engine: Engine, seen: Packets) -> None:
     seen.opened()
     verbs.resume(engine)
     _title(f"{engine.stack}: what else differs from what is declared?")
-    verbs.mend_drift(engine)
+    verbs.repair_drift(engine)
     seen.repaired()
     _title(f"{engine.stack}: api needed Redis after all")
     verbs.roll_back(engine)

@@ -27,7 +27,7 @@ _TITLE = "{}: packets, {}"
 
 
 def left_out(enforcer: Enforcer = Enforcer.AWS) -> str:
-    """Return in one line why packets cannot be had here; empty where they can. Make the node's programs first."""
+    """Return in one line why packets cannot be tried here; empty if they can. Make the node's programs first."""
     if lacking := missing(enforcer):
         return lacking
     try:
@@ -43,8 +43,8 @@ class Packets:
 
     Attributes:
         lab: With the shop's cluster.
-        shop: None where packets cannot be had.
-        lacking: Why they cannot be had.
+        shop: None where packets cannot be tried.
+        lacking: Why they cannot be tried.
     """
 
     lab: Lab
@@ -148,7 +148,7 @@ class Packets:
             self._checks(firewall=False)
 
     def _alarm(self, shop: Shop) -> Alarm | None:
-        """Return what rings from now on; None where Prometheus cannot be had."""
+        """Return what rings from now on; None where Prometheus is not available."""
         if lacking := alarm.left_out():
             typer.echo(f"  the alert is left out: {lacking}")
             return None

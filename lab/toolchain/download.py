@@ -1,7 +1,7 @@
 """Downloads tools from the archives that their projects publish, where checksums are pinned and the network allows it.
 
-The checksums are in ``archives.sha256``. A checksum that stands beside an archive proves nothing: who can replace the
-one can replace the other. No checksum is pinned yet, because the machine of the author reached only package registries.
+The checksums are in ``archives.sha256``. A checksum beside an archive proves nothing: a person who can replace the one
+can replace the other. No checksum is pinned yet: the published archives could not be reached to compute them.
 A failure here is never an error, because the build from Go modules follows.
 """
 

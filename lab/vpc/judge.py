@@ -77,7 +77,7 @@ class Judge:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Judge no more; nothing of the rules is left."""
+        """Stop judging, and remove all rules."""
         self._ended.set()
         if self._thread:
             self._thread.join()
@@ -104,7 +104,7 @@ class Judge:
                 self._put(rules)
 
     def window(self) -> Window:
-        """Return what has passed, or was rejected, since the last call, or since the begin.
+        """Return what has passed, or was rejected, since the last call, or since the start.
 
         Raises:
             JudgeError: Not every packet was counted: there was no room for so many kinds, or none at all.
@@ -136,7 +136,7 @@ class Judge:
 
     def _check(self) -> None:
         if self._fault:
-            raise JudgeError(f"the account is followed no more: {self._fault}") from self._fault
+            raise JudgeError(f"the account is no longer followed: {self._fault}") from self._fault
 
     def _collect(self) -> None:
         self._check()
@@ -175,13 +175,13 @@ class Judge:
 
 
 def _track_as_aws() -> None:
-    """Have this network namespace track what is idle for as long as AWS does."""
+    """Let this network namespace track what is idle for as long as AWS does."""
     for name, seconds in _TIMEOUTS.items():
         (_SETTINGS / f"nf_conntrack_{name}").write_text(str(seconds))
 
 
 def _adopt() -> None:
-    """Have the connections that stand count as tracked."""
+    """Count the existing connections as tracked."""
     with contextlib.suppress(subprocess.CalledProcessError):  # there is none
         command = ["conntrack", "--update", f"--mark={SEEN:#x}/{SEEN:#x}"]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - the line above

@@ -62,7 +62,7 @@ def test_rejects_are_counted_in_the_flow_logs_own_group_and_denials_in_the_agent
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_every_alarm_notifies_the_topic_at_its_begin_and_its_end(stack: str) -> None:
+def test_every_alarm_notifies_the_topic_at_its_start_and_its_end(stack: str) -> None:
     for alarm in deployed(stack).all(ALARM):
         assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"] == [TOPIC]
 

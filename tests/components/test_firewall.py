@@ -13,7 +13,7 @@ import pytest
 from components.firewall import Firewall, FirewallArgs
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.change.history import VERSIONS_OUTPUT
-from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
+from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails
@@ -136,6 +136,7 @@ def test_the_reference_names_each_output_of_the_stack() -> None:
     page = (Path(__file__).parents[2] / "docs/reference/command.md").read_text(encoding="utf-8")
     outputs = deploy(lambda: list(Firewall("firewall", stack("prod")).outputs()), computed=COMPUTED).result
 
+    assert isinstance(outputs, list)
     assert len(outputs) == 7
     assert [name for name in (*outputs, VERSIONS_OUTPUT) if f"\n| `{name}` | " not in page] == []
 

@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 import pytest
 
 from components.firewall import Firewall, FirewallArgs
-from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
+from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep
 from flash_ticket.firewall.compile.alerts.watch import compile_watch
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.guard_rails.guard import CompiledGuardRails

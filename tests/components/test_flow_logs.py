@@ -9,7 +9,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.flow_logs import FlowLogs, FlowLogsArgs
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.compile.flow_log import log_format
 from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy
 from tests.support.declared.owners import owner_of

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.change.interruption import interruptions
-from flash_ticket.firewall.change.whose.waiting import waiting_services
+from flash_ticket.firewall.change.ownership.waiting import waiting_services
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.endpoint import before_restart, without_shared_group
 from tests.components.test_every_order import ORDERS, WITHOUT_SHRINKING, gaps, moved_between, some_states

@@ -218,7 +218,7 @@ def test_other_refusals_are_reported_in_the_words_of_aws() -> None:
     session.answers["sts"].add_client_error("get_caller_identity", "Throttling", "Rate exceeded")
 
     assert refusal(lambda: session.account().id) == (
-        "AWS: sts:GetCallerIdentity: Throttling: Rate exceeded. Try again, or mend what it says."
+        "AWS: sts:GetCallerIdentity: Throttling: Rate exceeded. Try again, or fix what it says."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.change.adoption import QueriesAdoption, StandingQueries
 from flash_ticket.firewall.compile.flow_log import RESULTS, name_prefix
 from flash_ticket.firewall.declare.choices import LogDestination, OnDestroy

@@ -351,7 +351,7 @@ def test_settings_of_cilium_that_may_not_be_read_are_refused() -> None:
 IN_SHOP = ("/api/v1/namespaces/shop/pods?limit=500", "/api/v1/namespaces/shop/services?limit=500")
 
 
-def test_what_runs_in_a_namespace_is_nothing_without_the_right_to_list_it() -> None:
+def test_without_the_right_to_list_pods_nothing_is_known_to_run() -> None:
     found = {"metadata": {"namespace": "shop", "name": "api", "ownerReferences": [{"kind": "Node", "name": "n"}]}}
     listed = json.dumps({"items": [{**found, "status": {"podIP": "10.0.0.7"}}], "metadata": {}}).encode()
     nothing = (200, b'{"items": [], "metadata": {}}')

@@ -23,7 +23,7 @@ from lab.recording.surveyor import Surveyor
 from lab.rights.deployer import Deployer
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.kubectl import kubectl
 from lab.running.lab import Lab
 from lab.running.program import copy_program
@@ -70,7 +70,7 @@ class Moved:
     third: Result
     deployer: Deployer
 
-    def kubectl(self, *arguments: str) -> Told:
+    def kubectl(self, *arguments: str) -> Ran:
         return kubectl(self.lab, "dev", *arguments)
 
 
@@ -224,8 +224,8 @@ def test_verify_names_what_is_left_over_until_somebody_deletes_it(moved: Moved) 
 
 def _verified(moved: Moved) -> dict[str, str]:
     """Return the kind of each finding by its place."""
-    told = flash_firewall(moved.lab, "dev", moved.program, "verify", "--stack", "dev", "--output", "json")
-    return {each["where"]: each["kind"] for each in json.loads(told.stdout)["findings"]}
+    ran = flash_firewall(moved.lab, "dev", moved.program, "verify", "--stack", "dev", "--output", "json")
+    return {each["where"]: each["kind"] for each in json.loads(ran.stdout)["findings"]}
 
 
 @pytest.fixture(scope="module")

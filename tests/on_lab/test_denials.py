@@ -47,7 +47,7 @@ def program() -> str:
         return ""
 
 
-def told(enforcer: Enforcer, orders: Row) -> Row:
+def seen_on_the_node(enforcer: Enforcer, orders: Row) -> Row:
     provide((*KITS, *node_kits(enforcer)))  # nothing can be fetched inside
     command = [sys.executable, "-m", "lab.denials.inside", json.dumps(orders)]
     with enclosed(command, own_variables(), subprocess.PIPE) as inside:
@@ -60,7 +60,7 @@ def told(enforcer: Enforcer, orders: Row) -> Row:
 @pytest.fixture(scope="module")
 def seen(program: str) -> Row:
     """What noticed the connections that were tried on the node with the agent of AWS."""
-    return told(Enforcer.AWS, {"prometheus": program, "rules": None})
+    return seen_on_the_node(Enforcer.AWS, {"prometheus": program, "rules": None})
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def watched(seen: Row) -> Row:
 @pytest.fixture(scope="module")
 def elsewhere(watched: Row, program: str) -> Row:
     """What the deployed rules say on a node with kube-router, which has no metric of what it stops."""
-    return told(Enforcer.KUBE_ROUTER, {"prometheus": program, "rules": watched["rules"]})
+    return seen_on_the_node(Enforcer.KUBE_ROUTER, {"prometheus": program, "rules": watched["rules"]})
 
 
 def stopped(seen: Row) -> Iterator[Row]:

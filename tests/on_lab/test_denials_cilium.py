@@ -84,7 +84,7 @@ def is_about(denial: Row, call: Row) -> bool:
 
 def listed(state: Row) -> tuple[list[Row], list[Row]]:
     """Return the attempts that no denial is about, and the denials that are about no attempt."""
-    calls, denials = list(undeclared(state["tried"])), state["told"]["denials"]
+    calls, denials = list(undeclared(state["tried"])), state["listed"]["denials"]
     return (
         [call for call in calls if not any(is_about(denial, call) for denial in denials)],
         [denial for denial in denials if not any(is_about(denial, call) for call in calls)],
@@ -102,11 +102,11 @@ def test_in_a_rehearsal_nothing_is_dropped(seen: Row) -> None:
 def test_a_rehearsal_lists_each_undeclared_connection_with_its_policy_and_the_line_that_would_allow_it(
     seen: Row,
 ) -> None:
-    told = seen["rehearsal"]["told"]
+    listed = seen["rehearsal"]["listed"]
 
     assert listed(seen["rehearsal"]) == ([], [])
-    assert (told["question"], told["status"], told["total"]["malformed"]) == ("what would be denied", 0, 0)
-    for denial in told["denials"]:
+    assert (listed["question"], listed["status"], listed["total"]["malformed"]) == ("what would be denied", 0, 0)
+    for denial in listed["denials"]:
         assert (denial["declared"], denial["disposition"], denial["layer"]) == (False, "passed", "pod")
         assert all("flash-ticket/" in each for each in denial["decides"])
         assert denial["allow"]["line"] or denial["allow"]["before"]
@@ -125,7 +125,7 @@ def test_after_it_undeclared_connections_are_denied_and_the_command_says_which(s
 
     assert {(call["declared"], call["answer"]) for call in tried} == {(True, "connected"), (False, "silent")}
     assert listed(seen["enforced"]) == ([], [])
-    assert (seen["enforced"]["told"]["question"], seen["enforced"]["told"]["status"]) == ("what was denied", 0)
+    assert (seen["enforced"]["listed"]["question"], seen["enforced"]["listed"]["status"]) == ("what was denied", 0)
 
 
 def test_declared_traffic_alone_raises_no_alert(seen: Row) -> None:
@@ -144,25 +144,25 @@ def test_cilium_counts_a_denied_packet_twice_among_the_drops_and_the_rules_count
 
 
 def test_each_packet_counts_once_although_hubble_writes_two_lines(seen: Row) -> None:
-    told = seen["enforced"]["told"]
-    counted = told["counted"]
+    listed = seen["enforced"]["listed"]
+    counted = listed["counted"]
 
     assert counted["lines"] > counted["packets"] > 0
-    assert sum(each["lines"] for each in told["denials"]) + told["elsewhere"] == counted["packets"]
-    assert sum(told["aside"].values()) == counted["aside"]
-    assert told["total"]["malformed"] == 0
+    assert sum(each["lines"] for each in listed["denials"]) + listed["elsewhere"] == counted["packets"]
+    assert sum(listed["aside"].values()) == counted["aside"]
+    assert listed["total"]["malformed"] == 0
 
 
-def test_almost_every_line_of_the_export_is_attributed_and_the_rest_is_told_by_kind(seen: Row) -> None:
-    told = seen["enforced"]["told"]
+def test_almost_every_line_of_the_export_is_attributed_and_the_rest_is_counted_by_kind(seen: Row) -> None:
+    listed = seen["enforced"]["listed"]
 
-    assert told["total"]["attributed"] >= 0.99 * told["total"]["read"] > 0
-    assert sum(each["lines"] for each in told["unattributed"]) == told["total"]["unattributed"]
+    assert listed["total"]["attributed"] >= 0.99 * listed["total"]["read"] > 0
+    assert sum(each["lines"] for each in listed["unattributed"]) == listed["total"]["unattributed"]
 
 
 def test_a_follower_prints_each_denial_and_each_refused_name_of_an_export_that_is_rotated(seen: Row) -> None:
     measured = [*seen["followed"], seen["name"]["followed"]]
-    files = seen["enforced"]["told"]["files"]
+    files = seen["enforced"]["listed"]["files"]
     sys.stdout.write(f"{measured} s; {files} files\n")
 
     assert len(measured) > 1
@@ -196,11 +196,11 @@ def test_a_denied_name_that_hubble_knows_is_proposed_by_its_name(seen: Row) -> N
     assert by_port[8443]["before"] == [f"{declared}[{mirror}], ports: [8443]}}"]
 
 
-def test_a_name_that_the_proxy_refuses_is_told_with_its_rule(seen: Row) -> None:
-    told = seen["name"]["told"]
+def test_a_name_that_the_proxy_refuses_is_listed_with_its_rule(seen: Row) -> None:
+    listed = seen["name"]["listed"]
 
-    assert told["refused_names"] != []
-    for refused in told["refused_names"]:
+    assert listed["refused_names"] != []
+    for refused in listed["refused_names"]:
         assert refused["src"] == "gateway"
         assert refused["name"].startswith("flash-pay.flash-ticket.svc.cluster.local")
         assert refused["rules"] == [
@@ -210,7 +210,7 @@ def test_a_name_that_the_proxy_refuses_is_told_with_its_rule(seen: Row) -> None:
                 "allows": ["kubernetes.default.svc.cluster.local"],
             }
         ]
-    assert sum(each["queries"] for each in told["refused_names"]) == told["counted"]["queries"]
+    assert sum(each["queries"] for each in listed["refused_names"]) == listed["counted"]["queries"]
 
 
 def test_a_name_that_the_proxy_refuses_is_counted(seen: Row) -> None:

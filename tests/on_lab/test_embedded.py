@@ -84,8 +84,8 @@ def make_cluster(lab: Lab, outputs: Mapping[str, Any]) -> None:
         resourcesVpcConfig={"subnetIds": outputs["privateSubnetIds"]},
         kubernetesNetworkConfig={"serviceIpv4Cidr": "172.20.0.0/16"},
     )
-    told = kubectl(lab, "dev", "create", "namespace", "acme-shop")
-    assert told.returncode == 0, told.stderr
+    ran = kubectl(lab, "dev", "create", "namespace", "acme-shop")
+    assert ran.returncode == 0, ran.stderr
 
 
 def with_remote(program: Path, folder: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.engine.apis import FLOW_REMOVED, NAMESPACE, REPOSITORY, changed_matrix
@@ -64,7 +64,7 @@ class Guarded:
     preview: Result
     second: Result
 
-    def kubectl(self, *arguments: str, who: str | None = None, given: str = "") -> Told:
+    def kubectl(self, *arguments: str, who: str | None = None, given: str = "") -> Ran:
         own = {"KUBECONFIG": str(self.kubeconfigs[who])} if who else {}
         return subprocess.run(  # noqa: S603 - the lab's kubectl
             [str(self.lab.toolchain.path("kubectl")), *arguments],
@@ -289,9 +289,9 @@ def test_under_deny_only_the_controller_writes_secrets(guarded: Guarded) -> None
     tried = TriedSecrets(guarded.kubectl)
     refused, admitted = tried.refused(), tried.admitted()
 
-    assert [name for name, told in refused.items() if told.returncode == 0] == []
-    assert all("come only from SealedSecrets: seal this one with" in told.stderr for told in refused.values())
-    assert {name: told.stderr for name, told in admitted.items() if told.returncode} == {}
+    assert [name for name, ran in refused.items() if ran.returncode == 0] == []
+    assert all("come only from SealedSecrets: seal this one with" in ran.stderr for ran in refused.values())
+    assert {name: ran.stderr for name, ran in admitted.items() if ran.returncode} == {}
 
 
 def test_under_deny_the_deployer_role_is_sufficient_to_change_the_firewall(guarded: Guarded) -> None:
@@ -342,13 +342,13 @@ def test_destroy_leaves_the_namespace_as_it_was(guarded: Guarded) -> None:
     assert "flash-ticket" not in left
 
 
-def _firewall(guarded: Guarded, who: str, *arguments: str) -> Told:
+def _firewall(guarded: Guarded, who: str, *arguments: str) -> Ran:
     return flash_firewall(guarded.lab, "dev", guarded.program, *arguments, KUBECONFIG=str(guarded.kubeconfigs[who]))
 
 
 def _rendered(guarded: Guarded, out: Path) -> Path:
-    told = flash_firewall(guarded.lab, "dev", guarded.program, "render", "--stack", "dev", "--out", str(out))
-    assert told.returncode == 0, told.stdout + told.stderr
+    ran = flash_firewall(guarded.lab, "dev", guarded.program, "render", "--stack", "dev", "--out", str(out))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     return out
 
 

@@ -102,12 +102,12 @@ API, PAY = "02-allow-api-from-gateway", "03-allow-pay-from-api"
 def test_addresses_of_both_families_change_without_a_cut_and_run_as_declared(dev: Chain) -> None:
     """The lab has no interfaces for the pods, and verify says so; of the layers themselves nothing differs."""
     changed = dev.deploy(with_other_flows_and_addresses)
-    told = flash_firewall(dev.lab, dev.stack, dev.programs[-1], "verify", "--stack", dev.stack, "--output", "json")
-    found, back = json.loads(told.stdout), dev.deploy(committed)
+    ran = flash_firewall(dev.lab, dev.stack, dev.programs[-1], "verify", "--stack", dev.stack, "--output", "json")
+    found, back = json.loads(ran.stdout), dev.deploy(committed)
 
     for deployed in (changed, back):
         assert (interrupted(deployed), deployed.warnings) == (set(), [])
-    assert found["unseen"] == [], told.stderr
+    assert found["unseen"] == [], ran.stderr
     assert {each["kind"] for each in found["findings"]} == {"cut off"}
     assert all("no interface of the VPC has its address" in each["what"] for each in found["findings"])
 

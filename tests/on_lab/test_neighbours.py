@@ -17,7 +17,7 @@ import yaml
 from flash_ticket.firewall.compile.owner import Owner, tags_of
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.kubectl import kubectl
 from lab.running.lab import Lab, state_in
 from lab.running.program import copy_program
@@ -98,7 +98,7 @@ class Shop:
         settings["config"]["flash-ticket-firewall:binding"]["protect"] = False
         path.write_text(yaml.safe_dump(settings))
 
-    def rollback(self, version: int) -> Told:
+    def rollback(self, version: int) -> Ran:
         asked = ("rollback", "--stack", STACK, "--to", str(version), "--yes")
         return flash_firewall(self.lab, self.cluster, self.folder / "program", *asked, **self.variables)
 
@@ -117,9 +117,9 @@ class Shop:
         return found
 
     def kubectl(self, *arguments: str) -> str:
-        told = kubectl(self.lab, self.cluster, *arguments)
-        told.check_returncode()
-        return told.stdout
+        ran = kubectl(self.lab, self.cluster, *arguments)
+        ran.check_returncode()
+        return ran.stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Story:
 
     shops: Mapping[str, Shop]
     sights: Mapping[str, Mapping[str, Seen]]
-    back: Told
+    back: Ran
     preview: Result
     renamed: Result
     kept: Result
@@ -175,7 +175,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     look("a protected one is not destroyed")
     shops["elsewhere"].unprotect()
     freed = shops["elsewhere"].engine.up().checked()
-    look("it is protected no more")
+    look("it is no longer protected")
     with ThreadPoolExecutor() as pool:
         for result in pool.map(lambda name: shops[name].engine.destroy(), ("shop", "elsewhere")):
             result.checked()
@@ -208,7 +208,7 @@ def test_no_step_of_one_touches_another(story: Story) -> None:
         "the neighbour is rolled back": {"neighbour"},
         "the neighbour is destroyed": {"neighbour"},
         "a protected one is not destroyed": set(),
-        "it is protected no more": set(),
+        "it is no longer protected": set(),
         "all are destroyed": {"shop", "elsewhere"},
     }
     steps = list(story.sights)

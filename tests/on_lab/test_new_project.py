@@ -14,7 +14,7 @@ import yaml
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.lab import Lab
 from tests.support.engine.apis import REPOSITORY
 
@@ -33,7 +33,7 @@ class Made:
     words: Result
     preview: Result
 
-    def render(self, out: Path) -> Told:
+    def render(self, out: Path) -> Ran:
         """Run the verb that reads the account of the stack."""
         return flash_firewall(self.lab, "dev", self.folder, "render", "--stack", "dev", "--out", str(out))
 
@@ -107,7 +107,7 @@ def test_a_stack_or_output_that_is_not_there_is_one_error_of_both(made: Made, tm
     binding["vpc"]["from"]["output"] = "vpc"
     path.write_text(yaml.safe_dump(settings))
     try:
-        told, previewed = made.render(tmp_path / "out"), Engine(made.lab, "dev", made.folder).preview()
+        ran, previewed = made.render(tmp_path / "out"), Engine(made.lab, "dev", made.folder).preview()
     finally:
         path.write_text(text)
     said = [
@@ -116,9 +116,9 @@ def test_a_stack_or_output_that_is_not_there_is_one_error_of_both(made: Made, tm
     ]
     (error,) = (each for each in previewed.diagnostics if each.startswith("error: "))
 
-    assert told.returncode == 2
+    assert ran.returncode == 2
     assert not previewed.steps
-    for lines in (told.stderr.replace("error: ", "").splitlines(), error.removeprefix("error: ").splitlines()):
+    for lines in (ran.stderr.replace("error: ", "").splitlines(), error.removeprefix("error: ").splitlines()):
         assert len(lines) == len(said)
         for line, start in zip(lines, said, strict=True):
             assert line.startswith(f"Pulumi.dev.yaml: {BINDING_KEY}.{start}")

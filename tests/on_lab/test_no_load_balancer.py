@@ -12,7 +12,7 @@ from flash_ticket.firewall.bind.edges.bind_flow_logs import NEEDED_FIELDS
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from lab.running.aws_session import aws_client
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.kubectl import kubectl
 from lab.running.lab import Lab, state_in
 from lab.running.program import copy_program
@@ -37,8 +37,8 @@ class Story:
     deployed: Result
     again: Result
     outputs: Mapping[str, Any]
-    verified: Told
-    denied: Told
+    verified: Ran
+    denied: Ran
     owning: Result
     back: Result
     before: FlowLogs

@@ -71,16 +71,16 @@ class Tried:
 def tried(count: int, end: Callable[[int], None], *arguments: str) -> Tried:
     """Try the shop in dev, then random declarations, and call ``end`` with the owner after ``count`` declarations."""
     process = packets("--stack", "dev", "--random", str(count + FURTHER), "--output", "json", *arguments)
-    told: list[dict[str, Any]] = []
-    while process.stdout and len(told) <= count:  # the first line is of the node
+    lines: list[dict[str, Any]] = []
+    while process.stdout and len(lines) <= count:  # the first line is of the node
         line = process.stdout.readline()
         assert line, process.communicate()
-        told.append(json.loads(line[1:]))  # after the bracket or the comma of an array
+        lines.append(json.loads(line[1:]))  # after the bracket or the comma of an array
     own = {str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in ("pid", "net")}
     inside = frozenset(namespaces_below(process.pid)) - own
     end(process.pid)
     _, errors = process.communicate()
-    return Tried(told[1:], process.pid, inside, process.returncode, errors)
+    return Tried(lines[1:], process.pid, inside, process.returncode, errors)
 
 
 def killing(program: str) -> Callable[[int], None]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.lab import Lab
 from tests.support.declared.accounts import ROOT
 
@@ -74,7 +74,7 @@ def kubeconfig(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     subprocess.run([*apply[:1], "delete", *apply[2:]], env=lab.env(STACK), check=True, capture_output=True)  # noqa: S603 - the lab's
 
 
-def verify(lab: Lab, kubeconfig: Path, *arguments: str) -> Told:
+def verify(lab: Lab, kubeconfig: Path, *arguments: str) -> Ran:
     return flash_firewall(lab, STACK, ROOT, "verify", "--stack", STACK, *arguments, KUBECONFIG=str(kubeconfig))
 
 
@@ -88,7 +88,7 @@ def bound(lab: Lab, role: str) -> Iterator[None]:
         kubectl(lab, "delete", "rolebinding", role)
 
 
-def checks(ran: Told) -> list[dict[str, Any]]:
+def checks(ran: Ran) -> list[dict[str, Any]]:
     assert ran.returncode == 1, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout)["probe"]
     assert (found["holds"], found["enforcer"]) == (False, "drops")

@@ -18,15 +18,15 @@ def folder(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("rendered")
     program = copy_program(REPOSITORY, place / "shop")
     out = place / "k8s"
-    told = flash_firewall(lab, "dev", program, "render", "--stack", "dev", "--out", str(out))
-    assert told.returncode == 0, told.stderr
+    ran = flash_firewall(lab, "dev", program, "render", "--stack", "dev", "--out", str(out))
+    assert ran.returncode == 0, ran.stderr
     return out
 
 
 @pytest.mark.parametrize("how", [("-f", "--dry-run=client"), ("-f", "--dry-run=server"), ("-k", "--dry-run=server")])
 def test_the_api_server_accepts_the_rendered_files(lab: Lab, folder: Path, how: tuple[str, str]) -> None:
     option, dry_run = how
-    told = kubectl(lab, "dev", "apply", option, str(folder), dry_run)
+    ran = kubectl(lab, "dev", "apply", option, str(folder), dry_run)
 
-    assert told.returncode == 0, told.stderr
-    assert "networkpolicy.networking.k8s.io/00-default-deny created" in told.stdout
+    assert ran.returncode == 0, ran.stderr
+    assert "networkpolicy.networking.k8s.io/00-default-deny created" in ran.stdout

@@ -8,7 +8,7 @@ import pytest
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.engine.apis import FLOW_REMOVED, NAMESPACE, PORT_CHANGED, REPOSITORY, Apis, Sight, changed_matrix
@@ -32,13 +32,13 @@ class Story:
 
     sights: Mapping[str, Sight]
     failed: Result
-    listed: Told
-    unknown: Told
-    unasked: Told
-    back: Told
+    listed: Ran
+    unknown: Ran
+    unasked: Ran
+    back: Ran
     preview: Result
-    twice: Told
-    nothing: Told
+    twice: Ran
+    nothing: Ran
     gaps: list[Gap]
     files: Mapping[str, str]
 
@@ -50,7 +50,7 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     matrix, settings = program / "traffic.yaml", program / "Pulumi.dev.yaml"
     surveyor = Surveyor.of(lab, "dev")
 
-    def rollback(*arguments: str, **variables: str) -> Told:
+    def rollback(*arguments: str, **variables: str) -> Ran:
         return flash_firewall(lab, "dev", program, "rollback", "--stack", "dev", *arguments, **variables)
 
     engine.up().checked()
@@ -110,7 +110,7 @@ def test_an_unknown_version_is_refused_in_one_line(story: Story) -> None:
 
 def test_without_consent_nothing_is_deployed(story: Story) -> None:
     assert story.unasked.returncode == BAD_INPUT
-    assert "--yes: there is no terminal to ask at" in story.unasked.stderr
+    assert "--yes: there is no terminal, so nobody can be asked" in story.unasked.stderr
     assert "The proof holds" in story.unasked.stdout
 
 

@@ -14,7 +14,7 @@ import pytest
 from lab.recording.recording import recorded
 from lab.recording.surveyor import Surveyor
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.lab import Lab
 from lab.running.program import copy_program
 from tests.support.engine.apis import NAMESPACE, REPOSITORY, Apis, changed_matrix
@@ -38,10 +38,10 @@ class Interrupted:
         closed: The policy's rules after that command.
     """
 
-    suspend: Told
+    suspend: Ran
     listed: bool
     open: bool
-    resumed: Told
+    resumed: Ran
     closed: Any
 
 
@@ -54,18 +54,18 @@ class Night:
         gaps: Connections that a write opened or cut wrongly.
     """
 
-    failed: Told
+    failed: Ran
     unwritten: bool
-    suspend: Told
+    suspend: Ran
     suspended: Mapping[str, Any]
     settings: str
     pending: Result
     preview: Result
-    check: Told
+    check: Ran
     closing: Result
     closed: Mapping[str, Any]
-    resume: Told
-    struck: bool
+    resume: Ran
+    removed: bool
     interrupted: Interrupted
     gaps: list[Gap]
 
@@ -78,7 +78,7 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
     file = program / "Pulumi.dev.yaml"
     asked = ("suspend", POLICY, "--for", "30m", "--reason", REASON, "--stack", "dev")
 
-    def command(*arguments: str, **variables: str) -> Told:
+    def command(*arguments: str, **variables: str) -> Ran:
         return flash_firewall(lab, "dev", program, *arguments, **variables)
 
     engine.up().checked()
@@ -105,14 +105,14 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
     closed = apis.look().policies[POLICY]
     (program / "traffic.yaml").write_text("services: [half a sen")
     resume = command("resume", POLICY, "--stack", "dev")
-    struck = file.read_text() == before
-    told = _interrupted(lab, program, *asked)
+    removed = file.read_text() == before
+    ran = _interrupted(lab, program, *asked)
     listed, is_open = POLICY in file.read_text(), apis.look().policies[POLICY]["spec"]["egress"] == [{}]
-    if "Run pulumi cancel --yes --stack dev" in told.stderr:
+    if "Run pulumi cancel --yes --stack dev" in ran.stderr:
         engine.run("cancel", "--yes", "--stack", "dev").checked()
     resumed = command("resume", "--all", "--stack", "dev")
     closed_again = apis.look().policies[POLICY]["spec"]["egress"]
-    interrupted = Interrupted(told, listed, is_open, resumed, closed_again)
+    interrupted = Interrupted(ran, listed, is_open, resumed, closed_again)
     if resumed.returncode:
         engine.run("cancel", "--yes", "--stack", "dev")  # so that the lab can be used again, and the tests say why
     engine.destroy().checked()
@@ -128,13 +128,13 @@ def night(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Night:
         closing,
         closed,
         resume,
-        struck,
+        removed,
         interrupted,
         gaps,
     )
 
 
-def _interrupted(lab: Lab, program: Path, *arguments: str) -> Told:
+def _interrupted(lab: Lab, program: Path, *arguments: str) -> Ran:
     """Run the command, and interrupt it alone as soon as the engine says that it works."""
     with subprocess.Popen(  # noqa: S603 - this project's own command
         [sys.executable, "-m", "flash_ticket.cli.main", *arguments],
@@ -205,7 +205,7 @@ def test_the_first_update_after_its_end_closes_the_policy_and_says_so(night: Nig
 
 def test_resume_restores_the_stack_file_even_during_an_edit_of_the_matrix(night: Night) -> None:
     assert night.resume.returncode == 0, night.resume.stdout + night.resume.stderr
-    assert night.struck
+    assert night.removed
 
 
 def test_an_interrupt_waits_for_the_engine_and_the_settings_file_tells_what_is_true(night: Night) -> None:

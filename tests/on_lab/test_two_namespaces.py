@@ -9,7 +9,7 @@ import pytest
 
 from flash_ticket.firewall.declare.traffic_file import read_matrix
 from lab.running.engine import Engine, Result
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.running.kubectl import kubectl
 from lab.running.lab import Lab, state_in
 from lab.running.program import copy_program
@@ -42,7 +42,7 @@ class Story:
     deployed: Seen
     attached: Seen
     again: Result
-    verified: Told
+    verified: Ran
     left: Seen
 
 
@@ -57,9 +57,9 @@ def story(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Story:
     engine = Engine(lab, STACK, program, variables)
 
     def asked(*arguments: str) -> str:
-        told = kubectl(lab, STACK, *arguments)
-        told.check_returncode()
-        return told.stdout
+        ran = kubectl(lab, STACK, *arguments)
+        ran.check_returncode()
+        return ran.stdout
 
     def look(kind: str) -> Seen:
         return {

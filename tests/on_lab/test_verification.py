@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lab.running.firewall_command import Told
+from lab.running.firewall_command import Ran
 from tests.support.engine.apis import NAMESPACE
 from tests.support.engine.drift import REDIS_RULE, Drift
 from tests.support.engine.life import Life
@@ -23,10 +23,10 @@ def drift(life: Life) -> Drift:
     return life.drift
 
 
-def reported(told: Told | None) -> list[dict[str, Any]]:
+def reported(ran: Ran | None) -> list[dict[str, Any]]:
     """Return the findings in a JSON answer."""
-    assert told
-    return list(json.loads(told.stdout)["findings"])
+    assert ran
+    return list(json.loads(ran.stdout)["findings"])
 
 
 def test_right_after_a_deployment_nothing_differs(drift: Drift) -> None:
@@ -81,9 +81,9 @@ def test_after_the_changes_are_undone_nothing_differs(drift: Drift) -> None:
     assert (drift.quiet.returncode, drift.quiet.stdout, drift.quiet.stderr) == (0, "", "")
 
 
-def words(told: Told | None) -> list[tuple[str, str]]:
+def words(ran: Ran | None) -> list[tuple[str, str]]:
     """Return kind and words of each finding."""
-    return [(each["kind"], each["what"]) for each in reported(told)]
+    return [(each["kind"], each["what"]) for each in reported(ran)]
 
 
 @on_prod

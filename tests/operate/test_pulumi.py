@@ -102,7 +102,7 @@ def test_an_interrupt_ends_the_engine_properly_before_the_verb_goes_on(
     assert "pulumi" in shown.split()
     assert "after" not in shown.split()
     assert (tmp_path / "after").exists()
-    assert said.splitlines()[-1].endswith("pulumi up: it failed. Mend what it says above.")
+    assert said.splitlines()[-1].endswith("pulumi up: it failed. Fix what it says above.")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -151,7 +151,7 @@ def test_the_engine_ends_what_it_has_begun_even_if_nobody_reads_what_it_says(
 REFUSED = {
     "an error of several lines": (
         f"{_HEAD}echo 'error: no stack named\n  dev found.' >&2; exit 255",
-        "pulumi stack output: dev: no stack named dev found. Mend it, such as by pulumi login.",
+        "pulumi stack output: dev: no stack named dev found. Fix it, such as with pulumi login.",
     ),
     "a version that is too old": (
         "#!/bin/sh\necho v2.1.0",

@@ -161,7 +161,7 @@ def test_what_a_killed_rendering_left_is_put_right_by_the_next(tmp_path: Path) -
     [
         ("file", "it is not a folder for rendered files"),
         ("missing/out", "there is no folder"),
-        ("a\0b", "it is no path that can be used"),
+        ("a\0b", "this path cannot be used"),
         ("x" * 300, "it cannot be written"),
     ],
 )

@@ -222,7 +222,7 @@ def test_only_one_command_at_a_time_changes_a_project(project: Path, capfd: pyte
     with one_at_a_time(project):
         other.start()
         waiting.wait()
-        while "waiting: another flash-firewall changes this project" not in capfd.readouterr().err:
+        while "waiting: another flash-firewall is changing this project" not in capfd.readouterr().err:
             pass
         order.append("first")
     other.join()

@@ -12,7 +12,7 @@ import yaml
 from components import firewall
 from flash_ticket.firewall.change.adopting.taking_over import step
 from flash_ticket.firewall.change.adoption import Adoption
-from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep
+from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import read_project

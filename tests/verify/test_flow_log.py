@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog
 from flash_ticket.firewall.change.object_difference import Difference
 from flash_ticket.firewall.declare.choices import LogDestination
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall

@@ -40,7 +40,7 @@ def test_a_pod_among_the_addresses_of_the_load_balancer_is_found() -> None:
 @pytest.mark.parametrize(
     "harmless", [stranger(addresses=("10.10.10.7",)), stranger(addresses=(NODE, AMONG_ALB)), stranger(until=1.0)]
 )
-def test_a_pod_elsewhere_on_its_node_or_no_more_is_not_found(harmless: Pod) -> None:
+def test_a_pod_that_is_elsewhere_on_its_node_or_gone_is_not_found(harmless: Pod) -> None:
     assert findings(shop(), harmless) == []
 
 

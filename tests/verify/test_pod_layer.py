@@ -234,7 +234,7 @@ def rendered() -> CompiledFirewall:
     return compile_firewall(shop_matrix(), replace(bound, cluster=cluster))
 
 
-def test_a_rendered_pod_layer_is_compared_with_what_is_declared_and_mended_in_git() -> None:
+def test_a_rendered_pod_layer_is_compared_with_what_is_declared_and_repaired_in_git() -> None:
     firewall = rendered()
     before = standing(firewall)
     left = policy("05-old", {"podSelector": {}, "policyTypes": ["Ingress"]})

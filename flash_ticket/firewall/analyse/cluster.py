@@ -238,7 +238,7 @@ def _names(name: object, namespace: object, kind: str, whole: FieldPath) -> _Nam
     """Return the names of an object.
 
     Raises:
-        InputError: One of them is no name.
+        InputError: One of them is not a name.
     """
     for key, value in (("name", name), ("namespace", namespace)):
         if value is not None and not isinstance(value, str):

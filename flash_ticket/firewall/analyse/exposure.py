@@ -2,9 +2,9 @@
 
 A workload can be open to the entire cluster, or to the pods that a selector of a policy would match. Each is tried as a
 pod that does not exist, with the least labels that the selector wants, so policies of administrators count, too. A
-selector of pods that matches a workload of the manifests means this workload, and is no exposure of its own.
+selector of pods that matches a workload of the manifests means this workload, and is not listed as exposure.
 
-The peer np-guard netpol-analyzer calls this exposure analysis, and ``entire-cluster`` is its word.
+netpol-analyzer calls this exposure analysis, and ``entire-cluster`` is its word.
 """
 
 from collections.abc import Iterator

@@ -48,7 +48,7 @@ class Rules:
     Attributes:
         grants: What NetworkPolicies allow; None if none of them selects the workload.
         steps: The rules of administrators, by precedence.
-        telling: The sets that make a difference. Peers that are in the same ones of them are treated alike.
+        telling: The sets that make a difference. Peers in the same of these sets are treated alike.
     """
 
     grants: Grants | None

@@ -108,7 +108,7 @@ class ClusterBinder:
                 yield self.lookup.refuse(
                     f"cluster.nodes[{at}]",
                     f"it selects {group.id}, as cluster.nodes[{nodes.index(group)}] does",
-                    "Remove one of both",
+                    "Remove one of the two",
                 )
 
     def _resolvers(self, entry: ClusterEntry, cluster: FoundCluster, vpc: FoundVpc) -> tuple[Network, ...]:

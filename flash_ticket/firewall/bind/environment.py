@@ -6,7 +6,7 @@ from functools import cached_property
 from ipaddress import ip_network
 
 from flash_ticket.firewall.analyse.enforcement import Enforcement
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog, FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog, FlowLogSettings
 from flash_ticket.firewall.bind.known_places import Occupants, PodsOfPlace
 from flash_ticket.firewall.declare.choices import (
     Attachment,

@@ -22,9 +22,9 @@ def beyond_tcp(matrix: Matrix, front: str) -> Iterator[tuple[str, str]]:
     for flow in matrix.flows:
         wrong = tuple(port for port in flow.ports if port.protocol is not Protocol.TCP)
         if front in {flow.source, flow.target} and wrong:
-            told = f"traffic.yaml lets {flow.source} reach {flow.target} on {listing(wrong)}"
+            declared = f"traffic.yaml lets {flow.source} reach {flow.target} on {listing(wrong)}"
             yield (
-                f"{told}, and {front} is an application load balancer, which speaks only TCP",
+                f"{declared}, and {front} is an application load balancer, which speaks only TCP",
                 f"Give the flow from {flow.source} to {flow.target} its TCP ports, or name another external here",
             )
 
@@ -60,15 +60,15 @@ def beyond_the_nlb(matrix: Matrix, front: str, addresses: ClientAddresses) -> It
     """Yield a mistake for each flow that does not fit what the targets of a network load balancer see."""
     for flow in matrix.flows:
         wrong = tuple(port for port in flow.ports if port.protocol is Protocol.UDP)
-        told = f"traffic.yaml lets {flow.source} reach {flow.target} on {listing(flow.ports)}"
+        declared = f"traffic.yaml lets {flow.source} reach {flow.target} on {listing(flow.ports)}"
         if addresses is ClientAddresses.HIDDEN and flow.source == front and wrong:
             yield (
-                f"{told}, and with UDP the targets of a network load balancer always see the clients' addresses",
+                f"{declared}, and with UDP the targets of a network load balancer always see the clients' addresses",
                 "Write clientAddresses: preserved, with the clients",
             )
         if addresses is ClientAddresses.PRESERVED and flow.target == front:
             yield (
-                f"{told}, and the addresses of {front} are those of its clients, too",
+                f"{declared}, and the addresses of {front} are those of its clients, too",
                 f"Declare another external with the subnets of {front} alone, and lead this flow to it",
             )
 
@@ -88,9 +88,11 @@ def no_resolver(address: ResolverIp, known: Iterable[Network], *, is_vpc_known: 
     special = address.is_multicast or address.is_loopback or address.is_unspecified or address.is_reserved
     if str(address) in _METADATA or special or not (_is_within(address, _LOCAL_TO_NODES) or may_be_known):
         where = f" ({', '.join(map(str, networks))})" if is_vpc_known else ""
-        told = f"{address} is neither an address that nodes keep to themselves nor one of the VPC or of Services{where}"
+        unknown = (
+            f"{address} is neither an address that nodes keep to themselves nor one of the VPC or of Services{where}"
+        )
         yield (
-            f"{told}, so nothing of the cluster answers DNS there",
+            f"{unknown}, so nothing of the cluster answers DNS there",
             "Write the address that NodeLocal DNSCache listens on, such as 169.254.20.10",
         )
 

@@ -2,14 +2,14 @@
 
 Source: Amazon VPC User Guide, "Flow log records" (fields), "Flow log files" (S3 layout), "Flow log limitations".
 Each stack chooses where to record its traffic and for how long:
-`flash_ticket.firewall.bind.environment.Recording`.
+`flash_ticket.firewall.bind.edges.flow_log_settings.FlowLogSettings`.
 """
 
 import hashlib
 import re
 from typing import Final
 
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.bind.environment import Origin
 from flash_ticket.firewall.compile.owner import Owner
 from flash_ticket.firewall.declare.choices import LogDestination

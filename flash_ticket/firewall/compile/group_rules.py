@@ -165,12 +165,12 @@ def _rule(key: _RuleKey, flows: Iterable[str]) -> GroupRule:
 
 def _long_names(environment: Environment, rules: Iterable[GroupRule]) -> Iterator[InputError]:
     """Yield a mistake for each group of others whose name is too long for the names of the rules about it."""
-    told: set[Group] = set()
+    reported: set[Group] = set()
     for rule in rules:
         ends = [end for end in (rule.holder, rule.peer) if isinstance(end, Group)]
         longest = max(ends, key=lambda end: len(end.label), default=None)
-        if longest and longest not in told and len(rule.name) > _NAME_LIMIT:
-            told.add(longest)
+        if longest and longest not in reported and len(rule.name) > _NAME_LIMIT:
+            reported.add(longest)
             yield InputError(
                 stack_file(environment.name),
                 f"{BINDING_KEY}.{_key_of(environment, longest)}",

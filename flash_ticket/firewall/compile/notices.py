@@ -7,7 +7,7 @@ network policies"; EKS Best Practices Guide, "Security Groups Per Pod"; issues o
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Cluster, Environment
 from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.overlaps import client_notices, overlap_notices

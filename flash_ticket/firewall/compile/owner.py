@@ -1,4 +1,4 @@
-"""Whose a resource of the account is: the stack, the namespace and the cluster that it was made for.
+"""Who owns a resource of the account: the stack, the namespace and the cluster that it was made for.
 
 Tags carry all three. Several firewalls can share a VPC: those of two namespaces, and those of two clusters. They can
 have the same stack name, so a stack's name alone does not tell their resources apart.

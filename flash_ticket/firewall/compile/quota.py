@@ -99,8 +99,8 @@ def size_notices(environment: Environment, firewall: VpcFirewall) -> Iterator[No
         yield Notice(
             f"security group {coarse.holder.label}",
             f"its {coarse.exact} exact {coarse.direction} rules are too many for AWS's {limit}, so coarser ones stand "
-            f"for some of them: {first}{more}. What both ends of a connection open beyond the declaration, the pod "
-            "layer alone stops; the proof names it",
+            f"for some of them: {first}{more}. Only the pod layer stops what both ends of a connection open beyond the "
+            "declaration; the proof names it",
             "Have AWS raise the quota and write it under quotas.rulesPerGroup, or write quotas.coarsen: never, which "
             "refuses such a stack",
         )

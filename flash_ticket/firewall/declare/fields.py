@@ -44,7 +44,7 @@ def _text(value: object, pattern: re.Pattern[str], what: str, remedy: str) -> st
 
 
 def _name(value: object) -> str:
-    return _text(value, _DNS_LABEL, "a name", "Use 1 to 63 lower-case letters, digits and dashes, such as pay-api")
+    return _text(value, _DNS_LABEL, "a name", "Use 1 to 63 lowercase letters, digits and dashes, such as pay-api")
 
 
 def _firewalled_namespace(value: object) -> str:
@@ -77,7 +77,7 @@ def _policy_name(value: object) -> str:
         value,
         _DNS_SUBDOMAIN,
         "an object name that Kubernetes accepts",
-        "Use lower-case letters, digits, dashes and dots",
+        "Use lowercase letters, digits, dashes and dots",
     )
     if is_default_deny(name):
         raise refusal(f"{name} is the name of the default-deny policy", "Choose another name")

@@ -119,7 +119,7 @@ class Flows:
             self._fail(
                 f"{key}.from",
                 f"{origin} is known by domain names, and a connection comes from an address",
-                f"Turn the flow round, or declare an external with the addresses that {origin} connects from",
+                f"Reverse the flow, or declare an external with the addresses that {origin} connects from",
             )
         elif {origin, target} <= self.outside:
             self._fail(

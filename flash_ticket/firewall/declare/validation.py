@@ -52,11 +52,11 @@ def validated(model: type[Model], content: Any, source: str, prefix: str = "") -
     except ValidationError as error:
         found = error.errors(include_url=False)
     unknown = [detail["loc"] for detail in found if detail["type"] == "extra_forbidden"]
-    told = [each for each in found if each["type"] != "missing" or not _is_misspelt(each["loc"], unknown)]
-    told.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+    reported = [each for each in found if each["type"] != "missing" or not _is_misspelt(each["loc"], unknown)]
+    reported.sort(key=lambda detail: detail["type"] != "extra_forbidden")
     mistakes = [
         InputError(source, _key(prefix, each["loc"]), *_problem_and_remedy(model, each))
-        for each in told[:MOST_MISTAKES]
+        for each in reported[:MOST_MISTAKES]
     ]
     raise replace(mistakes[0], more=tuple(mistakes[1:]))
 

@@ -219,7 +219,7 @@ class _Prover:
     def _blur(
         self, pair: Pair, ports: PortSet, because: tuple[str, ...] = (), answer: Answer = Answer.PASSES
     ) -> Iterator[Blur]:
-        # While the attachment changes, pods that share the nodes' group look like kubelets; this is no blur.
+        # While the attachment changes, pods that share the nodes' group look like kubelets; that is expected.
         if ports and not (self.layers.environment.cluster.leaving and KUBELET in {pair[0].name, pair[1].name}):
             like = () if pair[1].name == THROUGH_NODE else tuple(self._like(pair, ports))
             yield Blur(pair[0].name, pair[1].name, ports, like, because, answer)

@@ -20,7 +20,7 @@ class Protocol(StrEnum):
 class PortRange(NamedTuple):
     """The ports ``first`` to ``last`` of one protocol, both ends included, 1 to 65535.
 
-    It is compared and hashed more often than anything else, and a tuple does both in no time.
+    It is compared and hashed more often than anything else, and a tuple does both fastest.
     """
 
     protocol: Protocol

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flash_ticket.firewall.change.deployed import Deployed
 from flash_ticket.firewall.change.foreign_attachments import attachment_notices, refuse_taken_names
 from flash_ticket.firewall.change.overruling import Others, absent_policies, overruling
-from flash_ticket.firewall.change.whose.rule_identity import added_by_others, existing_groups
+from flash_ticket.firewall.change.ownership.rule_identity import added_by_others, existing_groups
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.proof import Proof
 from flash_ticket.live.aws_account import AwsAccount

@@ -143,7 +143,7 @@ class AthenaFlowLog:
                 f"a right is missing: {reason}",
                 "Allow this identity what components/traffic_queries.py lists",
             )
-        raise InputError("Athena", self.workgroup, f"the query ended: {reason}", "Try again, or mend what it says")
+        raise InputError("Athena", self.workgroup, f"the query ended: {reason}", "Try again, or fix what it says")
 
     def _absent(self, what: str, reason: str) -> InputError:
         return InputError(

@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Iterator
 
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment
-from flash_ticket.firewall.change.whose.ownership import own_flow_log
+from flash_ticket.firewall.change.ownership.own_resources import own_flow_log
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS
 from flash_ticket.firewall.compile.owner import NOBODY, Owner
 from flash_ticket.firewall.declare.choices import CniName, Compute

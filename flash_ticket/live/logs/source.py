@@ -44,7 +44,7 @@ def _existing(text: str, use: Use) -> Path:
     try:
         if text and (Path(text).exists() or (use is Use.AGAIN and is_between_rotations(Path(text)))):
             return Path(text)
-        problem = "is no source of recorded traffic" if _SCHEME.match(text) or not text else "is not there"
+        problem = "is not a source of recorded traffic" if _SCHEME.match(text) or not text else "is not there"
     except OSError as error:  # for example, the name is too long
         problem = f"cannot be read: {error.strerror}"
     raise InputError("SOURCE", "", f"{shown(text)} {problem}", f"Name {FORMS}")

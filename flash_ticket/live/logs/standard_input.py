@@ -60,7 +60,7 @@ class StandardInput:
             reading.first_malformed = _without(path, reading.first_malformed)
 
     def _keep_head(self, path: Path, file: BinaryIO) -> None:
-        """Keep the first bytes, and refuse what is no log before an endless input fills the disk.
+        """Keep the first bytes, and refuse what is not a log before an endless input fills the disk.
 
         Raises:
             InputError: The first bytes are those of no log.

@@ -33,7 +33,7 @@ def files_at(project: Path, revision: str, names: tuple[str, ...]) -> Iterator[P
 
 def _file_at(project: Path, revision: str, name: str) -> bytes:
     if revision.startswith("-"):
-        raise InputError("--since", "", f"{revision} is no revision", "Name a commit, tag or branch")
+        raise InputError("--since", "", f"{revision} is not a revision", "Name a commit, tag or branch")
     try:
         shown = subprocess.run(  # noqa: S603 - a fixed command; the revision cannot be an option
             ["git", "-C", str(project), "cat-file", "blob", f"{revision}:./{name}"],  # noqa: S607 - PATH decides which git runs

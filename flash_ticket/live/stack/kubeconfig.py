@@ -1,6 +1,6 @@
 """The files that the Kubernetes client reads to connect: the kubeconfig, and what a context of it names.
 
-The client reads them without a limit. A pipe in place of one of them would make it wait for ever.
+The client reads them without a limit. A pipe in place of one of them would make it wait forever.
 """
 
 import os
@@ -24,7 +24,7 @@ _NAMED = {
 def refuse_endless_files(kubeconfig: str | None, context: str | None) -> None:
     """Refuse files that the client might read without end: a pipe, a device, or a very large file.
 
-    A file that does not exist, or that is no kubeconfig, is left to the client.
+    A file that does not exist, or that is not a kubeconfig, is left to the client.
 
     Args:
         kubeconfig: A path, or the content of the file. None uses KUBECONFIG or ``~/.kube/config``.

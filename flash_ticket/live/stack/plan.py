@@ -7,7 +7,7 @@ from flash_ticket.firewall.bind.bind import bind
 from flash_ticket.firewall.change.adopting.taking_over import Step, step
 from flash_ticket.firewall.change.adoption import Adoption
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.whose.pod_layer import PodLayerStep, pod_layer_notices, pod_layer_step
+from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep, pod_layer_notices, pod_layer_step
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.prove.proof import Proof

@@ -46,7 +46,7 @@ def resolved_settings(folder: Path, stack: str) -> dict[str, Any]:
             f"stack {stack}",
             "environment",
             f"Pulumi cannot resolve its configuration: {asked.why.rstrip('.')}",
-            "Mend it, such as by pulumi login: environments are kept in Pulumi Cloud",
+            "Fix it, such as with pulumi login: environments are kept in Pulumi Cloud",
         )
     return {key: _setting(entry) for key, entry in asked.items()}
 

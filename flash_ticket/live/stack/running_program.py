@@ -20,8 +20,8 @@ from pulumi.runtime.proto.source_pb2 import StackTrace
 from pulumi.runtime.settings import get_monitor
 from pulumi.runtime.sync_await import _sync_await
 
+from flash_ticket.firewall.change.ownership.pod_layer import PoliciesInState
 from flash_ticket.firewall.change.resource_names import KEPT, POLICIES_TYPE
-from flash_ticket.firewall.change.whose.pod_layer import PoliciesInState
 from flash_ticket.firewall.declare.binding import BINDING_KEY, PROJECT, settings_path
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.declare.sections.other_stacks import Outputs, Unreadable, Withheld
@@ -127,7 +127,7 @@ def begin_to_declare() -> None:
 
     The SDK sends several messages for each resource. Each is a call that waits for the engine, and the engine drops it
     unless it runs with ``--debug``. It also sends where in the program each resource is made, which is always the same
-    few lines of a component; to find them takes a tenth of its time. With the variable `SHOW_DEBUGGING` both stay.
+    few lines of a component; finding them takes a tenth of its time. With the variable `SHOW_DEBUGGING` both stay.
     """
     threading.Thread(target=_ask_provider, args=(get_monitor(),), daemon=True).start()
     if not os.environ.get(SHOW_DEBUGGING):

@@ -93,8 +93,8 @@ def configuration(stack: str, settings: Mapping[str, Any], read: ReadOutputs | N
 def encrypted_binding(stack: str) -> InputError:
     """Return the mistake of a stack with an encrypted binding."""
     problem, remedy = (
-        "it is encrypted, and it is recorded in the clear",
-        "Write it in the clear: nothing in it is a secret",
+        "it is encrypted, and it is recorded in plain text",
+        "Write it in plain text: nothing in it is a secret",
     )
     return InputError(stack_file(stack), BINDING_KEY, problem, remedy)
 
@@ -139,7 +139,7 @@ def _texts(settings: Mapping[str, Any], folder: Path, source: str) -> Iterator[t
         value = settings.get(key)
         if isinstance(value, dict) and "secure" in value:
             if key != _KUBECONFIG:
-                raise InputError(source, key, "it is encrypted, and only the engine can read it", "Write it in clear")
+                raise InputError(source, key, "it is encrypted, and only the engine can read it", "Write plain text")
             if not os.environ.get("KUBECONFIG"):
                 raise InputError(
                     source,

@@ -54,7 +54,7 @@ class Night:
         stack: The stack's name, as the commands take it.
         namespace: The namespace of the shop.
         taken: When the questions were asked, in seconds since 1970.
-        since: The begin of the period, in seconds since 1970; None for everything that is recorded.
+        since: The start of the period, in seconds since 1970; None for everything that is recorded.
         period: The period as a person wrote it, such as ``1h``.
         traffic: What was denied in the period.
         verification: What runs, compared with what is declared.

@@ -47,7 +47,7 @@ def connections_svg(connections: Connections) -> str:
         raise InputError(
             "--output svg",
             "",
-            f"{drawn_links:,} connections, even between groups of workloads alike, are too many for a picture",
+            f"{drawn_links:,} connections, even with similar workloads drawn as one, are too many for a picture",
             "Use --output dot and a graph viewer, or ask for fewer manifests",
         )
     labels = {pair: _label(ports) for pair, ports in links.items()}

@@ -189,7 +189,7 @@ class AddressBook:
         return clients if clients and self._places.within(address, clients.ranges) else None
 
     def _elsewhere(self, end: End, span: Span) -> Endpoint | UnknownEnd:
-        """Return an endpoint that is no pod and no place: the node's resolver, a host of the VPC, the internet."""
+        """Return an endpoint that is neither pod nor place: the node's resolver, a host of the VPC, the internet."""
         named, address = self.layers.named, end.address
         if not self._places.is_address(address):
             return UnknownEnd.NO_ADDRESS

@@ -12,7 +12,7 @@ from flash_ticket.traffic.attribution.examples import Examples, few, note, shown
 from flash_ticket.traffic.attribution.place_directory import UnknownEnd
 from flash_ticket.traffic.attribution.refused_names import RefusedName, RefusedNames
 from flash_ticket.traffic.records.record import Disposition, Evidence, Log, PodIdentity, Reading, Record, Scope
-from flash_ticket.traffic.records.told_twice import ToldTwice
+from flash_ticket.traffic.records.repeated_lines import RepeatedLines
 
 EARLY_SECONDS = 10
 """How long the policies of a new pod may be missing or incomplete: the standard mode of the AWS agent takes 1 to 2 s
@@ -71,7 +71,7 @@ class Attribution:
         unattributed: Counts of lines with an unknown end, by reason
             (``flash_ticket.traffic.attribution.place_directory``).
         examples: One address for each of those reasons.
-        refused: The names that DNS rules refused, by the endpoint that asked. They are no conversations: a proxy
+        refused: The names that DNS rules refused, by the endpoint that asked. They are not conversations: a proxy
             answered.
     """
 
@@ -121,7 +121,7 @@ def attribute(logs: Sequence[Log], book: AddressBook, wanted: Scope) -> tuple[At
     Raises:
         InputError: A log cannot be read.
     """
-    ledger, packets = _Ledger(book), ToldTwice()
+    ledger, packets = _Ledger(book), RepeatedLines()
     totals = tuple(SourceTotals(log.name, Reading(packets=packets)) for log in logs)
     for log, total in zip(logs, totals, strict=True):
         for record in log.records(wanted, total.reading):

@@ -32,7 +32,7 @@ _NOTHING_DECLARED = Matrix("", (), (), ())
 
 @cache
 def _adapter() -> TypeAdapter[Inventory]:
-    """Return what reads and writes inventories; a preview needs it not, and to make it takes longer than its proof."""
+    """Return what reads and writes inventories; a preview does without, as making it takes longer than the proof."""
     return TypeAdapter(Inventory)
 
 

@@ -13,7 +13,7 @@ OTHER_NAMES = "other names"
 
 @dataclass(frozen=True, slots=True)
 class RefusedName:
-    """A name that one endpoint asked for in vain.
+    """A name that DNS refused to one endpoint.
 
     Attributes:
         source: The endpoint that asked.

@@ -77,7 +77,7 @@ def stack_name(owner: Owner) -> str:
 
 
 def description(owner: Owner) -> str:
-    """Return the description of a stack's workgroup and database, which says whose they are."""
+    """Return the description of a stack's workgroup and database, which names their owner."""
     return f"Recorded traffic of {owner.namespace} {owner.stack} in {owner.cluster}"
 
 
@@ -158,7 +158,7 @@ def saved_queries(database: str) -> tuple[SavedQuery, ...]:
 
 
 RECENT_LINES: Final = Path(__file__).with_name("recent_lines.sql")
-"""The query of all lines of a table ``recent``, in Athena's dialect. To translate it takes 0.4 seconds."""
+"""The query of all lines of a table ``recent``, in Athena's dialect. Translating it takes 0.4 seconds."""
 
 
 def _of_the_last(days: int, database: str, condition: str) -> str:

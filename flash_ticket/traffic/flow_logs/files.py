@@ -196,7 +196,7 @@ def _refuse_other_than_utf_8(path: Path) -> None:
 
 
 _idle: Final[list["DuckDBPyConnection"]] = []
-"""Databases that wait for the next files: to start one takes as long as a query."""
+"""Databases that wait for the next files: starting one takes as long as a query."""
 
 
 @contextmanager

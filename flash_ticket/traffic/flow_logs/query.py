@@ -54,28 +54,28 @@ LAST_SECOND: Final = 253402300799  # of the year 9999; a time in milliseconds is
 _VALID: Final = (
     ("it has no source address", "sender IS NOT NULL"),
     ("it has no destination address", "receiver IS NOT NULL"),
-    ("protocol is no number from 0 to 255", "protocol BETWEEN 0 AND 255"),
+    ("protocol is not a number from 0 to 255", "protocol BETWEEN 0 AND 255"),
     *(
         (
-            f"{port} is no number from 0 to 65535",
+            f"{port} is not a number from 0 to 65535",
             f"({port} BETWEEN 0 AND 65535 OR ({port} IS NULL AND NOT {_HAS_PORTS}))",
         )
         for port in ("srcport", "dstport")
     ),
     *(
-        (f"{field} is no time in seconds since 1970", f'"{field}" BETWEEN 0 AND {LAST_SECOND}')
+        (f"{field} is not a time in seconds since 1970", f'"{field}" BETWEEN 0 AND {LAST_SECOND}')
         for field in ("start", "end")
     ),
     ("end is before start", '"end" >= "start"'),
     ("action is neither ACCEPT nor REJECT", "action IN ('ACCEPT', 'REJECT')"),
-    ("tcp-flags is no number from 0 to 255", "(tcp_flags IS NULL OR tcp_flags BETWEEN 0 AND 255)"),
+    ("tcp-flags is not a number from 0 to 255", "(tcp_flags IS NULL OR tcp_flags BETWEEN 0 AND 255)"),
     (
         "flow-direction is neither ingress nor egress",
         "(flow_direction IS NULL OR flow_direction IN ('ingress', 'egress', '-'))",
     ),
     ("log-status is none of OK, NODATA and SKIPDATA", "(log_status IS NULL OR log_status IN ('OK', '-'))"),
 )
-"""Each problem of a line, with the condition that is true if the line does not have it; ``-`` is no value."""
+"""Each problem of a line, with the condition that is true if the line does not have it; ``-`` stands for no value."""
 
 # True for most lines, and only for valid ones. Each number is compared by itself: DuckDB leaves out what the statistics
 # of Parquet files answer.
@@ -87,7 +87,7 @@ _IS_USUAL: Final = f"""srcport BETWEEN 0 AND 65535 AND dstport BETWEEN 0 AND 655
 
 _IS_VALID: Final = f"COALESCE({' AND '.join(condition for _, condition in _VALID)}, FALSE)"
 
-# What rejected lines say besides their ends, in one text: to group by three columns takes longer than to cut it later.
+# What rejected lines say besides their ends, in one text: grouping by three columns takes longer than cutting later.
 # No line of a text file contains the character between.
 _BREAK: Final = "CHR(10)"
 _REFUSAL: Final = f" || {_BREAK} || ".join(
@@ -206,8 +206,8 @@ def malformed_query(scope: Scope, table: str, addresses: Sequence[str]) -> str:
         WITH {_lines(table, _within(scope), placed=True)},
         checked AS (SELECT *, {_IS_VALID} AS is_valid FROM lines)
         SELECT file, "row", line,
-            CASE {words} WHEN sender IN ({listed}) THEN 'the source address is none'
-                ELSE 'the destination address is none' END AS problem
+            CASE {words} WHEN sender IN ({listed}) THEN 'the source is not an address'
+                ELSE 'the destination is not an address' END AS problem
         FROM checked
         WHERE (CASE WHEN is_valid THEN 'traffic' {_WITHOUT_TRAFFIC} END) = 'malformed'
             OR (is_valid AND (sender IN ({listed}) OR receiver IN ({listed})))
@@ -368,7 +368,7 @@ def _disposition(moments: _Moments) -> str:
 def _compared(moments: _Moments, dialect: Dialect) -> str:
     """Return the query for all groups, each with what the others with the same ends, port and moment say.
 
-    Athena would read all lines anew for a second mention of the groups, so there it is one pass with windows. For
+    Athena would read all lines again for a second mention of the groups, so there it is one pass with windows. For
     DuckDB the groups stand in memory, and only those that were rejected are sorted.
     """
     alike = f"source, destination, number, port{_listed(moments.alike)}"

@@ -1,1 +1,1 @@
-"""Recorded traffic held against another matrix, and drafts of a matrix from it."""
+"""Recorded traffic compared with another matrix, and drafts of a matrix from it."""

@@ -119,7 +119,7 @@ class PolicyFolder:
                         yield peer.pods, policy
 
     def unclear_selectors(self) -> Iterator[tuple[Policy, Selector]]:
-        """Yield each selector of own pods that is no set of labels, or that selects a part of a service."""
+        """Yield each selector of own pods that is not a set of labels, or that selects a part of a service."""
         for selector, policy in self._own_selectors():
             sets = label_sets(selector)
             if sets is None or not all(self._is_clear(each) for each in sets):

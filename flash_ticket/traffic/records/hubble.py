@@ -59,7 +59,7 @@ class HubbleReader:
     - Cilium writes two lines about a packet that a policy drops: the verdict and the drop. The verdict alone names the
       policy. They count once; the second line is in `Reading.repeated`.
     - A DNS query that a rule of Cilium refuses is a record with the refused name, and without a reason.
-    - A drop without ports that no policy makes is no record: `Reading.aside` counts it by kind. So does a message by
+    - A drop without ports that no policy makes is not a record: `Reading.aside` counts it by kind. So does a message by
       which hosts find each other, such as a router solicitation, because no rule can allow it.
     - Events that Hubble has lost are in `Reading.lost`.
     - A line that stands for several flows, because Cilium sums them up, counts as so many.
@@ -68,8 +68,8 @@ class HubbleReader:
       denial names no policy (cilium #48588).
     - A reply counts for the connection that it answers. If Hubble does not know (drops have no ``is_reply``), SYN
       means a call and SYN with ACK a reply; otherwise `flash_ticket.traffic.records.record.is_reply` decides.
-    - Labels are those of Kubernetes, without those that Cilium adds. An end that is no pod is a node or the world, by
-      its reserved label: the source of a kubelet's probes is the router's own address, which no inventory knows.
+    - Labels are those of Kubernetes, without those that Cilium adds. Any other end is a node or the world, by its
+      reserved label: the source of a kubelet's probes is the router's own address, which no inventory knows.
     - A destination that policies deny has the domain names that Hubble knows for its address.
     - Without a protocol in the line the protocol is 0, and without an address the address is empty.
     """

@@ -88,8 +88,8 @@ class Decision(NamedTuple):
     """The decision of a flow, without its ends and its time.
 
     Attributes:
-        name: The name that a DNS rule refused; empty if the flow is no such refusal.
-        aside: The kind of a drop that is no denial of a connection; empty if the flow is no such drop.
+        name: The name that a DNS rule refused; empty for any other flow.
+        aside: The kind of a drop that denies no connection; empty for any other flow.
     """
 
     disposition: Disposition

@@ -313,7 +313,7 @@ _NON_PODS = {
 
 
 def identity_of(written: bytes) -> tuple[PodIdentity | None, NonPod | None]:
-    """Return the pod at an end of a flow, or what Hubble says about an end that is no pod; None if it says neither.
+    """Return the pod at an end of a flow, or what Hubble says about any other end; None if it says neither.
 
     Args:
         written: A `HubbleEndpoint` in JSON; empty if the flow has none.

@@ -193,7 +193,7 @@ def address_in(text: str) -> str:
     has that form, so this reads it without a guess.
 
     Raises:
-        ValueError: The text is no address.
+        ValueError: The text is not an address.
     """
     if _SHORTENED.fullmatch(text):
         octets = text.split(".")

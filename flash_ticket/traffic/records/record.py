@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from flash_ticket.firewall.terms.verdict import Direction, Layer
-from flash_ticket.traffic.records.told_twice import ToldTwice
+from flash_ticket.traffic.records.repeated_lines import RepeatedLines
 
 if TYPE_CHECKING:
     from flash_ticket.firewall.declare.matrix import Labels
@@ -43,7 +43,7 @@ class Reading:
     aside: Counter[str] = field(default_factory=Counter)
     lost: int = 0
     notes: list[str] = field(default_factory=list)
-    packets: ToldTwice = field(default_factory=ToldTwice, compare=False, repr=False)
+    packets: RepeatedLines = field(default_factory=RepeatedLines, compare=False, repr=False)
 
     @property
     def read(self) -> int:
@@ -103,7 +103,7 @@ class PodIdentity:
 
 
 class NonPod(StrEnum):
-    """What a log says about an end that is no pod."""
+    """What a log says about an end that is not a pod."""
 
     HOST = "the node that wrote the line"
     NODE = "another node, or a part of the network plug-in"

@@ -2,7 +2,7 @@
 
 Arguments: the seconds that each connection may take, then hosts and ports in turn. For each pair it prints a line: the
 pair's number from 0, a blank, and an outcome. It sends nothing on a connection and closes it at once. It opens one
-connection after the other, so that a small container runs no more than one process for it at a time.
+connection after the other, so that a small container runs one process for it at a time.
 """
 
 from collections.abc import Sequence

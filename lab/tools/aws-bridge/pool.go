@@ -88,7 +88,7 @@ func borrow(ctx context.Context, pool net.Conn, wanted lease) error {
 	}
 }
 
-// pool keeps providers that have started, because to start one takes longer than all that most engines ask of it.
+// pool keeps providers that have started, because starting one takes longer than all that most engines ask of it.
 // An engine has a provider for itself. When it ends in order, the provider serves the next engine.
 type pool struct {
 	lock sync.Mutex

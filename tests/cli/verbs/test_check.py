@@ -151,9 +151,9 @@ def test_two_externals_that_one_pod_can_be_are_a_warning(project: Path) -> None:
     result = run("check", "--project", project, "--stack", "dev")
 
     assert result.exit_code == 0
-    told = "a pod of monitoring can match both monitoring and prometheus, and has what both may do"
+    ran = "a pod of monitoring can match both monitoring and prometheus, and has what both may do"
     remedy = "Give both one label key with different values, or declare these pods once"
-    assert f"dev: warning: externals.prometheus.pods: {told}. {remedy}." in result.stdout
+    assert f"dev: warning: externals.prometheus.pods: {ran}. {remedy}." in result.stdout
 
 
 def test_without_the_account_check_counts_no_connection_as_stopped_by_groups_of_others(project: Path) -> None:

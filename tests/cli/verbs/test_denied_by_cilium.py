@@ -100,7 +100,7 @@ def export(place: Path, *lines: str) -> Path:
     return path
 
 
-def test_the_report_tells_names_with_their_rule_and_counts_the_rest_apart(place: Path) -> None:
+def test_the_report_lists_names_with_their_rule_and_counts_the_rest_apart(place: Path) -> None:
     result = ask(place, path := export(place, *EXPORT))
 
     assert result.exit_code == 0
@@ -157,7 +157,7 @@ def test_a_compressed_copy_beside_a_rotated_file_is_not_counted_twice(place: Pat
     assert found["total"]["read"] == 2
 
 
-def test_follow_tells_names_and_loss_once_and_misses_nothing_when_the_export_is_rotated(
+def test_follow_reports_names_and_loss_once_and_misses_nothing_when_the_export_is_rotated(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = export(place, query("a.example", NOW))

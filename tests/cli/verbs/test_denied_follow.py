@@ -166,7 +166,7 @@ def test_follow_waits_for_the_first_line_of_an_empty_file_or_folder(
     assert (result.stderr, result.exit_code) == ("", 1)
 
 
-def test_follow_goes_on_when_the_log_begins_anew(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_follow_goes_on_when_the_log_begins_again(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent renames a log that is full. The next one is empty at first, and a slow look finds it like that."""
     now, clock = time.time() - NIGHT, [100.0]
     (night / "inventory.json").write_text(inventory_json(kept_alive(INVENTORY)), encoding="utf-8")

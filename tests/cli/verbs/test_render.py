@@ -56,7 +56,7 @@ def test_a_saved_inventory_gives_the_folder_without_account_and_cluster(project:
     ]
 
 
-def test_a_flow_less_is_a_changed_file_and_a_service_less_is_a_removed_one(project: Path) -> None:
+def test_one_flow_fewer_is_a_changed_file_and_one_service_fewer_is_a_removed_one(project: Path) -> None:
     ask(project)
     matrix = yaml.safe_load((project / "traffic.yaml").read_text())
     del matrix["services"]["pay"]

@@ -233,7 +233,7 @@ def test_the_pods_of_a_stateful_set_are_numbered_from_its_first_ordinal(
 
 
 @pytest.mark.parametrize("count", [-1, True, "3", 1.5, 1 << 40])
-def test_a_count_of_replicas_that_is_none_is_refused(count: object) -> None:
+def test_a_count_of_replicas_that_is_not_a_number_is_refused(count: object) -> None:
     with pytest.raises(InputError, match=r"spec\.replicas: .* is not a count"):
         cluster_from([stateful_set(replicas=count)])
 

@@ -44,7 +44,7 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no policies": ({"policies": []}, {}, "adopt.policies: [] names no policies. Write true, or a list of names"),
     "not": ({"policies": False}, {}, "adopt.policies: false names no policies. Write true, or a list of names"),
     "a number": ({"policies": [1]}, {}, "adopt.policies: 1 is not the name of a NetworkPolicy. Write it as kubectl"),
-    "twice": ({"policies": [API, API]}, {}, f"adopt.policies: {API} is there twice. Remove one of both."),
+    "twice": ({"policies": [API, API]}, {}, f"adopt.policies: {API} is there twice. Remove one of the two."),
     "an undeclared policy": (
         {"policies": [API, "allow-egress-external"]},
         {},

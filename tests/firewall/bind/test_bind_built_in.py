@@ -118,8 +118,8 @@ def test_what_a_node_answers_needs_no_rule_of_a_group_and_no_warning(name: str, 
 
     assert peers_of(firewall, name) == {f"{address}/32"}
     assert firewall.vpc == without.vpc
-    told = {str(each) for each in firewall.notices()} - {str(each) for each in without.notices()}
-    assert told == set()
+    said = {str(each) for each in firewall.notices()} - {str(each) for each in without.notices()}
+    assert said == set()
 
 
 def test_the_pods_of_an_ipv6_cluster_reach_the_addresses_of_their_family() -> None:
@@ -142,7 +142,7 @@ def test_the_pods_of_an_ipv6_cluster_reach_the_addresses_of_their_family() -> No
     assert found.place("kubernetes-api").networks == networks("2001:db8::11", "fd00:20::1")
 
 
-def test_addresses_that_only_the_api_has_are_no_addresses_of_pods_and_of_services() -> None:
+def test_addresses_that_only_the_api_has_belong_to_no_pod_and_no_service() -> None:
     firewall = compiled(declared("kubernetes-api"), attachment="nodes")
     listed = {f"{each.source} => {each.destination}" for each in firewall.layers().connections()}
 
@@ -179,14 +179,14 @@ def test_a_service_without_an_endpoint_is_refused_with_the_endpoints_that_are_th
             "declare an external without services and give it a place."
         ),
     ]
-    (told,) = refusals(declared("aws", services=("sts",)), SHOP)
-    assert "vpc-dev has no VPC endpoint of the AWS service sts: it has no endpoints of AWS services." in told
+    (said,) = refusals(declared("aws", services=("sts",)), SHOP)
+    assert "vpc-dev has no VPC endpoint of the AWS service sts: it has no endpoints of AWS services." in said
 
 
 def test_several_endpoints_of_a_service_are_refused_with_their_ids() -> None:
     both = ACCOUNT.and_also(Thing(replace(SQS, id="vpce-9", service="s3"), vpc="vpc-dev"))
-    (told,) = refusals(declared("aws", services=("s3",)), both)
-    assert "vpc-dev has 2 VPC endpoints of the AWS service s3: vpce-2, vpce-9. Remove all but one, or declare" in told
+    (said,) = refusals(declared("aws", services=("s3",)), both)
+    assert "vpc-dev has 2 VPC endpoints of the AWS service s3: vpce-2, vpce-9. Remove all but one, or declare" in said
 
 
 @pytest.mark.parametrize(
@@ -199,8 +199,8 @@ def test_several_endpoints_of_a_service_are_refused_with_their_ids() -> None:
 )
 def test_an_endpoint_without_addresses_is_refused(endpoint: FoundEndpoint, problem: str) -> None:
     account = ACCOUNT.without("vpce-1").and_also(Thing(endpoint, vpc="vpc-dev"))
-    (told,) = refusals(declared("aws", services=("sqs",)), account)
-    assert told.startswith(f"traffic.yaml: externals.aws.services: {problem}")
+    (said,) = refusals(declared("aws", services=("sqs",)), account)
+    assert said.startswith(f"traffic.yaml: externals.aws.services: {problem}")
 
 
 def test_a_cluster_without_interfaces_of_its_api_is_refused() -> None:
@@ -216,8 +216,8 @@ def test_a_cluster_without_interfaces_of_its_api_is_refused() -> None:
 def test_pod_identity_is_refused_where_ip_blocks_of_cilium_match_no_nodes() -> None:
     cilium, matching = {"name": "cilium"}, {"name": "cilium", "cilium": {"ipBlocksMatch": ["nodes"]}}
 
-    (told,) = refusals(declared("pod-identity"), attachment="nodes", cni=cilium)
-    assert told.startswith("traffic.yaml: flows to pod-identity: Cilium knows the node as itself and not by an address")
+    (said,) = refusals(declared("pod-identity"), attachment="nodes", cni=cilium)
+    assert said.startswith("traffic.yaml: flows to pod-identity: Cilium knows the node as itself and not by an address")
     assert compiled(declared("pod-identity"), attachment="nodes", cni=matching).proof().holds
     assert compiled(declared("instance-metadata"), attachment="nodes", cni=cilium).proof().holds
 

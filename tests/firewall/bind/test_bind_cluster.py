@@ -58,7 +58,7 @@ def test_a_group_of_nodes_that_is_not_there_or_is_selected_twice_is_one_clear_er
     twice = refused(nodes=[NODES, {"id": "sg-dev-nodes"}])
 
     assert absent.startswith("cluster.nodes[1]: there is no security group of vpc-dev named spot in account 1111222")
-    assert twice == "cluster.nodes[1]: it selects sg-dev-nodes, as cluster.nodes[0] does. Remove one of both."
+    assert twice == "cluster.nodes[1]: it selects sg-dev-nodes, as cluster.nodes[0] does. Remove one of the two."
 
 
 def test_pods_on_auto_mode_have_groups_from_the_version_that_attaches_them() -> None:

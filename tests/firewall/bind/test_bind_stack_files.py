@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.bind.environment import PrefixList
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.pod_layer import compile_policies

@@ -83,7 +83,7 @@ def test_every_pod_of_a_namespace_can_be_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "said"),
     [
         (
             content({"pods": {"app": "mysql"}}),
@@ -105,10 +105,10 @@ def test_every_pod_of_a_namespace_can_be_meant() -> None:
         ),
         (
             content(PODS, "alb"),
-            "places.alb.namespace: alb is the load balancer, and it is no pods. Give its subnets.",
+            "places.alb.namespace: alb is the load balancer, not pods. Give its subnets.",
         ),
         (content(PODS, "gateway"), "places.gateway: gateway is not an external of traffic.yaml. Remove it or"),
     ],
 )
-def test_pods_that_contradict_the_rest_are_refused(written: dict[str, Any], told: str) -> None:
-    assert refusal(written).startswith(told)
+def test_pods_that_contradict_the_rest_are_refused(written: dict[str, Any], said: str) -> None:
+    assert refusal(written).startswith(said)

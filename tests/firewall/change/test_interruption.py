@@ -208,7 +208,7 @@ def test_another_group_of_nodes_or_cluster_cuts_off_the_former_one() -> None:
 
 
 def test_a_group_of_dns_that_is_no_longer_declared_is_cut_off() -> None:
-    """The binding says nothing, so DNS has the group of the cluster and of the nodes; each change is told once."""
+    """The binding says nothing, so DNS has the group of the cluster and of the nodes; each change is reported once."""
     both = shop(dns_groups=())
     of_nodes = shop(dns_groups=both.environment.cluster.nodes)
     nodes = only(both, shop(dns_groups=(), nodes=(Group("sg-new", "new-nodes"),)))

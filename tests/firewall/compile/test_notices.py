@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
 from flash_ticket.firewall.compile.notices import environment_notices
 from flash_ticket.firewall.compile.pod_layer import compile_policies
@@ -84,7 +84,7 @@ def test_a_place_without_the_family_of_the_pods_is_named() -> None:
     )
 
 
-def test_a_family_is_no_matter_where_it_fits_is_not_known_or_another_plug_in_judges_both() -> None:
+def test_a_family_does_not_matter_where_it_fits_is_not_known_or_another_plug_in_judges_both() -> None:
     assert of_families(FOURTH) == of_families((*FOURTH, *SIXTH)) == {}
     cilium = of_families(SIXTH, "10.10.20.0/24", cni=CniName.CILIUM)
     assert list(cilium) == ["cluster.attachment pods with cilium"]
@@ -202,7 +202,7 @@ def test_every_notice_is_one_line_with_setting_consequence_and_remedy(shop: tupl
         assert not notice.remedy.endswith(".")
 
 
-def test_a_place_by_prefix_list_is_told_to_be_frozen_in_the_pod_layer() -> None:
+def test_a_place_by_prefix_list_is_noted_as_frozen_in_the_pod_layer() -> None:
     environment = environment_of("dev")
     networks = (ip_network("192.0.2.0/24"),)
     listed = replace(environment.place("redis"), networks=networks, prefix_list=PrefixList("pl-1", "l", 4, 1, networks))

@@ -65,7 +65,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "queries for kube-dns to the cache. Or set policy-cidr-match-mode to nodes in Cilium, and "
         "cni.cilium.ipBlocksMatch: [nodes] here.")),
     ("settings of another plug-in", "cluster.cni.cilium", {"policyVerdicts": "audited"},
-        (".cluster.cni: the plug-in is vpc-cni, and cilium has settings of Cilium. Remove one of both.")),
+        (".cluster.cni: the plug-in is vpc-cni, and cilium has settings of Cilium. Remove one.")),
     ("a plug-in that replaces no kube-proxy", "cluster.cni.kubeProxy", "cilium",
         (".cluster.cni: the plug-in is vpc-cni, and only Cilium replaces kube-proxy. Write the mode of kube-proxy, "
         "such as kubeProxy: iptables, or name: cilium.")),
@@ -133,7 +133,7 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
     ("places in a list", "places", [],
         ".places: [] is not a set of keys with values. Write names with values."),
     ("a place with a name of two words", "places.a b", {},
-        (".places.a b: 'a b' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        (".places.a b: 'a b' is not a name. Use 1 to 63 lowercase letters, digits and dashes, such as "
         "pay-api.")),
     ("days that CloudWatch does not know", "flowLogs.retentionDays", 15,
         (".flowLogs: CloudWatch Logs cannot keep events for 15 days. Write one of 1, 3, 5, 7, 14, 30, 60, 90, "

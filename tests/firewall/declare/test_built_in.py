@@ -94,7 +94,7 @@ def test_a_declaration_is_written_with_the_names_of_the_file(limit: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("flow", "told"),
+    ("flow", "said"),
     [
         (
             {"from": "aws", "to": "job"},
@@ -123,9 +123,9 @@ def test_a_declaration_is_written_with_the_names_of_the_file(limit: dict[str, An
         ),
     ],
 )
-def test_a_flow_that_cannot_be_is_refused_once(flow: dict[str, Any], told: str) -> None:
+def test_a_flow_that_cannot_be_is_refused_once(flow: dict[str, Any], said: str) -> None:
     job = {"pods": {"app": "job"}, "ports": [8080]}
-    assert refusals(flow, externals={"aws": {"services": ["sqs", "sts"]}}, job=job) == [told]
+    assert refusals(flow, externals={"aws": {"services": ["sqs", "sts"]}}, job=job) == [said]
 
 
 def test_the_api_server_may_call_webhooks_in_pods() -> None:
@@ -135,7 +135,7 @@ def test_the_api_server_may_call_webhooks_in_pods() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "said"),
     [
         ({"services": []}, ".services: it is empty. Add at least one entry."),
         (
@@ -161,8 +161,8 @@ def test_the_api_server_may_call_webhooks_in_pods() -> None:
         ),
     ],
 )
-def test_an_external_with_wrong_services_is_refused(entry: dict[str, Any], told: str) -> None:
-    assert refusals(externals={"aws": entry}) == [f"traffic.yaml: externals.aws{told}"]
+def test_an_external_with_wrong_services_is_refused(entry: dict[str, Any], said: str) -> None:
+    assert refusals(externals={"aws": entry}) == [f"traffic.yaml: externals.aws{said}"]
 
 
 def test_the_keys_of_places_are_those_of_the_files() -> None:

@@ -1,4 +1,4 @@
-"""Suspensions are written into a settings file and struck from it, and nothing else of its text changes."""
+"""Suspensions are written into a settings file and removed from it, and nothing else of its text changes."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ def test_what_is_written_into_a_file_is_read_back_and_all_else_stays(text: str, 
 
 
 @pytest.mark.parametrize("text", SETTINGS.values(), ids=SETTINGS)
-def test_once_struck_the_file_is_what_it_was_to_the_byte(text: str) -> None:
+def test_after_the_removal_the_file_is_as_before_to_the_byte(text: str) -> None:
     without = with_suspensions(text, NONE, "f")
     written = with_suspensions(without, ONE, "f")
 
@@ -127,7 +127,7 @@ def test_all_but_the_suspensions_stays_to_the_byte_in_whatever_form_a_file_is_wr
 
 
 @given(hand_made())
-def test_what_is_added_to_a_file_without_suspensions_and_struck_again_leaves_no_trace(file: HandMade) -> None:
+def test_what_is_added_to_a_file_without_suspensions_and_removed_again_leaves_no_trace(file: HandMade) -> None:
     text = file.before + file.after
     written = with_suspensions(text, ONE, "f")
 

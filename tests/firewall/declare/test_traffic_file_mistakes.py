@@ -77,7 +77,7 @@ MISTAKES = [
     ("a flow to nobody", FLOW, "- {from: alb, to: []}",
         "flows[0].to: the list is empty. Name at least one endpoint, or remove the flow."),
     ("a flow to nothing", FLOW, "- {from: alb, to: }",
-        ("flows[0].to: nothing is written here. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        ("flows[0].to: nothing is written here. Use 1 to 63 lowercase letters, digits and dashes, such as "
         "pay-api.")),
     ("a flow to a number", FLOW, "- {from: alb, to: [gateway, 5]}",
         "flows[0].to: 5 is not text. Write text, in quotes if YAML would read it as something else."),
@@ -168,14 +168,14 @@ MISTAKES = [
         ("services.api.pods: a pod can match both gateway and api, and would get the permissions of both. "
         "Give both services one label key with different values.")),
     ("a service's name in capitals", NAME, "  Gateway:\n",
-        ("services.Gateway: 'Gateway' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such "
+        ("services.Gateway: 'Gateway' is not a name. Use 1 to 63 lowercase letters, digits and dashes, such "
         "as pay-api.")),
     ("a service's name that is a number", NAME, "  8080:\n",
         "services[8080]: 8080 is not text. Write text, in quotes if YAML would read it as something else."),
     ("a service's name that is a list", NAME, "  ? [a]\n  :\n",
         "line 3, column 5: a key is itself a mapping or a list. Use a plain word as the key."),
     ("a service's name of two lines", NAME, '  "a\\nb":\n',
-        ("services.a\\nb: 'a\\nb' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        ("services.a\\nb: 'a\\nb' is not a name. Use 1 to 63 lowercase letters, digits and dashes, such as "
         "pay-api.")),
     ("an external named as a service", EXTERNAL, "api: {}",
         "externals.api: a service has the same name. Rename the external or the service."),
@@ -195,7 +195,7 @@ MISTAKES = [
         "service and direction a policy name of its own.")),
     ("a policy's name that Kubernetes refuses", "02-allow-api-from-gateway", "allow_api",
         ("services.api.policies.ingress: 'allow_api' is not an object name that Kubernetes accepts. Use "
-        "lower-case letters, digits, dashes and dots.")),
+        "lowercase letters, digits, dashes and dots.")),
     ("the default-deny's name for another", "02-allow-api-from-gateway", "00-default-deny",
         ("services.api.policies.ingress: 00-default-deny is the name of the default-deny policy. Choose "
         "another name.")),
@@ -209,13 +209,13 @@ MISTAKES = [
         ("services.gateway.namespace: kube-public belongs to Kubernetes itself, and default-deny there would cut what "
         "the whole cluster needs. Name the namespace of your own pods; declare pods of this one under externals.")),
     ("a service's namespace that Kubernetes refuses", LABELS, f"namespace: My_Tools\n    {LABELS}",
-        ("services.gateway.namespace: 'My_Tools' is not a name. Use 1 to 63 lower-case letters, digits and dashes, "
+        ("services.gateway.namespace: 'My_Tools' is not a name. Use 1 to 63 lowercase letters, digits and dashes, "
         "such as pay-api.")),
     ("a namespace that Kubernetes refuses", NAMESPACE, "namespace: flash_ticket",
-        ("namespace: 'flash_ticket' is not a name. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        ("namespace: 'flash_ticket' is not a name. Use 1 to 63 lowercase letters, digits and dashes, such as "
         "pay-api.")),
     ("no namespace", NAMESPACE, "namespace:",
-        ("namespace: nothing is written here. Use 1 to 63 lower-case letters, digits and dashes, such as "
+        ("namespace: nothing is written here. Use 1 to 63 lowercase letters, digits and dashes, such as "
         "pay-api.")),
     ("a namespace that is a number", NAMESPACE, "namespace: 5",
         "namespace: 5 is not text. Write text, in quotes if YAML would read it as something else."),
@@ -276,7 +276,7 @@ def test_an_external_in_the_namespace_of_a_service_is_refused() -> None:
     )
 
 
-def test_services_with_the_same_labels_are_told_apart_by_their_namespaces() -> None:
+def test_services_with_the_same_labels_are_distinguished_by_their_namespaces() -> None:
     alike = VALID.replace("app: flash-api", "app: flash-gateway")
     apart = alike.replace("  api:\n", "  api:\n    namespace: tools\n")
 

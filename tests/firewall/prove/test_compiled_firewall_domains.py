@@ -95,7 +95,7 @@ def errors(wrong: Compiled) -> list[tuple[Fault, str, str, str]]:
 
 
 @BOTH
-def test_what_the_vpc_layer_opens_for_names_is_said_once(cluster: dict[str, Any]) -> None:
+def test_what_the_vpc_layer_opens_for_names_is_shown_once(cluster: dict[str, Any]) -> None:
     proof = shop(**cluster).proof()
     found = [rest for rest in proof.rests if rest.why is Why.DOMAIN_NAMES]
 

@@ -32,7 +32,7 @@ def said(*rules: RuleOfOthers) -> list[str]:
         (RuleOfOthers("sgr-1", Direction.INGRESS, (tcp(22),), network=ip_network("::/0")), "from ::/0 : TCP 22"),
     ],
 )
-def test_a_rule_of_others_is_said_with_its_group_its_id_and_what_it_opens(rule: RuleOfOthers, words: str) -> None:
+def test_a_rule_of_others_is_shown_with_its_group_its_id_and_what_it_opens(rule: RuleOfOthers, words: str) -> None:
     assert said(rule) == [f"sgr-1 in nodes: ingress {words}"]
 
 

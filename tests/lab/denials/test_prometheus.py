@@ -26,5 +26,5 @@ def test_a_minute_of_interval_and_for_is_a_second_and_all_else_is_the_same(cni: 
 
 @pytest.mark.parametrize("duration", ["30s", "1h", "m", ""])
 def test_a_duration_in_another_unit_is_refused(duration: str) -> None:
-    with pytest.raises(ValueError, match="is no number of minutes"):
+    with pytest.raises(ValueError, match="is not a number of minutes"):
         hurried([{"name": "x", "interval": duration, "rules": []}])

@@ -30,7 +30,7 @@ def test_another_system_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert needs.missing() == "a node needs Linux on x86-64"
 
 
-def test_a_user_without_rights_is_told_of_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_rights_gets_a_message_about_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert needs.missing() == "a node needs root"
 
@@ -56,7 +56,7 @@ def test_what_the_kernel_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch) -> N
     assert needs.missing() == "a node needs namespaces, BPF, veth and traffic control: unknown filesystem"
 
 
-def test_control_groups_that_cannot_be_made_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_groups_that_cannot_be_made_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_name: str) -> None:
         raise PermissionError("read-only")
 

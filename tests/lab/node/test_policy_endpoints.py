@@ -100,7 +100,7 @@ def test_the_objects_open_what_the_analyzer_says(cluster: RandomCluster) -> None
 
 
 @given(clusters(), st.randoms(use_true_random=False))
-def test_the_order_of_pods_and_namespaces_is_nothing(cluster: RandomCluster, random: Random) -> None:
+def test_the_order_of_pods_and_namespaces_does_not_matter(cluster: RandomCluster, random: Random) -> None:
     manifests, objects = described(cluster)
     pods, namespaces = list(objects.pods), list(objects.namespaces.items())
     random.shuffle(pods)

@@ -196,7 +196,7 @@ def pairs(differences: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     return {(each["source"], each["destination"], each["port"]) for each in differences}
 
 
-def test_rules_too_many_are_named_with_the_layer_that_should_stop_the_connection(
+def test_a_rule_too_many_is_named_with_the_layer_that_should_stop_the_connection(
     field: Callable[[Declaration], Any],
 ) -> None:
     with field(of_shop("dev")) as found:

@@ -71,7 +71,7 @@ def test_a_new_pod_that_never_connects_is_wrong() -> None:
     assert trial(flow(NEW, None, "pay"), "-" * 40).wrong == ["gateway => api never connects"]
 
 
-def test_flows_of_a_new_pod_are_told_apart_by_their_other_end() -> None:
+def test_flows_of_a_new_pod_are_distinguished_by_their_other_end() -> None:
     assert trial(flow(NEW, None, "pay"), "+" * 40).to_pods.tried == 20
     assert trial(flow(CALLER, NEW), "+" * 40).from_callers.tried == 20
 

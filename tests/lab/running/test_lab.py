@@ -82,7 +82,7 @@ def test_a_killed_engine_leaves_no_plugin_running(lab: Lab, tmp_path: Path) -> N
     (tmp_path / "__main__.py").write_text(
         "import time, pulumi_aws\npulumi_aws.get_caller_identity()\nwhile True: time.sleep(1)\n"
     )
-    engine = Engine(lab, "dev", tmp_path, lab.anew())
+    engine = Engine(lab, "dev", tmp_path, lab.unshared())
     engine.run("stack", "init", "dev").checked()
 
     def plugins() -> set[int]:

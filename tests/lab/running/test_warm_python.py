@@ -1,4 +1,4 @@
-"""A program that runs in the warm interpreter cannot be told from one that starts its own."""
+"""A program that runs in the warm interpreter behaves like one that starts its own."""
 
 import os
 import signal

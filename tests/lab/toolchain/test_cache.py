@@ -38,7 +38,7 @@ def test_an_entry_that_fails_is_not_kept(tmp_path: Path) -> None:
     assert (cache.get("tool", "1", make) / "tool").read_text() == "whole"
 
 
-def test_an_entry_whose_maker_was_killed_is_made_anew(tmp_path: Path) -> None:
+def test_an_entry_whose_maker_was_killed_is_made_again(tmp_path: Path) -> None:
     program = (
         "import os, pathlib, signal\n"
         "from lab.toolchain.cache import Cache\n"

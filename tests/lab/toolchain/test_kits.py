@@ -119,7 +119,7 @@ def test_a_build_without_a_part_is_another_build(monkeypatch: pytest.MonkeyPatch
     assert GoBuild("tool", "aws-bridge", ".", tags=("small",)).key() != GoBuild("tool", "aws-bridge", ".").key()
 
 
-def test_a_machine_without_go_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_go_says_that_go_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
     with pytest.raises(go_build.BuildError, match="install Go"):

@@ -44,7 +44,7 @@ def test_the_last_step_has_none_after_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "lab: [3 of 3] building kubectl (once); about 1 min left\n" in stream.getvalue()
 
 
-def test_the_processor_time_of_what_a_step_starts_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_time_of_what_a_step_starts_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     used = iter((10.0, 620.4))
     monkeypatch.setattr(progress, "_processor_seconds", lambda: next(used))
@@ -84,7 +84,7 @@ def test_on_a_terminal_one_line_is_renewed_and_never_longer_than_it(monkeypatch:
     assert re.fullmatch(r"lab: \[1 of 3\] building etcd \(once\): done in \d+ s\n", last)
 
 
-def test_where_nobody_knows_how_long_it_takes_no_minutes_are_said() -> None:
+def test_where_nobody_knows_how_long_it_takes_no_minutes_are_shown() -> None:
     stream = io.StringIO()
 
     with Progress("downloading", (Step("Pulumi"), Step("kubectl")), stream).next():

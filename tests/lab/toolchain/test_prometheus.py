@@ -22,14 +22,14 @@ def test_what_is_on_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_machine_without_apt_is_told_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_apt_reports_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
     with pytest.raises(PrometheusError, match="no apt-get and no dpkg-deb"):
         promtool(Cache(tmp_path))
 
 
-def test_a_package_that_cannot_be_had_is_told_in_apts_words_and_leaves_nothing(
+def test_a_package_that_cannot_be_fetched_is_reported_in_apts_words_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executable(tmp_path / "bin", "apt-get", "echo 'E: no route to host' >&2; exit 100")

@@ -228,7 +228,7 @@ def test_an_account_that_cannot_be_read_any_more_is_an_error() -> None:
             raise OSError("the API does not answer")
         return held()
 
-    with pytest.raises(JudgeError, match="the account is followed no more: the API does not answer"):
+    with pytest.raises(JudgeError, match="the account is no longer followed: the API does not answer"):
         asked_until_it_fails(read)
 
 

@@ -33,7 +33,7 @@ def test_the_program_waits_for_the_answer_to_what_is_asked_ahead() -> None:
     assert answers.once("vpcs", lambda: "asked twice") == "slow"
 
 
-def test_an_error_ahead_comes_when_the_program_asks_and_is_told_once() -> None:
+def test_an_error_ahead_comes_when_the_program_asks_and_is_reported_once() -> None:
     answers, failed = Answers(), threading.Event()
 
     def refused() -> str:

@@ -66,15 +66,15 @@ def test_without_the_right_to_list_pods_one_service_with_a_way_is_enough() -> No
     assert len(warned(answers, eks("reports"))) == 1
 
 
-def test_what_may_not_be_read_is_said_and_does_not_end_the_preview() -> None:
+def test_what_may_not_be_read_is_reported_and_does_not_end_the_preview() -> None:
     refused = Session("eks")
     refused.answers["eks"].add_client_error("list_pod_identity_associations", "AccessDeniedException")
     (by_cluster,) = warned({ACCOUNTS: (403, b"{}")}, eks())
     (by_account,) = warned({ACCOUNTS: listed()}, refused)
 
-    told = "Nothing compares traffic.yaml with the AWS credentials of pods ("
-    assert by_cluster.startswith(f"{told}Kubernetes: {NAMESPACE}/serviceaccounts: this identity may not read it")
-    assert by_account.startswith(told)
+    said = "Nothing compares traffic.yaml with the AWS credentials of pods ("
+    assert by_cluster.startswith(f"{said}Kubernetes: {NAMESPACE}/serviceaccounts: this identity may not read it")
+    assert by_account.startswith(said)
     assert "eks:ListPodIdentityAssociations" in by_account
 
 
@@ -83,7 +83,7 @@ def endpoints(*addresses: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "said"),
     [
         (endpoints("198.18.0.3"), ""),
         (listed(), ""),
@@ -92,7 +92,7 @@ def endpoints(*addresses: str) -> tuple[int, bytes]:
     ],
 )
 def test_a_preview_compares_the_addresses_of_the_api_with_those_that_the_cluster_knows(
-    answer: tuple[int, bytes], told: str
+    answer: tuple[int, bytes], said: str
 ) -> None:
     firewall = planned("kubernetes-api")
     networks = firewall.environment.place("kubernetes-api").networks
@@ -100,7 +100,7 @@ def test_a_preview_compares_the_addresses_of_the_api_with_those_that_the_cluster
     with answering({SLICES: answer}) as url:
         found = list(api_warnings(connected(url), firewall))
 
-    assert [each[: len(told)] for each in found] == ([told] if told else [])
+    assert [each[: len(said)] for each in found] == ([said] if said else [])
 
 
 def test_without_a_flow_to_the_api_the_cluster_is_not_asked_where_it_is() -> None:

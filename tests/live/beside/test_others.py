@@ -52,7 +52,7 @@ def test_policies_of_the_namespace_and_of_the_cluster_are_read_with_the_labels_o
 
 
 @pytest.mark.parametrize("missing", [f"{ADMIN}/adminnetworkpolicies", "/api/v1/namespaces?limit=500"])
-def test_a_missing_right_is_said_and_the_rest_is_read(missing: str) -> None:
+def test_a_missing_right_is_reported_and_the_rest_is_read(missing: str) -> None:
     answers: Answers = {
         ADMIN: kinds("adminnetworkpolicies", "baselineadminnetworkpolicies"),
         f"{ADMIN}/adminnetworkpolicies": listing("quarantine"),

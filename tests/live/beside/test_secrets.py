@@ -43,7 +43,7 @@ def test_secrets_without_a_sealed_secret_of_their_name_are_named() -> None:
     )
 
 
-def test_nothing_is_said_when_each_secret_has_its_sealed_secret() -> None:
+def test_there_is_no_warning_when_each_secret_has_its_sealed_secret() -> None:
     assert warned({**INSTALLED, SECRETS: table("db"), SEALED: table("db", "redis")}) == []
 
 

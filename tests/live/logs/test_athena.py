@@ -247,9 +247,9 @@ ENDS = [
         ("a right is missing: Access Denied (Service: Amazon S3; Status Code: 403). "
         "Allow this identity what components/traffic_queries.py lists.")),
     ("CANCELLED", "",
-        "the query ended: CANCELLED. Try again, or mend what it says."),
+        "the query ended: CANCELLED. Try again, or fix what it says."),
     ("FAILED", "an \x1b[31merror\nin lines",
-        r"the query ended: an \x1b[31merror\nin lines. Try again, or mend what it says."),
+        r"the query ended: an \x1b[31merror\nin lines. Try again, or fix what it says."),
 ]
 # fmt: on
 

@@ -142,7 +142,7 @@ def test_expired_credentials_are_reported(bucket: MotoAccount, operation: str, c
         (
             "KMS.DisabledException",
             "arn:aws:kms:r:1:key/k is disabled.",
-            "s3:GetObject: KMS.DisabledException: arn:aws:kms:r:1:key/k is disabled. Try again, or mend what it says.",
+            "s3:GetObject: KMS.DisabledException: arn:aws:kms:r:1:key/k is disabled. Try again, or fix what it says.",
         ),
         (
             "InvalidObjectState",

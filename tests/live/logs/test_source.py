@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.compile.flow_log import RECORD_FIELDS, log_format
 from flash_ticket.firewall.declare.choices import CniName, LogDestination
@@ -65,9 +65,9 @@ def test_a_file_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("word", "problem"),
     [
-        ("", "'' is no source of recorded traffic"),
-        ("http://example.com/flows", "'http://example.com/flows' is no source of recorded traffic"),
-        ("gs://bucket", "'gs://bucket' is no source of recorded traffic"),
+        ("", "'' is not a source of recorded traffic"),
+        ("http://example.com/flows", "'http://example.com/flows' is not a source of recorded traffic"),
+        ("gs://bucket", "'gs://bucket' is not a source of recorded traffic"),
         ("flows.log", "'flows.log' is not there"),
         ("x" * 300, f"'{'x' * 27}...{'x' * 27}' cannot be read: File name too long"),
         ("a\0b", "'a\\x00b' is not there"),

@@ -86,7 +86,7 @@ def test_an_encrypted_kubeconfig_is_refused_with_an_alternative(
 @pytest.mark.parametrize("key", ["aws:region", "aws:profile", "kubernetes:context"])
 def test_other_encrypted_settings_are_refused(tmp_path: Path, key: str) -> None:
     assert refusal(tmp_path, **{key: ENCRYPTED}) == (
-        f"Pulumi.dev.yaml: {key}: it is encrypted, and only the engine can read it. Write it in clear."
+        f"Pulumi.dev.yaml: {key}: it is encrypted, and only the engine can read it. Write plain text."
     )
 
 

@@ -117,9 +117,7 @@ ORDINARY = {("a manifest", folder), ("a file of manifests", folder), ("a log", f
         if (name, make) not in ORDINARY
     ],
 )
-def test_what_is_no_ordinary_file_is_refused_in_one_line(
-    make: Callable[[Path], None], name: str, tmp_path: Path
-) -> None:
+def test_a_special_file_is_refused_in_one_line(make: Callable[[Path], None], name: str, tmp_path: Path) -> None:
     path, arguments = inputs(copy_project(tmp_path / "project"), tmp_path / "named.yaml")[name]
     if path.is_file():
         path.unlink()
@@ -132,7 +130,7 @@ def test_what_is_no_ordinary_file_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("make", UNUSUAL, ids=[each.__name__ for each in UNUSUAL])
-def test_what_is_no_kubeconfig_is_refused_in_one_line(
+def test_a_pipe_or_device_as_kubeconfig_is_refused_in_one_line(
     make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path / "config")
@@ -176,7 +174,7 @@ THERE = [each for each in UNUSUAL if each is not dangling]
 
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
 @pytest.mark.parametrize("make", THERE, ids=[each.__name__ for each in THERE])
-def test_what_are_no_settings_of_aws_is_refused_in_one_line(
+def test_a_file_that_is_not_settings_of_aws_is_refused_in_one_line(
     make: Callable[[Path], None], variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(tmp_path / "config")
@@ -199,7 +197,7 @@ def test_what_are_no_settings_of_aws_is_refused_in_one_line(
     ],
     ids=range(7),
 )
-def test_a_kubeconfig_that_is_none_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_kubeconfig_is_refused_in_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "config").write_text(text, encoding="utf-8")
     for kubeconfig in (str(tmp_path / "config"), f"{text}\n"):
         with pytest.raises(InputError) as refused:

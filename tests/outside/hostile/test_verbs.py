@@ -185,12 +185,12 @@ def kinds_of_places(content: Any) -> list[Place]:  # noqa: ANN401 - parsed JSON 
 PLACES = [place for place in kinds_of_places(SAVED) if place[0] == "inventory"]
 
 
-TOLD = ("denied", "replay", "learn")
+OF_TRAFFIC = ("denied", "replay", "learn")
 
 
 @pytest.mark.parametrize(
     ("verb", "place"),
-    [(verb, place) for number, place in enumerate(PLACES) for verb in ("verify", TOLD[number % len(TOLD)])],
+    [(verb, place) for number, place in enumerate(PLACES) for verb in ("verify", OF_TRAFFIC[number % len(OF_TRAFFIC)])],
     ids=lambda each: each if isinstance(each, str) else ".".join(map(str, each)),
 )
 def test_an_inventory_with_an_attack_in_any_text_is_shown_or_refused(

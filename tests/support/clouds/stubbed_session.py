@@ -20,7 +20,7 @@ class Session:
     def __init__(self, *services: str) -> None:
         self._clients: dict[str, Any] = {}
         self.answers: dict[str, Stubber] = {}
-        session = aws_session(REGION, None)  # boto3's reads the description of each service anew
+        session = aws_session(REGION, None)  # boto3's reads the description of each service again
         for service in services:
             self._clients[service] = session.client(service, **_KEYS)
             self.answers[service] = Stubber(self._clients[service])

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from flash_ticket.firewall.bind.edges.recording import FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import FlowLogSettings
 from flash_ticket.firewall.bind.environment import (
     Cluster,
     Environment,

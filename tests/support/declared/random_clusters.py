@@ -29,7 +29,7 @@ _VALUES = ("a", "b", "c")
 NAMES = ("http", "dns")
 _NAMESPACES = ("shop", "default")
 
-# Strategies that are made once: to make a new one for each draw takes longer than the draw.
+# Strategies that are made once: making a new one for each draw takes longer than the draw.
 _KEY, _VALUE, _NAME, _NAMESPACE = (st.sampled_from(each) for each in (_KEYS, _VALUES, NAMES, _NAMESPACES))
 _PROTOCOL, _PORT, _BLOCK = (st.sampled_from(each) for each in (PROTOCOLS, INTERESTING_PORTS, sorted(BLOCKS)))
 _EXCEPTED = {cidr: st.lists(st.sampled_from(inner), max_size=2) for cidr, inner in BLOCKS.items() if inner}

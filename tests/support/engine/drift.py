@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.running.engine import Engine
-from lab.running.firewall_command import Told, flash_firewall
+from lab.running.firewall_command import Ran, flash_firewall
 from lab.surroundings import SURROUNDINGS
 from tests.support.engine.apis import NAMESPACE, Apis
 
@@ -27,7 +27,7 @@ class Behind:
     apis: Apis
     program: Path
 
-    def command(self, *arguments: str, **variables: str) -> Told:
+    def command(self, *arguments: str, **variables: str) -> Ran:
         """Run this project's own command in the program's folder."""
         return flash_firewall(self.apis.lab, self.apis.stack, self.program, *arguments, **variables)
 
@@ -138,14 +138,14 @@ class Drift:
         mended: After an update with refresh; ``quiet`` is the same with --quiet.
     """
 
-    fresh: Told
-    fresh_json: Told
-    bare: Told | None
-    absent: Told | None
-    drifted: Told | None
-    drifted_json: Told | None
-    mended: Told
-    quiet: Told
+    fresh: Ran
+    fresh_json: Ran
+    bare: Ran | None
+    absent: Ran | None
+    drifted: Ran | None
+    drifted_json: Ran | None
+    mended: Ran
+    quiet: Ran
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Drifting:
 
     somebody: Behind
     engine: Engine
-    told: dict[str, Told] = field(default_factory=dict)
+    said: dict[str, Ran] = field(default_factory=dict)
     interfaces: Mapping[str, str] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -178,11 +178,11 @@ class Drifting:
         self._verify("mended")
         self._verify("quiet", "--quiet", "--output", "json")
         self.somebody.undo(self.interfaces)
-        return Drift(**{each.name: self.told.get(each.name) for each in fields(Drift)})  # type: ignore[arg-type]  # of one kind of stack
+        return Drift(**{each.name: self.said.get(each.name) for each in fields(Drift)})  # type: ignore[arg-type]  # of one kind of stack
 
     def _verify(self, name: str, *options: str) -> None:
         stack = self.somebody.apis.stack
-        self.told[name] = self.somebody.command("verify", "--stack", stack, *options)
+        self.said[name] = self.somebody.command("verify", "--stack", stack, *options)
 
     def _change_all_else(self, outputs: Mapping[str, Any]) -> None:
         """Change what a refresh mends and what it leaves, look, and undo what it leaves."""
@@ -204,7 +204,7 @@ class Drifting:
         somebody.kubectl("delete", "pod", "debug-shell", "--grace-period=0", "--force")
         somebody.kubectl("delete", "pod", _DNS, "--namespace=kube-system", "--grace-period=0", "--force")
         somebody.undo({_DNS: dns})
-        for finding in json.loads(self.told["drifted_json"].stdout)["findings"]:
+        for finding in json.loads(self.said["drifted_json"].stdout)["findings"]:
             if finding["remedy"].startswith("aws ec2 revoke-security-group-ingress"):
                 *_, group, _, rule = finding["remedy"].split()
                 ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[rule])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lab.running.firewall_command import Told
+from lab.running.firewall_command import Ran
 from tests.support.engine.apis import NAMESPACE
 
 BY_HAND = "written-by-hand"
@@ -29,9 +29,9 @@ class TriedSecrets:
         kubectl: Runs kubectl with these arguments and this text as its input.
     """
 
-    kubectl: Callable[..., Told]
+    kubectl: Callable[..., Ran]
 
-    def refused(self) -> Mapping[str, Told]:
+    def refused(self) -> Mapping[str, Ran]:
         """Return the answers to requests that the guard rail refuses."""
         return {
             "by hand": self._created(_ANYBODY),
@@ -42,7 +42,7 @@ class TriedSecrets:
             "an owner forged later": self._patched(_ANYBODY, metadata={"ownerReferences": _OWNERS}),
         }
 
-    def admitted(self) -> Mapping[str, Told]:
+    def admitted(self) -> Mapping[str, Ran]:
         """Return the answers to requests that the guard rail admits."""
         token = {"annotations": {"kubernetes.io/service-account.name": "default"}}
         registry = {"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "{}"}}
@@ -56,11 +56,11 @@ class TriedSecrets:
             "a deletion": self.kubectl("delete", "secret", BY_HAND, *_IN, *_ANYBODY),
         }
 
-    def _created(self, who: tuple[str, ...], owners: object = None, **changed: Any) -> Told:  # noqa: ANN401 - JSON
+    def _created(self, who: tuple[str, ...], owners: object = None, **changed: Any) -> Ran:  # noqa: ANN401 - JSON
         metadata = {"name": "new", "namespace": NAMESPACE, **changed.pop("metadata", {})}
         owned = {"ownerReferences": owners} if owners else {}
         secret = {**SECRET, "metadata": {**metadata, **owned}, **changed}
         return self.kubectl("create", "--dry-run=server", "-f", "-", *who, given=json.dumps(secret))
 
-    def _patched(self, who: tuple[str, ...], **patch: object) -> Told:
+    def _patched(self, who: tuple[str, ...], **patch: object) -> Ran:
         return self.kubectl("patch", "secret", BY_HAND, *_IN, *who, "--patch", json.dumps(patch))

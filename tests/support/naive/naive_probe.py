@@ -51,8 +51,8 @@ def _listening(
 
 
 def _at(place: Place, outcomes: Outcomes) -> Iterator[ProbeOutcome]:
-    for check, told in outcomes.items():
-        yield from (outcome for host, outcome in zip(check.hosts, told, strict=True) if (host, check.port) == place)
+    for check, seen in outcomes.items():
+        yield from (outcome for host, outcome in zip(check.hosts, seen, strict=True) if (host, check.port) == place)
 
 
 def _verdict(
@@ -67,16 +67,16 @@ def _verdict(
         }
         for host, outcome in zip(check.hosts, outcomes[check], strict=True)
     ]
-    told = outcomes[check]
+    seen = outcomes[check]
     if check.expected is Expectation.BLOCKED:
         if {False} in blocked:
             return CheckVerdict.VIOLATED
-        if not told or set(told) & _SILENT:
+        if not seen or set(seen) & _SILENT:
             return CheckVerdict.NOT_RUN
         return CheckVerdict.UNDECIDED if {False, True} in blocked else CheckVerdict.HOLDS
     is_range = check.ports.first < check.ports.last
-    if ProbeOutcome.CONNECTED in told or (is_range and {False} in blocked):
+    if ProbeOutcome.CONNECTED in seen or (is_range and {False} in blocked):
         return CheckVerdict.HOLDS
-    if set(told) <= _SILENT:
+    if set(seen) <= _SILENT:
         return CheckVerdict.NOT_RUN
     return CheckVerdict.UNDECIDED if is_range and {False, True} in blocked else CheckVerdict.VIOLATED

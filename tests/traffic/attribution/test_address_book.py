@@ -266,7 +266,7 @@ def test_a_node_that_the_log_names_needs_no_inventory() -> None:
     assert caller(End(incident.API.addresses[0], None, NonPod.HOST), "api", tcp(9)) == "another host of the VPC"
 
 
-def test_an_address_of_the_vpc_that_the_log_puts_outside_the_cluster_is_no_pods() -> None:
+def test_an_address_of_the_vpc_that_the_log_puts_outside_the_cluster_belongs_to_no_pod() -> None:
     outside = End("10.10.10.200", None, NonPod.WORLD)
 
     assert caller(outside, "api", tcp(4000), inventory=without_pods(INVENTORY)) == "another host of the VPC"

@@ -334,7 +334,7 @@ def test_verdicts_use_the_environment_of_the_inventory() -> None:
     assert attribute_logs(SHOP, INVENTORY, []).firewall.environment == DEV
 
 
-def test_a_host_whose_neighbours_may_connect_is_told_what_stops_the_host_itself() -> None:
+def test_a_denied_host_whose_neighbours_may_connect_shows_what_stops_the_host_itself() -> None:
     """The addresses of the load balancer are open, and are also addresses of the VPC."""
     host = Interface("eni-host", ("10.10.11.77",), ("sg-dev-nodes",))
     inventory = replace(INVENTORY, interfaces=(*INVENTORY.interfaces, host))

@@ -39,7 +39,7 @@ def only(*lines: Record, inventory: Inventory = INVENTORY) -> Refusal:
     return refusal
 
 
-def test_a_refused_name_is_told_with_its_rule_and_is_no_denied_connection() -> None:
+def test_a_refused_name_is_listed_with_its_rule_and_not_as_a_denied_connection() -> None:
     known = replace(INVENTORY, name_rules=(FOR_API, RULE))
     answer = found(query("example.com", count=2), query("example.com", at=90), inventory=known)
 

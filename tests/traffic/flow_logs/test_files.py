@@ -77,22 +77,22 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     reading, _ = read([path], FlowLogForm.PARQUET)
 
     assert reading.recorded == 1
-    assert reading.first_malformed == f"{path}: row 2: srcport is no number from 0 to 65535"
+    assert reading.first_malformed == f"{path}: row 2: srcport is not a number from 0 to 65535"
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (SOUND.replace(" 80 ", " 70000 "), "dstport is no number from 0 to 65535"),
-        (SOUND.replace(" 80 ", " http "), "dstport is no number from 0 to 65535"),
-        (SOUND.replace(" 80 ", " 8e1 "), "dstport is no number from 0 to 65535"),
-        (SOUND.replace(" 80 ", " - "), "dstport is no number from 0 to 65535"),
-        (SOUND.replace(" 6 ", " tcp "), "protocol is no number from 0 to 255"),
-        (SOUND.replace(" 100 ", " 100.5 "), "start is no time in seconds since 1970"),
-        (SOUND.replace(" 160 ", " 1790000000000 "), "end is no time in seconds since 1970"),
+        (SOUND.replace(" 80 ", " 70000 "), "dstport is not a number from 0 to 65535"),
+        (SOUND.replace(" 80 ", " http "), "dstport is not a number from 0 to 65535"),
+        (SOUND.replace(" 80 ", " 8e1 "), "dstport is not a number from 0 to 65535"),
+        (SOUND.replace(" 80 ", " - "), "dstport is not a number from 0 to 65535"),
+        (SOUND.replace(" 6 ", " tcp "), "protocol is not a number from 0 to 255"),
+        (SOUND.replace(" 100 ", " 100.5 "), "start is not a time in seconds since 1970"),
+        (SOUND.replace(" 160 ", " 1790000000000 "), "end is not a time in seconds since 1970"),
         (SOUND.replace(" 160 ", " 99 "), "end is before start"),
-        (SOUND.replace("10.0.0.1", "10.0.0.300"), "the source address is none"),
-        (SOUND.replace("10.0.0.2", "\x1b[31m"), "the destination address is none"),
+        (SOUND.replace("10.0.0.1", "10.0.0.300"), "the source is not an address"),
+        (SOUND.replace("10.0.0.2", "\x1b[31m"), "the destination is not an address"),
         (SOUND.replace("10.0.0.1", "-"), "it has no source address"),
         (SOUND.replace("ACCEPT", "DENY"), "action is neither ACCEPT nor REJECT"),
         (SOUND.replace("OK", "Ok"), "log-status is none of OK, NODATA and SKIPDATA"),
@@ -100,7 +100,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
         (SOUND.removesuffix(" OK"), "it has 10 fields instead of 11"),
         ("ÿþ\x00", "it has 1 fields instead of 11"),
         ("x" * (1 << 21), "it is longer than 1,048,576 bytes"),
-        (HEADER, "protocol is no number from 0 to 255"),
+        (HEADER, "protocol is not a number from 0 to 255"),
     ],
 )
 def test_a_malformed_line_is_counted_and_shown_with_its_place(tmp_path: Path, line: str, problem: str) -> None:
@@ -274,7 +274,7 @@ def test_a_missing_file_is_an_error(tmp_path: Path, form: FlowLogForm) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"hello world\n1 2\n", bytes(range(256)) * 50])
-def test_a_file_that_is_no_flow_log_is_an_error_in_both_formats(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_flow_log_is_an_error_in_both_formats(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other"
     path.write_bytes(content)
 

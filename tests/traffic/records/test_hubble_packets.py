@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flash_ticket.firewall.terms.verdict import Direction
-from flash_ticket.traffic.records import told_twice
+from flash_ticket.traffic.records import repeated_lines
 from flash_ticket.traffic.records.hubble import HubbleReader
 from flash_ticket.traffic.records.lines import GivenLines
 from flash_ticket.traffic.records.record import UNKNOWN_NAME, Disposition, NonPod, Reading, Record, Scope
@@ -186,10 +186,10 @@ def test_lost_lines_never_make_the_count_too_large(packets: list[Packet], data: 
 
 
 def test_only_so_many_packets_wait_for_their_other_line() -> None:
-    matched = told_twice.ToldTwice(most=2)
+    matched = repeated_lines.RepeatedLines(most=2)
 
-    assert [matched.new(packet, told_twice.POLICY_VERDICT, 1) for packet in "abc"] == [1, 1, 1]
-    assert [matched.new(packet, told_twice.DROP, 1) for packet in "cba"] == [0, 0, 1]
+    assert [matched.new(packet, repeated_lines.POLICY_VERDICT, 1) for packet in "abc"] == [1, 1, 1]
+    assert [matched.new(packet, repeated_lines.DROP, 1) for packet in "cba"] == [0, 0, 1]
 
 
 @pytest.mark.parametrize("name", ["Example.com.", "example.com", "EXAMPLE.COM."])
@@ -306,7 +306,7 @@ def test_lost_events_of_the_period_are_summed_up() -> None:
 
 
 @pytest.mark.parametrize("count", ["many", "-1", -1, "9" * 99])
-def test_a_number_of_lost_events_that_is_none_is_malformed(count: object) -> None:
+def test_a_number_of_lost_events_that_is_not_a_number_is_malformed(count: object) -> None:
     reading = Reading()
 
     list(HubbleReader(Scope(), reading).records(GivenLines("export", [lost(count)])))
@@ -354,7 +354,7 @@ def test_an_address_keeps_a_few_of_its_names() -> None:
 
 
 @pytest.mark.parametrize("names", ["pay.example.com", [1], [["pay.example.com"]], ["x" * 1025], {}])
-def test_names_that_are_no_list_of_text_make_a_denied_line_malformed(names: object) -> None:
+def test_names_that_are_not_a_list_of_text_make_a_denied_line_malformed(names: object) -> None:
     records, reading = read([flow(destination_names=names)])
 
     assert (records, reading.malformed) == ([], 1)

@@ -134,7 +134,7 @@ def test_without_alerts_the_metrics_do_not_matter() -> None:
     assert not seen(firewall, CONFIG | {"hubble-metrics": ""})
 
 
-def test_settings_that_were_not_read_are_no_finding_and_a_refusal_is_said() -> None:
+def test_settings_that_were_not_read_are_no_finding_and_a_refusal_is_reported() -> None:
     firewall = on_cilium()
 
     assert not seen(firewall, None)

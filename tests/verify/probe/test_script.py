@@ -165,7 +165,7 @@ def test_any_output_gives_one_outcome_for_each_end(text: str) -> None:
     assert len(answers(text, 3)) == 3
 
 
-def test_lines_that_are_no_answer_are_ignored() -> None:
+def test_lines_that_are_not_an_answer_are_ignored() -> None:
     text = "0 connected\n9 connected\n1 maybe\nhello\n02 refused\n2 timed-out" + os.linesep
 
     assert answers(text, 3) == (ProbeOutcome.CONNECTED, ProbeOutcome.UNKNOWN, ProbeOutcome.TIMED_OUT)

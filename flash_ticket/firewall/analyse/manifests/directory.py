@@ -41,7 +41,7 @@ def read_cluster(directory: Path) -> AnalysedCluster:
 def read_manifests(directory: Path) -> Iterator[Manifest]:
     """Yield every object of a directory (or of one file), the items of lists one by one, with files sorted by name.
 
-    A document that is no object, such as a list, is an object without content, so that a reader can name it.
+    A document that is not an object, such as a list, becomes an object without content, so that a reader can name it.
 
     Raises:
         InputError: The directory does not exist, has no manifest, or has a loop of links; a file cannot be read, is
@@ -79,7 +79,7 @@ def _objects(path: Path) -> Iterator[Manifest]:
 
 
 def _whole(value: object, source: str, place: str) -> Iterator[Manifest]:
-    """Yield the objects of a document; what is no object at all is named, and passed over like one without a kind."""
+    """Yield the objects of a document; what is not an object is named, and skipped like one without a kind."""
     if isinstance(value, dict):
         yield from _unpacked(Manifest(source, place, value))
     else:

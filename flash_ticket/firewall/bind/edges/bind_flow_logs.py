@@ -1,7 +1,7 @@
 """The flow log of a stack: the settings of its own, or what the account says of one of others."""
 
 from flash_ticket.firewall.bind.account import FoundFlowLog, FoundVpc
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog, FlowLogSettings
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog, FlowLogSettings
 from flash_ticket.firewall.bind.environment import SYMBOLIC_ID
 from flash_ticket.firewall.bind.lookup import Lookup
 from flash_ticket.firewall.declare.choices import RecordedTraffic

@@ -41,7 +41,7 @@ class LoadBalancerBinder:
             place = binding.places.get(name)
             if place and place.namespace:
                 yield self.lookup.refuse(
-                    f"places.{name}.namespace", f"{name} is the load balancer, and it is no pods", "Give its subnets"
+                    f"places.{name}.namespace", f"{name} is the load balancer, not pods", "Give its subnets"
                 )
             elif place and place.groups:
                 said = (

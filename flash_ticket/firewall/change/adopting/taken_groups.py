@@ -2,7 +2,7 @@
 
 An import changes nothing (Pulumi documentation, "Importing resources"): the group stays on its interfaces, with all its
 rules. It must find each property as it is. So the first update leaves tags and descriptions of rules alone, and the
-second one sets them. AWS replaces a group for a new name or description, so theirs stay for good.
+second one sets them. AWS replaces a group for a new name or description, so theirs never change.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -12,8 +12,8 @@ from itertools import product
 from flash_ticket.firewall.bind.bind_adopting import GROUPS
 from flash_ticket.firewall.bind.environment import Adopting
 from flash_ticket.firewall.change.deployed import TAGS_OF_OTHERS, Deployed, Described, is_taken_over
-from flash_ticket.firewall.change.whose.ownership import Tagged
-from flash_ticket.firewall.change.whose.rule_identity import declared_identities, identity_of
+from flash_ticket.firewall.change.ownership.own_resources import Tagged
+from flash_ticket.firewall.change.ownership.rule_identity import declared_identities, identity_of
 from flash_ticket.firewall.compile.coarsening import FAMILIES, weight_of
 from flash_ticket.firewall.compile.owner import GROUP_TAG, STACK_TAG, Claim, Owner, owner_in, tags_of
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
@@ -48,7 +48,7 @@ class TakenGroups:
     """The groups of others that a deployment takes over, or that an earlier one has taken over.
 
     Attributes:
-        groups: The service or load balancer, and the id, of each group that has not got this stack's tags yet.
+        groups: The service or load balancer, and the id, of each group without this stack's tags.
         imported: The ids of the groups and rules that this update imports: it leaves their tags alone.
         rules: The rules of others that this program would add, with the tags that they will have.
         left: The rules of others in these groups that nothing declares.

@@ -30,7 +30,7 @@ def _policies(value: object) -> tuple[str, ...] | Every:
         if not isinstance(each, str) or not _OBJECT.fullmatch(each):
             raise refusal(f"{shown(each)} is not the name of a NetworkPolicy", "Write it as kubectl shows it")
     if double := next((each for each in value if value.count(each) > 1), None):
-        raise refusal(f"{double} is there twice", "Remove one of both")
+        raise refusal(f"{double} is there twice", "Remove one of the two")
     return tuple(value)
 
 

@@ -94,7 +94,7 @@ class Cni(FileModel):
         if self.name is CniName.CILIUM:
             return self
         if "cilium" in self.model_fields_set:
-            raise refusal(f"the plug-in is {self.name.value}, and cilium has settings of Cilium", "Remove one of both")
+            raise refusal(f"the plug-in is {self.name.value}, and cilium has settings of Cilium", "Remove one")
         if self.kube_proxy is KubeProxyMode.CILIUM:
             raise refusal(
                 f"the plug-in is {self.name.value}, and only Cilium replaces kube-proxy",
@@ -140,7 +140,7 @@ def _groups_of_nodes(value: object, _: ValidatorFunctionWrapHandler) -> list[One
     found = _SEVERAL.validate_python(value)
     for number, each in enumerate(found):
         if each in found[:number]:
-            raise refusal(f"the group {each} is listed twice", "Remove one of both")
+            raise refusal(f"the group {each} is listed twice", "Remove one of the two")
     return found
 
 

@@ -53,7 +53,7 @@ def _in_another_form(value: str) -> PydanticCustomError | None:
     with suppress(ValueError):
         ip_network(value, strict=False)
         return refusal(
-            f"{shown(value)} is an address and no domain name",
+            f"{shown(value)} is an address, not a domain name",
             "Remove domains, and write addresses as cidrs under places in Pulumi.<stack>.yaml",
         )
     if "/" in value or ":" in value:

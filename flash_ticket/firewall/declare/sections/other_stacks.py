@@ -186,7 +186,7 @@ class _Replacing:
             )
         value = outputs[output]
         if value is Withheld.SECRET:
-            problem = f"the output {output} of {stack} is a secret, and what it says would be recorded in the clear"
+            problem = f"the output {output} of {stack} is a secret, and its value would be recorded in plain text"
             raise self._refusal((*place, "output"), problem, "Export it without pulumi.secret, or write the value here")
         return self._fitted(value, kinds, f"the output {output} of {stack}", (*place, "output"))
 

@@ -17,7 +17,7 @@ _DEEPEST = 20
 """Levels of nesting. Far fewer than any rules allow, and no manifest needs more."""
 
 _LONGEST_KEY = 400
-"""Longer than any label's key. YAML 1.1 allows a key on one line no more than 1,024 characters."""
+"""Longer than any label's key. YAML 1.1 allows a key on one line at most 1,024 characters."""
 
 
 class Declined(Enum):

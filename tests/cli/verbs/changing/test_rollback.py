@@ -39,7 +39,7 @@ def test_without_a_terminal_rollback_shows_the_preview_and_deploys_nothing(proje
 
     assert result.exit_code == 2
     assert "added    pay => redis : TCP 6379" in result.stdout
-    assert "--yes: there is no terminal to ask at" in result.stderr
+    assert "--yes: there is no terminal, so nobody can be asked" in result.stderr
     assert lines(asked) == ["preview --stack dev"]
 
 
@@ -58,7 +58,7 @@ def test_rollback_works_even_if_traffic_yaml_cannot_be_read(unfinished: str, pro
 
     assert result.exit_code == 0, result.stderr
     assert lines(asked) == [UPDATE]
-    assert "It is deployed. The files cannot be read, and until they can be no pulumi up will run: traffic.yaml: " in (
+    assert "It is deployed. The files cannot be read, and pulumi up does not run until they can: traffic.yaml: " in (
         result.stdout
     )
     assert "Make them say what runs: " in result.stdout

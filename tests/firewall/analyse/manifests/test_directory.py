@@ -152,7 +152,7 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path, monkeypatch:
         ("package.json", b'{"name": "shop"}', "the document"),
     ],
 )
-def test_a_file_that_is_no_manifest_is_named_and_passed_over(
+def test_a_file_that_is_not_a_manifest_is_named_and_skipped(
     tmp_path: Path, name: str, content: bytes, place: str
 ) -> None:
     (tmp_path / "pod.yaml").write_text(POD, encoding="utf-8")

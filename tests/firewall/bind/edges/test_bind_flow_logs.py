@@ -7,7 +7,7 @@ import pytest
 
 from flash_ticket.firewall.bind.account import FoundFlowLog
 from flash_ticket.firewall.bind.edges.bind_flow_logs import NEEDED_FIELDS
-from flash_ticket.firewall.bind.edges.recording import ExistingFlowLog
+from flash_ticket.firewall.bind.edges.flow_log_settings import ExistingFlowLog
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.declare.choices import LogDestination, RecordedTraffic
 from flash_ticket.firewall.terms.input_error import InputError

@@ -16,8 +16,8 @@ from flash_ticket.firewall.change.adopting.taken_groups import (
 from flash_ticket.firewall.change.adopting.taking_over import TakingOver
 from flash_ticket.firewall.change.adoption import unfinished_groups
 from flash_ticket.firewall.change.deployed import Deployed, own_description
-from flash_ticket.firewall.change.whose.ownership import Tagged
-from flash_ticket.firewall.change.whose.rule_identity import added_by_others
+from flash_ticket.firewall.change.ownership.own_resources import Tagged
+from flash_ticket.firewall.change.ownership.rule_identity import added_by_others
 from flash_ticket.firewall.compile.owner import GROUP_TAG, tags_of
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.terms.verdict import Direction

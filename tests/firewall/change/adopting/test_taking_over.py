@@ -12,7 +12,7 @@ STANDS = nothing_deployed(foreign_policies=old_policies())
 LEFT_ALONE = tuple(each for each in old_policies() if each["metadata"]["name"] in LEFT)
 
 
-def test_nothing_is_said_without_the_key() -> None:
+def test_there_is_no_warning_without_the_key() -> None:
     assert taking_over(shop_of_the_folder(adopt=None), STANDS) is None
     assert left_over(shop_of_the_folder(adopt=None), STANDS) == ()
 

@@ -31,11 +31,11 @@ def test_names_are_read_once_each_in_order() -> None:
 
 # fmt: off
 MISTAKES = [
-    ("10.20.0.1", ("'10.20.0.1' is an address and no domain name. Remove domains, and write addresses as cidrs under "
+    ("10.20.0.1", ("'10.20.0.1' is an address, not a domain name. Remove domains, and write addresses as cidrs under "
         "places in Pulumi.<stack>.yaml.")),
-    ("10.20.0.0/16", ("'10.20.0.0/16' is an address and no domain name. Remove domains, and write addresses as cidrs "
+    ("10.20.0.0/16", ("'10.20.0.0/16' is an address, not a domain name. Remove domains, and write addresses as cidrs "
         "under places in Pulumi.<stack>.yaml.")),
-    ("2001:db8::1", ("'2001:db8::1' is an address and no domain name. Remove domains, and write addresses as cidrs "
+    ("2001:db8::1", ("'2001:db8::1' is an address, not a domain name. Remove domains, and write addresses as cidrs "
         "under places in Pulumi.<stack>.yaml.")),
     ("https://api.stripe.com/v1", ("'https://api.stripe.com/v1' is more than a domain name. Write the name alone, and "
         "its ports under ports.")),
@@ -93,8 +93,8 @@ def test_no_connection_comes_from_a_name() -> None:
     flow = {"from": "payments", "to": "payer"}
 
     assert (refusal(lambda: parsed({"domains": ["api.stripe.com"]}, (flow,)))) == (
-        "traffic.yaml: flows[0].from: payments is known by domain names, and a connection comes from an address. Turn "
-        "the flow round, or declare an external with the addresses that payments connects from."
+        "traffic.yaml: flows[0].from: payments is known by domain names, and a connection comes from an address. "
+        "Reverse the flow, or declare an external with the addresses that payments connects from."
     )
 
 

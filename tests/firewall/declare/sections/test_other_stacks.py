@@ -132,7 +132,7 @@ def test_what_the_binding_cannot_take_is_one_error(
     assert error.remedy
 
 
-def test_an_output_that_is_no_block_is_refused_as_if_it_were_written() -> None:
+def test_an_output_that_is_not_a_block_is_refused_as_if_it_were_written() -> None:
     with pytest.raises(InputError, match=r"places\.redis\.cidrs\[0\]: 'sg-1' is not a CIDR"):
         parsed("places", "redis", value={"cidrs": output("groupIds")})
 

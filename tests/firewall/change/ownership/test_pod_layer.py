@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.whose.pod_layer import (
+from flash_ticket.firewall.change.ownership.pod_layer import (
     PodLayerStep,
     PoliciesInState,
     pod_layer_notices,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
 from flash_ticket.firewall.change.deployed import TAGS_OF_OTHERS, Deployed, Described, is_taken_over
-from flash_ticket.firewall.change.whose.ownership import completed
+from flash_ticket.firewall.change.ownership.own_resources import completed
 from flash_ticket.firewall.compile.owner import Claim, Owner, owner_in, tags_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, VpcFirewall
 from flash_ticket.firewall.terms.input_error import InputError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.deployed import Described
-from flash_ticket.firewall.change.whose.ownership import Tagged, own_flow_log
+from flash_ticket.firewall.change.ownership.own_resources import Tagged, own_flow_log
 from flash_ticket.firewall.compile.owner import CLUSTER_TAG, NAMESPACE_TAG, STACK_TAG, Owner, tags_of
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
@@ -111,7 +111,7 @@ def test_what_an_earlier_version_made_is_ours_if_our_pods_carry_its_groups(other
     assert together(OURS, before_namespaces(made_by(NEIGHBOUR))).of(DEV, VPC, attached(OURS)) == OURS
 
 
-def test_tags_that_are_only_half_completed_are_no_matter() -> None:
+def test_tags_that_are_only_half_completed_do_not_matter() -> None:
     former = before_namespaces(OURS)
     half = Tagged((*OURS.groups[:1], *former.groups[1:]), (*OURS.rules[:20], *former.rules[20:]), former.flow_logs)
 

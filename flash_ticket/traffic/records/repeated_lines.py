@@ -16,7 +16,7 @@ MOST_PACKETS = 20_000
 _STEPS: Final = {POLICY_VERDICT: 1, DROP: -1}
 
 
-class ToldTwice:
+class RepeatedLines:
     """Matches verdicts with drops, so that each packet counts once.
 
     The result for one connection and reason is the larger number of its two kinds of lines. So it does not matter which

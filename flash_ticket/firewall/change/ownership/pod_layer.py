@@ -51,7 +51,7 @@ def pod_layer_notices(planned: CompiledFirewall, deployed: Deployed, held: Polic
         yield Notice(
             "cluster.podLayer",
             "this update lets go of the NetworkPolicies, and the next one forgets them without deleting them",
-            f"Run {render}, commit DIR and let it be applied, and then run pulumi up once more",
+            f"Run {render}, commit DIR, have it applied, and then run pulumi up once more",
         )
         return
     if unlike := tuple(_unlike(planned, deployed)):

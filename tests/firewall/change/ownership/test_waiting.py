@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flash_ticket.firewall.change.deployed import Deployed
-from flash_ticket.firewall.change.whose.waiting import RunningPod, waiting_services
+from flash_ticket.firewall.change.ownership.waiting import RunningPod, waiting_services
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from tests.support.declared.described import deployed

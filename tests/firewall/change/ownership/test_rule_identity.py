@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from flash_ticket.firewall.change.deployed import Deployed, Described
-from flash_ticket.firewall.change.whose.rule_identity import added_by_others, taken_rules
+from flash_ticket.firewall.change.ownership.rule_identity import added_by_others, taken_rules
 from flash_ticket.firewall.compile.owner import STACK_TAG, Owner
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
@@ -55,7 +55,7 @@ def test_pods_with_groups_of_their_own_share_no_rule() -> None:
     assert refused(as_of(NEIGHBOUR, BETWEEN_OTHERS), shop(Attachment.PODS)) == []
 
 
-def test_rules_of_our_own_are_no_matter_even_without_their_tags() -> None:
+def test_rules_of_our_own_do_not_matter_even_without_their_tags() -> None:
     ours = deployed(ON_NODES)
     untagged = [{**each, "Tags": []} for each in BETWEEN_OTHERS]
 

@@ -1,0 +1,1 @@
+"""Who owns the resources in the account: this firewall, another one, or somebody else."""

@@ -1,1 +1,0 @@
-"""Whose the resources in the account are: this firewall's, another one's, or somebody else's."""
