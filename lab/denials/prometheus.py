@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ import yaml
 
 from lab.running import child
 
+JOB = "denials"
+"""The job of all targets."""
+
 _LISTENS = "127.0.0.1:9090"
 _LOG = "prometheus.log"
+_STORAGE = "data"
 _SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 _LOG_CHARACTERS = 1500
@@ -27,6 +32,10 @@ Group = Mapping[str, Any]
 
 class PrometheusEndedError(Exception):
     """Prometheus does not answer, or never reports what a caller waits for; the message quotes its log."""
+
+
+def _nothing(_: Path) -> None:
+    """Leave the storage empty."""
 
 
 def hurried(groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -64,7 +73,12 @@ class Prometheus:
     @classmethod
     @contextmanager
     def start(
-        cls, program: Path, folder: Path, groups: Sequence[Group], targets: Sequence[str]
+        cls,
+        program: Path,
+        folder: Path,
+        groups: Sequence[Group],
+        targets: Sequence[str],
+        fill: Callable[[Path], None] = _nothing,
     ) -> Iterator["Prometheus"]:
         """Run Prometheus for the length of a ``with`` block. It scrapes every two seconds.
 
@@ -73,19 +87,21 @@ class Prometheus:
             folder: A folder that does not exist.
             groups: The rules, as in the ``spec`` of a PrometheusRule.
             targets: The addresses and ports with the metrics.
+            fill: Gives its storage, a folder that does not exist, what it knows at the begin.
         """
         folder.mkdir()
+        fill(folder / _STORAGE)
         (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": list(groups)}))
         settings = {
             "global": {"scrape_interval": "2s", "scrape_timeout": "2s"},
             "rule_files": ["rules.yaml"],
-            "scrape_configs": [{"job_name": "denials", "static_configs": [{"targets": list(targets)}]}],
+            "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": list(targets)}]}],
         }
         (folder / "prometheus.yaml").write_text(yaml.safe_dump(settings))
         command = [
             str(program),
             "--config.file=prometheus.yaml",
-            "--storage.tsdb.path=data",
+            f"--storage.tsdb.path={_STORAGE}",
             f"--web.listen-address={_LISTENS}",
         ]
         process = child.start(command, folder, _LOG)
@@ -129,6 +145,10 @@ class Prometheus:
         """Return whether every rule was evaluated at least once."""
         rules = self._rules()
         return bool(rules) and all(rule["health"] != "unknown" for rule in rules)
+
+    def evaluated(self) -> datetime:
+        """Return when that rule was evaluated whose last evaluation is the longest ago."""
+        return min(datetime.fromisoformat(rule["lastEvaluation"]) for rule in self._rules())
 
     def wait(self, what: str, is_so: Callable[[], bool], seconds: float = _SECONDS) -> float:
         """Return how many seconds it took until a condition holds.

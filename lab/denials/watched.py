@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from flash_ticket.firewall.declare.binding import BINDING_KEY
+from lab.denials.past import remember
 from lab.denials.prometheus import Group, Prometheus, hurried
 from lab.enclosure.mounts import RUN
 from lab.node.node import Node
@@ -68,18 +70,22 @@ def metrics_of(node: Node) -> str:
 
 
 @contextmanager
-def alerting_on(program: str, groups: Sequence[Group], targets: Sequence[str]) -> Iterator[Prometheus]:
+def alerting_on(
+    program: str, groups: Sequence[Group], targets: Sequence[str], *, promtool: Path | None = None
+) -> Iterator[Prometheus]:
     """Run a Prometheus that evaluates rules, for the length of a ``with`` block.
 
     Args:
         program: Its executable.
         groups: The rules; their minutes become seconds.
         targets: The addresses and ports with the metrics.
+        promtool: With it, Prometheus knows the metrics for a while already: what they count so far is nothing new.
 
     Raises:
         PrometheusEndedError: It does not evaluate them.
     """
-    with Prometheus.start(Path(program), RUN / "prometheus", hurried(groups), targets) as alerting:
+    folder, fills = RUN / "prometheus", [partial(remember, promtool, targets)] if promtool else []
+    with Prometheus.start(Path(program), folder, hurried(groups), targets, *fills) as alerting:
         alerting.wait("the first evaluation of every rule", alerting.is_evaluated)
         yield alerting
 

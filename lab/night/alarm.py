@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -13,7 +14,7 @@ from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import alerting_on, metrics_of, rule_groups
 from lab.running.engine import EngineError
 from lab.shop.shop import Shop
-from lab.toolchain.prometheus import PrometheusError, prometheus
+from lab.toolchain.prometheus import PrometheusError, prometheus, promtool
 
 ALERT = Alert.DENIED_TRAFFIC
 _DIRECTIONS = {"egress", "ingress"}
@@ -57,7 +58,8 @@ class Alarm:
             EngineError: Prometheus cannot be had, or does not evaluate them.
         """
         try:
-            with alerting_on(str(prometheus()), rule_groups(shop), [metrics_of(shop.node)]) as watching:
+            targets = [metrics_of(shop.node)]
+            with alerting_on(str(prometheus()), rule_groups(shop), targets, promtool=promtool()) as watching:
                 watching.wait("the agent's metrics", watching.is_scraped)
                 yield cls(watching)
         except (PrometheusError, PrometheusEndedError) as error:
@@ -68,7 +70,10 @@ class Alarm:
 
         Raises:
             EngineError: The alert is pending or fires.
+            PrometheusEndedError: The rules are not evaluated in time.
         """
+        scraped = datetime.now(UTC)
+        self._watching.wait("an evaluation of what was scraped", lambda: self._watching.evaluated() > scraped)
         state = self._watching.states()[ALERT]
         _say(f"Prometheus evaluates the deployed rules; a minute of theirs is a second here. {ALERT}: {state}")
         if state != "inactive":
