@@ -190,7 +190,10 @@ def _compiled(
     matrix: Matrix, binding: dict[str, Any], stack: str, cni: CniName, account: SymbolicAccount
 ) -> CompiledFirewall:
     binding = deepcopy(binding)
-    binding["cluster"]["cni"]["name"] = cni.value
+    plugin = binding["cluster"]["cni"]
+    plugin["name"] = cni.value
+    if cni is not CniName.VPC_CNI:
+        plugin.pop("enforcingMode", None)
     if (
         cni is CniName.CILIUM
     ):  # the binding refuses DNS on a node that ipBlocks do not match; packets try it all the same

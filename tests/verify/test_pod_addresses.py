@@ -46,7 +46,7 @@ def test_a_pod_that_is_elsewhere_on_its_node_or_gone_is_not_found(harmless: Pod)
 
 def test_with_cilium_an_address_is_no_pod() -> None:
     content = binding_content("dev")
-    content["cluster"]["cni"]["name"] = "cilium"
+    content["cluster"]["cni"] = {"name": "cilium"}
     assert findings(compile_firewall(shop_matrix(), environment_of("dev", content)), stranger()) == []
 
 

@@ -22,7 +22,7 @@ from flash_ticket.firewall.declare.binding import (
     Binding,
     PlaceEntry,
 )
-from flash_ticket.firewall.declare.built_in import written_name
+from flash_ticket.firewall.declare.built_in import BuiltIn, written_name
 from flash_ticket.firewall.declare.choices import Network, Protection
 from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.terms.input_error import InputError, refuse_all
@@ -108,9 +108,11 @@ class _Binder:
     def _wrong_places(self, binding: Binding, outside: list[str]) -> Iterator[InputError]:
         for name in outside:
             if name not in binding.places:
-                yield self.lookup.refuse(
-                    "places", f"the external {name} of traffic.yaml has no place in this stack", f"Add places.{name}"
-                )
+                remedy = f"Add places.{name}"
+                if name in {*BuiltIn}:
+                    remedy += ", or remove it from externals: the name then means what every cluster has"
+                problem = f"the external {name} of traffic.yaml has no place in this stack"
+                yield self.lookup.refuse("places", problem, remedy)
         for name in binding.places:
             if name not in outside and self._is_looked_up(name):
                 yield self.lookup.refuse(

@@ -55,7 +55,7 @@ def validated(model: type[Model], content: Any, source: str, prefix: str = "") -
     reported = [each for each in found if each["type"] != "missing" or not _is_misspelt(each["loc"], unknown)]
     reported.sort(key=lambda detail: detail["type"] != "extra_forbidden")
     mistakes = [
-        InputError(source, _key(prefix, each["loc"]), *_problem_and_remedy(model, each))
+        InputError(source, _key(prefix, _location(each)), *_problem_and_remedy(model, each))
         for each in reported[:MOST_MISTAKES]
     ]
     raise replace(mistakes[0], more=tuple(mistakes[1:]))
@@ -64,6 +64,13 @@ def validated(model: type[Model], content: Any, source: str, prefix: str = "") -
 def _is_misspelt(missing: tuple[int | str, ...], unknown: list[tuple[int | str, ...]]) -> bool:
     beside = [str(each[-1]) for each in unknown if each[:-1] == missing[:-1]]
     return bool(get_close_matches(str(missing[-1]), beside, n=1))
+
+
+def _location(detail: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where a mistake is; a key that is not text is there as YAML reads it, where pydantic has a number."""
+    if detail["type"] != "invalid_key":
+        return detail["loc"]
+    return (*detail["loc"][:-1], shown(detail["input"]))
 
 
 def _key(prefix: str, location: tuple[int | str, ...]) -> str:
@@ -87,7 +94,7 @@ _WORDS = {
     "too_short": ("it is empty", "Add at least one entry"),
     "string_type": ("{value} is not text", _TEXT),
     "string_too_short": ("it is empty", _TEXT),
-    "invalid_key": ("this key is not text", _TEXT),
+    "invalid_key": ("YAML reads this key as {value}, not as text", "Put it in quotes, or remove it"),
     "bool_type": ("{value} is neither true nor false", "Write true or false, without quotes"),
     "int_type": ("{value} is not a whole number", "Write a whole number, without quotes"),
     "greater_than_equal": ("{value} is too small", "Write {ge} or more"),

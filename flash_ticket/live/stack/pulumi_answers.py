@@ -11,8 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.declare.sections.other_stacks import Outputs, ReadOutputs, Unreadable, Withheld
 from flash_ticket.firewall.terms.input_error import InputError
+
+_NO_PULUMI = "the Pulumi CLI is not installed"
+_INSTALL = "Install the Pulumi CLI: only it can read environments"
 
 _HIDDEN = "[secret]"
 """What Pulumi shows in place of a secret."""
@@ -43,10 +47,12 @@ def resolved_settings(folder: Path, stack: str) -> dict[str, Any]:
     asked = _ask(folder, ["pulumi", "--non-interactive", "config", "--json", "--stack", stack])
     if isinstance(asked, Unreadable):
         raise InputError(
-            f"stack {stack}",
+            stack_file(stack.rpartition("/")[2]),
             "environment",
             f"Pulumi cannot resolve its configuration: {asked.why.rstrip('.')}",
-            "Fix it, such as with pulumi login: environments are kept in Pulumi Cloud",
+            _INSTALL
+            if asked.why == _NO_PULUMI
+            else "Correct the list of environments, or log in to Pulumi Cloud, which keeps them (pulumi login)",
         )
     return {key: _setting(entry) for key, entry in asked.items()}
 
@@ -65,7 +71,7 @@ def _ask(folder: Path, command: list[str]) -> dict[str, Any] | Unreadable:
             command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
     except FileNotFoundError:
-        return Unreadable("the Pulumi CLI is not installed")
+        return Unreadable(_NO_PULUMI)
     if done.returncode:
         return Unreadable(" ".join(done.stderr.decode(errors="replace").split()).removeprefix("error: "))
     found: dict[str, Any] = json.loads(done.stdout)

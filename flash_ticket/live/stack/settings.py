@@ -127,9 +127,9 @@ def read_stack_file(folder: Path, stack: str, others: OtherStacks = OtherStacks.
         InputError: The file is not readable, a key is unknown, missing or encrypted, or the binding is not valid.
     """
     name = stack.rpartition("/")[2]
-    settings = read_settings(folder, stack, resolved_settings)
-    texts = dict(_texts(settings, folder, stack_file(name)))
     with lines_of_settings(folder, name):
+        settings = read_settings(folder, stack, resolved_settings)
+        texts = dict(_texts(settings, folder, stack_file(name)))
         read = outputs_beside(folder) if others is OtherStacks.READ else None
         return configuration(name, {**settings, **texts}, read)
 

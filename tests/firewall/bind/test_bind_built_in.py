@@ -14,7 +14,7 @@ from flash_ticket.firewall.bind.symbolic_account import SymbolicAccount
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup
 from flash_ticket.firewall.declare.binding import parse_binding
 from flash_ticket.firewall.declare.choices import Network
-from flash_ticket.firewall.declare.matrix import Matrix
+from flash_ticket.firewall.declare.matrix import External, Matrix
 from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.address_ends import Held, Holder, KnownAddresses, Question
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
@@ -232,6 +232,18 @@ def test_a_place_for_what_is_looked_up_is_refused(name: str) -> None:
     assert str(refused.value) == (
         f"Pulumi.dev.yaml: flash-ticket-firewall:binding.places.{name}: {name} needs no place, because the program "
         "looks it up. Remove it."
+    )
+
+
+def test_a_built_in_peer_that_is_declared_without_a_place_is_refused_with_both_ways_out() -> None:
+    matrix = replace(declared(), externals=(External("alb", (), None, ()), External("kubernetes-api", (), None, ())))
+
+    with pytest.raises(InputError) as error:
+        bound(matrix)
+
+    assert str(error.value).endswith(
+        "the external kubernetes-api of traffic.yaml has no place in this stack. Add places.kubernetes-api, or remove "
+        "it from externals: the name then means what every cluster has."
     )
 
 

@@ -33,7 +33,8 @@ def firewall(change: Callable[[Binding], object]) -> CompiledFirewall:
 def place(name: str, where: Binding, cni: str = "vpc-cni", attachment: str = "pods") -> CompiledFirewall:
     def change(binding: Binding) -> None:
         binding["places"][name] = where
-        binding["cluster"]["cni"]["name"] = cni
+        if cni != "vpc-cni":
+            binding["cluster"]["cni"] = {"name": cni}
         binding["cluster"]["attachment"] = attachment
 
     return firewall(change)

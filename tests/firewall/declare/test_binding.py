@@ -66,6 +66,12 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "cni.cilium.ipBlocksMatch: [nodes] here.")),
     ("settings of another plug-in", "cluster.cni.cilium", {"policyVerdicts": "audited"},
         (".cluster.cni: the plug-in is vpc-cni, and cilium has settings of Cilium. Remove one.")),
+    ("an enforcing mode, which only the VPC CNI has", "cluster.cni", {"name": "cilium", "enforcingMode": "strict"},
+        (".cluster.cni: the plug-in is cilium, and only the VPC CNI has enforcingMode. Remove enforcingMode, or write "
+        "name: vpc-cni.")),
+    ("a way to IPv4, which only the VPC CNI has", "cluster.cni", {"name": "calico", "ipv4Egress": "none"},
+        (".cluster.cni: the plug-in is calico, and only the VPC CNI has ipv4Egress. Remove ipv4Egress, or write "
+        "name: vpc-cni.")),
     ("a plug-in that replaces no kube-proxy", "cluster.cni.kubeProxy", "cilium",
         (".cluster.cni: the plug-in is vpc-cni, and only Cilium replaces kube-proxy. Write the mode of kube-proxy, "
         "such as kubeProxy: iptables, or name: cilium.")),

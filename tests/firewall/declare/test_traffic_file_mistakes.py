@@ -233,7 +233,11 @@ MISTAKES = [
         ("line 5, column 12: the tag 'tag:yaml.org,2002:python/name:os.system' is not allowed here. Remove it, and "
         "put text in quotes.")),
     ("a date that does not exist", PORTS, "ports: 2026-02-30",
-        "line 5, column 12: '2026-02-30' cannot be read as timestamp. Correct it, or put it in quotes."),
+        "services.gateway.ports: '2026-02-30' is not a list. Write a list, in brackets."),
+    ("a last day that does not exist", FLOW, "- {from: alb, to: gateway, until: 2026-02-30}",
+        "flows[0].until: '2026-02-30' is not a day. Write one such as 2026-12-31."),
+    ("a key that YAML does not read as text", FLOW, "- {from: alb, to: gateway, on: 1}",
+        "flows[0].true: YAML reads this key as true, not as text. Put it in quotes, or remove it."),
     ("a control character", NAMESPACE, "namespace: \x07",
         ('this is not YAML: unacceptable character #x0007: control characters are not allowed in "<unicode '
         'string>", position 11. Correct the YAML.')),

@@ -10,6 +10,7 @@ import pytest
 from flash_ticket.firewall.declare.sections.other_stacks import Unreadable, Withheld
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.live.stack.pulumi_answers import outputs_beside, resolved_settings
+from flash_ticket.live.stack.settings import read_stack_file
 
 Answering = Callable[[object], Path]
 
@@ -80,5 +81,25 @@ def test_an_environment_that_pulumi_cannot_open_is_one_error(answering: Answerin
     answering({})
     failing(tmp_path, "the backend does not support environments")
 
-    with pytest.raises(InputError, match="environment: Pulumi cannot resolve its configuration: the backend does not"):
-        resolved_settings(tmp_path, "dev")
+    with pytest.raises(InputError) as error:
+        resolved_settings(tmp_path, "acme/shop/dev")
+
+    assert str(error.value) == (
+        "Pulumi.dev.yaml: environment: Pulumi cannot resolve its configuration: the backend does not support "
+        "environments. Correct the list of environments, or log in to Pulumi Cloud, which keeps them (pulumi login)."
+    )
+
+
+def test_without_pulumi_a_stack_with_an_environment_says_where_it_names_it_and_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {aws:region: eu-west-1}\nenvironment: [acme/shop]\n")
+
+    with pytest.raises(InputError) as error:
+        read_stack_file(tmp_path, "dev")
+
+    assert str(error.value) == (
+        "Pulumi.dev.yaml: environment: Pulumi cannot resolve its configuration: the Pulumi CLI is not installed. "
+        "Install the Pulumi CLI: only it can read environments. See line 2."
+    )

@@ -29,6 +29,11 @@ def refusal(folder: Path, **settings: Any) -> str:  # noqa: ANN401 - likewise
     return str(error.value)
 
 
+def line_of(folder: Path, key: str) -> int:
+    lines = (folder / "Pulumi.dev.yaml").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.strip().startswith(f"{key}:"))
+
+
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("owner", ["", "acme/flash-ticket-firewall/"])
 def test_the_committed_stacks_can_be_read(stack: str, owner: str) -> None:
@@ -77,7 +82,8 @@ def test_an_encrypted_kubeconfig_is_refused_with_an_alternative(
 
     assert refusal(tmp_path, kubernetes_kubeconfig=ENCRYPTED) == (
         "Pulumi.dev.yaml: kubernetes:kubeconfig: it is encrypted, and only the engine can read it. Set KUBECONFIG to "
-        "the file that leads to this stack's cluster (aws eks update-kubeconfig)."
+        "the file that leads to this stack's cluster (aws eks update-kubeconfig). "
+        f"See line {line_of(tmp_path, 'kubernetes:kubeconfig')}."
     )
     monkeypatch.setenv("KUBECONFIG", "/etc/kubeconfig")
     assert read(tmp_path, kubernetes_kubeconfig=ENCRYPTED).kubeconfig is None
@@ -86,7 +92,8 @@ def test_an_encrypted_kubeconfig_is_refused_with_an_alternative(
 @pytest.mark.parametrize("key", ["aws:region", "aws:profile", "kubernetes:context"])
 def test_other_encrypted_settings_are_refused(tmp_path: Path, key: str) -> None:
     assert refusal(tmp_path, **{key: ENCRYPTED}) == (
-        f"Pulumi.dev.yaml: {key}: it is encrypted, and only the engine can read it. Write plain text."
+        f"Pulumi.dev.yaml: {key}: it is encrypted, and only the engine can read it. Write plain text. "
+        f"See line {line_of(tmp_path, key)}."
     )
 
 

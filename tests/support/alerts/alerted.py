@@ -20,7 +20,8 @@ EVERYTHING: dict[str, Any] = {
 def alerted_content(cni: str = "cilium", stack: str = "dev", alerts: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a new copy of a committed stack's binding, with a network plug-in and alerts."""
     content = binding_content(stack)
-    content["cluster"]["cni"]["name"] = cni
+    if cni != content["cluster"]["cni"]["name"]:  # the other keys are the VPC CNI's
+        content["cluster"]["cni"] = {"name": cni}
     content["alerts"] = EVERYTHING if alerts is None else alerts
     return content
 

@@ -91,6 +91,10 @@ class Cni(FileModel):
 
     @model_validator(mode="after")
     def _is_of_this_plugin(self) -> Self:
+        for key, field in (("enforcingMode", "enforcing_mode"), ("ipv4Egress", "ipv4_egress")):
+            if self.name is not CniName.VPC_CNI and field in self.model_fields_set:
+                problem = f"the plug-in is {self.name.value}, and only the VPC CNI has {key}"
+                raise refusal(problem, f"Remove {key}, or write name: vpc-cni")
         if self.name is CniName.CILIUM:
             return self
         if "cilium" in self.model_fields_set:

@@ -84,11 +84,15 @@ def is_unclear_number(text: str, value: object) -> bool:
 def declared_scalar(text: str) -> Any:  # noqa: ANN401 - a date among others
     """Return the value of YAML 1.1, but refuse each spelling of a number that people read as another one.
 
+    What looks like a date and is none, such as 2026-02-30, stays text: its key says what it wants instead.
+
     Raises:
         UnclearNumberError: The text is such a number.
-        ValueError: The text looks like a date or a number, but is none.
     """
-    value = yaml_1_1_scalar(text)
+    try:
+        value = yaml_1_1_scalar(text)
+    except ValueError:
+        return text
     if not is_unclear_number(text, value):
         return value
     digits = _DIGITS.fullmatch(text.replace("_", ""))
