@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 _MEMORY: Final = "512MB"
 """How much memory DuckDB uses before it writes to its temporary folder; Python and file buffers need more."""
 
-_BATCH: Final = 10_000
+_BATCH: Final = 2_048
+"""How many rows are fetched at once: as many as DuckDB holds in one vector, so that they are still in the cache."""
 
 _MOST_READINGS: Final = 5
 """How often files are read again that change while they are read."""

@@ -87,11 +87,18 @@ _IS_USUAL: Final = f"""srcport BETWEEN 0 AND 65535 AND dstport BETWEEN 0 AND 655
 
 _IS_VALID: Final = f"COALESCE({' AND '.join(condition for _, condition in _VALID)}, FALSE)"
 
+# A rejected reply comes from the called end: egress of its interface means that it was recorded at the destination.
+_END_SEEN: Final = f"""CASE WHEN is_reply AND {_HAS_PORTS}
+    THEN CASE WHEN flow_direction = 'ingress' THEN 'egress' WHEN flow_direction = 'egress' THEN 'ingress' END
+    ELSE flow_direction END"""
+
 # What rejected lines say besides their ends, in one text: grouping by three columns takes longer than cutting later.
-# No line of a text file contains the character between.
+# No line of a text file contains the character between. What is not there is last in every order.
 _BREAK: Final = "CHR(10)"
+_ABSENT: Final = "'~'"
+_SAID: Final = (_END_SEEN, "interface_id", "reject_reason")
 _REFUSAL: Final = f" || {_BREAK} || ".join(
-    ("'REJECT'", *(f"COALESCE({name}, '-')" for name in ("flow_direction", "reject_reason", "interface_id")))
+    ("'REJECT'", *(f"COALESCE(NULLIF({each}, '-'), {_ABSENT})" for each in _SAID))
 )
 
 # No valid line has one of the two statuses without traffic.
@@ -107,10 +114,7 @@ _IS_TRAFFIC: Final = "(exception IS NULL OR exception LIKE 'REJECT%')"
 _LINE_KEYS: Final = "sender, receiver, protocol, called_port, is_reply, exception"
 """The columns of lines that are counted together at first: as few and as plain as can be."""
 
-_KEYS: Final = "outcome, source, destination, number, port, direction, reason, interface"
-
-_OF_REJECTED: Final = ("outcome", "direction", "reason", "interface")
-"""The columns of the groups that rejected lines fill."""
+_KEYS: Final = "source, destination, number, port, exception"
 
 
 def column(field: str) -> str:
@@ -152,22 +156,19 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
             FROM keyed
             GROUP BY {_LINE_KEYS}{_listed(moments.names)}
         ),
-        told AS (
-            SELECT *, {_IS_TRAFFIC} AS is_traffic, {_IS_TRAFFIC} AND {_HAS_PORTS} AND is_reply AS is_answer,
-                COALESCE({_part(1)}, 'ACCEPT') AS outcome,
-                {_part(2)} AS seen, {_part(3)} AS reason, {_part(4)} AS interface
+        traced AS (
+            SELECT *, {_IS_TRAFFIC} AS is_traffic, {_IS_TRAFFIC} AND {_HAS_PORTS} AND is_reply AS is_answer
             FROM counted
         ),
         turned AS (
-            SELECT outcome, reason, interface, is_answer, lines, first_start, last_end{_listed(moments.turned)},
+            SELECT exception, is_answer, lines, first_start, last_end{_listed(moments.turned)},
                 CASE WHEN is_answer THEN receiver WHEN is_traffic THEN sender END AS source,
                 CASE WHEN is_answer THEN sender WHEN is_traffic THEN receiver END AS destination,
                 CASE WHEN is_traffic THEN protocol END AS number,
                 CASE WHEN is_traffic THEN CASE WHEN {_HAS_PORTS} THEN called_port ELSE 0 END END AS port,
-                {_END_SEEN} AS direction,
                 least_flags <> 2 OR most_flags <> 2 AS goes_on,
                 COALESCE(least_flags = 2 AND most_flags = 2 AND with_flags = lines, FALSE) AS opens
-            FROM told
+            FROM traced
         ),
         grouped AS (
             SELECT {_KEYS}{_listed(moments.names)}, CAST(SUM(lines) AS BIGINT) AS lines,
@@ -177,14 +178,16 @@ def flow_log_query(scope: Scope, dialect: Dialect, table: str) -> str:
             GROUP BY {_KEYS}{_listed(moments.names)}
         ),
         compared AS ({_compared(moments, dialect)}),
-        judged AS (SELECT *, {_disposition(moments)} AS disposition FROM compared)
-        SELECT CASE WHEN source IS NULL THEN outcome ELSE 'traffic' END AS kind,
+        judged AS (SELECT *, {_disposition(moments)} AS disposition FROM compared),
+        explained AS (
+            SELECT *, CASE WHEN disposition = 'stopped' THEN COALESCE(exception, first_refusal) END AS refusal
+            FROM judged
+        )
+        SELECT CASE WHEN source IS NULL THEN exception ELSE 'traffic' END AS kind,
             disposition, source, destination, number AS protocol, port,
-            {_of_stopped("direction")} AS direction,
-            {_of_stopped("reason")} AS reason,
-            {_of_stopped("interface")} AS interface,
+            {_part(2)} AS direction, {_part(4)} AS reason, {_part(3)} AS interface,
             lines, first_start, last_end
-        FROM judged
+        FROM explained
     """  # noqa: S608 - names and numbers of our own
     return _rendered(text, dialect)
 
@@ -340,16 +343,12 @@ def _listed(expressions: Sequence[str]) -> str:
 
 
 def _part(number: int) -> str:
-    """Return a part of the exception; NULL if it says nothing."""
-    return f"NULLIF(SPLIT_PART(exception, {_BREAK}, {number}), '-')"
+    """Return a part of the refusal; NULL if there is none, or it says nothing."""
+    return f"NULLIF(SPLIT_PART(refusal, {_BREAK}, {number}), {_ABSENT})"
 
-
-# A rejected reply comes from the called end: egress of its interface means that it was recorded at the destination.
-_END_SEEN: Final = """CASE WHEN NOT is_answer THEN seen
-    WHEN seen = 'ingress' THEN 'egress' WHEN seen = 'egress' THEN 'ingress' END"""
 
 # A caller without an answer sends only SYN: no FIN, no RST, no data.
-_SHOWS_ANSWER: Final = "outcome = 'ACCEPT' AND (shows_answer OR number NOT IN (6, 17, 132))"
+_SHOWS_ANSWER: Final = "exception IS NULL AND (shows_answer OR number NOT IN (6, 17, 132))"
 
 
 def _disposition(moments: _Moments) -> str:
@@ -358,9 +357,9 @@ def _disposition(moments: _Moments) -> str:
     What one interface let out and another refused was stopped, and both lines belong to it.
     """
     return f"""CASE WHEN source IS NULL THEN NULL
-        WHEN outcome = 'REJECT' THEN 'stopped'
+        WHEN exception IS NOT NULL THEN 'stopped'
         WHEN answered {moments.crossing} THEN 'passed'
-        WHEN first_outcome = 'REJECT' THEN 'stopped'
+        WHEN first_refusal IS NOT NULL THEN 'stopped'
         WHEN number = 6 AND only_opens THEN 'unanswered'
         ELSE 'passed' END"""
 
@@ -369,24 +368,17 @@ def _compared(moments: _Moments, dialect: Dialect) -> str:
     """Return the query for all groups, each with what the others with the same ends, port and moment say.
 
     Athena would read all lines again for a second mention of the groups, so there it is one pass with windows. For
-    DuckDB the groups stand in memory, and only those that were rejected are sorted.
+    DuckDB the groups stand in memory, and only those that were rejected are compared.
     """
     alike = f"source, destination, number, port{_listed(moments.alike)}"
-    order = "ORDER BY direction, interface, reason"
     if dialect is Dialect.ATHENA or moments.alike:
-        over = f"""OVER (PARTITION BY {alike} {order.replace("BY", "BY outcome DESC,")}
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)"""
-        firsts = ", ".join(f"FIRST_VALUE({name}) {over} AS first_{name}" for name in _OF_REJECTED)
-        return f"SELECT *, BOOL_OR({_SHOWS_ANSWER}) {over} AS answered, {firsts} FROM grouped"  # noqa: S608 - names of our own
-    firsts = ", ".join(f"FIRST({name} {order}) AS first_{name}" for name in _OF_REJECTED)
-    return f"""SELECT grouped.*, {_SHOWS_ANSWER} AS answered, {", ".join(f"first_{name}" for name in _OF_REJECTED)}
+        over = f"OVER (PARTITION BY {alike})"
+        return f"""SELECT *, BOOL_OR({_SHOWS_ANSWER}) {over} AS answered, MIN(exception) {over} AS first_refusal
+            FROM grouped"""  # noqa: S608 - names of our own
+    return f"""SELECT grouped.*, {_SHOWS_ANSWER} AS answered, first_refusal
         FROM grouped LEFT JOIN (
-            SELECT {alike}, {firsts} FROM grouped WHERE outcome = 'REJECT' GROUP BY {alike}
+            SELECT {alike}, MIN(exception) AS first_refusal FROM grouped WHERE exception IS NOT NULL GROUP BY {alike}
         ) USING ({alike})"""  # noqa: S608 - names of our own
-
-
-def _of_stopped(value: str) -> str:
-    return f"CASE WHEN outcome = 'REJECT' THEN {value} WHEN disposition = 'stopped' THEN first_{value} END"
 
 
 def _rendered(text: str, dialect: Dialect) -> str:

@@ -49,11 +49,26 @@ WITH lines AS (
         THEN CONCAT(
           CAST('REJECT' AS VARCHAR),
           CAST(CHR(  10) AS VARCHAR),
-          CAST(COALESCE(flow_direction, '-') AS VARCHAR),
+          CAST(COALESCE(
+            NULLIF(
+              CASE
+                WHEN is_reply AND protocol IN (6, 17, 132)
+                THEN CASE
+                  WHEN flow_direction = 'ingress'
+                  THEN 'egress'
+                  WHEN flow_direction = 'egress'
+                  THEN 'ingress'
+                END
+                ELSE flow_direction
+              END,
+              '-'
+            ),
+            '~'
+          ) AS VARCHAR),
           CAST(CHR(  10) AS VARCHAR),
-          CAST(COALESCE(reject_reason, '-') AS VARCHAR),
+          CAST(COALESCE(NULLIF(interface_id, '-'), '~') AS VARCHAR),
           CAST(CHR(  10) AS VARCHAR),
-          CAST(COALESCE(interface_id, '-') AS VARCHAR)
+          CAST(COALESCE(NULLIF(reject_reason, '-'), '~') AS VARCHAR)
         )
       END
       ELSE CASE
@@ -93,11 +108,26 @@ WITH lines AS (
           THEN CONCAT(
             CAST('REJECT' AS VARCHAR),
             CAST(CHR(  10) AS VARCHAR),
-            CAST(COALESCE(flow_direction, '-') AS VARCHAR),
+            CAST(COALESCE(
+              NULLIF(
+                CASE
+                  WHEN is_reply AND protocol IN (6, 17, 132)
+                  THEN CASE
+                    WHEN flow_direction = 'ingress'
+                    THEN 'egress'
+                    WHEN flow_direction = 'egress'
+                    THEN 'ingress'
+                  END
+                  ELSE flow_direction
+                END,
+                '-'
+              ),
+              '~'
+            ) AS VARCHAR),
             CAST(CHR(  10) AS VARCHAR),
-            CAST(COALESCE(reject_reason, '-') AS VARCHAR),
+            CAST(COALESCE(NULLIF(interface_id, '-'), '~') AS VARCHAR),
             CAST(CHR(  10) AS VARCHAR),
-            CAST(COALESCE(interface_id, '-') AS VARCHAR)
+            CAST(COALESCE(NULLIF(reject_reason, '-'), '~') AS VARCHAR)
           )
         END
         WHEN log_status = 'NODATA'
@@ -133,7 +163,7 @@ WITH lines AS (
     called_port,
     is_reply,
     exception
-), told AS (
+), traced AS (
   SELECT
     *,
     (
@@ -143,17 +173,11 @@ WITH lines AS (
       exception IS NULL OR exception LIKE 'REJECT%'
     )
     AND protocol IN (6, 17, 132)
-    AND is_reply AS is_answer,
-    COALESCE(NULLIF(SPLIT_PART(exception, CHR(  10), 1), '-'), 'ACCEPT') AS outcome,
-    NULLIF(SPLIT_PART(exception, CHR(  10), 2), '-') AS seen,
-    NULLIF(SPLIT_PART(exception, CHR(  10), 3), '-') AS reason,
-    NULLIF(SPLIT_PART(exception, CHR(  10), 4), '-') AS interface
+    AND is_reply AS is_answer
   FROM counted
 ), turned AS (
   SELECT
-    outcome,
-    reason,
-    interface,
+    exception,
     is_answer,
     lines,
     first_start,
@@ -165,27 +189,16 @@ WITH lines AS (
       WHEN is_traffic
       THEN CASE WHEN protocol IN (6, 17, 132) THEN called_port ELSE 0 END
     END AS port,
-    CASE
-      WHEN NOT is_answer
-      THEN seen
-      WHEN seen = 'ingress'
-      THEN 'egress'
-      WHEN seen = 'egress'
-      THEN 'ingress'
-    END AS direction,
     least_flags <> 2 OR most_flags <> 2 AS goes_on,
     COALESCE(least_flags = 2 AND most_flags = 2 AND with_flags = lines, FALSE) AS opens
-  FROM told
+  FROM traced
 ), grouped AS (
   SELECT
-    outcome,
     source,
     destination,
     number,
     port,
-    direction,
-    reason,
-    interface,
+    exception,
     CAST(SUM(lines) AS BIGINT) AS lines,
     MIN(first_start) AS first_start,
     MAX(last_end) AS last_end,
@@ -195,44 +208,18 @@ WITH lines AS (
     BOOL_AND(opens) AS only_opens
   FROM turned
   GROUP BY
-    outcome,
     source,
     destination,
     number,
     port,
-    direction,
-    reason,
-    interface
+    exception
 ), compared AS (
   SELECT
     *,
-    BOOL_OR(outcome = 'ACCEPT' AND (
+    BOOL_OR(exception IS NULL AND (
       shows_answer OR NOT number IN (6, 17, 132)
-    )) OVER (
-      PARTITION BY source, destination, number, port
-      ORDER BY outcome DESC, direction, interface, reason
-      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS answered,
-    FIRST_VALUE(outcome) OVER (
-      PARTITION BY source, destination, number, port
-      ORDER BY outcome DESC, direction, interface, reason
-      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS first_outcome,
-    FIRST_VALUE(direction) OVER (
-      PARTITION BY source, destination, number, port
-      ORDER BY outcome DESC, direction, interface, reason
-      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS first_direction,
-    FIRST_VALUE(reason) OVER (
-      PARTITION BY source, destination, number, port
-      ORDER BY outcome DESC, direction, interface, reason
-      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS first_reason,
-    FIRST_VALUE(interface) OVER (
-      PARTITION BY source, destination, number, port
-      ORDER BY outcome DESC, direction, interface, reason
-      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-    ) AS first_interface
+    )) OVER (PARTITION BY source, destination, number, port) AS answered,
+    MIN(exception) OVER (PARTITION BY source, destination, number, port) AS first_refusal
   FROM grouped
 ), judged AS (
   SELECT
@@ -240,44 +227,34 @@ WITH lines AS (
     CASE
       WHEN source IS NULL
       THEN NULL
-      WHEN outcome = 'REJECT'
+      WHEN NOT exception IS NULL
       THEN 'stopped'
       WHEN answered
       THEN 'passed'
-      WHEN first_outcome = 'REJECT'
+      WHEN NOT first_refusal IS NULL
       THEN 'stopped'
       WHEN number = 6 AND only_opens
       THEN 'unanswered'
       ELSE 'passed'
     END AS disposition
   FROM compared
+), explained AS (
+  SELECT
+    *,
+    CASE WHEN disposition = 'stopped' THEN COALESCE(exception, first_refusal) END AS refusal
+  FROM judged
 )
 SELECT
-  CASE WHEN source IS NULL THEN outcome ELSE 'traffic' END AS kind,
+  CASE WHEN source IS NULL THEN exception ELSE 'traffic' END AS kind,
   disposition,
   source,
   destination,
   number AS protocol,
   port,
-  CASE
-    WHEN outcome = 'REJECT'
-    THEN direction
-    WHEN disposition = 'stopped'
-    THEN first_direction
-  END AS direction,
-  CASE
-    WHEN outcome = 'REJECT'
-    THEN reason
-    WHEN disposition = 'stopped'
-    THEN first_reason
-  END AS reason,
-  CASE
-    WHEN outcome = 'REJECT'
-    THEN interface
-    WHEN disposition = 'stopped'
-    THEN first_interface
-  END AS interface,
+  NULLIF(SPLIT_PART(refusal, CHR(  10), 2), '~') AS direction,
+  NULLIF(SPLIT_PART(refusal, CHR(  10), 4), '~') AS reason,
+  NULLIF(SPLIT_PART(refusal, CHR(  10), 3), '~') AS interface,
   lines,
   first_start,
   last_end
-FROM judged
+FROM explained
