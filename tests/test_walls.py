@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from botocore import xform_name
+from botocore.loaders import Loader
 
 from tests.support.rooms import OUTSIDE_WORLD, PURE, ROOT
 
@@ -88,7 +90,7 @@ def broken(promise: Callable[[Path], None], path: Path) -> str:
 # The floors of the house, from the ground up: a room imports from floors below its own, and from itself.
 PACKAGE = (("firewall",), ("traffic",), ("verify",), ("live", "report"), ("operate",), ("cli",))
 FIREWALL = (("terms",), ("declare", "analyse"), ("bind",), ("compile",), ("prove",), ("change",))
-NETWORK = OUTSIDE_WORLD | {"requests", "urllib3", "http", "socket", "subprocess", "moto"}
+NETWORK = OUTSIDE_WORLD | {"requests", "urllib", "urllib3", "http", "socket", "ssl", "subprocess", "moto"}
 
 
 def floor(room: str, floors: tuple[tuple[str, ...], ...]) -> int:
@@ -193,6 +195,7 @@ WRITING = re.compile(
     r"(create|delete|put|patch|replace|modify|authorize|revoke|update|start|stop|attach|detach|associate|disassociate"
     r"|add|remove|set|tag|untag|cancel|copy|upload|restore|run|invoke|connect|execute|import)_[a-z0-9_]+"
 )
+READING = re.compile(r"(batch_get|describe|filter|get|head|list|lookup)_[a-z0-9_]+")
 QUESTIONS = {
     "start_query_execution": "Athena answers nothing but a query that somebody starts",
     "stop_query_execution": "ends such a query of our own, which costs money while it runs",
@@ -210,6 +213,11 @@ PRIVATE_COPIES = {
     "flash_ticket/live/stack/git.py": "the project's files as a revision of git has them",
     "flash_ticket/traffic/flow_logs/events.py": "lines of a log group, because DuckDB reads files",
 }
+CHANGES_BY_THE_SYSTEM = re.compile(
+    r"(os\.(chmod|chown|link|makedirs|mkdir|remove|removedirs|rename|renames|replace|rmdir|symlink|truncate|unlink)"
+    r"|shutil\.(copy|copy2|copyfile|copytree|move|rmtree))"
+)
+PROGRAMS = re.compile(r"(os\.(exec|fork|popen|posix_spawn|spawn|startfile|system)\w*|pty\.\w+|__import__|exec|eval)")
 CHANGES_OF_FILES = {
     *("write_text", "write_bytes", "mkdir", "unlink", "touch", "rename", "rmdir", "chmod", "symlink_to", "hardlink_to"),
     *("rmtree", "copymode", "copytree", "makedirs", "NamedTemporaryFile", "mkstemp", "mkdtemp"),
@@ -227,7 +235,8 @@ def changes_a_file(called: str, call: ast.Call) -> bool:
     """Return whether a call opens a file to write it, or changes what the disk holds."""
     given = map(text_of, (*call.args, *(keyword.value for keyword in call.keywords)))
     modes = [each for each in given if re.fullmatch(r"[rwaxbt+]{1,3}", each)]
-    return called in CHANGES_OF_FILES or (called == "open" and any(set(each) & set("wax+") for each in modes))
+    opens = called == "open" and any(set(each) & set("wax+") for each in modes)
+    return opens or called in CHANGES_OF_FILES or CHANGES_BY_THE_SYSTEM.fullmatch(ast.unparse(call.func)) is not None
 
 
 def text_of(node: ast.AST) -> str:
@@ -242,11 +251,27 @@ def test_live_asks_both_apis_and_writes_to_none(path: Path) -> None:
     methods = {
         ast.unparse(call)
         for _, call in calls(path)
-        if call.args and text_of(call.args[0]) in {"POST", "PUT", "PATCH", "DELETE"}
+        if {"POST", "PUT", "PATCH", "DELETE"} & set(map(text_of, (*call.args, *(each.value for each in call.keywords))))
     }
 
     assert {each for each in operations if WRITING.fullmatch(each)} <= set(QUESTIONS)
+    assert operations & writing_operations() <= set(QUESTIONS)
     assert methods <= set(WRITES_THAT_ASK)
+
+
+@cache
+def writing_operations() -> frozenset[str]:
+    """Return the SDK's methods of the services that live names, except those that only read."""
+    loader = Loader()
+    named = {text_of(node) for path in files("flash_ticket/live") for node in nodes(path)}
+    services = named & set(loader.list_available_services("service-2"))
+    assert {"ec2", "eks", "s3", "logs", "kms"} <= services
+    methods = {
+        xform_name(operation)
+        for service in services
+        for operation in loader.load_service_model(service, "service-2")["operations"]
+    }
+    return frozenset(each for each in methods if "_" in each and not READING.fullmatch(each))
 
 
 @every([PROGRAM, *files(*PRODUCT)])
@@ -264,6 +289,8 @@ def test_only_operate_runs_pulumi_rewrites_the_settings_and_touches_a_pod(path: 
     names = set(imported(path))
     used = {called for called, _ in calls(path)}
 
+    assert [call for _, call in calls(path) if PROGRAMS.fullmatch(ast.unparse(call.func))] == []
+    assert ("importlib",) not in names or named(path) == "flash_ticket/cli/main.py", "a name in a text hides an import"
     assert ("subprocess",) not in names or named(path) in ASKING
     assert ("pulumi", "automation") not in {name[:2] for name in names}
     assert ("kubernetes", "stream") not in {name[:2] for name in names}
@@ -300,6 +327,18 @@ def test_the_command_asks_others_and_decides_nothing(path: Path) -> None:
     forbidden = OUTSIDE_WORLD | {"components", "yaml", "pydantic", "ipaddress", "re", "subprocess", "socket"}
 
     assert not roots(path) & forbidden
+
+
+def test_the_program_is_a_story_without_a_branch_but_a_refusal() -> None:
+    branches = [node for node in nodes(PROGRAM) if isinstance(node, ast.If | ast.IfExp | ast.Match | ast.While)]
+    refusals = [node for node in nodes(PROGRAM) if isinstance(node, ast.If | ast.ExceptHandler)]
+
+    assert [node for node in branches if not isinstance(node, ast.If) or node.orelse] == []
+    for node in refusals:
+        assert [ast.unparse(each).partition("(")[0] for each in node.body] in (
+            ["program.refuse"],
+            ["program.refuse_input"],
+        )
 
 
 def test_the_program_fits_on_one_screen_and_imports_no_provider() -> None:
