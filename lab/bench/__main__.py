@@ -11,7 +11,7 @@ BENCHMARKS = (
     ("hubble",),
     ("flow_logs",),
     ("replay", "--lines", "4000000", "--runs", "3"),
-    ("preview",),
+    ("growth", "--sizes", "prod", "--until", "preview", "--pairs", "7"),
     ("growth", "--sizes", "3,30"),  # 100 and 300 services take long: ask for them by name
     ("load",),
 )

@@ -1,21 +1,23 @@
 """How the main job grows: the whole life of made-up shops on the lab, beside the same resources written by hand.
 
-    python -m lab.bench.growth [--sizes 3,30] [--runs 1] [--preview-alone]
+    python -m lab.bench.growth [--sizes 3,30,prod] [--runs 1] [--pairs 1] [--until preview] [--noted FILE]
 
-Each run previews, deploys, previews again, adds one flow and destroys. Both programs take each step in turn, in an
-environment of their own: ours in dev, the other in prod. The other one is flat: it declares the list of the resources
-that ours compiles, without matrix, compiler, proof and components, but looks up the VPC and the groups that exist.
+Each run previews, deploys, previews again, changes one flow and destroys. Both programs take each step in turn, each in
+an environment of its own: ours in dev, the other in prod. They also begin in turn. The other one is flat: it declares
+the list of the resources that ours compiles, without matrix, compiler, proof and components, but looks up the VPC and
+the groups that exist. With the size ``prod``, ours is this repository's prod as it is, and the other one is the program
+that somebody wrote by hand for it, `lab/bench/handwritten`.
 
-Processor seconds and memory are those of the program alone, without the engine and the providers, which do the same for
-both. ``destroy`` runs no program.
+Seconds and the processor seconds of a whole command include the engine and the providers, which do the same for both.
+The other processor seconds and the memory are those of the program alone; ``destroy`` runs no program.
 """
 
 import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +30,30 @@ from flash_ticket.firewall.compile.vpc_layer import GroupRule, OwnGroup, label_o
 from flash_ticket.firewall.declare.binding import stack_file
 from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
+from lab.bench.contender import DESTROY, ONE_FLOW, PREVIEW, PREVIEW_AGAIN, STEPS, Contender, Taken, prepare
 from lab.recording.surveyor import Surveyor
-from lab.running.engine import Engine, Result
-from lab.running.lab import Lab
+from lab.running.lab import Checkpoints, Lab
 from lab.running.program import copy_program
 
 _REPOSITORY = Path(__file__).parents[2]
-_STEPS = ("preview", "up", "preview again", "one flow more", "destroy")
+_HANDWRITTEN = _REPOSITORY / "lab" / "bench" / "handwritten"
 _DATASTORES = {"database": 5432, "redis": 6379, "rabbitmq": 5672}
 _OURS, _BY_HAND = "dev", "prod"
-_MIB = 1024
-
-# In the engine's path in place of Python, it runs a program and notes what it took.
-_MEASURING = """#!{python} -SI
-import os, resource, subprocess, sys
-done = subprocess.run(["{python}", *sys.argv[1:]]).returncode
-if any("pulumi-language-python-exec" in each for each in sys.argv):
-    took = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with open("{noted}", "w") as file:
-        file.write(f"{{took.ru_utime + took.ru_stime}} {{took.ru_maxrss}}")
-sys.exit(done)
+_AS_IT_IS = "prod"
+# One flow more of the shop as it is: what it changes in the declaration, and what in the program by hand.
+_DECLARED = {"{from: gateway, to: api}": "{from: gateway, to: [api, pay]}"}
+_WRITTEN = {
+    'allow("api", "pay", 3100)\n': 'allow("api", "pay", 3100)\nallow("gateway", "pay", 3100)\n',
+    '[{"from": [pods("api")], "ports": on(3100)}]': '[{"from": [pods("api"), pods("gateway")], "ports": on(3100)}]',
+    '[{"to": [pods("api")], "ports": on(4000)}, dns]': (
+        '[{"to": [pods("api")], "ports": on(4000)}, {"to": [pods("pay")], "ports": on(3100)}, dns]'
+    ),
+}
+_SETTINGS = """\
+config:
+  aws:region: ap-northeast-2
+  aws:defaultTags:
+    tags: {Project: flash-ticket, Environment: prod, ManagedBy: pulumi}
 """
 
 
@@ -126,118 +132,181 @@ def _flat_rule(rule: GroupRule, tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What one step of a program took.
+class Pair:
+    """What one step took of both programs.
 
     Attributes:
-        seconds: From the start of the command to its end.
-        processor: Seconds of the processor that the program took.
-        memory: The most memory of the program, in MiB.
-        resources: How many resources the engine stepped through.
+        size: The number of services, or ``prod``.
+        step: One of `lab.bench.contender.STEPS`.
     """
 
-    seconds: float
-    processor: float
-    memory: float
-    resources: int
+    size: str
+    step: str
+    ours: Taken
+    by_hand: Taken
+
+    @classmethod
+    def read(cls, line: str) -> "Pair":
+        """Return the pair of a line that `noted` wrote."""
+        found = json.loads(line)
+        return cls(found["size"], found["step"], Taken(**found["ours"]), Taken(**found["by_hand"]))
 
 
-class Contender:
-    """One of the two programs, with the shop of one size."""
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Both programs of one size, in folders of their own.
 
-    def __init__(self, lab: Lab, stack: str, folder: Path) -> None:
-        self._noted = folder.with_suffix(".noted")
-        path = folder.with_suffix(".bin")
-        path.mkdir()
-        python = path / "python3"
-        python.write_text(_MEASURING.format(python=sys.executable, noted=self._noted))
-        python.chmod(0o755)
-        variables = lab.unshared()
-        self._engine = Engine(lab, stack, folder, {**variables, "PATH": f"{path}:{variables['PATH']}"})
+    Attributes:
+        texts: The files that say the flows: with all of them, and with one more.
+    """
 
-    def take(self, step: str) -> Taken:
-        """Take a step, and return what it took."""
-        self._noted.write_text("0 0")
-        result: Result = {
-            "preview": self._engine.preview,
-            "up": self._engine.up,
-            "preview again": self._engine.preview,
-            "one flow more": self._engine.up,
-            "destroy": self._engine.destroy,
-        }[step]().checked()
-        processor, memory = map(float, self._noted.read_text().split())
-        return Taken(result.seconds, processor, memory / _MIB, len({each.urn for each in result.steps}))
+    ours: Path
+    by_hand: Path
+    texts: Mapping[Path, tuple[str, str]]
+
+    def declare(self, *, one_more: bool) -> None:
+        """Write the flows into both programs."""
+        for path, texts in self.texts.items():
+            path.write_text(texts[one_more], encoding="utf-8")
 
 
-def life(lab: Lab, services: int, folder: Path, steps: Sequence[str] = _STEPS) -> Iterator[tuple[str, Taken, Taken]]:
-    """Yield each step with what it took of ours and of the one by hand."""
-    before, after = (yaml.safe_dump(shop(services, one_more=more)) for more in (False, True))
-    settings = (_REPOSITORY / stack_file(_OURS)).read_text(encoding="utf-8")
-    theirs = settings.replace(_OURS, _BY_HAND)
-    ours = copy_program(_REPOSITORY, folder / "ours", {MATRIX_FILE: before, stack_file(_BY_HAND): theirs})
-    surveyor = Surveyor.of(lab, _BY_HAND)
-
-    def listed() -> str:
-        return json.dumps(flat(surveyor.declared(ours)))
-
+def made_up(lab: Lab, services: int, folder: Path) -> Programs:
+    """Write both programs for a made-up shop."""
+    flows = tuple(yaml.safe_dump(shop(services, one_more=more)) for more in (False, True))
+    theirs = (_REPOSITORY / stack_file(_OURS)).read_text(encoding="utf-8").replace(_OURS, _BY_HAND)
+    ours = copy_program(_REPOSITORY, folder / "ours", {stack_file(_BY_HAND): theirs})
+    surveyor, listed = Surveyor.of(lab, _BY_HAND), []
+    for text in flows:
+        (ours / MATRIX_FILE).write_text(text, encoding="utf-8")
+        listed.append(json.dumps(flat(surveyor.declared(ours))))
     cut = theirs.partition("  flash-ticket-firewall:binding:")[0]
-    changed = {"resources.json": listed(), stack_file(_BY_HAND): cut}
-    by_hand = copy_program(_REPOSITORY / "lab" / "bench" / "handwritten" / "any_shop", folder / "hand", changed)
-    contenders = Contender(lab, _OURS, ours), Contender(lab, _BY_HAND, by_hand)
+    by_hand = copy_program(_HANDWRITTEN / "any_shop", folder / "hand", {stack_file(_BY_HAND): cut})
+    texts = {ours / MATRIX_FILE: (flows[0], flows[1]), by_hand / "resources.json": (listed[0], listed[1])}
+    return Programs(ours, by_hand, texts)
+
+
+def as_it_is(folder: Path) -> Programs:
+    """Write prod of this repository, to run in the lab's dev, and the program that somebody wrote by hand for it."""
+    settings = (_REPOSITORY / stack_file(_AS_IT_IS)).read_text(encoding="utf-8").replace(_AS_IT_IS, _OURS)
+    ours = copy_program(_REPOSITORY, folder / "ours", {stack_file(_OURS): settings})
+    by_hand = copy_program(_HANDWRITTEN, folder / "hand", {stack_file(_BY_HAND): _SETTINGS})
+    changes = {ours / MATRIX_FILE: _DECLARED, by_hand / "__main__.py": _WRITTEN}
+    return Programs(ours, by_hand, {path: _with_one_more(path, change) for path, change in changes.items()})
+
+
+def _with_one_more(path: Path, change: Mapping[str, str]) -> tuple[str, str]:
+    text = more = path.read_text(encoding="utf-8")
+    for before, after in change.items():
+        if before not in more:
+            raise SystemExit(f"{path.name} has no {before!r}")
+        more = more.replace(before, after)
+    return text, more
+
+
+def life(lab: Lab, size: str, folder: Path, steps: Sequence[str] = STEPS, pairs: int = 1) -> Iterator[Pair]:
+    """Yield each step with what it took of ours and of the one by hand.
+
+    Args:
+        lab: A lab where nothing of the shop is deployed.
+        size: The number of services, or ``prod``.
+        folder: A folder for both programs, which does not exist.
+        steps: The steps to take.
+        pairs: How often both take the steps that can be repeated; the flow is added and removed in turn.
+    """
+    programs = as_it_is(folder) if size == _AS_IT_IS else made_up(lab, int(size), folder)
+    programs.declare(one_more=False)
+    ours, by_hand = Contender(lab, _OURS, programs.ours), Contender(lab, _BY_HAND, programs.by_hand)
     for step in steps:
-        if step == "one flow more":
-            (ours / MATRIX_FILE).write_text(after, encoding="utf-8")
-            (by_hand / "resources.json").write_text(listed(), encoding="utf-8")
-        one, other = (each.take(step) for each in contenders)
-        yield step, one, other
+        for number in range(pairs if step in (PREVIEW, PREVIEW_AGAIN, ONE_FLOW) else 1):
+            if step == ONE_FLOW:
+                programs.declare(one_more=number % 2 == 0)
+            if number % 2:
+                other = by_hand.take(step)
+                yield Pair(size, step, ours.take(step), other)
+            else:
+                one = ours.take(step)
+                yield Pair(size, step, one, by_hand.take(step))
 
 
 def main() -> None:
     """Print a row for each step of each size, ours beside the one by hand."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="3,30", help="numbers of services; large ones take long")
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--preview-alone", action="store_true", help="the first step alone, which changes nothing")
-    asked = parser.parse_args()
-    steps = _STEPS[:1] if asked.preview_alone else _STEPS
-    print(
-        "| services | step | resources: ours, by hand | seconds: ours, by hand | ratio | ms a resource | "
-        "processor s: ours, by hand | MiB: ours, by hand |\n|---:|---|---:|---:|---:|---:|---:|---:|"
+    parser.add_argument("--sizes", default="3,30", help="numbers of services (large ones take long), or prod")
+    parser.add_argument("--runs", type=int, default=1, help="whole lives, each on a lab of its own")
+    parser.add_argument("--pairs", type=int, default=1, help="how often a run takes the steps that can be repeated")
+    parser.add_argument(
+        "--until", choices=STEPS, default=DESTROY, help="the last step; after preview, nothing is changed"
     )
-    with Lab.start() as lab:
-        for size in map(int, asked.sizes.split(",")):
-            folders = [lab.folder / f"{size}-{run}" for run in range(asked.runs)]
-            runs = [list(noted(size, life(lab, size, folder, steps))) for folder in folders]
-            for taken in zip(*runs, strict=True):
-                print(row(size, taken), flush=True)
+    parser.add_argument(
+        "--checkpoints", choices=[each.name for each in Checkpoints], default=Checkpoints.EACH_STEP.name
+    )
+    parser.add_argument("--noted", type=Path, help="a file: each pair is added to it, and the table is of all in it")
+    asked = parser.parse_args()
+    steps = STEPS[: STEPS.index(asked.until) + 1]
+    pairs = [Pair.read(line) for line in asked.noted.read_text().splitlines()] if _exists(asked.noted) else []
+    for size in asked.sizes.split(","):
+        for _ in range(asked.runs):
+            with Lab.start(checkpoints=Checkpoints[asked.checkpoints]) as lab:
+                prepare(lab)
+                pairs += noted(life(lab, size, lab.folder / "programs", steps, asked.pairs), asked.noted)
+    print(table(pairs))
 
 
-def noted(size: int, steps: Iterator[tuple[str, Taken, Taken]]) -> Iterator[tuple[str, Taken, Taken]]:
-    """Yield the steps of one run, and print each to standard error: the large sizes take long."""
-    for each in steps:
-        print(row(size, (each,)), file=sys.stderr, flush=True)
-        yield each
+def _exists(path: Path | None) -> bool:
+    return path is not None and path.exists()
 
 
-def row(size: int, taken: tuple[tuple[str, Taken, Taken], ...]) -> str:
-    """Return the row of a step: the medians of its runs, and the spread of the ratio of each pair."""
-    ours, others = [one for _, one, _ in taken], [other for _, _, other in taken]
+def noted(pairs: Iterable[Pair], path: Path | None) -> Iterator[Pair]:
+    """Yield pairs, print each to standard error at once, and add it to a file: the large sizes take long."""
+    for pair in pairs:
+        print(row([pair]), file=sys.stderr, flush=True)
+        if path:
+            with path.open("a", encoding="utf-8") as file:
+                print(json.dumps(asdict(pair)), file=file)
+        yield pair
+
+
+def table(pairs: Iterable[Pair]) -> str:
+    """Return the table of all pairs, in the order of their first."""
+    alike: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs:
+        alike.setdefault((pair.size, pair.step), []).append(pair)
+    head = (
+        "| services | step | pairs | resources: ours; by hand | seconds | ratio | processor s of all | ratio "
+        "| ms, processor ms for each resource of ours | processor s of the program | MiB of the program |\n"
+        f"|---:|---|{'---:|' * 9}"
+    )
+    return "\n".join([head, *map(row, alike.values())])
+
+
+def row(pairs: Sequence[Pair]) -> str:
+    """Return the row of a step: the medians of its pairs, and the spread of the ratio of each pair."""
+    ours, others = [pair.ours for pair in pairs], [pair.by_hand for pair in pairs]
 
     def both(kind: str, digits: int) -> str:
-        return ", ".join(f"{statistics.median(getattr(each, kind) for each in of):.{digits}f}" for of in (ours, others))
+        return "; ".join(f"{statistics.median(getattr(each, kind) for each in of):.{digits}f}" for of in (ours, others))
 
-    ratios = [one.seconds / other.seconds for _, one, other in taken]
-    spread = f" ({min(ratios):.2f}-{max(ratios):.2f})" if len(ratios) > 1 else ""
-    each = statistics.median(1e3 * one.seconds / one.resources for one in ours)
+    def ratio(kind: str) -> str:
+        ratios = [getattr(pair.ours, kind) / getattr(pair.by_hand, kind) for pair in pairs]
+        spread = f" ({min(ratios):.2f}-{max(ratios):.2f})" if len(ratios) > 1 else ""
+        return f"{statistics.median(ratios):.2f}{spread}"
+
+    def each(kind: str) -> str:
+        return f"{statistics.median(1e3 * getattr(one, kind) / one.resources for one in ours):.0f}"
+
+    ran = statistics.median(one.memory for one in ours) > 0  # destroy runs no program
     cells = (
+        str(len(pairs)),
         both("resources", 0),
         both("seconds", 1),
-        f"{statistics.median(ratios):.2f}{spread}",
-        f"{each:.0f}",
-        both("processor", 1),
-        both("memory", 0),
+        ratio("seconds"),
+        both("all_processor", 1),
+        ratio("all_processor"),
+        f"{each('seconds')}; {each('all_processor')}",
+        both("processor", 1) if ran else "",
+        both("memory", 0) if ran else "",
     )
-    return f"| {size} | {taken[0][0]} | {' | '.join(cells)} |"
+    return f"| {pairs[0].size} | {pairs[0].step} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
