@@ -16,6 +16,7 @@ from lab.aws_api.call import LayeredApplication
 from lab.aws_api.clusters import PodIdentities, cluster_groups
 from lab.aws_api.deliveries import deliveries
 from lab.aws_api.flow_logs import DestinationOptions
+from lab.aws_api.network_interfaces import refuse_taken_addresses
 from lab.aws_api.remembered import remember
 from lab.aws_api.rules import Rules
 from lab.aws_api.security_groups import dependencies, quotas
@@ -39,6 +40,7 @@ def serve() -> None:
     """Serve until the process ends, and print the endpoint once the account is seeded."""
     remember()
     hold_conditions()
+    refuse_taken_addresses()
     application = LayeredApplication(
         (
             *(transit, dependencies, quotas, Rules(), DestinationOptions(), deliveries),

@@ -86,7 +86,6 @@ class Moments:
             first = int(IPv4Address(helper.address)) + (_ANNOUNCED_LATER if mode == "" else 0)
             if mode == "":
                 self.stage.node.aws.replace_ipamd("", IPv4Address(first))
-                time.sleep(1.0)
             found = [first_policy(self.stage, helper) for _ in range(_TRIALS)]
             yield Moment(f"the first policy of a pod {words}: closes after", "s", tuple(each[0] for each in found))
             yield Moment(
@@ -95,7 +94,6 @@ class Moments:
                 tuple(each[1] for each in found),
             )
         self.stage.node.aws.replace_ipamd("standard", IPv4Address(first + _ANNOUNCED_LATER))
-        time.sleep(1.0)
 
     def _established(self) -> Iterator[Moment]:
         """A connection that stands while policies become stricter, and what ends it."""

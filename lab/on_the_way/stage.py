@@ -28,6 +28,10 @@ _WAIT_SECONDS, _LOOK_SECONDS = 60.0, 0.001
 _STARTED_FIELD = 19  # of /proc/PID/stat, counted after the name
 
 
+class SandboxError(NodeError):
+    """A pod's network is gone before its container starts: kubelet makes another sandbox, with another network."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A pod whose network is there; its container may not have started.
@@ -52,10 +56,15 @@ class Pod:
         """Return when its container started, on the monotonic clock, to 10 ms; wait for it.
 
         Raises:
+            SandboxError: Its network is gone.
             NodeError: It does not start.
         """
-        wanted, end = self.network.stat().st_ino, time.monotonic() + _WAIT_SECONDS
+        end = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < end:
+            try:
+                wanted = self.network.stat().st_ino  # asked each time: another network may get this number
+            except FileNotFoundError as error:
+                raise SandboxError(f"the network of {self.name} is gone") from error
             for entry in Path("/proc").glob("[0-9]*"):
                 with contextlib.suppress(OSError):
                     if SLEEPS in (entry / "cmdline").read_bytes() and (entry / "ns/net").stat().st_ino == wanted:

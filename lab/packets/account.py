@@ -25,6 +25,7 @@ from flash_ticket.firewall.terms.addresses import Family
 from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_account import AwsAccount
+from lab.aws_api.network_interfaces import refuse_taken_addresses
 from lab.aws_api.remembered import remember
 from lab.packets.deployment import Deployment
 from lab.surroundings import REGION
@@ -242,6 +243,7 @@ def new_account(network: Network) -> Iterator[VpcAccount]:
         network: The addresses of its VPC.
     """
     remember()
+    refuse_taken_addresses()
     with mock_aws():
         session, ec2 = _clients()
         vpc = ec2.create_vpc(CidrBlock=str(network))["Vpc"]["VpcId"]

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.prove.endpoint import DNS
 from lab.node.node import Node
-from lab.packets.account import Interface, VpcAccount, new_account
+from lab.packets.account import Interface, new_account
 from lab.packets.declarations import Declaration
 from lab.packets.world import End, groups_of
+from lab.restarts.interfaces import PodInterfaces
 from lab.vpc.account import read
 from lab.vpc.judge import NO_ROOM, Judge
 from lab.vpc.pods import Pods
@@ -18,38 +18,31 @@ from lab.vpc.pods import Pods
 _ASKED_ALONE_SECONDS = 3600.0  # what changes the account asks the judge to read it
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Firewall:
     """The firewall of a declaration.
 
     Attributes:
-        compiled: As compiled with what the product reads in the account.
-        account: Which holds its groups and rules.
+        interfaces: Those of its pods.
         judge: Judges by the account.
     """
 
-    compiled: CompiledFirewall
-    account: VpcAccount
+    interfaces: PodInterfaces
     judge: Judge
-    _interfaces: dict[str, str] = field(default_factory=dict)
 
     def expect(self, service: str, addresses: Iterable[str]) -> None:
-        """Make the interfaces of pods that start now, as the VPC resource controller does before a pod may run.
+        """Have the rules of pods that start now in force before they run."""
+        self.interfaces.expect(service, addresses)
+        self.judge.settle()
 
-        Where no SecurityGroupPolicy selects the pods, they share the interface of the node.
-        """
-        for attachment in self.compiled.vpc.attachments:
-            if attachment.service == service:
-                groups = self.account.groups_of(self.compiled.owner, attachment.groups)
-                for address in addresses:
-                    (self._interfaces[address],) = self.account.attach([Interface((address,), groups)])
-                self.judge.settle()
+    def follow(self, service: str, expected: Iterable[str], taken: Iterable[str]) -> None:
+        """Have the rules of pods in force at the addresses that they took."""
+        self.interfaces.follow(service, expected, taken)
+        self.judge.settle()
 
     def forget(self, addresses: Iterable[str]) -> None:
-        """Delete the interfaces of pods that are gone."""
-        for address in addresses:
-            if address in self._interfaces:
-                self.account.ec2.delete_network_interface(NetworkInterfaceId=self._interfaces.pop(address))
+        """Have the interfaces of pods that are gone end."""
+        self.interfaces.forget(addresses)
         self.judge.settle()
 
 
@@ -86,7 +79,7 @@ def in_force(node: Node, declaration: Declaration, hosts: Sequence[End], dns: st
         )
         policies = [policy.manifest() for policy in compiled.deployed_pods.policies]
         with Judge(lambda: read(account.ec2, account.vpc), pods, poll=_ASKED_ALONE_SECONDS, room=NO_ROOM) as judge:
-            firewall = Firewall(compiled, account, judge)
+            firewall = Firewall(PodInterfaces(compiled, account), judge)
             for manifest in policies:
                 node.api.apply(manifest)
             try:

@@ -13,13 +13,14 @@ from lab.node.network import pod_namespaces
 from lab.node.node import Node
 from lab.node.pods import pod_spec
 from lab.node.programs import NodeError
-from lab.on_the_way.stage import SLEEPS, Pod
+from lab.on_the_way.stage import SLEEPS, Pod, SandboxError
 from lab.packets.connections import Listeners
 
 ENDING_SECONDS = 3
 """How long a pod goes on after it was asked to end: its program does not listen to that."""
 
 _WAIT_SECONDS, _LOOK_SECONDS = 60.0, 0.005
+_ROOM = 64  # how many addresses all pods take behind one firewall at most; of sandboxes that fail, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,22 @@ class Replicas:
         path = f"/api/v1/namespaces/{self.matrix.namespace}/pods"
         self._watched = Watched(self.node.api, path, self._see)
         self._watched.start()
-        first = self.matrix.services[0].name  # one pod, to learn which addresses come now
-        self.scale(first, 1)
-        self.started(first)
-        self.end_all()
+
+    def begin_addresses(self) -> None:
+        """Have the next pods get addresses one after the other, from one on that no pod has; call it while none runs.
+
+        Else the node gives those of pods that are gone again, once many are gone, in an order that nobody knows.
+        """
+        pods, others = self.node.addresses.pods, [int(IPv4Address(each)) for each in pod_namespaces()]
+        begin = max([int(pods.network_address), *others])
+        self._last = begin if self._last + _ROOM > int(pods.broadcast_address) else max(begin, self._last)
+        self.node.aws.replace_ipamd(self.node.mode, IPv4Address(self._last + 1))
 
     def next_addresses(self, count: int) -> list[str]:
-        """Return the addresses that the next pods get: each has the one after the last one's."""
+        """Return the addresses that the next pods should get.
+
+        One may get a later address: that of a sandbox that fails is spent.
+        """
         return [str(IPv4Address(self._last + number)) for number in range(1, count + 1)]
 
     def scale(self, service: str, count: int) -> None:
@@ -105,9 +115,17 @@ class Replicas:
             time.sleep(_LOOK_SECONDS)
         return found
 
-    def serve(self, replica: Replica) -> float:
-        """Have a pod answer on the ports of its service as soon as its container runs, and return when that was."""
-        begun = replica.pod.started()
+    def serve(self, replica: Replica) -> float | None:
+        """Have a pod answer on the ports of its service as soon as its container runs, and return when that was.
+
+        Returns:
+            On the monotonic clock. None if this sandbox failed: then the pod is another replica, with another network.
+        """
+        try:
+            begun = replica.pod.started()
+        except SandboxError:
+            del self.running[replica.pod.address]
+            return None
         ports = next(each.ports for each in self.matrix.services if each.name == replica.service)
         self._listeners.listen(replica.pod.network, "0.0.0.0", ports)  # noqa: S104 - a pod's namespace
         return begun

@@ -45,13 +45,13 @@ class Restarts:
             NodeError: Something of the node does not work, or a declared connection does not before an event.
         """
         node = self.world.node
-        trials = {(standing, event): list[Trial]() for standing in _possible(node.mode) for event in _events(node.mode)}
+        trials = {(standing, event): list[Trial]() for standing in _possible(node.mode) for event in Event}
         node.aws.collect_changes(_COLLECTED_SECONDS)
         with Probe.start() as probe, self._shop(probe) as shop:
             for _ in range(rounds):
                 for standing in _possible(node.mode):
                     with shop.behind(standing):
-                        for event in _events(node.mode):
+                        for event in Event:
                             trials[standing, event].append(shop.trial(event))
                             node.check()
         node.aws.collect_changes(0.0)
@@ -83,8 +83,3 @@ class Restarts:
 def _possible(mode: Mode) -> tuple[Standing, ...]:
     """Return the firewalls that can stand: in strict mode nothing connects without one."""
     return tuple(Standing) if mode is Mode.STANDARD else (Standing.PODS, Standing.NODES)
-
-
-def _events(mode: Mode) -> tuple[Event, ...]:
-    """Return what can happen: in strict mode, pods on an empty node do not get the addresses that are expected."""
-    return tuple(Event) if mode is Mode.STANDARD else (Event.RESTART, Event.SCALE_OUT, Event.SCALE_IN)

@@ -47,6 +47,7 @@ class Shop:
     def behind(self, standing: Standing) -> Iterator[None]:
         """Run all pods behind a firewall while the block lasts."""
         with ExitStack() as stack:
+            self.replicas.begin_addresses()
             if standing is not Standing.NONE:
                 dns = self.node.wait_until_ready({"DNS": _DNS_POD})["DNS"]
                 entered = in_force(self.node, self.declarations[standing], self.hosts, dns)
@@ -112,15 +113,25 @@ class Shop:
             deleted: Pods to delete.
         """
         number = wanted if deleted else wanted - len(self.replicas.of(service))
+        expected = self.replicas.next_addresses(number)
         if self._firewall:
-            self._firewall.expect(service, self.replicas.next_addresses(number))
+            self._firewall.expect(service, expected)
         for each in deleted:
             self.replicas.delete(each)
         if not deleted:
             self.replicas.scale(service, wanted)
-        new = self.replicas.started(service, number)
-        self.traffic.follow(new)
-        return {each: self.replicas.serve(each) for each in new}
+        begun: dict[Replica, float] = {}
+        while len(begun) < number:
+            new = self.replicas.started(service, number - len(begun))
+            if self._firewall:
+                self._firewall.follow(service, expected, [each.pod.address for each in new])
+            self.traffic.follow(new)
+            starts = {each: self.replicas.serve(each) for each in new}
+            begun |= {each: start for each, start in starts.items() if start is not None}
+            failed = [each for each, start in starts.items() if start is None]
+            self.traffic.leave(failed)
+            expected = [each.pod.address for each in failed]
+        return begun
 
     def _settle(self) -> None:
         """Wait until every declared connection passes, and keep one of each."""

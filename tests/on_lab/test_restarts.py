@@ -1,4 +1,4 @@
-"""Declared connections behind both layers while pods restart, come and go, under the strict agent of AWS."""
+"""Declared connections behind both layers while pods restart, come and go with their node, under the strict agent."""
 
 import json
 import subprocess
@@ -13,7 +13,8 @@ from lab.enclosure.needs import missing
 pytestmark = pytest.mark.engine
 
 REPOSITORY = Path(__file__).parents[2]
-ROWS = [(event, on) for event in ("a pod restarts", "one pod more", "one pod less") for on in ("pods", "nodes")]
+STAYING = [(event, on) for event in ("a pod restarts", "one pod more", "one pod less") for on in ("pods", "nodes")]
+ROWS = [*STAYING, ("the node is lost", "pods"), ("the node is lost", "nodes")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_every_declared_pair_connects_again(rows: dict[tuple[str, str], dict[str
     assert rows[row]["wrong"] == []
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", STAYING)
 def test_nothing_between_pods_that_stay_is_lost_or_cut(
     rows: dict[tuple[str, str], dict[str, Any]], row: tuple[str, str]
 ) -> None:

@@ -70,7 +70,7 @@ class Aws:
         self._controller.delay = seconds
 
     def replace_ipamd(self, mode: str, first: IPv4Address) -> None:
-        """Start the addresses of new pods from the first one again, and have the plugin say another mode to the agent.
+        """Have new pods get one address after the other from a first one on, and have the plugin say another mode.
 
         Args:
             mode: Without one, the plugin does not announce a pod to the agent before the pod starts.

@@ -1,6 +1,7 @@
 """The network plugin of AWS and kube-proxy, which serve every enforcer but Cilium."""
 
 import shutil
+import socket
 from ipaddress import IPv4Address
 
 from lab.enclosure.mounts import RUN
@@ -10,6 +11,7 @@ from lab.node.enforcers.enforcing import Site
 from lab.node.programs import write
 
 _IPAMD = "ipamd"
+_FOR_THE_PLUGIN = ("127.0.0.1", 50051)
 
 
 def install(site: Site, mode: str) -> None:
@@ -24,10 +26,16 @@ def add_plugin(site: Site) -> None:
 
 
 def replace_ipamd(site: Site, mode: str, first: IPv4Address) -> None:
-    """Have the addresses of new pods start from the first one again, and have the plugin say another mode."""
+    """Have new pods get addresses from a first one on, and have the plugin say another mode."""
     site.programs.kill(_IPAMD)
     SOCKET.with_name("ipamd.sock").unlink()
     _run_ipamd(site, mode, first)
+    site.programs.wait("what gives pods their addresses", _answers)
+
+
+def _answers() -> bool:
+    with socket.create_connection(_FOR_THE_PLUGIN):
+        return True
 
 
 def run_kube_proxy(site: Site) -> None:

@@ -101,3 +101,17 @@ def test_an_interface_has_at_most_five_groups(aws: Aws, vpc: str) -> None:
 def test_an_operation_that_the_lab_lacks_is_refused_by_name(aws: Aws) -> None:
     with pytest.raises(ClientError, match="describe_ipam_byoasn"):
         aws("ec2").describe_ipam_byoasn()
+
+
+def test_an_address_that_an_interface_has_cannot_be_given_to_another_one(aws: Aws, vpc: str) -> None:
+    ec2 = aws("ec2")
+    subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["Subnets"][0]
+    address = f"{subnet['CidrBlock'].rpartition('.')[0]}.77"
+    made = ec2.create_network_interface(SubnetId=subnet["SubnetId"], PrivateIpAddress=address)
+
+    with pytest.raises(ClientError) as refusal:
+        ec2.create_network_interface(SubnetId=subnet["SubnetId"], PrivateIpAddress=address)
+
+    assert code(refusal) == "InvalidIPAddress.InUse"
+    ec2.delete_network_interface(NetworkInterfaceId=made["NetworkInterface"]["NetworkInterfaceId"])
+    ec2.create_network_interface(SubnetId=subnet["SubnetId"], PrivateIpAddress=address)
