@@ -20,7 +20,7 @@ ENDING_SECONDS = 3
 """How long a pod goes on after it was asked to end: its program does not listen to that."""
 
 _WAIT_SECONDS, _LOOK_SECONDS = 60.0, 0.005
-_ROOM = 64  # how many addresses all pods take behind one firewall at most; of sandboxes that fail, too
+_TAKEN, _ADDRESSES = 40, 120  # how many addresses pods take behind one firewall at most; how many they can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ class Replicas:
 
         Else the node gives those of pods that are gone again, once many are gone, in an order that nobody knows.
         """
-        pods, others = self.node.addresses.pods, [int(IPv4Address(each)) for each in pod_namespaces()]
-        begin = max([int(pods.network_address), *others])
-        self._last = begin if self._last + _ROOM > int(pods.broadcast_address) else max(begin, self._last)
+        first = int(self.node.addresses.first_pod)
+        begin = max([first - 1, *(int(IPv4Address(each)) for each in pod_namespaces())])
+        self._last = max(begin, self._last) if self._last + _TAKEN < first + _ADDRESSES else begin
         self.node.aws.replace_ipamd(self.node.mode, IPv4Address(self._last + 1))
 
     def next_addresses(self, count: int) -> list[str]:
@@ -110,6 +110,7 @@ class Replicas:
                     self._last = max(self._last, int(IPv4Address(address)))
                     found.append(Replica(service, Pod(f"{service} at {address}", network, address, time.monotonic())))
                     self.running[address] = found[-1]
+                    self._ready.pop(address, None)  # of an earlier pod with this address
             if time.monotonic() > end:
                 raise NodeError(f"a pod of {service} gets no network")
             time.sleep(_LOOK_SECONDS)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 from lab.node.agent import Mode
@@ -29,7 +28,7 @@ class Row:
     trials: tuple[Trial, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return it for a table: sums of all trials, and of seconds the median, the least and the most."""
+        """Return it for a table: the sums of all trials, and the seconds of each, in order."""
         return {
             "restarts": self.event,
             "firewall": self.standing,
@@ -37,7 +36,7 @@ class Row:
             "trials": len(self.trials),
             "kept": sum(each.kept for each in self.trials),
             "cut": sum(each.cut for each in self.trials),
-            "ready": _spread([each.ready for each in self.trials]),
+            "ready": _sorted([each.ready for each in self.trials]),
             "staying": self._counted(lambda trial: trial.staying),
             "called": self._counted(lambda trial: trial.called),
             "from_callers": self._counted(lambda trial: trial.from_callers),
@@ -51,9 +50,9 @@ class Row:
         return {
             "tried": sum(each.tried for each in counts),
             "lost": sum(each.lost for each in counts),
-            "seconds": _spread([each.seconds for each in counts]),
+            "seconds": _sorted([each.seconds for each in counts]),
         }
 
 
-def _spread(values: list[float]) -> list[float]:
-    return [round(each, 2) for each in (median(values), min(values), max(values))]
+def _sorted(values: list[float]) -> list[float]:
+    return sorted(round(each, 2) for each in values)

@@ -1,6 +1,7 @@
 """The table of what restarts cost, as text."""
 
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 HEADER = (
@@ -34,4 +35,4 @@ def _counted(count: dict[str, Any]) -> str:
 
 
 def _seconds(values: list[float]) -> str:
-    return "{:.2f} ({:.2f}-{:.2f})".format(*values)
+    return f"{median(values):.2f} ({min(values):.2f}-{max(values):.2f})"

@@ -13,10 +13,11 @@ def row_of(*trials: Trial) -> dict[str, Any]:
     return Row(Mode.STANDARD, Standing.PODS, Event.RESTART, trials).as_json()
 
 
-def test_counts_of_all_trials_add_up_and_seconds_have_a_median_and_a_spread() -> None:
+def test_counts_of_all_trials_add_up_and_of_seconds_the_median_and_the_spread_are_shown() -> None:
     row = row_of(*(Trial(to_pods=Count(10, number, float(number))) for number in (1, 5, 2)))
 
-    assert row["to_pods"] == {"tried": 30, "lost": 8, "seconds": [2.0, 1.0, 5.0]}
+    assert row["to_pods"] == {"tried": 30, "lost": 8, "seconds": [1.0, 2.0, 5.0]}
+    assert "8/30 2.00 (1.00-5.00)" in next(words(row))
 
 
 def test_a_row_does_not_hold_where_anything_between_ends_that_stay_was_lost_or_cut() -> None:
