@@ -11,6 +11,7 @@ from flash_ticket.firewall.bind.environment import Environment, Group, PrefixLis
 from flash_ticket.firewall.compile.coarsening import FAMILIES, weight_of
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, PodAttachment, VpcFirewall
 from flash_ticket.firewall.declare.binding import BINDING_KEY, stack_file
+from flash_ticket.firewall.declare.choices import Coarsening
 from flash_ticket.firewall.declare.matrix import Labels
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.notice import Notice
@@ -117,7 +118,9 @@ def size_notices(environment: Environment, firewall: VpcFirewall) -> Iterator[No
 
 def _remedy(holder: Holder, direction: Direction, environment: Environment) -> str:
     cluster = environment.cluster
-    said = "declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here"
+    fewer = "declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here"
+    is_exact = environment.quotas.coarsen is Coarsening.NEVER
+    said = f"remove quotas.coarsen: never, which keeps each rule exact, {fewer}" if is_exact else fewer
     perhaps_of_dns = cluster.groups_of_dns if not cluster.dns_groups and cluster.nodes != (cluster.group,) else ()
     if direction is Direction.INGRESS and holder in perhaps_of_dns:
         return f"Write under cluster.dns which groups the pods of kube-dns have, {said}"

@@ -149,7 +149,7 @@ class _Survey:
             yield self._service(service.name, service)
         for external in self.matrix.externals:
             yield self._external(external)
-        services = _ranges(cluster.services)
+        services = self._without_theirs(cluster.services)  # the one of the API is no address of kube-dns
         dns = self._workload(_KUBE_SYSTEM, "kube-dns", {"k8s-app": "kube-dns"})
         resolver = replace(dns, kind=DNS, cluster_ips=services)
         groups: frozenset[Holder] = frozenset(cluster.groups_of_dns)
@@ -235,8 +235,12 @@ class _Survey:
 
     @cached_property
     def _of_pods(self) -> tuple[AddressRange, ...]:
+        return self._without_theirs(self.environment.pod_networks)
+
+    def _without_theirs(self, networks: Iterable[Network]) -> tuple[AddressRange, ...]:
+        """Return the addresses in networks without those that only an external has."""
         taken = _ranges(self.environment.only_theirs)
-        return tuple(left for block in _ranges(self.environment.pod_networks) for left in without(block, taken))
+        return tuple(left for block in _ranges(networks) for left in without(block, taken))
 
     def _service(self, name: str, service: Service) -> Endpoint:
         return self.pods(name, Role.SERVICE, self.matrix.namespace_of(service), dict(service.pods))

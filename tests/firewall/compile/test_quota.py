@@ -10,6 +10,7 @@ from hypothesis import given
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList, Quotas
 from flash_ticket.firewall.compile.group_rules import compile_groups
 from flash_ticket.firewall.compile.quota import ForeignAttachment, refuse_excess
+from flash_ticket.firewall.declare.choices import Coarsening
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.terms.input_error import InputError
 from flash_ticket.firewall.terms.ports import tcp
@@ -64,6 +65,15 @@ def test_the_rules_of_others_count() -> None:
         "Pulumi.dev.yaml: flash-ticket-firewall:binding.quotas.rulesPerGroup: the security group "
         "flash-ticket-dev-nodes would hold 61 egress rules for IPv4 (60 rules of others + 1 groups and CIDRs), and AWS "
         "allows 60. Declare fewer listeners, CIDRs or flows there, or have AWS raise the quota and write it here."
+    )
+
+
+def test_a_stack_that_keeps_each_rule_exact_is_shown_the_way_out() -> None:
+    exact = replace(with_listeners(environment_of("prod"), 80, 443), quotas=Quotas(60, 5, Coarsening.NEVER))
+
+    assert refusal(exact).endswith(
+        "and AWS allows 60. Remove quotas.coarsen: never, which keeps each rule exact, declare fewer listeners, CIDRs "
+        "or flows there, or have AWS raise the quota and write it here."
     )
 
 
