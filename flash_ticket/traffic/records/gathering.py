@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from flash_ticket.traffic.records.record import Reading, Record, Scope
@@ -78,4 +78,4 @@ class Gathering(Generic[KindT]):
         tallies, self._tallies = self._tallies, {}
         for tally in tallies.values():
             self._reading.recorded += tally.count
-            yield replace(tally.record, count=tally.count, first=tally.first, last=tally.last)
+            yield tally.record._replace(count=tally.count, first=tally.first, last=tally.last)

@@ -126,7 +126,7 @@ class HubbleReader:
         for record in self._gathered.release():
             names = self._names.get(record.destination.address) if record.reason else None
             yield (
-                replace(record, destination=replace(record.destination, names=tuple(sorted(names))))
+                record._replace(destination=replace(record.destination, names=tuple(sorted(names))))
                 if names
                 else record
             )

@@ -157,7 +157,7 @@ def by_cilium(names: tuple[str, ...]) -> tuple[str, ...]:
     cluster = replace(incident.DEV.cluster, cni=CniName.CILIUM)
     inventory = replace(INVENTORY, environment=replace(incident.DEV, cluster=cluster))
     record = line(incident.API.addresses[0], incident.STRANGER, 443, evidence=Evidence.HUBBLE, reason="POLICY_DENIED")
-    record = replace(record, destination=replace(record.destination, names=names))
+    record = record._replace(destination=replace(record.destination, names=names))
     (denial,) = denied(attribute_logs(SHOP, inventory, [Heard((record,))])).denials
     assert denial.allowance
     return denial.allowance.before

@@ -27,7 +27,7 @@ FOR_API = replace(RULE, policy="CiliumNetworkPolicy flash-ticket/api-names", lab
 
 def query(name: str, source: str = PAY, count: int = 1, at: float = 60.0) -> Record:
     refused = line(source, DNS, 53, evidence=Evidence.HUBBLE, protocol=17, count=count, at=at)
-    return replace(refused, name=name)
+    return refused._replace(name=name)
 
 
 def found(*lines: Record, inventory: Inventory = INVENTORY, service: str | None = None) -> Denied:

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -318,7 +317,7 @@ def test_whole_lines_without_a_line_feed_between_them_are_all_read() -> None:
 
     (record,), reading = read([REAL * 3])
 
-    assert record == replace(whole, count=3)
+    assert record == whole._replace(count=3)
     assert (reading.recorded, reading.malformed, reading.other) == (3, 0, 0)
 
 
