@@ -4,6 +4,7 @@ It reads only the matrix and the environment and uses neither compiler; the comp
 """
 
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_address
 
 from flash_ticket.firewall.bind.environment import Environment, Group, PrefixList
@@ -14,6 +15,8 @@ from flash_ticket.firewall.terms.ports import PortRange
 from flash_ticket.firewall.terms.verdict import Direction
 from tests.support.naive.naive_evaluator import Address, Pod, Question
 from tests.support.naive.naive_security_groups import Interface, Packet
+
+_address = cache(ip_address)  # parsing the same few addresses again and again would take most of the time
 
 
 def pod_layer_allows(matrix: Matrix, environment: Environment, asked: Question) -> bool:
@@ -69,9 +72,9 @@ def interface_may_send(matrix: Matrix, environment: Environment, packet: Packet)
     if _is_dns_query(matrix, environment, packet) or _may_be_probe(matrix, environment, packet):
         return True
     return any(
-        _has_group_of(matrix, environment, packet.source, flow.source)
+        _any_holds(flow.ports, packet.protocol, packet.port)
+        and _has_group_of(matrix, environment, packet.source, flow.source)
         and _is_known_as(matrix, environment, packet.target, flow.target)
-        and _any_holds(flow.ports, packet.protocol, packet.port)
         for flow in matrix.flows
     )
 
@@ -83,19 +86,18 @@ def interface_may_receive(matrix: Matrix, environment: Environment, packet: Pack
     if _is_probe(matrix, environment, packet):
         return True
     return any(
-        _has_group_of(matrix, environment, packet.target, flow.target)
+        _any_holds(flow.ports, packet.protocol, packet.port)
+        and _has_group_of(matrix, environment, packet.target, flow.target)
         and _is_known_as(matrix, environment, packet.source, flow.source)
-        and _any_holds(flow.ports, packet.protocol, packet.port)
         for flow in matrix.flows
     )
 
 
 def _is_dns_query(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
     """DNS is implied for every service, and CoreDNS has one of the groups of DNS."""
-    asks = any(_has_group_of(matrix, environment, packet.source, each.name) for each in matrix.services)
-    return (
-        asks and packet.port == 53 and any(each in packet.target.groups for each in environment.cluster.groups_of_dns)
-    )
+    if packet.port != 53 or not any(each in packet.target.groups for each in environment.cluster.groups_of_dns):
+        return False
+    return any(_has_group_of(matrix, environment, packet.source, each.name) for each in matrix.services)
 
 
 def _is_probe(matrix: Matrix, environment: Environment, packet: Packet) -> bool:
@@ -160,11 +162,11 @@ def _is_known_as(matrix: Matrix, environment: Environment, interface: Interface,
 
 
 def _is_of_the_node(address: str) -> bool:
-    return ip_address(address).is_link_local or address.startswith("fd00:ec2:")
+    return _address(address).is_link_local or address.startswith("fd00:ec2:")
 
 
 def _in_any(address: str, networks: Iterable[Network]) -> bool:
-    return any(ip_address(address) in network for network in networks)
+    return any(_address(address) in network for network in networks)
 
 
 def _any_holds(ports: tuple[PortRange, ...], protocol: str, port: int) -> bool:
