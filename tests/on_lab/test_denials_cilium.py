@@ -102,11 +102,11 @@ def test_in_a_rehearsal_nothing_is_dropped(seen: Row) -> None:
 def test_a_rehearsal_lists_each_undeclared_connection_with_its_policy_and_the_line_that_would_allow_it(
     seen: Row,
 ) -> None:
-    listed = seen["rehearsal"]["listed"]
+    shown = seen["rehearsal"]["listed"]
 
     assert listed(seen["rehearsal"]) == ([], [])
-    assert (listed["question"], listed["status"], listed["total"]["malformed"]) == ("what would be denied", 0, 0)
-    for denial in listed["denials"]:
+    assert (shown["question"], shown["status"], shown["total"]["malformed"]) == ("what would be denied", 0, 0)
+    for denial in shown["denials"]:
         assert (denial["declared"], denial["disposition"], denial["layer"]) == (False, "passed", "pod")
         assert all("flash-ticket/" in each for each in denial["decides"])
         assert denial["allow"]["line"] or denial["allow"]["before"]
@@ -144,20 +144,20 @@ def test_cilium_counts_a_denied_packet_twice_among_the_drops_and_the_rules_count
 
 
 def test_each_packet_counts_once_although_hubble_writes_two_lines(seen: Row) -> None:
-    listed = seen["enforced"]["listed"]
-    counted = listed["counted"]
+    shown = seen["enforced"]["listed"]
+    counted = shown["counted"]
 
     assert counted["lines"] > counted["packets"] > 0
-    assert sum(each["lines"] for each in listed["denials"]) + listed["elsewhere"] == counted["packets"]
-    assert sum(listed["aside"].values()) == counted["aside"]
-    assert listed["total"]["malformed"] == 0
+    assert sum(each["lines"] for each in shown["denials"]) + shown["elsewhere"] == counted["packets"]
+    assert sum(shown["aside"].values()) == counted["aside"]
+    assert shown["total"]["malformed"] == 0
 
 
 def test_almost_every_line_of_the_export_is_attributed_and_the_rest_is_counted_by_kind(seen: Row) -> None:
-    listed = seen["enforced"]["listed"]
+    shown = seen["enforced"]["listed"]
 
-    assert listed["total"]["attributed"] >= 0.99 * listed["total"]["read"] > 0
-    assert sum(each["lines"] for each in listed["unattributed"]) == listed["total"]["unattributed"]
+    assert shown["total"]["attributed"] >= 0.99 * shown["total"]["read"] > 0
+    assert sum(each["lines"] for each in shown["unattributed"]) == shown["total"]["unattributed"]
 
 
 def test_a_follower_prints_each_denial_and_each_refused_name_of_an_export_that_is_rotated(seen: Row) -> None:
@@ -197,10 +197,10 @@ def test_a_denied_name_that_hubble_knows_is_proposed_by_its_name(seen: Row) -> N
 
 
 def test_a_name_that_the_proxy_refuses_is_listed_with_its_rule(seen: Row) -> None:
-    listed = seen["name"]["listed"]
+    shown = seen["name"]["listed"]
 
-    assert listed["refused_names"] != []
-    for refused in listed["refused_names"]:
+    assert shown["refused_names"] != []
+    for refused in shown["refused_names"]:
         assert refused["src"] == "gateway"
         assert refused["name"].startswith("flash-pay.flash-ticket.svc.cluster.local")
         assert refused["rules"] == [
@@ -210,7 +210,7 @@ def test_a_name_that_the_proxy_refuses_is_listed_with_its_rule(seen: Row) -> Non
                 "allows": ["kubernetes.default.svc.cluster.local"],
             }
         ]
-    assert sum(each["queries"] for each in listed["refused_names"]) == listed["counted"]["queries"]
+    assert sum(each["queries"] for each in shown["refused_names"]) == shown["counted"]["queries"]
 
 
 def test_a_name_that_the_proxy_refuses_is_counted(seen: Row) -> None:
