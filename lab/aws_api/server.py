@@ -10,18 +10,18 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from lab.aws_api.athena import workgroups_and_queries
-from lab.aws_api.buckets import hold_conditions
+from lab.aws_api.beyond_moto.athena import workgroups_and_queries
+from lab.aws_api.beyond_moto.buckets import hold_conditions
+from lab.aws_api.beyond_moto.clusters import PodIdentities, cluster_groups
+from lab.aws_api.beyond_moto.deliveries import deliveries
+from lab.aws_api.beyond_moto.flow_logs import DestinationOptions
+from lab.aws_api.beyond_moto.network_interfaces import refuse_taken_addresses
+from lab.aws_api.beyond_moto.rules import Rules
+from lab.aws_api.beyond_moto.security_groups import dependencies, quotas
+from lab.aws_api.beyond_moto.vault import transit
 from lab.aws_api.call import LayeredApplication
-from lab.aws_api.clusters import PodIdentities, cluster_groups
-from lab.aws_api.deliveries import deliveries
-from lab.aws_api.flow_logs import DestinationOptions
-from lab.aws_api.network_interfaces import refuse_taken_addresses
 from lab.aws_api.remembered import remember
-from lab.aws_api.rules import Rules
-from lab.aws_api.security_groups import dependencies, quotas
 from lab.aws_api.seed import seed
-from lab.aws_api.vault import transit
 from lab.surroundings import REGION
 
 # "Available AWS-managed prefix lists": the weight of CloudFront's origin-facing list, however many entries it has.

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lab.aws_api.vault import SECRETS_PROVIDER
+from lab.aws_api.beyond_moto.vault import SECRETS_PROVIDER
 from lab.running import child
 from lab.running.lab import Lab
 

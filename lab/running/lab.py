@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from lab.aws_api.vault import vault_variables
+from lab.aws_api.beyond_moto.vault import vault_variables
 from lab.kubernetes_api.servers import NodeSide, kubeconfig_path
 from lab.running.supervisor import POOL_SOCKET
 from lab.running.warm_python import write_stand_in

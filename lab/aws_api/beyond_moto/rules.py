@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lab.aws_api.beyond_moto.security_groups import all_groups, backend_of
 from lab.aws_api.call import Answer, Call, refused
 from lab.aws_api.document import add, items, parse, replaced
-from lab.aws_api.security_groups import all_groups, backend_of
 
 if TYPE_CHECKING:
     from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from lab.aws_api.beyond_moto.vault import transit
 from lab.aws_api.call import Answer, Call, parsed
-from lab.aws_api.vault import transit
 
 
 def asked(action: str, **body: str) -> dict[str, str]:

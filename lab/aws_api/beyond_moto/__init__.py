@@ -1,0 +1,1 @@
+"""What AWS answers, keeps or refuses, and moto does not."""
