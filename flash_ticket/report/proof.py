@@ -6,7 +6,7 @@ from dataclasses import asdict
 from itertools import zip_longest
 from textwrap import wrap
 
-from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, stopped_once
+from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, StoppedOnce, stopped_once
 from flash_ticket.firewall.prove.endpoint import DNS, KUBELET, THROUGH_NODE
 from flash_ticket.firewall.prove.proof import Blur, GroupsOfOthers, Proof, Rest, Why
 from flash_ticket.firewall.prove.violation import Fault, Violation, few
@@ -193,6 +193,15 @@ _OF_STOPPED_ONCE = {
     Layer.POD: "The NetworkPolicies alone stop these; the security groups let them through, or have no say:",
     Layer.VPC: "The security groups alone stop these; the NetworkPolicies let them through, or have no say:",
 }
+
+
+def open_without_text(found: Sequence[StoppedOnce]) -> str:
+    """Return what a layer alone leaves open, because nothing of the only layer that stops it is deployed."""
+    count, layer = sum(port.last - port.first + 1 for each in found for port in each.ports), found[0].by.value
+    return (
+        f"The proof counts both layers, and nothing of the {layer} layer is deployed. {count:,} undeclared connections "
+        f"stay open until it is, because only the {layer} layer stops them."
+    )
 
 
 def _stopped_once(firewall: CompiledFirewall) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""A program of another team embeds the firewall beside its own network, and uses it as a package of the engine, too."""
+"""A program of another team embeds the firewall beside its own network, and uses it as a package of the engine, too.
+
+At the end it declares the two layers as parts of that package instead.
+"""
 
 import json
 import sys
@@ -32,6 +35,24 @@ class Firewall(pulumi.ComponentResource):
 """
 """The component as a generated SDK declares it: the engine runs the package to make it."""
 
+REMOTE_PARTS = """
+from package.firewall import FirewallArgs
+
+
+class Firewall:
+    def __init__(self, name, args, opts):
+        self.groups = self.part("SecurityGroups", name, {**args, "groupIds": None}, opts)
+        after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[self.groups]))
+        self.pods = self.part("NetworkPolicies", name, {**args, "policies": None}, after)
+
+    def part(self, kind, name, args, opts):
+        return pulumi.ComponentResource(f"flash-ticket-firewall:index:{kind}", name, args, opts, remote=True)
+
+    group_ids = property(lambda self: pulumi.get(self.groups, "groupIds"))
+    policies = property(lambda self: pulumi.get(self.pods, "policies"))
+"""
+"""Both layers as parts, each as a generated SDK declares it."""
+
 PLUGIN = "pulumi-resource-flash-ticket-firewall"
 
 
@@ -47,6 +68,8 @@ class Embedded:
         same: The next preview.
         remote: A preview of the same program that uses the package of the engine.
         refused: A preview of that program with a mistake in the binding.
+        parts: The update to both layers as parts of the package.
+        parted: The outputs of the stack after that.
         destroyed: The end.
     """
 
@@ -57,6 +80,8 @@ class Embedded:
     same: Result
     remote: Result
     refused: Result
+    parts: Result
+    parted: Mapping[str, Any]
     destroyed: Result
 
 
@@ -113,9 +138,13 @@ def embedded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Embedded:
     with_remote(program, folder)
     remote = engine.preview()
     main = program / "__main__.py"
-    main.write_text(main.read_text().replace('"attachment": "pods"', '"attachment": "pod"'))
+    right = main.read_text()
+    main.write_text(right.replace('"attachment": "pods"', '"attachment": "pod"'))
     refused = engine.preview()
-    return Embedded(early, network, up, outputs, same, remote, refused, engine.destroy())
+    main.write_text(right.replace(REMOTE, REMOTE_PARTS))
+    parts = engine.up()
+    parted = engine.outputs()
+    return Embedded(early, network, up, outputs, same, remote, refused, parts, parted, engine.destroy())
 
 
 def test_before_the_network_exists_a_preview_says_that_it_cannot_show_the_firewall(embedded: Embedded) -> None:
@@ -146,6 +175,12 @@ def test_the_package_declares_what_the_python_component_declares(embedded: Embed
 def test_the_package_names_a_mistake_by_its_input(embedded: Embedded) -> None:
     assert embedded.refused.code != 0
     assert "Firewall shop: binding.cluster.attachment: " in embedded.refused.stdout
+
+
+def test_a_program_goes_from_the_firewall_to_its_parts_and_nothing_that_exists_changes(embedded: Embedded) -> None:
+    assert embedded.parts.code == 0, embedded.parts.stdout + embedded.parts.stderr
+    assert {each.type for each in embedded.parts.changes} == {"flash-ticket-firewall:components:Firewall"}
+    assert embedded.parted == embedded.outputs
 
 
 def test_destroy_removes_the_firewall_and_the_network(embedded: Embedded) -> None:

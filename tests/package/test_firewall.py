@@ -10,18 +10,17 @@ import pytest
 import yaml
 
 from components import firewall
-from flash_ticket.firewall.change.adopting.taking_over import step
 from flash_ticket.firewall.change.adoption import Adoption
-from flash_ticket.firewall.change.ownership.pod_layer import PodLayerStep
 from flash_ticket.firewall.declare.binding import BINDING_KEY
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.project import read_project
 from flash_ticket.live.stack.plan import Plan
 from flash_ticket.live.stack.settings import StackConfiguration
-from package import firewall as package
+from package import plan
 from package.firewall import Firewall, FirewallArgs
 from tests.support.declared.accounts import ROOT
 from tests.support.declared.described import nothing_deployed
+from tests.support.pulumi import plans
 from tests.support.pulumi.pulumi_mocks import Deployment, deploy
 
 COMPUTED = {"aws:cloudwatch/logGroup:LogGroup": {"arn": "arn:aws:logs:x", "name": "records"}}
@@ -47,11 +46,9 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Matrix, StackConfigur
 
     def make_plan(matrix: Matrix, settings: StackConfiguration) -> Plan:
         asked.append((matrix, settings))
-        found, deployed, adopted = read_project(ROOT, "dev"), nothing_deployed(), Adoption()
-        change = step(deployed, found, adopted.taken)
-        return Plan(found, found.proof(), adopted, deployed, PodLayerStep.DEPLOY, change, (), ())
+        return plans.planned(read_project(ROOT, "dev"))
 
-    monkeypatch.setattr(package, "make_plan", make_plan)
+    monkeypatch.setattr(plan, "make_plan", make_plan)
     return asked
 
 

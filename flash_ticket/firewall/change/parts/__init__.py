@@ -1,0 +1,1 @@
+"""The parts of a firewall that a program can declare alone."""
