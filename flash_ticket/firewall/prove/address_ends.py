@@ -42,7 +42,7 @@ _THROUGH_NODE = (
 )
 _NAME = re.compile(r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)+[a-z]([-a-z0-9]*[a-z0-9])?")
 _APART = {NODE_DNS, VPC_HOST}
-"""Hosts that the VPC layer treats in a way of their own: rules of others can name groups of hosts of the VPC."""
+"""Hosts that get an answer of their own: groups do not judge the first, and no place is meant by the second."""
 
 
 class Holder(StrEnum):

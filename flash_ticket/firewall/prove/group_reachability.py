@@ -8,14 +8,14 @@ was read, those of others. Without an account, what only such rules could allow 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import cached_property
 
 from flash_ticket.firewall.bind.environment import Group, PrefixList
 from flash_ticket.firewall.compile.vpc_layer import GroupRule, Holder, OwnGroup, RulePeer
-from flash_ticket.firewall.prove.endpoint import VPC_HOST, Endpoint
+from flash_ticket.firewall.prove.endpoint import Endpoint, any_overlap
 from flash_ticket.firewall.prove.permissions import Permissions
 from flash_ticket.firewall.prove.rules_of_others import NO_RULES_OF_OTHERS, RulesOfOthers
 from flash_ticket.firewall.terms.addresses import AddressRange, Family, Partition
@@ -51,7 +51,11 @@ class GroupReachability:
     """
 
     def __init__(
-        self, rules: Iterable[GroupRule], endpoints: Iterable[Endpoint], others: RulesOfOthers = NO_RULES_OF_OTHERS
+        self,
+        rules: Iterable[GroupRule],
+        endpoints: Iterable[Endpoint],
+        others: RulesOfOthers = NO_RULES_OF_OTHERS,
+        vpc: Collection[AddressRange] = (),
     ) -> None:
         """Prepare the answers for rules and endpoints.
 
@@ -59,7 +63,9 @@ class GroupReachability:
             rules: The rules to deploy, or the deployed ones.
             endpoints: Every possible source and destination.
             others: The rules of others in groups of theirs; a group that is missing holds none.
+            vpc: The networks of the VPC. A host there without known groups can have any group that no endpoint has.
         """
+        self._vpc = tuple(vpc)
         self._rules: dict[tuple[Holder, Direction], list[GroupRule]] = defaultdict(list)
         for rule in (*rules, *(rule for found in others.values() for rule in found or ())):
             self._rules[rule.holder, rule.direction].append(rule)
@@ -162,17 +168,18 @@ class GroupReachability:
                 for piece in self._partition(each.family).pieces:
                     if piece.overlaps(each):
                         first, last = max(piece.first, each.first), min(piece.last, each.last)
-                        yield replace(endpoint, groups=groups, ranges=(AddressRange(each.family, first, last),))
+                        found = replace(endpoint, groups=groups, ranges=(AddressRange(each.family, first, last),))
+                        yield found
+                        for stranger in self._strangers if self._may_be_stranger(found) else ():
+                            yield replace(found, groups=frozenset({stranger}))
             if not endpoint.ranges:
                 yield replace(endpoint, groups=groups)
-        if endpoint.name == VPC_HOST and endpoint.ranges:
-            yield from (replace(endpoint, groups=frozenset({group})) for group in self._strangers)
 
     def _partition(self, family: Family) -> Partition:
         if family not in self._partitions:
             peers = {rule.peer for rules in self._rules.values() for rule in rules}
             blocks = (block for peer in peers if not isinstance(peer, OwnGroup | Group) for block in _blocks(peer))
-            self._partitions[family] = Partition(family, blocks)
+            self._partitions[family] = Partition(family, (*blocks, *self._vpc))
         return self._partitions[family]
 
     @cached_property
@@ -218,7 +225,7 @@ class GroupReachability:
 
     @cached_property
     def _strangers(self) -> frozenset[Group]:
-        """The groups that rules of others name and no endpoint has: hosts of the VPC may have them."""
+        """The groups that rules of others name and no endpoint has: see ``_may_be_stranger``."""
         peers = {rule.peer for rules in self._rules.values() for rule in rules if rule.id_of_others}
         return frozenset(each for each in peers if isinstance(each, Group) and not self._members_of.get(each))
 
@@ -259,11 +266,14 @@ class GroupReachability:
 
     @cached_property
     def _hosts(self) -> Sequence[Endpoint]:
-        return [
-            first
-            for first, members in self._members.items()
-            if any(each.name == VPC_HOST and each.ranges for each in members)
-        ]
+        return [first for first in self._members if self._may_be_stranger(first)]
+
+    def _may_be_stranger(self, endpoint: Endpoint) -> bool:
+        """Return whether some interface of hosts may have a group that no endpoint has.
+
+        That is so for every address of the VPC whose groups nobody declares, also if it belongs to a place.
+        """
+        return not (endpoint.workload or endpoint.groups) and any_overlap(endpoint.ranges, self._vpc)
 
     def _concerns(self, peer: RulePeer, endpoint: Endpoint) -> bool:
         """Return whether the peer of a rule matches some part of an endpoint."""

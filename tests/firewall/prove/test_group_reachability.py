@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, ip_network
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,8 @@ from tests.support.naive.naive_security_groups import Interface, Packet, enters,
 
 API, PAY, DATA, NODES = OwnGroup("api"), OwnGroup("pay"), Group("sg-1", "data"), Group("sg-2", "nodes")
 BASTION = Group("sg-3", "bastion")
-"""A group that no endpoint has: hosts of the VPC may have it."""
+"""A group that no endpoint has: every host of the VPC without known groups may have it, also one of a place."""
+VPC = (AddressRange.of("10.0.0.0/16"),)
 OFFICE = PrefixList("pl-1", "office", 4, 5, (IPv4Network("203.0.113.0/25"), IPv4Network("198.51.100.0/24")))
 NETWORKS: tuple[Network, ...] = tuple(
     map(ip_network, ("10.0.0.0/16", "10.0.20.0/24", "0.0.0.0/0", "203.0.113.0/24", "2001:db8::/48", "::/0"))
@@ -45,6 +47,7 @@ ENDPOINTS = (
     endpoint("office", "203.0.113.0/25", "198.51.100.0/24"),
     endpoint("host", "10.0.20.0/25"),
     endpoint("world", "2001:db8::/64", "203.0.113.0/24"),
+    endpoint("around", "10.0.0.0/15"),
     endpoint(VPC_HOST, "10.0.9.0/24"),
 )
 
@@ -83,13 +86,12 @@ two = st.tuples(st.sampled_from(ENDPOINTS), st.sampled_from(ENDPOINTS)).filter(
 def interfaces(of: Endpoint) -> Iterator[Interface]:
     """Yield interfaces with every possible group, at the edges of every address range."""
     found: list[tuple[Holder, ...]] = [tuple(of.groups)] if of.workload else [(group,) for group in of.groups]
-    if of.name == VPC_HOST:
-        found = [(), (BASTION,)]
-    for groups, each in product(found or [()], of.ranges):
+    for each in of.ranges:
         for number in {each.first, each.last} | {edge for edge in edges() if each.first <= edge <= each.last}:
-            yield Interface(
-                groups, str(type(ip_network("0.0.0.0/0" if each.family is Family.V4 else "::/0")[0])(number))
-            )
+            address = type(ip_network("0.0.0.0/0" if each.family is Family.V4 else "::/0")[0])(number)
+            unknown = [(), (BASTION,)] if address in ip_network("10.0.0.0/16") else [()]
+            for groups in found or unknown:
+                yield Interface(groups, str(address))
 
 
 def edges() -> Iterator[int]:
@@ -120,7 +122,7 @@ def together(ours: list[GroupRule], others: RulesOfOthers) -> list[GroupRule]:
 def test_an_end_allows_a_connection_if_it_does_for_every_interface_and_address(
     given_rules: list[GroupRule], others: RulesOfOthers, pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
-    verdict = GroupReachability(given_rules, ENDPOINTS, others).verdict(*pair, port)
+    verdict = GroupReachability(given_rules, ENDPOINTS, others, VPC).verdict(*pair, port)
     every, asked = together(given_rules, others), packets(*pair, port)
     asked = [each for each in asked if BASTION not in {*each.source.groups, *each.target.groups}]
 
@@ -133,7 +135,7 @@ def test_an_end_allows_a_connection_if_it_does_for_every_interface_and_address(
 def test_a_port_is_open_if_some_interface_and_address_may_use_it(
     given_rules: list[GroupRule], others: RulesOfOthers, pair: tuple[Endpoint, Endpoint], port: PortRange
 ) -> None:
-    groups = GroupReachability(given_rules, ENDPOINTS, others)
+    groups = GroupReachability(given_rules, ENDPOINTS, others, VPC)
     every = together(given_rules, others)
     found = {Answer.of(answer_at(every, others, side, packet) for side in Direction) for packet in packets(*pair, port)}
     governed = any(end.groups for end in pair)
@@ -245,20 +247,33 @@ def test_a_rule_of_others_within_a_group_opens_it_to_all_that_have_it() -> None:
     assert side_of(rule, target=6).outcome is Outcome.NO_RULE_FOR_PEER
 
 
-def test_a_rule_of_others_for_an_unknown_group_opens_some_hosts_of_the_vpc() -> None:
-    others: RulesOfOthers = {NODES: (GroupRule(NODES, Direction.INGRESS, BASTION, tcp(22), (), "sgr-1"),)}
-    groups = GroupReachability([], ENDPOINTS, others)
-    found = groups.open_part(ENDPOINTS[-1], ENDPOINTS[2], tcp(22))
+LETS_IN_BASTION: RulesOfOthers = {NODES: (GroupRule(NODES, Direction.INGRESS, BASTION, tcp(22), (), "sgr-1"),)}
 
-    assert groups.opened(ENDPOINTS[-1], ENDPOINTS[2]) == PortSet.of([tcp(22)])
-    assert found
-    assert found.passes
+
+@pytest.mark.parametrize(
+    ("host", "opened"),
+    [
+        pytest.param("host", [tcp(22)], id="a place in the VPC, whose interfaces nobody declares"),
+        pytest.param("around", [tcp(22)], id="a place that is partly in the VPC"),
+        pytest.param(VPC_HOST, [tcp(22)], id="a host of no place"),
+        pytest.param("office", [], id="a place outside the VPC"),
+        pytest.param("redis", [], id="a place with groups of its own"),
+    ],
+)
+def test_a_rule_of_others_for_an_unknown_group_opens_hosts_of_the_vpc_whose_groups_nobody_declares(
+    host: str, opened: list[PortRange]
+) -> None:
+    groups = GroupReachability([], ENDPOINTS, LETS_IN_BASTION, VPC)
+    (source,) = (each for each in ENDPOINTS if each.name == host)
+    found = groups.open_part(source, ENDPOINTS[2], tcp(22))
+
+    assert groups.opened(source, ENDPOINTS[2]) == PortSet.of(opened)
+    assert (found is not None and found.passes) == bool(opened)
 
 
 def test_a_rule_of_others_for_an_unknown_group_opens_nothing_if_no_host_has_an_address() -> None:
     nobody = endpoint(VPC_HOST)
-    others: RulesOfOthers = {NODES: (GroupRule(NODES, Direction.INGRESS, BASTION, tcp(22), (), "sgr-1"),)}
-    groups = GroupReachability([], (*ENDPOINTS[:-1], nobody), others)
+    groups = GroupReachability([], (*ENDPOINTS[:-1], nobody), LETS_IN_BASTION, VPC)
 
     assert not groups.opened(nobody, ENDPOINTS[2])
     assert not groups.unknown(nobody, ENDPOINTS[2])
