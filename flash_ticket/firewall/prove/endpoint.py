@@ -296,11 +296,11 @@ class _Survey:
         """
         fronts, places = self.environment.fronts, self.environment.places
         by_address = [network for _, place in places if not place.groups for network in place.networks]
-        by_address += self.environment.only_theirs
         of_fronts = {network for name in fronts for network in self.environment.networks_of(name)}
         clients = [network for front in fronts.values() for network in front.networks_of_clients]
-        taken = _ranges([*(network for network in by_address if network not in of_fronts), *clients])
-        vpc = tuple(left for block in self._vpc for left in without(block, taken) or (block,))
+        theirs = _ranges(self.environment.only_theirs)
+        taken = (*_ranges([*(network for network in by_address if network not in of_fronts), *clients]), *theirs)
+        vpc = tuple(left for block in self._vpc for left in without(block, taken) or without(block, theirs))
         yield Endpoint(VPC_HOST, Role.UNDECLARED, None, vpc, frozenset())
         some = (each for each in taken if not takes_in_the_internet(each))
         declared = [name for external in self.matrix.externals for name in external.domains]

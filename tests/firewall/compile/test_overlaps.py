@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from hypothesis import given
 
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Environment, Place
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.overlaps import Covered, overlaps
 from flash_ticket.firewall.compile.pod_layer import compile_policies
 from flash_ticket.firewall.declare.choices import CniName
@@ -138,7 +140,19 @@ def test_the_cluster_s_own_resolver_among_services_is_no_overlap() -> None:
 
 @given(shops())
 def test_what_an_ip_block_opens_between_pods_is_named_with_its_service(shop: tuple[Matrix, Environment]) -> None:
-    matrix, environment = shop
+    assert opened_and_not_named(*shop) == []
+
+
+def test_an_address_of_a_place_alone_among_services_leads_to_no_pod() -> None:
+    alone = Place((ip_network("172.20.0.7"),), None, (), Occupants.ONLY)
+    environment = environment_of("dev")
+    places = tuple((name, alone if name == "redis" else each) for name, each in environment.places)
+
+    assert opened_and_not_named(shop_matrix(), replace(environment, places=places)) == []
+
+
+def opened_and_not_named(matrix: Matrix, environment: Environment) -> list[tuple[str, str]]:
+    """Return the pods between which an ipBlock opens something, and that no overlap names."""
     layers = compile_firewall(matrix, environment).layers()
     by_label = replace(
         layers, environment=replace(environment, cluster=replace(environment.cluster, cni=CniName.CILIUM))
@@ -146,9 +160,12 @@ def test_what_an_ip_block_opens_between_pods_is_named_with_its_service(shop: tup
     known = {(one.name, other.name): ports for (one, other), ports in by_label.openings(Layer.POD).items()}
     named = {each.service for each in overlaps(environment, compile_policies(matrix, environment))}
     named |= {before_restart(service) for service in named}
-    for (source, destination), ports in layers.openings(Layer.POD).items():
-        if source.workload and destination.workload and ports - known.get((source.name, destination.name), NO_PORTS):
-            assert named & {source.name, destination.name}
+    return [
+        (one.name, other.name)
+        for (one, other), ports in layers.openings(Layer.POD).items()
+        if one.workload and other.workload and ports - known.get((one.name, other.name), NO_PORTS)
+        if named.isdisjoint((one.name, other.name))
+    ]
 
 
 def test_overlaps_are_sorted_by_place_and_what_they_cover() -> None:

@@ -1,16 +1,27 @@
 """The endpoints of the proof: declared ones, undeclared ones, and other pods that selectors match."""
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 from hypothesis import given
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
-from flash_ticket.firewall.bind.environment import Environment
+from flash_ticket.firewall.bind.environment import Environment, Place
+from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.vpc_layer import OwnGroup, PodAttachment
 from flash_ticket.firewall.declare.choices import Attachment
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.both_layers import BothLayers
-from flash_ticket.firewall.prove.endpoint import KUBELET, NODE_DNS, Endpoint, Role, before_restart, endpoints
+from flash_ticket.firewall.prove.endpoint import (
+    KUBELET,
+    NODE_DNS,
+    Endpoint,
+    Role,
+    any_overlap,
+    before_restart,
+    endpoints,
+)
+from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.verdict import Layer
 from tests.support.declared.matrices import shops
 from tests.support.declared.stacks import CASES
@@ -70,6 +81,26 @@ def test_with_attachment_nodes_all_pods_have_the_nodes_group() -> None:
     pods = [endpoint for name, endpoint in endpoints_of(right).items() if endpoint.workload and name != "DNS"]
 
     assert {endpoint.groups for endpoint in pods} == {frozenset(right.environment.cluster.nodes)}
+
+
+def test_an_address_that_only_an_external_has_is_no_other_endpoints_even_if_clients_take_in_the_whole_vpc() -> None:
+    right = compiled(*CASES["dev"]())
+    alone = tuple(map(ip_network, ("10.10.99.7", "172.20.0.7")))
+    places = tuple(
+        (name, Place(alone, None, (), Occupants.ONLY) if name == "redis" else each)
+        for name, each in right.environment.places
+    )
+    fronts = tuple(replace(each, clients=(ip_network("10.10.0.0/16"),)) for each in right.environment.load_balancers)
+    found = endpoints_of(replace(right, environment=replace(right.environment, places=places, load_balancers=fronts)))
+    theirs = [AddressRange.of(str(each)) for each in alone]
+
+    assert {name for name, each in found.items() if any_overlap(each.ranges, theirs)} == {
+        "redis",
+        "clients of alb",
+        KUBELET,
+    }
+    pods = [each.workload for each in found.values() if each.workload]
+    assert not any(any_overlap((*each.addresses, *each.cluster_ips), theirs) for each in pods)
 
 
 @given(shops())
