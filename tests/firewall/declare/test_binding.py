@@ -66,6 +66,9 @@ MISTAKES: list[tuple[str, str, Any, str]] = [
         "cni.cilium.ipBlocksMatch: [nodes] here.")),
     ("settings of another plug-in", "cluster.cni.cilium", {"policyVerdicts": "audited"},
         (".cluster.cni: the plug-in is vpc-cni, and cilium has settings of Cilium. Remove one.")),
+    ("the address of a cache that is not there", "cluster.dns", {"mode": "cluster", "address": "169.254.20.10"},
+        (".cluster.dns: the mode is cluster, and address is that of NodeLocal DNSCache. Remove address, or write mode: "
+        "node-local.")),
     ("an enforcing mode, which only the VPC CNI has", "cluster.cni", {"name": "cilium", "enforcingMode": "strict"},
         (".cluster.cni: the plug-in is cilium, and only the VPC CNI has enforcingMode. Remove enforcingMode, or write "
         "name: vpc-cni.")),

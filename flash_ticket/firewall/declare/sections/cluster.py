@@ -137,6 +137,13 @@ class Dns(FileModel):
     address: ResolverAddress = IPv4Address("169.254.20.10")
     """The address that NodeLocal DNSCache listens on (Kubernetes documentation, "NodeLocal DNSCache")."""
 
+    @model_validator(mode="after")
+    def _is_of_this_mode(self) -> Self:
+        if self.mode is not DnsMode.NODE_LOCAL and "address" in self.model_fields_set:
+            problem = f"the mode is {self.mode.value}, and address is that of NodeLocal DNSCache"
+            raise refusal(problem, "Remove address, or write mode: node-local")
+        return self
+
 
 def _groups_of_nodes(value: object, _: ValidatorFunctionWrapHandler) -> list[One]:
     if not isinstance(value, list):
