@@ -98,25 +98,33 @@ def read(ec2: Any, vpc: str | None = None) -> Account:  # noqa: ANN401 - boto3 c
     """
     chosen = [{"Name": "vpc-id", "Values": [vpc]}] if vpc else []
     interfaces = sorted(
-        map(_interface, _pages(ec2, "describe_network_interfaces", "NetworkInterfaces", Filters=chosen)),
+        map(_interface, pages(ec2, "describe_network_interfaces", "NetworkInterfaces", Filters=chosen)),
         key=lambda each: each.identifier,
     )
-    rules = tuple(map(_rule, _pages(ec2, "describe_security_group_rules", "SecurityGroupRules")))
-    vpcs = list(_pages(ec2, "describe_vpcs", "Vpcs", Filters=chosen))
-    subnets = _pages(ec2, "describe_subnets", "Subnets", Filters=chosen)
+    rules = tuple(map(_rule, pages(ec2, "describe_security_group_rules", "SecurityGroupRules")))
+    vpcs = list(pages(ec2, "describe_vpcs", "Vpcs", Filters=chosen))
+    subnets = pages(ec2, "describe_subnets", "Subnets", Filters=chosen)
     named = sorted({rule.peer.identifier for rule in rules if isinstance(rule.peer, PrefixList)})
-    routers = (_numbered(block, 1) for each in subnets for block in _blocks(each))
+    routers = (_numbered(block, 1) for each in subnets for block in blocks(each))
     resolvers = (_numbered(each["CidrBlock"], _RESOLVER) for each in vpcs)
     return Account(
         tuple(interfaces),
         tuple(sorted(rules, key=repr)),
         {each: _entries(ec2, each) for each in named},
-        {each["VpcId"]: tuple(map(ip_network, _blocks(each))) for each in vpcs},
+        {each["VpcId"]: tuple(map(ip_network, blocks(each))) for each in vpcs},
         tuple(sorted({*routers, *resolvers}, key=str)),
     )
 
 
-def _pages(ec2: Any, operation: str, key: str, **arguments: object) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as above
+def pages(ec2: Any, operation: str, key: str, **arguments: object) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as above
+    """Yield what an operation lists, of all pages.
+
+    Args:
+        ec2: A client of EC2.
+        operation: The method of the client.
+        key: Where a page has the list.
+        arguments: Those of the operation.
+    """
     for page in ec2.get_paginator(operation).paginate(**arguments):
         yield from page[key]
 
@@ -165,16 +173,16 @@ def _peer(described: dict[str, Any]) -> Network | Members | PrefixList:
 
 
 def _entries(ec2: Any, identifier: str) -> tuple[Network, ...]:  # noqa: ANN401 - as above
-    entries = _pages(ec2, "get_managed_prefix_list_entries", "Entries", PrefixListId=identifier)
+    entries = pages(ec2, "get_managed_prefix_list_entries", "Entries", PrefixListId=identifier)
     return tuple(sorted((ip_network(each["Cidr"]) for each in entries), key=str))
 
 
-def _blocks(described: dict[str, Any]) -> Iterator[str]:
+def blocks(described: dict[str, Any]) -> Iterator[str]:
     """Yield the blocks of a VPC or a subnet."""
-    blocks = {described["CidrBlock"]: None} if described.get("CidrBlock") else {}
-    blocks |= {each["CidrBlock"]: None for each in described.get("CidrBlockAssociationSet", ())}
-    blocks |= {each["Ipv6CidrBlock"]: None for each in described.get("Ipv6CidrBlockAssociationSet", ())}
-    yield from blocks
+    found = {described["CidrBlock"]: None} if described.get("CidrBlock") else {}
+    found |= {each["CidrBlock"]: None for each in described.get("CidrBlockAssociationSet", ())}
+    found |= {each["Ipv6CidrBlock"]: None for each in described.get("Ipv6CidrBlockAssociationSet", ())}
+    yield from found
 
 
 def _numbered(block: str, number: int) -> Address:

@@ -6,13 +6,11 @@ Sources: EC2 API reference, NetworkInterface; Amazon VPC User Guide, "Flow log r
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from typing import Any
 
+from lab.vpc.account import Address, Network, blocks, pages
 from lab.vpc.counted import Counted, Direction
-
-Address = IPv4Address | IPv6Address
-Range = IPv4Network | IPv6Network
 
 _UDP = 17
 _DHCP_PORTS = {67, 68, 546, 547}
@@ -83,9 +81,9 @@ class RecordedVpc:
     """
 
     interfaces: Mapping[str, Interface]
-    ranges: tuple[Range, ...]
+    ranges: tuple[Network, ...]
     routers: frozenset[Address]
-    routes: Mapping[str, tuple[tuple[Range, int], ...]]
+    routes: Mapping[str, tuple[tuple[Network, int], ...]]
 
     def records(self, counted: Counted) -> bool:
         """Return whether AWS records such packets at all."""
@@ -118,25 +116,17 @@ def recorded_vpc(ec2: Any, vpc: str, earlier: RecordedVpc | None = None) -> Reco
     """
     of_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
     (described,) = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
-    subnets = [each for page in _pages(ec2, "describe_subnets", of_vpc) for each in page["Subnets"]]
+    subnets = list(pages(ec2, "describe_subnets", "Subnets", Filters=of_vpc))
     zones = {each["SubnetId"]: each.get("AvailabilityZoneId", "") for each in subnets}
-    found = (
-        _interface(each, zones)
-        for page in _pages(ec2, "describe_network_interfaces", of_vpc)
-        for each in page["NetworkInterfaces"]
-    )
-    tables = [each for page in _pages(ec2, "describe_route_tables", of_vpc) for each in page["RouteTables"]]
+    interfaces = pages(ec2, "describe_network_interfaces", "NetworkInterfaces", Filters=of_vpc)
+    found = [_interface(each, zones) for each in interfaces]
+    tables = list(pages(ec2, "describe_route_tables", "RouteTables", Filters=of_vpc))
     return RecordedVpc(
         {**(earlier.interfaces if earlier else {}), **{each.id: each for each in found}},
-        tuple(_ranges(described)),
+        tuple(map(ip_network, blocks(described))),
         frozenset(ip_network(each["CidrBlock"])[_ROUTER] for each in subnets),
         {subnet: tuple(_routes(_table_of(subnet, tables))) for subnet in zones},
     )
-
-
-def _pages(ec2: Any, operation: str, filters: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:  # noqa: ANN401 - likewise
-    found: Iterable[dict[str, Any]] = ec2.get_paginator(operation).paginate(Filters=filters)
-    return found
 
 
 def _interface(described: Mapping[str, Any], zones: Mapping[str, str]) -> Interface:
@@ -156,12 +146,6 @@ def _interface(described: Mapping[str, Any], zones: Mapping[str, str]) -> Interf
     )
 
 
-def _ranges(described: Mapping[str, Any]) -> Iterator[Range]:
-    blocks = [each["CidrBlock"] for each in described.get("CidrBlockAssociationSet", ())]
-    sixth = [each["Ipv6CidrBlock"] for each in described.get("Ipv6CidrBlockAssociationSet", ())]
-    yield from (ip_network(each) for each in dict.fromkeys((described["CidrBlock"], *blocks, *sixth)))
-
-
 def _table_of(subnet: str, tables: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the route table of a subnet: its own, or else the main one of the VPC."""
     main: Mapping[str, Any] = {}
@@ -173,7 +157,7 @@ def _table_of(subnet: str, tables: Iterable[Mapping[str, Any]]) -> Mapping[str, 
     return main
 
 
-def _routes(table: Mapping[str, Any]) -> Iterator[tuple[Range, int]]:
+def _routes(table: Mapping[str, Any]) -> Iterator[tuple[Network, int]]:
     for route in table.get("Routes", ()):
         target = route.get("DestinationCidrBlock") or route.get("DestinationIpv6CidrBlock")
         path = next((path for part, begin, path in _PATHS if str(route.get(part, "")).startswith(begin)), None)
