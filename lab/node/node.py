@@ -33,6 +33,10 @@ _OBJECTS = Path(__file__).parent / "objects"
 _LOOPBACK_PLUGIN = Path("/usr/lib/cni/loopback")
 
 
+DNS_POD = ("kube-system", "coredns-5d78c9-node")
+"""Namespace and name of the pod of the cluster's DNS."""
+
+
 @dataclass(slots=True)
 class Node:
     """A cluster of one node.
@@ -274,7 +278,7 @@ class Node:
             documents.insert(0, yaml.safe_load((_OBJECTS / "open.yaml").read_text()))
         for document in documents:
             self.api.apply(document)
-        self.wait_until_ready({"DNS": ("kube-system", "coredns-5d78c9-node")})
+        self.wait_until_ready({"DNS": DNS_POD})
         self._programs.done("DNS")
 
     def _why(self, namespace: str, pod: str) -> str:

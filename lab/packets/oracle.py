@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 from flash_ticket.firewall.analyse.cluster import cluster_from
@@ -199,7 +200,8 @@ class Oracle:
             policies = [policy.manifest() for each in firewalls for policy in each.deployed_pods.policies]
             for manifest in policies:
                 self.node.api.apply(manifest)
-            groups, judge = (vpc.attach(ends), vpc.judge(ends)) if vpc else (None, None)
+            pods = [IPv4Network(end.address) for end in ends if end.pod]
+            groups, judge = (vpc.attach(ends), vpc.judge(pods)) if vpc else (None, None)
             analyzer = Analyzer(cluster_from([*self.world.objects, *policies], "the node"), ends, self.node.enforcer)
             says = [_said(each, analyzer, groups) for each in questions]
             look = Look(questions, says, stack.enter_context(judge) if judge else None)

@@ -14,10 +14,10 @@ from lab.packets.verdicts import Attached, GroupsAnalyzer, Site, View
 from lab.packets.world import End
 from lab.vpc.account import Address, read
 from lab.vpc.counted import Action, Window
-from lab.vpc.judge import Judge
+from lab.vpc.judge import ROOM, Judge
 from lab.vpc.pods import Pods
 
-_ASKED_ALONE_SECONDS = 3600.0  # nothing changes in the account while packets are tried: it is not polled
+_ASKED_ALONE_SECONDS = 3600.0  # who changes the account while packets are tried asks the judge to read it
 
 Packet = tuple[str, int, int, str, int]
 """The source's address, the protocol's number, the source port, the target's own address and its port.
@@ -71,11 +71,16 @@ class VpcLayer:
         views = [View(each.layers(), self.account.holders(each)) for each in self.firewalls]
         return GroupsAnalyzer(views, self._attached, self.site)
 
-    def judge(self, ends: Iterable[End]) -> Judge:
-        """Return what judges the packets of the node as the account says."""
-        pods = tuple(IPv4Network(end.address) for end in ends if end.pod)
-        at = Pods(self.addresses.node, pods, self.site.placement, self.site.mode, self.site.translation)
-        return Judge(lambda: read(self.account.ec2, self.account.vpc), at, poll=_ASKED_ALONE_SECONDS)
+    def judge(self, pods: Iterable[IPv4Network], room: int = ROOM) -> Judge:
+        """Return what judges the packets of the node as the account says.
+
+        Args:
+            pods: Where the addresses of pods are.
+            room: How many kinds of packets it counts.
+        """
+        site = self.site
+        at = Pods(self.addresses.node, tuple(pods), site.placement, site.mode, site.translation)
+        return Judge(lambda: read(self.account.ec2, self.account.vpc), at, poll=_ASKED_ALONE_SECONDS, room=room)
 
     def _groups(self, ends: Iterable[End]) -> Iterator[tuple[str, tuple[str, ...]]]:
         for end in ends:

@@ -17,7 +17,7 @@ from flash_ticket.firewall.prove.endpoint import DNS, INTERNET, KUBELET, NODE_DN
 from flash_ticket.firewall.terms.addresses import AddressRange, Family
 from flash_ticket.firewall.terms.ports import PortRange
 from lab.node.network import NODE_NAMESPACE, add_host, pod_namespaces
-from lab.node.node import Node
+from lab.node.node import DNS_POD, Node
 from lab.node.pods import pod_spec
 from lab.node.programs import NodeError
 from lab.packets.connections import Listeners
@@ -26,7 +26,6 @@ _ATTEMPTS = 3
 _WAITS = ["/bin/busybox", "sleep", "2147483647"]
 _FROM_THE_END = 5  # pods have addresses from the start of their range on
 _CANDIDATES = {INTERNET: "192.0.0.33", VPC_HOST: "250.7"}
-_DNS_POD = ("kube-system", "coredns-5d78c9-node")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class World:
             pods |= {(project, each.name): each for each in neighbour.endpoints if each.role is Role.SERVICE}
         names = {key: _pod(each, f"{generation}" + "n" * key[0]) for key, each in pods.items()}
         self.objects = []
-        namespaces: dict[str, dict[str, str]] = {_DNS_POD[0]: {}}
+        namespaces: dict[str, dict[str, str]] = {DNS_POD[0]: {}}
         for key, manifest in names.items():
             labels = {name: _value(value) for name, value in pods[key].namespace_labels.items() if name != NAME_LABEL}
             namespaces.setdefault(manifest["metadata"]["namespace"], {}).update(labels)
@@ -100,7 +99,7 @@ class World:
         ready = {
             key: (manifest["metadata"]["namespace"], manifest["metadata"]["name"]) for key, manifest in names.items()
         }
-        ready[0, DNS] = _DNS_POD
+        ready[0, DNS] = DNS_POD
         self.objects.append(self._labelled_dns())
         waited = self.node.wait_until_ready({f"{project} {name}": pod for (project, name), pod in ready.items()})
         addresses = {key: waited[f"{key[0]} {key[1]}"] for key in ready}
@@ -136,7 +135,7 @@ class World:
             self._listeners.close(namespace)
             self._listening.pop(namespace, None)
         for each in self.objects:
-            if each["kind"] in ("Pod", "Service") and each["metadata"]["name"] != _DNS_POD[1]:
+            if each["kind"] in ("Pod", "Service") and each["metadata"]["name"] != DNS_POD[1]:
                 self.node.api.delete(each)
 
     def _apply(self, manifest: dict[str, Any]) -> None:
@@ -144,7 +143,7 @@ class World:
         self.objects.append(manifest)
 
     def _labelled_dns(self) -> dict[str, Any]:
-        namespace, name = _DNS_POD
+        namespace, name = DNS_POD
         return {
             "apiVersion": "v1",
             "kind": "Pod",

@@ -3,19 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from ipaddress import IPv4Network
 
 from flash_ticket.firewall.prove.endpoint import DNS
-from lab.node.node import Node
-from lab.packets.account import Interface, new_account
+from lab.node.network import pod_namespaces
+from lab.node.node import DNS_POD, Node
 from lab.packets.declarations import Declaration
+from lab.packets.vpc_layer import vpc_layer
 from lab.packets.world import End, groups_of
 from lab.restarts.interfaces import PodInterfaces
-from lab.vpc.account import read
 from lab.vpc.judge import NO_ROOM, Judge
-from lab.vpc.pods import Pods
-
-_ASKED_ALONE_SECONDS = 3600.0  # what changes the account asks the judge to read it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +44,25 @@ class Firewall:
 
 
 @contextmanager
-def in_force(node: Node, declaration: Declaration, hosts: Sequence[End], dns: str) -> Iterator[Firewall]:
+def in_force(node: Node, declaration: Declaration, hosts: Sequence[End]) -> Iterator[Firewall]:
     """Keep both layers of a declaration in force while the block lasts.
 
     Args:
         node: Whose pods they are for.
         declaration: The declaration.
         hosts: What is outside the cluster.
-        dns: The address of the pod of the cluster's DNS.
     """
-    addresses = node.addresses
-    with new_account(ip_network(addresses.network)) as account:
-        account.prepare([declaration.firewall.environment], declaration.others)
-        compiled = account.bound(declaration.firewall)
-        account.deploy(compiled)
-        of_node = account.groups_of(compiled.owner, sorted(compiled.environment.cluster.nodes)[:1])
-        of_dns = account.groups_of(compiled.owner, groups_of(compiled.layers().named[DNS], DNS))
-        own = [Interface((dns,), of_dns)] if of_dns != of_node else []
-        own += [
-            Interface((host.address,), account.groups_of(compiled.owner, host.groups) or (account.strangers,))
-            for host in hosts
-            if IPv4Address(host.address) in addresses.network
-        ]
-        account.attach([Interface((str(addresses.node),), of_node), *own])
-        pods = Pods(
-            addresses.node,
-            (IPv4Network(f"{addresses.first_pod}/24", strict=False),),
-            declaration.site.placement,
-            declaration.site.mode,
-            declaration.site.translation,
-        )
+    with vpc_layer([declaration.firewall], declaration.others, declaration.site, node.addresses) as vpc:
+        address = node.wait_until_ready({DNS: DNS_POD})[DNS]
+        groups = groups_of(vpc.firewalls[0].layers().named[DNS], DNS)
+        vpc.attach([End(DNS, pod_namespaces()[address], address, DNS_POD, groups=groups), *hosts])
+        compiled = vpc.firewalls[0]
         policies = [policy.manifest() for policy in compiled.deployed_pods.policies]
-        with Judge(lambda: read(account.ec2, account.vpc), pods, poll=_ASKED_ALONE_SECONDS, room=NO_ROOM) as judge:
-            firewall = Firewall(PodInterfaces(compiled, account), judge)
+        with vpc.judge([IPv4Network(f"{node.addresses.first_pod}/24", strict=False)], NO_ROOM) as judge:
             for manifest in policies:
                 node.api.apply(manifest)
             try:
-                yield firewall
+                yield Firewall(PodInterfaces(compiled, vpc.account), judge)
             finally:
                 for manifest in policies:
                     node.api.delete(manifest)

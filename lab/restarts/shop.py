@@ -20,7 +20,6 @@ from lab.restarts.trial import Happened, Trial, judged
 
 _REPLICAS = 2
 _SETTLED_SECONDS, _AGAIN_SECONDS, _MOST_SECONDS = 2.0, 1.0, 60.0
-_DNS_POD = ("kube-system", "coredns-5d78c9-node")
 _PROGRAMS = count(100)  # numbers that nothing else gives to the agent's programs
 
 
@@ -49,8 +48,7 @@ class Shop:
         with ExitStack() as stack:
             self.replicas.begin_addresses()
             if standing is not Standing.NONE:
-                dns = self.node.wait_until_ready({"DNS": _DNS_POD})["DNS"]
-                entered = in_force(self.node, self.declarations[standing], self.hosts, dns)
+                entered = in_force(self.node, self.declarations[standing], self.hosts)
                 self._firewall = stack.enter_context(entered)
             self._start_all()
             yield
