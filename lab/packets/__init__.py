@@ -1,1 +1,1 @@
-"""Real connections between real pods, held against what the analyzer says of them."""
+"""Real connections between real pods, compared with what the analyzer says of them."""

@@ -1,7 +1,7 @@
 """Puts the VPC layer of a declaration into an account of moto, so that something can judge packets by it.
 
 The groups of others get rules of others first. Then the product reads them, as it does in an account of AWS, and the
-declaration is compiled anew with what it finds.
+declaration is compiled again with what it finds.
 """
 
 import ipaddress

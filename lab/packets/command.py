@@ -1,4 +1,4 @@
-"""``python -m lab packets``: real connections on a real node, held against the analyzer."""
+"""``python -m lab packets``: real connections on a real node, compared with the analyzer."""
 
 import argparse
 import json

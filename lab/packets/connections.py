@@ -117,7 +117,7 @@ class Listeners:
             threading.Thread(target=self._answer, daemon=True).start()
 
     def close(self, namespace: Path) -> None:
-        """Answer in a network namespace no more."""
+        """Stop answering in a network namespace."""
         for number in self._by_namespace.pop(namespace, ()):
             self._poll.unregister(number)
             self._sockets.pop(number).close()

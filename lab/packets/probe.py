@@ -1,6 +1,6 @@
 """The product's own probe on a declaration whose policies are in force: what it finds where nothing is wrong.
 
-It runs twice. At first everything listens, so that every check must hold. Then one service listens no more: what is
+It runs twice. At first everything listens, so that every check must hold. Then one service stops listening: what is
 declared towards it must be found, and nothing else; and it must not be taken for the work of a firewall.
 """
 
@@ -68,7 +68,7 @@ def probed(firewall: CompiledFirewall, node: Node, world: World, ends: Sequence[
     Args:
         firewall: The declaration.
         node: The node that the pods run on.
-        world: The ends of connections; afterwards one service of it listens no more.
+        world: The ends of connections; afterwards one service of it no longer listens.
         ends: All ends.
     """
     cluster = KubernetesCluster.connect(str(node.kubeconfig), None)

@@ -48,7 +48,7 @@ def interruptions(deployed: Deployed, planned: BothLayers) -> tuple[Interruption
     change = _PlannedChange(deployed, planned, deployed.firewall(planned.environment))
     return (
         *change.moved(),
-        *change.attached_anew(),
+        *change.attached_again(),
         *change.renamed(),
         *change.moved_services(),
         *change.relabelled(),
@@ -123,7 +123,7 @@ class _PlannedChange:
                     self._ends,
                 )
 
-    def attached_anew(self) -> Iterator[Interruption]:
+    def attached_again(self) -> Iterator[Interruption]:
         """Yield the change to an attachment that running pods do not have, and the end of one that they can have."""
         cluster = self.planned.environment.cluster
         for left in set(Attachment) - set(cluster.in_use):
