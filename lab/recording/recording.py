@@ -1,6 +1,8 @@
 """Record one stack for a while: proxies in front of both APIs, and the variables that point the engine at them."""
 
+import contextlib
 import datetime as dt
+import resource
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,7 +20,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from lab.recording import state_disk
 from lab.recording.aws import AwsApi
 from lab.recording.fault import Fault, How
 from lab.recording.journal import Journal
@@ -30,6 +31,8 @@ from lab.running import child
 from lab.running.lab import Lab
 
 _DAY = dt.timedelta(days=1)
+_LEFT = 512
+"""The bytes that a file of the engine may still hold on a full disk: fewer than any state needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def recorded(  # noqa: PLR0913, PLR0917 - most calls give only the first three
         own = Path(held.enter_context(TemporaryDirectory(dir=lab.folder)))
         certificate = _certificate(own)
         kill = partial(child.end_marked, str(own))
-        fill = partial(state_disk.fill, str(own))
+        fill = partial(_fill_disk, str(own))
         harm: dict[How, Callable[[], None]] = {
             How.KILL: kill,
             How.KILL_BEFORE: kill,
@@ -129,3 +132,16 @@ def _certificate(folder: Path) -> Path:
     path.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
     path.chmod(0o600)
     return path
+
+
+def _fill_disk(mark: str) -> None:
+    """Limit the engines with a mark to a few bytes for each file that they write, their state's included.
+
+    It needs no privileges. The kernel then returns EFBIG and not ENOSPC (setrlimit(2), RLIMIT_FSIZE); the engine treats
+    both like any error in writing. This destroys a state in files: the engine replaces it with the part that it could
+    write, and replaces the backup the next time. The engine's plugins and its program have no such limit.
+    """
+    for process in child.find_marked(mark):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            if Path(f"/proc/{process}/comm").read_text().strip() == "pulumi":
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (_LEFT, _LEFT))
