@@ -17,7 +17,6 @@ from flash_ticket.firewall.analyse.names.name_space import NO_NAMES, NameSpace
 from flash_ticket.firewall.analyse.policy import PodPeer, Policy
 from flash_ticket.firewall.analyse.workload import Workload
 from flash_ticket.firewall.bind.environment import Environment, PrefixList
-from flash_ticket.firewall.bind.known_places import Occupants
 from flash_ticket.firewall.compile.vpc_layer import Holder, OwnGroup, PodAttachment, VpcFirewall, group_of_all_pods
 from flash_ticket.firewall.declare.choices import Attachment, Network
 from flash_ticket.firewall.declare.matrix import External, Labels, Matrix, Service, label_text
@@ -287,10 +286,7 @@ class _Survey:
         groups: frozenset[Holder] = frozenset(place.groups)
         if external.name in self.environment.fronts:
             groups = frozenset({OwnGroup(external.name)})
-        ranges = _ranges(place.networks)
-        if place.occupants is Occupants.ANY:  # what only another external has is that one's
-            ranges = self._without_theirs(place.networks) or ranges
-        return Endpoint(external.name, Role.EXTERNAL, None, ranges, groups, {}, place.prefix_list)
+        return Endpoint(external.name, Role.EXTERNAL, None, _ranges(place.networks), groups, {}, place.prefix_list)
 
     def _hosts(self) -> Iterator[Endpoint]:
         """Yield the hosts of the VPC and of the internet, without the addresses that belong to an external.

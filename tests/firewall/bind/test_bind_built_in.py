@@ -19,8 +19,6 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix
 from flash_ticket.firewall.prove.address_ends import Held, Holder, KnownAddresses, Question
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.firewall.terms.input_error import InputError
-from flash_ticket.firewall.terms.ports import tcp
-from flash_ticket.firewall.terms.verdict import Answer, Layer
 from tests.support.declared.accounts import REGION, SHOP, AccountInMemory, Thing, binding_content
 
 S3 = PrefixList("pl-78a54011", f"com.amazonaws.{REGION}.s3", 4, 1, (ip_network("52.219.60.0/23"),))
@@ -162,19 +160,6 @@ def test_the_address_of_a_built_in_peer_is_that_peer_whoever_else_seems_to_have_
 
     (answer,) = Question(layers, known).answers("job", "172.20.0.1", "443")
     assert [(each.destination, each.passes) for each in answer] == [("172.20.0.1 (kubernetes-api)", True)] * 2
-
-
-def test_an_external_whose_blocks_take_in_the_api_is_no_other_name_of_it() -> None:
-    matrix = declared("kubernetes-api")
-    found = bound(matrix)
-    wide = replace(found.place("alb"), networks=networks("10.10.0.0/16"))
-    places = tuple((name, wide if name == "alb" else place) for name, place in found.places)
-    layers = compile_firewall(matrix, replace(found, places=places)).layers()
-
-    said = layers.answer(Layer.POD, layers.named["job"], layers.named["alb"], tcp(443))
-
-    assert said
-    assert said.answer is Answer.STOPPED
 
 
 def test_the_symbolic_account_has_every_peer_and_endpoint() -> None:
