@@ -141,6 +141,8 @@ LINES = tuple(
 LIST = {"items": [listed(), SERVICE]}
 
 
+# ipaddress says so of a number that is a bool; what a user sees is the answer or the error.
+@pytest.mark.filterwarnings("ignore:__int__ returned non-int:DeprecationWarning")
 @given(st.data(), values)
 def test_any_content_gives_an_answer_or_an_error_on_one_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, value: object
