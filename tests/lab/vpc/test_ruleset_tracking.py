@@ -192,7 +192,9 @@ def test_an_answer_over_udp_needs_no_rule_and_a_call_does(hosts: Network) -> Non
         stranger.sendto(b"!", caller)
         resolver.sendto(b".", caller)
         assert asking.recv(1) == b"."
-        rejected = {(str(each.source), each.direction) for each in judge.rejected()}
+        # A connection of an earlier test may still send a segment.
+        over_udp = [each for each in judge.rejected() if each.protocol == UDP]
+        rejected = {(str(each.source), each.direction) for each in over_udp}
     assert rejected == {(OTHER, IN)}
 
 
