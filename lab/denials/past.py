@@ -2,11 +2,10 @@
 
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab.denials.prometheus import JOB, PrometheusEndedError
+from lab.denials.prometheus import JOB, PrometheusEndedError, fetched
 
 _MINUTES = 12
 """The rules count a series as new that had no sample five minutes ago."""
@@ -39,10 +38,8 @@ def remember(promtool: Path, targets: Sequence[str], data: Path) -> None:
 
 
 def _past(target: str, now: int) -> Iterator[str]:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://{target}/metrics", timeout=_SECONDS) as answer:
-            shown = answer.read().decode()
+        shown = fetched(f"http://{target}/metrics", _SECONDS).decode()
     except OSError as error:
         raise PrometheusEndedError(f"{target} shows no metrics: {error}") from error
     scraped = f'instance="{target}",job="{JOB}"'

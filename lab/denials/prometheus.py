@@ -34,8 +34,15 @@ class PrometheusEndedError(Exception):
     """Prometheus does not answer, or never reports what a caller waits for; the message quotes its log."""
 
 
-def _nothing(_: Path) -> None:
-    """Leave the storage empty."""
+def fetched(url: str, seconds: float) -> bytes:
+    """Return what stands under an address of this machine; no proxy is asked.
+
+    Raises:
+        OSError: Nothing answers in so many seconds.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=seconds) as answer:
+        return bytes(answer.read())
 
 
 def hurried(groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -78,7 +85,7 @@ class Prometheus:
         folder: Path,
         groups: Sequence[Group],
         targets: Sequence[str],
-        fill: Callable[[Path], None] = _nothing,
+        fill: Callable[[Path], None] | None = None,
     ) -> Iterator["Prometheus"]:
         """Run Prometheus for the length of a ``with`` block. It scrapes every two seconds.
 
@@ -87,10 +94,11 @@ class Prometheus:
             folder: A folder that does not exist.
             groups: The rules, as in the ``spec`` of a PrometheusRule.
             targets: The addresses and ports with the metrics.
-            fill: Gives its storage, a folder that does not exist, what it knows at the begin.
+            fill: Gives its storage, a folder that does not exist, what it knows at the begin; None for nothing.
         """
         folder.mkdir()
-        fill(folder / _STORAGE)
+        if fill:
+            fill(folder / _STORAGE)
         (folder / "rules.yaml").write_text(yaml.safe_dump({"groups": list(groups)}))
         settings = {
             "global": {"scrape_interval": "2s", "scrape_timeout": "2s"},
@@ -173,6 +181,4 @@ class Prometheus:
 
     def _ask(self, what: str, **parameters: str) -> dict[str, Any]:
         url = f"http://{_LISTENS}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=_SECONDS) as answer:
-            return dict(json.loads(answer.read())["data"])
+        return dict(json.loads(fetched(url, _SECONDS))["data"])

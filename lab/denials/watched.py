@@ -84,8 +84,8 @@ def alerting_on(
     Raises:
         PrometheusEndedError: It does not evaluate them.
     """
-    folder, fills = RUN / "prometheus", [partial(remember, promtool, targets)] if promtool else []
-    with Prometheus.start(Path(program), folder, hurried(groups), targets, *fills) as alerting:
+    fill = partial(remember, promtool, targets) if promtool else None
+    with Prometheus.start(Path(program), RUN / "prometheus", hurried(groups), targets, fill) as alerting:
         alerting.wait("the first evaluation of every rule", alerting.is_evaluated)
         yield alerting
 
