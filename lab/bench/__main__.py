@@ -8,9 +8,9 @@ BENCHMARKS = (
     ("proof", "--services", "100,1000,10000"),
     ("reachability", "--cyclonus", "300"),  # this takes seconds; 1,000 services would take minutes
     ("mutations", "--share", "0.05", "--random-share", "0.01"),
-    ("hubble",),
-    ("flow_logs",),
-    ("replay", "--lines", "4000000", "--runs", "3"),
+    ("records.hubble",),
+    ("records.flow_logs",),
+    ("records.replay", "--lines", "4000000", "--runs", "3"),
     ("growth", "--sizes", "prod", "--until", "preview", "--pairs", "7"),
     ("growth", "--sizes", "3,30"),  # 100 and 300 services take long: ask for them by name
     ("load",),

@@ -1,12 +1,14 @@
-"""How fast flow logs are read: ``python -m lab.bench.flow_logs [--lines 4000000] [--runs 5] [--hundred-million]``.
+"""How fast flow logs are read.
 
-The lines are made here (``lab.bench.flow_log_lines``): both directions at both interfaces, 240 pods, one file for each
-hour. Each run is a fresh process (``lab.bench.flow_log_readers``) that reads all files into records. Parquet, a bare
-DuckDB scan of the same files, text and `flowlogs_reader` (PyPI, on a smaller text) take turns, so that other work on
-the machine slows all of them alike. The bare scan loads DuckDB alone. It groups by addresses, protocol, smaller port
-and action, which are the columns that distinguish accepted records, and keeps the number of lines and their first and
-last time. `flowlogs_reader` parses the same lines and aggregates them by addresses, called port and action. Neither
-turns replies around, and neither checks a line.
+    python -m lab.bench.records.flow_logs [--lines 4000000] [--runs 5] [--hundred-million]
+
+The lines are made here (``lab.bench.records.flow_log_lines``): both directions at both interfaces, 240 pods, one file
+for each hour. Each run is a fresh process (``lab.bench.records.flow_log_readers``) that reads all files into records.
+Parquet, a bare DuckDB scan of the same files, text and `flowlogs_reader` (PyPI, on a smaller text) take turns, so that
+other work on the machine slows all of them alike. The bare scan loads DuckDB alone. It groups by addresses, protocol,
+smaller port and action, which are the columns that distinguish accepted records, and keeps the number of lines and
+their first and last time. `flowlogs_reader` parses the same lines and aggregates them by addresses, called port and
+action. Neither turns replies around, and neither checks a line.
 
 The table shows the median and the spread of the runs, from the start of the process to its end; the lines per second;
 the processor time (median and least); and the most memory that a process held. The last line compares Parquet with the
@@ -25,10 +27,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.bench.flow_log_lines import Written, write
-from lab.bench.flow_log_readers import READERS, bare_scan, flowlogs_reader, parquet
+from lab.bench.records.flow_log_lines import Written, write
+from lab.bench.records.flow_log_readers import READERS, bare_scan, flowlogs_reader, parquet
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _HUNDRED_MILLION = 100_000_000
 
 
@@ -53,7 +55,7 @@ class Run:
 
 def run(name: str, folder: Path) -> Run:
     """Read a folder once in a fresh process."""
-    command = [sys.executable, "-m", "lab.bench.flow_log_readers", name, str(folder)]
+    command = [sys.executable, "-m", "lab.bench.records.flow_log_readers", name, str(folder)]
     begin, busy = time.perf_counter(), _busy()
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)  # noqa: S603 - our own command
     seconds, busy = time.perf_counter() - begin, _busy() - busy

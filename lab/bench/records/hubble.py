@@ -1,4 +1,4 @@
-"""How fast Hubble's export is read: ``python -m lab.bench.hubble [--lines 200000] [--runs 5]``.
+"""How fast Hubble's export is read: ``python -m lab.bench.records.hubble [--lines 200000] [--runs 5]``.
 
 The lines are made here, as Cilium 1.18 writes them for a shop of 60 pods: traces of packets, their replies, policy
 verdicts, requests over HTTP and drops, 1 to 1.5 kB each. Each run is a fresh process that reads the file to the end and
@@ -25,7 +25,7 @@ from flash_ticket.traffic.records.hubble import HubbleReader
 from flash_ticket.traffic.records.lines import TextFiles
 from flash_ticket.traffic.records.record import Reading, Scope
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _SERVICES = ("gateway", "api", "pay", "stock", "mail", "search", "cart", "auth", "rabbitmq", "redis")
 _PODS = 60
 _CALLED = 3
@@ -163,7 +163,7 @@ def main() -> None:
 def _measure(path: Path, size: int, runs: int) -> None:
     found: list[tuple[int, int, float, float, float]] = []
     for _ in range(runs):
-        command = [sys.executable, "-m", "lab.bench.hubble", "--read", str(path)]
+        command = [sys.executable, "-m", "lab.bench.records.hubble", "--read", str(path)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command
             answer = process.communicate()[0]
         if process.returncode:

@@ -1,4 +1,4 @@
-"""Reads flow logs once, in a process of its own: ``python -m lab.bench.flow_log_readers NAME FOLDER``.
+"""Reads flow logs once, in a process of its own: ``python -m lab.bench.records.flow_log_readers NAME FOLDER``.
 
 It loads what the named reader needs and nothing else, and prints the lines, the records and the most memory held, in
 MiB, as a list of JSON.

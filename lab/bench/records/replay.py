@@ -1,9 +1,9 @@
-"""How fast ``replay`` and ``denied`` answer: ``python -m lab.bench.replay [--lines 20000000] [--runs 5]``.
+"""How fast ``replay`` and ``denied`` answer: ``python -m lab.bench.records.replay [--lines 20000000] [--runs 5]``.
 
 Each run is a whole command over Parquet in a fresh process: it starts Python, reads an inventory of 360 pods, compiles
 both layers, reads every file, attributes every record and writes the answer as JSON. The flow logs are those of
-``lab.bench.flow_log_lines``. The replayed matrix is the committed one without one flow, so that it cuts something. The
-goal is 2,000,000 records a second on two cores, and at most 1 GB of memory for any amount of logs.
+``lab.bench.records.flow_log_lines``. The replayed matrix is the committed one without one flow, so that it cuts
+something. The goal is 2,000,000 records a second on two cores, and at most 1 GB of memory for any amount of logs.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.traffic.attribution.inventory import Inventory, Pod
 from flash_ticket.traffic.attribution.inventory_file import inventory_json
 from lab.bench.compile import ROOT, SHOP, environment
-from lab.bench.flow_log_lines import Written, write
+from lab.bench.records.flow_log_lines import Written, write
 
 VERBS = ("replay", "denied")
 
