@@ -22,7 +22,7 @@ from lab.denials.prometheus import Prometheus, PrometheusEndedError
 from lab.denials.watched import STACK, alerting_on, deployed, metrics_of, rings, rule_groups
 from lab.enclosure.answer import exit_code, write_answer
 from lab.enclosure.mounts import RUN
-from lab.node.agent import Denials
+from lab.node.enforcers.aws.agent import Denials
 from lab.node.node import Node
 from lab.node.programs import NodeError
 from lab.packets.agent_log import LOG

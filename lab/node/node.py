@@ -15,11 +15,11 @@ from lab.enclosure.mounts import RUN, mount_all
 from lab.kubernetes_api.rest import KubernetesEndpoint
 from lab.node import images, settings
 from lab.node.addresses import Addresses
-from lab.node.agent import Denials, Mode
 from lab.node.api import Api, Object
 from lab.node.certificates import write_client
 from lab.node.control_plane import start_control_plane
-from lab.node.enforcers.aws import Aws
+from lab.node.enforcers.aws.agent import Denials, Mode
+from lab.node.enforcers.aws.aws import Aws
 from lab.node.enforcers.cilium import Cilium
 from lab.node.enforcers.cilium_settings import CiliumSettings
 from lab.node.enforcers.enforcing import Enforcing, Site

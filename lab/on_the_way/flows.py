@@ -8,8 +8,8 @@ from flash_ticket.firewall.analyse.cluster import cluster_from
 from flash_ticket.firewall.declare.matrix import Matrix
 from flash_ticket.firewall.prove.endpoint import DNS
 from flash_ticket.firewall.terms.ports import DNS_PORTS, PortRange, Protocol, tcp, udp
+from lab.node.enforcers.aws.policy_endpoints import selects
 from lab.node.network import NODE_NAMESPACE
-from lab.node.policy_endpoints import selects
 from lab.on_the_way.judgement import Expected
 from lab.on_the_way.policies import Policies, Written
 from lab.packets.verdicts import Analyzer, Question

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.enclosure.answer import exit_code, write_answer
-from lab.node.agent import Denials, Mode
+from lab.node.enforcers.aws.agent import Denials, Mode
 from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
 from lab.node.programs import NodeError

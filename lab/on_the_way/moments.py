@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from lab.node.agent import Mode
+from lab.node.enforcers.aws.agent import Mode
 from lab.node.network import entered
 from lab.node.programs import NodeError
 from lab.on_the_way.moment import (

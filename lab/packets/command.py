@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.enclosure.enclosure import enclosed, own_variables
 from lab.enclosure.needs import missing
-from lab.node.agent import Mode
+from lab.node.enforcers.aws.agent import Mode
 from lab.on_the_way import table
 from lab.on_the_way.way import Way
 from lab.packets.layers import Layers

@@ -13,7 +13,7 @@ from typing import Any
 
 from flash_ticket.firewall.declare.choices import CniName
 from lab.enclosure.answer import exit_code, write_answer
-from lab.node.agent import Mode
+from lab.node.enforcers.aws.agent import Mode
 from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
 from lab.node.programs import NodeError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flash_ticket.firewall.declare.choices import CniName
-from lab.node.agent import Mode
+from lab.node.enforcers.aws.agent import Mode
 from lab.on_the_way.probe import Probe
 from lab.packets.declarations import with_attachment
 from lab.packets.world import End, World

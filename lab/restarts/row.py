@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.node.agent import Mode
+from lab.node.enforcers.aws.agent import Mode
 from lab.restarts.situation import Event, Standing
 from lab.restarts.trial import Count, Trial
 

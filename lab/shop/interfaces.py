@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.node.policy_endpoints import selects
+from lab.node.enforcers.aws.policy_endpoints import selects
 from lab.shop.shop import Shop
 
 _POLICIES = "/apis/vpcresources.k8s.aws/v1beta1/namespaces/{}/securitygrouppolicies"

@@ -8,9 +8,9 @@ from flash_ticket.firewall.declare.traffic_file import read_matrix
 from flash_ticket.firewall.project import MATRIX_FILE
 from lab.enclosure.answer import exit_code
 from lab.node.addresses import Addresses
-from lab.node.agent import Denials
 from lab.node.api import Api
 from lab.node.control_plane import node_side
+from lab.node.enforcers.aws.agent import Denials
 from lab.node.enforcers.cilium_settings import CiliumSettings
 from lab.node.node import Node
 from lab.node.programs import NodeError

@@ -2,7 +2,7 @@
 
 import sys
 
-from lab.node.agent import Denials
+from lab.node.enforcers.aws.agent import Denials
 from lab.shop.start import run_with_shop
 from lab.story.demo import show_environments
 from lab.story.packets import Packets

@@ -1,1 +1,1 @@
-"""What stops packets on a node: one file for each enforcer, all of one shape."""
+"""What stops packets on a node: a file or a room for each enforcer, all of one shape."""

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 from lab.enclosure.mounts import RUN
 from lab.node import settings
-from lab.node.agent import SOCKET
+from lab.node.enforcers.aws.agent import SOCKET
 from lab.node.enforcers.enforcing import Site
 from lab.node.programs import write
 

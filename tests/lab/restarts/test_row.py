@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lab.node.agent import Mode
+from lab.node.enforcers.aws.agent import Mode
 from lab.restarts.row import Row
 from lab.restarts.situation import Event, Standing
 from lab.restarts.table import holds, words

@@ -14,7 +14,7 @@ from flash_ticket.firewall.analyse.enforcement import Enforcement
 from flash_ticket.firewall.analyse.reachability import Reachability
 from flash_ticket.firewall.terms.addresses import AddressRange
 from flash_ticket.firewall.terms.ports import Protocol
-from lab.node.policy_endpoints import MOST_ENTRIES, ClusterObjects, policy_endpoints
+from lab.node.enforcers.aws.policy_endpoints import MOST_ENTRIES, ClusterObjects, policy_endpoints
 from tests.support.declared.random_clusters import INTERESTING_PORTS, RandomCluster, clusters
 
 Manifest = dict[str, Any]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.node.api import Api, ApiError, Object, Watched
-from lab.node.policy_endpoints import ClusterObjects, policy_endpoints
+from lab.node.enforcers.aws.policy_endpoints import ClusterObjects, policy_endpoints
 
 GROUP = "/apis/networking.k8s.aws/v1alpha1"
 _POLICIES = "/apis/networking.k8s.io/v1/networkpolicies"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import yaml
 
-from lab.node import agent as agent_module
-from lab.node.agent import Agent, Denials, Mode
 from lab.node.enforcers import vpc_cni
+from lab.node.enforcers.aws import agent as agent_module
+from lab.node.enforcers.aws.agent import Agent, Denials, Mode
+from lab.node.enforcers.aws.policy_controller import GROUP, PolicyController
 from lab.node.enforcers.enforcing import Site
-from lab.node.policy_controller import GROUP, PolicyController
 from lab.node.programs import NodeError
 
-_DEFINITIONS = Path(__file__).parents[1] / "objects" / "policy_endpoints.yaml"
+_DEFINITIONS = Path(__file__).parents[2] / "objects" / "policy_endpoints.yaml"
 
 
 @dataclass(slots=True)

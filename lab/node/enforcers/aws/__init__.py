@@ -1,0 +1,1 @@
+"""What EKS runs: the network policy agent of AWS, and an imitation of the controller that feeds it."""
