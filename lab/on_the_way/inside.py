@@ -13,11 +13,11 @@ from lab.node.enforcers.aws.agent import Denials, Mode
 from lab.node.enforcers.cilium_settings import CiliumSettings, Switch
 from lab.node.node import Node
 from lab.node.programs import NodeError
-from lab.on_the_way.cilium_moments import CiliumMoments
 from lab.on_the_way.journey import Journey
-from lab.on_the_way.moments import Moments
+from lab.on_the_way.moments.aws import Moments
+from lab.on_the_way.moments.cilium import CiliumMoments
+from lab.on_the_way.moments.stage import Stage
 from lab.on_the_way.probe import Probe
-from lab.on_the_way.stage import Stage
 from lab.on_the_way.way import Way
 from lab.packets.connections import allow_many_files
 from lab.packets.declarations import ADDRESSES

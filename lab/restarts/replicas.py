@@ -13,7 +13,7 @@ from lab.node.network import pod_namespaces
 from lab.node.node import Node
 from lab.node.pods import pod_spec
 from lab.node.programs import NodeError
-from lab.on_the_way.stage import SLEEPS, Pod, SandboxError
+from lab.on_the_way.moments.stage import SLEEPS, Pod, SandboxError
 from lab.packets.connections import Listeners
 
 ENDING_SECONDS = 3

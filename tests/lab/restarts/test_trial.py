@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from flash_ticket.firewall.terms.ports import tcp
+from lab.on_the_way.moments.stage import Pod
 from lab.on_the_way.probe import Kept, Look, Run
-from lab.on_the_way.stage import Pod
 from lab.packets.connections import Attempt
 from lab.restarts.replicas import Replica
 from lab.restarts.traffic import Flow

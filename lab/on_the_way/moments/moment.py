@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from lab.on_the_way.moments.stage import CLOSED_PORT, Pod, Stage
 from lab.on_the_way.probe import Look, Run
-from lab.on_the_way.stage import CLOSED_PORT, Pod, Stage
 from lab.packets.connections import QUESTION
 
 ALL: list[dict[str, Any]] = [{}]

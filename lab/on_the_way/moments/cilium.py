@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lab.node.network import entered
 from lab.node.programs import NodeError
-from lab.on_the_way.moment import (
+from lab.on_the_way.moments.moment import (
     ALL,
     NONE,
     STANDS_SECONDS,
@@ -21,7 +21,7 @@ from lab.on_the_way.moment import (
     of_new,
     stopped,
 )
-from lab.on_the_way.stage import CLOSED_PORT, DATAGRAMS, NAMESPACE, Pod, Stage
+from lab.on_the_way.moments.stage import CLOSED_PORT, DATAGRAMS, NAMESPACE, Pod, Stage
 
 _TRIALS, _FEW = 5, 3
 _PORT_OPEN = [{"ports": [{"port": 4000}]}]

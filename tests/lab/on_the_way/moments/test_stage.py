@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.on_the_way.stage import Pod, SandboxError
+from lab.on_the_way.moments.stage import Pod, SandboxError
 
 
 def test_a_pod_whose_network_is_gone_before_its_container_starts_has_an_error_of_its_own(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from lab.node.enforcers.aws.agent import Mode
 from lab.node.network import entered
 from lab.node.programs import NodeError
-from lab.on_the_way.moment import (
+from lab.on_the_way.moments.moment import (
     ALL,
     NONE,
     STANDS_SECONDS,
@@ -24,8 +24,8 @@ from lab.on_the_way.moment import (
     of_new,
     stopped,
 )
+from lab.on_the_way.moments.stage import CLOSED_PORT, DATAGRAMS, Pod, Stage
 from lab.on_the_way.probe import Look
-from lab.on_the_way.stage import CLOSED_PORT, DATAGRAMS, Pod, Stage
 
 _TRIALS = 5
 _FEW = 3
