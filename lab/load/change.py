@@ -9,7 +9,7 @@ from typing import Any
 from flash_ticket.firewall.compile.vpc_layer import VpcFirewall
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from lab.node.api import Api, Object
-from lab.packets.deployment import Deployment
+from lab.packets.vpc_layer.deployment import Deployment
 
 _PAUSE_SECONDS = 2.0  # longer than the judge needs to see a change of the account
 

@@ -18,9 +18,9 @@ from flash_ticket.firewall.declare.traffic_file import parse_matrix, read_matrix
 from flash_ticket.firewall.project import read_settings
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from lab.node.addresses import Addresses
-from lab.packets.account import NO_OTHERS, Others
-from lab.packets.others import ordinary_others, random_others
 from lab.packets.verdicts import Site
+from lab.packets.vpc_layer.account import NO_OTHERS, Others
+from lab.packets.vpc_layer.others import ordinary_others, random_others
 from lab.vpc.pods import Placement, PodMode, SourceTranslation
 
 ADDRESSES = Addresses(

@@ -23,7 +23,7 @@ from lab.packets.connections import Answer, Ending, Tried, attempt_all, try_all
 from lab.packets.declarations import Declaration
 from lab.packets.layers import Layers
 from lab.packets.verdicts import Analyzer, GroupsAnalyzer, Question, Said, is_said
-from lab.packets.vpc_layer import Packet, rejected, vpc_layer
+from lab.packets.vpc_layer.layer import Packet, rejected, vpc_layer
 from lab.packets.world import End, World
 from lab.toolchain.node_kits import Enforcer
 from lab.vpc.judge import Judge, JudgeError

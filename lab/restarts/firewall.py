@@ -9,7 +9,7 @@ from flash_ticket.firewall.prove.endpoint import DNS
 from lab.node.network import pod_namespaces
 from lab.node.node import DNS_POD, Node
 from lab.packets.declarations import Declaration
-from lab.packets.vpc_layer import vpc_layer
+from lab.packets.vpc_layer.layer import vpc_layer
 from lab.packets.world import End, groups_of
 from lab.restarts.interfaces import PodInterfaces
 from lab.vpc.judge import NO_ROOM, Judge

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
-from lab.packets.account import Interface, VpcAccount
+from lab.packets.vpc_layer.account import Interface, VpcAccount
 
 COOLING_SECONDS = 60.0
 """How long the interface of a pod that is gone stays: ``branch-eni-cooldown`` of the controller, by default."""

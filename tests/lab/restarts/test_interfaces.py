@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from flash_ticket.firewall.declare.choices import CniName
-from lab.packets.account import new_account
 from lab.packets.declarations import ADDRESSES, with_attachment
+from lab.packets.vpc_layer.account import new_account
 from lab.restarts.interfaces import COOLING_SECONDS, PodInterfaces
 from lab.restarts.situation import Standing
 from lab.vpc.account import read

@@ -11,7 +11,7 @@ from typing import Any
 
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from lab.node.network import entered
-from lab.packets.deployment import deployed
+from lab.packets.vpc_layer.deployment import deployed
 from lab.vpc.account import read
 from lab.vpc.counted import Window
 from lab.vpc.judge import Judge

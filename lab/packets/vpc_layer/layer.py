@@ -9,8 +9,8 @@ from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall
 from flash_ticket.firewall.terms.addresses import AddressRange
 from lab.node.addresses import Addresses
 from lab.node.network import NODE_NAMESPACE
-from lab.packets.account import Interface, Others, VpcAccount, new_account
 from lab.packets.verdicts import Attached, GroupsAnalyzer, Site, View
+from lab.packets.vpc_layer.account import Interface, Others, VpcAccount, new_account
 from lab.packets.world import End
 from lab.vpc.account import Address, read
 from lab.vpc.counted import Action, Window

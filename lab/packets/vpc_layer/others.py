@@ -6,7 +6,7 @@ from random import Random
 from flash_ticket.firewall.bind.environment import Environment
 from flash_ticket.firewall.terms.ports import PortRange, Protocol, tcp, udp
 from flash_ticket.firewall.terms.verdict import Direction
-from lab.packets.account import STRANGERS, Others, RuleOfAnother, groups_in
+from lab.packets.vpc_layer.account import STRANGERS, Others, RuleOfAnother, groups_in
 
 _PEERS = ("198.18.20.0/24", "198.18.0.0/16", "198.18.101.0/24", "203.0.113.0/24", "0.0.0.0/0")
 _PORTS = (tcp(80), tcp(443), udp(53), tcp(5432), PortRange(Protocol.TCP, 3000, 8005), udp(8005), None)

@@ -20,11 +20,11 @@ from lab.packets.connections import Answer, Tried
 from lab.packets.declarations import ADDRESSES, Declaration, attached, declared, random_declarations
 from lab.packets.oracle import Difference, Look, Seen, differing, ports_in_play
 from lab.packets.verdicts import GroupsAnalyzer, Question, Said, Site
-from lab.packets.vpc_layer import vpc_layer
+from lab.packets.vpc_layer.layer import vpc_layer
 from lab.packets.world import End, World, groups_of
 from lab.vpc.pods import Placement, PodMode, SourceTranslation
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SHOP = ROOT / "traffic.yaml"
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17}
 FIRST = Site()

@@ -27,7 +27,7 @@ from flash_ticket.firewall.terms.verdict import Direction
 from flash_ticket.live.aws_account import AwsAccount
 from lab.aws_api.beyond_moto.network_interfaces import refuse_taken_addresses
 from lab.aws_api.remembered import remember
-from lab.packets.deployment import Deployment
+from lab.packets.vpc_layer.deployment import Deployment
 from lab.surroundings import REGION
 
 STRANGERS = "strangers"

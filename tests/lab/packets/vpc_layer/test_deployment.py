@@ -13,7 +13,7 @@ from flash_ticket.firewall.project import MATRIX_FILE
 from flash_ticket.firewall.prove.compiled_firewall import CompiledFirewall, compile_firewall
 from flash_ticket.live.aws_account import AwsAccount
 from flash_ticket.live.stack.settings import read_stack_file
-from lab.packets.deployment import deployed
+from lab.packets.vpc_layer.deployment import deployed
 from tests.support.declared.accounts import ROOT
 
 
