@@ -15,7 +15,10 @@ from tests.support.verify.standing import standing
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FOLDERS = sorted(each for each in EXAMPLES.iterdir() if each.is_dir())
 DECLARATIONS = [each for each in FOLDERS if not (each / "__main__.py").exists()]
-"""The folders without a program; tests/on_lab/test_embedded.py and tests/package/test_parts.py run the others."""
+"""The folders without a program.
+
+The others run in tests/on_lab/projects/test_embedded.py and tests/package/test_parts.py.
+"""
 each_example = pytest.mark.parametrize("folder", DECLARATIONS, ids=lambda each: each.name)
 
 

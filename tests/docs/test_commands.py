@@ -33,7 +33,7 @@ PAGES = sorted(
     {ROOT / "README.md", ROOT / "README.ko.md", ROOT / "examples/README.md", *(ROOT / "docs").glob("*.md")}
     - {ENGLISH, KOREAN, ROOT / "docs/demo.md"}
 )
-"""The commands of the runbook run in ``tests/on_lab/test_runbook_on_lab.py``, those of the demo in the demo."""
+"""The commands of the runbook run in ``tests/on_lab/docs/test_runbook_on_lab.py``, those of the demo in the demo."""
 
 HERE = (
     "flash-firewall check",
@@ -56,7 +56,7 @@ HERE = (
 )
 """Commands that need no cluster and no account."""
 
-RUNBOOK = "tests/on_lab/test_runbook_on_lab.py"
+RUNBOOK = "tests/on_lab/docs/test_runbook_on_lab.py"
 ELSEWHERE = {
     "flash-firewall denied --stack prod --since 1h": RUNBOOK,
     "flash-firewall denied --stack prod --since 2h": RUNBOOK,
@@ -74,16 +74,16 @@ ELSEWHERE = {
     "flash-firewall list --live --context prod": "tests/live/test_manifests.py",
     "flash-firewall list --live --cni vpc-cni": "tests/live/test_manifests.py",
     "flash-firewall diff --live --context prod --dir k8s": "tests/live/test_manifests.py",
-    "flash-firewall render --stack dev --out k8s/dev": "tests/on_lab/test_render.py",
-    "kubectl apply -f k8s/dev --dry-run=client": "tests/on_lab/test_render.py",
-    "kubectl apply -f k8s/dev --dry-run=server": "tests/on_lab/test_render.py",
-    "kubectl apply -k k8s/dev": "tests/on_lab/test_render.py",
+    "flash-firewall render --stack dev --out k8s/dev": "tests/on_lab/operate/test_render.py",
+    "kubectl apply -f k8s/dev --dry-run=client": "tests/on_lab/operate/test_render.py",
+    "kubectl apply -f k8s/dev --dry-run=server": "tests/on_lab/operate/test_render.py",
+    "kubectl apply -k k8s/dev": "tests/on_lab/operate/test_render.py",
     "kubectl delete networkpolicy --namespace flash-ticket allow-egress-external allow-egress-internal"
-    " default-deny-egress default-deny-ingress": "tests/on_lab/test_coming_from_yaml.py",
+    " default-deny-egress default-deny-ingress": "tests/on_lab/projects/test_coming_from_yaml.py",
     "pulumi preview --stack dev": "tests/support/engine/life.py",
-    "python -m lab packets --on-the-way": "tests/on_lab/test_on_the_way.py",
+    "python -m lab packets --on-the-way": "tests/on_lab/packets/test_on_the_way.py",
     "python -m lab packets --stack prod --random 12 --seed 1 --enforcer kube-router --output json": (
-        "tests/on_lab/test_packets.py"
+        "tests/on_lab/packets/test_packets.py"
     ),
 }
 """Other commands, and the file that runs each one, with other values for some options."""

@@ -12,7 +12,7 @@ from lab.enclosure.needs import missing
 
 pytestmark = pytest.mark.engine
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 DECLARED, CHANGING = "declared", "changing"
 LINES = {("alb", "api"): 1, ("redis", "api"): 2}
 """How many lines an attempt has that the VPC stops: one that has left an interface has another line at the next."""

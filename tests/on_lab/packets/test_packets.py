@@ -20,7 +20,7 @@ from lab.toolchain.node_kits import Enforcer
 
 pytestmark = pytest.mark.engine
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 PATIENCE_SECONDS = 120.0
 FURTHER = 4
 """More declarations than a test looks at: the node ends while they are tried."""

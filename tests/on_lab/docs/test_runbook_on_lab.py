@@ -1,6 +1,6 @@
 """Every command of the runbook runs as written, on a stack with an incident.
 
-Those that run in a pod of Cilium are in ``tests/on_lab/test_denials_cilium.py``.
+Those that run in a pod of Cilium are in ``tests/on_lab/packets/test_denials_cilium.py``.
 """
 
 import os

@@ -12,7 +12,7 @@ from lab.enclosure.needs import missing
 
 pytestmark = pytest.mark.engine
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 STAYING = [(event, on) for event in ("a pod restarts", "one pod more", "one pod less") for on in ("pods", "nodes")]
 ROWS = [*STAYING, ("the node is lost", "pods"), ("the node is lost", "nodes")]
 

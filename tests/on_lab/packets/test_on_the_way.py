@@ -12,7 +12,7 @@ from lab.enclosure.needs import missing
 
 pytestmark = pytest.mark.engine
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 VERBS = ("up", "change", "suspend", "resume", "destroy")
 
 
